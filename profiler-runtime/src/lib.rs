@@ -1,0 +1,1 @@
+//! Profiling for Rust inference pipelines.
