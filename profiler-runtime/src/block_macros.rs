@@ -1,0 +1,57 @@
+//! Block forms of the attributes: a guard for a part of a function.
+
+/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`. Cost as `#[profiled_stage]`.
+#[macro_export]
+macro_rules! stage {
+    ($name:literal) => {
+        $crate::__profiler_block!(Stage, $name)
+    };
+}
+
+/// A step that lasts until the guard drops: `let _step = step!("denoise_step");`, or with an index of your own, `step!("denoise_step", i)`.
+#[macro_export]
+macro_rules! step {
+    ($name:literal) => {
+        $crate::__profiler_block!(Step, $name)
+    };
+    ($name:literal, $index:expr) => {
+        $crate::__profiler_block!(Step, $name, |call| call.index($index))
+    };
+}
+
+/// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul", shapes(a, b))`, and with its FLOPs
+/// `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are computed only while they are recorded.
+#[macro_export]
+macro_rules! op {
+    ($name:literal) => {
+        $crate::__profiler_block!(Op, $name)
+    };
+    ($name:literal $(, shapes($($input:expr),+ $(,)?))? $(, flops = $flops:expr)? $(,)?) => {
+        $crate::__profiler_block!(Op, $name, |call| {
+            $(if call.wants_shapes() { $(call.shape(&$input);)+ })?
+            $(if call.wants_flops() { call.flops($flops); })?
+        })
+    };
+}
+
+/// Declares a site and links it into the list of all sites.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __profiler_site {
+    ($site:ident, $kind:ident, $name:expr) => {
+        static $site: $crate::__private::Site =
+            $crate::__private::Site::new($crate::__private::Kind::$kind, $name, ::core::file!(), ::core::line!(), ::core::module_path!());
+        $crate::__private::inventory::submit! { $crate::__private::Registered(&$site) }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __profiler_block {
+    ($kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+        $($crate::__private::describe(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| { $describe; });)?
+        $crate::__private::Range::enter(&__PROFILER_SITE)
+    }};
+}

@@ -1,0 +1,84 @@
+//! What a session knows beside its records: the input of [`Trace::build`](super::Trace::build).
+
+use std::time::Duration;
+
+use crate::config::ProfilerConfig;
+use crate::record::Site;
+use crate::record::clock::Anchor;
+use crate::record::registry::Log;
+
+/// The recorded part of a session, cut out of the threads' streams.
+pub(crate) struct Recording {
+    /// The threads' entries.
+    pub(crate) log: Log,
+    /// Every site that has a number, the first has number 1.
+    pub(crate) sites: Vec<&'static Site>,
+    /// When.
+    pub(crate) window: Window,
+    /// Whose.
+    pub(crate) context: Context,
+}
+
+/// When recording was on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Window {
+    /// The process's first anchor, for the rate.
+    pub(crate) process: Anchor,
+    /// Recording began.
+    pub(crate) start: Anchor,
+    /// Recording ended.
+    pub(crate) end: Anchor,
+}
+
+/// Whose recording it is, and what it was asked for.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    /// Shared by all ranks of the job.
+    pub(crate) session: String,
+    /// Global rank, 0 when alone.
+    pub(crate) rank: u32,
+    /// Rank on this host.
+    pub(crate) local_rank: u32,
+    /// Processes of the job.
+    pub(crate) world_size: u32,
+    /// Process id.
+    pub(crate) pid: u32,
+    /// Name of the executable.
+    pub(crate) process_name: String,
+    /// Host name.
+    pub(crate) host: String,
+    /// The configuration in effect.
+    pub(crate) config: ProfilerConfig,
+    /// The loop that drove the schedule: number of its site; `None` if bare `step()` calls did, or nothing.
+    pub(crate) step_site: Option<u32>,
+    /// Iterations since start that had passed when recording began: the number of the first recorded step.
+    pub(crate) first_step: u64,
+    /// Why recording ended.
+    pub(crate) ended_by: EndedBy,
+    /// Cost of recording one range here.
+    pub(crate) range_cost: Duration,
+    /// Things the user should know, in full sentences.
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Why a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EndedBy {
+    /// `stop_profile()`.
+    Stop,
+    /// `active_iterations` or `max_iterations` were recorded.
+    Iterations,
+    /// `duration_secs` were over.
+    Duration,
+}
+
+impl EndedBy {
+    /// The word in manifest and timing report.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Iterations => "iterations",
+            Self::Duration => "duration",
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Losses: everything that should be in an artifact and is not, by cause.
+
+/// Counted, never silent.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// Ranges for which the buffer budget had no room, per thread name.
+    pub(crate) buffer_full: Vec<(String, u64)>,
+    /// Ranges that ending threads tried to record after their thread-locals were gone.
+    pub(crate) ending_threads: u64,
+    /// Ends whose range began before the recording: shown nowhere.
+    pub(crate) began_before: u64,
+    /// Ranges that were open when the recording ended: shown up to that moment.
+    pub(crate) unfinished: u64,
+    /// Entries that this version cannot read.
+    pub(crate) unreadable: u64,
+}
+
+impl Losses {
+    /// Ranges that are missing from the trace although they were recorded for (not counting those clipped by the window).
+    pub(crate) fn missing(&self) -> u64 {
+        self.buffer_full.iter().map(|(_, lost)| lost).sum::<u64>() + self.ending_threads + self.unreadable
+    }
+}

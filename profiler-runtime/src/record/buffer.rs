@@ -1,0 +1,220 @@
+//! A thread's stream of entries, and the cursor through which the hot path appends to it.
+//!
+//! The registry owns every stream, so that stop can read the stream of a blocked or finished thread; a thread-local pointer leads the owner to its [`Cursor`]. That pointer is never null: a thread
+//! without a stream points at [`VACANT`], which is always full, so that the hot path has one check (is there room?) and everything else is out of line in `append_slow`.
+//! Only the owner moves the cursor; it publishes each entry with a release store, and readers take the lock that the owner needs for the next chunk.
+
+use std::cell::{Cell, UnsafeCell};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::chunk::{self, Chunk, ENTRIES};
+use super::entry::Entry;
+use super::registry;
+
+/// Where a thread writes next. Its own cache lines: no other thread writes near it.
+#[repr(align(128))]
+pub(crate) struct Cursor {
+    /// The next free entry; stored with release after the entry before it is written.
+    next: AtomicPtr<Entry>,
+    /// End of the current chunk; only the owner reads and writes it.
+    end: UnsafeCell<*mut Entry>,
+}
+
+// SAFETY: `end` is touched by the owning thread only; `next` is atomic.
+unsafe impl Send for Cursor {}
+// SAFETY: as above.
+unsafe impl Sync for Cursor {}
+
+/// The cursor of a thread without a stream: full for ever.
+static VACANT: Cursor = Cursor::full();
+
+thread_local! {
+    /// Without a destructor: reading it is one instruction.
+    static CURSOR: Cell<*const Cursor> = const { Cell::new(&raw const VACANT) };
+    /// Owns the stream; its destructor hands the stream over when the thread ends.
+    static OWNED: Owned = const { Owned(Cell::new(None)) };
+}
+
+struct Owned(Cell<Option<Arc<Stream>>>);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        CURSOR.set(&raw const VACANT);
+        if let Some(stream) = self.0.take() {
+            // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
+            stream.finished.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// One thread's entries.
+pub(crate) struct Stream {
+    cursor: Cursor,
+    chunks: Mutex<Vec<Arc<Chunk>>>,
+    /// Ranges that found no room; written by the owner only.
+    lost: AtomicU64,
+    /// The pool's generation in which it had nothing left: not asked again before it changes.
+    refused_in: AtomicU64,
+    pub(super) finished: std::sync::atomic::AtomicBool,
+    pub(super) thread: registry::ThreadIdentity,
+}
+
+/// A published stretch of a chunk.
+#[derive(Clone)]
+pub(crate) struct Run {
+    chunk: Arc<Chunk>,
+    from: usize,
+    to: usize,
+}
+
+impl Run {
+    /// The entries, in the order in which they were recorded.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        // SAFETY: `Stream::runs` is the only maker; it keeps `from <= to <= ENTRIES` and has read a published length of at least `to` with acquire ordering.
+        unsafe { self.chunk.published(self.from, self.to) }
+    }
+}
+
+impl Cursor {
+    const fn full() -> Self {
+        Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }
+    }
+}
+
+/// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's clock is read after everything else. False if there was no room.
+#[inline(always)]
+pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
+    // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread can run this; `Owned::drop` points it back first.
+    let cursor = unsafe { &*CURSOR.get() };
+    // ORDERING: only this thread stores it.
+    let next = cursor.next.load(Ordering::Relaxed);
+    // SAFETY: `end` belongs to this thread.
+    if next == unsafe { *cursor.end.get() } {
+        return append_slow(may_overdraw, entry());
+    }
+    // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which no reader looks at before the store below.
+    unsafe { next.write(entry()) };
+    // ORDERING: publishes the entry to a reader that loads with acquire.
+    cursor.next.store(unsafe_add(next), Ordering::Release);
+    true
+}
+
+#[inline(always)]
+fn unsafe_add(next: *mut Entry) -> *mut Entry {
+    next.wrapping_add(1)
+}
+
+/// No room: the thread's first entry, a full chunk, or the budget is spent.
+#[cold]
+#[inline(never)]
+fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
+    let Ok(stream) = OWNED.try_with(|owned| {
+        let stream = owned.0.take().unwrap_or_else(registry::new_stream);
+        let raw = &raw const stream.cursor;
+        let kept = Arc::clone(&stream);
+        owned.0.set(Some(kept));
+        CURSOR.set(raw);
+        stream
+    }) else {
+        // The thread is ending and its thread-locals are gone.
+        registry::count_late_loss();
+        return false;
+    };
+    if !stream.grow(may_overdraw) {
+        return false;
+    }
+    append(may_overdraw, || entry)
+}
+
+impl Stream {
+    pub(super) fn new(thread: registry::ThreadIdentity) -> Self {
+        Self {
+            cursor: Cursor::full(),
+            chunks: Mutex::default(),
+            lost: AtomicU64::new(0),
+            refused_in: AtomicU64::new(0),
+            finished: std::sync::atomic::AtomicBool::new(false),
+            thread,
+        }
+    }
+
+    /// Gives the owner a chunk with room. An end may overdraw the budget (by one chunk a thread at most): a range that has begun is always closed.
+    fn grow(&self, may_overdraw: bool) -> bool {
+        let generation = chunk::generation();
+        // ORDERING: owner only.
+        if !may_overdraw && self.refused_in.load(Ordering::Relaxed) == generation {
+            return self.refuse(generation);
+        }
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        let base = self.position(&chunks);
+        let Some(chunk) = Chunk::take(base, !may_overdraw) else {
+            return self.refuse(generation);
+        };
+        let chunk = Arc::new(chunk);
+        let start = chunk.start();
+        chunks.push(chunk);
+        // SAFETY: the owner runs this; nobody else touches `end`.
+        unsafe { *self.cursor.end.get() = start.wrapping_add(ENTRIES) };
+        // ORDERING: readers hold the lock that is held here.
+        self.cursor.next.store(start, Ordering::Release);
+        true
+    }
+
+    fn refuse(&self, generation: u64) -> bool {
+        // ORDERING: owner only writes; readers want a statistic.
+        self.refused_in.store(generation, Ordering::Relaxed);
+        self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        false
+    }
+
+    /// Entries ever appended.
+    fn position(&self, chunks: &[Arc<Chunk>]) -> u64 {
+        let Some(last) = chunks.last() else { return 0 };
+        last.base() + self.filled(last) as u64
+    }
+
+    /// Published entries of the current chunk.
+    fn filled(&self, current: &Chunk) -> usize {
+        // ORDERING: pairs with the owner's release store.
+        let next = self.cursor.next.load(Ordering::Acquire);
+        (next.addr() - current.start().addr()) / size_of::<Entry>()
+    }
+
+    /// Entries appended so far.
+    pub(super) fn length(&self) -> u64 {
+        self.position(&self.chunks.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Ranges lost so far.
+    pub(super) fn losses(&self) -> u64 {
+        // ORDERING: a statistic.
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// The entries at positions `from..to`, as far as they are still there.
+    pub(super) fn runs(&self, from: u64, to: u64) -> Vec<Run> {
+        let chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        let end = self.position(&chunks).min(to);
+        let mut runs = Vec::with_capacity(chunks.len());
+        for chunk in chunks.iter() {
+            let inside = |position: u64| position.saturating_sub(chunk.base()).min(ENTRIES as u64) as usize;
+            let (from, to) = (inside(from), inside(end));
+            if from < to {
+                runs.push(Run { chunk: Arc::clone(chunk), from, to });
+            }
+        }
+        runs
+    }
+
+    /// Lets go of the chunks that end before `position`; never of the one being written.
+    pub(super) fn forget(&self, position: u64) {
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        let keep = chunks.len().saturating_sub(1);
+        let old = chunks.iter().take(keep).take_while(|chunk| chunk.base() + ENTRIES as u64 <= position).count();
+        let gone: Vec<_> = chunks.drain(..old).collect();
+        drop(chunks);
+        drop(gone);
+    }
+}

@@ -1,0 +1,101 @@
+//! What a call says about itself beyond its time: input shapes, FLOPs, the user's index of a step, a request's name.
+//!
+//! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session wants it: off, a description costs the gate's load.
+
+use super::buffer;
+use super::entry::{Entry, Tag};
+use super::gate;
+use super::select;
+use super::shape::{ShapeWriter, Shaped};
+use super::site::Site;
+
+/// Lets the attribute's generated code describe the call that begins next.
+#[inline(always)]
+pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
+    let gate = gate::load();
+    if gate & gate::RECORD != 0 {
+        describe_recorded(site, gate, tell);
+    }
+}
+
+#[cold]
+fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
+    if gate & gate::FILTER == 0 || select::admits(site) {
+        tell(&mut Call { gate, writer: ShapeWriter { site: site.number() } });
+    }
+}
+
+/// Takes one call's description.
+#[derive(Debug)]
+pub struct Call {
+    gate: u32,
+    writer: ShapeWriter,
+}
+
+impl Call {
+    /// Whether shapes are recorded: ask before computing one.
+    pub const fn wants_shapes(&self) -> bool {
+        self.gate & gate::SHAPES != 0
+    }
+
+    /// Whether FLOPs are recorded.
+    pub const fn wants_flops(&self) -> bool {
+        self.gate & gate::FLOPS != 0
+    }
+
+    /// One input.
+    pub fn shape(&mut self, input: &(impl Shaped + ?Sized)) {
+        input.write_shape(&mut self.writer);
+    }
+
+    /// Floating point operations of the call.
+    pub fn flops(&mut self, flops: impl IntoCount) {
+        self.write(Tag::Flops, flops.into_count());
+    }
+
+    /// The user's own index of the step.
+    pub fn index(&mut self, index: impl IntoCount) {
+        self.write(Tag::Index, index.into_count());
+    }
+
+    fn write(&mut self, tag: Tag, value: u64) {
+        let word = tag.word(0, self.writer.site);
+        buffer::append(false, || Entry { value, word });
+    }
+
+    /// A text, eight bytes an entry.
+    pub(super) fn text(site: u32, text: &str) {
+        let word = Tag::TextLength.word(0, site);
+        buffer::append(false, || Entry { value: text.len() as u64, word });
+        for bytes in text.as_bytes().chunks(8) {
+            let mut eight = [0; 8];
+            eight[..bytes.len()].copy_from_slice(bytes);
+            let word = Tag::Text.word(0, site);
+            buffer::append(false, || Entry { value: u64::from_le_bytes(eight), word });
+        }
+    }
+}
+
+/// A number of operations or an index, from any of Rust's number types.
+pub trait IntoCount {
+    /// Negative numbers and NaN become 0, too large ones the largest.
+    fn into_count(self) -> u64;
+}
+
+macro_rules! counts {
+    (try: $($integer:ty),*; as: $($float:ty),*) => {
+        $(impl IntoCount for $integer {
+            fn into_count(self) -> u64 {
+                u64::try_from(self).unwrap_or_default()
+            }
+        })*
+        $(impl IntoCount for $float {
+            fn into_count(self) -> u64 {
+                // CAST: `as` saturates and turns NaN into 0, which is what the trait promises.
+                self as u64
+            }
+        })*
+    };
+}
+
+counts!(try: u8, u16, u32, u64, usize, i8, i16, i32, i64, isize; as: f32, f64);

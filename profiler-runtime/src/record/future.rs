@@ -1,0 +1,189 @@
+//! A future's range: its life from the first poll to completion or drop, and every poll a busy slice on the thread that polled.
+//!
+//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task` entry, so that nested ranges nest in the poll, whichever thread runs it.
+
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::clock;
+use super::describe::{Call, describe};
+use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
+use super::site::{Kind, Site};
+use super::{buffer, gate, select, steps};
+
+/// Tasks of one block of numbers: a thread takes a block at a time.
+const BLOCK: u64 = 1 << 10;
+
+thread_local! {
+    static NUMBERS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// A number for a new task; unique in the process, never 0.
+fn next_task() -> u64 {
+    static BLOCKS: AtomicU64 = AtomicU64::new(0);
+    let (next, end) = NUMBERS.get();
+    let (next, end) = if next < end {
+        (next, end)
+    } else {
+        // ORDERING: only uniqueness matters.
+        let start = BLOCKS.fetch_add(1, Ordering::Relaxed) * BLOCK + 1;
+        (start, start + BLOCK)
+    };
+    NUMBERS.set((next + 1, end));
+    next
+}
+
+pin_project! {
+    /// A future whose life and polls are recorded as ranges of a site.
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Instrumented<F> {
+        #[pin]
+        future: F,
+        life: Life,
+    }
+}
+
+#[derive(Debug)]
+struct Life {
+    site: &'static Site,
+    state: State,
+    /// Of a step that was polled while steps were counted: the site of the step around it, 0 without one.
+    counted_inside: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Never polled while something recorded.
+    New,
+    /// A recorded task.
+    Running { task: u64, admitted: bool },
+    /// Nothing more to record.
+    Over,
+}
+
+/// Records the life and the polls of `future` as ranges of `site`.
+#[inline(always)]
+pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> {
+    Instrumented { future, life: Life { site, state: State::New, counted_inside: None } }
+}
+
+/// A described call of a future: the description is in the stream, the first poll follows on the same thread.
+#[derive(Debug)]
+pub struct DescribedCall(());
+
+/// [`describe`] for a future's call.
+#[inline(always)]
+pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
+    describe(site, tell);
+    DescribedCall(())
+}
+
+/// [`instrument`] for a call that has been described.
+#[inline(always)]
+pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, future: F) -> Instrumented<F> {
+    let DescribedCall(()) = call;
+    instrument(site, future)
+}
+
+impl<F: Future> Future for Instrumented<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let gate = gate::load();
+        if gate == 0 {
+            return this.future.poll(context);
+        }
+        let slice = this.life.begin_poll(gate);
+        let result = this.future.poll(context);
+        drop(slice);
+        if result.is_ready() {
+            this.life.end(COMPLETED);
+        }
+        result
+    }
+}
+
+/// One poll of a recorded task.
+struct Slice {
+    site: u32,
+    recorded: bool,
+    admitted: bool,
+    step: Option<u32>,
+}
+
+impl Life {
+    #[inline(never)]
+    fn begin_poll(&mut self, gate: u32) -> Slice {
+        let site = self.site.number();
+        let step = (self.site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(site));
+        if let Some(outer) = step {
+            self.counted_inside.get_or_insert(outer);
+        }
+        let mut slice = Slice { site, recorded: false, admitted: false, step };
+        if gate & gate::RECORD == 0 {
+            return slice;
+        }
+        let first = self.state == State::New;
+        if first {
+            let admitted = gate & gate::FILTER == 0 || select::admits(self.site);
+            self.state = if admitted { State::Running { task: next_task(), admitted: gate & gate::FILTER != 0 } } else { State::Over };
+        }
+        if let State::Running { task, admitted } = self.state {
+            let flags = if first { FIRST_POLL } else { 0 };
+            slice.recorded = buffer::append(false, || Entry { value: task, word: Tag::Task.word(flags, site) })
+                && buffer::append(false, || Entry { value: clock::ticks(), word: Tag::Begin.word(0, site) });
+            slice.admitted = admitted;
+            if admitted {
+                select::enter();
+            }
+        }
+        slice
+    }
+
+    /// The task is over: it completed, or it is dropped unfinished.
+    fn end(&mut self, outcome: u32) {
+        if let State::Running { task, .. } = std::mem::replace(&mut self.state, State::Over) {
+            self.record_end(task, outcome);
+        }
+        if let Some(outer) = self.counted_inside.take() {
+            steps::end_task(self.site.number(), outer);
+        }
+    }
+
+    #[cold]
+    fn record_end(&self, task: u64, outcome: u32) {
+        let (site, ticks) = (self.site.number(), clock::ticks());
+        buffer::append(true, || Entry { value: task, word: Tag::Task.word(0, site) });
+        buffer::append(true, || Entry { value: ticks, word: Tag::TaskEnd.word(outcome, site) });
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.end(0);
+    }
+}
+
+impl Drop for Slice {
+    fn drop(&mut self) {
+        if self.recorded {
+            let ticks = clock::ticks();
+            let site = self.site;
+            buffer::append(true, || Entry { value: ticks, word: Tag::End.word(0, site) });
+        }
+        if self.admitted {
+            select::leave();
+        }
+        if let Some(outer) = self.step {
+            steps::suspend(outer);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! The hot path: what an annotated function does while the program runs.
+//!
+//! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`buffer`] (this thread's stream), which [`registry`] owns. Nothing here
+//! knows sessions, configuration or artifacts: `session` opens the gate, takes [`registry::Marks`] and reads what lies between two of them.
+//!
+//! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says who keeps the promise.
+
+mod buffer;
+mod chunk;
+pub(crate) mod clock;
+mod describe;
+pub(crate) mod entry;
+mod future;
+pub(crate) mod gate;
+pub(crate) mod overhead;
+mod range;
+pub(crate) mod registry;
+pub(crate) mod select;
+mod shape;
+pub(crate) mod site;
+pub(crate) mod steps;
+
+pub(crate) use chunk::set_budget;
+pub use describe::{Call, IntoCount, describe};
+pub use future::{Instrumented, describe_async, instrument, instrument_call};
+pub use range::{Range, run};
+pub use shape::{Dtype, Element, ShapeWriter, Shaped};
+pub use site::{Kind, MAX_DYNAMIC, Registered, Site, dynamic_site, sites};
+
+/// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in `timing_rank*.json` and the summary.
+///
+/// Cost while nothing records: one load. While recording: two entries and one more per eight bytes of the id.
+pub fn request(id: &str) -> Range {
+    static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
+    if gate::load() & gate::RECORD != 0 {
+        Call::text(SITE.number(), id);
+    }
+    Range::enter(&SITE)
+}
+
+/// A stage whose name is known only at run time. The name is interned (at most [`MAX_DYNAMIC`] different ones) under a lock while something records.
+pub fn stage(name: &str) -> Range {
+    dynamic(Kind::Stage, name)
+}
+
+/// An op whose name is known only at run time; see [`stage`].
+pub fn op(name: &str) -> Range {
+    dynamic(Kind::Op, name)
+}
+
+/// A step whose name is known only at run time; see [`stage`].
+pub fn step_named(name: &str) -> Range {
+    dynamic(Kind::Step, name)
+}
+
+fn dynamic(kind: Kind, name: &str) -> Range {
+    if gate::load() == 0 { Range::nothing() } else { Range::enter(dynamic_site(kind, name)) }
+}

@@ -1,0 +1,143 @@
+//! Sites: the annotated places in the code.
+//!
+//! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a program can name its stages before it runs them. It gets a number
+//! when it first records; records carry the number. Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+/// What a site stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A named part of the pipeline.
+    Stage,
+    /// One iteration of a loop.
+    Step,
+    /// An operator inside a stage.
+    Op,
+    /// A unit of work that timings are grouped by.
+    Request,
+}
+
+/// One annotated place in the code.
+#[derive(Debug)]
+pub struct Site {
+    name: &'static str,
+    kind: Kind,
+    file: &'static str,
+    line: u32,
+    module: &'static str,
+    /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line path.
+    number: AtomicU32,
+}
+
+/// A site in the linked list.
+#[derive(Debug)]
+pub struct Registered(pub &'static Site);
+
+inventory::collect!(Registered);
+
+/// Names known only at run time that one process may use; the ranges of further ones are recorded under [`OVERFLOW`].
+pub const MAX_DYNAMIC: usize = 4096;
+const OVERFLOW: &str = "(too many dynamic names)";
+/// Steps and requests: they do more than record.
+const OUT_OF_LINE: u32 = 1 << 31;
+
+static NUMBERED: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());
+
+impl Site {
+    /// A site; what the attributes and block macros put into a `static`.
+    #[must_use]
+    pub const fn new(kind: Kind, name: &'static str, file: &'static str, line: u32, module: &'static str) -> Self {
+        Self { name, kind, file, line, module, number: AtomicU32::new(0) }
+    }
+
+    /// The name that artifacts show.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the site stands for.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Source file, as the compiler names it.
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// Line in the file.
+    pub const fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// Module path.
+    pub const fn module(&self) -> &'static str {
+        self.module
+    }
+
+    /// The number if the fast path may record it, else 0 or a number with the top bit set.
+    #[inline(always)]
+    pub(super) fn fast_number(&self) -> u32 {
+        // ORDERING: the number is the data; readers of records find the site through the lock.
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// The number, given on first use.
+    pub(crate) fn number(&'static self) -> u32 {
+        let number = self.fast_number() & !OUT_OF_LINE;
+        if number == 0 { self.enrol() } else { number }
+    }
+
+    #[cold]
+    fn enrol(&'static self) -> u32 {
+        let mut numbered = NUMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.fast_number() & !OUT_OF_LINE;
+        if present != 0 {
+            return present;
+        }
+        numbered.push(self);
+        // CAST: more than 2^31 annotated places do not fit into a program.
+        let number = numbered.len() as u32;
+        let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
+        // ORDERING: see `fast_number`.
+        self.number.store(number | flag, Ordering::Relaxed);
+        number
+    }
+}
+
+/// Whether `fast_number`'s answer may go into a record as it is.
+#[inline(always)]
+pub(super) const fn is_fast(number: u32) -> bool {
+    number.wrapping_sub(1) < OUT_OF_LINE - 1
+}
+
+/// Every site that has recorded, in order of number (the first has number 1).
+pub(crate) fn numbered() -> Vec<&'static Site> {
+    NUMBERED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// The site with this number.
+pub(crate) fn by_number(number: u32) -> Option<&'static Site> {
+    let index = (number as usize).checked_sub(1)?;
+    NUMBERED.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
+}
+
+/// Every site that is linked into the program, whether or not it has run, in no particular order.
+pub fn sites() -> impl Iterator<Item = &'static Site> {
+    inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
+}
+
+/// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
+pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
+    static INTERNED: OnceLock<Mutex<HashMap<(Kind, String), &'static Site>>> = OnceLock::new();
+    let mut interned = INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
+    let name = if interned.len() < MAX_DYNAMIC || interned.contains_key(&(kind, name.to_owned())) { name } else { OVERFLOW };
+    interned.entry((kind, name.to_owned())).or_insert_with(|| {
+        let name = Box::leak(name.to_owned().into_boxed_str());
+        Box::leak(Box::new(Site::new(kind, name, "", 0, "")))
+    })
+}
