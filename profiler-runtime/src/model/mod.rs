@@ -4,22 +4,29 @@
 //! themselves are never all in memory: an exporter walks a thread with [`Trace::walk`], which decodes again, because decoding is cheaper than keeping.
 
 mod build;
-pub(crate) mod context;
+mod context;
 mod decode;
-pub(crate) mod lanes;
+mod lanes;
 mod losses;
 mod requests;
-pub(crate) mod slice;
+mod slice;
 mod stages;
 mod steps;
+mod tasks;
 mod time;
 mod union;
 
-pub(crate) use build::Trace;
-pub(crate) use context::{Context, Recording, Window};
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+pub(crate) use build::{Thread, Trace};
+pub(crate) use context::{Context, EndedBy, Recording, Window};
 pub(crate) use losses::Losses;
 pub(crate) use requests::Request;
-pub(crate) use slice::{Slice, Tensor};
+pub(crate) use slice::{CallArgs, Slice, Tensor};
 pub(crate) use stages::{StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
-pub(crate) use time::Timeline;
+pub(crate) use tasks::Task;

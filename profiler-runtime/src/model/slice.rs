@@ -2,10 +2,11 @@
 
 use crate::record::{Dtype, Kind, Site};
 
+use super::requests::InRequest;
 use super::stages::NodeId;
 
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Slice {
     /// What ran.
     pub(crate) site: &'static Site,
@@ -13,20 +14,31 @@ pub(crate) struct Slice {
     pub(crate) begin: u64,
     /// When it ended; never before `begin`.
     pub(crate) end: u64,
-    /// Number of enclosing slices on the row.
-    pub(crate) depth: u32,
+    /// 0: the thread's own row. Else an extra row of the thread, for a guard that outlived the range around it: slices of one row nest or are disjoint.
+    pub(crate) lane: u32,
     /// Unique in the trace, from 1: `External id`.
     pub(crate) external_id: u64,
-    /// The stage that it is, or that encloses it.
+    /// The stage that it is, or that encloses it. Known while the trace is built; [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
     pub(crate) node: NodeId,
+    /// The request that it ran in.
+    pub(super) request: Option<InRequest>,
     /// Time of slices directly inside it.
     pub(crate) children_ns: u64,
     /// False if it was still open when recording ended; then `end` is the end of the recording.
     pub(crate) finished: bool,
     /// The task whose poll it is.
-    pub(crate) task: Option<u64>,
-    /// What the call said about itself.
-    pub(crate) call: CallArgs,
+    pub(crate) task: Option<Poll>,
+    /// What the call said about itself: see [`Slice::args`].
+    pub(super) call: Option<Box<CallArgs>>,
+}
+
+/// Which task a slice polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Poll {
+    /// The task's number.
+    pub(crate) task: u64,
+    /// Whether the task began with it.
+    pub(crate) first: bool,
 }
 
 /// Input shapes, FLOPs and index of a call; empty for most.
@@ -39,17 +51,22 @@ pub(crate) struct CallArgs {
     /// The user's own index of a step.
     pub(crate) index: Option<u64>,
     /// A request's id.
-    pub(crate) text: Option<String>,
+    pub(crate) text: String,
 }
 
+/// Dims that a [`Tensor`] can hold; further ones are dropped.
+pub(crate) const MAX_DIMS: usize = 8;
+
 /// Shape and type of one input.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Tensor {
     /// Element type.
     pub(crate) dtype: Dtype,
-    /// Dims, outermost first.
-    pub(crate) dims: Vec<u64>,
+    count: u8,
+    dims: [u64; MAX_DIMS],
 }
+
+static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new() };
 
 impl Slice {
     /// How long it took.
@@ -69,11 +86,37 @@ impl Slice {
             Kind::Stage | Kind::Step | Kind::Request => "user_annotation",
         }
     }
+
+    /// What the call said about itself.
+    pub(crate) fn args(&self) -> &CallArgs {
+        self.call.as_deref().unwrap_or(&NO_ARGS)
+    }
 }
 
 impl CallArgs {
-    /// Back to empty, keeping no memory that was never used.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.inputs.is_empty() && self.flops.is_none() && self.index.is_none() && self.text.is_none()
+    /// Empty again, keeping its memory.
+    pub(super) fn clear(&mut self) {
+        self.inputs.clear();
+        self.flops = None;
+        self.index = None;
+        self.text.clear();
+    }
+}
+
+impl Tensor {
+    pub(super) const fn new(dtype: Dtype) -> Self {
+        Self { dtype, count: 0, dims: [0; MAX_DIMS] }
+    }
+
+    pub(super) fn push(&mut self, dim: u64) {
+        if let Some(place) = self.dims.get_mut(usize::from(self.count)) {
+            *place = dim;
+            self.count += 1;
+        }
+    }
+
+    /// Dims, outermost first.
+    pub(crate) fn dims(&self) -> &[u64] {
+        &self.dims[..usize::from(self.count)]
     }
 }

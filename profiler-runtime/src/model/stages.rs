@@ -6,6 +6,8 @@ use std::collections::HashMap;
 
 use crate::record::{Kind, Site};
 
+use super::tasks::Task;
+
 /// Index of a node; [`StageTree::ROOT`] is what encloses everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NodeId(pub(crate) u32);
@@ -98,6 +100,17 @@ impl StageTree {
         self.node_mut(parent).children_ns += duration;
     }
 
+    /// Adds the life of an async stage; its stages inside have been added by their own threads.
+    pub(super) fn add_task(&mut self, task: &Task) {
+        if self.node(task.node).site.is_none_or(|site| !std::ptr::eq(site, task.site)) {
+            return; // an async op: ops are transparent
+        }
+        self.add_call(task.node, task.begin, task.end - task.begin);
+        let node = self.node_mut(task.node);
+        node.busy_ns += task.busy_ns;
+        node.polls += task.polls;
+    }
+
     /// Every node but the root, parents before children, siblings in the order in which they first began.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
@@ -123,7 +136,7 @@ impl StageTree {
         self.in_order().into_iter().map(|(_, node)| node).filter(|node| node.depth == 0).collect()
     }
 
-    /// Per stage name, wherever it ran: calls and sum. A stage inside itself counts once.
+    /// Whether a stage of the same name encloses it: sums by name must not count it twice.
     pub(crate) fn is_inside_itself(&self, id: NodeId) -> bool {
         let name = self.node(id).name();
         let mut outer = self.node(id).parent;

@@ -1,5 +1,7 @@
 //! Steps: the iterations of each loop, and the numbers under which the driving loop appears as `ProfilerStep#N`.
 
+use std::collections::HashMap;
+
 use crate::record::Site;
 
 /// One iteration. Nanoseconds since the Unix epoch.
@@ -13,8 +15,10 @@ pub(crate) struct Step {
     pub(crate) begin: u64,
     /// When it ended.
     pub(crate) end: u64,
-    /// Ordinal of the thread that ran it; 0 for bare `step()` calls and tasks.
-    pub(crate) thread: u32,
+    /// The slice or task that it is, by `External id`; 0 for bare `step()` calls.
+    pub(crate) external_id: u64,
+    /// Whether it began after every earlier step of its loop had ended. Consumers need steps that do not overlap: only these are named `ProfilerStep#N`.
+    pub(crate) sequential: bool,
 }
 
 /// All iterations of one loop.
@@ -24,7 +28,7 @@ pub(crate) struct StepLoop {
     pub(crate) site: Option<&'static Site>,
     /// Whether it drove the schedule and carries `ProfilerStep#N`.
     pub(crate) drives: bool,
-    /// In order of begin. Steps of the driving loop that overlap the one before (concurrent iterations) are numbered too, but only the ones in `sequential` are named `ProfilerStep#N`.
+    /// In order of begin.
     pub(crate) steps: Vec<Step>,
 }
 
@@ -32,5 +36,64 @@ impl StepLoop {
     /// The loop's name in reports.
     pub(crate) fn name(&self) -> &'static str {
         self.site.map_or("step", Site::name)
+    }
+}
+
+/// Gathers steps while threads are read.
+#[derive(Default)]
+pub(super) struct StepBook {
+    loops: HashMap<usize, StepLoop>,
+    marks: Vec<u64>,
+}
+
+impl Step {
+    pub(super) const fn new(begin: u64, end: u64, index: Option<u64>, external_id: u64) -> Self {
+        Self { number: 0, index, begin, end, external_id, sequential: true }
+    }
+}
+
+impl StepBook {
+    /// An iteration of a loop has ended.
+    pub(super) fn add(&mut self, site: &'static Site, step: Step) {
+        let key = std::ptr::from_ref(site).addr();
+        self.loops.entry(key).or_insert_with(|| StepLoop { site: Some(site), drives: false, steps: Vec::new() }).steps.push(step);
+    }
+
+    /// A bare `step()` was called.
+    pub(super) fn mark(&mut self, at: u64) {
+        self.marks.push(at);
+    }
+
+    /// All loops, the driving one first, then by first begin. `window_begin` is where the first step of bare calls begins.
+    pub(super) fn close(mut self, driver: Option<&'static Site>, first_number: u64, window_begin: u64) -> Vec<StepLoop> {
+        let mut loops: Vec<StepLoop> = self.loops.into_values().collect();
+        if !self.marks.is_empty() {
+            self.marks.sort_unstable();
+            let begins = std::iter::once(window_begin).chain(self.marks.iter().copied());
+            let steps = begins.zip(&self.marks).map(|(begin, &end)| Step::new(begin, end, None, 0)).collect();
+            loops.push(StepLoop { site: None, drives: false, steps });
+        }
+        for each in &mut loops {
+            each.drives = match (each.site, driver) {
+                (Some(site), Some(driver)) => std::ptr::eq(site, driver),
+                (None, None) => true,
+                _ => false,
+            };
+            each.number(if each.drives { first_number } else { 0 });
+        }
+        loops.sort_by_key(|each| (!each.drives, each.steps.first().map(|step| step.begin)));
+        loops
+    }
+}
+
+impl StepLoop {
+    fn number(&mut self, first: u64) {
+        self.steps.sort_by_key(|step| (step.begin, step.external_id));
+        let mut ended = 0;
+        for (step, number) in self.steps.iter_mut().zip(first..) {
+            step.number = number;
+            step.sequential = step.begin >= ended;
+            ended = ended.max(step.end);
+        }
     }
 }

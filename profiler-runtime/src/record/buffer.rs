@@ -77,6 +77,21 @@ impl Run {
     }
 }
 
+#[cfg(test)]
+impl Run {
+    /// A run with these entries, as a thread would have recorded them.
+    pub(crate) fn of(entries: &[Entry]) -> Vec<Self> {
+        let pieces = entries.chunks(ENTRIES);
+        let runs = pieces.filter_map(|piece| {
+            let chunk = Arc::new(Chunk::take(0, false)?);
+            // SAFETY: the chunk is new, large enough, and not shared yet.
+            unsafe { chunk.start().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
+            Some(Self { chunk, from: 0, to: piece.len() })
+        });
+        runs.collect()
+    }
+}
+
 impl Cursor {
     const fn full() -> Self {
         Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }

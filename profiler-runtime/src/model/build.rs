@@ -1,0 +1,215 @@
+//! Building the trace: one pass over every thread's stream.
+
+use std::collections::HashMap;
+
+use crate::record::registry::{Log, ThreadIdentity};
+use crate::record::{Kind, Site};
+
+use super::context::{Context, Recording};
+use super::decode::{Decoder, Event, NoNodes};
+use super::losses::Losses;
+use super::requests::{MAX_REQUESTS, Request, RequestBook};
+use super::slice::Slice;
+use super::stages::StageTree;
+use super::steps::{Step, StepBook, StepLoop};
+use super::tasks::{Task, TaskBook};
+use super::time::Timeline;
+use super::union;
+
+/// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
+pub(crate) struct Trace {
+    /// Whose it is.
+    pub(crate) context: Context,
+    /// Recording began.
+    pub(crate) begin: u64,
+    /// Recording ended.
+    pub(crate) end: u64,
+    /// How far the real-time position of everything may be off.
+    pub(crate) clock_uncertainty_ns: u64,
+    /// The rows.
+    pub(crate) threads: Vec<Thread>,
+    /// Slices of all threads.
+    pub(crate) ranges: u64,
+    /// All stages.
+    pub(crate) stages: StageTree,
+    /// Time of the recording in which no top-level stage ran on any thread.
+    pub(crate) unaccounted_ns: u64,
+    /// The loops of steps, the driving one first.
+    pub(crate) loops: Vec<StepLoop>,
+    /// The requests, in order of begin.
+    pub(crate) requests: Vec<Request>,
+    /// Requests beyond the first [`MAX_REQUESTS`].
+    pub(crate) requests_left_out: u64,
+    /// The lives of async ranges, in order of begin.
+    pub(crate) tasks: Vec<Task>,
+    /// What is missing.
+    pub(crate) losses: Losses,
+    log: Log,
+    sites: Vec<&'static Site>,
+    timeline: Timeline,
+    profiler_steps: HashMap<u64, u64>,
+}
+
+/// One thread of the recording.
+#[derive(Clone, Debug)]
+pub(crate) struct Thread {
+    /// Who.
+    pub(crate) identity: ThreadIdentity,
+    /// Its slices.
+    pub(crate) ranges: u64,
+    /// Ranges for which there was no room.
+    pub(crate) lost: u64,
+    first_id: u64,
+}
+
+/// What one pass gathers.
+#[derive(Default)]
+struct Books {
+    steps: StepBook,
+    tasks: TaskBook,
+    requests: Vec<Request>,
+    requests_left_out: u64,
+    losses: Losses,
+}
+
+impl Trace {
+    /// Reads the recording once. Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    pub(crate) fn build(recording: Recording) -> Self {
+        let Recording { log, sites, window, context } = recording;
+        let timeline = Timeline::new(&window);
+        let (mut stages, mut books, mut threads) = (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
+        let mut next_id = 1;
+        for thread in &log.threads {
+            let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
+            let end_id = books.read(&mut decoder, &mut stages);
+            threads.push(Thread { identity: thread.thread.clone(), ranges: end_id - next_id, lost: thread.lost, first_id: next_id });
+            next_id = end_id;
+            if thread.lost > 0 {
+                books.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));
+            }
+        }
+        books.losses.ending_threads = log.lost_late;
+        let mut tasks = books.tasks.close(timeline.end(), next_id);
+        for task in &tasks {
+            stages.add_task(task);
+            if task.site.kind() == Kind::Step {
+                books.steps.add(task.site, Step::new(task.begin, task.end, task.index, task.external_id));
+            }
+            books.losses.unfinished += u64::from(!task.finished);
+        }
+        let driver = context.step_site.and_then(|number| sites.get((number as usize).wrapping_sub(1)).copied());
+        let loops = books.steps.close(driver, context.first_step, timeline.begin());
+        let profiler_steps = named_steps(&loops);
+        for task in &mut tasks {
+            task.profiler_step = profiler_steps.get(&task.external_id).copied();
+        }
+        books.requests.sort_by_key(|request| request.begin);
+        let mut trace = Self {
+            context,
+            begin: timeline.begin(),
+            end: timeline.end(),
+            clock_uncertainty_ns: timeline.uncertainty_ns(),
+            threads,
+            ranges: next_id - 1,
+            stages,
+            unaccounted_ns: 0,
+            loops,
+            requests: books.requests,
+            requests_left_out: books.requests_left_out,
+            tasks,
+            losses: books.losses,
+            log,
+            sites,
+            timeline,
+            profiler_steps,
+        };
+        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered());
+        trace
+    }
+
+    /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
+    pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
+        let (Some(log), Some(thread)) = (self.log.threads.get(thread), self.threads.get(thread)) else { return };
+        let mut decoder = Decoder::new(log, &self.timeline, &self.sites, thread.first_id);
+        while let Some(event) = decoder.next(&mut NoNodes) {
+            if let Event::Slice(slice) = event {
+                visit(slice);
+            }
+        }
+    }
+
+    /// `N` if the slice is written as `ProfilerStep#N`.
+    #[inline]
+    pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
+        if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
+    }
+
+    /// Time in which at least one top-level stage ran.
+    fn covered(&self) -> u64 {
+        let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread)).collect();
+        let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> = rows.into_iter().map(|row| Box::new(row) as _).collect();
+        let is_stage = |task: &&Task| self.stages.node(task.node).depth == 0 && task.site.kind() != Kind::Op;
+        rows.push(Box::new(self.tasks.iter().filter(is_stage).map(|task| (task.begin, task.end))));
+        union::covered(rows)
+    }
+
+    /// The outermost stages of a row, in order.
+    fn top_level_stages(&self, thread: usize) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let mut decoder = self.log.threads.get(thread).map(|log| Decoder::new(log, &self.timeline, &self.sites, 0));
+        let mut tree = StageTree::new();
+        std::iter::from_fn(move || {
+            let decoder = decoder.as_mut()?;
+            loop {
+                let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
+                let is_stage = matches!(slice.site.kind(), Kind::Stage | Kind::Step) && slice.task.is_none() && slice.lane == 0;
+                if is_stage && tree.node(slice.node).depth == 0 {
+                    return Some((slice.begin, slice.end));
+                }
+            }
+        })
+    }
+}
+
+impl Books {
+    /// Reads one thread; the id after its last slice.
+    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree) -> u64 {
+        let mut requests = RequestBook::default();
+        while let Some(event) = decoder.next(stages) {
+            match event {
+                Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
+                Event::StepMark(at) => self.steps.mark(at),
+                Event::Slice(slice) => {
+                    self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
+                    match slice.site.kind() {
+                        _ if slice.task.is_some() => {
+                            if let Some(poll) = slice.task {
+                                self.tasks.poll(poll.task, slice);
+                            }
+                        }
+                        Kind::Request => requests.request(slice),
+                        Kind::Stage | Kind::Step => {
+                            stages.add_call(slice.node, slice.begin, slice.duration());
+                            requests.stage(slice, stages);
+                            if slice.site.kind() == Kind::Step {
+                                self.steps.add(slice.site, Step::new(slice.begin, slice.end, slice.args().index, slice.external_id));
+                            }
+                        }
+                        Kind::Op => {}
+                    }
+                }
+            }
+        }
+        self.losses.began_before += decoder.began_before;
+        self.losses.unreadable += decoder.unreadable;
+        let room = MAX_REQUESTS.saturating_sub(self.requests.len());
+        self.requests_left_out += requests.left_out + requests.requests.len().saturating_sub(room) as u64;
+        self.requests.extend(requests.requests.into_iter().take(room));
+        decoder.next_id()
+    }
+}
+
+/// The driving loop's sequential steps, by `External id`.
+fn named_steps(loops: &[StepLoop]) -> HashMap<u64, u64> {
+    let driving = loops.iter().filter(|each| each.drives && each.site.is_some());
+    driving.flat_map(|each| &each.steps).filter(|step| step.sequential).map(|step| (step.external_id, step.number)).collect()
+}

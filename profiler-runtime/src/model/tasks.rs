@@ -1,0 +1,107 @@
+//! Tasks: the lives of async ranges, gathered from whichever threads polled them.
+
+use std::collections::HashMap;
+
+use crate::record::Site;
+
+use super::lanes::Lanes;
+use super::slice::Slice;
+use super::stages::NodeId;
+
+/// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Task {
+    /// What ran.
+    pub(crate) site: &'static Site,
+    /// First poll.
+    pub(crate) begin: u64,
+    /// Completion or drop; the end of the recording if it was still alive.
+    pub(crate) end: u64,
+    /// Time inside polls.
+    pub(crate) busy_ns: u64,
+    /// Polls.
+    pub(crate) polls: u64,
+    /// False if it was dropped before it was ready, or was still alive.
+    pub(crate) completed: bool,
+    /// False if it was still alive when recording ended.
+    pub(crate) finished: bool,
+    /// Row, from 1: tasks of one lane do not overlap.
+    pub(crate) lane: u32,
+    /// Unique in the trace: `External id`.
+    pub(crate) external_id: u64,
+    /// The user's own index of a step.
+    pub(crate) index: Option<u64>,
+    /// `N` if it is written as `ProfilerStep#N`.
+    pub(crate) profiler_step: Option<u64>,
+    /// Its place in the stage tree.
+    pub(super) node: NodeId,
+}
+
+/// Gathers tasks while threads are read, in any order.
+#[derive(Default)]
+pub(super) struct TaskBook {
+    lives: HashMap<u64, Life>,
+}
+
+#[derive(Default)]
+struct Life {
+    first: Option<(u64, &'static Site, NodeId, Option<u64>)>,
+    busy_ns: u64,
+    polls: u64,
+    last_poll_end: u64,
+    ended: Option<(u64, bool)>,
+}
+
+impl TaskBook {
+    /// A poll.
+    pub(super) fn poll(&mut self, task: u64, slice: &Slice) {
+        let life = self.lives.entry(task).or_default();
+        life.busy_ns += slice.duration();
+        life.polls += 1;
+        life.last_poll_end = life.last_poll_end.max(slice.end);
+        if life.first.is_none_or(|(begin, ..)| slice.begin < begin) {
+            let index = slice.args().index.or(life.first.and_then(|(.., index)| index));
+            life.first = Some((slice.begin, slice.site, slice.node, index));
+        }
+    }
+
+    /// Its end.
+    pub(super) fn end(&mut self, task: u64, at: u64, completed: bool) {
+        self.lives.entry(task).or_default().ended = Some((at, completed));
+    }
+
+    /// All tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
+    pub(super) fn close(self, window_end: u64, first_id: u64) -> Vec<Task> {
+        let mut tasks: Vec<Task> = self.lives.into_values().filter_map(|life| life.close(window_end)).collect();
+        tasks.sort_by_key(|task| (task.begin, task.end));
+        let mut lanes = Lanes::default();
+        for (task, id) in tasks.iter_mut().zip(first_id..) {
+            task.lane = lanes.take(task.begin, task.end);
+            task.external_id = id;
+        }
+        tasks
+    }
+}
+
+impl Life {
+    /// `None` for an end whose polls were before the recording.
+    fn close(self, window_end: u64) -> Option<Task> {
+        let (begin, site, node, index) = self.first?;
+        let (end, completed) = self.ended.unwrap_or((window_end, false));
+        Some(Task {
+            site,
+            begin,
+            // A first poll on one thread and the end on another are read from two counters that agree only to a few nanoseconds.
+            end: end.max(self.last_poll_end).max(begin),
+            busy_ns: self.busy_ns,
+            polls: self.polls,
+            completed,
+            finished: self.ended.is_some(),
+            lane: 0,
+            external_id: 0,
+            index,
+            profiler_step: None,
+            node,
+        })
+    }
+}

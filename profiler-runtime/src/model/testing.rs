@@ -1,0 +1,88 @@
+//! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns after [`EPOCH`].
+
+use std::time::Duration;
+
+use crate::config::ProfilerConfig;
+use crate::record::clock::Anchor;
+use crate::record::entry::{Entry, Tag};
+use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
+use crate::record::{Kind, Site};
+
+use super::context::{Context, EndedBy, Recording, Window};
+
+/// The window's begin, in nanoseconds since the Unix epoch.
+pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
+/// The window's length.
+pub(crate) const LENGTH: u64 = 1_000_000;
+
+/// A recording under construction.
+pub(crate) struct Script {
+    sites: Vec<&'static Site>,
+    threads: Vec<ThreadLog>,
+    entries: Vec<Entry>,
+    /// Goes into the recording as it is.
+    pub(crate) context: Context,
+}
+
+impl Script {
+    /// An empty recording.
+    pub(crate) fn new() -> Self {
+        Self { sites: Vec::new(), threads: Vec::new(), entries: Vec::new(), context: context() }
+    }
+
+    /// A site; the result goes to the other methods.
+    pub(crate) fn site(&mut self, kind: Kind, name: &str) -> u32 {
+        let name: &'static str = Box::leak(name.to_owned().into_boxed_str());
+        self.sites.push(Box::leak(Box::new(Site::new(kind, name, "src/lib.rs", 1, "test"))));
+        self.sites.len() as u32
+    }
+
+    /// Any entry.
+    pub(crate) fn entry(&mut self, tag: Tag, argument: u32, site: u32, value: u64) -> &mut Self {
+        self.entries.push(Entry { value, word: tag.word(argument, site) });
+        self
+    }
+
+    /// A range begins.
+    pub(crate) fn begin(&mut self, site: u32, at: u64) -> &mut Self {
+        self.entry(Tag::Begin, 0, site, at)
+    }
+
+    /// A range ends.
+    pub(crate) fn end(&mut self, site: u32, at: u64) -> &mut Self {
+        self.entry(Tag::End, 0, site, at)
+    }
+
+    /// What was written so far is the stream of this thread.
+    pub(crate) fn thread(&mut self, name: &str) -> &mut Self {
+        let ordinal = self.threads.len() as u32 + 1;
+        let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: name.to_owned() };
+        self.threads.push(ThreadLog { thread, runs: Run::of(&std::mem::take(&mut self.entries)), lost: 0 });
+        self
+    }
+
+    /// The recording.
+    pub(crate) fn finish(self) -> Recording {
+        let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
+        let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
+        Recording { log: Log { threads: self.threads, lost_late: 0 }, sites: self.sites, window, context: self.context }
+    }
+}
+
+fn context() -> Context {
+    Context {
+        session: "test".to_owned(),
+        rank: 0,
+        local_rank: 0,
+        world_size: 1,
+        pid: 77,
+        process_name: "program".to_owned(),
+        host: "host".to_owned(),
+        config: ProfilerConfig::default(),
+        step_site: None,
+        first_step: 0,
+        ended_by: EndedBy::Stop,
+        range_cost: Duration::from_nanos(40),
+        warnings: Vec::new(),
+    }
+}

@@ -1,0 +1,86 @@
+//! From ticks to nanoseconds since the Unix epoch.
+//!
+//! The rate comes from the two anchors that lie furthest apart (the process's first and the window's last), the position from the window's first: a step of the real-time clock
+//! during the recording bends nothing. Integer arithmetic, monotone: what nests in ticks nests in nanoseconds.
+
+use super::context::Window;
+
+/// Bits after the binary point of the rate.
+const FRACTION: u32 = 32;
+
+/// The conversion of one recording.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Timeline {
+    start_ticks: u64,
+    start_ns: u64,
+    /// Nanoseconds per tick, fixed point.
+    rate: u64,
+    end_ns: u64,
+    uncertainty_ns: u64,
+}
+
+impl Timeline {
+    /// The conversion between the window's anchors.
+    pub(crate) fn new(window: &Window) -> Self {
+        let ticks = window.end.ticks.saturating_sub(window.process.ticks);
+        let ns = window.end.monotonic_ns.saturating_sub(window.process.monotonic_ns);
+        let rate = if ticks == 0 { 1 << FRACTION } else { (u128::from(ns) << FRACTION) / u128::from(ticks) };
+        // CAST: a tick is shorter than four seconds.
+        let rate = rate.max(1) as u64;
+        let uncertainty = window.start.uncertainty_ticks.max(window.end.uncertainty_ticks);
+        let mut timeline =
+            Self { start_ticks: window.start.ticks, start_ns: window.start.unix_ns, rate, end_ns: u64::MAX, uncertainty_ns: 0 };
+        timeline.uncertainty_ns = timeline.ns(window.start.ticks + uncertainty) - timeline.start_ns;
+        timeline.end_ns = timeline.ns(window.end.ticks);
+        timeline
+    }
+
+    /// The moment of `ticks`, inside the window.
+    #[inline]
+    pub(crate) fn ns(&self, ticks: u64) -> u64 {
+        let passed = ticks.saturating_sub(self.start_ticks);
+        // CAST: a window is shorter than 584 years.
+        let passed = (u128::from(passed) * u128::from(self.rate) >> FRACTION) as u64;
+        (self.start_ns + passed).min(self.end_ns)
+    }
+
+    /// When recording began.
+    pub(crate) const fn begin(&self) -> u64 {
+        self.start_ns
+    }
+
+    /// When it ended.
+    pub(crate) const fn end(&self) -> u64 {
+        self.end_ns
+    }
+
+    /// How far the real-time position of everything may be off.
+    pub(crate) const fn uncertainty_ns(&self) -> u64 {
+        self.uncertainty_ns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::clock::Anchor;
+
+    #[test]
+    fn ticks_of_a_3_ghz_clock_become_nanoseconds() {
+        let at = |ns: u64| Anchor { ticks: 1_000 + ns * 3, monotonic_ns: ns, unix_ns: 5_000_000_000 + ns, uncertainty_ticks: 30 };
+        let timeline = Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000) });
+        assert_eq!(timeline.begin(), 5_001_000_000);
+        assert!(timeline.end().abs_diff(5_009_000_000) <= 1);
+        assert!(timeline.ns(1_000 + 3 * 2_000_000).abs_diff(5_002_000_000) <= 1);
+        assert_eq!(timeline.ns(0), timeline.begin(), "before the window");
+        assert_eq!(timeline.ns(u64::MAX), timeline.end(), "after the window");
+        assert!(timeline.uncertainty_ns().abs_diff(10) <= 1);
+    }
+
+    #[test]
+    fn an_empty_window_is_a_window() {
+        let anchor = Anchor { ticks: 7, monotonic_ns: 3, unix_ns: 11, uncertainty_ticks: 0 };
+        let timeline = Timeline::new(&Window { process: anchor, start: anchor, end: anchor });
+        assert_eq!((timeline.begin(), timeline.end()), (11, 11));
+    }
+}
