@@ -130,14 +130,14 @@ impl<'a> Decoder<'a> {
                     }
                 }
                 Some(Tag::TaskEnd) => {
-                    let at = self.advance(entry.value);
+                    let at = self.advance(entry.value());
                     if let Some(poll) = self.pending.task.take() {
                         return Some(Event::TaskEnd { task: poll.task, at, completed: entry.argument() == COMPLETED });
                     }
                     self.unreadable += 1;
                 }
-                Some(Tag::StepMark) => return Some(Event::StepMark(self.advance(entry.value))),
-                Some(Tag::Task) => self.pending.task = Some(Poll { task: entry.value, first: entry.argument() == FIRST_POLL }),
+                Some(Tag::StepMark) => return Some(Event::StepMark(self.advance(entry.value()))),
+                Some(Tag::Task) => self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL }),
                 Some(tag) => self.describe(tag, entry),
                 None => self.unreadable += 1,
             }
@@ -152,7 +152,7 @@ impl<'a> Decoder<'a> {
 
     #[inline]
     fn begin(&mut self, entry: Entry, nodes: &mut impl Nodes) {
-        let begin = self.advance(entry.value);
+        let begin = self.advance(entry.value());
         let number = entry.site();
         let Some(&site) = self.sites.get((number as usize).wrapping_sub(1)) else {
             self.unreadable += 1;
@@ -181,7 +181,7 @@ impl<'a> Decoder<'a> {
     /// False if nothing was open for it.
     #[inline]
     fn end(&mut self, entry: Entry) -> bool {
-        let end = self.advance(entry.value);
+        let end = self.advance(entry.value());
         let number = entry.site();
         if let Some(frame) = self.open.pop_if(|frame| frame.number == number) {
             let depth = self.open.len();
@@ -260,16 +260,16 @@ impl<'a> Decoder<'a> {
         let spare = &mut self.spare;
         let call = pending.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
         match tag {
-            Tag::Flops => call.flops = Some(entry.value),
-            Tag::Index => call.index = Some(entry.value),
+            Tag::Flops => call.flops = Some(entry.value()),
+            Tag::Index => call.index = Some(entry.value()),
             Tag::Shape => {
                 // CAST: the writer packs two bytes.
-                pending.dims_left = entry.value as u8;
-                call.inputs.push(Tensor::new(Dtype::from_u8((entry.value >> 8) as u8)));
+                pending.dims_left = entry.value() as u8;
+                call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
             }
             Tag::Dims => {
                 let Some(tensor) = call.inputs.last_mut() else { return };
-                for dim in [entry.value, entry.second()] {
+                for dim in [entry.value(), entry.second()] {
                     if pending.dims_left > 0 {
                         tensor.push(dim);
                         pending.dims_left -= 1;
@@ -278,11 +278,11 @@ impl<'a> Decoder<'a> {
             }
             Tag::TextLength => {
                 // CAST: the length of a `str`.
-                pending.text_left = entry.value as usize;
+                pending.text_left = entry.value() as usize;
                 pending.text.clear();
             }
             Tag::Text => {
-                let bytes = entry.value.to_le_bytes();
+                let bytes = entry.value().to_le_bytes();
                 let count = pending.text_left.min(bytes.len());
                 pending.text_left -= count;
                 pending.text.extend_from_slice(&bytes[..count]);

@@ -39,7 +39,7 @@ impl Script {
 
     /// Any entry.
     pub(crate) fn entry(&mut self, tag: Tag, argument: u32, site: u32, value: u64) -> &mut Self {
-        self.entries.push(Entry { value, word: tag.word(argument, site) });
+        self.entries.push(if tag == Tag::Dims { Entry::dims(value, u64::from(argument) << 32 | u64::from(site)) } else { Entry::new(tag, site, value).with_argument(argument) });
         self
     }
 

@@ -112,13 +112,8 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which no reader looks at before the store below.
     unsafe { next.write(entry()) };
     // ORDERING: publishes the entry to a reader that loads with acquire.
-    cursor.next.store(unsafe_add(next), Ordering::Release);
+    cursor.next.store(next.wrapping_add(1), Ordering::Release);
     true
-}
-
-#[inline(always)]
-fn unsafe_add(next: *mut Entry) -> *mut Entry {
-    next.wrapping_add(1)
 }
 
 /// No room: the thread's first entry, a full chunk, or the budget is spent.

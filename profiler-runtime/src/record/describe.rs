@@ -59,19 +59,19 @@ impl Call {
     }
 
     fn write(&mut self, tag: Tag, value: u64) {
-        let word = tag.word(0, self.writer.site);
-        buffer::append(false, || Entry { value, word });
+        let entry = Entry::new(tag, self.writer.site, value);
+        buffer::append(false, || entry);
     }
 
     /// A text, eight bytes an entry.
     pub(super) fn text(site: u32, text: &str) {
-        let word = Tag::TextLength.word(0, site);
-        buffer::append(false, || Entry { value: text.len() as u64, word });
+        let length = Entry::new(Tag::TextLength, site, text.len() as u64);
+        buffer::append(false, || length);
         for bytes in text.as_bytes().chunks(8) {
             let mut eight = [0; 8];
             eight[..bytes.len()].copy_from_slice(bytes);
-            let word = Tag::Text.word(0, site);
-            buffer::append(false, || Entry { value: u64::from_le_bytes(eight), word });
+            let entry = Entry::new(Tag::Text, site, u64::from_le_bytes(eight));
+            buffer::append(false, || entry);
         }
     }
 }

@@ -4,14 +4,16 @@
 //! at stop is known, and the stream of a killed process can be read up to its last entry. What a begin carries besides time and site (shapes, FLOPs, a step's index, the
 //! task of a poll) are entries of their own *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is the reader.
 
-/// One record: a value (clock ticks, unless the tag says otherwise) and a word of tag, argument and site.
+/// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Entry {
     /// Clock ticks for `Begin`, `End`, `TaskEnd` and `StepMark`; else the payload.
-    pub value: u64,
-    /// `tag << 56 | argument << 32 | site`.
-    pub word: u64,
+    value: u64,
+    /// Number of the site (`Site::number`), 0 where none belongs to it.
+    site: u32,
+    /// `tag << 24 | argument`.
+    head: u32,
 }
 
 /// What an entry means.
@@ -34,7 +36,7 @@ pub enum Tag {
     Flops = 7,
     /// An input of the next op; value: `dtype << 8 | number of dims`. Its dims follow as `Dims`.
     Shape = 8,
-    /// Two dims of the shape before; value: the first, low 56 bits of the word: the second.
+    /// Two dims of the shape before: [`Entry::dims`].
     Dims = 9,
     /// Length in bytes of a text that follows as `Text`; value: the length.
     TextLength = 10,
@@ -48,7 +50,7 @@ pub const FIRST_POLL: u32 = 1;
 pub const COMPLETED: u32 = 1;
 
 const ARGUMENT_BITS: u32 = 24;
-const PAYLOAD_MASK: u64 = (1 << 56) - 1;
+const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
 
 impl Tag {
     /// The tag with this number, if there is one.
@@ -68,40 +70,53 @@ impl Tag {
             _ => return None,
         })
     }
-
-    /// The word of an entry with this tag.
-    #[inline(always)]
-    pub const fn word(self, argument: u32, site: u32) -> u64 {
-        (self as u64) << 56 | ((argument & ((1 << ARGUMENT_BITS) - 1)) as u64) << 32 | site as u64
-    }
 }
 
 impl Entry {
-    /// The second dim of a [`Tag::Dims`] entry is kept where other entries have argument and site.
+    /// An entry of this kind.
+    #[inline(always)]
+    pub const fn new(tag: Tag, site: u32, value: u64) -> Self {
+        Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
+    }
+
+    /// The same with an argument of at most 24 bits.
+    pub const fn with_argument(self, argument: u32) -> Self {
+        Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
+    }
+
+    /// Two dims; the second, of at most 56 bits, is kept where other entries have argument and site.
     pub const fn dims(first: u64, second: u64) -> Self {
-        Self { value: first, word: (Tag::Dims as u64) << 56 | (second & PAYLOAD_MASK) }
+        // CAST: the halves of the number.
+        Self::new(Tag::Dims, second as u32, first).with_argument((second >> 32) as u32)
     }
 
     /// What this entry means; `None` for a number that this version does not know.
+    #[inline]
     pub const fn tag(self) -> Option<Tag> {
-        Tag::from_u8((self.word >> 56) as u8)
+        // CAST: eight bits are left.
+        Tag::from_u8((self.head >> ARGUMENT_BITS) as u8)
     }
 
-    /// The 24-bit argument.
+    /// The argument.
     pub const fn argument(self) -> u32 {
-        // CAST: 24 bits are left after the mask.
-        (self.word >> 32) as u32 & ((1 << ARGUMENT_BITS) - 1)
+        self.head & ARGUMENT_MASK
     }
 
-    /// Number of the site (`site::by_number`), 0 where none belongs to it.
+    /// Number of the site.
+    #[inline]
     pub const fn site(self) -> u32 {
-        // CAST: the low half is the site.
-        self.word as u32
+        self.site
     }
 
-    /// The low 56 bits of the word: the second dim of a [`Tag::Dims`] entry.
+    /// The value.
+    #[inline]
+    pub const fn value(self) -> u64 {
+        self.value
+    }
+
+    /// The second dim of a [`Tag::Dims`] entry.
     pub const fn second(self) -> u64 {
-        self.word & PAYLOAD_MASK
+        (self.argument() as u64) << 32 | self.site as u64
     }
 }
 
@@ -110,10 +125,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_keeps_tag_argument_and_site() {
-        let entry = Entry { value: 7, word: Tag::Task.word(FIRST_POLL, u32::MAX) };
-        assert_eq!((entry.tag(), entry.argument(), entry.site()), (Some(Tag::Task), FIRST_POLL, u32::MAX));
-        assert_eq!(Entry::dims(3, 1 << 40).second(), 1 << 40);
+    fn an_entry_keeps_tag_argument_site_and_value() {
+        let entry = Entry::new(Tag::Task, u32::MAX, 7).with_argument(FIRST_POLL);
+        assert_eq!((entry.tag(), entry.argument(), entry.site(), entry.value()), (Some(Tag::Task), FIRST_POLL, u32::MAX, 7));
+        assert_eq!((Entry::dims(3, 1 << 40 | 9).value(), Entry::dims(3, 1 << 40 | 9).second()), (3, 1 << 40 | 9));
         for number in 0..=255u8 {
             assert!(Tag::from_u8(number).is_none_or(|tag| tag as u8 == number));
         }

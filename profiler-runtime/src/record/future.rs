@@ -138,8 +138,8 @@ impl Life {
         }
         if let State::Running { task, admitted } = self.state {
             let flags = if first { FIRST_POLL } else { 0 };
-            slice.recorded = buffer::append(false, || Entry { value: task, word: Tag::Task.word(flags, site) })
-                && buffer::append(false, || Entry { value: clock::ticks(), word: Tag::Begin.word(0, site) });
+            slice.recorded = buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
+                && buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
             slice.admitted = admitted;
             if admitted {
                 select::enter();
@@ -161,8 +161,8 @@ impl Life {
     #[cold]
     fn record_end(&self, task: u64, outcome: u32) {
         let (site, ticks) = (self.site.number(), clock::ticks());
-        buffer::append(true, || Entry { value: task, word: Tag::Task.word(0, site) });
-        buffer::append(true, || Entry { value: ticks, word: Tag::TaskEnd.word(outcome, site) });
+        buffer::append(true, || Entry::new(Tag::Task, site, task));
+        buffer::append(true, || Entry::new(Tag::TaskEnd, site, ticks).with_argument(outcome));
     }
 }
 
@@ -177,7 +177,7 @@ impl Drop for Slice {
         if self.recorded {
             let ticks = clock::ticks();
             let site = self.site;
-            buffer::append(true, || Entry { value: ticks, word: Tag::End.word(0, site) });
+            buffer::append(true, || Entry::new(Tag::End, site, ticks));
         }
         if self.admitted {
             select::leave();

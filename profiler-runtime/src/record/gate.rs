@@ -18,8 +18,11 @@ pub(crate) const FLOPS: u32 = 1 << 4;
 /// Ticks come from the operating system.
 pub(crate) const SLOW_CLOCK: u32 = 1 << 5;
 
-/// Bits that the fast path does not serve.
-pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK;
+/// Something else than recording opened the gate: `set` adds it.
+const NOT_RECORDING: u32 = 1 << 6;
+
+/// Bits that the fast path does not serve: one test tells.
+pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING;
 
 static GATE: AtomicU32 = AtomicU32::new(0);
 
@@ -32,7 +35,12 @@ pub(crate) fn load() -> u32 {
 
 /// Sets the gate; [`SLOW_CLOCK`] is added where the machine needs it.
 pub(crate) fn set(bits: u32) {
-    let clock = if bits == 0 || super::clock::is_fast() { 0 } else { SLOW_CLOCK };
+    let added = match bits {
+        0 => 0,
+        _ if bits & RECORD == 0 => NOT_RECORDING,
+        _ if super::clock::is_fast() => 0,
+        _ => SLOW_CLOCK,
+    };
     // ORDERING: see `load`.
-    GATE.store(bits | clock, Ordering::Relaxed);
+    GATE.store(bits | added, Ordering::Relaxed);
 }

@@ -14,11 +14,35 @@ use super::{buffer, gate, select, steps};
 #[inline(always)]
 pub fn run<R>(site: &'static Site, body: impl FnOnce() -> R) -> R {
     let gate = gate::load();
-    if gate == 0 {
+    if gate == 0 { body() } else { run_recorded(site, gate, body) }
+}
+
+/// Out of line, so that the off path needs no registers saved.
+#[inline(never)]
+fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
+    let number = site.fast_number();
+    if gate & gate::SLOW != 0 || !site::is_fast(number) {
+        let _range = Range::begin_full(site, gate);
         return body();
     }
-    let _range = Range::begin(site, gate);
+    if !buffer::append(false, || Entry::new(Tag::Begin, number, clock::fast_ticks())) {
+        return body();
+    }
+    let _end = PlainEnd(number);
     body()
+}
+
+/// Ends a range of the fast path.
+#[derive(Debug)]
+struct PlainEnd(u32);
+
+impl Drop for PlainEnd {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // The clock first: what follows is the profiler's own time.
+        let entry = Entry::new(Tag::End, self.0, clock::fast_ticks());
+        buffer::append(true, || entry);
+    }
 }
 
 /// An open range; it ends when this is dropped. Stays on its thread.
@@ -34,10 +58,10 @@ pub struct Range {
 enum End {
     /// Not recorded.
     Nothing,
-    /// One entry for this site.
-    Plain(u32),
+    /// One entry.
+    Plain(#[expect(dead_code, reason = "its drop is what it is for")] PlainEnd),
     /// Out of line.
-    Full(FullEnd),
+    Full(#[expect(dead_code, reason = "its drop is what it is for")] FullEnd),
 }
 
 #[derive(Debug)]
@@ -58,16 +82,13 @@ impl Range {
     }
 
     #[inline(always)]
-    pub(super) fn begin(site: &'static Site, gate: u32) -> Self {
+    fn begin(site: &'static Site, gate: u32) -> Self {
         let number = site.fast_number();
-        if gate & (gate::SLOW | gate::RECORD) == gate::RECORD && site::is_fast(number) {
-            let word = Tag::Begin.word(0, number);
-            if buffer::append(false, || Entry { value: clock::fast_ticks(), word }) {
-                return Self::ending(End::Plain(number));
-            }
-            return Self::ending(End::Nothing);
+        if gate & gate::SLOW != 0 || !site::is_fast(number) {
+            return Self::begin_full(site, gate);
         }
-        Self::begin_full(site, gate)
+        let begun = buffer::append(false, || Entry::new(Tag::Begin, number, clock::fast_ticks()));
+        Self::ending(if begun { End::Plain(PlainEnd(number)) } else { End::Nothing })
     }
 
     pub(super) const fn nothing() -> Self {
@@ -85,7 +106,7 @@ impl Range {
         let step = (site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(number));
         let filtered = gate & gate::FILTER != 0 && site.kind() != Kind::Request;
         let wanted = gate & gate::RECORD != 0 && (!filtered || select::admits(site));
-        let recorded = wanted && buffer::append(false, || Entry { value: clock::ticks(), word: Tag::Begin.word(0, number) });
+        let recorded = wanted && buffer::append(false, || Entry::new(Tag::Begin, number, clock::ticks()));
         let admitted = recorded && filtered;
         if admitted {
             select::enter();
@@ -97,28 +118,13 @@ impl Range {
     }
 }
 
-impl Drop for Range {
-    #[inline(always)]
-    fn drop(&mut self) {
-        match &self.end {
-            End::Nothing => {}
-            End::Plain(number) => {
-                // The clock first: what follows is the profiler's own time.
-                let entry = Entry { value: clock::fast_ticks(), word: Tag::End.word(0, *number) };
-                buffer::append(true, || entry);
-            }
-            End::Full(end) => end.close(),
-        }
-    }
-}
-
-impl FullEnd {
+impl Drop for FullEnd {
     #[cold]
     #[inline(never)]
-    fn close(&self) {
+    fn drop(&mut self) {
         let ticks = clock::ticks();
         if self.recorded {
-            buffer::append(true, || Entry { value: ticks, word: Tag::End.word(0, self.site) });
+            buffer::append(true, || Entry::new(Tag::End, self.site, ticks));
         }
         if self.admitted {
             select::leave();

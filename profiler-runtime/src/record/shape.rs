@@ -95,8 +95,8 @@ impl ShapeWriter {
     /// One tensor.
     pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
         let value = (dtype as u64) << 8 | dims.len().min(255) as u64;
-        let word = Tag::Shape.word(0, self.site);
-        buffer::append(false, || Entry { value, word });
+        let entry = Entry::new(Tag::Shape, self.site, value);
+        buffer::append(false, || entry);
         for pair in dims.chunks(2).take(128) {
             let entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
             buffer::append(false, || entry);

@@ -59,6 +59,6 @@ pub(super) fn suspend(outer: u32) {
 /// Records a bare `step()` call.
 pub(crate) fn mark() {
     if gate::load() & gate::RECORD != 0 {
-        buffer::append(false, || Entry { value: clock::ticks(), word: Tag::StepMark.word(0, 0) });
+        buffer::append(false, || Entry::new(Tag::StepMark, 0, clock::ticks()));
     }
 }
