@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Everything that must hold before a change lands; CI runs exactly this. Needs stable Rust; what the real consumers need
+# (a Python environment, Node.js) it installs itself. The last lines are the tests' own summary.
+set -euo pipefail
+cd "$(dirname "$0")"
+export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
+log=$(mktemp -d)
+trap 'rm -rf "$log"' EXIT
+started=$SECONDS
+
+step() {
+  printf '\n== %s (after %d s)\n' "$1" $((SECONDS - started))
+  shift
+  "$@"
+}
+
+# Runs tests and keeps their output for the summary.
+tests() {
+  "$@" 2>&1 | tee -a "$log/tests"
+}
+
+# The README's commands first: they must work on a bare machine.
+step "tests" tests cargo test
+step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",\"torch_profiler_record_shapes\":true}" \
+  cargo run --release --example wan_i2v -- --output "$log/video.mp4"
+
+step "formatting" cargo fmt --all --check
+step "clippy" cargo clippy --workspace --all-targets -- -D warnings
+step "clippy, every feature of the runtime" cargo clippy -p profiler-runtime --all-features --all-targets -- -D warnings
+step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --all-features
+step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
+step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
+step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/
+
+passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")
+failed=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$log/tests")
+printf '\nall checks hold, %d s\n' $((SECONDS - started))
+printf '%d passed, %d failed\n' "$passed" "$failed"
