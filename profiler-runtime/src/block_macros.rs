@@ -8,7 +8,8 @@ macro_rules! stage {
     };
 }
 
-/// A step that lasts until the guard drops: `let _step = step!("denoise_step");`, or with an index of your own, `step!("denoise_step", i)`.
+/// A step that lasts until the guard drops: `let _step = step!("denoise_step");`, or with an index of your own,
+/// `step!("denoise_step", i)`.
 #[macro_export]
 macro_rules! step {
     ($name:literal) => {
@@ -19,8 +20,9 @@ macro_rules! step {
     };
 }
 
-/// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul", shapes(a, b))`, and with its FLOPs
-/// `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are computed only while they are recorded.
+/// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul",
+/// shapes(a, b))`, and with its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are
+/// computed only while they are recorded.
 #[macro_export]
 macro_rules! op {
     ($name:literal) => {
@@ -39,8 +41,13 @@ macro_rules! op {
 #[macro_export]
 macro_rules! __profiler_site {
     ($site:ident, $kind:ident, $name:expr) => {
-        static $site: $crate::__private::Site =
-            $crate::__private::Site::new($crate::__private::Kind::$kind, $name, ::core::file!(), ::core::line!(), ::core::module_path!());
+        static $site: $crate::__private::Site = $crate::__private::Site::new(
+            $crate::__private::Kind::$kind,
+            $name,
+            ::core::file!(),
+            ::core::line!(),
+            ::core::module_path!(),
+        );
         $crate::__private::inventory::submit! { $crate::__private::Registered(&$site) }
     };
 }

@@ -73,16 +73,23 @@ struct Books {
 }
 
 impl Trace {
-    /// Reads the recording once. Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    /// Reads the recording once. Linear in the number of entries; memory grows with threads, stages, steps and tasks,
+    /// not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, context } = recording;
         let timeline = Timeline::new(&window);
-        let (mut stages, mut books, mut threads) = (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
+        let (mut stages, mut books, mut threads) =
+            (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
         let mut next_id = 1;
         for thread in &log.threads {
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
             let end_id = books.read(&mut decoder, &mut stages);
-            threads.push(Thread { identity: thread.thread.clone(), ranges: end_id - next_id, lost: thread.lost, first_id: next_id });
+            threads.push(Thread {
+                identity: thread.thread.clone(),
+                ranges: end_id - next_id,
+                lost: thread.lost,
+                first_id: next_id,
+            });
             next_id = end_id;
             if thread.lost > 0 {
                 books.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));
@@ -147,7 +154,8 @@ impl Trace {
     /// Time in which at least one top-level stage ran.
     fn covered(&self) -> u64 {
         let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread)).collect();
-        let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> = rows.into_iter().map(|row| Box::new(row) as _).collect();
+        let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> =
+            rows.into_iter().map(|row| Box::new(row) as _).collect();
         let is_stage = |task: &&Task| self.stages.node(task.node).depth == 0 && task.site.kind() != Kind::Op;
         rows.push(Box::new(self.tasks.iter().filter(is_stage).map(|task| (task.begin, task.end))));
         union::covered(rows)
@@ -161,7 +169,8 @@ impl Trace {
             let decoder = decoder.as_mut()?;
             loop {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
-                let is_stage = matches!(slice.site.kind(), Kind::Stage | Kind::Step) && slice.task.is_none() && slice.lane == 0;
+                let is_stage =
+                    matches!(slice.site.kind(), Kind::Stage | Kind::Step) && slice.task.is_none() && slice.lane == 0;
                 if is_stage && tree.node(slice.node).depth == 0 {
                     return Some((slice.begin, slice.end));
                 }
@@ -191,7 +200,10 @@ impl Books {
                             stages.add_call(slice.node, slice.begin, slice.duration());
                             requests.stage(slice, stages);
                             if slice.site.kind() == Kind::Step {
-                                self.steps.add(slice.site, Step::new(slice.begin, slice.end, slice.args().index, slice.external_id));
+                                self.steps.add(
+                                    slice.site,
+                                    Step::new(slice.begin, slice.end, slice.args().index, slice.external_id),
+                                );
                             }
                         }
                         Kind::Op => {}
@@ -211,5 +223,9 @@ impl Books {
 /// The driving loop's sequential steps, by `External id`.
 fn named_steps(loops: &[StepLoop]) -> HashMap<u64, u64> {
     let driving = loops.iter().filter(|each| each.drives && each.site.is_some());
-    driving.flat_map(|each| &each.steps).filter(|step| step.sequential).map(|step| (step.external_id, step.number)).collect()
+    driving
+        .flat_map(|each| &each.steps)
+        .filter(|step| step.sequential)
+        .map(|step| (step.external_id, step.number))
+        .collect()
 }

@@ -1,7 +1,8 @@
 //! From entries to slices: one thread's stream, read once from front to back.
 //!
-//! A begin opens a frame, its end closes the innermost frame of its site. Time never runs backwards here, so slices nest by construction; a guard that outlives the range around it
-//! moves to a lane of its own. What is still open at the end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
+//! A begin opens a frame, its end closes the innermost frame of its site. Time never runs backwards here, so slices
+//! nest by construction; a guard that outlives the range around it moves to a lane of its own. What is still open at
+//! the end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Run, ThreadLog};
@@ -137,7 +138,9 @@ impl<'a> Decoder<'a> {
                     self.unreadable += 1;
                 }
                 Some(Tag::StepMark) => return Some(Event::StepMark(self.advance(entry.value()))),
-                Some(Tag::Task) => self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL }),
+                Some(Tag::Task) => {
+                    self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL })
+                }
                 Some(tag) => self.describe(tag, entry),
                 None => self.unreadable += 1,
             }
@@ -174,7 +177,19 @@ impl<'a> Decoder<'a> {
         if site.kind() == Kind::Request {
             self.requests.push(InRequest { depth: request.map_or(1, |around| around.depth + 1), opened_in: node });
         }
-        let slice = Slice { site, begin, end: begin, lane: 0, external_id, node, request, children_ns: 0, finished: true, task, call };
+        let slice = Slice {
+            site,
+            begin,
+            end: begin,
+            lane: 0,
+            external_id,
+            node,
+            request,
+            children_ns: 0,
+            finished: true,
+            task,
+            call,
+        };
         self.open.push(Frame { slice, number, child: None });
     }
 

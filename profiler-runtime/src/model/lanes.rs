@@ -1,4 +1,5 @@
-//! Lanes: extra rows for what overlaps without nesting. Perfetto deletes a slice that crosses another on its row (perfetto#4280), so nothing may.
+//! Lanes: extra rows for what overlaps without nesting. Perfetto deletes a slice that crosses another on its row
+//! (perfetto#4280), so nothing may.
 
 /// Greedy assignment in order of begin: the first lane that is free.
 #[derive(Debug, Default)]
@@ -35,6 +36,9 @@ mod tests {
     #[test]
     fn overlapping_things_get_different_lanes_and_touching_ones_share() {
         let mut lanes = Lanes::default();
-        assert_eq!([(0, 10), (5, 20), (10, 12), (12, 30), (20, 21)].map(|(begin, end)| lanes.take(begin, end)), [1, 2, 1, 1, 2]);
+        assert_eq!(
+            [(0, 10), (5, 20), (10, 12), (12, 30), (20, 21)].map(|(begin, end)| lanes.take(begin, end)),
+            [1, 2, 1, 1, 2]
+        );
     }
 }

@@ -16,7 +16,8 @@ pub(crate) struct Losses {
 }
 
 impl Losses {
-    /// Ranges that are missing from the trace although they were recorded for (not counting those clipped by the window).
+    /// Ranges that are missing from the trace although they were recorded for (not counting those clipped by the
+    /// window).
     pub(crate) fn missing(&self) -> u64 {
         self.buffer_full.iter().map(|(_, lost)| lost).sum::<u64>() + self.ending_threads + self.unreadable
     }

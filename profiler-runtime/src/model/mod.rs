@@ -1,7 +1,8 @@
 //! What happened, as plain data: built once from the raw records of a session, then read by every exporter.
 //!
-//! `record` (raw entries) → [`decode`] (slices, in the order in which they ended, nesting proven) → [`Trace`] (stage times, steps, requests, losses). No I/O, no clock, no features. The slices
-//! themselves are never all in memory: an exporter walks a thread with [`Trace::walk`], which decodes again, because decoding is cheaper than keeping.
+//! `record` (raw entries) → [`decode`] (slices, in the order in which they ended, nesting proven) → [`Trace`] (stage
+//! times, steps, requests, losses). No I/O, no clock, no features. The slices themselves are never all in memory: an
+//! exporter walks a thread with [`Trace::walk`], which decodes again, because decoding is cheaper than keeping.
 
 mod build;
 mod context;

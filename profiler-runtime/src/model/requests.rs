@@ -82,7 +82,13 @@ impl RequestBook {
         let stages = stages.unwrap_or_else(StageTree::new);
         let covered = stages.node(StageTree::ROOT).children_ns;
         let unaccounted_ns = slice.duration().saturating_sub(covered);
-        self.requests.push(Request { id: slice.args().text.clone(), begin: slice.begin, end: slice.end, stages, unaccounted_ns });
+        self.requests.push(Request {
+            id: slice.args().text.clone(),
+            begin: slice.begin,
+            end: slice.end,
+            stages,
+            unaccounted_ns,
+        });
     }
 }
 

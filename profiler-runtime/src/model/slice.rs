@@ -14,11 +14,13 @@ pub(crate) struct Slice {
     pub(crate) begin: u64,
     /// When it ended; never before `begin`.
     pub(crate) end: u64,
-    /// 0: the thread's own row. Else an extra row of the thread, for a guard that outlived the range around it: slices of one row nest or are disjoint.
+    /// 0: the thread's own row. Else an extra row of the thread, for a guard that outlived the range around it: slices
+    /// of one row nest or are disjoint.
     pub(crate) lane: u32,
     /// Unique in the trace, from 1: `External id`.
     pub(crate) external_id: u64,
-    /// The stage that it is, or that encloses it. Known while the trace is built; [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
+    /// The stage that it is, or that encloses it. Known while the trace is built;
+    /// [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
     pub(crate) node: NodeId,
     /// The request that it ran in.
     pub(super) request: Option<InRequest>,

@@ -1,6 +1,7 @@
 //! The tree of stages: which stage ran inside which, how often and how long.
 //!
-//! A node is a stage or step at one place of the tree; ops are transparent. An async stage counts with its life (first poll to end), not with its polls.
+//! A node is a stage or step at one place of the tree; ops are transparent. An async stage counts with its life (first
+//! poll to end), not with its polls.
 
 use std::collections::HashMap;
 

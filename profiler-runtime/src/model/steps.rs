@@ -17,7 +17,8 @@ pub(crate) struct Step {
     pub(crate) end: u64,
     /// The slice or task that it is, by `External id`; 0 for bare `step()` calls.
     pub(crate) external_id: u64,
-    /// Whether it began after every earlier step of its loop had ended. Consumers need steps that do not overlap: only these are named `ProfilerStep#N`.
+    /// Whether it began after every earlier step of its loop had ended. Consumers need steps that do not overlap: only
+    /// these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
 }
 
@@ -56,7 +57,11 @@ impl StepBook {
     /// An iteration of a loop has ended.
     pub(super) fn add(&mut self, site: &'static Site, step: Step) {
         let key = std::ptr::from_ref(site).addr();
-        self.loops.entry(key).or_insert_with(|| StepLoop { site: Some(site), drives: false, steps: Vec::new() }).steps.push(step);
+        self.loops
+            .entry(key)
+            .or_insert_with(|| StepLoop { site: Some(site), drives: false, steps: Vec::new() })
+            .steps
+            .push(step);
     }
 
     /// A bare `step()` was called.
@@ -64,8 +69,14 @@ impl StepBook {
         self.marks.push(at);
     }
 
-    /// All loops, the driving one first, then by first begin. `window_begin` is where the first step of bare calls begins.
-    pub(super) fn close(mut self, driver: Option<&'static Site>, first_number: u64, window_begin: u64) -> Vec<StepLoop> {
+    /// All loops, the driving one first, then by first begin. `window_begin` is where the first step of bare calls
+    /// begins.
+    pub(super) fn close(
+        mut self,
+        driver: Option<&'static Site>,
+        first_number: u64,
+        window_begin: u64,
+    ) -> Vec<StepLoop> {
         let mut loops: Vec<StepLoop> = self.loops.into_values().collect();
         if !self.marks.is_empty() {
             self.marks.sort_unstable();

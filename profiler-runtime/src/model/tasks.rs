@@ -91,7 +91,8 @@ impl Life {
         Some(Task {
             site,
             begin,
-            // A first poll on one thread and the end on another are read from two counters that agree only to a few nanoseconds.
+            // A first poll on one thread and the end on another are read from two counters that agree only to a few
+            // nanoseconds.
             end: end.max(self.last_poll_end).max(begin),
             busy_ns: self.busy_ns,
             polls: self.polls,

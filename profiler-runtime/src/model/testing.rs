@@ -1,4 +1,5 @@
-//! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns after [`EPOCH`].
+//! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns
+//! after [`EPOCH`].
 
 use std::time::Duration;
 
@@ -39,7 +40,11 @@ impl Script {
 
     /// Any entry.
     pub(crate) fn entry(&mut self, tag: Tag, argument: u32, site: u32, value: u64) -> &mut Self {
-        self.entries.push(if tag == Tag::Dims { Entry::dims(value, u64::from(argument) << 32 | u64::from(site)) } else { Entry::new(tag, site, value).with_argument(argument) });
+        self.entries.push(if tag == Tag::Dims {
+            Entry::dims(value, u64::from(argument) << 32 | u64::from(site))
+        } else {
+            Entry::new(tag, site, value).with_argument(argument)
+        });
         self
     }
 

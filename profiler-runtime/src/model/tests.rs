@@ -25,7 +25,14 @@ fn stage(trace: &Trace, name: &str) -> (u64, u64, u64, u64) {
 fn a_stage_called_twice_counts_both_calls() {
     let mut script = Script::new();
     let (text, decode) = (script.site(Kind::Stage, "text"), script.site(Kind::Stage, "decode"));
-    script.begin(text, 10).end(text, 40).begin(text, 50).end(text, 60).begin(decode, 60).end(decode, 1060).thread("main");
+    script
+        .begin(text, 10)
+        .end(text, 40)
+        .begin(text, 50)
+        .end(text, 60)
+        .begin(decode, 60)
+        .end(decode, 1060)
+        .thread("main");
     let trace = Trace::build(script.finish());
     assert_eq!(stage(&trace, "text"), (2, 40, 10, 30));
     assert_eq!(stage(&trace, "decode"), (1, 1000, 1000, 1000));
@@ -36,11 +43,15 @@ fn a_stage_called_twice_counts_both_calls() {
 #[test]
 fn ops_are_transparent_in_the_stage_tree_and_children_time_is_direct() {
     let mut script = Script::new();
-    let (outer, op, inner) = (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "op"), script.site(Kind::Stage, "inner"));
+    let (outer, op, inner) =
+        (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "op"), script.site(Kind::Stage, "inner"));
     script.begin(outer, 0).begin(op, 10).begin(inner, 20).end(inner, 30).end(op, 40).end(outer, 100).thread("main");
     let trace = Trace::build(script.finish());
     let tree = trace.stages.in_order();
-    assert_eq!(tree.iter().map(|(_, node)| (node.name(), node.depth, node.self_ns())).collect::<Vec<_>>(), [("outer", 0, 90), ("inner", 1, 10)]);
+    assert_eq!(
+        tree.iter().map(|(_, node)| (node.name(), node.depth, node.self_ns())).collect::<Vec<_>>(),
+        [("outer", 0, 90), ("inner", 1, 10)]
+    );
     trace.walk(0, |slice| {
         let own = match slice.site.name() {
             "outer" => 70,
@@ -55,7 +66,16 @@ fn ops_are_transparent_in_the_stage_tree_and_children_time_is_direct() {
 fn a_guard_that_outlives_its_parent_moves_to_a_lane() {
     let mut script = Script::new();
     let [a, b, c] = ["a", "b", "c"].map(|name| script.site(Kind::Stage, name));
-    script.begin(a, 0).begin(b, 10).begin(c, 20).end(a, 30).end(b, 40).end(c, 50).begin(a, 60).end(a, 70).thread("main");
+    script
+        .begin(a, 0)
+        .begin(b, 10)
+        .begin(c, 20)
+        .end(a, 30)
+        .end(b, 40)
+        .end(c, 50)
+        .begin(a, 60)
+        .end(a, 70)
+        .thread("main");
     let trace = Trace::build(script.finish());
     assert_eq!(slices(&trace, 0), [("a", 0, 30, 0), ("b", 10, 40, 1), ("c", 20, 50, 2), ("a", 60, 70, 0)]);
 }
@@ -75,7 +95,12 @@ fn the_driving_loop_is_numbered_from_the_first_recorded_iteration() {
     let mut script = Script::new();
     let (step, other) = (script.site(Kind::Step, "denoise"), script.site(Kind::Step, "chunk"));
     for at in [100, 200, 300] {
-        script.entry(Tag::Index, 0, step, at / 100).begin(step, at).begin(other, at + 1).end(other, at + 2).end(step, at + 50);
+        script
+            .entry(Tag::Index, 0, step, at / 100)
+            .begin(step, at)
+            .begin(other, at + 1)
+            .end(other, at + 2)
+            .end(step, at + 50);
     }
     script.thread("main");
     script.context.step_site = Some(step);
@@ -84,7 +109,10 @@ fn the_driving_loop_is_numbered_from_the_first_recorded_iteration() {
     let mut named = Vec::new();
     trace.walk(0, |slice| named.extend(trace.profiler_step(slice).map(|number| (number, slice.args().index))));
     assert_eq!(named, [(3, Some(1)), (4, Some(2)), (5, Some(3))]);
-    assert_eq!(trace.loops.iter().map(|each| (each.name(), each.drives, each.steps.len())).collect::<Vec<_>>(), [("denoise", true, 3), ("chunk", false, 3)]);
+    assert_eq!(
+        trace.loops.iter().map(|each| (each.name(), each.drives, each.steps.len())).collect::<Vec<_>>(),
+        [("denoise", true, 3), ("chunk", false, 3)]
+    );
 }
 
 #[test]
@@ -92,7 +120,8 @@ fn bare_step_calls_are_steps_from_one_call_to_the_next() {
     let mut script = Script::new();
     script.entry(Tag::StepMark, 0, 0, 100).entry(Tag::StepMark, 0, 0, 250).thread("main");
     let trace = Trace::build(script.finish());
-    let steps: Vec<_> = trace.loops[0].steps.iter().map(|step| (step.number, step.begin - EPOCH, step.end - EPOCH)).collect();
+    let steps: Vec<_> =
+        trace.loops[0].steps.iter().map(|step| (step.number, step.begin - EPOCH, step.end - EPOCH)).collect();
     assert_eq!((trace.loops[0].drives, steps), (true, vec![(0, 0, 100), (1, 100, 250)]));
 }
 
@@ -100,12 +129,21 @@ fn bare_step_calls_are_steps_from_one_call_to_the_next() {
 fn a_task_lives_across_threads_and_its_polls_are_busy_slices() {
     let mut script = Script::new();
     let (serve, inner) = (script.site(Kind::Stage, "serve"), script.site(Kind::Stage, "inner"));
-    script.entry(Tag::Task, FIRST_POLL, serve, 9).begin(serve, 100).begin(inner, 110).end(inner, 120).end(serve, 130).thread("a");
+    script
+        .entry(Tag::Task, FIRST_POLL, serve, 9)
+        .begin(serve, 100)
+        .begin(inner, 110)
+        .end(inner, 120)
+        .end(serve, 130)
+        .thread("a");
     script.entry(Tag::Task, 0, serve, 9).begin(serve, 500).end(serve, 520);
     script.entry(Tag::Task, 0, serve, 9).entry(Tag::TaskEnd, COMPLETED, serve, 521).thread("b");
     let trace = Trace::build(script.finish());
     let task = &trace.tasks[0];
-    assert_eq!((task.begin - EPOCH, task.end - EPOCH, task.busy_ns, task.polls, task.completed), (100, 521, 50, 2, true));
+    assert_eq!(
+        (task.begin - EPOCH, task.end - EPOCH, task.busy_ns, task.polls, task.completed),
+        (100, 521, 50, 2, true)
+    );
     assert_eq!(stage(&trace, "serve"), (1, 421, 421, 421));
     assert_eq!(trace.stages.in_order()[1].1.depth, 1, "inner ran inside serve");
     assert_eq!(trace.unaccounted_ns, LENGTH - 421);
@@ -114,7 +152,8 @@ fn a_task_lives_across_threads_and_its_polls_are_busy_slices() {
 #[test]
 fn a_request_has_the_stages_that_ran_in_it() {
     let mut script = Script::new();
-    let (request, outer, a) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "server"), script.site(Kind::Stage, "a"));
+    let (request, outer, a) =
+        (script.site(Kind::Request, "request"), script.site(Kind::Stage, "server"), script.site(Kind::Stage, "a"));
     script.begin(outer, 0);
     for (id, at) in [("first-request", 100), ("ü2", 300)] {
         script.entry(Tag::TextLength, 0, request, id.len() as u64);
@@ -127,7 +166,11 @@ fn a_request_has_the_stages_that_ran_in_it() {
     }
     script.end(outer, 900).thread("main");
     let trace = Trace::build(script.finish());
-    let requests: Vec<_> = trace.requests.iter().map(|each| (each.id.as_str(), each.duration(), each.unaccounted_ns, each.stages.top_level().len())).collect();
+    let requests: Vec<_> = trace
+        .requests
+        .iter()
+        .map(|each| (each.id.as_str(), each.duration(), each.unaccounted_ns, each.stages.top_level().len()))
+        .collect();
     assert_eq!(requests, [("first-request", 100, 90, 1), ("ü2", 100, 90, 1)]);
     assert_eq!(trace.stages.node(trace.stages.in_order()[1].0).name(), "a");
 }
@@ -136,15 +179,34 @@ fn a_request_has_the_stages_that_ran_in_it() {
 fn shapes_flops_and_strides_reach_the_op_they_were_said_of() {
     let mut script = Script::new();
     let (linear, other) = (script.site(Kind::Op, "linear"), script.site(Kind::Op, "other"));
-    script.entry(Tag::Shape, 0, linear, 1 << 8 | 3).entry(Tag::Dims, 0, 5, 4).entry(Tag::Dims, 0, 0, 6).entry(Tag::Flops, 0, linear, 240);
-    script.begin(linear, 10).begin(other, 11).end(other, 12).end(linear, 20).begin(linear, 30).end(linear, 40).thread("main");
+    script.entry(Tag::Shape, 0, linear, 1 << 8 | 3).entry(Tag::Dims, 0, 5, 4).entry(Tag::Dims, 0, 0, 6).entry(
+        Tag::Flops,
+        0,
+        linear,
+        240,
+    );
+    script
+        .begin(linear, 10)
+        .begin(other, 11)
+        .end(other, 12)
+        .end(linear, 20)
+        .begin(linear, 30)
+        .end(linear, 40)
+        .thread("main");
     let trace = Trace::build(script.finish());
     let mut seen = Vec::new();
-    trace.walk(0, |slice| seen.push((slice.site.name(), slice.args().flops, slice.args().inputs.iter().map(|input| input.dims().to_vec()).collect::<Vec<_>>())));
+    trace.walk(0, |slice| {
+        seen.push((
+            slice.site.name(),
+            slice.args().flops,
+            slice.args().inputs.iter().map(|input| input.dims().to_vec()).collect::<Vec<_>>(),
+        ))
+    });
     assert_eq!(seen, [("other", None, vec![]), ("linear", Some(240), vec![vec![4, 5, 6]]), ("linear", None, vec![])]);
 }
 
-/// A random thread: `true` begins a range of one of four sites, `false` ends one of the open ones, not always the innermost.
+/// A random thread: `true` begins a range of one of four sites, `false` ends one of the open ones, not always the
+/// innermost.
 fn thread_of(moves: &[(bool, u8, u16)], script: &mut Script, sites: &[u32]) -> u64 {
     let (mut now, mut open, mut begun) = (0u64, Vec::new(), 0);
     for &(begins, which, pause) in moves {

@@ -1,7 +1,8 @@
 //! From ticks to nanoseconds since the Unix epoch.
 //!
-//! The rate comes from the two anchors that lie furthest apart (the process's first and the window's last), the position from the window's first: a step of the real-time clock
-//! during the recording bends nothing. Integer arithmetic, monotone: what nests in ticks nests in nanoseconds.
+//! The rate comes from the two anchors that lie furthest apart (the process's first and the window's last), the
+//! position from the window's first: a step of the real-time clock during the recording bends nothing. Integer
+//! arithmetic, monotone: what nests in ticks nests in nanoseconds.
 
 use super::context::Window;
 
@@ -28,8 +29,13 @@ impl Timeline {
         // CAST: a tick is shorter than four seconds.
         let rate = rate.max(1) as u64;
         let uncertainty = window.start.uncertainty_ticks.max(window.end.uncertainty_ticks);
-        let mut timeline =
-            Self { start_ticks: window.start.ticks, start_ns: window.start.unix_ns, rate, end_ns: u64::MAX, uncertainty_ns: 0 };
+        let mut timeline = Self {
+            start_ticks: window.start.ticks,
+            start_ns: window.start.unix_ns,
+            rate,
+            end_ns: u64::MAX,
+            uncertainty_ns: 0,
+        };
         timeline.uncertainty_ns = timeline.ns(window.start.ticks + uncertainty) - timeline.start_ns;
         timeline.end_ns = timeline.ns(window.end.ticks);
         timeline
@@ -67,7 +73,12 @@ mod tests {
 
     #[test]
     fn ticks_of_a_3_ghz_clock_become_nanoseconds() {
-        let at = |ns: u64| Anchor { ticks: 1_000 + ns * 3, monotonic_ns: ns, unix_ns: 5_000_000_000 + ns, uncertainty_ticks: 30 };
+        let at = |ns: u64| Anchor {
+            ticks: 1_000 + ns * 3,
+            monotonic_ns: ns,
+            unix_ns: 5_000_000_000 + ns,
+            uncertainty_ticks: 30,
+        };
         let timeline = Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000) });
         assert_eq!(timeline.begin(), 5_001_000_000);
         assert!(timeline.end().abs_diff(5_009_000_000) <= 1);

@@ -1,6 +1,7 @@
 //! The time that several rows cover together: what is left over is `unaccounted`.
 
-/// Length of the union of intervals `(begin, end)`, from several sources each in order of begin. Reads each once and keeps none.
+/// Length of the union of intervals `(begin, end)`, from several sources each in order of begin. Reads each once and
+/// keeps none.
 pub(super) fn covered(mut sources: Vec<impl Iterator<Item = (u64, u64)>>) -> u64 {
     let mut next: Vec<Option<(u64, u64)>> = sources.iter_mut().map(Iterator::next).collect();
     let (mut covered, mut until) = (0, 0);

@@ -1,8 +1,10 @@
 //! A thread's stream of entries, and the cursor through which the hot path appends to it.
 //!
-//! The registry owns every stream, so that stop can read the stream of a blocked or finished thread; a thread-local pointer leads the owner to its [`Cursor`]. That pointer is never null: a thread
-//! without a stream points at [`VACANT`], which is always full, so that the hot path has one check (is there room?) and everything else is out of line in `append_slow`.
-//! Only the owner moves the cursor; it publishes each entry with a release store, and readers take the lock that the owner needs for the next chunk.
+//! The registry owns every stream, so that stop can read the stream of a blocked or finished thread; a thread-local
+//! pointer leads the owner to its [`Cursor`]. That pointer is never null: a thread without a stream points at
+//! [`VACANT`], which is always full, so that the hot path has one check (is there room?) and everything else is out of
+//! line in `append_slow`. Only the owner moves the cursor; it publishes each entry with a release store, and readers
+//! take the lock that the owner needs for the next chunk.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ptr;
@@ -72,7 +74,8 @@ pub(crate) struct Run {
 impl Run {
     /// The entries, in the order in which they were recorded.
     pub(crate) fn entries(&self) -> &[Entry] {
-        // SAFETY: `Stream::runs` is the only maker; it keeps `from <= to <= ENTRIES` and has read a published length of at least `to` with acquire ordering.
+        // SAFETY: `Stream::runs` is the only maker; it keeps `from <= to <= ENTRIES` and has read a published length of
+        // at least `to` with acquire ordering.
         unsafe { self.chunk.published(self.from, self.to) }
     }
 }
@@ -98,10 +101,12 @@ impl Cursor {
     }
 }
 
-/// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's clock is read after everything else. False if there was no room.
+/// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's clock is read after
+/// everything else. False if there was no room.
 #[inline(always)]
 pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
-    // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread can run this; `Owned::drop` points it back first.
+    // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread
+    // can run this; `Owned::drop` points it back first.
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
@@ -109,7 +114,8 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     if next == unsafe { *cursor.end.get() } {
         return append_slow(may_overdraw, entry());
     }
-    // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which no reader looks at before the store below.
+    // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which
+    // no reader looks at before the store below.
     unsafe { next.write(entry()) };
     // ORDERING: publishes the entry to a reader that loads with acquire.
     cursor.next.store(next.wrapping_add(1), Ordering::Release);
@@ -150,7 +156,8 @@ impl Stream {
         }
     }
 
-    /// Gives the owner a chunk with room. An end may overdraw the budget (by one chunk a thread at most): a range that has begun is always closed.
+    /// Gives the owner a chunk with room. An end may overdraw the budget (by one chunk a thread at most): a range that
+    /// has begun is always closed.
     fn grow(&self, may_overdraw: bool) -> bool {
         let generation = chunk::generation();
         // ORDERING: owner only.

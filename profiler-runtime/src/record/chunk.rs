@@ -1,7 +1,8 @@
 //! Chunks: the 64 KiB pieces that thread buffers are made of, from a pool with a byte budget.
 //!
-//! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing published is ever written again, so a reader needs no lock.
-//! The last owner's drop gives the memory back to the pool, because a fresh page costs as much as a clock read.
+//! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing
+//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back to the pool,
+//! because a fresh page costs as much as a clock read.
 
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -36,7 +37,8 @@ pub(crate) struct Chunk {
     base: u64,
 }
 
-// SAFETY: one thread writes entries, each before it publishes a length that covers it (release); others read only what is published (acquire). See `buffer`.
+// SAFETY: one thread writes entries, each before it publishes a length that covers it (release); others read only what
+// is published (acquire). See `buffer`.
 unsafe impl Send for Chunk {}
 // SAFETY: as above.
 unsafe impl Sync for Chunk {}
@@ -51,7 +53,8 @@ impl Chunk {
             return None;
         }
         let idle = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let storage = idle.map_or_else(|| (0..ENTRIES).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(), |idle| idle.0);
+        let storage =
+            idle.map_or_else(|| (0..ENTRIES).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(), |idle| idle.0);
         Some(Self { storage, base })
     }
 
@@ -70,7 +73,8 @@ impl Chunk {
     /// # Safety
     /// `from <= to <= ENTRIES`, and the writer has published a length of at least `to` which the caller has read with acquire ordering.
     pub(crate) unsafe fn published(&self, from: usize, to: usize) -> &[Entry] {
-        // SAFETY: the range is inside the storage and initialised by the caller's promise, and published entries are never written again while the chunk lives.
+        // SAFETY: the range is inside the storage and initialised by the caller's promise, and published entries are
+        // never written again while the chunk lives.
         unsafe { std::slice::from_raw_parts(self.start().cast_const().add(from), to - from) }
     }
 }

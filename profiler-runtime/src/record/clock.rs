@@ -1,7 +1,8 @@
 //! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
 //!
-//! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of [`Instant`], read out of line (the gate's `SLOW_CLOCK` bit).
-//! Nothing is calibrated by spinning: every [`Anchor`] reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
+//! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of
+//! [`Instant`], read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
+//! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
 
 use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -30,7 +31,8 @@ pub(crate) fn fast_ticks() -> u64 {
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     {
         let ticks: u64;
-        // SAFETY: the virtual counter is readable from user space on every AArch64 system that Rust's std supports; it touches no memory.
+        // SAFETY: the virtual counter is readable from user space on every AArch64 system that Rust's std supports; it
+        // touches no memory.
         unsafe { core::arch::asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
         ticks
     }

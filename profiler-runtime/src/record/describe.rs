@@ -1,6 +1,7 @@
 //! What a call says about itself beyond its time: input shapes, FLOPs, the user's index of a step, a request's name.
 //!
-//! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session wants it: off, a description costs the gate's load.
+//! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session wants
+//! it: off, a description costs the gate's load.
 
 use super::buffer;
 use super::entry::{Entry, Tag};

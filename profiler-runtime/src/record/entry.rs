@@ -1,8 +1,10 @@
 //! The one thing a thread buffer holds: a 16-byte entry.
 //!
-//! A range is two entries, its begin and its end, in the order in which the thread ran them, so that nesting needs no depth counter, a range that is still open
-//! at stop is known, and the stream of a killed process can be read up to its last entry. What a begin carries besides time and site (shapes, FLOPs, a step's index, the
-//! task of a poll) are entries of their own *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is the reader.
+//! A range is two entries, its begin and its end, in the order in which the thread ran them, so that nesting needs no
+//! depth counter, a range that is still open at stop is known, and the stream of a killed process can be read up to its
+//! last entry. What a begin carries besides time and site (shapes, FLOPs, a step's index, the task of a poll) are
+//! entries of their own *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is
+//! the reader.
 
 /// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +26,8 @@ pub enum Tag {
     Begin = 1,
     /// A range ends; value: ticks.
     End = 2,
-    /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first poll.
+    /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first
+    /// poll.
     Task = 3,
     /// A task completed (argument [`COMPLETED`]) or was dropped; value: ticks.
     TaskEnd = 4,
@@ -127,7 +130,10 @@ mod tests {
     #[test]
     fn an_entry_keeps_tag_argument_site_and_value() {
         let entry = Entry::new(Tag::Task, u32::MAX, 7).with_argument(FIRST_POLL);
-        assert_eq!((entry.tag(), entry.argument(), entry.site(), entry.value()), (Some(Tag::Task), FIRST_POLL, u32::MAX, 7));
+        assert_eq!(
+            (entry.tag(), entry.argument(), entry.site(), entry.value()),
+            (Some(Tag::Task), FIRST_POLL, u32::MAX, 7)
+        );
         assert_eq!((Entry::dims(3, 1 << 40 | 9).value(), Entry::dims(3, 1 << 40 | 9).second()), (3, 1 << 40 | 9));
         for number in 0..=255u8 {
             assert!(Tag::from_u8(number).is_none_or(|tag| tag as u8 == number));

@@ -1,6 +1,8 @@
-//! A future's range: its life from the first poll to completion or drop, and every poll a busy slice on the thread that polled.
+//! A future's range: its life from the first poll to completion or drop, and every poll a busy slice on the thread that
+//! polled.
 //!
-//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task` entry, so that nested ranges nest in the poll, whichever thread runs it.
+//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task` entry, so that nested
+//! ranges nest in the poll, whichever thread runs it.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -134,7 +136,11 @@ impl Life {
         let first = self.state == State::New;
         if first {
             let admitted = gate & gate::FILTER == 0 || select::admits(self.site);
-            self.state = if admitted { State::Running { task: next_task(), admitted: gate & gate::FILTER != 0 } } else { State::Over };
+            self.state = if admitted {
+                State::Running { task: next_task(), admitted: gate & gate::FILTER != 0 }
+            } else {
+                State::Over
+            };
         }
         if let State::Running { task, admitted } = self.state {
             let flags = if first { FIRST_POLL } else { 0 };

@@ -1,7 +1,7 @@
 //! The gate: one word that holds every reason to leave the off path.
 //!
-//! It is 0 while nothing records; then an annotated function costs one relaxed load and a branch. `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range through
-//! the out-of-line path that can do more. Only `session` writes it.
+//! It is 0 while nothing records; then an annotated function costs one relaxed load and a branch. `RECORD` alone is the
+//! fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more. Only `session` writes it.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

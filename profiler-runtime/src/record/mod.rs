@@ -1,9 +1,11 @@
 //! The hot path: what an annotated function does while the program runs.
 //!
-//! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`buffer`] (this thread's stream), which [`registry`] owns. Nothing here
-//! knows sessions, configuration or artifacts: `session` opens the gate, takes [`registry::Marks`] and reads what lies between two of them.
+//! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`buffer`] (this thread's
+//! stream), which [`registry`] owns. Nothing here knows sessions, configuration or artifacts: `session` opens the gate,
+//! takes [`registry::Marks`] and reads what lies between two of them.
 //!
-//! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says who keeps the promise.
+//! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
+//! who keeps the promise.
 
 mod buffer;
 mod chunk;
@@ -27,7 +29,8 @@ pub use range::{Range, run};
 pub use shape::{Dtype, Element, ShapeWriter, Shaped};
 pub use site::{Kind, MAX_DYNAMIC, Registered, Site, dynamic_site, sites};
 
-/// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in `timing_rank*.json` and the summary.
+/// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
+/// `timing_rank*.json` and the summary.
 ///
 /// Cost while nothing records: one load. While recording: two entries and one more per eight bytes of the id.
 pub fn request(id: &str) -> Range {
@@ -38,7 +41,8 @@ pub fn request(id: &str) -> Range {
     Range::enter(&SITE)
 }
 
-/// A stage whose name is known only at run time. The name is interned (at most [`MAX_DYNAMIC`] different ones) under a lock while something records.
+/// A stage whose name is known only at run time. The name is interned (at most [`MAX_DYNAMIC`] different ones) under a
+/// lock while something records.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)
 }

@@ -1,6 +1,7 @@
 //! What recording itself costs, measured on this machine when a session ends.
 //!
-//! The summary multiplies it by the number of ranges. Measured on a scratch buffer with the same clock and the same stores; nothing of it appears in a recording.
+//! The summary multiplies it by the number of ranges. Measured on a scratch buffer with the same clock and the same
+//! stores; nothing of it appears in a recording.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -11,7 +12,8 @@ use super::entry::{Entry, Tag};
 /// Ranges measured.
 const RANGES: usize = 2048;
 
-/// Nanoseconds that one plain range costs its thread: two clock reads and two stores. Takes about a tenth of a millisecond.
+/// Nanoseconds that one plain range costs its thread: two clock reads and two stores. Takes about a tenth of a
+/// millisecond.
 pub(crate) fn ns_per_range() -> f64 {
     let mut scratch = vec![Entry::new(Tag::End, 0, 0); RANGES * 2];
     let start = Instant::now();

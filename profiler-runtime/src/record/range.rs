@@ -1,7 +1,8 @@
 //! A range: one execution of a site, from its begin to its drop.
 //!
-//! [`run`] is what the attributes expand to. It reads the gate once; off, it calls the body without any guard around it, because a guard's drop flag and unwind edges cost more than the
-//! gate itself. On, the fast path is two clock reads and two 16-byte stores; whatever else a range may have to do (selection, steps, a slow clock) is out of line.
+//! [`run`] is what the attributes expand to. It reads the gate once; off, it calls the body without any guard around
+//! it, because a guard's drop flag and unwind edges cost more than the gate itself. On, the fast path is two clock
+//! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, a slow clock) is out of line.
 
 use std::marker::PhantomData;
 

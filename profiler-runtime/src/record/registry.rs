@@ -1,13 +1,14 @@
 //! Every thread's stream, and the positions that cut a session out of them.
 //!
-//! Streams belong to this registry, not to thread-locals: a stop reads the stream of a blocked thread, and of one that has ended.
+//! Streams belong to this registry, not to thread-locals: a stop reads the stream of a blocked thread, and of one that
+//! has ended.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::buffer::Stream;
 pub(crate) use super::buffer::Run;
+use super::buffer::Stream;
 use super::chunk;
 
 static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
@@ -128,14 +129,17 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
     Log { threads, lost_late: to.late.saturating_sub(from.late) }
 }
 
-/// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep what they still read.
+/// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
+/// what they still read.
 pub(crate) fn forget(before: &Marks) {
     let gone: Vec<Arc<Stream>> = streams(|all| {
         for stream in all.iter() {
             stream.forget(before.position(stream.thread.ordinal));
         }
         // ORDERING: pairs with the store when the thread ended.
-        let ended = |stream: &Arc<Stream>| stream.finished.load(Ordering::Acquire) && stream.length() <= before.position(stream.thread.ordinal);
+        let ended = |stream: &Arc<Stream>| {
+            stream.finished.load(Ordering::Acquire) && stream.length() <= before.position(stream.thread.ordinal)
+        };
         all.extract_if(.., |stream| ended(stream)).collect()
     });
     drop(gone);

@@ -1,6 +1,7 @@
 //! Selection: which ranges are recorded while the gate's `FILTER` bit is set.
 //!
-//! A site is recorded if the session's pattern admits its name, or if it runs inside a range that was admitted, on the same thread or inside the same poll.
+//! A site is recorded if the session's pattern admits its name, or if it runs inside a range that was admitted, on the
+//! same thread or inside the same poll.
 
 use std::cell::Cell;
 use std::collections::HashMap;

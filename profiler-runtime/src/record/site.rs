@@ -1,7 +1,8 @@
 //! Sites: the annotated places in the code.
 //!
-//! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a program can name its stages before it runs them. It gets a number
-//! when it first records; records carry the number. Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them.
+//! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a
+//! program can name its stages before it runs them. It gets a number when it first records; records carry the number.
+//! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -135,7 +136,8 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
 pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
     static INTERNED: OnceLock<Mutex<HashMap<(Kind, String), &'static Site>>> = OnceLock::new();
     let mut interned = INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    let name = if interned.len() < MAX_DYNAMIC || interned.contains_key(&(kind, name.to_owned())) { name } else { OVERFLOW };
+    let name =
+        if interned.len() < MAX_DYNAMIC || interned.contains_key(&(kind, name.to_owned())) { name } else { OVERFLOW };
     interned.entry((kind, name.to_owned())).or_insert_with(|| {
         let name = Box::leak(name.to_owned().into_boxed_str());
         Box::leak(Box::new(Site::new(kind, name, "", 0, "")))

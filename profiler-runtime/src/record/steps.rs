@@ -1,6 +1,7 @@
 //! Steps: what happens beyond recording when an iteration begins and ends.
 //!
-//! `record` does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether another step encloses it.
+//! `record` does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
+//! another step encloses it.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
