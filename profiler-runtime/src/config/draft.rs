@@ -1,0 +1,174 @@
+//! A configuration while it is being read: values so far, and everything that is wrong so far.
+//!
+//! Sources are laid over each other here (a file, then flags). No step stops at the first mistake; [`Draft::finish`]
+//! is the one way out, so that no problem can be forgotten.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::document::Document;
+use super::env::Environment;
+use super::error::{ConfigError, Origin, Parsed, Problem, Warning};
+use super::kind::found;
+use super::pattern::nearest;
+use super::settings::{FIELDS, IGNORED, ProfilerConfig};
+use super::table::Field;
+use super::{paths, rules};
+
+/// A configuration in the making.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    config: ProfilerConfig,
+    origin: Origin,
+    origins: BTreeMap<&'static str, Origin>,
+    problems: Vec<Problem>,
+    warnings: Vec<Warning>,
+    /// Fields whose value is unknown because what was given was refused: no rule may build on them.
+    faulty: BTreeSet<&'static str>,
+}
+
+impl Draft {
+    /// An empty draft, to be filled from `origin`.
+    pub(crate) fn new(origin: Origin) -> Self {
+        Self {
+            config: ProfilerConfig::default(),
+            origin,
+            origins: BTreeMap::new(),
+            problems: Vec::new(),
+            warnings: Vec::new(),
+            faulty: BTreeSet::new(),
+        }
+    }
+
+    /// A draft of values that a program has set itself; each is checked like one from a file.
+    pub(crate) fn of(mut config: ProfilerConfig) -> Self {
+        let mut draft = Self::new(Origin::Code);
+        let default = ProfilerConfig::default();
+        for field in FIELDS {
+            let value = (field.get)(&config);
+            if value != (field.get)(&default) {
+                draft.origins.insert(field.name, Origin::Code);
+            }
+            if draft.judge(field, &value, field.name) && value == "" {
+                // The empty text is "not set", here as in a file.
+                (field.set)(&mut config, &value);
+            }
+        }
+        // As a whole, not by value: a path need not survive the way through text.
+        draft.config = config;
+        draft
+    }
+
+    /// Lays a whole document over the draft.
+    pub(crate) fn absorb(&mut self, document: Document) {
+        let Value::Object(members) = document.value else {
+            let message = format!("expected an object such as {EXAMPLE}, found {}", found(&document.value));
+            return self.fail(Problem::new("", message));
+        };
+        self.problems.extend(document.duplicates);
+        for (name, value) in &members {
+            match Field::named(name) {
+                Some(field) => self.set(field, value, name, self.origin.clone()),
+                None => self.unknown(name, name),
+            };
+        }
+    }
+
+    /// Sets a field from text such as a flag's value; `place` is what the user wrote. False if it does not fit.
+    pub(crate) fn set_text(&mut self, name: &str, text: &str, place: &str, origin: Origin) -> bool {
+        match Field::named(name) {
+            Some(field) => self.set(field, &field.kind.value_of(text), place, origin),
+            None => self.unknown(name, place),
+        }
+    }
+
+    /// Sets a field if the value fits, else notes why not.
+    fn set(&mut self, field: &'static Field, value: &Value, place: &str, origin: Origin) -> bool {
+        if !self.judge(field, value, place) {
+            return false;
+        }
+        if !(field.set)(&mut self.config, value) {
+            let message = format!("expected {}, found {}", field.kind.expects(), found(value));
+            self.problem(Problem::new(place, message));
+            return false;
+        }
+        self.faulty.remove(field.name);
+        self.origins.insert(field.name, origin);
+        true
+    }
+
+    /// Sets fields whose values are right by construction, such as a preset's.
+    pub(crate) fn preset(&mut self, names: &[&'static str], origin: &Origin, change: impl FnOnce(&mut ProfilerConfig)) {
+        change(&mut self.config);
+        self.faulty.retain(|name| !names.contains(name));
+        self.origins.extend(names.iter().map(|name| (*name, origin.clone())));
+    }
+
+    /// Notes a problem that leaves the rest of the draft readable.
+    pub(crate) fn problem(&mut self, problem: Problem) {
+        self.problems.push(problem);
+    }
+
+    /// Notes a problem after which nothing of the source is known, so that no rule speaks about its fields.
+    pub(crate) fn fail(&mut self, problem: Problem) {
+        self.problems.push(problem);
+        self.faulty.extend(FIELDS.iter().map(|field| field.name));
+    }
+
+    /// Notes something valid that does nothing.
+    pub(crate) fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
+        self.warnings.push(Warning { path: path.into(), message: message.into() });
+    }
+
+    /// The configuration, with every warning; or every problem.
+    pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
+        rules::apply(&self.config, &self.faulty, &mut self.problems, &mut self.warnings);
+        let ProfilerConfig { torch_profiler_dir, perf_dump_path, .. } = &mut self.config;
+        for (field, path) in [("torch_profiler_dir", torch_profiler_dir), ("perf_dump_path", perf_dump_path)] {
+            let Some(path) = path else { continue };
+            match paths::resolve(field, path, env) {
+                Ok(absolute) => *path = absolute,
+                Err(problem) => self.problems.push(problem),
+            }
+        }
+        if !self.problems.is_empty() {
+            return Err(ConfigError { problems: self.problems, origin: self.origin });
+        }
+        let Self { config, warnings, origins, origin, .. } = self;
+        Ok(Parsed { config, warnings, origins, origin })
+    }
+
+    /// The problems so far, without asking whether the fields make sense together.
+    pub(crate) fn finish_fields(self) -> Result<ProfilerConfig, ConfigError> {
+        if self.problems.is_empty() {
+            Ok(self.config)
+        } else {
+            Err(ConfigError { problems: self.problems, origin: self.origin })
+        }
+    }
+
+    fn judge(&mut self, field: &'static Field, value: &Value, place: &str) -> bool {
+        let problems = field.kind.check(place, value);
+        let right = problems.is_empty();
+        if !right {
+            self.faulty.insert(field.name);
+        }
+        self.problems.extend(problems);
+        right
+    }
+
+    /// A name that is no field: true if it is one of vLLM's that do nothing here.
+    fn unknown(&mut self, name: &str, place: &str) -> bool {
+        if let Some((ignored, why)) = IGNORED.iter().find(|(ignored, _)| *ignored == name) {
+            self.warn(place, format!("`{ignored}` does nothing here: {why}"));
+            return true;
+        }
+        let near = nearest(name, FIELDS.iter().map(|field| field.name));
+        self.problem(Problem::new(place, "unknown field").did_you_mean(near));
+        false
+    }
+}
+
+/// The smallest configuration worth showing.
+const EXAMPLE: &str = r#"{"profiler": "torch", "torch_profiler_dir": "./perf"}"#;

@@ -1,0 +1,144 @@
+//! What comes out of reading a configuration: the result with its warnings, or every problem at once.
+//!
+//! A configuration is repaired by a person, so a message names the place, what is wrong, and what would be right; and
+//! all messages come together, so that one round of repair is enough.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use super::settings::ProfilerConfig;
+
+/// A configuration that was read and is valid.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Parsed {
+    /// The effective configuration, with its paths made absolute.
+    pub config: ProfilerConfig,
+    /// What is valid but does nothing, or not what it seems to. The caller decides where to show it.
+    pub warnings: Vec<Warning>,
+    /// Where each field that was given came from.
+    pub(crate) origins: BTreeMap<&'static str, Origin>,
+    /// Where the configuration as a whole came from.
+    pub(crate) origin: Origin,
+}
+
+impl Parsed {
+    /// Where the configuration came from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// Where a configuration, or one value of it, came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// Nobody said anything: the default.
+    Default,
+    /// A value set by the program.
+    Code,
+    /// JSON text handed to [`ProfilerConfig::from_json`].
+    Json,
+    /// An environment variable, by name.
+    Variable(&'static str),
+    /// A file.
+    File(PathBuf),
+    /// A command-line flag, with its dashes.
+    Flag(Cow<'static, str>),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::Code => f.write_str("the program"),
+            Self::Json => f.write_str("JSON text"),
+            Self::Variable(name) => write!(f, "`{name}`"),
+            Self::File(path) => write!(f, "`{}`", path.display()),
+            Self::Flag(flag) => write!(f, "`{flag}`"),
+        }
+    }
+}
+
+/// One thing that is wrong in a configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Problem {
+    /// The place: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`. Empty for the whole text.
+    pub path: String,
+    /// What is wrong there, with what was expected and what was found.
+    pub message: String,
+    /// What to write instead, where there is a good guess.
+    pub suggestion: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), suggestion: None }
+    }
+
+    pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {
+        self.suggestion = Some(suggestion.into());
+        self
+    }
+
+    /// Adds "did you mean" if one of the known names is near.
+    pub(crate) fn did_you_mean(mut self, nearest: Option<&str>) -> Self {
+        self.suggestion = nearest.map(|name| format!("did you mean `{name}`?"));
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.path)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.suggestion {
+            Some(suggestion) => write!(f, "; {suggestion}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something valid in a configuration that its author should know about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Warning {
+    /// The field, flag or variable it is about.
+    pub path: String,
+    /// What it does not do, and why.
+    pub message: String,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.message)
+    }
+}
+
+/// A configuration that cannot be used, with everything that is wrong in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// At least one problem, in the order of the text.
+    pub problems: Vec<Problem>,
+    /// Where the configuration came from.
+    pub origin: Origin,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.problems.len() {
+            1 => write!(f, "the profiler configuration from {} has a problem:", self.origin)?,
+            count => write!(f, "the profiler configuration from {} has {count} problems:", self.origin)?,
+        }
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}

@@ -1,0 +1,65 @@
+//! The three formats a configuration can be written in, each down to the same [`Document`].
+//!
+//! Every parser's error becomes a [`Problem`] whose place is `line 3, column 7`, counted from 1.
+
+use std::path::Path;
+
+use super::document::Document;
+use super::error::Problem;
+use super::yaml;
+
+/// A format of configuration files, told by the extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Yaml,
+    Toml,
+}
+
+impl Format {
+    /// The format of the file at `path`, or what is wrong with its name.
+    pub(crate) fn of(path: &Path) -> Result<Self, Problem> {
+        let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
+        match extension.as_deref() {
+            Some("json") => Ok(Self::Json),
+            Some("yaml" | "yml") => Ok(Self::Yaml),
+            Some("toml") => Ok(Self::Toml),
+            _ => Err(Problem::new("", format!("`{}` does not say which format it has", path.display()))
+                .suggest("name it `.json`, `.yaml`, `.yml` or `.toml`")),
+        }
+    }
+
+    /// Parses a whole text.
+    pub(crate) fn parse(self, text: &str) -> Result<Document, Problem> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        match self {
+            Self::Json => json(text),
+            Self::Yaml => yaml::parse(text),
+            Self::Toml => toml(text),
+        }
+    }
+}
+
+/// A position in a text, counted from 1, as the place of a problem.
+pub(crate) fn place(line: usize, column: usize) -> String {
+    format!("line {line}, column {column}")
+}
+
+fn json(text: &str) -> Result<Document, Problem> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let document = Document::read(&mut deserializer);
+    document.and_then(|document| deserializer.end().map(|()| document)).map_err(|error| {
+        let whole = error.to_string();
+        let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
+        Problem::new(place(error.line(), error.column()), format!("broken JSON: {message}"))
+    })
+}
+
+fn toml(text: &str) -> Result<Document, Problem> {
+    toml::de::Deserializer::parse(text).and_then(Document::read).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
+        Problem::new(place(line, column), format!("broken TOML: {}", error.message().replace('\n', ", ")))
+    })
+}

@@ -1,0 +1,154 @@
+//! What a value of a field has to be, and how to say what is wrong with it.
+//!
+//! A kind judges one value alone; what fields mean together is in `rules`.
+
+use serde_json::Value;
+
+use super::error::Problem;
+use super::pattern::nearest;
+use super::profiler::Profiler;
+
+/// Longest delay or duration: about 31 years, far inside what `Duration` can hold.
+const MOST_SECONDS: f64 = 1e9;
+
+/// Longest text quoted back in a message, in characters.
+const QUOTED: usize = 40;
+
+/// The type and range of a field.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    /// `torch`, `cuda`, `none` or null.
+    Profiler,
+    /// true or false.
+    Flag,
+    /// A whole number, both ends included.
+    Whole { least: u64, most: u64 },
+    /// Seconds, from 0.
+    Seconds,
+    /// Text; null or empty is "not set".
+    Text,
+    /// A path or URI; null or empty is "not set".
+    Path,
+    /// A list of texts, none of them empty.
+    Texts,
+}
+
+impl Kind {
+    /// What would be right, for `expected …` and `explain`.
+    pub(crate) fn expects(self) -> String {
+        match self {
+            Self::Profiler => "\"torch\", \"cuda\" or \"none\"".into(),
+            Self::Flag => "true or false".into(),
+            Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
+            Self::Seconds => format!("a number of seconds from 0 to {MOST_SECONDS}"),
+            Self::Text => "a string".into(),
+            Self::Path => "a path, as a string".into(),
+            Self::Texts => "a list of strings".into(),
+        }
+    }
+
+    /// Everything that is wrong with `value`, which stands at `path`.
+    pub(crate) fn check(self, path: &str, value: &Value) -> Vec<Problem> {
+        if let (Self::Texts, Value::Array(items)) = (self, value) {
+            return items.iter().enumerate().filter_map(|(at, item)| item_problem(path, at, item)).collect();
+        }
+        if let (Self::Text | Self::Path, Value::String(text)) = (self, value) {
+            return text.contains('\0').then(|| nul(path)).into_iter().collect();
+        }
+        if self.accepts(value) {
+            return Vec::new();
+        }
+        let mut problem = Problem::new(path, format!("expected {}, found {}", self.expects(), found(value)));
+        problem.suggestion = self.repair(value);
+        vec![problem]
+    }
+
+    /// The value that `text` stands for on a command line, where everything is text.
+    ///
+    /// Text that does not fit comes back as a string, for `check` to refuse.
+    pub(crate) fn value_of(self, text: &str) -> Value {
+        let trimmed = text.trim();
+        let fitting = match self {
+            Self::Flag => boolean(trimmed).map(Value::Bool),
+            Self::Whole { .. } => serde_json::from_str(trimmed).ok().filter(Value::is_number),
+            Self::Seconds => trimmed.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
+            Self::Texts if trimmed.starts_with('[') => serde_json::from_str(trimmed).ok(),
+            Self::Texts => Some(trimmed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()),
+            Self::Profiler | Self::Text | Self::Path => None,
+        };
+        fitting.unwrap_or_else(|| Value::from(text))
+    }
+
+    fn accepts(self, value: &Value) -> bool {
+        match self {
+            Self::Profiler => value.is_null() || value.as_str().is_some_and(|name| Profiler::from_name(name).is_some()),
+            Self::Flag => value.is_boolean(),
+            Self::Whole { least, most } => value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
+            Self::Seconds => value.as_f64().is_some_and(|number| (0.0..=MOST_SECONDS).contains(&number)),
+            Self::Text | Self::Path => value.is_null() || value.is_string(),
+            Self::Texts => value.is_array(),
+        }
+    }
+
+    /// What its author probably meant by a value that was refused.
+    fn repair(self, value: &Value) -> Option<String> {
+        let text = value.as_str();
+        match self {
+            Self::Profiler => {
+                let name = nearest(text?, Profiler::ALL.iter().map(|profiler| profiler.as_str()))?;
+                Some(format!("did you mean `{name}`?"))
+            }
+            Self::Flag => boolean(text.unwrap_or(&value.to_string())).map(|on| format!("write {on}, without quotes")),
+            Self::Whole { .. } => {
+                let number: u64 = text?.trim().parse().ok()?;
+                Some(format!("write {number}, without quotes"))
+            }
+            Self::Seconds => {
+                let number: f64 = text?.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
+                Some(format!("write {number}, without quotes"))
+            }
+            Self::Texts => Some(format!("write [{}]", Value::from(text?))),
+            Self::Text | Self::Path => None,
+        }
+    }
+}
+
+fn item_problem(path: &str, at: usize, item: &Value) -> Option<Problem> {
+    let path = format!("{path}[{at}]");
+    match item.as_str() {
+        None => Some(Problem::new(path, format!("expected a string, found {}", found(item)))),
+        Some("") => {
+            Some(Problem::new(path, "an empty string matches nothing").suggest("write a name, or leave it out"))
+        }
+        Some(text) => text.contains('\0').then(|| nul(&path)),
+    }
+}
+
+fn nul(path: &str) -> Problem {
+    Problem::new(path, "expected text without the NUL character, found one")
+}
+
+/// The words for true and false that people write where quotes or a shell get in the way.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+/// A value as a message shows it: short, and with its type where that is the point.
+pub(crate) fn found(value: &Value) -> String {
+    match value {
+        Value::Null => "null".into(),
+        Value::Bool(on) => on.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) if text.chars().count() > QUOTED => {
+            let start: String = text.chars().take(QUOTED).collect();
+            format!("the string {start:?}… of {} bytes", text.len())
+        }
+        Value::String(text) => format!("the string {text:?}"),
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(_) => "an object".into(),
+    }
+}

@@ -1,0 +1,44 @@
+//! The configuration of a session: read, checked, explained.
+//!
+//! One table ([`settings`]) says everything there is to say about a field: its name, type, default, range and
+//! meaning. The struct, the reader, the command-line flags and [`Parsed::explain`] are all made from it, so they
+//! cannot disagree.
+//!
+//! ```text
+//! text, file, environment, flags ─► document ─► draft ─► rules ─► Parsed { config, warnings }
+//! ```
+//!
+//! The room is pure: it reads one file when asked to, prints nothing, and knows no other room. `control` calls it to
+//! learn what to record, `session` to act on it, `export` to show the effective values in the manifest.
+
+mod builder;
+mod document;
+mod draft;
+mod env;
+mod error;
+mod explain;
+mod format;
+mod kind;
+mod paths;
+mod pattern;
+mod profiler;
+mod rules;
+mod select;
+mod settings;
+mod source;
+mod table;
+mod trace_name;
+mod value;
+mod yaml;
+
+pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
+pub use profiler::Profiler;
+pub use settings::ProfilerConfig;
+// What the command-line flags are made from.
+#[cfg(feature = "clap")]
+pub(crate) use {
+    draft::Draft,
+    env::{Environment, draft as env_draft},
+    settings::{FIELDS, IGNORED},
+    source::inline_or_file,
+};

@@ -1,0 +1,53 @@
+//! Paths as a user writes them, made absolute.
+//!
+//! Done once, when the configuration is read: a program that changes its working directory later still finds its
+//! artifacts where the configuration said.
+
+use std::path::{Path, PathBuf};
+
+use super::env::Environment;
+use super::error::Problem;
+
+/// `path` with `~` expanded and made absolute; a URI stays as it is.
+pub(crate) fn resolve(field: &str, path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {
+    if is_uri(path) {
+        return Ok(path.to_owned());
+    }
+    let expanded = expand(path, env).map_err(|problem| Problem { path: field.to_owned(), ..problem })?;
+    std::path::absolute(&expanded).map_err(|error| {
+        Problem::new(field, format!("cannot make `{}` absolute: {error}", expanded.display()))
+            .suggest("write the full path")
+    })
+}
+
+/// Whether `path` names a store rather than a folder: `s3://…`, but not `C:\…`.
+pub(crate) fn is_uri(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    let Some((scheme, _)) = text.split_once("://") else {
+        return false;
+    };
+    let mut letters = scheme.chars();
+    scheme.len() > 1
+        && letters.next().is_some_and(|first| first.is_ascii_alphabetic())
+        && letters.all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
+}
+
+/// `path` with a leading `~` replaced by the home directory.
+pub(crate) fn expand(path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {
+    let Ok(below) = path.strip_prefix("~") else {
+        // `~name` is one component, so it gets here.
+        return match path.to_string_lossy().strip_prefix('~') {
+            Some(_) => Err(unexpanded(path, "the homes of other users are not looked up")),
+            None => Ok(path.to_owned()),
+        };
+    };
+    let home = ["HOME", "USERPROFILE"].into_iter().filter_map(env).find(|home| !home.is_empty());
+    match home {
+        Some(home) => Ok(Path::new(&home).join(below)),
+        None => Err(unexpanded(path, "`HOME` is not set")),
+    }
+}
+
+fn unexpanded(path: &Path, why: &str) -> Problem {
+    Problem::new("", format!("cannot expand `{}`: {why}", path.display())).suggest("write the full path")
+}

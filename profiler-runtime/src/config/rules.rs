@@ -1,0 +1,146 @@
+//! What fields mean together: combinations that cannot work, and ones that do nothing.
+//!
+//! A rule speaks only about values that were read without a problem, so that one mistake gives one message.
+
+use std::collections::BTreeSet;
+
+use super::error::{Problem, Warning};
+use super::paths::is_uri;
+use super::profiler::Profiler;
+use super::settings::ProfilerConfig;
+use super::trace_name;
+
+/// Checks every rule and adds what it finds.
+pub(super) fn apply(
+    config: &ProfilerConfig,
+    faulty: &BTreeSet<&'static str>,
+    problems: &mut Vec<Problem>,
+    warnings: &mut Vec<Warning>,
+) {
+    let mut rules = Rules { config, faulty, problems, warnings };
+    rules.folder();
+    rules.report();
+    rules.trace_file();
+    rules.torch_only();
+    rules.iterations();
+    rules.times();
+    rules.pipeline();
+    rules.nothing();
+}
+
+struct Rules<'a> {
+    config: &'a ProfilerConfig,
+    faulty: &'a BTreeSet<&'static str>,
+    problems: &'a mut Vec<Problem>,
+    warnings: &'a mut Vec<Warning>,
+}
+
+impl Rules<'_> {
+    fn folder(&mut self) {
+        if !self.know(&["profiler", "torch_profiler_dir"]) {
+            return;
+        }
+        let field = "torch_profiler_dir";
+        match (self.config.profiler, &self.config.torch_profiler_dir) {
+            (Profiler::Torch, None) => self.problems.push(
+                Problem::new(field, "required when `profiler` is `torch`")
+                    .suggest("name an output folder, such as \"./perf\""),
+            ),
+            (Profiler::Torch, Some(_)) | (_, None) => {}
+            (profiler, Some(_)) => self.problems.push(
+                Problem::new(field, format!("only allowed when `profiler` is `torch`, which is `{profiler}` here"))
+                    .suggest("set `profiler` to \"torch\", or leave the folder out"),
+            ),
+        }
+    }
+
+    fn report(&mut self) {
+        if self.config.perf_dump_path.as_deref().is_some_and(is_uri) {
+            let problem = Problem::new("perf_dump_path", "expected the path of a file, found a URI");
+            self.problems.push(problem.suggest("write it to a file and copy it from there"));
+        }
+    }
+
+    fn trace_file(&mut self) {
+        let (true, Some(pattern)) = (self.know(&["trace_file", "torch_profiler_use_gzip"]), &self.config.trace_file)
+        else {
+            return;
+        };
+        self.problems.extend(trace_name::problems(pattern, self.config.torch_profiler_use_gzip));
+        if !pattern.contains("{rank}") {
+            self.warn("trace_file", "without `{rank}`, several ranks in one folder would replace each other's trace");
+        }
+    }
+
+    fn torch_only(&mut self) {
+        let profiler = self.config.profiler;
+        if profiler == Profiler::Torch || !self.know(&["profiler"]) {
+            return;
+        }
+        let config = self.config;
+        for (name, given) in [
+            ("torch_profiler_use_gzip", config.torch_profiler_use_gzip),
+            ("torch_profiler_record_shapes", config.torch_profiler_record_shapes),
+            ("torch_profiler_with_stack", config.torch_profiler_with_stack),
+            ("torch_profiler_with_memory", config.torch_profiler_with_memory),
+            ("torch_profiler_with_flops", config.torch_profiler_with_flops),
+            ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
+            ("trace_file", config.trace_file.is_some()),
+        ] {
+            if given {
+                self.warn(name, format!("does nothing when `profiler` is `{profiler}`; it needs `torch`"));
+            }
+        }
+    }
+
+    fn iterations(&mut self) {
+        let config = self.config;
+        let scheduled = config.wait_iterations > 0 || config.warmup_iterations > 0;
+        let known = self.know(&["wait_iterations", "warmup_iterations", "active_iterations"]);
+        if known && !scheduled && config.active_iterations > 1 {
+            let count = config.active_iterations;
+            self.warn(
+                "active_iterations",
+                format!(
+                    "does nothing while `wait_iterations` and `warmup_iterations` are 0: recording goes on until it is \
+                     stopped; to stop after {count} iterations set `max_iterations` to {count}"
+                ),
+            );
+        }
+    }
+
+    fn times(&mut self) {
+        let both = self.config.delay_secs > 0.0 && self.config.delay_iterations > 0;
+        if both && self.know(&["delay_secs", "delay_iterations"]) {
+            let problem =
+                Problem::new("delay_secs", "cannot be combined with `delay_iterations`: a session has one start");
+            self.problems.push(problem.suggest("keep one of the two"));
+        }
+    }
+
+    fn pipeline(&mut self) {
+        let config = self.config;
+        let changed = config.pipeline_targets != ProfilerConfig::default().pipeline_targets;
+        if changed && !config.pipeline_profiler && self.know(&["pipeline_profiler"]) {
+            self.warn("pipeline_targets", "does nothing while `pipeline_profiler` is false");
+        }
+        if config.pipeline_profiler && config.pipeline_targets.is_empty() && self.know(&["pipeline_targets"]) {
+            let problem = Problem::new("pipeline_targets", "expected at least one stage to time, found none");
+            self.problems.push(problem.suggest("leave it out to time the usual ones"));
+        }
+    }
+
+    fn nothing(&mut self) {
+        if self.know(&["profiler"]) && self.config.is_off() && *self.config != ProfilerConfig::default() {
+            self.warn("profiler", "is `none`, so nothing is recorded; set it to `torch` or `cuda`");
+        }
+    }
+
+    fn know(&self, names: &[&str]) -> bool {
+        !names.iter().any(|name| self.faulty.contains(name))
+    }
+
+    fn warn(&mut self, path: &str, message: impl Into<String>) {
+        self.warnings.push(Warning { path: path.into(), message: message.into() });
+    }
+}

@@ -1,0 +1,57 @@
+//! Which stages a configuration names, and which of its names exist.
+//!
+//! Sites are registered before the program runs, so a name that matches none of them is a slip to report at the start
+//! of the session, not an empty trace to wonder about at its end.
+
+use super::error::Warning;
+use super::pattern::{matches, nearest};
+use super::settings::ProfilerConfig;
+
+impl ProfilerConfig {
+    /// Whether `stages` names the stage `name`; with no `stages`, every stage is.
+    ///
+    /// A stage that runs inside a named one is recorded too, which only the session can know. Costs a comparison for
+    /// each pattern: ask once for a site, not once for a call.
+    #[must_use]
+    pub fn selects(&self, name: &str) -> bool {
+        self.stages.is_empty() || any_matches(&self.stages, name)
+    }
+
+    /// Whether `pipeline_profiler` is on and times the stage `name`.
+    #[must_use]
+    pub fn times(&self, name: &str) -> bool {
+        self.pipeline_profiler && any_matches(&self.pipeline_targets, name)
+    }
+
+    /// A warning for each name in the configuration that none of the `known` sites bears, with the nearest that does.
+    ///
+    /// Names that a program makes at run time are not known yet, so these are warnings and not errors.
+    #[must_use]
+    pub fn unmatched(&self, known: &[&str]) -> Vec<Warning> {
+        // The default targets are a list of usual names, not a claim that this program has them.
+        let chosen = self.pipeline_profiler && self.pipeline_targets != Self::default().pipeline_targets;
+        let targets: &[String] = if chosen { &self.pipeline_targets } else { &[] };
+        let mut warnings = Vec::new();
+        for (field, patterns) in [("stages", self.stages.as_slice()), ("pipeline_targets", targets)] {
+            let absent =
+                patterns.iter().enumerate().filter(|(_, pattern)| !known.iter().any(|name| matches(pattern, name)));
+            warnings.extend(absent.map(|(at, pattern)| warning(format!("{field}[{at}]"), pattern, known)));
+        }
+        if let Some(name) = self.step_of.as_deref().filter(|name| !known.contains(name)) {
+            warnings.push(warning("step_of".into(), name, known));
+        }
+        warnings
+    }
+}
+
+fn any_matches(patterns: &[String], name: &str) -> bool {
+    patterns.iter().any(|pattern| matches(pattern, name))
+}
+
+fn warning(path: String, name: &str, known: &[&str]) -> Warning {
+    let remedy = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "nothing is recorded for it unless the program makes that name at run time".into(),
+    };
+    Warning { path, message: format!("`{name}` matches no registered stage, step or op; {remedy}") }
+}

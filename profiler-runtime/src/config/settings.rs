@@ -1,0 +1,111 @@
+//! The table of fields: everything that can be configured, once.
+//!
+//! The first thirteen are vLLM-Omni's, with its names and defaults, so that its configurations work unchanged. The
+//! rest are ours. To add a field, add a row: reader, flags, `explain` and the manifest follow.
+
+use std::path::PathBuf;
+
+use serde::ser::{Serialize, SerializeMap, Serializer};
+
+use super::kind::Kind;
+use super::profiler::Profiler;
+use super::table::{Field, settings};
+use super::value::Setting;
+
+/// Iterations fit 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
+const ITERATIONS: Kind = Kind::Whole { least: 0, most: u32::MAX as u64 };
+
+settings! {
+    /// What one session records and where it writes.
+    ///
+    /// Make one with [`ProfilerConfig::torch`] and the setters, or read one with [`ProfilerConfig::from_json`],
+    /// [`ProfilerConfig::from_file`] or [`ProfilerConfig::from_env`]. The setters check nothing;
+    /// [`ProfilerConfig::validate`] does, and the session calls it before it starts.
+    ///
+    /// ```
+    /// use profiler_runtime::ProfilerConfig;
+    ///
+    /// let config = ProfilerConfig::torch("./perf").torch_profiler_record_shapes(true).max_iterations(10);
+    /// let parsed = config.validate()?;
+    /// assert!(parsed.warnings.is_empty());
+    /// # Ok::<(), profiler_runtime::ConfigError>(())
+    /// ```
+    pub struct ProfilerConfig {
+        /// What to record: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture range, for Nsight
+        /// Systems) or `none` (only the timings that `perf_dump_path` and `pipeline_profiler` ask for).
+        profiler: Profiler = Profiler::None, Kind::Profiler;
+        /// Output folder. Required when `profiler` is `torch`, an error with any other. `~` expands, a relative path is
+        /// made absolute, a URI such as `s3://bucket` is left as it is.
+        torch_profiler_dir: Option<PathBuf> = None, Kind::Path;
+        /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`.
+        torch_profiler_use_gzip: bool = false, Kind::Flag;
+        /// Record the input shapes of ops: in the trace, and as sheet `by_shape` of the op table.
+        torch_profiler_record_shapes: bool = false, Kind::Flag;
+        /// Record call stacks: in the trace, as sheet `by_stack`, and as `stacks_cpu_rank*.txt` and
+        /// `stacks_cuda_rank*.txt`.
+        torch_profiler_with_stack: bool = false, Kind::Flag;
+        /// Record memory events: in the trace, and as `memory_snapshot_rank*.pickle`.
+        torch_profiler_with_memory: bool = false, Kind::Flag;
+        /// Count floating-point operations: in the trace and the op table.
+        torch_profiler_with_flops: bool = false, Kind::Flag;
+        /// Write `profiler_out_<rank>.txt`, the op table sorted by `self_cuda_time_total`; rank 0 also prints it.
+        torch_profiler_dump_cuda_time_total: bool = false, Kind::Flag;
+        /// Complete iterations to skip after the start before anything is recorded.
+        delay_iterations: u64 = 0, ITERATIONS;
+        /// Most iterations to record; then the session stops by itself. 0 is no limit.
+        max_iterations: u64 = 0, ITERATIONS;
+        /// Iterations off, before the warm-up.
+        wait_iterations: u64 = 0, ITERATIONS;
+        /// Iterations recorded and discarded, before the ones that count.
+        warmup_iterations: u64 = 0, ITERATIONS;
+        /// Iterations recorded after `wait_iterations` and `warmup_iterations`. Counts only if one of these is above 0.
+        active_iterations: u64 = 1, Kind::Whole { least: 1, most: u32::MAX as u64 };
+
+        /// Record only the stages whose names match one of these patterns, and what runs inside them. `*` stands for
+        /// any text, `?` for one character. Empty records everything.
+        stages: Vec<String> = Vec::new(), Kind::Texts;
+        /// Name of the step loop that drives the iterations, such as `denoise_step`. Unset: the outermost loop that
+        /// runs.
+        step_of: Option<String> = None, Kind::Text;
+        /// Seconds to wait after the start before anything is recorded.
+        delay_secs: f64 = 0.0, Kind::Seconds;
+        /// Seconds to record; then the session stops by itself. 0 is no limit.
+        duration_secs: f64 = 0.0, Kind::Seconds;
+        /// Memory for recorded events, in MiB, over all threads. What does not fit is dropped, counted and reported.
+        max_buffer_mb: u64 = 256, Kind::Whole { least: 1, most: 65_536 };
+        /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and `{request_id}` are replaced.
+        trace_file: Option<String> = None, Kind::Text;
+        /// Write a light JSON report of stage and step times to this file, with or without a trace.
+        perf_dump_path: Option<PathBuf> = None, Kind::Path;
+        /// Log and keep the duration of every pipeline stage in `pipeline_targets`, with or without a trace.
+        pipeline_profiler: bool = false, Kind::Flag;
+        /// The stages that `pipeline_profiler` times, as names or patterns.
+        pipeline_targets: Vec<String> = default_targets(), Kind::Texts;
+    }
+}
+
+/// vLLM's fields that have no counterpart here: accepted, each with the reason why it does nothing.
+pub(crate) const IGNORED: &[(&str, &str)] = &[
+    ("ignore_frontend", "there is no separate front-end process to leave out"),
+    (
+        "capture_torch_profiler",
+        "CUDA graph capture is not a phase of its own here; a trace shows it like any other call",
+    ),
+    ("detailed_trace_annotation", "the names of ranges are those of the annotated functions, always in full"),
+    ("torch_profiler_execution_trace", "there is no PyTorch dispatcher whose execution graph could be written"),
+];
+
+fn default_targets() -> Vec<String> {
+    ["vae.encode", "vae.decode", "diffuse", "text_encoder.forward", "tokenizer.forward"].map(String::from).to_vec()
+}
+
+/// As an object with every field, in the order of the table: what the manifest shows.
+impl Serialize for ProfilerConfig {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(FIELDS.len()))?;
+        for field in FIELDS {
+            map.serialize_entry(field.name, &(field.get)(self))?;
+        }
+        map.end()
+    }
+}

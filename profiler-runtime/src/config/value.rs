@@ -1,0 +1,98 @@
+//! How each type of field travels through `serde_json::Value`.
+//!
+//! The table stores and reads fields through [`Setting`], so every source (text, flag, builder) is checked on one
+//! common form.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::profiler::Profiler;
+
+/// A type that a field may have.
+pub(crate) trait Setting: Sized {
+    /// The value as a document would spell it.
+    fn to_value(&self) -> Value;
+    /// The value back, or nothing if it has another type.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl Setting for bool {
+    fn to_value(&self) -> Value {
+        Value::Bool(*self)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_bool()
+    }
+}
+
+impl Setting for u64 {
+    fn to_value(&self) -> Value {
+        Value::from(*self)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_u64()
+    }
+}
+
+impl Setting for f64 {
+    /// NaN and the infinities become text: JSON has no number for them, and `null` would hide them from the check.
+    fn to_value(&self) -> Value {
+        serde_json::Number::from_f64(*self).map_or_else(|| Value::String(self.to_string()), Value::Number)
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_f64()
+    }
+}
+
+impl Setting for Profiler {
+    fn to_value(&self) -> Value {
+        Value::from(self.as_str())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(Self::None),
+            other => Self::from_name(other.as_str()?),
+        }
+    }
+}
+
+impl Setting for Option<String> {
+    fn to_value(&self) -> Value {
+        self.as_deref().map_or(Value::Null, Value::from)
+    }
+
+    /// The empty text means "not set", as in vLLM, whose default for a directory is `""`.
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            Value::String(text) => Some((!text.is_empty()).then(|| text.clone())),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Option<PathBuf> {
+    /// Lossy where a path is not UTF-8: this form is for messages and the manifest, the field keeps the path.
+    fn to_value(&self) -> Value {
+        self.as_deref().map_or(Value::Null, |path| Value::from(path.to_string_lossy()))
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        Some(Option::<String>::from_value(value)?.map(PathBuf::from))
+    }
+}
+
+impl Setting for Vec<String> {
+    fn to_value(&self) -> Value {
+        Value::from(self.as_slice())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! YAML, from the parser's events to a [`Document`].
+//!
+//! Only an event parser is used, not a YAML library for serde: those cost many more crates, and expand aliases, with
+//! which a file of a few lines can fill the memory. A configuration needs neither, so an alias is refused.
+//! Plain scalars are read by YAML 1.2's core schema: `true`, `null`, `1`, `1.5`; `yes` is a string.
+
+use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, options};
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::error::Problem;
+use super::format::place;
+
+/// A configuration is flat; ten levels leave room for a clear message, and keep recursion off the stack's edge.
+const MOST_LEVELS: usize = 10;
+
+/// Parses a text that holds one document.
+pub(crate) fn parse(text: &str) -> Result<Document, Problem> {
+    let parser = Parser::new_from_str_with_options(text, options! { emit_comments: false });
+    let mut composer = Composer { events: parser, duplicates: Vec::new() };
+    let mut value = None;
+    loop {
+        match composer.next()? {
+            (Event::StreamEnd, _) => break,
+            (Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd, _) => {}
+            (_, at) if value.is_some() => {
+                return Err(broken(at, "expected one document, found a second one"));
+            }
+            (event, at) => value = Some(composer.node(event, at, "", 0)?),
+        }
+    }
+    Ok(Document { value: value.unwrap_or_default(), duplicates: composer.duplicates })
+}
+
+/// Builds values out of events.
+struct Composer<Events> {
+    events: Events,
+    duplicates: Vec<Problem>,
+}
+
+impl<'text, Events> Composer<Events>
+where
+    Events: Iterator<Item = Result<(Event<'text>, Span), ScanError>>,
+{
+    /// The next event and where it starts.
+    fn next(&mut self) -> Result<(Event<'text>, Marker), Problem> {
+        match self.events.next() {
+            None => Ok((Event::StreamEnd, Marker::default())),
+            Some(Ok((event, span))) => Ok((event, span.start)),
+            Some(Err(error)) => Err(broken(*error.marker(), error.info())),
+        }
+    }
+
+    /// The value that begins with `event`.
+    fn node(&mut self, event: Event<'text>, at: Marker, path: &str, level: usize) -> Result<Value, Problem> {
+        if level > MOST_LEVELS {
+            return Err(broken(at, format!("nested deeper than {MOST_LEVELS} levels")));
+        }
+        match event {
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, _, Some(_))
+            | Event::MappingStart(_, _, Some(_)) => Err(broken(at, "expected a plain value, found one with a tag")),
+            Event::Scalar(text, ScalarStyle::Plain, _, None) => Ok(plain(&text)),
+            Event::Scalar(text, ..) => Ok(Value::from(text)),
+            Event::SequenceStart(..) => self.list(path, level),
+            Event::MappingStart(..) => self.object(path, level),
+            Event::Alias(_) => Err(broken(at, "expected a value, found an alias").suggest("write the value out")),
+            other => Err(broken(at, format!("expected a value, found {other:?}"))),
+        }
+    }
+
+    fn list(&mut self, path: &str, level: usize) -> Result<Value, Problem> {
+        let mut items = Vec::new();
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd | Event::StreamEnd, _) => return Ok(Value::Array(items)),
+                (event, at) => {
+                    let item = self.node(event, at, &format!("{path}[{}]", items.len()), level + 1)?;
+                    items.push(item);
+                }
+            }
+        }
+    }
+
+    fn object(&mut self, path: &str, level: usize) -> Result<Value, Problem> {
+        let mut members = Map::new();
+        loop {
+            let key = match self.next()? {
+                (Event::MappingEnd | Event::StreamEnd, _) => return Ok(Value::Object(members)),
+                (Event::Scalar(key, ..), _) => key.into_owned(),
+                (_, at) => {
+                    return Err(broken(at, "expected the name of a field, found a list or an object"));
+                }
+            };
+            let path = Document::member(path, &key);
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, &path, level + 1)?;
+            Document::insert(&mut members, &mut self.duplicates, &path, key, value);
+        }
+    }
+}
+
+/// An unquoted scalar, by the core schema.
+fn plain(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        _ => number(text).unwrap_or_else(|| Value::from(text)),
+    }
+}
+
+fn number(text: &str) -> Option<Value> {
+    // Rust would also read `nan`, `inf` and `infinity`, which are words in YAML.
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)) {
+        return None;
+    }
+    let signless = text.strip_prefix('+').unwrap_or(text);
+    let whole = signless.parse::<u64>().map(Value::from).or_else(|_| text.parse::<i64>().map(Value::from));
+    whole.ok().or_else(|| serde_json::Number::from_f64(signless.parse().ok()?).map(Value::Number))
+}
+
+fn broken(at: Marker, message: impl std::fmt::Display) -> Problem {
+    Problem::new(place(at.line(), at.col() + 1), format!("broken YAML: {message}"))
+}

@@ -1,0 +1,57 @@
+//! The dotted flags: `--profiler-config.<field>=VALUE`.
+//!
+//! Made from the table of fields, which clap's derive cannot do, so that there is no field without its flag.
+
+use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+
+use crate::config;
+
+/// What was given field by field.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct FieldFlags {
+    /// Field and text, in the order of the table.
+    pub(super) given: Vec<(&'static str, String)>,
+}
+
+impl FieldFlags {
+    fn names() -> impl Iterator<Item = &'static str> {
+        config::FIELDS.iter().map(|field| field.name).chain(config::IGNORED.iter().map(|(name, _)| *name))
+    }
+
+    fn id(name: &str) -> String {
+        format!("profiler-config.{name}")
+    }
+}
+
+impl FromArgMatches for FieldFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut flags = Self::default();
+        flags.update_from_arg_matches(matches)?;
+        Ok(flags)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let text = |name: &str| matches.get_one::<String>(&Self::id(name)).cloned();
+        self.given = Self::names().filter_map(|name| Some((name, text(name)?))).collect();
+        Ok(())
+    }
+}
+
+impl Args for FieldFlags {
+    fn augment_args(command: Command) -> Command {
+        let fields = config::FIELDS.iter().map(|field| {
+            Arg::new(Self::id(field.name)).help(field.meaning()).value_name("VALUE").hide_short_help(true)
+        });
+        let ignored = config::IGNORED.iter().map(|(name, _)| Arg::new(Self::id(name)).hide(true));
+        command.args(fields.chain(ignored).map(|arg| {
+            let flag = arg.get_id().to_string();
+            // Both spellings of every word break, as vLLM takes them.
+            let spellings = [flag.replacen('-', "_", 1), flag.replace('_', "-")];
+            arg.long(flag).aliases(spellings).allow_negative_numbers(true)
+        }))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}

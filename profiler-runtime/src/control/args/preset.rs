@@ -1,0 +1,70 @@
+//! SGLang's `--profile` as a preset of fields.
+//!
+//! Its traces are those of every other session; only the selection, the schedule and the file name differ.
+
+use std::path::PathBuf;
+
+use super::{ALL_STAGES, PROFILE, ProfilerArgs, STEPS};
+use crate::config::{Draft, Environment, Origin, Problem, Profiler};
+
+/// Where SGLang looks for an output folder, the more special one first.
+const FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_DIR", "SGLANG_TORCH_PROFILER_DIR"];
+/// Steps that `--profile` records unless told otherwise.
+const USUAL_STEPS: i64 = 5;
+
+impl ProfilerArgs {
+    /// What `--profile` means, in fields.
+    pub(super) fn preset(&self, env: Environment<'_>) -> Draft {
+        let origin = Origin::Flag(PROFILE.into());
+        let mut draft = Draft::new(origin.clone());
+        let folder = FOLDERS.into_iter().find_map(|name| Some((name, env(name).filter(|dir| !dir.is_empty())?)));
+        let (folder, folder_origin) = match folder {
+            Some((name, dir)) => (PathBuf::from(dir), Origin::Variable(name)),
+            None => (PathBuf::from("./logs"), origin.clone()),
+        };
+        draft.preset(&["torch_profiler_dir"], &folder_origin, |config| config.torch_profiler_dir = Some(folder));
+        draft.preset(&["profiler", "torch_profiler_use_gzip", "trace_file"], &origin, |config| {
+            config.profiler = Profiler::Torch;
+            config.torch_profiler_use_gzip = true;
+        });
+        let mode =
+            if self.profile_all_stages { self.whole_pipeline(&mut draft) } else { self.steps(&mut draft, &origin) };
+        draft.preset(&[], &origin, |config| {
+            config.trace_file = Some(format!("{{request_id}}-{mode}-global-rank{{rank}}.trace.json.gz"));
+        });
+        draft
+    }
+
+    /// The whole pipeline has no schedule: stages before and after the denoising steps would fall out of it.
+    fn whole_pipeline(&self, draft: &mut Draft) -> String {
+        if self.num_profiled_timesteps.is_some() {
+            draft.warn(STEPS, format!("does nothing with `{ALL_STAGES}`, which records every step"));
+        }
+        "full_stages".into()
+    }
+
+    /// The denoising steps: those of the stage `diffuse`, counted by the step loop `denoise_step`.
+    fn steps(&self, draft: &mut Draft, origin: &Origin) -> String {
+        draft.preset(&["stages", "step_of"], origin, |config| {
+            config.stages = vec!["diffuse".into(), "denoise_step".into()];
+            config.step_of = Some("denoise_step".into());
+        });
+        let steps = self.num_profiled_timesteps.unwrap_or(USUAL_STEPS);
+        match u32::try_from(steps) {
+            Ok(count) if count > 0 => {
+                draft.preset(&["warmup_iterations", "active_iterations"], origin, |config| {
+                    config.warmup_iterations = 1;
+                    config.active_iterations = count.into();
+                });
+                format!("{count}_steps")
+            }
+            _ if steps == -1 => "all_steps".into(),
+            _ => {
+                let message =
+                    format!("expected a number of steps from 1 to {}, or -1 for all, found {steps}", u32::MAX);
+                draft.problem(Problem::new(STEPS, message));
+                "0_steps".into()
+            }
+        }
+    }
+}
