@@ -1,1 +1,36 @@
-//! placeholder
+//! Wan2.2 image-to-video on candle: the pipeline that the profiler is shown on.
+//!
+//! The model lives in this library so that the example program, its tests and a server share one copy. [`wan`] is the
+//! model, [`image`] and [`video`] are its two ends, [`cli`] is the command line of `examples/wan_i2v.rs`.
+//!
+//! ```
+//! use profiler_examples::wan::{Pipeline, Request, Source};
+//! use profiler_examples::{device, image};
+//!
+//! # fn main() -> profiler_examples::Result<()> {
+//! let pipeline = Pipeline::load(&Source::default(), &device()?)?;
+//! let request = Request { num_frames: 1, num_inference_steps: 1, ..Request::tiny() };
+//! let picture = image::demo(request.width, request.height);
+//! let video = pipeline.generate(&request, &picture, &mut ())?;
+//! assert_eq!(video.frames.len(), 1);
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod cli;
+mod error;
+pub mod image;
+mod progress;
+pub mod video;
+pub mod wan;
+
+pub use error::{Error, Result};
+pub use progress::Progress;
+
+/// The device that the model runs on: the first NVIDIA GPU with the feature `cuda`, else the CPU.
+///
+/// # Errors
+/// With the feature `cuda`, when there is no usable GPU.
+pub fn device() -> Result<candle_core::Device> {
+    if cfg!(feature = "cuda") { Ok(candle_core::Device::new_cuda(0)?) } else { Ok(candle_core::Device::Cpu) }
+}

@@ -1,0 +1,145 @@
+//! The command line of `wan_i2v`: vLLM-Omni's flags, in both spellings (`--num-frames` and `--num_frames`).
+//!
+//! Everything that can be wrong is checked in [`Cli::job`], before a byte of weights is read.
+
+use std::path::PathBuf;
+
+use ::image::RgbImage;
+
+use crate::video::Output;
+use crate::wan::{Preset, Request, SIDE_MULTIPLE, Source};
+use crate::{Result, image};
+
+/// Makes a video from a picture and a prompt with Wan2.2 image-to-video.
+///
+/// Without any flag it needs no file: tiny weights computed from a formula, a picture made by the program, and a video
+/// in half a second. With --model the defaults are those of the real model.
+#[derive(Debug, clap::Parser)]
+#[command(name = "wan_i2v", version)]
+pub struct Cli {
+    /// Diffusers directory of Wan2.2-I2V-A14B [default: built-in weights].
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+
+    /// Size of the built-in model.
+    #[arg(long, value_enum, default_value_t, conflicts_with = "model")]
+    pub preset: Preset,
+
+    /// PNG or JPEG that the video starts from [default: made by the program].
+    #[arg(long, value_name = "FILE")]
+    pub image: Option<PathBuf>,
+
+    /// What the video should show.
+    #[arg(long)]
+    pub prompt: Option<String>,
+
+    /// What it should not show.
+    #[arg(long, alias = "negative_prompt")]
+    pub negative_prompt: Option<String>,
+
+    /// Pixels, a multiple of 16 [default: the picture's aspect at the model's usual area].
+    #[arg(long, value_name = "PIXELS")]
+    pub height: Option<usize>,
+
+    /// Pixels, a multiple of 16 [default: as for --height].
+    #[arg(long, value_name = "PIXELS")]
+    pub width: Option<usize>,
+
+    /// Frames, one more than a multiple of 4 [default: 9, with --model 81].
+    #[arg(long, alias = "num_frames", value_name = "N")]
+    pub num_frames: Option<usize>,
+
+    /// Denoising steps [default: 4, with --preset small 40, with --model 50].
+    #[arg(long, alias = "num_inference_steps", value_name = "N")]
+    pub num_inference_steps: Option<usize>,
+
+    /// How strongly to follow the prompt [default: 3.5, with --model 5].
+    #[arg(long, alias = "guidance_scale", value_name = "SCALE", allow_negative_numbers = true)]
+    pub guidance_scale: Option<f64>,
+
+    /// The same for the low-noise expert, in spite of the flag's usual name [default: --guidance-scale].
+    #[arg(long, alias = "guidance_scale_high", value_name = "SCALE", allow_negative_numbers = true)]
+    pub guidance_scale_high: Option<f64>,
+
+    /// Share of the timesteps below which the low-noise expert runs [default: 0.9, with --model 0.875].
+    #[arg(long, alias = "boundary_ratio", value_name = "RATIO", allow_negative_numbers = true)]
+    pub boundary_ratio: Option<f64>,
+
+    /// Shift of the noise levels towards high noise [default: 5].
+    #[arg(long, alias = "flow_shift", value_name = "SHIFT", allow_negative_numbers = true)]
+    pub flow_shift: Option<f64>,
+
+    /// Tokens that a prompt is cut or padded to [default: 64, with --model 512].
+    #[arg(long, alias = "max_sequence_length", value_name = "N")]
+    pub max_sequence_length: Option<usize>,
+
+    /// Frames per second of the video [default: 16].
+    #[arg(long, value_name = "RATE")]
+    pub fps: Option<u32>,
+
+    /// Chooses the initial noise [default: 42].
+    #[arg(long)]
+    pub seed: Option<u64>,
+
+    /// The video: a name ending in .mp4, .gif or .png, or a folder for its frames, ending in a slash.
+    #[arg(long, value_name = "PATH", default_value = "i2v_output.mp4")]
+    pub output: PathBuf,
+}
+
+/// A command line that has been checked.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Job {
+    /// Where the weights come from.
+    pub source: Source,
+    /// What to generate.
+    pub request: Request,
+    /// What to start from.
+    pub picture: RgbImage,
+    /// Where the video goes.
+    pub output: Output,
+}
+
+impl Cli {
+    /// Completes the flags with defaults and checks them, the model's configuration, the picture and the output.
+    ///
+    /// # Errors
+    /// Whatever the user has to correct.
+    pub fn job(&self) -> Result<Job> {
+        let (source, defaults) = match (&self.model, self.preset) {
+            (Some(folder), _) => (Source::Directory(folder.clone()), Request::full_size()),
+            (None, Preset::Tiny) => (Source::Formula(Preset::Tiny), Request::tiny()),
+            (None, Preset::Small) => (Source::Formula(Preset::Small), Request::small()),
+        };
+        let config = source.config()?;
+        let given = self.image.as_deref().map(image::load).transpose()?;
+        let request = self.request(defaults, given.as_ref());
+        request.validate(&config)?;
+        let picture = given.unwrap_or_else(|| image::demo(request.width, request.height));
+        let output = Output::at(&self.output)?;
+        Ok(Job { source, request, picture, output })
+    }
+
+    fn request(&self, defaults: Request, picture: Option<&RgbImage>) -> Request {
+        let usual = (defaults.width, defaults.height);
+        let (width, height) =
+            picture.map_or(usual, |picture| image::fit_area(picture, usual.0 * usual.1, SIDE_MULTIPLE));
+        // The second scale follows the first when only the first is given.
+        let low_noise = self.guidance_scale_high.or(self.guidance_scale);
+        Request {
+            prompt: self.prompt.clone().unwrap_or(defaults.prompt),
+            negative_prompt: self.negative_prompt.clone().unwrap_or(defaults.negative_prompt),
+            height: self.height.unwrap_or(height),
+            width: self.width.unwrap_or(width),
+            num_frames: self.num_frames.unwrap_or(defaults.num_frames),
+            num_inference_steps: self.num_inference_steps.unwrap_or(defaults.num_inference_steps),
+            guidance_scale: self.guidance_scale.unwrap_or(defaults.guidance_scale),
+            guidance_scale_2: low_noise.unwrap_or(defaults.guidance_scale_2),
+            boundary_ratio: self.boundary_ratio.unwrap_or(defaults.boundary_ratio),
+            flow_shift: self.flow_shift.unwrap_or(defaults.flow_shift),
+            max_sequence_length: self.max_sequence_length.unwrap_or(defaults.max_sequence_length),
+            seed: self.seed.unwrap_or(defaults.seed),
+            fps: self.fps.unwrap_or(defaults.fps),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The video that comes out: frames in memory, and the formats that they can be written in.
+//!
+//! The format follows from the output's name. Every writer is small and pure Rust; an output appears under its final
+//! name only when it is complete.
+
+mod frames;
+mod gif;
+mod h264;
+mod mp4;
+mod output;
+mod png;
+mod yuv;
+
+use candle_core::{DType, Result as TensorResult, Tensor};
+
+pub use output::{Format, Output};
+
+/// A video in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Video {
+    /// Pixels.
+    pub width: usize,
+    /// Pixels.
+    pub height: usize,
+    /// Frames per second.
+    pub fps: u32,
+    /// Each frame's pixels row by row, red, green, blue, 8 bits each.
+    pub frames: Vec<Vec<u8>>,
+}
+
+impl Video {
+    /// From `[frames, 3, height, width]` in `[-1, 1]`, rounded to the nearest level.
+    ///
+    /// # Errors
+    /// When the shape is another, or the device has too little memory.
+    pub fn from_tensor(frames: &Tensor, fps: u32) -> TensorResult<Self> {
+        let (_, _, height, width) = frames.dims4()?;
+        let levels = frames.affine(127.5, 127.5)?.round()?.clamp(0f32, 255f32)?.to_dtype(DType::U8)?;
+        let pixels = levels.permute((0, 2, 3, 1))?.flatten_from(1)?.to_vec2::<u8>()?;
+        Ok(Self { width, height, fps, frames: pixels })
+    }
+}

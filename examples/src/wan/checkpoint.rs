@@ -1,0 +1,121 @@
+//! Weights in safetensors files: headers are read at once, each tensor when it is asked for.
+//!
+//! A component of the real model has tens of gigabytes. Reading tensor by tensor keeps one in memory beside those that
+//! the model holds, needs no memory map (which would be `unsafe`), and lets every error name its file and tensor.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use candle_core::{DType, Device, Result as TensorResult, Shape, Tensor};
+use candle_nn::Init;
+use candle_nn::var_builder::SimpleBackend;
+use safetensors::tensor::{Metadata, TensorInfo};
+
+use crate::{Error, Result};
+
+/// The format's own limit; a longer header is a corrupt length.
+const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// One safetensors file, open, with the position at which its tensors begin.
+struct Shard {
+    path: PathBuf,
+    file: Mutex<File>,
+    tensors_at: u64,
+}
+
+/// The tensors of one component, from one file or several shards.
+pub(crate) struct Checkpoint {
+    folder: PathBuf,
+    shards: Vec<Shard>,
+    tensors: HashMap<String, (usize, TensorInfo)>,
+}
+
+impl Checkpoint {
+    /// Reads the headers of `files` and checks that every file is as long as its header says.
+    pub(crate) fn open(folder: &Path, files: &[PathBuf]) -> Result<Self> {
+        let mut checkpoint = Self { folder: folder.to_owned(), shards: Vec::new(), tensors: HashMap::new() };
+        for path in files {
+            let (shard, header) = open_shard(path)?;
+            let index = checkpoint.shards.len();
+            checkpoint.shards.push(shard);
+            let tensors = header.tensors().into_iter().map(|(name, info)| (name, (index, info.clone())));
+            checkpoint.tensors.extend(tensors);
+        }
+        Ok(checkpoint)
+    }
+
+    fn read(&self, name: &str, device: &Device) -> TensorResult<Tensor> {
+        let found = self.tensors.get(name).and_then(|(shard, info)| Some((self.shards.get(*shard)?, info)));
+        let Some((shard, info)) = found else {
+            candle_core::bail!(
+                "`{}` has no tensor `{name}`: these are not the weights of this model",
+                self.folder.display()
+            );
+        };
+        let bytes = shard.read(info).map_err(|cause| {
+            candle_core::Error::msg(format!("cannot read the tensor `{name}` of `{}`: {cause}", shard.path.display()))
+        })?;
+        Tensor::from_raw_buffer(&bytes, info.dtype.try_into()?, &info.shape, device)
+    }
+}
+
+impl Shard {
+    fn read(&self, info: &TensorInfo) -> std::io::Result<Vec<u8>> {
+        let (begin, end) = info.data_offsets;
+        let mut bytes = vec![0; end - begin];
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        file.seek(SeekFrom::Start(self.tensors_at + begin as u64))?;
+        file.read_exact(&mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn open_shard(path: &Path) -> Result<(Shard, Metadata)> {
+    let unreadable = |source| Error::Read { path: path.to_owned(), source };
+    let corrupt = |problem: String| Error::CorruptWeights { path: path.to_owned(), problem };
+
+    let mut file = File::open(path).map_err(unreadable)?;
+    let file_bytes = file.metadata().map_err(unreadable)?.len();
+    let mut length = [0; 8];
+    file.read_exact(&mut length).map_err(|_| corrupt(format!("it has only {file_bytes} bytes")))?;
+    let header_bytes = u64::from_le_bytes(length);
+    if header_bytes > MAX_HEADER_BYTES.min(file_bytes - 8) {
+        return Err(corrupt(format!("its header claims {header_bytes} bytes of the file's {file_bytes}")));
+    }
+    let mut header = vec![0; header_bytes as usize];
+    file.read_exact(&mut header).map_err(unreadable)?;
+    let header: Metadata =
+        serde_json::from_slice(&header).map_err(|cause| corrupt(format!("its header is invalid: {cause}")))?;
+    let tensors_at = 8 + header_bytes;
+    let expected = tensors_at + header.data_len() as u64;
+    if expected != file_bytes {
+        return Err(corrupt(format!("it has {file_bytes} bytes where its header describes {expected}")));
+    }
+    Ok((Shard { path: path.to_owned(), file: Mutex::new(file), tensors_at }, header))
+}
+
+impl SimpleBackend for Checkpoint {
+    fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+        let tensor = self.get_unchecked(name, dtype, device)?;
+        if tensor.shape() != &shape {
+            candle_core::bail!(
+                "the tensor `{name}` in `{}` has the shape {:?} where the model's config.json asks for {shape:?}",
+                self.folder.display(),
+                tensor.shape()
+            );
+        }
+        Ok(tensor)
+    }
+
+    fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+        // Converted on the way, so that the device never holds the file's dtype beside the model's.
+        self.read(name, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
+    }
+
+    fn contains_tensor(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+}

@@ -1,0 +1,100 @@
+//! The operators that the text encoder and the transformer are built of.
+//!
+//! Each is one thin method over candle with its weights beside it, so that each can carry one `#[profiled_op]`. Norms
+//! keep their weights and compute in f32 whatever the model's dtype, as the reference does.
+
+use candle_core::{DType, Device, Result, Tensor};
+use candle_nn::VarBuilder;
+
+/// A matrix product with an optional bias: `[…, inputs]` to `[…, outputs]`.
+pub(crate) struct Linear {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    pub(crate) fn load(vb: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
+        let bias = Some(vb.get(outputs, "bias")?);
+        Ok(Self { bias, ..Self::load_without_bias(vb, inputs, outputs)? })
+    }
+
+    pub(crate) fn load_without_bias(vb: &VarBuilder<'_>, inputs: usize, outputs: usize) -> Result<Self> {
+        Ok(Self { weight: vb.get((outputs, inputs), "weight")?, bias: None })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let (outputs, inputs) = self.weight.dims2()?;
+        let mut shape = x.dims().to_vec();
+        if let Some(last) = shape.last_mut() {
+            *last = outputs;
+        }
+        let y = x.reshape(((), inputs))?.matmul(&self.weight.t()?)?;
+        let y = match &self.bias {
+            Some(bias) => y.broadcast_add(bias)?,
+            None => y,
+        };
+        y.reshape(shape)
+    }
+}
+
+/// A table of vectors looked up by index.
+pub(crate) struct Embedding {
+    weight: Tensor,
+}
+
+impl Embedding {
+    pub(crate) fn load(vb: &VarBuilder<'_>, rows: usize, width: usize) -> Result<Self> {
+        Ok(Self { weight: vb.get((rows, width), "weight")? })
+    }
+
+    /// `ids` of any shape `[…]` give `[…, width]`.
+    pub(crate) fn forward(&self, ids: &Tensor) -> Result<Tensor> {
+        let mut shape = ids.dims().to_vec();
+        shape.push(self.weight.dim(1)?);
+        self.weight.index_select(&ids.flatten_all()?, 0)?.reshape(shape)
+    }
+}
+
+/// Root-mean-square normalisation over the last dimension.
+pub(crate) struct RmsNorm {
+    weight: Tensor,
+    eps: f64,
+}
+
+impl RmsNorm {
+    pub(crate) fn load(vb: &VarBuilder<'_>, width: usize, eps: f64) -> Result<Self> {
+        Ok(Self { weight: vb.to_dtype(DType::F32).get(width, "weight")?, eps })
+    }
+
+    /// Keeps the dtype of `x`.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let exact = x.to_dtype(DType::F32)?.contiguous()?;
+        candle_nn::ops::rms_norm(&exact, &self.weight, self.eps as f32)?.to_dtype(x.dtype())
+    }
+}
+
+/// Layer normalisation over the last dimension.
+pub(crate) struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    pub(crate) fn load(vb: &VarBuilder<'_>, width: usize, eps: f64) -> Result<Self> {
+        let vb = vb.to_dtype(DType::F32);
+        Ok(Self { weight: vb.get(width, "weight")?, bias: vb.get(width, "bias")?, eps })
+    }
+
+    /// Without weights of its own: only centres and scales.
+    pub(crate) fn plain(width: usize, eps: f64, device: &Device) -> Result<Self> {
+        let weight = Tensor::ones(width, DType::F32, device)?;
+        Ok(Self { bias: weight.zeros_like()?, weight, eps })
+    }
+
+    /// Gives f32, because what follows (modulation) is in f32 as well.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let exact = x.to_dtype(DType::F32)?.contiguous()?;
+        candle_nn::ops::layer_norm(&exact, &self.weight, &self.bias, self.eps as f32)
+    }
+}

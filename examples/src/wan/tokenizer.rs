@@ -1,0 +1,40 @@
+//! Text to token ids, as umT5 wants them.
+
+use std::path::PathBuf;
+
+use tokenizers::{Tokenizer as Pieces, TruncationParams};
+
+use super::prompt;
+use super::source::Source;
+use crate::{Error, Result};
+
+/// umT5's tokenizer: Unigram pieces and a closing `</s>`.
+pub(crate) struct Tokenizer {
+    pieces: Pieces,
+    path: PathBuf,
+}
+
+impl Tokenizer {
+    pub(crate) fn load(source: &Source) -> Result<Self> {
+        let (path, json) = source.tokenizer()?;
+        match Pieces::from_bytes(json) {
+            Ok(mut pieces) => {
+                // The text encoder reads the real tokens only, so there is nothing to pad.
+                pieces.with_padding(None);
+                Ok(Self { pieces, path })
+            }
+            Err(cause) => Err(Error::Tokenizer { path, problem: cause.to_string() }),
+        }
+    }
+
+    /// The ids of a cleaned prompt, without padding: at most `max_length`, of which the last is always `</s>`.
+    pub(crate) fn forward(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
+        let failed =
+            |cause: tokenizers::Error| Error::Tokenizer { path: self.path.clone(), problem: cause.to_string() };
+        let mut pieces = self.pieces.clone();
+        let truncation = TruncationParams { max_length, ..TruncationParams::default() };
+        pieces.with_truncation(Some(truncation)).map_err(failed)?;
+        let encoding = pieces.encode(prompt::clean(text), true).map_err(failed)?;
+        Ok(encoding.get_ids().to_vec())
+    }
+}

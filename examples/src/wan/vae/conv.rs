@@ -1,0 +1,88 @@
+//! The VAE's convolutions. candle has no 3-D one, so frames are the batch and a kernel's frames are extra channels.
+//!
+//! A kernel `[out, in, t, h, w]` is stored once as `[out, t·in, h, w]`; its input puts the `t` frames that an output
+//! frame sees side by side in the channels. One 2-D convolution then does the work of the 3-D one.
+
+use candle_core::{Result, Tensor};
+use candle_nn::VarBuilder;
+
+/// A convolution within each frame: `[frames, in, h, w]` to `[frames, out, h', w']`.
+pub(super) struct Conv2d {
+    weight: Tensor,
+    bias: Tensor,
+    padding: usize,
+    stride: usize,
+}
+
+impl Conv2d {
+    pub(super) fn load(
+        vb: &VarBuilder<'_>,
+        (inputs, outputs): (usize, usize),
+        kernel: usize,
+        padding: usize,
+        stride: usize,
+    ) -> Result<Self> {
+        let weight = vb.get((outputs, inputs, kernel, kernel), "weight")?;
+        let bias = vb.get(outputs, "bias")?.reshape((1, outputs, 1, 1))?;
+        Ok(Self { weight, bias, padding, stride })
+    }
+
+    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?.broadcast_add(&self.bias)
+    }
+}
+
+/// A convolution over time and space that sees no future frame: an output frame depends on its own and earlier ones.
+pub(super) struct CausalConv3d {
+    stacked: Tensor,
+    bias: Tensor,
+    frames: usize,
+    padding: usize,
+}
+
+impl CausalConv3d {
+    /// `kernel` is frames, height, width; space is padded so that it keeps its size.
+    pub(super) fn load(vb: &VarBuilder<'_>, inputs: usize, outputs: usize, kernel: [usize; 3]) -> Result<Self> {
+        let [frames, height, width] = kernel;
+        let weight = vb.get((outputs, inputs, frames, height, width), "weight")?;
+        Ok(Self {
+            stacked: weight.permute((0, 2, 1, 3, 4))?.reshape((outputs, frames * inputs, height, width))?,
+            bias: vb.get(outputs, "bias")?.reshape((1, outputs, 1, 1))?,
+            frames,
+            padding: height / 2,
+        })
+    }
+
+    /// Gives as many frames as it gets. What came before is in `history`, zeros if nothing, and `x` is added to it.
+    pub(super) fn forward(&self, x: &Tensor, history: &mut Option<Tensor>) -> Result<Tensor> {
+        let past = self.frames - 1;
+        if past == 0 {
+            return self.convolve(x, 1);
+        }
+        let padded = match history.take() {
+            Some(before) => Tensor::cat(&[&before, x], 0)?,
+            None => x.pad_with_zeros(0, past, 0)?,
+        };
+        // A copy: a view would keep the whole chunk alive in every layer.
+        *history = Some(padded.narrow(0, padded.dim(0)? - past, past)?.force_contiguous()?);
+        self.convolve(&padded, 1)
+    }
+
+    /// Takes every second output frame, without padding: halves the frames that follow the one before `x`.
+    pub(super) fn forward_strided(&self, before: &Tensor, x: &Tensor) -> Result<Tensor> {
+        self.convolve(&Tensor::cat(&[before, x], 0)?, 2)
+    }
+
+    fn convolve(&self, x: &Tensor, stride: usize) -> Result<Tensor> {
+        let outputs = (x.dim(0)? - self.frames) / stride + 1;
+        let seen_at = |offset: usize| {
+            if stride == 1 {
+                return x.narrow(0, offset, outputs);
+            }
+            let frames = (0..outputs).map(|i| (i * stride + offset) as u32).collect::<Vec<_>>();
+            x.index_select(&Tensor::new(frames, x.device())?, 0)
+        };
+        let seen = (0..self.frames).map(seen_at).collect::<Result<Vec<_>>>()?;
+        Tensor::cat(&seen, 1)?.conv2d(&self.stacked, self.padding, 1, 1, 1)?.broadcast_add(&self.bias)
+    }
+}
