@@ -97,8 +97,9 @@ fn explain_mentions_every_field_with_its_origin() {
     let parsed = ProfilerConfig::from_json(r#"{"profiler": "cuda", "max_iterations": 9}"#).unwrap();
     let text = parsed.explain();
     for (field, value) in as_json(&parsed.config).as_object().unwrap() {
-        let origin = if ["profiler", "max_iterations"].contains(&field.as_str()) { "JSON text" } else { "default" };
-        let line = format!("{field} = {value}  (from {origin})");
+        let origin =
+            if ["profiler", "max_iterations"].contains(&field.as_str()) { "from JSON text" } else { "default" };
+        let line = format!("{field} = {value}  ({origin})");
         assert!(text.lines().any(|found| found == line), "no line `{line}` in\n{text}");
     }
     assert!(text.contains("a whole number from 1 to 65536; default 256"), "{text}");

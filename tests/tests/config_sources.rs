@@ -169,7 +169,12 @@ fn profiler_config_holds_json_or_a_path() {
     assert_eq!(from_file.config, inline.config);
     assert_eq!(from_file.origin(), &Origin::File(path));
     let misspelt = env(&[("PROFILER_CONFIG", "~/absent.json")]).unwrap_err().to_string();
-    assert!(misspelt.contains("/home/me/absent.json") && misspelt.contains("has to begin with `{`"), "{misspelt}");
+    assert!(
+        misspelt.contains("/home/me/absent.json") && misspelt.contains("PROFILER_CONFIG: cannot read"),
+        "{misspelt}"
+    );
+    let word = env(&[("PROFILER_CONFIG", "torch")]).unwrap_err().to_string();
+    assert!(word.contains("PROFILER_CONFIG: `torch` does not say") && word.contains("has to begin with `{`"), "{word}");
 }
 
 #[test]

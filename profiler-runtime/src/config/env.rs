@@ -54,7 +54,7 @@ pub(crate) fn process(name: &str) -> Option<OsString> {
 pub(crate) fn draft(env: Environment<'_>) -> Option<Draft> {
     match variable(env, CONFIG) {
         None => older_switches(env),
-        Some(Ok(text)) => Some(inline_or_file(&text, Origin::Variable(CONFIG), env)),
+        Some(Ok(text)) => Some(inline_or_file(&text, CONFIG, Origin::Variable(CONFIG), env)),
         Some(Err(problem)) => {
             let mut draft = Draft::new(Origin::Variable(CONFIG));
             draft.fail(problem);

@@ -125,7 +125,7 @@ impl fmt::Display for Warning {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// At least one problem, in the order of the text.
+    /// At least one problem: what is wrong with single fields first, then with fields together.
     pub problems: Vec<Problem>,
     /// Where the configuration came from.
     pub origin: Origin,

@@ -35,14 +35,13 @@ fn explain<'a>(config: &ProfilerConfig, origin: impl Fn(&str) -> &'a Origin) -> 
     for field in FIELDS {
         let (value, usual) = ((field.get)(config), (field.get)(&default));
         let kind = field.kind.expects();
+        let from = match origin(field.name) {
+            Origin::Default => "default".to_owned(),
+            given => format!("from {given}"),
+        };
         // Writing to a `String` cannot fail.
-        let _ = write!(
-            text,
-            "{} = {value}  (from {})\n    {kind}; default {usual}\n    {}\n",
-            field.name,
-            origin(field.name),
-            field.meaning()
-        );
+        let _ =
+            write!(text, "{} = {value}  ({from})\n    {kind}; default {usual}\n    {}\n", field.name, field.meaning());
     }
     text
 }

@@ -51,7 +51,12 @@ fn json(text: &str) -> Result<Document, Problem> {
     document.and_then(|document| deserializer.end().map(|()| document)).map_err(|error| {
         let whole = error.to_string();
         let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
-        Problem::new(place(error.line(), error.column()), format!("broken JSON: {message}"))
+        let problem = Problem::new(place(error.line(), error.column()), format!("broken JSON: {message}"));
+        if message.starts_with("key must be") {
+            problem.suggest("put names and texts in double quotes")
+        } else {
+            problem
+        }
     })
 }
 

@@ -35,27 +35,35 @@ impl ProfilerConfig {
     ///
     /// What is wrong with the file, or every problem of the configuration in it.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Parsed, ConfigError> {
-        file(path.as_ref()).finish(&env::process)
+        file(path.as_ref(), "").finish(&env::process)
     }
 }
 
 /// Reads what `PROFILER_CONFIG` and `--profiler-config` hold: JSON if it begins with `{`, else the path of a file.
-pub(crate) fn inline_or_file(text: &str, origin: Origin, env: Environment<'_>) -> Draft {
+///
+/// `place` is the name of the one that holds it.
+pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Environment<'_>) -> Draft {
     let text = text.trim();
     if text.starts_with('{') {
         return parsed(Format::Json, text, origin);
     }
     match paths::expand(Path::new(text), env) {
-        Ok(path) => file(&path),
-        Err(problem) => failed(origin, problem),
+        Ok(path) => file(&path, place),
+        Err(problem) => failed(origin, Problem { path: place.into(), ..problem }),
     }
 }
 
-fn file(path: &Path) -> Draft {
+/// `place` is what named the file, if that could also have held JSON text.
+fn file(path: &Path, place: &str) -> Draft {
     let origin = Origin::File(path.to_owned());
     match Format::of(path).and_then(|format| Ok((format, read(path)?))) {
         Ok((format, text)) => parsed(format, &text, origin),
-        Err(problem) => failed(origin, problem),
+        Err(problem) if place.is_empty() => failed(origin, problem),
+        Err(problem) => {
+            let remedy = problem.suggestion.iter().map(String::as_str).chain(["JSON text has to begin with `{`"]);
+            let suggestion = Some(remedy.collect::<Vec<_>>().join("; "));
+            failed(origin, Problem { path: place.into(), suggestion, ..problem })
+        }
     }
 }
 
@@ -95,7 +103,7 @@ fn read(path: &Path) -> Result<String, Problem> {
 fn unreadable(error: &std::io::Error) -> Problem {
     let problem = Problem::new("", format!("cannot read the file: {error}"));
     match error.kind() {
-        std::io::ErrorKind::NotFound => problem.suggest("check the path; a JSON object has to begin with `{`"),
+        std::io::ErrorKind::NotFound => problem.suggest("check the path"),
         std::io::ErrorKind::PermissionDenied => problem.suggest("allow this user to read it"),
         _ => problem,
     }

@@ -83,7 +83,7 @@ impl ProfilerArgs {
     fn draft(self, env: Environment<'_>) -> Option<Draft> {
         let mut draft = match (&self.profiler_config, self.profile) {
             (Some(text), both) => {
-                let mut draft = config::inline_or_file(text, Origin::Flag(CONFIG.into()), env);
+                let mut draft = config::inline_or_file(text, CONFIG, Origin::Flag(CONFIG.into()), env);
                 if both {
                     draft.problem(both_given());
                 }
