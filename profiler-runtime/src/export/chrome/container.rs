@@ -1,0 +1,157 @@
+//! What stands around the events: the trace's own facts before them, the window's marks after them.
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::export::json::write_indented;
+use crate::export::losses::LossReport;
+use crate::export::utc::iso8601;
+use crate::model::Trace;
+
+use super::escape::push_string;
+use super::number::push_micros;
+use super::page::Page;
+
+/// Kineto counts from the start of the current quarter of a year: `ts` then fits a double with all its nanoseconds.
+const TRIMESTER_SECONDS: u64 = 7_889_238;
+
+/// `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
+pub(super) const fn base_of(unix_ns: u64) -> u64 {
+    const SECOND: u64 = 1_000_000_000;
+    unix_ns / (TRIMESTER_SECONDS * SECOND) * TRIMESTER_SECONDS * SECOND
+}
+
+/// The keys before `traceEvents`, in Kineto's order and spelling; after them our own.
+///
+/// `distributedInfo` comes before anything that could hold `"rank": n`: HTA takes the first it finds in the text.
+#[derive(Serialize)]
+struct Head<'a> {
+    #[serde(rename = "schemaVersion")]
+    schema_version: u32,
+    #[serde(rename = "deviceProperties")]
+    device_properties: [Value; 0],
+    trace_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record_shapes: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    with_flops: Option<u32>,
+    #[serde(rename = "distributedInfo")]
+    distributed_info: Distributed,
+    host_name: &'a str,
+    #[serde(rename = "displayTimeUnit")]
+    display_time_unit: &'static str,
+    #[serde(rename = "baseTimeNanoseconds")]
+    base: u64,
+    profiler: Profiler<'a>,
+}
+
+#[derive(Serialize)]
+struct Distributed {
+    backend: &'static str,
+    rank: u32,
+    world_size: u32,
+    pg_count: u32,
+    pg_config: [Value; 0],
+}
+
+/// What Kineto has no key for.
+#[derive(Serialize)]
+struct Profiler<'a> {
+    version: &'static str,
+    session: &'a str,
+    begin: String,
+    begin_unix_ns: u64,
+    end_unix_ns: u64,
+    clock_uncertainty_ns: u64,
+    ended_by: &'static str,
+    ranges: u64,
+    losses: LossReport<'a>,
+    warnings: &'a [String],
+}
+
+/// Opens the file: everything up to the bracket of `traceEvents`.
+pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
+    let context = &trace.context;
+    let on = |flag: bool| flag.then_some(1);
+    let head = Head {
+        schema_version: 1,
+        device_properties: [],
+        trace_id: trace_id(&context.session, context.rank),
+        record_shapes: on(context.config.torch_profiler_record_shapes),
+        with_flops: on(context.config.torch_profiler_with_flops),
+        distributed_info: Distributed {
+            backend: "none",
+            rank: context.rank,
+            world_size: context.world_size,
+            pg_count: 0,
+            pg_config: [],
+        },
+        host_name: &context.host,
+        display_time_unit: "ms",
+        base,
+        profiler: Profiler {
+            version: env!("CARGO_PKG_VERSION"),
+            session: &context.session,
+            begin: iso8601(trace.begin),
+            begin_unix_ns: trace.begin,
+            end_unix_ns: trace.end,
+            clock_uncertainty_ns: trace.clock_uncertainty_ns,
+            ended_by: context.ended_by.as_str(),
+            ranges: trace.ranges,
+            losses: LossReport::new(&trace.losses),
+            warnings: &context.warnings,
+        },
+    };
+    let mut text = Vec::new();
+    write_indented(&mut text, &head)?;
+    // The object stays open: the events are its next member.
+    page.text.extend_from_slice(text.strip_suffix(b"\n}\n").unwrap_or(&text));
+    page.text.extend_from_slice(b",\n  \"traceEvents\": [\n");
+    Ok(())
+}
+
+/// Closes the file: the span and the marks of the window, in nanoseconds since the base, and `traceName`.
+pub(super) fn close(page: &mut Page<'_>, (begin, end): (u64, u64), name: &str) {
+    let out = &mut page.text;
+    out.extend_from_slice(b"{\"ph\":\"X\",\"cat\":\"Trace\",\"name\":\"PyTorch Profiler (0)\",\"pid\":\"Spans\",\"tid\":\"PyTorch Profiler\",\"ts\":");
+    push_micros(out, begin);
+    out.extend_from_slice(b",\"dur\":");
+    push_micros(out, end - begin);
+    out.extend_from_slice(b",\"args\":{\"Op count\":0}},\n");
+    out.extend_from_slice(b"{\"ph\":\"M\",\"name\":\"process_sort_index\",\"ts\":");
+    push_micros(out, begin);
+    out.extend_from_slice(b",\"pid\":\"Spans\",\"tid\":0,\"args\":{\"sort_index\":536870912}},\n");
+    out.extend_from_slice(b"{\"ph\":\"i\",\"s\":\"g\",\"name\":\"Iteration Start: PyTorch Profiler\",\"pid\":\"Traces\",\"tid\":\"Trace PyTorch Profiler\",\"ts\":");
+    push_micros(out, begin);
+    out.extend_from_slice(
+        b"},\n{\"ph\":\"i\",\"s\":\"g\",\"name\":\"Record Window End\",\"pid\":\"\",\"tid\":\"\",\"ts\":",
+    );
+    push_micros(out, end);
+    out.extend_from_slice(b"}\n  ],\n  \"traceName\": ");
+    push_string(out, name);
+    out.extend_from_slice(b"\n}\n");
+}
+
+/// 32 hexadecimal digits, the same for the same session and rank.
+fn trace_id(session: &str, rank: u32) -> String {
+    // FNV-1a, 128 bits.
+    const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
+    const PRIME: u128 = 0x0100_0000_0000_0000_0000_013b;
+    let bytes = session.bytes().chain(rank.to_le_bytes());
+    let hash = bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME));
+    format!("{hash:032X}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_base_is_the_start_of_the_quarter_and_leaves_room_for_nanoseconds() {
+        let now = 1_790_900_000_123_456_789;
+        assert_eq!(base_of(now), 1_790_857_026_000_000_000);
+        assert!((now - base_of(now)) / 1_000 < 1 << 43, "a double holds it to the nanosecond");
+    }
+}

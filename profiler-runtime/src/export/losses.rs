@@ -1,0 +1,62 @@
+//! Losses as reports show them: by cause, zero included, so that "nothing is missing" is a statement.
+
+use serde::Serialize;
+
+use crate::model::Losses;
+
+/// Counts of ranges.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct LossReport<'a> {
+    /// In no artifact although they ran.
+    missing: u64,
+    /// Of these: no room in the buffers, by thread.
+    buffer_full: Vec<ThreadLoss<'a>>,
+    /// Of these: recorded by threads that were ending.
+    ending_threads: u64,
+    /// Of these: entries that this version cannot read.
+    unreadable: u64,
+    /// Began before the recording: shown nowhere.
+    began_before: u64,
+    /// Still open when the recording ended: shown up to that moment.
+    unfinished: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ThreadLoss<'a> {
+    thread: &'a str,
+    ranges: u64,
+}
+
+impl<'a> LossReport<'a> {
+    pub(super) fn new(losses: &'a Losses) -> Self {
+        let by_thread = losses.buffer_full.iter().map(|(thread, ranges)| ThreadLoss { thread, ranges: *ranges });
+        Self {
+            missing: losses.missing(),
+            buffer_full: by_thread.collect(),
+            ending_threads: losses.ending_threads,
+            unreadable: losses.unreadable,
+            began_before: losses.began_before,
+            unfinished: losses.unfinished,
+        }
+    }
+}
+
+/// One sentence per cause that there was; none if nothing is missing.
+pub(super) fn sentences(losses: &Losses) -> Vec<String> {
+    let buffer_full: u64 = losses.buffer_full.iter().map(|(_, ranges)| ranges).sum();
+    let threads = losses.buffer_full.len();
+    [
+        (
+            buffer_full,
+            format!("ranges of {threads} thread(s) found no room: raise `max_buffer_mb` or record fewer iterations"),
+        ),
+        (losses.ending_threads, "ranges of threads that were ending are not recorded".into()),
+        (losses.unreadable, "entries could not be read".into()),
+        (losses.began_before, "ranges began before the recording and are not shown".into()),
+        (losses.unfinished, "ranges were still open at the end and are shown up to there".into()),
+    ]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect()
+}

@@ -1,0 +1,177 @@
+//! The manifest: what a session wrote, what it did not write and why. It is written last, so a folder with a manifest is
+//! complete.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use crate::config::ProfilerConfig;
+use crate::model::Trace;
+
+use super::json::{Line, ms, write_indented};
+use super::losses::LossReport;
+use super::utc::iso8601;
+
+/// A file that a session has written, complete and on the disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Artifact {
+    /// What it is: `trace`, `timing`, `summary`, `perf_dump` or `manifest`.
+    pub kind: &'static str,
+    /// Its file name; the path if it lies outside the session's folder.
+    pub name: String,
+    /// Where it is.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// CRC-32 of the file, as in gzip and zip. In the manifest eight hexadecimal digits.
+    #[serde(serialize_with = "as_hex")]
+    pub crc32: u32,
+}
+
+/// A file that the configuration asked for and that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Missing {
+    /// Its file name.
+    pub name: String,
+    /// Why it is not there.
+    pub reason: String,
+}
+
+/// The artifacts of a session, as `manifest_rank{R}.json` lists them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// The session's id, shared by all ranks of the job.
+    pub session: String,
+    /// Of this process.
+    pub rank: u32,
+    /// What the configuration asked for and is not there, with the reasons.
+    pub missing: Vec<Missing>,
+    /// What the user should know about the recording, in full sentences.
+    pub warnings: Vec<String>,
+    /// What went wrong while the artifacts were written.
+    pub errors: Vec<String>,
+    /// Recorded ranges that are in no artifact, for want of room.
+    pub ranges_lost: u64,
+    pub(super) artifacts: Vec<Artifact>,
+    pub(super) pipeline_lines: Vec<String>,
+}
+
+impl Manifest {
+    pub(super) fn new(trace: &Trace) -> Self {
+        let context = &trace.context;
+        Self {
+            session: context.session.clone(),
+            rank: context.rank,
+            missing: Vec::new(),
+            warnings: context.warnings.clone(),
+            errors: Vec::new(),
+            ranges_lost: trace.losses.missing(),
+            artifacts: Vec::new(),
+            pipeline_lines: Vec::new(),
+        }
+    }
+
+    /// Every file that was written, in the order in which they were; the last is the manifest itself.
+    #[must_use]
+    pub fn artifacts(&self) -> &[Artifact] {
+        &self.artifacts
+    }
+
+    /// The artifact of this kind, if it was written: `trace`, `timing`, `summary`, `perf_dump`, `manifest`.
+    #[must_use]
+    pub fn artifact(&self, kind: &str) -> Option<&Artifact> {
+        self.artifacts.iter().find(|artifact| artifact.kind == kind)
+    }
+
+    /// What the pipeline profiler logged: `[DiffusionTiming] vae.decode took 0.123456s`. Empty unless it is on.
+    #[must_use]
+    pub fn pipeline_lines(&self) -> &[String] {
+        &self.pipeline_lines
+    }
+}
+
+impl Artifact {
+    pub(super) fn new(kind: &'static str, path: &Path, folder: &Path, written: super::sink::Written) -> Self {
+        let super::sink::Written { bytes, crc32 } = written;
+        Self { kind, name: name_in(path, folder), path: path.to_owned(), bytes, crc32 }
+    }
+}
+
+impl Missing {
+    pub(super) fn new(name: String, reason: impl Into<String>) -> Self {
+        Self { name, reason: reason.into() }
+    }
+}
+
+/// What a file is called in the manifest of `folder`.
+pub(super) fn name_in(path: &Path, folder: &Path) -> String {
+    path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn as_hex<S: Serializer>(crc32: &u32, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&format!("{crc32:08x}"))
+}
+
+/// The file's contents.
+#[derive(Serialize)]
+struct File<'a> {
+    schema_version: u32,
+    profiler_version: &'static str,
+    session: &'a str,
+    rank: u32,
+    local_rank: u32,
+    world_size: u32,
+    host: &'a str,
+    pid: u32,
+    process: &'a str,
+    begin: String,
+    end: String,
+    begin_unix_ns: u64,
+    end_unix_ns: u64,
+    clock_uncertainty_ns: u64,
+    duration_ms: f64,
+    ended_by: &'static str,
+    ranges: u64,
+    artifacts: Vec<Line<&'a Artifact>>,
+    missing: Vec<Line<&'a Missing>>,
+    losses: LossReport<'a>,
+    warnings: &'a [String],
+    errors: &'a [String],
+    config: &'a ProfilerConfig,
+}
+
+/// Writes `manifest_rank*.json`.
+pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let context = &trace.context;
+    let file = File {
+        schema_version: super::SCHEMA_VERSION,
+        profiler_version: env!("CARGO_PKG_VERSION"),
+        session: &manifest.session,
+        rank: manifest.rank,
+        local_rank: context.local_rank,
+        world_size: context.world_size,
+        host: &context.host,
+        pid: context.pid,
+        process: &context.process_name,
+        begin: iso8601(trace.begin),
+        end: iso8601(trace.end),
+        begin_unix_ns: trace.begin,
+        end_unix_ns: trace.end,
+        clock_uncertainty_ns: trace.clock_uncertainty_ns,
+        duration_ms: ms(trace.end - trace.begin),
+        ended_by: context.ended_by.as_str(),
+        ranges: trace.ranges,
+        artifacts: manifest.artifacts.iter().map(Line).collect(),
+        missing: manifest.missing.iter().map(Line).collect(),
+        losses: LossReport::new(&trace.losses),
+        warnings: &manifest.warnings,
+        errors: &manifest.errors,
+        config: &context.config,
+    };
+    write_indented(out, &file)
+}

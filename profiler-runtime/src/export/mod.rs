@@ -1,0 +1,87 @@
+//! Artifacts: each file of a session, from the trace to the disk.
+//!
+//! ```text
+//! Trace ─► plan (which files) ─► chrome, timing, summary, perf_dump (what is in them) ─► sink (whole or not at all) ─► manifest
+//! ```
+//!
+//! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
+//! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
+
+mod chrome;
+mod commit;
+mod json;
+mod losses;
+mod manifest;
+mod overhead;
+mod perf_dump;
+mod pipeline;
+mod plan;
+mod sink;
+mod spread;
+mod stages;
+mod summary;
+mod table;
+mod timing;
+mod utc;
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::model::Trace;
+
+pub use manifest::{Artifact, Manifest, Missing};
+pub(crate) use utc::iso8601;
+
+use manifest::name_in;
+
+/// Version of the JSON reports: rises when a reader of the old ones would fail.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Writes what the configuration asks for, the manifest last. `folder` is the session's, empty if it has none: then only the
+/// performance report is written, to the path of its own.
+///
+/// Never fails as a whole: what could not be written is in the manifest that is returned, and in the log.
+pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
+    let mut manifest = Manifest::new(trace);
+    for plan in plan::plans(trace, folder) {
+        let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
+        manifest.note(plan.kind, &plan.path, folder, written);
+    }
+    manifest.missing.extend(plan::unwritten(trace));
+    manifest.pipeline_lines = pipeline::log_lines(trace);
+    for line in &manifest.pipeline_lines {
+        log::info!("{line}");
+    }
+    if let Some(path) = plan::manifest_path(trace, folder) {
+        let written = write_file(&path, false, |out| manifest::write(&manifest, trace, out));
+        manifest.note("manifest", &path, folder, written);
+    }
+    manifest
+}
+
+fn write_file(
+    path: &Path,
+    gzip: bool,
+    body: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+) -> io::Result<sink::Written> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        fs::create_dir_all(folder)?;
+    }
+    sink::write_file(path, gzip, body)
+}
+
+impl Manifest {
+    /// Takes down what became of a file.
+    fn note(&mut self, kind: &'static str, path: &Path, folder: &Path, written: io::Result<sink::Written>) {
+        match written {
+            Ok(written) => self.artifacts.push(Artifact::new(kind, path, folder, written)),
+            Err(error) => {
+                let message = format!("cannot write `{}`: {error}", path.display());
+                log::error!("{message}");
+                self.missing.push(Missing::new(name_in(path, folder), error.to_string()));
+                self.errors.push(message);
+            }
+        }
+    }
+}

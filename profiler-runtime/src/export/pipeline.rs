@@ -1,0 +1,42 @@
+//! The diffusion pipeline profiler: how long each of `pipeline_targets` took, all calls of a stage together.
+
+use crate::config::ProfilerConfig;
+use crate::model::{StageTree, Trace};
+
+/// One stage's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct StageDuration {
+    pub(super) name: &'static str,
+    pub(super) calls: u64,
+    pub(super) ns: u64,
+}
+
+/// The lines for the log, in the order in which the stages first ran; none unless `pipeline_profiler` is on.
+pub(super) fn log_lines(trace: &Trace) -> Vec<String> {
+    let durations = durations(&trace.stages, &trace.context.config);
+    let line = |stage: StageDuration| {
+        let (seconds, micros) = (stage.ns / 1_000_000_000, stage.ns / 1000 % 1_000_000);
+        let calls = if stage.calls == 1 { String::new() } else { format!(" in {} calls", stage.calls) };
+        format!("[DiffusionTiming] {} took {seconds}.{micros:06}s{calls}", stage.name)
+    };
+    durations.into_iter().map(line).collect()
+}
+
+/// The targets that ran in `tree`. A stage inside itself is in its outer call's time already.
+pub(super) fn durations(tree: &StageTree, config: &ProfilerConfig) -> Vec<StageDuration> {
+    let mut durations: Vec<StageDuration> = Vec::new();
+    for (id, node) in tree.in_order() {
+        let name = node.name();
+        if !config.times(name) || tree.is_inside_itself(id) {
+            continue;
+        }
+        match durations.iter_mut().find(|known| known.name == name) {
+            Some(known) => {
+                known.calls += node.calls;
+                known.ns += node.sum_ns;
+            }
+            None => durations.push(StageDuration { name, calls: node.calls, ns: node.sum_ns }),
+        }
+    }
+    durations
+}

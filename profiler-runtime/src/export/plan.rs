@@ -1,0 +1,109 @@
+//! Which files a configuration asks for, and which of them this version writes.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use crate::config::{Profiler, ProfilerConfig};
+use crate::model::Trace;
+
+use super::manifest::Missing;
+use super::{chrome, perf_dump, summary, timing};
+
+/// A file to write.
+pub(super) struct Plan {
+    pub(super) kind: &'static str,
+    pub(super) path: PathBuf,
+    pub(super) gzip: bool,
+    write: Writer,
+}
+
+type Writer = fn(&Trace, &Path, &mut dyn Write) -> io::Result<()>;
+
+impl Plan {
+    fn new(kind: &'static str, path: PathBuf, write: Writer) -> Self {
+        let gzip = path.extension().is_some_and(|extension| extension == "gz");
+        Self { kind, path, gzip, write }
+    }
+
+    /// Writes the contents.
+    pub(super) fn write(&self, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+        (self.write)(trace, &self.path, out)
+    }
+}
+
+/// The files to write, in order. `folder` is the session's; empty if it has none.
+pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
+    let context = &trace.context;
+    let (config, rank) = (&context.config, context.rank);
+    let mut plans = Vec::new();
+    if has_folder(config, folder) {
+        if config.profiler == Profiler::Torch {
+            plans.push(Plan::new("trace", trace_path(trace, folder), |trace, path, out| {
+                chrome::write(trace, &path.to_string_lossy(), out)
+            }));
+        }
+        plans.push(Plan::new("timing", folder.join(format!("timing_rank{rank}.json")), |trace, _, out| {
+            timing::write(trace, out)
+        }));
+        plans.push(Plan::new("summary", folder.join(format!("summary_rank{rank}.md")), |trace, _, out| {
+            summary::write(trace, out)
+        }));
+    }
+    if let Some(path) = &config.perf_dump_path {
+        plans.push(Plan::new("perf_dump", of_rank(path, rank), |trace, _, out| perf_dump::write(trace, out)));
+    }
+    plans
+}
+
+/// Where the manifest goes, if anywhere.
+pub(super) fn manifest_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
+    let context = &trace.context;
+    has_folder(&context.config, folder).then(|| folder.join(format!("manifest_rank{}.json", context.rank)))
+}
+
+/// What the configuration asks for and this version cannot write.
+pub(super) fn unwritten(trace: &Trace) -> Vec<Missing> {
+    let config = &trace.context.config;
+    if config.profiler != Profiler::Torch {
+        return Vec::new();
+    }
+    let asked = [
+        (true, "ops_rank{}.xlsx"),
+        (config.torch_profiler_with_stack, "stacks_cpu_rank{}.txt"),
+        (config.torch_profiler_with_stack, "stacks_cuda_rank{}.txt"),
+        (config.torch_profiler_with_memory, "memory_snapshot_rank{}.pickle"),
+        (config.torch_profiler_dump_cuda_time_total, "profiler_out_{}.txt"),
+    ];
+    let rank = trace.context.rank.to_string();
+    let asked = asked.into_iter().filter(|(asked, _)| *asked);
+    asked.map(|(_, name)| Missing::new(name.replace("{}", &rank), "not implemented in this version")).collect()
+}
+
+fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {
+    config.profiler != Profiler::None && folder != Path::new("")
+}
+
+/// A name of the user's lies in the configured folder itself: it need not be searched in a session's.
+fn trace_path(trace: &Trace, folder: &Path) -> PathBuf {
+    let context = &trace.context;
+    let request = trace.requests.first().map_or(&context.session, |request| &request.id);
+    let name = context.config.trace_file_name(context.rank, request);
+    match (&context.config.trace_file, &context.config.torch_profiler_dir) {
+        (Some(_), Some(configured)) => configured.join(name),
+        _ => folder.join(name),
+    }
+}
+
+/// Rank 0 writes the path as configured; others, which would overwrite it, add their number: `perf_rank1.json`.
+fn of_rank(path: &Path, rank: u32) -> PathBuf {
+    if rank == 0 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("_rank{rank}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}

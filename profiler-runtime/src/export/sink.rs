@@ -1,0 +1,188 @@
+//! Where every artifact goes through: a file is complete under its name, or it is not there.
+//!
+//! Written under a hidden name beside its place, compressed and checksummed on the way, flushed to the disk, then renamed.
+//! Whatever goes wrong (a full disk, a folder that vanished) removes the hidden file and is an error with a reason.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::write::GzEncoder;
+use flate2::{Compression, Crc};
+
+/// Level 1 compresses traces 6 to 10 times at over 300 MB/s; higher levels gain a tenth for twice the time.
+const LEVEL: Compression = Compression::fast();
+const BUFFER: usize = 64 << 10;
+
+/// What is on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) bytes: u64,
+    /// CRC-32 as in gzip, zip and PNG.
+    pub(super) crc32: u32,
+}
+
+/// Writes `path` with what `body` writes; replaces an earlier file of that name.
+pub(super) fn write_file(
+    path: &Path,
+    gzip: bool,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<Written> {
+    let hidden = Hidden::beside(path)?;
+    let file = File::options().write(true).create_new(true).open(&hidden.0)?;
+    let (file, written) = fill(file, gzip, body)?;
+    file.sync_all()?;
+    drop(file);
+    hidden.rename_to(path)?;
+    Ok(written)
+}
+
+/// Sends what `body` writes into `file`.
+fn fill<F: Write>(
+    file: F,
+    gzip: bool,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<(F, Written)> {
+    let mut counted = BufWriter::with_capacity(BUFFER, Counted { file, bytes: 0, crc: Crc::new() });
+    if gzip {
+        let mut encoder = GzEncoder::new(counted, LEVEL);
+        body(&mut encoder)?;
+        counted = encoder.finish()?;
+    } else {
+        body(&mut counted)?;
+    }
+    counted.flush()?;
+    let Counted { file, bytes, crc } = counted.into_inner().map_err(io::IntoInnerError::into_error)?;
+    Ok((file, Written { bytes, crc32: crc.sum() }))
+}
+
+/// A file that is being written. Dropped before it is renamed, it is gone.
+struct Hidden(PathBuf);
+
+impl Hidden {
+    fn beside(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
+        let mut hidden = std::ffi::OsString::from(".");
+        hidden.push(name);
+        hidden.push(".tmp");
+        let hidden = Self(path.with_file_name(hidden));
+        // What a killed process left behind would be in the way.
+        match fs::remove_file(&hidden.0) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(hidden),
+        }
+    }
+
+    fn rename_to(mut self, path: &Path) -> io::Result<()> {
+        fs::rename(&self.0, path)?;
+        self.0 = PathBuf::new();
+        sync_folder(path);
+        Ok(())
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if self.0 != Path::new("") {
+            // The reason that led here is worth more than a second one.
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+/// Makes a rename outlast a power failure, where a folder can be opened; the file itself is safe already.
+fn sync_folder(path: &Path) {
+    if let Some(folder) = path.parent()
+        && let Ok(folder) = File::open(folder)
+    {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Counts and checksums what goes to the disk.
+struct Counted<F> {
+    file: F,
+    bytes: u64,
+    crc: Crc,
+}
+
+impl<F: Write> Write for Counted<F> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.crc.update(&bytes[..count]);
+        self.bytes += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn a_failed_file_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        let result = write_file(&path, false, |out| {
+            out.write_all(&[b'x'; BUFFER * 3])?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(result.unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert!(names(folder.path()).is_empty());
+    }
+
+    #[test]
+    fn an_earlier_file_stays_whole_if_its_successor_fails() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        write_file(&path, false, |out| out.write_all(b"first")).unwrap();
+        write_file(&path, false, |_| Err(io::ErrorKind::Other.into())).unwrap_err();
+        assert_eq!(fs::read(&path).unwrap(), b"first");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_no_obstacle() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(".trace.json.tmp"), b"half").unwrap();
+        write_file(&folder.path().join("trace.json"), false, |out| out.write_all(b"whole")).unwrap();
+        assert_eq!(names(folder.path()), ["trace.json"]);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_full_disk_is_an_error() {
+        for gzip in [false, true] {
+            let full = File::options().write(true).open("/dev/full").unwrap();
+            let result = fill(full, gzip, |out| out.write_all(b"does not fit"));
+            assert_eq!(result.map(|_| ()).unwrap_err().kind(), io::ErrorKind::StorageFull, "gzip: {gzip}");
+        }
+    }
+
+    #[test]
+    fn gzip_is_one_member_with_the_checksum_of_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json.gz");
+        let written = write_file(&path, true, |out| (0..3).try_for_each(|_| out.write_all(&[b'x'; BUFFER]))).unwrap();
+        let file = fs::read(&path).unwrap();
+        let mut crc = Crc::new();
+        crc.update(&file);
+        assert_eq!(written, Written { bytes: file.len() as u64, crc32: crc.sum() });
+        let mut rest = file.as_slice();
+        let mut text = Vec::new();
+        flate2::bufread::GzDecoder::new(&mut rest).read_to_end(&mut text).unwrap();
+        assert_eq!(text, vec![b'x'; 3 * BUFFER]);
+        assert!(rest.is_empty(), "nothing after the first member");
+    }
+}
