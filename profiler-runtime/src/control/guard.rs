@@ -1,0 +1,74 @@
+//! A session that lasts as long as a value: the way to profile a whole program.
+
+use std::time::Duration;
+
+use super::{begin, configured};
+use crate::config::ProfilerConfig;
+use crate::error::Error;
+use crate::export::Manifest;
+use crate::session::{self, SessionId, Stopped};
+
+/// Starts a session if one is configured, and ends it when the result is dropped: `let _profile = profiler_runtime::profile_from_env();` at the top of `main`.
+///
+/// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program then runs unprofiled.
+#[must_use = "the session ends when this is dropped: bind it to a name, as in `let _profile = …`"]
+pub fn profile_from_env() -> ProfileGuard {
+    let started = configured().and_then(|parsed| parsed.map(begin).transpose());
+    let session = started.unwrap_or_else(|error| {
+        log::error!("this program runs without the profiler: {error}");
+        None
+    });
+    ProfileGuard { session }
+}
+
+/// Starts a session that ends when the result is dropped.
+///
+/// # Errors
+///
+/// As [`start_profile_with`](crate::start_profile_with).
+pub fn profile_with(config: ProfilerConfig) -> Result<ProfileGuard, Error> {
+    let session = begin(config.validate()?)?;
+    Ok(ProfileGuard { session: Some(session) })
+}
+
+/// A session, or none. Dropping it stops the session and waits for its artifacts, also while a panic unwinds.
+#[derive(Debug)]
+pub struct ProfileGuard {
+    session: Option<Stopped>,
+}
+
+impl ProfileGuard {
+    /// The session; `None` if none was configured or it could not be started.
+    #[must_use]
+    pub fn session(&self) -> Option<&SessionId> {
+        self.session.as_ref().map(Stopped::session)
+    }
+
+    /// Stops the session if it is still active, waits for its artifacts and lists them; `None` without a session.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stopped::wait`].
+    pub fn finish(mut self) -> Option<Result<Manifest, Error>> {
+        self.session.take().map(|session| end(&session).wait())
+    }
+
+    /// [`finish`](Self::finish), but waits no longer than `most`; `None` also if the artifacts are not written by then.
+    pub fn finish_within(mut self, most: Duration) -> Option<Result<Manifest, Error>> {
+        end(&self.session.take()?).wait_timeout(most)
+    }
+}
+
+impl Drop for ProfileGuard {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            // A failure has been logged where it happened.
+            let _ = end(&session).wait();
+        }
+    }
+}
+
+fn end(session: &Stopped) -> &Stopped {
+    session::stop_this(session.session());
+    session
+}

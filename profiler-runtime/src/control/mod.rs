@@ -1,0 +1,103 @@
+//! Start, stop and step, for people and programs.
+//!
+//! What a program calls directly; command-line flags end here too. Where a configuration comes from is decided here; what it does, in `session`.
+
+#[cfg(feature = "clap")]
+mod args;
+mod guard;
+
+use std::sync::{Mutex, PoisonError};
+
+use crate::config::{Parsed, ProfilerConfig};
+use crate::error::Error;
+use crate::session::{self, SessionId, Status, Stopped};
+
+#[cfg(feature = "clap")]
+pub use args::ProfilerArgs;
+pub use guard::{ProfileGuard, profile_from_env, profile_with};
+
+/// What [`configure`] has set.
+static CONFIGURED: Mutex<Option<Parsed>> = Mutex::new(None);
+
+/// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A session that is active keeps its own.
+///
+/// # Errors
+///
+/// [`Error::Config`] with everything that is wrong in it; then the one before stays.
+pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
+    let parsed = config.validate()?;
+    *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = Some(parsed);
+    Ok(())
+}
+
+/// Starts a session with the configuration that [`configure`] has set, else with the environment's (`PROFILER_CONFIG`).
+///
+/// Returns when its folder exists: a few file system calls.
+///
+/// # Errors
+///
+/// [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's configuration is wrong, [`Error::AlreadyActive`],
+/// and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts could not be written.
+pub fn start_profile() -> Result<SessionId, Error> {
+    let parsed = configured()?.ok_or(Error::NotConfigured)?;
+    begin(parsed).map(|handle| handle.session().clone())
+}
+
+/// Starts a session with this configuration.
+///
+/// # Errors
+///
+/// As [`start_profile`].
+pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
+    begin(config.validate()?).map(|handle| handle.session().clone())
+}
+
+/// Stops the active session, or hands over the one that has ended by itself (`max_iterations`, `active_iterations`, `duration_secs`) since the last stop.
+///
+/// Seals the recording and returns, in well under a millisecond whatever was recorded; the artifacts are written by a background thread. What other threads still have open is
+/// shown up to this moment.
+///
+/// ```no_run
+/// let artifacts = profiler_runtime::stop_profile()?.wait()?;
+/// # Ok::<(), profiler_runtime::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::NotActive`] if there is neither.
+pub fn stop_profile() -> Result<Stopped, Error> {
+    session::stop()
+}
+
+/// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N` goes from one call to the next.
+///
+/// Does not count while a step site drives the session. Costs one load while no session is active.
+pub fn step() {
+    session::step_call();
+}
+
+/// What the profiler is doing.
+#[must_use]
+pub fn status() -> Status {
+    session::status()
+}
+
+/// The configuration to start with, if there is one that asks for anything.
+fn configured() -> Result<Option<Parsed>, Error> {
+    let set = CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let parsed = match set {
+        Some(parsed) => Some(parsed),
+        None => ProfilerConfig::from_env()?,
+    };
+    Ok(parsed.filter(|parsed| !parsed.config.is_off()))
+}
+
+fn begin(parsed: Parsed) -> Result<Stopped, Error> {
+    if !cfg!(feature = "enable") {
+        return Err(Error::Disabled);
+    }
+    if parsed.config.is_off() {
+        return Err(Error::NotConfigured);
+    }
+    session::start(parsed)
+}

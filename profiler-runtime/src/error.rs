@@ -1,0 +1,96 @@
+//! The one error of starting, stopping and exporting.
+//!
+//! Recording has none: an annotated function never fails because of the profiler. Messages name the thing and the remedy; the cause is in [`source`](std::error::Error::source).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use crate::config::ConfigError;
+use crate::session::SessionId;
+
+/// Why a session could not be started, stopped or written.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The crate was built without the feature `enable`.
+    Disabled,
+    /// Nothing says what to record.
+    NotConfigured,
+    /// The configuration cannot be used.
+    Config(ConfigError),
+    /// A session is active; there is one at a time.
+    AlreadyActive {
+        /// The active one.
+        session: SessionId,
+    },
+    /// No session is active, and none has ended by itself since the last stop.
+    NotActive,
+    /// The folder for artifacts is a URI, which nothing here can write to.
+    RemoteFolder {
+        /// As configured.
+        folder: PathBuf,
+    },
+    /// The folder for artifacts cannot be created or written to.
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// The operating system gave no thread.
+    Thread {
+        /// The thread's name.
+        name: &'static str,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// The exporter panicked: a defect of the profiler, which has cost this session's artifacts.
+    Export {
+        /// Whose artifacts.
+        session: SessionId,
+        /// What the panic said.
+        message: String,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Disabled => f.write_str("the feature `enable` of `profiler-runtime` is off, so nothing can be recorded: switch it on in the application"),
+            Self::NotConfigured => f.write_str(
+                "profiling is not configured: set `PROFILER_CONFIG` to a JSON object such as {\"profiler\": \"torch\", \"torch_profiler_dir\": \"./perf\"}, or call `start_profile_with`",
+            ),
+            Self::Config(error) => error.fmt(f),
+            Self::AlreadyActive { session } => write!(f, "the session `{session}` is active: stop it before starting another"),
+            Self::NotActive => f.write_str("no session is active: start one with `start_profile`"),
+            Self::RemoteFolder { folder } => {
+                write!(f, "cannot write to `{}`: give a local folder in `torch_profiler_dir` and copy it from there", folder.display())
+            }
+            Self::Folder { folder, source } => {
+                write!(f, "cannot write to the folder `{}`: {source}; give one that can be created in `torch_profiler_dir`", folder.display())
+            }
+            Self::Thread { name, source } => write!(f, "cannot start the thread `{name}`: {source}"),
+            Self::Export { session, message } => {
+                write!(f, "the artifacts of session `{session}` were not written: the exporter panicked with `{message}`")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Folder { source, .. } | Self::Thread { source, .. } => Some(source.as_ref()),
+            // The message is the configuration's own, so that a chain of causes does not say it twice.
+            Self::Config(_) => None,
+            _ => None,
+        }
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}

@@ -1,0 +1,233 @@
+//! One session, from its start to the moment when it is sealed.
+//!
+//! ```text
+//!            delay_secs        iterations              stop, iterations, duration
+//! started ───────────► Delay ─► Wait ─► Warmup ─► Active ───────────► sealed ─► exported (background)
+//! ```
+//!
+//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and everything here runs under the one lock of [`super::slot`].
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use super::driver::{Driver, Verdict};
+use super::outcome::{Export, Stopped};
+use super::place::Names;
+use super::ranks::{self, Ranks};
+use super::schedule::{Phase, Schedule};
+use super::status::Progress;
+use super::window::{self, OpenWindow};
+use super::{host, id::SessionId};
+use crate::config::{Parsed, ProfilerConfig};
+use crate::error::Error;
+use crate::model::{Context, EndedBy, Recording};
+use crate::record::steps::StepEnd;
+use crate::record::{self, registry, site};
+
+/// A session that has begun and is not sealed.
+#[derive(Debug)]
+pub(crate) struct Active {
+    stopped: Stopped,
+    config: ProfilerConfig,
+    ranks: Ranks,
+    warnings: Vec<String>,
+    schedule: Schedule,
+    driver: Driver,
+    /// When `delay_secs` are over; the schedule begins then.
+    begins: Option<Instant>,
+    /// When `duration_secs` are over, once recording has begun.
+    ends: Option<Instant>,
+    /// Iterations of the driving loop since the schedule began.
+    passed: u64,
+    /// `passed` when recording began.
+    first_step: u64,
+    /// What the gate lets through, in the warm-up and after it.
+    window: Option<OpenWindow>,
+}
+
+impl Active {
+    /// A session that is ready to [`begin`](Self::begin).
+    ///
+    /// # Errors
+    ///
+    /// Its folder is remote, or cannot be created or written to.
+    pub(crate) fn new(
+        parsed: Parsed,
+        names: &mut Names,
+        env: impl Fn(&str) -> Option<OsString> + Copy,
+    ) -> Result<Self, Error> {
+        let config = parsed.config;
+        let (ranks, rank_warning) = ranks::read(env);
+        let place = names.claim(config.torch_profiler_dir.as_deref(), ranks.rank, env)?;
+        let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(rank_warning);
+        warnings.extend(place.warnings);
+        Ok(Self {
+            stopped: Stopped::new(place.session, place.folder),
+            ranks,
+            warnings,
+            schedule: Schedule::new(&config),
+            driver: Driver::new(config.step_of.clone()),
+            begins: None,
+            ends: None,
+            passed: 0,
+            first_step: 0,
+            window: None,
+            config,
+        })
+    }
+
+    /// The session's name.
+    pub(crate) fn session(&self) -> &SessionId {
+        self.stopped.session()
+    }
+
+    /// What will hold its artifacts.
+    pub(crate) fn handle(&self) -> Stopped {
+        self.stopped.clone()
+    }
+
+    /// What its user should know so far: problems with names and ranks, in full sentences.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let sites: Vec<&str> = record::sites().map(record::Site::name).collect();
+        self.warnings.iter().cloned().chain(self.unknown_names(&sites)).collect()
+    }
+
+    /// Begins, or begins to wait for `delay_secs`; no step counts until then.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        window::prepare(&self.config);
+        self.begins = seconds(self.config.delay_secs).and_then(|delay| now.checked_add(delay));
+        if self.begins.is_none() {
+            self.enter(self.schedule.phase(), now);
+        }
+    }
+
+    /// When [`elapse`](Self::elapse) is due; `None` while no time limit runs.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.begins.or(self.ends)
+    }
+
+    /// Whether there will be deadlines.
+    pub(crate) fn is_timed(&self) -> bool {
+        seconds(self.config.delay_secs).or(seconds(self.config.duration_secs)).is_some()
+    }
+
+    /// Does what is due; says why the session is over, if it is.
+    pub(crate) fn elapse(&mut self, now: Instant) -> Option<EndedBy> {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return None;
+        }
+        if self.begins.take().is_some() {
+            self.enter(self.schedule.phase(), now);
+            return None;
+        }
+        self.ends.take().map(|_| EndedBy::Duration)
+    }
+
+    /// A step of a site has ended; says why the session is over, if it is.
+    pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
+        let name = site::by_number(end.site).map_or("", record::Site::name);
+        let verdict = self.driver.end(end, name);
+        self.count(verdict, now)
+    }
+
+    /// A bare `step()` call; says why the session is over, if it is.
+    pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
+        let verdict = self.driver.call();
+        self.count(verdict, now)
+    }
+
+    fn count(&mut self, verdict: Verdict, now: Instant) -> Option<EndedBy> {
+        if self.begins.is_some() {
+            return None;
+        }
+        if verdict.restarts {
+            self.schedule.restart_phase();
+            (self.passed, self.first_step) = (0, 0);
+        }
+        if !verdict.counts {
+            return None;
+        }
+        self.passed += 1;
+        match self.schedule.step_end()? {
+            Phase::Done => Some(EndedBy::Iterations),
+            phase => {
+                self.enter(phase, now);
+                None
+            }
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        match phase {
+            Phase::Delay | Phase::Wait | Phase::Done => window::count_steps(),
+            Phase::Warmup => self.window = Some(window::record(&self.config)),
+            Phase::Active => {
+                self.first_step = self.passed;
+                self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
+                self.window = Some(window::record(&self.config));
+            }
+        }
+    }
+
+    /// How far it has come.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            session: self.session().clone(),
+            phase: if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() },
+            recorded_iterations: self.schedule.recorded(),
+            buffered_bytes: registry::bytes_in_use(),
+            lost_ranges: self.window.as_ref().map_or(0, OpenWindow::lost),
+        }
+    }
+
+    /// Ends it: nothing is recorded from here on, and what was recorded is cut out. Takes microseconds, whatever was recorded.
+    pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
+        let phase = if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() };
+        let (log, window) = match self.window.take() {
+            Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(),
+            _ => {
+                window::shut();
+                self.warnings.push(format!(
+                    "nothing was recorded: the session ended in its phase `{phase}`, after {} iterations",
+                    self.passed
+                ));
+                window::empty()
+            }
+        };
+        let sites = site::numbered();
+        let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(record::Site::name).collect();
+        let unknown = self.unknown_names(&names);
+        self.warnings.extend(unknown);
+        let stopped = self.handle();
+        Export { recording: Recording { log, sites, window, context: self.context(ended_by) }, stopped }
+    }
+
+    fn context(self, ended_by: EndedBy) -> Context {
+        Context {
+            session: self.session().to_string(),
+            rank: self.ranks.rank,
+            local_rank: self.ranks.local_rank,
+            world_size: self.ranks.world_size,
+            pid: std::process::id(),
+            process_name: host::process_name(),
+            host: host::host_name(),
+            step_site: self.driver.site(),
+            first_step: self.first_step,
+            ended_by,
+            range_cost: Duration::ZERO,
+            warnings: self.warnings,
+            config: self.config,
+        }
+    }
+
+    /// What the configuration names and none of `known` is called.
+    fn unknown_names(&self, known: &[&str]) -> Vec<String> {
+        self.config.unmatched(known).iter().map(ToString::to_string).collect()
+    }
+}
+
+/// A configured number of seconds; 0 is no limit, and so is more than a clock can hold.
+fn seconds(configured: f64) -> Option<Duration> {
+    if configured > 0.0 { Duration::try_from_secs_f64(configured).ok() } else { None }
+}

@@ -1,0 +1,178 @@
+//! Which loop of steps drives the schedule, and which of its steps count.
+//!
+//! A program may have a loop of requests and, in each, a loop of denoising steps. The one that `step_of` names drives; else the outermost that runs. Since an inner step ends before
+//! the one around it, the outer loop is usually known before its first iteration is over; if an inner loop was taken first (the session began in the middle of an outer step), the outer one
+//! takes over and the counting starts again. Bare `step()` calls drive only while no site does. Pure.
+
+use std::collections::HashSet;
+
+use crate::record::steps::StepEnd;
+
+/// What the end of a step means for the schedule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    /// What was counted so far were not iterations of the driving loop.
+    pub(crate) restarts: bool,
+    /// An iteration of the driving loop has ended.
+    pub(crate) counts: bool,
+}
+
+/// The loop that drives a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Driver {
+    named: Option<String>,
+    current: Current,
+    /// Sites seen inside another step: never the outermost loop.
+    inner: HashSet<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Current {
+    Nobody,
+    /// Bare `step()` calls.
+    Calls,
+    /// The loop of this site.
+    Site(u32),
+}
+
+const IGNORED: Verdict = Verdict { restarts: false, counts: false };
+const COUNTED: Verdict = Verdict { restarts: false, counts: true };
+
+impl Driver {
+    /// `named`: the configuration's `step_of`.
+    pub(crate) fn new(named: Option<String>) -> Self {
+        Self { named, current: Current::Nobody, inner: HashSet::new() }
+    }
+
+    /// Number of the driving site, once it is known.
+    pub(crate) fn site(&self) -> Option<u32> {
+        match self.current {
+            Current::Site(site) => Some(site),
+            Current::Nobody | Current::Calls => None,
+        }
+    }
+
+    /// A bare `step()` call.
+    pub(crate) fn call(&mut self) -> Verdict {
+        match self.current {
+            _ if self.named.is_some() => IGNORED,
+            Current::Site(_) => IGNORED,
+            Current::Nobody | Current::Calls => {
+                self.current = Current::Calls;
+                COUNTED
+            }
+        }
+    }
+
+    /// The end of a step of a site; `name` is the site's.
+    pub(crate) fn end(&mut self, end: StepEnd, name: &str) -> Verdict {
+        if end.inside == Some(end.site) {
+            // A step of the same loop around it: that one is the iteration.
+            return IGNORED;
+        }
+        match &self.named {
+            Some(named) if named != name => IGNORED,
+            Some(_) => self.take(end.site),
+            None => match end.inside {
+                Some(outer) => self.defer(end.site, outer),
+                None if self.inner.contains(&end.site) => IGNORED,
+                None => self.take(end.site),
+            },
+        }
+    }
+
+    /// An iteration of `site`, which may drive.
+    fn take(&mut self, site: u32) -> Verdict {
+        match self.current {
+            Current::Site(driving) if driving != site => IGNORED,
+            before => {
+                self.current = Current::Site(site);
+                Verdict { restarts: before == Current::Calls, counts: true }
+            }
+        }
+    }
+
+    /// An iteration of `site` inside one of `outer`: if it would drive, the outer loop does.
+    fn defer(&mut self, site: u32, outer: u32) -> Verdict {
+        self.inner.insert(site);
+        let driven_elsewhere = matches!(self.current, Current::Site(driving) if driving != site);
+        if driven_elsewhere || self.inner.contains(&outer) {
+            return IGNORED;
+        }
+        let restarts = self.current != Current::Nobody;
+        self.current = Current::Site(outer);
+        Verdict { restarts, counts: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: u32 = 1;
+    const DENOISE: u32 = 2;
+    const RESTART: Verdict = Verdict { restarts: true, counts: false };
+    const RESTART_AND_COUNT: Verdict = Verdict { restarts: true, counts: true };
+
+    fn end(driver: &mut Driver, site: u32, inside: Option<u32>) -> Verdict {
+        driver.end(StepEnd { site, inside }, if site == REQUEST { "request" } else { "denoise_step" })
+    }
+
+    #[test]
+    fn an_outer_loop_drives_from_its_first_iteration_on() {
+        let mut driver = Driver::new(None);
+        for _ in 0..2 {
+            assert_eq!(end(&mut driver, DENOISE, Some(REQUEST)), IGNORED);
+            assert_eq!(end(&mut driver, DENOISE, Some(REQUEST)), IGNORED);
+            assert_eq!(end(&mut driver, REQUEST, None), COUNTED);
+        }
+        assert_eq!(driver.site(), Some(REQUEST));
+    }
+
+    #[test]
+    fn an_inner_loop_taken_first_gives_way_and_the_count_starts_again() {
+        let mut driver = Driver::new(None);
+        assert_eq!(end(&mut driver, DENOISE, None), COUNTED);
+        assert_eq!(end(&mut driver, DENOISE, Some(REQUEST)), RESTART);
+        assert_eq!(end(&mut driver, DENOISE, None), IGNORED);
+        assert_eq!(end(&mut driver, REQUEST, None), COUNTED);
+    }
+
+    #[test]
+    fn the_named_loop_drives_wherever_it_runs() {
+        let mut driver = Driver::new(Some("denoise_step".to_owned()));
+        assert_eq!(driver.call(), IGNORED);
+        assert_eq!(end(&mut driver, DENOISE, Some(REQUEST)), COUNTED);
+        assert_eq!(end(&mut driver, REQUEST, None), IGNORED);
+    }
+
+    #[test]
+    fn bare_calls_drive_until_a_site_does() {
+        let mut driver = Driver::new(None);
+        assert_eq!(driver.call(), COUNTED);
+        assert_eq!(end(&mut driver, REQUEST, None), RESTART_AND_COUNT);
+        assert_eq!(driver.call(), IGNORED);
+    }
+
+    #[test]
+    fn a_second_loop_beside_the_first_does_not_count() {
+        let mut driver = Driver::new(None);
+        assert_eq!(end(&mut driver, REQUEST, None), COUNTED);
+        assert_eq!(end(&mut driver, DENOISE, None), IGNORED);
+    }
+
+    #[test]
+    fn recursion_counts_the_outermost_step_only() {
+        let mut driver = Driver::new(None);
+        assert_eq!(end(&mut driver, REQUEST, Some(REQUEST)), IGNORED);
+        assert_eq!(end(&mut driver, REQUEST, None), COUNTED);
+    }
+
+    #[test]
+    fn loops_inside_each_other_never_take_turns() {
+        let mut driver = Driver::new(None);
+        assert_eq!(end(&mut driver, DENOISE, Some(REQUEST)), IGNORED);
+        assert_eq!(end(&mut driver, REQUEST, Some(DENOISE)), IGNORED);
+        assert_eq!(end(&mut driver, REQUEST, None), IGNORED);
+    }
+}

@@ -1,0 +1,26 @@
+//! The name of one session.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Names a session: its folder, and the `session` of its artifacts. Shared by all ranks of a job when the launcher sets `PROFILER_SESSION_ID`. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SessionId(Arc<str>);
+
+impl SessionId {
+    pub(crate) fn new(name: impl Into<Arc<str>>) -> Self {
+        Self(name.into())
+    }
+
+    /// The name: a plain path component.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

@@ -1,0 +1,28 @@
+//! Sessions: from `start_profile()` to artifacts on disk.
+//!
+//! ```text
+//! slot (the one active session, its lock) ─► active (one session) ─► schedule, driver (pure: which iterations)
+//!                                               │                    place, ranks, host (whose, where)
+//!                                               └► window (the gate, the recorded part) ─► outcome (background export)
+//! ```
+//!
+//! `control` calls [`start`], [`stop`] and [`status`]; `record` calls back when a step ends. Nothing here panics, and a failed export costs the artifacts, not the host.
+
+mod active;
+mod driver;
+mod host;
+mod id;
+mod outcome;
+mod place;
+mod ranks;
+mod schedule;
+mod slot;
+mod status;
+mod timer;
+mod window;
+
+pub use id::SessionId;
+pub use outcome::Stopped;
+pub use schedule::Phase;
+pub(crate) use slot::{start, status, step_call, stop, stop_this};
+pub use status::{Progress, Status};

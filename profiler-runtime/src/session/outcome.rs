@@ -1,0 +1,138 @@
+//! The artifacts of a session that has ended, now or later.
+//!
+//! One thread builds and writes them; any number wait. The exporter's panic is an error here, never the host's.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::id::SessionId;
+use crate::error::Error;
+use crate::export::{self, Manifest};
+use crate::model::{Recording, Trace};
+use crate::record::overhead;
+
+/// Name of the threads that write artifacts.
+const THREAD: &str = "profiler-export";
+
+/// A session that has ended. Its artifacts are written by a background thread; dropping this neither waits for them nor stops them. Cheap to clone.
+#[derive(Clone, Debug)]
+#[must_use = "the artifacts are written in the background: `wait` for them before the program ends"]
+pub struct Stopped(Arc<Ended>);
+
+#[derive(Debug)]
+struct Ended {
+    session: SessionId,
+    folder: Option<PathBuf>,
+    outcome: Mutex<Option<Result<Manifest, Error>>>,
+    written: Condvar,
+}
+
+/// A sealed recording on its way to the exporters.
+pub(crate) struct Export {
+    /// What was recorded.
+    pub(crate) recording: Recording,
+    /// Who waits for it.
+    pub(crate) stopped: Stopped,
+}
+
+impl Stopped {
+    pub(crate) fn new(session: SessionId, folder: Option<PathBuf>) -> Self {
+        Self(Arc::new(Ended { session, folder, outcome: Mutex::default(), written: Condvar::new() }))
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.0.session
+    }
+
+    /// Where its artifacts go; `None` if the configuration asks for none but a report with a path of its own.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.0.folder.as_deref()
+    }
+
+    /// Waits until every artifact is on disk, and lists them. An artifact that could not be written is in the manifest, with the reason.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Export`] if the exporter panicked.
+    pub fn wait(&self) -> Result<Manifest, Error> {
+        let mut outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            match outcome.as_ref() {
+                Some(result) => return result.clone(),
+                None => outcome = self.0.written.wait(outcome).unwrap_or_else(PoisonError::into_inner),
+            }
+        }
+    }
+
+    /// [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not written by then.
+    pub fn wait_timeout(&self, most: Duration) -> Option<Result<Manifest, Error>> {
+        let start = Instant::now();
+        let mut outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        while outcome.is_none() {
+            let left = most.checked_sub(start.elapsed())?;
+            (outcome, _) = self.0.written.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner);
+        }
+        outcome.clone()
+    }
+
+    /// Whether the artifacts are written, or never will be.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    fn settle(&self, result: Result<Manifest, Error>) {
+        let failure = result.as_ref().err().cloned();
+        *self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        self.0.written.notify_all();
+        if let Some(error) = failure {
+            log::error!("{error}");
+        }
+    }
+}
+
+impl Export {
+    /// Writes the artifacts on a thread of their own; on this one if there is no other to be had.
+    pub(crate) fn launch(self) {
+        let session = self.stopped.session().clone();
+        let parked = Arc::new(Mutex::new(Some(self)));
+        let work = {
+            let parked = Arc::clone(&parked);
+            move || run(&parked)
+        };
+        if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
+            log::warn!(
+                "cannot start the thread `{THREAD}`: {error}; the artifacts of session `{session}` are written on the calling thread"
+            );
+            run(&parked);
+        }
+    }
+}
+
+fn run(parked: &Mutex<Option<Export>>) {
+    let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+    let Export { mut recording, stopped } = export;
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        recording.context.range_cost = range_cost();
+        let trace = Trace::build(recording);
+        export::write_session(&trace, stopped.folder().unwrap_or(Path::new("")))
+    }));
+    stopped.settle(
+        result.map_err(|panic| Error::Export { session: stopped.session().clone(), message: message(&*panic) }),
+    );
+}
+
+fn range_cost() -> Duration {
+    Duration::try_from_secs_f64(overhead::ns_per_range() / 1e9).unwrap_or_default()
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_owned())
+}

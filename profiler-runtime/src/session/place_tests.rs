@@ -1,0 +1,69 @@
+//! Names and folders in a temporary directory.
+
+use super::*;
+
+fn nothing_set(_: &str) -> Option<OsString> {
+    None
+}
+
+fn launched_as(id: &'static str) -> impl Fn(&str) -> Option<OsString> {
+    move |name| (name == SHARED_ID).then(|| id.into())
+}
+
+#[test]
+fn a_name_begins_with_the_time_without_separators() {
+    assert_eq!(compact("2026-01-31T23:59:59.123Z"), "20260131-235959");
+    let place = Names::default().claim(None, 0, nothing_set).unwrap();
+    assert!(is_token(place.session.as_str()) && place.session.as_str().ends_with("-1"), "{}", place.session);
+}
+
+#[test]
+fn every_session_of_a_process_gets_a_folder_of_its_own() {
+    let base = tempfile::tempdir().unwrap();
+    let mut names = Names::default();
+    let folders: Vec<_> =
+        (0..3).map(|_| names.claim(Some(base.path()), 0, nothing_set).unwrap().folder.unwrap()).collect();
+    assert!(folders.iter().all(|folder| folder.is_dir()));
+    assert!(folders[0] != folders[1] && folders[1] != folders[2]);
+}
+
+#[test]
+fn ranks_share_the_launchers_id_and_sessions_do_not() {
+    let base = tempfile::tempdir().unwrap();
+    let claim = |names: &mut Names, rank| names.claim(Some(base.path()), rank, launched_as("job-7")).unwrap();
+    let (mut first, mut second) = (Names::default(), Names::default());
+    assert_eq!(claim(&mut first, 0).session.as_str(), "job-7");
+    assert_eq!(claim(&mut second, 1).session.as_str(), "job-7");
+    assert_eq!(claim(&mut first, 0).session.as_str(), "job-7-2");
+    assert_eq!(claim(&mut second, 1).session.as_str(), "job-7-2");
+    fs::write(base.path().join("job-7/manifest_rank0.json"), "").unwrap();
+    assert_eq!(
+        claim(&mut Names::default(), 0).session.as_str(),
+        "job-7-2",
+        "a process started again keeps the old artifacts"
+    );
+    assert_eq!(claim(&mut Names::default(), 10).session.as_str(), "job-7", "rank 10 is not rank 0");
+}
+
+#[test]
+fn an_id_that_is_no_plain_name_is_refused_with_a_warning() {
+    for id in ["../escape", "a/b", "..", "a b", "ü"] {
+        let place = Names::default().claim(None, 0, launched_as(id)).unwrap();
+        assert_ne!(place.session.as_str(), id);
+        assert!(place.warnings[0].starts_with("`PROFILER_SESSION_ID` is "), "{:?}", place.warnings);
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Names::default().claim(Some(&file), 0, nothing_set).unwrap_err();
+    assert!(matches!(&error, Error::Folder { folder, .. } if *folder == file), "{error}");
+    let error = Names::default().claim(Some(Path::new("s3://bucket/perf")), 0, nothing_set).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "cannot write to `s3://bucket/perf`: give a local folder in `torch_profiler_dir` and copy it from there"
+    );
+}

@@ -1,0 +1,155 @@
+//! The process's one active session, and everything that happens to it.
+//!
+//! ```text
+//! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a background thread writes the artifacts
+//! ```
+//!
+//! One lock serialises start, stop, steps and timers; a step takes it only while a session is active, stages and ops never. Nothing is logged and no thread is started under it, because the
+//! host's logger may itself be profiled. A session that ended by itself waits here for the stop that asks for its artifacts, until a new one starts.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::active::Active;
+use super::id::SessionId;
+use super::outcome::{Export, Stopped};
+use super::place::Names;
+use super::status::Status;
+use super::timer;
+use crate::config::Parsed;
+use crate::error::Error;
+use crate::model::EndedBy;
+use crate::record::gate;
+use crate::record::steps::{self, StepEnd};
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(super) struct Slot {
+    /// The active session.
+    pub(super) active: Option<Active>,
+    /// One that ended by itself, for the next stop.
+    ended: Option<Stopped>,
+    /// Those whose artifacts were not written when last looked at, oldest first.
+    exporting: Vec<Stopped>,
+    names: Option<Names>,
+}
+
+static SLOT: Mutex<Slot> = Mutex::new(Slot { active: None, ended: None, exporting: Vec::new(), names: None });
+/// The active session or its deadline has changed.
+pub(super) static CHANGED: Condvar = Condvar::new();
+
+pub(super) fn lock() -> MutexGuard<'static, Slot> {
+    SLOT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Starts a session; the handle is for whoever may wait for its artifacts later.
+///
+/// # Errors
+///
+/// A session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
+pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
+    steps::listen(step_ended);
+    let mut slot = lock();
+    if let Some(active) = &slot.active {
+        return Err(Error::AlreadyActive { session: active.session().clone() });
+    }
+    let names = slot.names.get_or_insert_default();
+    let mut active = Active::new(parsed, names, |name| std::env::var_os(name))?;
+    if active.is_timed() {
+        timer::spawn(active.session().clone())?;
+    }
+    active.begin(Instant::now());
+    let (handle, warnings) = (active.handle(), active.warnings());
+    slot.active = Some(active);
+    slot.ended = None;
+    drop(slot);
+    CHANGED.notify_all();
+    for warning in warnings {
+        log::warn!("session `{}`: {warning}", handle.session());
+    }
+    Ok(handle)
+}
+
+/// Stops the active session, or hands over the one that ended by itself since the last stop.
+///
+/// # Errors
+///
+/// There is neither.
+pub(crate) fn stop() -> Result<Stopped, Error> {
+    let mut slot = lock();
+    if let Some(export) = slot.seal(EndedBy::Stop) {
+        drop(slot);
+        return Ok(launch(export));
+    }
+    slot.ended.take().ok_or(Error::NotActive)
+}
+
+/// Stops this session if it is still the active one.
+pub(crate) fn stop_this(session: &SessionId) {
+    let mut slot = lock();
+    if slot.active.as_ref().is_some_and(|active| active.session() == session) {
+        let export = slot.seal(EndedBy::Stop);
+        drop(slot);
+        export.map(launch);
+    } else if slot.ended.as_ref().is_some_and(|ended| ended.session() == session) {
+        slot.ended = None;
+    }
+}
+
+/// What the profiler is doing.
+pub(crate) fn status() -> Status {
+    let mut slot = lock();
+    if let Some(active) = &slot.active {
+        return Status::Active(active.progress());
+    }
+    slot.exporting.retain(|stopped| !stopped.is_written());
+    slot.exporting.last().map_or(Status::Idle, |stopped| Status::Exporting { session: stopped.session().clone() })
+}
+
+/// A bare `step()` call: the end of an iteration that no site names.
+pub(crate) fn step_call() {
+    if gate::load() & gate::STEPS == 0 {
+        return;
+    }
+    steps::mark();
+    advance(|active| active.step_call(Instant::now()));
+}
+
+/// `record` tells of every step that ends while steps are counted, on the thread that ended it.
+fn step_ended(end: StepEnd) {
+    advance(|active| active.step_end(end, Instant::now()));
+}
+
+/// Lets something happen to the active session, and exports it if it is over then.
+pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
+    let mut slot = lock();
+    let Some(active) = slot.active.as_mut() else { return };
+    let deadline = active.deadline();
+    let ended = event(active);
+    let moved = active.deadline() != deadline;
+    let export = ended.and_then(|why| slot.seal(why));
+    slot.ended = export.as_ref().map(|export| export.stopped.clone()).or(slot.ended.take());
+    drop(slot);
+    if moved {
+        CHANGED.notify_all();
+    }
+    export.map(launch);
+}
+
+fn launch(export: Export) -> Stopped {
+    CHANGED.notify_all();
+    let stopped = export.stopped.clone();
+    log::info!("session `{}` is over; its artifacts are being written", stopped.session());
+    export.launch();
+    stopped
+}
+
+impl Slot {
+    /// Ends the active session; the caller launches the export without the lock.
+    fn seal(&mut self, ended_by: EndedBy) -> Option<Export> {
+        let export = self.active.take()?.seal(ended_by);
+        self.exporting.retain(|stopped| !stopped.is_written());
+        self.exporting.push(export.stopped.clone());
+        Some(export)
+    }
+}

@@ -1,0 +1,42 @@
+//! The thread behind `delay_secs` and `duration_secs`: one for each session that has a time limit, asleep until its deadline, gone with its session.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use super::id::SessionId;
+use super::slot::{self, CHANGED};
+use crate::error::Error;
+
+const THREAD: &str = "profiler-timer";
+
+/// Watches the deadlines of `session`, which is about to become active under the slot's lock.
+///
+/// # Errors
+///
+/// There is no thread to be had.
+pub(super) fn spawn(session: SessionId) -> Result<(), Error> {
+    let watch = move || {
+        while sleep(&session) {
+            slot::advance(|active| if *active.session() == session { active.elapse(Instant::now()) } else { None });
+        }
+    };
+    let spawned = std::thread::Builder::new().name(THREAD.to_owned()).spawn(watch);
+    spawned.map(drop).map_err(|error| Error::Thread { name: THREAD, source: Arc::new(error) })
+}
+
+/// Sleeps until the session's next deadline; false if the session is over.
+fn sleep(session: &SessionId) -> bool {
+    let mut slot = slot::lock();
+    loop {
+        let Some(active) = slot.active.as_ref().filter(|active| active.session() == session) else { return false };
+        let Some(deadline) = active.deadline() else {
+            slot = CHANGED.wait(slot).unwrap_or_else(PoisonError::into_inner);
+            continue;
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        (slot, _) = CHANGED.wait_timeout(slot, left).unwrap_or_else(PoisonError::into_inner);
+    }
+}

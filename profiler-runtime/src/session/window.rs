@@ -1,0 +1,83 @@
+//! The recorded part of a session: what lies between two positions of every thread's stream.
+//!
+//! The only writer of the gate. The order of each change is what makes a recording exact: opening reads the clock, then the positions, then opens the gate; closing shuts the gate, then
+//! reads the positions, then the clock. So every entry between the positions lies between the two clock readings.
+
+use crate::config::ProfilerConfig;
+use crate::model::Window;
+use crate::record::clock::Anchor;
+use crate::record::registry::{self, Log, Marks};
+use crate::record::{gate, select, set_budget};
+
+/// A recording that goes on.
+#[derive(Debug)]
+pub(crate) struct OpenWindow {
+    start: Anchor,
+    from: Marks,
+}
+
+/// Prepares the recorder for a session: budget and selection. Nothing is recorded yet.
+pub(crate) fn prepare(config: &ProfilerConfig) {
+    Anchor::of_process();
+    let bytes = config.max_buffer_mb.saturating_mul(1 << 20);
+    set_budget(usize::try_from(bytes).unwrap_or(usize::MAX));
+    if config.stages.is_empty() {
+        select::set(None);
+    } else {
+        let chosen = config.clone();
+        select::set(Some(Box::new(move |name| chosen.selects(name))));
+    }
+}
+
+/// Counts steps and records nothing.
+pub(crate) fn count_steps() {
+    gate::set(gate::STEPS);
+}
+
+/// Records from now on, into streams whose past is of no interest.
+pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
+    let start = Anchor::now();
+    let from = Marks::now();
+    registry::forget(&from);
+    gate::set(recording(config));
+    OpenWindow { start, from }
+}
+
+/// Ends whatever the gate lets through.
+pub(crate) fn shut() {
+    gate::set(0);
+    select::set(None);
+}
+
+fn recording(config: &ProfilerConfig) -> u32 {
+    let when = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
+    gate::RECORD
+        | gate::STEPS
+        | when(!config.stages.is_empty(), gate::FILTER)
+        | when(config.torch_profiler_record_shapes, gate::SHAPES)
+        | when(config.torch_profiler_with_flops, gate::FLOPS)
+}
+
+impl OpenWindow {
+    /// Ends the recording and the session's hold on the gate.
+    pub(crate) fn close(self) -> (Log, Window) {
+        shut();
+        let to = Marks::now();
+        let end = Anchor::now();
+        let log = registry::collect(&self.from, &to);
+        registry::forget(&to);
+        (log, Window { process: Anchor::of_process(), start: self.start, end })
+    }
+
+    /// Ranges lost so far.
+    pub(crate) fn lost(&self) -> u64 {
+        let log = registry::collect(&self.from, &Marks::now());
+        log.threads.iter().map(|thread| thread.lost).sum::<u64>() + log.lost_late
+    }
+}
+
+/// A recording of nothing, for a session that ended before it recorded.
+pub(crate) fn empty() -> (Log, Window) {
+    let now = Anchor::now();
+    (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now })
+}

@@ -1,0 +1,86 @@
+//! Ranks of a job: whose files are whose, and one folder for all.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use profiler_runtime::{profile_from_env, stage};
+use profiler_tests::{Bench, child_of, in_child, manifest};
+use serde_json::Value;
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn worker() {
+    if in_child() {
+        let _profile = profile_from_env();
+        drop(stage!("work"));
+    }
+}
+
+fn rank(folder: &Path, variables: &[(&str, &str)]) -> Command {
+    let mut command = child_of("worker");
+    let config = serde_json::json!({"profiler": "torch", "torch_profiler_dir": folder});
+    command.env("PROFILER_CONFIG", config.to_string()).envs(variables.iter().copied());
+    command
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn ranks_of_one_job_write_their_own_files_into_one_folder() {
+    let bench = Bench::alone();
+    let workers: Vec<_> = ["0", "1"]
+        .map(|number| {
+            let place =
+                [("RANK", number), ("LOCAL_RANK", number), ("WORLD_SIZE", "2"), ("PROFILER_SESSION_ID", "job-7")];
+            rank(bench.path(), &place).spawn().unwrap()
+        })
+        .into();
+    for mut worker in workers {
+        assert!(worker.wait().unwrap().success());
+    }
+    let folder = bench.path().join("job-7");
+    for number in [0, 1] {
+        let trace = read(&folder.join(format!("trace_rank{number}.json")));
+        assert_eq!(trace["distributedInfo"]["rank"], number);
+        assert_eq!(trace["distributedInfo"]["world_size"], 2);
+        assert_eq!(read(&folder.join(format!("manifest_rank{number}.json")))["rank"], number);
+    }
+}
+
+#[test]
+fn other_launchers_are_understood() {
+    for (family, size) in
+        [("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS"), ("PMI_RANK", "PMI_SIZE")]
+    {
+        let bench = Bench::alone();
+        let place = [(family, "3"), (size, "4"), ("PROFILER_SESSION_ID", "job")];
+        assert!(rank(bench.path(), &place).status().unwrap().success());
+        assert!(bench.path().join("job/trace_rank3.json").is_file(), "{family}");
+    }
+}
+
+#[test]
+fn a_malformed_rank_is_a_warning_and_rank_0() {
+    let bench = Bench::alone();
+    let place = [("RANK", "four"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4"), ("PROFILER_SESSION_ID", "job")];
+    assert!(rank(bench.path(), &place).status().unwrap().success());
+    let manifest = manifest(&bench.path().join("job"));
+    assert_eq!(manifest["rank"], 0);
+    let warnings = manifest["warnings"].to_string();
+    assert!(warnings.contains("`RANK` is ") && warnings.contains("rank 0 of 1"), "{warnings}");
+}
+
+#[test]
+fn a_job_that_runs_again_under_the_same_id_keeps_the_old_artifacts() {
+    let bench = Bench::alone();
+    for _ in 0..2 {
+        assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).status().unwrap().success());
+    }
+    assert_eq!(manifest(&bench.path().join("job"))["session"], "job");
+    assert_eq!(manifest(&bench.path().join("job-2"))["session"], "job-2");
+}
