@@ -31,7 +31,7 @@ fn read(name: &str, content: impl AsRef<[u8]>) -> Result<Parsed, ConfigError> {
 fn env(variables: &[(&str, &str)]) -> Result<Option<Parsed>, ConfigError> {
     ProfilerConfig::from_env_with(|name| {
         let found = variables.iter().find(|(variable, _)| *variable == name).map(|(_, value)| value);
-        found.map(OsString::from).or_else(|| (name == "HOME").then(|| "/home/me".into()))
+        found.map(OsString::from).or_else(|| (name == "HOME").then(|| "/users/me".into()))
     })
 }
 
@@ -162,7 +162,7 @@ fn an_empty_environment_asks_for_nothing() {
 #[test]
 fn profiler_config_holds_json_or_a_path() {
     let inline = env(&[("PROFILER_CONFIG", &format!("  {JSON}"))]).unwrap().unwrap();
-    assert_eq!(inline.config.torch_profiler_dir, Some("/home/me/perf".into()));
+    assert_eq!(inline.config.torch_profiler_dir, Some("/users/me/perf".into()));
     assert_eq!(inline.origin(), &Origin::Variable("PROFILER_CONFIG"));
     let (_dir, path) = file("c.yaml", YAML);
     let from_file = env(&[("PROFILER_CONFIG", path.to_str().unwrap())]).unwrap().unwrap();
@@ -170,7 +170,7 @@ fn profiler_config_holds_json_or_a_path() {
     assert_eq!(from_file.origin(), &Origin::File(path));
     let misspelt = env(&[("PROFILER_CONFIG", "~/absent.json")]).unwrap_err().to_string();
     assert!(
-        misspelt.contains("/home/me/absent.json") && misspelt.contains("PROFILER_CONFIG: cannot read"),
+        misspelt.contains("/users/me/absent.json") && misspelt.contains("PROFILER_CONFIG: cannot read"),
         "{misspelt}"
     );
     let word = env(&[("PROFILER_CONFIG", "torch")]).unwrap_err().to_string();
