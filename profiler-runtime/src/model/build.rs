@@ -55,10 +55,6 @@ pub(crate) struct Trace {
 pub(crate) struct Thread {
     /// Who.
     pub(crate) identity: ThreadIdentity,
-    /// Its slices.
-    pub(crate) ranges: u64,
-    /// Ranges for which there was no room.
-    pub(crate) lost: u64,
     first_id: u64,
 }
 
@@ -84,12 +80,7 @@ impl Trace {
         for thread in &log.threads {
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
             let end_id = books.read(&mut decoder, &mut stages);
-            threads.push(Thread {
-                identity: thread.thread.clone(),
-                ranges: end_id - next_id,
-                lost: thread.lost,
-                first_id: next_id,
-            });
+            threads.push(Thread { identity: thread.thread.clone(), first_id: next_id });
             next_id = end_id;
             if thread.lost > 0 {
                 books.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));

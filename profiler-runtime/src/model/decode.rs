@@ -61,6 +61,7 @@ pub(super) struct Decoder<'a> {
     pending: Pending,
     next_id: u64,
     slice: Option<Slice>,
+    #[expect(clippy::vec_box, reason = "the boxes move into slices")]
     spare: Vec<Box<CallArgs>>,
     /// Ends without a begin.
     pub(super) began_before: u64,

@@ -23,7 +23,7 @@ pub(crate) mod testing;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub(crate) use build::{Thread, Trace};
+pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
 pub(crate) use losses::Losses;
 pub(crate) use requests::Request;

@@ -1,6 +1,6 @@
 //! A slice: one range as it appears on a row of the trace.
 
-use crate::record::{Dtype, Kind, Site};
+use crate::record::{Dtype, Site};
 
 use super::requests::InRequest;
 use super::stages::NodeId;
@@ -77,16 +77,9 @@ impl Slice {
     }
 
     /// Time not spent in slices directly inside it.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for the operator tables"))]
     pub(crate) const fn self_ns(&self) -> u64 {
         self.duration().saturating_sub(self.children_ns)
-    }
-
-    /// Kineto's category.
-    pub(crate) const fn category(&self) -> &'static str {
-        match self.site.kind() {
-            Kind::Op => "cpu_op",
-            Kind::Stage | Kind::Step | Kind::Request => "user_annotation",
-        }
     }
 
     /// What the call said about itself.

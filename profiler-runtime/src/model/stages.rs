@@ -72,11 +72,6 @@ impl StageTree {
         })
     }
 
-    /// The node of `site` inside `parent`, if it ran there.
-    pub(crate) fn find(&self, parent: NodeId, site: &'static Site) -> Option<NodeId> {
-        self.children.get(&(parent, std::ptr::from_ref(site).addr())).copied()
-    }
-
     /// One node.
     pub(crate) fn node(&self, id: NodeId) -> &StageNode {
         &self.nodes[id.0 as usize]
@@ -130,11 +125,6 @@ impl StageTree {
             next.extend(by_parent.remove(&id).unwrap_or_default().into_iter().rev());
         }
         ordered
-    }
-
-    /// Stages without a stage around them.
-    pub(crate) fn top_level(&self) -> Vec<&StageNode> {
-        self.in_order().into_iter().map(|(_, node)| node).filter(|node| node.depth == 0).collect()
     }
 
     /// Whether a stage of the same name encloses it: sums by name must not count it twice.

@@ -169,7 +169,7 @@ fn a_request_has_the_stages_that_ran_in_it() {
     let requests: Vec<_> = trace
         .requests
         .iter()
-        .map(|each| (each.id.as_str(), each.duration(), each.unaccounted_ns, each.stages.top_level().len()))
+        .map(|each| (each.id.as_str(), each.duration(), each.unaccounted_ns, each.stages.in_order().len()))
         .collect();
     assert_eq!(requests, [("first-request", 100, 90, 1), ("ü2", 100, 90, 1)]);
     assert_eq!(trace.stages.node(trace.stages.in_order()[1].0).name(), "a");

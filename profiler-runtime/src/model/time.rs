@@ -46,7 +46,7 @@ impl Timeline {
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
         let passed = ticks.saturating_sub(self.start_ticks);
         // CAST: a window is shorter than 584 years.
-        let passed = (u128::from(passed) * u128::from(self.rate) >> FRACTION) as u64;
+        let passed = ((u128::from(passed) * u128::from(self.rate)) >> FRACTION) as u64;
         (self.start_ns + passed).min(self.end_ns)
     }
 

@@ -9,15 +9,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// One moment on three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Anchor {
+pub(crate) struct Anchor {
     /// Raw ticks.
-    pub ticks: u64,
+    pub(crate) ticks: u64,
     /// Nanoseconds since the process's first anchor, monotonic.
-    pub monotonic_ns: u64,
+    pub(crate) monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
-    pub unix_ns: u64,
+    pub(crate) unix_ns: u64,
     /// How far the three readings may lie apart, in ticks.
-    pub uncertainty_ticks: u64,
+    pub(crate) uncertainty_ticks: u64,
 }
 
 /// Ticks now, if [`is_fast`]; 0 elsewhere.

@@ -9,7 +9,7 @@
 /// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Clock ticks for `Begin`, `End`, `TaskEnd` and `StepMark`; else the payload.
     value: u64,
     /// Number of the site (`Site::number`), 0 where none belongs to it.
@@ -21,7 +21,7 @@ pub struct Entry {
 /// What an entry means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-pub enum Tag {
+pub(crate) enum Tag {
     /// A range begins; value: ticks.
     Begin = 1,
     /// A range ends; value: ticks.
@@ -48,16 +48,16 @@ pub enum Tag {
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
-pub const FIRST_POLL: u32 = 1;
+pub(crate) const FIRST_POLL: u32 = 1;
 /// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
-pub const COMPLETED: u32 = 1;
+pub(crate) const COMPLETED: u32 = 1;
 
 const ARGUMENT_BITS: u32 = 24;
 const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
 
 impl Tag {
     /// The tag with this number, if there is one.
-    pub const fn from_u8(number: u8) -> Option<Self> {
+    pub(crate) const fn from_u8(number: u8) -> Option<Self> {
         Some(match number {
             1 => Self::Begin,
             2 => Self::End,
@@ -78,47 +78,47 @@ impl Tag {
 impl Entry {
     /// An entry of this kind.
     #[inline(always)]
-    pub const fn new(tag: Tag, site: u32, value: u64) -> Self {
+    pub(crate) const fn new(tag: Tag, site: u32, value: u64) -> Self {
         Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
     }
 
     /// The same with an argument of at most 24 bits.
-    pub const fn with_argument(self, argument: u32) -> Self {
+    pub(crate) const fn with_argument(self, argument: u32) -> Self {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
     }
 
     /// Two dims; the second, of at most 56 bits, is kept where other entries have argument and site.
-    pub const fn dims(first: u64, second: u64) -> Self {
+    pub(crate) const fn dims(first: u64, second: u64) -> Self {
         // CAST: the halves of the number.
         Self::new(Tag::Dims, second as u32, first).with_argument((second >> 32) as u32)
     }
 
     /// What this entry means; `None` for a number that this version does not know.
     #[inline]
-    pub const fn tag(self) -> Option<Tag> {
+    pub(crate) const fn tag(self) -> Option<Tag> {
         // CAST: eight bits are left.
         Tag::from_u8((self.head >> ARGUMENT_BITS) as u8)
     }
 
     /// The argument.
-    pub const fn argument(self) -> u32 {
+    pub(crate) const fn argument(self) -> u32 {
         self.head & ARGUMENT_MASK
     }
 
     /// Number of the site.
     #[inline]
-    pub const fn site(self) -> u32 {
+    pub(crate) const fn site(self) -> u32 {
         self.site
     }
 
     /// The value.
     #[inline]
-    pub const fn value(self) -> u64 {
+    pub(crate) const fn value(self) -> u64 {
         self.value
     }
 
     /// The second dim of a [`Tag::Dims`] entry.
-    pub const fn second(self) -> u64 {
+    pub(crate) const fn second(self) -> u64 {
         (self.argument() as u64) << 32 | self.site as u64
     }
 }

@@ -27,7 +27,8 @@ pub use describe::{Call, IntoCount, describe};
 pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub use range::{Range, run};
 pub use shape::{Dtype, Element, ShapeWriter, Shaped};
-pub use site::{Kind, MAX_DYNAMIC, Registered, Site, dynamic_site, sites};
+pub(crate) use site::dynamic_site;
+pub use site::{Kind, Registered, Site, sites};
 
 /// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
 /// `timing_rank*.json` and the summary.
@@ -41,7 +42,7 @@ pub fn request(id: &str) -> Range {
     Range::enter(&SITE)
 }
 
-/// A stage whose name is known only at run time. The name is interned (at most [`MAX_DYNAMIC`] different ones) under a
+/// A stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
 /// lock while something records.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)

@@ -50,7 +50,7 @@ impl Drop for PlainEnd {
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct Range {
-    end: End,
+    _end: End,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
@@ -97,7 +97,7 @@ impl Range {
     }
 
     const fn ending(end: End) -> Self {
-        Self { end, stays_on_its_thread: PhantomData }
+        Self { _end: end, stays_on_its_thread: PhantomData }
     }
 
     #[cold]

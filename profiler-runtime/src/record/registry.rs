@@ -17,13 +17,13 @@ static LATE: AtomicU64 = AtomicU64::new(0);
 
 /// Who wrote a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadIdentity {
+pub(crate) struct ThreadIdentity {
     /// Number in this process, from 1, in order of first use; never given twice.
-    pub ordinal: u32,
+    pub(crate) ordinal: u32,
     /// The operating system's thread id.
-    pub os_id: u64,
+    pub(crate) os_id: u64,
     /// The thread's name, or `thread <id>`.
-    pub name: String,
+    pub(crate) name: String,
 }
 
 /// How far every stream had come at one moment.
@@ -74,11 +74,6 @@ fn os_thread_id(_ordinal: u32) -> u64 {
 #[cfg(not(target_os = "linux"))]
 fn os_thread_id(ordinal: u32) -> u64 {
     u64::from(ordinal)
-}
-
-/// The calling thread's id, for rows that are made outside a recording.
-pub(crate) fn current_os_thread_id() -> u64 {
-    os_thread_id(0)
 }
 
 pub(super) fn count_late_loss() {

@@ -41,7 +41,7 @@ pub struct Registered(pub &'static Site);
 inventory::collect!(Registered);
 
 /// Names known only at run time that one process may use; the ranges of further ones are recorded under [`OVERFLOW`].
-pub const MAX_DYNAMIC: usize = 4096;
+const MAX_DYNAMIC: usize = 4096;
 const OVERFLOW: &str = "(too many dynamic names)";
 /// Steps and requests: they do more than record.
 const OUT_OF_LINE: u32 = 1 << 31;
@@ -133,7 +133,7 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
 }
 
 /// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
-pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
+pub(crate) fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
     static INTERNED: OnceLock<Mutex<HashMap<(Kind, String), &'static Site>>> = OnceLock::new();
     let mut interned = INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     let name =
