@@ -1,1 +1,135 @@
-//! The attributes of `profiler-runtime`.
+//! The attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use them from there.
+//!
+//! An attribute is read (`arguments`, `function`), understood and checked (`options`, `model`) and written out
+//! (`expand`, `future`). There is no logic of the profiler here: an annotated function declares its site and hands its
+//! body to the runtime, in three statements at most.
+//!
+//! # Where the attributes go
+//!
+//! On functions and methods with a body: free, associated, in traits and implementations, generic, `unsafe`,
+//! `extern "C"`, `async`, and those that return `!`, `impl Trait`, `impl Future` or a boxed future (`Pin<Box<dyn Future>>`,
+//! `BoxFuture`, `LocalBoxFuture`, and what `async-trait` writes). A range covers the body; that of a future covers its
+//! life, from its first poll until it completes or is dropped, and never the call that makes it. A future behind a type
+//! alias or a type of its own cannot be recognised: the range is then the call.
+//!
+//! With the feature `enable` off, the attributes check their arguments and return the function unchanged.
+
+#![forbid(unsafe_code)]
+
+mod arguments;
+mod expand;
+mod flow;
+mod function;
+mod future;
+mod kind;
+mod mistakes;
+mod model;
+mod nearest;
+mod options;
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+
+use kind::Kind;
+use model::Annotated;
+
+/// Times a function as a stage of the pipeline.
+///
+/// ```
+/// use profiler_runtime::profiled_stage;
+///
+/// #[profiled_stage]
+/// fn tokenize(prompt: &str) -> Vec<u32> {
+///     prompt.bytes().map(u32::from).collect()
+/// }
+///
+/// #[profiled_stage("text_encoder.forward")]
+/// async fn encode(ids: Vec<u32>) -> Result<f32, Box<dyn std::error::Error>> {
+///     Ok(ids.len() as f32)
+/// }
+/// # assert_eq!(tokenize("a"), [97]);
+/// # drop(encode(vec![]));
+/// ```
+///
+/// | option | means |
+/// |---|---|
+/// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
+/// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
+///
+/// Cost while nothing records: one relaxed load and a branch.
+#[proc_macro_attribute]
+pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    apply(Kind::Stage, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end moves the schedule on.
+///
+/// ```
+/// use profiler_runtime::profiled_step;
+///
+/// #[profiled_step("denoise_step", index = i)]
+/// fn denoise(i: usize, latents: &mut [f32]) {
+///     latents[i] *= 0.5;
+/// }
+/// # denoise(0, &mut [1.0]);
+/// ```
+///
+/// | option | means |
+/// |---|---|
+/// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
+/// | `index = expression` | your own number of the iteration, any of Rust's number types; evaluated only while recording |
+/// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
+#[proc_macro_attribute]
+pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    apply(Kind::Step, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// Times a function as an operator, with the shapes of its inputs and its FLOPs.
+///
+/// ```
+/// use profiler_runtime::profiled_op;
+///
+/// struct Linear {
+///     weight: Vec<f32>,
+/// }
+///
+/// impl Linear {
+///     #[profiled_op("linear", shapes(x, self.weight), flops = 2 * x.len() * self.weight.len())]
+///     fn forward(&self, x: &[f32]) -> f32 {
+///         x.iter().zip(&self.weight).map(|(x, w)| x * w).sum()
+///     }
+/// }
+/// # assert_eq!(Linear { weight: vec![2.0] }.forward(&[3.0]), 6.0);
+/// ```
+///
+/// | option | means |
+/// |---|---|
+/// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
+/// | `shapes(expression, …)` | the inputs, each `Shaped`; evaluated, by reference, only while shapes are recorded |
+/// | `flops = expression` | floating point operations of this call; evaluated only while they are recorded |
+/// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
+///
+/// The expressions see the function's arguments before the body runs.
+#[proc_macro_attribute]
+pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    apply(Kind::Op, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// Whether this build of the attributes changes anything.
+const RECORDING: bool = cfg!(feature = "enable");
+
+/// Checks one use of an attribute and, if `recording`, expands it. Whatever is wrong, the item stays: one mistake is
+/// one error, not one for each use of a function that is gone.
+fn apply(
+    kind: Kind,
+    arguments: proc_macro2::TokenStream,
+    item: proc_macro2::TokenStream,
+    recording: bool,
+) -> proc_macro2::TokenStream {
+    match Annotated::read(kind, arguments, item.clone()) {
+        Ok(annotated) if recording => annotated.expand(),
+        Ok(_) => item,
+        Err(errors) => [errors, item].into_iter().collect(),
+    }
+}

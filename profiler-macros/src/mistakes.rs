@@ -1,0 +1,36 @@
+//! The mistakes of one use of an attribute, collected so that all are reported at once.
+//!
+//! Parsing and checking push into it and go on; [`Mistakes::finish`] is the only way to a model, so none can be
+//! forgotten.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// What is wrong so far.
+#[derive(Debug, Default)]
+pub(crate) struct Mistakes {
+    errors: Option<syn::Error>,
+}
+
+impl Mistakes {
+    /// Adds a mistake at `place`: a sentence, lower case, that says what to write instead.
+    pub(crate) fn at(&mut self, place: impl ToTokens, sentence: impl std::fmt::Display) {
+        self.add(syn::Error::new_spanned(place, sentence));
+    }
+
+    /// Adds a mistake that the parser has found.
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        match &mut self.errors {
+            None => self.errors = Some(error),
+            Some(errors) => errors.combine(error),
+        }
+    }
+
+    /// `model` if nothing is wrong, else one `compile_error!` for each mistake. Whoever makes no model has said why.
+    pub(crate) fn finish<T>(self, model: Option<T>) -> Result<T, TokenStream> {
+        match (self.errors, model) {
+            (None, Some(model)) => Ok(model),
+            (errors, _) => Err(errors.map(|errors| errors.to_compile_error()).unwrap_or_default()),
+        }
+    }
+}

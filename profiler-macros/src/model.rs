@@ -1,0 +1,84 @@
+//! One use of an attribute, understood and checked: everything that the expansion needs and nothing else.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{Expr, LitStr, Path, parse_quote};
+
+use crate::arguments;
+use crate::flow::{self, Flow};
+use crate::function::{self, Function};
+use crate::kind::Kind;
+use crate::mistakes::Mistakes;
+use crate::options::{self, Options};
+
+/// An annotated function.
+pub(crate) struct Annotated {
+    pub(crate) kind: Kind,
+    pub(crate) name: LitStr,
+    /// Path of the runtime.
+    pub(crate) krate: Path,
+    pub(crate) description: Description,
+    pub(crate) flow: Flow,
+    pub(crate) function: Function,
+}
+
+/// What a call tells about itself beyond its time.
+#[derive(Default)]
+pub(crate) struct Description {
+    pub(crate) shapes: Vec<Expr>,
+    pub(crate) flops: Option<Expr>,
+    pub(crate) index: Option<Expr>,
+}
+
+impl Description {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shapes.is_empty() && self.flops.is_none() && self.index.is_none()
+    }
+}
+
+impl Annotated {
+    /// Reads the attribute's `arguments` and its `item`. `Err` holds a `compile_error!` for each mistake.
+    pub(crate) fn read(kind: Kind, arguments: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
+        let mut mistakes = Mistakes::default();
+        let arguments = arguments::read(arguments, &mut mistakes);
+        let options = options::read(kind, arguments, &mut mistakes);
+        let function = function::read(kind, item, &mut mistakes);
+        if let Some(function) = &function {
+            check(kind, function, &mut mistakes);
+        }
+        mistakes.finish(function.map(|function| Self::new(kind, options, function)))
+    }
+
+    fn new(kind: Kind, options: Options, function: Function) -> Self {
+        let Options { name, shapes, flops, index, krate } = options;
+        let own_name = || LitStr::new(&function.signature.ident.unraw().to_string(), Span::mixed_site());
+        Self {
+            kind,
+            name: name.unwrap_or_else(own_name),
+            krate: krate.unwrap_or_else(|| parse_quote!(::profiler_runtime)),
+            description: Description { shapes, flops, index },
+            flow: Flow::of(&function),
+            function,
+        }
+    }
+}
+
+/// Functions whose body cannot be timed.
+fn check(kind: Kind, function: &Function, mistakes: &mut Mistakes) {
+    let attribute = kind.attribute();
+    if let Some(constness) = &function.signature.constness {
+        let what = format!(
+            "a `const fn` may run in the compiler, where there is no time to measure: remove `const` or `{attribute}`"
+        );
+        mistakes.at(constness, what);
+    }
+    for written in &function.attributes {
+        if flow::mentions(written.meta.to_token_stream(), &|ident| ident == "naked") {
+            mistakes.at(
+                &written.meta,
+                format!("a naked function has no room for more than its assembly: put `{attribute}` on its callers"),
+            );
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! What the arguments of one attribute mean: the name, what an op or a step tells about a call, and where the runtime
+//! is.
+//!
+//! Each argument is checked by itself and all mistakes are reported; nothing here looks at the function.
+
+use proc_macro2::Ident;
+use syn::{Expr, ExprLit, Lit, LitStr, Path};
+
+use crate::arguments::Argument;
+use crate::kind::Kind;
+use crate::mistakes::Mistakes;
+use crate::nearest::nearest;
+
+/// The options of one attribute.
+#[derive(Default)]
+pub(crate) struct Options {
+    /// The name; without it the function's own is used.
+    pub(crate) name: Option<LitStr>,
+    /// The inputs whose shapes an op records.
+    pub(crate) shapes: Vec<Expr>,
+    /// The number of floating point operations of an op's call.
+    pub(crate) flops: Option<Expr>,
+    /// The index of a step.
+    pub(crate) index: Option<Expr>,
+    /// The runtime's path where it is not `::profiler_runtime`.
+    pub(crate) krate: Option<Path>,
+}
+
+/// Gives the arguments their meaning.
+pub(crate) fn read(kind: Kind, arguments: Vec<Argument>, mistakes: &mut Mistakes) -> Options {
+    let mut reader = Reader { kind, mistakes, seen: Vec::new(), options: Options::default() };
+    for (position, argument) in arguments.into_iter().enumerate() {
+        reader.take(position, argument);
+    }
+    reader.options
+}
+
+struct Reader<'a> {
+    kind: Kind,
+    mistakes: &'a mut Mistakes,
+    seen: Vec<String>,
+    options: Options,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, position: usize, argument: Argument) {
+        match argument {
+            Argument::Positional(value) => self.positional(position, &value),
+            Argument::Bare(key) => self.bare(&key),
+            Argument::Assigned(key, value) if self.admits(&key) => self.assigned(&key, value),
+            Argument::Listed(key, values) if self.admits(&key) => self.listed(&key, values),
+            Argument::Assigned(..) | Argument::Listed(..) => {}
+        }
+    }
+
+    fn positional(&mut self, position: usize, value: &Expr) {
+        if position > 0 && string(value).is_some() {
+            let example = self.kind.written_with("\"…\", …");
+            self.mistakes.at(value, format!("the name comes first, as in `{example}`"));
+        } else {
+            self.seen.push("name".to_owned());
+            self.name(value);
+        }
+    }
+
+    /// A key without a value is never complete: a known one wants its value, an unknown one may be a name without
+    /// quotes.
+    fn bare(&mut self, key: &Ident) {
+        let text = key.to_string();
+        if Kind::taking(&text).is_some() {
+            if self.admits(key) {
+                self.mistakes.at(key, format!("`{text}` needs a value: write `{}`", form(&text)));
+            }
+        } else if nearest(&text, self.kind.options().iter().copied()).is_some() {
+            self.admits(key);
+        } else {
+            let example = self.kind.written_with(&format!("\"{text}\""));
+            self.mistakes.at(
+                key,
+                format!("unknown option `{text}`: if it is meant as the name, put it in quotes, as in `{example}`"),
+            );
+        }
+    }
+
+    /// Whether `key` is an option of this attribute that has not been given before.
+    fn admits(&mut self, key: &Ident) -> bool {
+        let text = key.to_string();
+        let own = self.kind.options();
+        if self.seen.contains(&text) {
+            self.mistakes.at(key, format!("`{text}` is given twice: keep one of them"));
+            return false;
+        }
+        if own.contains(&text.as_str()) {
+            self.seen.push(text);
+            return true;
+        }
+        let (attribute, takes) = (self.kind.attribute(), self.kind.options_phrase());
+        let sentence = if let Some(other) = Kind::taking(&text) {
+            format!("`{text}` is an option of `{}`: `{attribute}` takes {takes}", other.attribute())
+        } else if let Some(near) = nearest(&text, own.iter().copied()) {
+            format!("unknown option `{text}`: did you mean `{near}`?")
+        } else {
+            format!("unknown option `{text}`: `{attribute}` takes {takes}")
+        };
+        self.mistakes.at(key, sentence);
+        false
+    }
+
+    fn assigned(&mut self, key: &Ident, value: Expr) {
+        match key.to_string().as_str() {
+            "name" => self.name(&value),
+            "flops" => self.options.flops = Some(value),
+            "index" => self.options.index = Some(value),
+            "crate" => self.krate(value),
+            _ => self.wrong_form(key),
+        }
+    }
+
+    fn listed(&mut self, key: &Ident, values: Vec<Expr>) {
+        if key != "shapes" {
+            self.wrong_form(key);
+        } else if values.is_empty() {
+            self.mistakes.at(key, format!("`shapes()` lists no input: write `{}`, or leave it out", form("shapes")));
+        } else {
+            self.options.shapes = values;
+        }
+    }
+
+    fn wrong_form(&mut self, key: &Ident) {
+        self.mistakes.at(key, format!("`{key}` is written `{}`", form(&key.to_string())));
+    }
+
+    fn name(&mut self, value: &Expr) {
+        let Some(name) = string(value) else {
+            let example = self.kind.written_with("\"…\"");
+            self.mistakes.at(value, format!("the name must be a string literal, as in `{example}`"));
+            return;
+        };
+        let text = name.value();
+        if text.trim().is_empty() {
+            self.mistakes.at(value, "the name is empty: write one, or leave it out to use the function's own");
+        } else if text.contains('\0') {
+            self.mistakes.at(value, "the name contains a NUL, at which NVTX would cut it off: remove the `\\0`");
+        }
+        self.options.name = Some(name.clone());
+    }
+
+    fn krate(&mut self, value: Expr) {
+        match value {
+            Expr::Path(path) if path.qself.is_none() => self.options.krate = Some(path.path),
+            Expr::Lit(_) => {
+                self.mistakes.at(value, format!("the crate is a path without quotes, as in `{}`", form("crate")))
+            }
+            other => self.mistakes.at(other, format!("the crate must be a path, as in `{}`", form("crate"))),
+        }
+    }
+}
+
+/// How an option is written.
+fn form(option: &str) -> &'static str {
+    match option {
+        "name" => "name = \"…\"",
+        "shapes" => "shapes(x, self.weight)",
+        "flops" => "flops = 2 * m * n * k",
+        "index" => "index = step",
+        _ => "crate = my_crate::profiler_runtime",
+    }
+}
+
+/// The literal, also from a macro's fragment, which comes in invisible delimiters.
+fn string(value: &Expr) -> Option<&LitStr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(literal), attrs }) if attrs.is_empty() => Some(literal),
+        Expr::Group(group) => string(&group.expr),
+        _ => None,
+    }
+}

@@ -1,0 +1,140 @@
+//! What the user's function becomes, in full.
+
+use quote::quote;
+
+use super::expanded;
+use crate::kind::Kind;
+
+#[test]
+fn a_function_is_its_site_and_its_body_in_a_closure() {
+    let item = quote! {
+        /// Decodes.
+        pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
+            let x = self.conv(z)?;
+            Ok(x)
+        }
+    };
+    let expected = "\
+/// Decodes.
+pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
+    ::profiler_runtime::__private::site!(__PROFILER_SITE, Stage, \"vae.decode\");
+    ::profiler_runtime::__private::run(
+        &__PROFILER_SITE,
+        move || -> Result<Tensor> {
+            let x = self.conv(z)?;
+            Ok(x)
+        },
+    )
+}
+";
+    assert_eq!(expanded(Kind::Stage, quote!("vae.decode"), item), expected);
+}
+
+#[test]
+fn an_op_tells_its_call_before_it_begins() {
+    let item = quote! {
+        fn linear(x: &Tensor, n: usize) -> Tensor {
+            x.matmul(n)
+        }
+    };
+    let expected = "\
+fn linear(x: &Tensor, n: usize) -> Tensor {
+    ::profiler_runtime::__private::site!(__PROFILER_SITE, Op, \"linear\");
+    ::profiler_runtime::__private::describe(
+        &__PROFILER_SITE,
+        |__profiler_call| {
+            if __profiler_call.wants_shapes() {
+                __profiler_call.shape(&x);
+                __profiler_call.shape(&(n + 1));
+            }
+            if __profiler_call.wants_flops() {
+                __profiler_call.flops(2 * n);
+            }
+        },
+    );
+    ::profiler_runtime::__private::run(
+        &__PROFILER_SITE,
+        move || -> Tensor { x.matmul(n) },
+    )
+}
+";
+    assert_eq!(expanded(Kind::Op, quote!(shapes(x, n + 1), flops = 2 * n), item), expected);
+}
+
+#[test]
+fn an_async_function_awaits_its_timed_body() {
+    let item = quote! {
+        async fn step(x: u32) -> Result<u32, Error> {
+            Ok(x)
+        }
+    };
+    let expected = "\
+async fn step(x: u32) -> Result<u32, Error> {
+    renamed::__private::site!(__PROFILER_SITE, Step, \"step\");
+    renamed::__private::instrument_call(
+            &__PROFILER_SITE,
+            renamed::__private::describe_async(
+                &__PROFILER_SITE,
+                |__profiler_call| {
+                    __profiler_call.index(x);
+                },
+            ),
+            async move {
+                if let ::core::option::Option::Some(__profiler_output) = ::core::option::Option::<
+                    Result<u32, Error>,
+                >::None {
+                    return __profiler_output;
+                }
+                { Ok(x) }
+            },
+        )
+        .await
+}
+";
+    assert_eq!(expanded(Kind::Step, quote!(index = x, crate = renamed), item), expected);
+}
+
+#[test]
+fn a_function_that_knows_its_caller_is_guarded() {
+    let item = quote! {
+        #[track_caller]
+        fn checked() {
+            #![allow(unused)]
+            panic!();
+        }
+    };
+    let expected = "\
+#[track_caller]
+fn checked() {
+    #![allow(unused)]
+    ::profiler_runtime::__private::site!(__PROFILER_SITE, Stage, \"checked\");
+    let __profiler_range = ::profiler_runtime::__private::Range::enter(&__PROFILER_SITE);
+    {
+        panic!();
+    }
+}
+";
+    assert_eq!(expanded(Kind::Stage, quote!(), item), expected);
+}
+
+#[test]
+fn a_boxed_block_is_timed_in_place_and_another_value_is_boxed_again() {
+    let block = quote! {
+        fn encode(&self) -> Pin<Box<dyn Future<Output = u32> + '_>> {
+            let n = 1;
+            Box::pin(async move { n })
+        }
+    };
+    let text = expanded(Kind::Stage, quote!(), block);
+    assert!(text.contains("let n = 1;\n    Box::pin(\n        ::profiler_runtime::__private::instrument("), "{text}");
+
+    let value = quote! {
+        fn encode(&self) -> BoxFuture<'_, u32> {
+            if self.ready { return self.quick(); }
+            self.slow()
+        }
+    };
+    let text = expanded(Kind::Stage, quote!(), value);
+    assert!(text.contains("::profiler_runtime::__private::Box::pin("), "{text}");
+    assert!(text.contains("move || -> BoxFuture<'_, u32>"), "a `return` leaves the body only: {text}");
+}

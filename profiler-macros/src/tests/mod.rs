@@ -1,0 +1,44 @@
+//! The attributes as functions from tokens to tokens: nothing here is compiled, `ui-tests` does that.
+
+#![allow(clippy::expect_used, clippy::panic)]
+
+mod expansion;
+mod flows;
+mod misuse;
+mod off;
+
+use proc_macro2::TokenStream;
+
+use crate::apply;
+use crate::kind::Kind;
+use crate::model::Annotated;
+
+/// Rust source as tokens.
+fn tokens(source: &str) -> TokenStream {
+    source.parse().expect("the source has balanced delimiters")
+}
+
+/// The model of an attribute that is right.
+fn model(kind: Kind, arguments: TokenStream, item: TokenStream) -> Annotated {
+    Annotated::read(kind, arguments, item).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The expansion, formatted.
+fn expanded(kind: Kind, arguments: TokenStream, item: TokenStream) -> String {
+    let file = syn::parse2(apply(kind, arguments, item, true)).expect("an expansion is a file of items");
+    prettyplease::unparse(&file)
+}
+
+/// The sentences of the errors, and the item after them.
+fn refused(kind: Kind, arguments: TokenStream, item: TokenStream) -> (Vec<String>, String) {
+    let mut output = apply(kind, arguments, item.clone(), true).into_iter();
+    let mut sentences = Vec::new();
+    let length = item.into_iter().count();
+    while output.clone().count() > length {
+        // `::core::compile_error! { "…" }`
+        let error: TokenStream = output.by_ref().take(8).collect();
+        let group = error.into_iter().last().map(|tree| tree.to_string()).unwrap_or_default();
+        sentences.push(group.trim_matches(['{', '}', ' ', '"']).replace("\\\"", "\""));
+    }
+    (sentences, output.collect::<TokenStream>().to_string())
+}

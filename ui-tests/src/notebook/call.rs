@@ -1,0 +1,49 @@
+//! What a call tells about itself.
+
+use std::fmt::{Debug, Display};
+
+use super::{DETAILS, Site, write};
+
+/// Takes one call's description.
+#[derive(Debug)]
+pub struct Call(&'static Site);
+
+/// Lets generated code describe the call that begins next.
+pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
+    tell(&mut Call(site));
+}
+
+impl Call {
+    /// Whether a shape may be computed.
+    pub fn wants_shapes(&self) -> bool {
+        DETAILS.get()
+    }
+
+    /// Whether FLOPs may be computed.
+    pub fn wants_flops(&self) -> bool {
+        DETAILS.get()
+    }
+
+    /// One input: its debug form stands for its shape.
+    pub fn shape(&mut self, input: &(impl Debug + ?Sized)) {
+        write(format!("shape {input:?} of {}", self.0.name));
+    }
+
+    /// Floating point operations.
+    pub fn flops(&mut self, flops: impl Count) {
+        write(format!("flops {flops} of {}", self.0.name));
+    }
+
+    /// The index of a step.
+    pub fn index(&mut self, index: impl Count) {
+        write(format!("index {index} of {}", self.0.name));
+    }
+}
+
+/// A number of operations or an index.
+pub trait Count: Display {}
+
+impl Count for u64 {}
+impl Count for usize {}
+impl Count for i32 {}
+impl Count for f64 {}

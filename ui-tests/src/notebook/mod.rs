@@ -1,0 +1,79 @@
+//! The lines that this thread's annotated functions have caused, and the runtime that writes them.
+
+mod call;
+mod future;
+
+use std::cell::{Cell, RefCell};
+
+pub use call::{Call, Count, describe};
+pub use future::{Described, Instrumented, describe_async, instrument, instrument_call};
+
+thread_local! {
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+    static DETAILS: Cell<bool> = const { Cell::new(true) };
+}
+
+/// The lines since the last call.
+#[must_use]
+pub fn lines() -> Vec<String> {
+    LINES.take()
+}
+
+/// Whether shapes and FLOPs are wanted from now on; they are at first.
+pub fn want_details(wanted: bool) {
+    DETAILS.set(wanted);
+}
+
+fn write(line: String) {
+    LINES.with_borrow_mut(|lines| lines.push(line));
+}
+
+/// An annotated place.
+#[derive(Debug)]
+pub struct Site {
+    /// `Stage`, `Step` or `Op`.
+    pub kind: &'static str,
+    /// The name that the attribute gives.
+    pub name: &'static str,
+}
+
+/// A range; its end is its drop.
+#[derive(Debug)]
+#[must_use]
+pub struct Range(&'static Site);
+
+impl Range {
+    /// Begins a range.
+    pub fn enter(site: &'static Site) -> Self {
+        write(format!("begin {} {}", site.kind, site.name));
+        Self(site)
+    }
+}
+
+impl Drop for Range {
+    fn drop(&mut self) {
+        write(format!("end {}", self.0.name));
+    }
+}
+
+/// Runs `body` as a range.
+pub fn run<R>(site: &'static Site, body: impl FnOnce() -> R) -> R {
+    let _range = Range::enter(site);
+    body()
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __notebook_site {
+    ($site:ident, $kind:ident, $name:expr) => {
+        static $site: $crate::notebook::Site = $crate::notebook::Site { kind: ::core::stringify!($kind), name: $name };
+    };
+}
+
+/// The names that generated code may use.
+#[doc(hidden)]
+pub mod __private {
+    pub use super::{Range, describe, describe_async, instrument, instrument_call, run};
+    pub use crate::__notebook_site as site;
+    pub use std::boxed::Box;
+}

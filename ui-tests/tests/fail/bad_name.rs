@@ -1,0 +1,41 @@
+//! Names that no artifact could show.
+
+use profiler_runtime::{profiled_op, profiled_stage, profiled_step};
+
+const NAME: &str = "vae";
+
+#[profiled_stage("")]
+fn empty() {}
+
+#[profiled_stage(name = "  ")]
+fn blank() {}
+
+#[profiled_step("denoise\0step")]
+fn nul() {}
+
+#[profiled_op(42)]
+fn number() {}
+
+#[profiled_op(name = NAME)]
+fn constant() {}
+
+#[profiled_stage(b"bytes")]
+fn bytes() {}
+
+#[profiled_stage(vae.decode)]
+fn without_quotes() {}
+
+#[profiled_stage(crate = ::profiler_runtime, "late")]
+fn late() {}
+
+fn main() {
+    empty();
+    blank();
+    nul();
+    number();
+    constant();
+    bytes();
+    without_quotes();
+    late();
+    let _ = NAME;
+}

@@ -1,0 +1,14 @@
+//! A `const fn` cannot be timed; it stays, so that its uses are not errors as well.
+
+use profiler_runtime::profiled_stage;
+
+#[profiled_stage]
+pub const fn area(width: u32, height: u32) -> u32 {
+    width * height
+}
+
+const AREA: u32 = area(2, 3);
+
+fn main() {
+    assert_eq!(AREA, 6);
+}

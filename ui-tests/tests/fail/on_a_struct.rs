@@ -1,0 +1,13 @@
+//! A struct; its other attributes still work.
+
+use profiler_runtime::profiled_stage;
+
+#[profiled_stage("vae")]
+#[derive(Debug, Default)]
+struct Vae {
+    scale: f32,
+}
+
+fn main() {
+    println!("{:?} {}", Vae::default(), Vae::default().scale);
+}
