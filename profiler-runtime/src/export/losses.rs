@@ -48,15 +48,15 @@ pub(super) fn sentences(losses: &Losses) -> Vec<String> {
     [
         (
             buffer_full,
-            format!("ranges of {threads} thread(s) found no room: raise `max_buffer_mb` or record fewer iterations"),
+            format!("no room in the buffers of {threads} thread(s); raise `max_buffer_mb` or record fewer steps"),
         ),
-        (losses.ending_threads, "ranges of threads that were ending are not recorded".into()),
-        (losses.unreadable, "entries could not be read".into()),
-        (losses.began_before, "ranges began before the recording and are not shown".into()),
-        (losses.unfinished, "ranges were still open at the end and are shown up to there".into()),
+        (losses.ending_threads, "recorded by threads that were ending".into()),
+        (losses.unreadable, "written by a version that this one cannot read".into()),
+        (losses.began_before, "began before the recording; not shown".into()),
+        (losses.unfinished, "still open at the end; shown up to there".into()),
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("{count} {what}"))
+    .map(|(count, what)| format!("ranges: {count}, {what}"))
     .collect()
 }

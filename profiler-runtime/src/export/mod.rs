@@ -21,6 +21,9 @@ mod spread;
 mod stages;
 mod summary;
 mod table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod timing;
 mod utc;
 

@@ -14,13 +14,14 @@ use super::escape::push_string;
 use super::number::push_micros;
 use super::page::Page;
 
-/// Kineto counts from the start of the current quarter of a year: `ts` then fits a double with all its nanoseconds.
-const TRIMESTER_SECONDS: u64 = 7_889_238;
+/// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read as a double, such a
+/// number of microseconds is off by up to a nanosecond, and slices that touch or end together cross. A week's microseconds
+/// survive a double to the nanosecond, sums of two included.
+const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
 /// `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
 pub(super) const fn base_of(unix_ns: u64) -> u64 {
-    const SECOND: u64 = 1_000_000_000;
-    unix_ns / (TRIMESTER_SECONDS * SECOND) * TRIMESTER_SECONDS * SECOND
+    unix_ns - unix_ns % WEEK_NS
 }
 
 /// The keys before `traceEvents`, in Kineto's order and spelling; after them our own.
@@ -149,9 +150,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_base_is_the_start_of_the_quarter_and_leaves_room_for_nanoseconds() {
-        let now = 1_790_900_000_123_456_789;
-        assert_eq!(base_of(now), 1_790_857_026_000_000_000);
-        assert!((now - base_of(now)) / 1_000 < 1 << 43, "a double holds it to the nanosecond");
+    fn every_moment_of_a_week_survives_a_double() {
+        let last = WEEK_NS - 1;
+        for ns in (0..1000).map(|back| last - back) {
+            let micros = ns as f64 / 1000.0;
+            assert_eq!(((micros + 1.0) * 1000.0).round() as u64, ns + 1000);
+        }
+        assert_eq!(base_of(last), 0);
+        assert_eq!(base_of(WEEK_NS + 1), WEEK_NS);
     }
 }

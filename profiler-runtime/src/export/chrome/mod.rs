@@ -11,6 +11,9 @@ mod heads;
 mod number;
 mod page;
 mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 use std::io::{self, Write};
 
@@ -42,7 +45,9 @@ fn write_threads(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace) {
         trace.walk(index, |slice| {
             let tid = match slice.lane {
                 0 => own,
-                lane => rows.tid(&mut events.page, Row::Thread(index, lane), None, &format!("{name} (overlapping {lane})")),
+                lane => {
+                    rows.tid(&mut events.page, Row::Thread(index, lane), None, &format!("{name} (overlapping {lane})"))
+                }
             };
             events.slice(slice, tid);
         });

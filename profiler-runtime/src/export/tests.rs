@@ -1,0 +1,205 @@
+//! A session's folder: what is in it for which configuration, and what happens when something cannot be written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use flate2::Crc;
+use serde_json::{Value, json};
+
+use crate::config::{Profiler, ProfilerConfig};
+use crate::model::Trace;
+use crate::model::testing::Script;
+use crate::record::Kind;
+use crate::record::entry::Tag;
+
+use super::{Manifest, write_session};
+
+/// A pipeline: a stage called twice, and three steps.
+fn pipeline(config: ProfilerConfig) -> Script {
+    let mut script = Script::new();
+    script.context.config = config;
+    let [generate, text, diffuse] =
+        ["generate", "text_encoder.forward", "diffuse"].map(|name| script.site(Kind::Stage, name));
+    let step = script.site(Kind::Step, "denoise_step");
+    script.context.step_site = Some(step);
+    script.begin(generate, 1_000);
+    script.begin(text, 2_000).end(text, 5_000).begin(text, 6_000).end(text, 7_000);
+    script.begin(diffuse, 10_000);
+    for at in [20_000, 30_000, 40_000] {
+        script.begin(step, at).end(step, at + 5_000);
+    }
+    script.end(diffuse, 50_000).end(generate, 60_000).thread("main");
+    script
+}
+
+fn torch(folder: &Path) -> ProfilerConfig {
+    ProfilerConfig { profiler: Profiler::Torch, torch_profiler_dir: Some(folder.into()), ..ProfilerConfig::default() }
+}
+
+fn write(script: Script, folder: &Path) -> Manifest {
+    write_session(&Trace::build(script.finish()), folder)
+}
+
+fn json_of(path: impl AsRef<Path>) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_torch_session_is_four_files_and_the_manifest_tells_the_truth_about_them() {
+    let base = tempfile::tempdir().unwrap();
+    let folder = base.path().join("session");
+    let manifest = write(pipeline(torch(base.path())), &folder);
+    let written: Vec<&str> = manifest.artifacts().iter().map(|artifact| artifact.name.as_str()).collect();
+    assert_eq!(written, ["trace_rank0.json", "timing_rank0.json", "summary_rank0.md", "manifest_rank0.json"]);
+    assert_eq!(names(&folder), ["manifest_rank0.json", "summary_rank0.md", "timing_rank0.json", "trace_rank0.json"]);
+    let file = json_of(folder.join("manifest_rank0.json"));
+    for listed in file["artifacts"].as_array().unwrap() {
+        let contents = fs::read(folder.join(listed["name"].as_str().unwrap())).unwrap();
+        let mut crc = Crc::new();
+        crc.update(&contents);
+        assert_eq!(listed["bytes"], contents.len());
+        assert_eq!(listed["crc32"], format!("{:08x}", crc.sum()));
+    }
+    assert_eq!(file["missing"], json!([{"name": "ops_rank0.xlsx", "reason": "not implemented in this version"}]));
+    assert_eq!(file["config"]["profiler"], "torch");
+}
+
+#[test]
+fn everything_asked_for_and_not_written_is_missing_with_a_reason() {
+    let base = tempfile::tempdir().unwrap();
+    let config = ProfilerConfig {
+        torch_profiler_with_stack: true,
+        torch_profiler_with_memory: true,
+        torch_profiler_dump_cuda_time_total: true,
+        ..torch(base.path())
+    };
+    let mut script = pipeline(config);
+    script.context.rank = 2;
+    let manifest = write(script, base.path());
+    let missing: Vec<&str> = manifest.missing.iter().map(|missing| missing.name.as_str()).collect();
+    let stacks = ["stacks_cpu_rank2.txt", "stacks_cuda_rank2.txt"];
+    let rest = ["memory_snapshot_rank2.pickle", "profiler_out_2.txt"];
+    assert_eq!(missing, [&["ops_rank2.xlsx"], stacks.as_slice(), rest.as_slice()].concat());
+    assert!(base.path().join("trace_rank2.json").exists());
+}
+
+#[test]
+fn a_file_that_cannot_be_written_costs_the_others_nothing() {
+    let base = tempfile::tempdir().unwrap();
+    fs::create_dir(base.path().join("timing_rank0.json")).unwrap();
+    let manifest = write(pipeline(torch(base.path())), base.path());
+    assert_eq!(manifest.missing[0].name, "timing_rank0.json");
+    assert!(manifest.errors[0].starts_with("cannot write `"), "{}", manifest.errors[0]);
+    assert!(manifest.artifact("summary").is_some() && manifest.artifact("timing").is_none());
+    assert_eq!(json_of(base.path().join("manifest_rank0.json"))["errors"], json!(manifest.errors));
+    assert!(!names(base.path()).iter().any(|name| name.ends_with(".tmp")));
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told_by_the_manifest_in_memory() {
+    let base = tempfile::tempdir().unwrap();
+    let file = base.path().join("file");
+    fs::write(&file, "").unwrap();
+    let manifest = write(pipeline(torch(base.path())), &file.join("session"));
+    assert!(manifest.artifacts().is_empty());
+    assert_eq!(manifest.errors.len(), 4, "{:?}", manifest.errors);
+}
+
+#[test]
+fn the_profiler_decides_what_is_written() {
+    let base = tempfile::tempdir().unwrap();
+    let perf = base.path().join("deep/perf.json");
+    for (profiler, expected) in [
+        (Profiler::None, ["perf_dump"].as_slice()),
+        (Profiler::Cuda, ["timing", "summary", "perf_dump", "manifest"].as_slice()),
+    ] {
+        let config = ProfilerConfig { profiler, perf_dump_path: Some(perf.clone()), ..ProfilerConfig::default() };
+        let manifest = write(pipeline(config), base.path());
+        let kinds: Vec<&str> = manifest.artifacts().iter().map(|artifact| artifact.kind).collect();
+        assert_eq!((kinds.as_slice(), manifest.missing.len()), (expected, 0));
+    }
+    let config = ProfilerConfig { profiler: Profiler::Cuda, ..ProfilerConfig::default() };
+    assert!(write(pipeline(config), Path::new("")).artifacts().is_empty(), "no folder, no files");
+}
+
+#[test]
+fn a_trace_with_a_name_of_its_own_lies_in_the_configured_folder() {
+    let base = tempfile::tempdir().unwrap();
+    let config = ProfilerConfig {
+        trace_file: Some("{request_id}-global-rank{rank}.trace.json.gz".into()),
+        torch_profiler_use_gzip: true,
+        ..torch(base.path())
+    };
+    let mut script = pipeline(config);
+    script.context.rank = 1;
+    let manifest = write(script, &base.path().join("session"));
+    let trace = manifest.artifact("trace").unwrap();
+    assert_eq!(trace.path, base.path().join("test-global-rank1.trace.json.gz"));
+    assert!(fs::read(&trace.path).unwrap().starts_with(&[0x1f, 0x8b]));
+}
+
+#[test]
+fn every_rank_has_a_performance_report_of_its_own() {
+    let base = tempfile::tempdir().unwrap();
+    let config = ProfilerConfig { perf_dump_path: Some(base.path().join("perf.json")), ..ProfilerConfig::default() };
+    for rank in 0..2 {
+        let mut script = pipeline(config.clone());
+        script.context.rank = rank;
+        write(script, Path::new(""));
+    }
+    assert_eq!(names(base.path()), ["perf.json", "perf_rank1.json"]);
+    let report = json_of(base.path().join("perf.json"));
+    // One stage encloses everything, so the pipeline's stages are those inside it.
+    let steps: Vec<&Value> = report["steps"].as_array().unwrap().iter().map(|step| &step["name"]).collect();
+    assert_eq!(steps, ["text_encoder.forward", "diffuse"]);
+    assert_eq!(report["steps"][0]["duration_ms"], 0.004, "both calls");
+    assert_eq!(report["denoise_steps_ms"][2], json!({"step": 2, "duration_ms": 0.005}));
+    let (tag, empty) = (&report["tag"], &report["memory_checkpoints"]);
+    assert_eq!((tag, empty), (&json!("benchmark_dump"), &json!({})));
+}
+
+#[test]
+fn timing_counts_every_call_and_leaves_nothing_unaccounted() {
+    let base = tempfile::tempdir().unwrap();
+    let config = ProfilerConfig { pipeline_profiler: true, ..torch(base.path()) };
+    let mut script = pipeline(config);
+    let request = script.site(Kind::Request, "request");
+    script.entry(Tag::TextLength, 0, request, 3).entry(Tag::Text, 0, request, u64::from_le_bytes(*b"r-1\0\0\0\0\0"));
+    script.begin(request, 70_000).end(request, 80_000).thread("other");
+    let manifest = write(script, base.path());
+    let timing = json_of(base.path().join("timing_rank0.json"));
+    let text = &timing["stages"][1];
+    assert_eq!((&text["path"], &text["calls"]), (&json!("generate/text_encoder.forward"), &json!(2)));
+    assert_eq!((&text["sum_ms"], &text["min_ms"], &text["max_ms"]), (&json!(0.004), &json!(0.001), &json!(0.003)));
+    let request = &timing["requests"][0];
+    assert_eq!((&request["request_id"], &request["unaccounted_ms"]), (&json!("r-1"), &json!(0.01)));
+    assert_eq!(timing["loops"][0]["steps"].as_array().unwrap().len(), 3);
+    assert_eq!(timing["gpu"]["source"], "none");
+    let lines = ["text_encoder.forward took 0.000004s in 2 calls", "diffuse took 0.000040s"];
+    assert_eq!(manifest.pipeline_lines(), lines.map(|line| format!("[DiffusionTiming] {line}")));
+}
+
+#[test]
+fn a_summary_is_under_4_kb_and_says_what_it_leaves_out() {
+    let base = tempfile::tempdir().unwrap();
+    let mut script = pipeline(torch(base.path()));
+    script.context.warnings = vec!["語".repeat(2000); 50];
+    for stage in 0..200 {
+        let site = script.site(Kind::Stage, &format!("{}{stage}", "層".repeat(60)));
+        script.begin(site, 100_000 + stage * 100).end(site, 100_000 + stage * 100 + 50);
+    }
+    script.thread("other");
+    write(script, base.path());
+    let summary: PathBuf = base.path().join("summary_rank0.md");
+    let text = fs::read_to_string(summary).unwrap();
+    assert!(text.len() < 4096, "{} bytes", text.len());
+    assert!(text.contains("shorter stages are left out"), "{text}");
+    assert!(text.contains("| (unaccounted)") && text.contains("generate"), "{text}");
+}
