@@ -1,6 +1,7 @@
 //! The one error of starting, stopping and exporting.
 //!
-//! Recording has none: an annotated function never fails because of the profiler. Messages name the thing and the remedy; the cause is in [`source`](std::error::Error::source).
+//! Recording has none: an annotated function never fails because of the profiler. Messages name the thing and the
+//! remedy; the cause is in [`source`](std::error::Error::source).
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -57,22 +58,37 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Disabled => f.write_str("the feature `enable` of `profiler-runtime` is off, so nothing can be recorded: switch it on in the application"),
+            Self::Disabled => f.write_str(
+                "the feature `enable` of `profiler-runtime` is off, so nothing can be recorded: switch it on in the \
+                 application",
+            ),
             Self::NotConfigured => f.write_str(
-                "profiling is not configured: set `PROFILER_CONFIG` to a JSON object such as {\"profiler\": \"torch\", \"torch_profiler_dir\": \"./perf\"}, or call `start_profile_with`",
+                "profiling is not configured: set `PROFILER_CONFIG` to a JSON object such as {\"profiler\": \"torch\", \
+                 \"torch_profiler_dir\": \"./perf\"}, or call `start_profile_with`",
             ),
             Self::Config(error) => error.fmt(f),
-            Self::AlreadyActive { session } => write!(f, "the session `{session}` is active: stop it before starting another"),
+            Self::AlreadyActive { session } => {
+                write!(f, "the session `{session}` is active: stop it before starting another")
+            }
             Self::NotActive => f.write_str("no session is active: start one with `start_profile`"),
             Self::RemoteFolder { folder } => {
-                write!(f, "cannot write to `{}`: give a local folder in `torch_profiler_dir` and copy it from there", folder.display())
+                let folder = folder.display();
+                write!(
+                    f,
+                    "cannot write to `{folder}`: give a local folder in `torch_profiler_dir` and copy it from there"
+                )
             }
             Self::Folder { folder, source } => {
-                write!(f, "cannot write to the folder `{}`: {source}; give one that can be created in `torch_profiler_dir`", folder.display())
+                let folder = folder.display();
+                write!(f, "cannot write to the folder `{folder}`: {source}; ")?;
+                f.write_str("give one that can be created in `torch_profiler_dir`")
             }
             Self::Thread { name, source } => write!(f, "cannot start the thread `{name}`: {source}"),
             Self::Export { session, message } => {
-                write!(f, "the artifacts of session `{session}` were not written: the exporter panicked with `{message}`")
+                write!(
+                    f,
+                    "the artifacts of session `{session}` are not written: the exporter panicked with `{message}`"
+                )
             }
         }
     }

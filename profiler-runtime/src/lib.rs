@@ -1,6 +1,7 @@
 //! Profiling for Rust inference pipelines: `torch.profiler`, NVTX and the CUDA profiler range, for Rust.
 //!
-//! Annotate functions, run the program with `PROFILER_CONFIG` set, and open the artifacts in Perfetto, TensorBoard or Holistic Trace Analysis.
+//! Annotate functions, run the program with `PROFILER_CONFIG` set, and open the artifacts in Perfetto, TensorBoard or
+//! Holistic Trace Analysis.
 //!
 //! ```
 //! use profiler_runtime::{ProfilerConfig, profiled_op, profiled_stage, profiled_step};
@@ -21,7 +22,8 @@
 //! # Ok::<(), profiler_runtime::Error>(())
 //! ```
 //!
-//! A program that only wants to be profiled on request puts `let _profile = profiler_runtime::profile_from_env();` at the top of `main`: without `PROFILER_CONFIG` it does nothing.
+//! A program that only wants to be profiled on request puts `let _profile = profiler_runtime::profile_from_env();` at
+//! the top of `main`: without `PROFILER_CONFIG` it does nothing.
 //!
 //! # Words
 //!
@@ -38,8 +40,9 @@
 //!
 //! # Cost
 //!
-//! While no session is active, an annotated function costs one relaxed load and a branch; while one records, two clock reads and two 16-byte stores, without lock or allocation.
-//! Memory is bounded by `max_buffer_mb`; what finds no room is counted and reported.
+//! While no session is active, an annotated function costs one relaxed load and a branch; while one records, two clock
+//! reads and two 16-byte stores, without lock or allocation. Memory is bounded by `max_buffer_mb`; what finds no room
+//! is counted and reported.
 //!
 //! # Features
 //!
@@ -49,7 +52,8 @@
 //! | `candle` | no | shapes of candle tensors in `shapes(…)` |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
 //!
-//! A library that annotates itself depends on this crate with `default-features = false`; the application switches `enable` on.
+//! A library that annotates itself depends on this crate with `default-features = false`; the application switches
+//! `enable` on.
 
 mod block_macros;
 #[forbid(unsafe_code)]
@@ -69,7 +73,10 @@ mod session;
 pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
-pub use control::{ProfileGuard, configure, profile_from_env, profile_with, start_profile, start_profile_with, status, step, stop_profile};
+pub use control::{
+    ProfileGuard, configure, profile_from_env, profile_with, start_profile, start_profile_with, status, step,
+    stop_profile,
+};
 pub use error::Error;
 pub use export::{Artifact, Manifest, Missing};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
@@ -81,7 +88,8 @@ pub use session::{Phase, Progress, SessionId, Status, Stopped};
 pub mod __private {
     pub use crate::__profiler_site as site;
     pub use crate::record::{
-        Call, Instrumented, IntoCount, Kind, Range, Registered, Site, describe, describe_async, instrument, instrument_call, run,
+        Call, Instrumented, IntoCount, Kind, Range, Registered, Site, describe, describe_async, instrument,
+        instrument_call, run,
     };
     pub use inventory;
     pub use std::boxed::Box;

@@ -1,7 +1,7 @@
 //! What the black-box tests share: one session at a time, a folder that is gone afterwards, and artifacts read back.
 //!
-//! Sessions are global to a process, and tests of one file run as threads of one process: [`Bench`] serialises them, and
-//! ends a session that a failed test has left behind.
+//! Sessions are global to a process, and tests of one file run as threads of one process: [`Bench`] serialises them,
+//! and ends a session that a failed test has left behind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -6,7 +6,9 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use profiler_runtime::{Error, ProfilerConfig, profile_from_env, profile_with, stage, start_profile, stop_profile};
+use profiler_runtime::{
+    Error, ProfilerConfig, Status, profile_from_env, profile_with, stage, start_profile, status, stop_profile,
+};
 use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
 
 /// A program as a user writes one; logs go to standard error.
@@ -26,6 +28,12 @@ fn program() {
             panic!("as a user's program might");
         }
         Ok("explicit stop") => drop(stop_profile().unwrap()),
+        Ok("exporter panics") => {
+            drop(stage!("vae.decode"));
+            let error = profile.finish().unwrap().unwrap_err();
+            assert!(matches!(error, Error::Export { .. }));
+            assert_eq!(status(), Status::Idle);
+        }
         _ => {}
     }
 }
@@ -38,11 +46,12 @@ fn log_to_stderr() {
         }
         fn log(&self, record: &log::Record<'_>) {
             eprintln!("[{}] {}", record.level(), record.args());
+            assert!(!record.args().to_string().starts_with("[DiffusionTiming]"), "a logger may panic too");
         }
         fn flush(&self) {}
     }
     log::set_logger(&Stderr).unwrap();
-    log::set_max_level(log::LevelFilter::Warn);
+    log::set_max_level(log::LevelFilter::Info);
 }
 
 fn torch(folder: &Path) -> String {
@@ -111,6 +120,17 @@ fn a_panic_in_main_still_writes_what_was_recorded() {
     let trace = Trace::read(&only_session(bench.path()));
     assert_eq!((trace.count("work"), trace.count("panics")), (1, 1));
     assert_eq!(trace.losses("unfinished"), 0, "the panic closed its stage before the guard stopped the session");
+}
+
+#[test]
+fn an_exporter_that_panics_is_an_error_and_the_program_runs_on() {
+    let bench = Bench::alone();
+    let config =
+        serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "pipeline_profiler": true});
+    let (output, stderr) =
+        run(child_of("program").env("PROFILER_CONFIG", config.to_string()).env("ENDING", "exporter panics"));
+    assert!(output.status.success(), "{stderr}");
+    assert!(stderr.contains("are not written: the exporter panicked with `a logger may panic too`"), "{stderr}");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The house rules of `profiler-runtime`, read from its sources: dependencies point downwards, and `unsafe` stays in its rooms.
+//! The house rules of `profiler-runtime`, read from its sources: dependencies point downwards, and `unsafe` stays in
+//! its rooms.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -7,7 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// From the top down: a room may use those behind it.
 const ROOMS: [&str; 8] = ["control", "bridge", "session", "export", "model", "collect", "record", "config"];
-/// What `model` and `export` may know although it stands beside or below in another role: nothing may be added here lightly.
+/// What `model` and `export` may know although it stands beside or below in another role: nothing may be added here
+/// lightly.
 const SHARED: [&str; 1] = ["error"];
 const MAY_BE_UNSAFE: [&str; 2] = ["record", "collect"];
 
@@ -86,6 +88,7 @@ fn unsafe_stays_in_its_rooms() {
 
 #[test]
 fn the_reader_of_uses_finds_lists_and_skips_comments() {
-    let text = "//! crate::control\nuse crate::record::{self, gate};\nuse crate::{model, export::Manifest};\nlet x = crate::config::nearest;";
+    let text = "//! crate::control\nuse crate::record::{self, gate};\nuse crate::{model, export::Manifest};\n\
+                let x = crate::config::nearest;";
     assert_eq!(used(text), ["record", "model", "export", "config"]);
 }

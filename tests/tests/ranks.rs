@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use profiler_runtime::{profile_from_env, stage};
 use profiler_tests::{Bench, child_of, in_child, manifest};
@@ -37,7 +37,7 @@ fn ranks_of_one_job_write_their_own_files_into_one_folder() {
         .map(|number| {
             let place =
                 [("RANK", number), ("LOCAL_RANK", number), ("WORLD_SIZE", "2"), ("PROFILER_SESSION_ID", "job-7")];
-            rank(bench.path(), &place).spawn().unwrap()
+            rank(bench.path(), &place).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
         })
         .into();
     for mut worker in workers {
@@ -59,7 +59,7 @@ fn other_launchers_are_understood() {
     {
         let bench = Bench::alone();
         let place = [(family, "3"), (size, "4"), ("PROFILER_SESSION_ID", "job")];
-        assert!(rank(bench.path(), &place).status().unwrap().success());
+        assert!(rank(bench.path(), &place).output().unwrap().status.success());
         assert!(bench.path().join("job/trace_rank3.json").is_file(), "{family}");
     }
 }
@@ -68,7 +68,7 @@ fn other_launchers_are_understood() {
 fn a_malformed_rank_is_a_warning_and_rank_0() {
     let bench = Bench::alone();
     let place = [("RANK", "four"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4"), ("PROFILER_SESSION_ID", "job")];
-    assert!(rank(bench.path(), &place).status().unwrap().success());
+    assert!(rank(bench.path(), &place).output().unwrap().status.success());
     let manifest = manifest(&bench.path().join("job"));
     assert_eq!(manifest["rank"], 0);
     let warnings = manifest["warnings"].to_string();
@@ -76,10 +76,19 @@ fn a_malformed_rank_is_a_warning_and_rank_0() {
 }
 
 #[test]
+fn ranks_without_a_common_id_are_told_how_to_share_a_folder() {
+    let bench = Bench::alone();
+    assert!(rank(bench.path(), &[("RANK", "1"), ("WORLD_SIZE", "2")]).output().unwrap().status.success());
+    let folder = fs::read_dir(bench.path()).unwrap().next().unwrap().unwrap().path();
+    let warnings = manifest(&folder)["warnings"].to_string();
+    assert!(warnings.contains("this is rank 1 of 2, but `PROFILER_SESSION_ID` is not set"), "{warnings}");
+}
+
+#[test]
 fn a_job_that_runs_again_under_the_same_id_keeps_the_old_artifacts() {
     let bench = Bench::alone();
     for _ in 0..2 {
-        assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).status().unwrap().success());
+        assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());
     }
     assert_eq!(manifest(&bench.path().join("job"))["session"], "job");
     assert_eq!(manifest(&bench.path().join("job-2"))["session"], "job-2");

@@ -47,7 +47,7 @@ fn names_made_at_run_time_are_selected_too() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().stages(["layer.*"]), || {
         for layer in 0..3 {
-            let _layer = profiler_runtime::stage(&format!("layer.{layer}"));
+            let _layer = stage(&format!("layer.{layer}"));
             let _inner = stage!("inner");
         }
         drop(stage!("inner"));

@@ -1,16 +1,16 @@
 //! A session that lasts as long as a value: the way to profile a whole program.
 
-use std::time::Duration;
-
 use super::{begin, configured};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::Manifest;
 use crate::session::{self, SessionId, Stopped};
 
-/// Starts a session if one is configured, and ends it when the result is dropped: `let _profile = profiler_runtime::profile_from_env();` at the top of `main`.
+/// Starts a session if one is configured, and ends it when the result is dropped: `let _profile =
+/// profiler_runtime::profile_from_env();` at the top of `main`.
 ///
-/// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program then runs unprofiled.
+/// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program
+/// then runs unprofiled.
 #[must_use = "the session ends when this is dropped: bind it to a name, as in `let _profile = …`"]
 pub fn profile_from_env() -> ProfileGuard {
     let started = configured().and_then(|parsed| parsed.map(begin).transpose());
@@ -51,11 +51,6 @@ impl ProfileGuard {
     /// As [`Stopped::wait`].
     pub fn finish(mut self) -> Option<Result<Manifest, Error>> {
         self.session.take().map(|session| end(&session).wait())
-    }
-
-    /// [`finish`](Self::finish), but waits no longer than `most`; `None` also if the artifacts are not written by then.
-    pub fn finish_within(mut self, most: Duration) -> Option<Result<Manifest, Error>> {
-        end(&self.session.take()?).wait_timeout(most)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Start, stop and step, for people and programs.
 //!
-//! What a program calls directly; command-line flags end here too. Where a configuration comes from is decided here; what it does, in `session`.
+//! What a program calls directly; command-line flags end here too. Where a configuration comes from is decided here;
+//! what it does, in `session`.
 
 #[cfg(feature = "clap")]
 mod args;
@@ -19,7 +20,8 @@ pub use guard::{ProfileGuard, profile_from_env, profile_with};
 /// What [`configure`] has set.
 static CONFIGURED: Mutex<Option<Parsed>> = Mutex::new(None);
 
-/// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A session that is active keeps its own.
+/// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A session that is
+/// active keeps its own.
 ///
 /// # Errors
 ///
@@ -36,8 +38,9 @@ pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's configuration is wrong, [`Error::AlreadyActive`],
-/// and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts could not be written.
+/// [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's configuration is
+/// wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts could not be
+/// written.
 pub fn start_profile() -> Result<SessionId, Error> {
     let parsed = configured()?.ok_or(Error::NotConfigured)?;
     begin(parsed).map(|handle| handle.session().clone())
@@ -52,10 +55,11 @@ pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
     begin(config.validate()?).map(|handle| handle.session().clone())
 }
 
-/// Stops the active session, or hands over the one that has ended by itself (`max_iterations`, `active_iterations`, `duration_secs`) since the last stop.
+/// Stops the active session, or hands over the one that has ended by itself (`max_iterations`, `active_iterations`,
+/// `duration_secs`) since the last stop.
 ///
-/// Seals the recording and returns, in well under a millisecond whatever was recorded; the artifacts are written by a background thread. What other threads still have open is
-/// shown up to this moment.
+/// Seals the recording and returns, in well under a millisecond whatever was recorded; the artifacts are written by a
+/// background thread. What other threads still have open is shown up to this moment.
 ///
 /// ```no_run
 /// let artifacts = profiler_runtime::stop_profile()?.wait()?;
@@ -69,7 +73,8 @@ pub fn stop_profile() -> Result<Stopped, Error> {
     session::stop()
 }
 
-/// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N` goes from one call to the next.
+/// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N` goes from one call
+/// to the next.
 ///
 /// Does not count while a step site drives the session. Costs one load while no session is active.
 pub fn step() {

@@ -1,11 +1,12 @@
 //! One session, from its start to the moment when it is sealed.
 //!
 //! ```text
-//!            delay_secs        iterations              stop, iterations, duration
-//! started ───────────► Delay ─► Wait ─► Warmup ─► Active ───────────► sealed ─► exported (background)
+//!              delay_secs       iterations             stop, iterations, duration
+//! started ───────────► Delay ─► Wait ─► Warmup ─► Active ───────────► sealed ─► exported
 //! ```
 //!
-//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and everything here runs under the one lock of [`super::slot`].
+//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and
+//! everything here runs under the one lock of [`super::slot`].
 
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
@@ -61,6 +62,13 @@ impl Active {
         let place = names.claim(config.torch_profiler_dir.as_deref(), ranks.rank, env)?;
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(rank_warning);
+        if ranks.world_size > 1 && !place.is_shared {
+            let Ranks { rank, world_size, .. } = ranks;
+            warnings.push(format!(
+                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set: each rank writes into a folder \
+                 of its own; set it to the same name for all"
+            ));
+        }
         warnings.extend(place.warnings);
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
@@ -170,29 +178,33 @@ impl Active {
         }
     }
 
+    fn phase(&self) -> Phase {
+        if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() }
+    }
+
     /// How far it has come.
     pub(crate) fn progress(&self) -> Progress {
         Progress {
             session: self.session().clone(),
-            phase: if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() },
+            phase: self.phase(),
             recorded_iterations: self.schedule.recorded(),
             buffered_bytes: registry::bytes_in_use(),
             lost_ranges: self.window.as_ref().map_or(0, OpenWindow::lost),
         }
     }
 
-    /// Ends it: nothing is recorded from here on, and what was recorded is cut out. Takes microseconds, whatever was recorded.
+    /// Ends it: nothing is recorded from here on, and what was recorded is cut out. Takes microseconds, whatever was
+    /// recorded.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
-        let phase = if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() };
+        let (phase, passed) = (self.phase(), self.passed);
         let (log, window) = match self.window.take() {
             Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(),
             _ => {
-                window::shut();
-                self.warnings.push(format!(
-                    "nothing was recorded: the session ended in its phase `{phase}`, after {} iterations",
-                    self.passed
-                ));
-                window::empty()
+                let warning = format!(
+                    "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations"
+                );
+                self.warnings.push(warning);
+                window::close_empty()
             }
         };
         let sites = site::numbered();

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Names a session: its folder, and the `session` of its artifacts. Shared by all ranks of a job when the launcher sets `PROFILER_SESSION_ID`. Cheap to clone.
+/// Names a session: its folder, and the `session` of its artifacts. Shared by all ranks of a job when the launcher sets
+/// `PROFILER_SESSION_ID`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Arc<str>);
 

@@ -1,12 +1,14 @@
 //! Sessions: from `start_profile()` to artifacts on disk.
 //!
 //! ```text
-//! slot (the one active session, its lock) ─► active (one session) ─► schedule, driver (pure: which iterations)
-//!                                               │                    place, ranks, host (whose, where)
-//!                                               └► window (the gate, the recorded part) ─► outcome (background export)
+//! slot: the one active session, its lock
+//!   └─► active: one session ─► schedule, driver: which iterations (pure)
+//!         │                    place, ranks, host: whose, where
+//!         └─► window: the gate, the recorded part ─► outcome: background export
 //! ```
 //!
-//! `control` calls [`start`], [`stop`] and [`status`]; `record` calls back when a step ends. Nothing here panics, and a failed export costs the artifacts, not the host.
+//! `control` calls [`start`], [`stop`] and [`status`]; `record` calls back when a step ends. Nothing here panics, and a
+//! failed export costs the artifacts, not the host.
 
 mod active;
 mod driver;

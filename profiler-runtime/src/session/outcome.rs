@@ -17,7 +17,8 @@ use crate::record::overhead;
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
 
-/// A session that has ended. Its artifacts are written by a background thread; dropping this neither waits for them nor stops them. Cheap to clone.
+/// A session that has ended. Its artifacts are written by a background thread; dropping this neither waits for them nor
+/// stops them. Cheap to clone.
 #[derive(Clone, Debug)]
 #[must_use = "the artifacts are written in the background: `wait` for them before the program ends"]
 pub struct Stopped(Arc<Ended>);
@@ -55,7 +56,8 @@ impl Stopped {
         self.0.folder.as_deref()
     }
 
-    /// Waits until every artifact is on disk, and lists them. An artifact that could not be written is in the manifest, with the reason.
+    /// Waits until every artifact is on disk, and lists them. An artifact that could not be written is in the manifest,
+    /// with the reason.
     ///
     /// # Errors
     ///
@@ -108,7 +110,7 @@ impl Export {
         };
         if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
             log::warn!(
-                "cannot start the thread `{THREAD}`: {error}; the artifacts of session `{session}` are written on the calling thread"
+                "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
             );
             run(&parked);
         }

@@ -1,7 +1,9 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the id that the launcher puts into `PROFILER_SESSION_ID`; else the id is `{UTC time}-{process id}-{counter}`. Either way no session writes into a folder that holds
-//! another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the start, because a session that cannot be written should not run first.
+//! Ranks of one job share the id that the launcher puts into `PROFILER_SESSION_ID`; else the id is `{UTC time}-{process
+//! id}-{counter}`. Either way no session writes into a folder that holds another session's artifacts of the same rank:
+//! the name gets a suffix that is free. The folder is made at the start, because a session that cannot be written
+//! should not run first.
 
 use std::ffi::OsString;
 use std::fs;
@@ -32,6 +34,8 @@ pub(crate) struct Place {
     pub(crate) session: SessionId,
     /// The folder, if the configuration has one.
     pub(crate) folder: Option<PathBuf>,
+    /// Whether the other ranks of the job have the same.
+    pub(crate) is_shared: bool,
     /// In full sentences.
     pub(crate) warnings: Vec<String>,
 }
@@ -57,8 +61,9 @@ impl Names {
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
         let (stem, warnings) = stem(env);
+        let is_shared = matches!(stem, Stem::Shared(_));
         let Some(base) = base else {
-            return Ok(Place { session: SessionId::new(self.next(&stem)), folder: None, warnings });
+            return Ok(Place { session: SessionId::new(self.next(&stem)), folder: None, is_shared, warnings });
         };
         if base.to_string_lossy().contains("://") {
             return Err(Error::RemoteFolder { folder: base.to_owned() });
@@ -76,7 +81,7 @@ impl Names {
                 Stem::Own(_) => claim_own(&folder),
             };
             if ours.map_err(failed(&folder))? {
-                return Ok(Place { session: SessionId::new(name), folder: Some(folder), warnings });
+                return Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings });
             }
         }
     }
@@ -98,7 +103,8 @@ fn stem(env: impl Fn(&str) -> Option<OsString>) -> (Stem, Vec<String>) {
         return (Stem::Shared(given.into_owned()), Vec::new());
     }
     let wrong = format!(
-        "`{SHARED_ID}` is {given:?}; it takes 1 to {MAX_LENGTH} letters, digits, `.`, `_` and `-`, so this process made its own session id"
+        "`{SHARED_ID}` is {given:?}; it takes 1 to {MAX_LENGTH} letters, digits, `.`, `_` and `-`, so this process made \
+         its own session id"
     );
     (own(), vec![wrong])
 }

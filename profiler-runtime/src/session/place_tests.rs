@@ -1,5 +1,7 @@
 //! Names and folders in a temporary directory.
 
+#![allow(clippy::unwrap_used)]
+
 use super::*;
 
 fn nothing_set(_: &str) -> Option<OsString> {

@@ -1,7 +1,8 @@
 //! Which process of a job this is, as the launchers say it in the environment.
 //!
-//! torchrun, Open MPI, Slurm and the PMI launchers each have a family of variables. The first family that names both rank and size is believed; a malformed one is reported and not
-//! patched up from another, because half of one launcher's numbers and half of another's is a rank that does not exist.
+//! torchrun, Open MPI, Slurm and the PMI launchers each have a family of variables. The first family that names both
+//! rank and size is believed; a malformed one is reported and not patched up from another, because half of one
+//! launcher's numbers and half of another's is a rank that does not exist.
 
 use std::ffi::OsString;
 

@@ -1,7 +1,8 @@
 //! Which iterations are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one plan of phases.
 //!
-//! Pure: the session tells it that an iteration of the driving loop has ended, and it says which phase comes next. The off-by-one mistakes of such schedules come from deciding in
-//! the middle of an iteration; here every phase begins and ends *between* two iterations, and the tests compare every small schedule with a brute-force oracle.
+//! Pure: the session tells it that an iteration of the driving loop has ended, and it says which phase comes next. The
+//! off-by-one mistakes of such schedules come from deciding in the middle of an iteration; here every phase begins and
+//! ends *between* two iterations, and the tests compare every small schedule with a brute-force oracle.
 
 use std::fmt;
 

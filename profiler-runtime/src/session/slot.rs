@@ -4,8 +4,9 @@
 //! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a background thread writes the artifacts
 //! ```
 //!
-//! One lock serialises start, stop, steps and timers; a step takes it only while a session is active, stages and ops never. Nothing is logged and no thread is started under it, because the
-//! host's logger may itself be profiled. A session that ended by itself waits here for the stop that asks for its artifacts, until a new one starts.
+//! One lock serialises start, stop, steps and timers; a step takes it only while a session is active, stages and ops
+//! never. Nothing is logged and no thread is started under it, because the host's logger may itself be profiled. A
+//! session that ended by itself waits here for the stop that asks for its artifacts, until a new one starts.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -128,7 +129,9 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     let ended = event(active);
     let moved = active.deadline() != deadline;
     let export = ended.and_then(|why| slot.seal(why));
-    slot.ended = export.as_ref().map(|export| export.stopped.clone()).or(slot.ended.take());
+    if let Some(export) = &export {
+        slot.ended = Some(export.stopped.clone());
+    }
     drop(slot);
     if moved {
         CHANGED.notify_all();

@@ -1,7 +1,8 @@
 //! The recorded part of a session: what lies between two positions of every thread's stream.
 //!
-//! The only writer of the gate. The order of each change is what makes a recording exact: opening reads the clock, then the positions, then opens the gate; closing shuts the gate, then
-//! reads the positions, then the clock. So every entry between the positions lies between the two clock readings.
+//! The only writer of the gate. The order of each change is what makes a recording exact: opening reads the clock, then
+//! the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock. So every entry
+//! between the positions lies between the two clock readings.
 
 use crate::config::ProfilerConfig;
 use crate::model::Window;
@@ -44,7 +45,7 @@ pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
 }
 
 /// Ends whatever the gate lets through.
-pub(crate) fn shut() {
+fn shut() {
     gate::set(0);
     select::set(None);
 }
@@ -76,8 +77,10 @@ impl OpenWindow {
     }
 }
 
-/// A recording of nothing, for a session that ended before it recorded.
-pub(crate) fn empty() -> (Log, Window) {
+/// Ends a session that has not come to its recording; what its warm-up recorded is given back.
+pub(crate) fn close_empty() -> (Log, Window) {
+    shut();
+    registry::forget(&Marks::now());
     let now = Anchor::now();
     (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now })
 }
