@@ -67,7 +67,7 @@ fn main() {
     assert!(from_parts(0).is_err());
     assert_eq!(Model(4).get(), 4);
     assert_eq!(futures::executor::block_on(coerced(5)).to_string(), "5");
-    let mut names: Vec<_> = sites().map(|site| site.name()).collect();
+    let mut names: Vec<_> = sites().filter(|site| site.file() == file!()).map(|site| site.name()).collect();
     names.sort_unstable();
     assert_eq!(names, ["coerced", "from_async_item", "from_item", "model.get", "parts"]);
 }
