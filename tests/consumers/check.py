@@ -1,0 +1,65 @@
+"""Reads the artifacts of a session with the programs that they are for, and checks that nothing is lost on the way.
+
+Usage: check.py [--allow-absent] FOLDER...
+
+Prints one line per reader and folder: `ok`, `WRONG` or `absent` (the program is not installed), and what was seen. The exit status is 1 if
+anything is wrong, or absent without `--allow-absent`.
+"""
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+
+import hta_reader
+import perfetto_reader
+import reports
+import tensorboard_reader
+from outcome import Absent, Wrong
+from trace_file import Trace
+
+# Each is a function from a folder and its traces to a sentence.
+READERS = {
+    "trace": lambda _, traces: "; ".join(trace.check() for trace in traces),
+    "reports": reports.check,
+    "hta": hta_reader.check,
+    "tensorboard": tensorboard_reader.check,
+    "perfetto": perfetto_reader.check,
+}
+
+
+def read(name, folder, traces):
+    """The outcome of one reader, and what it has to say."""
+    try:
+        return "ok", READERS[name](folder, traces)
+    except Wrong as wrong:
+        return "WRONG", str(wrong)
+    except Absent as absent:
+        return "absent", str(absent)
+    except Exception:  # A reader that crashes cannot read our artifact.
+        return "WRONG", traceback.format_exc(limit=-3)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--allow-absent", action="store_true")
+    arguments = parser.parse_args()
+    good = {"ok", "absent"} if arguments.allow_absent else {"ok"}
+    failed = False
+    for folder in arguments.folders:
+        try:
+            traces = Trace.all_in(folder)
+        except Wrong as wrong:
+            print(f"{'WRONG':7}{'trace':12}{folder}: {wrong}")
+            failed = True
+            continue
+        for name in READERS:
+            outcome, said = read(name, folder, traces)
+            failed |= outcome not in good
+            print(f"{outcome:7}{name:12}{folder}: {said}")
+    sys.exit(failed)
+
+
+if __name__ == "__main__":
+    main()

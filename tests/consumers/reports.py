@@ -1,0 +1,57 @@
+"""Manifest, timing report and summary: complete, true to the files, and telling the same times as the trace."""
+
+import json
+import zlib
+from collections import defaultdict
+
+from outcome import demand
+
+SUMMARY_LIMIT = 4096
+
+
+def check(folder, traces):
+    """Every rank's reports."""
+    return "; ".join(check_rank(folder, trace) for trace in traces)
+
+
+def check_rank(folder, trace):
+    manifest = json.loads((folder / f"manifest_rank{trace.rank}.json").read_text("utf-8"))
+    for artifact in manifest["artifacts"]:
+        contents = (folder / artifact["name"]).read_bytes()
+        demand(len(contents) == artifact["bytes"], f"`{artifact['name']}` has another size than the manifest says")
+        demand(f"{zlib.crc32(contents):08x}" == artifact["crc32"], f"`{artifact['name']}` has another checksum")
+    for missing in manifest["missing"]:
+        demand(missing["reason"], f"`{missing['name']}` is missing without a reason")
+    left = [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
+    demand(not left, f"unfinished files: {left}")
+    timing = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))
+    check_times(timing, trace)
+    summary = (folder / f"summary_rank{trace.rank}.md").read_bytes()
+    demand(len(summary) < SUMMARY_LIMIT, f"the summary has {len(summary)} bytes")
+    check_summary(summary.decode("utf-8"), timing)
+    return f"rank {trace.rank}: {len(manifest['artifacts'])} files, {len(timing['stages'])} stages agree with the trace"
+
+
+def check_times(timing, trace):
+    """Per name, the report's sum is the sum of the trace's slices, to the nanosecond."""
+    in_trace = defaultdict(int)
+    for event in trace.slices:
+        if event["cat"] == "user_annotation" and "task" not in event["args"]:  # A poll is part of a task's life.
+            in_trace[event["args"].get("step", event["name"])] += event["end"] - event["begin"]
+    in_report = defaultdict(int)
+    for stage in timing["stages"]:
+        in_report[stage["name"]] += round(stage["sum_ms"] * 1e6)
+    for name, ns in in_report.items():
+        demand(in_trace[name] == ns, f"`{name}` took {in_trace[name]} ns in the trace, {ns} ns in the timing report")
+    driving = [loop for loop in timing["loops"] if loop["drives"]]
+    demand(sum(loop["count"] for loop in driving) >= len(trace.steps), "the trace has more steps than the timing report")
+
+
+def check_summary(summary, timing):
+    """The summary's rows are the report's stages."""
+    whole = timing["requests"][0] if len(timing["requests"]) == 1 else timing
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in summary.splitlines() if line.startswith("|")]
+    shown = {(row[0].lstrip("· ").removesuffix(" (async)"), row[2]) for row in rows}
+    stages = {(stage["name"], f"{stage['sum_ms']:.3f}") for stage in whole["stages"]}
+    demand("(unaccounted)" in summary, "the summary does not say what is unaccounted for")
+    demand(not stages or shown & stages, "the summary shows none of the timing report's stages")

@@ -1,0 +1,134 @@
+"""`trace_rank*.json[.gz]` by its format alone: strict JSON, rows that nest to the nanosecond, ids, steps and flows.
+
+Times are read as decimals, exactly, and rows are checked a second time as doubles, because that is how most readers take them.
+"""
+
+import gzip
+import json
+import re
+from collections import Counter, defaultdict
+from decimal import Decimal
+from pathlib import Path
+
+from outcome import Wrong, demand
+
+ANNOTATED = ("cpu_op", "user_annotation")
+STEP = re.compile(r"ProfilerStep#(\d+)")
+
+
+class Trace:
+    """One rank's trace."""
+
+    def __init__(self, path):
+        self.path = path
+        self.rank = int(re.search(r"rank(\d+)", path.name).group(1))
+        packed = path.read_bytes()
+        self.text = gzip.decompress(packed) if path.suffix == ".gz" else packed
+        self.document = parse(self.text)
+        self.events = self.document["traceEvents"]
+        self.slices = [event for event in self.events if event.get("ph") == "X" and event.get("cat") != "Trace"]
+        for event in self.slices:
+            demand(isinstance(event.get("cat"), str), f"slice without category: {event}")
+            event["begin"] = int(event["ts"] * 1000)
+            event["end"] = event["begin"] + int(event["dur"] * 1000)
+        self.steps = sorted((e for e in self.slices if STEP.fullmatch(e["name"])), key=lambda event: event["begin"])
+
+    @classmethod
+    def all_in(cls, folder):
+        """The traces of every rank, at least one."""
+        paths = sorted(Path(folder).glob("trace_rank*.json*"))
+        demand(paths, "there is no `trace_rank*.json`")
+        return [cls(path) for path in paths]
+
+    def check(self):
+        """Everything that the format promises."""
+        self.check_head()
+        self.check_numbers()
+        self.check_rows()
+        self.check_ids()
+        self.check_steps()
+        self.check_flows()
+        kinds = Counter(event["cat"] for event in self.slices)
+        return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
+
+    def check_head(self):
+        document = self.document
+        demand(document["schemaVersion"] == 1, "`schemaVersion` is not 1")
+        demand(isinstance(document["deviceProperties"], list), "`deviceProperties` is no list")
+        demand(document["distributedInfo"]["rank"] == self.rank, "`distributedInfo` names another rank than the file")
+        # HTA reads the text, not the JSON.
+        first = re.search(rb'"rank":\s+(\d+)', self.text)
+        demand(first and int(first.group(1)) == self.rank, "HTA would not find the rank in the text")
+        names = {event["name"] for event in self.events if event["ph"] in "iX"}
+        for name in ("PyTorch Profiler (0)", "Iteration Start: PyTorch Profiler", "Record Window End"):
+            demand(name in names, f"there is no `{name}`")
+
+    def check_numbers(self):
+        for event in self.slices:
+            for key in ("ts", "dur"):
+                value = event[key]
+                demand(isinstance(value, Decimal), f"`{key}` has no decimals: {event}")
+                demand(value >= 0 and value.as_tuple().exponent == -3, f"`{key}` has not three decimals: {event}")
+            demand(all(type(event[key]) is int for key in ("pid", "tid")), f"row ids are no integers: {event}")
+
+    def check_rows(self):
+        named = {(event["pid"], event["tid"]) for event in self.events if event["name"] == "thread_name"}
+        rows = defaultdict(list)
+        for event in self.slices:
+            rows[event["pid"], event["tid"]].append(event)
+        for row, slices in rows.items():
+            demand(row in named, f"row {row} has no name")
+            check_nesting([(event["begin"], event["end"], event["name"]) for event in slices])
+            check_nesting([(*as_doubles(event), event["name"]) for event in slices])
+
+    def check_ids(self):
+        ids = Counter(event["args"]["External id"] for event in self.slices if event["cat"] in ANNOTATED)
+        twice = [identity for identity, count in ids.items() if count > 1]
+        demand(not twice, f"`External id`s occur twice: {twice[:5]}")
+
+    def check_steps(self):
+        demand(self.steps, "there is no `ProfilerStep#N`")
+        numbers = [int(STEP.fullmatch(step["name"]).group(1)) for step in self.steps]
+        demand(numbers == sorted(set(numbers)), f"steps are not numbered in time order: {numbers[:10]}")
+        for before, after in zip(self.steps, self.steps[1:]):
+            demand(before["end"] <= after["begin"], f"`{before['name']}` and `{after['name']}` overlap")
+
+    def check_flows(self):
+        flows = {end: Counter() for end in "sf"}
+        for event in self.events:
+            if event["ph"] in flows:
+                flows[event["ph"]][event["cat"], event["id"]] += 1
+        demand(flows["s"] == flows["f"], "flows without a start or an end")
+
+
+def as_doubles(event):
+    """Begin and end in nanoseconds, rounded from microseconds in doubles."""
+    begin, duration = float(event["ts"]), float(event["dur"])
+    return round(begin * 1000), round((begin + duration) * 1000)
+
+
+def check_nesting(slices):
+    """Perfetto deletes a slice that crosses another of its row, by however little."""
+    open_ends = []
+    for begin, end, name in sorted(slices, key=lambda each: (each[0], -each[1])):
+        while open_ends and open_ends[-1] <= begin:
+            open_ends.pop()
+        demand(not open_ends or end <= open_ends[-1], f"`{name}` ({begin} to {end} ns) crosses the slice around it")
+        open_ends.append(end)
+
+
+def parse(text):
+    """Strict JSON: no NaN, no key twice, and numbers with a point kept as they are written."""
+
+    def refuse(constant):
+        raise Wrong(f"`{constant}` is not JSON")
+
+    def unique(members):
+        keys = Counter(key for key, _ in members)
+        demand(len(keys) == len(members), f"a key stands twice among {list(keys)}")
+        return dict(members)
+
+    try:
+        return json.loads(text.decode("utf-8"), parse_float=Decimal, parse_constant=refuse, object_pairs_hook=unique)
+    except ValueError as error:
+        raise Wrong(f"not valid JSON: {error}") from error
