@@ -158,6 +158,16 @@ fn a_guard_ends_its_own_session_and_no_other() {
 }
 
 #[test]
+fn a_guard_whose_session_ended_by_itself_leaves_nothing_for_a_stop() {
+    let bench = Bench::alone();
+    let guard = profile_with(bench.config().max_iterations(1)).unwrap();
+    profiler_runtime::step();
+    assert!(!matches!(status(), Status::Active(_)));
+    assert!(guard.finish().unwrap().is_ok());
+    assert!(stop_profile().is_err());
+}
+
+#[test]
 fn the_programs_own_configuration_comes_before_the_environments() {
     let bench = Bench::alone();
     assert!(matches!(start_profile(), Err(Error::NotConfigured)), "nothing is set");

@@ -72,12 +72,13 @@ fn after_an_auto_stop_a_new_session_can_start() {
     let bench = Bench::alone();
     let first = start_profile_with(bench.config().max_iterations(1)).unwrap();
     denoise(2);
-    let second = start_profile_with(bench.config().max_iterations(1)).unwrap();
+    let second = start_profile_with(bench.config()).unwrap();
     denoise(2);
     assert_ne!(first, second);
     let stopped = stop_profile().unwrap();
     assert_eq!(*stopped.session(), second);
     stopped.wait().unwrap();
+    assert!(stop_profile().is_err(), "the first one's artifacts are no longer waited for");
 }
 
 #[test]

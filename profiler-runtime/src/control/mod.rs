@@ -42,6 +42,7 @@ pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
 /// wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts could not be
 /// written.
 pub fn start_profile() -> Result<SessionId, Error> {
+    enabled()?;
     let parsed = configured()?.ok_or(Error::NotConfigured)?;
     begin(parsed).map(|handle| handle.session().clone())
 }
@@ -58,8 +59,8 @@ pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
 /// Stops the active session, or hands over the one that has ended by itself (`max_iterations`, `active_iterations`,
 /// `duration_secs`) since the last stop.
 ///
-/// Seals the recording and returns, in well under a millisecond whatever was recorded; the artifacts are written by a
-/// background thread. What other threads still have open is shown up to this moment.
+/// Seals the recording and returns within milliseconds, whatever was recorded (0.2 ms for a million ranges); the
+/// artifacts are written by a background thread. What other threads still have open is shown up to this moment.
 ///
 /// ```no_run
 /// let artifacts = profiler_runtime::stop_profile()?.wait()?;
@@ -76,7 +77,8 @@ pub fn stop_profile() -> Result<Stopped, Error> {
 /// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N` goes from one call
 /// to the next.
 ///
-/// Does not count while a step site drives the session. Costs one load while no session is active.
+/// Does not count while a step site drives the session. Costs one load while no session is active, about 150 ns while
+/// one is.
 pub fn step() {
     session::step_call();
 }
@@ -97,10 +99,12 @@ fn configured() -> Result<Option<Parsed>, Error> {
     Ok(parsed.filter(|parsed| !parsed.config.is_off()))
 }
 
+fn enabled() -> Result<(), Error> {
+    if cfg!(feature = "enable") { Ok(()) } else { Err(Error::Disabled) }
+}
+
 fn begin(parsed: Parsed) -> Result<Stopped, Error> {
-    if !cfg!(feature = "enable") {
-        return Err(Error::Disabled);
-    }
+    enabled()?;
     if parsed.config.is_off() {
         return Err(Error::NotConfigured);
     }

@@ -89,13 +89,14 @@ impl Stopped {
         self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
+    /// Says so in the log, and wakes those who wait: in this order, because one of them may be about to end the process.
     fn settle(&self, result: Result<Manifest, Error>) {
-        let failure = result.as_ref().err().cloned();
+        if let Err(error) = &result {
+            // The host's logger may be what panicked.
+            let _ = catch_unwind(AssertUnwindSafe(|| log::error!("{error}")));
+        }
         *self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         self.0.written.notify_all();
-        if let Some(error) = failure {
-            log::error!("{error}");
-        }
     }
 }
 

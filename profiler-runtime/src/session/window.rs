@@ -44,12 +44,6 @@ pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
     OpenWindow { start, from }
 }
 
-/// Ends whatever the gate lets through.
-fn shut() {
-    gate::set(0);
-    select::set(None);
-}
-
 fn recording(config: &ProfilerConfig) -> u32 {
     let when = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
     gate::RECORD
@@ -62,7 +56,7 @@ fn recording(config: &ProfilerConfig) -> u32 {
 impl OpenWindow {
     /// Ends the recording and the session's hold on the gate.
     pub(crate) fn close(self) -> (Log, Window) {
-        shut();
+        gate::set(0);
         let to = Marks::now();
         let end = Anchor::now();
         let log = registry::collect(&self.from, &to);
@@ -79,7 +73,7 @@ impl OpenWindow {
 
 /// Ends a session that has not come to its recording; what its warm-up recorded is given back.
 pub(crate) fn close_empty() -> (Log, Window) {
-    shut();
+    gate::set(0);
     registry::forget(&Marks::now());
     let now = Anchor::now();
     (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now })
