@@ -193,8 +193,7 @@ impl Active {
         }
     }
 
-    /// Ends it: nothing is recorded from here on, and what was recorded is cut out. Takes microseconds, whatever was
-    /// recorded.
+    /// Ends it: nothing is recorded from here on, and what was recorded is cut out of the streams without a copy.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
         let (log, window) = match self.window.take() {
