@@ -1,0 +1,63 @@
+//! Allocations, from valgrind's heap profiler: of all threads, from start to exit.
+//!
+//! What comes from `mmap` directly is not seen; tracy allocates like that.
+
+use crate::valgrind::{self, Tool};
+use profiler_benches::Result;
+use profiler_benches::child::Order;
+use profiler_benches::scenario::Scenario;
+use profiler_benches::subject::Subject;
+use serde::Serialize;
+
+/// What recording one span asks of the heap.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(crate) struct Heap {
+    /// Allocations, of any thread.
+    pub(crate) allocations: f64,
+    /// Bytes by which one more span raises the peak.
+    pub(crate) peak_bytes: f64,
+}
+
+/// Allocations and bytes per span.
+///
+/// # Errors
+/// When the heap profiler cannot run the subject.
+pub(crate) fn heap(subject: &dyn Subject, scenario: Scenario) -> Result<Heap> {
+    let (once, twice) = valgrind::twice::<Dhat>(subject, scenario)?;
+    Ok(Heap {
+        allocations: valgrind::per_span(once.blocks, twice.blocks),
+        peak_bytes: valgrind::per_span(once.peak_bytes, twice.peak_bytes),
+    })
+}
+
+struct Dhat;
+
+struct Counts {
+    blocks: u64,
+    peak_bytes: u64,
+}
+
+impl Tool for Dhat {
+    type Counts = Counts;
+
+    fn count(order: &Order) -> Result<Counts> {
+        let dir = tempfile::tempdir()?;
+        let out = dir.path().join("dhat.out");
+        let wrapper = ["valgrind".to_owned(), "--tool=dhat".to_owned(), format!("--dhat-out-file={}", out.display())];
+        let output = order.command(&wrapper)?.output()?;
+        order.check(&output)?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        let numbers = |label| numbers_after(&said, label).ok_or_else(|| format!("dhat printed no `{label}`"));
+        let (_, blocks) = numbers("Total:")?;
+        let (peak_bytes, _) = numbers("At t-gmax:")?;
+        Ok(Counts { blocks, peak_bytes })
+    }
+}
+
+/// Reads `label 1,234 bytes in 56 blocks`.
+fn numbers_after(said: &str, label: &str) -> Option<(u64, u64)> {
+    let (_, rest) = said.split_once(label)?;
+    let line = rest.lines().next()?;
+    let mut numbers = line.split_whitespace().filter_map(|word| word.replace(',', "").parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}

@@ -1,0 +1,96 @@
+//! `cargo bench -p profiler-benches --bench instructions`: instructions and allocations per span, counted by valgrind.
+//!
+//! Unlike times, these counts hardly depend on the machine, so they can be a budget. Without valgrind the bench says
+//! so and succeeds.
+
+mod callgrind;
+mod dhat;
+#[path = "../subjects/mod.rs"]
+mod subjects;
+mod valgrind;
+
+use dhat::Heap;
+use profiler_benches::arguments::Arguments;
+use profiler_benches::scenario::Scenario;
+use profiler_benches::subject::Subject;
+use profiler_benches::table::{NONE, Table};
+use profiler_benches::{Result, report};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+const SCENARIOS: [Scenario; 4] = [Scenario::Off, Scenario::On, Scenario::Nested, Scenario::Shapes];
+
+/// What one subject was counted to need per span.
+#[derive(Debug, Serialize)]
+struct Counted {
+    instructions: BTreeMap<Scenario, f64>,
+    heap: Option<Heap>,
+}
+
+fn main() -> ExitCode {
+    report::main(&subjects::all(), bench)
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    let arguments = Arguments::parse(arguments)?;
+    if !valgrind::is_installed() {
+        return report::section("Instructions per span: not counted, because `valgrind` is not installed.");
+    }
+    let mut all: BTreeMap<&str, Counted> = BTreeMap::new();
+    for subject in subjects::all() {
+        // What the bare call needs is taken off the others.
+        if arguments.wants(subject.name()) || subject.name() == subjects::BARE {
+            all.insert(subject.name(), count(subject)?);
+        }
+    }
+    writeln!(io::stderr())?;
+    report::section(table(&all))?;
+    match &arguments.json {
+        Some(file) => report::save(file, "instructions", &all),
+        None => Ok(()),
+    }
+}
+
+fn count(subject: &dyn Subject) -> Result<Counted> {
+    let mut instructions = BTreeMap::new();
+    for scenario in SCENARIOS {
+        if subject.work(scenario).is_some() {
+            write!(io::stderr(), ".")?;
+            instructions.insert(scenario, callgrind::instructions(subject, scenario)?);
+        }
+    }
+    let records = subject.work(Scenario::On).is_some();
+    let heap = if records { Some(dhat::heap(subject, Scenario::On)?) } else { None };
+    Ok(Counted { instructions, heap })
+}
+
+fn table(all: &BTreeMap<&str, Counted>) -> String {
+    let mut table =
+        Table::new(["instructions per span", "off", "recording", "8 nested", "with shapes", "allocations", "heap B"]);
+    let bare = all.get(subjects::BARE).and_then(|bare| bare.instructions.get(&Scenario::Off)).copied().unwrap_or(0.0);
+    for subject in subjects::all() {
+        if let Some(counted) = all.get(subject.name()) {
+            let workload = if subject.name() == subjects::BARE { 0.0 } else { bare };
+            table.row(row(subject, counted, workload));
+        }
+    }
+    format!(
+        "User-mode instructions of the recording thread per span, less the {bare:.1} of the bare call (whose own row \
+         shows them): a budget, not a time, because reading a clock is one instruction or a hundred. Allocations are \
+         those of all threads while recording plain spans; `heap B` is by how much one more span raises the peak. \
+         tracy's own allocator is not seen.\n\n{table}"
+    )
+}
+
+fn row(subject: &dyn Subject, counted: &Counted, workload: f64) -> Vec<String> {
+    let shown =
+        |value: Option<f64>, decimals: usize| value.map_or(NONE.to_owned(), |value| format!("{value:.decimals$}"));
+    let cell = |scenario| shown(counted.instructions.get(&scenario).map(|n| n - workload), 1);
+    let mut row = vec![subject.title().to_owned()];
+    row.extend(SCENARIOS.map(cell));
+    row.push(shown(counted.heap.map(|heap| heap.allocations), 2));
+    row.push(shown(counted.heap.map(|heap| heap.peak_bytes), 0));
+    row
+}

@@ -1,0 +1,37 @@
+//! The tools that are compared, each set up and used as its own documentation tells its users to.
+
+mod bare;
+mod fastrace;
+mod hotpath;
+mod lower_bound;
+mod ours;
+mod puffin;
+mod trace_file;
+mod tracing_chrome;
+#[cfg(feature = "tracy")]
+mod tracy;
+
+use profiler_benches::subject::Subject;
+
+/// Short name of the call without any annotation.
+pub(crate) const BARE: &str = "bare";
+/// Short name of this product.
+pub(crate) const OURS: &str = "ours";
+/// Short name of the subject that the ratios are taken of.
+pub(crate) const LOWER_BOUND: &str = "lower-bound";
+
+/// All subjects, in the order of the tables.
+pub(crate) fn all() -> Vec<&'static dyn Subject> {
+    vec![
+        &bare::Bare,
+        &lower_bound::LowerBound,
+        &ours::Ours,
+        &ours::OursAgain,
+        &puffin::Puffin,
+        #[cfg(feature = "tracy")]
+        &tracy::Tracy,
+        &hotpath::Hotpath,
+        &fastrace::Fastrace,
+        &tracing_chrome::TracingChrome,
+    ]
+}

@@ -1,0 +1,153 @@
+//! This product, with the attributes and the session that its users write.
+
+use super::trace_file::TraceFile;
+use profiler_benches::Result;
+use profiler_benches::scenario::Scenario;
+use profiler_benches::subject::{Kept, Recording, Subject};
+use profiler_benches::workload::{self, work};
+use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, profiled_op, profiled_stage};
+use std::fs;
+use std::hint::black_box;
+use std::thread;
+use tempfile::TempDir;
+
+/// The profiler that all this is about. Off means: linked with its feature `enable`, no session.
+pub(crate) struct Ours;
+
+impl Subject for Ours {
+    fn name(&self) -> &'static str {
+        super::OURS
+    }
+
+    fn title(&self) -> &'static str {
+        "**ours**"
+    }
+
+    fn work(&self, scenario: Scenario) -> Option<fn(u64)> {
+        Some(work_of(scenario))
+    }
+
+    fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>> {
+        Ok(Box::new(Session::start(scenario, spans)?))
+    }
+}
+
+/// The same in a process that has had a session before: its memory is there already, so no page is touched for the first
+/// time. A recording that goes on for long, or comes again, is like this.
+pub(crate) struct OursAgain;
+
+impl Subject for OursAgain {
+    fn name(&self) -> &'static str {
+        "ours-again"
+    }
+
+    fn title(&self) -> &'static str {
+        "**ours**, second session"
+    }
+
+    fn work(&self, scenario: Scenario) -> Option<fn(u64)> {
+        let recorded = matches!(scenario, Scenario::On | Scenario::Nested | Scenario::Shapes | Scenario::TwoThreads);
+        recorded.then(|| work_of(scenario))
+    }
+
+    fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>> {
+        let first = Session::start(scenario, spans)?;
+        // On a thread of its own, as the session that is measured.
+        thread::spawn(move || work_of(scenario)(spans)).join().map_err(|_| "the first session's thread panicked")?;
+        Box::new(first).finish()?;
+        Ok(Box::new(Session::start(scenario, spans)?))
+    }
+}
+
+fn work_of(scenario: Scenario) -> fn(u64) {
+    match scenario {
+        Scenario::Nested => deep,
+        Scenario::Shapes | Scenario::ExportShapes => with_shapes,
+        _ => flat,
+    }
+}
+
+/// A begin and an end of 16 bytes.
+const BYTES_PER_SPAN: u64 = 32;
+/// The same, an entry per input, and one for every two of its dimensions.
+const BYTES_WITH_SHAPES: u64 = BYTES_PER_SPAN + 5 * 16;
+
+/// What every slice of this bench has in its trace, and no other.
+const MARK: &str = "\"bench.";
+
+/// A session that records.
+struct Session(TempDir);
+
+impl Session {
+    fn start(scenario: Scenario, spans: u64) -> Result<Self> {
+        let dir = tempfile::tempdir()?;
+        let shapes = matches!(scenario, Scenario::Shapes | Scenario::ExportShapes);
+        let bytes = spans * if shapes { BYTES_WITH_SHAPES } else { BYTES_PER_SPAN };
+        let config = ProfilerConfig::torch(dir.path())
+            .torch_profiler_record_shapes(shapes)
+            .torch_profiler_use_gzip(scenario == Scenario::ExportGzip)
+            // The default of 256 is enough for all but the largest exports.
+            .max_buffer_mb((bytes >> 20).max(192) + 64);
+        profiler_runtime::start_profile_with(config)?;
+        Ok(Self(dir))
+    }
+}
+
+impl Recording for Session {
+    fn finish(self: Box<Self>) -> Result<Box<dyn Kept>> {
+        let stopped = profiler_runtime::stop_profile()?;
+        stopped.wait()?;
+        let folder = stopped.folder().ok_or("the session has no folder")?;
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace_rank")) {
+                return Ok(Box::new(TraceFile { dir: self.0, path, mark: MARK }));
+            }
+        }
+        Err(format!("no trace in `{}`", folder.display()).into())
+    }
+}
+
+#[profiled_stage("bench.span")]
+#[inline(never)]
+fn span(x: u64) -> u64 {
+    work(x)
+}
+
+#[profiled_stage("bench.nested")]
+#[inline(never)]
+fn nested(depth: u32, x: u64) -> u64 {
+    if depth <= 1 { work(x) } else { nested(depth - 1, x) }
+}
+
+/// What an operator sees of its inputs.
+struct Tensor {
+    dims: &'static [usize],
+}
+
+impl Shaped for Tensor {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.tensor(Dtype::F32, self.dims);
+    }
+}
+
+#[profiled_op("bench.linear", shapes(input, weight))]
+#[inline(never)]
+fn linear(input: &Tensor, weight: &Tensor, x: u64) -> u64 {
+    black_box((input.dims, weight.dims));
+    work(x)
+}
+
+fn flat(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, span));
+}
+
+fn deep(spans: u64) {
+    workload::in_units(spans, |unit| workload::nested(unit, nested));
+}
+
+fn with_shapes(spans: u64) {
+    let input = Tensor { dims: &[1, 4096, 1536] };
+    let weight = Tensor { dims: &[1536, 1536] };
+    workload::in_units(spans, |unit| workload::flat(unit, |x| linear(&input, &weight, x)));
+}
