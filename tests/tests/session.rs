@@ -253,3 +253,15 @@ fn the_manifest_lists_the_files_that_are_there() {
     assert_eq!(folder, bench.path().join(stopped.session().as_str()));
     assert_eq!(manifest(folder)["session"], stopped.session().as_str());
 }
+
+#[test]
+fn a_step_that_began_under_an_earlier_session_is_no_iteration_of_the_next() {
+    let bench = Bench::alone();
+    start_profile_with(bench.config()).unwrap();
+    let old = profiler_runtime::step!("session.old_step");
+    stop_profile().unwrap().wait().unwrap();
+    start_profile_with(bench.config().max_iterations(1)).unwrap();
+    drop(old);
+    assert!(matches!(status(), Status::Active(progress) if progress.recorded_iterations == 0));
+    stop_profile().unwrap().wait().unwrap();
+}

@@ -167,3 +167,22 @@ fn async_steps_drive_the_schedule() {
     let lives = trace.named("decode.chunk").into_iter().filter(|slice| slice.args["polls"].is_u64()).count();
     assert_eq!((trace.ended_by(), lives), ("iterations", 4), "two requests of two decodes");
 }
+
+#[profiler_runtime::profiled_op("described", shapes(input))]
+fn boxed(input: &'static [f32]) -> Pin<Box<dyn Future<Output = usize> + Send>> {
+    let future = async move { input.len() };
+    Box::pin(future)
+}
+
+#[test]
+fn a_future_keeps_its_description_until_another_thread_polls_it() {
+    let bench = Bench::alone();
+    let trace = bench.record(bench.config().torch_profiler_record_shapes(true), || {
+        let future = boxed(&[1.0; 4]);
+        drop(op!("between"));
+        thread::spawn(move || finish(future)).join().unwrap();
+    });
+    let (_, polls) = life_and_polls(&trace, "described");
+    assert_eq!(polls[0].args["Input Dims"], serde_json::json!([[4]]));
+    assert!(trace.named("between")[0].args["Input Dims"].as_array().is_none_or(Vec::is_empty));
+}

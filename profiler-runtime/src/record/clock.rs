@@ -57,8 +57,10 @@ pub(crate) fn is_fast() -> bool {
 fn invariant_counter() -> bool {
     use core::arch::x86_64::__cpuid;
     const POWER_MANAGEMENT: u32 = 0x8000_0007;
-    let has_leaf = __cpuid(0x8000_0000).eax >= POWER_MANAGEMENT;
-    let invariant = has_leaf && __cpuid(POWER_MANAGEMENT).edx & (1 << 8) != 0;
+    #[allow(unused_unsafe, reason = "safe to call since Rust 1.94, unsafe in the oldest that we support")]
+    // SAFETY: every x86-64 processor has the `cpuid` instruction; it touches no memory.
+    let (highest, power) = unsafe { (__cpuid(0x8000_0000).eax, __cpuid(POWER_MANAGEMENT).edx) };
+    let invariant = highest >= POWER_MANAGEMENT && power & (1 << 8) != 0;
     invariant && !kernel_distrusts_the_tsc()
 }
 

@@ -10,20 +10,34 @@ use super::select;
 use super::shape::{ShapeWriter, Shaped};
 use super::site::Site;
 
-/// Lets the attribute's generated code describe the call that begins next.
+/// Lets the attribute's generated code describe the call that begins next on this thread.
 #[inline(always)]
 pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
     let gate = gate::load();
     if gate & gate::RECORD != 0 {
-        describe_recorded(site, gate, tell);
+        describe_recorded(site, gate, None, tell);
     }
 }
 
+/// The description as entries, for a call that begins later.
+#[inline(always)]
+pub(super) fn held(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
+    let gate = gate::load();
+    if gate & gate::RECORD == 0 { Vec::new() } else { describe_recorded(site, gate, Some(Vec::new()), tell) }
+}
+
 #[cold]
-fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
+fn describe_recorded(
+    site: &'static Site,
+    gate: u32,
+    held: Option<Vec<Entry>>,
+    tell: impl FnOnce(&mut Call),
+) -> Vec<Entry> {
+    let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held } };
     if gate & gate::FILTER == 0 || select::admits(site) {
-        tell(&mut Call { gate, writer: ShapeWriter { site: site.number() } });
+        tell(&mut call);
     }
+    call.writer.held.unwrap_or_default()
 }
 
 /// Takes one call's description.
@@ -61,7 +75,7 @@ impl Call {
 
     fn write(&mut self, tag: Tag, value: u64) {
         let entry = Entry::new(tag, self.writer.site, value);
-        buffer::append(false, || entry);
+        self.writer.write(entry);
     }
 
     /// A text, eight bytes an entry.
@@ -78,6 +92,10 @@ impl Call {
 }
 
 /// A number of operations or an index, from any of Rust's number types.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number",
+    note = "`flops` and `index` take any integer or float"
+)]
 pub trait IntoCount {
     /// Negative numbers and NaN become 0, too large ones the largest.
     fn into_count(self) -> u64;

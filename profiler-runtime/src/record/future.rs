@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::clock;
-use super::describe::{Call, describe};
+use super::describe::{self, Call};
 use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use super::site::{Kind, Site};
 use super::{buffer, gate, select, steps};
@@ -55,8 +55,10 @@ pin_project! {
 struct Life {
     site: &'static Site,
     state: State,
-    /// Of a step that was polled while steps were counted: the site of the step around it, 0 without one.
-    counted_inside: Option<u32>,
+    /// Of a step: as it began, if it was polled while steps were counted.
+    step: Option<steps::OpenStep>,
+    /// What the call said about itself, until the first poll.
+    described: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,25 +74,23 @@ enum State {
 /// Records the life and the polls of `future` as ranges of `site`.
 #[inline(always)]
 pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> {
-    Instrumented { future, life: Life { site, state: State::New, counted_inside: None } }
+    Instrumented { future, life: Life { site, state: State::New, step: None, described: Vec::new() } }
 }
 
-/// A described call of a future: the description is in the stream, the first poll follows on the same thread.
+/// What a future's call said about itself: kept until the first poll, which may be on another thread.
 #[derive(Debug)]
-pub struct DescribedCall(());
+pub struct DescribedCall(Vec<Entry>);
 
-/// [`describe`] for a future's call.
+/// [`describe`](super::describe()) for a future's call. Allocates while it is recorded.
 #[inline(always)]
 pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
-    describe(site, tell);
-    DescribedCall(())
+    DescribedCall(describe::held(site, tell))
 }
 
 /// [`instrument`] for a call that has been described.
 #[inline(always)]
 pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, future: F) -> Instrumented<F> {
-    let DescribedCall(()) = call;
-    instrument(site, future)
+    Instrumented { future, life: Life { site, state: State::New, step: None, described: call.0 } }
 }
 
 impl<F: Future> Future for Instrumented<F> {
@@ -118,7 +118,7 @@ struct Slice {
     site: u32,
     recorded: bool,
     admitted: bool,
-    step: Option<u32>,
+    step: Option<steps::OpenStep>,
 }
 
 impl Life {
@@ -126,8 +126,8 @@ impl Life {
     fn begin_poll(&mut self, gate: u32) -> Slice {
         let site = self.site.number();
         let step = (self.site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(site));
-        if let Some(outer) = step {
-            self.counted_inside.get_or_insert(outer);
+        if let Some(step) = step {
+            self.step.get_or_insert(step);
         }
         let mut slice = Slice { site, recorded: false, admitted: false, step };
         if gate & gate::RECORD == 0 {
@@ -144,6 +144,9 @@ impl Life {
         }
         if let State::Running { task, admitted } = self.state {
             let flags = if first { FIRST_POLL } else { 0 };
+            for entry in std::mem::take(&mut self.described) {
+                buffer::append(false, || entry);
+            }
             slice.recorded = buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
                 && buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
             slice.admitted = admitted;
@@ -159,8 +162,8 @@ impl Life {
         if let State::Running { task, .. } = std::mem::replace(&mut self.state, State::Over) {
             self.record_end(task, outcome);
         }
-        if let Some(outer) = self.counted_inside.take() {
-            steps::end_task(self.site.number(), outer);
+        if let Some(step) = self.step.take() {
+            steps::end_task(self.site.number(), step);
         }
     }
 
@@ -188,8 +191,8 @@ impl Drop for Slice {
         if self.admitted {
             select::leave();
         }
-        if let Some(outer) = self.step {
-            steps::suspend(outer);
+        if let Some(step) = self.step {
+            steps::suspend(step);
         }
     }
 }

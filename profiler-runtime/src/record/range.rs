@@ -70,8 +70,7 @@ struct FullEnd {
     site: u32,
     recorded: bool,
     admitted: bool,
-    /// The site of the step around this one.
-    step: Option<u32>,
+    step: Option<steps::OpenStep>,
 }
 
 impl Range {
@@ -130,8 +129,8 @@ impl Drop for FullEnd {
         if self.admitted {
             select::leave();
         }
-        if let Some(outer) = self.step {
-            steps::end(self.site, outer);
+        if let Some(step) = self.step {
+            steps::end(self.site, step);
         }
     }
 }

@@ -80,6 +80,10 @@ impl Dtype {
 }
 
 /// Something with a shape that `shapes(…)` can record.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no shape that `shapes(…)` can record",
+    note = "implement `profiler_runtime::Shaped` for it, or name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor"
+)]
 pub trait Shaped {
     /// Tells `out` dtype and dims: one call per input.
     fn write_shape(&self, out: &mut ShapeWriter);
@@ -89,17 +93,26 @@ pub trait Shaped {
 #[derive(Debug)]
 pub struct ShapeWriter {
     pub(super) site: u32,
+    /// Where a future's description waits for the first poll; `None` writes into the thread's stream.
+    pub(super) held: Option<Vec<Entry>>,
 }
 
 impl ShapeWriter {
     /// One tensor.
     pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
         let value = (dtype as u64) << 8 | dims.len().min(255) as u64;
-        let entry = Entry::new(Tag::Shape, self.site, value);
-        buffer::append(false, || entry);
+        self.write(Entry::new(Tag::Shape, self.site, value));
         for pair in dims.chunks(2).take(128) {
-            let entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
-            buffer::append(false, || entry);
+            self.write(Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64));
+        }
+    }
+
+    pub(super) fn write(&mut self, entry: Entry) {
+        match &mut self.held {
+            Some(held) => held.push(entry),
+            None => {
+                buffer::append(false, || entry);
+            }
         }
     }
 
@@ -141,6 +154,19 @@ impl<T: Shaped + ?Sized> Shaped for &T {
 impl<T: Shaped + ?Sized> Shaped for &mut T {
     fn write_shape(&self, out: &mut ShapeWriter) {
         (**self).write_shape(out);
+    }
+}
+
+impl Shaped for str {
+    /// A text is an input without a shape, as in PyTorch.
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.tensor(Dtype::Unknown, &[]);
+    }
+}
+
+impl Shaped for String {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        self.as_str().write_shape(out);
     }
 }
 

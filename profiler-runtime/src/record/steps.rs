@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::clock;
 use super::entry::{Entry, Tag};
@@ -29,32 +30,54 @@ thread_local! {
     static CURRENT: Cell<u32> = const { Cell::new(0) };
 }
 
+/// Which counting a step belongs to: one that began under an earlier session is no iteration of this one.
+static COUNTING: AtomicU32 = AtomicU32::new(0);
+
+/// A step that has begun while steps were counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OpenStep {
+    /// Site of the step around it, 0 without one.
+    outer: u32,
+    counting: u32,
+}
+
+/// Steps that are open now will not count.
+pub(crate) fn count_anew() {
+    // ORDERING: a step that begins at this very moment may count or not.
+    COUNTING.fetch_add(1, Ordering::Relaxed);
+}
+
 /// Sets who is told; the first call wins.
 pub(crate) fn listen(listener: Listener) {
     let _ = LISTENER.set(listener);
 }
 
 /// A step begins; the result goes to [`end`].
-pub(super) fn begin(site: u32) -> u32 {
-    CURRENT.replace(site)
+pub(super) fn begin(site: u32) -> OpenStep {
+    // ORDERING: see `count_anew`.
+    OpenStep { outer: CURRENT.replace(site), counting: COUNTING.load(Ordering::Relaxed) }
 }
 
-/// The step ends; `outer` is what [`begin`] returned.
-pub(super) fn end(site: u32, outer: u32) {
-    CURRENT.set(outer);
-    end_task(site, outer);
+/// The step ends on the thread on which it began.
+pub(super) fn end(site: u32, step: OpenStep) {
+    suspend(step);
+    end_task(site, step);
 }
 
-/// A step that is a future ends; `outer` is what [`begin`] returned at its first poll.
-pub(super) fn end_task(site: u32, outer: u32) {
+/// A step that is a future ends; `step` is what [`begin`] returned at its first poll.
+pub(super) fn end_task(site: u32, step: OpenStep) {
+    // ORDERING: see `count_anew`.
+    if step.counting != COUNTING.load(Ordering::Relaxed) {
+        return;
+    }
     if let Some(listener) = LISTENER.get() {
-        listener(StepEnd { site, inside: (outer != 0).then_some(outer) });
+        listener(StepEnd { site, inside: (step.outer != 0).then_some(step.outer) });
     }
 }
 
-/// The step of a poll: [`end`]'s counterpart for the time between polls.
-pub(super) fn suspend(outer: u32) {
-    CURRENT.set(outer);
+/// A poll of a step ends: [`end`]'s counterpart for the time between polls.
+pub(super) fn suspend(step: OpenStep) {
+    CURRENT.set(step.outer);
 }
 
 /// Records a bare `step()` call.

@@ -22,7 +22,7 @@ use super::{host, id::SessionId};
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
-use crate::record::steps::StepEnd;
+use crate::record::steps::{self, StepEnd};
 use crate::record::{self, registry, site};
 
 /// A session that has begun and is not sealed.
@@ -106,8 +106,14 @@ impl Active {
         window::prepare(&self.config);
         self.begins = seconds(self.config.delay_secs).and_then(|delay| now.checked_add(delay));
         if self.begins.is_none() {
-            self.enter(self.schedule.phase(), now);
+            self.begin_schedule(now);
         }
+    }
+
+    /// From here on, steps that begin are iterations of this session.
+    fn begin_schedule(&mut self, now: Instant) {
+        steps::count_anew();
+        self.enter(self.schedule.phase(), now);
     }
 
     /// When [`elapse`](Self::elapse) is due; `None` while no time limit runs.
@@ -126,7 +132,7 @@ impl Active {
             return None;
         }
         if self.begins.take().is_some() {
-            self.enter(self.schedule.phase(), now);
+            self.begin_schedule(now);
             return None;
         }
         self.ends.take().map(|_| EndedBy::Duration)
