@@ -1,48 +1,93 @@
-//! Wan2.2 image-to-video: makes a video from a picture and a prompt.
+//! Wan2.2 image-to-video: makes a video from a picture and a prompt, and shows where the time went.
 //!
 //! ```text
 //! cargo run --release --example wan_i2v
 //! cargo run --release --example wan_i2v -- --image in.png --prompt "A cat playing with yarn" --output cat.gif
-//! cargo run --release --example wan_i2v -- --model Wan2.2-I2V-A14B-Diffusers --image in.png
+//! cargo run --release --example wan_i2v -- --profiler-config '{"profiler":"torch","torch_profiler_dir":"./perf"}'
+//! cargo run --release --example wan_i2v -- --model Wan2.2-I2V-A14B-Diffusers --image in.png --profile
 //! cargo run --release --example wan_i2v -- --help
 //! ```
 //!
-//! The model is in the library beside this file; this is only the program around it.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program talks to its user")]
+//! The model is in the library beside this file, its functions annotated with the profiler's attributes. This is only
+//! the program around it: it starts a session after loading and ends it when the video is saved.
 
 use std::error::Error;
+use std::fmt;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
 use profiler_examples::cli::Cli;
 use profiler_examples::wan::Pipeline;
-use profiler_examples::{Progress, device};
+use profiler_examples::{Progress, device, profiling};
+use profiler_runtime::{Manifest, ProfileGuard};
 
 fn main() -> ExitCode {
-    match run(&Cli::parse()) {
+    profiling::show_warnings();
+    match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", chain(&error));
+            warn(format_args!("error: {}", chain(&error)));
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(cli: &Cli) -> profiler_examples::Result<()> {
+fn run(cli: Cli) -> profiler_examples::Result<()> {
     let job = cli.job()?;
     let (request, frames) = (&job.request, job.request.frames());
     if frames != request.num_frames {
-        eprintln!("note: making {frames} frames instead of {}: the VAE takes groups of 4 and one", request.num_frames);
+        warn(format_args!(
+            "note: making {frames} frames, not {}: the VAE takes groups of 4 and one",
+            request.num_frames
+        ));
     }
     let pipeline = Pipeline::load(&job.source, &device()?)?;
+
+    let usual = cli.usual_profile();
+    let profile = profiling::start(cli.profiler, usual).unwrap_or_else(|error| {
+        warn(format_args!("warning: running without the profiler: {error}"));
+        None
+    });
     let mut progress = Progress::new(request.num_inference_steps);
-    pipeline.forward(request, &job.picture, &job.output, &mut progress)?;
-    println!("video: {}", job.output.path().display());
+    {
+        let _request = profiler_runtime::request("wan_i2v");
+        pipeline.forward(request, &job.picture, &job.output, &mut progress)?;
+    }
+    say(format_args!("video: {}", job.output.path().display()));
+    match profile.and_then(ProfileGuard::finish) {
+        Some(Ok(manifest)) => show(&manifest),
+        Some(Err(error)) => warn(format_args!("warning: the profile is lost: {error}")),
+        None => {}
+    }
     Ok(())
+}
+
+/// Where every artifact is, and what is missing.
+fn show(manifest: &Manifest) {
+    for line in manifest.pipeline_lines() {
+        say(format_args!("{line}"));
+    }
+    for artifact in manifest.artifacts() {
+        say(format_args!("{}: {}", artifact.kind, artifact.path.display()));
+    }
+    for missing in &manifest.missing {
+        warn(format_args!("not written: {}: {}", missing.name, missing.reason));
+    }
 }
 
 /// An error and what caused it, on one line.
 fn chain(error: &dyn Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
+/// A line on stdout. When nobody reads it any more, as behind `| head`, the work goes on.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// A line on stderr.
+fn warn(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -1,10 +1,12 @@
 //! The command line of `wan_i2v`: vLLM-Omni's flags, in both spellings (`--num-frames` and `--num_frames`).
 //!
-//! Everything that can be wrong is checked in [`Cli::job`], before a byte of weights is read.
+//! Everything that can be wrong is checked in [`Cli::job`], before a byte of weights is read. The profiler's flags come
+//! as one group from `profiler-runtime`.
 
 use std::path::PathBuf;
 
 use ::image::RgbImage;
+use profiler_runtime::{ProfilerArgs, ProfilerConfig};
 
 use crate::video::Output;
 use crate::wan::{Preset, Request, SIDE_MULTIPLE, Source};
@@ -13,7 +15,8 @@ use crate::{Result, image};
 /// Makes a video from a picture and a prompt with Wan2.2 image-to-video.
 ///
 /// Without any flag it needs no file: tiny weights computed from a formula, a picture made by the program, and a video
-/// in half a second. With --model the defaults are those of the real model.
+/// in half a second, profiled into ./perf. With --model the defaults are those of the real model, and nothing is
+/// profiled unless asked for; --profiler-config '{}' switches profiling off.
 #[derive(Debug, clap::Parser)]
 #[command(name = "wan_i2v", version)]
 pub struct Cli {
@@ -57,7 +60,7 @@ pub struct Cli {
     #[arg(long, alias = "guidance_scale", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale: Option<f64>,
 
-    /// The same for the low-noise expert, in spite of the flag's usual name [default: --guidance-scale].
+    /// The same for the low-noise expert, in spite of the flag's usual name [default: as --guidance-scale, else 4].
     #[arg(long, alias = "guidance_scale_high", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale_high: Option<f64>,
 
@@ -84,6 +87,10 @@ pub struct Cli {
     /// The video: a name ending in .mp4, .gif or .png, or a folder for its frames, ending in a slash.
     #[arg(long, value_name = "PATH", default_value = "i2v_output.mp4")]
     pub output: PathBuf,
+
+    /// The profiler's own flags.
+    #[command(flatten)]
+    pub profiler: ProfilerArgs,
 }
 
 /// A command line that has been checked.
@@ -118,6 +125,14 @@ impl Cli {
         let picture = given.unwrap_or_else(|| image::demo(request.width, request.height));
         let output = Output::at(&self.output)?;
         Ok(Job { source, request, picture, output })
+    }
+
+    /// What is profiled when neither a flag nor the environment says: the demonstration shows what it is about, a real
+    /// model runs unobserved.
+    #[must_use]
+    pub fn usual_profile(&self) -> Option<ProfilerConfig> {
+        let demonstration = self.model.is_none();
+        demonstration.then(|| ProfilerConfig::torch("./perf").torch_profiler_record_shapes(true))
     }
 
     fn request(&self, defaults: Request, picture: Option<&RgbImage>) -> Request {

@@ -7,6 +7,7 @@ use std::path::Path;
 use ::image::imageops::{FilterType, resize};
 use ::image::{ImageReader, Rgb, RgbImage};
 use candle_core::{DType, Device, Tensor};
+use profiler_runtime::profiled_stage;
 
 use crate::{Error, Result};
 
@@ -51,6 +52,7 @@ pub fn fit_area(picture: &RgbImage, area: usize, multiple: usize) -> (usize, usi
 ///
 /// # Errors
 /// When the device has too little memory.
+#[profiled_stage("image_preprocess")]
 pub fn to_tensor(picture: &RgbImage, width: usize, height: usize, device: &Device) -> Result<Tensor> {
     let (width, height) = (width as u32, height as u32);
     let stretched = if picture.dimensions() == (width, height) {

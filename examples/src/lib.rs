@@ -20,6 +20,7 @@
 pub mod cli;
 mod error;
 pub mod image;
+pub mod profiling;
 mod progress;
 pub mod video;
 pub mod wan;

@@ -5,8 +5,7 @@
 mod directory;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 
 use clap::Parser;
 use profiler_examples::cli::{Cli, Job};
@@ -23,8 +22,11 @@ fn refused(flags: &[&str]) -> String {
 
 #[test]
 fn an_argument_out_of_range_names_itself_and_what_would_be_right() {
-    assert_eq!(refused(&["--height", "50"]), "`height` is 50, but must be a multiple of 16, for example 48 or 64");
-    assert_eq!(refused(&["--width", "0"]), "`width` is 0, but must be a multiple of 16, for example 16");
+    assert_eq!(
+        refused(&["--height", "50"]),
+        "`height` is 50, but must be a multiple of 16 up to 16384, for example 48 or 64"
+    );
+    assert_eq!(refused(&["--width", "0"]), "`width` is 0, but must be a multiple of 16 up to 16384, for example 16");
     assert_eq!(refused(&["--num_frames", "0"]), "`num_frames` is 0, but must be from 1 to 4093");
     assert_eq!(
         refused(&["--num-inference-steps", "1001"]),
@@ -133,33 +135,8 @@ fn a_checkpoint_of_another_model_is_refused_by_name() {
     assert!(error.contains("\"WanPipeline\"") && error.contains("WanImageToVideoPipeline"), "{error}");
     let error = damaged(|root| edit(&root.join("transformer/config.json"), "image_dim", 1280.into()));
     assert!(error.contains("`image_dim` is 1280"), "{error}");
-    let error = damaged(|root| fs::write(root.join("vae/config.json"), "{").unwrap());
-    assert!(error.contains("vae/config.json") && error.contains("EOF"), "{error}");
-}
-
-/// The example program, which `cargo test` builds beside the tests.
-fn program(folder: &Path, flags: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let program: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join("wan_i2v");
-    Command::new(program).args(flags).current_dir(folder).output().expect("`cargo test` without `--test` builds it")
-}
-
-#[test]
-fn the_program_prints_where_the_video_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = program(folder.path(), &["--num-frames", "1", "--num-inference-steps", "1"]);
-    assert!(run.status.success());
-    assert_eq!(String::from_utf8(run.stdout).unwrap(), "video: i2v_output.mp4\n");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-}
-
-#[test]
-fn a_mistake_ends_the_program_with_one_line_and_no_output() {
-    let folder = tempfile::tempdir().unwrap();
-    let run = program(folder.path(), &["--image", "missing.png"]);
-    assert_eq!(run.status.code(), Some(1));
-    let message = String::from_utf8(run.stderr).unwrap();
-    assert!(message.starts_with("error: cannot read the image `missing.png`"), "{message}");
-    assert_eq!(message.lines().count(), 1, "{message}");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    for file in ["vae/config.json", "tokenizer/tokenizer.json"] {
+        let error = damaged(|root| fs::write(root.join(file), "{").unwrap());
+        assert!(error.contains(file) && error.contains("EOF"), "{error}");
+    }
 }

@@ -12,6 +12,7 @@ mod png;
 mod yuv;
 
 use candle_core::{DType, Result as TensorResult, Tensor};
+use profiler_runtime::profiled_stage;
 
 pub use output::{Format, Output};
 
@@ -34,6 +35,7 @@ impl Video {
     ///
     /// # Errors
     /// When the shape is another, or the device has too little memory.
+    #[profiled_stage("postprocess")]
     pub fn from_tensor(frames: &Tensor, fps: u32) -> TensorResult<Self> {
         let (_, _, height, width) = frames.dims4()?;
         let levels = frames.affine(127.5, 127.5)?.round()?.clamp(0f32, 255f32)?.to_dtype(DType::U8)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Video, frames, gif, mp4, png};
 use crate::{Error, Result};
+use profiler_runtime::profiled_stage;
 
 /// A format that a video can be written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +61,7 @@ impl Output {
     /// # Errors
     /// [`Error::Write`] when the disk refuses, [`Error::Encode`] when the format cannot hold this video. Then the
     /// temporary file is removed and what the name held before is untouched.
+    #[profiled_stage("export")]
     pub fn write(&self, video: &Video) -> Result<()> {
         match self.format {
             Format::Mp4 => {

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
-use candle_core::{DType, Device, Result as TensorResult, Shape, Tensor};
+use candle_core::{DType, Device, Error as TensorError, Result as TensorResult, Shape, Tensor};
 use candle_nn::Init;
 use candle_nn::var_builder::SimpleBackend;
 use safetensors::tensor::{Metadata, TensorInfo};
@@ -47,29 +47,25 @@ impl Checkpoint {
         Ok(checkpoint)
     }
 
-    fn read(&self, name: &str, device: &Device) -> TensorResult<Tensor> {
+    fn find(&self, name: &str) -> TensorResult<(&Shard, &TensorInfo)> {
         let found = self.tensors.get(name).and_then(|(shard, info)| Some((self.shards.get(*shard)?, info)));
-        let Some((shard, info)) = found else {
-            candle_core::bail!(
-                "`{}` has no tensor `{name}`: these are not the weights of this model",
-                self.folder.display()
-            );
-        };
-        let bytes = shard.read(info).map_err(|cause| {
-            candle_core::Error::msg(format!("cannot read the tensor `{name}` of `{}`: {cause}", shard.path.display()))
-        })?;
-        Tensor::from_raw_buffer(&bytes, info.dtype.try_into()?, &info.shape, device)
+        found.ok_or_else(|| {
+            let folder = self.folder.display();
+            TensorError::Msg(format!("`{folder}` has no tensor `{name}`: these are not the weights of this model"))
+        })
     }
 }
 
 impl Shard {
-    fn read(&self, info: &TensorInfo) -> std::io::Result<Vec<u8>> {
+    fn read(&self, name: &str, info: &TensorInfo) -> TensorResult<Tensor> {
         let (begin, end) = info.data_offsets;
         let mut bytes = vec![0; end - begin];
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        file.seek(SeekFrom::Start(self.tensors_at + begin as u64))?;
-        file.read_exact(&mut bytes)?;
-        Ok(bytes)
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let read = file.seek(SeekFrom::Start(self.tensors_at + begin as u64)).and_then(|_| file.read_exact(&mut bytes));
+        read.map_err(|cause| {
+            TensorError::Msg(format!("cannot read the tensor `{name}` of `{}`: {cause}", self.path.display()))
+        })?;
+        Tensor::from_raw_buffer(&bytes, info.dtype.try_into()?, &info.shape, &Device::Cpu)
     }
 }
 
@@ -99,20 +95,22 @@ fn open_shard(path: &Path) -> Result<(Shard, Metadata)> {
 
 impl SimpleBackend for Checkpoint {
     fn get(&self, shape: Shape, name: &str, _: Init, dtype: DType, device: &Device) -> TensorResult<Tensor> {
-        let tensor = self.get_unchecked(name, dtype, device)?;
-        if tensor.shape() != &shape {
-            candle_core::bail!(
-                "the tensor `{name}` in `{}` has the shape {:?} where the model's config.json asks for {shape:?}",
+        let (_, info) = self.find(name)?;
+        if info.shape != shape.dims() {
+            return Err(TensorError::Msg(format!(
+                "the tensor `{name}` in `{}` has the shape {:?} where the model's config.json asks for {:?}",
                 self.folder.display(),
-                tensor.shape()
-            );
+                info.shape,
+                shape.dims()
+            )));
         }
-        Ok(tensor)
+        self.get_unchecked(name, dtype, device)
     }
 
     fn get_unchecked(&self, name: &str, dtype: DType, device: &Device) -> TensorResult<Tensor> {
+        let (shard, info) = self.find(name)?;
         // Converted on the way, so that the device never holds the file's dtype beside the model's.
-        self.read(name, &Device::Cpu)?.to_dtype(dtype)?.to_device(device)
+        shard.read(name, info)?.to_dtype(dtype)?.to_device(device)
     }
 
     fn contains_tensor(&self, name: &str) -> bool {

@@ -1,10 +1,11 @@
-//! The operators that the text encoder and the transformer are built of.
+//! The operators that the model is built of.
 //!
 //! Each is one thin method over candle with its weights beside it, so that each can carry one `#[profiled_op]`. Norms
 //! keep their weights and compute in f32 whatever the model's dtype, as the reference does.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use profiler_runtime::profiled_op;
 
 /// A matrix product with an optional bias: `[…, inputs]` to `[…, outputs]`.
 pub(crate) struct Linear {
@@ -22,6 +23,7 @@ impl Linear {
         Ok(Self { weight: vb.get((outputs, inputs), "weight")?, bias: None })
     }
 
+    #[profiled_op("linear", shapes(x, self.weight, self.bias), flops = 2 * x.elem_count() * self.weight.dims()[0])]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         let mut shape = x.dims().to_vec();
@@ -48,6 +50,7 @@ impl Embedding {
     }
 
     /// `ids` of any shape `[…]` give `[…, width]`.
+    #[profiled_op("embedding", shapes(self.weight, ids))]
     pub(crate) fn forward(&self, ids: &Tensor) -> Result<Tensor> {
         let mut shape = ids.dims().to_vec();
         shape.push(self.weight.dim(1)?);
@@ -67,6 +70,7 @@ impl RmsNorm {
     }
 
     /// Keeps the dtype of `x`.
+    #[profiled_op("rms_norm", shapes(x, self.weight))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
         candle_nn::ops::rms_norm(&exact, &self.weight, self.eps as f32)?.to_dtype(x.dtype())
@@ -93,8 +97,46 @@ impl LayerNorm {
     }
 
     /// Gives f32, because what follows (modulation) is in f32 as well.
+    #[profiled_op("layer_norm", shapes(x, self.weight, self.bias))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
         candle_nn::ops::layer_norm(&exact, &self.weight, &self.bias, self.eps as f32)
+    }
+}
+
+/// A convolution within each frame: `[frames, in, h, w]` to `[frames, out, h', w']`.
+pub(crate) struct Conv2d {
+    weight: Tensor,
+    bias: Tensor,
+    padding: usize,
+    stride: usize,
+}
+
+impl Conv2d {
+    /// `weight` is `[out, in, h, w]`, `bias` `[out]`.
+    pub(crate) fn new(weight: Tensor, bias: Tensor, padding: usize, stride: usize) -> Result<Self> {
+        Ok(Self { weight, bias: bias.reshape((1, (), 1, 1))?, padding, stride })
+    }
+
+    pub(crate) fn load(
+        vb: &VarBuilder<'_>,
+        (inputs, outputs): (usize, usize),
+        kernel: usize,
+        padding: usize,
+        stride: usize,
+    ) -> Result<Self> {
+        let weight = vb.get((outputs, inputs, kernel, kernel), "weight")?;
+        Self::new(weight, vb.get(outputs, "bias")?, padding, stride)
+    }
+
+    #[profiled_op("conv2d", shapes(x, self.weight, self.bias), flops = self.flops(x))]
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?.broadcast_add(&self.bias)
+    }
+
+    /// A product and a sum for every weight at every output pixel.
+    fn flops(&self, x: &Tensor) -> usize {
+        let pixels = x.dims4().map_or(0, |(frames, _, h, w)| frames * (h / self.stride) * (w / self.stride));
+        2 * self.weight.elem_count() * pixels
     }
 }

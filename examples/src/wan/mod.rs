@@ -6,8 +6,12 @@
 mod attention;
 mod checkpoint;
 mod config;
+mod denoise;
 mod directory;
 mod formula;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod half_precision;
 mod layers;
 mod observer;
 mod pipeline;

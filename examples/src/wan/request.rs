@@ -165,7 +165,7 @@ fn side(name: &'static str, pixels: usize) -> Result<()> {
         above if pixels > below && above <= most => format!("{below} or {above}"),
         _ => below.to_string(),
     };
-    Err(wrong(name, pixels, format!("a multiple of {SIDE_MULTIPLE}, for example {nearest}")))
+    Err(wrong(name, pixels, format!("a multiple of {SIDE_MULTIPLE} up to {most}, for example {nearest}")))
 }
 
 fn count(name: &'static str, value: usize, most: usize) -> Result<()> {

@@ -5,6 +5,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use profiler_runtime::profiled_stage;
 
 use super::attention::attention;
 use super::config::TextEncoderConfig;
@@ -35,6 +36,7 @@ impl TextEncoder {
     }
 
     /// `ids` without padding to `[1, length, d_model]`; rows beyond the ids are zero.
+    #[profiled_stage("text_encoder.forward")]
     pub(crate) fn forward(&self, ids: &[u32], length: usize, observer: &mut dyn Observer) -> Result<Tensor> {
         let mut x = self.shared.forward(&Tensor::new(ids, &self.device)?.unsqueeze(0)?)?;
         let buckets = self.position_buckets(ids.len())?;

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use profiler_runtime::profiled_stage;
+use serde::de::IgnoredAny;
 use tokenizers::{Tokenizer as Pieces, TruncationParams};
 
 use super::prompt;
@@ -17,17 +19,17 @@ pub(crate) struct Tokenizer {
 impl Tokenizer {
     pub(crate) fn load(source: &Source) -> Result<Self> {
         let (path, json) = source.tokenizer()?;
-        match Pieces::from_bytes(json) {
-            Ok(mut pieces) => {
-                // The text encoder reads the real tokens only, so there is nothing to pad.
-                pieces.with_padding(None);
-                Ok(Self { pieces, path })
-            }
-            Err(cause) => Err(Error::Tokenizer { path, problem: cause.to_string() }),
-        }
+        let broken = |problem| Error::Tokenizer { path: path.clone(), problem };
+        // First the syntax alone: the tokenizer's own parser panics on some broken files.
+        serde_json::from_slice::<IgnoredAny>(&json).map_err(|cause| broken(cause.to_string()))?;
+        let mut pieces = Pieces::from_bytes(json).map_err(|cause| broken(cause.to_string()))?;
+        // The text encoder reads the real tokens only, so there is nothing to pad.
+        pieces.with_padding(None);
+        Ok(Self { pieces, path })
     }
 
     /// The ids of a cleaned prompt, without padding: at most `max_length`, of which the last is always `</s>`.
+    #[profiled_stage("tokenizer.forward")]
     pub(crate) fn forward(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
         let failed =
             |cause: tokenizers::Error| Error::Tokenizer { path: self.path.clone(), problem: cause.to_string() };

@@ -4,6 +4,7 @@
 //! then predicts the next one. All coefficients are scalars in f64; `σ` is the noise level, `α = 1 - σ` the signal's.
 
 use candle_core::{Result, Tensor};
+use profiler_runtime::profiled_stage;
 
 /// The noise levels and the model's timesteps of one generation.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +14,8 @@ pub struct Schedule {
     pub sigmas: Vec<f32>,
     /// What the model is told, out of `num_train_timesteps`.
     pub timesteps: Vec<usize>,
+    /// What a noise level of 1 would be as a timestep.
+    pub num_train_timesteps: usize,
 }
 
 impl Schedule {
@@ -30,7 +33,8 @@ impl Schedule {
         }
         let timesteps = sigmas.iter().map(|sigma| (sigma * train) as usize).collect();
         sigmas.push(0.0);
-        Self { sigmas: sigmas.into_iter().map(|sigma| sigma as f32).collect(), timesteps }
+        let sigmas = sigmas.into_iter().map(|sigma| sigma as f32).collect();
+        Self { sigmas, timesteps, num_train_timesteps }
     }
 
     /// The noise level before step `i`, exactly as the f32 that the reference computes with.
@@ -64,6 +68,7 @@ impl UniPc {
     ///
     /// # Errors
     /// When the shapes differ, or the device has too little memory.
+    #[profiled_stage("scheduler.step")]
     pub fn step(&mut self, velocity: &Tensor, sample: &Tensor) -> Result<Tensor> {
         let clean = (sample - (velocity * self.schedule.sigma(self.step))?)?;
         let sample = self.correct(&clean, sample)?;

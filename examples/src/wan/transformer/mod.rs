@@ -10,24 +10,25 @@ mod rotary;
 
 use candle_core::{DType, Result, Tensor};
 use candle_nn::VarBuilder;
+use profiler_runtime::profiled_stage;
 
 use self::block::Block;
 use self::condition::Condition;
 pub(crate) use self::rotary::Rotary;
 use super::config::TransformerConfig;
-use super::layers::{LayerNorm, Linear};
+use super::layers::{Conv2d, LayerNorm, Linear};
 use super::observer::Observer;
 
 /// One of the two experts.
 pub(crate) struct Transformer {
-    patch_weight: Tensor,
-    patch_bias: Tensor,
+    patch_embedding: Conv2d,
     condition: Condition,
     blocks: Vec<Block>,
     norm_out: LayerNorm,
     scale_shift: Tensor,
     proj_out: Linear,
     config: TransformerConfig,
+    dtype: DType,
 }
 
 impl Transformer {
@@ -36,22 +37,33 @@ impl Transformer {
         let (dim, patch) = (config.dim(), frames * height * width);
         let embedding = vb.pp("patch_embedding");
         let kernel = embedding.get((dim, config.in_channels, frames, height, width), "weight")?;
+        // A patch is one frame deep, which leaves a convolution within each frame.
         let blocks = (0..config.num_layers).map(|i| Block::load(config, &vb.pp("blocks").pp(i)));
         Ok(Self {
-            patch_weight: kernel.reshape((dim, config.in_channels * frames, height, width))?,
-            patch_bias: embedding.get(dim, "bias")?.reshape((1, dim, 1, 1))?,
+            patch_embedding: Conv2d::new(kernel.squeeze(2)?, embedding.get(dim, "bias")?, 0, width)?,
             condition: Condition::load(config, &vb.pp("condition_embedder"))?,
             blocks: blocks.collect::<Result<_>>()?,
             norm_out: LayerNorm::plain(dim, config.eps, vb.device())?,
             scale_shift: vb.to_dtype(DType::F32).get((1, 2, dim), "scale_shift_table")?,
             proj_out: Linear::load(&vb.pp("proj_out"), dim, patch * config.out_channels)?,
             config: config.clone(),
+            dtype: vb.dtype(),
         })
     }
 
+    /// The rotations for the tokens of `latents`, the same for both experts.
+    pub(crate) fn rotary(&self, latents: &Tensor) -> Result<Rotary> {
+        let (frames, _, height, width) = latents.dims4()?;
+        let [patch_frames, patch_height, patch_width] = self.config.patch_size;
+        let grid = (frames / patch_frames, height / patch_height, width / patch_width);
+        Rotary::new(&self.config, grid, latents.device())
+    }
+
     /// The velocity at `latents` (`[frames, in_channels, h, w]`, h and w even), as `[frames, out_channels, h, w]`.
+    /// Both are f32 whatever the model's dtype.
     ///
     /// `text` is `[1, length, text_dim]`; its padding takes part in the attention, as in the reference.
+    #[profiled_stage("transformer.forward")]
     pub(crate) fn forward(
         &self,
         latents: &Tensor,
@@ -60,7 +72,7 @@ impl Transformer {
         rotary: &Rotary,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
-        let patches = self.embed_patches(latents)?;
+        let patches = self.patch_embedding.forward(&latents.to_dtype(self.dtype)?)?;
         observer.on_tensor(format_args!("dit.patch_embedding"), &patches);
         let (frames, dim, rows, columns) = patches.dims4()?;
         let mut x = patches.flatten_from(2)?.transpose(1, 2)?.reshape((1, frames * rows * columns, dim))?;
@@ -75,12 +87,7 @@ impl Transformer {
         let y = modulate(&self.norm_out.forward(&x)?, &modulation, 0)?.to_dtype(x.dtype())?;
         let y = self.proj_out.forward(&y)?;
         observer.on_tensor(format_args!("dit.proj_out"), &y);
-        self.unpatch(&y, frames, rows, columns)
-    }
-
-    fn embed_patches(&self, latents: &Tensor) -> Result<Tensor> {
-        let stride = self.config.patch_size[1];
-        latents.conv2d(&self.patch_weight, 0, stride, 1, 1)?.broadcast_add(&self.patch_bias)
+        self.unpatch(&y.to_dtype(DType::F32)?, frames, rows, columns)
     }
 
     /// Tokens back to pixels; inside a patch the channel varies fastest.

@@ -1,6 +1,7 @@
 //! Rotary position embedding over three axes: frame, row and column of a token.
 
 use candle_core::{DType, Device, Result, Tensor};
+use profiler_runtime::profiled_op;
 
 use crate::wan::config::TransformerConfig;
 
@@ -35,6 +36,7 @@ impl Rotary {
     }
 
     /// Turns neighbouring pairs of `x` (`[1, heads, tokens, width]`), in f32 whatever its dtype.
+    #[profiled_op("rope", shapes(x, self.cos, self.sin))]
     pub(super) fn apply(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
         candle_nn::rotary_emb::rope_i(&exact, &self.cos, &self.sin)?.to_dtype(x.dtype())

@@ -2,10 +2,12 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
+use profiler_runtime::profiled_op;
 
-use super::conv::{CausalConv3d, Conv2d};
+use super::conv::CausalConv3d;
 use super::stream::Stream;
 use crate::wan::attention::attention;
+use crate::wan::layers::Conv2d;
 
 /// Root-mean-square normalisation over the channels of each pixel.
 pub(super) struct ChannelNorm {
@@ -21,6 +23,7 @@ impl ChannelNorm {
         Ok(Self { gamma: (gamma * (channels as f64).sqrt())? })
     }
 
+    #[profiled_op("rms_norm", shapes(x, self.gamma))]
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let length = x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?;
         x.broadcast_div(&length)?.broadcast_mul(&self.gamma)

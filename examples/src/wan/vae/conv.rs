@@ -1,36 +1,11 @@
-//! The VAE's convolutions. candle has no 3-D one, so frames are the batch and a kernel's frames are extra channels.
+//! The VAE's convolution over time. candle has no 3-D one, so frames are the batch and a kernel's frames are channels.
 //!
 //! A kernel `[out, in, t, h, w]` is stored once as `[out, t·in, h, w]`; its input puts the `t` frames that an output
 //! frame sees side by side in the channels. One 2-D convolution then does the work of the 3-D one.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-
-/// A convolution within each frame: `[frames, in, h, w]` to `[frames, out, h', w']`.
-pub(super) struct Conv2d {
-    weight: Tensor,
-    bias: Tensor,
-    padding: usize,
-    stride: usize,
-}
-
-impl Conv2d {
-    pub(super) fn load(
-        vb: &VarBuilder<'_>,
-        (inputs, outputs): (usize, usize),
-        kernel: usize,
-        padding: usize,
-        stride: usize,
-    ) -> Result<Self> {
-        let weight = vb.get((outputs, inputs, kernel, kernel), "weight")?;
-        let bias = vb.get(outputs, "bias")?.reshape((1, outputs, 1, 1))?;
-        Ok(Self { weight, bias, padding, stride })
-    }
-
-    pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?.broadcast_add(&self.bias)
-    }
-}
+use profiler_runtime::profiled_op;
 
 /// A convolution over time and space that sees no future frame: an output frame depends on its own and earlier ones.
 pub(super) struct CausalConv3d {
@@ -54,6 +29,7 @@ impl CausalConv3d {
     }
 
     /// Gives as many frames as it gets. What came before is in `history`, zeros if nothing, and `x` is added to it.
+    #[profiled_op("causal_conv3d", shapes(x, self.stacked, self.bias), flops = self.flops(x))]
     pub(super) fn forward(&self, x: &Tensor, history: &mut Option<Tensor>) -> Result<Tensor> {
         let past = self.frames - 1;
         if past == 0 {
@@ -69,6 +45,7 @@ impl CausalConv3d {
     }
 
     /// Takes every second output frame, without padding: halves the frames that follow the one before `x`.
+    #[profiled_op("causal_conv3d", shapes(x, self.stacked, self.bias), flops = self.flops(x) / 2)]
     pub(super) fn forward_strided(&self, before: &Tensor, x: &Tensor) -> Result<Tensor> {
         self.convolve(&Tensor::cat(&[before, x], 0)?, 2)
     }
@@ -84,5 +61,10 @@ impl CausalConv3d {
         };
         let seen = (0..self.frames).map(seen_at).collect::<Result<Vec<_>>>()?;
         Tensor::cat(&seen, 1)?.conv2d(&self.stacked, self.padding, 1, 1, 1)?.broadcast_add(&self.bias)
+    }
+
+    /// A product and a sum for every weight at every output pixel, if every frame gives one.
+    fn flops(&self, x: &Tensor) -> usize {
+        2 * self.stacked.elem_count() * x.dims4().map_or(0, |(frames, _, h, w)| frames * h * w)
     }
 }

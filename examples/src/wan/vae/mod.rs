@@ -13,6 +13,7 @@ mod stream;
 
 use candle_core::{Device, Result, Tensor};
 use candle_nn::VarBuilder;
+use profiler_runtime::profiled_stage;
 
 use self::conv::CausalConv3d;
 use self::decoder::Decoder;
@@ -53,6 +54,7 @@ impl Vae {
 
     /// A picture `[1, 3, H, W]`, followed by zeros up to `frames` frames, as normalised latents
     /// `[latent frames, z_dim, H/8, W/8]`: the mean of the distribution, without sampling.
+    #[profiled_stage("vae.encode")]
     pub(crate) fn encode(&self, picture: &Tensor, frames: usize, observer: &mut dyn Observer) -> Result<Tensor> {
         let mut stream = Stream::default();
         let mut chunks = vec![self.encode_chunk(picture, &mut stream, observer)?];
@@ -66,6 +68,7 @@ impl Vae {
         moments.narrow(1, 0, self.z_dim)?.broadcast_sub(&self.mean)?.broadcast_div(&self.std)
     }
 
+    #[profiled_stage("vae.encode.chunk")]
     fn encode_chunk(&self, frames: &Tensor, stream: &mut Stream, observer: &mut dyn Observer) -> Result<Tensor> {
         let latents = self.encoder.forward(frames, stream, observer)?;
         stream.next_chunk();
@@ -73,6 +76,7 @@ impl Vae {
     }
 
     /// Normalised latents to frames `[frames, 3, H, W]` in `[-1, 1]`.
+    #[profiled_stage("vae.decode")]
     pub(crate) fn decode(&self, latents: &Tensor, observer: &mut dyn Observer) -> Result<Tensor> {
         let z = latents.broadcast_mul(&self.std)?.broadcast_add(&self.mean)?;
         observer.on_tensor(format_args!("vae.decode.z"), &z);
@@ -83,6 +87,7 @@ impl Vae {
         Tensor::cat(&chunks.collect::<Result<Vec<_>>>()?, 0)?.clamp(-1f32, 1f32)
     }
 
+    #[profiled_stage("vae.decode.chunk")]
     fn decode_chunk(&self, latent: &Tensor, stream: &mut Stream, observer: &mut dyn Observer) -> Result<Tensor> {
         let frames = self.decoder.forward(latent, stream, observer)?;
         stream.next_chunk();

@@ -5,8 +5,9 @@
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 
-use super::conv::{CausalConv3d, Conv2d};
+use super::conv::CausalConv3d;
 use super::stream::Stream;
+use crate::wan::layers::Conv2d;
 
 /// Halves height and width, and with `temporal` the number of frames.
 pub(super) struct Downsample {

@@ -1,0 +1,49 @@
+//! The profiler around a program: what the flags and the environment ask for, started.
+//!
+//! This is all that a program needs beside the attributes on its functions. Trouble with the profiler is never a reason
+//! not to generate, so the caller decides what to make of an error.
+
+use std::io::{self, Write};
+
+use log::{LevelFilter, Log, Metadata, Record};
+use profiler_runtime::{Error, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_with};
+
+/// What the profiler's log lines have in common.
+const TARGET: &str = "profiler_runtime";
+
+/// Starts a session that lasts as long as the result: as `args` or the environment say, else as `unless_asked` says.
+///
+/// # Errors
+/// When what they say cannot be used, or the folder for the artifacts cannot be written.
+pub fn start(args: ProfilerArgs, unless_asked: Option<ProfilerConfig>) -> Result<Option<ProfileGuard>, Error> {
+    let asked = args.into_config(|name| std::env::var_os(name))?;
+    for warning in asked.iter().flat_map(|parsed| &parsed.warnings) {
+        log::warn!(target: TARGET, "{warning}");
+    }
+    asked.map(|parsed| parsed.config).or(unless_asked).filter(|config| !config.is_off()).map(profile_with).transpose()
+}
+
+/// Shows what the profiler warns of on stderr. Without a logger its warnings are in the manifest only.
+pub fn show_warnings() {
+    struct Stderr;
+
+    impl Log for Stderr {
+        fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+            metadata.target().starts_with(TARGET)
+        }
+
+        fn log(&self, record: &Record<'_>) {
+            if self.enabled(record.metadata()) {
+                // With stderr gone there is nowhere left to report to.
+                let _ = writeln!(io::stderr(), "profiler: {}", record.args());
+            }
+        }
+
+        fn flush(&self) {}
+    }
+
+    // A program that has a logger of its own keeps it.
+    if log::set_logger(&Stderr).is_ok() {
+        log::set_max_level(LevelFilter::Warn);
+    }
+}

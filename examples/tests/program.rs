@@ -1,0 +1,96 @@
+//! The example as a user meets it: a program that says where its video and its profile are, and ends with one line when
+//! it cannot go on.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// The shortest video.
+const SHORT: [&str; 4] = ["--num-frames", "1", "--num_inference_steps", "1"];
+
+struct Run {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+    folder: tempfile::TempDir,
+}
+
+/// Runs the program, which `cargo test` builds beside the tests, in an empty folder.
+fn run(flags: &[&str]) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let test = std::env::current_exe().unwrap();
+    let program: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join("wan_i2v");
+    let mut command = Command::new(program);
+    for name in ["PROFILER_CONFIG", "VLLM_TORCH_PROFILER_DIR", "VLLM_TORCH_CUDA_PROFILE"] {
+        command.env_remove(name);
+    }
+    let ended = command.args(flags).current_dir(&folder).output().expect("`cargo test` without `--test` builds it");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    Run { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr), folder }
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
+    let run = run(&SHORT);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let listed: BTreeMap<&str, &str> = run.stdout.lines().filter_map(|line| line.split_once(": ")).collect();
+    assert_eq!(listed["video"], "i2v_output.mp4");
+    assert_eq!(names(run.folder.path()), ["i2v_output.mp4", "perf"]);
+    for kind in ["trace", "timing", "summary", "manifest"] {
+        assert!(Path::new(listed[kind]).is_file(), "{kind}: {}", listed[kind]);
+    }
+
+    let timing: Value = serde_json::from_slice(&fs::read(listed["timing"]).unwrap()).unwrap();
+    let timing = timing.to_string();
+    for path in [
+        "pipeline.forward/input_validation",
+        "pipeline.forward/text_encoding/tokenizer.forward",
+        "pipeline.forward/text_encoding/text_encoder.forward",
+        "pipeline.forward/image_preprocess",
+        "pipeline.forward/vae.encode/vae.encode.chunk",
+        "pipeline.forward/latent_preparation",
+        "pipeline.forward/timestep_preparation",
+        "pipeline.forward/diffuse/denoise_step/transformer.forward",
+        "pipeline.forward/diffuse/denoise_step/scheduler.step",
+        "pipeline.forward/vae.decode/vae.decode.chunk",
+        "pipeline.forward/export",
+    ] {
+        assert!(timing.contains(&format!("{path}\"")), "no stage `{path}` in {timing}");
+    }
+}
+
+#[test]
+fn an_empty_configuration_switches_the_profiler_off() {
+    let run = run(&[&SHORT[..], &["--profiler-config", "{}", "--output", "frames/"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_eq!(run.stdout, "video: frames/\n");
+    assert_eq!(names(run.folder.path()), ["frames"]);
+}
+
+#[test]
+fn trouble_with_the_profiler_does_not_stop_the_generation() {
+    let run = run(&[&SHORT[..], &["--profiler_config", "{\"profiler\": \"torhc\"}"]].concat());
+    assert_eq!(run.code, Some(0));
+    assert!(run.stderr.contains("running without the profiler") && run.stderr.contains("torhc"), "{}", run.stderr);
+    assert_eq!(names(run.folder.path()), ["i2v_output.mp4"]);
+}
+
+#[test]
+fn a_mistake_ends_the_program_with_one_line_and_no_output() {
+    let run = run(&["--image", "missing.png"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.starts_with("error: cannot read the image `missing.png`"), "{}", run.stderr);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(names(run.folder.path()).is_empty());
+}
