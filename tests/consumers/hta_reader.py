@@ -30,4 +30,4 @@ def check(_, traces):
     demand(ranks == [trace.rank for trace in traces], f"found ranks {ranks}")
     demand(len(steps) > 0, "found no steps")
     demand(breakdown is not None and len(breakdown) > 0, "found no annotations")
-    return f"ranks {ranks}, steps {[int(step) for step in steps]}, {len(stacks)} call stacks"
+    return f"ranks {ranks}, {len(steps)} steps, {len(stacks)} call stacks"
