@@ -1,38 +1,32 @@
-//! Chunks: the 64 KiB pieces that thread buffers are made of, from a pool with a byte budget.
+//! Chunks: the 64 KiB pieces that thread buffers are made of, within a byte budget.
 //!
 //! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing
-//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back to the pool,
-//! because a fresh page costs as much as a clock read.
+//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back (`slab`).
 
-use std::cell::UnsafeCell;
-use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::Entry;
+use super::slab::{CHUNK_BYTES, Slabs};
 
 /// Entries of a chunk: 64 KiB, 2,048 ranges.
-pub(crate) const ENTRIES: usize = 4096;
-const BYTES: usize = ENTRIES * size_of::<Entry>();
-/// Memory that the pool keeps while no session needs it.
-const IDLE_BYTES: usize = 16 << 20;
+pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
-type Storage = Box<[UnsafeCell<MaybeUninit<Entry>>]>;
-
-static POOL: Mutex<Vec<Idle>> = Mutex::new(Vec::new());
+static SLABS: Mutex<Slabs> = Mutex::new(Slabs::new());
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static BUDGET: AtomicUsize = AtomicUsize::new(256 << 20);
 /// Changes whenever memory may have become free: a thread that found the budget spent asks again only then.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
-struct Idle(Storage);
-
-// SAFETY: idle storage has no writer and no reader; it is plain memory.
-unsafe impl Send for Idle {}
+fn slabs() -> MutexGuard<'static, Slabs> {
+    SLABS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A piece of a thread's stream.
 pub(crate) struct Chunk {
-    storage: Storage,
+    /// Owned: goes back to its slab when the chunk is dropped.
+    start: NonNull<Entry>,
     /// Position of the chunk's first entry in its thread's stream.
     base: u64,
 }
@@ -44,18 +38,17 @@ unsafe impl Send for Chunk {}
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// A chunk from the pool, or `None` if the budget is spent and `within_budget` is asked for.
+    /// A chunk; `None` if the system has no memory, or if the budget is spent and `within_budget` is asked for.
     pub(crate) fn take(base: u64, within_budget: bool) -> Option<Self> {
         // ORDERING: a counter, no data hangs on it; an overshoot is impossible because the addition itself is atomic.
-        let before = IN_USE.fetch_add(BYTES, Ordering::Relaxed);
-        if within_budget && before + BYTES > BUDGET.load(Ordering::Relaxed) {
-            IN_USE.fetch_sub(BYTES, Ordering::Relaxed);
+        let before = IN_USE.fetch_add(CHUNK_BYTES, Ordering::Relaxed);
+        let allowed = !within_budget || before + CHUNK_BYTES <= BUDGET.load(Ordering::Relaxed);
+        let start = if allowed { slabs().take() } else { None };
+        let Some(start) = start else {
+            IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
             return None;
-        }
-        let idle = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let storage =
-            idle.map_or_else(|| (0..ENTRIES).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(), |idle| idle.0);
-        Some(Self { storage, base })
+        };
+        Some(Self { start: start.cast(), base })
     }
 
     /// Position of the first entry in the thread's stream.
@@ -65,7 +58,7 @@ impl Chunk {
 
     /// Where the writer begins.
     pub(crate) fn start(&self) -> *mut Entry {
-        UnsafeCell::raw_get(self.storage.as_ptr()).cast()
+        self.start.as_ptr()
     }
 
     /// The entries `from..to`.
@@ -81,15 +74,17 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
-        let storage = std::mem::take(&mut self.storage);
+        slabs().give(self.start.cast());
         // ORDERING: counters, see `take`.
-        IN_USE.fetch_sub(BYTES, Ordering::Relaxed);
+        IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
         GENERATION.fetch_add(1, Ordering::Relaxed);
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        if pool.len() * BYTES < IDLE_BYTES {
-            pool.push(Idle(storage));
-        }
     }
+}
+
+/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes about a fifth of a
+/// millisecond, once in a process.
+pub(crate) fn warm() {
+    slabs().warm();
 }
 
 /// Sets how many bytes all chunks together may take.

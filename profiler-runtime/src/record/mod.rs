@@ -20,9 +20,10 @@ pub(crate) mod registry;
 pub(crate) mod select;
 mod shape;
 pub(crate) mod site;
+mod slab;
 pub(crate) mod steps;
 
-pub(crate) use chunk::set_budget;
+pub(crate) use chunk::{set_budget, warm};
 pub use describe::{Call, IntoCount, describe};
 pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub use range::{Range, run};

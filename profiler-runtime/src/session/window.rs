@@ -8,7 +8,7 @@ use crate::config::ProfilerConfig;
 use crate::model::Window;
 use crate::record::clock::Anchor;
 use crate::record::registry::{self, Log, Marks};
-use crate::record::{gate, select, set_budget};
+use crate::record::{gate, select, set_budget, warm};
 
 /// A recording that goes on.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub(crate) fn prepare(config: &ProfilerConfig) {
     Anchor::of_process();
     let bytes = config.max_buffer_mb.saturating_mul(1 << 20);
     set_budget(usize::try_from(bytes).unwrap_or(usize::MAX));
+    warm();
     if config.stages.is_empty() {
         select::set(None);
     } else {
