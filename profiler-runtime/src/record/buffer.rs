@@ -57,7 +57,7 @@ pub(crate) struct Stream {
     chunks: Mutex<Vec<Arc<Chunk>>>,
     /// Ranges that found no room; written by the owner only.
     lost: AtomicU64,
-    /// The pool's generation in which it had nothing left: not asked again before it changes.
+    /// The budget's generation in which it was spent: not asked again before it changes.
     refused_in: AtomicU64,
     pub(super) finished: std::sync::atomic::AtomicBool,
     pub(super) thread: registry::ThreadIdentity,

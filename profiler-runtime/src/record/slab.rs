@@ -120,6 +120,7 @@ fn ask_for_huge_pages(slab: NonNull<u8>) {
 fn ask_for_huge_pages(_slab: NonNull<u8>) {}
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
