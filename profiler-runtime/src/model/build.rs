@@ -74,12 +74,14 @@ impl Trace {
     pub(crate) fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, context } = recording;
         let timeline = Timeline::new(&window);
+        let mut only_row = log.threads.len() <= 1;
         let (mut stages, mut books, mut threads) =
             (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
         let mut next_id = 1;
         for thread in &log.threads {
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
             let end_id = books.read(&mut decoder, &mut stages);
+            only_row &= !decoder.used_lanes();
             threads.push(Thread { identity: thread.thread.clone(), first_id: next_id });
             next_id = end_id;
             if thread.lost > 0 {
@@ -121,7 +123,7 @@ impl Trace {
             timeline,
             profiler_steps,
         };
-        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered());
+        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
         trace
     }
 
@@ -142,8 +144,11 @@ impl Trace {
         if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
     }
 
-    /// Time in which at least one top-level stage ran.
-    fn covered(&self) -> u64 {
+    /// Time in which at least one top-level stage ran. On one row they do not overlap: their sum is known.
+    fn covered(&self, only_row: bool) -> u64 {
+        if only_row && self.tasks.is_empty() {
+            return self.stages.node(StageTree::ROOT).children_ns;
+        }
         let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread)).collect();
         let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> =
             rows.into_iter().map(|row| Box::new(row) as _).collect();

@@ -56,6 +56,8 @@ pub(super) struct Decoder<'a> {
     entries: std::slice::Iter<'a, Entry>,
     now: u64,
     open: Vec<Frame>,
+    /// The outermost site seen last and its node; see [`Frame::child`].
+    outermost: Option<(u32, NodeId)>,
     lanes: Lanes,
     requests: Vec<InRequest>,
     pending: Pending,
@@ -97,6 +99,7 @@ impl<'a> Decoder<'a> {
             entries: [].iter(),
             now: timeline.begin(),
             open: Vec::new(),
+            outermost: None,
             lanes: Lanes::default(),
             requests: Vec::new(),
             pending: Pending::default(),
@@ -111,6 +114,11 @@ impl<'a> Decoder<'a> {
     /// The id after the last slice's.
     pub(super) const fn next_id(&self) -> u64 {
         self.next_id
+    }
+
+    /// Whether a guard has outlived the range around it.
+    pub(super) const fn used_lanes(&self) -> bool {
+        !self.lanes.is_empty()
     }
 
     /// What happened next.
@@ -162,14 +170,17 @@ impl<'a> Decoder<'a> {
             self.unreadable += 1;
             return;
         };
-        let node = match self.open.last_mut() {
-            Some(Frame { child: Some((last, node)), .. }) if *last == number => *node,
-            Some(frame) => {
-                let node = nodes.enter(frame.slice.node, site);
-                frame.child = Some((number, node));
+        let (parent, last) = match self.open.last_mut() {
+            Some(frame) => (frame.slice.node, &mut frame.child),
+            None => (StageTree::ROOT, &mut self.outermost),
+        };
+        let node = match *last {
+            Some((site, node)) if site == number => node,
+            _ => {
+                let node = nodes.enter(parent, site);
+                *last = Some((number, node));
                 node
             }
-            None => nodes.enter(StageTree::ROOT, site),
         };
         let external_id = self.next_id;
         self.next_id += 1;

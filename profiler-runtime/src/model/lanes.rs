@@ -9,6 +9,11 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
+    /// Whether no lane was ever needed.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.free_from.is_empty()
+    }
+
     /// The lane, from 1, of something that begins at `begin` and ends at `end` (`u64::MAX` while that is unknown).
     pub(crate) fn take(&mut self, begin: u64, end: u64) -> u32 {
         let free = self.free_from.iter().position(|&from| from <= begin);
