@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use log::{LevelFilter, Log, Metadata, Record};
-use profiler_runtime::{Error, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_with};
+use profiler_runtime::{Error, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_parsed, profile_with};
 
 /// What the profiler's log lines have in common.
 const TARGET: &str = "profiler_runtime";
@@ -17,10 +17,11 @@ const TARGET: &str = "profiler_runtime";
 /// When what they say cannot be used, or the folder for the artifacts cannot be written.
 pub fn start(args: ProfilerArgs, unless_asked: Option<ProfilerConfig>) -> Result<Option<ProfileGuard>, Error> {
     let asked = args.into_config(|name| std::env::var_os(name))?;
-    for warning in asked.iter().flat_map(|parsed| &parsed.warnings) {
-        log::warn!(target: TARGET, "{warning}");
+    match asked {
+        Some(parsed) if parsed.config.is_off() => Ok(None),
+        Some(parsed) => profile_parsed(parsed).map(Some),
+        None => unless_asked.map(profile_with).transpose(),
     }
-    asked.map(|parsed| parsed.config).or(unless_asked).filter(|config| !config.is_off()).map(profile_with).transpose()
 }
 
 /// Shows what the profiler warns of on stderr. Without a logger its warnings are in the manifest only.

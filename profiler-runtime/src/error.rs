@@ -1,7 +1,8 @@
 //! The one error of starting, stopping and exporting.
 //!
 //! Recording has none: an annotated function never fails because of the profiler. Messages name the thing and the
-//! remedy; the cause is in [`source`](std::error::Error::source).
+//! remedy, with the cause in the same sentence, because most programs print an error without its chain; so
+//! [`source`](std::error::Error::source) is empty and a chain says nothing twice.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -94,16 +95,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Folder { source, .. } | Self::Thread { source, .. } => Some(source.as_ref()),
-            // The message is the configuration's own, so that a chain of causes does not say it twice.
-            Self::Config(_) => None,
-            _ => None,
-        }
-    }
-}
+impl std::error::Error for Error {}
 
 impl From<ConfigError> for Error {
     fn from(error: ConfigError) -> Self {

@@ -1,7 +1,7 @@
 //! A session that lasts as long as a value: the way to profile a whole program.
 
 use super::{begin, configured};
-use crate::config::ProfilerConfig;
+use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::export::Manifest;
 use crate::session::{self, SessionId, Stopped};
@@ -27,8 +27,17 @@ pub fn profile_from_env() -> ProfileGuard {
 ///
 /// As [`start_profile_with`](crate::start_profile_with).
 pub fn profile_with(config: ProfilerConfig) -> Result<ProfileGuard, Error> {
-    let session = begin(config.validate()?)?;
-    Ok(ProfileGuard { session: Some(session) })
+    profile_parsed(config.validate()?)
+}
+
+/// [`profile_with`] for a configuration that was read from flags or a file: its warnings go into the log and the
+/// manifest.
+///
+/// # Errors
+///
+/// As [`start_profile`](crate::start_profile).
+pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
+    Ok(ProfileGuard { session: Some(begin(parsed)?) })
 }
 
 /// A session, or none. Dropping it stops the session and waits for its artifacts, also while a panic unwinds.

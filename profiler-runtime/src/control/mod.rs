@@ -15,7 +15,7 @@ use crate::session::{self, SessionId, Status, Stopped};
 
 #[cfg(feature = "clap")]
 pub use args::ProfilerArgs;
-pub use guard::{ProfileGuard, profile_from_env, profile_with};
+pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
 
 /// What [`configure`] has set.
 static CONFIGURED: Mutex<Option<Parsed>> = Mutex::new(None);
