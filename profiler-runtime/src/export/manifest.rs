@@ -88,7 +88,7 @@ impl Manifest {
         self.artifacts.iter().find(|artifact| artifact.kind == kind)
     }
 
-    /// What the pipeline profiler logged: `[DiffusionTiming] vae.decode took 0.123456s`. Empty unless it is on.
+    /// What the pipeline profiler logged: `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty unless it is on.
     #[must_use]
     pub fn pipeline_lines(&self) -> &[String] {
         &self.pipeline_lines

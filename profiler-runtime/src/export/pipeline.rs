@@ -1,4 +1,6 @@
 //! The diffusion pipeline profiler: how long each of `pipeline_targets` took, all calls of a stage together.
+//!
+//! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
 
 use crate::config::ProfilerConfig;
 use crate::model::{StageTree, Trace};
@@ -7,6 +9,8 @@ use crate::model::{StageTree, Trace};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct StageDuration {
     pub(super) name: &'static str,
+    /// The outermost stage, without a trailing `.forward`; empty if that is the stage itself.
+    pub(super) pipeline: &'static str,
     pub(super) calls: u64,
     pub(super) ns: u64,
 }
@@ -17,7 +21,8 @@ pub(super) fn log_lines(trace: &Trace) -> Vec<String> {
     let line = |stage: StageDuration| {
         let (seconds, micros) = (stage.ns / 1_000_000_000, stage.ns / 1000 % 1_000_000);
         let calls = if stage.calls == 1 { String::new() } else { format!(" in {} calls", stage.calls) };
-        format!("[DiffusionTiming] {} took {seconds}.{micros:06}s{calls}", stage.name)
+        let dot = if stage.pipeline.is_empty() { "" } else { "." };
+        format!("[DiffusionTiming] {}{dot}{} took {seconds}.{micros:06}s{calls}", stage.pipeline, stage.name)
     };
     durations.into_iter().map(line).collect()
 }
@@ -35,7 +40,12 @@ pub(super) fn durations(tree: &StageTree, config: &ProfilerConfig) -> Vec<StageD
                 known.calls += node.calls;
                 known.ns += node.sum_ns;
             }
-            None => durations.push(StageDuration { name, calls: node.calls, ns: node.sum_ns }),
+            None => {
+                let outermost = tree.outermost(id);
+                let pipeline = if outermost == id { "" } else { tree.node(outermost).name() };
+                let pipeline = pipeline.strip_suffix(".forward").unwrap_or(pipeline);
+                durations.push(StageDuration { name, pipeline, calls: node.calls, ns: node.sum_ns });
+            }
         }
     }
     durations

@@ -182,7 +182,7 @@ fn timing_counts_every_call_and_leaves_nothing_unaccounted() {
     assert_eq!((&request["request_id"], &request["unaccounted_ms"]), (&json!("r-1"), &json!(0.01)));
     assert_eq!(timing["loops"][0]["steps"].as_array().unwrap().len(), 3);
     assert_eq!(timing["gpu"]["source"], "none");
-    let lines = ["text_encoder.forward took 0.000004s in 2 calls", "diffuse took 0.000040s"];
+    let lines = ["generate.text_encoder.forward took 0.000004s in 2 calls", "generate.diffuse took 0.000040s"];
     assert_eq!(manifest.pipeline_lines(), lines.map(|line| format!("[DiffusionTiming] {line}")));
 }
 

@@ -127,6 +127,14 @@ impl StageTree {
         ordered
     }
 
+    /// The stage around all stages around it; itself if there is none.
+    pub(crate) fn outermost(&self, mut id: NodeId) -> NodeId {
+        while self.node(id).parent != Self::ROOT {
+            id = self.node(id).parent;
+        }
+        id
+    }
+
     /// Whether a stage of the same name encloses it: sums by name must not count it twice.
     pub(crate) fn is_inside_itself(&self, id: NodeId) -> bool {
         let name = self.node(id).name();

@@ -12,6 +12,8 @@ mod number;
 mod page;
 mod rows;
 #[cfg(test)]
+mod bench_tmp;
+#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
