@@ -12,8 +12,6 @@ mod number;
 mod page;
 mod rows;
 #[cfg(test)]
-mod bench_tmp;
-#[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
