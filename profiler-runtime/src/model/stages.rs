@@ -1,6 +1,6 @@
 //! The tree of stages: which stage ran inside which, how often and how long.
 //!
-//! A node is a stage or step at one place of the tree; ops are transparent. An async stage counts with its life (first
+//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An async stage counts with its life (first
 //! poll to end), not with its polls.
 
 use std::collections::HashMap;
@@ -49,7 +49,7 @@ pub(crate) const MAX_OCCURRENCES: usize = 1000;
 #[derive(Clone, Debug)]
 pub(crate) struct StageTree {
     nodes: Vec<StageNode>,
-    children: HashMap<(NodeId, usize), NodeId>,
+    children: HashMap<(NodeId, Kind, &'static str), NodeId>,
 }
 
 impl StageTree {
@@ -64,7 +64,7 @@ impl StageTree {
     /// The node of `site` inside `parent`, made if it is new.
     pub(crate) fn child(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
         let nodes = &mut self.nodes;
-        *self.children.entry((parent, std::ptr::from_ref(site).addr())).or_insert_with(|| {
+        *self.children.entry((parent, site.kind(), site.name())).or_insert_with(|| {
             let depth = if parent == Self::ROOT { 0 } else { nodes[parent.0 as usize].depth + 1 };
             nodes.push(StageNode::new(Some(site), parent, depth));
             // CAST: a tree has fewer nodes than the program has ranges on a path.
@@ -98,8 +98,8 @@ impl StageTree {
 
     /// Adds the life of an async stage; its stages inside have been added by their own threads.
     pub(super) fn add_task(&mut self, task: &Task) {
-        if self.node(task.node).site.is_none_or(|site| !std::ptr::eq(site, task.site)) {
-            return; // an async op: ops are transparent
+        if task.site.kind() == Kind::Op {
+            return; // ops are transparent
         }
         self.add_call(task.node, task.begin, task.end - task.begin);
         let node = self.node_mut(task.node);

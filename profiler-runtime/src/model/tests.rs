@@ -244,3 +244,13 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn two_places_of_one_name_are_one_stage() {
+    let mut script = Script::new();
+    let (here, there) = (script.site(Kind::Stage, "text"), script.site(Kind::Stage, "text"));
+    script.begin(here, 10).end(here, 20).begin(there, 30).end(there, 70).thread("main");
+    let trace = Trace::build(script.finish());
+    assert_eq!(trace.stages.in_order().len(), 1);
+    assert_eq!(stage(&trace, "text"), (2, 50, 10, 40));
+}
