@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::collect::symbols::Symbols;
 use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
@@ -44,6 +45,8 @@ pub(crate) struct Trace {
     pub(crate) tasks: Vec<Task>,
     /// What is missing.
     pub(crate) losses: Losses,
+    /// Names for the addresses of call stacks.
+    pub(crate) symbols: Symbols,
     log: Log,
     sites: Vec<&'static Site>,
     timeline: Timeline,
@@ -72,7 +75,7 @@ impl Trace {
     /// Reads the recording once. Linear in the number of entries; memory grows with threads, stages, steps and tasks,
     /// not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
-        let Recording { log, sites, window, context } = recording;
+        let Recording { log, sites, window, symbols, context } = recording;
         let timeline = Timeline::new(&window);
         let (mut stages, mut books, mut threads) =
             (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
@@ -116,6 +119,7 @@ impl Trace {
             requests_left_out: books.requests_left_out,
             tasks,
             losses: books.losses,
+            symbols,
             log,
             sites,
             timeline,

@@ -83,6 +83,7 @@ struct Pending {
     call: Option<Box<CallArgs>>,
     task: Option<Poll>,
     dims_left: u8,
+    frames_left: usize,
     text_left: usize,
     text: Vec<u8>,
 }
@@ -266,7 +267,7 @@ impl<'a> Decoder<'a> {
     #[cold]
     fn describe(&mut self, tag: Tag, entry: Entry) {
         let pending = &mut self.pending;
-        if entry.tag() != Some(Tag::Dims) && pending.site != entry.site() {
+        if !matches!(tag, Tag::Dims | Tag::Frames) && pending.site != entry.site() {
             pending.site = entry.site();
             if let Some(mut call) = pending.call.take() {
                 call.clear();
@@ -306,9 +307,23 @@ impl<'a> Decoder<'a> {
                     call.text = String::from_utf8_lossy(&pending.text).into_owned();
                 }
             }
+            Tag::Stack => {
+                // CAST: 24 bits.
+                pending.frames_left = entry.argument() as usize;
+                call.stack.clear();
+                push_frames(&mut pending.frames_left, &[entry.value()], &mut call.stack);
+            }
+            Tag::Frames => push_frames(&mut pending.frames_left, &[entry.value(), entry.second()], &mut call.stack),
             Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark => {}
         }
     }
+}
+
+/// Takes up as many of `addresses` as the stack still lacks.
+fn push_frames(left: &mut usize, addresses: &[u64], stack: &mut Vec<u64>) {
+    let count = addresses.len().min(*left);
+    *left -= count;
+    stack.extend_from_slice(&addresses[..count]);
 }
 
 impl Pending {

@@ -43,7 +43,7 @@ pub(crate) struct Poll {
     pub(crate) first: bool,
 }
 
-/// Input shapes, FLOPs and index of a call; empty for most.
+/// Input shapes, FLOPs, index and call stack of a call; empty for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallArgs {
     /// The inputs, in the order in which they were named.
@@ -54,6 +54,8 @@ pub(crate) struct CallArgs {
     pub(crate) index: Option<u64>,
     /// A request's id.
     pub(crate) text: String,
+    /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::collect::symbols::Symbols).
+    pub(crate) stack: Vec<u64>,
 }
 
 /// Dims that a [`Tensor`] can hold; further ones are dropped.
@@ -68,7 +70,7 @@ pub(crate) struct Tensor {
     dims: [u64; MAX_DIMS],
 }
 
-static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new() };
+static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
 
 impl Slice {
     /// How long it took.
@@ -89,12 +91,20 @@ impl Slice {
 }
 
 impl CallArgs {
+    /// Whether the call said nothing.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { inputs, flops, index, text, stack } = self;
+        inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty() && stack.is_empty()
+    }
+
     /// Empty again, keeping its memory.
     pub(super) fn clear(&mut self) {
         self.inputs.clear();
         self.flops = None;
         self.index = None;
         self.text.clear();
+        self.stack.clear();
     }
 }
 

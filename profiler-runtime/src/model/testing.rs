@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};
@@ -70,7 +71,8 @@ impl Script {
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
         let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
-        Recording { log: Log { threads: self.threads, lost_late: 0 }, sites: self.sites, window, context: self.context }
+        let log = Log { threads: self.threads, lost_late: 0 };
+        Recording { log, sites: self.sites, window, symbols: Symbols::default(), context: self.context }
     }
 }
 

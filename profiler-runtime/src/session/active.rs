@@ -19,6 +19,7 @@ use super::schedule::{Phase, Schedule};
 use super::status::Progress;
 use super::window::{self, OpenWindow};
 use super::{host, id::SessionId};
+use crate::collect::symbols::Symbols;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
@@ -212,7 +213,7 @@ impl Active {
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
         let stopped = self.handle();
-        Export { recording: Recording { log, sites, window, context: self.context(ended_by) }, stopped }
+        Export { recording: Recording { log, sites, window, symbols: Symbols::default(), context: self.context(ended_by) }, stopped }
     }
 
     fn context(self, ended_by: EndedBy) -> Context {

@@ -3,6 +3,9 @@
 //! One idea keeps this fast: everything is appended to one buffer, the head of a site is made once, and what a range has
 //! beside its times is out of line.
 
+use std::fmt::Write as _;
+
+use crate::collect::symbols::Frame;
 use crate::model::{CallArgs, Slice, Task, Tensor, Trace};
 
 use super::escape::push_string;
@@ -120,7 +123,7 @@ impl<'a, 'out> Events<'a, 'out> {
     #[inline(never)]
     fn more(&mut self, slice: &Slice, is_profiler_step: bool) {
         let out = &mut self.page.text;
-        let CallArgs { inputs, flops, index, text } = slice.args();
+        let CallArgs { inputs, flops, index, text, stack } = slice.args();
         if self.shapes && !inputs.is_empty() {
             push_inputs(out, inputs);
         }
@@ -136,6 +139,9 @@ impl<'a, 'out> Events<'a, 'out> {
         if !text.is_empty() {
             push_text(out, "request_id", text);
         }
+        if !stack.is_empty() {
+            push_stack(out, self.trace.symbols.frames(stack));
+        }
         if let Some(poll) = slice.task {
             push_number(out, "task", poll.task);
         }
@@ -148,8 +154,7 @@ impl<'a, 'out> Events<'a, 'out> {
 /// Whether there is nothing to say but when it ran.
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
-    let CallArgs { inputs, flops, index, text } = slice.args();
-    slice.finished && slice.task.is_none() && inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty()
+    slice.finished && slice.task.is_none() && slice.args().is_empty()
 }
 
 /// Appends the inputs as Kineto does: three lists with one entry per input.
@@ -165,6 +170,16 @@ fn push_inputs(out: &mut Vec<u8>, inputs: &[Tensor]) {
     });
     out.extend_from_slice(b",\"Input Dims\":");
     push_list(out, inputs, |out, input| push_list(out, input.dims(), |out, dim| push_integer(out, *dim)));
+}
+
+/// Appends the call stack as Kineto does: leaf first, each frame closed by `;`.
+fn push_stack<'a>(out: &mut Vec<u8>, frames: impl Iterator<Item = &'a Frame>) {
+    let mut text = String::new();
+    for frame in frames {
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{frame};");
+    }
+    push_text(out, "Call stack", &text);
 }
 
 fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
