@@ -8,6 +8,8 @@ use crate::record::Site;
 use crate::record::clock::Anchor;
 use crate::record::registry::Log;
 
+use super::memory::MemoryLog;
+
 /// The recorded part of a session, cut out of the threads' streams.
 pub(crate) struct Recording {
     /// The threads' entries.
@@ -18,6 +20,8 @@ pub(crate) struct Recording {
     pub(crate) window: Window,
     /// Names for the addresses of call stacks.
     pub(crate) symbols: Symbols,
+    /// How much was allocated before and after, if memory was recorded.
+    pub(crate) memory: Option<MemoryLog>,
     /// Whose.
     pub(crate) context: Context,
 }

@@ -26,12 +26,25 @@ pub(crate) struct Slice {
     pub(super) request: Option<InRequest>,
     /// Time of slices directly inside it.
     pub(crate) children_ns: u64,
+    /// Memory of the host that was allocated on this thread while it was open.
+    pub(crate) cpu_memory: NetBytes,
+    /// The same of devices, all together.
+    pub(crate) device_memory: NetBytes,
     /// False if it was still open when recording ended; then `end` is the end of the recording.
     pub(crate) finished: bool,
     /// The task whose poll it is.
     pub(crate) task: Option<Poll>,
     /// What the call said about itself: see [`Slice::args`].
     pub(super) call: Option<Box<CallArgs>>,
+}
+
+/// Bytes allocated minus bytes freed; negative if it freed more than it allocated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NetBytes {
+    /// In the range itself.
+    pub(crate) own: i64,
+    /// And in the ranges inside it.
+    pub(crate) total: i64,
 }
 
 /// Which task a slice polled.
@@ -79,7 +92,6 @@ impl Slice {
     }
 
     /// Time not spent in slices directly inside it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the operator tables"))]
     pub(crate) const fn self_ns(&self) -> u64 {
         self.duration().saturating_sub(self.children_ns)
     }
@@ -87,6 +99,20 @@ impl Slice {
     /// What the call said about itself.
     pub(crate) fn args(&self) -> &CallArgs {
         self.call.as_deref().unwrap_or(&NO_ARGS)
+    }
+}
+
+impl NetBytes {
+    /// The range itself allocates, or frees if it is negative.
+    pub(super) const fn change(&mut self, bytes: i64) {
+        self.own = self.own.saturating_add(bytes);
+        self.total = self.total.saturating_add(bytes);
+    }
+
+    /// Both sums.
+    pub(super) const fn add(&mut self, other: Self) {
+        self.own = self.own.saturating_add(other.own);
+        self.total = self.total.saturating_add(other.total);
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::entry::Entry;
+use super::ledger;
 
 /// Entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = 4096;
@@ -52,6 +53,7 @@ impl Chunk {
             IN_USE.fetch_sub(BYTES, Ordering::Relaxed);
             return None;
         }
+        let _own = ledger::own();
         let idle = POOL.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let storage =
             idle.map_or_else(|| (0..ENTRIES).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(), |idle| idle.0);
@@ -81,6 +83,7 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        let _own = ledger::own();
         let storage = std::mem::take(&mut self.storage);
         // ORDERING: counters, see `take`.
         IN_USE.fetch_sub(BYTES, Ordering::Relaxed);
@@ -97,6 +100,12 @@ pub(crate) fn set_budget(bytes: usize) {
     // ORDERING: counters, see `Chunk::take`.
     BUDGET.store(bytes, Ordering::Relaxed);
     GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
+pub(crate) fn is_scarce() -> bool {
+    // ORDERING: a statistic.
+    IN_USE.load(Ordering::Relaxed) + BYTES > BUDGET.load(Ordering::Relaxed) / 4 * 3
 }
 
 /// See [`GENERATION`].

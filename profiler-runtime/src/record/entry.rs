@@ -48,6 +48,10 @@ pub(crate) enum Tag {
     /// The call stack of the next range; value: its innermost address, argument: number of addresses. The others follow
     /// as `Frames`.
     Stack = 12,
+    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: which. Its `Block` follows.
+    Memory = 13,
+    /// Which block: its address and bytes, [`Entry::pair`].
+    Block = 14,
     /// Two addresses of the stack before: [`Entry::pair`].
     Frames = 15,
 }
@@ -76,6 +80,8 @@ impl Tag {
             10 => Self::TextLength,
             11 => Self::Text,
             12 => Self::Stack,
+            13 => Self::Memory,
+            14 => Self::Block,
             15 => Self::Frames,
             _ => return None,
         })

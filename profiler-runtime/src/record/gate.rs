@@ -18,6 +18,9 @@ pub(crate) const FLOPS: u32 = 1 << 4;
 /// Ticks come from the operating system.
 pub(crate) const SLOW_CLOCK: u32 = 1 << 5;
 
+/// Allocations are recorded.
+pub(crate) const MEMORY: u32 = 1 << 8;
+
 /// Something else than recording opened the gate: `set` adds it.
 const NOT_RECORDING: u32 = 1 << 6;
 

@@ -14,6 +14,8 @@ mod describe;
 pub(crate) mod entry;
 mod future;
 pub(crate) mod gate;
+pub(crate) mod ledger;
+pub(crate) mod memory;
 pub(crate) mod overhead;
 mod range;
 pub(crate) mod registry;
@@ -24,6 +26,8 @@ pub(crate) mod steps;
 
 pub(crate) use chunk::set_budget;
 pub use describe::{Call, IntoCount, describe};
+pub(crate) use memory::Action;
+pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
 pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub use range::{Range, run};
 pub use shape::{Dtype, Element, ShapeWriter, Shaped};

@@ -198,7 +198,7 @@ impl Active {
     /// recorded.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
-        let (log, window) = match self.window.take() {
+        let (log, window, memory) = match self.window.take() {
             Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(),
             _ => {
                 let warning = format!(
@@ -213,7 +213,7 @@ impl Active {
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
         let stopped = self.handle();
-        Export { recording: Recording { log, sites, window, symbols: Symbols::default(), context: self.context(ended_by) }, stopped }
+        Export { recording: Recording { log, sites, window, symbols: Symbols::default(), memory, context: self.context(ended_by) }, stopped }
     }
 
     fn context(self, ended_by: EndedBy) -> Context {

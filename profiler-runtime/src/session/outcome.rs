@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use super::id::SessionId;
 use crate::error::Error;
-use crate::export::{self, Manifest};
-use crate::model::{Recording, Trace};
-use crate::record::overhead;
+use crate::export::{self, KeyAverages, Manifest};
+use crate::model::{GroupBy, Recording, Trace};
+use crate::record::{ledger, overhead};
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
@@ -83,6 +83,24 @@ impl Stopped {
         outcome.clone()
     }
 
+    /// The operator table of the session, once its artifacts are written: what PyTorch's `key_averages()` is. Costs a
+    /// pass over the distinct rows, not over the recording.
+    ///
+    /// ```no_run
+    /// use profiler_runtime::{GroupBy, SortBy};
+    ///
+    /// let stopped = profiler_runtime::stop_profile()?;
+    /// println!("{}", stopped.key_averages(GroupBy::Name)?.sort_by(SortBy::CpuTime).row_limit(10).table());
+    /// # Ok::<(), profiler_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn key_averages(&self, by: GroupBy) -> Result<KeyAverages, Error> {
+        Ok(self.wait()?.key_averages(by))
+    }
+
     /// Whether the artifacts are written, or never will be.
     #[must_use]
     pub fn is_written(&self) -> bool {
@@ -118,6 +136,7 @@ impl Export {
 }
 
 fn run(parked: &Mutex<Option<Export>>) {
+    let _own = ledger::own();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let Export { mut recording, stopped } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
