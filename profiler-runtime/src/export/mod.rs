@@ -9,6 +9,8 @@
 
 mod chrome;
 mod commit;
+mod flame;
+mod folded;
 mod json;
 mod losses;
 mod manifest;
@@ -47,7 +49,7 @@ const SCHEMA_VERSION: u32 = 1;
 /// Never fails as a whole: what could not be written is in the manifest that is returned, and in the log.
 pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
     let mut manifest = Manifest::new(trace);
-    for plan in plan::plans(trace, folder) {
+    for plan in plan::plans(trace, folder, &mut manifest.missing) {
         let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
         manifest.note(plan.kind, &plan.path, folder, written);
     }

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::config::{Profiler, ProfilerConfig};
 use crate::model::Trace;
 
 use super::manifest::Missing;
-use super::{chrome, perf_dump, summary, timing};
+use super::{chrome, flame, folded, perf_dump, summary, timing};
 
 /// A file to write.
 pub(super) struct Plan {
@@ -17,12 +18,16 @@ pub(super) struct Plan {
     write: Writer,
 }
 
-type Writer = fn(&Trace, &Path, &mut dyn Write) -> io::Result<()>;
+type Writer = Box<dyn Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()>>;
 
 impl Plan {
-    fn new(kind: &'static str, path: PathBuf, write: Writer) -> Self {
+    fn new(
+        kind: &'static str,
+        path: PathBuf,
+        write: impl Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()> + 'static,
+    ) -> Self {
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        Self { kind, path, gzip, write }
+        Self { kind, path, gzip, write: Box::new(write) }
     }
 
     /// Writes the contents.
@@ -31,8 +36,9 @@ impl Plan {
     }
 }
 
-/// The files to write, in order. `folder` is the session's; empty if it has none.
-pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
+/// The files to write, in order; what there is nothing to write of goes to `missing`. `folder` is the session's; empty if
+/// it has none.
+pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) -> Vec<Plan> {
     let context = &trace.context;
     let (config, rank) = (&context.config, context.rank);
     let mut plans = Vec::new();
@@ -41,6 +47,9 @@ pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
             plans.push(Plan::new("trace", trace_path(trace, folder), |trace, path, out| {
                 chrome::write(trace, &path.to_string_lossy(), out)
             }));
+        }
+        if config.profiler == Profiler::Torch && config.torch_profiler_with_stack {
+            push_stacks(trace, folder, &mut plans, missing);
         }
         plans.push(Plan::new("timing", folder.join(format!("timing_rank{rank}.json")), |trace, _, out| {
             timing::write(trace, out)
@@ -53,6 +62,28 @@ pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
         plans.push(Plan::new("perf_dump", of_rank(path, rank), |trace, _, out| perf_dump::write(trace, out)));
     }
     plans
+}
+
+/// Folded stacks and their picture.
+fn push_stacks(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mut Vec<Missing>) {
+    let rank = trace.context.rank;
+    let (cpu, cuda) = (format!("stacks_cpu_rank{rank}.txt"), format!("stacks_cuda_rank{rank}.txt"));
+    let picture = format!("flame_cpu_rank{rank}.svg");
+    match folded::Folded::of(trace) {
+        Err(reason) => missing.extend([cpu, picture].map(|name| Missing::new(name, reason))),
+        Ok(stacks) => {
+            let stacks = Rc::new(stacks);
+            let lines = Rc::clone(&stacks);
+            plans.push(Plan::new("stacks_cpu", folder.join(cpu), move |_, _, out| lines.write(out)));
+            match flame::OFF {
+                Some(reason) => missing.push(Missing::new(picture, reason)),
+                None => plans.push(Plan::new("flame_cpu", folder.join(picture), move |trace, _, out| {
+                    flame::write(&stacks, &trace.context, out)
+                })),
+            }
+        }
+    }
+    missing.push(Missing::new(cuda, "no GPU was recorded"));
 }
 
 /// Where the manifest goes, if anywhere.
@@ -69,8 +100,6 @@ pub(super) fn unwritten(trace: &Trace) -> Vec<Missing> {
     }
     let asked = [
         (true, "ops_rank{}.xlsx"),
-        (config.torch_profiler_with_stack, "stacks_cpu_rank{}.txt"),
-        (config.torch_profiler_with_stack, "stacks_cuda_rank{}.txt"),
         (config.torch_profiler_with_memory, "memory_snapshot_rank{}.pickle"),
         (config.torch_profiler_dump_cuda_time_total, "profiler_out_{}.txt"),
     ];

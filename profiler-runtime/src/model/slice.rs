@@ -83,7 +83,8 @@ pub(crate) struct Tensor {
     dims: [u64; MAX_DIMS],
 }
 
-static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
+static NO_ARGS: CallArgs =
+    CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
 
 impl Slice {
     /// How long it took.

@@ -16,7 +16,7 @@ use super::clock;
 use super::describe::{Call, describe};
 use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use super::site::{Kind, Site};
-use super::{buffer, gate, select, steps};
+use super::{buffer, gate, select, stack, steps};
 
 /// Tasks of one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
@@ -144,7 +144,8 @@ impl Life {
         }
         if let State::Running { task, admitted } = self.state {
             let flags = if first { FIRST_POLL } else { 0 };
-            slice.recorded = buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
+            slice.recorded = (gate & gate::STACKS == 0 || stack::write(site))
+                && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
                 && buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
             slice.admitted = admitted;
             if admitted {

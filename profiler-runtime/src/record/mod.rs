@@ -22,6 +22,7 @@ pub(crate) mod registry;
 pub(crate) mod select;
 mod shape;
 pub(crate) mod site;
+pub(crate) mod stack;
 pub(crate) mod steps;
 
 pub(crate) use chunk::set_budget;

@@ -9,6 +9,9 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::id::SessionId;
+use crate::collect::stacks;
+use crate::collect::symbols::Symbols;
+use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, KeyAverages, Manifest};
 use crate::model::{GroupBy, Recording, Trace};
@@ -140,7 +143,11 @@ fn run(parked: &Mutex<Option<Export>>) {
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let Export { mut recording, stopped } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
-        recording.context.range_cost = range_cost();
+        recording.context.range_cost = range_cost(&recording.context.config);
+        if recording.context.config.torch_profiler_with_stack {
+            recording.symbols = Symbols::resolve(&recording.log);
+            recording.context.warnings.extend(recording.symbols.missing());
+        }
         let trace = Trace::build(recording);
         export::write_session(&trace, stopped.folder().unwrap_or(Path::new("")))
     }));
@@ -149,8 +156,9 @@ fn run(parked: &Mutex<Option<Export>>) {
     );
 }
 
-fn range_cost() -> Duration {
-    Duration::try_from_secs_f64(overhead::ns_per_range() / 1e9).unwrap_or_default()
+fn range_cost(config: &ProfilerConfig) -> Duration {
+    let stack = if config.torch_profiler_with_stack { stacks::ns_per_stack() } else { 0.0 };
+    Duration::try_from_secs_f64((overhead::ns_per_range() + stack) / 1e9).unwrap_or_default()
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

@@ -4,6 +4,7 @@
 //! the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock. So every entry
 //! between the positions lies between the two clock readings.
 
+use crate::collect::stacks;
 use crate::config::ProfilerConfig;
 use crate::model::{MemoryLog, Window};
 use crate::record::clock::Anchor;
@@ -43,6 +44,9 @@ pub(crate) fn count_steps() {
 
 /// Records from now on, into streams whose past is of no interest.
 pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
+    if config.torch_profiler_with_stack {
+        stacks::prepare();
+    }
     let start = Anchor::now();
     let from = Marks::now();
     registry::forget(&from);
@@ -55,6 +59,7 @@ pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
 fn shut() {
     gate::set(0);
     select::set(None);
+    stacks::release();
 }
 
 fn recording(config: &ProfilerConfig) -> u32 {
@@ -65,6 +70,7 @@ fn recording(config: &ProfilerConfig) -> u32 {
         | when(config.torch_profiler_record_shapes, gate::SHAPES)
         | when(config.torch_profiler_with_flops, gate::FLOPS)
         | when(config.torch_profiler_with_memory, gate::MEMORY)
+        | when(config.torch_profiler_with_stack, gate::STACKS)
 }
 
 impl OpenWindow {

@@ -3,15 +3,13 @@
 //! One idea keeps this fast: everything is appended to one buffer, the head of a site is made once, and what a range has
 //! beside its times is out of line.
 
-use std::fmt::Write as _;
-
-use crate::collect::symbols::Frame;
 use crate::model::{CallArgs, Slice, Task, Tensor, Trace};
 
 use super::escape::push_string;
 use super::heads::{Heads, push_head};
 use super::number::{push_integer, push_micros};
 use super::page::Page;
+use super::stacks::Stacks;
 
 /// Writes the ranges of a trace.
 pub(super) struct Events<'a, 'out> {
@@ -19,6 +17,7 @@ pub(super) struct Events<'a, 'out> {
     /// Where they go.
     pub(super) page: Page<'out>,
     heads: Heads,
+    stacks: Stacks,
     base: u64,
     shapes: bool,
     flops: bool,
@@ -29,7 +28,7 @@ impl<'a, 'out> Events<'a, 'out> {
     pub(super) fn new(trace: &'a Trace, page: Page<'out>, base: u64) -> Self {
         let config = &trace.context.config;
         let (shapes, flops) = (config.torch_profiler_record_shapes, config.torch_profiler_with_flops);
-        Self { trace, page, heads: Heads::new(trace.context.pid), base, shapes, flops }
+        Self { trace, page, heads: Heads::new(trace.context.pid), stacks: Stacks::default(), base, shapes, flops }
     }
 
     /// Nanoseconds since the base.
@@ -140,7 +139,7 @@ impl<'a, 'out> Events<'a, 'out> {
             push_text(out, "request_id", text);
         }
         if !stack.is_empty() {
-            push_stack(out, self.trace.symbols.frames(stack));
+            out.extend_from_slice(self.stacks.of(stack, &self.trace.symbols));
         }
         if let Some(poll) = slice.task {
             push_number(out, "task", poll.task);
@@ -170,16 +169,6 @@ fn push_inputs(out: &mut Vec<u8>, inputs: &[Tensor]) {
     });
     out.extend_from_slice(b",\"Input Dims\":");
     push_list(out, inputs, |out, input| push_list(out, input.dims(), |out, dim| push_integer(out, *dim)));
-}
-
-/// Appends the call stack as Kineto does: leaf first, each frame closed by `;`.
-fn push_stack<'a>(out: &mut Vec<u8>, frames: impl Iterator<Item = &'a Frame>) {
-    let mut text = String::new();
-    for frame in frames {
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{frame};");
-    }
-    push_text(out, "Call stack", &text);
 }
 
 fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {

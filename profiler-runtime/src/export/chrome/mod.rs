@@ -11,6 +11,7 @@ mod heads;
 mod number;
 mod page;
 mod rows;
+mod stacks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
