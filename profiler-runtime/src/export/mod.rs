@@ -1,7 +1,7 @@
 //! Artifacts: each file of a session, from the trace to the disk.
 //!
 //! ```text
-//! Trace ─► plan (which files) ─► chrome, timing, summary, perf_dump (what is in them) ─► sink (whole or not at all) ─► manifest
+//! Trace ─► plan (which files) ─► chrome, workbook, timing, summary, … (what is in them) ─► sink (whole or not at all) ─► manifest
 //! ```
 //!
 //! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
@@ -14,6 +14,11 @@ mod folded;
 mod json;
 mod losses;
 mod manifest;
+mod op_table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod op_tests;
+mod op_text;
 mod overhead;
 mod perf_dump;
 mod pipeline;
@@ -28,6 +33,7 @@ mod table;
 mod tests;
 mod timing;
 mod utc;
+mod workbook;
 
 use std::fs;
 use std::io;
@@ -36,6 +42,7 @@ use std::path::Path;
 use crate::model::Trace;
 
 pub use manifest::{Artifact, Manifest, Missing};
+pub use op_table::{KeyAverages, SortBy};
 pub(crate) use utc::iso8601;
 
 use manifest::name_in;

@@ -8,7 +8,7 @@ use crate::config::{Profiler, ProfilerConfig};
 use crate::model::Trace;
 
 use super::manifest::Missing;
-use super::{chrome, flame, folded, perf_dump, summary, timing};
+use super::{chrome, flame, folded, op_text, perf_dump, summary, timing, workbook};
 
 /// A file to write.
 pub(super) struct Plan {
@@ -47,6 +47,12 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
             plans.push(Plan::new("trace", trace_path(trace, folder), |trace, path, out| {
                 chrome::write(trace, &path.to_string_lossy(), out)
             }));
+            let ops = folder.join(format!("ops_rank{rank}.xlsx"));
+            plans.push(Plan::new("ops", ops, workbook::write));
+            if config.torch_profiler_dump_cuda_time_total {
+                let table = folder.join(format!("profiler_out_{rank}.txt"));
+                plans.push(Plan::new("table", table, |trace, _, out| op_text::write(trace, out)));
+            }
         }
         if config.profiler == Profiler::Torch && config.torch_profiler_with_stack {
             push_stacks(trace, folder, &mut plans, missing);
@@ -99,9 +105,7 @@ pub(super) fn unwritten(trace: &Trace) -> Vec<Missing> {
         return Vec::new();
     }
     let asked = [
-        (true, "ops_rank{}.xlsx"),
         (config.torch_profiler_with_memory, "memory_snapshot_rank{}.pickle"),
-        (config.torch_profiler_dump_cuda_time_total, "profiler_out_{}.txt"),
     ];
     let rank = trace.context.rank.to_string();
     let asked = asked.into_iter().filter(|(asked, _)| *asked);

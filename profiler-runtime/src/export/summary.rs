@@ -1,14 +1,15 @@
 //! `summary_rank*.md`: what happened, for people (and programs) that read one page. Always under [`LIMIT`] bytes.
 //!
-//! Facts only: every number is in the timing report too.
+//! Facts only: every number is in the timing report or the operator table too.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::model::{StageNode, StageTree, Trace};
+use crate::model::{GroupBy, KeyAverage, StageNode, StageTree, Trace};
 
 use super::json::ms;
 use super::losses;
+use super::op_table::KeyAverages;
 use super::overhead::Overhead;
 use super::spread::Spread;
 use super::table::{cell, render};
@@ -20,6 +21,8 @@ const LIMIT: usize = 4096;
 const MAX_STAGES: usize = 24;
 /// Rows of the step table.
 const MAX_LOOPS: usize = 5;
+/// Rows of the table of ops.
+const MAX_OPS: usize = 5;
 /// Sentences of warnings, and of losses.
 const MAX_SENTENCES: usize = 4;
 /// Characters of a sentence.
@@ -64,6 +67,7 @@ fn page_with(trace: &Trace, stages: usize) -> String {
     push_sentences(&mut page, "Warnings", &context.warnings);
     push_stages(&mut page, trace, stages);
     push_steps(&mut page, trace);
+    push_ops(&mut page, trace);
     push_sentences(&mut page, "Losses", &losses::sentences(&trace.losses));
     push_profiler(&mut page, trace);
     page
@@ -158,6 +162,43 @@ fn push_steps(page: &mut String, trace: &Trace) {
     page.push_str(&render(["loop", "steps", "mean", "min", "p50", "p95", "max"], &rows));
     if all.len() > MAX_LOOPS {
         let _ = writeln!(page, "\n{} more loops are in the timing report.", all.len() - MAX_LOOPS);
+    }
+}
+
+/// The ops that took longest, and what is known of their FLOPs.
+fn push_ops(page: &mut String, trace: &Trace) {
+    let table = KeyAverages::of(trace, GroupBy::Name);
+    let ops: Vec<&KeyAverage> = table.rows().iter().filter(|row| row.is_op).collect();
+    if ops.is_empty() {
+        return;
+    }
+    let total = trace.ops.self_ns();
+    let row = |row: &&KeyAverage| {
+        let wait = if row.is_async { " (async)" } else { "" };
+        let own = row.self_cpu_time.as_nanos() as f64;
+        [
+            format!("{}{wait}", cell(&row.name)),
+            row.count.to_string(),
+            format!("{:.3}", own / 1e6),
+            format!("{:.3}", row.cpu_time.as_nanos() as f64 / 1e6),
+            format!("{:.1} %", own * 100.0 / total.max(1) as f64),
+        ]
+    };
+    let rows: Vec<[String; 5]> = ops.iter().take(MAX_OPS).map(row).collect();
+    let _ = writeln!(page, "\n## Ops\n\nShare of the self CPU time total, {} ms. Times in ms.\n", millis(total));
+    page.push_str(&render(["op", "calls", "self", "total", "share"], &rows));
+    if ops.len() > MAX_OPS {
+        let _ = writeln!(page, "\n{} more ops are in the operator table.", ops.len() - MAX_OPS);
+    }
+    if trace.context.config.torch_profiler_with_flops {
+        let flops = ops.iter().fold(0_u64, |sum, row| sum.saturating_add(row.flops.unwrap_or(0)));
+        let with: u64 = ops.iter().map(|row| row.calls_with_flops).sum();
+        let without: u64 = ops.iter().map(|row| row.calls_without_flops).sum();
+        let _ = writeln!(
+            page,
+            "\nFLOPs: {:.3} GFLOP in {with} calls; {without} calls gave no formula and are not counted.",
+            flops as f64 / 1e9
+        );
     }
 }
 

@@ -11,6 +11,7 @@ mod lanes;
 mod losses;
 mod memory;
 mod ops;
+mod ops_gather;
 mod ops_rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
