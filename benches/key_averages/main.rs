@@ -10,7 +10,7 @@ use profiler_runtime::{Error, GroupBy, ProfilerConfig, profiled_op, start_profil
 
 /// Rounds of which the fastest counts.
 const ROUNDS: u32 = 3;
-const SIZES: [usize; 3] = [100_000, 400_000, 1_600_000];
+const SIZES: [usize; 4] = [100_000, 500_000, 1_000_000, 2_000_000];
 /// Different shapes of the inputs.
 const SHAPES: usize = 50;
 

@@ -106,10 +106,9 @@ fn columns(table: &KeyAverages, rows: &[KeyAverage]) -> Vec<Column> {
     }
     if table.columns.flops && rows.iter().any(|row| row.flops.is_some()) {
         let least = rows.iter().filter_map(|row| row.flops.filter(|&flops| flops > 0)).min().unwrap_or(0);
-        let unit = (least.checked_ilog10().unwrap_or(0) as usize / 3).min(UNITS.len() - 1);
-        let scale = 1000_f64.powi(unit as i32);
+        let (scale, unit) = unit_of(least);
         let cell = |row: &KeyAverage| row.flops.map_or("--".to_owned(), |flops| format!("{:.3}", flops as f64 / scale));
-        columns.push(number(&format!("Total {}", UNITS[unit]), &cell));
+        columns.push(number(&format!("Total {unit}"), &cell));
     }
     columns
 }
@@ -162,6 +161,19 @@ fn cut(text: String, width: usize) -> String {
         return text;
     }
     text.chars().take(width - 3).chain("...".chars()).collect()
+}
+
+/// The unit in which a number of floating point operations is at least 1, and how many it is.
+fn unit_of(flops: u64) -> (f64, &'static str) {
+    let power = (flops.checked_ilog10().unwrap_or(0) as usize / 3).min(UNITS.len() - 1);
+    // CAST: there are six units.
+    (1000_f64.powi(power as i32), UNITS[power])
+}
+
+/// A number of floating point operations with its unit.
+pub(super) fn flops_with_unit(flops: u64) -> String {
+    let (scale, unit) = unit_of(flops);
+    format!("{:.3} {unit}", flops as f64 / scale)
 }
 
 /// Shapes as Python prints them.

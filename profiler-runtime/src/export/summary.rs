@@ -10,6 +10,7 @@ use crate::model::{GroupBy, KeyAverage, StageNode, StageTree, Trace};
 use super::json::ms;
 use super::losses;
 use super::op_table::KeyAverages;
+use super::op_text::flops_with_unit;
 use super::overhead::Overhead;
 use super::spread::Spread;
 use super::table::{cell, render};
@@ -196,8 +197,8 @@ fn push_ops(page: &mut String, trace: &Trace) {
         let without: u64 = ops.iter().map(|row| row.calls_without_flops).sum();
         let _ = writeln!(
             page,
-            "\nFLOPs: {:.3} GFLOP in {with} calls; {without} calls gave no formula and are not counted.",
-            flops as f64 / 1e9
+            "\nFLOPs: {} in {with} calls; {without} calls of ops gave no formula and are not counted.",
+            flops_with_unit(flops)
         );
     }
 }

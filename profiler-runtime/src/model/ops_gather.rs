@@ -10,7 +10,7 @@ use crate::collect::symbols::Symbols;
 use crate::record::{Kind, Site};
 
 use super::ops::{Group, OpTable, Sums};
-use super::slice::{CallArgs, NetBytes, Slice, Tensor};
+use super::slice::{CallArgs, NetBytes, Slice};
 use super::tasks::Task;
 
 /// Groups with shapes or a stack of their own. A program whose shapes never repeat has more; their calls count under
@@ -183,11 +183,10 @@ impl Gatherer {
 
 impl Gathered {
     fn is(&self, site: &'static Site, is_step: bool, args: &CallArgs) -> bool {
-        let same = |(dims, input): (&Box<[u64]>, &Tensor)| **dims == *input.dims();
         self.site.is_some_and(|own| std::ptr::eq(own, site))
             && self.is_step == is_step
             && self.group.inputs.len() == args.inputs.len()
-            && self.group.inputs.iter().zip(&args.inputs).all(same)
+            && self.group.inputs.iter().zip(&args.inputs).all(|(dims, input)| **dims == *input.dims())
             && *self.addresses == *args.stack
     }
 }

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use crate::record::Kind;
 use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
+use crate::record::memory::Levels;
+use crate::record::{Action, Kind};
 
+use super::memory::MemoryLog;
 use super::ops_rows::GroupBy;
 use super::testing::Script;
 use super::{KeyAverage, Trace};
@@ -104,6 +106,31 @@ fn the_life_of_an_async_op_is_a_row_beside_its_polls() {
     assert_eq!((rows[1].is_async, rows[1].count, rows[1].self_cpu_time), (false, 2, Duration::from_nanos(30)));
     assert_eq!((rows[1].flops, rows[1].flops_per_second), (Some(70), None), "its time is not that of its polls");
     assert_eq!((rows[0].calls_without_flops, rows[1].calls_without_flops), (0, 0));
+}
+
+#[test]
+fn memory_goes_to_the_innermost_row_and_is_unknown_without_an_allocator() {
+    let mut script = Script::new();
+    let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
+    script.begin(stage, 0).memory(Action::Alloc, 0, 10, (0x1000, 4096)).begin(op, 20);
+    script.memory(Action::Alloc, 0, 30, (0x3000, 1000)).memory(Action::Free, 0, 40, (0x1000, 4096));
+    script.end(op, 50).end(stage, 100).thread("main");
+    let has_allocator = Levels { has_allocator: true, ..Levels::default() };
+    script.memory = Some(MemoryLog { begin: has_allocator.clone(), end: has_allocator });
+    let trace = Trace::build(script.finish());
+    let bytes = |name| {
+        let row = row(&trace, GroupBy::Name, name);
+        (row.self_cpu_memory, row.cpu_memory, row.self_cuda_memory)
+    };
+    assert_eq!(bytes("stage"), (Some(4096), Some(1000), None));
+    assert_eq!(bytes("op"), (Some(-3096), Some(-3096), None));
+
+    let mut script = Script::new();
+    let op = script.site(Kind::Op, "op");
+    script.begin(op, 0).memory(Action::Alloc, 1, 10, (0x1000, 512)).end(op, 20).thread("main");
+    script.memory = Some(MemoryLog::default());
+    let on_a_device = row(&Trace::build(script.finish()), GroupBy::Name, "op");
+    assert_eq!((on_a_device.self_cpu_memory, on_a_device.self_cuda_memory), (None, Some(512)));
 }
 
 #[test]
