@@ -7,6 +7,7 @@
 //! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
+mod blocks;
 mod chrome;
 mod commit;
 mod flame;
@@ -14,6 +15,8 @@ mod folded;
 mod json;
 mod losses;
 mod manifest;
+mod memory_chart;
+mod memory_report;
 mod op_table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -21,9 +24,11 @@ mod op_tests;
 mod op_text;
 mod overhead;
 mod perf_dump;
+mod pickle;
 mod pipeline;
 mod plan;
 mod sink;
+mod snapshot;
 mod spread;
 mod stages;
 mod summary;
@@ -60,7 +65,6 @@ pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
         let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
         manifest.note(plan.kind, &plan.path, folder, written);
     }
-    manifest.missing.extend(plan::unwritten(trace));
     manifest.pipeline_lines = pipeline::log_lines(trace);
     for line in &manifest.pipeline_lines {
         log::info!("{line}");

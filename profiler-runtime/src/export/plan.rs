@@ -8,7 +8,7 @@ use crate::config::{Profiler, ProfilerConfig};
 use crate::model::Trace;
 
 use super::manifest::Missing;
-use super::{chrome, flame, folded, op_text, perf_dump, summary, timing, workbook};
+use super::{chrome, flame, folded, memory_chart, op_text, perf_dump, snapshot, summary, timing, workbook};
 
 /// A file to write.
 pub(super) struct Plan {
@@ -57,6 +57,9 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
         if config.profiler == Profiler::Torch && config.torch_profiler_with_stack {
             push_stacks(trace, folder, &mut plans, missing);
         }
+        if config.profiler == Profiler::Torch && config.torch_profiler_with_memory {
+            push_memory(trace, folder, &mut plans, missing);
+        }
         plans.push(Plan::new("timing", folder.join(format!("timing_rank{rank}.json")), |trace, _, out| {
             timing::write(trace, out)
         }));
@@ -92,24 +95,32 @@ fn push_stacks(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
     missing.push(Missing::new(cuda, "no GPU was recorded"));
 }
 
+/// The memory snapshot and the chart.
+fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mut Vec<Missing>) {
+    let rank = trace.context.rank;
+    let (snapshot, chart) = (format!("memory_snapshot_rank{rank}.pickle"), format!("memory_rank{rank}.svg"));
+    let reason = match &trace.memory {
+        None => "nothing was recorded",
+        Some(memory) if memory.devices.is_empty() => NO_ALLOCATOR,
+        Some(_) => {
+            let snapshot = folder.join(snapshot);
+            plans.push(Plan::new("memory_snapshot", snapshot, |trace, _, out| snapshot::write(trace, out)));
+            plans.push(Plan::new("memory_chart", folder.join(chart), |trace, _, out| memory_chart::write(trace, out)));
+            return;
+        }
+    };
+    missing.extend([snapshot, chart].map(|name| Missing::new(name, reason)));
+}
+
+/// How to get what is missing.
+const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
+                            profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
+                            the program, or report a framework's memory with `profiler_runtime::record_alloc`";
+
 /// Where the manifest goes, if anywhere.
 pub(super) fn manifest_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let context = &trace.context;
     has_folder(&context.config, folder).then(|| folder.join(format!("manifest_rank{}.json", context.rank)))
-}
-
-/// What the configuration asks for and this version cannot write.
-pub(super) fn unwritten(trace: &Trace) -> Vec<Missing> {
-    let config = &trace.context.config;
-    if config.profiler != Profiler::Torch {
-        return Vec::new();
-    }
-    let asked = [
-        (config.torch_profiler_with_memory, "memory_snapshot_rank{}.pickle"),
-    ];
-    let rank = trace.context.rank.to_string();
-    let asked = asked.into_iter().filter(|(asked, _)| *asked);
-    asked.map(|(_, name)| Missing::new(name.replace("{}", &rank), "not implemented in this version")).collect()
 }
 
 fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {

@@ -9,6 +9,7 @@ use crate::model::{GroupBy, KeyAverage, StageNode, StageTree, Trace};
 
 use super::json::ms;
 use super::losses;
+use super::memory_report;
 use super::op_table::KeyAverages;
 use super::op_text::flops_with_unit;
 use super::overhead::Overhead;
@@ -69,6 +70,7 @@ fn page_with(trace: &Trace, stages: usize) -> String {
     push_stages(&mut page, trace, stages);
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
+    memory_report::push_section(&mut page, trace);
     push_sentences(&mut page, "Losses", &losses::sentences(&trace.losses));
     push_profiler(&mut page, trace);
     page

@@ -10,8 +10,8 @@ use crate::record::entry::{Entry, Tag};
 use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
 use crate::record::{Action, Kind, Site};
 
-use super::memory::MemoryLog;
 use super::context::{Context, EndedBy, Recording, Window};
+use super::memory::MemoryLog;
 
 /// The window's begin, in nanoseconds since the Unix epoch.
 pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
@@ -82,7 +82,14 @@ impl Script {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
         let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
         let log = Log { threads: self.threads, lost_late: 0 };
-        Recording { log, sites: self.sites, window, symbols: Symbols::default(), memory: self.memory, context: self.context }
+        Recording {
+            log,
+            sites: self.sites,
+            window,
+            symbols: Symbols::default(),
+            memory: self.memory,
+            context: self.context,
+        }
     }
 }
 

@@ -45,6 +45,9 @@ pub(crate) struct Levels {
     pub(crate) lost: u64,
 }
 
+/// The largest size that an entry holds: what fails may be larger.
+const MAX_BYTES: u64 = (1 << 56) - 1;
+
 /// Bytes per CUDA device that frameworks have reported.
 static CUDA: [AtomicI64; 256] = [const { AtomicI64::new(0) }; 256];
 static LEAST_BYTES: AtomicUsize = AtomicUsize::new(1);
@@ -166,7 +169,7 @@ fn record(gate: u32, action: Action, device: Device, address: u64, bytes: u64) {
     let entries = || {
         let ticks = if slow_clock { clock::ticks() } else { clock::fast_ticks() };
         let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);
-        [when, Entry::pair(Tag::Block, address, bytes)]
+        [when, Entry::pair(Tag::Block, address, bytes.min(MAX_BYTES))]
     };
     if !buffer::append_pair(entries) {
         // ORDERING: a statistic.
@@ -178,7 +181,8 @@ impl Levels {
     /// Now.
     pub(crate) fn now() -> Self {
         // ORDERING: counters of threads that go on; each is right by itself.
-        let cuda = CUDA.iter().zip(0..=u8::MAX).map(|(bytes, index)| (Device::Cuda(index), bytes.load(Ordering::Relaxed)));
+        let cuda =
+            CUDA.iter().zip(0..=u8::MAX).map(|(bytes, index)| (Device::Cuda(index), bytes.load(Ordering::Relaxed)));
         let host = ledger::is_used().then(|| (Device::Cpu, ledger::live()));
         Self {
             has_allocator: ledger::is_used(),

@@ -27,9 +27,9 @@ pub(crate) mod steps;
 
 pub(crate) use chunk::set_budget;
 pub use describe::{Call, IntoCount, describe};
+pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub(crate) use memory::Action;
 pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
-pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub use range::{Range, run};
 pub use shape::{Dtype, Element, ShapeWriter, Shaped};
 pub(crate) use site::dynamic_site;

@@ -37,6 +37,8 @@ struct Head<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     with_stack: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    profile_memory: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     record_shapes: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     with_flops: Option<u32>,
@@ -83,6 +85,7 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
         device_properties: [],
         trace_id: trace_id(&context.session, context.rank),
         with_stack: on(context.config.torch_profiler_with_stack),
+        profile_memory: on(trace.memory.is_some()),
         record_shapes: on(context.config.torch_profiler_record_shapes),
         with_flops: on(context.config.torch_profiler_with_flops),
         distributed_info: Distributed {

@@ -18,7 +18,8 @@ pub(in crate::model) fn measure(trace: &Trace, log: &MemoryLog) -> Memory {
     while !book.open.is_empty() {
         book.end(book.open.len() - 1);
     }
-    let mut devices: Vec<DeviceMemory> = book.accounts.into_iter().map(|account| account.close(&trace.stages, log)).collect();
+    let mut devices: Vec<DeviceMemory> =
+        book.accounts.into_iter().map(|account| account.close(&trace.stages, log)).collect();
     devices.sort_by_key(|each| each.device);
     Memory {
         has_allocator: log.end.has_allocator,

@@ -115,10 +115,27 @@ impl Allocation {
     }
 }
 
+/// What is allocated per device at some moment of a walk.
+#[derive(Debug)]
+pub(crate) struct Totals<'a> {
+    devices: &'a [DeviceMemory],
+    now: Vec<u64>,
+}
+
 impl Memory {
-    /// One device's.
-    pub(crate) fn device(&self, device: Device) -> Option<&DeviceMemory> {
-        self.devices.iter().find(|each| each.device == device)
+    /// What was allocated when recording began.
+    pub(crate) fn totals(&self) -> Totals<'_> {
+        Totals { devices: &self.devices, now: self.devices.iter().map(|each| each.at_begin).collect() }
+    }
+}
+
+impl Totals<'_> {
+    /// The device's total after this allocation; never negative, because [`measure`] has seen them all.
+    pub(crate) fn after(&mut self, allocation: &Allocation) -> u64 {
+        let place = self.devices.iter().position(|each| each.device == allocation.device);
+        let Some(now) = place.and_then(|place| self.now.get_mut(place)) else { return 0 };
+        *now = now.saturating_add_signed(allocation.change());
+        *now
     }
 }
 

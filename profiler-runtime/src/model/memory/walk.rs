@@ -25,7 +25,7 @@ pub(crate) enum Moment {
 }
 
 /// Which call of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
     /// By `External id`.
     Range(u64),
