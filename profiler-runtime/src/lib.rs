@@ -86,7 +86,10 @@ pub use error::Error;
 pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
-pub use record::{Device, record_alloc, record_free, record_out_of_memory, Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, request, sites, stage, step_named};
+pub use record::{
+    Device, Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
+    record_out_of_memory, request, sites, stage, step_named,
+};
 pub use session::{Phase, Progress, SessionId, Status, Stopped};
 
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.

@@ -213,7 +213,17 @@ impl Active {
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
         let stopped = self.handle();
-        Export { recording: Recording { log, sites, window, symbols: Symbols::default(), memory, context: self.context(ended_by) }, stopped }
+        Export {
+            recording: Recording {
+                log,
+                sites,
+                window,
+                symbols: Symbols::default(),
+                memory,
+                context: self.context(ended_by),
+            },
+            stopped,
+        }
     }
 
     fn context(self, ended_by: EndedBy) -> Context {

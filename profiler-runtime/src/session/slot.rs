@@ -20,8 +20,8 @@ use super::timer;
 use crate::config::Parsed;
 use crate::error::Error;
 use crate::model::EndedBy;
-use crate::record::{gate, ledger};
 use crate::record::steps::{self, StepEnd};
+use crate::record::{gate, ledger};
 
 /// What the lock guards.
 #[derive(Debug)]
