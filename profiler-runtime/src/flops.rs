@@ -8,10 +8,10 @@
 //! ```
 //! use profiler_runtime::{flops, profiled_op};
 //!
-//! struct Weight { dims: [usize; 2] }
+//! struct Tensor { dims: Vec<usize> }
 //!
-//! #[profiled_op("linear", flops = flops::linear(x, &weight.dims))]
-//! fn linear(x: &[usize], weight: &Weight) { /* … */ }
+//! #[profiled_op("linear", flops = flops::linear(&x.dims, &weight.dims))]
+//! fn linear(x: &Tensor, weight: &Tensor) { /* … */ }
 //!
 //! assert_eq!(flops::linear(&[16, 5120], &[13824, 5120]), 2 * 16 * 5120 * 13824);
 //! ```

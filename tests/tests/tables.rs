@@ -237,6 +237,37 @@ fn a_sheet_by_shape_has_pytorchs_text_for_each_shape() {
     assert_eq!(shapes, [("[[64]]", 5.0), ("[[8]]", 5.0)]);
 }
 
+#[inline(never)]
+fn one_way() -> f32 {
+    std::hint::black_box(norm(&[1.0; 4]))
+}
+
+#[inline(never)]
+fn another_way() -> f32 {
+    std::hint::black_box(norm(&[1.0; 4]))
+}
+
+#[test]
+fn a_sheet_by_stack_tells_calls_from_different_places_apart() {
+    let bench = Bench::alone();
+    start_profile_with(bench.config().torch_profiler_with_stack(true)).unwrap();
+    for _ in 0..3 {
+        one_way();
+    }
+    another_way();
+    let stopped = stop_profile().unwrap();
+    let manifest = stopped.wait().unwrap();
+    let rows = sheet(&workbook(&manifest), "by_stack");
+    let count = |place: &str| {
+        let through = rows.iter().filter(|row| text(row, "name") == "norm" && text(row, "stack").contains(place));
+        through.map(|row| number(row, "count")).sum::<f64>()
+    };
+    assert_eq!((count("::one_way"), count("::another_way")), (3.0, 1.0));
+    assert!(rows.iter().all(|row| text(row, "stack").lines().count() <= 8));
+    let leaf = manifest.key_averages(GroupBy::Stack(1));
+    assert_eq!(leaf.rows().len(), 1, "the innermost frame is the op's function, whoever called it: {leaf}");
+}
+
 #[test]
 fn flops_are_the_same_in_trace_and_table_and_an_op_without_a_formula_is_named() {
     let bench = Bench::alone();

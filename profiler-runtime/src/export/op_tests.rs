@@ -111,3 +111,17 @@ fn the_workbook_leaves_no_temporary_files_behind() {
     assert!(fs::read(&ops.path).unwrap().starts_with(b"PK\x03\x04"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), manifest.artifacts().len());
 }
+
+#[test]
+fn shapes_beyond_what_the_tables_hold_are_told_in_the_manifest() {
+    let mut script = Script::new();
+    let op = script.site(Kind::Op, "reshape");
+    for rows in 0..70_000 {
+        script.entry(Tag::Shape, 0, op, 1 << 8 | 1).entry(Tag::Dims, 0, 0, rows).begin(op, rows).end(op, rows + 1);
+    }
+    script.thread("main");
+    let manifest = write(script, Path::new(""));
+    assert!(manifest.warnings[0].starts_with("4464 calls had shapes or stacks beyond"), "{:?}", manifest.warnings);
+    let text = manifest.key_averages(GroupBy::InputShapes).table();
+    assert!(text.contains("4464 calls whose shapes or stack found no room count under their names."), "{text}");
+}
