@@ -105,17 +105,24 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
         unsafe { self.inner.dealloc(block, layout) };
     }
 
-    /// A release and an allocation; if there is not enough memory, the block is as it was.
+    /// If there is not enough memory, the block is as it was.
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        if self.reports(layout.size()) {
-            memory::freed(block.addr(), layout.size());
+        if !self.reports(layout.size()) {
+            // SAFETY: the caller's promise.
+            let new = unsafe { self.inner.realloc(block, layout, new_size) };
+            self.handed_out(new, new_size);
+            return new;
         }
+        let (began, from) = (memory::moment(), (block.addr(), layout.size()));
         // SAFETY: the caller's promise.
         let new = unsafe { self.inner.realloc(block, layout, new_size) };
-        self.handed_out(new, new_size);
         if new.is_null() {
-            self.handed_out(block, layout.size());
+            memory::out_of_memory(new_size);
+        } else {
+            // What it shrinks to may be too small to be reported on its own: it is a block of 0 bytes then.
+            let bytes = if self.reports(new_size) { new_size } else { 0 };
+            memory::moved(began, from, (new.addr(), bytes));
         }
         new
     }

@@ -14,7 +14,7 @@ use crate::model::{DeviceMemory, Moment, Paths, Trace};
 use crate::record::{Device, Kind, Site};
 
 use super::json::ms;
-use super::memory_report::{device_name, human_bytes};
+use super::memory_report::{device_name, human_bytes, unit_of};
 use super::table::cell;
 
 const WIDTH: u32 = 1280;
@@ -111,7 +111,7 @@ impl Drawing {
         for line in &mut lines {
             line.flush();
         }
-        Self { lines, bands: chosen(levels) }
+        Self { lines, bands: chosen(levels, trace.end - trace.begin) }
     }
 }
 
@@ -127,20 +127,23 @@ fn push_band(levels: &mut [Vec<Band>; MAX_DEPTH], depth: usize, band: Band) {
     }
 }
 
-/// The outermost stages of which there is more than one call, if they are not too many: a single one around everything
-/// tells nothing.
-fn chosen(levels: [Vec<Band>; MAX_DEPTH]) -> Vec<Band> {
-    let mut best = Vec::new();
-    for mut level in levels {
-        if level.is_empty() || level.len() > MAX_BANDS {
+/// The stages down to the first level on which none runs nearly all the time; of the levels above only those that do not,
+/// because a band behind everything tells nothing.
+fn chosen(levels: [Vec<Band>; MAX_DEPTH], length: u64) -> Vec<Band> {
+    let mut best: Vec<Band> = Vec::new();
+    for level in levels {
+        if level.is_empty() || best.len() + level.len() > MAX_BANDS {
             break;
         }
-        level.sort_by_key(|band| (band.begin, band.end));
-        best = level;
-        if best.len() > 1 {
+        let is_long = |band: &Band| (band.end - band.begin).saturating_mul(5) > length.saturating_mul(4);
+        let ends_here = !level.iter().any(is_long);
+        best.retain(|band| !is_long(band));
+        best.extend(level);
+        if ends_here {
             break;
         }
     }
+    best.sort_by_key(|band| (band.begin, band.end));
     best
 }
 
@@ -170,14 +173,14 @@ impl Line {
     }
 
     /// As the steps that totals are: level until the next allocation.
-    fn steps(&self, begin: u64, end: u64) -> Vec<(f64, f64)> {
+    fn steps(&self, (begin, end): (u64, u64), unit: f64) -> Vec<(f64, f64)> {
         let mut steps = Vec::with_capacity(self.points.len() * 2 + 1);
         let mut level = None;
         for &(at, total) in &self.points {
             let at = ms(at.saturating_sub(begin));
             steps.extend(level.map(|level| (at, level)));
-            steps.push((at, total as f64));
-            level = Some(total as f64);
+            level = Some(total as f64 / unit);
+            steps.extend(level.map(|level| (at, level)));
         }
         steps.extend(level.map(|level| (ms(end - begin), level)));
         steps
@@ -208,14 +211,18 @@ fn draw_panel<DB: DrawingBackend>(
 where
     DB::ErrorType: 'static,
 {
-    let (length, top) = (ms(trace.end - trace.begin).max(0.001), (device.peak as f64 * 1.25).max(1.0));
+    let (unit, unit_name) = unit_of(device.peak);
+    let names = stages(bands);
+    // Above the highest point there is room for the legend.
+    let room = 1.12 + 0.055 * names.len() as f64;
+    let (length, top) = (ms(trace.end - trace.begin).max(0.001), (device.peak as f64 / unit * room).max(1.0));
     let mut chart = ChartBuilder::on(area)
         .caption(title(trace, device), ("sans-serif", 18))
         .margin(14)
         .x_label_area_size(44)
         .y_label_area_size(96)
         .build_cartesian_2d(0.0..length, 0.0..top)?;
-    for (name, colour) in stages(bands).into_iter().zip(COLOURS.iter().cycle()) {
+    for (name, colour) in names.into_iter().zip(COLOURS.iter().cycle()) {
         let calls = bands.iter().filter(|band| band.name == name);
         let at = |ns: u64| ms(ns.saturating_sub(trace.begin));
         let areas =
@@ -229,11 +236,12 @@ where
         .configure_mesh()
         .disable_x_mesh()
         .light_line_style(TRANSPARENT)
+        .y_labels(8)
         .x_desc("ms since recording began")
-        .y_label_formatter(&|bytes| human_bytes(*bytes as u64))
+        .y_label_formatter(&|bytes| format!("{bytes} {unit_name}"))
         .label_style(("sans-serif", 13))
         .draw()?;
-    let steps = line.steps(trace.begin, trace.end);
+    let steps = line.steps((trace.begin, trace.end), unit);
     chart.draw_series(AreaSeries::new(steps, 0.0, INK.mix(0.25)).border_style(INK.stroke_width(1)))?;
     if !bands.is_empty() {
         let mut labels = chart.configure_series_labels();

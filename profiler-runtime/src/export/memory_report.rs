@@ -180,9 +180,15 @@ pub(super) fn device_name(device: Device) -> String {
 
 /// A size for people: `1.50 GiB`.
 pub(super) fn human_bytes(bytes: u64) -> String {
-    let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
-    match units.into_iter().find(|(shift, _)| bytes >= 1 << shift) {
-        Some((shift, unit)) => format!("{:.2} {unit}", bytes as f64 / (1u64 << shift) as f64),
-        None => format!("{bytes} B"),
+    match unit_of(bytes) {
+        (_, "B") => format!("{bytes} B"),
+        (unit, name) => format!("{:.2} {name}", bytes as f64 / unit),
     }
+}
+
+/// The unit that a size is told in, and its name.
+pub(super) fn unit_of(bytes: u64) -> (f64, &'static str) {
+    const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fitting = UNITS.into_iter().find(|(unit, _)| bytes >= *unit);
+    fitting.map_or((1.0, "B"), |(unit, name)| (unit as f64, name))
 }

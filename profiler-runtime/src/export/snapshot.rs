@@ -72,7 +72,7 @@ impl Snapshot<'_, '_> {
     fn event(&mut self, paths: &Paths, allocation: &Allocation, blocks: &mut Blocks) {
         let Allocation { at, address, bytes, node, .. } = *allocation;
         match allocation.action {
-            Action::Alloc => {
+            Action::Alloc | Action::MovedTo => {
                 // Their releases found no room in the buffers.
                 for (address, block) in blocks.displace(address, bytes) {
                     self.free(paths, at, (address, block.bytes), node);
@@ -80,7 +80,7 @@ impl Snapshot<'_, '_> {
                 blocks.alloc(address, Block { bytes, path: node });
                 self.entry(paths, "alloc", at, (address, bytes), node);
             }
-            Action::Free => {
+            Action::Free | Action::MovedFrom => {
                 let bytes = blocks.free(address, bytes);
                 self.free(paths, at, (address, bytes), node);
             }

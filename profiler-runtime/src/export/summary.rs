@@ -208,7 +208,8 @@ fn push_ops(page: &mut String, trace: &Trace) {
 fn push_profiler(page: &mut String, trace: &Trace) {
     let Overhead { ranges, ns_per_range, estimated_ms, percent } = Overhead::of(trace);
     let lost = if trace.losses.missing() == 0 { "nothing lost" } else { "see the losses" };
-    let threads = trace.threads.len();
+    // Streams that threads share have no id.
+    let threads = trace.threads.iter().filter(|thread| thread.identity.os_id != 0).count();
     let _ = writeln!(
         page,
         "\n## The profiler itself\n\n{ranges} ranges on {threads} thread(s), {lost}. Estimated cost: {ns_per_range} ns each, \

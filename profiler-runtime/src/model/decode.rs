@@ -69,6 +69,8 @@ pub(super) struct Decoder<'a> {
     pending: Pending,
     /// The first half of an allocation.
     allocation: Option<Entry>,
+    /// The block that the next one was before.
+    moved_from: (u64, u64),
     next_id: u64,
     slice: Option<Slice>,
     #[expect(clippy::vec_box, reason = "the boxes move into slices")]
@@ -112,6 +114,7 @@ impl<'a> Decoder<'a> {
             requests: Vec::new(),
             pending: Pending::default(),
             allocation: None,
+            moved_from: (0, 0),
             next_id: first_id,
             slice: None,
             spare: Vec::new(),
@@ -232,7 +235,12 @@ impl<'a> Decoder<'a> {
         let innermost = self.open.last_mut().map(|frame| &mut frame.slice);
         let node = innermost.as_ref().map_or(StageTree::ROOT, |slice| slice.node);
         let device = Device::from_number(head.site());
-        let allocation = Allocation { at, action, device, address: block.value(), bytes: block.second(), node };
+        let (address, bytes) = (block.value(), block.second());
+        let before = if action == Action::MovedTo { self.moved_from } else { (0, 0) };
+        if action == Action::MovedFrom {
+            self.moved_from = (address, bytes);
+        }
+        let allocation = Allocation { at, action, device, address, bytes, before, node };
         if let Some(slice) = innermost {
             let memory = if device == Device::Cpu { &mut slice.cpu_memory } else { &mut slice.device_memory };
             memory.change(allocation.change());

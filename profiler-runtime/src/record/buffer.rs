@@ -141,29 +141,29 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     true
 }
 
-/// Appends both entries, one after the other, or neither: allocations are recorded with it. On a thread without a
+/// Appends all entries, one after the other, or none: allocations are recorded with it. On a thread without a
 /// stream they go to a stream that threads share, under its lock, because an allocator may call this where a
 /// thread-local with a destructor is out of reach: before the thread has its name, and while it ends.
 #[inline(always)]
-pub(crate) fn append_pair(entries: impl Fn() -> [Entry; 2]) -> bool {
+pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     // SAFETY: see `append`.
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
     // SAFETY: `end` belongs to this thread.
     let end = unsafe { *cursor.end.get() };
-    if end.addr() - next.addr() < size_of::<[Entry; 2]>() {
-        return append_pair_slow(entries);
+    if end.addr() - next.addr() < size_of::<[Entry; COUNT]>() {
+        return append_all_slow(entries);
     }
-    // SAFETY: two free entries, else as in `append`.
-    unsafe { next.cast::<[Entry; 2]>().write(entries()) };
+    // SAFETY: so many free entries, else as in `append`.
+    unsafe { next.cast::<[Entry; COUNT]>().write(entries()) };
     // ORDERING: see `append`.
-    cursor.next.store(next.wrapping_add(2), Ordering::Release);
+    cursor.next.store(next.wrapping_add(COUNT), Ordering::Release);
     true
 }
 
 #[inline(never)]
-fn append_pair_slow(entries: impl Fn() -> [Entry; 2]) -> bool {
+fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     let _own = ledger::own();
     let cursor = CURSOR.get();
     if ptr::eq(cursor, &raw const VACANT) {
@@ -171,14 +171,14 @@ fn append_pair_slow(entries: impl Fn() -> [Entry; 2]) -> bool {
         return registry::with_shared_stream(place, |stream| {
             // SAFETY: whoever holds the lock of a shared stream is its only writer. The clock is read under it: time
             // does not run backwards in a stream.
-            unsafe { stream.append_pair(entries()) }
+            unsafe { stream.append_all(&entries()) }
         });
     }
     OWNED
         .try_with(|owned| {
             let stream = owned.0.take()?;
             // SAFETY: this thread owns the stream.
-            let appended = unsafe { stream.append_pair(entries()) };
+            let appended = unsafe { stream.append_all(&entries()) };
             owned.0.set(Some(stream));
             Some(appended)
         })
@@ -245,16 +245,16 @@ impl Stream {
         true
     }
 
-    /// Both entries, or neither if the budget leaves no room for allocations.
+    /// All entries, or none if the budget leaves no room for allocations.
     ///
     /// # Safety
     /// The caller is the stream's only writer.
-    unsafe fn append_pair(&self, entries: [Entry; 2]) -> bool {
+    unsafe fn append_all(&self, entries: &[Entry]) -> bool {
         // SAFETY: the caller's promise.
         if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false)) {
             return false;
         }
-        for entry in entries {
+        for &entry in entries {
             // SAFETY: the caller's promise.
             if unsafe { self.cursor.is_full() } && !self.grow(true) {
                 return false;

@@ -3,7 +3,7 @@
 //! An allocation is two entries, `Memory` (when, which, where) and `Block` (address and bytes), in the stream of the
 //! thread that made it, so that it is counted for the range that is open there. A block's release is recorded before
 //! it happens and its allocation after: another thread that is given the same address records later. No lock and no
-//! allocation on a thread that records ranges; see `buffer::append_pair` for the others.
+//! allocation on a thread that records ranges; see `buffer::append_all` for the others.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
@@ -30,6 +30,10 @@ pub(crate) enum Action {
     Free = 2,
     /// It could not be allocated.
     OutOfMemory = 3,
+    /// It was reallocated: this is what it was before. `MovedTo` follows in the stream.
+    MovedFrom = 4,
+    /// And this is what it became; only now the total changes.
+    MovedTo = 5,
 }
 
 /// What was allocated at one moment.
@@ -79,6 +83,8 @@ impl Action {
             1 => Self::Alloc,
             2 => Self::Free,
             3 => Self::OutOfMemory,
+            4 => Self::MovedFrom,
+            5 => Self::MovedTo,
             _ => return None,
         })
     }
@@ -137,6 +143,24 @@ pub(crate) fn freed(address: usize, bytes: usize) {
     note(Action::Free, Device::Cpu, address as u64, bytes as u64);
 }
 
+/// When a reallocation begins, for [`moved`].
+#[inline(always)]
+pub(crate) fn moment() -> u64 {
+    let gate = gate::load();
+    if gate & gate::MEMORY != 0 { ticks(gate) } else { 0 }
+}
+
+/// The program's allocator has made one block of another, as `(address, bytes)`; it began to at `began`.
+#[inline(always)]
+pub(crate) fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
+    // CAST: see `allocated`.
+    ledger::add(to.1 as i64 - from.1 as i64);
+    let gate = gate::load();
+    if gate & gate::MEMORY != 0 {
+        record_move(gate, began, from, to);
+    }
+}
+
 /// The program's allocator had nothing left.
 #[cold]
 pub(crate) fn out_of_memory(bytes: usize) {
@@ -162,19 +186,41 @@ fn note(action: Action, device: Device, address: u64, bytes: u64) {
 
 #[inline(never)]
 fn record(gate: u32, action: Action, device: Device, address: u64, bytes: u64) {
-    if ledger::is_own() {
-        return;
+    if !ledger::is_own() && !buffer::append_all(|| entries(action, device, ticks(gate), (address, bytes))) {
+        count_loss();
     }
-    let slow_clock = gate & gate::SLOW_CLOCK != 0;
-    let entries = || {
-        let ticks = if slow_clock { clock::ticks() } else { clock::fast_ticks() };
-        let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);
-        [when, Entry::pair(Tag::Block, address, bytes.min(MAX_BYTES))]
+}
+
+/// The old block can be somebody else's before the new one is known: it is over when the call began. Totals count the
+/// difference when it ended, because one of both was there all the time.
+#[inline(never)]
+fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) {
+    let block = |(address, bytes)| (address as u64, bytes as u64);
+    let all = || {
+        let [from_when, from_which] = entries(Action::MovedFrom, Device::Cpu, began, block(from));
+        let [to_when, to_which] = entries(Action::MovedTo, Device::Cpu, ticks(gate), block(to));
+        [from_when, from_which, to_when, to_which]
     };
-    if !buffer::append_pair(entries) {
-        // ORDERING: a statistic.
-        LOST.fetch_add(1, Ordering::Relaxed);
+    if !ledger::is_own() && !buffer::append_all(all) {
+        count_loss();
     }
+}
+
+#[inline(always)]
+fn entries(action: Action, device: Device, ticks: u64, (address, bytes): (u64, u64)) -> [Entry; 2] {
+    let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);
+    [when, Entry::pair(Tag::Block, address, bytes.min(MAX_BYTES))]
+}
+
+#[inline(always)]
+fn ticks(gate: u32) -> u64 {
+    if gate & gate::SLOW_CLOCK != 0 { clock::ticks() } else { clock::fast_ticks() }
+}
+
+#[cold]
+fn count_loss() {
+    // ORDERING: a statistic.
+    LOST.fetch_add(1, Ordering::Relaxed);
 }
 
 impl Levels {

@@ -31,6 +31,11 @@ impl<'a, 'out> Events<'a, 'out> {
         Self { trace, page, heads: Heads::new(trace.context.pid), stacks: Stacks::default(), base, shapes, flops }
     }
 
+    /// Of the process.
+    pub(super) const fn pid(&self) -> u32 {
+        self.trace.context.pid
+    }
+
     /// Nanoseconds since the base.
     pub(super) const fn relative(&self, unix_ns: u64) -> u64 {
         unix_ns.saturating_sub(self.base)

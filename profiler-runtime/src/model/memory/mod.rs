@@ -39,6 +39,8 @@ pub(crate) struct Allocation {
     pub(crate) address: u64,
     /// Its size.
     pub(crate) bytes: u64,
+    /// What it was before, address and bytes: of a block that was reallocated.
+    pub(crate) before: (u64, u64),
     /// The innermost open range: a stage of the [`StageTree`](super::StageTree), a path of [`Paths`] in a walk.
     pub(crate) node: NodeId,
 }
@@ -110,7 +112,8 @@ impl Allocation {
         match self.action {
             Action::Alloc => bytes,
             Action::Free => -bytes,
-            Action::OutOfMemory => 0,
+            Action::MovedTo => bytes.saturating_sub_unsigned(self.before.1),
+            Action::OutOfMemory | Action::MovedFrom => 0,
         }
     }
 }
@@ -149,11 +152,11 @@ impl DeviceMemory {
 impl Usage {
     fn note(&mut self, allocation: &Allocation) {
         match allocation.action {
-            Action::Alloc => {
+            Action::Alloc | Action::MovedTo => {
                 self.allocs += 1;
                 self.allocated += allocation.bytes;
             }
-            Action::Free => {
+            Action::Free | Action::MovedFrom => {
                 self.frees += 1;
                 self.freed += allocation.bytes;
             }
