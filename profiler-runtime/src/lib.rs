@@ -37,6 +37,7 @@
 //! | session | from [`start_profile`] to its artifacts being on disk |
 //! | rank | one process of a job; each writes its own `*_rank{R}*` files |
 //! | manifest | the list of a session's artifacts, with what is missing and why: [`Manifest`] |
+//! | key averages | the operator table: calls and times of each name: [`KeyAverages`] |
 //!
 //! # Cost
 //!
@@ -56,6 +57,7 @@
 //! `enable` on.
 
 mod block_macros;
+mod collect;
 #[forbid(unsafe_code)]
 mod config;
 #[forbid(unsafe_code)]
@@ -65,11 +67,14 @@ mod error;
 #[forbid(unsafe_code)]
 mod export;
 #[forbid(unsafe_code)]
+pub mod flops;
+#[forbid(unsafe_code)]
 mod model;
 mod record;
 #[forbid(unsafe_code)]
 mod session;
 
+pub use collect::ProfilingAllocator;
 pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
@@ -78,9 +83,13 @@ pub use control::{
     step, stop_profile,
 };
 pub use error::Error;
-pub use export::{Artifact, Manifest, Missing};
+pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};
+pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
-pub use record::{Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, request, sites, stage, step_named};
+pub use record::{
+    Device, Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
+    record_out_of_memory, request, sites, stage, step_named,
+};
 pub use session::{Phase, Progress, SessionId, Status, Stopped};
 
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.

@@ -98,12 +98,13 @@ impl Trace {
             .iter()
             .filter(|event| event["ph"] == "X" && event["name"].as_str().is_some_and(&wanted))
             .map(|event| {
-                let begin = event["ts"].as_f64().expect("a time");
+                // Through whole nanoseconds: sums of doubles that mean the same moment differ in their last bit.
+                let ns = |key: &str| (event[key].as_f64().expect("a time") * 1000.0).round();
                 Slice {
                     name: event["name"].as_str().expect("a name").to_owned(),
                     tid: event["tid"].as_u64().expect("a number"),
-                    begin,
-                    end: begin + event["dur"].as_f64().expect("a duration"),
+                    begin: ns("ts") / 1000.0,
+                    end: (ns("ts") + ns("dur")) / 1000.0,
                     args: event["args"].clone(),
                 }
             })

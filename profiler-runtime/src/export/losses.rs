@@ -15,6 +15,8 @@ pub(crate) struct LossReport<'a> {
     ending_threads: u64,
     /// Of these: entries that this version cannot read.
     unreadable: u64,
+    /// Allocations and releases for which there was no room in the buffers.
+    memory_events: u64,
     /// Began before the recording: shown nowhere.
     began_before: u64,
     /// Still open when the recording ended: shown up to that moment.
@@ -35,6 +37,7 @@ impl<'a> LossReport<'a> {
             buffer_full: by_thread.collect(),
             ending_threads: losses.ending_threads,
             unreadable: losses.unreadable,
+            memory_events: losses.memory_events,
             began_before: losses.began_before,
             unfinished: losses.unfinished,
         }
@@ -58,5 +61,9 @@ pub(super) fn sentences(losses: &Losses) -> Vec<String> {
     .into_iter()
     .filter(|(count, _)| *count > 0)
     .map(|(count, what)| format!("ranges: {count}, {what}"))
+    .chain((losses.memory_events > 0).then(|| {
+        let count = losses.memory_events;
+        format!("allocations: {count}, no room in the buffers, totals are wrong by them; raise `max_buffer_mb`")
+    }))
     .collect()
 }

@@ -3,11 +3,12 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
 use crate::config::ProfilerConfig;
-use crate::model::Trace;
+use crate::model::{OpTable, Trace};
 
 use super::json::{Line, ms, write_indented};
 use super::losses::LossReport;
@@ -17,7 +18,7 @@ use super::utc::iso8601;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// What it is: `trace`, `timing`, `summary`, `perf_dump` or `manifest`.
+    /// What it is: `trace`, `ops`, `table`, `timing`, `summary`, `perf_dump` or `manifest`.
     pub kind: &'static str,
     /// Its file name; the path if it lies outside the session's folder.
     pub name: String,
@@ -59,6 +60,9 @@ pub struct Manifest {
     pub ranges_lost: u64,
     pub(super) artifacts: Vec<Artifact>,
     pub(super) pipeline_lines: Vec<String>,
+    /// For [`key_averages`](Self::key_averages).
+    pub(super) ops: Arc<OpTable>,
+    pub(super) config: ProfilerConfig,
 }
 
 impl Manifest {
@@ -68,11 +72,13 @@ impl Manifest {
             session: context.session.clone(),
             rank: context.rank,
             missing: Vec::new(),
-            warnings: context.warnings.clone(),
+            warnings: context.warnings.iter().cloned().chain(merged_calls(trace)).collect(),
             errors: Vec::new(),
             ranges_lost: trace.losses.missing(),
             artifacts: Vec::new(),
             pipeline_lines: Vec::new(),
+            ops: Arc::clone(&trace.ops),
+            config: context.config.clone(),
         }
     }
 
@@ -82,7 +88,7 @@ impl Manifest {
         &self.artifacts
     }
 
-    /// The artifact of this kind, if it was written: `trace`, `timing`, `summary`, `perf_dump`, `manifest`.
+    /// The artifact of this kind, if it was written: `trace`, `ops`, `table`, `timing`, `summary`, `perf_dump`, `manifest`.
     #[must_use]
     pub fn artifact(&self, kind: &str) -> Option<&Artifact> {
         self.artifacts.iter().find(|artifact| artifact.kind == kind)
@@ -106,6 +112,14 @@ impl Missing {
     pub(super) fn new(name: String, reason: impl Into<String>) -> Self {
         Self { name, reason: reason.into() }
     }
+}
+
+/// What the sheets `by_shape` and `by_stack` cannot show, if there is such a thing.
+fn merged_calls(trace: &Trace) -> Option<String> {
+    let calls = trace.ops.merged_calls;
+    let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
+                    under their names alone; record fewer steps to see them apart";
+    (calls > 0).then(|| format!("{calls} {sentence}"))
 }
 
 /// What a file is called in the manifest of `folder`.

@@ -1,22 +1,34 @@
 //! Artifacts: each file of a session, from the trace to the disk.
 //!
 //! ```text
-//! Trace ─► plan (which files) ─► chrome, timing, summary, perf_dump (what is in them) ─► sink (whole or not at all) ─► manifest
+//! Trace ─► plan (which files) ─► chrome, workbook, timing, summary, … (what is in them) ─► sink (whole or not at all) ─► manifest
 //! ```
 //!
 //! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
+mod blocks;
 mod chrome;
 mod commit;
+mod flame;
+mod folded;
 mod json;
 mod losses;
 mod manifest;
+mod memory_chart;
+mod memory_report;
+mod op_table;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod op_tests;
+mod op_text;
 mod overhead;
 mod perf_dump;
+mod pickle;
 mod pipeline;
 mod plan;
 mod sink;
+mod snapshot;
 mod spread;
 mod stages;
 mod summary;
@@ -26,6 +38,7 @@ mod table;
 mod tests;
 mod timing;
 mod utc;
+mod workbook;
 
 use std::fs;
 use std::io;
@@ -34,6 +47,7 @@ use std::path::Path;
 use crate::model::Trace;
 
 pub use manifest::{Artifact, Manifest, Missing};
+pub use op_table::{KeyAverages, SortBy};
 pub(crate) use utc::iso8601;
 
 use manifest::name_in;
@@ -47,11 +61,10 @@ const SCHEMA_VERSION: u32 = 1;
 /// Never fails as a whole: what could not be written is in the manifest that is returned, and in the log.
 pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
     let mut manifest = Manifest::new(trace);
-    for plan in plan::plans(trace, folder) {
+    for plan in plan::plans(trace, folder, &mut manifest.missing) {
         let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
         manifest.note(plan.kind, &plan.path, folder, written);
     }
-    manifest.missing.extend(plan::unwritten(trace));
     manifest.pipeline_lines = pipeline::log_lines(trace);
     for line in &manifest.pipeline_lines {
         log::info!("{line}");

@@ -2,12 +2,13 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use crate::config::{Profiler, ProfilerConfig};
 use crate::model::Trace;
 
 use super::manifest::Missing;
-use super::{chrome, perf_dump, summary, timing};
+use super::{chrome, flame, folded, memory_chart, op_text, perf_dump, snapshot, summary, timing, workbook};
 
 /// A file to write.
 pub(super) struct Plan {
@@ -17,12 +18,16 @@ pub(super) struct Plan {
     write: Writer,
 }
 
-type Writer = fn(&Trace, &Path, &mut dyn Write) -> io::Result<()>;
+type Writer = Box<dyn Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()>>;
 
 impl Plan {
-    fn new(kind: &'static str, path: PathBuf, write: Writer) -> Self {
+    fn new(
+        kind: &'static str,
+        path: PathBuf,
+        write: impl Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()> + 'static,
+    ) -> Self {
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        Self { kind, path, gzip, write }
+        Self { kind, path, gzip, write: Box::new(write) }
     }
 
     /// Writes the contents.
@@ -31,8 +36,9 @@ impl Plan {
     }
 }
 
-/// The files to write, in order. `folder` is the session's; empty if it has none.
-pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
+/// The files to write, in order; what there is nothing to write of goes to `missing`. `folder` is the session's; empty if
+/// it has none.
+pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) -> Vec<Plan> {
     let context = &trace.context;
     let (config, rank) = (&context.config, context.rank);
     let mut plans = Vec::new();
@@ -41,6 +47,18 @@ pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
             plans.push(Plan::new("trace", trace_path(trace, folder), |trace, path, out| {
                 chrome::write(trace, &path.to_string_lossy(), out)
             }));
+            let ops = folder.join(format!("ops_rank{rank}.xlsx"));
+            plans.push(Plan::new("ops", ops, workbook::write));
+            if config.torch_profiler_dump_cuda_time_total {
+                let table = folder.join(format!("profiler_out_{rank}.txt"));
+                plans.push(Plan::new("table", table, |trace, _, out| op_text::write(trace, out)));
+            }
+        }
+        if config.profiler == Profiler::Torch && config.torch_profiler_with_stack {
+            push_stacks(trace, folder, &mut plans, missing);
+        }
+        if config.profiler == Profiler::Torch && config.torch_profiler_with_memory {
+            push_memory(trace, folder, &mut plans, missing);
         }
         plans.push(Plan::new("timing", folder.join(format!("timing_rank{rank}.json")), |trace, _, out| {
             timing::write(trace, out)
@@ -55,28 +73,54 @@ pub(super) fn plans(trace: &Trace, folder: &Path) -> Vec<Plan> {
     plans
 }
 
+/// Folded stacks and their picture.
+fn push_stacks(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mut Vec<Missing>) {
+    let rank = trace.context.rank;
+    let (cpu, cuda) = (format!("stacks_cpu_rank{rank}.txt"), format!("stacks_cuda_rank{rank}.txt"));
+    let picture = format!("flame_cpu_rank{rank}.svg");
+    match folded::Folded::of(trace) {
+        Err(reason) => missing.extend([cpu, picture].map(|name| Missing::new(name, reason))),
+        Ok(stacks) => {
+            let stacks = Rc::new(stacks);
+            let lines = Rc::clone(&stacks);
+            plans.push(Plan::new("stacks_cpu", folder.join(cpu), move |_, _, out| lines.write(out)));
+            match flame::OFF {
+                Some(reason) => missing.push(Missing::new(picture, reason)),
+                None => plans.push(Plan::new("flame_cpu", folder.join(picture), move |trace, _, out| {
+                    flame::write(&stacks, &trace.context, out)
+                })),
+            }
+        }
+    }
+    missing.push(Missing::new(cuda, "no GPU was recorded"));
+}
+
+/// The memory snapshot and the chart.
+fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mut Vec<Missing>) {
+    let rank = trace.context.rank;
+    let (snapshot, chart) = (format!("memory_snapshot_rank{rank}.pickle"), format!("memory_rank{rank}.svg"));
+    let reason = match &trace.memory {
+        None => "nothing was recorded",
+        Some(memory) if memory.devices.is_empty() => NO_ALLOCATOR,
+        Some(_) => {
+            let snapshot = folder.join(snapshot);
+            plans.push(Plan::new("memory_snapshot", snapshot, |trace, _, out| snapshot::write(trace, out)));
+            plans.push(Plan::new("memory_chart", folder.join(chart), |trace, _, out| memory_chart::write(trace, out)));
+            return;
+        }
+    };
+    missing.extend([snapshot, chart].map(|name| Missing::new(name, reason)));
+}
+
+/// How to get what is missing.
+const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
+                            profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
+                            the program, or report a framework's memory with `profiler_runtime::record_alloc`";
+
 /// Where the manifest goes, if anywhere.
 pub(super) fn manifest_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let context = &trace.context;
     has_folder(&context.config, folder).then(|| folder.join(format!("manifest_rank{}.json", context.rank)))
-}
-
-/// What the configuration asks for and this version cannot write.
-pub(super) fn unwritten(trace: &Trace) -> Vec<Missing> {
-    let config = &trace.context.config;
-    if config.profiler != Profiler::Torch {
-        return Vec::new();
-    }
-    let asked = [
-        (true, "ops_rank{}.xlsx"),
-        (config.torch_profiler_with_stack, "stacks_cpu_rank{}.txt"),
-        (config.torch_profiler_with_stack, "stacks_cuda_rank{}.txt"),
-        (config.torch_profiler_with_memory, "memory_snapshot_rank{}.pickle"),
-        (config.torch_profiler_dump_cuda_time_total, "profiler_out_{}.txt"),
-    ];
-    let rank = trace.context.rank.to_string();
-    let asked = asked.into_iter().filter(|(asked, _)| *asked);
-    asked.map(|(_, name)| Missing::new(name.replace("{}", &rank), "not implemented in this version")).collect()
 }
 
 fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {

@@ -1,14 +1,17 @@
 //! `summary_rank*.md`: what happened, for people (and programs) that read one page. Always under [`LIMIT`] bytes.
 //!
-//! Facts only: every number is in the timing report too.
+//! Facts only: every number is in the timing report or the operator table too.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use crate::model::{StageNode, StageTree, Trace};
+use crate::model::{GroupBy, KeyAverage, StageNode, StageTree, Trace};
 
 use super::json::ms;
 use super::losses;
+use super::memory_report;
+use super::op_table::KeyAverages;
+use super::op_text::flops_with_unit;
 use super::overhead::Overhead;
 use super::spread::Spread;
 use super::table::{cell, render};
@@ -20,6 +23,8 @@ const LIMIT: usize = 4096;
 const MAX_STAGES: usize = 24;
 /// Rows of the step table.
 const MAX_LOOPS: usize = 5;
+/// Rows of the table of ops.
+const MAX_OPS: usize = 5;
 /// Sentences of warnings, and of losses.
 const MAX_SENTENCES: usize = 4;
 /// Characters of a sentence.
@@ -64,6 +69,8 @@ fn page_with(trace: &Trace, stages: usize) -> String {
     push_sentences(&mut page, "Warnings", &context.warnings);
     push_stages(&mut page, trace, stages);
     push_steps(&mut page, trace);
+    push_ops(&mut page, trace);
+    memory_report::push_section(&mut page, trace);
     push_sentences(&mut page, "Losses", &losses::sentences(&trace.losses));
     push_profiler(&mut page, trace);
     page
@@ -161,10 +168,48 @@ fn push_steps(page: &mut String, trace: &Trace) {
     }
 }
 
+/// The ops that took longest, and what is known of their FLOPs.
+fn push_ops(page: &mut String, trace: &Trace) {
+    let table = KeyAverages::of(trace, GroupBy::Name);
+    let ops: Vec<&KeyAverage> = table.rows().iter().filter(|row| row.is_op).collect();
+    if ops.is_empty() {
+        return;
+    }
+    let total = trace.ops.self_ns();
+    let row = |row: &&KeyAverage| {
+        let wait = if row.is_async { " (async)" } else { "" };
+        let own = row.self_cpu_time.as_nanos() as f64;
+        [
+            format!("{}{wait}", cell(&row.name)),
+            row.count.to_string(),
+            format!("{:.3}", own / 1e6),
+            format!("{:.3}", row.cpu_time.as_nanos() as f64 / 1e6),
+            format!("{:.1} %", own * 100.0 / total.max(1) as f64),
+        ]
+    };
+    let rows: Vec<[String; 5]> = ops.iter().take(MAX_OPS).map(row).collect();
+    let _ = writeln!(page, "\n## Ops\n\nShare of the self CPU time total, {} ms. Times in ms.\n", millis(total));
+    page.push_str(&render(["op", "calls", "self", "total", "share"], &rows));
+    if ops.len() > MAX_OPS {
+        let _ = writeln!(page, "\n{} more ops are in the operator table.", ops.len() - MAX_OPS);
+    }
+    if trace.context.config.torch_profiler_with_flops {
+        let flops = ops.iter().fold(0_u64, |sum, row| sum.saturating_add(row.flops.unwrap_or(0)));
+        let with: u64 = ops.iter().map(|row| row.calls_with_flops).sum();
+        let without: u64 = ops.iter().map(|row| row.calls_without_flops).sum();
+        let _ = writeln!(
+            page,
+            "\nFLOPs: {} in {with} calls; {without} calls of ops gave no formula and are not counted.",
+            flops_with_unit(flops)
+        );
+    }
+}
+
 fn push_profiler(page: &mut String, trace: &Trace) {
     let Overhead { ranges, ns_per_range, estimated_ms, percent } = Overhead::of(trace);
     let lost = if trace.losses.missing() == 0 { "nothing lost" } else { "see the losses" };
-    let threads = trace.threads.len();
+    // Streams that threads share have no id.
+    let threads = trace.threads.iter().filter(|thread| thread.identity.os_id != 0).count();
     let _ = writeln!(
         page,
         "\n## The profiler itself\n\n{ranges} ranges on {threads} thread(s), {lost}. Estimated cost: {ns_per_range} ns each, \

@@ -9,6 +9,7 @@ use crate::model::{Request, StageTree, Step, StepLoop, Trace};
 
 use super::json::{Line, ms, write_indented};
 use super::losses::LossReport;
+use super::memory_report::MemoryReport;
 use super::overhead::Overhead;
 use super::pipeline;
 use super::spread::Spread;
@@ -36,6 +37,9 @@ struct Timing<'a> {
     stages: Vec<Line<StageReport>>,
     unaccounted_ms: f64,
     loops: Vec<LoopReport>,
+    /// Where memory was recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<MemoryReport>,
     gpu: Gpu,
     losses: LossReport<'a>,
     overhead: Overhead,
@@ -100,6 +104,7 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
         stages: reports(&trace.stages, trace.begin),
         unaccounted_ms: ms(trace.unaccounted_ns),
         loops: trace.loops.iter().map(|each| LoopReport::new(each, trace.begin)).collect(),
+        memory: MemoryReport::of(trace),
         gpu: Gpu { source: "none" },
         losses: LossReport::new(&trace.losses),
         overhead: Overhead::of(trace),

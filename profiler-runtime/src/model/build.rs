@@ -1,13 +1,17 @@
 //! Building the trace: one pass over every thread's stream.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::collect::symbols::Symbols;
 use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::{Context, Recording};
 use super::decode::{Decoder, Event, NoNodes};
 use super::losses::Losses;
+use super::memory::{self, Memory};
+use super::ops::OpTable;
 use super::requests::{MAX_REQUESTS, Request, RequestBook};
 use super::slice::Slice;
 use super::stages::StageTree;
@@ -42,8 +46,14 @@ pub(crate) struct Trace {
     pub(crate) requests_left_out: u64,
     /// The lives of async ranges, in order of begin.
     pub(crate) tasks: Vec<Task>,
+    /// What the operator tables are made from; outlives the trace.
+    pub(crate) ops: Arc<OpTable>,
+    /// What was allocated, if that was recorded.
+    pub(crate) memory: Option<Memory>,
     /// What is missing.
     pub(crate) losses: Losses,
+    /// Names for the addresses of call stacks.
+    pub(crate) symbols: Symbols,
     log: Log,
     sites: Vec<&'static Site>,
     timeline: Timeline,
@@ -69,10 +79,10 @@ struct Books {
 }
 
 impl Trace {
-    /// Reads the recording once. Linear in the number of entries; memory grows with threads, stages, steps and tasks,
-    /// not with ranges.
+    /// Reads the recording twice, once for what slices are called and once for the operator tables. Linear in the number
+    /// of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
-        let Recording { log, sites, window, context } = recording;
+        let Recording { log, sites, window, symbols, memory, context } = recording;
         let timeline = Timeline::new(&window);
         let mut only_row = log.threads.len() <= 1;
         let (mut stages, mut books, mut threads) =
@@ -117,25 +127,36 @@ impl Trace {
             requests: books.requests,
             requests_left_out: books.requests_left_out,
             tasks,
+            ops: Arc::default(),
+            memory: None,
             losses: books.losses,
+            symbols,
             log,
             sites,
             timeline,
             profiler_steps,
         };
         trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
+        trace.memory = memory.map(|log| memory::measure(&trace, &log));
+        trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
+        trace.ops = Arc::new(OpTable::gather(&trace));
         trace
     }
 
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
     pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
-        let (Some(log), Some(thread)) = (self.log.threads.get(thread), self.threads.get(thread)) else { return };
-        let mut decoder = Decoder::new(log, &self.timeline, &self.sites, thread.first_id);
+        let Some(mut decoder) = self.decoder(thread) else { return };
         while let Some(event) = decoder.next(&mut NoNodes) {
             if let Event::Slice(slice) = event {
                 visit(slice);
             }
         }
+    }
+
+    /// One thread's stream, from its beginning.
+    pub(super) fn decoder(&self, thread: usize) -> Option<Decoder<'_>> {
+        let first_id = self.threads.get(thread)?.first_id;
+        Some(Decoder::new(self.log.threads.get(thread)?, &self.timeline, &self.sites, first_id))
     }
 
     /// `N` if the slice is written as `ProfilerStep#N`.
@@ -183,6 +204,7 @@ impl Books {
             match event {
                 Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
                 Event::StepMark(at) => self.steps.mark(at),
+                Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {
                     self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
                     match slice.site.kind() {

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::Site;
 use crate::record::clock::Anchor;
 use crate::record::registry::Log;
+
+use super::memory::MemoryLog;
 
 /// The recorded part of a session, cut out of the threads' streams.
 pub(crate) struct Recording {
@@ -15,6 +18,10 @@ pub(crate) struct Recording {
     pub(crate) sites: Vec<&'static Site>,
     /// When.
     pub(crate) window: Window,
+    /// Names for the addresses of call stacks.
+    pub(crate) symbols: Symbols,
+    /// How much was allocated before and after, if memory was recorded.
+    pub(crate) memory: Option<MemoryLog>,
     /// Whose.
     pub(crate) context: Context,
 }

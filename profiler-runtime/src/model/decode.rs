@@ -6,11 +6,12 @@
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Run, ThreadLog};
-use crate::record::{Dtype, Kind, Site};
+use crate::record::{Action, Device, Dtype, Kind, Site};
 
 use super::lanes::Lanes;
+use super::memory::Allocation;
 use super::requests::InRequest;
-use super::slice::{CallArgs, Poll, Slice, Tensor};
+use super::slice::{CallArgs, NetBytes, Poll, Slice, Tensor};
 use super::stages::{NodeId, StageTree};
 use super::time::Timeline;
 
@@ -23,10 +24,17 @@ pub(super) enum Event<'a> {
     TaskEnd { task: u64, at: u64, completed: bool },
     /// A bare `step()`.
     StepMark(u64),
+    /// A range begins: only for [`Nodes`] that want to know.
+    Begin(&'a Slice),
+    /// Memory was allocated or freed.
+    Allocation(Allocation),
 }
 
 /// Finds the stage tree's node for a range that begins.
 pub(super) trait Nodes {
+    /// Whether [`Event::Begin`] is told.
+    const TELLS_BEGINS: bool = false;
+
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
 }
 
@@ -61,6 +69,10 @@ pub(super) struct Decoder<'a> {
     lanes: Lanes,
     requests: Vec<InRequest>,
     pending: Pending,
+    /// The first half of an allocation.
+    allocation: Option<Entry>,
+    /// The block that the next one was before.
+    moved_from: (u64, u64),
     next_id: u64,
     slice: Option<Slice>,
     #[expect(clippy::vec_box, reason = "the boxes move into slices")]
@@ -85,6 +97,7 @@ struct Pending {
     call: Option<Box<CallArgs>>,
     task: Option<Poll>,
     dims_left: u8,
+    frames_left: usize,
     text_left: usize,
     text: Vec<u8>,
 }
@@ -103,6 +116,8 @@ impl<'a> Decoder<'a> {
             lanes: Lanes::default(),
             requests: Vec::new(),
             pending: Pending::default(),
+            allocation: None,
+            moved_from: (0, 0),
             next_id: first_id,
             slice: None,
             spare: Vec::new(),
@@ -123,7 +138,7 @@ impl<'a> Decoder<'a> {
 
     /// What happened next.
     #[inline]
-    pub(super) fn next(&mut self, nodes: &mut impl Nodes) -> Option<Event<'_>> {
+    pub(super) fn next<N: Nodes>(&mut self, nodes: &mut N) -> Option<Event<'_>> {
         loop {
             let Some(&entry) = self.entries.next() else {
                 match self.runs.next() {
@@ -133,7 +148,11 @@ impl<'a> Decoder<'a> {
                 continue;
             };
             match entry.tag() {
-                Some(Tag::Begin) => self.begin(entry, nodes),
+                Some(Tag::Begin) => {
+                    if self.begin(entry, nodes) && N::TELLS_BEGINS {
+                        return self.open.last().map(|frame| Event::Begin(&frame.slice));
+                    }
+                }
                 Some(Tag::End) => {
                     if self.end(entry) {
                         return self.slice.as_ref().map(Event::Slice);
@@ -150,6 +169,12 @@ impl<'a> Decoder<'a> {
                 Some(Tag::Task) => {
                     self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL })
                 }
+                Some(Tag::Memory) => self.allocation = Some(entry),
+                Some(Tag::Block) => {
+                    if let Some(allocation) = self.allocate(entry) {
+                        return Some(Event::Allocation(allocation));
+                    }
+                }
                 Some(tag) => self.describe(tag, entry),
                 None => self.unreadable += 1,
             }
@@ -162,13 +187,14 @@ impl<'a> Decoder<'a> {
         self.now
     }
 
+    /// False if its site is unknown.
     #[inline]
-    fn begin(&mut self, entry: Entry, nodes: &mut impl Nodes) {
+    fn begin(&mut self, entry: Entry, nodes: &mut impl Nodes) -> bool {
         let begin = self.advance(entry.value());
         let number = entry.site();
         let Some(&site) = self.sites.get((number as usize).wrapping_sub(1)) else {
             self.unreadable += 1;
-            return;
+            return false;
         };
         let (parent, last) = match self.open.last_mut() {
             Some(frame) => (frame.slice.node, &mut frame.child),
@@ -198,11 +224,39 @@ impl<'a> Decoder<'a> {
             node,
             request,
             children_ns: 0,
+            cpu_memory: NetBytes::default(),
+            device_memory: NetBytes::default(),
             finished: true,
             task,
             call,
         };
         self.open.push(Frame { slice, number, child: None });
+        true
+    }
+
+    /// The allocation that ends with this entry; it counts for the innermost open range. `None` if its first half is
+    /// missing.
+    fn allocate(&mut self, block: Entry) -> Option<Allocation> {
+        let head = self.allocation.take();
+        let Some((head, action)) = head.and_then(|head| Some((head, Action::from_u32(head.argument())?))) else {
+            self.unreadable += 1;
+            return None;
+        };
+        let at = self.advance(head.value());
+        let innermost = self.open.last_mut().map(|frame| &mut frame.slice);
+        let node = innermost.as_ref().map_or(StageTree::ROOT, |slice| slice.node);
+        let device = Device::from_number(head.site());
+        let (address, bytes) = (block.value(), block.second());
+        let before = if action == Action::MovedTo { self.moved_from } else { (0, 0) };
+        if action == Action::MovedFrom {
+            self.moved_from = (address, bytes);
+        }
+        let allocation = Allocation { at, action, device, address, bytes, before, node };
+        if let Some(slice) = innermost {
+            let memory = if device == Device::Cpu { &mut slice.cpu_memory } else { &mut slice.device_memory };
+            memory.change(allocation.change());
+        }
+        Some(allocation)
     }
 
     /// False if nothing was open for it.
@@ -224,15 +278,22 @@ impl<'a> Decoder<'a> {
         true
     }
 
-    /// A range ends before ranges that began inside it: those move to lanes. `None` if no range of that site is open.
+    /// A range ends before ranges that began inside it: those move to lanes, and what ran inside them is shown directly
+    /// inside it. `None` if no range of that site is open.
     #[cold]
     fn outlived(&mut self, number: u32) -> Option<usize> {
         let at = self.open.iter().rposition(|frame| frame.number == number)?;
+        if self.open[at].slice.lane > 0 {
+            return Some(at);
+        }
+        let mut children_ns = 0;
         for frame in &mut self.open[at + 1..] {
             if frame.slice.lane == 0 {
                 frame.slice.lane = self.lanes.take(frame.slice.begin, u64::MAX);
+                children_ns += std::mem::take(&mut frame.slice.children_ns);
             }
         }
+        self.open[at].slice.children_ns += children_ns;
         Some(at)
     }
 
@@ -241,6 +302,10 @@ impl<'a> Decoder<'a> {
         slice.end = end;
         if slice.site.kind() == Kind::Request {
             self.requests.pop();
+        }
+        if let Some(around) = self.open[..depth].last_mut() {
+            around.slice.cpu_memory.total += slice.cpu_memory.total;
+            around.slice.device_memory.total += slice.device_memory.total;
         }
         if slice.lane > 0 {
             self.lanes.release(slice.lane, end);
@@ -277,7 +342,7 @@ impl<'a> Decoder<'a> {
     #[cold]
     fn describe(&mut self, tag: Tag, entry: Entry) {
         let pending = &mut self.pending;
-        if entry.tag() != Some(Tag::Dims) && pending.site != entry.site() {
+        if !matches!(tag, Tag::Dims | Tag::Frames) && pending.site != entry.site() {
             pending.site = entry.site();
             if let Some(mut call) = pending.call.take() {
                 call.clear();
@@ -317,9 +382,23 @@ impl<'a> Decoder<'a> {
                     call.text = String::from_utf8_lossy(&pending.text).into_owned();
                 }
             }
-            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark => {}
+            Tag::Stack => {
+                // CAST: 24 bits.
+                pending.frames_left = entry.argument() as usize;
+                call.stack.clear();
+                push_frames(&mut pending.frames_left, &[entry.value()], &mut call.stack);
+            }
+            Tag::Frames => push_frames(&mut pending.frames_left, &[entry.value(), entry.second()], &mut call.stack),
+            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
         }
     }
+}
+
+/// Takes up as many of `addresses` as the stack still lacks.
+fn push_frames(left: &mut usize, addresses: &[u64], stack: &mut Vec<u64>) {
+    let count = addresses.len().min(*left);
+    *left -= count;
+    stack.extend_from_slice(&addresses[..count]);
 }
 
 impl Pending {

@@ -11,6 +11,8 @@ pub(crate) struct Losses {
     pub(crate) began_before: u64,
     /// Ranges that were open when the recording ended: shown up to that moment.
     pub(crate) unfinished: u64,
+    /// Allocations and releases for which the buffer budget had no room.
+    pub(crate) memory_events: u64,
     /// Entries that this version cannot read.
     pub(crate) unreadable: u64,
 }

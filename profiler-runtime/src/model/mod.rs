@@ -9,6 +9,13 @@ mod context;
 mod decode;
 mod lanes;
 mod losses;
+mod memory;
+mod ops;
+mod ops_gather;
+mod ops_rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod ops_tests;
 mod requests;
 mod slice;
 mod stages;
@@ -26,8 +33,11 @@ mod tests;
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
 pub(crate) use losses::Losses;
+pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
+pub(crate) use ops::OpTable;
+pub use ops_rows::{GroupBy, KeyAverage};
 pub(crate) use requests::Request;
 pub(crate) use slice::{CallArgs, Slice, Tensor};
-pub(crate) use stages::{StageNode, StageTree};
+pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::Task;

@@ -26,12 +26,25 @@ pub(crate) struct Slice {
     pub(super) request: Option<InRequest>,
     /// Time of slices directly inside it.
     pub(crate) children_ns: u64,
+    /// Memory of the host that was allocated on this thread while it was open.
+    pub(crate) cpu_memory: NetBytes,
+    /// The same of devices, all together.
+    pub(crate) device_memory: NetBytes,
     /// False if it was still open when recording ended; then `end` is the end of the recording.
     pub(crate) finished: bool,
     /// The task whose poll it is.
     pub(crate) task: Option<Poll>,
     /// What the call said about itself: see [`Slice::args`].
     pub(super) call: Option<Box<CallArgs>>,
+}
+
+/// Bytes allocated minus bytes freed; negative if it freed more than it allocated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NetBytes {
+    /// In the range itself.
+    pub(crate) own: i64,
+    /// And in the ranges inside it.
+    pub(crate) total: i64,
 }
 
 /// Which task a slice polled.
@@ -43,7 +56,7 @@ pub(crate) struct Poll {
     pub(crate) first: bool,
 }
 
-/// Input shapes, FLOPs and index of a call; empty for most.
+/// Input shapes, FLOPs, index and call stack of a call; empty for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallArgs {
     /// The inputs, in the order in which they were named.
@@ -54,6 +67,8 @@ pub(crate) struct CallArgs {
     pub(crate) index: Option<u64>,
     /// A request's id.
     pub(crate) text: String,
+    /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::collect::symbols::Symbols).
+    pub(crate) stack: Vec<u64>,
 }
 
 /// Dims that a [`Tensor`] can hold; further ones are dropped.
@@ -68,7 +83,8 @@ pub(crate) struct Tensor {
     dims: [u64; MAX_DIMS],
 }
 
-static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new() };
+static NO_ARGS: CallArgs =
+    CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
 
 impl Slice {
     /// How long it took.
@@ -77,7 +93,6 @@ impl Slice {
     }
 
     /// Time not spent in slices directly inside it.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the operator tables"))]
     pub(crate) const fn self_ns(&self) -> u64 {
         self.duration().saturating_sub(self.children_ns)
     }
@@ -88,13 +103,35 @@ impl Slice {
     }
 }
 
+impl NetBytes {
+    /// The range itself allocates, or frees if it is negative.
+    pub(super) const fn change(&mut self, bytes: i64) {
+        self.own = self.own.saturating_add(bytes);
+        self.total = self.total.saturating_add(bytes);
+    }
+
+    /// Both sums.
+    pub(super) const fn add(&mut self, other: Self) {
+        self.own = self.own.saturating_add(other.own);
+        self.total = self.total.saturating_add(other.total);
+    }
+}
+
 impl CallArgs {
+    /// Whether the call said nothing.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { inputs, flops, index, text, stack } = self;
+        inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty() && stack.is_empty()
+    }
+
     /// Empty again, keeping its memory.
     pub(super) fn clear(&mut self) {
         self.inputs.clear();
         self.flops = None;
         self.index = None;
         self.text.clear();
+        self.stack.clear();
     }
 }
 

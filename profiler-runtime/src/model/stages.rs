@@ -72,6 +72,11 @@ impl StageTree {
         })
     }
 
+    /// The node of `site` inside `parent`, if it ran there.
+    pub(super) fn find(&self, parent: NodeId, site: &'static Site) -> Option<NodeId> {
+        self.children.get(&(parent, site.kind(), site.name())).copied()
+    }
+
     /// One node.
     pub(crate) fn node(&self, id: NodeId) -> &StageNode {
         &self.nodes[id.0 as usize]

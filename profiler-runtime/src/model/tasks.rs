@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::record::Site;
 
 use super::lanes::Lanes;
-use super::slice::Slice;
+use super::slice::{NetBytes, Slice};
 use super::stages::NodeId;
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
@@ -21,6 +21,10 @@ pub(crate) struct Task {
     pub(crate) busy_ns: u64,
     /// Polls.
     pub(crate) polls: u64,
+    /// Memory of the host that its polls allocated; `own` without the ranges inside them.
+    pub(crate) cpu_memory: NetBytes,
+    /// The same of devices, all together.
+    pub(crate) device_memory: NetBytes,
     /// False if it was dropped before it was ready, or was still alive.
     pub(crate) completed: bool,
     /// False if it was still alive when recording ended.
@@ -48,6 +52,8 @@ struct Life {
     first: Option<(u64, &'static Site, NodeId, Option<u64>)>,
     busy_ns: u64,
     polls: u64,
+    cpu_memory: NetBytes,
+    device_memory: NetBytes,
     last_poll_end: u64,
     ended: Option<(u64, bool)>,
 }
@@ -58,6 +64,8 @@ impl TaskBook {
         let life = self.lives.entry(task).or_default();
         life.busy_ns += slice.duration();
         life.polls += 1;
+        life.cpu_memory.add(slice.cpu_memory);
+        life.device_memory.add(slice.device_memory);
         life.last_poll_end = life.last_poll_end.max(slice.end);
         if life.first.is_none_or(|(begin, ..)| slice.begin < begin) {
             let index = slice.args().index.or(life.first.and_then(|(.., index)| index));
@@ -96,6 +104,8 @@ impl Life {
             end: end.max(self.last_poll_end).max(begin),
             busy_ns: self.busy_ns,
             polls: self.polls,
+            cpu_memory: self.cpu_memory,
+            device_memory: self.device_memory,
             completed,
             finished: self.ended.is_some(),
             lane: 0,

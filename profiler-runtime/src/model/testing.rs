@@ -3,13 +3,15 @@
 
 use std::time::Duration;
 
+use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};
 use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
-use crate::record::{Kind, Site};
+use crate::record::{Action, Kind, Site};
 
 use super::context::{Context, EndedBy, Recording, Window};
+use super::memory::MemoryLog;
 
 /// The window's begin, in nanoseconds since the Unix epoch.
 pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
@@ -23,12 +25,14 @@ pub(crate) struct Script {
     entries: Vec<Entry>,
     /// Goes into the recording as it is.
     pub(crate) context: Context,
+    /// The same.
+    pub(crate) memory: Option<MemoryLog>,
 }
 
 impl Script {
     /// An empty recording.
     pub(crate) fn new() -> Self {
-        Self { sites: Vec::new(), threads: Vec::new(), entries: Vec::new(), context: context() }
+        Self { sites: Vec::new(), threads: Vec::new(), entries: Vec::new(), context: context(), memory: None }
     }
 
     /// A site; the result goes to the other methods.
@@ -58,6 +62,13 @@ impl Script {
         self.entry(Tag::End, 0, site, at)
     }
 
+    /// An allocation or release on a device, by its number.
+    pub(crate) fn memory(&mut self, action: Action, device: u32, at: u64, (address, bytes): (u64, u64)) -> &mut Self {
+        self.entry(Tag::Memory, action as u32, device, at);
+        self.entries.push(Entry::pair(Tag::Block, address, bytes));
+        self
+    }
+
     /// What was written so far is the stream of this thread.
     pub(crate) fn thread(&mut self, name: &str) -> &mut Self {
         let ordinal = self.threads.len() as u32 + 1;
@@ -70,7 +81,15 @@ impl Script {
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
         let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
-        Recording { log: Log { threads: self.threads, lost_late: 0 }, sites: self.sites, window, context: self.context }
+        let log = Log { threads: self.threads, lost_late: 0 };
+        Recording {
+            log,
+            sites: self.sites,
+            window,
+            symbols: Symbols::default(),
+            memory: self.memory,
+            context: self.context,
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::{self, Chunk, ENTRIES};
 use super::entry::Entry;
-use super::registry;
+use super::{ledger, registry};
 
 /// Where a thread writes next. Its own cache lines: no other thread writes near it.
 #[repr(align(128))]
@@ -44,6 +44,7 @@ struct Owned(Cell<Option<Arc<Stream>>>);
 impl Drop for Owned {
     fn drop(&mut self) {
         CURSOR.set(&raw const VACANT);
+        let _own = ledger::own();
         if let Some(stream) = self.0.take() {
             // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
             stream.finished.store(true, Ordering::Release);
@@ -99,6 +100,24 @@ impl Cursor {
     const fn full() -> Self {
         Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }
     }
+
+    /// # Safety
+    /// The caller is the only writer.
+    unsafe fn is_full(&self) -> bool {
+        // ORDERING: only the writer stores it.
+        // SAFETY: `end` belongs to the writer.
+        self.next.load(Ordering::Relaxed) == unsafe { *self.end.get() }
+    }
+
+    /// # Safety
+    /// The caller is the only writer, and there is room.
+    unsafe fn push(&self, entry: Entry) {
+        // ORDERING: as in `append`, here and below.
+        let next = self.next.load(Ordering::Relaxed);
+        // SAFETY: a free entry by the caller's promise.
+        unsafe { next.write(entry) };
+        self.next.store(next.wrapping_add(1), Ordering::Release);
+    }
 }
 
 /// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's clock is read after
@@ -122,10 +141,57 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     true
 }
 
+/// Appends all entries, one after the other, or none: allocations are recorded with it. On a thread without a
+/// stream they go to a stream that threads share, under its lock, because an allocator may call this where a
+/// thread-local with a destructor is out of reach: before the thread has its name, and while it ends.
+#[inline(always)]
+pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
+    // SAFETY: see `append`.
+    let cursor = unsafe { &*CURSOR.get() };
+    // ORDERING: only this thread stores it.
+    let next = cursor.next.load(Ordering::Relaxed);
+    // SAFETY: `end` belongs to this thread.
+    let end = unsafe { *cursor.end.get() };
+    if end.addr() - next.addr() < size_of::<[Entry; COUNT]>() {
+        return append_all_slow(entries);
+    }
+    // SAFETY: so many free entries, else as in `append`.
+    unsafe { next.cast::<[Entry; COUNT]>().write(entries()) };
+    // ORDERING: see `append`.
+    cursor.next.store(next.wrapping_add(COUNT), Ordering::Release);
+    true
+}
+
+#[inline(never)]
+fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
+    let _own = ledger::own();
+    let cursor = CURSOR.get();
+    if ptr::eq(cursor, &raw const VACANT) {
+        let place = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
+        return registry::with_shared_stream(place, |stream| {
+            // SAFETY: whoever holds the lock of a shared stream is its only writer. The clock is read under it: time
+            // does not run backwards in a stream.
+            unsafe { stream.append_all(&entries()) }
+        });
+    }
+    OWNED
+        .try_with(|owned| {
+            let stream = owned.0.take()?;
+            // SAFETY: this thread owns the stream.
+            let appended = unsafe { stream.append_all(&entries()) };
+            owned.0.set(Some(stream));
+            Some(appended)
+        })
+        .ok()
+        .flatten()
+        .unwrap_or(false)
+}
+
 /// No room: the thread's first entry, a full chunk, or the budget is spent.
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
+    let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
         let stream = owned.0.take().unwrap_or_else(registry::new_stream);
         let raw = &raw const stream.cursor;
@@ -176,6 +242,26 @@ impl Stream {
         unsafe { *self.cursor.end.get() = start.wrapping_add(ENTRIES) };
         // ORDERING: readers hold the lock that is held here.
         self.cursor.next.store(start, Ordering::Release);
+        true
+    }
+
+    /// All entries, or none if the budget leaves no room for allocations.
+    ///
+    /// # Safety
+    /// The caller is the stream's only writer.
+    unsafe fn append_all(&self, entries: &[Entry]) -> bool {
+        // SAFETY: the caller's promise.
+        if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false)) {
+            return false;
+        }
+        for &entry in entries {
+            // SAFETY: the caller's promise.
+            if unsafe { self.cursor.is_full() } && !self.grow(true) {
+                return false;
+            }
+            // SAFETY: there is room, and the caller's promise.
+            unsafe { self.cursor.push(entry) };
+        }
         true
     }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::entry::Entry;
+use super::ledger;
 use super::slab::{CHUNK_BYTES, Slabs};
 
 /// Entries of a chunk: 64 KiB, 2,048 ranges.
@@ -43,6 +44,7 @@ impl Chunk {
         // ORDERING: a counter, no data hangs on it; an overshoot is impossible because the addition itself is atomic.
         let before = IN_USE.fetch_add(CHUNK_BYTES, Ordering::Relaxed);
         let allowed = !within_budget || before + CHUNK_BYTES <= BUDGET.load(Ordering::Relaxed);
+        let _own = ledger::own();
         let start = if allowed { slabs().take() } else { None };
         let Some(start) = start else {
             IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
@@ -74,6 +76,7 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        let _own = ledger::own();
         slabs().give(self.start.cast());
         // ORDERING: counters, see `take`.
         IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
@@ -84,6 +87,7 @@ impl Drop for Chunk {
 /// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes about a fifth of a
 /// millisecond, once in a process.
 pub(crate) fn warm() {
+    let _own = ledger::own();
     slabs().warm();
 }
 
@@ -92,6 +96,12 @@ pub(crate) fn set_budget(bytes: usize) {
     // ORDERING: counters, see `Chunk::take`.
     BUDGET.store(bytes, Ordering::Relaxed);
     GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
+pub(crate) fn is_scarce() -> bool {
+    // ORDERING: a statistic.
+    IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > BUDGET.load(Ordering::Relaxed) / 4 * 3
 }
 
 /// See [`GENERATION`].

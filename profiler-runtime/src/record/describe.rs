@@ -6,6 +6,7 @@
 use super::buffer;
 use super::entry::{Entry, Tag};
 use super::gate;
+use super::ledger;
 use super::select;
 use super::shape::{ShapeWriter, Shaped};
 use super::site::Site;
@@ -33,6 +34,8 @@ fn describe_recorded(
     held: Option<Vec<Entry>>,
     tell: impl FnOnce(&mut Call),
 ) -> Vec<Entry> {
+    // What is held is the profiler's memory, not the program's.
+    let _own = held.is_some().then(ledger::own);
     let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held } };
     if gate & gate::FILTER == 0 || select::admits(site) {
         tell(&mut call);

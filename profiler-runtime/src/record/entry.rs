@@ -45,6 +45,15 @@ pub(crate) enum Tag {
     TextLength = 10,
     /// Eight bytes of a text in `value`.
     Text = 11,
+    /// The call stack of the next range; value: its innermost address, argument: number of addresses. The others follow
+    /// as `Frames`.
+    Stack = 12,
+    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: which. Its `Block` follows.
+    Memory = 13,
+    /// Which block: its address and bytes, [`Entry::pair`].
+    Block = 14,
+    /// Two addresses of the stack before: [`Entry::pair`].
+    Frames = 15,
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
@@ -70,6 +79,10 @@ impl Tag {
             9 => Self::Dims,
             10 => Self::TextLength,
             11 => Self::Text,
+            12 => Self::Stack,
+            13 => Self::Memory,
+            14 => Self::Block,
+            15 => Self::Frames,
             _ => return None,
         })
     }
@@ -87,10 +100,15 @@ impl Entry {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
     }
 
-    /// Two dims; the second, of at most 56 bits, is kept where other entries have argument and site.
+    /// Two dims; the second has at most 56 bits.
     pub(crate) const fn dims(first: u64, second: u64) -> Self {
+        Self::pair(Tag::Dims, first, second)
+    }
+
+    /// Two numbers; the second, of at most 56 bits, is kept where other entries have argument and site.
+    pub(crate) const fn pair(tag: Tag, first: u64, second: u64) -> Self {
         // CAST: the halves of the number.
-        Self::new(Tag::Dims, second as u32, first).with_argument((second >> 32) as u32)
+        Self::new(tag, second as u32, first).with_argument((second >> 32) as u32)
     }
 
     /// What this entry means; `None` for a number that this version does not know.
@@ -117,7 +135,7 @@ impl Entry {
         self.value
     }
 
-    /// The second dim of a [`Tag::Dims`] entry.
+    /// The second number of a [`Entry::pair`].
     pub(crate) const fn second(self) -> u64 {
         (self.argument() as u64) << 32 | self.site as u64
     }

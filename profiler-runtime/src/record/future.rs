@@ -16,7 +16,7 @@ use super::clock;
 use super::describe::{self, Call};
 use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use super::site::{Kind, Site};
-use super::{buffer, gate, select, steps};
+use super::{buffer, gate, ledger, select, stack, steps};
 
 /// Tasks of one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
@@ -144,10 +144,9 @@ impl Life {
         }
         if let State::Running { task, admitted } = self.state {
             let flags = if first { FIRST_POLL } else { 0 };
-            for entry in std::mem::take(&mut self.described) {
-                buffer::append(false, || entry);
-            }
-            slice.recorded = buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
+            self.tell();
+            slice.recorded = (gate & gate::STACKS == 0 || stack::write(site))
+                && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
                 && buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
             slice.admitted = admitted;
             if admitted {
@@ -155,6 +154,17 @@ impl Life {
             }
         }
         slice
+    }
+
+    /// Says what the call said about itself, which was kept until now.
+    fn tell(&mut self) {
+        if self.described.is_empty() {
+            return;
+        }
+        let _own = ledger::own();
+        for entry in std::mem::take(&mut self.described) {
+            buffer::append(false, || entry);
+        }
     }
 
     /// The task is over: it completed, or it is dropped unfinished.

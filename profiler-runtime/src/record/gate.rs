@@ -18,11 +18,17 @@ pub(crate) const FLOPS: u32 = 1 << 4;
 /// Ticks come from the operating system.
 pub(crate) const SLOW_CLOCK: u32 = 1 << 5;
 
+/// Allocations are recorded.
+pub(crate) const MEMORY: u32 = 1 << 8;
+
+/// The call stack of every range is recorded.
+pub(crate) const STACKS: u32 = 1 << 7;
+
 /// Something else than recording opened the gate: `set` adds it.
 const NOT_RECORDING: u32 = 1 << 6;
 
 /// Bits that the fast path does not serve: one test tells.
-pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING;
+pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS;
 
 static GATE: AtomicU32 = AtomicU32::new(0);
 

@@ -2,14 +2,14 @@
 //!
 //! [`run`] is what the attributes expand to. It reads the gate once; off, it calls the body without any guard around
 //! it, because a guard's drop flag and unwind edges cost more than the gate itself. On, the fast path is two clock
-//! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, a slow clock) is out of line.
+//! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, stacks, a slow clock) is out of line.
 
 use std::marker::PhantomData;
 
 use super::clock;
 use super::entry::{Entry, Tag};
 use super::site::{self, Kind, Site};
-use super::{buffer, gate, select, steps};
+use super::{buffer, gate, select, stack, steps};
 
 /// Runs `body` as a range of `site`. Cost: see the crate's documentation.
 #[inline(always)]
@@ -106,7 +106,9 @@ impl Range {
         let step = (site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(number));
         let filtered = gate & gate::FILTER != 0 && site.kind() != Kind::Request;
         let wanted = gate & gate::RECORD != 0 && (!filtered || select::admits(site));
-        let recorded = wanted && buffer::append(false, || Entry::new(Tag::Begin, number, clock::ticks()));
+        let recorded = wanted
+            && (gate & gate::STACKS == 0 || stack::write(number))
+            && buffer::append(false, || Entry::new(Tag::Begin, number, clock::ticks()));
         let admitted = recorded && filtered;
         if admitted {
             select::enter();

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) use super::buffer::Run;
 use super::buffer::Stream;
-use super::chunk;
+use super::{chunk, ledger};
 
 static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
 /// Ranges that a thread tried to record after its thread-locals were gone.
@@ -20,7 +20,7 @@ static LATE: AtomicU64 = AtomicU64::new(0);
 pub(crate) struct ThreadIdentity {
     /// Number in this process, from 1, in order of first use; never given twice.
     pub(crate) ordinal: u32,
-    /// The operating system's thread id.
+    /// The operating system's thread id; 0 for a stream that threads share.
     pub(crate) os_id: u64,
     /// The thread's name, or `thread <id>`.
     pub(crate) name: String,
@@ -54,14 +54,10 @@ pub(crate) struct Log {
 
 /// A stream for the calling thread.
 pub(super) fn new_stream() -> Arc<Stream> {
-    static NEXT: AtomicU32 = AtomicU32::new(1);
-    // ORDERING: only uniqueness matters.
-    let ordinal = NEXT.fetch_add(1, Ordering::Relaxed);
+    let ordinal = next_ordinal();
     let os_id = os_thread_id(ordinal);
     let name = std::thread::current().name().map_or_else(|| format!("thread {os_id}"), str::to_owned);
-    let stream = Arc::new(Stream::new(ThreadIdentity { ordinal, os_id, name }));
-    streams(|all| all.push(Arc::clone(&stream)));
-    stream
+    enrol(ThreadIdentity { ordinal, os_id, name })
 }
 
 #[cfg(target_os = "linux")]
@@ -76,6 +72,34 @@ fn os_thread_id(ordinal: u32) -> u64 {
     u64::from(ordinal)
 }
 
+/// Streams for the allocations of threads that have none of their own.
+const SHARED: usize = 16;
+
+/// Gives `write` a stream that threads share. `place`: an address of the calling thread's own, which spreads the
+/// threads over them.
+pub(super) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> R {
+    static STREAMS: [Mutex<Option<Arc<Stream>>>; SHARED] = [const { Mutex::new(None) }; SHARED];
+    // Threads' own memory lies pages apart.
+    let shared = &STREAMS[(place >> 12) % SHARED];
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    write(shared.get_or_insert_with(|| {
+        let name = "allocations of threads without ranges".to_owned();
+        enrol(ThreadIdentity { ordinal: next_ordinal(), os_id: 0, name })
+    }))
+}
+
+fn next_ordinal() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    // ORDERING: only uniqueness matters.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn enrol(thread: ThreadIdentity) -> Arc<Stream> {
+    let stream = Arc::new(Stream::new(thread));
+    streams(|all| all.push(Arc::clone(&stream)));
+    stream
+}
+
 pub(super) fn count_late_loss() {
     // ORDERING: a statistic.
     LATE.fetch_add(1, Ordering::Relaxed);
@@ -88,6 +112,7 @@ fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
 impl Marks {
     /// Now.
     pub(crate) fn now() -> Self {
+        let _own = ledger::own();
         // ORDERING: a statistic.
         let mut marks = Self { late: LATE.load(Ordering::Relaxed), ..Self::default() };
         streams(|all| {
@@ -110,6 +135,7 @@ impl Marks {
 
 /// What was recorded between two marks. Reads in place: nothing is copied.
 pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
+    let _own = ledger::own();
     let mut threads = Vec::new();
     streams(|all| {
         for stream in all.iter() {
@@ -127,6 +153,7 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
 /// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
 /// what they still read.
 pub(crate) fn forget(before: &Marks) {
+    let _own = ledger::own();
     let gone: Vec<Arc<Stream>> = streams(|all| {
         for stream in all.iter() {
             stream.forget(before.position(stream.thread.ordinal));

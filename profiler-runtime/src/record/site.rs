@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::ledger;
+
 /// What a site stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -95,6 +97,7 @@ impl Site {
 
     #[cold]
     fn enrol(&'static self) -> u32 {
+        let _own = ledger::own();
         let mut numbered = NUMBERED.lock().unwrap_or_else(PoisonError::into_inner);
         let present = self.fast_number() & !OUT_OF_LINE;
         if present != 0 {
@@ -134,6 +137,7 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
 
 /// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
 pub(crate) fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
+    let _own = ledger::own();
     static INTERNED: OnceLock<Mutex<HashMap<(Kind, String), &'static Site>>> = OnceLock::new();
     let mut interned = INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
     let name =

@@ -19,6 +19,7 @@ use super::schedule::{Phase, Schedule};
 use super::status::Progress;
 use super::window::{self, OpenWindow};
 use super::{host, id::SessionId};
+use crate::collect::symbols::Symbols;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
@@ -202,7 +203,7 @@ impl Active {
     /// Ends it: nothing is recorded from here on, and what was recorded is cut out of the streams without a copy.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
-        let (log, window) = match self.window.take() {
+        let (log, window, memory) = match self.window.take() {
             Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(),
             _ => {
                 let warning = format!(
@@ -217,7 +218,17 @@ impl Active {
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
         let stopped = self.handle();
-        Export { recording: Recording { log, sites, window, context: self.context(ended_by) }, stopped }
+        Export {
+            recording: Recording {
+                log,
+                sites,
+                window,
+                symbols: Symbols::default(),
+                memory,
+                context: self.context(ended_by),
+            },
+            stopped,
+        }
     }
 
     fn context(self, ended_by: EndedBy) -> Context {

@@ -9,10 +9,13 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::id::SessionId;
+use crate::collect::stacks;
+use crate::collect::symbols::Symbols;
+use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::export::{self, Manifest};
-use crate::model::{Recording, Trace};
-use crate::record::overhead;
+use crate::export::{self, KeyAverages, Manifest};
+use crate::model::{GroupBy, Recording, Trace};
+use crate::record::{ledger, overhead};
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
@@ -83,6 +86,24 @@ impl Stopped {
         outcome.clone()
     }
 
+    /// The operator table of the session, once its artifacts are written: what PyTorch's `key_averages()` is. Costs a
+    /// pass over the distinct rows, not over the recording.
+    ///
+    /// ```no_run
+    /// use profiler_runtime::{GroupBy, SortBy};
+    ///
+    /// let stopped = profiler_runtime::stop_profile()?;
+    /// println!("{}", stopped.key_averages(GroupBy::Name)?.sort_by(SortBy::CpuTime).row_limit(10).table());
+    /// # Ok::<(), profiler_runtime::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn key_averages(&self, by: GroupBy) -> Result<KeyAverages, Error> {
+        Ok(self.wait()?.key_averages(by))
+    }
+
     /// Whether the artifacts are written, or never will be.
     #[must_use]
     pub fn is_written(&self) -> bool {
@@ -119,10 +140,15 @@ impl Export {
 }
 
 fn run(parked: &Mutex<Option<Export>>) {
+    let _own = ledger::own();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let Export { mut recording, stopped } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
-        recording.context.range_cost = range_cost();
+        recording.context.range_cost = range_cost(&recording.context.config);
+        if recording.context.config.torch_profiler_with_stack {
+            recording.symbols = Symbols::resolve(&recording.log);
+            recording.context.warnings.extend(recording.symbols.missing());
+        }
         let trace = Trace::build(recording);
         export::write_session(&trace, stopped.folder().unwrap_or(Path::new("")))
     }));
@@ -131,8 +157,9 @@ fn run(parked: &Mutex<Option<Export>>) {
     );
 }
 
-fn range_cost() -> Duration {
-    Duration::try_from_secs_f64(overhead::ns_per_range() / 1e9).unwrap_or_default()
+fn range_cost(config: &ProfilerConfig) -> Duration {
+    let stack = if config.torch_profiler_with_stack { stacks::ns_per_stack() } else { 0.0 };
+    Duration::try_from_secs_f64((overhead::ns_per_range() + stack) / 1e9).unwrap_or_default()
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

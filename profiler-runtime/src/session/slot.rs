@@ -20,8 +20,8 @@ use super::timer;
 use crate::config::Parsed;
 use crate::error::Error;
 use crate::model::EndedBy;
-use crate::record::gate;
 use crate::record::steps::{self, StepEnd};
+use crate::record::{gate, ledger};
 
 /// What the lock guards.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 ///
 /// A session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
 pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
+    let _own = ledger::own();
     steps::listen(step_ended);
     let mut slot = lock();
     if let Some(active) = &slot.active {
@@ -77,6 +78,7 @@ pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
 ///
 /// There is neither.
 pub(crate) fn stop() -> Result<Stopped, Error> {
+    let _own = ledger::own();
     let mut slot = lock();
     if let Some(export) = slot.seal(EndedBy::Stop) {
         drop(slot);
@@ -87,6 +89,7 @@ pub(crate) fn stop() -> Result<Stopped, Error> {
 
 /// Stops this session if it is still the active one.
 pub(crate) fn stop_this(session: &SessionId) {
+    let _own = ledger::own();
     let mut slot = lock();
     if slot.active.as_ref().is_some_and(|active| active.session() == session) {
         let export = slot.seal(EndedBy::Stop);
@@ -99,6 +102,7 @@ pub(crate) fn stop_this(session: &SessionId) {
 
 /// What the profiler is doing.
 pub(crate) fn status() -> Status {
+    let _own = ledger::own();
     let mut slot = lock();
     if let Some(active) = &slot.active {
         return Status::Active(active.progress());
@@ -123,6 +127,7 @@ fn step_ended(end: StepEnd) {
 
 /// Lets something happen to the active session, and exports it if it is over then.
 pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
+    let _own = ledger::own();
     let mut slot = lock();
     let Some(active) = slot.active.as_mut() else { return };
     let deadline = active.deadline();

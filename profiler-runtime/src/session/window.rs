@@ -4,9 +4,11 @@
 //! the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock. So every entry
 //! between the positions lies between the two clock readings.
 
+use crate::collect::stacks;
 use crate::config::ProfilerConfig;
-use crate::model::Window;
+use crate::model::{MemoryLog, Window};
 use crate::record::clock::Anchor;
+use crate::record::memory::Levels;
 use crate::record::registry::{self, Log, Marks};
 use crate::record::{gate, select, set_budget, warm};
 
@@ -15,7 +17,12 @@ use crate::record::{gate, select, set_budget, warm};
 pub(crate) struct OpenWindow {
     start: Anchor,
     from: Marks,
+    /// What was allocated then, if memory is recorded.
+    levels: Option<Levels>,
 }
+
+/// What was recorded, when, and what was allocated at both ends.
+pub(crate) type Recorded = (Log, Window, Option<MemoryLog>);
 
 /// Prepares the recorder for a session: budget and selection. Nothing is recorded yet.
 pub(crate) fn prepare(config: &ProfilerConfig) {
@@ -38,11 +45,22 @@ pub(crate) fn count_steps() {
 
 /// Records from now on, into streams whose past is of no interest.
 pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
+    if config.torch_profiler_with_stack {
+        stacks::prepare();
+    }
     let start = Anchor::now();
     let from = Marks::now();
     registry::forget(&from);
     gate::set(recording(config));
-    OpenWindow { start, from }
+    let levels = config.torch_profiler_with_memory.then(Levels::now);
+    OpenWindow { start, from, levels }
+}
+
+/// Ends whatever the gate lets through.
+fn shut() {
+    gate::set(0);
+    select::set(None);
+    stacks::release();
 }
 
 fn recording(config: &ProfilerConfig) -> u32 {
@@ -52,17 +70,20 @@ fn recording(config: &ProfilerConfig) -> u32 {
         | when(!config.stages.is_empty(), gate::FILTER)
         | when(config.torch_profiler_record_shapes, gate::SHAPES)
         | when(config.torch_profiler_with_flops, gate::FLOPS)
+        | when(config.torch_profiler_with_memory, gate::MEMORY)
+        | when(config.torch_profiler_with_stack, gate::STACKS)
 }
 
 impl OpenWindow {
     /// Ends the recording and the session's hold on the gate.
-    pub(crate) fn close(self) -> (Log, Window) {
-        gate::set(0);
+    pub(crate) fn close(self) -> Recorded {
+        shut();
+        let memory = self.levels.map(|begin| MemoryLog { begin, end: Levels::now() });
         let to = Marks::now();
         let end = Anchor::now();
         let log = registry::collect(&self.from, &to);
         registry::forget(&to);
-        (log, Window { process: Anchor::of_process(), start: self.start, end })
+        (log, Window { process: Anchor::of_process(), start: self.start, end }, memory)
     }
 
     /// Ranges lost so far.
@@ -73,9 +94,9 @@ impl OpenWindow {
 }
 
 /// Ends a session that has not come to its recording; what its warm-up recorded is given back.
-pub(crate) fn close_empty() -> (Log, Window) {
-    gate::set(0);
+pub(crate) fn close_empty() -> Recorded {
+    shut();
     registry::forget(&Marks::now());
     let now = Anchor::now();
-    (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now })
+    (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now }, None)
 }

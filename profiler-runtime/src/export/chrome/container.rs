@@ -35,6 +35,10 @@ struct Head<'a> {
     device_properties: [Value; 0],
     trace_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    with_stack: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    profile_memory: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     record_shapes: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     with_flops: Option<u32>,
@@ -80,6 +84,8 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
         schema_version: 1,
         device_properties: [],
         trace_id: trace_id(&context.session, context.rank),
+        with_stack: on(context.config.torch_profiler_with_stack),
+        profile_memory: on(trace.memory.is_some()),
         record_shapes: on(context.config.torch_profiler_record_shapes),
         with_flops: on(context.config.torch_profiler_with_flops),
         distributed_info: Distributed {

@@ -9,6 +9,7 @@ use super::escape::push_string;
 use super::heads::{Heads, push_head};
 use super::number::{push_integer, push_micros};
 use super::page::Page;
+use super::stacks::Stacks;
 
 /// Writes the ranges of a trace.
 pub(super) struct Events<'a, 'out> {
@@ -16,6 +17,7 @@ pub(super) struct Events<'a, 'out> {
     /// Where they go.
     pub(super) page: Page<'out>,
     heads: Heads,
+    stacks: Stacks,
     base: u64,
     shapes: bool,
     flops: bool,
@@ -26,7 +28,12 @@ impl<'a, 'out> Events<'a, 'out> {
     pub(super) fn new(trace: &'a Trace, page: Page<'out>, base: u64) -> Self {
         let config = &trace.context.config;
         let (shapes, flops) = (config.torch_profiler_record_shapes, config.torch_profiler_with_flops);
-        Self { trace, page, heads: Heads::new(trace.context.pid), base, shapes, flops }
+        Self { trace, page, heads: Heads::new(trace.context.pid), stacks: Stacks::default(), base, shapes, flops }
+    }
+
+    /// Of the process.
+    pub(super) const fn pid(&self) -> u32 {
+        self.trace.context.pid
     }
 
     /// Nanoseconds since the base.
@@ -120,7 +127,7 @@ impl<'a, 'out> Events<'a, 'out> {
     #[inline(never)]
     fn more(&mut self, slice: &Slice, is_profiler_step: bool) {
         let out = &mut self.page.text;
-        let CallArgs { inputs, flops, index, text } = slice.args();
+        let CallArgs { inputs, flops, index, text, stack } = slice.args();
         if self.shapes && !inputs.is_empty() {
             push_inputs(out, inputs);
         }
@@ -136,6 +143,9 @@ impl<'a, 'out> Events<'a, 'out> {
         if !text.is_empty() {
             push_text(out, "request_id", text);
         }
+        if !stack.is_empty() {
+            out.extend_from_slice(self.stacks.of(stack, &self.trace.symbols));
+        }
         if let Some(poll) = slice.task {
             push_number(out, "task", poll.task);
         }
@@ -148,8 +158,7 @@ impl<'a, 'out> Events<'a, 'out> {
 /// Whether there is nothing to say but when it ran.
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
-    let CallArgs { inputs, flops, index, text } = slice.args();
-    slice.finished && slice.task.is_none() && inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty()
+    slice.finished && slice.task.is_none() && slice.args().is_empty()
 }
 
 /// Appends the inputs as Kineto does: three lists with one entry per input.

@@ -8,9 +8,11 @@ mod container;
 mod escape;
 mod event;
 mod heads;
+mod memory;
 mod number;
 mod page;
 mod rows;
+mod stacks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -34,6 +36,7 @@ pub(super) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Resul
     write_threads(&mut events, &mut rows, trace);
     write_tasks(&mut events, &mut rows, trace);
     write_bare_steps(&mut events, &mut rows, trace);
+    memory::write(&mut events, &mut rows, trace);
     container::close(&mut events.page, (begin, end), name);
     events.page.finish()
 }

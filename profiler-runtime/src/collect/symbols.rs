@@ -1,0 +1,246 @@
+//! The code that recorded addresses lie in: function, file and line, looked up once per address when a session is over.
+//!
+//! What a reader of a stack does not want to see is left out: the profiler's own functions, and what ran before the
+//! program's `main` or the thread's closure.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::c_void;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::slice;
+
+use crate::record::entry::Tag;
+use crate::record::registry::Log;
+use crate::record::stack::MAX_DEPTH;
+
+/// Names for the addresses of a recording's call stacks.
+#[derive(Debug, Default)]
+pub(crate) struct Symbols {
+    by_address: HashMap<u64, Vec<Found>>,
+    /// Stands for what is not recorded of a stack.
+    deeper: Frame,
+}
+
+/// One function of a call stack.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Frame {
+    /// Path of the function.
+    pub(crate) function: String,
+    /// Source file, empty if the program carries no debug information.
+    pub(crate) file: String,
+    /// Line in the file, 0 if it is not known.
+    pub(crate) line: u32,
+}
+
+/// What lies at an address, innermost function first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Found {
+    Frame(Frame),
+    /// A function of the profiler.
+    Profiler,
+    /// The program's or the thread's own code begins here: everything around it is the runtime's.
+    Start,
+}
+
+/// The functions of one stack.
+struct Frames<'a> {
+    symbols: &'a Symbols,
+    stack: slice::Iter<'a, u64>,
+    found: slice::Iter<'a, Found>,
+    /// Whether the stack goes on beyond what is recorded.
+    deeper: bool,
+    last: Option<&'a Frame>,
+    after_profiler: bool,
+}
+
+impl Symbols {
+    /// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
+    /// of a second for a large program.
+    pub(crate) fn resolve(log: &Log) -> Self {
+        let deeper = Frame { function: "(deeper functions)".to_owned(), ..Frame::default() };
+        let here = std::env::current_dir().unwrap_or_default();
+        let by_address = addresses(log).into_iter().map(|address| (address, look_up(address, &here))).collect();
+        backtrace::clear_symbol_cache();
+        Self { by_address, deeper }
+    }
+
+    /// The functions of a stack, leaf first; inlined ones are told, those of the profiler and of the runtime's start-up
+    /// are left out. A lookup per address, no allocation.
+    pub(crate) fn frames<'a>(&'a self, stack: &'a [u64]) -> impl Iterator<Item = &'a Frame> {
+        let deeper = stack.len() == MAX_DEPTH;
+        Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, after_profiler: false }
+    }
+
+    /// What the program lacks for complete stacks, in a full sentence.
+    pub(crate) fn missing(&self) -> Option<String> {
+        let frames = || {
+            self.by_address.values().flatten().filter_map(|found| match found {
+                Found::Frame(frame) => Some(frame),
+                Found::Profiler | Found::Start => None,
+            })
+        };
+        let total = frames().count();
+        let nameless = frames().filter(|frame| frame.function == NO_SYMBOL).count();
+        // C libraries seldom come with lines; nothing can be done about it here.
+        let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
+        if nameless * 10 > total {
+            Some(format!(
+                "{nameless} of the {total} functions in call stacks have no name: the program is stripped; build it with \
+                 `strip = false` in its `[profile.release]`"
+            ))
+        } else if placeless * 10 > total {
+            Some(format!(
+                "{placeless} of the {total} functions in call stacks have no file and line: the program has no debug \
+                 information; build it with `debug = \"line-tables-only\"` in its `[profile.release]`"
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = &'a Frame;
+
+    fn next(&mut self) -> Option<&'a Frame> {
+        loop {
+            let Some(found) = self.found.next() else {
+                let Some(address) = self.stack.next() else {
+                    return std::mem::take(&mut self.deeper).then_some(&self.symbols.deeper);
+                };
+                self.found = self.symbols.by_address.get(address).map(Vec::as_slice).unwrap_or_default().iter();
+                continue;
+            };
+            match found {
+                Found::Profiler => self.after_profiler = true,
+                Found::Start => (self.stack, self.found, self.deeper) = ([].iter(), [].iter(), false),
+                Found::Frame(frame) => {
+                    let is_twice = std::mem::take(&mut self.after_profiler)
+                        && self.last.is_some_and(|inner| is_body_of(&inner.function, &frame.function));
+                    if !is_twice {
+                        self.last = Some(frame);
+                        return Some(frame);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Display for Frame {
+    /// As in PyTorch's traces: `file(line): function`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.file.is_empty() {
+            f.write_str(&self.function)
+        } else {
+            write!(f, "{}({}): {}", self.file, self.line, self.function)
+        }
+    }
+}
+
+/// What a function without a name is called.
+const NO_SYMBOL: &str = "(no symbol)";
+
+/// Whether `inner` is a closure in `outer`: the body of an annotated function runs as one, called by the profiler.
+fn is_body_of(inner: &str, outer: &str) -> bool {
+    let closure = inner.strip_prefix(outer).and_then(|rest| rest.strip_prefix("::"));
+    closure.is_some_and(|rest| rest == "{{closure}}" || rest.starts_with("{closure#"))
+}
+
+/// Every address of the recording's stacks.
+fn addresses(log: &Log) -> HashSet<u64> {
+    let mut all = HashSet::new();
+    // The same few addresses come again and again: most are found here, without hashing.
+    let mut recent = [0; 1024];
+    let mut add = |address: u64| {
+        // CAST: below 1024.
+        let place = &mut recent[(address % 1021) as usize];
+        if *place != address && address != 0 {
+            *place = address;
+            all.insert(address);
+        }
+    };
+    for entry in log.threads.iter().flat_map(|thread| &thread.runs).flat_map(|run| run.entries()) {
+        match entry.tag() {
+            Some(Tag::Stack) => add(entry.value()),
+            Some(Tag::Frames) => [entry.value(), entry.second()].into_iter().for_each(&mut add),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// The functions at a return address, innermost first.
+fn look_up(address: u64, here: &Path) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut known = false;
+    // CAST: an address of this process.
+    let address: *mut c_void = std::ptr::without_provenance_mut(address as usize);
+    backtrace::resolve(address, |symbol| {
+        let Some(name) = symbol.name() else { return };
+        known = true;
+        // Without the hash.
+        let function = format!("{name:#}");
+        let file = symbol.filename().map(|file| shortened(file, here)).unwrap_or_default();
+        found.extend(classified(Frame { function, file, line: symbol.lineno().unwrap_or(0) }));
+    });
+    if !known {
+        found.push(Found::Frame(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() }));
+    }
+    found
+}
+
+/// What of a function is shown; `None` for glue between functions.
+fn classified(frame: Frame) -> Option<Found> {
+    /// What the system runs before Rust code: not on top of [`Found::Start`] in threads that C code began.
+    const SYSTEM: [&str; 12] = [
+        "_start",
+        "start",
+        "main",
+        "clone",
+        "clone3",
+        "__clone",
+        "start_thread",
+        "_pthread_start",
+        "__libc_start_main",
+        "__libc_start_main_impl",
+        "__libc_start_call_main",
+        "BaseThreadInitThunk",
+    ];
+    let name = frame.function.as_str();
+    let path = name.trim_start_matches(['<', '&']);
+    if path.starts_with("profiler_runtime::") || path.starts_with("backtrace::") || name == "_Unwind_Backtrace" {
+        Some(Found::Profiler)
+    } else if name.contains("__rust_begin_short_backtrace") {
+        Some(Found::Start)
+    } else if (name.contains("core::ops::function::") && name.contains("::call")) || SYSTEM.contains(&name) {
+        None
+    } else {
+        Some(Found::Frame(frame))
+    }
+}
+
+/// A source file without what differs between machines: the folder that the program runs in, cargo's, rustc's.
+fn shortened(file: &Path, here: &Path) -> String {
+    if let Ok(inside) = file.strip_prefix(here) {
+        return inside.to_string_lossy().into_owned();
+    }
+    let parts: Vec<_> = file.iter().collect();
+    let after = |from: usize| parts[from..].iter().collect::<PathBuf>().to_string_lossy().into_owned();
+    let at = |name: &str| parts.iter().position(|part| *part == name);
+    match (at("registry"), at("rustc")) {
+        // …/registry/src/<index>/<crate>-<version>/src/…
+        (Some(registry), _)
+            if parts.get(registry + 1).is_some_and(|part| *part == "src") && parts.len() > registry + 3 =>
+        {
+            after(registry + 3)
+        }
+        // /rustc/<commit>/library/…
+        (_, Some(1)) if parts.len() > 3 => after(3),
+        _ => file.to_string_lossy().into_owned(),
+    }
+}
+
+#[cfg(test)]
+#[path = "symbols_tests.rs"]
+mod tests;

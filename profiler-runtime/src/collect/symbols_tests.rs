@@ -1,0 +1,90 @@
+//! What of a stack is shown.
+
+use super::*;
+
+fn frame(function: &str) -> Frame {
+    Frame { function: function.to_owned(), file: "src/a.rs".to_owned(), line: 7 }
+}
+
+/// Symbols in which address `n` has the `n`th of these functions, each a chain of inlined ones.
+fn symbols(functions: &[&[&str]]) -> (Symbols, Vec<u64>) {
+    let found = |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name))).collect();
+    let by_address = (1..).zip(functions.iter().map(found)).collect();
+    let addresses = (1..=functions.len() as u64).collect();
+    (Symbols { by_address, deeper: frame("(deeper functions)") }, addresses)
+}
+
+fn names(functions: &[&[&str]]) -> Vec<String> {
+    let (symbols, stack) = symbols(functions);
+    symbols.frames(&stack).map(|frame| frame.function.clone()).collect()
+}
+
+#[test]
+fn the_profiler_and_the_runtimes_start_are_left_out() {
+    let shown = names(&[
+        &["profiler_runtime::collect::stacks::capture"],
+        &["profiler_runtime::record::range::run", "wan::layers::linear"],
+        &["wan::attention", "wan::block"],
+        &["<profiler_runtime::record::future::Instrumented<F> as core::future::future::Future>::poll"],
+        &["wan::main"],
+        &["core::ops::function::FnOnce::call_once"],
+        &["std::sys::backtrace::__rust_begin_short_backtrace"],
+        &["std::rt::lang_start::{{closure}}"],
+        &["main"],
+        &["_start"],
+    ]);
+    assert_eq!(shown, ["wan::layers::linear", "wan::attention", "wan::block", "wan::main"]);
+}
+
+#[test]
+fn an_annotated_function_and_its_body_are_one_frame() {
+    let run = "profiler_runtime::record::range::run_recorded";
+    for closure in ["{{closure}}", "{closure#0}"] {
+        let body = format!("wan::block::{closure}");
+        assert_eq!(names(&[&["wan::linear"], &[&body, run], &["wan::block"]]), ["wan::linear", &body]);
+        assert_eq!(names(&[&[&body], &["wan::block"]]), [body.as_str(), "wan::block"], "a closure of the user's own");
+        assert_eq!(names(&[&[&body, run], &["wan::other"]]), [body.as_str(), "wan::other"]);
+    }
+}
+
+#[test]
+fn a_stack_that_is_cut_says_so() {
+    let (symbols, _) = symbols(&[&["wan::recursive"], &["std::sys::backtrace::__rust_begin_short_backtrace"]]);
+    let mut stack = vec![1; MAX_DEPTH];
+    let last = |stack: &[u64]| symbols.frames(stack).last().map(|frame| frame.function.clone());
+    assert_eq!(last(&stack).as_deref(), Some("(deeper functions)"));
+    stack[MAX_DEPTH - 1] = 2;
+    assert_eq!(last(&stack).as_deref(), Some("wan::recursive"), "it came to the start");
+}
+
+#[test]
+fn a_frame_is_written_as_in_pytorch() {
+    assert_eq!(frame("wan::linear").to_string(), "src/a.rs(7): wan::linear");
+    assert_eq!(Frame { file: String::new(), ..frame("wan::linear") }.to_string(), "wan::linear");
+}
+
+#[test]
+fn files_are_named_without_the_machine() {
+    let short = |file: &str| shortened(Path::new(file), Path::new("/build/app"));
+    assert_eq!(short("/build/app/src/main.rs"), "src/main.rs");
+    assert_eq!(
+        short("/u/.cargo/registry/src/index-1a2b/candle-core-0.11.1/src/tensor.rs"),
+        "candle-core-0.11.1/src/tensor.rs"
+    );
+    assert_eq!(short("/rustc/0123abcd/library/core/src/iter.rs"), "library/core/src/iter.rs");
+    assert_eq!(short("/elsewhere/src/lib.rs"), "/elsewhere/src/lib.rs");
+    assert_eq!(short("src/lib.rs"), "src/lib.rs");
+}
+
+#[test]
+fn a_program_without_debug_information_is_told_what_to_do() {
+    let (mut symbols, _) = symbols(&[&["wan::linear"], &["wan::block"]]);
+    assert_eq!(symbols.missing(), None);
+    let bare = |function: &str| vec![Found::Frame(Frame { function: function.to_owned(), ..Frame::default() })];
+    symbols.by_address.insert(9, bare("malloc"));
+    assert_eq!(symbols.missing(), None, "nothing can be done about C libraries");
+    symbols.by_address.insert(10, bare("wan::norm"));
+    assert!(symbols.missing().is_some_and(|sentence| sentence.contains("line-tables-only")));
+    symbols.by_address.insert(11, bare(NO_SYMBOL));
+    assert!(symbols.missing().is_some_and(|sentence| sentence.contains("strip")));
+}

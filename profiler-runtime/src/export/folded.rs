@@ -1,0 +1,120 @@
+//! `stacks_cpu_rank*.txt`: where the time went by call stack, for flamegraph.pl, inferno and speedscope.
+//!
+//! One line per distinct stack, outermost function first, then the name of the range, a space and whole microseconds of
+//! the range's own time. PyTorch writes a line per event and leaves the range's name out; readers add the lines up and
+//! are better off with the name.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+
+use crate::collect::symbols::{Frame, Symbols};
+use crate::model::Trace;
+use crate::record::Site;
+
+/// Own time by stack and range.
+#[derive(Debug)]
+pub(super) struct Folded {
+    /// Outermost function first, then the range; nanoseconds.
+    lines: BTreeMap<Line, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    /// As PyTorch writes frames.
+    places: String,
+    /// Functions alone.
+    functions: String,
+}
+
+impl Folded {
+    /// Reads the trace once; one entry per distinct stack stays in memory.
+    ///
+    /// # Errors
+    ///
+    /// Why there is nothing to show.
+    pub(super) fn of(trace: &Trace) -> Result<Self, &'static str> {
+        let mut sums: HashMap<Box<[u64]>, Vec<(&'static Site, u64)>> = HashMap::new();
+        for thread in 0..trace.threads.len() {
+            trace.walk(thread, |slice| {
+                let stack = slice.args().stack.as_slice();
+                let of_stack = match sums.get_mut(stack) {
+                    Some(known) => known,
+                    None => sums.entry(stack.into()).or_default(),
+                };
+                match of_stack.iter_mut().find(|(site, _)| std::ptr::eq(*site, slice.site)) {
+                    Some((_, sum)) => *sum += slice.self_ns(),
+                    None => of_stack.push((slice.site, slice.self_ns())),
+                }
+            });
+        }
+        if sums.is_empty() {
+            return Err("no range was recorded");
+        }
+        let mut lines = BTreeMap::new();
+        for (stack, sites) in &sums {
+            for (site, ns) in sites {
+                *lines.entry(Line::new(&trace.symbols, stack, site.name())).or_default() += ns;
+            }
+        }
+        let folded = Self { lines };
+        if folded.micros().next().is_none() { Err("no stack took a whole microsecond") } else { Ok(folded) }
+    }
+
+    /// Writes the file.
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.micros().try_for_each(|(line, micros)| writeln!(out, "{} {micros}", line.places))
+    }
+
+    /// Lines of functions without files and lines: calls from two lines of a function are one box in a picture.
+    #[cfg_attr(not(feature = "flamegraph"), expect(dead_code, reason = "for the picture"))]
+    pub(super) fn functions(&self) -> impl Iterator<Item = String> {
+        self.micros().map(|(line, micros)| format!("{} {micros}", line.functions))
+    }
+
+    /// Lines that took a whole microsecond.
+    fn micros(&self) -> impl Iterator<Item = (&Line, u64)> {
+        self.lines.iter().map(|(line, ns)| (line, ns / 1000)).filter(|(_, micros)| *micros > 0)
+    }
+}
+
+impl Line {
+    fn new(symbols: &Symbols, stack: &[u64], range: &str) -> Self {
+        let mut frames: Vec<&Frame> = symbols.frames(stack).collect();
+        frames.reverse();
+        let mut line = Self { places: String::new(), functions: String::new() };
+        for frame in frames {
+            push(&mut line.places, &frame.to_string());
+            push(&mut line.functions, &frame.function);
+        }
+        push(&mut line.places, range);
+        push(&mut line.functions, range);
+        line
+    }
+}
+
+/// Appends a frame; what separates frames and numbers becomes `_` in it, as in PyTorch.
+fn push(line: &mut String, frame: &str) {
+    if !line.is_empty() {
+        line.push(';');
+    }
+    let plain =
+        |letter: char| if letter == ';' || letter.is_whitespace() || letter.is_control() { '_' } else { letter };
+    line.extend(frame.chars().map(plain));
+    if frame.is_empty() {
+        line.push('_');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_is_replaced() {
+        let mut line = String::new();
+        for frame in ["a b", "<[f32; 4] as X>::f", "tab\there\n", ""] {
+            push(&mut line, frame);
+        }
+        assert_eq!(line, "a_b;<[f32__4]_as_X>::f;tab_here_;_");
+    }
+}

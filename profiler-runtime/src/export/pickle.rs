@@ -1,0 +1,239 @@
+//! Python's pickle format, as much of it as a memory snapshot needs, written as a stream.
+//!
+//! MemoryViz.js reads protocols 2 to 4 and few opcodes; integers above eight bytes crash it. What occurs again and again
+//! (keys, call stacks) is written once and referred to afterwards, as Python does: that keeps a snapshot of a million
+//! events at some 50 bytes each, and is why this is not a serialiser of values (`serde-pickle` has no memo, and needs
+//! the whole value first or repeats every key).
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+const PROTO: u8 = 0x80;
+const PROTOCOL: u8 = 2;
+const STOP: u8 = b'.';
+const MARK: u8 = b'(';
+const NEW_FALSE: u8 = 0x89;
+const BIN_INT: u8 = b'J';
+const BIN_INT_1: u8 = b'K';
+const BIN_INT_2: u8 = b'M';
+const LONG_1: u8 = 0x8a;
+const BIN_FLOAT: u8 = b'G';
+const BIN_UNICODE: u8 = b'X';
+const EMPTY_LIST: u8 = b']';
+const APPENDS: u8 = b'e';
+const EMPTY_DICT: u8 = b'}';
+const SET_ITEMS: u8 = b'u';
+const TUPLE_2: u8 = 0x86;
+const BIN_PUT: u8 = b'q';
+const LONG_BIN_PUT: u8 = b'r';
+const BIN_GET: u8 = b'h';
+const LONG_BIN_GET: u8 = b'j';
+
+/// Written out when it holds this much.
+const FULL: usize = 64 << 10;
+
+/// A pickle on its way out. After an error nothing is written any more; [`finish`](Self::finish) tells it.
+pub(super) struct Pickle<'a> {
+    out: &'a mut dyn Write,
+    text: Vec<u8>,
+    failed: Option<io::Error>,
+    texts: HashMap<&'static str, u32>,
+    memoized: u32,
+}
+
+/// Something that was written before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Memo(u32);
+
+impl<'a> Pickle<'a> {
+    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+        Self { out, text: vec![PROTO, PROTOCOL], failed: None, texts: HashMap::new(), memoized: 0 }
+    }
+
+    /// Ends the pickle, and tells the first error.
+    pub(super) fn finish(mut self) -> io::Result<()> {
+        self.text.push(STOP);
+        self.write_out();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    /// A dictionary begins: keys and values follow in turn.
+    pub(super) fn begin_dict(&mut self) {
+        self.text.extend_from_slice(&[EMPTY_DICT, MARK]);
+    }
+
+    /// It ends.
+    pub(super) fn end_dict(&mut self) {
+        self.text.push(SET_ITEMS);
+        self.pause();
+    }
+
+    /// A list begins: its items follow.
+    pub(super) fn begin_list(&mut self) {
+        self.text.extend_from_slice(&[EMPTY_LIST, MARK]);
+    }
+
+    /// It ends.
+    pub(super) fn end_list(&mut self) {
+        self.text.push(APPENDS);
+        self.pause();
+    }
+
+    /// A dictionary: `entries` writes keys and values in turn.
+    pub(super) fn dict(&mut self, entries: impl FnOnce(&mut Self)) {
+        self.begin_dict();
+        entries(self);
+        self.end_dict();
+    }
+
+    /// A list.
+    pub(super) fn list(&mut self, items: impl FnOnce(&mut Self)) {
+        self.begin_list();
+        items(self);
+        self.end_list();
+    }
+
+    /// A tuple of two: `items` writes both.
+    pub(super) fn pair(&mut self, items: impl FnOnce(&mut Self)) {
+        items(self);
+        self.text.push(TUPLE_2);
+    }
+
+    /// Remembers the value that was written last.
+    pub(super) fn memoize(&mut self) -> Memo {
+        let memo = Memo(self.memoized);
+        self.memoized += 1;
+        self.refer(BIN_PUT, LONG_BIN_PUT, memo);
+        memo
+    }
+
+    /// A value that was remembered.
+    pub(super) fn again(&mut self, memo: Memo) {
+        self.refer(BIN_GET, LONG_BIN_GET, memo);
+    }
+
+    fn refer(&mut self, short: u8, long: u8, Memo(number): Memo) {
+        match u8::try_from(number) {
+            Ok(number) => self.text.extend_from_slice(&[short, number]),
+            Err(_) => {
+                self.text.push(long);
+                self.text.extend_from_slice(&number.to_le_bytes());
+            }
+        }
+    }
+
+    /// A key or word of the format: written once.
+    pub(super) fn word(&mut self, word: &'static str) {
+        match self.texts.get(word) {
+            Some(&number) => self.again(Memo(number)),
+            None => {
+                self.text(word);
+                let Memo(number) = self.memoize();
+                self.texts.insert(word, number);
+            }
+        }
+    }
+
+    /// A string.
+    pub(super) fn text(&mut self, text: &str) {
+        // What is longer than the format's 4 GiB is no name.
+        let text = if u32::try_from(text.len()).is_ok() { text } else { "" };
+        self.text.push(BIN_UNICODE);
+        // CAST: see above.
+        self.text.extend_from_slice(&(text.len() as u32).to_le_bytes());
+        self.text.extend_from_slice(text.as_bytes());
+    }
+
+    /// An integer, in as few bytes as it needs.
+    pub(super) fn integer(&mut self, number: i64) {
+        let out = &mut self.text;
+        if let Ok(byte) = u8::try_from(number) {
+            out.extend_from_slice(&[BIN_INT_1, byte]);
+        } else if let Ok(two) = u16::try_from(number) {
+            out.push(BIN_INT_2);
+            out.extend_from_slice(&two.to_le_bytes());
+        } else if let Ok(four) = i32::try_from(number) {
+            out.push(BIN_INT);
+            out.extend_from_slice(&four.to_le_bytes());
+        } else {
+            out.extend_from_slice(&[LONG_1, 8]);
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+
+    /// An integer that is not negative; 2^63 and more, which is no size and no address of a user's, becomes the largest.
+    pub(super) fn unsigned(&mut self, number: u64) {
+        self.integer(i64::try_from(number).unwrap_or(i64::MAX));
+    }
+
+    /// 0.0.
+    pub(super) fn float_zero(&mut self) {
+        self.text.push(BIN_FLOAT);
+        self.text.extend_from_slice(&0f64.to_be_bytes());
+    }
+
+    /// `False`.
+    pub(super) fn no(&mut self) {
+        self.text.push(NEW_FALSE);
+    }
+
+    fn pause(&mut self) {
+        if self.text.len() >= FULL {
+            self.write_out();
+        }
+    }
+
+    fn write_out(&mut self) {
+        if self.failed.is_none() {
+            self.failed = self.out.write_all(&self.text).err();
+        }
+        self.text.clear();
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn pickled(write: impl FnOnce(&mut Pickle<'_>)) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut pickle = Pickle::new(&mut out);
+        write(&mut pickle);
+        pickle.finish().unwrap();
+        out
+    }
+
+    #[test]
+    fn integers_take_the_bytes_that_python_gives_them() {
+        assert_eq!(pickled(|p| p.integer(255)), b"\x80\x02K\xff.");
+        assert_eq!(pickled(|p| p.integer(256)), b"\x80\x02M\x00\x01.");
+        assert_eq!(pickled(|p| p.integer(-1)), b"\x80\x02J\xff\xff\xff\xff.");
+        assert_eq!(pickled(|p| p.unsigned(u64::MAX)), b"\x80\x02\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f.");
+    }
+
+    #[test]
+    fn a_word_is_written_once() {
+        let twice = pickled(|p| {
+            p.list(|p| {
+                p.word("addr");
+                p.word("addr");
+            });
+        });
+        assert_eq!(twice, b"\x80\x02](X\x04\0\0\0addrq\0h\0e.");
+    }
+
+    #[test]
+    fn the_257th_memo_takes_four_bytes() {
+        let many = pickled(|p| {
+            p.list(|p| {
+                for _ in 0..=256 {
+                    p.no();
+                    p.memoize();
+                }
+                p.again(Memo(256));
+            });
+        });
+        assert!(many.ends_with(b"\x89r\0\x01\0\0j\0\x01\0\0e."));
+    }
+}

@@ -1,0 +1,43 @@
+//! Paths: the ranges around an allocation, ops included. The stage tree's siblings, for those who want to know exactly.
+
+use crate::model::decode::Nodes;
+use crate::model::stages::{NodeId, StageTree};
+use crate::record::{Kind, Site};
+
+/// Every path on which something was open.
+#[derive(Debug)]
+pub(crate) struct Paths(StageTree);
+
+impl Paths {
+    pub(super) fn new() -> Self {
+        Self(StageTree::new())
+    }
+
+    /// The ranges of a path, innermost first; none for what happened outside of all.
+    pub(crate) fn sites(&self, path: NodeId) -> impl Iterator<Item = &'static Site> + '_ {
+        let mut next = path;
+        std::iter::from_fn(move || {
+            let node = self.0.node(next);
+            next = node.parent;
+            node.site
+        })
+    }
+
+    /// The path without its innermost range.
+    pub(super) fn parent(&self, path: NodeId) -> NodeId {
+        self.0.node(path).parent
+    }
+
+    /// Its innermost range.
+    pub(super) fn site(&self, path: NodeId) -> Option<&'static Site> {
+        self.0.node(path).site
+    }
+}
+
+impl Nodes for Paths {
+    const TELLS_BEGINS: bool = true;
+
+    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
+        if site.kind() == Kind::Request { parent } else { self.0.child(parent, site) }
+    }
+}

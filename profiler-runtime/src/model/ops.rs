@@ -1,0 +1,115 @@
+//! Operator tables: how often and how long everything ran, by name, by name and input shapes, by name and call stack.
+//!
+//! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges the groups as a table
+//! wants them, so that every table has the same sums. What counts is what the trace shows: the slices of threads, the
+//! lives of async ranges, and the iterations between bare `step()` calls. So the sum of all self times is the time of
+//! the slices that no other slice of their row encloses, to the nanosecond.
+
+use std::fmt;
+
+use crate::record::Device;
+
+use super::build::Trace;
+use super::memory::Memory;
+use super::ops_gather::{Gatherer, STEPS};
+use super::slice::NetBytes;
+
+/// Everything that the operator tables of a recording are made from.
+#[derive(Clone, Default)]
+pub(crate) struct OpTable {
+    pub(super) groups: Vec<Group>,
+    /// Frames of call stacks, each once.
+    pub(super) frames: Vec<String>,
+    /// Calls whose shapes or stack found no group of their own.
+    pub(crate) merged_calls: u64,
+    /// Whether memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
+    pub(super) has_memory: (bool, bool),
+}
+
+/// Calls of one name with one list of input shapes and one call stack.
+#[derive(Clone)]
+pub(super) struct Group {
+    pub(super) name: &'static str,
+    pub(super) is_op: bool,
+    pub(super) is_async: bool,
+    pub(super) inputs: Box<[Box<[u64]>]>,
+    /// Leaf first, indices of [`OpTable::frames`].
+    pub(super) stack: Box<[u32]>,
+    pub(super) sums: Sums,
+}
+
+/// What is added up over calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) count: u64,
+    /// Time in no slice inside them.
+    pub(crate) self_ns: u64,
+    /// Time from begin to end, of each call: one inside another of the same name counts in both.
+    pub(crate) total_ns: u64,
+    /// Floating point operations of the calls that said how many.
+    pub(crate) flops: u64,
+    /// Calls that said how many.
+    pub(crate) calls_with_flops: u64,
+    /// Their time; what polls an async range is not its time.
+    pub(crate) flops_ns: u64,
+    /// Of [`calls_with_flops`](Self::calls_with_flops), those whose time is not known.
+    pub(crate) untimed_flops: u64,
+    /// Polls that are not their async range's first: no calls of their own.
+    pub(crate) later_polls: u64,
+    /// Memory of the host.
+    pub(crate) cpu_memory: NetBytes,
+    /// Memory of devices.
+    pub(crate) device_memory: NetBytes,
+}
+
+impl Sums {
+    /// Takes up another group's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.self_ns += other.self_ns;
+        self.total_ns += other.total_ns;
+        self.flops = self.flops.saturating_add(other.flops);
+        self.calls_with_flops += other.calls_with_flops;
+        self.flops_ns += other.flops_ns;
+        self.untimed_flops += other.untimed_flops;
+        self.later_polls += other.later_polls;
+        self.cpu_memory.add(other.cpu_memory);
+        self.device_memory.add(other.device_memory);
+    }
+}
+
+impl OpTable {
+    /// Reads every slice once. Linear; allocates per group, not per slice.
+    pub(super) fn gather(trace: &Trace) -> Self {
+        let mut gatherer = Gatherer::default();
+        for thread in 0..trace.threads.len() {
+            trace.walk(thread, |slice| gatherer.slice(slice, trace.profiler_step(slice).is_some()));
+        }
+        for task in &trace.tasks {
+            gatherer.life(task);
+        }
+        for each in trace.loops.iter().filter(|each| each.site.is_none()) {
+            let name = if each.drives { STEPS } else { each.name() };
+            let total = each.steps.iter().map(|step| step.end - step.begin).sum();
+            gatherer.bare_steps(name, each.steps.len() as u64, total);
+        }
+        let memory = trace.memory.as_ref();
+        let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
+        Self {
+            has_memory: (memory.is_some_and(|memory| memory.has_allocator), memory.is_some_and(has_devices)),
+            ..gatherer.finish(&trace.symbols)
+        }
+    }
+
+    /// The sum of all self times.
+    pub(crate) fn self_ns(&self) -> u64 {
+        self.groups.iter().map(|group| group.sums.self_ns).sum()
+    }
+}
+
+impl fmt::Debug for OpTable {
+    /// Its size: it is part of a manifest, which people print.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpTable").field("groups", &self.groups.len()).finish_non_exhaustive()
+    }
+}
