@@ -45,6 +45,13 @@
 //! reads and two 16-byte stores, without lock or allocation. Memory is bounded by `max_buffer_mb`; what finds no room
 //! is counted and reported.
 //!
+//! # Memory
+//!
+//! With [`ProfilingAllocator`] as the program's `#[global_allocator]` and `torch_profiler_with_memory` on, a session
+//! shows what was allocated: in the trace, in `memory_snapshot_rank{R}.pickle` for
+//! [MemoryViz](https://pytorch.org/memory_viz), in the chart `memory_rank{R}.svg`, and per stage in the reports and
+//! operator tables. Frameworks report memory of devices with [`record_alloc`].
+//!
 //! # Features
 //!
 //! | feature | default | does |

@@ -18,7 +18,8 @@ use super::utc::iso8601;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// What it is: `trace`, `ops`, `table`, `timing`, `summary`, `perf_dump` or `manifest`.
+    /// What it is: `trace`, `ops`, `table`, `stacks_cpu`, `flame_cpu`, `memory_snapshot`, `memory_chart`, `timing`,
+    /// `summary`, `perf_dump` or `manifest`.
     pub kind: &'static str,
     /// Its file name; the path if it lies outside the session's folder.
     pub name: String,
@@ -88,7 +89,7 @@ impl Manifest {
         &self.artifacts
     }
 
-    /// The artifact of this kind, if it was written: `trace`, `ops`, `table`, `timing`, `summary`, `perf_dump`, `manifest`.
+    /// The artifact of this kind, if it was written; see [`Artifact::kind`].
     #[must_use]
     pub fn artifact(&self, kind: &str) -> Option<&Artifact> {
         self.artifacts.iter().find(|artifact| artifact.kind == kind)

@@ -6,6 +6,9 @@
 
 mod measure;
 mod paths;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod walk;
 
 use crate::record::memory::Levels;

@@ -1,0 +1,119 @@
+//! Memory against recordings made by hand.
+
+use crate::model::testing::{EPOCH, Script};
+use crate::model::{DeviceMemory, Trace};
+use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
+use crate::record::memory::Levels;
+use crate::record::{Action, Device, Kind};
+
+use super::{MemoryLog, StageMemory};
+
+const CPU: u32 = 0;
+
+/// With so much on the host before and after.
+fn recorded(mut script: Script, begin: i64, end: i64) -> Trace {
+    let levels = |bytes| Levels { devices: vec![(Device::Cpu, bytes)], has_allocator: true, ..Levels::default() };
+    script.memory = Some(MemoryLog { begin: levels(begin), end: levels(end) });
+    Trace::build(script.finish())
+}
+
+fn host(trace: &Trace) -> &DeviceMemory {
+    &trace.memory.as_ref().unwrap().devices[0]
+}
+
+fn stage(trace: &Trace, name: &str) -> StageMemory {
+    let (id, _) = trace.stages.in_order().into_iter().find(|(_, node)| node.name() == name).unwrap();
+    host(trace).stage(id)
+}
+
+#[test]
+fn a_stages_peak_is_the_processs_and_its_usage_is_its_threads() {
+    let mut script = Script::new();
+    let (outer, inner, op) =
+        (script.site(Kind::Stage, "outer"), script.site(Kind::Stage, "inner"), script.site(Kind::Op, "op"));
+    script.begin(outer, 0).memory(Action::Alloc, CPU, 10, (0x100, 100));
+    script.begin(inner, 20).begin(op, 21).memory(Action::Alloc, CPU, 30, (0x200, 50)).end(op, 31);
+    script.memory(Action::Free, CPU, 60, (0x200, 50)).end(inner, 70).end(outer, 100).thread("main");
+    // Another thread, between the inner stage's allocation and its release, and after it.
+    script.memory(Action::Alloc, CPU, 40, (0x300, 1000)).memory(Action::Free, CPU, 50, (0x300, 1000));
+    script.memory(Action::Alloc, CPU, 80, (0x400, 1100)).thread("other");
+    let trace = recorded(script, 7, 1207);
+    let (inner, outer) = (stage(&trace, "inner"), stage(&trace, "outer"));
+    assert_eq!((inner.peak, inner.growth), (1157, 1050), "the other thread's 1,000 are in it");
+    assert_eq!((inner.usage.allocs, inner.usage.net()), (1, 0), "its own thread's only, the op's included");
+    assert_eq!((outer.peak, outer.growth), (1207, 1200));
+    assert_eq!((outer.usage.allocs, outer.usage.frees, outer.usage.allocated), (2, 1, 150), "stages inside included");
+    let host = host(&trace);
+    assert_eq!((host.at_begin, host.at_end, host.peak, host.peak_at), (7, 1207, 1207, EPOCH + 80));
+    assert_eq!((host.usage.allocs, host.unexplained), (4, 0));
+}
+
+#[test]
+fn an_op_has_its_own_bytes_and_those_of_ops_inside_it() {
+    let mut script = Script::new();
+    let (outer, inner) = (script.site(Kind::Op, "outer"), script.site(Kind::Op, "inner"));
+    script.begin(outer, 0).memory(Action::Alloc, CPU, 1, (0x100, 100)).memory(Action::Alloc, 1, 2, (0x900, 5));
+    script.begin(inner, 10).memory(Action::Free, CPU, 11, (0x100, 100)).end(inner, 20).end(outer, 30).thread("main");
+    let trace = recorded(script, 0, 0);
+    let mut seen = Vec::new();
+    trace.walk(0, |slice| {
+        seen.push((slice.site.name(), slice.cpu_memory.own, slice.cpu_memory.total, slice.device_memory.total))
+    });
+    assert_eq!(seen, [("inner", -100, -100, 0), ("outer", 100, 0, 5)]);
+}
+
+#[test]
+fn frees_of_what_nobody_knew_of_raise_the_begin() {
+    let mut script = Script::new();
+    script.memory(Action::Free, 3, 5, (0x100, 300)).memory(Action::Alloc, 3, 9, (0x100, 100)).thread("main");
+    let trace = recorded(script, 0, 0);
+    let device = &trace.memory.as_ref().unwrap().devices[1];
+    assert_eq!(device.device, Device::Cuda(2));
+    assert_eq!((device.at_begin, device.peak, device.at_end), (300, 300, 100));
+}
+
+#[test]
+fn a_block_that_grows_is_never_gone() {
+    let mut script = Script::new();
+    let stage_site = script.site(Kind::Stage, "grow");
+    script.begin(stage_site, 0).memory(Action::Alloc, CPU, 1, (0x100, 100));
+    script.memory(Action::MovedFrom, CPU, 10, (0x100, 100)).memory(Action::MovedTo, CPU, 50, (0x900, 250));
+    script.memory(Action::Free, CPU, 60, (0x900, 250)).end(stage_site, 70).thread("main");
+    let trace = recorded(script, 0, 0);
+    let mut totals = trace.memory.as_ref().unwrap().totals();
+    let mut seen = Vec::new();
+    trace.walk_memory(|_, moment| {
+        if let super::Moment::Allocation { allocation, .. } = moment {
+            seen.push(totals.after(allocation));
+        }
+    });
+    assert_eq!(seen, [100, 100, 250, 0]);
+    assert_eq!((stage(&trace, "grow").growth, stage(&trace, "grow").usage.net()), (250, 0));
+}
+
+#[test]
+fn an_async_stage_peaks_over_its_life_and_not_only_while_it_is_polled() {
+    let mut script = Script::new();
+    let site = script.site(Kind::Stage, "decode");
+    let poll = |script: &mut Script, flags, begin, end| {
+        script.entry(Tag::Task, flags, site, 9).begin(site, begin);
+        script.memory(Action::Alloc, CPU, begin + 1, (begin << 12, 10)).end(site, end);
+    };
+    poll(&mut script, FIRST_POLL, 100, 110);
+    poll(&mut script, 0, 500, 510);
+    script.entry(Tag::Task, 0, site, 9).entry(Tag::TaskEnd, COMPLETED, site, 511);
+    script.thread("runtime");
+    script.memory(Action::Alloc, CPU, 300, (0x1, 4000)).memory(Action::Free, CPU, 310, (0x1, 4000)).thread("other");
+    let trace = recorded(script, 0, 20);
+    let decode = stage(&trace, "decode");
+    assert_eq!((decode.peak, decode.growth, decode.usage.allocated), (4010, 4010, 20));
+    assert_eq!(trace.tasks[0].cpu_memory.own, 20);
+}
+
+#[test]
+fn half_an_allocation_is_counted_as_unreadable() {
+    let mut script = Script::new();
+    script.entry(Tag::Block, 0, 0, 7).memory(Action::Alloc, CPU, 5, (0x10, 1)).thread("main");
+    let trace = recorded(script, 0, 1);
+    assert_eq!((trace.losses.unreadable, host(&trace).usage.allocs), (1, 1));
+}
