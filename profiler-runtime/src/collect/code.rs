@@ -90,14 +90,12 @@ impl Walker {
             return None;
         }
         let mut read = |address: u64| {
-            let inside = readable.contains(&address) && address % 8 == 0 && readable.end - address >= 8;
+            if !readable.contains(&address) || !address.is_multiple_of(8) || readable.end - address < 8 {
+                return Err(());
+            }
             // SAFETY: an aligned word between this thread's stack pointer and the end of its stack: mapped, and written
             // by nobody but this thread, which is here.
-            if inside {
-                Ok(unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
-            } else {
-                Err(())
-            }
+            Ok(unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
         };
         let rules = self.rules.as_deref()?;
         let mut frames = rules.iter_frames(pc, registers, &mut self.cache, &mut read);

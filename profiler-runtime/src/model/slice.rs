@@ -1,6 +1,6 @@
 //! A slice: one range as it appears on a row of the trace.
 
-use crate::record::{Dtype, Site};
+use crate::record::{Dtype, MAX_DIMS, Site};
 
 use super::requests::InRequest;
 use super::stages::NodeId;
@@ -70,9 +70,6 @@ pub(crate) struct CallArgs {
     /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::collect::symbols::Symbols).
     pub(crate) stack: Vec<u64>,
 }
-
-/// Dims that a [`Tensor`] can hold; further ones are dropped.
-pub(crate) const MAX_DIMS: usize = 8;
 
 /// Shape and type of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

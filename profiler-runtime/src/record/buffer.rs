@@ -162,6 +162,27 @@ pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT
     true
 }
 
+/// Appends entries that describe the next call, as many as there is room for.
+#[inline]
+pub(crate) fn append_slice(entries: &[Entry]) {
+    // SAFETY: see `append`.
+    let cursor = unsafe { &*CURSOR.get() };
+    // ORDERING: only this thread stores it.
+    let next = cursor.next.load(Ordering::Relaxed);
+    // SAFETY: `end` belongs to this thread.
+    let end = unsafe { *cursor.end.get() };
+    if end.addr() - next.addr() < size_of_val(entries) {
+        entries.iter().for_each(|&entry| {
+            append(false, || entry);
+        });
+        return;
+    }
+    // SAFETY: so many free entries, else as in `append`.
+    unsafe { next.copy_from_nonoverlapping(entries.as_ptr(), entries.len()) };
+    // ORDERING: see `append`.
+    cursor.next.store(next.wrapping_add(entries.len()), Ordering::Release);
+}
+
 #[inline(never)]
 fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     let _own = ledger::own();

@@ -16,7 +16,14 @@ use super::site::Site;
 pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
     let gate = gate::load();
     if gate & gate::RECORD != 0 {
-        describe_recorded(site, gate, None, tell);
+        describe_recorded(site, gate, tell);
+    }
+}
+
+#[inline(never)]
+fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
+    if gate & gate::FILTER == 0 || select::admits(site) {
+        tell(&mut Call { gate, writer: ShapeWriter { site: site.number(), held: None } });
     }
 }
 
@@ -24,19 +31,14 @@ pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
 #[inline(always)]
 pub(super) fn held(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
     let gate = gate::load();
-    if gate & gate::RECORD == 0 { Vec::new() } else { describe_recorded(site, gate, Some(Vec::new()), tell) }
+    if gate & gate::RECORD == 0 { Vec::new() } else { held_recorded(site, gate, tell) }
 }
 
 #[cold]
-fn describe_recorded(
-    site: &'static Site,
-    gate: u32,
-    held: Option<Vec<Entry>>,
-    tell: impl FnOnce(&mut Call),
-) -> Vec<Entry> {
+fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
     // What is held is the profiler's memory, not the program's.
-    let _own = held.is_some().then(ledger::own);
-    let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held } };
+    let _own = ledger::own();
+    let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Vec::new()) } };
     if gate & gate::FILTER == 0 || select::admits(site) {
         tell(&mut call);
     }
@@ -78,7 +80,7 @@ impl Call {
 
     fn write(&mut self, tag: Tag, value: u64) {
         let entry = Entry::new(tag, self.writer.site, value);
-        self.writer.write(entry);
+        self.writer.write(&[entry]);
     }
 
     /// A text, eight bytes an entry.

@@ -32,6 +32,7 @@ pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub(crate) use memory::Action;
 pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
 pub use range::{Range, run};
+pub(crate) use shape::MAX_DIMS;
 pub use shape::{Dtype, Element, ShapeWriter, Shaped};
 pub(crate) use site::dynamic_site;
 pub use site::{Kind, Registered, Site, sites};

@@ -79,6 +79,9 @@ impl Dtype {
     }
 }
 
+/// Dims of one input that are recorded.
+pub(crate) const MAX_DIMS: usize = 8;
+
 /// Something with a shape that `shapes(…)` can record.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shape that `shapes(…)` can record",
@@ -98,21 +101,21 @@ pub struct ShapeWriter {
 }
 
 impl ShapeWriter {
-    /// One tensor.
+    /// One tensor. Dims beyond the eighth are not recorded.
     pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
-        let value = (dtype as u64) << 8 | dims.len().min(255) as u64;
-        self.write(Entry::new(Tag::Shape, self.site, value));
-        for pair in dims.chunks(2).take(128) {
-            self.write(Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64));
+        let dims = &dims[..dims.len().min(MAX_DIMS)];
+        let head = Entry::new(Tag::Shape, self.site, (dtype as u64) << 8 | dims.len() as u64);
+        let mut entries = [head; 1 + MAX_DIMS / 2];
+        for (entry, pair) in entries[1..].iter_mut().zip(dims.chunks(2)) {
+            *entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
         }
+        self.write(&entries[..1 + dims.len().div_ceil(2)]);
     }
 
-    pub(super) fn write(&mut self, entry: Entry) {
+    pub(super) fn write(&mut self, entries: &[Entry]) {
         match &mut self.held {
-            Some(held) => held.push(entry),
-            None => {
-                buffer::append(false, || entry);
-            }
+            Some(held) => held.extend_from_slice(entries),
+            None => buffer::append_slice(entries),
         }
     }
 
