@@ -43,7 +43,8 @@
 //!
 //! While no session is active, an annotated function costs one relaxed load and a branch; while one records, two clock
 //! reads and two 16-byte stores, without lock or allocation. Memory is bounded by `max_buffer_mb`; what finds no room
-//! is counted and reported.
+//! is counted and reported. With `torch_profiler_with_stack` a range costs 0.15 to 0.5 µs more, for stacks of 8 to 40
+//! functions (Linux; ten times as much elsewhere), and up to 17 times the memory.
 //!
 //! # Memory
 //!
@@ -59,6 +60,7 @@
 //! | `enable` | yes | records. Without it the attributes check their arguments and return the function unchanged, and starting a session is [`Error::Disabled`] |
 //! | `candle` | no | shapes of candle tensors in `shapes(…)` |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
+//! | `flamegraph` | no | `flame_cpu_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
 //!
 //! A library that annotates itself depends on this crate with `default-features = false`; the application switches
 //! `enable` on.

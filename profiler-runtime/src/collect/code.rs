@@ -1,205 +1,149 @@
-//! The fast walk: unwinding rules of all loaded code, copied when a recording begins, and a cache of them per thread.
+//! Unwinding rules of all loaded code: how to find the caller of the function around an address.
 //!
-//! The rules are copied because a library may be unloaded while a thread walks: a walk reads only the copy, and the
-//! thread's own stack between its stack pointer and its end. A library that is loaded later has no rules here; a stack
-//! ends at it.
+//! They are copied from `.eh_frame` because a library may be unloaded while a thread walks. A library that is loaded
+//! later has no rules here; nor have frames that the compiler describes by a program instead of a rule (a few in C
+//! libraries): stacks through them are left to the system's unwinder.
 
-use std::cell::RefCell;
-use std::ffi::{c_int, c_void};
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use framehop::{
-    CacheNative, ExplicitModuleSectionInfo, Module, MustNotAllocateDuringUnwind, UnwindRegsNative, Unwinder as _,
-    UnwinderNative,
+use gimli::{
+    BaseAddresses, CfaRule, EhFrame, EhFrameHdr, LittleEndian, Register, RegisterRule, UnwindContext,
+    UnwindSection as _,
 };
 
-type Rules = UnwinderNative<Vec<u8>, MustNotAllocateDuringUnwind>;
+use super::loaded::{each, headers, segments};
 
-static RULES: Mutex<Option<Arc<Rules>>> = Mutex::new(None);
-/// Changes whenever [`RULES`] do, so that a walk need not take the lock.
-static GENERATION: AtomicU64 = AtomicU64::new(1);
+/// The rules of all code that was loaded at one moment.
+pub(super) struct Rules(Vec<Module>);
 
-thread_local! {
-    static WALKER: RefCell<Option<Walker>> = const { RefCell::new(None) };
+/// Where a function's caller is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// By a rule.
+    Caller(Rule),
+    /// It has none: the thread began with it.
+    End,
+    /// Not by what is known here.
+    Unknown,
 }
 
-/// What a thread walks with.
-struct Walker {
-    generation: u64,
-    rules: Option<Arc<Rules>>,
-    cache: CacheNative<MustNotAllocateDuringUnwind>,
-    stack: Range<u64>,
+/// How to get from a function's registers to its caller's. Offsets are in bytes from where the caller's stack ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rule {
+    /// Whether the frame register says where the caller's stack ends; else the stack pointer.
+    pub(super) by_frame: bool,
+    /// What is added to that register.
+    pub(super) offset: i32,
+    /// Where the return address lies; `None`: in the link register.
+    pub(super) return_at: Option<i32>,
+    /// Where the caller's frame register lies; `None`: it is unchanged.
+    pub(super) frame_at: Option<i32>,
 }
 
-/// Reads the rules of everything that is loaded now.
-pub(super) fn load() {
-    let mut rules = Rules::new();
-    for module in modules() {
-        rules.add_module(module);
-    }
-    replace(Some(Arc::new(rules)));
+/// The rules of one program or library.
+struct Module {
+    addresses: Range<u64>,
+    bases: BaseAddresses,
+    /// `.eh_frame_hdr`.
+    index: Vec<u8>,
+    /// `.eh_frame`.
+    rules: Vec<u8>,
 }
 
-/// Gives the rules back; a thread keeps its own hold of them until it walks again or ends.
-pub(super) fn unload() {
-    replace(None);
-}
+/// Room for the evaluation of a rule; kept, it need not be allocated again.
+pub(super) type Scratch = UnwindContext<usize>;
 
-fn replace(rules: Option<Arc<Rules>>) {
-    let old = std::mem::replace(&mut *RULES.lock().unwrap_or_else(PoisonError::into_inner), rules);
-    // ORDERING: a thread that sees the change late walks with the old rules.
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-    drop(old);
-}
-
-/// Fills in return addresses; how many, or `None` where the fast walk is not possible.
-#[inline(never)]
-pub(super) fn walk(addresses: &mut [u64]) -> Option<usize> {
-    let (pc, registers) = registers();
-    // Not while the thread ends, and not inside a walk (whose first allocations may themselves be recorded).
-    let result = WALKER.try_with(|walker| {
-        let mut walker = walker.try_borrow_mut().ok()?;
-        let walker = walker.get_or_insert_with(Walker::new);
-        walker.renew();
-        walker.walk(pc, registers, addresses)
-    });
-    result.ok().flatten()
-}
-
-impl Walker {
-    #[cold]
-    fn new() -> Self {
-        Self { generation: 0, rules: None, cache: CacheNative::new_in(), stack: stack_of_this_thread() }
+impl Rules {
+    /// Of everything that is loaded now.
+    pub(super) fn of_loaded() -> Self {
+        Self(each(module))
     }
 
-    #[inline]
-    fn renew(&mut self) {
-        // ORDERING: see `replace`.
-        let generation = GENERATION.load(Ordering::Relaxed);
-        if self.generation != generation {
-            self.generation = generation;
-            self.rules = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        }
+    /// How to find the caller of the function around `address`. Takes about a microsecond: remember the answer.
+    pub(super) fn step(&self, address: u64, scratch: &mut Scratch) -> Step {
+        let module = self.0.iter().find(|module| module.addresses.contains(&address));
+        module.and_then(|module| module.step(address, scratch)).unwrap_or(Step::Unknown)
     }
+}
 
-    fn walk(&mut self, pc: u64, registers: UnwindRegsNative, addresses: &mut [u64]) -> Option<usize> {
-        let readable = registers.sp()..self.stack.end;
-        if !self.stack.contains(&readable.start) {
+#[cfg(target_arch = "x86_64")]
+mod registers {
+    use gimli::{Register, X86_64};
+
+    pub(super) const STACK: Register = X86_64::RSP;
+    pub(super) const FRAME: Register = X86_64::RBP;
+    pub(super) const RETURN: Register = X86_64::RA;
+}
+
+#[cfg(target_arch = "aarch64")]
+mod registers {
+    use gimli::{AArch64, Register};
+
+    pub(super) const STACK: Register = AArch64::SP;
+    pub(super) const FRAME: Register = AArch64::X29;
+    pub(super) const RETURN: Register = AArch64::X30;
+}
+
+impl Module {
+    /// `None` for what this version does not understand.
+    fn step(&self, address: u64, scratch: &mut Scratch) -> Option<Step> {
+        let index = EhFrameHdr::new(&self.index, LittleEndian).parse(&self.bases, 8).ok()?;
+        let rules = EhFrame::new(&self.rules, LittleEndian);
+        let entry = index.table()?.fde_for_address(&rules, &self.bases, address, EhFrame::cie_from_offset).ok()?;
+        if entry.is_signal_trampoline() {
             return None;
         }
-        let mut read = |address: u64| {
-            if !readable.contains(&address) || !address.is_multiple_of(8) || readable.end - address < 8 {
-                return Err(());
-            }
-            // SAFETY: an aligned word between this thread's stack pointer and the end of its stack: mapped, and written
-            // by nobody but this thread, which is here.
-            Ok(unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
+        let row = entry.unwind_info_for_address(&rules, &self.bases, scratch, address).ok()?;
+        let return_at = match row.register(registers::RETURN) {
+            Some(RegisterRule::Undefined) => return Some(Step::End),
+            Some(RegisterRule::Offset(offset)) => Some(i32::try_from(offset).ok()?),
+            None | Some(RegisterRule::SameValue) if cfg!(target_arch = "aarch64") => None,
+            _ => return None,
         };
-        let rules = self.rules.as_deref()?;
-        let mut frames = rules.iter_frames(pc, registers, &mut self.cache, &mut read);
-        // The first is this function.
-        frames.next().ok()?;
-        let mut count = 0;
-        while count < addresses.len()
-            && let Ok(Some(frame)) = frames.next()
-        {
-            addresses[count] = frame.address();
-            count += 1;
-        }
-        Some(count)
+        let frame_at = match row.register(registers::FRAME) {
+            Some(RegisterRule::Offset(offset)) => Some(i32::try_from(offset).ok()?),
+            None | Some(RegisterRule::SameValue | RegisterRule::Undefined) => None,
+            _ => return None,
+        };
+        let CfaRule::RegisterAndOffset { register, offset } = *row.cfa() else { return None };
+        let by_frame = is_frame(register)?;
+        Some(Step::Caller(Rule { by_frame, offset: i32::try_from(offset).ok()?, return_at, frame_at }))
     }
 }
 
-/// Where this code is, and the registers that a walk begins with.
-#[inline(always)]
-#[cfg(target_arch = "x86_64")]
-fn registers() -> (u64, UnwindRegsNative) {
-    let (pc, sp, bp): (u64, u64, u64);
-    // SAFETY: reads three registers; touches neither memory nor flags.
-    unsafe {
-        core::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) pc, out(reg) sp, out(reg) bp, options(nomem, nostack, preserves_flags));
-    }
-    (pc, UnwindRegsNative::new(pc, sp, bp))
-}
-
-/// Where this code is, and the registers that a walk begins with.
-#[inline(always)]
-#[cfg(target_arch = "aarch64")]
-fn registers() -> (u64, UnwindRegsNative) {
-    let (pc, lr, sp, fp): (u64, u64, u64, u64);
-    // SAFETY: reads four registers; touches neither memory nor flags.
-    unsafe {
-        core::arch::asm!("adr {}, .", "mov {}, x30", "mov {}, sp", "mov {}, x29", out(reg) pc, out(reg) lr, out(reg) sp, out(reg) fp, options(nomem, nostack, preserves_flags));
-    }
-    (pc, UnwindRegsNative::new(lr, sp, fp))
-}
-
-/// Where the thread's stack lies; empty if the system does not tell.
-fn stack_of_this_thread() -> Range<u64> {
-    // SAFETY: `pthread_attr_t` is plain data, and `pthread_getattr_np` fills it in before it is read.
-    unsafe {
-        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
-        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
-            return 0..0;
-        }
-        let (mut start, mut length): (*mut c_void, usize) = (std::ptr::null_mut(), 0);
-        let told = libc::pthread_attr_getstack(&raw const attributes, &raw mut start, &raw mut length) == 0;
-        libc::pthread_attr_destroy(&raw mut attributes);
-        let start = start.expose_provenance() as u64;
-        if told { start..start + length as u64 } else { 0..0 }
+/// Whether it is the frame register and not the stack pointer.
+fn is_frame(register: Register) -> Option<bool> {
+    match register {
+        registers::STACK => Some(false),
+        registers::FRAME => Some(true),
+        _ => None,
     }
 }
 
-/// The loaded program and libraries.
-fn modules() -> Vec<Module<Vec<u8>>> {
-    unsafe extern "C" fn take(object: *mut libc::dl_phdr_info, _size: usize, modules: *mut c_void) -> c_int {
-        // SAFETY: the loader passes a valid object, and the pointer that is given to it below.
-        let (object, modules) = unsafe { (&*object, &mut *modules.cast::<Vec<Module<Vec<u8>>>>()) };
-        modules.extend(module(object));
-        0
-    }
-    let mut modules = Vec::new();
-    // SAFETY: `take` keeps to the contract, and `modules` outlives the call.
-    unsafe { libc::dl_iterate_phdr(Some(take), (&raw mut modules).cast()) };
-    modules
-}
-
-/// The unwinding rules of a loaded object, if it has an index of them.
-fn module(object: &libc::dl_phdr_info) -> Option<Module<Vec<u8>>> {
-    // SAFETY: the loader's own table, valid while it calls.
-    let headers = unsafe { std::slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) };
+/// The rules of a loaded object, if it has an index of them.
+fn module(object: &libc::dl_phdr_info) -> Option<Module> {
+    let headers = headers(object);
     let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
-    let places = loaded.map(|header| header.p_vaddr..header.p_vaddr + header.p_memsz);
-    let (start, end) =
-        places.clone().fold((u64::MAX, 0), |(start, end), each| (start.min(each.start), end.max(each.end)));
+    let mut places = loaded.map(|header| header.p_vaddr..header.p_vaddr + header.p_memsz);
     let index = headers.iter().find(|header| header.p_type == libc::PT_GNU_EH_FRAME)?;
     let index = index.p_vaddr..index.p_vaddr + index.p_memsz;
-    let segment = |at: u64| places.clone().find(|place| place.contains(&at));
+    if places.clone().find(|place| place.contains(&index.start))?.end < index.end {
+        return None;
+    }
     // SAFETY: inside a segment that the loader has mapped readable, and keeps while it calls.
     let copy = |place: Range<u64>| unsafe {
         let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr + place.start) as usize);
         std::slice::from_raw_parts(at, (place.end - place.start) as usize).to_vec()
     };
-    if segment(index.start)?.end < index.end {
-        return None;
-    }
     let index_bytes = copy(index.clone());
-    let rules_start = rules_of(&index_bytes, index.start)?;
-    let mut rules_bytes = copy(rules_start..segment(rules_start)?.end);
-    rules_bytes.truncate(length_of_rules(&rules_bytes));
-    rules_bytes.shrink_to_fit();
-    let rules = rules_start..rules_start + rules_bytes.len() as u64;
-    let sections = ExplicitModuleSectionInfo {
-        eh_frame_hdr_svma: Some(index),
-        eh_frame_hdr: Some(index_bytes),
-        eh_frame_svma: Some(rules),
-        eh_frame: Some(rules_bytes),
-        ..Default::default()
-    };
+    let start = rules_of(&index_bytes, index.start)?;
+    let mut rules = copy(start..places.find(|place| place.contains(&start))?.end);
+    rules.truncate(length_of_rules(&rules));
+    rules.shrink_to_fit();
     let base = object.dlpi_addr;
-    Some(Module::new(String::new(), base + start..base + end, base, sections))
+    let all = segments(object);
+    let bases = BaseAddresses::default().set_eh_frame_hdr(base + index.start).set_eh_frame(base + start);
+    Some(Module { addresses: base + all.start..base + all.end, bases, index: index_bytes, rules })
 }
 
 /// Where the rules are that an index at `at` is for: `.eh_frame_hdr` names `.eh_frame`, in practice always relative to

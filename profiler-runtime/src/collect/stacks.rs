@@ -1,8 +1,8 @@
 //! Walks the calling thread's stack: addresses only, no names, no lock, no allocation after a thread's first walk.
 //!
 //! The system's unwinder takes a quarter of a microsecond a frame: it reads the unwinding rules of every function again
-//! each time. On Linux [`code`](super::code) keeps a copy of these rules, and a cache per thread remembers the rule of
-//! each return address. Elsewhere, on a stack that is not the thread's own (a coroutine's), and under Miri the system's
+//! each time. On Linux [`walk`](super::walk) works on a copy of these rules, and each thread remembers the
+//! rule of each return address. Elsewhere, on a stack that is not the thread's own (a coroutine's), and under Miri the system's
 //! unwinder is used.
 
 use std::ffi::c_void;
@@ -12,32 +12,21 @@ use std::time::Instant;
 
 use crate::record::stack::{self, MAX_DEPTH};
 
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-use super::code as fast;
-
-/// Elsewhere there is no fast walk.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-mod fast {
-    pub(super) fn load() {}
-    pub(super) fn unload() {}
-    pub(super) fn walk(_addresses: &mut [u64]) -> Option<usize> {
-        None
-    }
-}
+use super::walk;
 
 /// Picoseconds that one walk took here when it was measured last.
 static COST: AtomicU64 = AtomicU64::new(0);
 
 /// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a millisecond).
 pub(crate) fn prepare() {
-    fast::load();
+    walk::load();
     stack::capture_with(capture);
     measure();
 }
 
 /// The recording is over: the rules are given back.
 pub(crate) fn release() {
-    fast::unload();
+    walk::unload();
 }
 
 /// Nanoseconds that a stack cost its range in the last recording, measured on the thread that started it.
@@ -63,7 +52,7 @@ fn measure() {
 /// See [`stack::Capture`].
 #[inline(never)]
 fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
-    fast::walk(addresses).unwrap_or_else(|| walk_slowly(addresses))
+    walk::walk(addresses).unwrap_or_else(|| walk_slowly(addresses))
 }
 
 #[cold]
@@ -129,10 +118,10 @@ mod tests {
     #[test]
     #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
     fn the_fast_walk_finds_what_the_slow_one_does() {
-        fast::load();
+        walk::load();
         for _ in 0..2 {
             // The second time the rules come from the cache.
-            let fast = outer(fast::walk);
+            let fast = outer(walk::walk);
             shows_the_callers(&fast);
             let slow = outer(|addresses| Some(walk_slowly(addresses)));
             let from = |names: &[String]| {
@@ -141,8 +130,8 @@ mod tests {
             };
             assert_eq!(from(&fast), from(&slow));
         }
-        std::thread::spawn(|| shows_the_callers(&outer(fast::walk))).join().unwrap_or_default();
-        fast::unload();
-        assert_eq!(outer(fast::walk), Vec::<String>::new(), "nothing is walked without rules");
+        std::thread::spawn(|| shows_the_callers(&outer(walk::walk))).join().unwrap_or_default();
+        walk::unload();
+        assert_eq!(outer(walk::walk), Vec::<String>::new(), "nothing is walked without rules");
     }
 }

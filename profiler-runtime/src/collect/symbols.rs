@@ -13,6 +13,8 @@ use crate::record::entry::Tag;
 use crate::record::registry::Log;
 use crate::record::stack::MAX_DEPTH;
 
+use super::{names, paths};
+
 /// Names for the addresses of a recording's call stacks.
 #[derive(Debug, Default)]
 pub(crate) struct Symbols {
@@ -38,6 +40,8 @@ enum Found {
     Frame(Frame),
     /// A function of the profiler.
     Profiler,
+    /// The profiler's function that an annotated function calls to run its body.
+    Run,
     /// The program's or the thread's own code begins here: everything around it is the runtime's.
     Start,
 }
@@ -50,7 +54,7 @@ struct Frames<'a> {
     /// Whether the stack goes on beyond what is recorded.
     deeper: bool,
     last: Option<&'a Frame>,
-    after_profiler: bool,
+    after_run: bool,
 }
 
 impl Symbols {
@@ -59,7 +63,14 @@ impl Symbols {
     pub(crate) fn resolve(log: &Log) -> Self {
         let deeper = Frame { function: "(deeper functions)".to_owned(), ..Frame::default() };
         let here = std::env::current_dir().unwrap_or_default();
-        let by_address = addresses(log).into_iter().map(|address| (address, look_up(address, &here))).collect();
+        let addresses = addresses(log);
+        let mut names = names::of(addresses.iter().copied());
+        let looked_up = addresses.into_iter().map(|address| (address, look_up(address, names.remove(&address), &here)));
+        let mut by_address: HashMap<u64, Vec<Found>> = looked_up.collect();
+        paths::unify(by_address.values_mut().flatten().filter_map(|found| match found {
+            Found::Frame(frame) => Some(frame),
+            Found::Profiler | Found::Run | Found::Start => None,
+        }));
         backtrace::clear_symbol_cache();
         Self { by_address, deeper }
     }
@@ -68,7 +79,7 @@ impl Symbols {
     /// are left out. A lookup per address, no allocation.
     pub(crate) fn frames<'a>(&'a self, stack: &'a [u64]) -> impl Iterator<Item = &'a Frame> {
         let deeper = stack.len() == MAX_DEPTH;
-        Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, after_profiler: false }
+        Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, after_run: false }
     }
 
     /// What the program lacks for complete stacks, in a full sentence.
@@ -76,7 +87,7 @@ impl Symbols {
         let frames = || {
             self.by_address.values().flatten().filter_map(|found| match found {
                 Found::Frame(frame) => Some(frame),
-                Found::Profiler | Found::Start => None,
+                Found::Profiler | Found::Run | Found::Start => None,
             })
         };
         let total = frames().count();
@@ -85,13 +96,13 @@ impl Symbols {
         let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
         if nameless * 10 > total {
             Some(format!(
-                "{nameless} of the {total} functions in call stacks have no name: the program is stripped; build it with \
+                "{nameless} of the {total} functions in call stacks have no name, the program is stripped: build it with \
                  `strip = false` in its `[profile.release]`"
             ))
         } else if placeless * 10 > total {
             Some(format!(
-                "{placeless} of the {total} functions in call stacks have no file and line: the program has no debug \
-                 information; build it with `debug = \"line-tables-only\"` in its `[profile.release]`"
+                "{placeless} of the {total} functions in call stacks have no file and line: build the program with \
+                 `debug = \"line-tables-only\"` in its `[profile.release]`"
             ))
         } else {
             None
@@ -112,12 +123,16 @@ impl<'a> Iterator for Frames<'a> {
                 continue;
             };
             match found {
-                Found::Profiler => self.after_profiler = true,
+                Found::Profiler => {}
+                Found::Run => self.after_run = true,
                 Found::Start => (self.stack, self.found, self.deeper) = ([].iter(), [].iter(), false),
                 Found::Frame(frame) => {
-                    let is_twice = std::mem::take(&mut self.after_profiler)
-                        && self.last.is_some_and(|inner| is_body_of(&inner.function, &frame.function));
-                    if !is_twice {
+                    let after_run = std::mem::take(&mut self.after_run);
+                    let is_told = self.last.is_some_and(|inner| {
+                        (after_run && paths::is_body_of(&inner.function, &frame.function))
+                            || (inner.function == NO_SYMBOL && frame.function == NO_SYMBOL)
+                    });
+                    if !is_told {
                         self.last = Some(frame);
                         return Some(frame);
                     }
@@ -140,12 +155,6 @@ impl fmt::Display for Frame {
 
 /// What a function without a name is called.
 const NO_SYMBOL: &str = "(no symbol)";
-
-/// Whether `inner` is a closure in `outer`: the body of an annotated function runs as one, called by the profiler.
-fn is_body_of(inner: &str, outer: &str) -> bool {
-    let closure = inner.strip_prefix(outer).and_then(|rest| rest.strip_prefix("::"));
-    closure.is_some_and(|rest| rest == "{{closure}}" || rest.starts_with("{closure#"))
-}
 
 /// Every address of the recording's stacks.
 fn addresses(log: &Log) -> HashSet<u64> {
@@ -170,24 +179,23 @@ fn addresses(log: &Log) -> HashSet<u64> {
     all
 }
 
-/// The functions at a return address, innermost first.
-fn look_up(address: u64, here: &Path) -> Vec<Found> {
-    let mut found = Vec::new();
-    let mut known = false;
+/// What lies at a return address, innermost function first. `name` is the whole path of the function around it, where it
+/// is known.
+fn look_up(address: u64, name: Option<String>, here: &Path) -> Vec<Found> {
+    let mut frames: Vec<Frame> = Vec::new();
     // CAST: an address of this process.
     let address: *mut c_void = std::ptr::without_provenance_mut(address as usize);
     backtrace::resolve(address, |symbol| {
-        let Some(name) = symbol.name() else { return };
-        known = true;
         // Without the hash.
-        let function = format!("{name:#}");
+        let function = symbol.name().map_or(NO_SYMBOL.to_owned(), |name| format!("{name:#}"));
         let file = symbol.filename().map(|file| shortened(file, here)).unwrap_or_default();
-        found.extend(classified(Frame { function, file, line: symbol.lineno().unwrap_or(0) }));
+        frames.push(Frame { function, file, line: symbol.lineno().unwrap_or(0) });
     });
-    if !known {
-        found.push(Found::Frame(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() }));
+    if frames.is_empty() {
+        frames.push(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() });
     }
-    found
+    paths::complete(&mut frames, name);
+    frames.into_iter().filter_map(classified).collect()
 }
 
 /// What of a function is shown; `None` for glue between functions.
@@ -208,12 +216,13 @@ fn classified(frame: Frame) -> Option<Found> {
         "BaseThreadInitThunk",
     ];
     let name = frame.function.as_str();
-    let path = name.trim_start_matches(['<', '&']);
-    if path.starts_with("profiler_runtime::") || path.starts_with("backtrace::") || name == "_Unwind_Backtrace" {
-        Some(Found::Profiler)
+    let is_glue = (name.contains("core::ops::function::") && name.contains("::call"))
+        || frame.file.ends_with("core/src/ops/function.rs");
+    if paths::is_of_the_profiler(&frame) {
+        Some(if paths::last_part(name) == "run" { Found::Run } else { Found::Profiler })
     } else if name.contains("__rust_begin_short_backtrace") {
         Some(Found::Start)
-    } else if (name.contains("core::ops::function::") && name.contains("::call")) || SYSTEM.contains(&name) {
+    } else if is_glue || SYSTEM.contains(&name) {
         None
     } else {
         Some(Found::Frame(frame))

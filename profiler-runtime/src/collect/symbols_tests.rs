@@ -38,13 +38,20 @@ fn the_profiler_and_the_runtimes_start_are_left_out() {
 
 #[test]
 fn an_annotated_function_and_its_body_are_one_frame() {
-    let run = "profiler_runtime::record::range::run_recorded";
+    let (run_recorded, run) = ("profiler_runtime::record::range::run_recorded", "profiler_runtime::record::range::run");
     for closure in ["{{closure}}", "{closure#0}"] {
         let body = format!("wan::block::{closure}");
-        assert_eq!(names(&[&["wan::linear"], &[&body, run], &["wan::block"]]), ["wan::linear", &body]);
+        assert_eq!(names(&[&["wan::linear"], &[&body, run_recorded], &[run, "wan::block"]]), ["wan::linear", &body]);
         assert_eq!(names(&[&[&body], &["wan::block"]]), [body.as_str(), "wan::block"], "a closure of the user's own");
-        assert_eq!(names(&[&[&body, run], &["wan::other"]]), [body.as_str(), "wan::other"]);
     }
+    let poll = "<profiler_runtime::record::future::Instrumented<F> as core::future::future::Future>::poll";
+    assert_eq!(names(&[&["wan::load::{{closure}}"], &[poll], &["wan::load"]]).len(), 2, "a future is not its poller");
+}
+
+#[test]
+fn functions_without_names_are_told_once() {
+    let none = NO_SYMBOL;
+    assert_eq!(names(&[&[none], &[none], &["wan::main"], &[none]]), [none, "wan::main", none]);
 }
 
 #[test]

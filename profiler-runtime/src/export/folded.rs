@@ -4,8 +4,10 @@
 //! the range's own time. PyTorch writes a line per event and leaves the range's name out; readers add the lines up and
 //! are better off with the name.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
+use std::path::Path;
 
 use crate::collect::symbols::{Frame, Symbols};
 use crate::model::Trace;
@@ -84,11 +86,21 @@ impl Line {
         let mut line = Self { places: String::new(), functions: String::new() };
         for frame in frames {
             push(&mut line.places, &frame.to_string());
-            push(&mut line.functions, &frame.function);
+            push(&mut line.functions, &function(frame));
         }
         push(&mut line.places, range);
         push(&mut line.functions, range);
         line
+    }
+}
+
+/// What a frame is called without its place; a closure of which nothing else is known keeps its file.
+fn function(frame: &Frame) -> Cow<'_, str> {
+    match Path::new(&frame.file).file_name() {
+        Some(file) if frame.function.starts_with('{') => {
+            Cow::Owned(format!("{}:{}", file.to_string_lossy(), frame.function))
+        }
+        _ => Cow::Borrowed(&frame.function),
     }
 }
 

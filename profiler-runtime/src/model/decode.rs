@@ -6,12 +6,13 @@
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Run, ThreadLog};
-use crate::record::{Action, Device, Dtype, Kind, Site};
+use crate::record::{Device, Kind, Site};
 
 use super::lanes::Lanes;
-use super::memory::Allocation;
+use super::memory::{Allocation, Halves};
+use super::pending::Pending;
 use super::requests::InRequest;
-use super::slice::{CallArgs, NetBytes, Poll, Slice, Tensor};
+use super::slice::{NetBytes, Poll, Slice};
 use super::stages::{NodeId, StageTree};
 use super::time::Timeline;
 
@@ -69,14 +70,9 @@ pub(super) struct Decoder<'a> {
     lanes: Lanes,
     requests: Vec<InRequest>,
     pending: Pending,
-    /// The first half of an allocation.
-    allocation: Option<Entry>,
-    /// The block that the next one was before.
-    moved_from: (u64, u64),
+    halves: Halves,
     next_id: u64,
     slice: Option<Slice>,
-    #[expect(clippy::vec_box, reason = "the boxes move into slices")]
-    spare: Vec<Box<CallArgs>>,
     /// Ends without a begin.
     pub(super) began_before: u64,
     /// Entries of an unknown kind or site.
@@ -88,18 +84,6 @@ struct Frame {
     number: u32,
     /// The child site seen last and its node: most children are of one site.
     child: Option<(u32, NodeId)>,
-}
-
-/// What has been said about the call that begins next.
-#[derive(Default)]
-struct Pending {
-    site: u32,
-    call: Option<Box<CallArgs>>,
-    task: Option<Poll>,
-    dims_left: u8,
-    frames_left: usize,
-    text_left: usize,
-    text: Vec<u8>,
 }
 
 impl<'a> Decoder<'a> {
@@ -116,11 +100,9 @@ impl<'a> Decoder<'a> {
             lanes: Lanes::default(),
             requests: Vec::new(),
             pending: Pending::default(),
-            allocation: None,
-            moved_from: (0, 0),
+            halves: Halves::default(),
             next_id: first_id,
             slice: None,
-            spare: Vec::new(),
             began_before: 0,
             unreadable: 0,
         }
@@ -169,13 +151,13 @@ impl<'a> Decoder<'a> {
                 Some(Tag::Task) => {
                     self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL })
                 }
-                Some(Tag::Memory) => self.allocation = Some(entry),
+                Some(Tag::Memory) => self.halves.first(entry),
                 Some(Tag::Block) => {
                     if let Some(allocation) = self.allocate(entry) {
                         return Some(Event::Allocation(allocation));
                     }
                 }
-                Some(tag) => self.describe(tag, entry),
+                Some(tag) => self.pending.describe(tag, entry),
                 None => self.unreadable += 1,
             }
         }
@@ -210,7 +192,7 @@ impl<'a> Decoder<'a> {
         };
         let external_id = self.next_id;
         self.next_id += 1;
-        let (task, call) = if self.pending.is_empty() { (None, None) } else { self.take_pending(number) };
+        let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
         let request = self.requests.last().copied();
         if site.kind() == Kind::Request {
             self.requests.push(InRequest { depth: request.map_or(1, |around| around.depth + 1), opened_in: node });
@@ -237,23 +219,15 @@ impl<'a> Decoder<'a> {
     /// The allocation that ends with this entry; it counts for the innermost open range. `None` if its first half is
     /// missing.
     fn allocate(&mut self, block: Entry) -> Option<Allocation> {
-        let head = self.allocation.take();
-        let Some((head, action)) = head.and_then(|head| Some((head, Action::from_u32(head.argument())?))) else {
+        let Some((ticks, mut allocation)) = self.halves.second(block) else {
             self.unreadable += 1;
             return None;
         };
-        let at = self.advance(head.value());
-        let innermost = self.open.last_mut().map(|frame| &mut frame.slice);
-        let node = innermost.as_ref().map_or(StageTree::ROOT, |slice| slice.node);
-        let device = Device::from_number(head.site());
-        let (address, bytes) = (block.value(), block.second());
-        let before = if action == Action::MovedTo { self.moved_from } else { (0, 0) };
-        if action == Action::MovedFrom {
-            self.moved_from = (address, bytes);
-        }
-        let allocation = Allocation { at, action, device, address, bytes, before, node };
-        if let Some(slice) = innermost {
-            let memory = if device == Device::Cpu { &mut slice.cpu_memory } else { &mut slice.device_memory };
+        allocation.at = self.advance(ticks);
+        if let Some(Frame { slice, .. }) = self.open.last_mut() {
+            allocation.node = slice.node;
+            let on_host = allocation.device == Device::Cpu;
+            let memory = if on_host { &mut slice.cpu_memory } else { &mut slice.device_memory };
             memory.change(allocation.change());
         }
         Some(allocation)
@@ -313,10 +287,9 @@ impl<'a> Decoder<'a> {
             parent.slice.children_ns += slice.duration();
         }
         if let Some(mut old) = self.slice.replace(slice)
-            && let Some(mut call) = old.call.take()
+            && let Some(call) = old.call.take()
         {
-            call.clear();
-            self.spare.push(call);
+            self.pending.reuse(call);
         }
     }
 
@@ -327,82 +300,5 @@ impl<'a> Decoder<'a> {
         let depth = self.open.len();
         self.finish(frame.slice, self.timeline.end().max(self.now), depth);
         self.slice.as_ref().map(Event::Slice)
-    }
-
-    #[cold]
-    fn take_pending(&mut self, number: u32) -> (Option<Poll>, Option<Box<CallArgs>>) {
-        let task = self.pending.task.take();
-        if self.pending.site != number {
-            return (task, None);
-        }
-        let call = self.pending.call.take();
-        (task, call)
-    }
-
-    #[cold]
-    fn describe(&mut self, tag: Tag, entry: Entry) {
-        let pending = &mut self.pending;
-        if !matches!(tag, Tag::Dims | Tag::Frames) && pending.site != entry.site() {
-            pending.site = entry.site();
-            if let Some(mut call) = pending.call.take() {
-                call.clear();
-                self.spare.push(call);
-            }
-        }
-        let spare = &mut self.spare;
-        let call = pending.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
-        match tag {
-            Tag::Flops => call.flops = Some(entry.value()),
-            Tag::Index => call.index = Some(entry.value()),
-            Tag::Shape => {
-                // CAST: the writer packs two bytes.
-                pending.dims_left = entry.value() as u8;
-                call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
-            }
-            Tag::Dims => {
-                let Some(tensor) = call.inputs.last_mut() else { return };
-                for dim in [entry.value(), entry.second()] {
-                    if pending.dims_left > 0 {
-                        tensor.push(dim);
-                        pending.dims_left -= 1;
-                    }
-                }
-            }
-            Tag::TextLength => {
-                // CAST: the length of a `str`.
-                pending.text_left = entry.value() as usize;
-                pending.text.clear();
-            }
-            Tag::Text => {
-                let bytes = entry.value().to_le_bytes();
-                let count = pending.text_left.min(bytes.len());
-                pending.text_left -= count;
-                pending.text.extend_from_slice(&bytes[..count]);
-                if pending.text_left == 0 {
-                    call.text = String::from_utf8_lossy(&pending.text).into_owned();
-                }
-            }
-            Tag::Stack => {
-                // CAST: 24 bits.
-                pending.frames_left = entry.argument() as usize;
-                call.stack.clear();
-                push_frames(&mut pending.frames_left, &[entry.value()], &mut call.stack);
-            }
-            Tag::Frames => push_frames(&mut pending.frames_left, &[entry.value(), entry.second()], &mut call.stack),
-            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
-        }
-    }
-}
-
-/// Takes up as many of `addresses` as the stack still lacks.
-fn push_frames(left: &mut usize, addresses: &[u64], stack: &mut Vec<u64>) {
-    let count = addresses.len().min(*left);
-    *left -= count;
-    stack.extend_from_slice(&addresses[..count]);
-}
-
-impl Pending {
-    fn is_empty(&self) -> bool {
-        self.call.is_none() && self.task.is_none()
     }
 }

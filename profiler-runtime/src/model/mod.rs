@@ -16,6 +16,7 @@ mod ops_rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod ops_tests;
+mod pending;
 mod requests;
 mod slice;
 mod stages;

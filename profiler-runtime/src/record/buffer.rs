@@ -6,28 +6,15 @@
 //! line in `append_slow`. Only the owner moves the cursor; it publishes each entry with a release store, and readers
 //! take the lock that the owner needs for the next chunk.
 
-use std::cell::{Cell, UnsafeCell};
+use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::{self, Chunk, ENTRIES};
+use super::cursor::Cursor;
 use super::entry::Entry;
 use super::{ledger, registry};
-
-/// Where a thread writes next. Its own cache lines: no other thread writes near it.
-#[repr(align(128))]
-pub(crate) struct Cursor {
-    /// The next free entry; stored with release after the entry before it is written.
-    next: AtomicPtr<Entry>,
-    /// End of the current chunk; only the owner reads and writes it.
-    end: UnsafeCell<*mut Entry>,
-}
-
-// SAFETY: `end` is touched by the owning thread only; `next` is atomic.
-unsafe impl Send for Cursor {}
-// SAFETY: as above.
-unsafe impl Sync for Cursor {}
 
 /// The cursor of a thread without a stream: full for ever.
 static VACANT: Cursor = Cursor::full();
@@ -93,30 +80,6 @@ impl Run {
             Some(Self { chunk, from: 0, to: piece.len() })
         });
         runs.collect()
-    }
-}
-
-impl Cursor {
-    const fn full() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }
-    }
-
-    /// # Safety
-    /// The caller is the only writer.
-    unsafe fn is_full(&self) -> bool {
-        // ORDERING: only the writer stores it.
-        // SAFETY: `end` belongs to the writer.
-        self.next.load(Ordering::Relaxed) == unsafe { *self.end.get() }
-    }
-
-    /// # Safety
-    /// The caller is the only writer, and there is room.
-    unsafe fn push(&self, entry: Entry) {
-        // ORDERING: as in `append`, here and below.
-        let next = self.next.load(Ordering::Relaxed);
-        // SAFETY: a free entry by the caller's promise.
-        unsafe { next.write(entry) };
-        self.next.store(next.wrapping_add(1), Ordering::Release);
     }
 }
 

@@ -10,6 +10,7 @@
 mod buffer;
 mod chunk;
 pub(crate) mod clock;
+mod cursor;
 mod describe;
 pub(crate) mod entry;
 mod future;

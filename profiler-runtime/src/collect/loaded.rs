@@ -1,0 +1,61 @@
+//! The program and its libraries, as they lie in memory now.
+
+use std::ffi::{CStr, OsStr, c_int, c_void};
+use std::ops::Range;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+/// A program or library in memory.
+pub(super) struct Loaded {
+    /// Its file; empty for the program itself.
+    pub(super) file: PathBuf,
+    /// What is added to the file's addresses.
+    pub(super) base: u64,
+    /// Where it lies.
+    pub(super) addresses: Range<u64>,
+}
+
+/// The loaded program and libraries.
+pub(super) fn loaded() -> Vec<Loaded> {
+    each(|object| {
+        // SAFETY: the loader's own text, valid while it calls.
+        let name = (!object.dlpi_name.is_null()).then(|| unsafe { CStr::from_ptr(object.dlpi_name) });
+        let file = PathBuf::from(OsStr::from_bytes(name.map(CStr::to_bytes).unwrap_or_default()));
+        let segments = segments(object);
+        let base = object.dlpi_addr;
+        let addresses = base.wrapping_add(segments.start)..base.wrapping_add(segments.end);
+        Some(Loaded { file, base, addresses })
+    })
+}
+
+/// What `make` makes of the loaded program and libraries.
+pub(super) fn each<T>(make: fn(&libc::dl_phdr_info) -> Option<T>) -> Vec<T> {
+    struct Found<T> {
+        make: fn(&libc::dl_phdr_info) -> Option<T>,
+        all: Vec<T>,
+    }
+    unsafe extern "C" fn take<T>(object: *mut libc::dl_phdr_info, _size: usize, found: *mut c_void) -> c_int {
+        // SAFETY: the loader passes a valid object, and the pointer that is given to it below.
+        let (object, found) = unsafe { (&*object, &mut *found.cast::<Found<T>>()) };
+        found.all.extend((found.make)(object));
+        0
+    }
+    let mut found = Found { make, all: Vec::new() };
+    // SAFETY: `take` keeps to the contract, and `found` outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(take::<T>), (&raw mut found).cast()) };
+    found.all
+}
+
+/// The object's own table of its parts.
+pub(super) fn headers(object: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
+    // SAFETY: the loader's own table, valid while it calls.
+    unsafe { std::slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) }
+}
+
+/// Where the object's parts lie in memory, all together; without the base.
+pub(super) fn segments(object: &libc::dl_phdr_info) -> Range<u64> {
+    let loaded = headers(object).iter().filter(|header| header.p_type == libc::PT_LOAD);
+    let ends = loaded.map(|header| (header.p_vaddr, header.p_vaddr + header.p_memsz));
+    let (start, end) = ends.fold((u64::MAX, 0), |all: (u64, u64), (start, end)| (all.0.min(start), all.1.max(end)));
+    start..end
+}

@@ -1,0 +1,163 @@
+//! Paths of functions, as debug information and symbol tables spell them.
+//!
+//! A release build with line tables only (`debug = "line-tables-only"`) knows a function that was inlined by the last part
+//! of its path and its type arguments, `run_recorded<u64, wan::block::{closure_env#0}>`; one that was not inlined has its
+//! path in the symbol table. Other builds have whole paths everywhere.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::symbols::Frame;
+
+/// Gives the functions at one address, innermost first, their whole paths where something else than the debug information
+/// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.
+pub(super) fn complete(frames: &mut [Frame], name: Option<String>) {
+    for at in 1..frames.len() {
+        let (inner, outer) = frames.split_at_mut(at);
+        if let (Some(inner), Some(outer)) = (inner.last_mut(), outer.first())
+            && without_closure(&inner.function).is_empty()
+            && let Some(body) = body_run_by(&outer.function)
+        {
+            body.clone_into(&mut inner.function);
+        }
+    }
+    if let (Some(outermost), Some(name)) = (frames.last_mut(), name)
+        && is_short(&outermost.function)
+    {
+        outermost.function = name;
+    }
+    for frame in frames.iter_mut().filter(|frame| is_short(&frame.function)) {
+        if is_of_the_profiler(frame) {
+            frame.function.insert_str(0, PROFILER);
+        }
+        let end = frame.function.find('<').unwrap_or(frame.function.len());
+        frame.function.truncate(end);
+    }
+}
+
+/// Gives functions of which only the last part is known the path under which the same file has one of that name
+/// elsewhere: a function that was inlined in one place is often not in another.
+pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
+    let frames: Vec<&mut Frame> = frames.collect();
+    let mut known: HashMap<(String, String), Option<String>> = HashMap::new();
+    for frame in frames.iter().filter(|frame| !is_short(&frame.function) && !frame.file.is_empty()) {
+        let path = without_closure(&frame.function);
+        let key = (frame.file.clone(), last_part(path).to_owned());
+        let only = known.entry(key).or_insert_with(|| Some(path.to_owned()));
+        if only.as_deref() != Some(path) {
+            *only = None;
+        }
+    }
+    for frame in frames.into_iter().filter(|frame| is_short(&frame.function)) {
+        if let Some(Some(path)) = known.get(&(frame.file.clone(), frame.function.clone())) {
+            path.clone_into(&mut frame.function);
+        }
+    }
+}
+
+const PROFILER: &str = "profiler_runtime::";
+
+/// Whether it is a function of the profiler, or of what it walks stacks with.
+pub(super) fn is_of_the_profiler(frame: &Frame) -> bool {
+    let path = frame.function.trim_start_matches(['<', '&']);
+    let sources = Path::new(file!()).parent().and_then(Path::parent).and_then(Path::to_str);
+    path.starts_with(PROFILER)
+        || path.starts_with("backtrace::")
+        || path == "_Unwind_Backtrace"
+        || sources.is_some_and(|sources| frame.file.contains(sources))
+}
+
+/// Whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them was inlined
+/// only the last part of its path may be known.
+pub(super) fn is_body_of(inner: &str, outer: &str) -> bool {
+    let inner = without_closure(inner);
+    inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)
+}
+
+/// The last part of a path, without type arguments.
+pub(super) fn last_part(function: &str) -> &str {
+    let path = function.split('<').next().unwrap_or_default().trim_end_matches("::");
+    path.rsplit("::").next().unwrap_or(path)
+}
+
+/// Whether only the last part of its path is known.
+fn is_short(function: &str) -> bool {
+    let path = function.split('<').next().unwrap_or_default();
+    !path.is_empty() && !path.contains("::")
+}
+
+/// The function that a closure is in; empty for a closure of which nothing else is known.
+fn without_closure(function: &str) -> &str {
+    let (around, last) = function.rsplit_once("::").unwrap_or(("", function));
+    if last == "{{closure}}" || last.starts_with("{closure#") { around } else { function }
+}
+
+/// `wan::block` for `run_recorded<u64, wan::block::{closure_env#0}>`.
+fn body_run_by(function: &str) -> Option<&str> {
+    let types = function.strip_prefix("run_recorded<").or_else(|| function.strip_prefix("run<"))?;
+    let (before, _) = types.rsplit_once("::{closure_env#")?;
+    before.rsplit(", ").next()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str) -> Frame {
+        Frame { function: function.to_owned(), file: "src/wan.rs".to_owned(), line: 7 }
+    }
+
+    fn completed(functions: &[&str], name: Option<&str>) -> Vec<String> {
+        let mut frames: Vec<Frame> = functions.iter().copied().map(frame).collect();
+        complete(&mut frames, name.map(str::to_owned));
+        frames.into_iter().map(|frame| frame.function).collect()
+    }
+
+    #[test]
+    fn line_tables_are_completed_by_the_symbol_table_and_by_the_profiler() {
+        assert_eq!(completed(&["linear"], Some("wan::layers::linear")), ["wan::layers::linear"]);
+        assert_eq!(completed(&["sum<f32>", "norm"], Some("wan::norm")), ["sum", "wan::norm"]);
+        let run = "run_recorded<(u64, f32), wan::block::{closure_env#0}>";
+        assert_eq!(
+            completed(&["{closure#0}", run], Some("profiler_runtime::record::range::run_recorded")),
+            ["wan::block", "profiler_runtime::record::range::run_recorded"]
+        );
+        assert_eq!(completed(&["norm"], None), ["norm"], "nothing is known");
+    }
+
+    #[test]
+    fn one_file_calls_a_function_by_one_name() {
+        let mut frames = ["norm", "wan::norm", "block", "wan::a::block", "wan::b::block", "{closure#0}"].map(frame);
+        frames[1].line = 9;
+        unify(frames.iter_mut());
+        let names = frames.map(|frame| frame.function);
+        assert_eq!(names[0], "wan::norm");
+        assert_eq!((names[2].as_str(), names[5].as_str()), ("block", "{closure#0}"), "which one is not known");
+    }
+
+    #[test]
+    fn whole_paths_stay_as_they_are() {
+        let paths = ["wan::block::{{closure}}", "<wan::Block as wan::Layer>::forward"];
+        assert_eq!(completed(&paths, Some("something::else")), paths);
+    }
+
+    #[test]
+    fn the_profilers_functions_are_known_by_path_or_file() {
+        assert!(is_of_the_profiler(&frame("<profiler_runtime::Instrumented<F> as core::Future>::poll")));
+        assert!(!is_of_the_profiler(&frame("wan::profiler_runtime::mine")));
+        let file = Path::new("/build").join(file!()).to_str().unwrap().to_owned();
+        let mut ours = [Frame { file, ..frame("run<u64, wan::block::{closure_env#0}>") }];
+        assert!(is_of_the_profiler(&ours[0]));
+        complete(&mut ours, None);
+        assert_eq!((ours[0].function.as_str(), last_part(&ours[0].function)), ("profiler_runtime::run", "run"));
+    }
+
+    #[test]
+    fn a_body_is_recognised_with_and_without_its_path() {
+        for body in ["wan::block::{{closure}}", "wan::block::{closure#0}", "{closure#0}", "wan::block"] {
+            assert!(is_body_of(body, "wan::block") && is_body_of(body, "block"), "{body}");
+        }
+        assert!(!is_body_of("wan::other::{{closure}}", "wan::block"));
+    }
+}

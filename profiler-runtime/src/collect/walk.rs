@@ -1,0 +1,202 @@
+//! The fast walk: from return address to return address by rules that each thread remembers.
+
+use std::cell::RefCell;
+use std::ffi::c_void;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::code::{Rule, Rules, Scratch, Step};
+
+static RULES: Mutex<Option<Arc<Rules>>> = Mutex::new(None);
+/// Changes whenever [`RULES`] do, so that a walk need not take the lock.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
+
+thread_local! {
+    static WALKER: RefCell<Option<Walker>> = const { RefCell::new(None) };
+}
+
+/// What a thread walks with.
+struct Walker {
+    generation: u64,
+    rules: Option<Arc<Rules>>,
+    known: Known,
+    scratch: Scratch,
+    stack: Range<u64>,
+}
+
+/// Rules that a thread has used, by address: a cache of 256 sets of four, the latest first. 40 KiB.
+struct Known(Box<[[(u64, Step); 4]]>);
+
+/// The registers that a walk needs.
+#[derive(Clone, Copy)]
+struct Registers {
+    /// An address in the function.
+    inside: u64,
+    stack: u64,
+    frame: u64,
+    /// Where the function returns to, if its rule does not say: never on x86-64.
+    link: u64,
+}
+
+/// Reads the rules of everything that is loaded now.
+pub(super) fn load() {
+    replace(Some(Arc::new(Rules::of_loaded())));
+}
+
+/// Gives the rules back; a thread keeps its own hold of them until it walks again or ends.
+pub(super) fn unload() {
+    replace(None);
+}
+
+fn replace(rules: Option<Arc<Rules>>) {
+    let old = std::mem::replace(&mut *RULES.lock().unwrap_or_else(PoisonError::into_inner), rules);
+    // ORDERING: a thread that sees the change late walks with the old rules.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+    drop(old);
+}
+
+/// Fills in return addresses; how many, or `None` where the fast walk is not possible.
+#[inline(never)]
+pub(super) fn walk(addresses: &mut [u64]) -> Option<usize> {
+    let registers = Registers::here();
+    // Not while the thread ends, and not inside a walk (whose first allocations may themselves be recorded).
+    let result = WALKER.try_with(|walker| {
+        let mut walker = walker.try_borrow_mut().ok()?;
+        let walker = walker.get_or_insert_with(Walker::new);
+        walker.renew();
+        walker.walk(registers, addresses)
+    });
+    result.ok().flatten()
+}
+
+impl Walker {
+    #[cold]
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        Self { generation: 0, rules: None, known: Known::new(), scratch, stack: stack_of_this_thread() }
+    }
+
+    #[inline]
+    fn renew(&mut self) {
+        // ORDERING: see `replace`.
+        let generation = GENERATION.load(Ordering::Relaxed);
+        if self.generation != generation {
+            self.generation = generation;
+            self.rules = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            self.known = Known::new();
+        }
+    }
+
+    fn walk(&mut self, mut at: Registers, addresses: &mut [u64]) -> Option<usize> {
+        let rules = self.rules.as_deref()?;
+        let readable = at.stack..self.stack.end;
+        if !self.stack.contains(&readable.start) {
+            return None;
+        }
+        let read = |address: u64| {
+            let inside = readable.contains(&address) && address.is_multiple_of(8) && readable.end - address >= 8;
+            // SAFETY: an aligned word between this thread's stack pointer and the end of its stack: mapped, and written
+            // by nobody but this thread, which is here.
+            inside.then(|| unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
+        };
+        let mut count = 0;
+        while count < addresses.len() {
+            let scratch = &mut self.scratch;
+            let rule = match self.known.get(at.inside, || rules.step(at.inside, scratch)) {
+                Step::Caller(rule) => rule,
+                Step::End => break,
+                Step::Unknown => return None,
+            };
+            let Some((caller, return_address)) = at.caller(rule, read) else { break };
+            at = caller;
+            addresses[count] = return_address;
+            count += 1;
+        }
+        Some(count)
+    }
+}
+
+impl Known {
+    fn new() -> Self {
+        Self(vec![[(0, Step::Unknown); 4]; 256].into_boxed_slice())
+    }
+
+    #[inline]
+    fn get(&mut self, address: u64, find: impl FnOnce() -> Step) -> Step {
+        // CAST: eight bits.
+        let set = &mut self.0[(address.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as usize];
+        match set.iter().find(|(known, _)| *known == address) {
+            Some((_, step)) => *step,
+            None => Self::add(set, address, find()),
+        }
+    }
+
+    #[cold]
+    fn add(set: &mut [(u64, Step); 4], address: u64, step: Step) -> Step {
+        set.rotate_right(1);
+        set[0] = (address, step);
+        step
+    }
+}
+
+impl Registers {
+    /// The caller's, and the address that the function returns to; `None` if the stack ends here.
+    #[inline]
+    fn caller(self, rule: Rule, read: impl Fn(u64) -> Option<u64>) -> Option<(Self, u64)> {
+        let base = if rule.by_frame { self.frame } else { self.stack };
+        let stack = base.wrapping_add_signed(i64::from(rule.offset));
+        let saved = |offset: i32| read(stack.wrapping_add_signed(i64::from(offset)));
+        let address = without_signature(rule.return_at.map_or(Some(self.link), saved)?);
+        let frame = rule.frame_at.map_or(Some(self.frame), saved)?;
+        // Only the innermost function can have its return address in a register.
+        let goes_on = address != 0 && stack >= self.stack && (rule.return_at.is_some() || self.link != 0);
+        // The call is before the address that it returns to, which may be the first of the next function.
+        goes_on.then_some((Self { inside: address - 1, stack, frame, link: 0 }, address))
+    }
+
+    /// Those of the calling function.
+    #[inline(always)]
+    #[cfg(target_arch = "x86_64")]
+    fn here() -> Self {
+        let (inside, stack, frame): (u64, u64, u64);
+        // SAFETY: reads three registers; touches neither memory nor flags.
+        unsafe {
+            core::arch::asm!("lea {}, [rip]", "mov {}, rsp", "mov {}, rbp", out(reg) inside, out(reg) stack, out(reg) frame, options(nomem, nostack, preserves_flags));
+        }
+        Self { inside, stack, frame, link: 0 }
+    }
+
+    /// Those of the calling function.
+    #[inline(always)]
+    #[cfg(target_arch = "aarch64")]
+    fn here() -> Self {
+        let (inside, stack, frame, link): (u64, u64, u64, u64);
+        // SAFETY: reads four registers; touches neither memory nor flags.
+        unsafe {
+            core::arch::asm!("adr {}, .", "mov {}, sp", "mov {}, x29", "mov {}, x30", out(reg) inside, out(reg) stack, out(reg) frame, out(reg) link, options(nomem, nostack, preserves_flags));
+        }
+        Self { inside, stack, frame, link }
+    }
+}
+
+/// The address without the signature that AArch64 may put into its upper bits.
+const fn without_signature(address: u64) -> u64 {
+    if cfg!(target_arch = "aarch64") { address & ((1 << 48) - 1) } else { address }
+}
+
+/// Where the thread's stack lies; empty if the system does not tell.
+fn stack_of_this_thread() -> Range<u64> {
+    // SAFETY: `pthread_attr_t` is plain data, and `pthread_getattr_np` fills it in before it is read.
+    unsafe {
+        let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
+        if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {
+            return 0..0;
+        }
+        let (mut start, mut length): (*mut c_void, usize) = (std::ptr::null_mut(), 0);
+        let told = libc::pthread_attr_getstack(&raw const attributes, &raw mut start, &raw mut length) == 0;
+        libc::pthread_attr_destroy(&raw mut attributes);
+        let start = start.expose_provenance() as u64;
+        if told { start..start + length as u64 } else { 0..0 }
+    }
+}

@@ -1,0 +1,37 @@
+//! An allocation's two entries, put together.
+
+use crate::model::stages::StageTree;
+use crate::record::entry::Entry;
+use crate::record::{Action, Device};
+
+use super::Allocation;
+
+/// What has been read of the next allocation.
+#[derive(Debug, Default)]
+pub(in crate::model) struct Halves {
+    first: Option<Entry>,
+    /// The block that the next one was before.
+    moved_from: (u64, u64),
+}
+
+impl Halves {
+    /// `Memory`.
+    pub(in crate::model) fn first(&mut self, entry: Entry) {
+        self.first = Some(entry);
+    }
+
+    /// `Block`: the allocation, outside of all ranges, and the ticks of its time. `None` if the first half is missing or
+    /// nothing that this version knows.
+    pub(in crate::model) fn second(&mut self, entry: Entry) -> Option<(u64, Allocation)> {
+        let first = self.first.take()?;
+        let action = Action::from_u32(first.argument())?;
+        let (address, bytes) = (entry.value(), entry.second());
+        let before = if action == Action::MovedTo { self.moved_from } else { (0, 0) };
+        if action == Action::MovedFrom {
+            self.moved_from = (address, bytes);
+        }
+        let device = Device::from_number(first.site());
+        let node = StageTree::ROOT;
+        Some((first.value(), Allocation { at: 0, action, device, address, bytes, before, node }))
+    }
+}
