@@ -141,7 +141,7 @@ fn a_folder_that_is_lost_while_recording_costs_the_artifacts_not_the_program() {
     };
     let manifest = stopped.wait().unwrap();
     assert!(manifest.artifacts().is_empty());
-    assert_eq!(manifest.errors.len(), 4);
+    assert_eq!(manifest.errors.len(), 5, "{:?}", manifest.errors);
     assert!(manifest.errors[0].contains("trace_rank0.json"), "{}", manifest.errors[0]);
 }
 
