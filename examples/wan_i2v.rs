@@ -20,7 +20,11 @@ use clap::Parser;
 use profiler_examples::cli::Cli;
 use profiler_examples::wan::Pipeline;
 use profiler_examples::{Progress, device, profiling};
-use profiler_runtime::{Manifest, ProfileGuard};
+use profiler_runtime::{Manifest, ProfileGuard, ProfilingAllocator};
+
+/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it.
+#[global_allocator]
+static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
 fn main() -> ExitCode {
     profiling::show_warnings();

@@ -5,7 +5,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
-use profiler_runtime::profiled_op;
+use profiler_runtime::{flops, profiled_op};
 
 /// A matrix product with an optional bias: `[…, inputs]` to `[…, outputs]`.
 pub(crate) struct Linear {
@@ -23,7 +23,7 @@ impl Linear {
         Ok(Self { weight: vb.get((outputs, inputs), "weight")?, bias: None })
     }
 
-    #[profiled_op("linear", shapes(x, self.weight, self.bias), flops = 2 * x.elem_count() * self.weight.dims()[0])]
+    #[profiled_op("linear", shapes(x, self.weight, self.bias), flops = flops::linear(x.dims(), self.weight.dims()))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         let mut shape = x.dims().to_vec();
@@ -70,7 +70,7 @@ impl RmsNorm {
     }
 
     /// Keeps the dtype of `x`.
-    #[profiled_op("rms_norm", shapes(x, self.weight))]
+    #[profiled_op("rms_norm", shapes(x, self.weight), flops = flops::rms_norm(x.dims()))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
         candle_nn::ops::rms_norm(&exact, &self.weight, self.eps as f32)?.to_dtype(x.dtype())
@@ -97,7 +97,7 @@ impl LayerNorm {
     }
 
     /// Gives f32, because what follows (modulation) is in f32 as well.
-    #[profiled_op("layer_norm", shapes(x, self.weight, self.bias))]
+    #[profiled_op("layer_norm", shapes(x, self.weight, self.bias), flops = flops::layer_norm(x.dims(), true))]
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let exact = x.to_dtype(DType::F32)?.contiguous()?;
         candle_nn::ops::layer_norm(&exact, &self.weight, &self.bias, self.eps as f32)
@@ -134,9 +134,7 @@ impl Conv2d {
         x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?.broadcast_add(&self.bias)
     }
 
-    /// A product and a sum for every weight at every output pixel.
-    fn flops(&self, x: &Tensor) -> usize {
-        let pixels = x.dims4().map_or(0, |(frames, _, h, w)| frames * (h / self.stride) * (w / self.stride));
-        2 * self.weight.elem_count() * pixels
+    fn flops(&self, x: &Tensor) -> u64 {
+        flops::conv2d(x.dims(), self.weight.dims(), [self.stride; 2], [self.padding; 2])
     }
 }

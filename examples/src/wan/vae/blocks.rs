@@ -2,7 +2,7 @@
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
-use profiler_runtime::profiled_op;
+use profiler_runtime::{flops, profiled_op};
 
 use super::conv::CausalConv3d;
 use super::stream::Stream;
@@ -23,7 +23,7 @@ impl ChannelNorm {
         Ok(Self { gamma: (gamma * (channels as f64).sqrt())? })
     }
 
-    #[profiled_op("rms_norm", shapes(x, self.gamma))]
+    #[profiled_op("rms_norm", shapes(x, self.gamma), flops = flops::rms_norm(x.dims()))]
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let length = x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?;
         x.broadcast_div(&length)?.broadcast_mul(&self.gamma)
