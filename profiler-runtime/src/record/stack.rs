@@ -5,8 +5,8 @@
 
 use std::sync::OnceLock;
 
-use super::buffer;
 use super::entry::{Entry, Tag};
+use super::{buffer, ledger};
 
 /// Addresses kept of a stack, the innermost; the profiler's own few functions are among them.
 pub(crate) const MAX_DEPTH: usize = 64;
@@ -25,6 +25,8 @@ pub(crate) fn capture_with(capture: Capture) {
 #[inline(never)]
 pub(super) fn write(site: u32) -> bool {
     let Some(capture) = CAPTURE.get() else { return true };
+    // What the walker may have to allocate is not the program's.
+    let _own = ledger::own();
     let mut addresses = [0; MAX_DEPTH];
     let count = capture(&mut addresses);
     let Some((first, others)) = addresses.get(..count).and_then(<[u64]>::split_first) else { return true };
