@@ -22,9 +22,10 @@ use profiler_examples::wan::Pipeline;
 use profiler_examples::{Progress, device, profiling};
 use profiler_runtime::{Manifest, ProfileGuard, ProfilingAllocator};
 
-/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it.
+/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are larger than a kilobyte;
+/// the many small blocks beside them would fill the trace.
 #[global_allocator]
-static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
+static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new().at_least(1024);
 
 fn main() -> ExitCode {
     profiling::show_warnings();
