@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::record::registry::{Log, ThreadIdentity};
+use crate::collect::gpu::{Absent, GpuRecord};
+use crate::record::entry::Tag;
+use crate::record::registry::{Log, ThreadIdentity, ThreadLog};
 use crate::record::{Kind, Site};
 
-use super::context::{Context, Recording};
+use super::context::{Context, Recording, Window};
 use super::decode::{Decoder, Event, NoNodes};
+use super::gpu::{Gpu, Ranges};
+use super::gpu_clock::GpuClock;
+use super::gpu_links::Owners;
 use super::losses::Losses;
 use super::requests::{MAX_REQUESTS, Request, RequestBook};
 use super::slice::Slice;
@@ -44,6 +49,8 @@ pub(crate) struct Trace {
     pub(crate) tasks: Vec<Task>,
     /// What is missing.
     pub(crate) losses: Losses,
+    /// What the GPU did, or why that is not known.
+    pub(crate) gpu: Result<Gpu, Absent>,
     log: Log,
     sites: Vec<&'static Site>,
     timeline: Timeline,
@@ -72,14 +79,19 @@ impl Trace {
     /// Reads the recording once. Linear in the number of entries; memory grows with threads, stages, steps and tasks,
     /// not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
-        let Recording { log, sites, window, context } = recording;
+        let Recording { log, sites, window, gpu, context } = recording;
         let timeline = Timeline::new(&window);
         let (mut stages, mut books, mut threads) =
             (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
         let mut next_id = 1;
+        let mut owners = match &gpu {
+            GpuRecord::Recorded(log) => Owners::new(&log.links),
+            GpuRecord::Absent(_) => Owners::default(),
+        };
         for thread in &log.threads {
+            owners.number(thread, sites.len(), next_id);
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
-            let end_id = books.read(&mut decoder, &mut stages);
+            let end_id = books.read(&mut decoder, &mut stages, &mut owners);
             threads.push(Thread { identity: thread.thread.clone(), first_id: next_id });
             next_id = end_id;
             if thread.lost > 0 {
@@ -116,13 +128,38 @@ impl Trace {
             requests_left_out: books.requests_left_out,
             tasks,
             losses: books.losses,
+            gpu: Err(Absent::NothingRecorded),
             log,
             sites,
             timeline,
             profiler_steps,
         };
+        trace.gpu = trace.build_gpu(gpu, &window, owners);
         trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered());
         trace
+    }
+
+    /// Joins the GPU's part to the ranges.
+    fn build_gpu(&mut self, record: GpuRecord, window: &Window, owners: Owners) -> Result<Gpu, Absent> {
+        let log = match record {
+            GpuRecord::Recorded(log) => *log,
+            GpuRecord::Absent(reason) => return Err(reason),
+        };
+        let clock = GpuClock::new(window, &self.timeline, &log.clocks);
+        self.context.warnings.extend(clock.warning());
+        let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
+        let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
+            let log = log_of_threads.iter().find(|log| log.thread.os_id == u64::from(thread));
+            Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
+        };
+        let mut ranges = Ranges {
+            owners,
+            stages: &mut self.stages,
+            requests: self.requests.iter_mut().map(|request| (request.external_id, request)).collect(),
+            window: (self.begin, self.end),
+            boundaries: &boundaries,
+        };
+        Ok(Gpu::build(log, &clock, &mut ranges))
     }
 
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
@@ -170,15 +207,26 @@ impl Trace {
     }
 }
 
+/// When ranges of a thread begin and end, in order.
+fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
+    let entries = log.runs.iter().flat_map(|run| run.entries());
+    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
+    ticks.scan(timeline.begin(), |now, ticks| {
+        *now = (*now).max(timeline.ns(ticks));
+        Some(*now)
+    })
+}
+
 impl Books {
     /// Reads one thread; the id after its last slice.
-    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree) -> u64 {
+    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
         let mut requests = RequestBook::default();
         while let Some(event) = decoder.next(stages) {
             match event {
                 Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
                 Event::StepMark(at) => self.steps.mark(at),
                 Event::Slice(slice) => {
+                    owners.note(slice);
                     self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
                     match slice.site.kind() {
                         _ if slice.task.is_some() => {

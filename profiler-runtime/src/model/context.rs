@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::collect::gpu::GpuRecord;
 use crate::config::ProfilerConfig;
 use crate::record::Site;
 use crate::record::clock::Anchor;
@@ -15,6 +16,8 @@ pub(crate) struct Recording {
     pub(crate) sites: Vec<&'static Site>,
     /// When.
     pub(crate) window: Window,
+    /// What the GPU did.
+    pub(crate) gpu: GpuRecord,
     /// Whose.
     pub(crate) context: Context,
 }

@@ -7,6 +7,13 @@
 mod build;
 mod context;
 mod decode;
+mod gpu;
+mod gpu_clock;
+mod gpu_links;
+mod gpu_rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod gpu_tests;
 mod lanes;
 mod losses;
 mod requests;
@@ -25,9 +32,10 @@ mod tests;
 
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
+pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
 pub(crate) use losses::Losses;
 pub(crate) use requests::Request;
 pub(crate) use slice::{CallArgs, Slice, Tensor};
-pub(crate) use stages::{StageNode, StageTree};
+pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::Task;

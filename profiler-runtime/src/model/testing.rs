@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::collect::gpu::{Absent, GpuRecord};
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};
@@ -21,6 +22,8 @@ pub(crate) struct Script {
     sites: Vec<&'static Site>,
     threads: Vec<ThreadLog>,
     entries: Vec<Entry>,
+    /// What the GPU did.
+    pub(crate) gpu: GpuRecord,
     /// Goes into the recording as it is.
     pub(crate) context: Context,
 }
@@ -28,7 +31,13 @@ pub(crate) struct Script {
 impl Script {
     /// An empty recording.
     pub(crate) fn new() -> Self {
-        Self { sites: Vec::new(), threads: Vec::new(), entries: Vec::new(), context: context() }
+        Self {
+            sites: Vec::new(),
+            threads: Vec::new(),
+            entries: Vec::new(),
+            gpu: GpuRecord::Absent(Absent::NotWanted),
+            context: context(),
+        }
     }
 
     /// A site; the result goes to the other methods.
@@ -70,7 +79,8 @@ impl Script {
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
         let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
-        Recording { log: Log { threads: self.threads, lost_late: 0 }, sites: self.sites, window, context: self.context }
+        let log = Log { threads: self.threads, lost_late: 0 };
+        Recording { log, sites: self.sites, window, gpu: self.gpu, context: self.context }
     }
 }
 
