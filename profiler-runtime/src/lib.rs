@@ -56,6 +56,7 @@
 //! `enable` on.
 
 mod block_macros;
+mod collect;
 #[forbid(unsafe_code)]
 mod config;
 #[forbid(unsafe_code)]

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod child;
+mod doubles;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 pub use artifacts::{Slice, Trace, manifest, timing};
 pub use child::{child_of, in_child};
+pub use doubles::double;
 
 static ALONE: Mutex<()> = Mutex::new(());
 

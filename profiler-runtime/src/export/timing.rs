@@ -113,7 +113,7 @@ fn requests(trace: &Trace) -> Vec<RequestReport<'_>> {
         return vec![RequestReport::new(trace, &trace.context.session, window, &trace.stages, trace.unaccounted_ns)];
     }
     let reports = trace.requests.iter().map(|request| {
-        let Request { id, begin, end, stages, unaccounted_ns } = request;
+        let Request { id, begin, end, stages, unaccounted_ns, .. } = request;
         RequestReport::new(trace, id, (*begin, *end), stages, *unaccounted_ns)
     });
     reports.collect()

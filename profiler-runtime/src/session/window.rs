@@ -1,9 +1,10 @@
 //! The recorded part of a session: what lies between two positions of every thread's stream.
 //!
-//! The only writer of the gate. The order of each change is what makes a recording exact: opening reads the clock, then
-//! the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock. So every entry
-//! between the positions lies between the two clock readings.
+//! The only place that says what is recorded. The order of each change is what makes a recording exact: opening reads
+//! the clock, then the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock.
+//! So every entry between the positions lies between the two clock readings.
 
+use crate::collect::nvtx;
 use crate::config::ProfilerConfig;
 use crate::model::Window;
 use crate::record::clock::Anchor;
@@ -17,8 +18,9 @@ pub(crate) struct OpenWindow {
     from: Marks,
 }
 
-/// Prepares the recorder for a session: budget and selection. Nothing is recorded yet.
+/// Prepares the recorder for a session: budget, selection, and what an attached tool is shown. Nothing is recorded yet.
 pub(crate) fn prepare(config: &ProfilerConfig) {
+    nvtx::configure(config);
     Anchor::of_process();
     let bytes = config.max_buffer_mb.saturating_mul(1 << 20);
     set_budget(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -35,22 +37,23 @@ pub(crate) fn count_steps() {
     gate::set(gate::STEPS);
 }
 
-/// Records from now on, into streams whose past is of no interest.
-pub(crate) fn record(config: &ProfilerConfig) -> OpenWindow {
+/// Records from now on, into streams whose past is of no interest; `gpu` if the GPU is recorded too.
+pub(crate) fn record(config: &ProfilerConfig, gpu: bool) -> OpenWindow {
     let start = Anchor::now();
     let from = Marks::now();
     registry::forget(&from);
-    gate::set(recording(config));
+    gate::set(recording(config, gpu));
     OpenWindow { start, from }
 }
 
-fn recording(config: &ProfilerConfig) -> u32 {
+fn recording(config: &ProfilerConfig, gpu: bool) -> u32 {
     let when = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
     gate::RECORD
         | gate::STEPS
         | when(!config.stages.is_empty(), gate::FILTER)
         | when(config.torch_profiler_record_shapes, gate::SHAPES)
         | when(config.torch_profiler_with_flops, gate::FLOPS)
+        | when(gpu, gate::GPU)
 }
 
 impl OpenWindow {
