@@ -3,7 +3,8 @@
 //! `record` does not know NVTX: a room that does submits a [`Finder`], which names the [`Tool`] it has found with
 //! [`show_to`]. The finders run once, in the first range of the process or when a session asks before it. So that the
 //! first range comes here, the gate begins with the bit `UNSOUGHT`; it is cleared then, and without a tool the gate is 0.
-//! Thus ranges appear in a program that never starts a session, nothing runs before `main`, and the hot path is unchanged.
+//! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path is as it
+//! was.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
