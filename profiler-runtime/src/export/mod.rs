@@ -9,6 +9,7 @@
 
 mod chrome;
 mod commit;
+mod gpu;
 mod json;
 mod losses;
 mod manifest;

@@ -179,6 +179,20 @@ impl Trace {
         if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
     }
 
+    /// When the last thing ended: the GPU works on when a recording ends.
+    pub(crate) fn shown_end(&self) -> u64 {
+        self.gpu.as_ref().map_or(self.end, |gpu| self.end.max(gpu.end()))
+    }
+
+    /// What the process is called by in a trace, where devices are processes 0, 1, …: a container's process may have
+    /// such a number itself.
+    pub(crate) fn shown_pid(&self) -> u32 {
+        const ABOVE_EVERY_PID: u32 = 1 << 22;
+        let devices = self.gpu.as_ref().map_or(0, |gpu| gpu.devices.len());
+        let pid = self.context.pid;
+        if (pid as usize) < devices { pid + ABOVE_EVERY_PID } else { pid }
+    }
+
     /// Time in which at least one top-level stage ran.
     fn covered(&self) -> u64 {
         let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread)).collect();
