@@ -23,9 +23,12 @@ fn no_dependency_of_the_published_crates_needs_a_newer_rust_than_they_state() {
         .output()
         .expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&cargo.stdout).expect("metadata is JSON");
-    let packages: HashMap<&str, &Value> = array(&metadata["packages"]).map(|package| (text(&package["id"]), package)).collect();
-    let nodes: HashMap<&str, &Value> = array(&metadata["resolve"]["nodes"]).map(|node| (text(&node["id"]), node)).collect();
-    let (&root, package) = packages.iter().find(|(_, package)| package["name"] == "profiler-runtime").expect("the crate itself");
+    let packages: HashMap<&str, &Value> =
+        array(&metadata["packages"]).map(|package| (text(&package["id"]), package)).collect();
+    let nodes: HashMap<&str, &Value> =
+        array(&metadata["resolve"]["nodes"]).map(|node| (text(&node["id"]), node)).collect();
+    let (&root, package) =
+        packages.iter().find(|(_, package)| package["name"] == "profiler-runtime").expect("the crate itself");
     let stated = version(text(&package["rust_version"]));
 
     let (mut next, mut seen, mut newer) = (vec![root], Vec::new(), Vec::new());

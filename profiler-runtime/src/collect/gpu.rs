@@ -338,7 +338,10 @@ impl fmt::Display for Absent {
                  `NVreg_RestrictProfilingToAdminUsers=0`, or give the container the capability `SYS_ADMIN`",
             ),
             Self::Unsupported(code) => {
-                write!(f, "CUPTI cannot trace this GPU (error {code}): virtual GPUs and confidential computing forbid it")
+                write!(
+                    f,
+                    "CUPTI cannot trace this GPU (error {code}): virtual GPUs and confidential computing forbid it"
+                )
             }
             Self::CuptiFailed(call, code) => write!(f, "`{call}` failed with CUPTI error {code}"),
         }

@@ -65,8 +65,7 @@ fn page_with(trace: &Trace, stages: usize) -> String {
     push_sentences(&mut page, "Warnings", &context.warnings);
     push_stages(&mut page, trace, stages);
     push_steps(&mut page, trace);
-    let losses: Vec<String> =
-        losses::sentences(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect();
+    let losses: Vec<String> = losses::sentences(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect();
     push_sentences(&mut page, "Losses", &losses);
     push_profiler(&mut page, trace);
     page

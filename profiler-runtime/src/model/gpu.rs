@@ -214,15 +214,8 @@ impl Gpu {
     }
 
     /// An op belongs to the window if its call does; one without a call, if it began in it.
-    fn place_ops(
-        &mut self,
-        ops: Vec<GpuOp>,
-        clock: &GpuClock,
-        ranges: &Ranges<'_>,
-        launches: &HashMap<u32, usize>,
-    ) {
-        let on_our_clock =
-            ops.into_iter().map(|op| GpuOp { begin: clock.ns(op.begin), end: clock.ns(op.end), ..op });
+    fn place_ops(&mut self, ops: Vec<GpuOp>, clock: &GpuClock, ranges: &Ranges<'_>, launches: &HashMap<u32, usize>) {
+        let on_our_clock = ops.into_iter().map(|op| GpuOp { begin: clock.ns(op.begin), end: clock.ns(op.end), ..op });
         let inside = on_our_clock.filter(|op| launches.contains_key(&op.correlation) || ranges.contains(op.begin));
         self.ops = inside
             .map(|op| {

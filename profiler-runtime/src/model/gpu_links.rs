@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::record::{Kind, correlate};
 use crate::record::entry::Tag;
 use crate::record::registry::ThreadLog;
+use crate::record::{Kind, correlate};
 
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};

@@ -151,8 +151,7 @@ mod tests {
 
     fn op(begin: u64, end: u64) -> PlacedOp {
         let work = Work::Fill { memory: 0, bytes: 1 };
-        let op =
-            GpuOp { begin, end, device: 0, context: 1, stream: 7, correlation: 1, graph: (0, 0), work };
+        let op = GpuOp { begin, end, device: 0, context: 1, stream: 7, correlation: 1, graph: (0, 0), work };
         PlacedOp { op, lane: 0, external_id: 0 }
     }
 

@@ -63,9 +63,7 @@ pub(super) fn prepare(bytes: usize, may_refuse: bool) {
 
 /// What a session's buffers hold: the full ones, how many were lost, and which queues they came from.
 pub(super) fn take() -> (Vec<Full>, u64, Vec<(usize, u32)>) {
-    with_pool(|pool| {
-        (std::mem::take(&mut pool.full), std::mem::take(&mut pool.lost), std::mem::take(&mut pool.queues))
-    })
+    with_pool(|pool| (std::mem::take(&mut pool.full), std::mem::take(&mut pool.lost), std::mem::take(&mut pool.queues)))
 }
 
 /// Bytes that wait to be decoded.

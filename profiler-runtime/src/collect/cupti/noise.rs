@@ -6,8 +6,7 @@
 use crate::collect::gpu::Api;
 
 /// `cuCtxGetCurrent`, `cuCtxSetCurrent`, push and pop (cudarc makes one before every operation), and queries.
-pub(super) const DRIVER: [u32; 16] =
-    [9, 16, 85, 120, 125, 303, 304, 310, 323, 324, 392, 450, 499, 500, 677, 686];
+pub(super) const DRIVER: [u32; 16] = [9, 16, 85, 120, 125, 303, 304, 310, 323, 324, 392, 450, 499, 500, 677, 686];
 /// `cudaGetLastError`, `cudaPeekAtLastError`, `cudaSetDevice`, `cudaGetDevice`, `cudaEventQuery`.
 pub(super) const RUNTIME: [u32; 5] = [10, 11, 16, 17, 138];
 

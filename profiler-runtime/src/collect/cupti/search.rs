@@ -76,8 +76,7 @@ mod tests {
 
     #[test]
     fn the_drivers_own_version_comes_first_and_newer_ones_last() {
-        let names: Vec<String> =
-            ranked(12, &[]).iter().map(|path| path.to_string_lossy().into_owned()).collect();
+        let names: Vec<String> = ranked(12, &[]).iter().map(|path| path.to_string_lossy().into_owned()).collect();
         assert_eq!(names, ["libcupti.so.12", "libcupti.so.11.8", "libcupti.so.11.7", "libcupti.so", "libcupti.so.13"]);
         assert_eq!(ranked(13, &[])[0], Path::new("libcupti.so.13"));
         assert_eq!(ranked(14, &[])[0], Path::new("libcupti.so.13"));

@@ -262,7 +262,9 @@ impl Writer<'_, '_, '_> {
     fn memory_event(&mut self, (pid, tid): Place, at: u64, (device, address): (u32, u64), bytes: i64, total: u64) {
         let at = self.events.relative(at);
         let out = &mut self.events.page.text;
-        out.extend_from_slice(b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"[memory]\",\"pid\":");
+        out.extend_from_slice(
+            b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"[memory]\",\"pid\":",
+        );
         push_signed(out, pid);
         out.extend_from_slice(b",\"tid\":");
         push_integer(out, tid);
