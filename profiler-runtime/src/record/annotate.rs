@@ -166,11 +166,29 @@ impl Life {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicU32;
+
     use super::*;
 
+    static FOUND: AtomicU32 = AtomicU32::new(0);
+
+    inventory::submit! {
+        Finder(|| {
+            // As a tool's start might, through a host whose allocator or logger is annotated.
+            drop(crate::record::stage("annotate.finder"));
+            FOUND.fetch_add(1, Ordering::Relaxed);
+            None
+        })
+    }
+
     #[test]
-    fn without_a_tool_nothing_is_left_in_the_gate() {
-        seek();
+    fn finders_run_once_may_be_annotated_and_without_a_tool_leave_nothing_in_the_gate() {
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(seek);
+            }
+        });
+        assert_eq!(FOUND.load(Ordering::Relaxed), if cfg!(feature = "enable") { 1 } else { 0 });
         assert_eq!(gate::load() & (gate::NVTX | gate::UNSOUGHT), 0);
         assert!(tool().is_none());
     }
