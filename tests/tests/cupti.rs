@@ -274,7 +274,9 @@ fn every_session_has_its_own_kernels() {
         let kernels = trace.named("counted").iter().filter(|slice| slice.args.get("grid").is_some()).count();
         assert_eq!(kernels, session + 1, "session {session}");
         let timing = timing(&only);
-        assert_eq!(timing["gpu"]["unattributed"]["gpu_ops"].as_u64().unwrap() / 3, 0, "{}", timing["gpu"]);
+        // A range that had begun when the session did is not recorded, but what it launches then is.
+        let nobodys = timing["gpu"]["unattributed"]["gpu_ops"].as_u64().unwrap();
+        assert!(nobodys <= 4, "{}", timing["gpu"]);
     }
     let log = calls(folder.path(), "cupti.log");
     let count = |what: &str| log.iter().filter(|line| line.starts_with(what)).count();
@@ -282,7 +284,7 @@ fn every_session_has_its_own_kernels() {
     assert_eq!(count("cuptiActivityRegisterCallbacks"), 1, "once in a process");
 }
 
-/// 100,000 kernels of a few names on four streams, from four threads.
+/// Kernels of a few names on four streams, from four threads: 100,000 of them, or as many as it is told.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn a_hundred_thousand_kernels() {
@@ -290,7 +292,8 @@ fn a_hundred_thousand_kernels() {
         return;
     }
     make_context();
-    let mebibytes = std::env::var("MEBIBYTES").map_or(256, |text| text.parse().unwrap());
+    let number = |name: &str, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let (mebibytes, each) = (number("MEBIBYTES", 256), number("KERNELS", 100_000) / 20);
     start_profile_with(ProfilerConfig::torch(perf()).max_buffer_mb(mebibytes)).unwrap();
     let device = Device::open();
     let names = [c"gemm", c"softmax", c"layer_norm", c"rope"];
@@ -301,7 +304,8 @@ fn a_hundred_thousand_kernels() {
                 let device = &device;
                 scope.spawn(move || {
                     let _stage = stage!("transformer");
-                    for _ in 0..5_000 {
+                    let _op = op!("block");
+                    for _ in 0..each {
                         device.kernel(name, stream, u64::from(stream) * 100);
                     }
                 });
@@ -339,9 +343,9 @@ fn kernels_without_room_are_counted() {
     for version in ["12.6", "12.9"] {
         let folder = tempdir().unwrap();
         let mut command = machine("a_hundred_thousand_kernels", folder.path());
-        succeeded(command.env("MEBIBYTES", "12").env("CUPTI_DOUBLE_VERSION", version));
+        succeeded(command.env("MEBIBYTES", "4").env("KERNELS", "40000").env("CUPTI_DOUBLE_VERSION", version));
         let (shown, timing) = kernels(folder.path());
-        assert!(shown < 100_000, "12 MiB hold fewer");
+        assert!(shown > 0 && shown < 40_000, "two buffers hold fewer than {shown}");
         let losses = &timing["gpu"]["losses"];
         assert!(losses["buffers"].as_u64().unwrap() > 0, "{version}: {losses}");
         if version == "12.9" {

@@ -156,7 +156,7 @@ impl Trace {
             owners,
             stages: &mut self.stages,
             requests: self.requests.iter_mut().map(|request| (request.external_id, request)).collect(),
-            window: (self.begin, self.end),
+            window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,
         };
         Ok(Gpu::build(log, &clock, &mut ranges))

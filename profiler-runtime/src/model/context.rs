@@ -31,6 +31,8 @@ pub(crate) struct Window {
     pub(crate) start: Anchor,
     /// Recording ended.
     pub(crate) end: Anchor,
+    /// Ticks between which ranges were recorded for certain: within the two above, where the gate opens and shuts.
+    pub(crate) open: (u64, u64),
 }
 
 /// Whose recording it is, and what it was asked for.

@@ -135,7 +135,8 @@ pub(super) struct Ranges<'a> {
     pub(super) stages: &'a mut StageTree,
     /// The requests, likewise, by `External id`.
     pub(super) requests: HashMap<u64, &'a mut Request>,
-    /// When recording began and ended.
+    /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
+    /// seem to be nobody's.
     pub(super) window: (u64, u64),
     /// Begins and ends of the ranges of a thread, in order, by the operating system's id.
     pub(super) boundaries: Boundaries<'a>,
@@ -190,13 +191,15 @@ impl Gpu {
         self.total.until
     }
 
+    /// A call belongs to the recording if a range of it made the call, or if it began in the window.
     fn place_calls(&mut self, calls: Vec<ApiCall>, clock: &GpuClock, ranges: &Ranges<'_>) {
         let on_our_clock = calls.into_iter().map(|call| ApiCall {
             begin: clock.ns(call.begin),
             end: clock.ns(call.end).max(clock.ns(call.begin)),
             ..call
         });
-        let inside = on_our_clock.filter(|call| ranges.contains(call.begin));
+        let inside = on_our_clock
+            .filter(|call| ranges.owners.of(call.correlation).is_some() || ranges.contains(call.begin));
         self.calls = inside
             .map(|call| {
                 let external_id = ranges.owners.of(call.correlation).map_or(0, |owner| owner.external_id);

@@ -86,7 +86,7 @@ mod tests {
             unix_ns: EPOCH + ns + gained,
             uncertainty_ticks: 0,
         };
-        let window = Window { process: at(0, 0), start: at(0, 0), end: at(1_000_000_000, gained) };
+        let window = Window { process: at(0, 0), start: at(0, 0), end: at(1_000_000_000, gained), open: (0, 0) };
         GpuClock::new(&window, &Timeline::new(&window), &samples)
     }
 

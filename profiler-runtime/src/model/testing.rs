@@ -78,7 +78,7 @@ impl Script {
     /// The recording.
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
-        let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
+        let window = Window { process: at(0), start: at(0), end: at(LENGTH), open: (0, LENGTH) };
         let log = Log { threads: self.threads, lost_late: 0 };
         Recording { log, sites: self.sites, window, gpu: self.gpu, context: self.context }
     }

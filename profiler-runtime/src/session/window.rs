@@ -7,7 +7,7 @@
 use crate::collect::nvtx;
 use crate::config::ProfilerConfig;
 use crate::model::Window;
-use crate::record::clock::Anchor;
+use crate::record::clock::{self, Anchor};
 use crate::record::registry::{self, Log, Marks};
 use crate::record::{gate, select, set_budget};
 
@@ -16,6 +16,8 @@ use crate::record::{gate, select, set_budget};
 pub(crate) struct OpenWindow {
     start: Anchor,
     from: Marks,
+    /// Ticks, just after the gate was opened.
+    opened: u64,
 }
 
 /// Prepares the recorder for a session: budget, selection, and what an attached tool is shown. Nothing is recorded yet.
@@ -43,7 +45,7 @@ pub(crate) fn record(config: &ProfilerConfig, gpu: bool) -> OpenWindow {
     let from = Marks::now();
     registry::forget(&from);
     gate::set(recording(config, gpu));
-    OpenWindow { start, from }
+    OpenWindow { start, from, opened: clock::ticks() }
 }
 
 fn recording(config: &ProfilerConfig, gpu: bool) -> u32 {
@@ -59,12 +61,14 @@ fn recording(config: &ProfilerConfig, gpu: bool) -> u32 {
 impl OpenWindow {
     /// Ends the recording and the session's hold on the gate.
     pub(crate) fn close(self) -> (Log, Window) {
+        let shut = clock::ticks();
         gate::set(0);
         let to = Marks::now();
         let end = Anchor::now();
         let log = registry::collect(&self.from, &to);
         registry::forget(&to);
-        (log, Window { process: Anchor::of_process(), start: self.start, end })
+        let open = (self.opened, shut.max(self.opened));
+        (log, Window { process: Anchor::of_process(), start: self.start, end, open })
     }
 
     /// Ranges lost so far.
@@ -79,5 +83,6 @@ pub(crate) fn close_empty() -> (Log, Window) {
     gate::set(0);
     registry::forget(&Marks::now());
     let now = Anchor::now();
-    (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now })
+    let open = (now.ticks, now.ticks);
+    (Log { threads: Vec::new(), lost_late: 0 }, Window { process: Anchor::of_process(), start: now, end: now, open })
 }
