@@ -124,6 +124,10 @@ class Trace:
             row = named[event["pid"], event["tid"]]
             at_home = event["tid"] == arguments["stream"] or row.startswith(f"stream {arguments['stream']} (")
             demand(at_home, f"on the row `{row}`: {event}")
+        callers = Counter(event["args"].get("correlation") for event in self.calls)
+        del callers[None]
+        twice = [identity for identity, count in callers.items() if count > 1]
+        demand(not twice, f"several calls have the same correlation id: {twice[:5]}")
         for event in self.kernels + self.calls:
             owner = event["args"].get("External id")
             demand(owner is None or owner in annotated, f"launched by a range that is not there: {event}")

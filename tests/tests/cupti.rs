@@ -142,6 +142,8 @@ fn kernels_are_linked_to_their_op_and_their_call() {
         event["cat"] == "cuda_runtime" && event["args"]["correlation"] == softmax["args"]["correlation"]
     })[0];
     assert_eq!((&call["name"], &call["args"]["External id"]), (&Value::from("cudaLaunchKernel"), &attention));
+    let inner = ran.events(|event| event["name"] == "cuLaunchKernel" && event["args"].get("correlation").is_none());
+    assert_eq!(inner.len(), 2, "the driver's call inside the runtime's is no second launch");
     let device = (&softmax["pid"], &softmax["tid"], &softmax["args"]["stream"], &softmax["args"]["device"]);
     assert_eq!(device, (&Value::from(0), &Value::from(13), &Value::from(13), &Value::from(0)));
     assert_eq!(softmax["args"]["grid"], serde_json::json!([200, 2, 1]));

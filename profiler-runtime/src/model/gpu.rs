@@ -76,6 +76,8 @@ pub(crate) struct PlacedCall {
     pub(crate) call: ApiCall,
     /// `External id` of the range that made it, 0 without one.
     pub(crate) external_id: u64,
+    /// A driver call inside a runtime call that has the same correlation id.
+    pub(crate) is_inner: bool,
     /// The op that an arrow leads to: its place in [`Gpu::ops`].
     pub(crate) launched: Option<usize>,
 }
@@ -159,9 +161,9 @@ impl Gpu {
         };
         gpu.place_calls(log.calls, clock, ranges);
         let mut launches: HashMap<u32, usize> = HashMap::with_capacity(gpu.calls.len());
-        for (at, placed) in gpu.calls.iter().enumerate() {
+        for (at, placed) in gpu.calls.iter_mut().enumerate() {
             // Of a runtime call and the driver call inside it, the outer one: it comes first.
-            launches.entry(placed.call.correlation).or_insert(at);
+            placed.is_inner = *launches.entry(placed.call.correlation).or_insert(at) != at;
         }
         gpu.place_ops(log.ops, clock, ranges, &launches);
         gpu.attribute(ranges);
@@ -203,7 +205,7 @@ impl Gpu {
         self.calls = inside
             .map(|call| {
                 let external_id = ranges.owners.of(call.correlation).map_or(0, |owner| owner.external_id);
-                PlacedCall { call, external_id, launched: None }
+                PlacedCall { call, external_id, is_inner: false, launched: None }
             })
             .collect();
         self.calls.sort_by_key(|placed| {

@@ -127,7 +127,7 @@ mod tests {
 
     fn call(begin: u64, end: u64) -> PlacedCall {
         let call = ApiCall { api: Api::Driver, function: 307, name: 0, begin, end, thread: 1, correlation: 1 };
-        PlacedCall { call, external_id: 0, launched: None }
+        PlacedCall { call, external_id: 0, is_inner: false, launched: None }
     }
 
     fn fitted(calls: &[(u64, u64)], boundaries: &[u64]) -> Vec<(u64, u64)> {

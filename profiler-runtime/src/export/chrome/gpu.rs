@@ -153,7 +153,7 @@ impl Writer<'_, '_, '_> {
 
     /// An API call, and the arrow to what it launched.
     fn call(&mut self, placed: &PlacedCall) {
-        let PlacedCall { call, external_id, launched } = *placed;
+        let PlacedCall { call, external_id, is_inner, launched } = *placed;
         let row = self.thread_row(call.thread);
         let name = self.name(call.name).to_owned();
         let category = match call.api {
@@ -164,7 +164,10 @@ impl Writer<'_, '_, '_> {
         let out = &mut self.events.page.text;
         out.extend_from_slice(b"\"cbid\":");
         push_integer(out, u64::from(call.function));
-        push_number(out, "correlation", u64::from(call.correlation));
+        if !is_inner {
+            // HTA wants one call for a correlation id.
+            push_number(out, "correlation", u64::from(call.correlation));
+        }
         if external_id > 0 {
             push_number(out, "External id", external_id);
         }
