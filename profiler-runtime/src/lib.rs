@@ -53,6 +53,14 @@
 //! [MemoryViz](https://pytorch.org/memory_viz), in the chart `memory_rank{R}.svg`, and per stage in the reports and
 //! operator tables. Frameworks report memory of devices with [`record_alloc`].
 //!
+//! # Nsight Systems
+//!
+//! Under `nsys profile --trace=nvtx,cuda …` every stage, step, op and request is an NVTX range, whether or not a session is
+//! active: category by kind, colour by name, and as payload the index of its step. A future is one range for its life and
+//! one for each poll. `--capture-range=nvtx --nvtx-capture=denoise_step@profiler` captures only what a range holds; the
+//! configuration's `nvtx_domain` renames the domain `profiler`, `nvtx: false` switches the ranges off. While no tool is
+//! attached they cost nothing.
+//!
 //! # Features
 //!
 //! | feature | default | does |
@@ -61,6 +69,7 @@
 //! | `candle` | no | shapes of candle tensors in `shapes(…)` |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
 //! | `flamegraph` | no | `flame_cpu_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
+//! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
 //!
 //! A library that annotates itself depends on this crate with `default-features = false`; the application switches
 //! `enable` on.

@@ -1,8 +1,9 @@
-"""Holistic Trace Analysis: every rank is found, with its steps, and its call graph can be built."""
+"""Holistic Trace Analysis: every rank is found, with its steps, its call graph can be built, and it sees every kernel."""
 
 import os
 import shutil
 import tempfile
+from collections import Counter
 
 # HTA rounds to whole microseconds by default, which turns short slices into negative ones.
 os.environ["HTA_DISABLE_NS_ROUNDING"] = "1"
@@ -27,7 +28,39 @@ def check(_, traces):
             steps = analysis.get_profiler_steps()
             breakdown = analysis.get_gpu_user_annotation_breakdown(use_gpu_annotation=False, visualize=False)
             stacks = CallGraph(analysis.t, ranks=ranks[:1]).call_stacks
+            kernels = [check_kernels(analysis, trace) for trace in traces if trace.kernels]
     demand(ranks == [trace.rank for trace in traces], f"found ranks {ranks}")
     demand(len(steps) > 0, "found no steps")
     demand(breakdown is not None and len(breakdown) > 0, "found no annotations")
-    return f"ranks {ranks}, {len(steps)} steps, {len(stacks)} call stacks"
+    seen = f"ranks {ranks}, steps {[int(step) for step in steps]}, {len(stacks)} call stacks"
+    return "; ".join([seen, *kernels])
+
+
+def check_kernels(analysis, trace):
+    """Its breakdown holds the kernels that the trace holds, and it joins each to its call."""
+    _, breakdown = analysis.get_gpu_kernel_breakdown(
+        duration_ratio=1.0, num_kernels=1_000, include_memory_kernels=True, visualize=False
+    )
+    frame = analysis.t.traces[trace.rank]
+    loaded = frame[frame["stream"] != -1]
+    names = analysis.t.symbol_table.get_sym_table()
+    sums = Counter()
+    for name, duration in zip(loaded["name"], loaded["dur"]):
+        sums[names[name]] += duration
+    # Columns: name, sum, longest, …, the last is the rank.
+    rows = [row for row in breakdown.itertuples(index=False, name=None) if row[-1] == trace.rank]
+    found = {row[0]: row[1] for row in rows}
+    demand(set(found) == set(sums), f"its breakdown has {sorted(found)}, not {sorted(sums)}")
+    for name, total in sums.items():
+        demand(abs(found[name] - total) < 1, f"its time of `{name}` is {found[name]} µs, not {total}")
+    written = Counter()
+    for event in trace.kernels:
+        written[event["name"]] += (event["end"] - event["begin"]) / 1000
+    # It leaves out what begins after the last of several steps.
+    whole = len(trace.steps) < 2
+    for name, total in written.items():
+        demand(sums[name] < total + 1, f"it loaded {sums[name]} µs of `{name}`, more than {total}")
+        demand(not whole or abs(sums[name] - total) < 1, f"it loaded {sums[name]} µs of `{name}`, not {total}")
+    apart = len(loaded) - int((loaded["index_correlation"] > 0).sum())
+    demand(apart == 0, f"{apart} of {len(loaded)} GPU events have no call")
+    return f"{len(loaded)} of {len(trace.kernels)} GPU events, {len(sums)} names"

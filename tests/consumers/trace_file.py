@@ -13,6 +13,8 @@ from pathlib import Path
 from outcome import Wrong, demand
 
 ANNOTATED = ("cpu_op", "user_annotation")
+ON_A_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
+CALLS = ("cuda_driver", "cuda_runtime")
 STEP = re.compile(r"ProfilerStep#(\d+)")
 
 
@@ -31,6 +33,8 @@ class Trace:
             demand(isinstance(event.get("cat"), str), f"slice without category: {event}")
             event["begin"] = int(event["ts"] * 1000)
             event["end"] = event["begin"] + int(event["dur"] * 1000)
+        self.kernels = [event for event in self.slices if event["cat"] in ON_A_DEVICE]
+        self.calls = [event for event in self.slices if event["cat"] in CALLS]
         self.steps = sorted((e for e in self.slices if STEP.fullmatch(e["name"])), key=lambda event: event["begin"])
 
     @classmethod
@@ -48,6 +52,7 @@ class Trace:
         self.check_ids()
         self.check_steps()
         self.check_flows()
+        self.check_gpu()
         kinds = Counter(event["cat"] for event in self.slices)
         return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
 
@@ -99,6 +104,36 @@ class Trace:
             if event["ph"] in flows:
                 flows[event["ph"]][event["cat"], event["id"]] += 1
         demand(flows["s"] == flows["f"], "flows without a start or an end")
+        starts = {(event["cat"], event["id"]): event["ts"] for event in self.events if event["ph"] == "s"}
+        for event in self.events:
+            if event["ph"] == "f":
+                demand(starts[event["cat"], event["id"]] <= event["ts"], f"a flow ends before it starts: {event}")
+
+    def check_gpu(self):
+        annotated = {event["args"]["External id"] for event in self.slices if event["cat"] in ANNOTATED}
+        named = {
+            (event["pid"], event["tid"]): event["args"]["name"]
+            for event in self.events
+            if event["name"] == "thread_name"
+        }
+        for event in self.kernels:
+            arguments = event["args"]
+            for key in ("device", "stream", "context", "correlation"):
+                demand(type(arguments[key]) is int, f"`{key}` is no integer: {event}")
+            demand(arguments["device"] == event["pid"] and arguments["stream"] > 0, f"on the wrong row: {event}")
+            row = named[event["pid"], event["tid"]]
+            at_home = event["tid"] == arguments["stream"] or row.startswith(f"stream {arguments['stream']} (")
+            demand(at_home, f"on the row `{row}`: {event}")
+        callers = Counter(event["args"].get("correlation") for event in self.calls)
+        del callers[None]
+        twice = [identity for identity, count in callers.items() if count > 1]
+        demand(not twice, f"several calls have the same correlation id: {twice[:5]}")
+        for event in self.kernels + self.calls:
+            owner = event["args"].get("External id")
+            demand(owner is None or owner in annotated, f"launched by a range that is not there: {event}")
+        for event in self.slices:
+            if event["cat"] == "gpu_user_annotation":
+                demand(not STEP.fullmatch(event["name"]), f"TensorBoard would count this step twice: {event}")
 
 
 def as_doubles(event):

@@ -5,7 +5,8 @@ use std::process::Command;
 /// Set in the child, so that `cargo test -- --ignored` does not run its part by accident.
 const MARK: &str = "PROFILER_TESTS_CHILD";
 /// What the machine that runs the tests may have set, and the profiler would obey.
-const FOREIGN: [&str; 8] = [
+const FOREIGN: [&str; 9] = [
+    "NVTX_INJECTION64_PATH",
     "PROFILER_CONFIG",
     "PROFILER_SESSION_ID",
     "RANK",

@@ -7,6 +7,7 @@
 
 mod artifacts;
 mod child;
+mod doubles;
 mod pickle;
 
 use std::path::Path;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 
 pub use artifacts::{Slice, Trace, manifest, timing};
 pub use child::{child_of, in_child};
+pub use doubles::double;
 pub use pickle::unpickle;
 
 static ALONE: Mutex<()> = Mutex::new(());

@@ -26,9 +26,13 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("max_buffer_mb", json!(64), json!("64"), Some(json!(65_537))),
         ("trace_file", json!("t{rank}.json"), json!(5), Some(json!("../t{rank}.json"))),
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
+        ("nvtx", json!(false), json!("no"), None),
+        ("nvtx_domain", json!("mine"), json!(1), Some(json!("a\0b"))),
         ("pipeline_targets", json!(["diffuse"]), json!([1]), Some(json!([""]))),
     ];
     for flag in [
+        "gpu",
+        "cuda_sync_events",
         "torch_profiler_use_gzip",
         "torch_profiler_record_shapes",
         "torch_profiler_with_stack",

@@ -1,6 +1,16 @@
-//! What a session gathers beside its own ranges. Each source can be absent, and says why.
+//! What a session gathers beside its own ranges, and who watches them: allocations, call stacks, the CUDA driver, its
+//! capture range, CUPTI, and tools that speak NVTX.
+//!
+//! Each source can be absent, and says why: nothing is linked, every library is opened while the program runs. `session`
+//! starts and ends them; `unsafe` lives here because they speak C.
 
 mod allocator;
+pub(crate) mod cuda_range;
+pub(crate) mod cupti;
+pub(crate) mod driver;
+pub(crate) mod gpu;
+mod library;
+pub(crate) mod nvtx;
 mod paths;
 pub(crate) mod stacks;
 pub(crate) mod symbols;

@@ -89,6 +89,10 @@ setters! {
     duration_secs(seconds: f64) = seconds;
     max_buffer_mb(mebibytes: u64) = mebibytes;
     trace_file(name: impl Into<String>) = Some(name.into());
+    nvtx(on: bool) = on;
+    nvtx_domain(name: impl Into<String>) = name.into();
+    gpu(on: bool) = on;
+    cuda_sync_events(on: bool) = on;
     perf_dump_path(path: impl Into<PathBuf>) = Some(path.into());
     pipeline_profiler(on: bool) = on;
     pipeline_targets(names: impl IntoIterator<Item = impl Into<String>>) = names.into_iter().map(Into::into).collect();

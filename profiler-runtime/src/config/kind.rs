@@ -25,7 +25,7 @@ pub(crate) enum Kind {
     Whole { least: u64, most: u64 },
     /// Seconds, from 0.
     Seconds,
-    /// Text; null or empty is "not set".
+    /// Text; null or empty is "not set", where a field can be unset.
     Text,
     /// A path or URI; null or empty is "not set".
     Path,

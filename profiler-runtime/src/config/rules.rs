@@ -86,6 +86,7 @@ impl Rules<'_> {
             ("torch_profiler_with_flops", config.torch_profiler_with_flops),
             ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
             ("trace_file", config.trace_file.is_some()),
+            ("cuda_sync_events", config.cuda_sync_events),
         ] {
             if given {
                 self.warn(name, format!("does nothing when `profiler` is `{profiler}`; it needs `torch`"));
@@ -131,7 +132,10 @@ impl Rules<'_> {
     }
 
     fn nothing(&mut self) {
-        if self.know(&["profiler"]) && self.config.is_off() && *self.config != ProfilerConfig::default() {
+        // What an attached tool is shown counts without a session, too.
+        let ProfilerConfig { nvtx, nvtx_domain, .. } = self.config.clone();
+        let empty = ProfilerConfig { nvtx, nvtx_domain, ..ProfilerConfig::default() };
+        if self.know(&["profiler"]) && self.config.is_off() && *self.config != empty {
             self.warn("profiler", "is `none`, so nothing is recorded; set it to `torch` or `cuda`");
         }
     }

@@ -75,6 +75,18 @@ settings! {
         max_buffer_mb: u64 = 256, Kind::Whole { least: 1, most: 65_536 };
         /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and `{request_id}` are replaced.
         trace_file: Option<String> = None, Kind::Text;
+        /// Show every stage, step and op as an NVTX range to a tool that is attached, such as Nsight Systems, whether or
+        /// not a session is active.
+        nvtx: bool = true, Kind::Flag;
+        /// The NVTX domain of the ranges. Empty is the tool's default domain: then `nsys --nvtx-capture` needs no
+        /// `@profiler` after the name.
+        nvtx_domain: String = "profiler".to_owned(), Kind::Text;
+        /// Record what the GPU does (kernels, copies, calls of the CUDA API) when `profiler` is `torch`, if there is a GPU
+        /// and libcupti can be loaded.
+        gpu: bool = true, Kind::Flag;
+        /// Write a trace event for each wait for a stream, event or context. Holistic Trace Analysis counts them as
+        /// kernels.
+        cuda_sync_events: bool = false, Kind::Flag;
         /// Write a light JSON report of stage and step times to this file, with or without a trace.
         perf_dump_path: Option<PathBuf> = None, Kind::Path;
         /// Log and keep the duration of every pipeline stage in `pipeline_targets`, with or without a trace.

@@ -61,6 +61,16 @@ impl Setting for Profiler {
     }
 }
 
+impl Setting for String {
+    fn to_value(&self) -> Value {
+        Value::from(self.as_str())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        value.as_str().map(str::to_owned)
+    }
+}
+
 impl Setting for Option<String> {
     fn to_value(&self) -> Value {
         self.as_deref().map_or(Value::Null, Value::from)

@@ -1,6 +1,7 @@
 //! A session that lasts as long as a value: the way to profile a whole program.
 
 use super::{begin, configured};
+use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::export::Manifest;
@@ -10,9 +11,11 @@ use crate::session::{self, SessionId, Stopped};
 /// profiler_runtime::profile_from_env();` at the top of `main`.
 ///
 /// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program
-/// then runs unprofiled.
+/// then runs unprofiled. If an NVTX tool such as Nsight Systems wants to be attached, it is loaded here, so that no range
+/// has to wait for it.
 #[must_use = "the session ends when this is dropped: bind it to a name, as in `let _profile = …`"]
 pub fn profile_from_env() -> ProfileGuard {
+    nvtx::attach();
     let started = configured().and_then(|parsed| parsed.map(begin).transpose());
     let session = started.unwrap_or_else(|error| {
         log::error!("this program runs without the profiler: {error}");

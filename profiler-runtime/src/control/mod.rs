@@ -9,6 +9,7 @@ mod guard;
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::session::{self, SessionId, Status, Stopped};
@@ -21,13 +22,14 @@ pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
 static CONFIGURED: Mutex<Option<Parsed>> = Mutex::new(None);
 
 /// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A session that is
-/// active keeps its own.
+/// active keeps its own; what an attached tool is shown (`nvtx`, `nvtx_domain`) changes at once.
 ///
 /// # Errors
 ///
 /// [`Error::Config`] with everything that is wrong in it; then the one before stays.
 pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
     let parsed = config.validate()?;
+    nvtx::configure(&parsed.config);
     *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = Some(parsed);
     Ok(())
 }

@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::config::ProfilerConfig;
 use crate::model::{OpTable, Trace};
 
+use super::gpu::GpuReport;
 use super::json::{Line, ms, write_indented};
 use super::losses::LossReport;
 use super::utc::iso8601;
@@ -155,6 +156,7 @@ struct File<'a> {
     artifacts: Vec<Line<&'a Artifact>>,
     missing: Vec<Line<&'a Missing>>,
     losses: LossReport<'a>,
+    gpu: GpuReport<'a>,
     warnings: &'a [String],
     errors: &'a [String],
     config: &'a ProfilerConfig,
@@ -184,6 +186,7 @@ pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> 
         artifacts: manifest.artifacts.iter().map(Line).collect(),
         missing: manifest.missing.iter().map(Line).collect(),
         losses: LossReport::new(&trace.losses),
+        gpu: GpuReport::of(trace),
         warnings: &manifest.warnings,
         errors: &manifest.errors,
         config: &context.config,

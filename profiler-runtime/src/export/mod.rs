@@ -12,6 +12,7 @@ mod chrome;
 mod commit;
 mod flame;
 mod folded;
+mod gpu;
 mod json;
 mod losses;
 mod manifest;

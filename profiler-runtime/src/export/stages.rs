@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::{StageNode, StageTree};
+use crate::model::{StageNode, StageTree, Trace};
 
+use super::gpu::{TimesReport, of_stage};
 use super::json::{Line, ms};
 
 /// One stage at one place.
@@ -25,6 +26,9 @@ pub(super) struct StageReport {
     busy_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     polls: Option<u64>,
+    /// GPU work that it launched, it or a stage inside it; absent if the GPU was not recorded.
+    #[serde(flatten)]
+    gpu: Option<TimesReport>,
     /// The first calls, in order of their ends.
     occurrences: Vec<Occurrence>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -42,20 +46,20 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-/// The stages of a tree, parents before children; `window_begin` is what occurrences count from.
-pub(super) fn reports(tree: &StageTree, window_begin: u64) -> Vec<Line<StageReport>> {
+/// The stages of a tree of the trace, parents before children.
+pub(super) fn reports(trace: &Trace, tree: &StageTree) -> Vec<Line<StageReport>> {
     let mut outer: Vec<&str> = Vec::new();
     let nodes = tree.in_order().into_iter();
-    let reports = nodes.map(|(_, node)| {
+    let reports = nodes.map(|(id, node)| {
         outer.truncate(node.depth as usize);
         outer.push(node.name());
-        Line(StageReport::new(node, outer.join("/"), window_begin))
+        Line(StageReport::new(node, outer.join("/"), trace.begin, of_stage(trace, tree, id)))
     });
     reports.collect()
 }
 
 impl StageReport {
-    fn new(node: &StageNode, path: String, window_begin: u64) -> Self {
+    fn new(node: &StageNode, path: String, window_begin: u64, gpu: Option<TimesReport>) -> Self {
         let is_async = node.polls > 0;
         let occurrences = node.occurrences.iter().map(|&(begin, duration)| Occurrence {
             begin_ms: ms(begin.saturating_sub(window_begin)),
@@ -73,6 +77,7 @@ impl StageReport {
             self_ms: ms(node.self_ns()),
             busy_ms: is_async.then(|| ms(node.busy_ns)),
             polls: is_async.then_some(node.polls),
+            gpu,
             occurrences_left_out: node.calls - node.occurrences.len() as u64,
             occurrences: occurrences.collect(),
         }

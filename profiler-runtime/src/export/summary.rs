@@ -7,6 +7,7 @@ use std::io::{self, Write};
 
 use crate::model::{GroupBy, KeyAverage, StageNode, StageTree, Trace};
 
+use super::gpu;
 use super::json::ms;
 use super::losses;
 use super::memory_report;
@@ -71,7 +72,8 @@ fn page_with(trace: &Trace, stages: usize) -> String {
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
     memory_report::push_section(&mut page, trace);
-    push_sentences(&mut page, "Losses", &losses::sentences(&trace.losses));
+    let losses: Vec<String> = losses::sentences(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect();
+    push_sentences(&mut page, "Losses", &losses);
     push_profiler(&mut page, trace);
     page
 }
@@ -115,11 +117,19 @@ fn push_stages(page: &mut String, trace: &Trace, most: usize) {
     // The longest stages stay; a stage is never longer than the one around it, unless it is async.
     let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
     let kept = nodes.iter().filter(|(_, node)| node.sum_ns >= least).take(most);
-    let mut rows: Vec<[String; 7]> = kept.map(|(_, node)| stage_row(node, &whole)).collect();
+    let mut rows: Vec<[String; 7]> = kept.clone().map(|(_, node)| stage_row(node, &whole)).collect();
     let left_out = nodes.len() - rows.len();
     rows.push(summed_row("(unaccounted)", whole.unaccounted, &whole));
     let _ = writeln!(page, "\n## Stages\n\nShare of {}, {} ms. Times in ms.\n", whole.name, millis(whole.duration));
-    page.push_str(&render(["stage", "calls", "sum", "self", "min", "max", "share"], &rows));
+    let header = ["stage", "calls", "sum", "self", "min", "max", "share"];
+    if let Ok(gpu) = &trace.gpu {
+        let busy = kept.map(|(_, node)| node.gpu.busy_ns).chain([gpu.unattributed.busy_ns]);
+        let rows: Vec<[String; 8]> = rows.iter().zip(busy).map(|(row, busy)| with_gpu(row, busy)).collect();
+        let [stage, calls, sum, own, min, max, share] = header;
+        page.push_str(&render([stage, calls, sum, own, min, max, share, "gpu busy"], &rows));
+    } else {
+        page.push_str(&render(header, &rows));
+    }
     if left_out > 0 {
         let _ = writeln!(page, "\n{left_out} shorter stages are left out; the timing report has them.");
     }
@@ -137,6 +147,12 @@ fn stage_row(node: &StageNode, whole: &Whole<'_>) -> [String; 7] {
         millis(node.max_ns),
         whole.share(node.sum_ns),
     ]
+}
+
+/// The row with the GPU's time: of a stage, or of what no stage launched.
+fn with_gpu(row: &[String; 7], busy_ns: u64) -> [String; 8] {
+    let [stage, calls, sum, own, min, max, share] = row.clone();
+    [stage, calls, sum, own, min, max, share, millis(busy_ns)]
 }
 
 fn summed_row(name: &str, ns: u64, whole: &Whole<'_>) -> [String; 7] {
@@ -213,7 +229,8 @@ fn push_profiler(page: &mut String, trace: &Trace) {
     let _ = writeln!(
         page,
         "\n## The profiler itself\n\n{ranges} ranges on {threads} thread(s), {lost}. Estimated cost: {ns_per_range} ns each, \
-         {estimated_ms:.3} ms in all, {percent:.3} % of the recording. GPU: not recorded."
+         {estimated_ms:.3} ms in all, {percent:.3} % of the recording. {}",
+        gpu::sentence(trace)
     );
 }
 

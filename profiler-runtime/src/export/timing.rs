@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::model::{Request, StageTree, Step, StepLoop, Trace};
 
+use super::gpu::{self, GpuReport, TimesReport};
 use super::json::{Line, ms, write_indented};
 use super::losses::LossReport;
 use super::memory_report::MemoryReport;
@@ -40,7 +41,7 @@ struct Timing<'a> {
     /// Where memory was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     memory: Option<MemoryReport>,
-    gpu: Gpu,
+    gpu: GpuReport<'a>,
     losses: LossReport<'a>,
     overhead: Overhead,
 }
@@ -51,6 +52,9 @@ struct RequestReport<'a> {
     /// Since the window began.
     begin_ms: f64,
     total_duration_ms: f64,
+    /// GPU work that was launched in it.
+    #[serde(flatten)]
+    gpu: Option<TimesReport>,
     stages: Vec<Line<StageReport>>,
     /// Time in none of the top-level stages.
     unaccounted_ms: f64,
@@ -80,12 +84,6 @@ struct StepReport {
     duration_ms: f64,
 }
 
-/// Where GPU times come from; absent ones are never written as 0.
-#[derive(Serialize)]
-struct Gpu {
-    source: &'static str,
-}
-
 /// Writes the report.
 pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
@@ -101,11 +99,11 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
         ended_by: context.ended_by.as_str(),
         requests: requests(trace),
         requests_left_out: trace.requests_left_out,
-        stages: reports(&trace.stages, trace.begin),
+        stages: reports(trace, &trace.stages),
         unaccounted_ms: ms(trace.unaccounted_ns),
         loops: trace.loops.iter().map(|each| LoopReport::new(each, trace.begin)).collect(),
         memory: MemoryReport::of(trace),
-        gpu: Gpu { source: "none" },
+        gpu: GpuReport::of(trace),
         losses: LossReport::new(&trace.losses),
         overhead: Overhead::of(trace),
     };
@@ -118,7 +116,7 @@ fn requests(trace: &Trace) -> Vec<RequestReport<'_>> {
         return vec![RequestReport::new(trace, &trace.context.session, window, &trace.stages, trace.unaccounted_ns)];
     }
     let reports = trace.requests.iter().map(|request| {
-        let Request { id, begin, end, stages, unaccounted_ns } = request;
+        let Request { id, begin, end, stages, unaccounted_ns, .. } = request;
         RequestReport::new(trace, id, (*begin, *end), stages, *unaccounted_ns)
     });
     reports.collect()
@@ -136,7 +134,8 @@ impl<'a> RequestReport<'a> {
             request_id,
             begin_ms: ms(begin.saturating_sub(trace.begin)),
             total_duration_ms: ms(end - begin),
-            stages: reports(stages, trace.begin),
+            gpu: gpu::of_stage(trace, stages, StageTree::ROOT),
+            stages: reports(trace, stages),
             unaccounted_ms: ms(unaccounted_ns),
             stage_durations: stage_durations(stages, trace),
         }

@@ -3,12 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::collect::gpu::{Absent, GpuRecord};
 use crate::collect::symbols::Symbols;
-use crate::record::registry::{Log, ThreadIdentity};
+use crate::record::entry::Tag;
+use crate::record::registry::{Log, ThreadIdentity, ThreadLog};
 use crate::record::{Kind, Site};
 
-use super::context::{Context, Recording};
+use super::context::{Context, Recording, Window};
 use super::decode::{Decoder, Event, NoNodes};
+use super::gpu::{Gpu, Ranges};
+use super::gpu_clock::GpuClock;
+use super::gpu_links::Owners;
 use super::losses::Losses;
 use super::memory::{self, Memory};
 use super::ops::OpTable;
@@ -54,6 +59,8 @@ pub(crate) struct Trace {
     pub(crate) losses: Losses,
     /// Names for the addresses of call stacks.
     pub(crate) symbols: Symbols,
+    /// What the GPU did, or why that is not known.
+    pub(crate) gpu: Result<Gpu, Absent>,
     log: Log,
     sites: Vec<&'static Site>,
     timeline: Timeline,
@@ -82,15 +89,20 @@ impl Trace {
     /// Reads the recording twice, once for what slices are called and once for the operator tables. Linear in the number
     /// of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
-        let Recording { log, sites, window, symbols, memory, context } = recording;
+        let Recording { log, sites, window, symbols, memory, gpu, context } = recording;
         let timeline = Timeline::new(&window);
         let mut only_row = log.threads.len() <= 1;
         let (mut stages, mut books, mut threads) =
             (StageTree::new(), Books::default(), Vec::with_capacity(log.threads.len()));
         let mut next_id = 1;
+        let mut owners = match &gpu {
+            GpuRecord::Recorded(log) => Owners::new(&log.links),
+            GpuRecord::Absent(_) => Owners::default(),
+        };
         for thread in &log.threads {
+            owners.number(thread, sites.len(), next_id);
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
-            let end_id = books.read(&mut decoder, &mut stages);
+            let end_id = books.read(&mut decoder, &mut stages, &mut owners);
             only_row &= !decoder.used_lanes();
             threads.push(Thread { identity: thread.thread.clone(), first_id: next_id });
             next_id = end_id;
@@ -131,16 +143,41 @@ impl Trace {
             memory: None,
             losses: books.losses,
             symbols,
+            gpu: Err(Absent::NothingRecorded),
             log,
             sites,
             timeline,
             profiler_steps,
         };
+        trace.gpu = trace.build_gpu(gpu, &window, owners);
         trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
         trace.ops = Arc::new(OpTable::gather(&trace));
         trace
+    }
+
+    /// Joins the GPU's part to the ranges.
+    fn build_gpu(&mut self, record: GpuRecord, window: &Window, owners: Owners) -> Result<Gpu, Absent> {
+        let log = match record {
+            GpuRecord::Recorded(log) => *log,
+            GpuRecord::Absent(reason) => return Err(reason),
+        };
+        let clock = GpuClock::new(window, &self.timeline, &log.clocks);
+        self.context.warnings.extend(clock.warning());
+        let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
+        let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
+            let log = log_of_threads.iter().find(|log| log.thread.os_id == u64::from(thread));
+            Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
+        };
+        let mut ranges = Ranges {
+            owners,
+            stages: &mut self.stages,
+            requests: self.requests.iter_mut().map(|request| (request.external_id, request)).collect(),
+            window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
+            boundaries: &boundaries,
+        };
+        Ok(Gpu::build(log, &clock, &mut ranges))
     }
 
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
@@ -163,6 +200,20 @@ impl Trace {
     #[inline]
     pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
         if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
+    }
+
+    /// When the last thing ended: the GPU works on when a recording ends.
+    pub(crate) fn shown_end(&self) -> u64 {
+        self.gpu.as_ref().map_or(self.end, |gpu| self.end.max(gpu.end()))
+    }
+
+    /// What the process is called by in a trace, where devices are processes 0, 1, …: a container's process may have
+    /// such a number itself.
+    pub(crate) fn shown_pid(&self) -> u32 {
+        const ABOVE_EVERY_PID: u32 = 1 << 22;
+        let devices = self.gpu.as_ref().map_or(0, |gpu| gpu.devices.len());
+        let pid = self.context.pid;
+        if (pid as usize) < devices { pid + ABOVE_EVERY_PID } else { pid }
     }
 
     /// Time in which at least one top-level stage ran. On one row they do not overlap: their sum is known.
@@ -196,9 +247,19 @@ impl Trace {
     }
 }
 
+/// When ranges of a thread begin and end, in order.
+fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
+    let entries = log.runs.iter().flat_map(|run| run.entries());
+    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
+    ticks.scan(timeline.begin(), |now, ticks| {
+        *now = (*now).max(timeline.ns(ticks));
+        Some(*now)
+    })
+}
+
 impl Books {
     /// Reads one thread; the id after its last slice.
-    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree) -> u64 {
+    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
         let mut requests = RequestBook::default();
         while let Some(event) = decoder.next(stages) {
             match event {
@@ -206,6 +267,7 @@ impl Books {
                 Event::StepMark(at) => self.steps.mark(at),
                 Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {
+                    owners.note(slice);
                     self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
                     match slice.site.kind() {
                         _ if slice.task.is_some() => {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::Site;
@@ -22,6 +23,8 @@ pub(crate) struct Recording {
     pub(crate) symbols: Symbols,
     /// How much was allocated before and after, if memory was recorded.
     pub(crate) memory: Option<MemoryLog>,
+    /// What the GPU did.
+    pub(crate) gpu: GpuRecord,
     /// Whose.
     pub(crate) context: Context,
 }
@@ -35,6 +38,8 @@ pub(crate) struct Window {
     pub(crate) start: Anchor,
     /// Recording ended.
     pub(crate) end: Anchor,
+    /// Ticks between which ranges were recorded for certain: within the two above, where the gate opens and shuts.
+    pub(crate) open: (u64, u64),
 }
 
 /// Whose recording it is, and what it was asked for.

@@ -194,8 +194,13 @@ impl<'a> Decoder<'a> {
         self.next_id += 1;
         let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
         let request = self.requests.last().copied();
+        let stage_id = match site.kind() {
+            Kind::Stage | Kind::Step => external_id,
+            Kind::Op | Kind::Request => self.open.last().map_or(0, |frame| frame.slice.stage_id),
+        };
         if site.kind() == Kind::Request {
-            self.requests.push(InRequest { depth: request.map_or(1, |around| around.depth + 1), opened_in: node });
+            let depth = request.map_or(1, |around| around.depth + 1);
+            self.requests.push(InRequest { depth, opened_in: node, id: external_id });
         }
         let slice = Slice {
             site,
@@ -204,6 +209,7 @@ impl<'a> Decoder<'a> {
             lane: 0,
             external_id,
             node,
+            stage_id,
             request,
             children_ns: 0,
             cpu_memory: NetBytes::default(),

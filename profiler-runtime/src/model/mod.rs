@@ -7,6 +7,13 @@
 mod build;
 mod context;
 mod decode;
+mod gpu;
+mod gpu_clock;
+mod gpu_links;
+mod gpu_rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod gpu_tests;
 mod lanes;
 mod losses;
 mod memory;
@@ -33,6 +40,7 @@ mod tests;
 
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
+pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
 pub(crate) use losses::Losses;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
 pub(crate) use ops::OpTable;

@@ -20,9 +20,19 @@ pub(crate) struct Request {
     pub(crate) stages: StageTree,
     /// Time in none of its top-level stages.
     pub(crate) unaccounted_ns: u64,
+    /// `External id` of its range.
+    pub(super) external_id: u64,
+    /// See [`Open::places`].
+    pub(super) places: HashMap<NodeId, NodeId>,
 }
 
 impl Request {
+    /// Adds GPU work that it launched from a stage of the session's tree. In order of begin.
+    pub(super) fn add_gpu(&mut self, node: NodeId, begin: u64, end: u64) {
+        let place = self.places.get(&node).copied().unwrap_or(StageTree::ROOT);
+        self.stages.add_gpu(place, begin, end);
+    }
+
     /// How long it took.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
@@ -39,6 +49,8 @@ pub(crate) struct InRequest {
     pub(super) depth: u32,
     /// The stage in which the request was opened.
     pub(super) opened_in: NodeId,
+    /// Its `External id`.
+    pub(super) id: u64,
 }
 
 /// Gathers one thread's requests. Slices arrive when they end, so the stages come before the request that they ran in.
@@ -60,9 +72,9 @@ struct Open {
 impl RequestBook {
     /// A stage or step has ended; `tree` is the session's.
     pub(super) fn stage(&mut self, slice: &Slice, tree: &StageTree) {
-        let Some(InRequest { depth, opened_in }) = slice.request else { return };
+        let Some(InRequest { depth, opened_in, .. }) = slice.request else { return };
         while self.open.len() < depth as usize {
-            self.open.push(Open { stages: StageTree::new(), places: HashMap::new() });
+            self.open.push(Open::new());
         }
         if let Some(open) = self.open.get_mut(depth as usize - 1) {
             open.places.entry(opened_in).or_insert(StageTree::ROOT);
@@ -74,12 +86,12 @@ impl RequestBook {
     /// A request has ended.
     pub(super) fn request(&mut self, slice: &Slice) {
         let depth = slice.request.map_or(1, |around| around.depth + 1);
-        let stages = if self.open.len() >= depth as usize { self.open.pop().map(|open| open.stages) } else { None };
+        let open = if self.open.len() >= depth as usize { self.open.pop() } else { None };
         if self.requests.len() >= MAX_REQUESTS {
             self.left_out += 1;
             return;
         }
-        let stages = stages.unwrap_or_else(StageTree::new);
+        let Open { stages, places } = open.unwrap_or_else(Open::new);
         let covered = stages.node(StageTree::ROOT).children_ns;
         let unaccounted_ns = slice.duration().saturating_sub(covered);
         self.requests.push(Request {
@@ -88,11 +100,17 @@ impl RequestBook {
             end: slice.end,
             stages,
             unaccounted_ns,
+            external_id: slice.external_id,
+            places,
         });
     }
 }
 
 impl Open {
+    fn new() -> Self {
+        Self { stages: StageTree::new(), places: HashMap::new() }
+    }
+
     fn place(&mut self, node: NodeId, tree: &StageTree) -> NodeId {
         if let Some(&place) = self.places.get(&node) {
             return place;

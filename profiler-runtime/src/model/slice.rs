@@ -22,6 +22,8 @@ pub(crate) struct Slice {
     /// The stage that it is, or that encloses it. Known while the trace is built;
     /// [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
     pub(crate) node: NodeId,
+    /// `External id` of the stage or step that it is, or that encloses it; 0 without one.
+    pub(super) stage_id: u64,
     /// The request that it ran in.
     pub(super) request: Option<InRequest>,
     /// Time of slices directly inside it.
@@ -92,6 +94,11 @@ impl Slice {
     /// Time not spent in slices directly inside it.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.duration().saturating_sub(self.children_ns)
+    }
+
+    /// `External id` of the request that it ran in.
+    pub(super) fn request_id(&self) -> Option<u64> {
+        self.request.map(|request| request.id)
     }
 
     /// What the call said about itself.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::record::{Kind, Site};
 
+use super::gpu::GpuTimes;
 use super::tasks::Task;
 
 /// Index of a node; [`StageTree::ROOT`] is what encloses everything.
@@ -40,6 +41,8 @@ pub(crate) struct StageNode {
     pub(crate) occurrences: Vec<(u64, u64)>,
     /// When it first began: the order of siblings.
     pub(crate) first_begin: u64,
+    /// GPU work that it launched, or a stage inside it did. Says nothing where the GPU was not recorded.
+    pub(crate) gpu: GpuTimes,
 }
 
 /// Calls of a node that are kept one by one.
@@ -112,6 +115,17 @@ impl StageTree {
         node.polls += task.polls;
     }
 
+    /// Adds GPU work of a stage to it and to every stage around it. In order of begin.
+    pub(super) fn add_gpu(&mut self, id: NodeId, begin: u64, end: u64) {
+        let mut at = id;
+        while at != Self::ROOT {
+            let node = self.node_mut(at);
+            node.gpu.add(begin, end);
+            at = node.parent;
+        }
+        self.node_mut(Self::ROOT).gpu.add(begin, end);
+    }
+
     /// Every node but the root, parents before children, siblings in the order in which they first began.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
@@ -169,6 +183,7 @@ impl StageNode {
             polls: 0,
             occurrences: Vec::new(),
             first_begin: u64::MAX,
+            gpu: GpuTimes { ops: 0, busy_ns: 0, first: 0, until: 0 },
         }
     }
 

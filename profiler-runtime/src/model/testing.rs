@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::collect::gpu::{Absent, GpuRecord};
 use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
@@ -23,6 +24,8 @@ pub(crate) struct Script {
     sites: Vec<&'static Site>,
     threads: Vec<ThreadLog>,
     entries: Vec<Entry>,
+    /// What the GPU did.
+    pub(crate) gpu: GpuRecord,
     /// Goes into the recording as it is.
     pub(crate) context: Context,
     /// The same.
@@ -32,7 +35,14 @@ pub(crate) struct Script {
 impl Script {
     /// An empty recording.
     pub(crate) fn new() -> Self {
-        Self { sites: Vec::new(), threads: Vec::new(), entries: Vec::new(), context: context(), memory: None }
+        Self {
+            sites: Vec::new(),
+            threads: Vec::new(),
+            entries: Vec::new(),
+            gpu: GpuRecord::Absent(Absent::NotWanted),
+            context: context(),
+            memory: None,
+        }
     }
 
     /// A site; the result goes to the other methods.
@@ -80,16 +90,10 @@ impl Script {
     /// The recording.
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
-        let window = Window { process: at(0), start: at(0), end: at(LENGTH) };
+        let window = Window { process: at(0), start: at(0), end: at(LENGTH), open: (0, LENGTH) };
         let log = Log { threads: self.threads, lost_late: 0 };
-        Recording {
-            log,
-            sites: self.sites,
-            window,
-            symbols: Symbols::default(),
-            memory: self.memory,
-            context: self.context,
-        }
+        let Self { sites, gpu, context, memory, .. } = self;
+        Recording { log, sites, window, symbols: Symbols::default(), memory, gpu, context }
     }
 }
 

@@ -79,7 +79,7 @@ mod tests {
             unix_ns: 5_000_000_000 + ns,
             uncertainty_ticks: 30,
         };
-        let timeline = Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000) });
+        let timeline = Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000), open: (0, 0) });
         assert_eq!(timeline.begin(), 5_001_000_000);
         assert!(timeline.end().abs_diff(5_009_000_000) <= 1);
         assert!(timeline.ns(1_000 + 3 * 2_000_000).abs_diff(5_002_000_000) <= 1);
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn an_empty_window_is_a_window() {
         let anchor = Anchor { ticks: 7, monotonic_ns: 3, unix_ns: 11, uncertainty_ticks: 0 };
-        let timeline = Timeline::new(&Window { process: anchor, start: anchor, end: anchor });
+        let timeline = Timeline::new(&Window { process: anchor, start: anchor, end: anchor, open: (7, 7) });
         assert_eq!((timeline.begin(), timeline.end()), (11, 11));
     }
 }

@@ -28,6 +28,15 @@ thread_local! {
 
 struct Owned(Cell<Option<Arc<Stream>>>);
 
+impl Owned {
+    /// This thread's stream, made if it has none.
+    fn stream(&self) -> Arc<Stream> {
+        let stream = self.0.take().unwrap_or_else(registry::new_stream);
+        self.0.set(Some(Arc::clone(&stream)));
+        stream
+    }
+}
+
 impl Drop for Owned {
     fn drop(&mut self) {
         CURSOR.set(&raw const VACANT);
@@ -60,6 +69,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// Position of the first entry in its thread's stream.
+    pub(crate) fn position(&self) -> u64 {
+        self.chunk.base() + self.from as u64
+    }
+
     /// The entries, in the order in which they were recorded.
     pub(crate) fn entries(&self) -> &[Entry] {
         // SAFETY: `Stream::runs` is the only maker; it keeps `from <= to <= ENTRIES` and has read a published length of
@@ -171,17 +185,25 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         .unwrap_or(false)
 }
 
+/// Whose stream this thread writes, and the position of its next entry; `None` while the thread is ending. Takes the
+/// stream's lock, which only readers share.
+pub(super) fn next_place() -> Option<(u32, u64)> {
+    OWNED
+        .try_with(|owned| {
+            let stream = owned.stream();
+            (stream.thread.ordinal, stream.length())
+        })
+        .ok()
+}
+
 /// No room: the thread's first entry, a full chunk, or the budget is spent.
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
-        let stream = owned.0.take().unwrap_or_else(registry::new_stream);
-        let raw = &raw const stream.cursor;
-        let kept = Arc::clone(&stream);
-        owned.0.set(Some(kept));
-        CURSOR.set(raw);
+        let stream = owned.stream();
+        CURSOR.set(&raw const stream.cursor);
         stream
     }) else {
         // The thread is ending and its thread-locals are gone.

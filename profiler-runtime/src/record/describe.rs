@@ -1,45 +1,54 @@
 //! What a call says about itself beyond its time: input shapes, FLOPs, the user's index of a step, a request's name.
 //!
-//! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session wants
-//! it: off, a description costs the gate's load.
+//! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session or an
+//! attached tool wants it: off, a description costs the gate's load.
 
-use super::buffer;
 use super::entry::{Entry, Tag};
-use super::gate;
-use super::ledger;
-use super::select;
 use super::shape::{ShapeWriter, Shaped};
 use super::site::Site;
+use super::{annotate, buffer, gate, ledger, select};
+
+/// Who may want a description.
+const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT;
 
 /// Lets the attribute's generated code describe the call that begins next on this thread.
 #[inline(always)]
 pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
     let gate = gate::load();
-    if gate & gate::RECORD != 0 {
+    if gate & WANTED != 0 {
         describe_recorded(site, gate, tell);
     }
 }
 
 #[inline(never)]
 fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
-    if gate & gate::FILTER == 0 || select::admits(site) {
+    let gate = wanted_by(site, gate);
+    if gate != 0 {
         tell(&mut Call { gate, writer: ShapeWriter { site: site.number(), held: None } });
     }
+}
+
+/// What is left of the gate for this call: everything if it is recorded, else what an attached tool wants.
+fn wanted_by(site: &'static Site, gate: u32) -> u32 {
+    let gate = annotate::sought(gate);
+    let recorded = gate & gate::RECORD != 0 && (gate & gate::FILTER == 0 || select::admits(site));
+    if recorded { gate } else { gate & gate::NVTX }
 }
 
 /// The description as entries, for a call that begins later.
 #[inline(always)]
 pub(super) fn held(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
     let gate = gate::load();
-    if gate & gate::RECORD == 0 { Vec::new() } else { held_recorded(site, gate, tell) }
+    if gate & WANTED == 0 { Vec::new() } else { held_recorded(site, gate, tell) }
 }
 
 #[cold]
 fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
     // What is held is the profiler's memory, not the program's.
     let _own = ledger::own();
+    let gate = wanted_by(site, gate);
     let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Vec::new()) } };
-    if gate & gate::FILTER == 0 || select::admits(site) {
+    if gate != 0 {
         tell(&mut call);
     }
     call.writer.held.unwrap_or_default()
@@ -75,12 +84,19 @@ impl Call {
 
     /// The user's own index of the step.
     pub fn index(&mut self, index: impl IntoCount) {
-        self.write(Tag::Index, index.into_count());
+        let index = index.into_count();
+        // A future's tool reads it from what is held.
+        if self.gate & gate::NVTX != 0 && self.writer.held.is_none() {
+            annotate::tell_index(self.writer.site, index);
+        }
+        self.write(Tag::Index, index);
     }
 
     fn write(&mut self, tag: Tag, value: u64) {
-        let entry = Entry::new(tag, self.writer.site, value);
-        self.writer.write(&[entry]);
+        if self.gate & gate::RECORD != 0 || self.writer.held.is_some() {
+            let entry = Entry::new(tag, self.writer.site, value);
+            self.writer.write(&[entry]);
+        }
     }
 
     /// A text, eight bytes an entry.

@@ -16,7 +16,7 @@ use super::clock;
 use super::describe::{self, Call};
 use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use super::site::{Kind, Site};
-use super::{buffer, gate, ledger, select, stack, steps};
+use super::{annotate, buffer, correlate, gate, ledger, select, stack, steps};
 
 /// Tasks of one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
@@ -59,6 +59,8 @@ struct Life {
     step: Option<steps::OpenStep>,
     /// What the call said about itself, until the first poll.
     described: Vec<Entry>,
+    /// What an attached tool knows of it.
+    shown: Option<Box<annotate::Life>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,7 +76,7 @@ enum State {
 /// Records the life and the polls of `future` as ranges of `site`.
 #[inline(always)]
 pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> {
-    Instrumented { future, life: Life { site, state: State::New, step: None, described: Vec::new() } }
+    Instrumented { future, life: Life::new(site, Vec::new()) }
 }
 
 /// What a future's call said about itself: kept until the first poll, which may be on another thread.
@@ -90,7 +92,7 @@ pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Desc
 /// [`instrument`] for a call that has been described.
 #[inline(always)]
 pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, future: F) -> Instrumented<F> {
-    Instrumented { future, life: Life { site, state: State::New, step: None, described: call.0 } }
+    Instrumented { future, life: Life::new(site, call.0) }
 }
 
 impl<F: Future> Future for Instrumented<F> {
@@ -118,18 +120,27 @@ struct Slice {
     site: u32,
     recorded: bool,
     admitted: bool,
+    correlated: bool,
+    shown: bool,
     step: Option<steps::OpenStep>,
 }
 
 impl Life {
+    #[inline(always)]
+    const fn new(site: &'static Site, described: Vec<Entry>) -> Self {
+        Self { site, state: State::New, step: None, described, shown: None }
+    }
+
     #[inline(never)]
     fn begin_poll(&mut self, gate: u32) -> Slice {
         let site = self.site.number();
+        let gate = annotate::sought(gate);
+        let shown = gate & gate::NVTX != 0 && self.show_poll();
         let step = (self.site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(site));
         if let Some(step) = step {
             self.step.get_or_insert(step);
         }
-        let mut slice = Slice { site, recorded: false, admitted: false, step };
+        let mut slice = Slice { site, recorded: false, admitted: false, correlated: false, shown, step };
         if gate & gate::RECORD == 0 {
             return slice;
         }
@@ -145,9 +156,11 @@ impl Life {
         if let State::Running { task, admitted } = self.state {
             let flags = if first { FIRST_POLL } else { 0 };
             self.tell();
-            slice.recorded = (gate & gate::STACKS == 0 || stack::write(site))
-                && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags))
-                && buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+            let described = gate & gate::STACKS == 0 || stack::write(site);
+            if described && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
+                slice.correlated = correlate::push(gate);
+                slice.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+            }
             slice.admitted = admitted;
             if admitted {
                 select::enter();
@@ -167,10 +180,21 @@ impl Life {
         }
     }
 
+    /// Shows a poll, and at the first one the life, to the attached tool.
+    fn show_poll(&mut self) -> bool {
+        if self.shown.is_none() {
+            self.shown = annotate::Life::begin(self.site, &self.described);
+        }
+        self.shown.as_ref().is_some_and(|life| life.begin_poll(self.site))
+    }
+
     /// The task is over: it completed, or it is dropped unfinished.
     fn end(&mut self, outcome: u32) {
         if let State::Running { task, .. } = std::mem::replace(&mut self.state, State::Over) {
             self.record_end(task, outcome);
+        }
+        if let Some(life) = self.shown.take() {
+            life.end();
         }
         if let Some(step) = self.step.take() {
             steps::end_task(self.site.number(), step);
@@ -197,6 +221,12 @@ impl Drop for Slice {
             let ticks = clock::ticks();
             let site = self.site;
             buffer::append(true, || Entry::new(Tag::End, site, ticks));
+        }
+        if self.correlated {
+            correlate::pop();
+        }
+        if self.shown {
+            annotate::end();
         }
         if self.admitted {
             select::leave();

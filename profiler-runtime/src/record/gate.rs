@@ -1,9 +1,11 @@
 //! The gate: one word that holds every reason to leave the off path.
 //!
-//! It is 0 while nothing records; then an annotated function costs one relaxed load and a branch. `RECORD` alone is the
-//! fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more. Only `session` writes it.
+//! It is 0 while nothing records and no tool is attached; then an annotated function costs one relaxed load and a branch.
+//! `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more.
+//! `session` says what is recorded, `annotate` whether a tool is shown ranges; neither touches the other's bits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Ranges are recorded.
 pub(crate) const RECORD: u32 = 1;
@@ -27,10 +29,27 @@ pub(crate) const STACKS: u32 = 1 << 7;
 /// Something else than recording opened the gate: `set` adds it.
 const NOT_RECORDING: u32 = 1 << 6;
 
-/// Bits that the fast path does not serve: one test tells.
-pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS;
+/// Ranges are shown to an attached tool, whether or not they are recorded.
+pub(crate) const NVTX: u32 = 1 << 16;
+/// The ranges of this thread are told to the GPU's profiler (`correlate`).
+pub(crate) const GPU: u32 = 1 << 17;
+/// Nobody has looked for a tool yet: the first range does, and clears it (`annotate::seek`).
+pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
-static GATE: AtomicU32 = AtomicU32::new(0);
+/// Bits that the fast path does not serve: one test tells.
+pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | NVTX | GPU | UNSOUGHT;
+
+/// The gate of a program that has run nothing yet.
+const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
+
+static GATE: AtomicU32 = AtomicU32::new(FIRST);
+/// What the gate is made of; the lock orders those who change it.
+static PARTS: Mutex<Parts> = Mutex::new(Parts { session: 0, tool: FIRST });
+
+struct Parts {
+    session: u32,
+    tool: u32,
+}
 
 /// The gate's bits now.
 #[inline(always)]
@@ -39,8 +58,25 @@ pub(crate) fn load() -> u32 {
     GATE.load(Ordering::Relaxed)
 }
 
-/// Sets the gate; [`SLOW_CLOCK`] is added where the machine needs it.
-pub(crate) fn set(bits: u32) {
+/// Sets what a session needs; [`SLOW_CLOCK`] is added where the machine needs it.
+pub(crate) fn set(session: u32) {
+    change(|parts| parts.session = session);
+}
+
+/// Sets what an attached tool needs: [`NVTX`] or nothing.
+pub(super) fn set_tool(bits: u32) {
+    change(|parts| parts.tool = parts.tool & UNSOUGHT | bits);
+}
+
+/// A tool has been looked for.
+pub(super) fn sought() {
+    change(|parts| parts.tool &= !UNSOUGHT);
+}
+
+fn change(part: impl FnOnce(&mut Parts)) {
+    let mut parts = PARTS.lock().unwrap_or_else(PoisonError::into_inner);
+    part(&mut parts);
+    let bits = parts.session | parts.tool;
     let added = match bits {
         0 => 0,
         _ if bits & RECORD == 0 => NOT_RECORDING,

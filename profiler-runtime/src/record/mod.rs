@@ -7,9 +7,11 @@
 //! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
 //! who keeps the promise.
 
+pub(crate) mod annotate;
 mod buffer;
 mod chunk;
 pub(crate) mod clock;
+pub(crate) mod correlate;
 mod cursor;
 mod describe;
 pub(crate) mod entry;

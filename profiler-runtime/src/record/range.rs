@@ -2,14 +2,15 @@
 //!
 //! [`run`] is what the attributes expand to. It reads the gate once; off, it calls the body without any guard around
 //! it, because a guard's drop flag and unwind edges cost more than the gate itself. On, the fast path is two clock
-//! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, stacks, a slow clock) is out of line.
+//! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, stacks, a slow clock, a tool
+//! that looks on) is out of line.
 
 use std::marker::PhantomData;
 
 use super::clock;
 use super::entry::{Entry, Tag};
 use super::site::{self, Kind, Site};
-use super::{buffer, gate, select, stack, steps};
+use super::{annotate, buffer, correlate, gate, select, stack, steps};
 
 /// Runs `body` as a range of `site`. Cost: see the crate's documentation.
 #[inline(always)]
@@ -70,6 +71,8 @@ struct FullEnd {
     site: u32,
     recorded: bool,
     admitted: bool,
+    correlated: bool,
+    shown: bool,
     step: Option<steps::OpenStep>,
 }
 
@@ -103,20 +106,26 @@ impl Range {
     #[inline(never)]
     fn begin_full(site: &'static Site, gate: u32) -> Self {
         let number = site.number();
+        let gate = annotate::sought(gate);
+        let shown = gate & gate::NVTX != 0 && annotate::begin(site);
         let step = (site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(number));
         let filtered = gate & gate::FILTER != 0 && site.kind() != Kind::Request;
         let wanted = gate & gate::RECORD != 0 && (!filtered || select::admits(site));
-        let recorded = wanted
-            && (gate & gate::STACKS == 0 || stack::write(number))
-            && buffer::append(false, || Entry::new(Tag::Begin, number, clock::ticks()));
+        let described = wanted && (gate & gate::STACKS == 0 || stack::write(number));
+        let mut correlated = described && correlate::push(gate);
+        let recorded = described && buffer::append(false, || Entry::new(Tag::Begin, number, clock::ticks()));
+        if correlated && !recorded {
+            correlate::pop();
+            correlated = false;
+        }
         let admitted = recorded && filtered;
         if admitted {
             select::enter();
         }
-        if !recorded && step.is_none() {
+        if !recorded && !shown && step.is_none() {
             return Self::ending(End::Nothing);
         }
-        Self::ending(End::Full(FullEnd { site: number, recorded, admitted, step }))
+        Self::ending(End::Full(FullEnd { site: number, recorded, admitted, correlated, shown, step }))
     }
 }
 
@@ -127,6 +136,12 @@ impl Drop for FullEnd {
         let ticks = clock::ticks();
         if self.recorded {
             buffer::append(true, || Entry::new(Tag::End, self.site, ticks));
+        }
+        if self.correlated {
+            correlate::pop();
+        }
+        if self.shown {
+            annotate::end();
         }
         if self.admitted {
             select::leave();

@@ -60,15 +60,17 @@ pub(super) fn new_stream() -> Arc<Stream> {
     enrol(ThreadIdentity { ordinal, os_id, name })
 }
 
+/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
 #[cfg(target_os = "linux")]
-fn os_thread_id(_ordinal: u32) -> u64 {
+pub(crate) fn os_thread_id(_ordinal: u32) -> u64 {
     // SAFETY: `gettid` has no arguments and cannot fail.
     // CAST: thread ids are positive.
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
+/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
 #[cfg(not(target_os = "linux"))]
-fn os_thread_id(ordinal: u32) -> u64 {
+pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
     u64::from(ordinal)
 }
 

@@ -12,6 +12,7 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::driver::{Driver, Verdict};
+use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
 use super::place::Names;
 use super::ranks::{self, Ranks};
@@ -19,6 +20,8 @@ use super::schedule::{Phase, Schedule};
 use super::status::Progress;
 use super::window::{self, OpenWindow};
 use super::{host, id::SessionId};
+use crate::collect::cupti;
+use crate::collect::gpu::{Absent, GpuRecord};
 use crate::collect::symbols::Symbols;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
@@ -45,6 +48,7 @@ pub(crate) struct Active {
     first_step: u64,
     /// What the gate lets through, in the warm-up and after it.
     window: Option<OpenWindow>,
+    gpu: Gpu,
 }
 
 impl Active {
@@ -55,6 +59,7 @@ impl Active {
     /// Its folder is remote, or cannot be created or written to.
     pub(crate) fn new(
         parsed: Parsed,
+        gpu: Gpu,
         names: &mut Names,
         env: impl Fn(&str) -> Option<OsString> + Copy,
     ) -> Result<Self, Error> {
@@ -82,6 +87,7 @@ impl Active {
             passed: 0,
             first_step: 0,
             window: None,
+            gpu,
             config,
         })
     }
@@ -97,9 +103,10 @@ impl Active {
     }
 
     /// What its user should know so far: problems with names and ranks, in full sentences.
-    pub(crate) fn warnings(&self) -> Vec<String> {
+    pub(crate) fn warnings(&mut self) -> Vec<String> {
+        let of_gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = record::sites().map(record::Site::name).collect();
-        self.warnings.iter().cloned().chain(self.unknown_names(&sites)).collect()
+        self.warnings.iter().cloned().chain(self.unknown_names(&sites)).chain(of_gpu).collect()
     }
 
     /// Begins, or begins to wait for `delay_secs`; no step counts until then.
@@ -164,6 +171,7 @@ impl Active {
             return None;
         }
         self.passed += 1;
+        self.gpu.step();
         match self.schedule.step_end()? {
             Phase::Done => Some(EndedBy::Iterations),
             phase => {
@@ -176,11 +184,15 @@ impl Active {
     fn enter(&mut self, phase: Phase, now: Instant) {
         match phase {
             Phase::Delay | Phase::Wait | Phase::Done => window::count_steps(),
-            Phase::Warmup => self.window = Some(window::record(&self.config)),
+            Phase::Warmup => {
+                let gpu = self.gpu.warm_up();
+                self.window = Some(window::record(&self.config, gpu));
+            }
             Phase::Active => {
                 self.first_step = self.passed;
                 self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
-                self.window = Some(window::record(&self.config));
+                let gpu = self.gpu.record();
+                self.window = Some(window::record(&self.config, gpu));
             }
         }
     }
@@ -195,7 +207,7 @@ impl Active {
             session: self.session().clone(),
             phase: self.phase(),
             recorded_iterations: self.schedule.recorded(),
-            buffered_bytes: registry::bytes_in_use(),
+            buffered_bytes: registry::bytes_in_use() + cupti::bytes_in_use(),
             lost_ranges: self.window.as_ref().map_or(0, OpenWindow::lost),
         }
     }
@@ -218,21 +230,15 @@ impl Active {
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
         let stopped = self.handle();
-        Export {
-            recording: Recording {
-                log,
-                sites,
-                window,
-                symbols: Symbols::default(),
-                memory,
-                context: self.context(ended_by),
-            },
-            stopped,
-        }
+        let (context, gpu) = self.context(ended_by);
+        // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
+        let part = GpuRecord::Absent(Absent::NothingRecorded);
+        let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
+        Export::new(recording, gpu, stopped)
     }
 
-    fn context(self, ended_by: EndedBy) -> Context {
-        Context {
+    fn context(self, ended_by: EndedBy) -> (Context, Gpu) {
+        let context = Context {
             session: self.session().to_string(),
             rank: self.ranks.rank,
             local_rank: self.ranks.local_rank,
@@ -246,7 +252,8 @@ impl Active {
             range_cost: Duration::ZERO,
             warnings: self.warnings,
             config: self.config,
-        }
+        };
+        (context, self.gpu)
     }
 
     /// What the configuration names and none of `known` is called.

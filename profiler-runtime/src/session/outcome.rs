@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::gpu::{Gpu, GpuSealed};
 use super::id::SessionId;
 use crate::collect::stacks;
 use crate::collect::symbols::Symbols;
@@ -38,6 +39,9 @@ struct Ended {
 pub(crate) struct Export {
     /// What was recorded.
     pub(crate) recording: Recording,
+    /// The GPU's part, before and after it is ended.
+    gpu: Option<Gpu>,
+    sealed: Option<GpuSealed>,
     /// Who waits for it.
     pub(crate) stopped: Stopped,
 }
@@ -122,6 +126,17 @@ impl Stopped {
 }
 
 impl Export {
+    pub(crate) const fn new(recording: Recording, gpu: Gpu, stopped: Stopped) -> Self {
+        Self { recording, gpu: Some(gpu), sealed: None, stopped }
+    }
+
+    /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that ended the session, and
+    /// without the slot's lock.
+    pub(crate) fn finish_gpu(mut self) -> Self {
+        self.sealed = self.gpu.take().map(Gpu::finish);
+        self
+    }
+
     /// Writes the artifacts on a thread of their own; on this one if there is no other to be had.
     pub(crate) fn launch(self) {
         let session = self.stopped.session().clone();
@@ -142,9 +157,13 @@ impl Export {
 fn run(parked: &Mutex<Option<Export>>) {
     let _own = ledger::own();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let Export { mut recording, stopped } = export;
+    let Export { mut recording, sealed, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.range_cost = range_cost(&recording.context.config);
+        if let Some(mut sealed) = sealed {
+            recording.context.warnings.append(&mut sealed.warnings);
+            recording.gpu = sealed.decode();
+        }
         if recording.context.config.torch_profiler_with_stack {
             recording.symbols = Symbols::resolve(&recording.log);
             recording.context.warnings.extend(recording.symbols.missing());

@@ -12,11 +12,13 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::active::Active;
+use super::gpu::Gpu;
 use super::id::SessionId;
 use super::outcome::{Export, Stopped};
 use super::place::Names;
 use super::status::Status;
 use super::timer;
+use crate::collect::nvtx;
 use crate::config::Parsed;
 use crate::error::Error;
 use crate::model::EndedBy;
@@ -51,12 +53,15 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
     let _own = ledger::own();
     steps::listen(step_ended);
+    // Not under the lock: it loads a library and may log.
+    nvtx::attach();
+    let gpu = Gpu::prepare(&parsed.config);
     let mut slot = lock();
     if let Some(active) = &slot.active {
         return Err(Error::AlreadyActive { session: active.session().clone() });
     }
     let names = slot.names.get_or_insert_default();
-    let mut active = Active::new(parsed, names, |name| std::env::var_os(name))?;
+    let mut active = Active::new(parsed, gpu, names, |name| std::env::var_os(name))?;
     if active.is_timed() {
         timer::spawn(active.session().clone())?;
     }
@@ -146,6 +151,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
 
 fn launch(export: Export) -> Stopped {
     CHANGED.notify_all();
+    let export = export.finish_gpu();
     let stopped = export.stopped.clone();
     log::info!("session `{}` is over; its artifacts are being written", stopped.session());
     export.launch();

@@ -5,11 +5,13 @@ use std::io;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::export::json::write_indented;
+use crate::export::gpu::GpuReport;
+use crate::export::json::{Line, write_indented};
 use crate::export::losses::LossReport;
 use crate::export::utc::iso8601;
 use crate::model::Trace;
 
+use super::devices::{self, DeviceProperties};
 use super::escape::push_string;
 use super::number::push_micros;
 use super::page::Page;
@@ -32,7 +34,11 @@ struct Head<'a> {
     #[serde(rename = "schemaVersion")]
     schema_version: u32,
     #[serde(rename = "deviceProperties")]
-    device_properties: [Value; 0],
+    device_properties: Vec<Line<DeviceProperties<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cupti_version: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cuda_driver_version: Option<u32>,
     trace_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     with_stack: Option<u32>,
@@ -73,16 +79,20 @@ struct Profiler<'a> {
     ended_by: &'static str,
     ranges: u64,
     losses: LossReport<'a>,
+    gpu: GpuReport<'a>,
     warnings: &'a [String],
 }
 
 /// Opens the file: everything up to the bracket of `traceEvents`.
 pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
     let context = &trace.context;
+    let gpu = trace.gpu.as_ref().ok();
     let on = |flag: bool| flag.then_some(1);
     let head = Head {
         schema_version: 1,
-        device_properties: [],
+        device_properties: devices::properties(trace).into_iter().map(Line).collect(),
+        cupti_version: gpu.map(|gpu| gpu.cupti_version),
+        cuda_driver_version: gpu.map(|gpu| gpu.driver_version),
         trace_id: trace_id(&context.session, context.rank),
         with_stack: on(context.config.torch_profiler_with_stack),
         profile_memory: on(trace.memory.is_some()),
@@ -108,6 +118,7 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
             ended_by: context.ended_by.as_str(),
             ranges: trace.ranges,
             losses: LossReport::new(&trace.losses),
+            gpu: GpuReport::of(trace),
             warnings: &context.warnings,
         },
     };

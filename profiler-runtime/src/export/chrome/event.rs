@@ -16,6 +16,8 @@ pub(super) struct Events<'a, 'out> {
     trace: &'a Trace,
     /// Where they go.
     pub(super) page: Page<'out>,
+    /// What the process is called by: see [`Trace::shown_pid`].
+    pub(super) pid: u32,
     heads: Heads,
     stacks: Stacks,
     base: u64,
@@ -28,12 +30,8 @@ impl<'a, 'out> Events<'a, 'out> {
     pub(super) fn new(trace: &'a Trace, page: Page<'out>, base: u64) -> Self {
         let config = &trace.context.config;
         let (shapes, flops) = (config.torch_profiler_record_shapes, config.torch_profiler_with_flops);
-        Self { trace, page, heads: Heads::new(trace.context.pid), stacks: Stacks::default(), base, shapes, flops }
-    }
-
-    /// Of the process.
-    pub(super) const fn pid(&self) -> u32 {
-        self.trace.context.pid
+        let pid = trace.shown_pid();
+        Self { trace, page, pid, heads: Heads::new(pid), stacks: Stacks::default(), base, shapes, flops }
     }
 
     /// Nanoseconds since the base.
@@ -93,14 +91,14 @@ impl<'a, 'out> Events<'a, 'out> {
         if drives {
             self.step_head(number);
         } else {
-            push_head(&mut self.page.text, "user_annotation", "step", self.trace.context.pid);
+            push_head(&mut self.page.text, "user_annotation", "step", i64::from(self.pid));
         }
         self.times(tid, begin, end, external_id);
         self.close();
     }
 
     fn step_head(&mut self, number: u64) {
-        push_head(&mut self.page.text, "user_annotation", &format!("ProfilerStep#{number}"), self.trace.context.pid);
+        push_head(&mut self.page.text, "user_annotation", &format!("ProfilerStep#{number}"), i64::from(self.pid));
     }
 
     /// From the `tid` to the `External id`.
@@ -117,8 +115,9 @@ impl<'a, 'out> Events<'a, 'out> {
         push_integer(out, external_id);
     }
 
+    /// Ends an event.
     #[inline]
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.page.text.extend_from_slice(b"}},\n");
         self.page.pause();
     }
@@ -187,13 +186,13 @@ fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T))
     out.push(b']');
 }
 
-fn push_key(out: &mut Vec<u8>, key: &str) {
+pub(super) fn push_key(out: &mut Vec<u8>, key: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(key.as_bytes());
     out.extend_from_slice(b"\":");
 }
 
-fn push_number(out: &mut Vec<u8>, key: &str, number: u64) {
+pub(super) fn push_number(out: &mut Vec<u8>, key: &str, number: u64) {
     push_key(out, key);
     push_integer(out, number);
 }

@@ -3,7 +3,7 @@
 use crate::record::{Kind, Site};
 
 use super::escape::push_string;
-use super::number::push_integer;
+use super::number::push_signed;
 
 /// Heads by the number of their site.
 pub(super) struct Heads {
@@ -33,17 +33,17 @@ impl Heads {
         }
         // Kineto's categories.
         let category = if site.kind() == Kind::Op { "cpu_op" } else { "user_annotation" };
-        push_head(&mut self.by_number[number], category, site.name(), self.pid);
+        push_head(&mut self.by_number[number], category, site.name(), i64::from(self.pid));
     }
 }
 
 /// Appends `{"ph":"X","cat":…,"name":…,"pid":…,"tid":`.
-pub(super) fn push_head(out: &mut Vec<u8>, category: &str, name: &str, pid: u32) {
+pub(super) fn push_head(out: &mut Vec<u8>, category: &str, name: &str, pid: i64) {
     out.extend_from_slice(b"{\"ph\":\"X\",\"cat\":\"");
     out.extend_from_slice(category.as_bytes());
     out.extend_from_slice(b"\",\"name\":");
     push_string(out, name);
     out.extend_from_slice(b",\"pid\":");
-    push_integer(out, u64::from(pid));
+    push_signed(out, pid);
     out.extend_from_slice(b",\"tid\":");
 }

@@ -40,7 +40,7 @@ fn push_event(
     (action, (address, bytes)): (Action, (u64, u64)),
     total: u64,
 ) {
-    let (at, pid) = (events.relative(at), events.pid());
+    let (at, pid) = (events.relative(at), events.pid);
     let out = &mut events.page.text;
     let failed = action == Action::OutOfMemory;
     out.extend_from_slice(b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"");

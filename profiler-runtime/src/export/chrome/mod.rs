@@ -5,11 +5,16 @@
 //! HTA needs metadata first, nobody needs events sorted by time.
 
 mod container;
+mod devices;
 mod escape;
 mod event;
+mod gpu;
+mod gpu_names;
+mod gpu_rows;
 mod heads;
 mod memory;
 mod number;
+mod occupancy;
 mod page;
 mod rows;
 mod stacks;
@@ -30,13 +35,14 @@ pub(super) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Resul
     let base = container::base_of(trace.begin);
     let mut events = Events::new(trace, Page::new(out), base);
     container::open(&mut events.page, trace, base)?;
-    let (begin, end) = (events.relative(trace.begin), events.relative(trace.end));
-    let mut rows = Rows::new(trace.context.pid, begin);
+    let (begin, end) = (events.relative(trace.begin), events.relative(trace.shown_end()));
+    let mut rows = Rows::new(events.pid, begin);
     rows.introduce_process(&mut events.page, &trace.context.process_name);
     write_threads(&mut events, &mut rows, trace);
     write_tasks(&mut events, &mut rows, trace);
     write_bare_steps(&mut events, &mut rows, trace);
     memory::write(&mut events, &mut rows, trace);
+    gpu::write(&mut events, &mut rows, trace);
     container::close(&mut events.page, (begin, end), name);
     events.page.finish()
 }

@@ -35,6 +35,14 @@ pub(super) fn push_integer(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// Appends `number` in decimal, with its sign.
+pub(super) fn push_signed(out: &mut Vec<u8>, number: i64) {
+    if number < 0 {
+        out.push(b'-');
+    }
+    push_integer(out, number.unsigned_abs());
+}
+
 /// Appends nanoseconds as microseconds with exactly three decimals: `48.000`.
 #[inline]
 pub(super) fn push_micros(out: &mut Vec<u8>, ns: u64) {

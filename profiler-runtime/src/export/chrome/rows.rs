@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::escape::push_string;
-use super::number::{push_integer, push_micros};
+use super::number::{push_integer, push_micros, push_signed};
 use super::page::Page;
 
 /// Where rows without a thread begin: above every thread id of Linux (at most 2^22).
@@ -17,6 +17,8 @@ const FIRST_MADE_UP: u64 = 5_000_000;
 pub(super) enum Row {
     /// A thread, by its place in the trace; with the lane for guards that outlived the range around them, or 0.
     Thread(usize, u32),
+    /// A thread without ranges that called CUDA, by the operating system's id.
+    Caller(u32),
     /// A lane of async ranges, from 1.
     Async(u32),
     /// The iterations between bare `step()` calls.
@@ -78,20 +80,32 @@ impl Rows {
     }
 
     fn introduce(&self, page: &mut Page<'_>, what: &str, tid: u64, args: impl FnOnce(&mut Vec<u8>)) {
-        let out = &mut page.text;
-        out.extend_from_slice(b"{\"ph\":\"M\",\"name\":\"");
-        out.extend_from_slice(what.as_bytes());
-        out.extend_from_slice(b"\",\"ts\":");
-        push_micros(out, self.begin);
-        out.extend_from_slice(b",\"pid\":");
-        push_integer(out, self.pid);
-        out.extend_from_slice(b",\"tid\":");
-        push_integer(out, tid);
-        out.extend_from_slice(b",\"args\":{");
-        args(out);
-        out.extend_from_slice(b"}},\n");
-        page.pause();
+        // CAST: a process id.
+        push_metadata(page, (self.pid as i64, tid), self.begin, what, args);
     }
+}
+
+/// Appends what a viewer shows beside a row; `begin` is the `ts`, in nanoseconds since the trace's base.
+pub(super) fn push_metadata(
+    page: &mut Page<'_>,
+    (pid, tid): (i64, u64),
+    begin: u64,
+    what: &str,
+    args: impl FnOnce(&mut Vec<u8>),
+) {
+    let out = &mut page.text;
+    out.extend_from_slice(b"{\"ph\":\"M\",\"name\":\"");
+    out.extend_from_slice(what.as_bytes());
+    out.extend_from_slice(b"\",\"ts\":");
+    push_micros(out, begin);
+    out.extend_from_slice(b",\"pid\":");
+    push_signed(out, pid);
+    out.extend_from_slice(b",\"tid\":");
+    push_integer(out, tid);
+    out.extend_from_slice(b",\"args\":{");
+    args(out);
+    out.extend_from_slice(b"}},\n");
+    page.pause();
 }
 
 #[cfg(test)]

@@ -1,0 +1,111 @@
+//! The CUDA capture range: `cuProfilerStart` and `cuProfilerStop`, which tell an attached Nsight Systems
+//! (`--capture-range=cudaProfilerApi`) what to capture.
+//!
+//! Exactly paired: a stop follows each start that succeeded, after the GPU has done its work, and nothing else ever
+//! stops. The range is the process's, so its state is too; a range that is still open when the next one opens is closed
+//! first.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::driver::Driver;
+use super::gpu::Absent;
+
+/// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.
+static OPEN: Mutex<State> = Mutex::new(State { open: 0, last: 0 });
+
+#[derive(Debug)]
+struct State {
+    open: u64,
+    last: u64,
+}
+
+/// A session's range.
+#[derive(Debug, Default)]
+pub(crate) enum CaptureRange {
+    /// Not to be opened, now or any more.
+    #[default]
+    Shut,
+    /// To be opened as soon as there is a context.
+    Wanted,
+    /// Open.
+    Open(u64),
+}
+
+impl CaptureRange {
+    /// Opens it if the GPU is in use, else at the next [`retry`](Self::retry).
+    ///
+    /// # Errors
+    ///
+    /// Why it never will be.
+    pub(crate) fn open(&mut self) -> Result<(), Absent> {
+        *self = Self::Wanted;
+        self.retry()
+    }
+
+    /// Opens a range that could not be opened for want of a context. Costs a few driver calls while there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why it never will be.
+    pub(crate) fn retry(&mut self) -> Result<(), Absent> {
+        if !matches!(self, Self::Wanted) {
+            return Ok(());
+        }
+        let opened = Driver::get().and_then(start);
+        *self = match opened {
+            Ok(Some(number)) => Self::Open(number),
+            Ok(None) => Self::Wanted,
+            Err(_) => Self::Shut,
+        };
+        opened.map(drop)
+    }
+
+    /// Waits for the GPU and closes it. What should be known, in a sentence: it was never opened, or could not be closed.
+    pub(crate) fn close(self) -> Option<String> {
+        match self {
+            Self::Shut => None,
+            Self::Wanted => Some(
+                "the CUDA capture range was never opened: this process has created no CUDA context in the recorded \
+                 iterations"
+                    .to_owned(),
+            ),
+            Self::Open(number) => {
+                let mut state = lock();
+                let driver = Driver::get().ok()?;
+                if state.open == number { stop(&mut state, driver) } else { None }
+            }
+        }
+    }
+}
+
+fn lock() -> std::sync::MutexGuard<'static, State> {
+    OPEN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of the range; `None` without a context.
+fn start(driver: &Driver) -> Result<Option<u64>, Absent> {
+    if !driver.has_context() {
+        return Ok(None);
+    }
+    let mut state = lock();
+    if state.open != 0 {
+        stop(&mut state, driver);
+    }
+    match driver.start_range() {
+        Ok(()) => {
+            state.last += 1;
+            state.open = state.last;
+            Ok(Some(state.last))
+        }
+        Err(None) => Ok(None),
+        Err(Some(code)) => Err(Absent::DriverFailed("cuProfilerStart", code)),
+    }
+}
+
+fn stop(state: &mut State, driver: &Driver) -> Option<String> {
+    driver.synchronize();
+    state.open = 0;
+    let code = driver.stop_range().err()?;
+    let code = code.map_or_else(|| "no context".to_owned(), |code| format!("CUDA error {code}"));
+    Some(format!("the CUDA capture range could not be closed: `cuProfilerStop` failed with {code}"))
+}

@@ -1,0 +1,151 @@
+//! libcupti's functions and numbers, and what its error codes mean.
+//!
+//! The activity API only. One table serves CUPTI 11.7 to 13.5: none of these functions has changed.
+
+use std::ffi::{OsString, c_char, c_void};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use crate::collect::driver::Driver;
+use crate::collect::gpu::Absent;
+use crate::collect::library::{Library, functions};
+
+use super::search;
+
+/// Called when CUPTI wants memory: buffer, its size, most records (0: as many as fit).
+pub(super) type Requested = unsafe extern "C" fn(*mut *mut u8, *mut usize, *mut usize);
+/// Called when CUPTI gives memory back: context, stream, buffer, its size, bytes that hold records.
+pub(super) type Completed = unsafe extern "C" fn(*mut c_void, u32, *mut u8, usize, usize);
+/// Called by what a subscriber asks for: here nothing.
+pub(super) type Notified = unsafe extern "C" fn(*mut c_void, u32, u32, *const c_void);
+
+functions! {
+    /// The functions of libcupti that are used here.
+    struct Functions {
+        version: "cuptiGetVersion" = fn(*mut u32);
+        timestamp: "cuptiGetTimestamp" = fn(*mut u64);
+        subscribe: "cuptiSubscribe" = fn(*mut *mut c_void, Notified, *mut c_void);
+        unsubscribe: "cuptiUnsubscribe" = fn(*mut c_void);
+        thread_ids: "cuptiSetThreadIdType" = fn(u32);
+        register: "cuptiActivityRegisterCallbacks" = fn(Requested, Completed);
+        enable: "cuptiActivityEnable" = fn(u32);
+        disable: "cuptiActivityDisable" = fn(u32);
+        flush: "cuptiActivityFlushAll" = fn(u32);
+        next: "cuptiActivityGetNextRecord" = fn(*mut u8, usize, *mut *mut u8);
+        dropped: "cuptiActivityGetNumDroppedRecords" = fn(*mut c_void, u32, *mut usize);
+        push: "cuptiActivityPushExternalCorrelationId" = fn(u32, u64);
+        pop: "cuptiActivityPopExternalCorrelationId" = fn(u32, *mut u64);
+        callback_name: "cuptiGetCallbackName" = fn(u32, u32, *mut *const c_char);
+    }
+    optional {
+        enable_runtime: "cuptiActivityEnableRuntimeApi" = fn(u32, u8);
+        enable_driver: "cuptiActivityEnableDriverApi" = fn(u32, u8);
+    }
+}
+
+/// Kinds of records.
+pub(super) mod kind {
+    pub(crate) const COPY: u32 = 1;
+    pub(crate) const FILL: u32 = 2;
+    pub(crate) const KERNEL: u32 = 3;
+    pub(crate) const DRIVER: u32 = 4;
+    pub(crate) const RUNTIME: u32 = 5;
+    pub(crate) const CONCURRENT_KERNEL: u32 = 10;
+    pub(crate) const OVERHEAD: u32 = 17;
+    pub(crate) const PEER_COPY: u32 = 22;
+    pub(crate) const SYNCHRONIZATION: u32 = 38;
+    pub(crate) const EXTERNAL_CORRELATION: u32 = 39;
+    pub(crate) const MEMORY: u32 = 49;
+}
+
+/// The kind of external correlation that is ours: the first that CUPTI leaves to tools.
+pub(super) const OUR_IDS: u32 = 3;
+/// Callback domain of the driver API.
+pub(super) const DRIVER_DOMAIN: u32 = 1;
+/// Callback domain of the runtime API.
+pub(super) const RUNTIME_DOMAIN: u32 = 2;
+/// The operating system's thread ids, for `thread_ids`.
+pub(super) const SYSTEM_THREAD_IDS: u32 = 1;
+/// Also give back buffers that are not full, for `flush`.
+pub(super) const FORCED: u32 = 1;
+/// `next` has come to the buffer's end.
+pub(super) const END_OF_BUFFER: i32 = 12;
+
+/// The oldest version whose records are known: CUDA 11.7.
+const OLDEST: u32 = 17;
+
+/// An open libcupti.
+#[derive(Debug)]
+pub(crate) struct Cupti {
+    pub(super) functions: Functions,
+    /// As `cuptiGetVersion` tells it: 18 is CUDA 11.8, 130001 is 13.0.
+    pub(crate) version: u32,
+    /// Where it was found.
+    pub(crate) path: PathBuf,
+}
+
+static CUPTI: OnceLock<Result<Cupti, Absent>> = OnceLock::new();
+
+impl Cupti {
+    /// The libcupti that fits the driver: searched once, the answer stays.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub(crate) fn get(driver: &Driver) -> Result<&'static Self, Absent> {
+        let found = CUPTI.get_or_init(|| Self::open(driver.version(), |name| std::env::var_os(name)));
+        found.as_ref().map_err(Clone::clone)
+    }
+
+    /// The libcupti in use, if one is.
+    #[inline]
+    pub(super) fn in_use() -> Option<&'static Self> {
+        CUPTI.get()?.as_ref().ok()
+    }
+
+    fn open(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Absent> {
+        if let Some(path) = env("PROFILER_CUPTI_LIB") {
+            let library = Library::open(&path).map_err(|_| Absent::NoCupti(driver))?;
+            return Self::of(&library, Path::new(&path));
+        }
+        // A second libcupti in one process is trouble (triton#9793).
+        for name in search::loaded_names() {
+            if let Some(library) = Library::loaded(name) {
+                return Self::of(&library, Path::new(name));
+            }
+        }
+        let mut reason = Absent::NoCupti(driver);
+        for path in search::candidates(driver, env) {
+            let Ok(library) = Library::open(&path) else { continue };
+            match Self::of(&library, &path) {
+                Ok(cupti) => return Ok(cupti),
+                Err(why) => reason = why,
+            }
+        }
+        Err(reason)
+    }
+
+    fn of(library: &Library, path: &Path) -> Result<Self, Absent> {
+        let too_old = || Absent::CuptiTooOld(path.display().to_string());
+        let functions = Functions::of(library).map_err(|_| too_old())?;
+        let mut version = 0;
+        // SAFETY: the version is written to a local; the call needs neither driver nor device.
+        unsafe { (functions.version)(&mut version) };
+        if version < OLDEST { Err(too_old()) } else { Ok(Self { functions, version, path: path.to_owned() }) }
+    }
+
+    /// Whether a refused buffer is survived: before CUDA 12.9 CUPTI crashes (kineto#1534).
+    pub(super) const fn may_be_refused(&self) -> bool {
+        self.version >= 27
+    }
+}
+
+/// What the failure of a call means.
+pub(super) fn absent(call: &'static str, code: i32) -> Absent {
+    match code {
+        12 | 39 => Absent::Occupied,
+        35 => Absent::NotPermitted,
+        27 | 33 | 40 | 41 | 43 | 45 => Absent::Unsupported(code),
+        _ => Absent::CuptiFailed(call, code),
+    }
+}

@@ -1,0 +1,207 @@
+//! The CUDA driver: who is there, and waiting until it is done.
+//!
+//! Opened on first use. Nothing here creates a context: what is not running stays as it is.
+
+use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+use super::gpu::{Absent, Device};
+use super::library::{Library, functions};
+
+type Context = *mut c_void;
+
+functions! {
+    /// The functions of libcuda that are used here.
+    struct Functions {
+        init: "cuInit" = fn(c_uint);
+        version: "cuDriverGetVersion" = fn(*mut c_int);
+        device_count: "cuDeviceGetCount" = fn(*mut c_int);
+        device: "cuDeviceGet" = fn(*mut c_int, c_int);
+        device_name: "cuDeviceGetName" = fn(*mut c_char, c_int, c_int);
+        device_memory: "cuDeviceTotalMem_v2" = fn(*mut usize, c_int);
+        device_attribute: "cuDeviceGetAttribute" = fn(*mut c_int, c_int, c_int);
+        primary_state: "cuDevicePrimaryCtxGetState" = fn(c_int, *mut c_uint, *mut c_int);
+        primary_retain: "cuDevicePrimaryCtxRetain" = fn(*mut Context, c_int);
+        primary_release: "cuDevicePrimaryCtxRelease_v2" = fn(c_int);
+        current: "cuCtxGetCurrent" = fn(*mut Context);
+        push: "cuCtxPushCurrent_v2" = fn(Context);
+        pop: "cuCtxPopCurrent_v2" = fn(*mut Context);
+        synchronize: "cuCtxSynchronize" = fn();
+        profiler_start: "cuProfilerStart" = fn();
+        profiler_stop: "cuProfilerStop" = fn();
+    }
+    optional {}
+}
+
+/// The driver, initialised, with at least one device.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    functions: Functions,
+    devices: c_int,
+}
+
+const NO_DEVICE: c_int = 100;
+#[cfg(windows)]
+const LIBRARY: &str = "nvcuda.dll";
+#[cfg(not(windows))]
+const LIBRARY: &str = "libcuda.so.1";
+
+impl Driver {
+    /// The driver of this machine.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it has no device: asked once, the answer stays.
+    pub(crate) fn get() -> Result<&'static Self, Absent> {
+        static DRIVER: OnceLock<Result<Driver, Absent>> = OnceLock::new();
+        DRIVER.get_or_init(Self::open).as_ref().map_err(Clone::clone)
+    }
+
+    fn open() -> Result<Self, Absent> {
+        let library = Library::open(LIBRARY).map_err(|_| Absent::NoDriver)?;
+        let functions = Functions::of(&library).map_err(Absent::DriverTooOld)?;
+        let mut devices = 0;
+        // SAFETY: `cuInit` may be called at any time and more than once; the count is written to a local.
+        let (init, count) = unsafe { ((functions.init)(0), (functions.device_count)(&mut devices)) };
+        match (init, count) {
+            (0, 0) if devices > 0 => Ok(Self { functions, devices }),
+            (0 | NO_DEVICE, 0 | NO_DEVICE) | (NO_DEVICE, _) => Err(Absent::NoDevice),
+            (0, code) => Err(Absent::DriverFailed("cuDeviceGetCount", code)),
+            (code, _) => Err(Absent::DriverFailed("cuInit", code)),
+        }
+    }
+
+    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    pub(crate) fn version(&self) -> u32 {
+        let mut version = 0;
+        // SAFETY: the version is written to a local.
+        unsafe { (self.functions.version)(&mut version) };
+        u32::try_from(version).unwrap_or(0)
+    }
+
+    /// Every device, in the order of their numbers.
+    pub(crate) fn devices(&self) -> Vec<Device> {
+        (0..self.devices).map(|ordinal| self.device(ordinal)).collect()
+    }
+
+    fn device(&self, ordinal: c_int) -> Device {
+        let (mut device, mut memory, mut name) = (0, 0, [0u8; 256]);
+        // SAFETY: results go to locals; the name is at most as long as the array, with its NUL.
+        unsafe {
+            if (self.functions.device)(&mut device, ordinal) != 0 {
+                return Device::default();
+            }
+            (self.functions.device_name)(name.as_mut_ptr().cast(), 255, device);
+            (self.functions.device_memory)(&mut memory, device);
+        }
+        let attribute = |number: c_int| {
+            let mut value = 0;
+            // SAFETY: the value is written to a local; an unknown number is an error code.
+            unsafe { (self.functions.device_attribute)(&mut value, number, device) };
+            u32::try_from(value).unwrap_or(0)
+        };
+        let length = name.iter().position(|byte| *byte == 0).unwrap_or(0);
+        Device {
+            name: String::from_utf8_lossy(&name[..length]).into_owned(),
+            memory: memory as u64,
+            major: attribute(75),
+            minor: attribute(76),
+            threads_per_block: attribute(1),
+            threads_per_sm: attribute(39),
+            blocks_per_sm: attribute(106),
+            registers_per_block: attribute(12),
+            registers_per_sm: attribute(82),
+            warp: attribute(10),
+            shared_per_block: attribute(8),
+            shared_per_block_optin: attribute(97),
+            shared_per_sm: attribute(81),
+            shared_reserved: attribute(111),
+            multiprocessors: attribute(16),
+        }
+    }
+
+    /// Whether the calling thread, or else a device, has a context to work in.
+    pub(crate) fn has_context(&self) -> bool {
+        !self.current().is_null() || self.active_devices().next().is_some()
+    }
+
+    /// Waits until the calling thread's context, and every device's primary context that is in use, has done its work.
+    /// Errors are the program's own business: it meets them at its next call.
+    pub(crate) fn synchronize(&self) {
+        if !self.current().is_null() {
+            // SAFETY: waits for the current context.
+            unsafe { (self.functions.synchronize)() };
+        }
+        for device in self.active_devices() {
+            // SAFETY: waits for the context that `inside` has made current.
+            self.inside(device, || unsafe { (self.functions.synchronize)() });
+        }
+    }
+
+    /// `cuProfilerStart`, in whichever context there is.
+    ///
+    /// # Errors
+    ///
+    /// CUDA's error code; `None` without a context.
+    pub(crate) fn start_range(&self) -> Result<(), Option<i32>> {
+        self.somewhere(self.functions.profiler_start)
+    }
+
+    /// `cuProfilerStop`, likewise.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_range`](Self::start_range).
+    pub(crate) fn stop_range(&self) -> Result<(), Option<i32>> {
+        self.somewhere(self.functions.profiler_stop)
+    }
+
+    fn somewhere(&self, function: unsafe extern "C" fn() -> i32) -> Result<(), Option<i32>> {
+        // SAFETY: the two functions that come here take nothing and work on the current context.
+        let call = || unsafe { function() };
+        let code = if self.current().is_null() {
+            let device = self.active_devices().next().ok_or(None)?;
+            self.inside(device, call).ok_or(None)?
+        } else {
+            call()
+        };
+        if code == 0 { Ok(()) } else { Err(Some(code)) }
+    }
+
+    /// Runs `work` with a device's primary context current, as it was before afterwards.
+    fn inside<R>(&self, device: c_int, work: impl FnOnce() -> R) -> Option<R> {
+        let mut context = ptr::null_mut();
+        // SAFETY: the primary context is retained while it is current and released once; push and pop are paired on
+        // this thread.
+        unsafe {
+            if (self.functions.primary_retain)(&mut context, device) != 0 {
+                return None;
+            }
+            let pushed = (self.functions.push)(context) == 0;
+            let result = pushed.then(work);
+            if pushed {
+                (self.functions.pop)(&mut context);
+            }
+            (self.functions.primary_release)(device);
+            result
+        }
+    }
+
+    fn current(&self) -> Context {
+        let mut context = ptr::null_mut();
+        // SAFETY: the context is written to a local.
+        unsafe { (self.functions.current)(&mut context) };
+        context
+    }
+
+    /// Devices whose primary context exists.
+    fn active_devices(&self) -> impl Iterator<Item = c_int> + '_ {
+        (0..self.devices).filter(|&device| {
+            let (mut flags, mut active) = (0, 0);
+            // SAFETY: results go to locals.
+            let code = unsafe { (self.functions.primary_state)(device, &mut flags, &mut active) };
+            code == 0 && active != 0
+        })
+    }
+}

@@ -1,0 +1,349 @@
+//! What a GPU source delivers: plain records, or the reason why there are none.
+//!
+//! Made by [`cupti`](super::cupti), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
+//! say how it relates to the recording's.
+
+use std::ffi::CStr;
+use std::fmt;
+
+/// What became of the GPU part of a recording.
+#[derive(Debug)]
+pub(crate) enum GpuRecord {
+    /// Records, perhaps none.
+    Recorded(Box<GpuLog>),
+    /// Nothing was recorded.
+    Absent(Absent),
+}
+
+/// Everything that a source recorded.
+#[derive(Debug, Default)]
+pub(crate) struct GpuLog {
+    /// Version of the library that recorded, as `cuptiGetVersion` tells it.
+    pub(crate) cupti_version: u32,
+    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    pub(crate) driver_version: u32,
+    /// The machine's devices; the place in the list is the device's number.
+    pub(crate) devices: Vec<Device>,
+    /// Work on a device, in no particular order.
+    pub(crate) ops: Vec<GpuOp>,
+    /// Calls of the CUDA API, in no particular order.
+    pub(crate) calls: Vec<ApiCall>,
+    /// Waits for a device.
+    pub(crate) syncs: Vec<Wait>,
+    /// Time that CUDA or the source spent on itself.
+    pub(crate) overheads: Vec<Overhead>,
+    /// Device memory taken and given back.
+    pub(crate) memory: Vec<MemoryOp>,
+    /// Correlation id of a call, and the id that was pushed last on its thread: see `record::correlate`.
+    pub(crate) links: Vec<(u32, u64)>,
+    /// Names of kernels and calls, by the index that records carry.
+    pub(crate) names: Vec<String>,
+    /// Taken when recording began and when it ended.
+    pub(crate) clocks: [ClockSample; 2],
+    /// What is missing.
+    pub(crate) losses: GpuLosses,
+}
+
+/// The source's clock and the real-time clock, read together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ClockSample {
+    /// The source's clock.
+    pub(crate) source_ns: u64,
+    /// Nanoseconds since the Unix epoch, just before.
+    pub(crate) before_ns: u64,
+    /// And just after.
+    pub(crate) after_ns: u64,
+}
+
+/// One device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Device {
+    /// As the driver calls it.
+    pub(crate) name: String,
+    /// Bytes.
+    pub(crate) memory: u64,
+    /// Compute capability.
+    pub(crate) major: u32,
+    /// Compute capability, behind the point.
+    pub(crate) minor: u32,
+    /// Most threads of a block.
+    pub(crate) threads_per_block: u32,
+    /// Most threads that a multiprocessor holds.
+    pub(crate) threads_per_sm: u32,
+    /// Most blocks that a multiprocessor holds.
+    pub(crate) blocks_per_sm: u32,
+    /// Registers that a block can use.
+    pub(crate) registers_per_block: u32,
+    /// Registers of a multiprocessor.
+    pub(crate) registers_per_sm: u32,
+    /// Threads of a warp.
+    pub(crate) warp: u32,
+    /// Bytes of shared memory that a block can use without asking.
+    pub(crate) shared_per_block: u32,
+    /// Bytes of shared memory that a block can use if it asks.
+    pub(crate) shared_per_block_optin: u32,
+    /// Bytes of shared memory of a multiprocessor.
+    pub(crate) shared_per_sm: u32,
+    /// Bytes of shared memory that the system takes from each block.
+    pub(crate) shared_reserved: u32,
+    /// Multiprocessors.
+    pub(crate) multiprocessors: u32,
+}
+
+/// A kernel, copy or fill on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct GpuOp {
+    /// When it began.
+    pub(crate) begin: u64,
+    /// When it ended.
+    pub(crate) end: u64,
+    /// Which device.
+    pub(crate) device: u32,
+    /// Which context.
+    pub(crate) context: u32,
+    /// Which stream.
+    pub(crate) stream: u32,
+    /// The API call that launched it has the same.
+    pub(crate) correlation: u32,
+    /// The CUDA graph that it is a node of, and the node; 0 for neither.
+    pub(crate) graph: (u32, u64),
+    /// What it did.
+    pub(crate) work: Work,
+}
+
+/// What a device did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Work {
+    /// Ran a kernel.
+    Kernel(Kernel),
+    /// Copied: kind of copy, kind of memory from and to (CUPTI's numbers), bytes; for a copy between devices, from where
+    /// to where.
+    Copy {
+        /// Direction.
+        kind: u8,
+        /// Memory read.
+        from: u8,
+        /// Memory written.
+        to: u8,
+        /// How much.
+        bytes: u64,
+        /// Source and destination device of a copy between two.
+        peers: Option<(u32, u32)>,
+    },
+    /// Filled memory.
+    Fill {
+        /// Kind of memory.
+        memory: u16,
+        /// How much.
+        bytes: u64,
+    },
+}
+
+/// How a kernel was launched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Kernel {
+    /// Index of its name.
+    pub(crate) name: u32,
+    /// Blocks.
+    pub(crate) grid: [u32; 3],
+    /// Threads of a block.
+    pub(crate) block: [u32; 3],
+    /// Registers of a thread.
+    pub(crate) registers: u32,
+    /// Bytes of shared memory of a block, static and dynamic.
+    pub(crate) shared: u32,
+    /// When it was queued, 0 if that was not recorded.
+    pub(crate) queued: u64,
+    /// Its stream's priority, where the library tells.
+    pub(crate) priority: Option<i32>,
+}
+
+/// Which API was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Api {
+    /// `cu…`.
+    Driver,
+    /// `cuda…`.
+    Runtime,
+}
+
+/// A call of the CUDA API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ApiCall {
+    /// Which.
+    pub(crate) api: Api,
+    /// CUPTI's number of the function.
+    pub(crate) function: u32,
+    /// Index of its name.
+    pub(crate) name: u32,
+    /// When it began.
+    pub(crate) begin: u64,
+    /// When it returned.
+    pub(crate) end: u64,
+    /// The operating system's id of the calling thread.
+    pub(crate) thread: u32,
+    /// What it launched has the same.
+    pub(crate) correlation: u32,
+}
+
+/// A wait for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wait {
+    /// CUPTI's number: 1 event, 2 stream waits for event, 3 stream, 4 context.
+    pub(crate) kind: u32,
+    /// When it began.
+    pub(crate) begin: u64,
+    /// When it was over.
+    pub(crate) end: u64,
+    /// The API call's.
+    pub(crate) correlation: u32,
+    /// Which context.
+    pub(crate) context: u32,
+    /// Which stream; `u32::MAX` for none.
+    pub(crate) stream: u32,
+    /// Which event, for waits for one.
+    pub(crate) event: u32,
+}
+
+/// Time spent by CUDA or the source on itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overhead {
+    /// CUPTI's number.
+    pub(crate) kind: u32,
+    /// When it began.
+    pub(crate) begin: u64,
+    /// When it ended.
+    pub(crate) end: u64,
+}
+
+/// Device memory taken or given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct MemoryOp {
+    /// Taken, or given back.
+    pub(crate) is_free: bool,
+    /// CUPTI's kind of memory.
+    pub(crate) kind: u32,
+    /// Where.
+    pub(crate) address: u64,
+    /// How much.
+    pub(crate) bytes: u64,
+    /// When.
+    pub(crate) at: u64,
+    /// On which device.
+    pub(crate) device: u32,
+    /// The API call's.
+    pub(crate) correlation: u32,
+}
+
+/// What should be in a [`GpuLog`] and is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GpuLosses {
+    /// Records that the source could not store.
+    pub(crate) dropped: u64,
+    /// Buffers that were thrown away or refused because `max_buffer_mb` was reached.
+    pub(crate) buffers: u64,
+    /// Records without a begin or an end.
+    pub(crate) untimed: u64,
+    /// Stretches that could not be read.
+    pub(crate) unreadable: u64,
+}
+
+/// Why there is no GPU part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum Absent {
+    /// The configuration does not want it.
+    NotWanted,
+    /// Nothing was recorded at all.
+    NothingRecorded,
+    /// There is no CUDA driver.
+    NoDriver,
+    /// The driver lacks a function.
+    DriverTooOld(&'static CStr),
+    /// The driver has no device.
+    NoDevice,
+    /// The driver's call failed with this code.
+    DriverFailed(&'static str, i32),
+    /// There is no libcupti for this version of CUDA.
+    NoCupti(u32),
+    /// This libcupti is older than 11.7, or lacks a function.
+    CuptiTooOld(String),
+    /// The environment says that a tool is attached.
+    ToolAttached(&'static str),
+    /// CUPTI serves somebody else.
+    Occupied,
+    /// Permission is missing.
+    NotPermitted,
+    /// Not on this kind of machine.
+    Unsupported(i32),
+    /// CUPTI's call failed with this code.
+    CuptiFailed(&'static str, i32),
+}
+
+impl Absent {
+    /// One word for programs.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::NotWanted => "off",
+            Self::NothingRecorded => "nothing_recorded",
+            Self::NoDriver => "no_driver",
+            Self::DriverTooOld(_) => "driver_too_old",
+            Self::NoDevice => "no_device",
+            Self::DriverFailed(..) => "driver_failed",
+            Self::NoCupti(_) => "no_cupti",
+            Self::CuptiTooOld(_) => "cupti_too_old",
+            Self::ToolAttached(_) => "tool_attached",
+            Self::Occupied => "occupied",
+            Self::NotPermitted => "not_permitted",
+            Self::Unsupported(_) => "unsupported",
+            Self::CuptiFailed(..) => "cupti_failed",
+        }
+    }
+
+    /// Whether the user should hear of it: a machine without a GPU has nothing to record.
+    pub(crate) const fn is_surprising(&self) -> bool {
+        !matches!(self, Self::NotWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWanted => f.write_str("the configuration does not ask for it"),
+            Self::NothingRecorded => f.write_str("the session recorded nothing"),
+            Self::NoDriver => f.write_str("there is no CUDA driver (`libcuda.so.1`) here"),
+            Self::DriverTooOld(function) => {
+                let function = function.to_string_lossy();
+                write!(f, "the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed")
+            }
+            Self::NoDevice => f.write_str("the CUDA driver finds no device"),
+            Self::DriverFailed(call, code) => write!(f, "`{call}` failed with CUDA error {code}"),
+            Self::NoCupti(version) => {
+                let (major, minor) = (version / 1000, version % 1000 / 10);
+                write!(
+                    f,
+                    "libcupti is not installed: install the one of CUDA {major} (the driver supports {major}.{minor}), or \
+                     set `PROFILER_CUPTI_LIB` to its path"
+                )
+            }
+            Self::CuptiTooOld(path) => write!(f, "`{path}` is older than CUDA 11.7: install a newer libcupti"),
+            Self::ToolAttached(variable) => {
+                write!(f, "another tool is attached (`{variable}` is set), and CUPTI serves one at a time")
+            }
+            Self::Occupied => {
+                f.write_str("CUPTI serves another tool (nsys, ncu, a debugger, DCGM): detach it to record kernels")
+            }
+            Self::NotPermitted => f.write_str(
+                "this user may not trace the GPU: load the NVIDIA kernel module with \
+                 `NVreg_RestrictProfilingToAdminUsers=0`, or give the container the capability `SYS_ADMIN`",
+            ),
+            Self::Unsupported(code) => {
+                write!(
+                    f,
+                    "CUPTI cannot trace this GPU (error {code}): virtual GPUs and confidential computing forbid it"
+                )
+            }
+            Self::CuptiFailed(call, code) => write!(f, "`{call}` failed with CUPTI error {code}"),
+        }
+    }
+}

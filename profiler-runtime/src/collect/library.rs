@@ -1,0 +1,96 @@
+//! Opening a shared library of somebody else's, once and for good.
+//!
+//! Never closed: CUDA's libraries leave threads and callbacks behind. [`driver`](super::driver),
+//! [`cupti`](super::cupti) and [`nvtx`](super::nvtx) look their functions up here.
+
+use std::ffi::{CStr, OsStr};
+use std::mem::ManuallyDrop;
+
+/// An open library.
+#[derive(Debug)]
+pub(super) struct Library(ManuallyDrop<libloading::Library>);
+
+impl Library {
+    /// Opens what the dynamic linker finds under this name or path.
+    ///
+    /// # Errors
+    ///
+    /// The linker's own words.
+    pub(super) fn open(name: impl AsRef<OsStr>) -> Result<Self, String> {
+        // SAFETY: the names come from this room, from `PROFILER_CUPTI_LIB` and from the variable that attaches an NVTX
+        // tool: libraries whose constructors may run at any time and on any thread.
+        let opened = unsafe { libloading::Library::new(name.as_ref()) };
+        opened.map(|library| Self(ManuallyDrop::new(library))).map_err(|error| error.to_string())
+    }
+
+    /// The library of this name if the process has loaded it already.
+    #[cfg(target_os = "linux")]
+    pub(super) fn loaded(name: &str) -> Option<Self> {
+        use libloading::os::unix::{Library as Unix, RTLD_LAZY};
+        // SAFETY: `RTLD_NOLOAD` loads nothing, so no code runs.
+        let found = unsafe { Unix::open(Some(name), RTLD_LAZY | libc::RTLD_NOLOAD) };
+        found.ok().map(|library| Self(ManuallyDrop::new(library.into())))
+    }
+
+    /// The library of this name if the process has loaded it already; not known here.
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn loaded(_name: &str) -> Option<Self> {
+        None
+    }
+
+    /// The function of this name.
+    ///
+    /// # Errors
+    ///
+    /// The name, if the library does not have it.
+    ///
+    /// # Safety
+    ///
+    /// `F` is a function pointer type, with the signature of that function.
+    pub(super) unsafe fn function<F: Copy>(&self, name: &'static CStr) -> Result<F, &'static CStr> {
+        // SAFETY: the caller promises the type; the library is never closed, so the pointer stays valid.
+        unsafe { self.0.get::<F>(name.to_bytes_with_nul()) }.map(|function| *function).map_err(|_| name)
+    }
+}
+
+/// Makes a struct of function pointers and the function that fills it from a [`Library`].
+///
+/// A row is `field: "symbol" = signature;`. The functions of `optional` need not be there.
+macro_rules! functions {
+    (
+        $(#[$about:meta])*
+        struct $table:ident {
+            $( $field:ident: $symbol:literal = fn($($argument:ty),*); )*
+        }
+        optional { $( $ofield:ident: $osymbol:literal = fn($($oargument:ty),*); )* }
+    ) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug)]
+        pub(super) struct $table {
+            $( pub(super) $field: unsafe extern "C" fn($($argument),*) -> i32, )*
+            $( pub(super) $ofield: Option<unsafe extern "C" fn($($oargument),*) -> i32>, )*
+        }
+
+        impl $table {
+            /// Every function; the name of the first that is missing as an error.
+            pub(super) fn of(library: &$crate::collect::library::Library) -> Result<Self, &'static std::ffi::CStr> {
+                const fn c(name: &'static str) -> &'static std::ffi::CStr {
+                    match std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => c"",
+                    }
+                }
+                // SAFETY: the signatures are those of CUDA's documentation, unchanged since CUDA 11; every function
+                // returns an `int`-sized enum.
+                unsafe {
+                    Ok(Self {
+                        $( $field: library.function(const { c(concat!($symbol, "\0")) })?, )*
+                        $( $ofield: library.function(const { c(concat!($osymbol, "\0")) }).ok(), )*
+                    })
+                }
+            }
+        }
+    };
+}
+
+pub(super) use functions;

@@ -1,0 +1,87 @@
+//! A domain: the tool's name space for our ranges, and what the tool is told about each site, once.
+//!
+//! The name of a site is registered with the tool the first time that it runs, and a handle goes with every range: that
+//! is cheaper than text, and Nsight Systems starts a capture (`--capture-range=nvtx`) only at registered names.
+
+use std::cell::Cell;
+use std::ffi::CString;
+use std::fmt;
+
+use super::client;
+use super::label::{self, KINDS, Labels};
+use crate::record::annotate::Tool;
+use crate::record::{Site, registry};
+
+thread_local! {
+    /// The tool knows this thread's name.
+    static NAMED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Shows ranges to the attached tool, in a domain of their own.
+pub(super) struct Domain {
+    name: String,
+    client: client::Domain,
+    categories: [client::Category; KINDS.len()],
+    labels: Labels<client::Label>,
+}
+
+impl Domain {
+    /// The domain of this name; without a name the tool's default one.
+    pub(super) fn new(name: &str) -> Self {
+        let client = client::Domain::open((!name.is_empty()).then(|| text(name)).as_deref());
+        let categories = KINDS.map(|kind| {
+            let (number, name) = label::category(kind);
+            client.name_category(number, name)
+        });
+        Self { name: name.to_owned(), client, categories, labels: Labels::new() }
+    }
+
+    fn label(&self, site: &'static Site) -> &client::Label {
+        self.labels.get(site.number(), || {
+            let name = site.name();
+            let category = self.categories[label::category(site.kind()).0 as usize - 1];
+            self.client.label(&text(name), category, label::color(name))
+        })
+    }
+}
+
+impl Tool for Domain {
+    fn push(&self, site: &'static Site, index: Option<u64>) {
+        if !NAMED.replace(true) {
+            name_thread();
+        }
+        self.client.push(self.label(site), index);
+    }
+
+    fn pop(&self) {
+        self.client.pop();
+    }
+
+    fn start(&self, site: &'static Site, index: Option<u64>) -> u64 {
+        self.client.start(self.label(site), index)
+    }
+
+    fn end(&self, life: u64) {
+        self.client.end(life);
+    }
+}
+
+impl fmt::Debug for Domain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Domain").field(&self.name).finish()
+    }
+}
+
+fn name_thread() {
+    let thread = std::thread::current();
+    // CAST: the operating system's thread ids have 32 bits; 0 is none.
+    let id = registry::os_thread_id(0) as u32;
+    if let (Some(name), 1..) = (thread.name(), id) {
+        client::name_thread(id, &text(name));
+    }
+}
+
+/// As C takes it: NUL would end the text.
+fn text(text: &str) -> CString {
+    CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
+}

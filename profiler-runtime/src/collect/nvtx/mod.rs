@@ -1,0 +1,77 @@
+//! NVTX: stages, steps and ops as ranges in Nsight Systems, and in whatever else is attached to the process.
+//!
+//! A tool names its library in the variable `NVTX_INJECTION64_PATH`; without it nothing is loaded. With it, the library is
+//! opened in the first annotated range of the process, or by the first session if that is earlier, and from then on every
+//! range is shown to it, whether or not a session is active. `nvtx` and `nvtx_domain` are those of the configuration that
+//! came last, at first of the environment's.
+//!
+//! Two clients speak to the tool, by one interface: our own (`own`), and behind the feature `nvtx-sdk` NVIDIA's (`sdk`).
+
+#[cfg(not(feature = "nvtx-sdk"))]
+mod abi;
+mod domain;
+mod label;
+#[cfg(not(feature = "nvtx-sdk"))]
+mod own;
+#[cfg(feature = "nvtx-sdk")]
+mod sdk;
+
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use crate::config::ProfilerConfig;
+use crate::record::annotate::{self, Finder, Tool};
+use domain::Domain;
+#[cfg(not(feature = "nvtx-sdk"))]
+use own as client;
+#[cfg(feature = "nvtx-sdk")]
+use sdk as client;
+
+inventory::submit! { Finder(find) }
+
+/// Set once a tool is attached.
+static ATTACHED: OnceLock<()> = OnceLock::new();
+/// Every domain that was ever asked for: a tool cannot forget one either.
+static DOMAINS: Mutex<Vec<(String, &'static &'static dyn Tool)>> = Mutex::new(Vec::new());
+
+/// Loads the tool, if one wants to be attached and nothing has loaded it yet. Costs the tool's start, tens of
+/// milliseconds, once; without a tool, nothing.
+pub(crate) fn attach() {
+    annotate::seek();
+}
+
+/// Shows ranges as `config` wants it, from now on.
+pub(crate) fn configure(config: &ProfilerConfig) {
+    attach();
+    if ATTACHED.get().is_some() {
+        show(config);
+    }
+}
+
+fn find() -> Option<String> {
+    match client::attach() {
+        Ok(true) => {
+            let _ = ATTACHED.set(());
+            // A configuration that cannot be read is reported by whoever starts a session with it.
+            let configured = ProfilerConfig::from_env().ok().flatten();
+            show(&configured.map_or_else(ProfilerConfig::default, |parsed| parsed.config));
+            None
+        }
+        Ok(false) => None,
+        Err(problem) => Some(problem),
+    }
+}
+
+fn show(config: &ProfilerConfig) {
+    annotate::show_to(config.nvtx.then(|| domain(&config.nvtx_domain)));
+}
+
+fn domain(name: &str) -> &'static &'static dyn Tool {
+    let mut domains = DOMAINS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, known)) = domains.iter().find(|(known, _)| known == name) {
+        return known;
+    }
+    let made: &'static dyn Tool = Box::leak(Box::new(Domain::new(name)));
+    let made = Box::leak(Box::new(made));
+    domains.push((name.to_owned(), made));
+    made
+}

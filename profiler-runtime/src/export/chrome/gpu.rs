@@ -1,0 +1,307 @@
+//! What the GPU did, as Kineto writes it: kernels, copies, fills, API calls, waits, overhead, and the arrows from calls
+//! to what they launched.
+//!
+//! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
+//! ([`gpu_rows`](super::gpu_rows)).
+
+use std::collections::HashMap;
+
+use crate::collect::gpu::{Api, GpuOp, Wait, Work};
+use crate::model::{Annotation, Gpu, Placed, PlacedCall, PlacedOp, Trace};
+
+use super::event::{Events, push_key, push_number};
+use super::gpu_names::{copy_name, fill_name, overhead_name, wait_name};
+use super::gpu_rows::{GpuRow, GpuRows, OVERHEAD};
+use super::number::{push_integer, push_micros, push_signed};
+use super::occupancy::{Occupancy, per_multiprocessor};
+use super::rows::{Row, Rows};
+
+/// Where an event stands: `pid` and `tid`.
+type Place = (i64, u64);
+
+/// Writes everything of the GPU.
+pub(super) fn write<'a>(events: &mut Events<'a, '_>, rows: &mut Rows, trace: &'a Trace) {
+    let Ok(gpu) = &trace.gpu else { return };
+    let begin = events.relative(trace.begin);
+    let mut writer = Writer { events, rows, trace, gpu, devices: GpuRows::new(begin, &trace.context.process_name) };
+    // Annotations first: Perfetto shows the first of two slices with the same times around the other.
+    for annotation in &gpu.annotations {
+        writer.annotation(annotation);
+    }
+    for op in &gpu.ops {
+        writer.op(op);
+    }
+    for call in &gpu.calls {
+        writer.call(call);
+    }
+    for overhead in &gpu.overheads {
+        let row = writer.devices.place(&mut writer.events.page, OVERHEAD, GpuRow::Overhead(overhead.lane));
+        let each = overhead.record;
+        writer.open("overhead", overhead_name(each.kind), row, (each.begin, each.end));
+        writer.events.page.text.extend_from_slice(b"\"overhead\":");
+        push_integer(&mut writer.events.page.text, u64::from(each.kind));
+        writer.events.close();
+    }
+    if trace.context.config.cuda_sync_events {
+        writer.waits();
+    }
+    writer.memory();
+}
+
+struct Writer<'w, 'a, 'out> {
+    events: &'w mut Events<'a, 'out>,
+    rows: &'w mut Rows,
+    trace: &'a Trace,
+    gpu: &'a Gpu,
+    devices: GpuRows<'a>,
+}
+
+impl Writer<'_, '_, '_> {
+    fn name(&self, index: u32) -> &str {
+        self.gpu.names.get(index as usize).map_or("", String::as_str)
+    }
+
+    /// Everything up to the brace of `args`.
+    fn open(&mut self, category: &str, name: &str, (pid, tid): Place, (begin, end): (u64, u64)) {
+        let at = self.events.relative(begin);
+        let out = &mut self.events.page.text;
+        super::heads::push_head(out, category, name, pid);
+        push_integer(out, tid);
+        out.extend_from_slice(b",\"ts\":");
+        push_micros(out, at);
+        out.extend_from_slice(b",\"dur\":");
+        push_micros(out, end.saturating_sub(begin));
+        out.extend_from_slice(b",\"args\":{");
+    }
+
+    fn annotation(&mut self, annotation: &Annotation) {
+        let Annotation { node, external_id, device, stream, begin, end, lane } = *annotation;
+        let kind = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
+        let row = self.devices.place(&mut self.events.page, i64::from(device), kind);
+        // A step is named after its function: `ProfilerStep#N` on a device would double TensorBoard's steps.
+        let name = self.trace.stages.node(node).name();
+        self.open("gpu_user_annotation", name, row, (begin, end));
+        let out = &mut self.events.page.text;
+        out.extend_from_slice(b"\"External id\":");
+        push_integer(out, external_id);
+        self.events.close();
+    }
+
+    fn op(&mut self, placed: &PlacedOp) {
+        let PlacedOp { op, lane, external_id } = *placed;
+        let row = self.op_row(placed.op, lane);
+        let times = (op.begin, op.end);
+        match op.work {
+            Work::Kernel(kernel) => {
+                let name = self.name(kernel.name).to_owned();
+                self.open("kernel", &name, row, times);
+            }
+            Work::Copy { kind, from, to, .. } => self.open("gpu_memcpy", &copy_name(kind, from, to), row, times),
+            Work::Fill { memory, .. } => self.open("gpu_memset", &fill_name(memory), row, times),
+        }
+        self.op_args(&op, external_id);
+        self.events.close();
+    }
+
+    fn op_row(&mut self, op: GpuOp, lane: u32) -> Place {
+        self.devices.place(&mut self.events.page, i64::from(op.device), GpuRow::Stream(op.stream, lane))
+    }
+
+    fn op_args(&mut self, op: &GpuOp, external_id: u64) {
+        let device = self.gpu.devices.get(op.device as usize);
+        let out = &mut self.events.page.text;
+        out.extend_from_slice(b"\"device\":");
+        push_integer(out, u64::from(op.device));
+        push_number(out, "context", u64::from(op.context));
+        push_number(out, "stream", u64::from(op.stream));
+        push_number(out, "correlation", u64::from(op.correlation));
+        if external_id > 0 {
+            push_number(out, "External id", external_id);
+        }
+        match op.work {
+            Work::Kernel(kernel) => {
+                push_number(out, "queued", kernel.queued);
+                push_number(out, "registers per thread", u64::from(kernel.registers));
+                push_number(out, "shared memory", u64::from(kernel.shared));
+                push_three(out, "grid", kernel.grid);
+                push_three(out, "block", kernel.block);
+                if let Some(device) = device {
+                    let (blocks, warps) = per_multiprocessor(&kernel, device);
+                    push_float(out, "blocks per SM", blocks);
+                    push_float(out, "warps per SM", warps);
+                    push_number(out, "est. achieved occupancy %", Occupancy::of(&kernel, device).percent);
+                }
+                if let Some(priority) = kernel.priority {
+                    push_key(out, "priority");
+                    push_signed(out, i64::from(priority));
+                }
+            }
+            Work::Copy { bytes, peers, .. } => {
+                push_bytes(out, bytes, op.end - op.begin);
+                if let Some((from, to)) = peers {
+                    push_number(out, "fromDevice", u64::from(from));
+                    push_number(out, "toDevice", u64::from(to));
+                }
+            }
+            Work::Fill { bytes, .. } => push_bytes(out, bytes, op.end - op.begin),
+        }
+        if op.graph != (0, 0) {
+            push_number(out, "graph id", u64::from(op.graph.0));
+            push_number(out, "graph node id", op.graph.1);
+        }
+    }
+
+    /// An API call, and the arrow to what it launched.
+    fn call(&mut self, placed: &PlacedCall) {
+        let PlacedCall { call, external_id, is_inner, launched } = *placed;
+        let row = self.thread_row(call.thread);
+        let name = self.name(call.name).to_owned();
+        let category = match call.api {
+            Api::Driver => "cuda_driver",
+            Api::Runtime => "cuda_runtime",
+        };
+        self.open(category, &name, row, (call.begin, call.end));
+        let out = &mut self.events.page.text;
+        out.extend_from_slice(b"\"cbid\":");
+        push_integer(out, u64::from(call.function));
+        if !is_inner {
+            // HTA wants one call for a correlation id.
+            push_number(out, "correlation", u64::from(call.correlation));
+        }
+        if external_id > 0 {
+            push_number(out, "External id", external_id);
+        }
+        self.events.close();
+        let target = launched.and_then(|at| self.gpu.ops.get(at));
+        if let Some(target) = target.filter(|target| call.begin <= target.op.begin) {
+            let op_row = self.op_row(target.op, target.lane);
+            self.arrow_end("s", call.correlation, row, call.begin, b"}");
+            self.arrow_end("f", call.correlation, op_row, target.op.begin, b",\"bp\":\"e\"}");
+        }
+    }
+
+    fn arrow_end(&mut self, phase: &str, id: u32, (pid, tid): Place, at: u64, rest: &[u8]) {
+        let at = self.events.relative(at);
+        let out = &mut self.events.page.text;
+        out.extend_from_slice(b"{\"ph\":\"");
+        out.extend_from_slice(phase.as_bytes());
+        out.extend_from_slice(b"\",\"id\":");
+        push_integer(out, u64::from(id));
+        out.extend_from_slice(b",\"pid\":");
+        push_signed(out, pid);
+        out.extend_from_slice(b",\"tid\":");
+        push_integer(out, tid);
+        out.extend_from_slice(b",\"ts\":");
+        push_micros(out, at);
+        out.extend_from_slice(b",\"cat\":\"ac2g\",\"name\":\"ac2g\"");
+        out.extend_from_slice(rest);
+        out.extend_from_slice(b",\n");
+        self.events.page.pause();
+    }
+
+    /// The row of the ranges of the thread that called.
+    fn thread_row(&mut self, thread: u32) -> Place {
+        let os_id = u64::from(thread);
+        let known = self.trace.threads.iter().position(|known| known.identity.os_id == os_id);
+        let (row, name) = match known {
+            Some(index) => (Row::Thread(index, 0), self.trace.threads[index].identity.name.clone()),
+            None => (Row::Caller(thread), format!("thread {thread}")),
+        };
+        (i64::from(self.events.pid), self.rows.tid(&mut self.events.page, row, Some(os_id), &name))
+    }
+
+    fn waits(&mut self) {
+        let devices: HashMap<u32, u32> =
+            self.gpu.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect();
+        for Placed { record: wait, lane } in &self.gpu.syncs {
+            let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
+            let device = devices.get(&context).copied().unwrap_or(0);
+            let row = self.devices.place(&mut self.events.page, i64::from(device), GpuRow::Waits(stream, *lane));
+            self.open("cuda_sync", wait_name(kind), row, (begin, end));
+            let out = &mut self.events.page.text;
+            out.extend_from_slice(b"\"cuda_sync_kind\":\"");
+            out.extend_from_slice(wait_name(kind).as_bytes());
+            out.push(b'"');
+            push_key(out, "stream");
+            push_signed(out, if stream == u32::MAX { -1 } else { i64::from(stream) });
+            push_number(out, "correlation", u64::from(correlation));
+            push_number(out, "device", u64::from(device));
+            push_number(out, "context", u64::from(context));
+            if matches!(kind, 1 | 2) {
+                push_number(out, "wait_on_cuda_event_id", u64::from(event));
+            }
+            self.events.close();
+        }
+    }
+
+    /// Device memory, with the sum of what was taken since the recording began.
+    fn memory(&mut self) {
+        if self.gpu.memory.is_empty() {
+            return;
+        }
+        let callers: HashMap<u32, u32> =
+            self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.call.thread)).collect();
+        let mut live: HashMap<(u32, u64), u64> = HashMap::new();
+        let mut totals: HashMap<u32, u64> = HashMap::new();
+        for each in &self.gpu.memory {
+            let total = totals.entry(each.device).or_default();
+            let bytes = if each.is_free {
+                // What was taken before the recording is not part of the sum.
+                let Some(bytes) = live.remove(&(each.device, each.address)) else { continue };
+                *total -= bytes;
+                -i64::try_from(bytes).unwrap_or(i64::MAX)
+            } else {
+                live.insert((each.device, each.address), each.bytes);
+                *total += each.bytes;
+                i64::try_from(each.bytes).unwrap_or(i64::MAX)
+            };
+            let total = *total;
+            let thread = callers.get(&each.correlation).copied().unwrap_or(self.trace.context.pid);
+            let row = self.thread_row(thread);
+            self.memory_event(row, each.at, (each.device, each.address), bytes, total);
+        }
+    }
+
+    fn memory_event(&mut self, (pid, tid): Place, at: u64, (device, address): (u32, u64), bytes: i64, total: u64) {
+        let at = self.events.relative(at);
+        let out = &mut self.events.page.text;
+        out.extend_from_slice(
+            b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"[memory]\",\"pid\":",
+        );
+        push_signed(out, pid);
+        out.extend_from_slice(b",\"tid\":");
+        push_integer(out, tid);
+        out.extend_from_slice(b",\"ts\":");
+        push_micros(out, at);
+        out.extend_from_slice(b",\"args\":{\"Total Reserved\":0");
+        push_number(out, "Total Allocated", total);
+        push_number(out, "Device Id", u64::from(device));
+        push_number(out, "Device Type", 1);
+        push_key(out, "Bytes");
+        push_signed(out, bytes);
+        push_number(out, "Addr", address);
+        self.events.close();
+    }
+}
+
+fn push_three(out: &mut Vec<u8>, key: &str, numbers: [u32; 3]) {
+    push_key(out, key);
+    for (number, before) in numbers.into_iter().zip([b'[', b',', b',']) {
+        out.push(before);
+        push_integer(out, u64::from(number));
+    }
+    out.push(b']');
+}
+
+/// JSON has no word for what is not finite; nothing here is.
+fn push_float(out: &mut Vec<u8>, key: &str, number: f64) {
+    push_key(out, key);
+    out.extend_from_slice(format!("{number:.6}").as_bytes());
+}
+
+fn push_bytes(out: &mut Vec<u8>, bytes: u64, ns: u64) {
+    push_number(out, "bytes", bytes);
+    if ns > 0 {
+        push_float(out, "memory bandwidth (GB/s)", bytes as f64 / ns as f64);
+    }
+}

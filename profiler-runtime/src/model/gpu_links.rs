@@ -1,0 +1,98 @@
+//! Which range launched what: from the ids that ranges pushed to their places in the trace.
+//!
+//! An id names a thread and the position of a begin in its stream (`record::correlate`); the trace numbers ranges by
+//! their order. One pass over the streams of the threads in question finds the numbers, the decoder's pass the rest.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::record::entry::Tag;
+use crate::record::registry::ThreadLog;
+use crate::record::{Kind, correlate};
+
+use super::slice::Slice;
+use super::stages::{NodeId, StageTree};
+
+/// A range that launched something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// Its `External id`.
+    pub(super) external_id: u64,
+    /// Its stage, or the one around it.
+    pub(super) node: NodeId,
+    /// `External id` of that stage's range, 0 without one.
+    pub(super) stage_id: u64,
+    /// `External id` of the request around it.
+    pub(super) request: Option<u64>,
+}
+
+/// The ranges that launched something, and what they launched.
+#[derive(Debug, Default)]
+pub(super) struct Owners {
+    /// Id that was pushed, by correlation.
+    links: HashMap<u32, u64>,
+    /// Positions that are asked for, in order, by the thread's ordinal.
+    wanted: BTreeMap<u32, Vec<u64>>,
+    /// `External id`s by the id that was pushed.
+    numbers: HashMap<u64, u64>,
+    /// By `External id`.
+    owners: HashMap<u64, Owner>,
+}
+
+impl Owners {
+    /// From correlation ids and the ids that were pushed.
+    pub(super) fn new(links: &[(u32, u64)]) -> Self {
+        let mut owners = Self { links: links.iter().copied().collect(), ..Self::default() };
+        for id in owners.links.values() {
+            let (ordinal, position) = correlate::place(*id);
+            owners.wanted.entry(ordinal).or_default().push(position);
+        }
+        for positions in owners.wanted.values_mut() {
+            positions.sort_unstable();
+            positions.dedup();
+        }
+        owners
+    }
+
+    /// Finds the numbers of a thread's ranges; the first that begins has `first_id`. `sites` is how many there are: the
+    /// decoder skips the begin of a site that it does not know.
+    pub(super) fn number(&mut self, thread: &ThreadLog, sites: usize, first_id: u64) {
+        let ordinal = thread.thread.ordinal;
+        let Some(positions) = self.wanted.remove(&ordinal) else { return };
+        let mut positions = positions.into_iter().peekable();
+        let mut next_id = first_id;
+        for run in &thread.runs {
+            for (entry, position) in run.entries().iter().zip(run.position()..) {
+                if entry.tag() != Some(Tag::Begin) || !(1..=sites).contains(&(entry.site() as usize)) {
+                    continue;
+                }
+                while positions.next_if(|wanted| *wanted < position).is_some() {}
+                if positions.next_if_eq(&position).is_some() {
+                    self.numbers.insert(correlate::id(ordinal, position), next_id);
+                    let unknown = Owner { external_id: next_id, node: StageTree::ROOT, stage_id: 0, request: None };
+                    self.owners.insert(next_id, unknown);
+                }
+                next_id += 1;
+            }
+        }
+    }
+
+    /// Takes note of a range.
+    #[inline]
+    pub(super) fn note(&mut self, slice: &Slice) {
+        if self.owners.is_empty() {
+            return;
+        }
+        if let Some(owner) = self.owners.get_mut(&slice.external_id) {
+            owner.node = slice.node;
+            owner.stage_id = slice.stage_id;
+            owner.request =
+                if slice.site.kind() == Kind::Request { Some(slice.external_id) } else { slice.request_id() };
+        }
+    }
+
+    /// The range around an API call.
+    pub(super) fn of(&self, correlation: u32) -> Option<Owner> {
+        let number = self.numbers.get(self.links.get(&correlation)?)?;
+        self.owners.get(number).copied()
+    }
+}

@@ -1,0 +1,67 @@
+//! The tie between a range and the GPU work that it launches.
+//!
+//! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread. The id that a range
+//! pushes says where its begin stands: the thread's ordinal and the position in its stream, so that nothing has to be
+//! looked up while the program runs. `collect::cupti` installs the hooks; the gate's `GPU` bit says when to call them.
+
+use std::sync::OnceLock;
+
+use super::{buffer, gate};
+
+/// What is called around a range, on its thread.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hooks {
+    /// The id is the innermost from now on.
+    pub(crate) push: fn(u64),
+    /// It no longer is.
+    pub(crate) pop: fn(),
+}
+
+static HOOKS: OnceLock<Hooks> = OnceLock::new();
+
+/// Bits of an id that hold the position: 10^12 entries a thread; 2^24 threads are left for the rest.
+const POSITION_BITS: u32 = 40;
+
+/// Sets who is told; the first call wins.
+pub(crate) fn install(hooks: Hooks) {
+    let _ = HOOKS.set(hooks);
+}
+
+/// The id of the begin that stands at `position` of the thread's stream.
+pub(crate) const fn id(ordinal: u32, position: u64) -> u64 {
+    (ordinal as u64) << POSITION_BITS | position & ((1 << POSITION_BITS) - 1)
+}
+
+/// Ordinal and position of an id.
+pub(crate) const fn place(id: u64) -> (u32, u64) {
+    // CAST: 24 bits are left.
+    ((id >> POSITION_BITS) as u32, id & ((1 << POSITION_BITS) - 1))
+}
+
+/// Pushes the id of the range whose begin is the next entry of this thread; true if it has to be popped.
+pub(super) fn push(gate: u32) -> bool {
+    if gate & gate::GPU == 0 {
+        return false;
+    }
+    let (Some(hooks), Some((ordinal, position))) = (HOOKS.get(), buffer::next_place()) else { return false };
+    (hooks.push)(id(ordinal, position));
+    true
+}
+
+/// Ends what [`push`] began.
+pub(super) fn pop() {
+    if let Some(hooks) = HOOKS.get() {
+        (hooks.pop)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_thread_and_position() {
+        assert_eq!(place(id(7, 1 << 39 | 5)), (7, 1 << 39 | 5));
+        assert_eq!(place(id((1 << 24) - 1, 0)), ((1 << 24) - 1, 0));
+    }
+}

@@ -1,0 +1,114 @@
+//! What a session does with the GPU: CUPTI for `profiler: torch`, the CUDA capture range for `profiler: cuda`.
+//!
+//! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
+//! GPU may wait for a step.
+
+use crate::collect::cuda_range::CaptureRange;
+use crate::collect::cupti::{Capture, Undecoded, Wanted};
+use crate::collect::gpu::{Absent, GpuRecord};
+use crate::config::{Profiler, ProfilerConfig};
+
+/// A session's part of the GPU.
+#[derive(Debug)]
+pub(crate) struct Gpu {
+    profiler: Profiler,
+    capture: Capture,
+    range: CaptureRange,
+    /// What its user should know, in full sentences.
+    warnings: Vec<String>,
+    /// How many of them have been logged.
+    logged: usize,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(crate) struct GpuSealed {
+    delivered: Result<Undecoded, Absent>,
+    /// What its user should know, in full sentences.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Gpu {
+    /// Opens libraries and starts nothing. May take long the first time: not under the lock.
+    pub(crate) fn prepare(config: &ProfilerConfig) -> Self {
+        let capture = if config.profiler == Profiler::Torch && config.gpu {
+            Capture::prepare(Wanted {
+                syncs: config.cuda_sync_events,
+                memory: config.torch_profiler_with_memory,
+                buffer_bytes: usize::try_from(config.max_buffer_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
+            })
+        } else {
+            Capture::Absent(Absent::NotWanted)
+        };
+        let mut gpu = Self {
+            profiler: config.profiler,
+            capture,
+            range: CaptureRange::default(),
+            warnings: Vec::new(),
+            logged: 0,
+        };
+        gpu.note_absent();
+        gpu
+    }
+
+    /// A warm-up begins; true if the GPU is recorded from now on.
+    pub(crate) fn warm_up(&mut self) -> bool {
+        let runs = self.capture.start();
+        self.note_absent();
+        runs
+    }
+
+    /// The iterations that count begin; true if the GPU is recorded.
+    pub(crate) fn record(&mut self) -> bool {
+        if self.profiler == Profiler::Cuda {
+            let opened = self.range.open();
+            self.note_range(opened);
+        }
+        self.warm_up()
+    }
+
+    /// An iteration has ended: a program may have begun to use the GPU in it.
+    pub(crate) fn step(&mut self) {
+        let opened = self.range.retry();
+        self.note_range(opened);
+    }
+
+    /// Warnings that are new since this was asked last.
+    pub(crate) fn new_warnings(&mut self) -> Vec<String> {
+        let new = self.warnings[self.logged..].to_vec();
+        self.logged = self.warnings.len();
+        new
+    }
+
+    /// Waits for the GPU and ends everything that was begun.
+    pub(crate) fn finish(mut self) -> GpuSealed {
+        self.warnings.extend(self.range.close());
+        let delivered = self.capture.finish();
+        for warning in &self.warnings[self.logged..] {
+            log::warn!("{warning}");
+        }
+        GpuSealed { delivered, warnings: self.warnings }
+    }
+
+    fn note_range(&mut self, opened: Result<(), Absent>) {
+        if let Err(reason) = opened {
+            self.warnings.push(format!("the CUDA capture range is not opened: {reason}"));
+        }
+    }
+
+    /// Once, when it becomes known that there will be no GPU part although there is a GPU.
+    fn note_absent(&mut self) {
+        let Some(reason) = self.capture.absent().filter(|reason| reason.is_surprising()) else { return };
+        let warning = format!("the GPU is not recorded: {reason}");
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
+    }
+}
+
+impl GpuSealed {
+    /// Reads what was delivered.
+    pub(crate) fn decode(self) -> GpuRecord {
+        self.delivered.map_or_else(GpuRecord::Absent, Undecoded::decode)
+    }
+}

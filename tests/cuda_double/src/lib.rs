@@ -1,0 +1,229 @@
+//! A libcuda for machines without one: the functions that the profiler calls, and a log of the calls that matter.
+//!
+//! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the log, one function a
+//! line; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's primary context exists from its first
+//! `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes one before `main`'s first call.
+
+use std::cell::Cell;
+use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::ptr;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+type Context = *mut c_void;
+
+const NOT_INITIALIZED: c_int = 3;
+const NO_DEVICE: c_int = 100;
+const INVALID_DEVICE: c_int = 101;
+const INVALID_CONTEXT: c_int = 201;
+/// Devices at most.
+const MOST: usize = 8;
+
+static INITIALIZED: AtomicBool = AtomicBool::new(false);
+/// Users of each device's primary context.
+static RETAINED: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
+/// Places whose addresses are the contexts.
+static CONTEXTS: [u8; MOST] = [0; MOST];
+
+thread_local! {
+    /// Current contexts of this thread, the innermost in front.
+    static CURRENT: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
+}
+
+fn log(call: &str) {
+    let Some(path) = std::env::var_os("CUDA_DOUBLE_LOG") else { return };
+    if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
+        let _ = file.write_all(format!("{call}\n").as_bytes());
+    }
+}
+
+fn devices() -> c_int {
+    std::env::var("CUDA_DOUBLE_DEVICES").ok().and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuInit(_flags: c_uint) -> c_int {
+    if devices() == 0 {
+        return NO_DEVICE;
+    }
+    if !INITIALIZED.swap(true, Ordering::SeqCst) && std::env::var_os("CUDA_DOUBLE_CONTEXT").is_some() {
+        RETAINED[0].fetch_add(1, Ordering::SeqCst);
+    }
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDriverGetVersion(version: *mut c_int) -> c_int {
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *version = 12_080 };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDeviceGetCount(count: *mut c_int) -> c_int {
+    if !INITIALIZED.load(Ordering::SeqCst) {
+        return NOT_INITIALIZED;
+    }
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *count = devices() };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDeviceGet(device: *mut c_int, ordinal: c_int) -> c_int {
+    if !(0..devices()).contains(&ordinal) {
+        return INVALID_DEVICE;
+    }
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *device = ordinal };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDeviceGetName(name: *mut c_char, length: c_int, _device: c_int) -> c_int {
+    let text = c"Double GPU";
+    let bytes = text.to_bytes_with_nul();
+    if usize::try_from(length).unwrap_or(0) >= bytes.len() {
+        // SAFETY: the caller passes room for `length` bytes.
+        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), name.cast(), bytes.len()) };
+    }
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDeviceTotalMem_v2(bytes: *mut usize, _device: c_int) -> c_int {
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *bytes = 16 << 30 };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_int, _device: c_int) -> c_int {
+    let number = match attribute {
+        1 => 1024,
+        8 => 49_152,
+        10 => 32,
+        12 | 82 => 65_536,
+        16 => 100,
+        39 => 2048,
+        75 => 9,
+        76 => 0,
+        81 => 233_472,
+        97 => 232_448,
+        106 => 32,
+        111 => 1024,
+        _ => return 1,
+    };
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *value = number };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDevicePrimaryCtxGetState(device: c_int, flags: *mut c_uint, active: *mut c_int) -> c_int {
+    let Some(retained) = usize::try_from(device).ok().and_then(|device| RETAINED.get(device)) else {
+        return INVALID_DEVICE;
+    };
+    // SAFETY: the caller passes places for the numbers.
+    unsafe {
+        *flags = 0;
+        *active = c_int::from(retained.load(Ordering::SeqCst) > 0);
+    }
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDevicePrimaryCtxRetain(context: *mut Context, device: c_int) -> c_int {
+    let Some(place) = usize::try_from(device).ok().filter(|device| *device < MOST) else { return INVALID_DEVICE };
+    RETAINED[place].fetch_add(1, Ordering::SeqCst);
+    // SAFETY: the caller passes a place for the context.
+    unsafe { *context = (&raw const CONTEXTS[place]).cast_mut().cast() };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuDevicePrimaryCtxRelease_v2(device: c_int) -> c_int {
+    let Some(place) = usize::try_from(device).ok().filter(|device| *device < MOST) else { return INVALID_DEVICE };
+    RETAINED[place].fetch_sub(1, Ordering::SeqCst);
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxGetCurrent(context: *mut Context) -> c_int {
+    // SAFETY: the caller passes a place for the context.
+    unsafe { *context = ptr::with_exposed_provenance_mut(CURRENT.get()[0]) };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxPushCurrent_v2(context: Context) -> c_int {
+    let [first, second, third, _] = CURRENT.get();
+    CURRENT.set([context.expose_provenance(), first, second, third]);
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxPopCurrent_v2(context: *mut Context) -> c_int {
+    let [first, second, third, fourth] = CURRENT.get();
+    CURRENT.set([second, third, fourth, 0]);
+    // SAFETY: the caller passes a place for the context.
+    unsafe { *context = ptr::with_exposed_provenance_mut(first) };
+    if first == 0 { INVALID_CONTEXT } else { 0 }
+}
+
+fn in_context(call: &str) -> c_int {
+    if CURRENT.get()[0] == 0 {
+        log(&format!("{call} without a context"));
+        return INVALID_CONTEXT;
+    }
+    log(call);
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxSynchronize() -> c_int {
+    in_context("cuCtxSynchronize")
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuProfilerStart() -> c_int {
+    in_context("cuProfilerStart")
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuProfilerStop() -> c_int {
+    in_context("cuProfilerStop")
+}

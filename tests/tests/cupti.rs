@@ -1,0 +1,357 @@
+//! GPU work in the trace, joined to the ranges that launched it, from a CUPTI of any version. Each scenario is a process
+//! of its own, on a machine made of doubles.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod gpu_support;
+
+use std::path::Path;
+
+use gpu_support::{Device, calls, machine, make_context, perf, session, succeeded};
+use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, step, stop_profile};
+use profiler_tests::{Trace, in_child, manifest, timing};
+use serde_json::Value;
+use tempfile::{TempDir, tempdir};
+
+/// Two stages, a thread without ranges, work of nobody, a graph, and everything else that has a record.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn pipeline() {
+    if !in_child() {
+        return;
+    }
+    make_context();
+    let config =
+        ProfilerConfig::torch(perf()).torch_profiler_with_memory(true).cuda_sync_events(true).delay_iterations(1);
+    start_profile_with(config).unwrap();
+    let device = Device::open();
+    device.kernel(c"before_the_window", 7, 1000);
+    step();
+    for index in 0..2 {
+        let _step = step!("denoise_step", index);
+        let _stage = stage!("transformer");
+        device.fill(7, 4096, 2_000);
+        {
+            let _op = op!("attention");
+            device.kernel(c"_Z6vecAddPfS_S_i", 7, 20_000);
+            device.runtime_kernel(c"softmax", 13, 30_000);
+        }
+        device.graph(c"graph_node".as_ptr(), 7, 4);
+    }
+    {
+        let _stage = stage!("vae.decode");
+        device.copy(7, 1 << 20, 10_000);
+        device.peer_copy(9, 1 << 10, 1_000);
+        device.memory(1, 0x1000, 512);
+        device.memory(2, 0x1000, 512);
+        device.wait(7);
+        device.unfinished(c"never_ends".as_ptr(), 7);
+    }
+    std::thread::scope(|scope| drop(scope.spawn(|| device.kernel(c"of_nobody", 21, 5_000))));
+    stop_profile().unwrap().wait().unwrap();
+    device.kernel(c"after_the_window", 7, 1000);
+}
+
+/// What a pipeline leaves behind.
+struct Ran {
+    folder: TempDir,
+    trace: Trace,
+    timing: Value,
+    manifest: Value,
+}
+
+fn run(variables: &[(&str, &str)]) -> Ran {
+    let folder = tempdir().unwrap();
+    succeeded(machine("pipeline", folder.path()).envs(variables.iter().copied()));
+    let session = session(folder.path());
+    let (trace, timing, manifest) = (Trace::read(&session), timing(&session), manifest(&session));
+    Ran { folder, trace, timing, manifest }
+}
+
+impl Ran {
+    fn stage(&self, name: &str) -> &Value {
+        self.timing["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap()
+    }
+
+    fn events(&self, wanted: impl Fn(&Value) -> bool) -> Vec<&Value> {
+        self.trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| wanted(event)).collect()
+    }
+
+    fn of(&self, category: &str) -> Vec<&str> {
+        self.events(|event| event["cat"] == category && event["ph"] == "X")
+            .iter()
+            .map(|event| event["name"].as_str().unwrap())
+            .collect()
+    }
+}
+
+#[test]
+fn every_version_of_cupti_is_read_alike() {
+    for version in ["11.7", "11.8", "12.0", "12.3", "12.4", "12.6", "12.9", "13.0", "13.1", "13.3", "13.4", "13.5"] {
+        let ran = run(&[("CUPTI_DOUBLE_VERSION", version)]);
+        let kernels = ran.of("kernel");
+        let count = |name: &str| kernels.iter().filter(|found| **found == name).count();
+        assert_eq!(
+            ["vecAdd(float*, float*, float*, int)", "softmax", "graph_node", "of_nobody"].map(count),
+            [2, 2, 8, 1],
+            "{version}"
+        );
+        assert_eq!(kernels.len(), 13, "{version}: {kernels:?}");
+        assert_eq!(ran.of("gpu_memset"), ["Memset (Device)"; 2], "{version}");
+        assert_eq!(
+            ran.of("gpu_memcpy"),
+            ["Memcpy HtoD (Pageable -> Device)", "Memcpy PtoP (Device -> Device)"],
+            "{version}"
+        );
+        assert_eq!(ran.of("cuda_sync"), ["Stream Sync"], "{version}");
+        assert_eq!(ran.of("overhead"), ["Buffer Flush"], "{version}");
+        let gpu = &ran.timing["gpu"];
+        assert_eq!((gpu["source"].as_str(), gpu["gpu_ops"].as_u64()), (Some("cupti"), Some(17)), "{version}");
+        assert_eq!(gpu["losses"]["untimed"], 1, "{version}: the kernel that never ended");
+        assert_eq!((gpu["losses"]["dropped"].as_u64(), gpu["losses"]["unreadable"].as_u64()), (Some(0), Some(0)));
+        let priority = &ran.events(|event| event["name"] == "softmax")[0]["args"]["priority"];
+        assert_eq!(priority.as_i64(), ["13.1", "13.3", "13.4", "13.5"].contains(&version).then_some(-1), "{version}");
+    }
+}
+
+#[test]
+fn stages_have_the_gpu_time_of_what_they_launched() {
+    let ran = run(&[]);
+    // Stream 7: 2 fills of 2 µs, 2 kernels of 20 µs, 2 graphs of 4.5 µs; stream 13 beside them: 2 of 30 µs.
+    let transformer = ran.stage("transformer");
+    assert_eq!(transformer["gpu_ops"], 2 * (1 + 2 + 4));
+    let busy = transformer["gpu_busy_ms"].as_f64().unwrap();
+    assert!((0.060..0.113).contains(&busy), "{busy}: overlapping streams count once");
+    assert_eq!(ran.stage("denoise_step")["gpu_ops"], transformer["gpu_ops"], "what a stage launched, its step did");
+    assert_eq!(ran.stage("vae.decode")["gpu_ops"], 2);
+    let nobodys = &ran.timing["gpu"]["unattributed"];
+    assert_eq!((nobodys["gpu_ops"].as_u64(), nobodys["gpu_busy_ms"].as_f64()), (Some(1), Some(0.005)));
+    let spans = ran.of("gpu_user_annotation");
+    assert!(spans.contains(&"transformer") && spans.contains(&"vae.decode"));
+    assert!(!spans.iter().any(|name| name.starts_with("ProfilerStep#")), "{spans:?}");
+}
+
+#[test]
+fn kernels_are_linked_to_their_op_and_their_call() {
+    let ran = run(&[]);
+    let attention = ran.trace.named("attention")[0].args["External id"].clone();
+    let softmax = ran.events(|event| event["name"] == "softmax")[0];
+    assert_eq!(softmax["args"]["External id"], attention);
+    let call = ran.events(|event| {
+        event["cat"] == "cuda_runtime" && event["args"]["correlation"] == softmax["args"]["correlation"]
+    })[0];
+    assert_eq!((&call["name"], &call["args"]["External id"]), (&Value::from("cudaLaunchKernel"), &attention));
+    let inner = ran.events(|event| event["name"] == "cuLaunchKernel" && event["args"].get("correlation").is_none());
+    assert_eq!(inner.len(), 2, "the driver's call inside the runtime's is no second launch");
+    let device = (&softmax["pid"], &softmax["tid"], &softmax["args"]["stream"], &softmax["args"]["device"]);
+    assert_eq!(device, (&Value::from(0), &Value::from(13), &Value::from(13), &Value::from(0)));
+    assert_eq!(softmax["args"]["grid"], serde_json::json!([200, 2, 1]));
+    let arrows = |phase: &str| {
+        let ends = ran.events(|event| event["ph"] == phase && event["cat"] == "ac2g");
+        ends.iter().map(|event| (event["id"].as_u64(), event["ts"].as_f64())).collect::<Vec<_>>()
+    };
+    let (starts, ends) = (arrows("s"), arrows("f"));
+    assert_eq!(starts.len(), 2 * (1 + 1 + 1 + 1) + 2 + 1, "fills, kernels, graphs, copies, nobody's");
+    assert!(starts.iter().zip(&ends).all(|(start, end)| start.0 == end.0 && start.1 <= end.1));
+    let names = ran.of("cuda_driver");
+    assert!(!names.iter().any(|name| name.contains("304")), "noise: {names:?}");
+    let memory = ran.events(|event| event["name"] == "[memory]");
+    let bytes: Vec<_> = memory.iter().map(|event| event["args"]["Bytes"].as_i64().unwrap()).collect();
+    assert_eq!(bytes, [512, -512]);
+}
+
+#[test]
+fn kernels_of_a_graph_that_overlap_are_on_rows_of_their_own() {
+    let ran = run(&[]);
+    let nodes = ran.trace.named("graph_node");
+    let rows: Vec<u64> = nodes.iter().map(|node| node.tid).collect();
+    assert!(rows.contains(&7) && rows.iter().any(|row| *row != 7), "{rows:?}");
+    for (at, one) in nodes.iter().enumerate() {
+        for other in &nodes[at + 1..] {
+            assert!(one.tid != other.tid || one.end <= other.begin, "{one:?} overlaps {other:?}");
+        }
+    }
+    assert!(ran.trace.count("before_the_window") + ran.trace.count("after_the_window") == 0);
+}
+
+#[test]
+fn buffers_may_come_back_in_any_order() {
+    let ran = run(&[("CUPTI_DOUBLE_ORDER", "reversed")]);
+    assert_eq!(ran.timing["gpu"]["gpu_ops"], 17);
+    assert_eq!(ran.stage("transformer")["gpu_ops"], 14);
+}
+
+#[test]
+fn what_cupti_refuses_is_a_reason_in_the_manifest_and_the_program_runs_on() {
+    for (fails, code, says) in [
+        ("cuptiSubscribe=39", "occupied", "CUPTI serves another tool"),
+        ("cuptiActivityEnable=35", "not_permitted", "NVreg_RestrictProfilingToAdminUsers=0"),
+        ("cuptiActivityEnable=27", "unsupported", "CUPTI cannot trace this GPU (error 27)"),
+        ("cuptiActivityRegisterCallbacks=999", "cupti_failed", "`cuptiActivityRegisterCallbacks` failed"),
+    ] {
+        let ran = run(&[("CUPTI_DOUBLE_FAIL", fails)]);
+        let gpu = &ran.manifest["gpu"];
+        assert_eq!((&gpu["source"], &gpu["reason_code"]), (&Value::from("none"), &Value::from(code)), "{fails}");
+        let warnings = ran.manifest["warnings"].as_array().unwrap();
+        assert!(warnings.len() == 1 && warnings[0].as_str().unwrap().contains(says), "{fails}: {warnings:?}");
+        assert_eq!(ran.stage("transformer").get("gpu_busy_ms"), None, "absent, not 0");
+        assert!(ran.of("kernel").is_empty() && ran.trace.count("transformer") == 2);
+        let log = calls(ran.folder.path(), "cupti.log");
+        let left = |what: &str| log.iter().filter(|line| line.starts_with(what)).count();
+        assert!(left("cuptiActivityDisable") + 1 >= left("cuptiActivityEnable"), "switched off again: {log:?}");
+        assert_eq!(left("cuptiUnsubscribe"), usize::from(fails != "cuptiSubscribe=39"), "{log:?}");
+    }
+}
+
+#[test]
+fn beside_another_tool_cupti_is_not_touched() {
+    let ran = run(&[("NSYS_PROFILING_SESSION_ID", "7")]);
+    assert_eq!(ran.manifest["gpu"]["reason_code"], "tool_attached");
+    assert_eq!(calls(ran.folder.path(), "cupti.log"), Vec::<String>::new());
+}
+
+#[test]
+fn a_missing_or_ancient_cupti_is_a_reason_with_its_remedy() {
+    let ran = run(&[("CUPTI_DOUBLE_VERSION", "11.6")]);
+    assert_eq!(ran.manifest["gpu"]["reason_code"], "cupti_too_old");
+    let folder = tempdir().unwrap();
+    let mut command = machine("without_cupti", folder.path());
+    succeeded(command.env("PROFILER_CUPTI_LIB", folder.path().join("nothing")));
+    let gpu = manifest(&session(folder.path()))["gpu"].clone();
+    assert_eq!(gpu["reason_code"], "no_cupti");
+    assert!(gpu["reason"].as_str().unwrap().contains("install the one of CUDA 12"), "{gpu}");
+}
+
+#[test]
+#[ignore = "run by the test above, as a process of its own"]
+fn without_cupti() {
+    if in_child() {
+        start_profile_with(ProfilerConfig::torch(perf())).unwrap();
+        drop(stage!("work"));
+        stop_profile().unwrap().wait().unwrap();
+    }
+}
+
+/// Sessions one after the other, some threads launching all the while.
+#[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn many_sessions() {
+    if !in_child() {
+        return;
+    }
+    make_context();
+    let device = Device::open();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for stream in 1..3 {
+            let (device, done) = (&device, &done);
+            scope.spawn(move || {
+                while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                    let _stage = stage!("other_threads");
+                    device.kernel(c"other", stream, 100);
+                }
+            });
+        }
+        for session in 0..6 {
+            start_profile_with(ProfilerConfig::torch(perf().join(session.to_string()))).unwrap();
+            for _ in 0..=session {
+                let _stage = stage!("counted");
+                device.kernel(c"counted", 7, 100);
+            }
+            stop_profile().unwrap().wait().unwrap();
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn every_session_has_its_own_kernels() {
+    let folder = tempdir().unwrap();
+    succeeded(&mut machine("many_sessions", folder.path()));
+    for session in 0..6 {
+        let place = folder.path().join("perf").join(session.to_string());
+        let only = std::fs::read_dir(place).unwrap().next().unwrap().unwrap().path();
+        let trace = Trace::read(&only);
+        let kernels = trace.named("counted").iter().filter(|slice| slice.args.get("grid").is_some()).count();
+        assert_eq!(kernels, session + 1, "session {session}");
+        let timing = timing(&only);
+        // A range that had begun when the session did is not recorded, but what it launches then is.
+        let nobodys = timing["gpu"]["unattributed"]["gpu_ops"].as_u64().unwrap();
+        assert!(nobodys <= 4, "{}", timing["gpu"]);
+    }
+    let log = calls(folder.path(), "cupti.log");
+    let count = |what: &str| log.iter().filter(|line| line.starts_with(what)).count();
+    assert_eq!((count("cuptiSubscribe"), count("cuptiUnsubscribe")), (6, 6));
+    assert_eq!(count("cuptiActivityRegisterCallbacks"), 1, "once in a process");
+}
+
+/// Kernels of a few names on four streams, from four threads: 100,000 of them, or as many as it is told.
+#[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn a_hundred_thousand_kernels() {
+    if !in_child() {
+        return;
+    }
+    make_context();
+    let number = |name: &str, otherwise: u64| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
+    let (mebibytes, each) = (number("MEBIBYTES", 256), number("KERNELS", 100_000) / 20);
+    start_profile_with(ProfilerConfig::torch(perf()).max_buffer_mb(mebibytes)).unwrap();
+    let device = Device::open();
+    let names = [c"gemm", c"softmax", c"layer_norm", c"rope"];
+    for _ in 0..5 {
+        let _step = step!("denoise_step");
+        std::thread::scope(|scope| {
+            for (stream, name) in (7..).zip(names) {
+                let device = &device;
+                scope.spawn(move || {
+                    let _stage = stage!("transformer");
+                    let _op = op!("block");
+                    for _ in 0..each {
+                        device.kernel(name, stream, u64::from(stream) * 100);
+                    }
+                });
+            }
+        });
+    }
+    stop_profile().unwrap().wait().unwrap();
+}
+
+fn kernels(folder: &Path) -> (usize, Value) {
+    let session = session(folder);
+    let trace = Trace::read(&session);
+    let events = trace.json["traceEvents"].as_array().unwrap();
+    (events.iter().filter(|event| event["cat"] == "kernel").count(), timing(&session))
+}
+
+#[test]
+fn a_hundred_thousand_kernels_of_four_threads_are_all_there() {
+    let kept = std::env::var_os("PROFILER_TESTS_KEEP").map(std::path::PathBuf::from);
+    let folder = tempdir().unwrap();
+    let place = kept.as_deref().unwrap_or(folder.path());
+    succeeded(machine("a_hundred_thousand_kernels", place).env("CUPTI_DOUBLE_ORDER", "reversed"));
+    let (shown, timing) = kernels(place);
+    assert_eq!(shown, 100_000);
+    let gpu = &timing["gpu"];
+    assert_eq!((&gpu["losses"]["dropped"], &gpu["losses"]["buffers"]), (&Value::from(0), &Value::from(0)));
+    assert_eq!(gpu["unattributed"]["gpu_ops"], 0);
+    // Streams 7 to 10, 25,000 kernels each of 100 ns times the stream's number, perhaps at the same time.
+    let busy = gpu["gpu_busy_ms"].as_f64().unwrap();
+    assert!((25.0..85.1).contains(&busy), "{busy}");
+}
+
+#[test]
+fn kernels_without_room_are_counted() {
+    for version in ["12.6", "12.9"] {
+        let folder = tempdir().unwrap();
+        let mut command = machine("a_hundred_thousand_kernels", folder.path());
+        succeeded(command.env("MEBIBYTES", "4").env("KERNELS", "40000").env("CUPTI_DOUBLE_VERSION", version));
+        let (shown, timing) = kernels(folder.path());
+        assert!(shown > 0 && shown < 40_000, "two buffers hold fewer than {shown}");
+        let losses = &timing["gpu"]["losses"];
+        assert!(losses["buffers"].as_u64().unwrap() > 0, "{version}: {losses}");
+        if version == "12.9" {
+            assert!(losses["dropped"].as_u64().unwrap() > 0, "{version}: a refused buffer costs CUPTI its records");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A machine with a GPU, made of the doubles: a child process finds them where it would find NVIDIA's libraries.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::ffi::{CStr, c_char};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use libloading::{Library, Symbol};
+use profiler_tests::{child_of, double};
+
+/// A child that runs the ignored test `name` on a machine with a driver, and logs every call that matters.
+pub(crate) fn machine(name: &str, folder: &Path) -> Command {
+    let libraries = folder.join("libraries");
+    fs::create_dir_all(&libraries).unwrap();
+    let driver = libraries.join("libcuda.so.1");
+    if !driver.exists() {
+        fs::copy(double("cuda_double"), driver).unwrap();
+    }
+    let mut command = child_of(name);
+    for variable in ["NSYS_PROFILING_SESSION_ID", "CUDA_INJECTION64_PATH", "CUDA_HOME", "CUDA_PATH", "VIRTUAL_ENV"] {
+        command.env_remove(variable);
+    }
+    command
+        .env("LD_LIBRARY_PATH", libraries)
+        .env("CUDA_DOUBLE_LOG", folder.join("cuda.log"))
+        .env("CUPTI_DOUBLE_LOG", folder.join("cupti.log"))
+        .env("PROFILER_CUPTI_LIB", double("cupti_double"))
+        .env("FOLDER", folder.join("perf"));
+    command
+}
+
+/// Where the child writes.
+pub(crate) fn perf() -> PathBuf {
+    PathBuf::from(std::env::var_os("FOLDER").unwrap())
+}
+
+/// What the child printed, if it succeeded.
+pub(crate) fn succeeded(command: &mut Command) -> Output {
+    let output = command.output().unwrap();
+    assert!(
+        output.status.success(),
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    output
+}
+
+/// The calls in a log of the doubles.
+pub(crate) fn calls(folder: &Path, log: &str) -> Vec<String> {
+    fs::read_to_string(folder.join(log)).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// The session's folder of a child that ran one.
+pub(crate) fn session(folder: &Path) -> PathBuf {
+    let mut sessions: Vec<_> = fs::read_dir(folder.join("perf")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(sessions.len(), 1);
+    sessions.remove(0)
+}
+
+/// Gives device 0 a context, as a program's first use of CUDA does.
+pub(crate) fn make_context() {
+    // SAFETY: the double's functions have CUDA's signatures.
+    unsafe {
+        let library = Library::new("libcuda.so.1").unwrap();
+        let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = library.get(b"cuInit\0").unwrap();
+        let retain: Symbol<'_, unsafe extern "C" fn(*mut *mut u8, i32) -> i32> =
+            library.get(b"cuDevicePrimaryCtxRetain\0").unwrap();
+        let mut context = std::ptr::null_mut();
+        assert_eq!((init(0), retain(&mut context, 0)), (0, 0));
+        std::mem::forget(library);
+    }
+}
+
+/// The device behind the double of CUPTI.
+#[derive(Debug)]
+pub(crate) struct Device(Library);
+
+macro_rules! launches {
+    ($( $(#[$about:meta])* $method:ident($($argument:ident: $type:ty),*) = $symbol:literal; )*) => {
+        $( $(#[$about])* pub(crate) fn $method(&self, $($argument: $type),*) {
+            // SAFETY: the double's function has this signature; names are static.
+            unsafe {
+                let function: Symbol<'_, unsafe extern "C" fn($($type),*)> = self.0.get($symbol).unwrap();
+                function($($argument),*);
+            }
+        } )*
+    };
+}
+
+impl Device {
+    pub(crate) fn open() -> Self {
+        // SAFETY: the double's constructors do nothing.
+        Self(unsafe { Library::new(std::env::var_os("PROFILER_CUPTI_LIB").unwrap()) }.unwrap())
+    }
+
+    /// Through the driver API.
+    pub(crate) fn kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
+        self.launch(name.as_ptr(), stream, duration, 0);
+    }
+
+    /// Through the runtime API.
+    pub(crate) fn runtime_kernel(&self, name: &'static CStr, stream: u32, duration: u64) {
+        self.launch(name.as_ptr(), stream, duration, 1);
+    }
+
+    launches! {
+        launch(name: *const c_char, stream: u32, duration: u64, runtime: u32) = b"double_kernel\0";
+        /// One call, many kernels.
+        graph(name: *const c_char, stream: u32, kernels: u32) = b"double_graph\0";
+        /// Still runs at the flush.
+        unfinished(name: *const c_char, stream: u32) = b"double_unfinished\0";
+        copy(stream: u32, bytes: u64, duration: u64) = b"double_copy\0";
+        peer_copy(stream: u32, bytes: u64, duration: u64) = b"double_peer_copy\0";
+        fill(stream: u32, bytes: u64, duration: u64) = b"double_fill\0";
+        memory(operation: u32, address: u64, bytes: u64) = b"double_memory\0";
+        /// For a stream, with noise around.
+        wait(stream: u32) = b"double_wait\0";
+    }
+}

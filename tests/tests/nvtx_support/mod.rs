@@ -1,0 +1,97 @@
+//! Runs a scenario with the double attached, and reads what it was shown.
+
+use std::collections::HashMap;
+use std::fs;
+use std::ops::Deref;
+
+use profiler_tests::{child_of, double};
+use serde_json::Value;
+
+/// One call that the tool has noted.
+#[derive(Debug)]
+pub(crate) struct Line(Value);
+
+impl Deref for Line {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl Line {
+    /// Name of the range, category, thread, domain or registered text.
+    pub(crate) fn name(&self) -> &str {
+        self["name"].as_str().unwrap()
+    }
+
+    /// How many ranges of the same thread and domain are around it.
+    pub(crate) fn level(&self) -> i64 {
+        self["level"].as_i64().unwrap()
+    }
+
+    /// The calling thread.
+    pub(crate) fn thread(&self) -> &str {
+        self["thread"].as_str().unwrap()
+    }
+}
+
+/// What a tool was shown, in order.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// Its lines.
+    pub(crate) lines: Vec<Line>,
+}
+
+/// Runs the ignored test `scenario` as a process of its own with the double attached.
+pub(crate) fn attached(scenario: &str, environment: &[(&str, &str)]) -> Log {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log.jsonl");
+    let mut child = child_of(scenario);
+    child.env("NVTX_INJECTION64_PATH", double("nvtx_tool")).env("NVTX_TOOL_LOG", &log);
+    child.envs(environment.iter().copied());
+    let output = child.output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("1 passed"), "{scenario}: {out}{err}");
+    // A tool that was shown nothing may have written nothing.
+    let text = fs::read_to_string(log).unwrap_or_default();
+    Log { lines: text.lines().map(|line| Line(serde_json::from_str(line).unwrap())).collect() }
+}
+
+impl Log {
+    /// The calls of one kind.
+    pub(crate) fn of<'a>(&'a self, op: &'a str) -> impl Iterator<Item = &'a Line> {
+        self.lines.iter().filter(move |line| line["op"] == op)
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self, op: &str) -> usize {
+        self.of(op).count()
+    }
+
+    /// The begins of ranges on a thread.
+    pub(crate) fn pushes(&self) -> impl Iterator<Item = &Line> {
+        self.of("push")
+    }
+
+    /// The first of this name.
+    pub(crate) fn pushed(&self, name: &str) -> &Line {
+        self.pushes().find(|line| line.name() == name).unwrap()
+    }
+
+    /// Every range that began has ended, on its thread, in its domain, and in the right order.
+    pub(crate) fn is_balanced(&self) {
+        let mut open: HashMap<(&str, Option<&str>), i64> = HashMap::new();
+        for line in self.of("push").chain(self.of("pop")) {
+            *open.entry((line.thread(), line["domain"].as_str())).or_default() +=
+                if line["op"] == "push" { 1 } else { -1 };
+        }
+        assert!(open.values().all(|open| *open == 0), "{open:?}");
+        assert!(self.of("pop").all(|line| line.level() >= 0), "a range ended that had not begun");
+        let mut lives: Vec<_> = self.of("start").map(|line| line["id"].as_u64()).collect();
+        let mut ended: Vec<_> = self.of("end").map(|line| line["id"].as_u64()).collect();
+        lives.sort_unstable();
+        ended.sort_unstable();
+        assert_eq!(lives, ended);
+    }
+}
