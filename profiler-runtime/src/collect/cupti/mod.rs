@@ -286,6 +286,20 @@ impl Undecoded {
     }
 }
 
+/// Whether recording could start: starts it and ends it at once. A session that records is not disturbed.
+///
+/// # Errors
+///
+/// Why it could not.
+pub(crate) fn probe(driver: &'static Driver, cupti: &'static Cupti) -> Result<(), Absent> {
+    let state = state();
+    if state.running.is_some() {
+        return Ok(());
+    }
+    let wanted = Wanted { buffer_bytes: buffers::BYTES, ..Wanted::default() };
+    begin(driver, cupti, wanted, 0).map(|running| drop(running.end()))
+}
+
 /// Bytes of GPU records that wait to be read.
 pub(crate) fn bytes_in_use() -> usize {
     buffers::bytes_in_use()
