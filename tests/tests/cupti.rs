@@ -166,7 +166,7 @@ fn kernels_of_a_graph_that_overlap_are_on_rows_of_their_own() {
     let ran = run(&[]);
     let nodes = ran.trace.named("graph_node");
     let rows: Vec<u64> = nodes.iter().map(|node| node.tid).collect();
-    assert!(rows.iter().any(|row| *row == 7) && rows.iter().any(|row| *row != 7), "{rows:?}");
+    assert!(rows.contains(&7) && rows.iter().any(|row| *row != 7), "{rows:?}");
     for (at, one) in nodes.iter().enumerate() {
         for other in &nodes[at + 1..] {
             assert!(one.tid != other.tid || one.end <= other.begin, "{one:?} overlaps {other:?}");
