@@ -98,12 +98,14 @@ impl Trace {
             .iter()
             .filter(|event| event["ph"] == "X" && event["name"].as_str().is_some_and(&wanted))
             .map(|event| {
+                // To the nanosecond: a sum of doubles is off by less, but not by nothing.
+                let to_ns = |micros: f64| (micros * 1000.0).round() / 1000.0;
                 let begin = event["ts"].as_f64().expect("a time");
                 Slice {
                     name: event["name"].as_str().expect("a name").to_owned(),
                     tid: event["tid"].as_u64().expect("a number"),
-                    begin,
-                    end: begin + event["dur"].as_f64().expect("a duration"),
+                    begin: to_ns(begin),
+                    end: to_ns(begin + event["dur"].as_f64().expect("a duration")),
                     args: event["args"].clone(),
                 }
             })

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::collect::gpu::{Absent, GpuRecord};
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
 use crate::record::entry::Tag;
 use crate::record::registry::{Log, ThreadIdentity, ThreadLog};
 use crate::record::{Kind, Site};
