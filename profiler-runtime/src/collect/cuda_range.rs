@@ -7,8 +7,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use super::absent::Absent;
 use super::driver::Driver;
-use super::gpu::Absent;
 
 /// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.
 static OPEN: Mutex<State> = Mutex::new(State { open: 0, last: 0 });

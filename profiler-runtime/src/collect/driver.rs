@@ -6,7 +6,8 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::gpu::{Absent, Device};
+use super::absent::Absent;
+use super::gpu::Device;
 use super::library::{Library, functions};
 
 type Context = *mut c_void;

@@ -1,9 +1,10 @@
 //! What a session gathers beside its own ranges, and who watches them: allocations, call stacks, the CUDA driver, its
 //! capture range, CUPTI, and tools that speak NVTX.
 //!
-//! Each source can be absent, and says why: nothing is linked, every library is opened while the program runs. `session`
-//! starts and ends them; `unsafe` lives here because they speak C.
+//! Each source can be absent, and says why ([`absent::Absent`]): nothing is linked, every library is opened while the
+//! program runs. `session` starts and ends them; `unsafe` lives here because they speak C.
 
+pub(crate) mod absent;
 mod allocator;
 pub(crate) mod cuda_range;
 pub(crate) mod cupti;

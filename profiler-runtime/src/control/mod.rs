@@ -5,6 +5,7 @@
 
 #[cfg(feature = "clap")]
 mod args;
+mod doctor;
 mod guard;
 
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,7 @@ use crate::session::{self, SessionId, Status, Stopped};
 
 #[cfg(feature = "clap")]
 pub use args::ProfilerArgs;
+pub use doctor::{Diagnosis, Finding, doctor};
 pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
 
 /// What [`configure`] has set.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::collect::gpu::{Absent, GpuRecord};
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
 use crate::record::entry::Tag;
 use crate::record::registry::{Log, ThreadIdentity, ThreadLog};

@@ -200,8 +200,8 @@ impl Gpu {
             end: clock.ns(call.end).max(clock.ns(call.begin)),
             ..call
         });
-        let inside = on_our_clock
-            .filter(|call| ranges.owners.of(call.correlation).is_some() || ranges.contains(call.begin));
+        let inside =
+            on_our_clock.filter(|call| ranges.owners.of(call.correlation).is_some() || ranges.contains(call.begin));
         self.calls = inside
             .map(|call| {
                 let external_id = ranges.owners.of(call.correlation).map_or(0, |owner| owner.external_id);

@@ -1,6 +1,7 @@
 //! GPU work joined to ranges, against recordings made by hand.
 
-use crate::collect::gpu::{Absent, Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
+use crate::collect::absent::Absent;
+use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
 use crate::record::entry::Tag;
 use crate::record::{Kind, correlate};
 

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-use crate::collect::gpu::{Absent, GpuRecord};
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;

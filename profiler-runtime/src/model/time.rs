@@ -79,7 +79,8 @@ mod tests {
             unix_ns: 5_000_000_000 + ns,
             uncertainty_ticks: 30,
         };
-        let timeline = Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000), open: (0, 0) });
+        let timeline =
+            Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000), open: (0, 0) });
         assert_eq!(timeline.begin(), 5_001_000_000);
         assert!(timeline.end().abs_diff(5_009_000_000) <= 1);
         assert!(timeline.ns(1_000 + 3 * 2_000_000).abs_diff(5_002_000_000) <= 1);

@@ -3,9 +3,10 @@
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
 //! GPU may wait for a step.
 
+use crate::collect::absent::Absent;
 use crate::collect::cuda_range::CaptureRange;
 use crate::collect::cupti::{Capture, Undecoded, Wanted};
-use crate::collect::gpu::{Absent, GpuRecord};
+use crate::collect::gpu::GpuRecord;
 use crate::config::{Profiler, ProfilerConfig};
 
 /// A session's part of the GPU.

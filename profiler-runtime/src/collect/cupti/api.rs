@@ -6,8 +6,8 @@ use std::ffi::{OsString, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
-use crate::collect::gpu::Absent;
 use crate::collect::library::{Library, functions};
 
 use super::search;

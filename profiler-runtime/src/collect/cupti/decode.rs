@@ -187,8 +187,11 @@ impl Reader {
             let mut name = ptr::null();
             // SAFETY: the name is written to a local; it points to static text.
             let code = unsafe { (cupti.functions.callback_name)(domain, function, &mut name) };
+            if code != 0 {
+                name = ptr::null();
+            }
             // SAFETY: null or a static text.
-            let text = if code == 0 { unsafe { text(name) } } else { String::new() };
+            let text = unsafe { text(name) };
             let text = if text.is_empty() { format!("{} {function}", api.word()) } else { text };
             intern(names, without_version(&text).to_owned())
         })

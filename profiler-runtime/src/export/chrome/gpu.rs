@@ -1,23 +1,21 @@
-//! What the GPU did, as Kineto writes it: kernels, copies, fills, API calls, waits, overhead, and the arrows from calls
-//! to what they launched.
+//! What the GPU did, as Kineto writes it: kernels, copies, fills, API calls, and the arrows from calls to what they
+//! launched. Waits, overhead and memory are in [`gpu_aside`](super::gpu_aside).
 //!
 //! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
 //! ([`gpu_rows`](super::gpu_rows)).
 
-use std::collections::HashMap;
-
-use crate::collect::gpu::{Api, GpuOp, Wait, Work};
-use crate::model::{Annotation, Gpu, Placed, PlacedCall, PlacedOp, Trace};
+use crate::collect::gpu::{Api, GpuOp, Work};
+use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
 
 use super::event::{Events, push_key, push_number};
-use super::gpu_names::{copy_name, fill_name, overhead_name, wait_name};
-use super::gpu_rows::{GpuRow, GpuRows, OVERHEAD};
+use super::gpu_names::{copy_name, fill_name};
+use super::gpu_rows::{GpuRow, GpuRows};
 use super::number::{push_integer, push_micros, push_signed};
 use super::occupancy::{Occupancy, per_multiprocessor};
 use super::rows::{Row, Rows};
 
 /// Where an event stands: `pid` and `tid`.
-type Place = (i64, u64);
+pub(super) type Place = (i64, u64);
 
 /// Writes everything of the GPU.
 pub(super) fn write<'a>(events: &mut Events<'a, '_>, rows: &mut Rows, trace: &'a Trace) {
@@ -34,26 +32,20 @@ pub(super) fn write<'a>(events: &mut Events<'a, '_>, rows: &mut Rows, trace: &'a
     for call in &gpu.calls {
         writer.call(call);
     }
-    for overhead in &gpu.overheads {
-        let row = writer.devices.place(&mut writer.events.page, OVERHEAD, GpuRow::Overhead(overhead.lane));
-        let each = overhead.record;
-        writer.open("overhead", overhead_name(each.kind), row, (each.begin, each.end));
-        writer.events.page.text.extend_from_slice(b"\"overhead\":");
-        push_integer(&mut writer.events.page.text, u64::from(each.kind));
-        writer.events.close();
-    }
+    writer.overheads();
     if trace.context.config.cuda_sync_events {
         writer.waits();
     }
     writer.memory();
 }
 
-struct Writer<'w, 'a, 'out> {
-    events: &'w mut Events<'a, 'out>,
+/// Writes the GPU's part.
+pub(super) struct Writer<'w, 'a, 'out> {
+    pub(super) events: &'w mut Events<'a, 'out>,
     rows: &'w mut Rows,
-    trace: &'a Trace,
-    gpu: &'a Gpu,
-    devices: GpuRows<'a>,
+    pub(super) trace: &'a Trace,
+    pub(super) gpu: &'a Gpu,
+    pub(super) devices: GpuRows<'a>,
 }
 
 impl Writer<'_, '_, '_> {
@@ -62,7 +54,7 @@ impl Writer<'_, '_, '_> {
     }
 
     /// Everything up to the brace of `args`.
-    fn open(&mut self, category: &str, name: &str, (pid, tid): Place, (begin, end): (u64, u64)) {
+    pub(super) fn open(&mut self, category: &str, name: &str, (pid, tid): Place, (begin, end): (u64, u64)) {
         let at = self.events.relative(begin);
         let out = &mut self.events.page.text;
         super::heads::push_head(out, category, name, pid);
@@ -200,7 +192,7 @@ impl Writer<'_, '_, '_> {
     }
 
     /// The row of the ranges of the thread that called.
-    fn thread_row(&mut self, thread: u32) -> Place {
+    pub(super) fn thread_row(&mut self, thread: u32) -> Place {
         let os_id = u64::from(thread);
         let known = self.trace.threads.iter().position(|known| known.identity.os_id == os_id);
         let (row, name) = match known {
@@ -208,79 +200,6 @@ impl Writer<'_, '_, '_> {
             None => (Row::Caller(thread), format!("thread {thread}")),
         };
         (i64::from(self.events.pid), self.rows.tid(&mut self.events.page, row, Some(os_id), &name))
-    }
-
-    fn waits(&mut self) {
-        let devices: HashMap<u32, u32> =
-            self.gpu.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect();
-        for Placed { record: wait, lane } in &self.gpu.syncs {
-            let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
-            let device = devices.get(&context).copied().unwrap_or(0);
-            let row = self.devices.place(&mut self.events.page, i64::from(device), GpuRow::Waits(stream, *lane));
-            self.open("cuda_sync", wait_name(kind), row, (begin, end));
-            let out = &mut self.events.page.text;
-            out.extend_from_slice(b"\"cuda_sync_kind\":\"");
-            out.extend_from_slice(wait_name(kind).as_bytes());
-            out.push(b'"');
-            push_key(out, "stream");
-            push_signed(out, if stream == u32::MAX { -1 } else { i64::from(stream) });
-            push_number(out, "correlation", u64::from(correlation));
-            push_number(out, "device", u64::from(device));
-            push_number(out, "context", u64::from(context));
-            if matches!(kind, 1 | 2) {
-                push_number(out, "wait_on_cuda_event_id", u64::from(event));
-            }
-            self.events.close();
-        }
-    }
-
-    /// Device memory, with the sum of what was taken since the recording began.
-    fn memory(&mut self) {
-        if self.gpu.memory.is_empty() {
-            return;
-        }
-        let callers: HashMap<u32, u32> =
-            self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.call.thread)).collect();
-        let mut live: HashMap<(u32, u64), u64> = HashMap::new();
-        let mut totals: HashMap<u32, u64> = HashMap::new();
-        for each in &self.gpu.memory {
-            let total = totals.entry(each.device).or_default();
-            let bytes = if each.is_free {
-                // What was taken before the recording is not part of the sum.
-                let Some(bytes) = live.remove(&(each.device, each.address)) else { continue };
-                *total -= bytes;
-                -i64::try_from(bytes).unwrap_or(i64::MAX)
-            } else {
-                live.insert((each.device, each.address), each.bytes);
-                *total += each.bytes;
-                i64::try_from(each.bytes).unwrap_or(i64::MAX)
-            };
-            let total = *total;
-            let thread = callers.get(&each.correlation).copied().unwrap_or(self.trace.context.pid);
-            let row = self.thread_row(thread);
-            self.memory_event(row, each.at, (each.device, each.address), bytes, total);
-        }
-    }
-
-    fn memory_event(&mut self, (pid, tid): Place, at: u64, (device, address): (u32, u64), bytes: i64, total: u64) {
-        let at = self.events.relative(at);
-        let out = &mut self.events.page.text;
-        out.extend_from_slice(
-            b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"[memory]\",\"pid\":",
-        );
-        push_signed(out, pid);
-        out.extend_from_slice(b",\"tid\":");
-        push_integer(out, tid);
-        out.extend_from_slice(b",\"ts\":");
-        push_micros(out, at);
-        out.extend_from_slice(b",\"args\":{\"Total Reserved\":0");
-        push_number(out, "Total Allocated", total);
-        push_number(out, "Device Id", u64::from(device));
-        push_number(out, "Device Type", 1);
-        push_key(out, "Bytes");
-        push_signed(out, bytes);
-        push_number(out, "Addr", address);
-        self.events.close();
     }
 }
 

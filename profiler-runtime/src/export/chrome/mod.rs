@@ -9,6 +9,7 @@ mod devices;
 mod escape;
 mod event;
 mod gpu;
+mod gpu_aside;
 mod gpu_names;
 mod gpu_rows;
 mod heads;

@@ -44,7 +44,7 @@ fn active_blocks(kernel: &Kernel, device: &Device, threads: u64) -> u64 {
         _ => u64::from(device.registers_per_sm) / QUARTERS / per_warp * QUARTERS / warps,
     };
     let shared = (u64::from(kernel.shared) + u64::from(device.shared_reserved)).next_multiple_of(SHARED_UNIT);
-    let by_shared = if shared == 0 { u64::MAX } else { u64::from(device.shared_per_sm) / shared };
+    let by_shared = u64::from(device.shared_per_sm).checked_div(shared).unwrap_or(u64::MAX);
     let by_blocks = if device.blocks_per_sm == 0 { u64::MAX } else { u64::from(device.blocks_per_sm) };
     by_threads.min(by_registers).min(by_shared).min(by_blocks)
 }

@@ -1,0 +1,104 @@
+//! Why there is no GPU part: each reason has a word for programs, and a sentence with the remedy for people.
+
+use std::ffi::CStr;
+use std::fmt;
+
+/// Why there is no GPU part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum Absent {
+    /// The configuration does not want it.
+    NotWanted,
+    /// Nothing was recorded at all.
+    NothingRecorded,
+    /// There is no CUDA driver.
+    NoDriver,
+    /// The driver lacks a function.
+    DriverTooOld(&'static CStr),
+    /// The driver has no device.
+    NoDevice,
+    /// The driver's call failed with this code.
+    DriverFailed(&'static str, i32),
+    /// There is no libcupti for this version of CUDA.
+    NoCupti(u32),
+    /// This libcupti is older than 11.7, or lacks a function.
+    CuptiTooOld(String),
+    /// The environment says that a tool is attached.
+    ToolAttached(&'static str),
+    /// CUPTI serves somebody else.
+    Occupied,
+    /// Permission is missing.
+    NotPermitted,
+    /// Not on this kind of machine.
+    Unsupported(i32),
+    /// CUPTI's call failed with this code.
+    CuptiFailed(&'static str, i32),
+}
+
+impl Absent {
+    /// One word for programs.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::NotWanted => "off",
+            Self::NothingRecorded => "nothing_recorded",
+            Self::NoDriver => "no_driver",
+            Self::DriverTooOld(_) => "driver_too_old",
+            Self::NoDevice => "no_device",
+            Self::DriverFailed(..) => "driver_failed",
+            Self::NoCupti(_) => "no_cupti",
+            Self::CuptiTooOld(_) => "cupti_too_old",
+            Self::ToolAttached(_) => "tool_attached",
+            Self::Occupied => "occupied",
+            Self::NotPermitted => "not_permitted",
+            Self::Unsupported(_) => "unsupported",
+            Self::CuptiFailed(..) => "cupti_failed",
+        }
+    }
+
+    /// Whether the user should hear of it: a machine without a GPU has nothing to record.
+    pub(crate) const fn is_surprising(&self) -> bool {
+        !matches!(self, Self::NotWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
+    }
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotWanted => f.write_str("the configuration does not ask for it"),
+            Self::NothingRecorded => f.write_str("the session recorded nothing"),
+            Self::NoDriver => f.write_str("there is no CUDA driver (`libcuda.so.1`) here"),
+            Self::DriverTooOld(function) => {
+                let function = function.to_string_lossy();
+                write!(f, "the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed")
+            }
+            Self::NoDevice => f.write_str("the CUDA driver finds no device"),
+            Self::DriverFailed(call, code) => write!(f, "`{call}` failed with CUDA error {code}"),
+            Self::NoCupti(version) => {
+                let (major, minor) = (version / 1000, version % 1000 / 10);
+                write!(
+                    f,
+                    "libcupti is not installed: install the one of CUDA {major} (the driver supports {major}.{minor}), or \
+                     set `PROFILER_CUPTI_LIB` to its path"
+                )
+            }
+            Self::CuptiTooOld(path) => write!(f, "`{path}` is older than CUDA 11.7: install a newer libcupti"),
+            Self::ToolAttached(variable) => {
+                write!(f, "another tool is attached (`{variable}` is set), and CUPTI serves one at a time")
+            }
+            Self::Occupied => {
+                f.write_str("CUPTI serves another tool (nsys, ncu, a debugger, DCGM): detach it to record kernels")
+            }
+            Self::NotPermitted => f.write_str(
+                "this user may not trace the GPU: load the NVIDIA kernel module with \
+                 `NVreg_RestrictProfilingToAdminUsers=0`, or give the container the capability `SYS_ADMIN`",
+            ),
+            Self::Unsupported(code) => {
+                write!(
+                    f,
+                    "CUPTI cannot trace this GPU (error {code}): virtual GPUs and confidential computing forbid it"
+                )
+            }
+            Self::CuptiFailed(call, code) => write!(f, "`{call}` failed with CUPTI error {code}"),
+        }
+    }
+}

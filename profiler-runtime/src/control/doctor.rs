@@ -1,0 +1,199 @@
+//! What of a GPU and its tools is here, and the remedy for what is not.
+//!
+//! For people whose trace has no kernels: [`doctor`] asks the questions in the order in which a recording needs the
+//! answers, and prints one line for each.
+
+use std::fmt;
+use std::path::Path;
+
+use crate::collect::absent::Absent;
+use crate::collect::cupti::{self, Cupti};
+use crate::collect::driver::Driver;
+
+/// What [`doctor`] found out. Prints as a list, one line a finding.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Diagnosis {
+    /// In the order in which a recording needs them.
+    pub findings: Vec<Finding>,
+    /// A command line that records this program with Nsight Systems.
+    pub nsys: String,
+}
+
+/// One thing that was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
+    pub what: &'static str,
+    /// Whether a recording has what it needs.
+    pub is_good: bool,
+    /// What was found; where something is missing, how to get it.
+    pub detail: String,
+}
+
+/// Looks for the CUDA driver, its devices, libcupti, the permission to trace, and tools that are attached.
+///
+/// Opens libraries and switches CUPTI on for a moment, unless a session uses it; changes nothing else. May take a
+/// second where CUDA has not been used before.
+#[must_use]
+pub fn doctor() -> Diagnosis {
+    let mut findings = Vec::new();
+    let driver = Driver::get();
+    findings.push(of_driver(&driver));
+    if let Ok(driver) = driver {
+        findings.push(of_devices(driver));
+        findings.extend(of_cupti(driver));
+    }
+    findings.push(of_tool());
+    findings.push(of_nvtx());
+    Diagnosis { findings, nsys: nsys_command(std::env::args_os().map(|each| each.to_string_lossy().into_owned())) }
+}
+
+fn finding(what: &'static str, is_good: bool, detail: impl Into<String>) -> Finding {
+    Finding { what, is_good, detail: detail.into() }
+}
+
+fn of_driver(driver: &Result<&'static Driver, Absent>) -> Finding {
+    match driver {
+        Ok(driver) => {
+            let version = driver.version();
+            finding("driver", true, format!("supports CUDA {}.{}", version / 1000, version % 1000 / 10))
+        }
+        Err(reason @ Absent::NoDriver) => finding(
+            "driver",
+            false,
+            format!("{reason}: install NVIDIA's driver; in a container run it with `--gpus all`"),
+        ),
+        Err(reason @ Absent::NoDevice) => finding(
+            "driver",
+            false,
+            format!("{reason}: see what `nvidia-smi` says; `CUDA_VISIBLE_DEVICES` may hide them, or the container"),
+        ),
+        Err(reason) => finding("driver", false, reason.to_string()),
+    }
+}
+
+fn of_devices(driver: &Driver) -> Finding {
+    let devices = driver.devices();
+    let names = devices.iter().enumerate().map(|(number, device)| {
+        format!("{number} {} (compute {}.{}, {} MiB)", device.name, device.major, device.minor, device.memory >> 20)
+    });
+    finding("devices", true, names.collect::<Vec<_>>().join(", "))
+}
+
+/// The library, and whether it may be used.
+fn of_cupti(driver: &'static Driver) -> Vec<Finding> {
+    let tool = attached_tool();
+    match Cupti::get(driver) {
+        Err(reason) => vec![finding("libcupti", false, reason.to_string())],
+        Ok(library) => {
+            let found = format!("{}, version {}", library.path.display(), library.version);
+            let permission = match (tool, cupti::probe(driver, library)) {
+                (Some(variable), _) => Err(Absent::ToolAttached(variable)),
+                (None, probed) => probed,
+            };
+            let (may, detail) = match permission {
+                Ok(()) => (true, "kernels can be recorded".to_owned()),
+                Err(reason) => (false, reason.to_string()),
+            };
+            vec![finding("libcupti", true, found), finding("permission", may, detail)]
+        }
+    }
+}
+
+fn attached_tool() -> Option<&'static str> {
+    cupti::attached_tool(|name| std::env::var_os(name).is_some())
+}
+
+fn of_tool() -> Finding {
+    match attached_tool() {
+        None => finding("attached tool", true, "none; CUPTI is free"),
+        Some(variable) => finding(
+            "attached tool",
+            false,
+            format!(
+                "`{variable}` is set: a tool such as nsys owns CUPTI, and `\"profiler\": \"torch\"` records no kernels; use \
+                 `\"profiler\": \"cuda\"` under it"
+            ),
+        ),
+    }
+}
+
+fn of_nvtx() -> Finding {
+    match std::env::var_os("NVTX_INJECTION64_PATH") {
+        None => finding("NVTX", true, "no tool is attached; ranges cost one load"),
+        Some(path) if Path::new(&path).exists() => {
+            finding("NVTX", true, format!("a tool is attached: {}", Path::new(&path).display()))
+        }
+        Some(path) => finding(
+            "NVTX",
+            false,
+            format!("`NVTX_INJECTION64_PATH` names {}, which is not there: unset it", Path::new(&path).display()),
+        ),
+    }
+}
+
+/// Kernels of graphs one by one, and one report for each session.
+fn nsys_command(program: impl Iterator<Item = String>) -> String {
+    let program: Vec<String> = program.map(|word| quoted(&word)).collect();
+    format!(
+        "PROFILER_CONFIG='{{\"profiler\": \"cuda\"}}' nsys profile --trace=cuda,nvtx,osrt --cuda-graph-trace=node \
+         --capture-range=cudaProfilerApi --capture-range-end=repeat --output=profile {}",
+        program.join(" ")
+    )
+}
+
+/// For a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,+%@".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+impl Diagnosis {
+    /// Whether a session with `"profiler": "torch"` would record kernels.
+    #[must_use]
+    pub fn records_kernels(&self) -> bool {
+        self.findings.iter().all(|finding| finding.is_good || finding.what == "NVTX")
+    }
+}
+
+impl fmt::Display for Diagnosis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        write!(f, "\nTo record this program with Nsight Systems:\n  {}", self.nsys)
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.is_good { "ok" } else { "missing" };
+        write!(f, "{mark:<8} {:<14} {}", self.what, self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_survives_a_shell() {
+        let words = ["./wan_i2v", "--prompt", "a cat's tail", "--steps=4", ""].map(String::from);
+        let command = nsys_command(words.into_iter());
+        assert!(command.ends_with("./wan_i2v --prompt 'a cat'\\''s tail' --steps=4 ''"), "{command}");
+    }
+
+    #[test]
+    fn every_machine_gets_a_diagnosis() {
+        let diagnosis = doctor();
+        assert_eq!(diagnosis.findings[0].what, "driver");
+        let text = diagnosis.to_string();
+        assert!(text.contains("nsys profile") && text.contains("attached tool"), "{text}");
+    }
+}

@@ -1,0 +1,99 @@
+//! What stands beside the GPU's work: waits for it, overhead, and its memory.
+
+use std::collections::HashMap;
+
+use crate::collect::gpu::Wait;
+use crate::model::Placed;
+
+use super::event::{push_key, push_number};
+use super::gpu::{Place, Writer};
+use super::gpu_names::{overhead_name, wait_name};
+use super::gpu_rows::{GpuRow, OVERHEAD};
+use super::number::{push_integer, push_micros, push_signed};
+
+impl Writer<'_, '_, '_> {
+    /// What CUDA and the profiler spent on themselves.
+    pub(super) fn overheads(&mut self) {
+        for Placed { record: each, lane } in &self.gpu.overheads {
+            let row = self.devices.place(&mut self.events.page, OVERHEAD, GpuRow::Overhead(*lane));
+            self.open("overhead", overhead_name(each.kind), row, (each.begin, each.end));
+            let out = &mut self.events.page.text;
+            out.extend_from_slice(b"\"overhead\":");
+            push_integer(out, u64::from(each.kind));
+            self.events.close();
+        }
+    }
+
+    pub(super) fn waits(&mut self) {
+        let devices: HashMap<u32, u32> =
+            self.gpu.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect();
+        for Placed { record: wait, lane } in &self.gpu.syncs {
+            let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
+            let device = devices.get(&context).copied().unwrap_or(0);
+            let row = self.devices.place(&mut self.events.page, i64::from(device), GpuRow::Waits(stream, *lane));
+            self.open("cuda_sync", wait_name(kind), row, (begin, end));
+            let out = &mut self.events.page.text;
+            out.extend_from_slice(b"\"cuda_sync_kind\":\"");
+            out.extend_from_slice(wait_name(kind).as_bytes());
+            out.push(b'"');
+            push_key(out, "stream");
+            push_signed(out, if stream == u32::MAX { -1 } else { i64::from(stream) });
+            push_number(out, "correlation", u64::from(correlation));
+            push_number(out, "device", u64::from(device));
+            push_number(out, "context", u64::from(context));
+            if matches!(kind, 1 | 2) {
+                push_number(out, "wait_on_cuda_event_id", u64::from(event));
+            }
+            self.events.close();
+        }
+    }
+
+    /// Device memory, with the sum of what was taken since the recording began.
+    pub(super) fn memory(&mut self) {
+        if self.gpu.memory.is_empty() {
+            return;
+        }
+        let callers: HashMap<u32, u32> =
+            self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.call.thread)).collect();
+        let mut live: HashMap<(u32, u64), u64> = HashMap::new();
+        let mut totals: HashMap<u32, u64> = HashMap::new();
+        for each in &self.gpu.memory {
+            let total = totals.entry(each.device).or_default();
+            let bytes = if each.is_free {
+                // What was taken before the recording is not part of the sum.
+                let Some(bytes) = live.remove(&(each.device, each.address)) else { continue };
+                *total -= bytes;
+                -i64::try_from(bytes).unwrap_or(i64::MAX)
+            } else {
+                live.insert((each.device, each.address), each.bytes);
+                *total += each.bytes;
+                i64::try_from(each.bytes).unwrap_or(i64::MAX)
+            };
+            let total = *total;
+            let thread = callers.get(&each.correlation).copied().unwrap_or(self.trace.context.pid);
+            let row = self.thread_row(thread);
+            self.memory_event(row, each.at, (each.device, each.address), bytes, total);
+        }
+    }
+
+    fn memory_event(&mut self, (pid, tid): Place, at: u64, (device, address): (u32, u64), bytes: i64, total: u64) {
+        let at = self.events.relative(at);
+        let out = &mut self.events.page.text;
+        out.extend_from_slice(
+            b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"[memory]\",\"pid\":",
+        );
+        push_signed(out, pid);
+        out.extend_from_slice(b",\"tid\":");
+        push_integer(out, tid);
+        out.extend_from_slice(b",\"ts\":");
+        push_micros(out, at);
+        out.extend_from_slice(b",\"args\":{\"Total Reserved\":0");
+        push_number(out, "Total Allocated", total);
+        push_number(out, "Device Id", u64::from(device));
+        push_number(out, "Device Type", 1);
+        push_key(out, "Bytes");
+        push_signed(out, bytes);
+        push_number(out, "Addr", address);
+        self.events.close();
+    }
+}

@@ -1,0 +1,125 @@
+//! What a test launches on the device behind the double.
+
+use std::ffi::c_char;
+
+use crate::device::{call, emit, now, run};
+use crate::layout::{Version, kind};
+
+/// A kernel on a stream, through the driver API; or, if `runtime` is not 0, the runtime API and the driver's inside it.
+///
+/// # Safety
+/// `name` is a string for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_kernel(name: *const c_char, stream: u32, duration: u64, runtime: u32) {
+    let correlation = if runtime == 0 {
+        call(kind::DRIVER, 307, None)
+    } else {
+        let outer = call(kind::RUNTIME, 211, None);
+        call(kind::DRIVER, 307, Some(outer))
+    };
+    kernel(name, stream, run(stream, duration), correlation, (0, 0));
+    emit(&Version::chosen().record(kind::CONTEXT));
+}
+
+/// A graph of kernels: one call, many kernels, which overlap on their stream.
+///
+/// # Safety
+/// `name` is a string for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_graph(name: *const c_char, stream: u32, kernels: u32) {
+    let correlation = call(kind::DRIVER, 514, None);
+    let (begin, _) = run(stream, u64::from(kernels) * 1000 + 2000);
+    for node in 0..kernels {
+        let begin = begin + u64::from(node) * 1000;
+        kernel(name, stream, (begin, begin + 1500), correlation, (5, u64::from(node) + 1));
+    }
+}
+
+/// A kernel that still runs at the flush: without an end.
+///
+/// # Safety
+/// `name` is a string for ever.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_unfinished(name: *const c_char, stream: u32) {
+    let correlation = call(kind::DRIVER, 307, None);
+    kernel(name, stream, (now(), 0), correlation, (0, 0));
+}
+
+fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
+    let version = Version::chosen();
+    let mut record = version.record(kind::KERNEL).u16(6, 40).u64(16, begin).u64(24, end);
+    record = record.u32(40, 0).u32(44, 1).u32(48, stream).u32(92, correlation);
+    for (at, number) in [(52, 200), (56, 2), (60, 1), (64, 128), (68, 1), (72, 1), (76, 1024), (80, 4096)] {
+        record = record.u32(at, number);
+    }
+    record = record.u64(104, name.expose_provenance() as u64).u64(120, 0).u64(144, graph.1).u32(156, graph.0);
+    if version.number >= 130_101 {
+        record = record.u32(216, (-1i32).cast_unsigned());
+    }
+    emit(&record);
+}
+
+/// A copy from pageable host memory.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_copy(stream: u32, bytes: u64, duration: u64) {
+    let correlation = call(kind::DRIVER, 277, None);
+    let (begin, end) = run(stream, duration);
+    let record = Version::chosen().record(kind::COPY).u8(4, 1).u8(5, 1).u8(6, 3).u64(8, bytes);
+    let record = record.u64(16, begin).u64(24, end).u32(32, 0).u32(36, 1).u32(40, stream);
+    emit(&record.u32(44, correlation).u64(64, 0).u32(72, 0));
+}
+
+/// A copy from device 0 to device 1.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_peer_copy(stream: u32, bytes: u64, duration: u64) {
+    let correlation = call(kind::DRIVER, 277, None);
+    let (begin, end) = run(stream, duration);
+    let record = Version::chosen().record(kind::PEER_COPY).u8(4, 10).u8(5, 3).u8(6, 3).u64(8, bytes);
+    let record = record.u64(16, begin).u64(24, end).u32(32, 0).u32(36, 1).u32(40, stream);
+    let record = record.u32(44, 0).u32(48, 1).u32(52, 1).u32(56, 2).u32(60, correlation);
+    emit(&record.u64(72, 0).u32(80, 0));
+}
+
+/// A fill.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_fill(stream: u32, bytes: u64, duration: u64) {
+    let correlation = call(kind::DRIVER, 283, None);
+    let (begin, end) = run(stream, duration);
+    let record = Version::chosen().record(kind::FILL).u64(8, bytes).u64(16, begin).u64(24, end).u32(32, 0);
+    emit(&record.u32(36, 1).u32(40, stream).u32(44, correlation).u16(50, 3).u64(64, 0).u32(72, 0));
+}
+
+/// Takes memory (`operation` 1) or gives it back (2).
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_memory(operation: u32, address: u64, bytes: u64) {
+    let correlation = call(kind::DRIVER, 597 + operation, None);
+    let record = Version::chosen().record(kind::MEMORY).u32(4, operation).u32(8, 3).u32(12, correlation);
+    emit(&record.u64(16, address).u64(24, bytes).u64(32, now()).u32(52, 0));
+}
+
+/// Waits for a stream, after calls that are asked often and say nothing.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_wait(stream: u32) {
+    call(kind::DRIVER, 304, None);
+    let begin = now();
+    let correlation = call(kind::DRIVER, 126, None);
+    let record = Version::chosen().record(kind::SYNCHRONIZATION).u32(4, 3).u64(8, begin).u64(16, now());
+    emit(&record.u32(24, correlation).u32(28, 1).u32(32, stream).u32(36, 0));
+    let record = Version::chosen().record(kind::OVERHEAD).u32(4, 1 << 16).u64(24, begin).u64(32, now());
+    emit(&record);
+}

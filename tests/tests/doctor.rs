@@ -1,0 +1,88 @@
+//! What `doctor` says on machines that have everything, or lack something. Each is a process of its own.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+mod gpu_support;
+
+use gpu_support::{calls, machine, succeeded};
+use profiler_runtime::{ProfilerConfig, doctor, stage, start_profile_with, stop_profile};
+use profiler_tests::in_child;
+use tempfile::tempdir;
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn examined() {
+    if in_child() {
+        println!("\n{}", doctor());
+    }
+}
+
+fn examine(variables: &[(&str, &str)]) -> String {
+    let folder = tempdir().unwrap();
+    String::from_utf8(succeeded(machine("examined", folder.path()).envs(variables.iter().copied())).stdout).unwrap()
+}
+
+#[test]
+fn a_machine_with_everything_is_told_so() {
+    let said = examine(&[]);
+    for line in [
+        "ok       driver         supports CUDA 12.8",
+        "ok       devices        0 Double GPU (compute 9.0, 16384 MiB)",
+        "ok       permission     kernels can be recorded",
+        "ok       attached tool  none",
+    ] {
+        assert!(said.contains(line), "`{line}` is not in\n{said}");
+    }
+    assert!(said.contains("libcupti_double.so, version 28") && !said.contains("missing"), "{said}");
+}
+
+#[test]
+fn what_is_missing_comes_with_its_remedy() {
+    for (variable, value, says) in [
+        (
+            "CUDA_DOUBLE_DEVICES",
+            "0",
+            "missing  driver         the CUDA driver finds no device: see what `nvidia-smi` says",
+        ),
+        (
+            "PROFILER_CUPTI_LIB",
+            "/nothing",
+            "missing  libcupti       libcupti is not installed: install the one of CUDA 12",
+        ),
+        ("CUPTI_DOUBLE_FAIL", "cuptiActivityEnable=35", "missing  permission     this user may not trace the GPU"),
+        ("NSYS_PROFILING_SESSION_ID", "1", "missing  attached tool  `NSYS_PROFILING_SESSION_ID` is set"),
+        ("NVTX_INJECTION64_PATH", "/nothing", "missing  NVTX           `NVTX_INJECTION64_PATH` names /nothing"),
+    ] {
+        let said = examine(&[(variable, value)]);
+        assert!(said.contains(says), "`{says}` is not in\n{said}");
+    }
+}
+
+#[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn examined_while_a_session_records() {
+    if in_child() {
+        let folder = gpu_support::perf();
+        gpu_support::make_context();
+        start_profile_with(ProfilerConfig::torch(&folder)).unwrap();
+        assert!(doctor().records_kernels());
+        let device = gpu_support::Device::open();
+        {
+            let _stage = stage!("after");
+            device.kernel(c"after", 7, 100);
+        }
+        let stopped = stop_profile().unwrap();
+        stopped.wait().unwrap();
+        let timing = profiler_tests::timing(stopped.folder().unwrap());
+        assert_eq!(timing["gpu"]["gpu_ops"], 1);
+    }
+}
+
+#[test]
+fn a_session_that_records_is_not_disturbed() {
+    let folder = tempdir().unwrap();
+    succeeded(&mut machine("examined_while_a_session_records", folder.path()));
+    let subscribed = calls(folder.path(), "cupti.log").iter().filter(|line| *line == "cuptiSubscribe").count();
+    assert_eq!(subscribed, 1);
+}
