@@ -23,7 +23,10 @@ tests() {
 
 # The README's commands first: they must work on a bare machine.
 step "tests" tests cargo test
-step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",\"torch_profiler_record_shapes\":true}" \
+# With every option, so that the real consumers see every artifact.
+options='"torch_profiler_record_shapes":true,"torch_profiler_with_stack":true,"torch_profiler_with_memory":true'
+options+=',"torch_profiler_with_flops":true,"torch_profiler_dump_cuda_time_total":true'
+step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",$options}" \
   cargo run --release --example wan_i2v -- --output "$log/video.mp4"
 
 step "formatting" cargo fmt --all --check

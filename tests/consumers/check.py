@@ -2,8 +2,8 @@
 
 Usage: check.py [--allow-absent] FOLDER...
 
-Prints one line per reader and folder: `ok`, `WRONG` or `absent` (the program is not installed), and what was seen. The exit status is 1 if
-anything is wrong, or absent without `--allow-absent`.
+Prints one line per reader and folder: `ok`, `WRONG`, `absent` (the program is not installed) or `skipped` (the session has no such artifact), and what
+was seen. The exit status is 1 if anything is wrong, or absent without `--allow-absent`.
 """
 
 import argparse
@@ -14,14 +14,20 @@ from pathlib import Path
 import hta_reader
 import perfetto_reader
 import reports
+import snapshot_reader
+import stacks_reader
 import tensorboard_reader
-from outcome import Absent, Wrong
+import workbook_reader
+from outcome import Absent, Skipped, Wrong
 from trace_file import Trace
 
 # Each is a function from a folder and its traces to a sentence.
 READERS = {
     "trace": lambda _, traces: "; ".join(trace.check() for trace in traces),
     "reports": reports.check,
+    "workbook": workbook_reader.check,
+    "snapshot": snapshot_reader.check,
+    "stacks": stacks_reader.check,
     "hta": hta_reader.check,
     "tensorboard": tensorboard_reader.check,
     "perfetto": perfetto_reader.check,
@@ -36,6 +42,8 @@ def read(name, folder, traces):
         return "WRONG", str(wrong)
     except Absent as absent:
         return "absent", str(absent)
+    except Skipped as skipped:
+        return "skipped", str(skipped)
     except Exception:  # A reader that crashes cannot read our artifact.
         return "WRONG", traceback.format_exc(limit=-3)
 
@@ -45,19 +53,19 @@ def main():
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--allow-absent", action="store_true")
     arguments = parser.parse_args()
-    good = {"ok", "absent"} if arguments.allow_absent else {"ok"}
+    good = {"ok", "skipped"} | ({"absent"} if arguments.allow_absent else set())
     failed = False
     for folder in arguments.folders:
         try:
             traces = Trace.all_in(folder)
         except Wrong as wrong:
-            print(f"{'WRONG':7}{'trace':12}{folder}: {wrong}")
+            print(f"{'WRONG':8}{'trace':12}{folder}: {wrong}")
             failed = True
             continue
         for name in READERS:
             outcome, said = read(name, folder, traces)
             failed |= outcome not in good
-            print(f"{outcome:7}{name:12}{folder}: {said}")
+            print(f"{outcome:8}{name:12}{folder}: {said}")
     sys.exit(failed)
 
 

@@ -7,6 +7,12 @@ from collections import defaultdict
 from outcome import demand
 
 SUMMARY_LIMIT = 4096
+# What each option has to write, or to give a reason for.
+WANTED = {
+    "torch_profiler_with_stack": ["stacks_cpu_rank{rank}.txt", "stacks_cuda_rank{rank}.txt", "flame_cpu_rank{rank}.svg"],
+    "torch_profiler_with_memory": ["memory_snapshot_rank{rank}.pickle", "memory_rank{rank}.svg"],
+    "torch_profiler_dump_cuda_time_total": ["profiler_out_{rank}.txt"],
+}
 
 
 def check(folder, traces):
@@ -22,6 +28,7 @@ def check_rank(folder, trace):
         demand(f"{zlib.crc32(contents):08x}" == artifact["crc32"], f"`{artifact['name']}` has another checksum")
     for missing in manifest["missing"]:
         demand(missing["reason"], f"`{missing['name']}` is missing without a reason")
+    check_wanted(manifest)
     left = [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
     demand(not left, f"unfinished files: {left}")
     timing = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))
@@ -30,6 +37,15 @@ def check_rank(folder, trace):
     demand(len(summary) < SUMMARY_LIMIT, f"the summary has {len(summary)} bytes")
     check_summary(summary.decode("utf-8"), timing)
     return f"rank {trace.rank}: {len(manifest['artifacts'])} files, {len(timing['stages'])} stages agree with the trace"
+
+
+def check_wanted(manifest):
+    """What the configuration asks for is there, or missing with a reason."""
+    config = manifest["config"]
+    wanted = ["ops_rank{rank}.xlsx"] + [name for option, names in WANTED.items() if config[option] for name in names]
+    known = {artifact["name"] for artifact in manifest["artifacts"] + manifest["missing"]}
+    absent = {name.format(rank=manifest["rank"]) for name in wanted} - known
+    demand(config["profiler"] != "torch" or not absent, f"neither written nor missing with a reason: {sorted(absent)}")
 
 
 def check_times(timing, trace):

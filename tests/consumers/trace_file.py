@@ -56,6 +56,21 @@ class Trace:
         kinds = Counter(event["cat"] for event in self.slices)
         return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
 
+    def top_level_ns(self):
+        """Time of the slices that no other of their row encloses."""
+        rows = defaultdict(list)
+        for event in self.slices:
+            if event["cat"] in ANNOTATED:
+                rows[event["pid"], event["tid"]].append((event["begin"], event["end"]))
+        total = 0
+        for slices in rows.values():
+            covered = 0
+            for begin, end in sorted(slices, key=lambda each: (each[0], -each[1])):
+                if end > covered:
+                    total += end - begin
+                    covered = end
+        return total
+
     def check_head(self):
         document = self.document
         demand(document["schemaVersion"] == 1, "`schemaVersion` is not 1")

@@ -30,20 +30,20 @@ impl Call {
     }
 
     /// Floating point operations.
-    pub fn flops(&mut self, flops: impl Count) {
+    pub fn flops(&mut self, flops: impl NotebookNumber) {
         write(format!("flops {flops} of {}", self.0.name));
     }
 
     /// The index of a step.
-    pub fn index(&mut self, index: impl Count) {
+    pub fn index(&mut self, index: impl NotebookNumber) {
         write(format!("index {index} of {}", self.0.name));
     }
 }
 
 /// A number of operations or an index.
-pub trait Count: Display {}
+pub trait NotebookNumber: Display {}
 
-impl Count for u64 {}
-impl Count for usize {}
-impl Count for i32 {}
-impl Count for f64 {}
+impl NotebookNumber for u64 {}
+impl NotebookNumber for usize {}
+impl NotebookNumber for i32 {}
+impl NotebookNumber for f64 {}

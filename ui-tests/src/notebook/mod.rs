@@ -5,7 +5,7 @@ mod future;
 
 use std::cell::{Cell, RefCell};
 
-pub use call::{Call, Count, describe};
+pub use call::{Call, NotebookNumber, describe};
 pub use future::{Described, Instrumented, describe_async, instrument, instrument_call};
 
 thread_local! {

@@ -1,0 +1,107 @@
+"""`memory_snapshot_rank*.pickle` as MemoryViz takes it: opcodes that it knows, plain containers, and books that balance.
+
+MemoryViz has an unpickler of its own, in JavaScript: what it refuses, it refuses without a word.
+"""
+
+import pickle
+import pickletools
+from collections import defaultdict
+
+from outcome import Wrong, demand, demand_file
+
+# Those of MemoryViz 2.6; `STOP` ends it.
+OPCODES = set(
+    """PROTO FRAME STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT SHORT_BINUNICODE BINUNICODE EMPTY_LIST
+    APPEND APPENDS LIST EMPTY_DICT SETITEM SETITEMS DICT EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 MEMOIZE BINPUT LONG_BINPUT BINGET
+    LONG_BINGET""".split()
+)
+# Beyond, JavaScript rounds.
+EXACT = 1 << 53
+STATES = {"active_allocated", "active_pending_free", "inactive"}
+
+
+class Plain(pickle.Unpickler):
+    """Makes no objects."""
+
+    def find_class(self, module, name):
+        raise Wrong(f"the snapshot names the class `{module}.{name}`")
+
+
+def check(folder, traces):
+    return "; ".join(check_rank(folder, trace) for trace in traces)
+
+
+def check_rank(folder, trace):
+    path = demand_file(folder, f"memory_snapshot_rank{trace.rank}.pickle")
+    check_opcodes(path.read_bytes())
+    with open(path, "rb") as file:
+        snapshot = Plain(file).load()
+    segments, devices = snapshot["segments"], snapshot["device_traces"]
+    live = [replay(events) for events in devices]
+    for segment in segments:
+        check_segment(segment, len(devices))
+    check_live(segments, live)
+    allocated = [event["size"] for events in devices for event in events if event["action"] == "alloc"]
+    reported = [event["args"]["Bytes"] for event in trace.events if event["name"] == "[memory]" and event["args"]["Bytes"] > 0]
+    demand(sorted(allocated) == sorted(reported), f"{len(allocated)} allocations here, {len(reported)} in the trace, or other sizes")
+    return f"rank {trace.rank}: {len(allocated)} allocations, {sum(map(len, live))} blocks left in {len(segments)} segments"
+
+
+def check_opcodes(contents):
+    for opcode, argument, _ in pickletools.genops(contents):
+        demand(opcode.name in OPCODES, f"MemoryViz does not know the opcode `{opcode.name}`")
+        demand(opcode.name != "PROTO" or 2 <= argument <= 4, f"MemoryViz does not know protocol {argument}")
+        demand(not isinstance(argument, int) or abs(argument) <= EXACT, f"MemoryViz rounds {argument}")
+
+
+def replay(events):
+    """What is allocated in the end: sizes by address. A block is freed in two events, with the size that it was allocated with."""
+    live, pending, last = {}, {}, 0
+    for event in events:
+        action, size = event["action"], event["size"]
+        demand(event["time_us"] >= last, f"{event} comes before the event ahead of it")
+        last = event["time_us"]
+        check_frames(event["frames"])
+        if action == "alloc":
+            demand(event["addr"] not in live, f"{event} is where a block is already")
+            live[event["addr"]] = size
+        elif action == "free_requested":
+            # One from before the recording is unknown.
+            demand(live.pop(event["addr"], size) == size, f"{event} has another size than its block")
+            pending[event["addr"]] = size
+        elif action == "free_completed":
+            demand(pending.pop(event["addr"], None) == size, f"{event} was not requested")
+        else:
+            demand(action == "oom" and "device_free" in event, f"unexpected event {event}")
+    demand(not pending, f"{len(pending)} blocks were requested to be freed, and never were")
+    return live
+
+
+def check_segment(segment, devices):
+    """Blocks follow each other without gaps from the segment's begin to its end."""
+    demand(segment["device"] < devices, f"device {segment['device']} has no events")
+    at, sizes = segment["address"], defaultdict(int)
+    for block in segment["blocks"]:
+        demand(block["address"] == at, f"a block at {block['address']} follows one that ends at {at}")
+        demand(block["state"] in STATES, f"a block is `{block['state']}`")
+        check_frames(block["frames"])
+        at += block["size"]
+        sizes[block["state"]] += block["size"]
+    demand(at == segment["address"] + segment["total_size"], f"the blocks of the segment at {segment['address']} do not fill it")
+    allocated = sizes["active_allocated"]
+    demand(segment["allocated_size"] == allocated, f"the segment says {segment['allocated_size']}, its blocks {allocated}")
+    demand(segment["active_size"] == allocated + sizes["active_pending_free"], "`active_size` is not that of the blocks")
+
+
+def check_live(segments, live):
+    """The blocks of segments are those that the events leave."""
+    in_segments = [{} for _ in live]
+    for segment in segments:
+        blocks = [block for block in segment["blocks"] if block["state"] == "active_allocated"]
+        in_segments[segment["device"]].update((block["address"], block["requested_size"]) for block in blocks)
+    demand(in_segments == live, "the segments do not hold the blocks that the events leave")
+
+
+def check_frames(frames):
+    fit = all(type(frame["line"]) is int and frame["name"] and "filename" in frame for frame in frames)
+    demand(fit, f"MemoryViz cannot show the frames {frames}")

@@ -1,0 +1,61 @@
+"""`ops_rank*.xlsx` as openpyxl and pandas read it: vLLM-Omni's sheets and columns, and the trace's time on every sheet."""
+
+from outcome import Absent, demand, demand_file, quiet
+
+COLUMNS = """name count device_type node_id self_cpu_time_total_us cpu_time_total_us self_cuda_time_total_us cuda_time_total_us
+self_xpu_time_total_us xpu_time_total_us self_cpu_memory_usage_bytes cpu_memory_usage_bytes self_cuda_memory_usage_bytes
+cuda_memory_usage_bytes self_xpu_memory_usage_bytes xpu_memory_usage_bytes input_shapes stack overload_name is_async
+is_legacy""".split()
+# What makes a row, by sheet.
+KEYS = {"summary": [], "by_shape": ["input_shapes"], "by_stack": ["stack"]}
+FRAMES = 8
+
+
+def check(folder, traces):
+    try:
+        with quiet():
+            import openpyxl
+            import pandas
+    except ImportError as error:
+        raise Absent(str(error)) from error
+    seen = []
+    for trace in traces:
+        path = demand_file(folder, f"ops_rank{trace.rank}.xlsx")
+        for sheet in openpyxl.load_workbook(path):
+            check_layout(sheet)
+        sheets = pandas.read_excel(path, sheet_name=None, engine="openpyxl")
+        demand("summary" in sheets and set(sheets) <= set(KEYS), f"sheets are {list(sheets)}")
+        for name, table in sheets.items():
+            check_table(name, table, trace)
+        calls = {name: int(table["count"].sum()) for name, table in sheets.items()}
+        demand(len(set(calls.values())) == 1, f"sheets count different calls: {calls}")
+        rows = ", ".join(f"{name} {len(table)}" for name, table in sheets.items())
+        seen.append(f"rank {trace.rank}: rows {rows}; self times are the trace's")
+    return "; ".join(seen)
+
+
+def check_layout(sheet):
+    """The header stays in sight and filters, and columns are as wide as what is in them, within limits."""
+    demand(sheet.freeze_panes == "A2", f"`{sheet.title}` freezes {sheet.freeze_panes}, not the header")
+    demand(sheet.auto_filter.ref == sheet.dimensions, f"`{sheet.title}` filters {sheet.auto_filter.ref} of {sheet.dimensions}")
+    # The format adds a padding of less than a character.
+    widths = [dimension.width for dimension in sheet.column_dimensions.values()]
+    demand(all(12 <= width < 81 for width in widths), f"`{sheet.title}` has columns as wide as {widths}")
+
+
+def check_table(name, table, trace):
+    demand(list(table.columns[: len(COLUMNS)]) == COLUMNS, f"columns of `{name}` are {list(table.columns)}")
+    demand(len(table) > 0, f"`{name}` is empty")
+    rows = list(table[["name", "is_async", *KEYS[name]]].fillna("").itertuples(index=False, name=None))
+    demand(len(set(rows)) == len(rows), f"`{name}` has a row twice")
+    for key in KEYS[name]:
+        demand(table[key].notna().any(), f"`{name}` has no `{key}`")
+    depths = [len(stack.splitlines()) for stack in table["stack"].dropna()]
+    demand(max(depths, default=0) <= FRAMES, f"`{name}` has a stack of {max(depths, default=0)} frames")
+    own, whole = to_ns(table["self_cpu_time_total_us"]), to_ns(table["cpu_time_total_us"])
+    demand(all(0 <= a <= b for a, b in zip(own, whole)), f"`{name}` has a self time above the whole")
+    demand(sum(own) == trace.top_level_ns(), f"self times of `{name}` are {sum(own)} ns, the trace's {trace.top_level_ns()} ns")
+
+
+def to_ns(column):
+    return [round(us * 1000) for us in column]
