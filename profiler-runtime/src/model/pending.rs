@@ -71,6 +71,12 @@ impl Pending {
                     }
                 }
             }
+            Tag::Stride => {
+                if let Some(tensor) = call.inputs.last_mut() {
+                    // CAST: the writer's signed number.
+                    tensor.push_stride(entry.value() as i64);
+                }
+            }
             Tag::TextLength => {
                 // CAST: the length of a `str`.
                 self.text_left = entry.value() as usize;

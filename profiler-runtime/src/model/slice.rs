@@ -80,6 +80,9 @@ pub(crate) struct Tensor {
     pub(crate) dtype: Dtype,
     count: u8,
     dims: [u64; MAX_DIMS],
+    /// Those that are not row-major.
+    strided: u8,
+    strides: [i64; MAX_DIMS],
 }
 
 static NO_ARGS: CallArgs =
@@ -141,7 +144,7 @@ impl CallArgs {
 
 impl Tensor {
     pub(super) const fn new(dtype: Dtype) -> Self {
-        Self { dtype, count: 0, dims: [0; MAX_DIMS] }
+        Self { dtype, count: 0, dims: [0; MAX_DIMS], strided: 0, strides: [0; MAX_DIMS] }
     }
 
     pub(super) fn push(&mut self, dim: u64) {
@@ -151,8 +154,30 @@ impl Tensor {
         }
     }
 
+    pub(super) fn push_stride(&mut self, stride: i64) {
+        if let Some(place) = self.strides.get_mut(usize::from(self.strided)) {
+            *place = stride;
+            self.strided += 1;
+        }
+    }
+
     /// Dims, outermost first.
     pub(crate) fn dims(&self) -> &[u64] {
         &self.dims[..usize::from(self.count)]
+    }
+
+    /// Strides in elements, one for each dim.
+    pub(crate) fn strides(&self) -> [i64; MAX_DIMS] {
+        if self.strided > 0 {
+            return self.strides;
+        }
+        let mut strides = [0; MAX_DIMS];
+        let mut next = 1_i64;
+        for (stride, &dim) in strides.iter_mut().zip(self.dims()).rev() {
+            // The array is longer than the dims: what lies behind them is not reached by `zip`.
+            *stride = next;
+            next = next.saturating_mul(i64::try_from(dim).unwrap_or(i64::MAX));
+        }
+        strides
     }
 }

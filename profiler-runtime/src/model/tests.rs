@@ -254,3 +254,19 @@ fn two_places_of_one_name_are_one_stage() {
     assert_eq!(trace.stages.in_order().len(), 1);
     assert_eq!(stage(&trace, "text"), (2, 50, 10, 40));
 }
+
+#[test]
+fn strides_are_those_given_or_row_major() {
+    let mut script = Script::new();
+    let op = script.site(Kind::Op, "op");
+    script.entry(Tag::Shape, 0, op, 1 << 8 | 3).entry(Tag::Dims, 0, 5, 4).entry(Tag::Dims, 0, 0, 6);
+    script.entry(Tag::Shape, 0, op, 1 << 8 | 2).entry(Tag::Dims, 0, 2, 3);
+    script.entry(Tag::Stride, 0, op, 1).entry(Tag::Stride, 0, op, (-3_i64) as u64);
+    script.begin(op, 10).end(op, 20).thread("main");
+    let trace = Trace::build(script.finish());
+    let mut strides = Vec::new();
+    trace.walk(0, |slice| {
+        strides.extend(slice.args().inputs.iter().map(|input| input.strides()[..input.dims().len()].to_vec()))
+    });
+    assert_eq!(strides, [vec![30, 6, 1], vec![1, -3]]);
+}

@@ -54,6 +54,8 @@ pub(crate) enum Tag {
     Block = 14,
     /// Two addresses of the stack before: [`Entry::pair`].
     Frames = 15,
+    /// The next stride of the shape before; value: elements, as a signed number.
+    Stride = 16,
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
@@ -83,6 +85,7 @@ impl Tag {
             13 => Self::Memory,
             14 => Self::Block,
             15 => Self::Frames,
+            16 => Self::Stride,
             _ => return None,
         })
     }

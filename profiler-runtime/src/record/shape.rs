@@ -112,6 +112,18 @@ impl ShapeWriter {
         self.write(&entries[..1 + dims.len().div_ceil(2)]);
     }
 
+    /// One tensor whose elements do not lie one after the other: `strides` are in elements, one for each dim. Where they
+    /// are those of a row-major tensor this is [`tensor`](Self::tensor).
+    pub fn strided(&mut self, dtype: Dtype, dims: &[usize], strides: impl IntoIterator<Item = isize>) {
+        self.tensor(dtype, dims);
+        let mut given = [0_isize; MAX_DIMS];
+        let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
+        if !is_row_major(dims, &given[..count]) {
+            // CAST: back in `model` with the same cast.
+            given[..count].iter().for_each(|&stride| self.write(&[Entry::new(Tag::Stride, self.site, stride as u64)]));
+        }
+    }
+
     pub(super) fn write(&mut self, entries: &[Entry]) {
         match &mut self.held {
             Some(held) => held.extend_from_slice(entries),
@@ -123,6 +135,15 @@ impl ShapeWriter {
     pub fn scalar(&mut self) {
         self.tensor(Dtype::Scalar, &[]);
     }
+}
+
+fn is_row_major(dims: &[usize], strides: &[isize]) -> bool {
+    let mut expected = 1_usize;
+    dims.iter().zip(strides).rev().all(|(&dim, &stride)| {
+        let right = dim <= 1 || usize::try_from(stride) == Ok(expected);
+        expected = expected.saturating_mul(dim);
+        right
+    })
 }
 
 /// An element type that a slice's shape can name.
@@ -201,6 +222,33 @@ impl<T: Shaped> Shaped for Option<T> {
     }
 }
 
+macro_rules! tuples {
+    ($(($($name:ident)+)),+) => {$(
+        impl<$($name: Shaped),+> Shaped for ($($name,)+) {
+            /// One input for each part.
+            #[allow(non_snake_case)]
+            fn write_shape(&self, out: &mut ShapeWriter) {
+                let ($($name,)+) = self;
+                $($name.write_shape(out);)+
+            }
+        }
+    )+};
+}
+
+tuples!((A), (A B), (A B C), (A B C D), (A B C D E), (A B C D E F));
+
+#[cfg(feature = "half")]
+elements! {
+    half::f16 => F16, half::bf16 => Bf16,
+}
+
+#[cfg(feature = "ndarray")]
+impl<S: ndarray::RawData<Elem: Element>, D: ndarray::Dimension> Shaped for ndarray::ArrayBase<S, D> {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.strided(S::Elem::DTYPE, self.shape(), self.strides().iter().copied());
+    }
+}
+
 #[cfg(feature = "candle")]
 impl Shaped for candle_core::Tensor {
     fn write_shape(&self, out: &mut ShapeWriter) {
@@ -218,6 +266,55 @@ impl Shaped for candle_core::Tensor {
             DType::F8E4M3 => Dtype::F8E4M3,
             _ => Dtype::Unknown,
         };
-        out.tensor(dtype, self.dims());
+        // CAST: strides are far below 2^63.
+        out.strided(dtype, self.dims(), self.stride().iter().map(|&stride| stride as isize));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(input: &impl Shaped) -> Vec<(Option<Tag>, u64)> {
+        let mut writer = ShapeWriter { site: 1, held: Some(Vec::new()) };
+        input.write_shape(&mut writer);
+        writer.held.unwrap_or_default().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
+    }
+
+    fn head(dtype: Dtype, dims: u64) -> (Option<Tag>, u64) {
+        (Some(Tag::Shape), (dtype as u64) << 8 | dims)
+    }
+
+    /// A matrix and its transpose.
+    struct Matrix([isize; 2]);
+
+    impl Shaped for Matrix {
+        fn write_shape(&self, out: &mut ShapeWriter) {
+            out.strided(Dtype::F32, &[3, 5], self.0);
+        }
+    }
+
+    #[test]
+    fn strides_are_written_only_where_they_are_not_row_major() {
+        let row_major = [head(Dtype::F32, 2), (Some(Tag::Dims), 3)];
+        assert_eq!(written(&Matrix([5, 1])), row_major);
+        let strides = [(Some(Tag::Stride), 1), (Some(Tag::Stride), 3)];
+        assert_eq!(written(&Matrix([1, 3])), [row_major, strides].concat());
+    }
+
+    #[test]
+    fn a_tuple_is_one_input_for_each_part() {
+        let parts = written(&(vec![1_u8; 7], 2.0_f64, None::<&[i64]>));
+        let heads: Vec<_> = parts.into_iter().filter(|(tag, _)| *tag == Some(Tag::Shape)).collect();
+        assert_eq!(heads, [head(Dtype::U8, 1), head(Dtype::Scalar, 0), head(Dtype::Unknown, 0)]);
+    }
+
+    #[cfg(all(feature = "half", feature = "ndarray"))]
+    #[test]
+    fn a_transposed_array_of_half_numbers_has_its_strides() {
+        let array = ndarray::Array2::from_elem((2, 4), half::bf16::ONE);
+        let transposed = written(&array.t());
+        assert_eq!(transposed[0], head(Dtype::Bf16, 2));
+        assert_eq!(transposed[2..], [(Some(Tag::Stride), 1), (Some(Tag::Stride), 4)]);
     }
 }

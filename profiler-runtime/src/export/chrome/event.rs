@@ -160,7 +160,7 @@ fn is_plain(slice: &Slice) -> bool {
     slice.finished && slice.task.is_none() && slice.args().is_empty()
 }
 
-/// Appends the inputs as Kineto does: three lists with one entry per input.
+/// Appends the inputs as Kineto does: four lists with one entry per input.
 fn push_inputs(out: &mut Vec<u8>, inputs: &[Tensor]) {
     out.extend_from_slice(b",\"Concrete Inputs\":");
     push_list(out, inputs, |out, _| out.extend_from_slice(b"\"\""));
@@ -170,6 +170,15 @@ fn push_inputs(out: &mut Vec<u8>, inputs: &[Tensor]) {
         out.push(b'"');
         out.extend_from_slice(input.dtype.torch_name().as_bytes());
         out.push(b'"');
+    });
+    out.extend_from_slice(b",\"Input Strides\":");
+    push_list(out, inputs, |out, input| {
+        push_list(out, &input.strides()[..input.dims().len()], |out, stride| {
+            if *stride < 0 {
+                out.push(b'-');
+            }
+            push_integer(out, stride.unsigned_abs());
+        });
     });
     out.extend_from_slice(b",\"Input Dims\":");
     push_list(out, inputs, |out, input| push_list(out, input.dims(), |out, dim| push_integer(out, *dim)));

@@ -76,6 +76,7 @@ fn an_op_has_its_shapes_only_when_they_are_asked_for() {
         let mut args = json!({"External id": 1});
         if shapes {
             args["Input Dims"] = json!([[2, 4, 8], []]);
+            args["Input Strides"] = json!([[32, 8, 1], []]);
             args["Input type"] = json!(["float", "Scalar"]);
             args["Concrete Inputs"] = json!(["", ""]);
         }
