@@ -29,15 +29,14 @@ struct Ledger {
 
 static EXCLUSIVE: [Ledger; LEDGERS] = [const { Ledger::new(false) }; LEDGERS];
 static COMMON: [Ledger; SHARED] = [const { Ledger::new(true) }; SHARED];
-/// Of threads that have not allocated yet: always empty.
-static VACANT: Ledger = Ledger::new(true);
 /// The profiler's own.
 static PROFILER: Ledger = Ledger::new(true);
 /// Threads that have a ledger.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    static LEDGER: Cell<&'static Ledger> = const { Cell::new(&VACANT) };
+    /// `None` before the thread's first allocation.
+    static LEDGER: Cell<Option<&'static Ledger>> = const { Cell::new(None) };
 }
 
 impl Ledger {
@@ -54,20 +53,19 @@ impl Ledger {
 /// The calling thread has allocated, or freed if `bytes` is negative.
 #[inline(always)]
 pub(super) fn add(bytes: i64) {
-    let ledger = LEDGER.get();
-    if ledger.is_shared {
-        return add_shared(ledger, bytes);
-    }
+    let ledger = match LEDGER.get() {
+        Some(ledger) if !ledger.is_shared => ledger,
+        shared => return add_shared(shared, bytes),
+    };
     // ORDERING: this thread is the only writer.
     ledger.bytes.store(ledger.bytes.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
 }
 
 #[cold]
 #[inline(never)]
-fn add_shared(ledger: &'static Ledger, bytes: i64) {
-    let ledger = if ptr::eq(ledger, &raw const VACANT) { assign() } else { ledger };
+fn add_shared(ledger: Option<&'static Ledger>, bytes: i64) {
     // ORDERING: a counter.
-    ledger.bytes.fetch_add(bytes, Ordering::Relaxed);
+    ledger.unwrap_or_else(assign).bytes.fetch_add(bytes, Ordering::Relaxed);
 }
 
 /// Gives the calling thread its ledger.
@@ -75,21 +73,21 @@ fn assign() -> &'static Ledger {
     // ORDERING: only uniqueness matters.
     let number = THREADS.fetch_add(1, Ordering::Relaxed);
     let ledger = EXCLUSIVE.get(number).unwrap_or(&COMMON[number % SHARED]);
-    LEDGER.set(ledger);
+    LEDGER.set(Some(ledger));
     ledger
 }
 
 /// Until it drops, what this thread allocates and frees is the profiler's.
 #[derive(Debug)]
 pub(crate) struct Own {
-    before: &'static Ledger,
+    before: Option<&'static Ledger>,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
 /// This thread works for the profiler until the guard drops. Costs two thread-local stores.
 #[must_use = "it holds until it is dropped"]
 pub(crate) fn own() -> Own {
-    Own { before: LEDGER.replace(&PROFILER), stays_on_its_thread: PhantomData }
+    Own { before: LEDGER.replace(Some(&PROFILER)), stays_on_its_thread: PhantomData }
 }
 
 impl Drop for Own {
@@ -100,7 +98,7 @@ impl Drop for Own {
 
 /// Whether this thread works for the profiler.
 pub(super) fn is_own() -> bool {
-    ptr::eq(LEDGER.get(), &raw const PROFILER)
+    LEDGER.get().is_some_and(|ledger| ptr::eq(ledger, &raw const PROFILER))
 }
 
 /// Whether anything was ever added: the program allocates through `ProfilingAllocator`.
