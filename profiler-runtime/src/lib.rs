@@ -97,8 +97,8 @@ pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig,
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
 pub use control::{
-    Diagnosis, Finding, ProfileGuard, configure, doctor, profile_from_env, profile_parsed, profile_with, start_profile,
-    start_profile_with, status, step, stop_profile,
+    Diagnosis, Finding, ProfileGuard, configure, doctor, job, profile_from_env, profile_parsed, profile_with,
+    start_profile, start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
 pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};

@@ -7,6 +7,7 @@
 mod args;
 mod doctor;
 mod guard;
+pub mod job;
 
 use std::sync::{Mutex, PoisonError};
 

@@ -24,8 +24,10 @@ mod status;
 mod timer;
 mod window;
 
+pub(crate) use host::host_name;
 pub use id::SessionId;
 pub use outcome::Stopped;
+pub(crate) use ranks::of_this_process as this_rank;
 pub use schedule::Phase;
 pub(crate) use slot::{start, status, step_call, stop, stop_this};
 pub use status::{Progress, Status};

@@ -29,6 +29,16 @@ const FAMILIES: [Family; 4] = [
     ["PMI_RANK", "PMI_LOCAL_RANK", "PMI_SIZE"],
 ];
 
+/// The variable that numbers the stage processes of a pipeline.
+const STAGE: &str = "PROFILER_STAGE_ID";
+
+/// This process's place in the job, and the number of its stage process: 0 if the environment gives none.
+pub(crate) fn of_this_process() -> (Ranks, u32) {
+    let env = |name: &str| std::env::var_os(name);
+    let stage = env(STAGE).and_then(|text| number(STAGE, &text).ok()).unwrap_or(0);
+    (read(env).0, stage)
+}
+
 /// The place that the environment gives, and a sentence about what is wrong with it. Variables are looked up by `env`.
 pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<String>) {
     for [rank, local_rank, size] in FAMILIES {

@@ -1,0 +1,152 @@
+//! The controller of one process: this one.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::report::{ControlError, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
+use super::{Controller, Selection};
+use crate::control;
+use crate::error::Error;
+use crate::export::Manifest;
+use crate::session::{self, Status, Stopped};
+
+/// Sessions whose reports are kept.
+const REMEMBERED: usize = 64;
+
+/// Profiles the process it is in: a job of one worker.
+#[derive(Debug, Default)]
+pub struct Local {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// What the active session was started with.
+    selection: Selection,
+    /// Handles of the last sessions, oldest first.
+    sessions: VecDeque<Stopped>,
+}
+
+impl Local {
+    /// A controller that starts sessions with the process's configuration.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn handle(&self, session: &str) -> Option<Stopped> {
+        self.state().sessions.iter().find(|handle| handle.session().as_str() == session).cloned()
+    }
+}
+
+impl Controller for Local {
+    fn start(&self, selection: &Selection) -> Result<Report, ControlError> {
+        let this = this_worker();
+        if let Some(&stage) = selection.stages.iter().find(|&&stage| stage != this.stage) {
+            return Err(ControlError::NoSuchStage { stage, known: vec![this.stage] });
+        }
+        let mut parsed = control::configured()?.ok_or(Error::NotConfigured)?;
+        if !selection.names.is_empty() {
+            parsed.config = parsed.config.stages(selection.names.clone());
+        }
+        let mut state = self.state();
+        let handle = control::begin(parsed)?;
+        state.selection = selection.clone();
+        state.sessions.push_back(handle.clone());
+        if state.sessions.len() > REMEMBERED {
+            state.sessions.pop_front();
+        }
+        Ok(report(&handle, WorkerStatus::new(this, WorkerState::Recording)))
+    }
+
+    fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
+        let mut state = self.state();
+        if !selection.is_everything() && *selection != state.selection && matches!(session::status(), Status::Active(_))
+        {
+            let (active, asked) = (state.selection.to_string(), selection.to_string());
+            return Err(ControlError::OtherSelection { active, asked });
+        }
+        let stopped = session::stop()?;
+        state.selection = Selection::default();
+        if !state.sessions.iter().any(|handle| handle.session() == stopped.session()) {
+            state.sessions.push_back(stopped.clone());
+        }
+        drop(state);
+        Ok(written(&stopped, stopped.wait_timeout(wait)))
+    }
+
+    fn status(&self) -> JobStatus {
+        let mut line = WorkerStatus::new(this_worker(), WorkerState::Idle);
+        let session = match session::status() {
+            Status::Idle => None,
+            Status::Active(progress) => {
+                line.state = WorkerState::Recording;
+                line.recorded_iterations = progress.recorded_iterations;
+                line.lost_ranges = progress.lost_ranges;
+                Some(progress.session.to_string())
+            }
+            Status::Exporting { session } => {
+                line.state = WorkerState::Writing;
+                Some(session.to_string())
+            }
+        };
+        JobStatus { session, workers: vec![line] }
+    }
+
+    fn session(&self, session: &str) -> Option<Report> {
+        let handle = self.handle(session)?;
+        if let Status::Active(progress) = session::status()
+            && progress.session == *handle.session()
+        {
+            return Some(report(&handle, WorkerStatus::new(this_worker(), WorkerState::Recording)));
+        }
+        Some(written(&handle, handle.wait_timeout(Duration::ZERO)))
+    }
+
+    fn folder(&self, session: &str) -> Option<PathBuf> {
+        self.handle(session)?.folder().map(PathBuf::from)
+    }
+}
+
+/// This process, as its launcher numbers it.
+pub(super) fn this_worker() -> Worker {
+    let (ranks, stage) = session::this_rank();
+    Worker {
+        name: format!("diffusion_rank_{}", ranks.rank),
+        rank: ranks.rank,
+        stage,
+        pid: std::process::id(),
+        host: session::host_name(),
+    }
+}
+
+/// The report of a session that has ended.
+pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>>) -> Report {
+    let line = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    let line = match outcome {
+        None => line,
+        Some(Err(error)) => line.failed(error.to_string()),
+        Some(Ok(manifest)) => {
+            let artifacts = manifest.artifacts().iter().map(|artifact| WorkerArtifact {
+                kind: artifact.kind.to_owned(),
+                name: artifact.name.clone(),
+                bytes: artifact.bytes,
+            });
+            let error = (!manifest.errors.is_empty()).then(|| manifest.errors.join("; "));
+            let state = if error.is_some() { WorkerState::Failed } else { WorkerState::Written };
+            let artifacts = artifacts.collect();
+            WorkerStatus { state, error, artifacts, lost_ranges: manifest.ranges_lost, ..line }
+        }
+    };
+    report(stopped, line)
+}
+
+fn report(handle: &Stopped, line: WorkerStatus) -> Report {
+    Report { session: handle.session().to_string(), folder: handle.folder().map(PathBuf::from), workers: vec![line] }
+}

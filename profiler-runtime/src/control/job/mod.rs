@@ -1,0 +1,51 @@
+//! One profiler over the processes of a job: who can be started and stopped, and what each of them answers.
+//!
+//! ```text
+//! HTTP, signals, the program itself ─► Controller ─┬─ Local: this process
+//!                                                  └─ Coordinator ── socket ─► each worker process, which starts its own session
+//! ```
+//!
+//! A worker opens and closes its own captures: a start in the parent process records nothing of its children. Whoever
+//! asks sees one answer for the whole job, with a line for each worker, so that a partial failure is never a success.
+
+mod local;
+mod report;
+mod selection;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use local::Local;
+pub use report::{ControlError, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
+pub use selection::Selection;
+
+/// What start, stop and status act on: this process ([`Local`]), or the workers of a job.
+///
+/// Every call returns within a limit of its own, however many workers hang. Safe to share between threads: calls are put
+/// in order by the implementation, and a wrong order is a [`ControlError`].
+pub trait Controller: Send + Sync {
+    /// Starts a session on the selected workers; returns when each of them records, or has said why it does not.
+    ///
+    /// # Errors
+    ///
+    /// Only if no worker could be asked: wrong state, nobody selected, no configuration. What single workers answer is in
+    /// the report.
+    fn start(&self, selection: &Selection) -> Result<Report, ControlError>;
+
+    /// Stops what [`start`](Self::start) has started: the same selection, or an empty one for "whatever runs". Waits at
+    /// most `wait` until the artifacts are on disk; with zero it returns when recording has ended.
+    ///
+    /// # Errors
+    ///
+    /// As for [`start`](Self::start).
+    fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError>;
+
+    /// What every worker is doing.
+    fn status(&self) -> JobStatus;
+
+    /// The last known report about a session that this controller has started; `None` for any other name.
+    fn session(&self, session: &str) -> Option<Report>;
+
+    /// Where the artifacts of such a session are, if they are on this machine.
+    fn folder(&self, session: &str) -> Option<PathBuf>;
+}

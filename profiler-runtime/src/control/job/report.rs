@@ -1,0 +1,188 @@
+//! What a job answers: one line for each worker.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::error::Error;
+
+/// Who a worker is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Worker {
+    /// `diffusion_rank_0`.
+    pub name: String,
+    /// Global rank in the job: unique.
+    pub rank: u32,
+    /// Number of its stage process.
+    pub stage: u32,
+    /// Process id on its host.
+    pub pid: u32,
+    /// Name of its host.
+    pub host: String,
+}
+
+/// What has become of a worker's session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WorkerState {
+    /// No session.
+    Idle,
+    /// A session is active.
+    Recording,
+    /// Recording has ended; artifacts are being written.
+    Writing,
+    /// The artifacts are on disk.
+    Written,
+    /// It answered with an error: see [`WorkerStatus::error`].
+    Failed,
+    /// Its process has ended, or the connection to it.
+    Lost,
+    /// It did not answer in time.
+    Silent,
+}
+
+impl WorkerState {
+    /// Whether something went wrong.
+    #[must_use]
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Lost | Self::Silent)
+    }
+}
+
+/// One worker's line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WorkerStatus {
+    /// Who.
+    #[serde(flatten)]
+    pub worker: Worker,
+    /// What it does.
+    pub state: WorkerState,
+    /// Why, if something went wrong.
+    pub error: Option<String>,
+    /// What it has written.
+    pub artifacts: Vec<WorkerArtifact>,
+    /// Iterations recorded so far.
+    pub recorded_iterations: u64,
+    /// Ranges for which there was no room so far.
+    pub lost_ranges: u64,
+}
+
+impl WorkerStatus {
+    pub(crate) fn new(worker: Worker, state: WorkerState) -> Self {
+        Self { worker, state, error: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
+    }
+
+    pub(crate) fn failed(mut self, error: impl Into<String>) -> Self {
+        self.state = WorkerState::Failed;
+        self.error = Some(error.into());
+        self
+    }
+}
+
+/// A file that a worker has written, as its manifest lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkerArtifact {
+    /// `trace`, `ops`, `summary`, …
+    pub kind: String,
+    /// File name in the session's folder; the path if it lies outside.
+    pub name: String,
+    /// Size.
+    pub bytes: u64,
+}
+
+/// What start and stop did.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The session, one name for all workers.
+    pub session: String,
+    /// The folder of its artifacts, as the workers see it.
+    pub folder: Option<PathBuf>,
+    /// One line for each selected worker, by rank.
+    pub workers: Vec<WorkerStatus>,
+}
+
+impl Report {
+    /// Whether every worker did what it was asked.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        !self.workers.iter().any(|worker| worker.state.is_failure())
+    }
+}
+
+/// What a job is doing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct JobStatus {
+    /// The session that is active, or being written.
+    pub session: Option<String>,
+    /// One line for each worker that has joined, by rank.
+    pub workers: Vec<WorkerStatus>,
+}
+
+/// Why a job could not be asked at all.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum ControlError {
+    /// A session is active.
+    AlreadyActive {
+        /// Which.
+        session: String,
+    },
+    /// No session is active.
+    NotActive,
+    /// A stop selects other workers than the start did.
+    OtherSelection {
+        /// What was started.
+        active: String,
+        /// What should be stopped.
+        asked: String,
+    },
+    /// No worker has this stage.
+    NoSuchStage {
+        /// The number.
+        stage: u32,
+        /// Those there are.
+        known: Vec<u32>,
+    },
+    /// No worker has joined.
+    NoWorkers,
+    /// Anything that a session's start or stop can fail with.
+    Session(Error),
+}
+
+impl fmt::Display for ControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AlreadyActive { session } => {
+                write!(f, "the session `{session}` is active: stop it before starting another")
+            }
+            Self::NotActive => f.write_str("no session is active: start one first"),
+            Self::OtherSelection { active, asked } => {
+                write!(f, "{active} was started, but {asked} should be stopped: stop the same, or leave `stages` out")
+            }
+            Self::NoSuchStage { stage, known } => {
+                write!(f, "no worker has the stage {stage}; there are {known:?}")
+            }
+            Self::NoWorkers => {
+                f.write_str("no worker has joined: give the workers the address in `PROFILER_COORDINATOR`")
+            }
+            Self::Session(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ControlError {}
+
+impl From<Error> for ControlError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::AlreadyActive { session } => Self::AlreadyActive { session: session.to_string() },
+            Error::NotActive => Self::NotActive,
+            other => Self::Session(other),
+        }
+    }
+}
