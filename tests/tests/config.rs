@@ -40,6 +40,9 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         "torch_profiler_with_flops",
         "torch_profiler_dump_cuda_time_total",
         "pipeline_profiler",
+        "write_on_exit",
+        "write_on_signal",
+        "write_on_crash",
     ] {
         cases.push((flag, json!(true), json!("yes"), None));
     }

@@ -9,6 +9,7 @@ mod allocator;
 pub(crate) mod cuda_range;
 pub(crate) mod cupti;
 pub(crate) mod driver;
+pub(crate) mod ending;
 pub(crate) mod gpu;
 mod library;
 pub(crate) mod nvtx;

@@ -73,6 +73,16 @@ settings! {
         duration_secs: f64 = 0.0, Kind::Seconds;
         /// Memory for recorded events, in MiB, over all threads. What does not fit is dropped, counted and reported.
         max_buffer_mb: u64 = 256, Kind::Whole { least: 1, most: 65_536 };
+        /// Write the artifacts when the program ends without a stop: `main` returns, or `process::exit` is called. The
+        /// process is kept for up to 60 seconds until they are written.
+        write_on_exit: bool = true, Kind::Flag;
+        /// Write the artifacts when SIGTERM or SIGINT ends the program, for up to 20 seconds. A signal that the program
+        /// handles itself is left to the program; a second signal ends it at once. Unix only.
+        write_on_signal: bool = true, Kind::Flag;
+        /// Write the artifacts when the program aborts (a panic that may not unwind, no memory) or crashes (SIGSEGV, SIGBUS,
+        /// SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal, also
+        /// if a handler of the program then lets it run on. Unix only.
+        write_on_crash: bool = true, Kind::Flag;
         /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and `{request_id}` are replaced.
         trace_file: Option<String> = None, Kind::Text;
         /// Show every stage, step and op as an NVTX range to a tool that is attached, such as Nsight Systems, whether or

@@ -82,6 +82,12 @@ pub(crate) enum EndedBy {
     Iterations,
     /// `duration_secs` were over.
     Duration,
+    /// The process exited while the session was active.
+    Exit,
+    /// SIGTERM or SIGINT ended the process.
+    Signal,
+    /// The process crashed.
+    Crash,
 }
 
 impl EndedBy {
@@ -91,6 +97,9 @@ impl EndedBy {
             Self::Stop => "stop",
             Self::Iterations => "iterations",
             Self::Duration => "duration",
+            Self::Exit => "exit",
+            Self::Signal => "signal",
+            Self::Crash => "crash",
         }
     }
 }

@@ -22,6 +22,7 @@ use super::window::{self, OpenWindow};
 use super::{host, id::SessionId};
 use crate::collect::absent::Absent;
 use crate::collect::cupti;
+use crate::collect::ending::Ending;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
 use crate::config::{Parsed, ProfilerConfig};
@@ -101,6 +102,20 @@ impl Active {
     /// What will hold its artifacts.
     pub(crate) fn handle(&self) -> Stopped {
         self.stopped.clone()
+    }
+
+    /// What it was asked for.
+    pub(crate) const fn config(&self) -> &ProfilerConfig {
+        &self.config
+    }
+
+    /// Whether its artifacts are to be written when the process ends in this way.
+    pub(crate) const fn is_written_on(&self, ending: Ending) -> bool {
+        match ending {
+            Ending::Exit => self.config.write_on_exit,
+            Ending::Signal => self.config.write_on_signal,
+            Ending::Crash => self.config.write_on_crash,
+        }
     }
 
     /// What its user should know so far: problems with names and ranks, in full sentences.

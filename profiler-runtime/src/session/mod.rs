@@ -12,6 +12,7 @@
 
 mod active;
 mod driver;
+mod ending;
 mod gpu;
 mod host;
 mod id;

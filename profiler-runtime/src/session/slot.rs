@@ -8,16 +8,19 @@
 //! never. Nothing is logged and no thread is started under it, because the host's logger may itself be profiled. A
 //! session that ended by itself waits here for the stop that asks for its artifacts, until a new one starts.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::active::Active;
+use super::ending;
 use super::gpu::Gpu;
 use super::id::SessionId;
 use super::outcome::{Export, Stopped};
 use super::place::Names;
 use super::status::Status;
 use super::timer;
+use crate::collect::ending::Ending;
 use crate::collect::nvtx;
 use crate::config::Parsed;
 use crate::error::Error;
@@ -65,6 +68,7 @@ pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
     if active.is_timed() {
         timer::spawn(active.session().clone())?;
     }
+    ending::watch(active.config());
     active.begin(Instant::now());
     let (handle, warnings) = (active.handle(), active.warnings());
     slot.active = Some(active);
@@ -102,6 +106,40 @@ pub(crate) fn stop_this(session: &SessionId) {
         export.map(launch);
     } else if slot.ended.as_ref().is_some_and(|ended| ended.session() == session) {
         slot.ended = None;
+    }
+}
+
+/// Whether there is a session that is not on disk; `None` if that cannot be told, because a lock is held.
+pub(super) fn is_busy() -> Option<bool> {
+    let mut slot = SLOT.try_lock().ok()?;
+    slot.exporting.retain(|stopped| !stopped.is_written());
+    Some(slot.active.is_some() || !slot.exporting.is_empty())
+}
+
+/// The process is ending: stops the active session if its configuration wants that, and waits for all artifacts, no
+/// longer than until `deadline`.
+pub(super) fn finish(ending: Ending, deadline: Instant) {
+    let _own = ledger::own();
+    let Some(mut slot) = lock_until(deadline) else { return };
+    let is_wanted = slot.active.as_ref().is_some_and(|active| active.is_written_on(ending));
+    let export = if is_wanted { slot.seal(ending.into()) } else { None };
+    let waited_for = slot.exporting.clone();
+    drop(slot);
+    export.map(launch);
+    for stopped in waited_for {
+        let _ = stopped.wait_timeout(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// The lock, unless whoever holds it holds it for too long: it may be the thread that has crashed.
+fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
+    loop {
+        match SLOT.try_lock() {
+            Ok(slot) => return Some(slot),
+            Err(TryLockError::Poisoned(slot)) => return Some(slot.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            Err(TryLockError::WouldBlock) => return None,
+        }
     }
 }
 

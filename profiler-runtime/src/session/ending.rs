@@ -1,0 +1,56 @@
+//! What was recorded is written before the process ends, however it ends.
+//!
+//! A guard and `stop_profile` are the orderly ways. Here are the others, each of which the configuration can switch off:
+//! `process::exit`, SIGTERM and SIGINT, and crashes. How long the process is kept from ending is bounded; what is not
+//! written by then is lost.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use super::slot;
+use crate::collect::ending::{self, Ending};
+use crate::config::ProfilerConfig;
+use crate::model::EndedBy;
+
+const THREAD: &str = "profiler-ending";
+
+/// Watches for the endings that the configuration asks for, until the process ends.
+pub(super) fn watch(config: &ProfilerConfig) {
+    let wanted = [
+        (config.write_on_exit, Ending::Exit),
+        (config.write_on_signal, Ending::Signal),
+        (config.write_on_crash, Ending::Crash),
+    ];
+    let endings: Vec<Ending> =
+        wanted.into_iter().filter_map(|(is_wanted, ending)| is_wanted.then_some(ending)).collect();
+    ending::watch(&endings, write_all);
+}
+
+/// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's driver or the host's
+/// logger may never return now.
+fn write_all(ending: Ending) {
+    if slot::is_busy() == Some(false) {
+        return;
+    }
+    let deadline = Instant::now() + ending.patience();
+    let (done, finished) = mpsc::channel();
+    let work = move || {
+        slot::finish(ending, deadline);
+        // The other side may have lost its patience.
+        let _ = done.send(());
+    };
+    if thread::Builder::new().name(THREAD.to_owned()).spawn(work).is_ok() {
+        let _ = finished.recv_timeout(ending.patience());
+    }
+}
+
+impl From<Ending> for EndedBy {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Exit => Self::Exit,
+            Ending::Signal => Self::Signal,
+            Ending::Crash => Self::Crash,
+        }
+    }
+}
