@@ -13,6 +13,7 @@ mod commit;
 mod flame;
 mod folded;
 mod gpu;
+mod gzip;
 mod json;
 mod losses;
 mod manifest;

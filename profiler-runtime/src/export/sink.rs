@@ -7,11 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use flate2::write::GzEncoder;
-use flate2::{Compression, Crc};
+use flate2::Crc;
 
-/// Level 1 compresses traces 6 to 10 times at over 300 MB/s; higher levels gain a tenth for twice the time.
-const LEVEL: Compression = Compression::fast();
 const BUFFER: usize = 64 << 10;
 
 /// What is on the disk.
@@ -45,9 +42,7 @@ fn fill<F: Write>(
 ) -> io::Result<(F, Written)> {
     let mut counted = BufWriter::with_capacity(BUFFER, Counted { file, bytes: 0, crc: Crc::new() });
     if gzip {
-        let mut encoder = GzEncoder::new(counted, LEVEL);
-        body(&mut encoder)?;
-        counted = encoder.finish()?;
+        counted = super::gzip::compress(counted, body)?;
     } else {
         body(&mut counted)?;
     }
