@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use profiler_examples::cli::Cli;
 use profiler_examples::wan::Pipeline;
-use profiler_examples::{Progress, device, profiling};
+use profiler_examples::{Progress, device, profiling, wait_for_artifacts};
 use profiler_runtime::{Manifest, ProfileGuard, ProfilingAllocator};
 
 /// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are larger than a kilobyte;
@@ -60,7 +60,7 @@ fn run(cli: Cli) -> profiler_examples::Result<()> {
         pipeline.forward(request, &job.picture, &job.output, &mut progress)?;
     }
     say(format_args!("video: {}", job.output.path().display()));
-    match profile.and_then(ProfileGuard::finish) {
+    match profile.and_then(ProfileGuard::stop).map(|stopped| wait_for_artifacts(&stopped)) {
         Some(Ok(manifest)) => show(&manifest),
         Some(Err(error)) => warn(format_args!("warning: the profile is lost: {error}")),
         None => {}

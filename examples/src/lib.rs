@@ -26,7 +26,7 @@ pub mod video;
 pub mod wan;
 
 pub use error::{Error, Result};
-pub use progress::Progress;
+pub use progress::{Progress, wait_for_artifacts};
 
 /// The device that the model runs on: the first NVIDIA GPU with the feature `cuda`, else the CPU.
 ///

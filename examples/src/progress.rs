@@ -1,8 +1,10 @@
-//! The progress bar over the denoising steps.
+//! Progress bars: over the denoising steps, and over the artifacts of a profile.
 //!
-//! It draws to stderr and hides itself when stderr is not a terminal, so that logs and pipes stay clean.
+//! They draw to stderr and hide themselves when stderr is not a terminal, so that logs and pipes stay clean.
 
 use indicatif::{ProgressBar, ProgressStyle};
+
+use profiler_runtime::{Error, Manifest, Stopped};
 
 use crate::wan::Observer;
 
@@ -31,4 +33,23 @@ impl Observer for Progress {
             self.bar.finish();
         }
     }
+}
+
+/// Waits for the artifacts of a session behind a bar.
+///
+/// # Errors
+/// As [`Stopped::wait`].
+pub fn wait_for_artifacts(stopped: &Stopped) -> Result<Manifest, Error> {
+    const PARTS: f64 = 1000.0;
+    let bar = ProgressBar::new(PARTS as u64);
+    if let Ok(style) = ProgressStyle::with_template("artifacts {bar:32} {percent} %  {msg}") {
+        bar.set_style(style);
+    }
+    let outcome = stopped.wait_with(|progress| {
+        let done = (progress.done as f64 + progress.fraction) / progress.planned.max(1) as f64;
+        bar.set_position((done * PARTS) as u64);
+        bar.set_message(progress.artifact.clone().unwrap_or_default());
+    });
+    bar.finish_and_clear();
+    outcome
 }

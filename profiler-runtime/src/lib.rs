@@ -101,7 +101,7 @@ pub use control::{
     start_profile, start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
-pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};
+pub use export::{Artifact, ExportProgress, KeyAverages, Manifest, Missing, SortBy};
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
 pub use record::{

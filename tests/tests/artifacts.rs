@@ -147,6 +147,42 @@ fn a_folder_that_is_lost_while_recording_costs_the_artifacts_not_the_program() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn a_disk_that_fills_costs_the_file_that_does_not_fit_and_no_other() {
+    let output = child_of("full_disk").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+#[ignore = "runs in a process of its own"]
+fn full_disk() {
+    if !in_child() {
+        return;
+    }
+    let bench = Bench::alone();
+    start_profile_with(bench.config()).unwrap();
+    (0..10_000).for_each(|_| drop(op!("work")));
+    // No file may grow beyond this: what a full disk looks like to a program.
+    let most = libc::rlimit { rlim_cur: 100_000, rlim_max: 100_000 };
+    // SAFETY: valid arguments; writing beyond the limit is an error then, instead of a signal.
+    unsafe {
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+        assert_eq!(libc::setrlimit(libc::RLIMIT_FSIZE, &raw const most), 0);
+    }
+    let stopped = stop_profile().unwrap();
+    let manifest = stopped.wait().unwrap();
+    assert_eq!(manifest.errors.len(), 1, "{:?}", manifest.errors);
+    assert!(manifest.errors[0].contains("trace_rank0.json") && manifest.artifact("trace").is_none());
+    for kind in ["ops", "timing", "summary", "manifest"] {
+        assert!(manifest.artifact(kind).is_some(), "{kind}");
+    }
+    let names = fs::read_dir(stopped.folder().unwrap()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert!(!names.iter().any(|name| name.contains("trace")), "nothing half-written: {names:?}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn exporting_a_million_ranges_takes_no_memory_that_grows_with_them() {
     let output = child_of("million_ranges").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -167,7 +203,14 @@ fn million_ranges() {
         }
     }
     let recorded = peak_bytes();
-    let manifest = stop_profile().unwrap().wait().unwrap();
+    let mut seen = Vec::new();
+    let manifest = stop_profile().unwrap().wait_with(|progress| seen.push(progress.clone())).unwrap();
+    let of_trace = seen.iter().filter(|seen| seen.artifact.as_deref() == Some("trace_rank0.json"));
+    let fractions: Vec<f64> = of_trace.map(|seen| seen.fraction).collect();
+    assert!(fractions.iter().any(|fraction| (0.01..1.0).contains(fraction)), "{seen:?}");
+    assert!(fractions.is_sorted() && seen.is_sorted_by_key(|seen| seen.done), "{seen:?}");
+    let last = seen.last().unwrap();
+    assert_eq!((last.done, &last.artifact), (last.planned, &None));
     let grown = peak_bytes() - recorded;
     assert!(manifest.artifact("trace").unwrap().bytes > 100_000_000, "{} lost", manifest.ranges_lost);
     assert!(grown < 16 << 20, "the export took {grown} bytes");

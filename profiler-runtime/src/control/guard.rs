@@ -56,6 +56,15 @@ impl ProfileGuard {
         self.session.as_ref().map(Stopped::session)
     }
 
+    /// Stops the session if it is still active, and hands it over: to wait for its artifacts with a progress bar, say.
+    /// `None` without a session.
+    #[must_use = "the artifacts are written in the background"]
+    pub fn stop(mut self) -> Option<Stopped> {
+        let session = self.session.take()?;
+        end(&session);
+        Some(session)
+    }
+
     /// Stops the session if it is still active, waits for its artifacts and lists them; `None` without a session.
     ///
     /// # Errors

@@ -29,6 +29,7 @@ mod perf_dump;
 mod pickle;
 mod pipeline;
 mod plan;
+mod progress;
 mod sink;
 mod snapshot;
 mod spread;
@@ -50,6 +51,8 @@ use crate::model::Trace;
 
 pub use manifest::{Artifact, Manifest, Missing};
 pub use op_table::{KeyAverages, SortBy};
+pub use progress::ExportProgress;
+pub(crate) use progress::Gauge;
 pub(crate) use utc::iso8601;
 
 use manifest::name_in;
@@ -61,11 +64,15 @@ const SCHEMA_VERSION: u32 = 1;
 /// performance report is written, to the path of its own.
 ///
 /// Never fails as a whole: what could not be written is in the manifest that is returned, and in the log.
-pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
+pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> Manifest {
     let mut manifest = Manifest::new(trace);
-    for plan in plan::plans(trace, folder, &mut manifest.missing) {
+    let plans = plan::plans(trace, folder, &mut manifest.missing);
+    gauge.begin(trace, plans.len());
+    for plan in plans {
+        gauge.file(name_in(&plan.path, folder));
         let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
         manifest.note(plan.kind, &plan.path, folder, written);
+        gauge.file_done();
     }
     manifest.pipeline_lines = pipeline::log_lines(trace);
     for line in &manifest.pipeline_lines {

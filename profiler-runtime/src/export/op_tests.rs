@@ -9,7 +9,7 @@ use crate::model::{GroupBy, Trace};
 use crate::record::Kind;
 use crate::record::entry::Tag;
 
-use super::{Manifest, SortBy, write_session};
+use super::{Gauge, Manifest, SortBy, write_session};
 
 /// Two linear layers of different shapes, one of them with FLOPs, inside a stage; a norm without.
 fn layers(folder: &Path) -> Script {
@@ -36,7 +36,7 @@ fn layers(folder: &Path) -> Script {
 }
 
 fn write(script: Script, folder: &Path) -> Manifest {
-    write_session(&Trace::build(script.finish()), folder)
+    write_session(&mut Trace::build(script.finish()), folder, &Gauge::default())
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::model::testing::Script;
 use crate::record::Kind;
 use crate::record::entry::Tag;
 
-use super::{Manifest, write_session};
+use super::{Gauge, Manifest, write_session};
 
 /// A pipeline: a stage called twice, and three steps.
 fn pipeline(config: ProfilerConfig) -> Script {
@@ -37,7 +37,7 @@ fn torch(folder: &Path) -> ProfilerConfig {
 }
 
 fn write(script: Script, folder: &Path) -> Manifest {
-    write_session(&Trace::build(script.finish()), folder)
+    write_session(&mut Trace::build(script.finish()), folder, &Gauge::default())
 }
 
 fn json_of(path: impl AsRef<Path>) -> Value {

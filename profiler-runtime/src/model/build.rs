@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
@@ -38,6 +39,8 @@ pub(crate) struct Trace {
     pub(crate) clock_uncertainty_ns: u64,
     /// The rows.
     pub(crate) threads: Vec<Thread>,
+    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
+    pub(crate) walked: Arc<AtomicU64>,
     /// Slices of all threads.
     pub(crate) ranges: u64,
     /// All stages.
@@ -67,6 +70,9 @@ pub(crate) struct Trace {
     timeline: Timeline,
     profiler_steps: HashMap<u64, u64>,
 }
+
+/// Slices after which a walk tells how far it is.
+const TOLD: u64 = 4096;
 
 /// One thread of the recording.
 #[derive(Clone, Debug)]
@@ -133,6 +139,7 @@ impl Trace {
             end: timeline.end(),
             clock_uncertainty_ns: timeline.uncertainty_ns(),
             threads,
+            walked: Arc::default(),
             ranges: next_id - 1,
             stages,
             unaccounted_ns: 0,
@@ -184,9 +191,15 @@ impl Trace {
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
     pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
         let Some(mut decoder) = self.decoder(thread) else { return };
+        let mut shown = 0;
         while let Some(event) = decoder.next(&mut NoNodes) {
             if let Event::Slice(slice) = event {
                 visit(slice);
+                shown += 1;
+                if shown % TOLD == 0 {
+                    // ORDERING: a statistic.
+                    self.walked.fetch_add(TOLD, Ordering::Relaxed);
+                }
             }
         }
     }

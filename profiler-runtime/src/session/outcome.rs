@@ -14,12 +14,15 @@ use crate::collect::stacks;
 use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::export::{self, KeyAverages, Manifest};
+use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::model::{GroupBy, Recording, Trace};
 use crate::record::{ledger, overhead};
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
+
+/// How often a progress bar moves.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A session that has ended. Its artifacts are written by a background thread; dropping this neither waits for them nor
 /// stops them. Cheap to clone.
@@ -31,6 +34,7 @@ pub struct Stopped(Arc<Ended>);
 struct Ended {
     session: SessionId,
     folder: Option<PathBuf>,
+    progress: Gauge,
     outcome: Mutex<Option<Result<Manifest, Error>>>,
     written: Condvar,
 }
@@ -48,7 +52,13 @@ pub(crate) struct Export {
 
 impl Stopped {
     pub(crate) fn new(session: SessionId, folder: Option<PathBuf>) -> Self {
-        Self(Arc::new(Ended { session, folder, outcome: Mutex::default(), written: Condvar::new() }))
+        Self(Arc::new(Ended {
+            session,
+            folder,
+            progress: Gauge::default(),
+            outcome: Mutex::default(),
+            written: Condvar::new(),
+        }))
     }
 
     /// The session.
@@ -88,6 +98,28 @@ impl Stopped {
             (outcome, _) = self.0.written.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner);
         }
         outcome.clone()
+    }
+
+    /// How far the artifacts are.
+    #[must_use]
+    pub fn progress(&self) -> ExportProgress {
+        self.0.progress.read()
+    }
+
+    /// [`wait`](Self::wait), and meanwhile tells `watch` how far the artifacts are, ten times a second and at the end: for
+    /// a progress bar.
+    ///
+    /// # Errors
+    ///
+    /// As [`wait`](Self::wait).
+    pub fn wait_with(&self, mut watch: impl FnMut(&ExportProgress)) -> Result<Manifest, Error> {
+        loop {
+            let outcome = self.wait_timeout(BETWEEN_LOOKS);
+            watch(&self.progress());
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
+        }
     }
 
     /// The operator table of the session, once its artifacts are written: what PyTorch's `key_averages()` is. Costs a
@@ -168,8 +200,8 @@ fn run(parked: &Mutex<Option<Export>>) {
             recording.symbols = Symbols::resolve(&recording.log);
             recording.context.warnings.extend(recording.symbols.missing());
         }
-        let trace = Trace::build(recording);
-        export::write_session(&trace, stopped.folder().unwrap_or(Path::new("")))
+        let mut trace = Trace::build(recording);
+        export::write_session(&mut trace, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
     }));
     stopped.settle(
         result.map_err(|panic| Error::Export { session: stopped.session().clone(), message: message(&*panic) }),
