@@ -12,6 +12,7 @@ mod gpu_clock;
 mod gpu_links;
 mod gpu_names;
 mod gpu_rows;
+mod gpu_waits;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod gpu_tests;

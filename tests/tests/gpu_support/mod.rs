@@ -118,5 +118,9 @@ impl Device {
         memory(operation: u32, address: u64, bytes: u64) = b"double_memory\0";
         /// For a stream, with noise around.
         wait(stream: u32) = b"double_wait\0";
+        /// For others to wait for.
+        record_event(stream: u32, event: u32) = b"double_record_event\0";
+        /// The host waits if `stream` is `u32::MAX`.
+        wait_for_event(stream: u32, event: u32) = b"double_wait_for_event\0";
     }
 }
