@@ -23,6 +23,7 @@ pub(crate) fn machine(name: &str, folder: &Path) -> Command {
         command.env_remove(variable);
     }
     command
+        .current_dir(folder)
         .env("LD_LIBRARY_PATH", libraries)
         .env("CUDA_DOUBLE_LOG", folder.join("cuda.log"))
         .env("CUPTI_DOUBLE_LOG", folder.join("cupti.log"))
