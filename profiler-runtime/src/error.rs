@@ -76,13 +76,14 @@ impl fmt::Display for Error {
                 let folder = folder.display();
                 write!(
                     f,
-                    "cannot write to `{folder}`: give a local folder in `torch_profiler_dir` and copy it from there"
+                    "cannot write to `{folder}`: give a local folder in `torch_profiler_dir` or `output_dir`, and copy it \
+                     from there"
                 )
             }
             Self::Folder { folder, source } => {
                 let folder = folder.display();
                 write!(f, "cannot write to the folder `{folder}`: {source}; ")?;
-                f.write_str("give one that can be created in `torch_profiler_dir`")
+                f.write_str("give one that can be created in `torch_profiler_dir` or `output_dir`")
             }
             Self::Thread { name, source } => write!(f, "cannot start the thread `{name}`: {source}"),
             Self::Export { session, message } => {

@@ -9,7 +9,12 @@ from outcome import demand
 SUMMARY_LIMIT = 4096
 # What each option has to write, or to give a reason for.
 WANTED = {
-    "torch_profiler_with_stack": ["stacks_cpu_rank{rank}.txt", "stacks_cuda_rank{rank}.txt", "flame_cpu_rank{rank}.svg"],
+    "torch_profiler_with_stack": [
+        "stacks_cpu_rank{rank}.txt",
+        "stacks_cuda_rank{rank}.txt",
+        "flame_cpu_rank{rank}.svg",
+        "flame_cuda_rank{rank}.svg",
+    ],
     "torch_profiler_with_memory": ["memory_snapshot_rank{rank}.pickle", "memory_rank{rank}.svg"],
     "torch_profiler_dump_cuda_time_total": ["profiler_out_{rank}.txt"],
 }

@@ -13,20 +13,30 @@ def check(folder, traces):
 
 
 def check_rank(folder, trace):
-    path = demand_file(folder, f"stacks_cpu_rank{trace.rank}.txt")
+    """The host's time, and the GPU's if there is a file of it."""
+    ranges = {event["name"] for event in trace.slices} | {event["args"].get("step") for event in trace.steps}
+    seen = [check_file(demand_file(folder, f"stacks_cpu_rank{trace.rank}.txt"), ranges, trace.top_level_ns())]
+    of_gpu = folder / f"stacks_cuda_rank{trace.rank}.txt"
+    if of_gpu.is_file():
+        kernels = {event["name"] for event in trace.kernels}
+        seen.append("GPU " + check_file(of_gpu, kernels, trace.device_ns()))
+    return f"rank {trace.rank}: {', '.join(seen)}"
+
+
+def check_file(path, names, whole_ns):
+    """Folded stacks that end in one of these names and take no more than the whole."""
     # Not `splitlines`: only a line feed ends a line here.
     text = path.read_bytes().decode("utf-8")
-    demand(text.endswith("\n"), "the last line of the stacks has no end")
+    demand(text.endswith("\n"), f"the last line of `{path.name}` has no end")
     lines = text[:-1].split("\n")
     matches = [LINE.fullmatch(line) for line in lines]
     for line, match in zip(lines, matches):
         demand(match, f"not a folded stack: `{line}`")
     stacks = {match[1] for match in matches}
-    demand(len(stacks) == len(lines), f"{len(lines)} lines for {len(stacks)} stacks")
-    micros, whole = sum(int(match[2]) for match in matches), trace.top_level_ns() // 1000
-    demand(micros <= whole, f"the stacks take {micros} us, the trace {whole} us")
-    names = {event["name"] for event in trace.slices} | {event["args"].get("step") for event in trace.steps}
+    demand(len(stacks) == len(lines), f"{len(lines)} lines for {len(stacks)} stacks in `{path.name}`")
+    micros, whole = sum(int(match[2]) for match in matches), whole_ns // 1000
+    demand(micros <= whole, f"`{path.name}` takes {micros} us, the trace {whole} us")
     plain = {re.sub(r"[;\s]", "_", name) for name in names if name}
     leaves = {stack.rpartition(";")[2] for stack in stacks}
     demand(leaves <= plain, f"not in the trace: {sorted(leaves - plain)[:5]}")
-    return f"rank {trace.rank}: {len(lines)} stacks, {micros} of {whole} us"
+    return f"{len(lines)} stacks, {micros} of {whole} us"

@@ -71,6 +71,11 @@ class Trace:
                     covered = end
         return total
 
+    def device_ns(self, launched=False):
+        """Time of kernels, copies and fills, each by itself; of those that a range launched, if asked so."""
+        of_ranges = [event for event in self.kernels if not launched or "External id" in event["args"]]
+        return sum(event["end"] - event["begin"] for event in of_ranges)
+
     def check_head(self):
         document = self.document
         demand(document["schemaVersion"] == 1, "`schemaVersion` is not 1")

@@ -46,7 +46,7 @@ def check_layout(sheet):
 def check_table(name, table, trace):
     demand(list(table.columns[: len(COLUMNS)]) == COLUMNS, f"columns of `{name}` are {list(table.columns)}")
     demand(len(table) > 0, f"`{name}` is empty")
-    rows = list(table[["name", "is_async", *KEYS[name]]].fillna("").itertuples(index=False, name=None))
+    rows = list(table[["name", "device_type", "is_async", *KEYS[name]]].fillna("").itertuples(index=False, name=None))
     demand(len(set(rows)) == len(rows), f"`{name}` has a row twice")
     for key in KEYS[name]:
         demand(table[key].notna().any(), f"`{name}` has no `{key}`")
@@ -55,6 +55,17 @@ def check_table(name, table, trace):
     own, whole = to_ns(table["self_cpu_time_total_us"]), to_ns(table["cpu_time_total_us"])
     demand(all(0 <= a <= b for a, b in zip(own, whole)), f"`{name}` has a self time above the whole")
     demand(sum(own) == trace.top_level_ns(), f"self times of `{name}` are {sum(own)} ns, the trace's {trace.top_level_ns()} ns")
+    check_device(name, table, trace)
+
+
+def check_device(name, table, trace):
+    """The GPU's own rows add up to the trace's kernels, those of ranges to what ranges launched."""
+    times = table["self_cuda_time_total_us"]
+    demand(times.notna().all() or not trace.kernels, f"`{name}` does not tell the GPU's times")
+    on_device = table["device_type"] == "DeviceType.CUDA"
+    for rows, whole in ((on_device, trace.device_ns()), (~on_device, trace.device_ns(launched=True))):
+        told = sum(to_ns(times[rows].fillna(0)))
+        demand(told == whole, f"GPU times of `{name}` are {told} ns, the trace's {whole} ns")
 
 
 def to_ns(column):

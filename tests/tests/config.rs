@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use profiler_runtime::{ConfigError, Parsed, ProfilerConfig};
+use profiler_runtime::{ConfigError, Parsed, Profiler, ProfilerConfig};
 use serde_json::{Value, json};
 
 /// Field, a right value beside which the rest is valid, one of a wrong type, and one out of range if there is a range.
@@ -14,6 +14,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
     let mut cases = vec![
         ("profiler", json!("torch"), json!(1), Some(json!("perf"))),
         ("torch_profiler_dir", json!("/perf"), json!(false), Some(json!("a\0b"))),
+        ("output_dir", json!("/perf"), json!(false), Some(json!("a\0b"))),
         ("delay_iterations", json!(3), json!("3"), Some(json!(-1))),
         ("max_iterations", json!(3), json!(1.5), Some(json!(-1))),
         ("wait_iterations", json!(3), json!(true), Some(json!(4_294_967_296_u64))),
@@ -160,6 +161,11 @@ fn impossible_combinations_are_errors() {
         (r#"{"profiler":"torch","torch_profiler_dir":""}"#, "torch_profiler_dir: required"),
         (r#"{"profiler":"cuda","torch_profiler_dir":"/x"}"#, "torch_profiler_dir: only allowed when"),
         (r#"{"torch_profiler_dir":"/x"}"#, "which is `none` here"),
+        (r#"{"output_dir":"/x"}"#, "output_dir: only allowed when `profiler` is `torch` or `cuda`"),
+        (
+            r#"{"profiler":"torch","torch_profiler_dir":"/x","output_dir":"/y"}"#,
+            "output_dir: is another folder than `torch_profiler_dir`, /x; keep one of the two",
+        ),
         (r#"{"profiler":"cuda","delay_secs":1,"delay_iterations":1}"#, "delay_secs: cannot be combined"),
         (r#"{"pipeline_profiler":true,"pipeline_targets":[]}"#, "pipeline_targets: expected at least one"),
     ] {
@@ -224,6 +230,12 @@ fn a_folder_is_made_absolute_and_a_uri_is_left_alone() {
     let relative = ProfilerConfig::torch("./perf").validate().unwrap();
     let dir = relative.config.torch_profiler_dir.unwrap();
     assert!(dir.is_absolute() && dir.ends_with("perf"), "{}", dir.display());
+    let named = ProfilerConfig::cuda().output_dir("./perf").validate().unwrap();
+    assert_eq!(named.config.output_dir, Some(dir.clone()));
+    let other_name = ProfilerConfig::default().profiler(Profiler::Torch).output_dir("./perf").validate().unwrap();
+    assert_eq!(other_name.config.torch_profiler_dir, Some(dir.clone()), "another name of the same");
+    let both = ProfilerConfig::torch(dir).output_dir("./perf").validate().unwrap();
+    assert!(both.warnings.is_empty());
     let uri = ProfilerConfig::torch("s3://bucket/perf").validate().unwrap();
     assert_eq!(uri.config.torch_profiler_dir.unwrap().to_str(), Some("s3://bucket/perf"));
     let other_user = ProfilerConfig::torch("~nobody/perf").validate().unwrap_err();

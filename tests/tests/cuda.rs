@@ -7,10 +7,11 @@
 mod gpu_support;
 
 use std::fs;
+use std::path::Path;
 
 use gpu_support::{calls, machine, make_context, perf, succeeded};
 use profiler_runtime::{ProfilerConfig, stage, start_profile_with, step, stop_profile};
-use profiler_tests::in_child;
+use profiler_tests::{in_child, timing};
 use tempfile::tempdir;
 
 fn iterations(count: usize) {
@@ -35,9 +36,10 @@ fn program() {
         "schedule" => ProfilerConfig::cuda().delay_iterations(2).max_iterations(3),
         "warm-up" => ProfilerConfig::cuda().wait_iterations(1).warmup_iterations(1).active_iterations(1),
         "torch" => ProfilerConfig::torch(perf()),
+        "three sessions, a folder" => ProfilerConfig::cuda().output_dir("mine"),
         _ => ProfilerConfig::cuda(),
     };
-    let sessions = if scenario == "three sessions" { 3 } else { 1 };
+    let sessions = if scenario.starts_with("three sessions") { 3 } else { 1 };
     for _ in 0..sessions {
         start_profile_with(config.clone()).unwrap();
         if scenario == "late context" {
@@ -55,16 +57,28 @@ fn program() {
 
 /// The calls of the driver, and the warnings, of a program in this scenario.
 fn run(scenario: &str, variables: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
-    let folder = tempdir().unwrap();
-    let mut command = machine("program", folder.path());
+    run_in(tempdir().unwrap().path(), scenario, variables)
+}
+
+/// The same in this working directory.
+fn run_in(folder: &Path, scenario: &str, variables: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+    let mut command = machine("program", folder);
     command.env("SCENARIO", scenario).envs(variables.iter().copied());
     if scenario == "nothing there" {
         // Not a library: what a machine without a driver comes to, also where these tests run on one with.
-        fs::write(folder.path().join("libraries/libcuda.so.1"), "").unwrap();
+        fs::write(folder.join("libraries/libcuda.so.1"), "").unwrap();
     }
     let printed = String::from_utf8(succeeded(&mut command).stdout).unwrap();
     let warnings = printed.lines().filter_map(|line| Some(line.split_once("warning: ")?.1.to_owned()));
-    (calls(folder.path(), "cuda.log"), warnings.collect())
+    (calls(folder, "cuda.log"), warnings.collect())
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = entries.collect();
+    names.sort();
+    names
 }
 
 const ONCE: [&str; 3] = ["cuProfilerStart", "cuCtxSynchronize", "cuProfilerStop"];
@@ -108,4 +122,34 @@ fn a_torch_session_leaves_the_range_alone() {
     let (calls, warnings) = run("torch", &[]);
     assert!(!calls.iter().any(|call| call.starts_with("cuProfiler")), "{calls:?}");
     assert_eq!(warnings, Vec::<String>::new());
+}
+
+const WRITTEN: [&str; 3] = ["manifest_rank0.json", "summary_rank0.md", "timing_rank0.json"];
+
+#[test]
+fn each_session_writes_timing_summary_and_manifest_and_nothing_else() {
+    for (scenario, place, sessions) in [("one session", "profiler_out", 1), ("three sessions, a folder", "mine", 3)] {
+        let folder = tempdir().unwrap();
+        let (calls, warnings) = run_in(folder.path(), scenario, &[]);
+        assert_eq!(calls, vec![ONCE; sessions].concat(), "{scenario}");
+        assert_eq!(warnings, Vec::<String>::new(), "{scenario}");
+        assert_eq!(names(folder.path()), ["cuda.log", "libraries", place], "{scenario}");
+        let place = folder.path().join(place);
+        let found = names(&place);
+        assert_eq!(found.len(), sessions, "{found:?}");
+        for session in found.iter().map(|session| place.join(session)) {
+            assert_eq!(names(&session), WRITTEN);
+            let stages = timing(&session)["stages"].clone();
+            assert_eq!((&stages[0]["name"], &stages[0]["calls"]), (&"work".into(), &6.into()), "{stages}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_nobody_chose_and_that_cannot_be_made_costs_its_artifacts_and_nothing_else() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join("profiler_out"), "a file").unwrap();
+    let (calls, warnings) = run_in(folder.path(), "one session", &[]);
+    assert_eq!(calls, ONCE);
+    assert!(warnings.len() == 1 && warnings[0].starts_with("there will be no timing report"), "{warnings:?}");
 }

@@ -230,3 +230,54 @@ fn without_cupti() {
         stop_profile().unwrap().wait().unwrap();
     }
 }
+
+/// An event is recorded, waited for, recorded elsewhere and waited for again.
+#[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn waits() {
+    if !in_child() {
+        return;
+    }
+    make_context();
+    let device = Device::open();
+    device.record_event(5, 2);
+    start_profile_with(ProfilerConfig::torch(perf()).cuda_sync_events(true)).unwrap();
+    {
+        let _stage = stage!("overlap");
+        device.kernel(c"kernel", 7, 1_000);
+        device.record_event(7, 1);
+        device.wait_for_event(20, 1);
+        device.record_event(9, 1);
+        device.wait_for_event(u32::MAX, 1);
+        device.wait_for_event(20, 2);
+    }
+    stop_profile().unwrap().wait().unwrap();
+}
+
+#[test]
+fn a_wait_says_which_record_of_which_stream_it_waited_for() {
+    for version in ["11.7", "12.9", "13.5"] {
+        let folder = tempdir().unwrap();
+        succeeded(machine("waits", folder.path()).env("CUPTI_DOUBLE_VERSION", version));
+        let trace = Trace::read(&session(folder.path()));
+        let events = trace.json["traceEvents"].as_array().unwrap();
+        let args = |wanted: &dyn Fn(&Value) -> bool| -> Vec<&Value> {
+            events.iter().filter(|event| wanted(event)).map(|event| &event["args"]).collect()
+        };
+        let mut records = args(&|event| event["name"] == "cuEventRecord");
+        records.sort_by_key(|args| args["correlation"].as_u64());
+        let mut waits = args(&|event| event["cat"] == "cuda_sync");
+        waits.sort_by_key(|args| args["correlation"].as_u64());
+        let kinds: Vec<_> = waits.iter().map(|args| args["cuda_sync_kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["Stream Wait Event", "Event Sync", "Stream Wait Event"], "{version}");
+        let stage = &trace.named("overlap")[0].args["External id"];
+        for ((wait, record), stream) in waits.iter().zip(&records).zip([7, 9]) {
+            assert_eq!(wait["wait_on_stream"], stream, "{version}");
+            assert_eq!(wait["wait_on_cuda_event_record_corr_id"], record["correlation"], "{version}");
+            assert_eq!((&wait["wait_on_cuda_event_id"], &wait["External id"]), (&Value::from(1), stage), "{version}");
+        }
+        let before = waits[2];
+        assert_eq!(before["wait_on_cuda_event_id"], 2);
+        assert!(before.get("wait_on_stream").is_none(), "recorded before the session: {before}");
+    }
+}

@@ -29,6 +29,8 @@ pub(crate) struct GpuLog {
     pub(crate) calls: Vec<ApiCall>,
     /// Waits for a device.
     pub(crate) syncs: Vec<Wait>,
+    /// Where events were recorded, in no particular order.
+    pub(crate) events: Vec<EventRecord>,
     /// Time that CUDA or the source spent on itself.
     pub(crate) overheads: Vec<Overhead>,
     /// Device memory taken and given back.
@@ -201,6 +203,19 @@ pub(crate) struct Wait {
     /// Which stream; `u32::MAX` for none.
     pub(crate) stream: u32,
     /// Which event, for waits for one.
+    pub(crate) event: u32,
+}
+
+/// An event was recorded: put behind what its stream has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventRecord {
+    /// The API call's.
+    pub(crate) correlation: u32,
+    /// Which context.
+    pub(crate) context: u32,
+    /// On which stream.
+    pub(crate) stream: u32,
+    /// Which event.
     pub(crate) event: u32,
 }
 

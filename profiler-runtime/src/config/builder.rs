@@ -18,7 +18,8 @@ impl ProfilerConfig {
         Self { profiler: Profiler::Torch, torch_profiler_dir: Some(dir.into()), ..Self::default() }
     }
 
-    /// Only the CUDA capture range and NVTX, for a run under Nsight Systems.
+    /// Only the CUDA capture range and NVTX, for a run under Nsight Systems. Timing report, summary and manifest go to
+    /// `./profiler_out` unless [`output_dir`](Self::output_dir) is set.
     #[must_use]
     pub fn cuda() -> Self {
         Self { profiler: Profiler::Cuda, ..Self::default() }
@@ -83,6 +84,7 @@ setters! {
     wait_iterations(count: u64) = count;
     warmup_iterations(count: u64) = count;
     active_iterations(count: u64) = count;
+    output_dir(dir: impl Into<PathBuf>) = Some(dir.into());
     stages(patterns: impl IntoIterator<Item = impl Into<String>>) = patterns.into_iter().map(Into::into).collect();
     step_of(name: impl Into<String>) = Some(name.into());
     delay_secs(seconds: f64) = seconds;

@@ -12,6 +12,7 @@ use super::env::Environment;
 use super::error::{ConfigError, Origin, Parsed, Problem, Warning};
 use super::kind::found;
 use super::pattern::nearest;
+use super::profiler::Profiler;
 use super::settings::{FIELDS, IGNORED, ProfilerConfig};
 use super::table::Field;
 use super::{paths, rules};
@@ -124,19 +125,39 @@ impl Draft {
     /// The configuration, with every warning; or every problem.
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
         rules::apply(&self.config, &self.faulty, &mut self.problems, &mut self.warnings);
-        let ProfilerConfig { torch_profiler_dir, perf_dump_path, .. } = &mut self.config;
-        for (field, path) in [("torch_profiler_dir", torch_profiler_dir), ("perf_dump_path", perf_dump_path)] {
+        self.resolve_paths(env);
+        if !self.problems.is_empty() {
+            return Err(ConfigError { problems: self.problems, origin: self.origin });
+        }
+        let Self { config, warnings, origins, origin, .. } = self;
+        Ok(Parsed { config, warnings, origins, origin })
+    }
+
+    /// Makes paths absolute, and the two names of a `torch` session's folder say the same.
+    fn resolve_paths(&mut self, env: Environment<'_>) {
+        let ProfilerConfig { profiler, torch_profiler_dir, output_dir, perf_dump_path, .. } = &mut self.config;
+        for (field, path) in [
+            ("torch_profiler_dir", &mut *torch_profiler_dir),
+            ("output_dir", &mut *output_dir),
+            ("perf_dump_path", perf_dump_path),
+        ] {
             let Some(path) = path else { continue };
             match paths::resolve(field, path, env) {
                 Ok(absolute) => *path = absolute,
                 Err(problem) => self.problems.push(problem),
             }
         }
-        if !self.problems.is_empty() {
-            return Err(ConfigError { problems: self.problems, origin: self.origin });
+        if *profiler != Profiler::Torch {
+            return;
         }
-        let Self { config, warnings, origins, origin, .. } = self;
-        Ok(Parsed { config, warnings, origins, origin })
+        match (torch_profiler_dir, output_dir) {
+            (unset @ None, Some(folder)) => *unset = Some(folder.clone()),
+            (Some(folder), Some(other)) if folder != other => self.problems.push(
+                Problem::new("output_dir", format!("is another folder than `torch_profiler_dir`, {}", folder.display()))
+                    .suggest("keep one of the two"),
+            ),
+            _ => {}
+        }
     }
 
     /// The problems so far, without asking whether the fields make sense together.

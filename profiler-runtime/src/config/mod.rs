@@ -31,6 +31,7 @@ mod trace_name;
 mod value;
 mod yaml;
 
+pub(crate) use paths::Folder;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;

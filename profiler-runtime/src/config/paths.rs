@@ -7,6 +7,34 @@ use std::path::{Path, PathBuf};
 
 use super::env::Environment;
 use super::error::Problem;
+use super::profiler::Profiler;
+use super::settings::ProfilerConfig;
+
+/// Where a `cuda` session writes that was told nothing.
+const DEFAULT: &str = "profiler_out";
+
+/// Where sessions make their folders.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Folder {
+    /// The user's choice.
+    Chosen(PathBuf),
+    /// Nobody said anything.
+    Default(PathBuf),
+}
+
+impl ProfilerConfig {
+    /// Where its sessions make their folders; `None` if its profiler writes none.
+    pub(crate) fn folder(&self) -> Option<Folder> {
+        match self.profiler {
+            Profiler::None => None,
+            Profiler::Torch => self.torch_profiler_dir.clone().map(Folder::Chosen),
+            Profiler::Cuda => Some(match &self.output_dir {
+                Some(folder) => Folder::Chosen(folder.clone()),
+                None => Folder::Default(std::path::absolute(DEFAULT).unwrap_or_else(|_| DEFAULT.into())),
+            }),
+        }
+    }
+}
 
 /// `path` with `~` expanded and made absolute; a URI stays as it is.
 pub(crate) fn resolve(field: &str, path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {

@@ -37,11 +37,16 @@ struct Rules<'a> {
 
 impl Rules<'_> {
     fn folder(&mut self) {
-        if !self.know(&["profiler", "torch_profiler_dir"]) {
+        if !self.know(&["profiler", "torch_profiler_dir", "output_dir"]) {
             return;
         }
         let field = "torch_profiler_dir";
+        if self.config.profiler == Profiler::None && self.config.output_dir.is_some() {
+            let problem = Problem::new("output_dir", "only allowed when `profiler` is `torch` or `cuda`");
+            self.problems.push(problem.suggest("set `profiler`, or leave the folder out"));
+        }
         match (self.config.profiler, &self.config.torch_profiler_dir) {
+            (Profiler::Torch, None) if self.config.output_dir.is_some() => {}
             (Profiler::Torch, None) => self.problems.push(
                 Problem::new(field, "required when `profiler` is `torch`")
                     .suggest("name an output folder, such as \"./perf\""),
@@ -49,7 +54,10 @@ impl Rules<'_> {
             (Profiler::Torch, Some(_)) | (_, None) => {}
             (profiler, Some(_)) => self.problems.push(
                 Problem::new(field, format!("only allowed when `profiler` is `torch`, which is `{profiler}` here"))
-                    .suggest("set `profiler` to \"torch\", or leave the folder out"),
+                    .suggest(match profiler {
+                        Profiler::Cuda => "call it `output_dir`, or set `profiler` to \"torch\"",
+                        _ => "set `profiler` to \"torch\", or leave the folder out",
+                    }),
             ),
         }
     }

@@ -34,8 +34,8 @@ settings! {
         /// What to record: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture range, for Nsight
         /// Systems) or `none` (only the timings that `perf_dump_path` and `pipeline_profiler` ask for).
         profiler: Profiler = Profiler::None, Kind::Profiler;
-        /// Output folder. Required when `profiler` is `torch`, an error with any other. `~` expands, a relative path is
-        /// made absolute, a URI such as `s3://bucket` is left as it is.
+        /// Output folder. Required when `profiler` is `torch`, an error with any other: `output_dir` is for both. `~`
+        /// expands, a relative path is made absolute, a URI such as `s3://bucket` is left as it is.
         torch_profiler_dir: Option<PathBuf> = None, Kind::Path;
         /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`.
         torch_profiler_use_gzip: bool = false, Kind::Flag;
@@ -61,6 +61,9 @@ settings! {
         /// Iterations recorded after `wait_iterations` and `warmup_iterations`. Counts only if one of these is above 0.
         active_iterations: u64 = 1, Kind::Whole { least: 1, most: u32::MAX as u64 };
 
+        /// Output folder when `profiler` is `torch`, where it is another name of `torch_profiler_dir`, or `cuda`, which
+        /// writes the timing report, the summary and the manifest: into `./profiler_out` unless this says otherwise.
+        output_dir: Option<PathBuf> = None, Kind::Path;
         /// Record only the stages whose names match one of these patterns, and what runs inside them. `*` stands for
         /// any text, `?` for one character. Empty records everything.
         stages: Vec<String> = Vec::new(), Kind::Texts;

@@ -1,8 +1,10 @@
-//! `stacks_cpu_rank*.txt`: where the time went by call stack, for flamegraph.pl, inferno and speedscope.
+//! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: where the time went by call stack, for flamegraph.pl, inferno and
+//! speedscope.
 //!
 //! One line per distinct stack, outermost function first, then the name of the range, a space and whole microseconds of
-//! the range's own time. PyTorch writes a line per event and leaves the range's name out; readers add the lines up and
-//! are better off with the name.
+//! the range's own time; for the GPU, behind the range that launched it, the name of the kernel, copy or fill, and its
+//! time on the GPU. PyTorch writes a line per event and leaves the range's name out; readers add the lines up and are
+//! better off with the name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -10,13 +12,16 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::collect::symbols::{Frame, Symbols};
-use crate::model::Trace;
+use crate::model::{PlacedOp, Trace};
 use crate::record::Site;
 
-/// Own time by stack and range.
+/// The range of what no range launched.
+const NOBODY: &str = "(no range)";
+
+/// Own time by stack and range, or time on the GPU by stack, range and kernel.
 #[derive(Debug)]
 pub(super) struct Folded {
-    /// Outermost function first, then the range; nanoseconds.
+    /// Outermost function first, then the range, then the kernel; nanoseconds.
     lines: BTreeMap<Line, u64>,
 }
 
@@ -55,11 +60,46 @@ impl Folded {
         let mut lines = BTreeMap::new();
         for (stack, sites) in &sums {
             for (site, ns) in sites {
-                *lines.entry(Line::new(&trace.symbols, stack, site.name())).or_default() += ns;
+                *lines.entry(Line::new(&trace.symbols, stack, &[site.name()])).or_default() += ns;
             }
         }
-        let folded = Self { lines };
-        if folded.micros().next().is_none() { Err("no stack took a whole microsecond") } else { Ok(folded) }
+        Self { lines }.shown()
+    }
+
+    /// The same for the GPU's work, by the stack of the range that launched it; what no range launched has no stack.
+    ///
+    /// # Errors
+    ///
+    /// Why there is nothing to show.
+    pub(super) fn of_gpu(trace: &Trace) -> Result<Self, String> {
+        let gpu = trace.gpu.as_ref().map_err(|reason| format!("no GPU was recorded: {reason}"))?;
+        if gpu.ops.is_empty() {
+            return Err("the GPU did nothing".to_owned());
+        }
+        let mut by_range: HashMap<u64, HashMap<Cow<'_, str>, u64>> = HashMap::new();
+        for PlacedOp { op, external_id, .. } in &gpu.ops {
+            let kernels = by_range.entry(*external_id).or_default();
+            *kernels.entry(gpu.name_of(&op.work)).or_default() += op.end.saturating_sub(op.begin);
+        }
+        let mut lines = BTreeMap::new();
+        let mut push = |stack: &[u64], range: &str, kernels: HashMap<Cow<'_, str>, u64>| {
+            for (kernel, ns) in kernels {
+                *lines.entry(Line::new(&trace.symbols, stack, &[range, &kernel])).or_default() += ns;
+            }
+        };
+        for thread in 0..trace.threads.len() {
+            trace.walk(thread, |slice| {
+                if let Some(kernels) = by_range.remove(&slice.external_id) {
+                    push(&slice.args().stack, slice.site.name(), kernels);
+                }
+            });
+        }
+        by_range.into_values().for_each(|kernels| push(&[], NOBODY, kernels));
+        Ok(Self { lines }.shown()?)
+    }
+
+    fn shown(self) -> Result<Self, &'static str> {
+        if self.micros().next().is_none() { Err("no stack took a whole microsecond") } else { Ok(self) }
     }
 
     /// Writes the file.
@@ -80,7 +120,8 @@ impl Folded {
 }
 
 impl Line {
-    fn new(symbols: &Symbols, stack: &[u64], range: &str) -> Self {
+    /// `names` come behind the functions: the range, and what it launched.
+    fn new(symbols: &Symbols, stack: &[u64], names: &[&str]) -> Self {
         let mut frames: Vec<&Frame> = symbols.frames(stack).collect();
         frames.reverse();
         let mut line = Self { places: String::new(), functions: String::new() };
@@ -88,8 +129,10 @@ impl Line {
             push(&mut line.places, &frame.to_string());
             push(&mut line.functions, &function(frame));
         }
-        push(&mut line.places, range);
-        push(&mut line.functions, range);
+        for name in names {
+            push(&mut line.places, name);
+            push(&mut line.functions, name);
+        }
         line
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::config::ProfilerConfig;
-use crate::model::{GroupBy, KeyAverage, OpTable, Trace};
+use crate::model::{GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
 
 use super::Manifest;
 use super::op_text;
@@ -29,6 +29,9 @@ pub enum SortBy {
     /// Time of GPU work that the row itself launched. Without GPU records the rows are sorted by
     /// [`SelfCpuTime`](Self::SelfCpuTime), and the text says so.
     SelfCudaTime,
+    /// Time of GPU work that the row and what ran inside it launched; without GPU records as
+    /// [`SelfCudaTime`](Self::SelfCudaTime).
+    CudaTime,
     /// Calls.
     Count,
     /// Floating point operations; rows without a formula come last.
@@ -53,6 +56,7 @@ pub(super) struct Columns {
     pub(super) shapes: bool,
     pub(super) stack: bool,
     pub(super) flops: bool,
+    pub(super) gpu: bool,
 }
 
 impl KeyAverages {
@@ -61,6 +65,7 @@ impl KeyAverages {
             shapes: by == GroupBy::InputShapes,
             stack: matches!(by, GroupBy::Stack(_)),
             flops: config.torch_profiler_with_flops,
+            gpu: table.gpu == GpuKnowledge::Recorded,
         };
         let merged_calls = if by == GroupBy::Name { 0 } else { table.merged_calls };
         Self { rows: table.rows(by), sorted_by: SortBy::default(), limit: DEFAULT_LIMIT, columns, merged_calls }
@@ -83,6 +88,14 @@ impl KeyAverages {
         self.rows.iter().map(|row| row.self_cpu_time).sum()
     }
 
+    /// The sum of the GPU's own rows: the time of every kernel, copy and fill of the trace. `None` if the GPU was not
+    /// recorded.
+    #[must_use]
+    pub fn self_cuda_time_total(&self) -> Option<Duration> {
+        let of_gpu = self.rows.iter().filter(|row| row.is_cuda).filter_map(|row| row.self_cuda_time);
+        self.columns.gpu.then(|| of_gpu.sum())
+    }
+
     /// The rows in another order; equal ones keep theirs.
     #[must_use]
     pub fn sort_by(mut self, key: SortBy) -> Self {
@@ -98,7 +111,8 @@ impl KeyAverages {
         self
     }
 
-    /// The table as text, laid out as PyTorch's. Percentages are of [`self_cpu_time_total`](Self::self_cpu_time_total).
+    /// The table as text, laid out as PyTorch's. Percentages are of [`self_cpu_time_total`](Self::self_cpu_time_total) and
+    /// [`self_cuda_time_total`](Self::self_cuda_time_total).
     #[must_use]
     pub fn table(&self) -> String {
         op_text::render(self)
@@ -132,9 +146,16 @@ impl Manifest {
 impl SortBy {
     fn compare(self, one: &KeyAverage, other: &KeyAverage) -> Ordering {
         match self {
-            Self::SelfCpuTime | Self::SelfCudaTime => other.self_cpu_time.cmp(&one.self_cpu_time),
+            Self::SelfCpuTime => other.self_cpu_time.cmp(&one.self_cpu_time),
+            Self::SelfCudaTime => {
+                let by_cuda = other.self_cuda_time.cmp(&one.self_cuda_time);
+                by_cuda.then_with(|| Self::SelfCpuTime.compare(one, other))
+            }
+            Self::CudaTime => {
+                other.cuda_time.cmp(&one.cuda_time).then_with(|| Self::SelfCpuTime.compare(one, other))
+            }
             Self::CpuTime => other.cpu_time.cmp(&one.cpu_time),
-            Self::CpuTimeAverage => average(other).cmp(&average(one)),
+            Self::CpuTimeAverage => average(other, other.cpu_time).cmp(&average(one, one.cpu_time)),
             Self::Count => other.count.cmp(&one.count),
             Self::Flops => other.flops.cmp(&one.flops),
             Self::Name => one.name.cmp(&other.name),
@@ -142,8 +163,8 @@ impl SortBy {
     }
 }
 
-/// Time of one call on average, to the nanosecond.
-pub(super) fn average(row: &KeyAverage) -> Duration {
+/// A row's time by call, on average, to the nanosecond.
+pub(super) fn average(row: &KeyAverage, time: Duration) -> Duration {
     // CAST: a time of less than 584 years, divided.
-    Duration::from_nanos((row.cpu_time.as_nanos() / u128::from(row.count.max(1))) as u64)
+    Duration::from_nanos((time.as_nanos() / u128::from(row.count.max(1))) as u64)
 }

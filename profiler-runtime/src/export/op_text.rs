@@ -85,8 +85,14 @@ fn columns(table: &KeyAverages, rows: &[KeyAverage]) -> Vec<Column> {
         number("Self CPU", &|row| time(row.self_cpu_time)),
         number("CPU total %", &|row| share(row.cpu_time, total)),
         number("CPU total", &|row| time(row.cpu_time)),
-        number("CPU time avg", &|row| time(average(row))),
+        number("CPU time avg", &|row| time(average(row, row.cpu_time))),
     ];
+    if let Some(total) = table.self_cuda_time_total() {
+        columns.push(number("Self CUDA", &|row| time(row.self_cuda_time.unwrap_or_default())));
+        columns.push(number("Self CUDA %", &|row| share(row.self_cuda_time.unwrap_or_default(), total)));
+        columns.push(number("CUDA total", &|row| time(row.cuda_time.unwrap_or_default())));
+        columns.push(number("CUDA time avg", &|row| time(average(row, row.cuda_time.unwrap_or_default()))));
+    }
     if rows.iter().any(|row| row.cpu_memory.is_some()) {
         columns.push(number("CPU Mem", &|row| memory(row.cpu_memory)));
         columns.push(number("Self CPU Mem", &|row| memory(row.self_cpu_memory)));
@@ -124,7 +130,9 @@ fn text_column(head: &str, most: usize, rows: &[KeyAverage], cell: impl Fn(&KeyA
 
 fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
     let mut lines = vec![format!("Self CPU time total: {}", time(table.self_cpu_time_total()))];
-    if table.sorted_by == SortBy::SelfCudaTime {
+    if let Some(total) = table.self_cuda_time_total() {
+        lines.push(format!("Self CUDA time total: {}", time(total)));
+    } else if matches!(table.sorted_by, SortBy::SelfCudaTime | SortBy::CudaTime) {
         lines.push("Sorted by self CPU time: there are no GPU records.".to_owned());
     }
     let left_out = table.rows().len() - shown;

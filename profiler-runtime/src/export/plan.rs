@@ -73,26 +73,31 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
     plans
 }
 
-/// Folded stacks and their picture.
+/// Folded stacks of the host and of the GPU, and their pictures.
 fn push_stacks(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mut Vec<Missing>) {
-    let rank = trace.context.rank;
-    let (cpu, cuda) = (format!("stacks_cpu_rank{rank}.txt"), format!("stacks_cuda_rank{rank}.txt"));
-    let picture = format!("flame_cpu_rank{rank}.svg");
-    match folded::Folded::of(trace) {
-        Err(reason) => missing.extend([cpu, picture].map(|name| Missing::new(name, reason))),
-        Ok(stacks) => {
-            let stacks = Rc::new(stacks);
-            let lines = Rc::clone(&stacks);
-            plans.push(Plan::new("stacks_cpu", folder.join(cpu), move |_, _, out| lines.write(out)));
-            match flame::OFF {
-                Some(reason) => missing.push(Missing::new(picture, reason)),
-                None => plans.push(Plan::new("flame_cpu", folder.join(picture), move |trace, _, out| {
-                    flame::write(&stacks, &trace.context, out)
-                })),
+    let cpu = folded::Folded::of(trace).map_err(str::to_owned);
+    for (stacks, kinds, of) in [
+        (cpu, ("stacks_cpu", "flame_cpu"), flame::Of::Cpu),
+        (folded::Folded::of_gpu(trace), ("stacks_cuda", "flame_cuda"), flame::Of::Cuda),
+    ] {
+        let rank = trace.context.rank;
+        let (text, picture) = (format!("{}_rank{rank}.txt", kinds.0), format!("{}_rank{rank}.svg", kinds.1));
+        let stacks = match stacks {
+            Ok(stacks) => Rc::new(stacks),
+            Err(reason) => {
+                missing.extend([text, picture].map(|name| Missing::new(name, reason.as_str())));
+                continue;
             }
+        };
+        let lines = Rc::clone(&stacks);
+        plans.push(Plan::new(kinds.0, folder.join(text), move |_, _, out| lines.write(out)));
+        match flame::OFF {
+            Some(reason) => missing.push(Missing::new(picture, reason)),
+            None => plans.push(Plan::new(kinds.1, folder.join(picture), move |trace, _, out| {
+                flame::write(&stacks, of, &trace.context, out)
+            })),
         }
     }
-    missing.push(Missing::new(cuda, "no GPU was recorded"));
 }
 
 /// The memory snapshot and the chart.

@@ -5,6 +5,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use rust_xlsxwriter::{Workbook, Worksheet, XlsxError};
 
@@ -113,23 +114,27 @@ impl Cell {
         bytes.map_or(Self::Empty, |bytes| Self::Number(bytes as f64))
     }
 
-    fn us(time: std::time::Duration) -> Self {
+    fn us(time: Duration) -> Self {
         Self::Number(time.as_nanos() as f64 / 1e3)
+    }
+
+    fn cuda_us(time: Option<Duration>) -> Self {
+        time.map_or(Self::Empty, Self::us)
     }
 }
 
-/// vLLM-Omni's columns, and behind them those of FLOPs, if they were counted. What needs a GPU or an XPU has no records.
+/// vLLM-Omni's columns, and behind them those of FLOPs, if they were counted. An XPU has no records.
 fn columns(config: &ProfilerConfig) -> Vec<Column> {
     const EMPTY: fn(&KeyAverage) -> Cell = |_| Cell::Empty;
     let mut columns: Vec<Column> = vec![
         ("name", |row| Cell::text(&row.name)),
         ("count", |row| Cell::Number(row.count as f64)),
-        ("device_type", |_| Cell::Text("DeviceType.CPU".to_owned())),
+        ("device_type", |row| Cell::Text(device_type(row).to_owned())),
         ("node_id", |_| Cell::Number(-1.0)),
         ("self_cpu_time_total_us", |row| Cell::us(row.self_cpu_time)),
         ("cpu_time_total_us", |row| Cell::us(row.cpu_time)),
-        ("self_cuda_time_total_us", EMPTY),
-        ("cuda_time_total_us", EMPTY),
+        ("self_cuda_time_total_us", |row| Cell::cuda_us(row.self_cuda_time)),
+        ("cuda_time_total_us", |row| Cell::cuda_us(row.cuda_time)),
         ("self_xpu_time_total_us", EMPTY),
         ("xpu_time_total_us", EMPTY),
         ("self_cpu_memory_usage_bytes", |row| Cell::bytes(row.self_cpu_memory)),
@@ -153,6 +158,11 @@ fn columns(config: &ProfilerConfig) -> Vec<Column> {
         columns.extend(flops);
     }
     columns
+}
+
+/// PyTorch's name for where a row ran.
+const fn device_type(row: &KeyAverage) -> &'static str {
+    if row.is_cuda { "DeviceType.CUDA" } else { "DeviceType.CPU" }
 }
 
 /// Whether the calls of a row gave a formula; nothing to say where there can be none.

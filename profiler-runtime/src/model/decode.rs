@@ -210,6 +210,7 @@ impl<'a> Decoder<'a> {
             external_id,
             node,
             stage_id,
+            around_id: 0,
             request,
             children_ns: 0,
             cpu_memory: NetBytes::default(),
@@ -286,6 +287,7 @@ impl<'a> Decoder<'a> {
         if let Some(around) = self.open[..depth].last_mut() {
             around.slice.cpu_memory.total += slice.cpu_memory.total;
             around.slice.device_memory.total += slice.device_memory.total;
+            slice.around_id = around.slice.external_id;
         }
         if slice.lane > 0 {
             self.lanes.release(slice.lane, end);

@@ -11,6 +11,7 @@ use crate::collect::gpu::{ApiCall, Device, GpuLog, GpuLosses, GpuOp, MemoryOp, O
 use super::gpu_clock::GpuClock;
 use super::gpu_links::Owners;
 use super::gpu_rows;
+use super::gpu_waits::EventRecords;
 use super::requests::Request;
 use super::stages::{NodeId, StageTree};
 
@@ -31,6 +32,8 @@ pub(crate) struct Gpu {
     pub(crate) annotations: Vec<Annotation>,
     /// Waits.
     pub(crate) syncs: Vec<Placed<Wait>>,
+    /// What those for an event waited for.
+    pub(crate) events: EventRecords,
     /// Time that CUDA or the profiler spent on itself.
     pub(crate) overheads: Vec<Placed<Overhead>>,
     /// Device memory, in order of time.
@@ -168,6 +171,8 @@ impl Gpu {
         gpu.place_ops(log.ops, clock, ranges, &launches);
         gpu.attribute(ranges);
         gpu.draw_arrows(&launches);
+        gpu.events =
+            EventRecords::new(log.events.into_iter().filter(|each| launches.contains_key(&each.correlation)));
         gpu.syncs = gpu_rows::place(
             log.syncs.into_iter().map(|wait| Wait { begin: clock.ns(wait.begin), end: clock.ns(wait.end), ..wait }),
             ranges.window,

@@ -10,7 +10,9 @@ mod decode;
 mod gpu;
 mod gpu_clock;
 mod gpu_links;
+mod gpu_names;
 mod gpu_rows;
+mod gpu_waits;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod gpu_tests;
@@ -19,6 +21,7 @@ mod losses;
 mod memory;
 mod ops;
 mod ops_gather;
+mod ops_gpu;
 mod ops_rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -41,9 +44,10 @@ mod tests;
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
 pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
+pub(crate) use gpu_names::{copy_name, fill_name};
 pub(crate) use losses::Losses;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
-pub(crate) use ops::OpTable;
+pub(crate) use ops::{GpuKnowledge, OpTable};
 pub use ops_rows::{GroupBy, KeyAverage};
 pub(crate) use requests::Request;
 pub(crate) use slice::{CallArgs, Slice, Tensor};

@@ -5,12 +5,14 @@
 //! lives of async ranges, and the iterations between bare `step()` calls. So the sum of all self times is the time of
 //! the slices that no other slice of their row encloses, to the nanosecond.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::record::Device;
 
 use super::build::Trace;
 use super::memory::Memory;
+use super::ops_gpu;
 use super::ops_gather::{Gatherer, STEPS};
 use super::slice::NetBytes;
 
@@ -24,14 +26,30 @@ pub(crate) struct OpTable {
     pub(crate) merged_calls: u64,
     /// Whether memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
     pub(super) has_memory: (bool, bool),
+    /// What is known of the GPU's times.
+    pub(crate) gpu: GpuKnowledge,
 }
 
-/// Calls of one name with one list of input shapes and one call stack.
+/// Whether a table has GPU times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum GpuKnowledge {
+    /// The GPU was recorded.
+    Recorded,
+    /// There is none, or nobody asked: what ops took on the host is what they took.
+    #[default]
+    NoGpu,
+    /// There is one and it could not be recorded: how long ops took is not known.
+    Hidden,
+}
+
+/// Calls of one name with one list of input shapes and one call stack; or the runs of one kernel.
 #[derive(Clone)]
 pub(super) struct Group {
-    pub(super) name: &'static str,
+    pub(super) name: Cow<'static, str>,
     pub(super) is_op: bool,
     pub(super) is_async: bool,
+    /// Work of a GPU, rather than a range.
+    pub(super) is_cuda: bool,
     pub(super) inputs: Box<[Box<[u64]>]>,
     /// Leaf first, indices of [`OpTable::frames`].
     pub(super) stack: Box<[u32]>,
@@ -60,6 +78,13 @@ pub(crate) struct Sums {
     pub(crate) cpu_memory: NetBytes,
     /// Memory of devices.
     pub(crate) device_memory: NetBytes,
+    /// Time of GPU work that they launched themselves, each kernel by itself.
+    pub(crate) gpu_self_ns: u64,
+    /// The same with what ranges inside them launched.
+    pub(crate) gpu_total_ns: u64,
+    /// Of the calls that said how many FLOPs: those that launched GPU work, and its time.
+    pub(crate) flops_on_gpu: u64,
+    pub(crate) flops_gpu_ns: u64,
 }
 
 impl Sums {
@@ -75,13 +100,22 @@ impl Sums {
         self.later_polls += other.later_polls;
         self.cpu_memory.add(other.cpu_memory);
         self.device_memory.add(other.device_memory);
+        self.gpu_self_ns += other.gpu_self_ns;
+        self.gpu_total_ns += other.gpu_total_ns;
+        self.flops_on_gpu += other.flops_on_gpu;
+        self.flops_gpu_ns += other.flops_gpu_ns;
     }
 }
 
 impl OpTable {
     /// Reads every slice once. Linear; allocates per group, not per slice.
     pub(super) fn gather(trace: &Trace) -> Self {
-        let mut gatherer = Gatherer::default();
+        let memory = trace.memory.as_ref();
+        let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
+        let gpu = trace.gpu.as_ref().ok();
+        let reported = memory.is_some_and(has_devices);
+        let by_cuda = !reported && gpu.is_some_and(|gpu| !gpu.memory.is_empty());
+        let mut gatherer = Gatherer::new(gpu, by_cuda);
         for thread in 0..trace.threads.len() {
             trace.walk(thread, |slice| gatherer.slice(slice, trace.profiler_step(slice).is_some()));
         }
@@ -91,19 +125,38 @@ impl OpTable {
         for each in trace.loops.iter().filter(|each| each.site.is_none()) {
             let name = if each.drives { STEPS } else { each.name() };
             let total = each.steps.iter().map(|step| step.end - step.begin).sum();
-            gatherer.bare_steps(name, each.steps.len() as u64, total);
+            let gpu_ns = gpu.map_or(0, |gpu| ops_gpu::of_steps(gpu, &each.steps));
+            gatherer.bare_steps(name, each.steps.len() as u64, (total, gpu_ns));
         }
-        let memory = trace.memory.as_ref();
-        let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
-        Self {
-            has_memory: (memory.is_some_and(|memory| memory.has_allocator), memory.is_some_and(has_devices)),
-            ..gatherer.finish(&trace.symbols)
-        }
+        let mut table = gatherer.finish(&trace.symbols);
+        table.groups.extend(gpu.map(ops_gpu::groups).unwrap_or_default());
+        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported || by_cuda);
+        table.gpu = match &trace.gpu {
+            Ok(_) => GpuKnowledge::Recorded,
+            Err(reason) if reason.is_surprising() => GpuKnowledge::Hidden,
+            Err(_) => GpuKnowledge::NoGpu,
+        };
+        table
     }
 
     /// The sum of all self times.
     pub(crate) fn self_ns(&self) -> u64 {
         self.groups.iter().map(|group| group.sums.self_ns).sum()
+    }
+}
+
+impl Group {
+    /// The runs of a kernel, or of a kind of copy or fill.
+    pub(super) fn of_gpu(name: String) -> Self {
+        Self {
+            name: name.into(),
+            is_op: false,
+            is_async: false,
+            is_cuda: true,
+            inputs: Box::default(),
+            stack: Box::default(),
+            sums: Sums::default(),
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use crate::collect::symbols::Symbols;
 use crate::record::{Kind, Site};
 
+use super::gpu::Gpu;
 use super::ops::{Group, OpTable, Sums};
+use super::ops_gpu::Launched;
 use super::slice::{CallArgs, NetBytes, Slice};
 use super::tasks::Task;
 
@@ -29,6 +31,7 @@ pub(super) struct Gatherer {
     described: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
     state: RandomState,
     merged_calls: u64,
+    launched: Launched,
 }
 
 /// A group with its stack as it was recorded.
@@ -42,10 +45,17 @@ struct Gathered {
 }
 
 impl Gatherer {
+    /// An empty table. `with_memory`: see [`Launched::new`].
+    pub(super) fn new(gpu: Option<&Gpu>, with_memory: bool) -> Self {
+        let launched = gpu.map(|gpu| Launched::new(gpu, with_memory)).unwrap_or_default();
+        Self { launched, ..Self::default() }
+    }
+
     /// One slice of a thread.
     #[inline]
     pub(super) fn slice(&mut self, slice: &Slice, is_step: bool) {
         let args = slice.args();
+        let (own, total) = self.launched.end(slice);
         let place = if args.inputs.is_empty() && args.stack.is_empty() {
             self.plain(slice.site, is_step)
         } else {
@@ -57,6 +67,9 @@ impl Gatherer {
         sums.total_ns += slice.duration();
         sums.cpu_memory.add(slice.cpu_memory);
         sums.device_memory.add(slice.device_memory);
+        sums.device_memory.add(NetBytes { own: own.bytes, total: total.bytes });
+        sums.gpu_self_ns += own.ns;
+        sums.gpu_total_ns += total.ns;
         sums.later_polls += u64::from(slice.task.is_some_and(|poll| !poll.first));
         if let Some(flops) = args.flops {
             sums.flops = sums.flops.saturating_add(flops);
@@ -65,12 +78,14 @@ impl Gatherer {
                 sums.untimed_flops += 1;
             } else {
                 sums.flops_ns += slice.duration();
+                sums.flops_on_gpu += u64::from(total.ns > 0);
+                sums.flops_gpu_ns += total.ns;
             }
         }
     }
 
-    /// The life of an async range, on a row of its own. Its polls have allocated what it has allocated: none of it is
-    /// the life's own.
+    /// The life of an async range, on a row of its own. Its polls have allocated and launched what it has allocated and
+    /// launched: none of it is the life's own.
     pub(super) fn life(&mut self, task: &Task) {
         let is_step = task.profiler_step.is_some();
         let place = match self.lives.get(&(address(task.site), is_step)) {
@@ -86,14 +101,15 @@ impl Gatherer {
         (sums.count, sums.self_ns, sums.total_ns) = (sums.count + 1, sums.self_ns + duration, sums.total_ns + duration);
         sums.cpu_memory.add(NetBytes { own: 0, total: task.cpu_memory.total });
         sums.device_memory.add(NetBytes { own: 0, total: task.device_memory.total });
+        sums.gpu_total_ns += self.launched.of_task(task.number);
     }
 
-    /// The iterations between bare `step()` calls, all together.
-    pub(super) fn bare_steps(&mut self, name: &'static str, count: u64, ns: u64) {
+    /// The iterations between bare `step()` calls, all together: their time, and that of what was launched meanwhile.
+    pub(super) fn bare_steps(&mut self, name: &'static str, count: u64, (ns, gpu_total_ns): (u64, u64)) {
         let place = self.add(None, true, &CallArgs::default(), false);
         let group = &mut self.gathered[place].group;
-        group.name = name;
-        group.sums = Sums { count, self_ns: ns, total_ns: ns, ..Sums::default() };
+        group.name = name.into();
+        group.sums = Sums { count, self_ns: ns, total_ns: ns, gpu_total_ns, ..Sums::default() };
     }
 
     /// The group of a site's calls that said nothing about themselves.
@@ -149,9 +165,10 @@ impl Gatherer {
 
     fn add(&mut self, site: Option<&'static Site>, is_step: bool, args: &CallArgs, is_async: bool) -> usize {
         let group = Group {
-            name: if is_step { STEPS } else { site.map_or("", Site::name) },
+            name: if is_step { STEPS } else { site.map_or("", Site::name) }.into(),
             is_op: site.is_some_and(|site| site.kind() == Kind::Op),
             is_async,
+            is_cuda: false,
             inputs: args.inputs.iter().map(|input| input.dims().into()).collect(),
             stack: Box::default(),
             sums: Sums::default(),

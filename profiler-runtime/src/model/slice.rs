@@ -24,6 +24,8 @@ pub(crate) struct Slice {
     pub(crate) node: NodeId,
     /// `External id` of the stage or step that it is, or that encloses it; 0 without one.
     pub(super) stage_id: u64,
+    /// `External id` of the range that was innermost around it when it ended; 0 without one.
+    pub(super) around_id: u64,
     /// The request that it ran in.
     pub(super) request: Option<InRequest>,
     /// Time of slices directly inside it.

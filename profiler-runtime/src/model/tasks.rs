@@ -39,6 +39,8 @@ pub(crate) struct Task {
     pub(crate) profiler_step: Option<u64>,
     /// Its place in the stage tree.
     pub(super) node: NodeId,
+    /// What its polls name it by.
+    pub(super) number: u64,
 }
 
 /// Gathers tasks while threads are read, in any order.
@@ -80,7 +82,7 @@ impl TaskBook {
 
     /// All tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
     pub(super) fn close(self, window_end: u64, first_id: u64) -> Vec<Task> {
-        let mut tasks: Vec<Task> = self.lives.into_values().filter_map(|life| life.close(window_end)).collect();
+        let mut tasks: Vec<Task> = self.lives.into_iter().filter_map(|(number, life)| life.close(number, window_end)).collect();
         tasks.sort_by_key(|task| (task.begin, task.end));
         let mut lanes = Lanes::default();
         for (task, id) in tasks.iter_mut().zip(first_id..) {
@@ -93,7 +95,7 @@ impl TaskBook {
 
 impl Life {
     /// `None` for an end whose polls were before the recording.
-    fn close(self, window_end: u64) -> Option<Task> {
+    fn close(self, number: u64, window_end: u64) -> Option<Task> {
         let (begin, site, node, index) = self.first?;
         let (end, completed) = self.ended.unwrap_or((window_end, false));
         Some(Task {
@@ -113,6 +115,7 @@ impl Life {
             index,
             profiler_step: None,
             node,
+            number,
         })
     }
 }

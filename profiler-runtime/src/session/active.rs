@@ -25,7 +25,7 @@ use crate::collect::cupti;
 use crate::collect::ending::Ending;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
-use crate::config::{Parsed, ProfilerConfig};
+use crate::config::{Folder, Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::steps::{self, StepEnd};
@@ -67,8 +67,16 @@ impl Active {
     ) -> Result<Self, Error> {
         let config = parsed.config;
         let (ranks, rank_warning) = ranks::read(env);
-        let place = names.claim(config.torch_profiler_dir.as_deref(), ranks.rank, env)?;
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
+        let place = match config.folder() {
+            None => names.claim(None, ranks.rank, env)?,
+            Some(Folder::Chosen(base)) => names.claim(Some(&base), ranks.rank, env)?,
+            // Nobody asked for this folder: no reason to do without the session.
+            Some(Folder::Default(base)) => names.claim(Some(&base), ranks.rank, env).or_else(|error| {
+                warnings.push(format!("there will be no timing report, summary and manifest: {error}"));
+                names.claim(None, ranks.rank, env)
+            })?,
+        };
         warnings.extend(rank_warning);
         if ranks.world_size > 1 && !place.is_shared {
             let Ranks { rank, world_size, .. } = ranks;

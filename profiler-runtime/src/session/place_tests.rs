@@ -66,6 +66,6 @@ fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
     let error = Names::default().claim(Some(Path::new("s3://bucket/perf")), 0, nothing_set).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot write to `s3://bucket/perf`: give a local folder in `torch_profiler_dir` and copy it from there"
+        "cannot write to `s3://bucket/perf`: give a local folder in `torch_profiler_dir` or `output_dir`, and copy it from there"
     );
 }

@@ -123,3 +123,27 @@ pub unsafe extern "C" fn double_wait(stream: u32) {
     let record = Version::chosen().record(kind::OVERHEAD).u32(4, 1 << 16).u64(24, begin).u64(32, now());
     emit(&record);
 }
+
+/// Records an event on a stream.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_record_event(stream: u32, event: u32) {
+    let correlation = call(kind::DRIVER, 119, None);
+    let record = Version::chosen().record(kind::CUDA_EVENT).u32(4, correlation).u32(8, 1);
+    emit(&record.u32(12, stream).u32(16, event));
+}
+
+/// A stream waits for an event; the host does if `stream` is `u32::MAX`.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_wait_for_event(stream: u32, event: u32) {
+    let (function, how) = if stream == u32::MAX { (121, 1) } else { (295, 2) };
+    let begin = now();
+    let correlation = call(kind::DRIVER, function, None);
+    let record = Version::chosen().record(kind::SYNCHRONIZATION).u32(4, how).u64(8, begin).u64(16, now());
+    emit(&record.u32(24, correlation).u32(28, 1).u32(32, stream).u32(36, event));
+}

@@ -13,6 +13,7 @@ pub(crate) mod kind {
     pub(crate) const KERNEL: u32 = 10;
     pub(crate) const OVERHEAD: u32 = 17;
     pub(crate) const PEER_COPY: u32 = 22;
+    pub(crate) const CUDA_EVENT: u32 = 36;
     pub(crate) const SYNCHRONIZATION: u32 = 38;
     pub(crate) const EXTERNAL: u32 = 39;
     pub(crate) const MEMORY: u32 = 49;
@@ -31,28 +32,29 @@ pub(crate) struct Version {
     memory: usize,
     synchronization: usize,
     overhead: usize,
+    event: usize,
 }
 
 /// Every version whose records differ from the one before.
 pub(crate) const VERSIONS: [Version; 13] = [
-    version("11.6", 16, [176, 88, 88, 120, 40, 40]),
-    version("11.7", 17, [176, 88, 88, 120, 40, 40]),
-    version("11.8", 18, [200, 88, 88, 120, 40, 40]),
-    version("12.0", 18, [208, 88, 88, 120, 40, 40]),
-    version("12.3", 21, [208, 88, 88, 120, 40, 48]),
-    version("12.4", 22, [208, 88, 88, 120, 40, 56]),
-    version("12.6", 24, [208, 88, 88, 128, 40, 56]),
-    version("12.9", 28, [208, 96, 88, 128, 56, 56]),
-    version("13.0", 130_001, [216, 96, 88, 128, 56, 56]),
-    version("13.1", 130_101, [224, 96, 88, 128, 56, 56]),
-    version("13.3", 130_301, [232, 96, 88, 128, 56, 56]),
-    version("13.4", 130_401, [248, 112, 104, 128, 56, 56]),
-    version("13.5", 130_500, [248, 112, 104, 128, 56, 56]),
+    version("11.6", 16, [176, 88, 88, 120, 40, 40, 24]),
+    version("11.7", 17, [176, 88, 88, 120, 40, 40, 24]),
+    version("11.8", 18, [200, 88, 88, 120, 40, 40, 24]),
+    version("12.0", 18, [208, 88, 88, 120, 40, 40, 24]),
+    version("12.3", 21, [208, 88, 88, 120, 40, 48, 24]),
+    version("12.4", 22, [208, 88, 88, 120, 40, 56, 24]),
+    version("12.6", 24, [208, 88, 88, 128, 40, 56, 24]),
+    version("12.9", 28, [208, 96, 88, 128, 56, 56, 56]),
+    version("13.0", 130_001, [216, 96, 88, 128, 56, 56, 56]),
+    version("13.1", 130_101, [224, 96, 88, 128, 56, 56, 56]),
+    version("13.3", 130_301, [232, 96, 88, 128, 56, 56, 56]),
+    version("13.4", 130_401, [248, 112, 104, 128, 56, 56, 56]),
+    version("13.5", 130_500, [248, 112, 104, 128, 56, 56, 80]),
 ];
 
-const fn version(name: &'static str, number: u32, lengths: [usize; 6]) -> Version {
-    let [kernel, copy, fill, memory, synchronization, overhead] = lengths;
-    Version { name, number, kernel, copy, fill, memory, synchronization, overhead }
+const fn version(name: &'static str, number: u32, lengths: [usize; 7]) -> Version {
+    let [kernel, copy, fill, memory, synchronization, overhead, event] = lengths;
+    Version { name, number, kernel, copy, fill, memory, synchronization, overhead, event }
 }
 
 impl Version {
@@ -74,6 +76,7 @@ impl Version {
             kind::EXTERNAL | kind::CONTEXT => 24,
             kind::SYNCHRONIZATION => self.synchronization,
             kind::OVERHEAD => self.overhead,
+            kind::CUDA_EVENT => self.event,
             _ => return None,
         })
     }

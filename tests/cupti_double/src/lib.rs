@@ -196,6 +196,9 @@ pub unsafe extern "C" fn cuptiActivityPopExternalCorrelationId(kind: u32, last: 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiGetCallbackName(domain: u32, function: u32, name: *mut *const c_char) -> i32 {
     let text = match (domain, function) {
+        (1, 119) => c"cuEventRecord",
+        (1, 121) => c"cuEventSynchronize",
+        (1, 295) => c"cuStreamWaitEvent",
         (1, 307) => c"cuLaunchKernel",
         (1, 277) => c"cuMemcpyHtoDAsync_v2",
         (1, 283) => c"cuMemsetD8Async",

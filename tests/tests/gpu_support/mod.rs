@@ -23,6 +23,7 @@ pub(crate) fn machine(name: &str, folder: &Path) -> Command {
         command.env_remove(variable);
     }
     command
+        .current_dir(folder)
         .env("LD_LIBRARY_PATH", libraries)
         .env("CUDA_DOUBLE_LOG", folder.join("cuda.log"))
         .env("CUPTI_DOUBLE_LOG", folder.join("cupti.log"))
@@ -118,5 +119,9 @@ impl Device {
         memory(operation: u32, address: u64, bytes: u64) = b"double_memory\0";
         /// For a stream, with noise around.
         wait(stream: u32) = b"double_wait\0";
+        /// For others to wait for.
+        record_event(stream: u32, event: u32) = b"double_record_event\0";
+        /// The host waits if `stream` is `u32::MAX`.
+        wait_for_event(stream: u32, event: u32) = b"double_wait_for_event\0";
     }
 }

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 use std::ptr;
 
-use crate::collect::gpu::{Api, ApiCall, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
+use crate::collect::gpu::{Api, ApiCall, EventRecord, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
 
 use super::api::{Cupti, DRIVER_DOMAIN, END_OF_BUFFER, OUR_IDS, RUNTIME_DOMAIN, kind};
 use super::buffers::Full;
 use super::layout::{
-    CallRecord, CopyRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OverheadRecord, PRIORITY,
+    CallRecord, CopyRecord, CudaEventRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OverheadRecord, PRIORITY,
     PeerCopyRecord, WaitRecord,
 };
 use super::noise::is_noise;
@@ -93,6 +93,10 @@ impl Reader {
                 if self.is_timed(start, end) {
                     self.log.syncs.push(Wait { kind: wait, begin: start, end, correlation, context, stream, event });
                 }
+            }
+            kind::CUDA_EVENT => {
+                let CudaEventRecord { correlation, context, stream, event, .. } = record.read(0);
+                self.log.events.push(EventRecord { correlation, context, stream, event });
             }
             kind::OVERHEAD => {
                 let OverheadRecord { overhead, start, end, .. } = record.read(0);

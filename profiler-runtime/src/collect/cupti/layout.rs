@@ -3,6 +3,8 @@
 //! Records only ever grew at their ends, so a prefix reads them all; libcupti itself walks from one to the next and knows
 //! their lengths. Offsets were measured on sixteen libraries; the assertions hold them.
 
+#![allow(dead_code, reason = "fields that nobody reads hold the place of those that somebody does; Rust 1.88 warns")]
+
 use std::ffi::c_char;
 use std::mem::offset_of;
 
@@ -174,6 +176,18 @@ pub(super) struct WaitRecord {
     pub(super) event: u32,
 }
 
+/// An event was recorded.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(super) struct CudaEventRecord {
+    kind: u32,
+    pub(super) correlation: u32,
+    pub(super) context: u32,
+    pub(super) stream: u32,
+    pub(super) event: u32,
+    padding: u32,
+}
+
 /// Time that CUDA or CUPTI spent on itself.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -200,5 +214,6 @@ const _: () = {
     assert!(offset_of!(MemoryRecord, address) == 16 && offset_of!(MemoryRecord, device) == 52);
     assert!(offset_of!(CallRecord, thread) == 28 && size_of::<CallRecord>() == 40);
     assert!(offset_of!(LinkRecord, correlation) == 16 && size_of::<LinkRecord>() == 24);
+    assert!(offset_of!(CudaEventRecord, event) == 16 && size_of::<CudaEventRecord>() == 24);
     assert!(offset_of!(WaitRecord, event) == 36 && offset_of!(OverheadRecord, start) == 24);
 };

@@ -27,6 +27,8 @@ impl Writer<'_, '_, '_> {
     pub(super) fn waits(&mut self) {
         let devices: HashMap<u32, u32> =
             self.gpu.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect();
+        let callers: HashMap<u32, u64> =
+            self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.external_id)).collect();
         for Placed { record: wait, lane } in &self.gpu.syncs {
             let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
             let device = devices.get(&context).copied().unwrap_or(0);
@@ -41,6 +43,13 @@ impl Writer<'_, '_, '_> {
             push_number(out, "correlation", u64::from(correlation));
             push_number(out, "device", u64::from(device));
             push_number(out, "context", u64::from(context));
+            if let Some(external_id) = callers.get(&correlation).filter(|id| **id > 0) {
+                push_number(out, "External id", *external_id);
+            }
+            if let Some(record) = self.gpu.events.awaited(wait) {
+                push_number(out, "wait_on_stream", u64::from(record.stream));
+                push_number(out, "wait_on_cuda_event_record_corr_id", u64::from(record.correlation));
+            }
             if matches!(kind, 1 | 2) {
                 push_number(out, "wait_on_cuda_event_id", u64::from(event));
             }
