@@ -144,8 +144,11 @@ impl Cupti {
         let mut name = ptr::null();
         // SAFETY: the name is written to a local; it points to static text.
         let code = unsafe { (self.functions.callback_name)(domain, function, &mut name) };
-        // SAFETY: as above; null is no name.
-        let text = if code == 0 { unsafe { text(name) } } else { String::new() };
+        if code != 0 {
+            return None;
+        }
+        // SAFETY: null or a static text.
+        let text = unsafe { text(name) };
         Some(text).filter(|text| !text.is_empty())
     }
 
