@@ -43,6 +43,8 @@ fn pipeline() {
         device.peer_copy(9, 1 << 10, 1_000);
         device.memory(1, 0x1000, 512);
         device.memory(2, 0x1000, 512);
+        device.record_event(7, 1);
+        device.wait_for_event(9, 1);
         device.wait(7);
         device.unfinished(c"never_ends".as_ptr(), 7);
     }
@@ -102,7 +104,7 @@ fn every_version_of_cupti_is_read_alike() {
             ["Memcpy HtoD (Pageable -> Device)", "Memcpy PtoP (Device -> Device)"],
             "{version}"
         );
-        assert_eq!(ran.of("cuda_sync"), ["Stream Sync"], "{version}");
+        assert_eq!(ran.of("cuda_sync"), ["Stream Wait Event", "Stream Sync"], "{version}");
         assert_eq!(ran.of("overhead"), ["Buffer Flush"], "{version}");
         let gpu = &ran.timing["gpu"];
         assert_eq!((gpu["source"].as_str(), gpu["gpu_ops"].as_u64()), (Some("cupti"), Some(17)), "{version}");

@@ -14,7 +14,8 @@ use std::time::Duration;
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use profiler_runtime::{
-    GroupBy, KeyAverage, ProfilerConfig, SortBy, profiled_op, profiled_stage, stage, start_profile_with, step, stop_profile,
+    GroupBy, KeyAverage, ProfilerConfig, SortBy, profiled_op, profiled_stage, stage, start_profile_with, step,
+    stop_profile,
 };
 use profiler_tests::{Trace, in_child, manifest};
 use serde_json::Value;
@@ -209,7 +210,10 @@ fn a_gpu_that_is_not_recorded_is_empty_cells_and_no_rate() {
         assert_eq!(row["achieved_flops_per_s"], Data::Empty, "a launch's time is not the kernel's: {row:?}");
     }
     let text = fs::read_to_string(ran.session.join("profiler_out_0.txt")).unwrap();
-    assert!(text.contains("Sorted by self CPU time: there are no GPU records.") && !text.contains("Self CUDA"), "{text}");
+    assert!(
+        text.contains("Sorted by self CPU time: there are no GPU records.") && !text.contains("Self CUDA"),
+        "{text}"
+    );
     let missing = manifest(&ran.session)["missing"].clone();
     for name in ["stacks_cuda_rank0.txt", "flame_cuda_rank0.svg"] {
         let entry = missing.as_array().unwrap().iter().find(|missing| missing["name"] == name).unwrap();

@@ -197,7 +197,8 @@ fn what_no_record_tells_is_an_empty_cell() {
     let (_, manifest) = record(everything(&bench));
     for row in sheet(&workbook(&manifest), "summary") {
         // On a machine with a GPU its times are known.
-        let cuda = if manifest.key_averages(GroupBy::Name).self_cuda_time_total().is_some() { "cuda_mem" } else { "cuda" };
+        let cuda =
+            if manifest.key_averages(GroupBy::Name).self_cuda_time_total().is_some() { "cuda_mem" } else { "cuda" };
         for column in COLUMNS.iter().filter(|column| column.contains(cuda) || column.contains("xpu")) {
             assert_eq!(row[*column], Data::Empty, "{column}");
         }

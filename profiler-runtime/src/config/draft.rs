@@ -153,8 +153,11 @@ impl Draft {
         match (torch_profiler_dir, output_dir) {
             (unset @ None, Some(folder)) => *unset = Some(folder.clone()),
             (Some(folder), Some(other)) if folder != other => self.problems.push(
-                Problem::new("output_dir", format!("is another folder than `torch_profiler_dir`, {}", folder.display()))
-                    .suggest("keep one of the two"),
+                Problem::new(
+                    "output_dir",
+                    format!("is another folder than `torch_profiler_dir`, {}", folder.display()),
+                )
+                .suggest("keep one of the two"),
             ),
             _ => {}
         }

@@ -31,8 +31,8 @@ mod trace_name;
 mod value;
 mod yaml;
 
-pub(crate) use paths::Folder;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
+pub(crate) use paths::Folder;
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;
 // What the command-line flags are made from.

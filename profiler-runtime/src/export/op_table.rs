@@ -151,9 +151,7 @@ impl SortBy {
                 let by_cuda = other.self_cuda_time.cmp(&one.self_cuda_time);
                 by_cuda.then_with(|| Self::SelfCpuTime.compare(one, other))
             }
-            Self::CudaTime => {
-                other.cuda_time.cmp(&one.cuda_time).then_with(|| Self::SelfCpuTime.compare(one, other))
-            }
+            Self::CudaTime => other.cuda_time.cmp(&one.cuda_time).then_with(|| Self::SelfCpuTime.compare(one, other)),
             Self::CpuTime => other.cpu_time.cmp(&one.cpu_time),
             Self::CpuTimeAverage => average(other, other.cpu_time).cmp(&average(one, one.cpu_time)),
             Self::Count => other.count.cmp(&one.count),

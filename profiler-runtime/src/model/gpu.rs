@@ -171,8 +171,7 @@ impl Gpu {
         gpu.place_ops(log.ops, clock, ranges, &launches);
         gpu.attribute(ranges);
         gpu.draw_arrows(&launches);
-        gpu.events =
-            EventRecords::new(log.events.into_iter().filter(|each| launches.contains_key(&each.correlation)));
+        gpu.events = EventRecords::new(log.events.into_iter().filter(|each| launches.contains_key(&each.correlation)));
         gpu.syncs = gpu_rows::place(
             log.syncs.into_iter().map(|wait| Wait { begin: clock.ns(wait.begin), end: clock.ns(wait.end), ..wait }),
             ranges.window,

@@ -10,9 +10,7 @@ impl Gpu {
     /// What a kernel, copy or fill is called everywhere: in the trace, the operator tables and the stacks.
     pub(crate) fn name_of(&self, work: &Work) -> Cow<'_, str> {
         match *work {
-            Work::Kernel(kernel) => {
-                Cow::Borrowed(self.names.get(kernel.name as usize).map_or("", String::as_str))
-            }
+            Work::Kernel(kernel) => Cow::Borrowed(self.names.get(kernel.name as usize).map_or("", String::as_str)),
             Work::Copy { kind, from, to, .. } => Cow::Owned(copy_name(kind, from, to)),
             Work::Fill { memory, .. } => Cow::Owned(fill_name(memory)),
         }

@@ -9,16 +9,16 @@ use super::testing::{EPOCH, Script};
 use super::{Gpu, GpuTimes, Trace};
 
 /// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
-struct Device(GpuLog);
+pub(super) struct Device(pub(super) GpuLog);
 
 impl Device {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let clock = ClockSample { source_ns: EPOCH, before_ns: EPOCH, after_ns: EPOCH };
         Self(GpuLog { clocks: [clock; 2], names: vec!["kernel".into(), "cuLaunchKernel".into()], ..GpuLog::default() })
     }
 
     /// A call on the only thread, inside the range that began at `position`; returns its correlation.
-    fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
+    pub(super) fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
         let correlation = self.0.calls.len() as u32 + 1;
         let (begin, end) = (EPOCH + begin, EPOCH + end);
         let call = ApiCall { api: Api::Driver, function: 307, name: 1, begin, end, thread: 4001, correlation };
@@ -27,7 +27,7 @@ impl Device {
         correlation
     }
 
-    fn kernel(&mut self, correlation: u32, stream: u32, (begin, end): (u64, u64)) {
+    pub(super) fn kernel(&mut self, correlation: u32, stream: u32, (begin, end): (u64, u64)) {
         let (begin, end) = (EPOCH + begin, EPOCH + end);
         let work = Work::Kernel(Kernel::default());
         self.0.ops.push(GpuOp { begin, end, device: 0, context: 1, stream, correlation, graph: (0, 0), work });

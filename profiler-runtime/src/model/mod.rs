@@ -12,16 +12,19 @@ mod gpu_clock;
 mod gpu_links;
 mod gpu_names;
 mod gpu_rows;
-mod gpu_waits;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod gpu_tests;
+mod gpu_waits;
 mod lanes;
 mod losses;
 mod memory;
 mod ops;
 mod ops_gather;
 mod ops_gpu;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod ops_gpu_tests;
 mod ops_rows;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

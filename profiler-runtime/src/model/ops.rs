@@ -12,8 +12,8 @@ use crate::record::Device;
 
 use super::build::Trace;
 use super::memory::Memory;
-use super::ops_gpu;
 use super::ops_gather::{Gatherer, STEPS};
+use super::ops_gpu;
 use super::slice::NetBytes;
 
 /// Everything that the operator tables of a recording are made from.

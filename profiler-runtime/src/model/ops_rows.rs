@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::ops::{Group, GpuKnowledge, OpTable, Sums};
+use super::ops::{GpuKnowledge, Group, OpTable, Sums};
 
 /// Which calls are one row of an operator table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub struct KeyAverage {
     /// Time of the GPU work that it launched itself: of kernels, copies and fills, each counted by itself, also where they
     /// ran at the same time. `None` if the GPU was not recorded.
     pub self_cuda_time: Option<Duration>,
-    /// The same with what was launched inside it. Of the iterations between bare [`step()`](crate::step) calls: what was
+    /// The same with what was launched inside it. Of the iterations between bare [`step()`](crate::step()) calls: what was
     /// launched meanwhile.
     pub cuda_time: Option<Duration>,
     /// Bytes of the host that it allocated minus those it freed, outside of anything else that was recorded. `None` if

@@ -82,7 +82,8 @@ impl TaskBook {
 
     /// All tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
     pub(super) fn close(self, window_end: u64, first_id: u64) -> Vec<Task> {
-        let mut tasks: Vec<Task> = self.lives.into_iter().filter_map(|(number, life)| life.close(number, window_end)).collect();
+        let mut tasks: Vec<Task> =
+            self.lives.into_iter().filter_map(|(number, life)| life.close(number, window_end)).collect();
         tasks.sort_by_key(|task| (task.begin, task.end));
         let mut lanes = Lanes::default();
         for (task, id) in tasks.iter_mut().zip(first_id..) {

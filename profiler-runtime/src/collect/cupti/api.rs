@@ -4,12 +4,15 @@
 
 use std::ffi::{OsString, c_char, c_void};
 use std::path::{Path, PathBuf};
+use std::ptr;
 use std::sync::OnceLock;
 
 use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
+use crate::collect::gpu::Api;
 use crate::collect::library::{Library, functions};
 
+use super::decode::text;
 use super::search;
 
 /// Called when CUPTI wants memory: buffer, its size, most records (0: as many as fit).
@@ -62,9 +65,9 @@ pub(super) mod kind {
 /// The kind of external correlation that is ours: the first that CUPTI leaves to tools.
 pub(super) const OUR_IDS: u32 = 3;
 /// Callback domain of the driver API.
-pub(super) const DRIVER_DOMAIN: u32 = 1;
+const DRIVER_DOMAIN: u32 = 1;
 /// Callback domain of the runtime API.
-pub(super) const RUNTIME_DOMAIN: u32 = 2;
+const RUNTIME_DOMAIN: u32 = 2;
 /// The operating system's thread ids, for `thread_ids`.
 pub(super) const SYSTEM_THREAD_IDS: u32 = 1;
 /// Also give back buffers that are not full, for `flush`.
@@ -133,6 +136,20 @@ impl Cupti {
         // SAFETY: the version is written to a local; the call needs neither driver nor device.
         unsafe { (functions.version)(&mut version) };
         if version < OLDEST { Err(too_old()) } else { Ok(Self { functions, version, path: path.to_owned() }) }
+    }
+
+    /// What it calls a function, if it knows it.
+    pub(super) fn name_of_call(&self, api: Api, function: u32) -> Option<String> {
+        let domain = if api == Api::Driver { DRIVER_DOMAIN } else { RUNTIME_DOMAIN };
+        let mut name = ptr::null();
+        // SAFETY: the name is written to a local; it points to static text.
+        let code = unsafe { (self.functions.callback_name)(domain, function, &mut name) };
+        if code != 0 {
+            return None;
+        }
+        // SAFETY: null or a static text.
+        let text = unsafe { text(name) };
+        Some(text).filter(|text| !text.is_empty())
     }
 
     /// Whether a refused buffer is survived: before CUDA 12.9 CUPTI crashes (kineto#1534).

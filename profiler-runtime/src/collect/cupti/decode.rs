@@ -1,53 +1,36 @@
 //! From CUPTI's buffers to plain records.
 //!
-//! libcupti walks its own buffers (`cuptiActivityGetNextRecord`), so that one build reads every version; what it points
-//! at is read as a prefix ([`layout`](super::layout)). Runs on the exporter's thread, one buffer at a time, each given
-//! back before the next.
+//! What libcupti points at ([`walk`](super::record::walk)) is read as a prefix ([`layout`](super::layout)). Runs on the
+//! exporter's thread, one buffer at a time, each given back before the next.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
-use std::ptr;
 
 use crate::collect::gpu::{Api, ApiCall, EventRecord, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
 
-use super::api::{Cupti, DRIVER_DOMAIN, END_OF_BUFFER, OUR_IDS, RUNTIME_DOMAIN, kind};
-use super::buffers::Full;
+use super::api::{OUR_IDS, kind};
 use super::layout::{
-    CallRecord, CopyRecord, CudaEventRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OverheadRecord, PRIORITY,
-    PeerCopyRecord, WaitRecord,
+    CallRecord, CopyRecord, CudaEventRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OverheadRecord,
+    PRIORITY, PeerCopyRecord, WaitRecord,
 };
 use super::noise::is_noise;
+use super::record::Record;
 
-/// A record inside a buffer that CUPTI has filled.
-#[derive(Clone, Copy)]
-struct Record(*const u8);
-
-impl Record {
-    fn kind(self) -> u32 {
-        self.read(0)
-    }
-
-    /// The value at `offset`. Private: each use names a kind whose records are long enough.
-    fn read<T: Copy>(self, offset: usize) -> T {
-        // SAFETY: `GetNextRecord` returns records that lie wholly inside the buffer, each at least as long as its kind
-        // was in CUPTI 11.7; every `T` here is a number, or a prefix of numbers and pointers of that length.
-        unsafe { self.0.add(offset).cast::<T>().read_unaligned() }
-    }
-}
-
-/// Reads buffers into a log.
-pub(super) struct Reader {
-    cupti: &'static Cupti,
+/// Reads records into a log.
+pub(super) struct Reader<N> {
+    version: u32,
+    name_of_call: N,
     log: GpuLog,
     /// Names of kernels by their address: CUPTI keeps each for the process's life.
     kernels: HashMap<usize, u32>,
     calls: HashMap<(Api, u32), u32>,
 }
 
-impl Reader {
-    /// A reader that adds to `log`.
-    pub(super) fn new(cupti: &'static Cupti, log: GpuLog) -> Self {
-        Self { cupti, log, kernels: HashMap::new(), calls: HashMap::new() }
+impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
+    /// A reader that adds to `log` what a libcupti of this version has written; `name_of_call` tells what it calls a
+    /// function.
+    pub(super) fn new(version: u32, name_of_call: N, log: GpuLog) -> Self {
+        Self { version, name_of_call, log, kernels: HashMap::new(), calls: HashMap::new() }
     }
 
     /// What was read.
@@ -55,26 +38,13 @@ impl Reader {
         self.log
     }
 
-    /// Reads one buffer.
-    pub(super) fn read(&mut self, mut full: Full) {
-        let (start, valid) = full.parts();
-        let mut record = ptr::null_mut();
-        loop {
-            // SAFETY: CUPTI has written `valid` bytes of records to `start`; `record` is null or the one it returned
-            // last.
-            match unsafe { (self.cupti.functions.next)(start, valid, &mut record) } {
-                0 => self.record(Record(record.cast_const())),
-                END_OF_BUFFER => break,
-                _ => {
-                    self.log.losses.unreadable += 1;
-                    break;
-                }
-            }
-        }
-        full.recycle();
+    /// The rest of a buffer could not be read.
+    pub(super) fn unreadable(&mut self) {
+        self.log.losses.unreadable += 1;
     }
 
-    fn record(&mut self, record: Record) {
+    /// Reads one record.
+    pub(super) fn record(&mut self, record: Record) {
         match record.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => self.kernel(record),
             kind::COPY => self.copy(record.read(0)),
@@ -132,7 +102,7 @@ impl Reader {
             registers: u32::from(each.registers),
             shared: each.static_shared.saturating_add(each.dynamic_shared),
             queued: each.queued,
-            priority: (self.cupti.version >= since).then(|| record.read(offset)),
+            priority: (self.version >= since).then(|| record.read(offset)),
         });
         let KernelRecord { start, end, device, context, stream, correlation, graph, graph_node, .. } = each;
         self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph: (graph, graph_node), work });
@@ -185,18 +155,9 @@ impl Reader {
     }
 
     fn call_name(&mut self, api: Api, function: u32) -> u32 {
-        let (cupti, names) = (self.cupti, &mut self.log.names);
+        let (name_of_call, names) = (&self.name_of_call, &mut self.log.names);
         *self.calls.entry((api, function)).or_insert_with(|| {
-            let domain = if api == Api::Driver { DRIVER_DOMAIN } else { RUNTIME_DOMAIN };
-            let mut name = ptr::null();
-            // SAFETY: the name is written to a local; it points to static text.
-            let code = unsafe { (cupti.functions.callback_name)(domain, function, &mut name) };
-            if code != 0 {
-                name = ptr::null();
-            }
-            // SAFETY: null or a static text.
-            let text = unsafe { text(name) };
-            let text = if text.is_empty() { format!("{} {function}", api.word()) } else { text };
+            let text = name_of_call(api, function).unwrap_or_else(|| format!("{} {function}", api.word()));
             intern(names, without_version(&text).to_owned())
         })
     }
@@ -207,7 +168,7 @@ impl Reader {
 /// # Safety
 ///
 /// `name` is null or points to a string that ends with a NUL.
-unsafe fn text(name: *const c_char) -> String {
+pub(super) unsafe fn text(name: *const c_char) -> String {
     if name.is_null() {
         return String::new();
     }

@@ -12,6 +12,8 @@ mod buffers;
 mod decode;
 mod layout;
 mod noise;
+mod raw;
+mod record;
 mod running;
 mod search;
 
@@ -158,9 +160,23 @@ impl Undecoded {
             losses: self.losses,
             ..GpuLog::default()
         };
-        let mut reader = decode::Reader::new(self.cupti, log);
-        for full in self.full {
-            reader.read(full);
+        let cupti = self.cupti;
+        let mut reader = decode::Reader::new(cupti.version, |api, function| cupti.name_of_call(api, function), log);
+        let mut keeper = raw::Keeper::from_env(cupti);
+        for mut full in self.full {
+            let is_whole = record::walk(cupti, &mut full, |record| {
+                reader.record(record);
+                if let Some(keeper) = &mut keeper {
+                    keeper.record(record);
+                }
+            });
+            if !is_whole {
+                reader.unreadable();
+            }
+            full.recycle();
+        }
+        if let Some(keeper) = keeper {
+            keeper.finish();
         }
         GpuRecord::Recorded(Box::new(reader.finish()))
     }

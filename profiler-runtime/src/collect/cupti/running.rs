@@ -77,11 +77,8 @@ impl Running {
             kind::OVERHEAD,
         ];
         // A wait for an event says which; what was recorded there last is in the events' own records.
-        let asked = [
-            (wanted.syncs, kind::SYNCHRONIZATION),
-            (wanted.syncs, kind::CUDA_EVENT),
-            (wanted.memory, kind::MEMORY),
-        ];
+        let asked =
+            [(wanted.syncs, kind::SYNCHRONIZATION), (wanted.syncs, kind::CUDA_EVENT), (wanted.memory, kind::MEMORY)];
         let asked = asked.into_iter().filter_map(|(asked, kind)| asked.then_some(kind));
         for kind in always.into_iter().chain(asked) {
             // SAFETY: takes a number; the callbacks for the records are registered.

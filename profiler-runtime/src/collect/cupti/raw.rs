@@ -1,0 +1,82 @@
+//! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and what the tests of the decoder replay.
+//!
+//! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session, the last session's in the
+//! end. The file is text. Its first line is `cupti ` and the version that `cuptiGetVersion` tells; each further line is a
+//! record: its bytes in hexadecimal, and behind a space the name of the kernel that it points to, or of the function that
+//! it numbers. A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
+
+use std::collections::HashMap;
+use std::ffi::{OsString, c_char};
+use std::fmt::Write as _;
+use std::fs;
+
+use crate::collect::gpu::Api;
+
+use super::api::{Cupti, kind};
+use super::decode::text;
+use super::layout::{CallRecord, KernelRecord};
+use super::record::Record;
+
+/// Names the file.
+const FILE: &str = "PROFILER_CUPTI_RECORDS";
+/// Records of one kind that are kept: a file of all kinds stays below 20 kB.
+const MOST: u32 = 8;
+
+/// Keeps records.
+pub(super) struct Keeper<'a> {
+    cupti: &'a Cupti,
+    file: OsString,
+    text: String,
+    kept: HashMap<u32, u32>,
+}
+
+impl<'a> Keeper<'a> {
+    /// `None` unless the environment asks for it.
+    pub(super) fn from_env(cupti: &'a Cupti) -> Option<Self> {
+        let file = std::env::var_os(FILE).filter(|file| !file.is_empty())?;
+        Some(Self { cupti, file, text: format!("cupti {}\n", cupti.version), kept: HashMap::new() })
+    }
+
+    /// Takes a record down, if there are not enough of its kind.
+    pub(super) fn record(&mut self, record: Record) {
+        let kept = self.kept.entry(record.kind()).or_default();
+        if *kept >= MOST || record.bytes().is_empty() {
+            return;
+        }
+        *kept += 1;
+        for byte in record.bytes() {
+            // Writing to a `String` cannot fail.
+            let _ = write!(self.text, "{byte:02x}");
+        }
+        if let Some(name) = self.name(record) {
+            self.text.push(' ');
+            self.text.extend(name.chars().filter(|letter| !letter.is_control()));
+        }
+        self.text.push('\n');
+    }
+
+    fn name(&self, record: Record) -> Option<String> {
+        match record.kind() {
+            kind::KERNEL | kind::CONCURRENT_KERNEL => {
+                let name: *const c_char = record.read::<KernelRecord>(0).name;
+                // SAFETY: CUPTI keeps the names of kernels for the process's life.
+                Some(unsafe { text(name) })
+            }
+            kind::DRIVER => self.cupti.name_of_call(Api::Driver, record.read::<CallRecord>(0).function),
+            kind::RUNTIME => self.cupti.name_of_call(Api::Runtime, record.read::<CallRecord>(0).function),
+            _ => None,
+        }
+    }
+
+    /// Writes the file.
+    pub(super) fn finish(self) {
+        if let Err(error) = fs::write(&self.file, self.text) {
+            log::warn!("cannot keep CUPTI's records in `{}`: {error}", self.file.to_string_lossy());
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "raw_tests.rs"]
+mod tests;
