@@ -135,11 +135,13 @@ impl Draft {
 
     /// Makes paths absolute, and the two names of a `torch` session's folder say the same.
     fn resolve_paths(&mut self, env: Environment<'_>) {
-        let ProfilerConfig { profiler, torch_profiler_dir, output_dir, perf_dump_path, .. } = &mut self.config;
+        let ProfilerConfig { profiler, torch_profiler_dir, output_dir, perf_dump_path, trigger_file, .. } =
+            &mut self.config;
         for (field, path) in [
             ("torch_profiler_dir", &mut *torch_profiler_dir),
             ("output_dir", &mut *output_dir),
             ("perf_dump_path", perf_dump_path),
+            ("trigger_file", trigger_file),
         ] {
             let Some(path) = path else { continue };
             match paths::resolve(field, path, env) {

@@ -22,6 +22,14 @@ pub(crate) enum Folder {
     Default(PathBuf),
 }
 
+impl Folder {
+    /// Which.
+    pub(crate) fn path(&self) -> &Path {
+        let (Self::Chosen(path) | Self::Default(path)) = self;
+        path
+    }
+}
+
 impl ProfilerConfig {
     /// Where its sessions make their folders; `None` if its profiler writes none.
     pub(crate) fn folder(&self) -> Option<Folder> {

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::driver::{Driver, Verdict};
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
-use super::place::Names;
+use super::place::{self, Names};
 use super::ranks::{self, Ranks};
 use super::schedule::{Phase, Schedule};
 use super::status::Progress;
@@ -30,6 +30,7 @@ use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::steps::{self, StepEnd};
 use crate::record::{self, registry, site};
+use std::path::Path;
 
 /// A session that has begun and is not sealed.
 #[derive(Debug)]
@@ -54,27 +55,32 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    /// A session that is ready to [`begin`](Self::begin).
+    /// A session that is ready to [`begin`](Self::begin); `given` is its name if a coordinator has chosen one.
     ///
     /// # Errors
     ///
     /// Its folder is remote, or cannot be created or written to.
     pub(crate) fn new(
         parsed: Parsed,
+        given: Option<SessionId>,
         gpu: Gpu,
         names: &mut Names,
         env: impl Fn(&str) -> Option<OsString> + Copy,
     ) -> Result<Self, Error> {
         let config = parsed.config;
         let (ranks, rank_warning) = ranks::read(env);
+        let mut claim = |base: Option<&Path>| match &given {
+            Some(session) => place::given(session.clone(), base, ranks.rank),
+            None => names.claim(base, ranks.rank, env),
+        };
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
         let place = match config.folder() {
-            None => names.claim(None, ranks.rank, env)?,
-            Some(Folder::Chosen(base)) => names.claim(Some(&base), ranks.rank, env)?,
+            None => claim(None)?,
+            Some(Folder::Chosen(base)) => claim(Some(&base))?,
             // Nobody asked for this folder: no reason to do without the session.
-            Some(Folder::Default(base)) => names.claim(Some(&base), ranks.rank, env).or_else(|error| {
+            Some(Folder::Default(base)) => claim(Some(&base)).or_else(|error| {
                 warnings.push(format!("there will be no timing report, summary and manifest: {error}"));
-                names.claim(None, ranks.rank, env)
+                claim(None)
             })?,
         };
         warnings.extend(rank_warning);
