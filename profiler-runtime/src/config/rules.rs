@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::error::{Problem, Warning};
+use super::gpu_timing::GpuTiming;
 use super::paths::is_uri;
 use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
@@ -25,6 +26,7 @@ pub(super) fn apply(
     rules.iterations();
     rules.times();
     rules.pipeline();
+    rules.gpu();
     rules.nothing();
 }
 
@@ -128,6 +130,13 @@ impl Rules<'_> {
         if config.pipeline_profiler && config.pipeline_targets.is_empty() && self.know(&["pipeline_targets"]) {
             let problem = Problem::new("pipeline_targets", "expected at least one stage to time, found none");
             self.problems.push(problem.suggest("leave it out to time the usual ones"));
+        }
+    }
+
+    fn gpu(&mut self) {
+        let off = !self.config.gpu && self.config.gpu_timing != GpuTiming::Auto;
+        if off && self.know(&["gpu", "gpu_timing"]) {
+            self.warn("gpu_timing", "does nothing while `gpu` is false");
         }
     }
 

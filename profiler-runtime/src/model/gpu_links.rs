@@ -68,8 +68,7 @@ impl Owners {
                 while positions.next_if(|wanted| *wanted < position).is_some() {}
                 if positions.next_if_eq(&position).is_some() {
                     self.numbers.insert(correlate::id(ordinal, position), next_id);
-                    let unknown = Owner { external_id: next_id, node: StageTree::ROOT, stage_id: 0, request: None };
-                    self.owners.insert(next_id, unknown);
+                    self.watch(next_id);
                 }
                 next_id += 1;
             }
@@ -88,6 +87,17 @@ impl Owners {
             owner.request =
                 if slice.site.kind() == Kind::Request { Some(slice.external_id) } else { slice.request_id() };
         }
+    }
+
+    /// Will be told about the range with this `External id`.
+    pub(super) fn watch(&mut self, external_id: u64) {
+        let unknown = Owner { external_id, node: StageTree::ROOT, stage_id: 0, request: None };
+        self.owners.insert(external_id, unknown);
+    }
+
+    /// What is known of a range that is watched.
+    pub(super) fn range(&self, external_id: u64) -> Option<Owner> {
+        self.owners.get(&external_id).copied()
     }
 
     /// The range around an API call.

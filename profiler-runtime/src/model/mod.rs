@@ -30,6 +30,11 @@ mod stages;
 mod steps;
 mod tasks;
 mod time;
+mod timed;
+mod timed_clock;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod timed_tests;
 mod union;
 
 #[cfg(test)]
@@ -40,7 +45,7 @@ mod tests;
 
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
-pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
+pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source};
 pub(crate) use losses::Losses;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
 pub(crate) use ops::OpTable;

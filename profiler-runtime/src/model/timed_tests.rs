@@ -1,0 +1,1 @@
+//! Ranges timed by events, against recordings made by hand.
