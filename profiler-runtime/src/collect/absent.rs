@@ -60,10 +60,7 @@ impl Absent {
 
     /// Whether the user should hear of it: a machine without a GPU has nothing to record.
     pub(crate) const fn is_surprising(&self) -> bool {
-        !matches!(
-            self,
-            Self::NotWanted | Self::EventsWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice
-        )
+        !matches!(self, Self::NotWanted | Self::EventsWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
     }
 }
 

@@ -6,15 +6,14 @@ use std::sync::Arc;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
-use crate::record::entry::Tag;
-use crate::record::registry::{Log, ThreadIdentity, ThreadLog};
+use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::{Context, Recording, Window};
 use super::decode::{Decoder, Event, NoNodes};
 use super::gpu::{Gpu, Ranges};
 use super::gpu_clock::GpuClock;
-use super::gpu_links::Owners;
+use super::gpu_links::{Owners, boundaries};
 use super::losses::Losses;
 use super::memory::{self, Memory};
 use super::ops::OpTable;
@@ -259,16 +258,6 @@ impl Trace {
             }
         })
     }
-}
-
-/// When ranges of a thread begin and end, in order.
-fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
-    let entries = log.runs.iter().flat_map(|run| run.entries());
-    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
-    ticks.scan(timeline.begin(), |now, ticks| {
-        *now = (*now).max(timeline.ns(ticks));
-        Some(*now)
-    })
 }
 
 impl Books {

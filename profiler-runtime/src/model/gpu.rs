@@ -6,8 +6,6 @@
 
 use std::collections::HashMap;
 
-use crate::collect::absent::Absent;
-use crate::collect::events::EventLosses;
 use crate::collect::gpu::{ApiCall, Device, GpuLog, GpuLosses, GpuOp, MemoryOp, Overhead, Wait};
 
 use super::gpu_clock::GpuClock;
@@ -15,6 +13,7 @@ use super::gpu_links::Owners;
 use super::gpu_rows;
 use super::requests::Request;
 use super::stages::{NodeId, StageTree};
+use super::timed::Source;
 
 /// The GPU's part of a trace. Times are nanoseconds since the Unix epoch, on the ranges' clock.
 #[derive(Debug, Default)]
@@ -51,23 +50,6 @@ pub(crate) struct Gpu {
     pub(crate) before_launch: u64,
     /// How far GPU times may be off the ranges'.
     pub(crate) clock_uncertainty_ns: u64,
-}
-
-/// Where GPU times come from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Every op of the GPU's is known.
-    #[default]
-    Cupti,
-    /// Only how long ranges kept the streams that they named.
-    Events {
-        /// Why there is no more.
-        reason: Option<Absent>,
-        /// Ranges without a time.
-        losses: EventLosses,
-        /// How exact a time is.
-        resolution_ns: u64,
-    },
 }
 
 /// A record on a row.

@@ -11,6 +11,7 @@ use crate::record::{Kind, correlate};
 
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
+use super::time::Timeline;
 
 /// A range that launched something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,4 +106,14 @@ impl Owners {
         let number = self.numbers.get(self.links.get(&correlation)?)?;
         self.owners.get(number).copied()
     }
+}
+
+/// When ranges of a thread begin and end, in order.
+pub(super) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
+    let entries = log.runs.iter().flat_map(|run| run.entries());
+    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
+    ticks.scan(timeline.begin(), |now, ticks| {
+        *now = (*now).max(timeline.ns(ticks));
+        Some(*now)
+    })
 }

@@ -45,7 +45,7 @@ mod tests;
 
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
-pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source};
+pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
 pub(crate) use losses::Losses;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
 pub(crate) use ops::OpTable;
@@ -55,3 +55,4 @@ pub(crate) use slice::{CallArgs, Slice, Tensor};
 pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::Task;
+pub(crate) use timed::Source;

@@ -6,17 +6,35 @@
 
 use std::collections::HashMap;
 
-use crate::collect::events::EventLog;
+use crate::collect::absent::Absent;
+use crate::collect::events::{EventLog, EventLosses};
 use crate::record::Site;
 use crate::record::entry::Tag;
 use crate::record::registry::ThreadLog;
 use crate::record::timed::Measured;
 
-use super::gpu::{Annotation, Gpu, Ranges, Source};
+use super::gpu::{Annotation, Gpu, Ranges};
 use super::gpu_rows;
 use super::stages::StageTree;
-use super::timed_clock::{DeviceClock, resolution_ns};
 use super::time::Timeline;
+use super::timed_clock::{DeviceClock, resolution_ns};
+
+/// Where GPU times come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Every op of the GPU's is known.
+    #[default]
+    Cupti,
+    /// Only how long ranges kept the streams that they named.
+    Events {
+        /// Why there is no more.
+        reason: Option<Absent>,
+        /// Ranges without a time.
+        losses: EventLosses,
+        /// How exact a time is.
+        resolution_ns: u64,
+    },
+}
 
 /// Ties and measurements of all threads.
 #[derive(Debug, Default)]
@@ -90,8 +108,7 @@ impl TimedRanges {
 
     /// Every measured range, those of one thread and stream together, in the order in which they began.
     fn spans(self, log: &EventLog, timeline: &Timeline) -> (Vec<(Tie, Span)>, u64) {
-        let clocks: Vec<DeviceClock> =
-            log.contexts.iter().map(|context| DeviceClock::new(context, timeline)).collect();
+        let clocks: Vec<DeviceClock> = log.contexts.iter().map(|context| DeviceClock::new(context, timeline)).collect();
         let mut spans: Vec<(Tie, Span)> = Vec::new();
         for Measured { number, begin_ns, length_ns } in self.measured.into_iter().chain(log.measured.iter().copied()) {
             // A tie from before the window is not in it.

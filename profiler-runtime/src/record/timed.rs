@@ -33,10 +33,7 @@ pub(crate) fn number() -> u64 {
 pub(crate) fn tie(site: &'static Site, number: u64, context: u32, stream: usize) -> bool {
     let site = site.number();
     buffer::append_all(|| {
-        [
-            Entry::new(Tag::Timed, site, number).with_argument(context),
-            Entry::new(Tag::OnStream, site, stream as u64),
-        ]
+        [Entry::new(Tag::Timed, site, number).with_argument(context), Entry::new(Tag::OnStream, site, stream as u64)]
     })
 }
 

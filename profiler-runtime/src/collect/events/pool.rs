@@ -126,11 +126,11 @@ impl Pool {
     /// The begin of a range of `site`, which has just begun on this thread.
     pub(super) fn open(&self, place: usize, site: &'static Site, stream: Handle) -> Option<Open> {
         let timed = self.contexts.get(place)?;
-        if self.cuda.is_capturing(stream) {
-            self.losses.captured.add();
-            return None;
-        }
         let opened = self.cuda.inside(timed.context, || {
+            if self.cuda.is_capturing(stream) {
+                self.losses.captured.add();
+                return None;
+            }
             self.ask_in_passing(timed);
             let pair = self.take(timed)?;
             let number = timed::number();
@@ -159,11 +159,11 @@ impl Pool {
         let Some(timed) = self.contexts.get(place) else { return };
         // ORDERING: see `open`.
         timed.open.fetch_sub(1, Ordering::Relaxed);
-        if self.cuda.is_capturing(stream) {
-            self.losses.captured.add();
-            return self.give_back(timed, waiting.pair);
-        }
         let closed = self.cuda.inside(timed.context, || {
+            if self.cuda.is_capturing(stream) {
+                self.losses.captured.add();
+                return self.give_back(timed, waiting.pair);
+            }
             match self.cuda.record(waiting.pair.end, stream) {
                 Ok(()) => drop(timed.waiting.push(waiting)),
                 Err(failure) => {
@@ -245,7 +245,10 @@ impl Timed {
     fn new(cuda: &Cuda, context: Handle) -> Result<Option<Self>, Failure> {
         let Some(device) = cuda.retain(context)? else { return Ok(None) };
         let stream = cuda.new_stream().inspect_err(|_| cuda.release(device))?;
-        let made = cuda.new_event().and_then(|reference| Ok((reference, Sample::of(cuda, reference, stream, REFERENCE)?)));
+        let made = cuda.new_event().and_then(|reference| {
+            let began = Sample::of(cuda, reference, stream, REFERENCE);
+            Ok((reference, began.inspect_err(|_| cuda.end_event(reference))?))
+        });
         let (reference, began) = made.inspect_err(|_| {
             cuda.end_stream(stream);
             cuda.release(device);
