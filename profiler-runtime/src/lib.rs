@@ -80,6 +80,8 @@
 //! A library that annotates itself depends on this crate with `default-features = false`; the application switches
 //! `enable` on.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod block_macros;
 mod collect;
 #[forbid(unsafe_code)]
@@ -106,6 +108,7 @@ mod session;
 /// A range on a stream that is being captured into a graph has no GPU time.
 pub mod cuda {
     #[cfg(feature = "cudarc")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
     pub use crate::collect::ReportedSlice;
     pub use crate::collect::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
 }

@@ -35,7 +35,7 @@ fn program() {
     let config = match std::env::var("CONFIG").as_deref() {
         Ok("auto") => ProfilerConfig::torch(perf()),
         Ok("off") => ProfilerConfig::torch(perf()).gpu(false),
-        Ok("cuda") => ProfilerConfig::cuda().perf_dump_path(perf().with_extension("json")),
+        Ok("cuda") => ProfilerConfig::cuda(),
         _ => ProfilerConfig::torch(perf()).gpu_timing(GpuTiming::Events),
     };
     start_profile_with(config).unwrap();
@@ -172,6 +172,8 @@ fn where_cupti_records_no_event_is_taken_and_where_it_cannot_events_are() {
     }
     let off = run("two streams", &[("CONFIG", "off")]);
     assert_eq!((&off.gpu()["source"], off.count("cuEventCreate")), (&"none".into(), 0));
+    let capture_range = run("two streams", &[("CONFIG", "cuda")]);
+    assert_eq!(capture_range.count("cuEventCreate"), 0, "no artifact would show them");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::record::{Device, record_alloc, record_free};
 
 use super::stream::BorrowedStream;
 
+#[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
 impl<'a> From<&'a CudaStream> for BorrowedStream<'a> {
     fn from(stream: &'a CudaStream) -> Self {
         // SAFETY: the borrow keeps the stream, and the stream its context.
@@ -19,6 +20,7 @@ impl<'a> From<&'a CudaStream> for BorrowedStream<'a> {
     }
 }
 
+#[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
 impl<'a> From<&'a Arc<CudaStream>> for BorrowedStream<'a> {
     fn from(stream: &'a Arc<CudaStream>) -> Self {
         Self::from(&**stream)

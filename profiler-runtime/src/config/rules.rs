@@ -89,6 +89,7 @@ impl Rules<'_> {
             ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
             ("trace_file", config.trace_file.is_some()),
             ("cuda_sync_events", config.cuda_sync_events),
+            ("gpu_timing", config.gpu_timing != GpuTiming::Auto),
         ] {
             if given {
                 self.warn(name, format!("does nothing when `profiler` is `{profiler}`; it needs `torch`"));
@@ -134,7 +135,8 @@ impl Rules<'_> {
     }
 
     fn gpu(&mut self) {
-        let off = !self.config.gpu && self.config.gpu_timing != GpuTiming::Auto;
+        let off =
+            self.config.profiler == Profiler::Torch && !self.config.gpu && self.config.gpu_timing != GpuTiming::Auto;
         if off && self.know(&["gpu", "gpu_timing"]) {
             self.warn("gpu_timing", "does nothing while `gpu` is false");
         }

@@ -1,5 +1,5 @@
-//! What a session does with the GPU: CUPTI for `profiler: torch`, the CUDA capture range for `profiler: cuda`, and for
-//! both, where there is no CUPTI, events on the streams that ranges name.
+//! What a session does with the GPU: CUPTI for `profiler: torch`, and where there is none, events on the streams that
+//! ranges name; the CUDA capture range for `profiler: cuda`.
 //!
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
 //! GPU may wait for a step.
@@ -48,7 +48,7 @@ impl Gpu {
                 buffer_bytes: usize::try_from(config.max_buffer_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
             })
         };
-        let may_time = config.profiler != Profiler::None && config.gpu && config.gpu_timing != GpuTiming::Cupti;
+        let may_time = config.profiler == Profiler::Torch && config.gpu && config.gpu_timing != GpuTiming::Cupti;
         let mut gpu = Self {
             profiler: config.profiler,
             capture,
