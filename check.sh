@@ -8,7 +8,7 @@ log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 started=$SECONDS
 # Without `nvtx-sdk`, which needs libclang to build.
-features="candle clap flamegraph half ndarray"
+features="candle clap cudarc flamegraph half ndarray"
 
 step() {
   printf '\n== %s (after %d s)\n' "$1" $((SECONDS - started))
@@ -35,6 +35,7 @@ step "clippy, every feature of the runtime" cargo clippy -p profiler-runtime --f
 step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
+step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/

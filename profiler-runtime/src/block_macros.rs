@@ -36,6 +36,42 @@ macro_rules! op {
     };
 }
 
+/// A stage that lasts until the guard drops, and launches its work on a CUDA stream: `let _vae = stage_on!(&stream,
+/// "vae.decode");`. The stream is a [`cuda::BorrowedStream`](crate::cuda::BorrowedStream) or becomes one; see
+/// [`cuda::StreamRange`](crate::cuda::StreamRange) for the cost.
+#[macro_export]
+macro_rules! stage_on {
+    ($stream:expr, $name:literal) => {
+        $crate::__profiler_block!(on $stream, Stage, $name)
+    };
+}
+
+/// [`step!`] on a CUDA stream: `let _step = step_on!(&stream, "denoise_step", i);`; see [`stage_on!`].
+#[macro_export]
+macro_rules! step_on {
+    ($stream:expr, $name:literal) => {
+        $crate::__profiler_block!(on $stream, Step, $name)
+    };
+    ($stream:expr, $name:literal, $index:expr) => {
+        $crate::__profiler_block!(on $stream, Step, $name, |call| call.index($index))
+    };
+}
+
+/// [`op!`] on a CUDA stream: `let _op = op_on!(&stream, "matmul", shapes(a, b), flops = 2 * m * n * k);`; see
+/// [`stage_on!`].
+#[macro_export]
+macro_rules! op_on {
+    ($stream:expr, $name:literal) => {
+        $crate::__profiler_block!(on $stream, Op, $name)
+    };
+    ($stream:expr, $name:literal $(, shapes($($input:expr),+ $(,)?))? $(, flops = $flops:expr)? $(,)?) => {
+        $crate::__profiler_block!(on $stream, Op, $name, |call| {
+            $(if call.wants_shapes() { $(call.shape(&$input);)+ })?
+            $(if call.wants_flops() { call.flops($flops); })?
+        })
+    };
+}
+
 /// Declares a site and links it into the list of all sites.
 #[doc(hidden)]
 #[macro_export]
@@ -55,6 +91,13 @@ macro_rules! __profiler_site {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {
+    (on $stream:expr, $kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+        let stream = $stream;
+        $($crate::__private::describe(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| { $describe; });)?
+        $crate::cuda::StreamRange::enter(&__PROFILER_SITE, stream)
+    }};
     ($kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);

@@ -61,11 +61,17 @@
 //! configuration's `nvtx_domain` renames the domain `profiler`, `nvtx: false` switches the ranges off. While no tool is
 //! attached they cost nothing.
 //!
+//! # GPU time without CUPTI
+//!
+//! Where CUPTI cannot run (another tool has it, permission is missing), and with `gpu_timing: "events"`, ranges that name
+//! their stream are timed by CUDA events: [`cuda::stage_on`], [`stage_on!`] and their like for ops and steps.
+//!
 //! # Features
 //!
 //! | feature | default | does |
 //! |---|---|---|
 //! | `enable` | yes | records. Without it the attributes check their arguments and return the function unchanged, and starting a session is [`Error::Disabled`] |
+//! | `cudarc` | no | streams of `cudarc` in [`cuda::stage_on`] and its like, and its device memory in memory profiles. Builds without CUDA, and takes whichever version of CUDA the application pins |
 //! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
 //! | `flamegraph` | no | `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
@@ -73,6 +79,8 @@
 //!
 //! A library that annotates itself depends on this crate with `default-features = false`; the application switches
 //! `enable` on.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod block_macros;
 mod collect;
@@ -92,8 +100,21 @@ mod record;
 #[forbid(unsafe_code)]
 mod session;
 
+/// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot tell it.
+///
+/// The result is the time on the stream between the range's begin and its end: with the gaps in which the stream was
+/// idle, in steps of about half a microsecond. It is in the reports as `gpu_elapsed_ms`, with the source `events`.
+/// Contexts are timed if they are a device's primary one, which is the case for the runtime API, `cudarc` and candle.
+/// A range on a stream that is being captured into a graph has no GPU time.
+pub mod cuda {
+    #[cfg(feature = "cudarc")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
+    pub use crate::collect::ReportedSlice;
+    pub use crate::collect::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
+}
+
 pub use collect::ProfilingAllocator;
-pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
+pub use config::{ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
 pub use control::{

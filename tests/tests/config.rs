@@ -28,6 +28,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("trace_file", json!("t{rank}.json"), json!(5), Some(json!("../t{rank}.json"))),
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
         ("trigger_file", json!("/run/profile"), json!(true), Some(json!("s3://bucket/x"))),
+        ("gpu_timing", json!("events"), json!(true), Some(json!("event"))),
         ("nvtx", json!(false), json!("no"), None),
         ("nvtx_domain", json!("mine"), json!(1), Some(json!("a\0b"))),
         ("pipeline_targets", json!(["diffuse"]), json!([1]), Some(json!([""]))),
@@ -72,6 +73,16 @@ fn problems(text: &str) -> Vec<String> {
 fn warnings(text: &str) -> Vec<String> {
     let parsed = ProfilerConfig::from_json(text).expect(text);
     parsed.warnings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_word_that_is_no_choice_is_told_the_choices() {
+    let text = r#"{"profiler":"torch","torch_profiler_dir":"/perf","gpu_timing":"Event"}"#;
+    let told =
+        "gpu_timing: expected \"auto\", \"cupti\" or \"events\", found the string \"Event\"; did you mean `events`?";
+    assert_eq!(problems(text), [told]);
+    let off = r#"{"profiler":"torch","torch_profiler_dir":"/perf","gpu":false,"gpu_timing":"events"}"#;
+    assert_eq!(warnings(off), ["gpu_timing: does nothing while `gpu` is false"]);
 }
 
 #[test]

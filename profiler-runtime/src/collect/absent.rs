@@ -9,6 +9,8 @@ use std::fmt;
 pub(crate) enum Absent {
     /// The configuration does not want it.
     NotWanted,
+    /// The configuration wants CUDA events instead of CUPTI.
+    EventsWanted,
     /// Nothing was recorded at all.
     NothingRecorded,
     /// There is no CUDA driver.
@@ -40,6 +42,7 @@ impl Absent {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::NotWanted => "off",
+            Self::EventsWanted => "events_wanted",
             Self::NothingRecorded => "nothing_recorded",
             Self::NoDriver => "no_driver",
             Self::DriverTooOld(_) => "driver_too_old",
@@ -57,7 +60,7 @@ impl Absent {
 
     /// Whether the user should hear of it: a machine without a GPU has nothing to record.
     pub(crate) const fn is_surprising(&self) -> bool {
-        !matches!(self, Self::NotWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
+        !matches!(self, Self::NotWanted | Self::EventsWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
     }
 }
 
@@ -65,6 +68,9 @@ impl fmt::Display for Absent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotWanted => f.write_str("the configuration does not ask for it"),
+            Self::EventsWanted => f.write_str(
+                "the configuration asks for CUDA events (`gpu_timing`), which time the ranges that name their stream",
+            ),
             Self::NothingRecorded => f.write_str("the session recorded nothing"),
             Self::NoDriver => f.write_str("there is no CUDA driver (`libcuda.so.1`) here"),
             Self::DriverTooOld(function) => {

@@ -44,9 +44,9 @@ pub(crate) struct Driver {
 
 const NO_DEVICE: c_int = 100;
 #[cfg(windows)]
-const LIBRARY: &str = "nvcuda.dll";
+pub(super) const LIBRARY: &str = "nvcuda.dll";
 #[cfg(not(windows))]
-const LIBRARY: &str = "libcuda.so.1";
+pub(super) const LIBRARY: &str = "libcuda.so.1";
 
 impl Driver {
     /// The driver of this machine.

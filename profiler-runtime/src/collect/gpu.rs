@@ -4,12 +4,15 @@
 //! say how it relates to the recording's.
 
 use super::absent::Absent;
+use super::events::EventLog;
 
 /// What became of the GPU part of a recording.
 #[derive(Debug)]
 pub(crate) enum GpuRecord {
     /// Records, perhaps none.
     Recorded(Box<GpuLog>),
+    /// Ranges that named their stream were timed.
+    Timed(Box<EventLog>),
     /// Nothing was recorded.
     Absent(Absent),
 }

@@ -1,5 +1,5 @@
 //! What a session gathers beside its own ranges, and who watches them: allocations, call stacks, the CUDA driver, its
-//! capture range, CUPTI, and tools that speak NVTX.
+//! capture range, CUPTI, events on streams, and tools that speak NVTX.
 //!
 //! Each source can be absent, and says why ([`absent::Absent`]): nothing is linked, every library is opened while the
 //! program runs. `session` starts and ends them; `unsafe` lives here because they speak C.
@@ -7,14 +7,18 @@
 pub(crate) mod absent;
 mod allocator;
 pub(crate) mod cuda_range;
+#[cfg(feature = "cudarc")]
+mod cudarc;
 pub(crate) mod cupti;
 pub(crate) mod driver;
 pub(crate) mod ending;
+pub(crate) mod events;
 pub(crate) mod gpu;
 mod library;
 pub(crate) mod nvtx;
 mod paths;
 pub(crate) mod stacks;
+mod stream;
 pub(crate) mod symbols;
 
 /// What only Linux has here; [`elsewhere`] stands in for it.
@@ -33,3 +37,6 @@ mod elsewhere;
 use elsewhere::{names, walk};
 
 pub use allocator::ProfilingAllocator;
+#[cfg(feature = "cudarc")]
+pub use cudarc::ReportedSlice;
+pub use stream::{BorrowedStream, StreamRange, op_on, stage_on, step_on};

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
+use super::gpu_timing::GpuTiming;
 use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
 
@@ -94,6 +95,7 @@ setters! {
     nvtx(on: bool) = on;
     nvtx_domain(name: impl Into<String>) = name.into();
     gpu(on: bool) = on;
+    gpu_timing(timing: GpuTiming) = timing;
     cuda_sync_events(on: bool) = on;
     perf_dump_path(path: impl Into<PathBuf>) = Some(path.into());
     pipeline_profiler(on: bool) = on;

@@ -18,6 +18,7 @@ mod env;
 mod error;
 mod explain;
 mod format;
+mod gpu_timing;
 mod kind;
 mod paths;
 mod pattern;
@@ -32,6 +33,7 @@ mod value;
 mod yaml;
 
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
+pub use gpu_timing::GpuTiming;
 pub(crate) use paths::Folder;
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::error::{Problem, Warning};
+use super::gpu_timing::GpuTiming;
 use super::paths::is_uri;
 use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
@@ -25,6 +26,7 @@ pub(super) fn apply(
     rules.iterations();
     rules.times();
     rules.pipeline();
+    rules.gpu();
     rules.nothing();
 }
 
@@ -99,6 +101,7 @@ impl Rules<'_> {
             ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
             ("trace_file", config.trace_file.is_some()),
             ("cuda_sync_events", config.cuda_sync_events),
+            ("gpu_timing", config.gpu_timing != GpuTiming::Auto),
         ] {
             if given {
                 self.warn(name, format!("does nothing when `profiler` is `{profiler}`; it needs `torch`"));
@@ -140,6 +143,14 @@ impl Rules<'_> {
         if config.pipeline_profiler && config.pipeline_targets.is_empty() && self.know(&["pipeline_targets"]) {
             let problem = Problem::new("pipeline_targets", "expected at least one stage to time, found none");
             self.problems.push(problem.suggest("leave it out to time the usual ones"));
+        }
+    }
+
+    fn gpu(&mut self) {
+        let off =
+            self.config.profiler == Profiler::Torch && !self.config.gpu && self.config.gpu_timing != GpuTiming::Auto;
+        if off && self.know(&["gpu", "gpu_timing"]) {
+            self.warn("gpu_timing", "does nothing while `gpu` is false");
         }
     }
 

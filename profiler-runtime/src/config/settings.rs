@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::gpu_timing::GpuTiming;
 use super::kind::Kind;
 use super::profiler::Profiler;
 use super::table::{Field, settings};
@@ -97,6 +98,9 @@ settings! {
         /// Record what the GPU does (kernels, copies, calls of the CUDA API) when `profiler` is `torch`, if there is a GPU
         /// and libcupti can be loaded.
         gpu: bool = true, Kind::Flag;
+        /// Where GPU times of stages come from: `cupti` (exact, with kernels in the trace), `events` (CUDA events around
+        /// the ranges that name their stream; light) or `auto` (CUPTI, and events where it cannot run).
+        gpu_timing: GpuTiming = GpuTiming::Auto, Kind::Choice(GpuTiming::NAMES);
         /// Write a trace event for each wait for a stream, event or context. Holistic Trace Analysis counts them as
         /// kernels.
         cuda_sync_events: bool = false, Kind::Flag;

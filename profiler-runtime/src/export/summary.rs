@@ -123,10 +123,11 @@ fn push_stages(page: &mut String, trace: &Trace, most: usize) {
     let _ = writeln!(page, "\n## Stages\n\nShare of {}, {} ms. Times in ms.\n", whole.name, millis(whole.duration));
     let header = ["stage", "calls", "sum", "self", "min", "max", "share"];
     if let Ok(gpu) = &trace.gpu {
-        let busy = kept.map(|(_, node)| node.gpu.busy_ns).chain([gpu.unattributed.busy_ns]);
-        let rows: Vec<[String; 8]> = rows.iter().zip(busy).map(|(row, busy)| with_gpu(row, busy)).collect();
+        let times = kept.map(|(_, node)| node.gpu).chain([gpu.unattributed]);
+        let rows: Vec<[String; 8]> =
+            rows.iter().zip(times).map(|(row, times)| with_gpu(row, gpu::cell(gpu, times))).collect();
         let [stage, calls, sum, own, min, max, share] = header;
-        page.push_str(&render([stage, calls, sum, own, min, max, share, "gpu busy"], &rows));
+        page.push_str(&render([stage, calls, sum, own, min, max, share, gpu::column(gpu)], &rows));
     } else {
         page.push_str(&render(header, &rows));
     }
@@ -150,9 +151,9 @@ fn stage_row(node: &StageNode, whole: &Whole<'_>) -> [String; 7] {
 }
 
 /// The row with the GPU's time: of a stage, or of what no stage launched.
-fn with_gpu(row: &[String; 7], busy_ns: u64) -> [String; 8] {
+fn with_gpu(row: &[String; 7], gpu: String) -> [String; 8] {
     let [stage, calls, sum, own, min, max, share] = row.clone();
-    [stage, calls, sum, own, min, max, share, millis(busy_ns)]
+    [stage, calls, sum, own, min, max, share, gpu]
 }
 
 fn summed_row(name: &str, ns: u64, whole: &Whole<'_>) -> [String; 7] {

@@ -7,15 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
-use crate::record::entry::Tag;
-use crate::record::registry::{Log, ThreadIdentity, ThreadLog};
+use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::{Context, Recording, Window};
 use super::decode::{Decoder, Event, NoNodes};
 use super::gpu::{Gpu, Ranges};
 use super::gpu_clock::GpuClock;
-use super::gpu_links::Owners;
+use super::gpu_links::{Owners, boundaries};
 use super::losses::Losses;
 use super::memory::{self, Memory};
 use super::ops::OpTable;
@@ -25,6 +24,7 @@ use super::stages::StageTree;
 use super::steps::{Step, StepBook, StepLoop};
 use super::tasks::{Task, TaskBook};
 use super::time::Timeline;
+use super::timed::TimedRanges;
 use super::union;
 
 /// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
@@ -104,10 +104,14 @@ impl Trace {
         let mut next_id = 1;
         let mut owners = match &gpu {
             GpuRecord::Recorded(log) => Owners::new(&log.links),
-            GpuRecord::Absent(_) => Owners::default(),
+            GpuRecord::Timed(_) | GpuRecord::Absent(_) => Owners::default(),
         };
+        let mut timed = TimedRanges::default();
         for thread in &log.threads {
             owners.number(thread, sites.len(), next_id);
+            if matches!(gpu, GpuRecord::Timed(_)) {
+                timed.read(thread, &sites, next_id).into_iter().for_each(|id| owners.watch(id));
+            }
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
             let end_id = books.read(&mut decoder, &mut stages, &mut owners);
             only_row &= !decoder.used_lanes();
@@ -157,7 +161,7 @@ impl Trace {
             timeline,
             profiler_steps,
         };
-        trace.gpu = trace.build_gpu(gpu, &window, owners);
+        trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
         trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
@@ -166,13 +170,13 @@ impl Trace {
     }
 
     /// Joins the GPU's part to the ranges.
-    fn build_gpu(&mut self, record: GpuRecord, window: &Window, owners: Owners) -> Result<Gpu, Absent> {
-        let log = match record {
-            GpuRecord::Recorded(log) => *log,
-            GpuRecord::Absent(reason) => return Err(reason),
-        };
-        let clock = GpuClock::new(window, &self.timeline, &log.clocks);
-        self.context.warnings.extend(clock.warning());
+    fn build_gpu(
+        &mut self,
+        record: GpuRecord,
+        window: &Window,
+        owners: Owners,
+        timed: TimedRanges,
+    ) -> Result<Gpu, Absent> {
         let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
         let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
             let log = log_of_threads.iter().find(|log| log.thread.os_id == u64::from(thread));
@@ -185,7 +189,15 @@ impl Trace {
             window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,
         };
-        Ok(Gpu::build(log, &clock, &mut ranges))
+        match record {
+            GpuRecord::Recorded(log) => {
+                let clock = GpuClock::new(window, timeline, &log.clocks);
+                self.context.warnings.extend(clock.warning());
+                Ok(Gpu::build(*log, &clock, &mut ranges))
+            }
+            GpuRecord::Timed(log) => Ok(Gpu::of_timed(*log, timed, timeline, &mut ranges)),
+            GpuRecord::Absent(reason) => Err(reason),
+        }
     }
 
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
@@ -259,16 +271,6 @@ impl Trace {
             }
         })
     }
-}
-
-/// When ranges of a thread begin and end, in order.
-fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
-    let entries = log.runs.iter().flat_map(|run| run.entries());
-    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
-    ticks.scan(timeline.begin(), |now, ticks| {
-        *now = (*now).max(timeline.ns(ticks));
-        Some(*now)
-    })
 }
 
 impl Books {

@@ -157,6 +157,8 @@ impl<'a> Decoder<'a> {
                         return Some(Event::Allocation(allocation));
                     }
                 }
+                // `timed` reads these.
+                Some(Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt) => {}
                 Some(tag) => self.pending.describe(tag, entry),
                 None => self.unreadable += 1,
             }

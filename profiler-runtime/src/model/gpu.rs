@@ -14,11 +14,14 @@ use super::gpu_rows;
 use super::gpu_waits::EventRecords;
 use super::requests::Request;
 use super::stages::{NodeId, StageTree};
+use super::timed::Source;
 
 /// The GPU's part of a trace. Times are nanoseconds since the Unix epoch, on the ranges' clock.
 #[derive(Debug, Default)]
 pub(crate) struct Gpu {
-    /// Version of the library that recorded.
+    /// Who tells.
+    pub(crate) source: Source,
+    /// Version of the library that recorded; 0 if that is not CUPTI.
     pub(crate) cupti_version: u32,
     /// Version of CUDA that the driver supports.
     pub(crate) driver_version: u32,
@@ -85,11 +88,13 @@ pub(crate) struct PlacedCall {
     pub(crate) launched: Option<usize>,
 }
 
-/// The time between the first and the last op of a range on one stream.
+/// The time between the first and the last op of a range on one stream, or between its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation {
-    /// The stage or step.
+    /// The stage or step, or for an op the one around it.
     pub(crate) node: NodeId,
+    /// The range's own name. A step is named after its function: `ProfilerStep#N` on a device would double TensorBoard's.
+    pub(crate) name: &'static str,
     /// `External id` of the range.
     pub(crate) external_id: u64,
     /// Which device.
@@ -104,7 +109,7 @@ pub(crate) struct Annotation {
     pub(crate) lane: u32,
 }
 
-/// GPU time of a stage, or of everything. Ops are added in order of begin.
+/// GPU time of a stage, or of everything. Ops are added in order of begin; of a source that knows none, ranges.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GpuTimes {
     /// Kernels, copies and fills.
@@ -254,6 +259,7 @@ impl Gpu {
             if let Some(external_id) = owner.map(|owner| owner.stage_id).filter(|id| *id != 0) {
                 let span = spans.entry((device, stream, external_id)).or_insert(Annotation {
                     node,
+                    name: ranges.stages.node(node).name(),
                     external_id,
                     device,
                     stream,

@@ -11,6 +11,7 @@ use crate::record::{Kind, correlate};
 
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
+use super::time::Timeline;
 
 /// A range that launched something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +69,7 @@ impl Owners {
                 while positions.next_if(|wanted| *wanted < position).is_some() {}
                 if positions.next_if_eq(&position).is_some() {
                     self.numbers.insert(correlate::id(ordinal, position), next_id);
-                    let unknown = Owner { external_id: next_id, node: StageTree::ROOT, stage_id: 0, request: None };
-                    self.owners.insert(next_id, unknown);
+                    self.watch(next_id);
                 }
                 next_id += 1;
             }
@@ -90,9 +90,30 @@ impl Owners {
         }
     }
 
+    /// Will be told about the range with this `External id`.
+    pub(super) fn watch(&mut self, external_id: u64) {
+        let unknown = Owner { external_id, node: StageTree::ROOT, stage_id: 0, request: None };
+        self.owners.insert(external_id, unknown);
+    }
+
+    /// What is known of a range that is watched.
+    pub(super) fn range(&self, external_id: u64) -> Option<Owner> {
+        self.owners.get(&external_id).copied()
+    }
+
     /// The range around an API call.
     pub(super) fn of(&self, correlation: u32) -> Option<Owner> {
         let number = self.numbers.get(self.links.get(&correlation)?)?;
         self.owners.get(number).copied()
     }
+}
+
+/// When ranges of a thread begin and end, in order.
+pub(super) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
+    let entries = log.runs.iter().flat_map(|run| run.entries());
+    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
+    ticks.scan(timeline.begin(), |now, ticks| {
+        *now = (*now).max(timeline.ns(ticks));
+        Some(*now)
+    })
 }

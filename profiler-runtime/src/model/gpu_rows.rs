@@ -156,7 +156,7 @@ mod tests {
     }
 
     fn span(begin: u64, end: u64) -> Annotation {
-        Annotation { node: NodeId(1), external_id: begin, device: 0, stream: 7, begin, end, lane: 0 }
+        Annotation { node: NodeId(1), name: "stage", external_id: begin, device: 0, stream: 7, begin, end, lane: 0 }
     }
 
     #[test]

@@ -36,6 +36,11 @@ mod stages;
 mod steps;
 mod tasks;
 mod time;
+mod timed;
+mod timed_clock;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod timed_tests;
 mod union;
 
 #[cfg(test)]
@@ -57,3 +62,4 @@ pub(crate) use slice::{CallArgs, Slice, Tensor};
 pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::Task;
+pub(crate) use timed::Source;

@@ -99,6 +99,7 @@ impl Pending {
             }
             Tag::Frames => push_frames(&mut self.frames_left, &[entry.value(), entry.second()], &mut call.stack),
             Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
+            Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
         }
     }
 }

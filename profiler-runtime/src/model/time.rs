@@ -50,6 +50,12 @@ impl Timeline {
         (self.start_ns + passed).min(self.end_ns)
     }
 
+    /// The moment of `ticks`, before and after the window too.
+    pub(super) fn ns_anywhere(&self, ticks: u64) -> i128 {
+        let passed = i128::from(ticks) - i128::from(self.start_ticks);
+        i128::from(self.start_ns) + ((passed * i128::from(self.rate)) >> FRACTION)
+    }
+
     /// When recording began.
     pub(crate) const fn begin(&self) -> u64 {
         self.start_ns

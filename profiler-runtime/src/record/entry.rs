@@ -56,6 +56,15 @@ pub(crate) enum Tag {
     Frames = 15,
     /// The next stride of the shape before; value: elements, as a signed number.
     Stride = 16,
+    /// The range that began just before is timed on the GPU; value: number of the measurement, argument: the context's
+    /// place. Its `OnStream` follows.
+    Timed = 17,
+    /// On which stream; value: its handle.
+    OnStream = 18,
+    /// A measurement has come in: its number and its length in nanoseconds, [`Entry::pair`]. Its `MeasuredAt` follows.
+    Measured = 19,
+    /// When it began; value: nanoseconds since the context's reference, as a signed number.
+    MeasuredAt = 20,
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
@@ -86,6 +95,10 @@ impl Tag {
             14 => Self::Block,
             15 => Self::Frames,
             16 => Self::Stride,
+            17 => Self::Timed,
+            18 => Self::OnStream,
+            19 => Self::Measured,
+            20 => Self::MeasuredAt,
             _ => return None,
         })
     }

@@ -33,6 +33,8 @@ const NOT_RECORDING: u32 = 1 << 6;
 pub(crate) const NVTX: u32 = 1 << 16;
 /// The ranges of this thread are told to the GPU's profiler (`correlate`).
 pub(crate) const GPU: u32 = 1 << 17;
+/// Ranges that name a stream of the GPU are timed on it (`collect::events`); others take no notice.
+pub(crate) const EVENTS: u32 = 1 << 18;
 /// Nobody has looked for a tool yet: the first range does, and clears it (`annotate::seek`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 

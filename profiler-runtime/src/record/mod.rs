@@ -28,6 +28,7 @@ pub(crate) mod site;
 mod slab;
 pub(crate) mod stack;
 pub(crate) mod steps;
+pub(crate) mod timed;
 
 pub(crate) use chunk::{set_budget, warm};
 pub use describe::{Call, IntoCount, describe};

@@ -63,7 +63,7 @@ enum End {
     /// One entry.
     Plain(#[expect(dead_code, reason = "its drop is what it is for")] PlainEnd),
     /// Out of line.
-    Full(#[expect(dead_code, reason = "its drop is what it is for")] FullEnd),
+    Full(FullEnd),
 }
 
 #[derive(Debug)]
@@ -94,8 +94,17 @@ impl Range {
         Self::ending(if begun { End::Plain(PlainEnd(number)) } else { End::Nothing })
     }
 
-    pub(super) const fn nothing() -> Self {
+    pub(crate) const fn nothing() -> Self {
         Self::ending(End::Nothing)
+    }
+
+    /// Whether its begin is in this thread's stream.
+    pub(crate) const fn is_recorded(&self) -> bool {
+        match &self._end {
+            End::Nothing => false,
+            End::Plain(_) => true,
+            End::Full(end) => end.recorded,
+        }
     }
 
     const fn ending(end: End) -> Self {

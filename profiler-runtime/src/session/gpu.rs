@@ -1,4 +1,5 @@
-//! What a session does with the GPU: CUPTI for `profiler: torch`, the CUDA capture range for `profiler: cuda`.
+//! What a session does with the GPU: CUPTI for `profiler: torch`, and where there is none, events on the streams that
+//! ranges name; the CUDA capture range for `profiler: cuda`.
 //!
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
 //! GPU may wait for a step.
@@ -6,14 +7,17 @@
 use crate::collect::absent::Absent;
 use crate::collect::cuda_range::CaptureRange;
 use crate::collect::cupti::{Capture, Undecoded, Wanted};
+use crate::collect::events::{Timing, Unresolved};
 use crate::collect::gpu::GpuRecord;
-use crate::config::{Profiler, ProfilerConfig};
+use crate::config::{GpuTiming, Profiler, ProfilerConfig};
+use crate::record::gate;
 
 /// A session's part of the GPU.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     profiler: Profiler,
     capture: Capture,
+    timing: Timing,
     range: CaptureRange,
     /// What its user should know, in full sentences.
     warnings: Vec<String>,
@@ -25,6 +29,7 @@ pub(crate) struct Gpu {
 #[derive(Debug)]
 pub(crate) struct GpuSealed {
     delivered: Result<Undecoded, Absent>,
+    events: Option<Unresolved>,
     /// What its user should know, in full sentences.
     pub(crate) warnings: Vec<String>,
 }
@@ -32,18 +37,22 @@ pub(crate) struct GpuSealed {
 impl Gpu {
     /// Opens libraries and starts nothing. May take long the first time: not under the lock.
     pub(crate) fn prepare(config: &ProfilerConfig) -> Self {
-        let capture = if config.profiler == Profiler::Torch && config.gpu {
+        let capture = if config.profiler != Profiler::Torch || !config.gpu {
+            Capture::Absent(Absent::NotWanted)
+        } else if config.gpu_timing == GpuTiming::Events {
+            Capture::Absent(Absent::EventsWanted)
+        } else {
             Capture::prepare(Wanted {
                 syncs: config.cuda_sync_events,
                 memory: config.torch_profiler_with_memory,
                 buffer_bytes: usize::try_from(config.max_buffer_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
             })
-        } else {
-            Capture::Absent(Absent::NotWanted)
         };
+        let may_time = config.profiler == Profiler::Torch && config.gpu && config.gpu_timing != GpuTiming::Cupti;
         let mut gpu = Self {
             profiler: config.profiler,
             capture,
+            timing: if may_time { Timing::prepare() } else { Timing::Off },
             range: CaptureRange::default(),
             warnings: Vec::new(),
             logged: 0,
@@ -52,15 +61,21 @@ impl Gpu {
         gpu
     }
 
-    /// A warm-up begins; true if the GPU is recorded from now on.
-    pub(crate) fn warm_up(&mut self) -> bool {
+    /// A warm-up begins; the gate's bits for what of the GPU is recorded from now on.
+    pub(crate) fn warm_up(&mut self) -> u32 {
         let runs = self.capture.start();
         self.note_absent();
-        runs
+        if runs {
+            gate::GPU
+        } else if self.timing.start() {
+            gate::EVENTS
+        } else {
+            0
+        }
     }
 
-    /// The iterations that count begin; true if the GPU is recorded.
-    pub(crate) fn record(&mut self) -> bool {
+    /// The iterations that count begin; the gate's bits, likewise.
+    pub(crate) fn record(&mut self) -> u32 {
         if self.profiler == Profiler::Cuda {
             let opened = self.range.open();
             self.note_range(opened);
@@ -84,11 +99,12 @@ impl Gpu {
     /// Waits for the GPU and ends everything that was begun.
     pub(crate) fn finish(mut self) -> GpuSealed {
         self.warnings.extend(self.range.close());
+        let events = self.timing.finish();
         let delivered = self.capture.finish();
         for warning in &self.warnings[self.logged..] {
             log::warn!("{warning}");
         }
-        GpuSealed { delivered, warnings: self.warnings }
+        GpuSealed { delivered, events, warnings: self.warnings }
     }
 
     fn note_range(&mut self, opened: Result<(), Absent>) {
@@ -108,8 +124,12 @@ impl Gpu {
 }
 
 impl GpuSealed {
-    /// Reads what was delivered.
+    /// Reads what was delivered; waits a bounded time for events that have not happened.
     pub(crate) fn decode(self) -> GpuRecord {
-        self.delivered.map_or_else(GpuRecord::Absent, Undecoded::decode)
+        match (self.delivered, self.events) {
+            (Ok(undecoded), _) => undecoded.decode(),
+            (Err(reason), Some(events)) => GpuRecord::Timed(Box::new(events.resolve(reason))),
+            (Err(reason), None) => GpuRecord::Absent(reason),
+        }
     }
 }

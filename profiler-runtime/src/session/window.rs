@@ -46,8 +46,8 @@ pub(crate) fn count_steps() {
     gate::set(gate::STEPS);
 }
 
-/// Records from now on, into streams whose past is of no interest; `gpu` if the GPU is recorded too.
-pub(crate) fn record(config: &ProfilerConfig, gpu: bool) -> OpenWindow {
+/// Records from now on, into streams whose past is of no interest; `gpu`: the gate's bits for the GPU's part.
+pub(crate) fn record(config: &ProfilerConfig, gpu: u32) -> OpenWindow {
     if config.torch_profiler_with_stack {
         stacks::prepare();
     }
@@ -67,7 +67,7 @@ fn shut() {
     stacks::release();
 }
 
-fn recording(config: &ProfilerConfig, gpu: bool) -> u32 {
+fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
     let when = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
     gate::RECORD
         | gate::STEPS
@@ -76,7 +76,7 @@ fn recording(config: &ProfilerConfig, gpu: bool) -> u32 {
         | when(config.torch_profiler_with_flops, gate::FLOPS)
         | when(config.torch_profiler_with_memory, gate::MEMORY)
         | when(config.torch_profiler_with_stack, gate::STACKS)
-        | when(gpu, gate::GPU)
+        | gpu
 }
 
 impl OpenWindow {

@@ -3,6 +3,10 @@
 //! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the log, one function a
 //! line; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's primary context exists from its first
 //! `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes one before `main`'s first call.
+//! Streams, events and their clock are in [`streams`].
+
+pub mod memory;
+pub mod streams;
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -25,10 +29,55 @@ static INITIALIZED: AtomicBool = AtomicBool::new(false);
 static RETAINED: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
 /// Places whose addresses are the contexts.
 static CONTEXTS: [u8; MOST] = [0; MOST];
+/// The same for contexts that are not primary ones.
+static OTHERS: [u8; MOST] = [1; MOST];
 
 thread_local! {
     /// Current contexts of this thread, the innermost in front.
     static CURRENT: Cell<[usize; 4]> = const { Cell::new([0; 4]) };
+}
+
+/// The device of a context.
+fn device_of(context: usize) -> Option<usize> {
+    let starts = [CONTEXTS.as_ptr().addr(), OTHERS.as_ptr().addr()];
+    starts.into_iter().find_map(|start| context.checked_sub(start).filter(|device| *device < MOST))
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxCreate_v2(context: *mut Context, _flags: c_uint, device: c_int) -> c_int {
+    let Some(place) = usize::try_from(device).ok().filter(|device| *device < MOST) else { return INVALID_DEVICE };
+    // SAFETY: the caller passes a place for the context.
+    unsafe {
+        *context = (&raw const OTHERS[place]).cast_mut().cast();
+        cuCtxPushCurrent_v2(*context)
+    }
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxGetDevice(device: *mut c_int) -> c_int {
+    let Some(place) = device_of(CURRENT.get()[0]) else { return INVALID_CONTEXT };
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *device = c_int::try_from(place).unwrap_or(0) };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuCtxSetCurrent(context: Context) -> c_int {
+    let [_, second, third, fourth] = CURRENT.get();
+    CURRENT.set([context.expose_provenance(), second, third, fourth]);
+    0
+}
+
+/// Users of a device's primary context.
+#[unsafe(no_mangle)]
+pub extern "C" fn double_users(device: c_int) -> c_int {
+    usize::try_from(device).ok().and_then(|device| RETAINED.get(device)).map_or(0, |users| users.load(Ordering::SeqCst))
 }
 
 fn log(call: &str) {
@@ -127,6 +176,7 @@ pub unsafe extern "C" fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_in
         97 => 232_448,
         106 => 32,
         111 => 1024,
+        115 => 0,
         _ => return 1,
     };
     // SAFETY: the caller passes a place for the number.

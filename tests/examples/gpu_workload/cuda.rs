@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 
 use libloading::Library;
+use profiler_runtime::cuda::BorrowedStream;
 
 /// Two kernels: one that spins for a number of cycles, one with a C++ name that fills a buffer.
 const PTX: &CStr = c".version 7.0
@@ -112,6 +113,13 @@ pub(crate) struct Stream(Handle);
 unsafe impl Send for Stream {}
 // SAFETY: as above.
 unsafe impl Sync for Stream {}
+
+impl From<Stream> for BorrowedStream<'_> {
+    fn from(stream: Stream) -> Self {
+        // SAFETY: streams live for ever.
+        unsafe { Self::borrow_raw(stream.0) }
+    }
+}
 
 fn check(code: c_int) {
     assert_eq!(code, 0, "CUDA error {code}");

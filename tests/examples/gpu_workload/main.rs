@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod cuda;
+mod events;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -79,6 +80,7 @@ fn check(gpu: &Gpu, folder: &Path) -> ExitCode {
         let place = folder.join(format!("session{number}"));
         session(gpu, stream, &place, &mut verdicts);
     }
+    events::check(gpu, stream, folder, &mut verdicts);
     start_profile_with(ProfilerConfig::torch(folder.join("overhead"))).unwrap();
     let during = ns_per_launch(gpu, stream);
     let in_a_range = {

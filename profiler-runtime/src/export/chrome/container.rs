@@ -9,7 +9,7 @@ use crate::export::gpu::GpuReport;
 use crate::export::json::{Line, write_indented};
 use crate::export::losses::LossReport;
 use crate::export::utc::iso8601;
-use crate::model::Trace;
+use crate::model::{Source, Trace};
 
 use super::devices::{self, DeviceProperties};
 use super::escape::push_string;
@@ -91,7 +91,7 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
     let head = Head {
         schema_version: 1,
         device_properties: devices::properties(trace).into_iter().map(Line).collect(),
-        cupti_version: gpu.map(|gpu| gpu.cupti_version),
+        cupti_version: gpu.filter(|gpu| gpu.source == Source::Cupti).map(|gpu| gpu.cupti_version),
         cuda_driver_version: gpu.map(|gpu| gpu.driver_version),
         trace_id: trace_id(&context.session, context.rank),
         with_stack: on(context.config.torch_profiler_with_stack),

@@ -67,11 +67,9 @@ impl Writer<'_, '_, '_> {
     }
 
     fn annotation(&mut self, annotation: &Annotation) {
-        let Annotation { node, external_id, device, stream, begin, end, lane } = *annotation;
+        let Annotation { name, external_id, device, stream, begin, end, lane, .. } = *annotation;
         let kind = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
         let row = self.devices.place(&mut self.events.page, i64::from(device), kind);
-        // A step is named after its function: `ProfilerStep#N` on a device would double TensorBoard's steps.
-        let name = self.trace.stages.node(node).name();
         self.open("gpu_user_annotation", name, row, (begin, end));
         let out = &mut self.events.page.text;
         out.extend_from_slice(b"\"External id\":");

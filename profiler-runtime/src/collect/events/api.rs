@@ -1,0 +1,217 @@
+//! The driver's functions for events, opened at run time, and what is safe to do with them.
+//!
+//! Handles are kept as they came and only ever given back to the driver. Who makes a [`Handle`] of a stream promises that
+//! the stream lives while it is used (`BorrowedStream`); contexts are retained by the pool before an event is made in
+//! them.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::ptr;
+use std::sync::OnceLock;
+
+use crate::collect::absent::Absent;
+use crate::collect::driver::{Driver, LIBRARY};
+use crate::collect::library::{Library, functions};
+
+type Raw = *mut c_void;
+
+/// A context, a stream or an event of the driver's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::collect) struct Handle(pub(in crate::collect) Raw);
+
+// SAFETY: the driver's handles may be used on any thread; nothing here follows the pointer.
+unsafe impl Send for Handle {}
+// SAFETY: as above.
+unsafe impl Sync for Handle {}
+
+/// Which call failed, and CUDA's error code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Failure(pub(crate) &'static str, pub(crate) i32);
+
+functions! {
+    /// The functions of libcuda that time ranges.
+    struct Functions {
+        create: "cuEventCreate" = fn(*mut Raw, c_uint);
+        record: "cuEventRecord" = fn(Raw, Raw);
+        query: "cuEventQuery" = fn(Raw);
+        elapsed: "cuEventElapsedTime" = fn(*mut f32, Raw, Raw);
+        destroy: "cuEventDestroy_v2" = fn(Raw);
+        stream: "cuStreamCreate" = fn(*mut Raw, c_uint);
+        stream_destroy: "cuStreamDestroy_v2" = fn(Raw);
+        stream_context: "cuStreamGetCtx" = fn(Raw, *mut Raw);
+        capturing: "cuStreamIsCapturing" = fn(Raw, *mut c_int);
+        capture_mode: "cuThreadExchangeStreamCaptureMode" = fn(*mut c_int);
+        current: "cuCtxGetCurrent" = fn(*mut Raw);
+        push: "cuCtxPushCurrent_v2" = fn(Raw);
+        pop: "cuCtxPopCurrent_v2" = fn(*mut Raw);
+        device: "cuCtxGetDevice" = fn(*mut c_int);
+        primary_state: "cuDevicePrimaryCtxGetState" = fn(c_int, *mut c_uint, *mut c_int);
+        primary_retain: "cuDevicePrimaryCtxRetain" = fn(*mut Raw, c_int);
+        primary_release: "cuDevicePrimaryCtxRelease_v2" = fn(c_int);
+    }
+    optional {
+        // Since 12.8.
+        elapsed_new: "cuEventElapsedTime_v2" = fn(*mut f32, Raw, Raw);
+    }
+}
+
+const NOT_READY: c_int = 600;
+const NON_BLOCKING: c_uint = 1;
+const RELAXED: c_int = 2;
+
+/// The driver, for events.
+#[derive(Debug)]
+pub(crate) struct Cuda {
+    functions: Functions,
+    /// Who the devices are.
+    pub(super) driver: &'static Driver,
+}
+
+impl Cuda {
+    /// The driver of this machine.
+    ///
+    /// # Errors
+    ///
+    /// There is none, it has no device, or it is too old: asked once, the answer stays.
+    pub(super) fn get() -> Result<&'static Self, Absent> {
+        static CUDA: OnceLock<Result<Cuda, Absent>> = OnceLock::new();
+        let open = || {
+            let driver = Driver::get()?;
+            let library = Library::open(LIBRARY).map_err(|_| Absent::NoDriver)?;
+            let functions = Functions::of(&library).map_err(Absent::DriverTooOld)?;
+            Ok(Self { functions, driver })
+        };
+        CUDA.get_or_init(open).as_ref().map_err(Clone::clone)
+    }
+
+    /// The context of a stream; of a default stream, the one that is current.
+    pub(super) fn context_of(&self, stream: Handle) -> Result<Handle, Failure> {
+        let mut context = ptr::null_mut();
+        // SAFETY: the stream lives, the context is written to a local.
+        check("cuStreamGetCtx", unsafe { (self.functions.stream_context)(stream.0, &mut context) })?;
+        Ok(Handle(context))
+    }
+
+    /// Whether work on the stream becomes part of a graph instead of running.
+    pub(super) fn is_capturing(&self, stream: Handle) -> bool {
+        let mut status = 0;
+        // SAFETY: the stream lives, the status is written to a local.
+        let code = unsafe { (self.functions.capturing)(stream.0, &mut status) };
+        // A default stream answers with an error while another stream is captured.
+        code != 0 || status != 0
+    }
+
+    /// Runs `work` with a context current, as it was before afterwards.
+    pub(super) fn inside<R>(&self, context: Handle, work: impl FnOnce() -> R) -> Result<R, Failure> {
+        let mut current = ptr::null_mut();
+        // SAFETY: the context is written to a local.
+        check("cuCtxGetCurrent", unsafe { (self.functions.current)(&mut current) })?;
+        if current == context.0 {
+            return Ok(work());
+        }
+        // SAFETY: the context lives: its stream does, or the pool retains it. The pop is paired on this thread.
+        check("cuCtxPushCurrent", unsafe { (self.functions.push)(context.0) })?;
+        let result = work();
+        // SAFETY: the context is written to a local.
+        unsafe { (self.functions.pop)(&mut current) };
+        Ok(result)
+    }
+
+    /// Runs `work` so that it does not break a capture that goes on elsewhere: asking for an event would.
+    pub(super) fn beside_captures<R>(&self, work: impl FnOnce() -> R) -> R {
+        let mut mode = RELAXED;
+        // SAFETY: the mode is exchanged with a local, and back below.
+        let exchanged = unsafe { (self.functions.capture_mode)(&mut mode) } == 0;
+        let result = work();
+        if exchanged {
+            // SAFETY: as above.
+            unsafe { (self.functions.capture_mode)(&mut mode) };
+        }
+        result
+    }
+
+    /// The device of the current context, which is its primary one; retained, so that it stays while events of it do.
+    /// `None` for a context of another kind.
+    pub(super) fn retain(&self, context: Handle) -> Result<Option<c_int>, Failure> {
+        let (mut device, mut flags, mut active, mut primary) = (0, 0, 0, ptr::null_mut());
+        // SAFETY: results go to locals.
+        unsafe {
+            check("cuCtxGetDevice", (self.functions.device)(&mut device))?;
+            check("cuDevicePrimaryCtxGetState", (self.functions.primary_state)(device, &mut flags, &mut active))?;
+            if active == 0 {
+                // Retaining would make one.
+                return Ok(None);
+            }
+            check("cuDevicePrimaryCtxRetain", (self.functions.primary_retain)(&mut primary, device))?;
+        }
+        if primary == context.0 {
+            return Ok(Some(device));
+        }
+        self.release(device);
+        Ok(None)
+    }
+
+    /// Ends what [`retain`](Self::retain) began.
+    pub(super) fn release(&self, device: c_int) {
+        // SAFETY: paired with a retain.
+        unsafe { (self.functions.primary_release)(device) };
+    }
+
+    /// A stream that waits for no other, in the current context.
+    pub(super) fn new_stream(&self) -> Result<Handle, Failure> {
+        let mut stream = ptr::null_mut();
+        // SAFETY: the stream is written to a local.
+        check("cuStreamCreate", unsafe { (self.functions.stream)(&mut stream, NON_BLOCKING) })?;
+        Ok(Handle(stream))
+    }
+
+    /// Ends a stream of [`new_stream`](Self::new_stream), which is used no more.
+    pub(super) fn end_stream(&self, stream: Handle) {
+        // SAFETY: the pool's own stream, in a context that it retains.
+        unsafe { (self.functions.stream_destroy)(stream.0) };
+    }
+
+    /// An event that keeps time, in the current context.
+    pub(super) fn new_event(&self) -> Result<Handle, Failure> {
+        let mut event = ptr::null_mut();
+        // SAFETY: the event is written to a local. No flags: it keeps time, and nobody blocks on it.
+        check("cuEventCreate", unsafe { (self.functions.create)(&mut event, 0) })?;
+        Ok(Handle(event))
+    }
+
+    /// Ends an event of [`new_event`](Self::new_event), which is used no more. One that has not happened yet goes when it
+    /// has.
+    pub(super) fn end_event(&self, event: Handle) {
+        // SAFETY: the pool's own event, in a context that it retains.
+        unsafe { (self.functions.destroy)(event.0) };
+    }
+
+    /// The event happens when the stream comes to it.
+    pub(super) fn record(&self, event: Handle, stream: Handle) -> Result<(), Failure> {
+        // SAFETY: the pool's own event and a stream that lives, in one context.
+        check("cuEventRecord", unsafe { (self.functions.record)(event.0, stream.0) })
+    }
+
+    /// Whether the event has happened. Does not wait.
+    pub(super) fn has_happened(&self, event: Handle) -> Result<bool, Failure> {
+        // SAFETY: the pool's own event.
+        match unsafe { (self.functions.query)(event.0) } {
+            0 => Ok(true),
+            NOT_READY => Ok(false),
+            code => Err(Failure("cuEventQuery", code)),
+        }
+    }
+
+    /// Nanoseconds from one event to another; both have happened.
+    pub(super) fn elapsed_ns(&self, from: Handle, to: Handle) -> Result<i64, Failure> {
+        let mut ms = 0.0_f32;
+        let elapsed = self.functions.elapsed_new.unwrap_or(self.functions.elapsed);
+        // SAFETY: the pool's own events of one context; the time is written to a local.
+        check("cuEventElapsedTime", unsafe { elapsed(&mut ms, from.0, to.0) })?;
+        // CAST: saturates; 2^63 ns are 292 years.
+        Ok((f64::from(ms) * 1e6).round() as i64)
+    }
+}
+
+fn check(call: &'static str, code: c_int) -> Result<(), Failure> {
+    if code == 0 { Ok(()) } else { Err(Failure(call, code)) }
+}

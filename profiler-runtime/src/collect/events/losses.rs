@@ -1,0 +1,88 @@
+//! What was to be timed and is not: counted where it happens, by cause.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::api::Failure;
+
+/// Ranges without a GPU time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct EventLosses {
+    /// Every pair of events was in use.
+    pub(crate) exhausted: u64,
+    /// The GPU was not done with them when the session had waited long enough.
+    pub(crate) unresolved: u64,
+    /// They were open when the session ended.
+    pub(crate) unfinished: u64,
+    /// Their stream was being captured into a graph.
+    pub(crate) captured: u64,
+    /// Their context is none that can be timed: not a device's primary one, or one too many.
+    pub(crate) foreign: u64,
+    /// There was no room in the buffers.
+    pub(crate) buffer_full: u64,
+    /// The driver refused.
+    pub(crate) failed: u64,
+    /// And this is how it did so first.
+    pub(crate) failure: Option<Failure>,
+}
+
+impl EventLosses {
+    /// All of them.
+    pub(crate) const fn total(&self) -> u64 {
+        let Self { exhausted, unresolved, unfinished, captured, foreign, buffer_full, failed, .. } = *self;
+        exhausted + unresolved + unfinished + captured + foreign + buffer_full + failed
+    }
+}
+
+/// A count that threads add to.
+#[derive(Debug, Default)]
+pub(super) struct Count(AtomicU64);
+
+impl Count {
+    pub(super) fn add(&self) {
+        // ORDERING: a statistic.
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        // ORDERING: a statistic.
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts under way.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    pub(super) exhausted: Count,
+    pub(super) captured: Count,
+    pub(super) foreign: Count,
+    pub(super) buffer_full: Count,
+    failed: Count,
+    failure: OnceLock<Failure>,
+}
+
+impl Losses {
+    /// Takes note of a failure.
+    pub(super) fn fail(&self, failure: Failure) {
+        self.failed.add();
+        let _ = self.failure.set(failure);
+    }
+
+    /// What a call returned, if it succeeded; else it is counted.
+    pub(super) fn ok<T>(&self, result: Result<T, Failure>) -> Option<T> {
+        result.map_err(|failure| self.fail(failure)).ok()
+    }
+
+    pub(super) fn counted(&self) -> EventLosses {
+        EventLosses {
+            exhausted: self.exhausted.get(),
+            unresolved: 0,
+            unfinished: 0,
+            captured: self.captured.get(),
+            foreign: self.foreign.get(),
+            buffer_full: self.buffer_full.get(),
+            failed: self.failed.get(),
+            failure: self.failure.get().copied(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Ranges that name the stream on which they launch their work: where CUPTI does not tell, CUDA events tell how long the
+//! GPU took.
+//!
+//! The range is like any other. While the gate has its `EVENTS` bit, [`events`](super::events) records an event at its
+//! begin and one at its end; otherwise the stream is not looked at.
+
+use std::ffi::c_void;
+use std::marker::PhantomData;
+
+use crate::record::{Kind, Range, Site, dynamic_site, gate};
+
+use super::events::{self, Handle, Open};
+
+/// A CUDA stream that lives at least as long as `'a`.
+///
+/// Made from a raw handle with [`borrow_raw`](Self::borrow_raw), or with the feature `cudarc` from a reference to its
+/// `CudaStream`.
+#[derive(Clone, Copy, Debug)]
+pub struct BorrowedStream<'a> {
+    handle: Handle,
+    /// Its context, where that is known.
+    context: Option<Handle>,
+    lives: PhantomData<&'a c_void>,
+}
+
+impl BorrowedStream<'_> {
+    /// The stream behind a `CUstream` or `cudaStream_t`; null is the default stream of the context that is current
+    /// when a range begins.
+    ///
+    /// # Safety
+    ///
+    /// The stream is not destroyed while the result, or a range that was made with it, exists.
+    #[must_use]
+    pub const unsafe fn borrow_raw(handle: *mut c_void) -> Self {
+        Self { handle: Handle(handle), context: None, lives: PhantomData }
+    }
+
+    /// The same, where the context is known.
+    ///
+    /// # Safety
+    ///
+    /// As for [`borrow_raw`](Self::borrow_raw); it is the stream's context, or for a default stream the one that is
+    /// meant.
+    #[cfg(feature = "cudarc")]
+    pub(super) const unsafe fn in_context(handle: *mut c_void, context: *mut c_void) -> Self {
+        Self { handle: Handle(handle), context: Some(Handle(context)), lives: PhantomData }
+    }
+}
+
+/// An open range that launches its work on a stream; both end when this is dropped. Stays on its thread.
+///
+/// Cost: while nothing records, a load and a branch. While a session records with CUPTI, that of a plain range. While
+/// it times with events, some ten calls of the driver's at the begin and the end together, none of which waits.
+#[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
+#[derive(Debug)]
+pub struct StreamRange<'a> {
+    /// Taken when it drops, before the range ends.
+    open: Option<Open>,
+    stream: BorrowedStream<'a>,
+    _range: Range,
+}
+
+impl<'a> StreamRange<'a> {
+    /// Begins a range of `site`, if anything records.
+    #[inline]
+    #[doc(hidden)]
+    pub fn enter(site: &'static Site, stream: impl Into<BorrowedStream<'a>>) -> Self {
+        let stream = stream.into();
+        let gate = gate::load();
+        if gate == 0 {
+            return Self { open: None, stream, _range: Range::nothing() };
+        }
+        let range = Range::enter(site);
+        let is_timed = gate & gate::EVENTS != 0 && range.is_recorded();
+        let open = if is_timed { events::begin(site, stream.handle, stream.context) } else { None };
+        Self { open, stream, _range: range }
+    }
+}
+
+impl Drop for StreamRange<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(open) = self.open.take() {
+            events::end(open, self.stream.handle);
+        }
+    }
+}
+
+/// A stage whose work is launched on `stream`; the guard ends it. [`stage_on!`](crate::stage_on) is the same for a name
+/// known when the program is built, without the lock under which this one looks the name up while something records.
+///
+/// ```no_run
+/// # use profiler_runtime::cuda::{BorrowedStream, stage_on};
+/// # let handle = std::ptr::null_mut();
+/// // SAFETY: the stream lives until the range has ended.
+/// let stream = unsafe { BorrowedStream::borrow_raw(handle) };
+/// let _stage = stage_on(stream, "vae.decode");
+/// // … launch kernels on the stream …
+/// ```
+pub fn stage_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> StreamRange<'a> {
+    dynamic(Kind::Stage, stream.into(), name)
+}
+
+/// An op whose work is launched on `stream`; see [`stage_on`].
+pub fn op_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> StreamRange<'a> {
+    dynamic(Kind::Op, stream.into(), name)
+}
+
+/// A step whose work is launched on `stream`; see [`stage_on`].
+pub fn step_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> StreamRange<'a> {
+    dynamic(Kind::Step, stream.into(), name)
+}
+
+fn dynamic<'a>(kind: Kind, stream: BorrowedStream<'a>, name: &str) -> StreamRange<'a> {
+    if gate::load() == 0 {
+        return StreamRange { open: None, stream, _range: Range::nothing() };
+    }
+    StreamRange::enter(dynamic_site(kind, name), stream)
+}

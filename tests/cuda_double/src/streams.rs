@@ -1,0 +1,255 @@
+//! Streams and events on a clock that the test moves: a device on which time passes only when somebody says so.
+//!
+//! `double_work` puts work on a stream, `double_pass` lets time pass. An event happens when its stream comes to it; asked
+//! before, it is not ready. `CUDA_DOUBLE_FAIL` names a function that fails.
+
+use std::ffi::{c_int, c_uint, c_void};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+
+use crate::{CURRENT, Context, INVALID_CONTEXT, MOST, device_of, log};
+
+type Stream = *mut c_void;
+type Event = *mut c_void;
+
+const INVALID_HANDLE: c_int = 400;
+const NOT_READY: c_int = 600;
+const LAUNCH_FAILED: c_int = 719;
+const NEVER: u64 = u64::MAX;
+
+/// Nanoseconds on the device.
+static NOW: AtomicU64 = AtomicU64::new(1_000_000);
+/// Events that are not destroyed.
+static EVENTS: AtomicI64 = AtomicI64::new(0);
+/// Streams that are not destroyed.
+static STREAMS: AtomicI64 = AtomicI64::new(0);
+/// The default streams.
+static DEFAULT: [Queue; MOST] = [const { Queue::new(0) }; MOST];
+
+struct Queue {
+    /// 0: a default stream, of whichever context is current.
+    context: usize,
+    /// When its work is done.
+    done: AtomicU64,
+    capturing: AtomicU32,
+}
+
+impl Queue {
+    const fn new(context: usize) -> Self {
+        Self { context, done: AtomicU64::new(0), capturing: AtomicU32::new(0) }
+    }
+
+    fn comes_to(&self) -> u64 {
+        self.done.load(Ordering::SeqCst).max(NOW.load(Ordering::SeqCst))
+    }
+}
+
+struct Moment {
+    context: usize,
+    at: AtomicU64,
+}
+
+fn current() -> usize {
+    CURRENT.get()[0]
+}
+
+/// A stream and its context.
+fn queue(stream: &Stream) -> Option<(&Queue, usize)> {
+    if stream.is_null() {
+        return Some((DEFAULT.get(device_of(current())?)?, current()));
+    }
+    // SAFETY: a stream that `cuStreamCreate` made; the tests destroy none that they use.
+    let queue = unsafe { &*stream.cast::<Queue>() };
+    Some((queue, queue.context))
+}
+
+fn moment(event: &Event) -> &Moment {
+    // SAFETY: an event that `cuEventCreate` made; destroyed ones stay in memory.
+    unsafe { &*event.cast::<Moment>() }
+}
+
+/// Logs the call; the error if it is to fail.
+fn call(name: &str) -> Result<(), c_int> {
+    log(name);
+    if std::env::var("CUDA_DOUBLE_FAIL").is_ok_and(|fails| fails == name) { Err(LAUNCH_FAILED) } else { Ok(()) }
+}
+
+fn code(result: Result<(), c_int>) -> c_int {
+    result.err().unwrap_or(0)
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamCreate(stream: *mut Stream, _flags: c_uint) -> c_int {
+    if current() == 0 {
+        return INVALID_CONTEXT;
+    }
+    STREAMS.fetch_add(1, Ordering::SeqCst);
+    // SAFETY: the caller passes a place for the stream.
+    unsafe { *stream = Box::into_raw(Box::new(Queue::new(current()))).cast() };
+    code(call("cuStreamCreate"))
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamDestroy_v2(_stream: Stream) -> c_int {
+    STREAMS.fetch_sub(1, Ordering::SeqCst);
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamGetCtx(stream: Stream, context: *mut Context) -> c_int {
+    let Some((_, of)) = queue(&stream) else { return INVALID_CONTEXT };
+    // SAFETY: the caller passes a place for the context.
+    unsafe { *context = std::ptr::with_exposed_provenance_mut(of) };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamIsCapturing(stream: Stream, status: *mut c_int) -> c_int {
+    let Some((queue, _)) = queue(&stream) else { return INVALID_CONTEXT };
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *status = c_int::from(queue.capturing.load(Ordering::SeqCst) > 0) };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamBeginCapture_v2(stream: Stream, _mode: c_int) -> c_int {
+    let Some((queue, _)) = queue(&stream) else { return INVALID_CONTEXT };
+    queue.capturing.store(1, Ordering::SeqCst);
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuThreadExchangeStreamCaptureMode(mode: *mut c_int) -> c_int {
+    thread_local!(static MODE: std::cell::Cell<c_int> = const { std::cell::Cell::new(0) });
+    // SAFETY: the caller passes a mode, and a place for the one before.
+    unsafe { *mode = MODE.replace(*mode) };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamSynchronize(_stream: Stream) -> c_int {
+    code(call("cuStreamSynchronize"))
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventCreate(event: *mut Event, _flags: c_uint) -> c_int {
+    if current() == 0 {
+        return INVALID_CONTEXT;
+    }
+    if let Err(code) = call("cuEventCreate") {
+        return code;
+    }
+    EVENTS.fetch_add(1, Ordering::SeqCst);
+    let new = Moment { context: current(), at: AtomicU64::new(NEVER) };
+    // SAFETY: the caller passes a place for the event.
+    unsafe { *event = Box::into_raw(Box::new(new)).cast() };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventDestroy_v2(_event: Event) -> c_int {
+    EVENTS.fetch_sub(1, Ordering::SeqCst);
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventRecord(event: Event, stream: Stream) -> c_int {
+    let Some((queue, context)) = queue(&stream) else { return INVALID_CONTEXT };
+    if moment(&event).context != context {
+        return INVALID_HANDLE;
+    }
+    moment(&event).at.store(queue.comes_to(), Ordering::SeqCst);
+    code(call("cuEventRecord"))
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventQuery(event: Event) -> c_int {
+    if let Err(code) = call("cuEventQuery") {
+        return code;
+    }
+    if moment(&event).at.load(Ordering::SeqCst) > NOW.load(Ordering::SeqCst) { NOT_READY } else { 0 }
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventSynchronize(_event: Event) -> c_int {
+    code(call("cuEventSynchronize"))
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuEventElapsedTime(ms: *mut f32, from: Event, to: Event) -> c_int {
+    if let Err(code) = call("cuEventElapsedTime") {
+        return code;
+    }
+    let (from, to) = (moment(&from), moment(&to));
+    if from.context != to.context {
+        return INVALID_HANDLE;
+    }
+    let [from, to] = [from, to].map(|moment| moment.at.load(Ordering::SeqCst));
+    if from.max(to) > NOW.load(Ordering::SeqCst) {
+        return NOT_READY;
+    }
+    // SAFETY: the caller passes a place for the number.
+    unsafe { *ms = ((to as f64 - from as f64) / 1e6) as f32 };
+    0
+}
+
+/// # Safety
+/// As in CUDA.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn cuStreamWaitEvent(_stream: Stream, _event: Event, _flags: c_uint) -> c_int {
+    0
+}
+
+/// Puts work on a stream that takes so many nanoseconds.
+///
+/// # Safety
+/// The stream exists.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_work(stream: Stream, ns: u64) {
+    if let Some((queue, _)) = queue(&stream) {
+        queue.done.store(queue.comes_to() + ns, Ordering::SeqCst);
+    }
+}
+
+/// Lets time pass on every device.
+#[unsafe(no_mangle)]
+pub extern "C" fn double_pass(ns: u64) {
+    NOW.fetch_add(ns, Ordering::SeqCst);
+}
+
+/// Events that exist.
+#[unsafe(no_mangle)]
+pub extern "C" fn double_events() -> i64 {
+    EVENTS.load(Ordering::SeqCst)
+}
+
+/// Streams that exist.
+#[unsafe(no_mangle)]
+pub extern "C" fn double_streams() -> i64 {
+    STREAMS.load(Ordering::SeqCst)
+}
