@@ -93,7 +93,7 @@ mod record;
 mod session;
 
 pub use collect::ProfilingAllocator;
-pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
+pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig, TraceFormat, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
 pub use control::{

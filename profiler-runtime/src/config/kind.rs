@@ -19,6 +19,8 @@ const QUOTED: usize = 40;
 pub(crate) enum Kind {
     /// `torch`, `cuda`, `none` or null.
     Profiler,
+    /// One of these words.
+    Word(&'static [&'static str]),
     /// true or false.
     Flag,
     /// A whole number, both ends included.
@@ -38,6 +40,7 @@ impl Kind {
     pub(crate) fn expects(self) -> String {
         match self {
             Self::Profiler => "\"torch\", \"cuda\" or \"none\"".into(),
+            Self::Word(words) => alternatives(words),
             Self::Flag => "true or false".into(),
             Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
             Self::Seconds => format!("a number of seconds from 0 to {MOST_SECONDS}"),
@@ -74,7 +77,7 @@ impl Kind {
             Self::Seconds => trimmed.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
             Self::Texts if trimmed.starts_with('[') => serde_json::from_str(trimmed).ok(),
             Self::Texts => Some(trimmed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()),
-            Self::Profiler | Self::Text | Self::Path => None,
+            Self::Profiler | Self::Word(_) | Self::Text | Self::Path => None,
         };
         fitting.unwrap_or_else(|| Value::from(text))
     }
@@ -82,6 +85,7 @@ impl Kind {
     fn accepts(self, value: &Value) -> bool {
         match self {
             Self::Profiler => value.is_null() || value.as_str().is_some_and(|name| Profiler::from_name(name).is_some()),
+            Self::Word(words) => value.as_str().is_some_and(|word| words.contains(&word)),
             Self::Flag => value.is_boolean(),
             Self::Whole { least, most } => value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
             Self::Seconds => value.as_f64().is_some_and(|number| (0.0..=MOST_SECONDS).contains(&number)),
@@ -98,6 +102,10 @@ impl Kind {
                 let name = nearest(text?, Profiler::ALL.iter().map(|profiler| profiler.as_str()))?;
                 Some(format!("did you mean `{name}`?"))
             }
+            Self::Word(words) => {
+                let word = nearest(text?, words.iter().copied())?;
+                Some(format!("did you mean `{word}`?"))
+            }
             Self::Flag => boolean(text.unwrap_or(&value.to_string())).map(|on| format!("write {on}, without quotes")),
             Self::Whole { .. } => {
                 let number: u64 = text?.trim().parse().ok()?;
@@ -110,6 +118,16 @@ impl Kind {
             Self::Texts => Some(format!("write [{}]", Value::from(text?))),
             Self::Text | Self::Path => None,
         }
+    }
+}
+
+/// `"a", "b" or "c"`.
+fn alternatives(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("{word:?}")).collect();
+    match quoted.split_last() {
+        Some((last, [])) => last.clone(),
+        Some((last, others)) => format!("{} or {last}", others.join(", ")),
+        None => String::new(),
     }
 }
 

@@ -27,6 +27,7 @@ mod select;
 mod settings;
 mod source;
 mod table;
+mod trace_format;
 mod trace_name;
 mod value;
 mod yaml;
@@ -34,6 +35,7 @@ mod yaml;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;
+pub use trace_format::TraceFormat;
 // What the command-line flags are made from.
 #[cfg(feature = "clap")]
 pub(crate) use {

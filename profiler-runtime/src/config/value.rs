@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::profiler::Profiler;
+use super::trace_format::TraceFormat;
 
 /// A type that a field may have.
 pub(crate) trait Setting: Sized {
@@ -58,6 +59,16 @@ impl Setting for Profiler {
             Value::Null => Some(Self::None),
             other => Self::from_name(other.as_str()?),
         }
+    }
+}
+
+impl Setting for TraceFormat {
+    fn to_value(&self) -> Value {
+        Value::from(self.as_str())
+    }
+
+    fn from_value(value: &Value) -> Option<Self> {
+        Self::from_name(value.as_str()?)
     }
 }
 

@@ -74,6 +74,8 @@ pub(crate) struct Thread {
     /// Who.
     pub(crate) identity: ThreadIdentity,
     first_id: u64,
+    /// Whether a guard has outlived the range around it.
+    pub(super) has_lanes: bool,
 }
 
 /// What one pass gathers.
@@ -105,7 +107,8 @@ impl Trace {
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
             let end_id = books.read(&mut decoder, &mut stages, &mut owners);
             only_row &= !decoder.used_lanes();
-            threads.push(Thread { identity: thread.thread.clone(), first_id: next_id });
+            let has_lanes = decoder.used_lanes();
+            threads.push(Thread { identity: thread.thread.clone(), first_id: next_id, has_lanes });
             next_id = end_id;
             if thread.lost > 0 {
                 books.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));

@@ -7,6 +7,7 @@
 mod build;
 mod context;
 mod decode;
+mod edges;
 mod gpu;
 mod gpu_clock;
 mod gpu_links;
@@ -40,6 +41,7 @@ mod tests;
 
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
+pub(crate) use edges::Edge;
 pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
 pub(crate) use losses::Losses;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
