@@ -61,7 +61,8 @@ fn oddities() {
     drop(outer);
     drop(op!("after outer"));
     drop(inner);
-    for name in ["\u{65e5}\u{672c} \u{1f680}", "\"quoted\" \\", "line\nbreak\ttab", "<b>&amp;</b>", "a;b", "ends in \\"] {
+    for name in ["\u{65e5}\u{672c} \u{1f680}", "\"quoted\" \\", "line\nbreak\ttab", "<b>&amp;</b>", "a;b", "ends in \\"]
+    {
         drop(stage(name));
     }
     (0..200).for_each(|_| drop(op!("short")));
@@ -74,7 +75,8 @@ fn gpu_work() {
     // SAFETY: the double's functions have these signatures; names are static.
     unsafe {
         let double = Library::new(path).unwrap();
-        let kernel: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u64, u32)> = double.get(b"double_kernel\0").unwrap();
+        let kernel: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u64, u32)> =
+            double.get(b"double_kernel\0").unwrap();
         let graph: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u32)> = double.get(b"double_graph\0").unwrap();
         let copy: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_copy\0").unwrap();
         let fill: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_fill\0").unwrap();

@@ -26,6 +26,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("max_buffer_mb", json!(64), json!("64"), Some(json!(65_537))),
         ("trace_file", json!("t{rank}.json"), json!(5), Some(json!("../t{rank}.json"))),
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
+        ("trace_format", json!("perfetto"), json!(true), Some(json!("json"))),
         ("nvtx", json!(false), json!("no"), None),
         ("nvtx_domain", json!("mine"), json!(1), Some(json!("a\0b"))),
         ("pipeline_targets", json!(["diffuse"]), json!([1]), Some(json!([""]))),

@@ -102,12 +102,7 @@ impl Event<'_> {
     }
 
     /// A list; `push` appends the value of an item.
-    pub(super) fn list<T>(
-        &mut self,
-        key: Key,
-        items: impl IntoIterator<Item = T>,
-        push: impl Fn(&mut Vec<u8>, T),
-    ) {
+    pub(super) fn list<T>(&mut self, key: Key, items: impl IntoIterator<Item = T>, push: impl Fn(&mut Vec<u8>, T)) {
         self.argument(key, |out| push_list(out, items, push));
     }
 
@@ -139,11 +134,7 @@ pub(super) fn push_unsigned(out: &mut Vec<u8>, number: u64) {
 }
 
 /// The value of an argument that is a list.
-pub(super) fn push_list<T>(
-    out: &mut Vec<u8>,
-    items: impl IntoIterator<Item = T>,
-    push: impl Fn(&mut Vec<u8>, T),
-) {
+pub(super) fn push_list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, push: impl Fn(&mut Vec<u8>, T)) {
     for item in items {
         push_message(out, argument::ITEMS, |out| push(out, item));
     }

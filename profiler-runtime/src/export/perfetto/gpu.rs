@@ -68,19 +68,9 @@ fn write_work(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, g
     open.end_until(writer, u64::MAX);
 }
 
-fn write_span(
-    writer: &mut Writer<'_>,
-    tracks: &mut Tracks<'_>,
-    trace: &Trace,
-    span: &Annotation,
-    open: &mut Open,
-) {
+fn write_span(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, span: &Annotation, open: &mut Open) {
     open.end_until(writer, span.begin);
-    let row = if span.lane == 0 {
-        GpuRow::Stream(span.stream, 0)
-    } else {
-        GpuRow::Annotations(span.stream, span.lane)
-    };
+    let row = if span.lane == 0 { GpuRow::Stream(span.stream, 0) } else { GpuRow::Annotations(span.stream, span.lane) };
     let track = tracks.of(writer, Row::OfDevice(Some(span.device), row));
     writer.event(span.begin, event::BEGIN, |event| {
         event.track(track);

@@ -171,7 +171,11 @@ pub(super) fn write_bare_steps(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>,
         }
         writer.event(step.begin, event::BEGIN, |event| {
             event.category(Category::Annotation);
-            if drives { event.own_name(&step_name(step.number)) } else { event.name("step") }
+            if drives {
+                event.own_name(&step_name(step.number))
+            } else {
+                event.name("step")
+            }
             event.number(Key::ExternalId, id);
         });
         writer.end(step.end, 0);

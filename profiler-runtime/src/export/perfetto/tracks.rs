@@ -69,8 +69,7 @@ impl<'a> Tracks<'a> {
     /// The process, and no others yet.
     pub(super) fn new(writer: &mut Writer<'_>, trace: &'a Trace) -> Self {
         let first = (u64::from(trace.context.rank) + 1) << 32 | 1;
-        let tracks =
-            Self { trace, known: HashMap::new(), thread_ids: HashSet::new(), next: first + 1, process: first };
+        let tracks = Self { trace, known: HashMap::new(), thread_ids: HashSet::new(), next: first + 1, process: first };
         writer.describe(|out| {
             push_number(out, track::ID, first);
             push_message(out, track::PROCESS, |out| {
