@@ -39,6 +39,7 @@ step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/
+step "Perfetto's own format" bash tests/consumers/perfetto.sh
 step "Nsight Systems" bash tests/consumers/nsys.sh
 
 passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")

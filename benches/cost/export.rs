@@ -34,13 +34,13 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Series>> {
 /// The Markdown table, with a sentence on how to read it.
 pub(crate) fn table(all: &[Series]) -> String {
     let mut table = Table::new([
-        "export to a Chrome trace",
+        "export to a trace",
         "ranges",
         "CPU ms",
         "in kernel",
         "M events/s",
         "without kernel",
-        "MB/s of JSON",
+        "MB/s before gzip",
         "wall ms",
         "file MB",
         "memory added MB",
@@ -62,6 +62,9 @@ fn row(series: &Series) -> Vec<String> {
     let kind = match series.scenario {
         Scenario::ExportShapes => ", with shapes",
         Scenario::ExportGzip => ", gzip",
+        Scenario::ExportPerfetto => ", Perfetto's format",
+        Scenario::ExportPerfettoShapes => ", Perfetto's format, with shapes",
+        Scenario::ExportPerfettoGzip => ", Perfetto's format, gzip",
         _ => "",
     };
     let made = series.least(|sample| sample.made as f64);

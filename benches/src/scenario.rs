@@ -24,6 +24,12 @@ pub enum Scenario {
     ExportShapes,
     /// As `Export`, compressed.
     ExportGzip,
+    /// As `Export`, in Perfetto's own format.
+    ExportPerfetto,
+    /// As `ExportShapes`, in Perfetto's own format.
+    ExportPerfettoShapes,
+    /// As `ExportPerfetto`, compressed.
+    ExportPerfettoGzip,
 }
 
 impl Scenario {
@@ -31,9 +37,16 @@ impl Scenario {
     pub const PER_SPAN: [Self; 5] = [Self::Off, Self::On, Self::Nested, Self::Shapes, Self::TwoThreads];
 
     /// The rows that a subject may have in the table of exports.
-    pub const EXPORTS: [Self; 3] = [Self::Export, Self::ExportShapes, Self::ExportGzip];
+    pub const EXPORTS: [Self; 6] = [
+        Self::Export,
+        Self::ExportShapes,
+        Self::ExportGzip,
+        Self::ExportPerfetto,
+        Self::ExportPerfettoShapes,
+        Self::ExportPerfettoGzip,
+    ];
 
-    const ALL: [(Self, &str); 8] = [
+    const ALL: [(Self, &str); 11] = [
         (Self::Off, "off"),
         (Self::On, "on"),
         (Self::Nested, "nested"),
@@ -42,11 +55,19 @@ impl Scenario {
         (Self::Export, "export"),
         (Self::ExportShapes, "export-shapes"),
         (Self::ExportGzip, "export-gzip"),
+        (Self::ExportPerfetto, "export-perfetto"),
+        (Self::ExportPerfettoShapes, "export-perfetto-shapes"),
+        (Self::ExportPerfettoGzip, "export-perfetto-gzip"),
     ];
 
     /// Whether the tool records in this situation.
     pub fn records(self) -> bool {
         self != Self::Off
+    }
+
+    /// Whether the file is in Perfetto's own format.
+    pub fn is_perfetto(self) -> bool {
+        matches!(self, Self::ExportPerfetto | Self::ExportPerfettoShapes | Self::ExportPerfettoGzip)
     }
 
     /// Parts that the work is cut into, of which the quickest counts.

@@ -5,6 +5,7 @@ mod fastrace;
 mod hotpath;
 mod lower_bound;
 mod ours;
+mod packet_file;
 mod puffin;
 mod trace_file;
 mod tracing_chrome;

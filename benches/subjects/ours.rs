@@ -1,11 +1,12 @@
 //! This product, with the attributes and the session that its users write.
 
+use super::packet_file::PacketFile;
 use super::trace_file::TraceFile;
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::{Kept, Recording, Subject};
 use profiler_benches::workload::{self, work};
-use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, profiled_op, profiled_stage};
+use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, TraceFormat, profiled_op, profiled_stage};
 use std::fs;
 use std::hint::black_box;
 use std::thread;
@@ -62,7 +63,7 @@ impl Subject for OursAgain {
 fn work_of(scenario: Scenario) -> fn(u64) {
     match scenario {
         Scenario::Nested => deep,
-        Scenario::Shapes | Scenario::ExportShapes => with_shapes,
+        Scenario::Shapes | Scenario::ExportShapes | Scenario::ExportPerfettoShapes => with_shapes,
         _ => flat,
     }
 }
@@ -81,11 +82,14 @@ struct Session(TempDir);
 impl Session {
     fn start(scenario: Scenario, spans: u64) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let shapes = matches!(scenario, Scenario::Shapes | Scenario::ExportShapes);
+        let shapes = matches!(scenario, Scenario::Shapes | Scenario::ExportShapes | Scenario::ExportPerfettoShapes);
+        let gzip = matches!(scenario, Scenario::ExportGzip | Scenario::ExportPerfettoGzip);
+        let format = if scenario.is_perfetto() { TraceFormat::Perfetto } else { TraceFormat::Chrome };
         let bytes = spans * if shapes { BYTES_WITH_SHAPES } else { BYTES_PER_SPAN };
         let config = ProfilerConfig::torch(dir.path())
             .torch_profiler_record_shapes(shapes)
-            .torch_profiler_use_gzip(scenario == Scenario::ExportGzip)
+            .torch_profiler_use_gzip(gzip)
+            .trace_format(format)
             // The default of 256 is enough for all but the largest exports.
             .max_buffer_mb((bytes >> 20).max(192) + 64);
         profiler_runtime::start_profile_with(config)?;
@@ -101,7 +105,12 @@ impl Recording for Session {
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
             if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("trace_rank")) {
-                return Ok(Box::new(TraceFile { dir: self.0, path, mark: MARK }));
+                let is_packets = path.to_string_lossy().contains(".pftrace");
+                return Ok(if is_packets {
+                    Box::new(PacketFile { dir: self.0, path })
+                } else {
+                    Box::new(TraceFile { dir: self.0, path, mark: MARK })
+                });
             }
         }
         Err(format!("no trace in `{}`", folder.display()).into())

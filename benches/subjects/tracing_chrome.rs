@@ -25,7 +25,7 @@ impl Subject for TracingChrome {
         match scenario {
             Scenario::Off | Scenario::On | Scenario::TwoThreads | Scenario::Export => Some(flat),
             Scenario::Nested => Some(deep),
-            Scenario::Shapes | Scenario::ExportShapes | Scenario::ExportGzip => None,
+            _ => None,
         }
     }
 

@@ -114,7 +114,7 @@ pub mod cuda {
 }
 
 pub use collect::ProfilingAllocator;
-pub use config::{ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
+pub use config::{ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, TraceFormat, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
 pub use control::{

@@ -1,6 +1,6 @@
 """Reads the artifacts of a session with the programs that they are for, and checks that nothing is lost on the way.
 
-Usage: check.py [--allow-absent] FOLDER...
+Usage: check.py [--allow-absent] [--reader NAME]... FOLDER...
 
 Prints one line per reader and folder: `ok`, `WRONG`, `absent` (the program is not installed) or `skipped` (the session has no such artifact), and what
 was seen. The exit status is 1 if anything is wrong, or absent without `--allow-absent`.
@@ -11,6 +11,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import formats_reader
 import hta_reader
 import perfetto_reader
 import reports
@@ -31,6 +32,7 @@ READERS = {
     "hta": hta_reader.check,
     "tensorboard": tensorboard_reader.check,
     "perfetto": perfetto_reader.check,
+    "formats": formats_reader.check,
 }
 
 
@@ -52,6 +54,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--allow-absent", action="store_true")
+    parser.add_argument("--reader", action="append", choices=READERS, help="instead of all")
     arguments = parser.parse_args()
     good = {"ok", "skipped"} | ({"absent"} if arguments.allow_absent else set())
     failed = False
@@ -62,7 +65,7 @@ def main():
             print(f"{'WRONG':8}{'trace':12}{folder}: {wrong}")
             failed = True
             continue
-        for name in READERS:
+        for name in arguments.reader or READERS:
             outcome, said = read(name, folder, traces)
             failed |= outcome not in good
             print(f"{outcome:8}{name:12}{folder}: {said}")

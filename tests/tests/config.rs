@@ -29,6 +29,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
         ("trigger_file", json!("/run/profile"), json!(true), Some(json!("s3://bucket/x"))),
         ("gpu_timing", json!("events"), json!(true), Some(json!("event"))),
+        ("trace_format", json!("perfetto"), json!(true), Some(json!("json"))),
         ("nvtx", json!(false), json!("no"), None),
         ("nvtx_domain", json!("mine"), json!(1), Some(json!("a\0b"))),
         ("pipeline_targets", json!(["diffuse"]), json!([1]), Some(json!([""]))),

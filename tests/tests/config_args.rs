@@ -151,6 +151,8 @@ fn all_stages_are_traced_without_a_schedule() {
     assert!(config.selects("vae.decode"));
     assert_eq!((config.warmup_iterations, config.wait_iterations, config.max_iterations), (0, 0, 0));
     assert_eq!(config.trace_file_name(0, "r"), "r-full_stages-global-rank0.trace.json.gz");
+    let packets = self::config(&["--profile", "--profile-all-stages", "--profiler-config.trace-format=perfetto"]);
+    assert_eq!(packets.trace_file_name(0, "r"), "r-full_stages-global-rank0.trace.pftrace.gz");
 }
 
 #[test]

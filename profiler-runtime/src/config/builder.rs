@@ -11,6 +11,7 @@ use super::error::{ConfigError, Origin, Parsed};
 use super::gpu_timing::GpuTiming;
 use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
+use super::trace_format::TraceFormat;
 
 impl ProfilerConfig {
     /// Traces and tables into the folder `dir`.
@@ -92,6 +93,7 @@ setters! {
     duration_secs(seconds: f64) = seconds;
     max_buffer_mb(mebibytes: u64) = mebibytes;
     trace_file(name: impl Into<String>) = Some(name.into());
+    trace_format(format: TraceFormat) = format;
     nvtx(on: bool) = on;
     nvtx_domain(name: impl Into<String>) = name.into();
     gpu(on: bool) = on;

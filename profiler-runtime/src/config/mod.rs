@@ -28,6 +28,7 @@ mod select;
 mod settings;
 mod source;
 mod table;
+mod trace_format;
 mod trace_name;
 mod value;
 mod yaml;
@@ -37,6 +38,7 @@ pub use gpu_timing::GpuTiming;
 pub(crate) use paths::Folder;
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;
+pub use trace_format::TraceFormat;
 // What the command-line flags are made from.
 #[cfg(feature = "clap")]
 pub(crate) use {

@@ -9,6 +9,7 @@ use super::gpu_timing::GpuTiming;
 use super::paths::is_uri;
 use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
+use super::trace_format::TraceFormat;
 use super::trace_name;
 
 /// Checks every rule and adds what it finds.
@@ -76,11 +77,11 @@ impl Rules<'_> {
     }
 
     fn trace_file(&mut self) {
-        let (true, Some(pattern)) = (self.know(&["trace_file", "torch_profiler_use_gzip"]), &self.config.trace_file)
-        else {
+        let known = self.know(&["trace_file", "trace_format", "torch_profiler_use_gzip"]);
+        let (true, Some(pattern)) = (known, &self.config.trace_file) else {
             return;
         };
-        self.problems.extend(trace_name::problems(pattern, self.config.torch_profiler_use_gzip));
+        self.problems.extend(trace_name::problems(pattern, self.config));
         if !pattern.contains("{rank}") {
             self.warn("trace_file", "without `{rank}`, several ranks in one folder would replace each other's trace");
         }
@@ -100,6 +101,7 @@ impl Rules<'_> {
             ("torch_profiler_with_flops", config.torch_profiler_with_flops),
             ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
             ("trace_file", config.trace_file.is_some()),
+            ("trace_format", config.trace_format != TraceFormat::default()),
             ("cuda_sync_events", config.cuda_sync_events),
             ("gpu_timing", config.gpu_timing != GpuTiming::Auto),
         ] {

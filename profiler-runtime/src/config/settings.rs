@@ -11,6 +11,7 @@ use super::gpu_timing::GpuTiming;
 use super::kind::Kind;
 use super::profiler::Profiler;
 use super::table::{Field, settings};
+use super::trace_format::TraceFormat;
 use super::value::Setting;
 
 /// Iterations fit 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
@@ -38,7 +39,7 @@ settings! {
         /// Output folder. Required when `profiler` is `torch`, an error with any other: `output_dir` is for both. `~`
         /// expands, a relative path is made absolute, a URI such as `s3://bucket` is left as it is.
         torch_profiler_dir: Option<PathBuf> = None, Kind::Path;
-        /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`.
+        /// Compress the trace: `trace_rank*.json` becomes `trace_rank*.json.gz`, `.pftrace` becomes `.pftrace.gz`.
         torch_profiler_use_gzip: bool = false, Kind::Flag;
         /// Record the input shapes of ops: in the trace, and as sheet `by_shape` of the op table.
         torch_profiler_record_shapes: bool = false, Kind::Flag;
@@ -87,8 +88,12 @@ settings! {
         /// SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal, also
         /// if a handler of the program then lets it run on. Unix only.
         write_on_crash: bool = true, Kind::Flag;
-        /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and `{request_id}` are replaced.
+        /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and `{request_id}` are replaced. In
+        /// Perfetto's format the name ends in `.pftrace` where this ends in `.json`.
         trace_file: Option<String> = None, Kind::Text;
+        /// Format of the trace: `chrome` (JSON, read by every tool), `perfetto` (`trace_rank{rank}.pftrace[.gz]`: a quarter
+        /// of the size, faster to load and with counters, but only for Perfetto) or `both`.
+        trace_format: TraceFormat = TraceFormat::Chrome, Kind::Choice(TraceFormat::NAMES);
         /// Show every stage, step and op as an NVTX range to a tool that is attached, such as Nsight Systems, whether or
         /// not a session is active.
         nvtx: bool = true, Kind::Flag;

@@ -6,31 +6,44 @@
 use super::error::Problem;
 use super::pattern::nearest;
 use super::settings::ProfilerConfig;
+use super::trace_format::TraceFormat;
 
 const FIELD: &str = "trace_file";
+const JSON: &str = ".json";
+const PERFETTO: &str = ".pftrace";
 const PLACEHOLDERS: [&str; 2] = ["rank", "request_id"];
 /// Names of the other artifacts, which a trace must not replace.
 const TAKEN: [&str; 5] = ["manifest_rank", "timing_rank", "summary_rank", "memory_snapshot_rank", "profiler_out_"];
 
 impl ProfilerConfig {
-    /// The file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed, or what `trace_file` says.
+    /// The file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed, or what `trace_file` says. In
+    /// Perfetto's format `.pftrace` stands for `.json`; of two traces it is the name of the JSON.
     ///
     /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`, so that the name stays a
     /// name whatever the id.
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
+        self.trace_name(self.trace_format == TraceFormat::Perfetto, rank, request_id)
+    }
+
+    /// The name of the trace in Perfetto's format, or of the JSON.
+    pub(crate) fn trace_name(&self, perfetto: bool, rank: u32, request_id: &str) -> String {
+        let extension = if perfetto { PERFETTO } else { JSON };
         let suffix = if self.torch_profiler_use_gzip { ".gz" } else { "" };
         let Some(pattern) = &self.trace_file else {
-            return format!("trace_rank{rank}.json{suffix}");
+            return format!("trace_rank{rank}{extension}{suffix}");
         };
+        let bare = pattern.strip_suffix(".gz").unwrap_or(pattern);
+        let bare = bare.strip_suffix(JSON).or(bare.strip_suffix(PERFETTO)).unwrap_or(bare);
         let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
         let id: String = request_id.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
-        pattern.replace("{rank}", &rank.to_string()).replace("{request_id}", &id)
+        let name = bare.replace("{rank}", &rank.to_string()).replace("{request_id}", &id);
+        format!("{name}{extension}{suffix}")
     }
 }
 
 /// Everything that is wrong with a pattern for trace names.
-pub(super) fn problems(pattern: &str, gzip: bool) -> Vec<Problem> {
+pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut refuse = |message: String, suggestion: &str| {
         problems.push(Problem::new(FIELD, message).suggest(suggestion));
@@ -38,13 +51,26 @@ pub(super) fn problems(pattern: &str, gzip: bool) -> Vec<Problem> {
     if pattern.contains(['/', '\\', ':']) || pattern.starts_with('.') {
         refuse(format!("expected a plain file name, found {pattern:?}"), "set the folder with `torch_profiler_dir`");
     }
-    match (pattern.ends_with(".json"), pattern.ends_with(".json.gz")) {
-        (true, _) if gzip => refuse("ends in `.json`, but the trace is compressed".into(), "end it in `.json.gz`"),
-        (_, true) if !gzip => {
+    let bare = pattern.strip_suffix(".gz");
+    let (bare, packed, gzip) = (bare.unwrap_or(pattern), bare.is_some(), config.torch_profiler_use_gzip);
+    let extension = [JSON, PERFETTO].into_iter().find(|extension| bare.ends_with(extension));
+    match extension {
+        None => {
+            let usual = if config.trace_format == TraceFormat::Perfetto { PERFETTO } else { JSON };
+            let message = format!("expected a name that ends in `{usual}` or `{usual}.gz`");
+            refuse(message, &format!("end it in `{usual}`"));
+        }
+        Some(PERFETTO) if config.trace_format == TraceFormat::Chrome => {
+            refuse("ends in `.pftrace`, but the trace is JSON".into(), "set `trace_format` to \"perfetto\"");
+        }
+        Some(extension) if gzip && !packed => {
+            let remedy = format!("end it in `{extension}.gz`");
+            refuse(format!("ends in `{extension}`, but the trace is compressed"), &remedy);
+        }
+        Some(_) if packed && !gzip => {
             refuse("ends in `.gz`, but the trace is not compressed".into(), "set `torch_profiler_use_gzip` to true");
         }
-        (false, false) => refuse("expected a name that ends in `.json` or `.json.gz`".into(), "end it in `.json`"),
-        _ => {}
+        Some(_) => {}
     }
     if let Some(taken) = TAKEN.iter().find(|taken| pattern.starts_with(**taken)) {
         refuse(format!("names that begin with `{taken}` belong to another artifact"), "choose another name");

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::gpu_timing::GpuTiming;
 use super::profiler::Profiler;
+use super::trace_format::TraceFormat;
 
 /// A type that a field may have.
 pub(crate) trait Setting: Sized {
@@ -62,15 +63,22 @@ impl Setting for Profiler {
     }
 }
 
-impl Setting for GpuTiming {
-    fn to_value(&self) -> Value {
-        Value::from(self.as_str())
-    }
+/// Fields that hold one of a few words.
+macro_rules! choices {
+    ($($kind:ty),*) => {
+        $(impl Setting for $kind {
+            fn to_value(&self) -> Value {
+                Value::from(self.as_str())
+            }
 
-    fn from_value(value: &Value) -> Option<Self> {
-        Self::from_name(value.as_str()?)
-    }
+            fn from_value(value: &Value) -> Option<Self> {
+                Self::from_name(value.as_str()?)
+            }
+        })*
+    };
 }
+
+choices!(GpuTiming, TraceFormat);
 
 impl Setting for String {
     fn to_value(&self) -> Value {

@@ -19,7 +19,7 @@ use super::utc::iso8601;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// What it is: `trace`, `ops`, `table`, `stacks_cpu`, `flame_cpu`, `memory_snapshot`, `memory_chart`, `timing`,
+    /// What it is: `trace` (of two the JSON), `trace_perfetto` (the other), `ops`, `table`, `stacks_cpu`, `flame_cpu`, `memory_snapshot`, `memory_chart`, `timing`,
     /// `summary`, `perf_dump` or `manifest`.
     pub kind: &'static str,
     /// Its file name; the path if it lies outside the session's folder.

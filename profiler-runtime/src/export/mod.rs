@@ -8,24 +8,31 @@
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
 mod blocks;
+mod call_stack;
 mod chrome;
 mod commit;
 mod flame;
 mod folded;
 mod gpu;
+mod gpu_memory;
+mod gpu_names;
+mod gpu_row;
 mod gzip;
 mod json;
 mod losses;
 mod manifest;
 mod memory_chart;
 mod memory_report;
+mod occupancy;
 mod op_table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod op_tests;
 mod op_text;
 mod overhead;
+mod page;
 mod perf_dump;
+mod perfetto;
 mod pickle;
 mod pipeline;
 mod plan;

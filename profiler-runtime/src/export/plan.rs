@@ -4,11 +4,11 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::config::{Profiler, ProfilerConfig};
+use crate::config::{Profiler, ProfilerConfig, TraceFormat};
 use crate::model::Trace;
 
 use super::manifest::Missing;
-use super::{chrome, flame, folded, memory_chart, op_text, perf_dump, snapshot, summary, timing, workbook};
+use super::{chrome, flame, folded, memory_chart, op_text, perf_dump, perfetto, snapshot, summary, timing, workbook};
 
 /// A file to write.
 pub(super) struct Plan {
@@ -44,9 +44,7 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
     let mut plans = Vec::new();
     if has_folder(config, folder) {
         if config.profiler == Profiler::Torch {
-            plans.push(Plan::new("trace", trace_path(trace, folder), |trace, path, out| {
-                chrome::write(trace, &path.to_string_lossy(), out)
-            }));
+            push_traces(trace, folder, &mut plans);
             let ops = folder.join(format!("ops_rank{rank}.xlsx"));
             plans.push(Plan::new("ops", ops, workbook::write));
             if config.torch_profiler_dump_cuda_time_total {
@@ -71,6 +69,22 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
         plans.push(Plan::new("perf_dump", of_rank(path, rank), |trace, _, out| perf_dump::write(trace, out)));
     }
     plans
+}
+
+/// The trace, in one format or both.
+fn push_traces(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>) {
+    let format = trace.context.config.trace_format;
+    if format != TraceFormat::Perfetto {
+        plans.push(Plan::new("trace", trace_path(trace, folder, false), |trace, path, out| {
+            chrome::write(trace, &path.to_string_lossy(), out)
+        }));
+    }
+    if format != TraceFormat::Chrome {
+        // A program that asks for the trace gets the only one there is.
+        let kind = if format == TraceFormat::Both { "trace_perfetto" } else { "trace" };
+        let path = trace_path(trace, folder, true);
+        plans.push(Plan::new(kind, path, |trace, _, out| perfetto::write(trace, out)));
+    }
 }
 
 /// Folded stacks of the host and of the GPU, and their pictures.
@@ -133,10 +147,10 @@ fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {
 }
 
 /// A name of the user's lies in the configured folder itself: it need not be searched in a session's.
-fn trace_path(trace: &Trace, folder: &Path) -> PathBuf {
+fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
     let request = trace.requests.first().map_or(&context.session, |request| &request.id);
-    let name = context.config.trace_file_name(context.rank, request);
+    let name = context.config.trace_name(perfetto, context.rank, request);
     match (&context.config.trace_file, &context.config.torch_profiler_dir) {
         (Some(_), Some(configured)) => configured.join(name),
         _ => folder.join(name),

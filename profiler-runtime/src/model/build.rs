@@ -80,6 +80,8 @@ pub(crate) struct Thread {
     /// Who.
     pub(crate) identity: ThreadIdentity,
     first_id: u64,
+    /// Whether a guard has outlived the range around it.
+    pub(super) has_lanes: bool,
 }
 
 /// What one pass gathers.
@@ -115,7 +117,8 @@ impl Trace {
             let mut decoder = Decoder::new(thread, &timeline, &sites, next_id);
             let end_id = books.read(&mut decoder, &mut stages, &mut owners);
             only_row &= !decoder.used_lanes();
-            threads.push(Thread { identity: thread.thread.clone(), first_id: next_id });
+            let has_lanes = decoder.used_lanes();
+            threads.push(Thread { identity: thread.thread.clone(), first_id: next_id, has_lanes });
             next_id = end_id;
             if thread.lost > 0 {
                 books.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));
@@ -207,12 +210,18 @@ impl Trace {
         while let Some(event) = decoder.next(&mut NoNodes) {
             if let Event::Slice(slice) = event {
                 visit(slice);
-                shown += 1;
-                if shown % TOLD == 0 {
-                    // ORDERING: a statistic.
-                    self.walked.fetch_add(TOLD, Ordering::Relaxed);
-                }
+                self.tell_progress(&mut shown);
             }
+        }
+    }
+
+    /// A walk has shown one more slice than `shown`.
+    #[inline]
+    pub(super) fn tell_progress(&self, shown: &mut u64) {
+        *shown += 1;
+        if *shown % TOLD == 0 {
+            // ORDERING: a statistic.
+            self.walked.fetch_add(TOLD, Ordering::Relaxed);
         }
     }
 

@@ -202,6 +202,11 @@ impl Gpu {
         self.total.until
     }
 
+    /// Which device each context is on.
+    pub(crate) fn devices_of_contexts(&self) -> HashMap<u32, u32> {
+        self.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect()
+    }
+
     /// A call belongs to the recording if a range of it made the call, or if it began in the window.
     fn place_calls(&mut self, calls: Vec<ApiCall>, clock: &GpuClock, ranges: &Ranges<'_>) {
         let on_our_clock = calls.into_iter().map(|call| ApiCall {

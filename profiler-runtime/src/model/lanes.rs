@@ -26,10 +26,11 @@ impl Lanes {
         lane as u32 + 1
     }
 
-    /// What is on `lane` ends at `end`.
+    /// What is on `lane` ends at `end`. Of what begins at that very moment it is not known whether it began before: it does
+    /// not get the lane.
     pub(crate) fn release(&mut self, lane: u32, end: u64) {
         if let Some(from) = self.free_from.get_mut(lane as usize - 1) {
-            *from = end;
+            *from = end.saturating_add(1);
         }
     }
 }

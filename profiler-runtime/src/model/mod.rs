@@ -7,6 +7,7 @@
 mod build;
 mod context;
 mod decode;
+mod edges;
 mod gpu;
 mod gpu_clock;
 mod gpu_links;
@@ -51,6 +52,7 @@ mod tests;
 
 pub(crate) use build::Trace;
 pub(crate) use context::{Context, EndedBy, Recording, Window};
+pub(crate) use edges::Edge;
 pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp};
 pub(crate) use gpu_names::{copy_name, fill_name};
 pub(crate) use losses::Losses;

@@ -8,13 +8,13 @@ use serde_json::Value;
 use crate::export::gpu::GpuReport;
 use crate::export::json::{Line, write_indented};
 use crate::export::losses::LossReport;
+use crate::export::page::Page;
 use crate::export::utc::iso8601;
 use crate::model::{Source, Trace};
 
 use super::devices::{self, DeviceProperties};
 use super::escape::push_string;
 use super::number::push_micros;
-use super::page::Page;
 
 /// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read as a double, such a
 /// number of microseconds is off by up to a nanosecond, and slices that touch or end together cross. A week's microseconds
@@ -22,7 +22,7 @@ use super::page::Page;
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
 /// `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
-pub(super) const fn base_of(unix_ns: u64) -> u64 {
+pub(in crate::export) const fn base_of(unix_ns: u64) -> u64 {
     unix_ns - unix_ns % WEEK_NS
 }
 
@@ -30,7 +30,7 @@ pub(super) const fn base_of(unix_ns: u64) -> u64 {
 ///
 /// `distributedInfo` comes before anything that could hold `"rank": n`: HTA takes the first it finds in the text.
 #[derive(Serialize)]
-struct Head<'a> {
+pub(in crate::export) struct Head<'a> {
     #[serde(rename = "schemaVersion")]
     schema_version: u32,
     #[serde(rename = "deviceProperties")]
@@ -83,12 +83,12 @@ struct Profiler<'a> {
     warnings: &'a [String],
 }
 
-/// Opens the file: everything up to the bracket of `traceEvents`.
-pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
+/// The trace's own facts; `base` is its `baseTimeNanoseconds`.
+pub(in crate::export) fn head(trace: &Trace, base: u64) -> Head<'_> {
     let context = &trace.context;
     let gpu = trace.gpu.as_ref().ok();
     let on = |flag: bool| flag.then_some(1);
-    let head = Head {
+    Head {
         schema_version: 1,
         device_properties: devices::properties(trace).into_iter().map(Line).collect(),
         cupti_version: gpu.filter(|gpu| gpu.source == Source::Cupti).map(|gpu| gpu.cupti_version),
@@ -121,9 +121,13 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
             gpu: GpuReport::of(trace),
             warnings: &context.warnings,
         },
-    };
+    }
+}
+
+/// Opens the file: everything up to the bracket of `traceEvents`.
+pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
     let mut text = Vec::new();
-    write_indented(&mut text, &head)?;
+    write_indented(&mut text, &head(trace, base))?;
     // The object stays open: the events are its next member.
     page.text.extend_from_slice(text.strip_suffix(b"\n}\n").unwrap_or(&text));
     page.text.extend_from_slice(b",\n  \"traceEvents\": [\n");

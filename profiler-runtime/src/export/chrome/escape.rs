@@ -9,6 +9,8 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {
         let short = match byte {
+            // Perfetto 52 takes the quote after an escaped backslash for an escaped quote, and refuses the whole file.
+            b'\\' if at + 1 == text.len() => 0,
             b'"' | b'\\' => byte,
             b'\n' => b'n',
             b'\r' => b'r',
@@ -36,6 +38,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn no_quote_follows_a_backslash_that_is_a_letter() {
+        for (text, written) in [(r"C:\", r#""C:\u005c""#), (r"a\b", r#""a\\b""#), (r#"\""#, r#""\\\"""#)] {
+            let mut out = Vec::new();
+            push_string(&mut out, text);
+            assert_eq!(String::from_utf8(out).unwrap(), written);
+            assert_eq!(serde_json::from_str::<String>(written).unwrap(), text);
+        }
+    }
 
     proptest! {
         #[test]

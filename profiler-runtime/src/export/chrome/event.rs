@@ -3,12 +3,12 @@
 //! One idea keeps this fast: everything is appended to one buffer, the head of a site is made once, and what a range has
 //! beside its times is out of line.
 
+use crate::export::page::Page;
 use crate::model::{CallArgs, Slice, Task, Tensor, Trace};
 
 use super::escape::push_string;
 use super::heads::{Heads, push_head};
 use super::number::{push_integer, push_micros};
-use super::page::Page;
 use super::stacks::Stacks;
 
 /// Writes the ranges of a trace.

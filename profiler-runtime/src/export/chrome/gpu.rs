@@ -5,13 +5,14 @@
 //! ([`gpu_rows`](super::gpu_rows)).
 
 use crate::collect::gpu::{Api, GpuOp, Work};
+use crate::export::gpu_names::{copy_name, fill_name};
+use crate::export::gpu_row::GpuRow;
+use crate::export::occupancy::{Occupancy, per_multiprocessor};
 use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
 
 use super::event::{Events, push_key, push_number};
-use super::gpu_names::{copy_name, fill_name};
-use super::gpu_rows::{GpuRow, GpuRows};
+use super::gpu_rows::GpuRows;
 use super::number::{push_integer, push_micros, push_signed};
-use super::occupancy::{Occupancy, per_multiprocessor};
 use super::rows::{Row, Rows};
 
 /// Where an event stands: `pid` and `tid`.

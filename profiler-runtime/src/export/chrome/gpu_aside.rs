@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 
 use crate::collect::gpu::Wait;
+use crate::export::gpu_memory::{self, MemoryChange};
+use crate::export::gpu_names::{overhead_name, wait_name};
+use crate::export::gpu_row::GpuRow;
 use crate::model::Placed;
 
 use super::event::{push_key, push_number};
 use super::gpu::{Place, Writer};
-use super::gpu_names::{overhead_name, wait_name};
-use super::gpu_rows::{GpuRow, OVERHEAD};
+use super::gpu_rows::OVERHEAD;
 use super::number::{push_integer, push_micros, push_signed};
 
 impl Writer<'_, '_, '_> {
@@ -25,8 +27,7 @@ impl Writer<'_, '_, '_> {
     }
 
     pub(super) fn waits(&mut self) {
-        let devices: HashMap<u32, u32> =
-            self.gpu.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect();
+        let devices = self.gpu.devices_of_contexts();
         let callers: HashMap<u32, u64> =
             self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.external_id)).collect();
         for Placed { record: wait, lane } in &self.gpu.syncs {
@@ -59,33 +60,14 @@ impl Writer<'_, '_, '_> {
 
     /// Device memory, with the sum of what was taken since the recording began.
     pub(super) fn memory(&mut self) {
-        if self.gpu.memory.is_empty() {
-            return;
-        }
-        let callers: HashMap<u32, u32> =
-            self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.call.thread)).collect();
-        let mut live: HashMap<(u32, u64), u64> = HashMap::new();
-        let mut totals: HashMap<u32, u64> = HashMap::new();
-        for each in &self.gpu.memory {
-            let total = totals.entry(each.device).or_default();
-            let bytes = if each.is_free {
-                // What was taken before the recording is not part of the sum.
-                let Some(bytes) = live.remove(&(each.device, each.address)) else { continue };
-                *total -= bytes;
-                -i64::try_from(bytes).unwrap_or(i64::MAX)
-            } else {
-                live.insert((each.device, each.address), each.bytes);
-                *total += each.bytes;
-                i64::try_from(each.bytes).unwrap_or(i64::MAX)
-            };
-            let total = *total;
-            let thread = callers.get(&each.correlation).copied().unwrap_or(self.trace.context.pid);
-            let row = self.thread_row(thread);
-            self.memory_event(row, each.at, (each.device, each.address), bytes, total);
-        }
+        gpu_memory::walk(self.trace, self.gpu, |change| {
+            let row = self.thread_row(change.thread);
+            self.memory_event(row, change);
+        });
     }
 
-    fn memory_event(&mut self, (pid, tid): Place, at: u64, (device, address): (u32, u64), bytes: i64, total: u64) {
+    fn memory_event(&mut self, (pid, tid): Place, change: &MemoryChange) {
+        let MemoryChange { at, device, address, bytes, total, .. } = *change;
         let at = self.events.relative(at);
         let out = &mut self.events.page.text;
         out.extend_from_slice(

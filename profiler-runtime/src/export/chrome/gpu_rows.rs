@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::export::gpu_row::GpuRow;
+use crate::export::page::Page;
+
 use super::escape::push_string;
 use super::number::push_integer;
-use super::page::Page;
 use super::rows::push_metadata;
 
 /// Where rows that are no stream's begin. Kineto's own extra rows are `stream + 1,000,000`.
@@ -15,19 +17,6 @@ pub(super) const OVERHEAD: i64 = -1;
 const DEVICE_SORT: u64 = 5_000_000;
 /// Kineto's sort index of overhead.
 const OVERHEAD_SORT: u64 = 268_435_466;
-
-/// What a row shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum GpuRow {
-    /// A stream, by its number, and the lane for work that overlaps on it, or 0.
-    Stream(u32, u32),
-    /// Spans of ranges that cross others on their stream, by lane, from 1.
-    Annotations(u32, u32),
-    /// Waits for a stream (`u32::MAX`: for everything), by lane.
-    Waits(u32, u32),
-    /// Overhead, by lane.
-    Overhead(u32),
-}
 
 /// The rows in use.
 pub(super) struct GpuRows<'a> {
@@ -89,32 +78,5 @@ impl<'a> GpuRows<'a> {
             out.extend_from_slice(b"\"sort_index\":");
             push_integer(out, sort);
         });
-    }
-}
-
-impl GpuRow {
-    fn name(self) -> String {
-        match self {
-            // Kineto's, with the space at the end.
-            Self::Stream(stream, 0) => format!("stream {stream} "),
-            Self::Stream(stream, lane) => format!("stream {stream} (overlapping {lane})"),
-            Self::Annotations(stream, lane) => format!("stream {stream} annotations {lane}"),
-            Self::Waits(u32::MAX, 0) => "waits".to_owned(),
-            Self::Waits(u32::MAX, lane) => format!("waits ({lane})"),
-            Self::Waits(stream, 0) => format!("stream {stream} (sync)"),
-            Self::Waits(stream, lane) => format!("stream {stream} (sync {lane})"),
-            Self::Overhead(0) => "overhead".to_owned(),
-            Self::Overhead(lane) => format!("overhead ({lane})"),
-        }
-    }
-
-    /// The rows of a stream stand together.
-    fn sort_index(self) -> u64 {
-        match self {
-            Self::Stream(stream, lane) => u64::from(stream) * 100 + u64::from(lane.min(49)),
-            Self::Annotations(stream, lane) => u64::from(stream) * 100 + 50 + u64::from(lane.min(39)),
-            Self::Waits(stream, _) => u64::from(stream) * 100 + 99,
-            Self::Overhead(lane) => u64::from(lane),
-        }
     }
 }

@@ -4,19 +4,16 @@
 //! their number. The order is metadata of the process, then row by row its name and its ranges, then the window's marks;
 //! HTA needs metadata first, nobody needs events sorted by time.
 
-mod container;
+pub(super) mod container;
 mod devices;
 mod escape;
 mod event;
 mod gpu;
 mod gpu_aside;
-mod gpu_names;
 mod gpu_rows;
 mod heads;
 mod memory;
 mod number;
-mod occupancy;
-mod page;
 mod rows;
 mod stacks;
 #[cfg(test)]
@@ -25,10 +22,10 @@ mod tests;
 
 use std::io::{self, Write};
 
+use crate::export::page::Page;
 use crate::model::Trace;
 
 use event::Events;
-use page::Page;
 use rows::{Row, Rows};
 
 /// Writes the trace; `name` is what it calls itself (`traceName`).

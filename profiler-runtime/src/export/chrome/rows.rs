@@ -5,9 +5,10 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::export::page::Page;
+
 use super::escape::push_string;
 use super::number::{push_integer, push_micros, push_signed};
-use super::page::Page;
 
 /// Where rows without a thread begin: above every thread id of Linux (at most 2^22).
 const FIRST_MADE_UP: u64 = 5_000_000;

@@ -1,9 +1,9 @@
 //! Call stacks as Kineto writes them: leaf first, every frame closed by `;`. Each distinct stack is put into words once.
 
 use std::collections::HashMap;
-use std::fmt::Write as _;
 
 use crate::collect::symbols::Symbols;
+use crate::export::call_stack;
 
 use super::escape::push_string;
 
@@ -24,11 +24,7 @@ impl Stacks {
 }
 
 fn member(stack: &[u64], symbols: &Symbols) -> Vec<u8> {
-    let mut text = String::new();
-    for frame in symbols.frames(stack) {
-        // Readers split at `;`, which Rust has in the types of arrays. Writing to a `String` cannot fail.
-        let _ = write!(text, "{};", frame.to_string().replace(';', ","));
-    }
+    let text = call_stack::text(stack, symbols);
     let mut member = Vec::new();
     if !text.is_empty() {
         member.extend_from_slice(b",\"Call stack\":");

@@ -1,0 +1,98 @@
+//! The fixed words of a trace: names of arguments, and categories. They are the Chrome trace's, so that one query reads
+//! both.
+
+macro_rules! words {
+    ($(#[$about:meta])* $type:ident: $($name:ident = $text:literal;)+) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub(super) enum $type {
+            $($name),+
+        }
+
+        impl $type {
+            /// The word.
+            pub(super) const fn text(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text),+
+                }
+            }
+
+            /// Its number in a trace, from 1.
+            pub(super) const fn id(self) -> u64 {
+                self as u64 + 1
+            }
+
+            /// Its place in a set of 64.
+            pub(super) const fn bit(self) -> u64 {
+                1 << self as u8
+            }
+        }
+    };
+}
+
+words! {
+    /// A category.
+    Category:
+    Op = "cpu_op";
+    Annotation = "user_annotation";
+    GpuAnnotation = "gpu_user_annotation";
+    Kernel = "kernel";
+    Copy = "gpu_memcpy";
+    Fill = "gpu_memset";
+    Driver = "cuda_driver";
+    Runtime = "cuda_runtime";
+    Wait = "cuda_sync";
+    Overhead = "overhead";
+    Instant = "cpu_instant_event";
+    Trace = "Trace";
+}
+
+words! {
+    /// The name of an argument. At most 64.
+    Key:
+    Addr = "Addr";
+    BlocksPerSm = "blocks per SM";
+    Block = "block";
+    BusyUs = "busy_us";
+    Bytes = "bytes";
+    BytesChanged = "Bytes";
+    CallStack = "Call stack";
+    Cancelled = "cancelled";
+    Cbid = "cbid";
+    ConcreteInputs = "Concrete Inputs";
+    Context = "context";
+    Correlation = "correlation";
+    Device = "device";
+    DeviceId = "Device Id";
+    DeviceType = "Device Type";
+    ExternalId = "External id";
+    Flops = "flops";
+    FromDevice = "fromDevice";
+    GraphId = "graph id";
+    GraphNode = "graph node id";
+    Grid = "grid";
+    Index = "index";
+    InputDims = "Input Dims";
+    InputStrides = "Input Strides";
+    InputType = "Input type";
+    MemoryBandwidth = "memory bandwidth (GB/s)";
+    Occupancy = "est. achieved occupancy %";
+    Overhead = "overhead";
+    Polls = "polls";
+    Priority = "priority";
+    Queued = "queued";
+    Registers = "registers per thread";
+    RequestId = "request_id";
+    SharedMemory = "shared memory";
+    Step = "step";
+    Stream = "stream";
+    SyncKind = "cuda_sync_kind";
+    Task = "task";
+    ToDevice = "toDevice";
+    TotalAllocated = "Total Allocated";
+    TotalReserved = "Total Reserved";
+    Unfinished = "unfinished";
+    WaitEvent = "wait_on_cuda_event_id";
+    WarpsPerSm = "warps per SM";
+}

@@ -1,0 +1,32 @@
+//! Slices that have begun and whose end is known: what turns whole slices into begins and ends in the order of time.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::writer::Writer;
+
+/// The open slices of some tracks. Holds no more than are open at a time.
+#[derive(Default)]
+pub(super) struct Open {
+    /// End, order of begin, track; the earliest end on top, and of the same ends the innermost slice's.
+    ends: BinaryHeap<(Reverse<u64>, u64, u64)>,
+    begun: u64,
+}
+
+impl Open {
+    /// A slice has begun on `track` (0: the sequence's own). What is around it began before it.
+    pub(super) fn begin(&mut self, end: u64, track: u64) {
+        self.begun += 1;
+        self.ends.push((Reverse(end), self.begun, track));
+    }
+
+    /// Ends the slices that end no later than `until`.
+    pub(super) fn end_until(&mut self, writer: &mut Writer<'_>, until: u64) {
+        while let Some(&(Reverse(end), _, track)) = self.ends.peek()
+            && end <= until
+        {
+            self.ends.pop();
+            writer.end(end, track);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! The ranges: of threads, with the CUDA calls between them; the lives of async ranges; bare steps.
+
+use crate::model::{CallArgs, Edge, Slice, Task, Tensor, Trace};
+use crate::record::Kind;
+
+use super::calls::Calls;
+use super::event::{Event, push_list, push_unsigned};
+use super::keys::{Category, Key};
+use super::open::Open;
+use super::schema::{argument, event};
+use super::tracks::{Row, Tracks};
+use super::wire::{push_signed, push_text};
+use super::writer::Writer;
+
+/// Writes every thread.
+pub(super) fn write_threads(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
+    for (index, thread) in trace.threads.iter().enumerate() {
+        let os_id = thread.identity.os_id;
+        let is_first = trace.threads[..index].iter().all(|before| before.identity.os_id != os_id);
+        let mut calls = if is_first { Calls::of(trace, os_id) } else { Calls::none(trace) };
+        let own = tracks.of(writer, Row::Thread(index));
+        writer.open(own, trace.begin.min(calls.begin()));
+        trace.walk_edges(index, |edge| {
+            let mut track = |writer: &mut Writer<'_>, lane| match lane {
+                0 => 0,
+                lane => tracks.of(writer, Row::Overlap(index, lane)),
+            };
+            match edge {
+                Edge::Begin(slice, lane) => {
+                    calls.until(writer, slice.begin);
+                    let track = track(writer, lane);
+                    begin(writer, trace, slice, track);
+                }
+                Edge::End(slice, lane) => {
+                    calls.until(writer, slice.end);
+                    let track = track(writer, lane);
+                    end(writer, slice, track);
+                }
+            }
+        });
+        calls.until(writer, u64::MAX);
+    }
+}
+
+#[inline]
+fn begin(writer: &mut Writer<'_>, trace: &Trace, slice: &Slice, track: u64) {
+    writer.event(slice.begin, event::BEGIN, |event| {
+        event.track(track);
+        let is_op = slice.site.kind() == Kind::Op;
+        event.category(if is_op { Category::Op } else { Category::Annotation });
+        let step = trace.profiler_step(slice);
+        match step {
+            None => event.site(slice.site),
+            Some(number) => event.own_name(&step_name(number)),
+        }
+        event.number(Key::ExternalId, slice.external_id);
+        if step.is_some() || slice.task.is_some() || !slice.args().is_empty() {
+            more(event, trace, slice, step.is_some());
+        }
+    });
+}
+
+#[inline]
+fn end(writer: &mut Writer<'_>, slice: &Slice, track: u64) {
+    writer.event(slice.end, event::END, |event| {
+        event.track(track);
+        if !slice.finished {
+            event.yes(Key::Unfinished);
+        }
+    });
+}
+
+fn step_name(number: u64) -> String {
+    format!("ProfilerStep#{number}")
+}
+
+/// What the call said about itself.
+#[inline(never)]
+fn more(event: &mut Event<'_>, trace: &Trace, slice: &Slice, is_profiler_step: bool) {
+    let config = &trace.context.config;
+    let CallArgs { inputs, flops, index, text, stack } = slice.args();
+    if config.torch_profiler_record_shapes && !inputs.is_empty() {
+        push_inputs(event, inputs);
+    }
+    if let Some(flops) = flops.filter(|_| config.torch_profiler_with_flops) {
+        event.number(Key::Flops, flops);
+    }
+    if is_profiler_step {
+        event.text(Key::Step, slice.site.name());
+    }
+    if let Some(index) = *index {
+        event.number(Key::Index, index);
+    }
+    if !text.is_empty() {
+        event.text(Key::RequestId, text);
+    }
+    if !stack.is_empty() {
+        event.stack(stack, &trace.symbols);
+    }
+    if let Some(poll) = slice.task {
+        event.number(Key::Task, poll.task);
+    }
+}
+
+/// As Kineto: lists with one entry per input.
+fn push_inputs(event: &mut Event<'_>, inputs: &[Tensor]) {
+    event.list(Key::ConcreteInputs, inputs, |out, _| push_text(out, argument::TEXT, ""));
+    event.list(Key::InputType, inputs, |out, input| push_text(out, argument::TEXT, input.dtype.torch_name()));
+    event.list(Key::InputStrides, inputs, |out, input| {
+        push_list(out, &input.strides()[..input.dims().len()], |out, stride| {
+            push_signed(out, argument::SIGNED, *stride);
+        });
+    });
+    event.list(Key::InputDims, inputs, |out, input| {
+        push_list(out, input.dims(), |out, dim| push_unsigned(out, *dim));
+    });
+}
+
+/// Writes the lives of async ranges, which are in order of begin.
+pub(super) fn write_tasks(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
+    let Some(first) = trace.tasks.first() else { return };
+    let own = tracks.of(writer, Row::Async(first.lane));
+    writer.open(own, first.begin);
+    let mut open = Open::default();
+    for task in &trace.tasks {
+        open.end_until(writer, task.begin);
+        let track = tracks.of(writer, Row::Async(task.lane));
+        begin_task(writer, task, track);
+        open.begin(task.end, track);
+    }
+    open.end_until(writer, u64::MAX);
+}
+
+fn begin_task(writer: &mut Writer<'_>, task: &Task, track: u64) {
+    writer.event(task.begin, event::BEGIN, |event| {
+        event.track(track);
+        let is_op = task.site.kind() == Kind::Op;
+        event.category(if is_op { Category::Op } else { Category::Annotation });
+        match task.profiler_step {
+            None => event.site(task.site),
+            Some(number) => event.own_name(&step_name(number)),
+        }
+        event.number(Key::ExternalId, task.external_id);
+        if task.profiler_step.is_some() {
+            event.text(Key::Step, task.site.name());
+        }
+        if let Some(index) = task.index {
+            event.number(Key::Index, index);
+        }
+        event.number(Key::Polls, task.polls);
+        event.float(Key::BusyUs, task.busy_ns as f64 / 1000.0);
+        if !task.finished {
+            event.yes(Key::Unfinished);
+        } else if !task.completed {
+            event.yes(Key::Cancelled);
+        }
+    });
+}
+
+/// Writes the iterations between bare `step()` calls, which follow each other.
+pub(super) fn write_bare_steps(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
+    let ids = trace.ranges + trace.tasks.len() as u64 + 1;
+    let bare = trace.loops.iter().filter(|each| each.site.is_none());
+    let steps = bare.flat_map(|each| each.steps.iter().map(|step| (step, each.drives)));
+    let mut is_open = false;
+    for ((step, drives), id) in steps.zip(ids..) {
+        if !is_open {
+            let track = tracks.of(writer, Row::Steps);
+            writer.open(track, step.begin);
+            is_open = true;
+        }
+        writer.event(step.begin, event::BEGIN, |event| {
+            event.category(Category::Annotation);
+            if drives {
+                event.own_name(&step_name(step.number))
+            } else {
+                event.name("step")
+            }
+            event.number(Key::ExternalId, id);
+        });
+        writer.end(step.end, 0);
+    }
+}

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Writes a session in both trace formats, with everything that a trace can show and a GPU made of the doubles, and proves
+# that Perfetto makes the same of both: perfetto.sh. Needs what run.sh needs.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/../..
+cargo build --quiet --manifest-path "$root/Cargo.toml" -p profiler-tests -p cuda-double -p cupti-double --example two_formats --lib
+built=${CARGO_TARGET_DIR:-$root/target}/debug
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/libraries"
+cp "$built/libcuda_double.so" "$work/libraries/libcuda.so.1"
+env -u PROFILER_CONFIG -u NSYS_PROFILING_SESSION_ID LD_LIBRARY_PATH="$work/libraries" PROFILER_CUPTI_LIB="$built/libcupti_double.so" \
+  "$built/examples/two_formats" "$work/perf"
+bash "$here/run.sh" --reader trace --reader perfetto --reader formats "$work"/perf/*/

@@ -1,0 +1,147 @@
+//! A session with everything that a trace can show, in both formats: what Perfetto makes of one is compared with what it
+//! makes of the other.
+//!
+//! ```text
+//! two_formats FOLDER   one session into FOLDER
+//! ```
+//!
+//! `consumers/perfetto.sh` runs it, where there are doubles with work for a GPU (see `gpu_work`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use libloading::{Library, Symbol};
+use profiler_runtime::{
+    ProfilerConfig, ProfilingAllocator, TraceFormat, op, profiled_op, profiled_stage, profiled_step, request, stage,
+    start_profile_with, step, stop_profile,
+};
+
+#[global_allocator]
+static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
+
+#[profiled_op("linear", shapes(x), flops = 2 * x.len())]
+fn linear(x: &[f32]) -> f32 {
+    x.iter().sum()
+}
+
+#[profiled_op("scale", shapes(factor))]
+fn scale(factor: f32) -> Vec<f32> {
+    vec![factor; 64]
+}
+
+#[profiled_stage("diffuse")]
+fn diffuse(x: &[f32]) -> f32 {
+    linear(x) + scale(2.0).iter().sum::<f32>()
+}
+
+#[profiled_step("denoise_step", index = 10 * step)]
+fn denoise_step(step: u64, x: &[f32]) -> f32 {
+    diffuse(x)
+}
+
+#[profiled_stage("text_encoder")]
+async fn encode() {
+    let mut again = false;
+    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+fn poll(future: Pin<&mut impl Future<Output = ()>>) -> bool {
+    future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
+}
+
+/// Guards that end in another order than they began, names of any kind, ranges of no length, and one that stays open.
+fn oddities() {
+    let outer = stage!("outer");
+    let inner = stage!("inner");
+    drop(op!("child of inner"));
+    drop(outer);
+    drop(op!("after outer"));
+    drop(inner);
+    for name in ["\u{65e5}\u{672c} \u{1f680}", "\"quoted\" \\", "line\nbreak\ttab", "<b>&amp;</b>", "a;b", "ends in \\"]
+    {
+        drop(stage(name));
+    }
+    (0..200).for_each(|_| drop(op!("short")));
+    std::mem::forget(stage!("stays open"));
+}
+
+/// What the doubles of CUDA's libraries do, if these are what is there: kernels that overlap, copies, a graph, waits.
+fn gpu_work() {
+    let Some(path) = std::env::var_os("PROFILER_CUPTI_LIB") else { return };
+    // SAFETY: the double's functions have these signatures; names are static.
+    unsafe {
+        let double = Library::new(path).unwrap();
+        let kernel: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u64, u32)> =
+            double.get(b"double_kernel\0").unwrap();
+        let graph: Symbol<'_, unsafe extern "C" fn(*const i8, u32, u32)> = double.get(b"double_graph\0").unwrap();
+        let copy: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_copy\0").unwrap();
+        let fill: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_fill\0").unwrap();
+        let memory: Symbol<'_, unsafe extern "C" fn(u32, u64, u64)> = double.get(b"double_memory\0").unwrap();
+        let wait: Symbol<'_, unsafe extern "C" fn(u32)> = double.get(b"double_wait\0").unwrap();
+        for index in 0..3u64 {
+            let _step = step!("gpu_step", index);
+            let _stage = stage!("transformer");
+            memory(1, 0x1000 * (index + 1), 512);
+            fill(7, 4096, 2_000);
+            {
+                let _op = op!("attention");
+                kernel(c"_Z6vecAddPfS_S_i".as_ptr().cast(), 7, 20_000, 0);
+                kernel(c"softmax".as_ptr().cast(), 13, 30_000, 1);
+            }
+            graph(c"graph_node".as_ptr().cast(), 7, 4);
+            copy(9, 1 << 20, 10_000);
+        }
+        memory(2, 0x1000, 512);
+        wait(7);
+        thread::scope(|scope| {
+            scope.spawn(|| kernel(c"of_nobody".as_ptr().cast(), 21, 5_000, 0));
+        });
+    }
+}
+
+/// A context, as a program's first use of CUDA makes it.
+fn make_context() {
+    // SAFETY: CUDA's signatures; on a machine without it nothing happens.
+    unsafe {
+        let Ok(library) = Library::new("libcuda.so.1") else { return };
+        let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = library.get(b"cuInit\0").unwrap();
+        let retain: Symbol<'_, unsafe extern "C" fn(*mut *mut u8, i32) -> i32> =
+            library.get(b"cuDevicePrimaryCtxRetain\0").unwrap();
+        let mut context = std::ptr::null_mut();
+        assert_eq!((init(0), retain(&mut context, 0)), (0, 0));
+        std::mem::forget(library);
+    }
+}
+
+fn main() {
+    let folder = std::env::args().nth(1).expect("the folder to write into");
+    make_context();
+    let config = ProfilerConfig::torch(folder)
+        .trace_format(TraceFormat::Both)
+        .torch_profiler_record_shapes(true)
+        .torch_profiler_with_flops(true)
+        .torch_profiler_with_stack(true)
+        .torch_profiler_with_memory(true)
+        .cuda_sync_events(true)
+        .step_of("denoise_step");
+    start_profile_with(config).unwrap();
+    let mut encoders = [pin!(encode()), pin!(encode())];
+    encoders.iter_mut().for_each(|encoder| assert!(!poll(encoder.as_mut())));
+    let [first, second] = &mut encoders;
+    thread::scope(|scope| {
+        scope.spawn(|| assert!(poll(first.as_mut())));
+        thread::Builder::new().name("worker".into()).spawn_scoped(scope, || diffuse(&[1.0; 8])).unwrap();
+    });
+    {
+        let _request = request("request \"7\"");
+        assert!((0..4).all(|step| denoise_step(step, &[1.0; 32]) > 0.0));
+    }
+    assert!(poll(second.as_mut()));
+    gpu_work();
+    oddities();
+    stop_profile().unwrap().wait().unwrap();
+}
