@@ -219,7 +219,7 @@ impl Trace {
     #[inline]
     pub(super) fn tell_progress(&self, shown: &mut u64) {
         *shown += 1;
-        if *shown % TOLD == 0 {
+        if shown.is_multiple_of(TOLD) {
             // ORDERING: a statistic.
             self.walked.fetch_add(TOLD, Ordering::Relaxed);
         }
