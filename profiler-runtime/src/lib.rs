@@ -101,7 +101,9 @@ pub use control::{
     start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
-pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};
+pub use export::{
+    Alignment, Artifact, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing, SortBy, merge,
+};
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
 pub use record::{

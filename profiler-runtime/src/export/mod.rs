@@ -9,6 +9,7 @@
 
 mod blocks;
 mod chrome;
+mod clock;
 mod commit;
 mod flame;
 mod folded;
@@ -18,6 +19,7 @@ mod losses;
 mod manifest;
 mod memory_chart;
 mod memory_report;
+mod merge;
 mod op_table;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -48,6 +50,7 @@ use std::path::Path;
 use crate::model::Trace;
 
 pub use manifest::{Artifact, Manifest, Missing};
+pub use merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 pub use op_table::{KeyAverages, SortBy};
 pub(crate) use utc::iso8601;
 

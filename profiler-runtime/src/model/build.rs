@@ -23,7 +23,7 @@ use super::slice::Slice;
 use super::stages::StageTree;
 use super::steps::{Step, StepBook, StepLoop};
 use super::tasks::{Task, TaskBook};
-use super::time::Timeline;
+use super::time::{Reading, Timeline};
 use super::union;
 
 /// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
@@ -36,6 +36,8 @@ pub(crate) struct Trace {
     pub(crate) end: u64,
     /// How far the real-time position of everything may be off.
     pub(crate) clock_uncertainty_ns: u64,
+    /// The host's clocks at begin and end: what places this rank beside others.
+    pub(crate) readings: [Reading; 2],
     /// The rows.
     pub(crate) threads: Vec<Thread>,
     /// Slices of all threads.
@@ -132,6 +134,7 @@ impl Trace {
             begin: timeline.begin(),
             end: timeline.end(),
             clock_uncertainty_ns: timeline.uncertainty_ns(),
+            readings: [&window.start, &window.end].map(|anchor| timeline.reading(anchor)),
             threads,
             ranges: next_id - 1,
             stages,

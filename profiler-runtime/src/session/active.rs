@@ -27,6 +27,7 @@ use crate::collect::symbols::Symbols;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
+use crate::record::host_clock::HostClock;
 use crate::record::steps::{self, StepEnd};
 use crate::record::{self, registry, site};
 
@@ -247,6 +248,7 @@ impl Active {
             pid: std::process::id(),
             process_name: host::process_name(),
             host: host::host_name(),
+            clock: HostClock::now(),
             step_site: self.driver.site(),
             first_step: self.first_step,
             ended_by,

@@ -6,7 +6,7 @@
 
 mod container;
 mod devices;
-mod escape;
+pub(super) mod escape;
 mod event;
 mod gpu;
 mod gpu_aside;
@@ -14,9 +14,9 @@ mod gpu_names;
 mod gpu_rows;
 mod heads;
 mod memory;
-mod number;
+pub(super) mod number;
 mod occupancy;
-mod page;
+pub(super) mod page;
 mod rows;
 mod stacks;
 #[cfg(test)]
