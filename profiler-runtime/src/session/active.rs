@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::driver::{Driver, Verdict};
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
-use super::place::Names;
+use super::place::{Claim, Names};
 use super::ranks::{self, Ranks};
 use super::schedule::{Phase, Schedule};
 use super::status::Progress;
@@ -38,6 +38,8 @@ pub(crate) struct Active {
     config: ProfilerConfig,
     ranks: Ranks,
     warnings: Vec<String>,
+    /// On the folder.
+    claim: Option<Claim>,
     schedule: Schedule,
     driver: Driver,
     /// When `delay_secs` are over; the schedule begins then.
@@ -67,19 +69,20 @@ impl Active {
     ) -> Result<Self, Error> {
         let config = parsed.config;
         let (ranks, rank_warning) = ranks::read(env);
-        let place = names.claim(config.torch_profiler_dir.as_deref(), ranks.rank, env)?;
+        let place = names.claim(config.torch_profiler_dir.as_deref(), ranks, env)?;
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(rank_warning);
-        if ranks.world_size > 1 && !place.is_shared {
+        if ranks.in_job && !place.is_shared {
             let Ranks { rank, world_size, .. } = ranks;
             warnings.push(format!(
-                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set: each rank writes into a folder \
-                 of its own; set it to the same name for all"
+                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set and the launcher names no job: each \
+                 rank writes into a folder of its own; set it to the same name for all"
             ));
         }
         warnings.extend(place.warnings);
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
+            claim: place.claim,
             ranks,
             warnings,
             schedule: Schedule::new(&config),
@@ -231,12 +234,12 @@ impl Active {
         let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(record::Site::name).collect();
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
-        let stopped = self.handle();
+        let (stopped, claim) = (self.handle(), self.claim.take());
         let (context, gpu) = self.context(ended_by);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
-        Export::new(recording, gpu, stopped)
+        Export::new(recording, gpu, claim, stopped)
     }
 
     fn context(self, ended_by: EndedBy) -> (Context, Gpu) {

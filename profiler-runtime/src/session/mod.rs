@@ -15,6 +15,7 @@ mod driver;
 mod gpu;
 mod host;
 mod id;
+mod job;
 mod outcome;
 mod place;
 mod ranks;

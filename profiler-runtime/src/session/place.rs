@@ -1,9 +1,9 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the id that the launcher puts into `PROFILER_SESSION_ID`; else the id is `{UTC time}-{process
-//! id}-{counter}`. Either way no session writes into a folder that holds another session's artifacts of the same rank:
-//! the name gets a suffix that is free. The folder is made at the start, because a session that cannot be written
-//! should not run first.
+//! Ranks of one job share the name of the job ([`super::job`]), and their n-th sessions the name with the suffix `-n`; else
+//! the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
+//! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
+//! start, because a session that cannot be written should not run first.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,15 +11,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::host::host_name;
 use super::id::SessionId;
+use super::job;
+use super::ranks::Ranks;
 use crate::error::Error;
 use crate::export::iso8601;
 use crate::record::clock::Anchor;
 
-/// The variable through which a launcher gives all ranks one session id.
-const SHARED_ID: &str = "PROFILER_SESSION_ID";
-/// Longest id that is taken from the environment.
-const MAX_LENGTH: usize = 64;
+/// Longest part of an id that is the host's name.
+const HOST_LENGTH: usize = 24;
 
 /// Names for the sessions of one process: each suffix is used once.
 #[derive(Debug, Default)]
@@ -38,6 +39,19 @@ pub(crate) struct Place {
     pub(crate) is_shared: bool,
     /// In full sentences.
     pub(crate) warnings: Vec<String>,
+    /// Held until the artifacts are written.
+    pub(crate) claim: Option<Claim>,
+}
+
+/// A rank's hold on a folder that it shares with others: a hidden file in it, gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim(PathBuf);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // What holds the name from now on are the artifacts; a file that is left holds it too.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// How ids of one session are made.
@@ -57,13 +71,16 @@ impl Names {
     pub(crate) fn claim(
         &mut self,
         base: Option<&Path>,
-        rank: u32,
+        ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
-        let (stem, warnings) = stem(env);
+        let (name, wrong) = job::name(ranks, env);
+        let stem = name.map_or_else(own_stem, Stem::Shared);
+        let mut warnings: Vec<String> = wrong.into_iter().collect();
         let is_shared = matches!(stem, Stem::Shared(_));
         let Some(base) = base else {
-            return Ok(Place { session: SessionId::new(self.next(&stem)), folder: None, is_shared, warnings });
+            let session = SessionId::new(self.next(&stem));
+            return Ok(Place { session, folder: None, is_shared, warnings, claim: None });
         };
         if base.to_string_lossy().contains("://") {
             return Err(Error::RemoteFolder { folder: base.to_owned() });
@@ -73,16 +90,20 @@ impl Names {
             move |source: io::Error| Error::Folder { folder, source: Arc::new(source) }
         };
         fs::create_dir_all(base).map_err(failed(base))?;
+        let mut taken = None;
         loop {
             let name = self.next(&stem);
             let folder = base.join(&name);
-            let ours = match stem {
-                Stem::Shared(_) => claim_shared(&folder, rank),
-                Stem::Own(_) => claim_own(&folder),
+            let claim = match stem {
+                Stem::Shared(_) => claim_shared(&folder, ranks.rank).map(|claim| claim.map(Some)),
+                Stem::Own(_) => claim_own(&folder).map(|ours| ours.then_some(None)),
             };
-            if ours.map_err(failed(&folder))? {
-                return Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings });
-            }
+            let Some(claim) = claim.map_err(failed(&folder))? else {
+                taken.get_or_insert(name);
+                continue;
+            };
+            warnings.extend(taken.filter(|_| is_shared && ranks.in_job).map(|taken| apart(&taken, &name, ranks)));
+            return Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim });
         }
     }
 
@@ -95,24 +116,22 @@ impl Names {
     }
 }
 
-fn stem(env: impl Fn(&str) -> Option<OsString>) -> (Stem, Vec<String>) {
-    let own = || Stem::Own(format!("{}-{}", compact(&iso8601(Anchor::now().unix_ns)), std::process::id()));
-    let Some(given) = env(SHARED_ID).filter(|given| !given.is_empty()) else { return (own(), Vec::new()) };
-    let given = given.to_string_lossy();
-    if is_token(&given) {
-        return (Stem::Shared(given.into_owned()), Vec::new());
-    }
-    let wrong = format!(
-        "`{SHARED_ID}` is {given:?}; it takes 1 to {MAX_LENGTH} letters, digits, `.`, `_` and `-`, so this process made \
-         its own session id"
-    );
-    (own(), vec![wrong])
+/// What a rank should know whose name was taken, when those of others may not be.
+fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
+    format!(
+        "`{taken}` has artifacts of rank {} already, so this session is `{name}`; ranks that have none there do not know \
+         that: give every run a `{}` of its own",
+        ranks.rank,
+        job::SHARED_ID
+    )
 }
 
-/// A name that is one plain path component everywhere.
-fn is_token(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(plain) && !text.bytes().all(|byte| byte == b'.')
+/// A name that no other host or process makes: hosts may share the folder, and containers the process id.
+fn own_stem() -> Stem {
+    let mut host = job::plain(&host_name());
+    host.truncate(HOST_LENGTH);
+    let host = if host.is_empty() { "host" } else { &host };
+    Stem::Own(format!("{}-{host}-{}", compact(&iso8601(Anchor::now().unix_ns)), std::process::id()))
 }
 
 /// Makes a folder that must be new; false if it exists.
@@ -124,19 +143,22 @@ fn claim_own(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder that other ranks may have made; false if it holds artifacts of this rank.
-fn claim_shared(folder: &Path, rank: u32) -> io::Result<bool> {
+/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this rank, or another process that takes
+/// itself for the same rank has claimed it.
+fn claim_shared(folder: &Path, rank: u32) -> io::Result<Option<Claim>> {
     fs::create_dir_all(folder)?;
     let of_this_rank = format!("rank{rank}.");
     for entry in fs::read_dir(folder)? {
         if entry?.file_name().to_string_lossy().contains(&of_this_rank) {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    let probe = folder.join(format!(".probe-{}-{rank}", std::process::id()));
-    fs::write(&probe, b"")?;
-    fs::remove_file(&probe)?;
-    Ok(true)
+    let claim = folder.join(format!(".{of_this_rank}claim"));
+    match fs::File::create_new(&claim) {
+        Ok(_) => Ok(Some(Claim(claim))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// `20260131-235959` for `2026-01-31T23:59:59.000Z`.
