@@ -37,7 +37,8 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
-step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/
+step "two ranks" cargo run -p profiler-tests --example two_ranks -- "$log/ranks"
+step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/
 step "Nsight Systems" bash tests/consumers/nsys.sh
 
 passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 import hta_reader
+import merged_reader
 import perfetto_reader
 import reports
 import snapshot_reader
@@ -31,6 +32,7 @@ READERS = {
     "hta": hta_reader.check,
     "tensorboard": tensorboard_reader.check,
     "perfetto": perfetto_reader.check,
+    "merged": merged_reader.check,
 }
 
 
