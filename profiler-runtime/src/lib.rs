@@ -53,6 +53,12 @@
 //! [MemoryViz](https://pytorch.org/memory_viz), in the chart `memory_rank{R}.svg`, and per stage in the reports and
 //! operator tables. Frameworks report memory of devices with [`record_alloc`].
 //!
+//! # Several ranks
+//!
+//! Rank, size and a common name of the session come from torchrun, Open MPI, MPICH, Slurm, indexed jobs of Kubernetes, or
+//! `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`; the page `docs/launchers.md` of the repository shows each. [`merge`]
+//! writes the ranks' traces into one for Perfetto, on one clock, and says how well that is known.
+//!
 //! # Nsight Systems
 //!
 //! Under `nsys profile --trace=nvtx,cuda …` every stage, step, op and request is an NVTX range, whether or not a session is

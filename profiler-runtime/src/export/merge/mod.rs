@@ -9,10 +9,12 @@
 //! [`chrome`](super::chrome): what that writes, this reads, and both go through the same [`sink`](super::sink).
 
 mod align;
+mod check;
 mod container;
 mod error;
 mod head;
 mod input;
+mod merged;
 mod rewrite;
 mod rows;
 #[cfg(test)]
@@ -28,71 +30,13 @@ use super::write_file;
 
 pub use align::Alignment;
 pub use error::MergeError;
+pub use merged::{MergeOptions, Merged, MergedRank};
 
 use align::Placed;
 use head::Head;
 use input::Input;
 use rewrite::{Ids, Rewriter};
 use rows::Processes;
-
-/// How ranks are merged.
-#[derive(Clone, Debug, Default)]
-pub struct MergeOptions {
-    force: bool,
-}
-
-impl MergeOptions {
-    /// Merges ranks of different sessions, and traces without clock anchors, all the same; [`Merged::notes`] says so.
-    #[must_use]
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = force;
-        self
-    }
-}
-
-/// A merged trace, complete and on the disk.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Merged {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its size.
-    pub bytes: u64,
-    /// The session of its ranks; that of the first, if they were forced together.
-    pub session: String,
-    /// The ranks, in ascending order.
-    pub ranks: Vec<MergedRank>,
-    /// What its reader should know, in full sentences: what was forced, which ranks are missing.
-    pub notes: Vec<String>,
-}
-
-/// A rank of a [`Merged`] trace.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct MergedRank {
-    /// Its number.
-    pub rank: u32,
-    /// Where it was read from.
-    pub file: PathBuf,
-    /// The host it ran on.
-    pub host: String,
-    /// Its events, all of which are in the merged file.
-    pub events: u64,
-    /// By what it was placed.
-    pub alignment: Alignment,
-    /// Nanoseconds that were added to its times, to bring them to the first rank's clock.
-    pub offset_ns: i64,
-    /// By how many nanoseconds it may still be off against the first rank; `None` if nothing is known of that.
-    pub uncertainty_ns: Option<u64>,
-}
-
-impl Merged {
-    /// Events in the file.
-    #[must_use]
-    pub fn events(&self) -> u64 {
-        self.ranks.iter().map(|rank| rank.events).sum()
-    }
-}
 
 /// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`.
 ///
@@ -130,7 +74,7 @@ pub fn merge<P: AsRef<Path>>(
     }
     let mut ranks = files.into_iter().map(Input::open).collect::<Result<Vec<_>, _>>()?;
     ranks.sort_by_key(|input| input.head.rank());
-    let notes = check(&ranks, options.force)?;
+    let notes = check::notes(&ranks, options.force)?;
     let placed = align::place(&ranks.iter().map(|input| &input.head).collect::<Vec<_>>());
     write(ranks, &placed, output, notes)
 }
@@ -164,54 +108,6 @@ fn is_trace_name(name: &str) -> bool {
 
 fn is_same_file(one: &Path, other: &Path) -> bool {
     fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
-}
-
-/// Whether these belong together; what had to be overlooked, if `force` allows it. `ranks` are in order.
-fn check(ranks: &[Input], force: bool) -> Result<Vec<String>, MergeError> {
-    let mut notes = Vec::new();
-    let Some(first) = ranks.first() else { return Err(MergeError::NoInputs) };
-    for pair in ranks.windows(2) {
-        let [one, other] = pair else { continue };
-        if one.head.rank() == other.head.rank() {
-            let (first, second) = (one.events.file.clone(), other.events.file.clone());
-            return Err(MergeError::RankTwice { rank: one.head.rank(), first, second });
-        }
-    }
-    for input in ranks {
-        let (file, head) = (&input.events.file, &input.head);
-        if head.session() != first.head.session() {
-            let error = MergeError::Sessions {
-                file: file.clone(),
-                session: head.session().to_owned(),
-                other_file: first.events.file.clone(),
-                other_session: first.head.session().to_owned(),
-            };
-            overlook(error, force, &mut notes)?;
-        }
-        if head.clock().is_none() {
-            overlook(MergeError::NoAnchors { file: file.clone() }, force, &mut notes)?;
-        }
-    }
-    notes.extend(missing_ranks(ranks));
-    Ok(notes)
-}
-
-fn overlook(error: MergeError, force: bool, notes: &mut Vec<String>) -> Result<(), MergeError> {
-    if !force {
-        return Err(error);
-    }
-    notes.push(format!("merged by force: {error}"));
-    Ok(())
-}
-
-/// Which ranks of the job are not among these.
-fn missing_ranks(ranks: &[Input]) -> Option<String> {
-    let size = ranks.iter().map(|input| input.head.world_size()).max().unwrap_or(0);
-    let there = |rank: &u32| ranks.iter().any(|input| input.head.rank() == *rank);
-    let missing: Vec<String> = (0..size).filter(|rank| !there(rank)).take(16).map(|rank| rank.to_string()).collect();
-    let count = (size as usize).saturating_sub(ranks.iter().filter(|input| input.head.rank() < size).count());
-    let more = if count > missing.len() { ", …" } else { "" };
-    (count > 0).then(|| format!("{count} of {size} ranks are not in this file: {}{more}", missing.join(", ")))
 }
 
 fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<String>) -> Result<Merged, MergeError> {
