@@ -45,7 +45,7 @@ use rows::Processes;
 /// share a monotonic clock and fit to within the reading of it; those of different hosts fit as well as their real-time
 /// clocks do. [`MergedRank`] and the file's metadata state offset and uncertainty of each.
 ///
-/// Reads one event at a time, at 200 to 400 MB/s; memory does not grow with the traces.
+/// Reads one event at a time, about 230 MB of traces per second of CPU time; memory does not grow with them.
 ///
 /// ```no_run
 /// use profiler_runtime::{MergeOptions, merge};

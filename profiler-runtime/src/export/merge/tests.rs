@@ -244,9 +244,9 @@ fn force_merges_other_sessions_and_traces_without_anchors_and_says_so() {
     assert_eq!((merged.ranks[1].alignment, merged.ranks[1].uncertainty_ns), (Alignment::Unanchored, None));
     assert!(merged.notes[0].contains("session `other`") && merged.notes[1].contains("no clock anchors"));
     assert_eq!(read(&output)["merged"]["notes"].as_array().unwrap().len(), 2);
-    let again = merge(&[output.clone()], folder.path().join("again.json"), &MergeOptions::default()).unwrap_err();
+    let again = merge(&[&output], folder.path().join("again.json"), &MergeOptions::default()).unwrap_err();
     assert!(again.to_string().contains("is already a merged trace"), "{again}");
-    let onto = merge(&[second.clone()], &second, &MergeOptions::default()).unwrap_err();
+    let onto = merge(&[&second], &second, &MergeOptions::default()).unwrap_err();
     assert!(matches!(onto, MergeError::OutputIsInput { .. }), "{onto}");
 }
 
