@@ -38,7 +38,8 @@ step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p 
 step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
-step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/
+step "two ranks" cargo run -p profiler-tests --example two_ranks -- "$log/ranks"
+step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh
 step "Nsight Systems" bash tests/consumers/nsys.sh
 

@@ -53,6 +53,12 @@
 //! [MemoryViz](https://pytorch.org/memory_viz), in the chart `memory_rank{R}.svg`, and per stage in the reports and
 //! operator tables. Frameworks report memory of devices with [`record_alloc`].
 //!
+//! # Several ranks
+//!
+//! Rank, size and a common name of the session come from torchrun, Open MPI, MPICH, Slurm, indexed jobs of Kubernetes, or
+//! `RANK`, `WORLD_SIZE` and `PROFILER_SESSION_ID`; the page `docs/launchers.md` of the repository shows each. [`merge`]
+//! writes the ranks' traces into one for Perfetto, on one clock, and says how well that is known.
+//!
 //! # Nsight Systems
 //!
 //! Under `nsys profile --trace=nvtx,cuda …` every stage, step, op and request is an NVTX range, whether or not a session is
@@ -122,7 +128,10 @@ pub use control::{
     start_profile, start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
-pub use export::{Artifact, ExportProgress, KeyAverages, Manifest, Missing, SortBy};
+pub use export::{
+    Alignment, Artifact, ExportProgress, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing,
+    SortBy, merge,
+};
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
 pub use record::{

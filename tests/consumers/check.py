@@ -13,6 +13,7 @@ from pathlib import Path
 
 import formats_reader
 import hta_reader
+import merged_reader
 import perfetto_reader
 import reports
 import snapshot_reader
@@ -33,6 +34,7 @@ READERS = {
     "tensorboard": tensorboard_reader.check,
     "perfetto": perfetto_reader.check,
     "formats": formats_reader.check,
+    "merged": merged_reader.check,
 }
 
 

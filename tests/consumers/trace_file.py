@@ -24,8 +24,7 @@ class Trace:
     def __init__(self, path):
         self.path = path
         self.rank = int(re.search(r"rank(\d+)", path.name).group(1))
-        packed = path.read_bytes()
-        self.text = gzip.decompress(packed) if path.suffix == ".gz" else packed
+        self.text = as_json(path)
         self.document = parse(self.text)
         self.events = self.document["traceEvents"]
         self.slices = [event for event in self.events if event.get("ph") == "X" and event.get("cat") != "Trace"]
@@ -154,6 +153,12 @@ class Trace:
         for event in self.slices:
             if event["cat"] == "gpu_user_annotation":
                 demand(not STEP.fullmatch(event["name"]), f"TensorBoard would count this step twice: {event}")
+
+
+def as_json(path):
+    """The text of a trace, compressed or not."""
+    packed = path.read_bytes()
+    return gzip.decompress(packed) if path.suffix == ".gz" else packed
 
 
 def as_doubles(event):

@@ -5,7 +5,7 @@ use std::process::Command;
 /// Set in the child, so that `cargo test -- --ignored` does not run its part by accident.
 const MARK: &str = "PROFILER_TESTS_CHILD";
 /// What the machine that runs the tests may have set, and the profiler would obey.
-const FOREIGN: [&str; 9] = [
+const FOREIGN: [&str; 14] = [
     "NVTX_INJECTION64_PATH",
     "PROFILER_CONFIG",
     "PROFILER_SESSION_ID",
@@ -14,6 +14,11 @@ const FOREIGN: [&str; 9] = [
     "OMPI_COMM_WORLD_RANK",
     "SLURM_PROCID",
     "PMI_RANK",
+    "JOB_COMPLETION_INDEX",
+    "PMIX_NAMESPACE",
+    "SLURM_JOB_ID",
+    "SLURM_RESTART_COUNT",
+    "TORCHELASTIC_RUN_ID",
     "VLLM_TORCH_PROFILER_DIR",
 ];
 

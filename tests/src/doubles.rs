@@ -6,7 +6,10 @@ use std::path::PathBuf;
 pub fn double(name: &str) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
     let test = std::env::current_exe().expect("the test binary");
-    let path = test.with_file_name(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
+    let file = format!("{DLL_PREFIX}{name}{DLL_SUFFIX}");
+    // Tests lie beside the libraries that they depend on, examples in a folder next to these.
+    let beside = test.with_file_name(&file);
+    let path = if beside.exists() { beside } else { test.with_file_name("../deps").join(file) };
     assert!(path.exists(), "{} is built with the tests", path.display());
     path
 }

@@ -65,6 +65,67 @@ fn other_launchers_are_understood() {
 }
 
 #[test]
+fn a_job_id_of_the_launcher_brings_all_ranks_into_one_folder() {
+    for (name, variables) in [
+        ("torchrun-8f2c", [("TORCHELASTIC_RUN_ID", "8f2c"), ("RANK", "0"), ("WORLD_SIZE", "2")]),
+        ("torchrun-8f2c", [("TORCHELASTIC_RUN_ID", "8f2c"), ("RANK", "1"), ("WORLD_SIZE", "2")]),
+        ("slurm-41", [("SLURM_JOB_ID", "41"), ("SLURM_PROCID", "1"), ("SLURM_NTASKS", "2")]),
+        ("job-wan", [("HOSTNAME", "wan-1"), ("JOB_COMPLETION_INDEX", "1"), ("WORLD_SIZE", "2")]),
+    ] {
+        let bench = Bench::alone();
+        assert!(rank(bench.path(), &variables).output().unwrap().status.success());
+        let manifest = manifest(&bench.path().join(name));
+        assert_eq!(manifest["session"], name);
+        assert_eq!(manifest["warnings"], serde_json::json!([]), "{name}");
+    }
+}
+
+/// Containers on two hosts that nobody has told their ranks: a shared folder, the same rank, perhaps the same process id.
+#[test]
+fn processes_that_take_themselves_for_the_same_rank_lose_nothing() {
+    let bench = Bench::alone();
+    let processes: Vec<_> = (0..6)
+        .map(|_| {
+            let mut command = rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]);
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+        })
+        .collect();
+    for mut process in processes {
+        assert!(process.wait().unwrap().success());
+    }
+    let mut pids: Vec<u64> = fs::read_dir(bench.path())
+        .unwrap()
+        .map(|folder| {
+            let folder = folder.unwrap().path();
+            assert!(
+                fs::read_dir(&folder).unwrap().all(|file| !file
+                    .unwrap()
+                    .file_name()
+                    .to_string_lossy()
+                    .starts_with('.'))
+            );
+            manifest(&folder)["pid"].as_u64().unwrap()
+        })
+        .collect();
+    pids.sort_unstable();
+    pids.dedup();
+    assert_eq!(pids.len(), 6);
+}
+
+#[test]
+fn trace_and_manifest_carry_the_clocks_of_their_host() {
+    let bench = Bench::alone();
+    assert!(rank(bench.path(), &[("PROFILER_SESSION_ID", "job")]).output().unwrap().status.success());
+    let folder = bench.path().join("job");
+    let clock = &read(&folder.join("trace_rank0.json"))["profiler"]["clock"];
+    assert_eq!(manifest(&folder)["clock"], *clock);
+    assert_eq!(clock["id"].is_string(), cfg!(target_os = "linux"));
+    let length = |name: &str| clock["end"][name].as_u64().unwrap() - clock["begin"][name].as_u64().unwrap();
+    assert!(length("monotonic_ns").abs_diff(length("unix_ns")) < 1_000_000, "{clock}");
+    assert!(clock["begin"]["uncertainty_ns"].as_u64().unwrap() < 1_000_000, "{clock}");
+}
+
+#[test]
 fn a_malformed_rank_is_a_warning_and_rank_0() {
     let bench = Bench::alone();
     let place = [("RANK", "four"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4"), ("PROFILER_SESSION_ID", "job")];

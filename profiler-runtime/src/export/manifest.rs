@@ -10,6 +10,7 @@ use serde::{Serialize, Serializer};
 use crate::config::ProfilerConfig;
 use crate::model::{OpTable, Trace};
 
+use super::clock::ClockReport;
 use super::gpu::GpuReport;
 use super::json::{Line, ms, write_indented};
 use super::losses::LossReport;
@@ -150,6 +151,7 @@ struct File<'a> {
     begin_unix_ns: u64,
     end_unix_ns: u64,
     clock_uncertainty_ns: u64,
+    clock: Line<ClockReport>,
     duration_ms: f64,
     ended_by: &'static str,
     ranges: u64,
@@ -180,6 +182,7 @@ pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> 
         begin_unix_ns: trace.begin,
         end_unix_ns: trace.end,
         clock_uncertainty_ns: trace.clock_uncertainty_ns,
+        clock: Line(ClockReport::of(trace)),
         duration_ms: ms(trace.end - trace.begin),
         ended_by: context.ended_by.as_str(),
         ranges: trace.ranges,

@@ -10,6 +10,7 @@
 mod blocks;
 mod call_stack;
 mod chrome;
+mod clock;
 mod commit;
 mod flame;
 mod folded;
@@ -23,6 +24,7 @@ mod losses;
 mod manifest;
 mod memory_chart;
 mod memory_report;
+mod merge;
 mod occupancy;
 mod op_table;
 #[cfg(test)]
@@ -59,6 +61,7 @@ use serde::Serialize;
 use crate::model::Trace;
 
 pub use manifest::{Artifact, Manifest, Missing};
+pub use merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 pub use op_table::{KeyAverages, SortBy};
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;

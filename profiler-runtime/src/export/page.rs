@@ -6,21 +6,21 @@ use std::io::{self, Write};
 const FULL: usize = 128 << 10;
 
 /// Text on its way out.
-pub(super) struct Page<'a> {
+pub(in crate::export) struct Page<'a> {
     /// To be appended to.
-    pub(super) text: Vec<u8>,
+    pub(in crate::export) text: Vec<u8>,
     out: &'a mut dyn Write,
     failed: Option<io::Error>,
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(out: &'a mut dyn Write) -> Self {
+    pub(in crate::export) fn new(out: &'a mut dyn Write) -> Self {
         Self { text: Vec::with_capacity(FULL + FULL / 4), out, failed: None }
     }
 
     /// A good place to write out what is there. After an error nothing is written any more.
     #[inline]
-    pub(super) fn pause(&mut self) {
+    pub(in crate::export) fn pause(&mut self) {
         if self.text.len() >= FULL {
             self.write_out();
         }
@@ -36,7 +36,7 @@ impl<'a> Page<'a> {
     }
 
     /// Writes out the rest, and tells the first error.
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(in crate::export) fn finish(mut self) -> io::Result<()> {
         self.write_out();
         self.failed.map_or(Ok(()), Err)
     }

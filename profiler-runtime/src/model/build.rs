@@ -23,7 +23,7 @@ use super::slice::Slice;
 use super::stages::StageTree;
 use super::steps::{Step, StepBook, StepLoop};
 use super::tasks::{Task, TaskBook};
-use super::time::Timeline;
+use super::time::{Reading, Timeline};
 use super::timed::TimedRanges;
 use super::union;
 
@@ -37,6 +37,8 @@ pub(crate) struct Trace {
     pub(crate) end: u64,
     /// How far the real-time position of everything may be off.
     pub(crate) clock_uncertainty_ns: u64,
+    /// The host's clocks at begin and end: what places this rank beside others.
+    pub(crate) readings: [Reading; 2],
     /// The rows.
     pub(crate) threads: Vec<Thread>,
     /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
@@ -145,6 +147,7 @@ impl Trace {
             begin: timeline.begin(),
             end: timeline.end(),
             clock_uncertainty_ns: timeline.uncertainty_ns(),
+            readings: [&window.start, &window.end].map(|anchor| timeline.reading(anchor)),
             threads,
             walked: Arc::default(),
             ranges: next_id - 1,

@@ -7,6 +7,7 @@ use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::Site;
 use crate::record::clock::Anchor;
+use crate::record::host_clock::HostClock;
 use crate::record::registry::Log;
 
 use super::memory::MemoryLog;
@@ -59,6 +60,8 @@ pub(crate) struct Context {
     pub(crate) process_name: String,
     /// Host name.
     pub(crate) host: String,
+    /// Whose clocks the anchors read.
+    pub(crate) clock: HostClock,
     /// The configuration in effect.
     pub(crate) config: ProfilerConfig,
     /// The loop that drove the schedule: number of its site; `None` if bare `step()` calls did, or nothing.

@@ -64,4 +64,5 @@ pub(crate) use slice::{CallArgs, Slice, Tensor};
 pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::Task;
+pub(crate) use time::Reading;
 pub(crate) use timed::Source;

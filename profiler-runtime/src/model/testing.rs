@@ -9,6 +9,7 @@ use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};
+use crate::record::host_clock::HostClock;
 use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
 use crate::record::{Action, Kind, Site};
 
@@ -107,6 +108,7 @@ fn context() -> Context {
         pid: 77,
         process_name: "program".to_owned(),
         host: "host".to_owned(),
+        clock: HostClock { id: Some("boot".to_owned()), real_time_error_ns: Some(1_000_000) },
         config: ProfilerConfig::default(),
         step_site: None,
         first_step: 0,

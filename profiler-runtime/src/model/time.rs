@@ -5,6 +5,18 @@
 //! arithmetic, monotone: what nests in ticks nests in nanoseconds.
 
 use super::context::Window;
+use crate::record::clock::Anchor;
+
+/// One moment on both of the host's clocks, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// On the monotonic clock.
+    pub(crate) monotonic_ns: u64,
+    /// Since the Unix epoch.
+    pub(crate) unix_ns: u64,
+    /// How far the two may lie apart.
+    pub(crate) uncertainty_ns: u64,
+}
 
 /// Bits after the binary point of the rate.
 const FRACTION: u32 = 32;
@@ -36,7 +48,7 @@ impl Timeline {
             end_ns: u64::MAX,
             uncertainty_ns: 0,
         };
-        timeline.uncertainty_ns = timeline.ns(window.start.ticks + uncertainty) - timeline.start_ns;
+        timeline.uncertainty_ns = timeline.length(uncertainty);
         timeline.end_ns = timeline.ns(window.end.ticks);
         timeline
     }
@@ -45,9 +57,20 @@ impl Timeline {
     #[inline]
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
         let passed = ticks.saturating_sub(self.start_ticks);
+        (self.start_ns + self.length(passed)).min(self.end_ns)
+    }
+
+    /// How long `ticks` ticks are.
+    #[inline]
+    fn length(&self, ticks: u64) -> u64 {
         // CAST: a window is shorter than 584 years.
-        let passed = ((u128::from(passed) * u128::from(self.rate)) >> FRACTION) as u64;
-        (self.start_ns + passed).min(self.end_ns)
+        ((u128::from(ticks) * u128::from(self.rate)) >> FRACTION) as u64
+    }
+
+    /// What the host's clocks said at an anchor.
+    pub(crate) fn reading(&self, anchor: &Anchor) -> Reading {
+        let Anchor { monotonic_ns, unix_ns, uncertainty_ticks, .. } = *anchor;
+        Reading { monotonic_ns, unix_ns, uncertainty_ns: self.length(uncertainty_ticks) }
     }
 
     /// The moment of `ticks`, before and after the window too.
@@ -75,7 +98,6 @@ impl Timeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::clock::Anchor;
 
     #[test]
     fn ticks_of_a_3_ghz_clock_become_nanoseconds() {

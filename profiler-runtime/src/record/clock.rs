@@ -1,18 +1,21 @@
 //! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
 //!
 //! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of
-//! [`Instant`], read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
+//! the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
 //! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
 
 use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+#[cfg(not(target_os = "linux"))]
+use std::time::Instant;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// One moment on three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
     /// Raw ticks.
     pub(crate) ticks: u64,
-    /// Nanoseconds since the process's first anchor, monotonic.
+    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a host; elsewhere since the
+    /// process's first reading.
     pub(crate) monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub(crate) unix_ns: u64,
@@ -81,6 +84,16 @@ fn invariant_counter() -> bool {
     false
 }
 
+#[cfg(target_os = "linux")]
+fn monotonic_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one `timespec`, to which the pointer is valid; this clock exists on every Linux.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    // CAST: time since boot is not negative; 2^64 ns are 584 years.
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+}
+
+#[cfg(not(target_os = "linux"))]
 fn monotonic_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     // CAST: 2^64 ns are 584 years.

@@ -17,6 +17,7 @@ mod describe;
 pub(crate) mod entry;
 mod future;
 pub(crate) mod gate;
+pub(crate) mod host_clock;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 pub(crate) mod overhead;

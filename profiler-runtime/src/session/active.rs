@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::driver::{Driver, Verdict};
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
-use super::place::{self, Names};
+use super::place::{self, Claim, Names};
 use super::ranks::{self, Ranks};
 use super::schedule::{Phase, Schedule};
 use super::status::Progress;
@@ -28,6 +28,7 @@ use crate::collect::symbols::Symbols;
 use crate::config::{Folder, Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
+use crate::record::host_clock::HostClock;
 use crate::record::steps::{self, StepEnd};
 use crate::record::{self, registry, site};
 use std::path::Path;
@@ -39,6 +40,8 @@ pub(crate) struct Active {
     config: ProfilerConfig,
     ranks: Ranks,
     warnings: Vec<String>,
+    /// On the folder.
+    claim: Option<Claim>,
     schedule: Schedule,
     driver: Driver,
     /// When `delay_secs` are over; the schedule begins then.
@@ -71,7 +74,7 @@ impl Active {
         let (ranks, rank_warning) = ranks::read(env);
         let mut claim = |base: Option<&Path>| match &given {
             Some(session) => place::given(session.clone(), base, ranks.rank),
-            None => names.claim(base, ranks.rank, env),
+            None => names.claim(base, ranks, env),
         };
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
         let place = match config.folder() {
@@ -84,16 +87,17 @@ impl Active {
             })?,
         };
         warnings.extend(rank_warning);
-        if ranks.world_size > 1 && !place.is_shared {
+        if ranks.in_job && !place.is_shared {
             let Ranks { rank, world_size, .. } = ranks;
             warnings.push(format!(
-                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set: each rank writes into a folder \
-                 of its own; set it to the same name for all"
+                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set and the launcher names no job: each \
+                 rank writes into a folder of its own; set it to the same name for all"
             ));
         }
         warnings.extend(place.warnings);
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
+            claim: place.claim,
             ranks,
             warnings,
             schedule: Schedule::new(&config),
@@ -259,12 +263,12 @@ impl Active {
         let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(record::Site::name).collect();
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown);
-        let stopped = self.handle();
+        let (stopped, claim) = (self.handle(), self.claim.take());
         let (context, gpu) = self.context(ended_by);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
-        Export::new(recording, gpu, stopped)
+        Export::new(recording, gpu, claim, stopped)
     }
 
     fn context(self, ended_by: EndedBy) -> (Context, Gpu) {
@@ -276,6 +280,7 @@ impl Active {
             pid: std::process::id(),
             process_name: host::process_name(),
             host: host::host_name(),
+            clock: HostClock::now(),
             step_site: self.driver.site(),
             first_step: self.first_step,
             ended_by,

@@ -15,7 +15,7 @@ impl SessionId {
 
     /// The id that a coordinator has given, if it is a plain path component.
     pub(crate) fn given(name: &str) -> Option<Self> {
-        super::place::is_token(name).then(|| Self::new(name))
+        super::job::is_token(name).then(|| Self::new(name))
     }
 
     /// The name: a plain path component.

@@ -16,6 +16,7 @@ mod ending;
 mod gpu;
 mod host;
 mod id;
+mod job;
 mod outcome;
 mod place;
 mod ranks;

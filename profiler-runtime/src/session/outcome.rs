@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
 use super::id::SessionId;
+use super::place::Claim;
 use crate::collect::stacks;
 use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;
@@ -46,6 +47,8 @@ pub(crate) struct Export {
     /// The GPU's part, before and after it is ended.
     gpu: Option<Gpu>,
     sealed: Option<GpuSealed>,
+    /// On the folder, until the artifacts are in it.
+    claim: Option<Claim>,
     /// Who waits for it.
     pub(crate) stopped: Stopped,
 }
@@ -158,8 +161,8 @@ impl Stopped {
 }
 
 impl Export {
-    pub(crate) const fn new(recording: Recording, gpu: Gpu, stopped: Stopped) -> Self {
-        Self { recording, gpu: Some(gpu), sealed: None, stopped }
+    pub(crate) const fn new(recording: Recording, gpu: Gpu, claim: Option<Claim>, stopped: Stopped) -> Self {
+        Self { recording, gpu: Some(gpu), sealed: None, claim, stopped }
     }
 
     /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that ended the session, and
@@ -189,7 +192,7 @@ impl Export {
 fn run(parked: &Mutex<Option<Export>>) {
     let _own = ledger::own();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let Export { mut recording, sealed, stopped, .. } = export;
+    let Export { mut recording, sealed, claim, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.range_cost = range_cost(&recording.context.config);
         if let Some(mut sealed) = sealed {
@@ -203,6 +206,7 @@ fn run(parked: &Mutex<Option<Export>>) {
         let mut trace = Trace::build(recording);
         export::write_session(&mut trace, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
     }));
+    drop(claim);
     stopped.settle(
         result.map_err(|panic| Error::Export { session: stopped.session().clone(), message: message(&*panic) }),
     );

@@ -1,9 +1,9 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the id that their coordinator gives them, or that the launcher puts into `PROFILER_SESSION_ID`;
-//! else the id is `{UTC time}-{process id}-{counter}`. Either way no session writes into a folder that holds another session's artifacts of the same rank:
-//! the name gets a suffix that is free. The folder is made at the start, because a session that cannot be written
-//! should not run first.
+//! Ranks of one job share the name that their coordinator gives, or that of the job ([`super::job`]), and their n-th sessions the name with the suffix `-n`; else
+//! the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
+//! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
+//! start, because a session that cannot be written should not run first.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,15 +11,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::host::host_name;
 use super::id::SessionId;
+use super::job;
+use super::ranks::Ranks;
 use crate::error::Error;
 use crate::export::iso8601;
 use crate::record::clock::Anchor;
 
-/// The variable through which a launcher gives all ranks one session id.
-const SHARED_ID: &str = "PROFILER_SESSION_ID";
-/// Longest id that is taken from the environment.
-const MAX_LENGTH: usize = 64;
+/// Longest part of an id that is the host's name.
+const HOST_LENGTH: usize = 24;
 
 /// Names for the sessions of one process: each suffix is used once.
 #[derive(Debug, Default)]
@@ -38,6 +39,19 @@ pub(crate) struct Place {
     pub(crate) is_shared: bool,
     /// In full sentences.
     pub(crate) warnings: Vec<String>,
+    /// Held until the artifacts are written.
+    pub(crate) claim: Option<Claim>,
+}
+
+/// A rank's hold on a folder that it shares with others: a hidden file in it, gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim(PathBuf);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // What holds the name from now on are the artifacts; a file that is left holds it too.
+        let _ = fs::remove_file(&self.0);
+    }
 }
 
 /// How ids of one session are made.
@@ -57,16 +71,30 @@ impl Names {
     pub(crate) fn claim(
         &mut self,
         base: Option<&Path>,
-        rank: u32,
+        ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
-        let (stem, warnings) = stem(env);
+        let (name, wrong) = job::name(ranks, env);
+        let stem = name.map_or_else(own_stem, Stem::Shared);
+        let mut warnings: Vec<String> = wrong.into_iter().collect();
         let is_shared = matches!(stem, Stem::Shared(_));
-        let (session, folder) = self.first_free(base, &stem, |folder| match stem {
-            Stem::Shared(_) => claim_shared(folder, rank),
-            Stem::Own(_) => claim_own(folder),
+        let Some(base) = base else {
+            let session = SessionId::new(self.next(&stem));
+            return Ok(Place { session, folder: None, is_shared, warnings, claim: None });
+        };
+        let mut taken = None;
+        let (name, folder, claim) = self.first_free(base, &stem, |name, folder| {
+            let claim = match stem {
+                Stem::Shared(_) => claim_shared(folder, ranks.rank)?.map(Some),
+                Stem::Own(_) => claim_own(folder)?.then_some(None),
+            };
+            if claim.is_none() {
+                taken.get_or_insert_with(|| name.to_owned());
+            }
+            Ok(claim)
         })?;
-        Ok(Place { session, folder, is_shared, warnings })
+        warnings.extend(taken.filter(|_| is_shared && ranks.in_job).map(|taken| apart(&taken, &name, ranks)));
+        Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
     }
 
     /// Names a session of a whole job and makes its folder in `base`, which no earlier session has.
@@ -77,27 +105,36 @@ impl Names {
     pub(crate) fn reserve(
         &mut self,
         base: Option<&Path>,
+        ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
-        let (stem, warnings) = stem(env);
-        let (session, folder) = self.first_free(base, &stem, claim_own)?;
-        Ok(Place { session, folder, is_shared: true, warnings })
+        let (name, wrong) = job::name(ranks, env);
+        let stem = name.map_or_else(own_stem, Stem::Shared);
+        let (name, folder) = match base {
+            None => (self.next(&stem), None),
+            Some(base) => {
+                let claim = |_: &str, folder: &Path| Ok(claim_own(folder)?.then_some(()));
+                let (name, folder, ()) = self.first_free(base, &stem, claim)?;
+                (name, Some(folder))
+            }
+        };
+        let (session, warnings) = (SessionId::new(name), wrong.into_iter().collect());
+        Ok(Place { session, folder, is_shared: true, warnings, claim: None })
     }
 
-    /// The next name whose folder in `base` can be had.
-    fn first_free(
+    /// The next name whose folder in `base` can be had, and what `claim` made of it.
+    fn first_free<T>(
         &mut self,
-        base: Option<&Path>,
+        base: &Path,
         stem: &Stem,
-        claim: impl Fn(&Path) -> io::Result<bool>,
-    ) -> Result<(SessionId, Option<PathBuf>), Error> {
-        let Some(base) = base else { return Ok((SessionId::new(self.next(stem)), None)) };
+        mut claim: impl FnMut(&str, &Path) -> io::Result<Option<T>>,
+    ) -> Result<(String, PathBuf, T), Error> {
         make_base(base)?;
         loop {
             let name = self.next(stem);
             let folder = base.join(&name);
-            if claim(&folder).map_err(|error| failed(&folder, error))? {
-                return Ok((SessionId::new(name), Some(folder)));
+            if let Some(claimed) = claim(&name, &folder).map_err(|error| failed(&folder, error))? {
+                return Ok((name, folder, claimed));
             }
         }
     }
@@ -118,13 +155,13 @@ impl Names {
 ///
 /// The folder is remote, cannot be created or written to, or holds artifacts of this rank.
 pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: u32) -> Result<Place, Error> {
-    let place = |folder| Place { session: session.clone(), folder, is_shared: true, warnings: Vec::new() };
-    let Some(base) = base else { return Ok(place(None)) };
+    let place = |session, folder, claim| Place { session, folder, is_shared: true, warnings: Vec::new(), claim };
+    let Some(base) = base else { return Ok(place(session, None, None)) };
     make_base(base)?;
     let folder = base.join(session.as_str());
     match claim_shared(&folder, rank) {
-        Ok(true) => Ok(place(Some(folder))),
-        Ok(false) => {
+        Ok(Some(claim)) => Ok(place(session, Some(folder), Some(claim))),
+        Ok(None) => {
             let taken = format!("it holds artifacts of rank {rank} already");
             Err(failed(&folder, io::Error::new(io::ErrorKind::AlreadyExists, taken)))
         }
@@ -143,24 +180,22 @@ fn failed(folder: &Path, source: io::Error) -> Error {
     Error::Folder { folder: folder.to_owned(), source: Arc::new(source) }
 }
 
-fn stem(env: impl Fn(&str) -> Option<OsString>) -> (Stem, Vec<String>) {
-    let own = || Stem::Own(format!("{}-{}", compact(&iso8601(Anchor::now().unix_ns)), std::process::id()));
-    let Some(given) = env(SHARED_ID).filter(|given| !given.is_empty()) else { return (own(), Vec::new()) };
-    let given = given.to_string_lossy();
-    if is_token(&given) {
-        return (Stem::Shared(given.into_owned()), Vec::new());
-    }
-    let wrong = format!(
-        "`{SHARED_ID}` is {given:?}; it takes 1 to {MAX_LENGTH} letters, digits, `.`, `_` and `-`, so this process made \
-         its own session id"
-    );
-    (own(), vec![wrong])
+/// What a rank should know whose name was taken, when those of others may not be.
+fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
+    format!(
+        "`{taken}` has artifacts of rank {} already, so this session is `{name}`; ranks that have none there do not know \
+         that: give every run a `{}` of its own",
+        ranks.rank,
+        job::SHARED_ID
+    )
 }
 
-/// A name that is one plain path component everywhere.
-pub(super) fn is_token(text: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(plain) && !text.bytes().all(|byte| byte == b'.')
+/// A name that no other host or process makes: hosts may share the folder, and containers the process id.
+fn own_stem() -> Stem {
+    let mut host = job::plain(&host_name());
+    host.truncate(HOST_LENGTH);
+    let host = if host.is_empty() { "host" } else { &host };
+    Stem::Own(format!("{}-{host}-{}", compact(&iso8601(Anchor::now().unix_ns)), std::process::id()))
 }
 
 /// Makes a folder that must be new; false if it exists.
@@ -172,19 +207,22 @@ fn claim_own(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder that other ranks may have made; false if it holds artifacts of this rank.
-fn claim_shared(folder: &Path, rank: u32) -> io::Result<bool> {
+/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this rank, or another process that takes
+/// itself for the same rank has claimed it.
+fn claim_shared(folder: &Path, rank: u32) -> io::Result<Option<Claim>> {
     fs::create_dir_all(folder)?;
     let of_this_rank = format!("rank{rank}.");
     for entry in fs::read_dir(folder)? {
         if entry?.file_name().to_string_lossy().contains(&of_this_rank) {
-            return Ok(false);
+            return Ok(None);
         }
     }
-    let probe = folder.join(format!(".probe-{}-{rank}", std::process::id()));
-    fs::write(&probe, b"")?;
-    fs::remove_file(&probe)?;
-    Ok(true)
+    let claim = folder.join(format!(".{of_this_rank}claim"));
+    match fs::File::create_new(&claim) {
+        Ok(_) => Ok(Some(Claim(claim))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// `20260131-235959` for `2026-01-31T23:59:59.000Z`.

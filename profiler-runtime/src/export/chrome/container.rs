@@ -5,6 +5,7 @@ use std::io;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::export::clock::ClockReport;
 use crate::export::gpu::GpuReport;
 use crate::export::json::{Line, write_indented};
 use crate::export::losses::LossReport;
@@ -76,6 +77,7 @@ struct Profiler<'a> {
     begin_unix_ns: u64,
     end_unix_ns: u64,
     clock_uncertainty_ns: u64,
+    clock: Line<ClockReport>,
     ended_by: &'static str,
     ranges: u64,
     losses: LossReport<'a>,
@@ -115,6 +117,7 @@ pub(in crate::export) fn head(trace: &Trace, base: u64) -> Head<'_> {
             begin_unix_ns: trace.begin,
             end_unix_ns: trace.end,
             clock_uncertainty_ns: trace.clock_uncertainty_ns,
+            clock: Line(ClockReport::of(trace)),
             ended_by: context.ended_by.as_str(),
             ranges: trace.ranges,
             losses: LossReport::new(&trace.losses),

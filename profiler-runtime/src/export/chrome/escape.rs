@@ -4,7 +4,7 @@
 //! letter outside ASCII.
 
 /// Appends `text` in quotes.
-pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
+pub(in crate::export) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut plain_from = 0;
     for (at, byte) in text.bytes().enumerate() {

@@ -6,14 +6,14 @@
 
 pub(super) mod container;
 mod devices;
-mod escape;
+pub(super) mod escape;
 mod event;
 mod gpu;
 mod gpu_aside;
 mod gpu_rows;
 mod heads;
 mod memory;
-mod number;
+pub(super) mod number;
 mod rows;
 mod stacks;
 #[cfg(test)]

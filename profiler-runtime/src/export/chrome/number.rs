@@ -17,7 +17,7 @@ const PAIRS: [[u8; 2]; 100] = {
 
 /// Appends `number` in decimal.
 #[inline]
-pub(super) fn push_integer(out: &mut Vec<u8>, mut number: u64) {
+pub(in crate::export) fn push_integer(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut at = digits.len();
     while number >= 100 {
@@ -36,7 +36,7 @@ pub(super) fn push_integer(out: &mut Vec<u8>, mut number: u64) {
 }
 
 /// Appends `number` in decimal, with its sign.
-pub(super) fn push_signed(out: &mut Vec<u8>, number: i64) {
+pub(in crate::export) fn push_signed(out: &mut Vec<u8>, number: i64) {
     if number < 0 {
         out.push(b'-');
     }
@@ -45,7 +45,7 @@ pub(super) fn push_signed(out: &mut Vec<u8>, number: i64) {
 
 /// Appends nanoseconds as microseconds with exactly three decimals: `48.000`.
 #[inline]
-pub(super) fn push_micros(out: &mut Vec<u8>, ns: u64) {
+pub(in crate::export) fn push_micros(out: &mut Vec<u8>, ns: u64) {
     push_integer(out, ns / 1000);
     let (hundreds, rest) = (ns % 1000 / 100, pair(ns % 100));
     out.extend_from_slice(&[b'.', pair(hundreds)[1], rest[0], rest[1]]);

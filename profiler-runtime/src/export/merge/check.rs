@@ -1,0 +1,52 @@
+//! Whether traces belong together.
+
+use super::error::MergeError;
+use super::input::Input;
+
+/// Whether these belong together; what had to be overlooked, if `force` allows it. `ranks` are in order.
+pub(super) fn notes(ranks: &[Input], force: bool) -> Result<Vec<String>, MergeError> {
+    let mut notes = Vec::new();
+    let Some(first) = ranks.first() else { return Err(MergeError::NoInputs) };
+    for pair in ranks.windows(2) {
+        let [one, other] = pair else { continue };
+        if one.head.rank() == other.head.rank() {
+            let (first, second) = (one.events.file.clone(), other.events.file.clone());
+            return Err(MergeError::RankTwice { rank: one.head.rank(), first, second });
+        }
+    }
+    for input in ranks {
+        let (file, head) = (&input.events.file, &input.head);
+        if head.session() != first.head.session() {
+            let error = MergeError::Sessions {
+                file: file.clone(),
+                session: head.session().to_owned(),
+                other_file: first.events.file.clone(),
+                other_session: first.head.session().to_owned(),
+            };
+            overlook(error, force, &mut notes)?;
+        }
+        if head.clock().is_none() {
+            overlook(MergeError::NoAnchors { file: file.clone() }, force, &mut notes)?;
+        }
+    }
+    notes.extend(missing_ranks(ranks));
+    Ok(notes)
+}
+
+fn overlook(error: MergeError, force: bool, notes: &mut Vec<String>) -> Result<(), MergeError> {
+    if !force {
+        return Err(error);
+    }
+    notes.push(format!("merged by force: {error}"));
+    Ok(())
+}
+
+/// Which ranks of the job are not among these.
+fn missing_ranks(ranks: &[Input]) -> Option<String> {
+    let size = ranks.iter().map(|input| input.head.world_size()).max().unwrap_or(0);
+    let there = |rank: &u32| ranks.iter().any(|input| input.head.rank() == *rank);
+    let missing: Vec<String> = (0..size).filter(|rank| !there(rank)).take(16).map(|rank| rank.to_string()).collect();
+    let count = (size as usize).saturating_sub(ranks.iter().filter(|input| input.head.rank() < size).count());
+    let more = if count > missing.len() { ", …" } else { "" };
+    (count > 0).then(|| format!("{count} of {size} ranks are not in this file: {}{more}", missing.join(", ")))
+}
