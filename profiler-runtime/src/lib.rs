@@ -32,7 +32,7 @@
 //! | stage | a named part of the pipeline: [`profiled_stage`], [`stage!`] |
 //! | step | one iteration; drives the schedule, `ProfilerStep#N` in traces: [`profiled_step`], [`step!`], [`step()`] |
 //! | op | an operator inside a stage, with shapes and FLOPs: [`profiled_op`], [`op!`] |
-//! | request | one unit of work that timings are grouped by: [`request`] |
+//! | request | one unit of work that timings are grouped by: [`request`], [`request_scope`] |
 //! | range | one execution of any of these |
 //! | session | from [`start_profile`] to its artifacts being on disk |
 //! | rank | one process of a job; each writes its own `*_rank{R}*` files |
@@ -81,6 +81,7 @@
 //! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
 //! | `flamegraph` | no | `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
+//! | `http` | no | start, stop and status by HTTP: [`http`](https://docs.rs/profiler-runtime/latest/profiler_runtime/http/) |
 //! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
 //!
 //! A library that annotates itself depends on this crate with `default-features = false`; the application switches
@@ -123,6 +124,8 @@ pub use collect::ProfilingAllocator;
 pub use config::{ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, TraceFormat, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
+#[cfg(feature = "http")]
+pub use control::http;
 pub use control::{
     Diagnosis, Finding, ProfileGuard, configure, doctor, job, profile_from_env, profile_parsed, profile_with,
     start_profile, start_profile_with, status, step, stop_profile,
@@ -135,8 +138,8 @@ pub use export::{
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
 pub use record::{
-    Device, Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
-    record_out_of_memory, request, sites, stage, step_named,
+    Device, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
+    record_out_of_memory, request, request_scope, sites, stage, step_named,
 };
 pub use session::{Phase, Progress, SessionId, Status, Stopped};
 

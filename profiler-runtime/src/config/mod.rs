@@ -36,6 +36,8 @@ mod yaml;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
 pub use gpu_timing::GpuTiming;
 pub(crate) use paths::Folder;
+#[cfg(feature = "http")]
+pub(crate) use pattern::nearest;
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;
 pub use trace_format::TraceFormat;

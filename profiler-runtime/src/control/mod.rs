@@ -7,6 +7,8 @@
 mod args;
 mod doctor;
 mod guard;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod job;
 mod trigger;
 

@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use crate::record::Site;
 
 use super::lanes::Lanes;
+use super::requests::InRequest;
 use super::slice::{NetBytes, Slice};
 use super::stages::NodeId;
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
+    /// Unique in the process.
+    pub(super) number: u64,
     /// What ran.
     pub(crate) site: &'static Site,
     /// First poll.
@@ -35,12 +38,14 @@ pub(crate) struct Task {
     pub(crate) external_id: u64,
     /// The user's own index of a step.
     pub(crate) index: Option<u64>,
+    /// A request's id.
+    pub(crate) text: Option<Box<str>>,
+    /// The request that its first poll ran in.
+    pub(super) request: Option<InRequest>,
     /// `N` if it is written as `ProfilerStep#N`.
     pub(crate) profiler_step: Option<u64>,
     /// Its place in the stage tree.
     pub(super) node: NodeId,
-    /// What its polls name it by.
-    pub(super) number: u64,
 }
 
 /// Gathers tasks while threads are read, in any order.
@@ -51,7 +56,10 @@ pub(super) struct TaskBook {
 
 #[derive(Default)]
 struct Life {
-    first: Option<(u64, &'static Site, NodeId, Option<u64>)>,
+    first: Option<(u64, &'static Site, NodeId)>,
+    index: Option<u64>,
+    text: Option<Box<str>>,
+    request: Option<InRequest>,
     busy_ns: u64,
     polls: u64,
     cpu_memory: NetBytes,
@@ -70,8 +78,13 @@ impl TaskBook {
         life.device_memory.add(slice.device_memory);
         life.last_poll_end = life.last_poll_end.max(slice.end);
         if life.first.is_none_or(|(begin, ..)| slice.begin < begin) {
-            let index = slice.args().index.or(life.first.and_then(|(.., index)| index));
-            life.first = Some((slice.begin, slice.site, slice.node, index));
+            life.first = Some((slice.begin, slice.site, slice.node));
+            life.request = slice.request;
+        }
+        let args = slice.args();
+        life.index = life.index.or(args.index);
+        if !args.text.is_empty() {
+            life.text = Some(args.text.as_str().into());
         }
     }
 
@@ -97,9 +110,10 @@ impl TaskBook {
 impl Life {
     /// `None` for an end whose polls were before the recording.
     fn close(self, number: u64, window_end: u64) -> Option<Task> {
-        let (begin, site, node, index) = self.first?;
+        let (begin, site, node) = self.first?;
         let (end, completed) = self.ended.unwrap_or((window_end, false));
         Some(Task {
+            number,
             site,
             begin,
             // A first poll on one thread and the end on another are read from two counters that agree only to a few
@@ -113,10 +127,11 @@ impl Life {
             finished: self.ended.is_some(),
             lane: 0,
             external_id: 0,
-            index,
+            index: self.index,
+            text: self.text,
+            request: self.request,
             profiler_step: None,
             node,
-            number,
         })
     }
 }
