@@ -8,7 +8,7 @@ log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 started=$SECONDS
 # Without `nvtx-sdk`, which needs libclang to build.
-features="candle clap flamegraph half ndarray"
+features="candle clap flamegraph half http ndarray"
 
 step() {
   printf '\n== %s (after %d s)\n' "$1" $((SECONDS - started))

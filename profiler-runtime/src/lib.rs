@@ -69,6 +69,7 @@
 //! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
 //! | `flamegraph` | no | `flame_cpu_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
+//! | `http` | no | start, stop and status by HTTP: [`http`](https://docs.rs/profiler-runtime/latest/profiler_runtime/http/) |
 //! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
 //!
 //! A library that annotates itself depends on this crate with `default-features = false`; the application switches
@@ -96,6 +97,8 @@ pub use collect::ProfilingAllocator;
 pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig, Warning};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
+#[cfg(feature = "http")]
+pub use control::http;
 pub use control::{
     Diagnosis, Finding, ProfileGuard, configure, doctor, job, profile_from_env, profile_parsed, profile_with,
     start_profile, start_profile_with, status, step, stop_profile,

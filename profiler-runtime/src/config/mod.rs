@@ -32,6 +32,8 @@ mod value;
 mod yaml;
 
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
+#[cfg(feature = "http")]
+pub(crate) use pattern::nearest;
 pub use profiler::Profiler;
 pub use settings::ProfilerConfig;
 // What the command-line flags are made from.

@@ -7,6 +7,8 @@
 mod args;
 mod doctor;
 mod guard;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod job;
 
 use std::sync::{Mutex, PoisonError};

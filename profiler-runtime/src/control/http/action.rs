@@ -1,0 +1,93 @@
+//! Start and stop.
+//!
+//! Controllers block, so they run on the runtime's blocking threads, and go on when the client has gone: what was
+//! started is in the audit log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use tokio::task::spawn_blocking;
+
+use super::audit::Peer;
+use super::door::Door;
+use super::refusal::Refusal;
+use super::{answer, audit, body, query};
+use crate::control::job::{ControlError, Report, Selection};
+
+/// `POST /start_profile`.
+pub(super) async fn start(State(door): State<Arc<Door>>, request: Request) -> Response {
+    respond(door, request, Action::Start).await
+}
+
+/// `POST /stop_profile`.
+pub(super) async fn stop(State(door): State<Arc<Door>>, request: Request) -> Response {
+    let wait = query::wait(request.uri().query());
+    respond(door, request, Action::Stop(wait)).await
+}
+
+enum Action {
+    Start,
+    Stop(Result<bool, Refusal>),
+}
+
+async fn respond(door: Arc<Door>, request: Request, action: Action) -> Response {
+    let (peer, path) = (audit::peer(&request), request.uri().path().to_owned());
+    act(door, peer, request, action).await.unwrap_or_else(|refusal| {
+        audit::refused(peer, &path, &refusal);
+        refusal.into_response()
+    })
+}
+
+/// An error is a request that could not be read; what the controller answers has its own audit line.
+async fn act(door: Arc<Door>, peer: Peer, request: Request, action: Action) -> Result<Response, Refusal> {
+    let wait = match action {
+        Action::Start => query::none(request.uri().query()).map(|()| None)?,
+        Action::Stop(wait) => Some(wait?),
+    };
+    let prefix = prefix(&request);
+    let timeout = door.is_timed.then_some(door.options.read_timeout);
+    let selection = body::read(request, timeout, door.options.body_limit).await?;
+    let answer = spawn_blocking(move || ask(&door, peer, &selection, wait));
+    let (status, result) = answer.await.map_err(|_| Refusal::failed())?;
+    Ok(match result {
+        Ok(report) => answer::of(&report, status, &prefix),
+        Err(refusal) => refusal.into_response(),
+    })
+}
+
+/// Asks the controller and writes the audit line. `wait` is `None` for a start.
+fn ask(door: &Door, peer: Peer, selection: &Selection, wait: Option<bool>) -> (StatusCode, Result<Report, Refusal>) {
+    let result: Result<Report, ControlError> = match wait {
+        None => door.controller.start(selection),
+        Some(wait) => {
+            let most = if wait { door.options.stop_wait } else { Duration::ZERO };
+            door.controller.stop(selection, most)
+        }
+    };
+    let action = if wait.is_some() { "stop" } else { "start" };
+    match result {
+        Ok(report) => {
+            let complete = answer::status(&report);
+            // Who does not wait is not told that everything is written, even if it should be.
+            let accepted = wait == Some(false) && complete == StatusCode::OK;
+            let status = if accepted { StatusCode::ACCEPTED } else { complete };
+            audit::done(peer, action, selection, &report.session, &status.as_u16());
+            (status, Ok(report))
+        }
+        Err(error) => {
+            let refusal = Refusal::from(error);
+            audit::done(peer, action, selection, "", &format_args!("{} {}", refusal.status.as_u16(), refusal.code));
+            (refusal.status, Err(refusal))
+        }
+    }
+}
+
+/// What the user's server has put before the routes, with `Router::nest`.
+fn prefix(request: &Request) -> String {
+    let whole = request.extensions().get::<OriginalUri>().map(|uri| uri.0.path());
+    let prefix = whole.and_then(|whole| whole.strip_suffix(request.uri().path()));
+    prefix.unwrap_or_default().to_owned()
+}

@@ -1,0 +1,95 @@
+//! Who may come in: the checks before every request, and what the handlers share.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::audit::{self, Peer};
+use super::options::HttpOptions;
+use super::origin::Hosts;
+use super::refusal::Refusal;
+use crate::control::job::Controller;
+
+/// What answers may be used for: to be saved, not to be shown as pages.
+const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
+];
+
+/// What the handlers share.
+pub(super) struct Door {
+    pub(super) controller: Arc<dyn Controller>,
+    pub(super) options: HttpOptions,
+    /// The runtime is ours: it has timers.
+    pub(super) is_timed: bool,
+    hosts: Hosts,
+}
+
+impl Door {
+    /// For a server of the user's.
+    pub(super) fn new(controller: Arc<dyn Controller>, options: HttpOptions) -> Self {
+        let hosts = Hosts { allowed: options.hosts.clone(), bound: None };
+        Self { controller, options, is_timed: false, hosts }
+    }
+
+    /// For our own listener.
+    pub(super) fn bound_to(self, address: std::net::IpAddr) -> Self {
+        let hosts = Hosts { bound: Some(address), ..self.hosts };
+        Self { is_timed: true, hosts, ..self }
+    }
+
+    fn admits(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+        let Some(token) = &self.options.token else {
+            return match peer {
+                Some(peer) if !peer.ip().to_canonical().is_loopback() => Err(Refusal::forbidden(
+                    "token_required",
+                    "requests from other machines need a token: set `PROFILER_HTTP_TOKEN`, or `HttpOptions::token`",
+                )),
+                _ => Ok(()),
+            };
+        };
+        let mut offers = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(offer), None) = (offers.next(), offers.next()) else {
+            return Err(Refusal::unauthorized(
+                "token_missing",
+                "a token is needed: send `Authorization: Bearer <token>`",
+                "Bearer realm=\"profiler\"",
+            ));
+        };
+        if bearer(offer.as_bytes()).is_some_and(|offered| token.is(offered)) {
+            return Ok(());
+        }
+        Err(Refusal::unauthorized(
+            "token_wrong",
+            "the token is wrong: send the one of `PROFILER_HTTP_TOKEN` as `Authorization: Bearer <token>`",
+            "Bearer realm=\"profiler\", error=\"invalid_token\"",
+        ))
+    }
+}
+
+/// Lets a request in, or turns it away.
+pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let peer = audit::peer(&request);
+    let checked =
+        door.hosts.check(request.uri(), request.headers()).and_then(|()| door.admits(peer, request.headers()));
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => {
+            audit::refused(peer, request.uri().path(), &refusal);
+            refusal.into_response()
+        }
+    };
+    response.headers_mut().extend(ANSWER_HEADERS);
+    response
+}
+
+/// The token in `Bearer <token>`.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())
+}

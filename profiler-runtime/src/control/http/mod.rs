@@ -1,0 +1,144 @@
+//! Start, stop and status by HTTP (feature `http`): for a server that is profiled while it serves.
+//!
+//! The one-line form is a listener with a thread of its own; it stops when the result is dropped:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let _control = profiler_runtime::http::serve("127.0.0.1:8089")?;
+//! # Ok(()) }
+//! ```
+//!
+//! A program that is an axum server already merges the routes into its own: [`router_from_env`] has them only if a
+//! profiler is configured, [`router`] takes any [`Controller`], such as that of a job of several processes.
+//!
+//! ```no_run
+//! let app: axum::Router = axum::Router::new().merge(profiler_runtime::http::router_from_env());
+//! ```
+//!
+//! # Requests
+//!
+//! ```text
+//! curl -X POST http://127.0.0.1:8089/start_profile
+//! curl -X POST http://127.0.0.1:8089/start_profile -d '{"stages": [0, 2, "vae.*"]}'
+//! curl -X POST http://127.0.0.1:8089/stop_profile
+//! curl -X POST 'http://127.0.0.1:8089/stop_profile?wait=false'
+//! curl http://127.0.0.1:8089/profile/status
+//! curl http://127.0.0.1:8089/profile/sessions/SESSION
+//! curl -OJ http://127.0.0.1:8089/profile/sessions/SESSION/artifacts/trace_rank0.json
+//! curl -X POST -H "Authorization: Bearer $TOKEN" http://10.0.0.7:8089/start_profile
+//! ```
+//!
+//! | request | answer |
+//! |---|---|
+//! | `POST /start_profile` | the report, when every selected worker records |
+//! | `POST /stop_profile` | the report, when the artifacts are on disk; with `?wait=false` at once |
+//! | `GET /profile/status` | what every worker is doing |
+//! | `GET /profile/sessions/{id}` | the report of a session that was started here, and its manifests |
+//! | `GET /profile/sessions/{id}/artifacts/{name}` | a file that a manifest of that session lists |
+//!
+//! The optional body `{"stages": […]}` selects stage processes by number and ranges by name; without it everything is
+//! selected. The type of the body is not looked at: it is JSON.
+//!
+//! # Status codes
+//!
+//! | code | means |
+//! |---|---|
+//! | 200 | done by every worker |
+//! | 202 | recording has ended, artifacts are still being written: `Location` is the address to ask |
+//! | 400 | the body, the query or the stage is wrong: the message says what would be right |
+//! | 401, 403 | the token is missing or wrong; the request comes from another site, another host name or another machine |
+//! | 404, 405 | no such session or artifact; an action needs `POST` |
+//! | 408, 413 | the body came too slowly; it is too large |
+//! | 409 | the wrong moment: a session is active, or none is; or nothing is configured |
+//! | 500, 503, 507 | the session failed; no worker has joined; its folder cannot be written |
+//! | 502 | some worker failed: the body is the same report, with a line for each worker |
+//!
+//! Errors are `{"error": {"code": "already_active", "message": "…"}}`.
+//!
+//! # Safety
+//!
+//! A listener binds to loopback addresses only, unless it has a token ([`HttpOptions::token`], or `PROFILER_HTTP_TOKEN`);
+//! then every request must carry it. In a server of your own, requests from other machines are refused without a token,
+//! if the server tells who asks (`into_make_service_with_connect_info::<SocketAddr>()`); if it does not, only the token
+//! protects the routes.
+//!
+//! `Host` must name a loopback address, the listener's own, or a name from [`HttpOptions::allow_host`], so that no web
+//! page can reach them through a name of its own that leads here; requests from pages of another origin are refused.
+//! Nothing in a request becomes a path: names are compared with those that manifests list. Each action, each download
+//! and each refusal is a line in the log, target `profiler_runtime::audit`.
+
+mod action;
+mod answer;
+mod artifact;
+mod audit;
+mod body;
+mod door;
+mod listener;
+mod look;
+mod options;
+mod origin;
+mod query;
+mod refusal;
+mod token;
+
+use std::net::ToSocketAddrs;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use super::configured;
+use super::job::{Controller, Local};
+use door::Door;
+
+pub use listener::{HttpError, Listener, Server};
+pub use options::HttpOptions;
+
+/// The routes, acting on `controller`. They are there whether or not a profiler is configured: without one a start
+/// answers 409.
+///
+/// Needs a tokio runtime: controllers block, so they are called on its blocking threads.
+pub fn router(controller: Arc<dyn Controller>, options: HttpOptions) -> Router {
+    routes(Arc::new(Door::new(controller, options)))
+}
+
+/// [`router`] for this process with [`HttpOptions::from_env`], if [`configure`](crate::configure) or the environment has
+/// configured a profiler; else no routes, so that every path is the server's own 404.
+///
+/// Never fails: a wrong configuration is logged as an error, and leaves the routes out.
+pub fn router_from_env() -> Router {
+    match configured() {
+        Ok(Some(_)) => router(Arc::new(Local::new()), HttpOptions::from_env()),
+        Ok(None) => Router::new(),
+        Err(error) => {
+            log::error!("the profiler cannot be controlled by HTTP: {error}");
+            Router::new()
+        }
+    }
+}
+
+/// Listens on `address` for requests to profile this process, with [`HttpOptions::from_env`], on a thread of its own.
+///
+/// # Errors
+///
+/// [`HttpError::TokenRequired`] if the address can be reached from other machines and there is no token, and
+/// [`HttpError::Address`] if it cannot be bound.
+pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
+    Listener::bind(address, Arc::new(Local::new()), HttpOptions::from_env())?.spawn()
+}
+
+fn routes(door: Arc<Door>) -> Router {
+    let limit = DefaultBodyLimit::max(door.options.body_limit);
+    Router::new()
+        .route("/start_profile", post(action::start))
+        .route("/stop_profile", post(action::stop))
+        .route("/profile/status", get(look::status))
+        .route("/profile/sessions/{id}", get(look::session))
+        .route("/profile/sessions/{id}/artifacts/{name}", get(artifact::download))
+        .method_not_allowed_fallback(refusal::wrong_method)
+        .route_layer(limit)
+        .route_layer(from_fn_with_state(Arc::clone(&door), door::check))
+        .with_state(door)
+}

@@ -1,0 +1,146 @@
+//! Where a request was sent to and which page sent it: defences against web pages that reach for local servers.
+//!
+//! A page may send requests to any address, and through a host name that it controls it may even read the answers (DNS
+//! rebinding). Such requests name the wrong `Host`, or an `Origin` that is not it.
+
+use std::net::IpAddr;
+
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, HeaderName, Uri, header};
+
+use super::refusal::Refusal;
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Which hosts requests may be sent to.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Hosts {
+    /// Names and addresses, lower case.
+    pub(super) allowed: Vec<String>,
+    /// The address of the listener.
+    pub(super) bound: Option<IpAddr>,
+}
+
+impl Hosts {
+    /// Refuses a request that was not sent to one of them, or that a page of another origin sent.
+    pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        let host = host(uri, headers)?;
+        if !self.allows(host.host()) {
+            return Err(Refusal::forbidden(
+                "wrong_host",
+                "the host of this request is not one that the profiler listens for: use a loopback address, or name it \
+                 with `HttpOptions::allow_host`",
+            ));
+        }
+        if is_foreign(&host, headers) {
+            return Err(Refusal::forbidden(
+                "cross_origin",
+                "a page of another origin sent this request: use a page of this server, or a program such as curl",
+            ));
+        }
+        Ok(())
+    }
+
+    fn allows(&self, host: &str) -> bool {
+        let host = host.to_ascii_lowercase();
+        if host == "localhost" || self.allowed.contains(&host) {
+            return true;
+        }
+        let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+        // A page cannot make an address its own, so any will do where the listener has them all.
+        address.is_ok_and(|address| {
+            let address = address.to_canonical();
+            let bound = self.bound.map(|bound| bound.to_canonical());
+            address.is_loopback() || bound.is_some_and(|bound| bound == address || bound.is_unspecified())
+        })
+    }
+}
+
+/// The one host of a request.
+fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
+    let bad = || Refusal::bad("bad_host", "the request needs one `Host` such as `localhost:8089`");
+    let mut named = headers.get_all(header::HOST).iter();
+    let (first, second) = (named.next(), named.next());
+    let first = first.map(|host| Authority::try_from(host.as_bytes()).map_err(|_| bad())).transpose()?;
+    let host = match (uri.authority(), first) {
+        (Some(uri), Some(host)) if *uri != host => return Err(bad()),
+        (Some(host), _) => host.clone(),
+        (None, Some(host)) => host,
+        (None, None) => return Err(bad()),
+    };
+    if second.is_some() || host.as_str().contains('@') { Err(bad()) } else { Ok(host) }
+}
+
+fn is_foreign(host: &Authority, headers: &HeaderMap) -> bool {
+    let sites = headers.get_all(SEC_FETCH_SITE).iter();
+    let foreign_site = sites.into_iter().any(|site| !matches!(site.as_bytes(), b"same-origin" | b"none"));
+    let mut origins = headers.get_all(header::ORIGIN).iter();
+    foreign_site || origins.any(|origin| !is_origin_of(origin.as_bytes(), host))
+}
+
+/// Whether an `Origin` is the host that the request was sent to.
+fn is_origin_of(origin: &[u8], host: &Authority) -> bool {
+    let Ok(origin) = Uri::try_from(origin) else { return false };
+    let default = match origin.scheme_str() {
+        Some("http") => 80,
+        Some("https") => 443,
+        _ => return false,
+    };
+    let port = |authority: &Authority| authority.port_u16().unwrap_or(default);
+    origin.authority().is_some_and(|origin| {
+        origin.host().eq_ignore_ascii_case(host.host()) && port(origin) == port(host) && !origin.as_str().contains('@')
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(hosts: &Hosts, lines: &[(&'static str, &str)]) -> &'static str {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(*name, value.parse().unwrap());
+        }
+        hosts.check(&Uri::from_static("/start_profile"), &headers).map_or_else(|refusal| refusal.code, |()| "ok")
+    }
+
+    #[test]
+    fn loopback_the_bound_address_and_named_hosts_are_meant_and_no_other() {
+        let bound = Some("10.0.0.7".parse().unwrap());
+        let hosts = Hosts { allowed: vec!["gpu7".into()], bound };
+        for host in ["localhost", "LocalHost:80", "127.0.0.1:8089", "127.1.2.3", "[::1]:8089", "10.0.0.7:1", "GPU7:80"]
+        {
+            assert_eq!(code(&hosts, &[("host", host)]), "ok", "{host}");
+        }
+        for host in ["evil.example:8089", "10.0.0.8", "localhost.evil.example", "127.0.0.1.nip.io", "0.0.0.0", "gpu77"]
+        {
+            assert_eq!(code(&hosts, &[("host", host)]), "wrong_host", "{host}");
+        }
+        for host in ["", "a b", "evil@localhost", "localhost:port:1"] {
+            assert_eq!(code(&hosts, &[("host", host)]), "bad_host", "{host}");
+        }
+        assert_eq!(code(&hosts, &[]), "bad_host");
+        assert_eq!(code(&hosts, &[("host", "localhost"), ("host", "evil.example")]), "bad_host");
+        let everywhere = Hosts { allowed: Vec::new(), bound: Some("0.0.0.0".parse().unwrap()) };
+        assert_eq!(code(&everywhere, &[("host", "192.168.1.4:8089")]), "ok");
+        assert_eq!(code(&everywhere, &[("host", "evil.example")]), "wrong_host");
+    }
+
+    #[test]
+    fn a_page_must_be_of_the_host_that_it_writes_to() {
+        let with = |host, name, value| code(&Hosts::default(), &[("host", host), (name, value)]);
+        for origin in ["http://localhost:8089", "https://LOCALHOST:8089"] {
+            assert_eq!(with("localhost:8089", "origin", origin), "ok", "{origin}");
+        }
+        assert_eq!(with("localhost", "origin", "https://localhost:443"), "ok", "default ports");
+        for origin in ["null", "http://localhost:3000", "http://evil.example", "http://a@localhost:8089", "file://", ""]
+        {
+            assert_eq!(with("localhost:8089", "origin", origin), "cross_origin", "{origin}");
+        }
+        for (site, answer) in
+            [("none", "ok"), ("same-origin", "ok"), ("same-site", "cross_origin"), ("cross-site", "cross_origin")]
+        {
+            assert_eq!(with("localhost", "sec-fetch-site", site), answer);
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! The part of an address behind the `?`: `wait=false`, and nothing else.
+
+use super::refusal::Refusal;
+use crate::config::nearest;
+
+/// Whether a stop waits for the artifacts.
+pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
+    let mut wait = true;
+    for (name, value) in pairs(query) {
+        wait = match (name, value) {
+            ("wait", "true" | "1" | "") => true,
+            ("wait", "false" | "0") => false,
+            ("wait", _) => return Err(bad("`wait` is `true` or `false`")),
+            _ => {
+                let meant = nearest(name, ["wait"]).map_or("the only one is", |_| "did you mean");
+                return Err(bad(&format!("the query has an unknown parameter: {meant} `wait`")));
+            }
+        };
+    }
+    Ok(wait)
+}
+
+/// Refuses any parameter.
+pub(super) fn none(query: Option<&str>) -> Result<(), Refusal> {
+    match pairs(query).next() {
+        None => Ok(()),
+        Some(_) => Err(bad("this address takes no parameters: stages are given in the body, {\"stages\": [0]}")),
+    }
+}
+
+fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
+    let parts = query.unwrap_or_default().split('&').filter(|part| !part.is_empty());
+    parts.map(|part| part.split_once('=').unwrap_or((part, "")))
+}
+
+fn bad(message: &str) -> Refusal {
+    Refusal::bad("bad_query", message)
+}
