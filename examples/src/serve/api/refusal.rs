@@ -3,7 +3,7 @@
 use std::fmt;
 
 use axum::Json;
-use axum::extract::multipart::MultipartError;
+use axum::extract::multipart::{MultipartError, MultipartRejection};
 use axum::extract::rejection::JsonRejection;
 use axum::http::StatusCode;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -58,6 +58,13 @@ impl From<crate::Error> for Refusal {
 impl From<MultipartError> for Refusal {
     fn from(error: MultipartError) -> Self {
         Self::new(error.status(), "bad_form", error.body_text())
+    }
+}
+
+/// A body that is no form.
+impl From<MultipartRejection> for Refusal {
+    fn from(error: MultipartRejection) -> Self {
+        Self::new(error.status(), "bad_form", format!("expected `multipart/form-data`: {}", error.body_text()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Json;
+use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path, State};
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
@@ -24,8 +25,11 @@ fn wish(service: &Service, form: Form, begun: &Arc<AtomicBool>) -> Wish {
 }
 
 /// `POST /v1/videos/sync`
-pub(super) async fn sync(State(service): Shared, form: Multipart) -> Result<impl IntoResponse, Refusal> {
-    let wish = wish(&service, form::read(form, &service).await?, &Arc::default());
+pub(super) async fn sync(
+    State(service): Shared,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<impl IntoResponse, Refusal> {
+    let wish = wish(&service, form::read(form?, &service).await?, &Arc::default());
     let id = wish.id.clone();
     let made = service.make(wish).await?;
     let headers = [
@@ -38,9 +42,12 @@ pub(super) async fn sync(State(service): Shared, form: Multipart) -> Result<impl
 }
 
 /// `POST /v1/videos`
-pub(super) async fn submit(State(service): Shared, form: Multipart) -> Result<Json<Value>, Refusal> {
+pub(super) async fn submit(
+    State(service): Shared,
+    form: Result<Multipart, MultipartRejection>,
+) -> Result<Json<Value>, Refusal> {
     let begun = Arc::default();
-    let wish = wish(&service, form::read(form, &service).await?, &begun);
+    let wish = wish(&service, form::read(form?, &service).await?, &begun);
     let job = Job::new(wish.id.clone(), service.model.clone(), wish.request.clone(), begun);
     let (id, shown) = (wish.id.clone(), job.show());
     let outcome = service.fleet.submit(wish)?;
