@@ -67,7 +67,7 @@ struct Task {
 }
 
 /// Where wishes are put; `None` once it is closed.
-type Queue = Arc<Mutex<Option<SyncSender<Task>>>>;
+type Queue = Arc<Mutex<Option<SyncSender<Box<Task>>>>>;
 
 /// The workers and the queue in front of them.
 pub(super) struct Fleet {
@@ -110,7 +110,7 @@ impl Fleet {
     /// When it is full or closed.
     pub(super) fn submit(&self, wish: Wish) -> Result<oneshot::Receiver<Outcome>, Unmade> {
         let (waiting, outcome) = oneshot::channel();
-        match put(&self.queue, Task { wish, waiting }) {
+        match put(&self.queue, Box::new(Task { wish, waiting })) {
             None => Err(Unmade::Closing),
             Some(Ok(())) => Ok(outcome),
             Some(Err(TrySendError::Full(_))) => Err(Unmade::Busy),
@@ -158,7 +158,7 @@ impl Fleet {
     }
 }
 
-fn put(queue: &Queue, task: Task) -> Option<Result<(), TrySendError<Task>>> {
+fn put(queue: &Queue, task: Box<Task>) -> Option<Result<(), TrySendError<Box<Task>>>> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|sender| sender.try_send(task))
 }
 
@@ -166,7 +166,7 @@ fn put(queue: &Queue, task: Task) -> Option<Result<(), TrySendError<Task>>> {
 #[derive(Clone)]
 struct Line {
     queue: Queue,
-    tasks: Arc<Mutex<Receiver<Task>>>,
+    tasks: Arc<Mutex<Receiver<Box<Task>>>>,
     closing: Arc<AtomicBool>,
     numbers: Arc<AtomicU64>,
 }

@@ -1,8 +1,9 @@
 //! A libcuda for machines without one: the functions that the profiler calls, and a log of the calls that matter.
 //!
 //! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the log, one function a
-//! line; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's primary context exists from its first
-//! `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes one before `main`'s first call.
+//! line, where `{pid}` stands for the process; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's
+//! primary context exists from its first `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes
+//! one before `main`'s first call.
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -32,7 +33,8 @@ thread_local! {
 }
 
 fn log(call: &str) {
-    let Some(path) = std::env::var_os("CUDA_DOUBLE_LOG") else { return };
+    let Ok(path) = std::env::var("CUDA_DOUBLE_LOG") else { return };
+    let path = path.replace("{pid}", &std::process::id().to_string());
     if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
         let _ = file.write_all(format!("{call}\n").as_bytes());
     }
