@@ -41,7 +41,7 @@ pub struct Cli {
     pub allow_host: Vec<String>,
 
     /// Seconds that one video may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 3600)]
+    #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: u64,
 
     /// Diffusers directory of Wan2.2-I2V-A14B [default: built-in weights].

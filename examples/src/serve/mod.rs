@@ -111,6 +111,7 @@ fn start(cli: &Cli, folder: &Path, profile: &Profile) -> Result<Vec<Worker>, Ser
     for (rank, worker) in workers.iter().enumerate() {
         worker.wait_until_ready().map_err(|why| ServeError::Worker { rank, why })?;
     }
+    profile.wait_for(workers.len());
     Ok(workers)
 }
 

@@ -41,6 +41,7 @@ impl Place {
 /// When standard input is no socket, or the model cannot be loaded; the server has been told then.
 pub(super) fn run(source: &Source, folder: &Path, place: Place) -> Result<()> {
     let mut server = server().map_err(|source| Error::Read { path: "standard input".into(), source })?;
+    let _joined = super::profile::join();
     let mut worker = match Worker::load(source, folder, place) {
         Ok(worker) => worker,
         Err(error) => {

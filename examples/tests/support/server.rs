@@ -1,5 +1,7 @@
 //! The real server program, and a client that speaks just enough HTTP. Everything has a time limit.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -10,16 +10,22 @@
 //! | `num_inference_steps`, `guidance_scale`, `guidance_scale_2`, `boundary_ratio`, `flow_shift`, `seed`, `fps` | the model's | |
 //! | `model` | | if given, the one that is served |
 
+use std::time::Duration;
+
 use ::image::RgbImage;
 use axum::body::Bytes;
 use axum::extract::Multipart;
 use axum::extract::multipart::Field;
+use axum::http::StatusCode;
 
 use super::Service;
 use super::limits::{self, number, size};
 use super::refusal::Refusal;
 use crate::image;
 use crate::wan::{Request, SIDE_MULTIPLE};
+
+/// How long a client may take to send a form.
+const UPLOADING: Duration = Duration::from_secs(60);
 
 /// A video that was asked for, checked.
 #[derive(Debug)]
@@ -46,9 +52,15 @@ struct Fields {
 /// Whatever the client has to correct.
 pub(super) async fn read(mut form: Multipart, service: &Service) -> Result<Form, Refusal> {
     let (mut fields, mut request) = (Fields::default(), service.defaults.clone());
-    while let Some(field) = form.next_field().await? {
-        take(field, &mut fields, &mut request).await?;
-    }
+    let upload = async {
+        while let Some(field) = form.next_field().await? {
+            take(field, &mut fields, &mut request).await?;
+        }
+        Ok::<(), Refusal>(())
+    };
+    let too_slow =
+        || Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", format!("the form took over {UPLOADING:?}"));
+    tokio::time::timeout(UPLOADING, upload).await.map_err(|_| too_slow())??;
     service.check_model(fields.model.as_deref())?;
     request.prompt = fields.prompt.filter(|prompt| !prompt.trim().is_empty()).ok_or(Refusal::missing("prompt"))?;
     if let Some(seconds) = fields.seconds {
