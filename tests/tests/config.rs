@@ -26,6 +26,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("max_buffer_mb", json!(64), json!("64"), Some(json!(65_537))),
         ("trace_file", json!("t{rank}.json"), json!(5), Some(json!("../t{rank}.json"))),
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
+        ("trigger_file", json!("/run/profile"), json!(true), Some(json!("s3://bucket/x"))),
         ("nvtx", json!(false), json!("no"), None),
         ("nvtx_domain", json!("mine"), json!(1), Some(json!("a\0b"))),
         ("pipeline_targets", json!(["diffuse"]), json!([1]), Some(json!([""]))),
@@ -40,6 +41,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         "torch_profiler_with_flops",
         "torch_profiler_dump_cuda_time_total",
         "pipeline_profiler",
+        "toggle_on_sigusr2",
     ] {
         cases.push((flag, json!(true), json!("yes"), None));
     }

@@ -96,4 +96,6 @@ setters! {
     perf_dump_path(path: impl Into<PathBuf>) = Some(path.into());
     pipeline_profiler(on: bool) = on;
     pipeline_targets(names: impl IntoIterator<Item = impl Into<String>>) = names.into_iter().map(Into::into).collect();
+    toggle_on_sigusr2(on: bool) = on;
+    trigger_file(path: impl Into<PathBuf>) = Some(path.into());
 }

@@ -124,8 +124,12 @@ impl Draft {
     /// The configuration, with every warning; or every problem.
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
         rules::apply(&self.config, &self.faulty, &mut self.problems, &mut self.warnings);
-        let ProfilerConfig { torch_profiler_dir, perf_dump_path, .. } = &mut self.config;
-        for (field, path) in [("torch_profiler_dir", torch_profiler_dir), ("perf_dump_path", perf_dump_path)] {
+        let ProfilerConfig { torch_profiler_dir, perf_dump_path, trigger_file, .. } = &mut self.config;
+        for (field, path) in [
+            ("torch_profiler_dir", torch_profiler_dir),
+            ("perf_dump_path", perf_dump_path),
+            ("trigger_file", trigger_file),
+        ] {
             let Some(path) = path else { continue };
             match paths::resolve(field, path, env) {
                 Ok(absolute) => *path = absolute,

@@ -59,6 +59,10 @@ impl Rules<'_> {
             let problem = Problem::new("perf_dump_path", "expected the path of a file, found a URI");
             self.problems.push(problem.suggest("write it to a file and copy it from there"));
         }
+        if self.config.trigger_file.as_deref().is_some_and(is_uri) {
+            let problem = Problem::new("trigger_file", "expected the path of a file, found a URI");
+            self.problems.push(problem.suggest("name a file on this machine"));
+        }
     }
 
     fn trace_file(&mut self) {

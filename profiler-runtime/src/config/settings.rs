@@ -93,6 +93,12 @@ settings! {
         pipeline_profiler: bool = false, Kind::Flag;
         /// The stages that `pipeline_profiler` times, as names or patterns.
         pipeline_targets: Vec<String> = default_targets(), Kind::Texts;
+        /// The signal SIGUSR2 starts a session, the next one stops it. `profile_from_env` then waits for it instead of
+        /// starting at once.
+        toggle_on_sigusr2: bool = false, Kind::Flag;
+        /// A session runs while this file exists: it is looked for five times a second. `profile_from_env` then waits for
+        /// it instead of starting at once.
+        trigger_file: Option<PathBuf> = None, Kind::Path;
     }
 }
 

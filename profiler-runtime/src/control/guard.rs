@@ -1,5 +1,7 @@
 //! A session that lasts as long as a value: the way to profile a whole program.
 
+use super::job::{self, Membership};
+use super::trigger::{self, Triggers};
 use super::{begin, configured};
 use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
@@ -11,17 +13,35 @@ use crate::session::{self, SessionId, Stopped};
 /// profiler_runtime::profile_from_env();` at the top of `main`.
 ///
 /// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program
-/// then runs unprofiled. If an NVTX tool such as Nsight Systems wants to be attached, it is loaded here, so that no range
+/// then runs unprofiled.
+///
+/// Two things make it wait instead of starting at once: a coordinator in `PROFILER_COORDINATOR`, which the process then
+/// joins as a worker (see [`job`]), and a trigger in the configuration (`toggle_on_sigusr2`, `trigger_file`). A worker or a
+/// program with a trigger that ends while it records writes its artifacts first.
+///
+/// If an NVTX tool such as Nsight Systems wants to be attached, it is loaded here, so that no range
 /// has to wait for it.
 #[must_use = "the session ends when this is dropped: bind it to a name, as in `let _profile = …`"]
 pub fn profile_from_env() -> ProfileGuard {
     nvtx::attach();
-    let started = configured().and_then(|parsed| parsed.map(begin).transpose());
-    let session = started.unwrap_or_else(|error| {
+    let mut guard = ProfileGuard { session: None, triggers: None, membership: None };
+    let parsed = configured().unwrap_or_else(|error| {
         log::error!("this program runs without the profiler: {error}");
         None
     });
-    ProfileGuard { session }
+    guard.triggers = parsed.as_ref().and_then(|parsed| trigger::arm(&parsed.config));
+    guard.membership = job::join_from_env().and_then(|joined| {
+        joined.inspect_err(|error| log::error!("this program is not profiled with its job: {error}")).ok()
+    });
+    let starts_at_once =
+        guard.triggers.is_none() && std::env::var_os(job::COORDINATOR).is_none_or(|set| set.is_empty());
+    if let Some(parsed) = parsed.filter(|_| starts_at_once) {
+        match begin(parsed) {
+            Ok(session) => guard.session = Some(session),
+            Err(error) => log::error!("this program runs without the profiler: {error}"),
+        }
+    }
+    guard
 }
 
 /// Starts a session that ends when the result is dropped.
@@ -40,17 +60,20 @@ pub fn profile_with(config: ProfilerConfig) -> Result<ProfileGuard, Error> {
 ///
 /// As [`start_profile`](crate::start_profile).
 pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
-    Ok(ProfileGuard { session: Some(begin(parsed)?) })
+    Ok(ProfileGuard { session: Some(begin(parsed)?), triggers: None, membership: None })
 }
 
 /// A session, or none. Dropping it stops the session and waits for its artifacts, also while a panic unwinds.
 #[derive(Debug)]
 pub struct ProfileGuard {
     session: Option<Stopped>,
+    /// Dropped before the membership: what a trigger has started is stopped first.
+    triggers: Option<Triggers>,
+    membership: Option<Membership>,
 }
 
 impl ProfileGuard {
-    /// The session; `None` if none was configured or it could not be started.
+    /// The session; `None` if none was configured, it could not be started, or a coordinator or trigger starts it.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         self.session.as_ref().map(Stopped::session)
@@ -72,6 +95,8 @@ impl Drop for ProfileGuard {
             // A failure has been logged where it happened.
             let _ = end(&session).wait();
         }
+        drop(self.triggers.take());
+        drop(self.membership.take());
     }
 }
 

@@ -10,6 +10,7 @@ mod guard;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod job;
+mod trigger;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -111,9 +112,14 @@ fn enabled() -> Result<(), Error> {
 }
 
 fn begin(parsed: Parsed) -> Result<Stopped, Error> {
+    begin_as(parsed, None)
+}
+
+/// Starts a session, under the name that a coordinator has given it.
+fn begin_as(parsed: Parsed, given: Option<SessionId>) -> Result<Stopped, Error> {
     enabled()?;
     if parsed.config.is_off() {
         return Err(Error::NotConfigured);
     }
-    session::start(parsed)
+    session::start(parsed, given)
 }

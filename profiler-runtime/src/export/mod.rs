@@ -45,6 +45,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::model::Trace;
 
 pub use manifest::{Artifact, Manifest, Missing};
@@ -75,6 +77,23 @@ pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
         manifest.note("manifest", &path, folder, written);
     }
     manifest
+}
+
+/// Writes a JSON report that is no artifact of a recording, whole or not at all.
+///
+/// # Errors
+///
+/// It cannot be written; an earlier file of that name stays.
+pub(crate) fn write_report(path: &Path, report: &impl Serialize) -> io::Result<()> {
+    #[derive(Serialize)]
+    struct Report<'a, T> {
+        schema_version: u32,
+        profiler_version: &'static str,
+        #[serde(flatten)]
+        report: &'a T,
+    }
+    let report = Report { schema_version: SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
+    sink::write_file(path, false, |out| json::write_indented(out, &report)).map(drop)
 }
 
 fn write_file(

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::driver::{Driver, Verdict};
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
-use super::place::Names;
+use super::place::{self, Names};
 use super::ranks::{self, Ranks};
 use super::schedule::{Phase, Schedule};
 use super::status::Progress;
@@ -53,20 +53,25 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    /// A session that is ready to [`begin`](Self::begin).
+    /// A session that is ready to [`begin`](Self::begin); `given` is its name if a coordinator has chosen one.
     ///
     /// # Errors
     ///
     /// Its folder is remote, or cannot be created or written to.
     pub(crate) fn new(
         parsed: Parsed,
+        given: Option<SessionId>,
         gpu: Gpu,
         names: &mut Names,
         env: impl Fn(&str) -> Option<OsString> + Copy,
     ) -> Result<Self, Error> {
         let config = parsed.config;
         let (ranks, rank_warning) = ranks::read(env);
-        let place = names.claim(config.torch_profiler_dir.as_deref(), ranks.rank, env)?;
+        let base = config.torch_profiler_dir.as_deref();
+        let place = match given {
+            Some(session) => place::given(session, base, ranks.rank)?,
+            None => names.claim(base, ranks.rank, env)?,
+        };
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(rank_warning);
         if ranks.world_size > 1 && !place.is_shared {

@@ -13,6 +13,11 @@ impl SessionId {
         Self(name.into())
     }
 
+    /// The id that a coordinator has given, if it is a plain path component.
+    pub(crate) fn given(name: &str) -> Option<Self> {
+        super::place::is_token(name).then(|| Self::new(name))
+    }
+
     /// The name: a plain path component.
     #[must_use]
     pub fn as_str(&self) -> &str {

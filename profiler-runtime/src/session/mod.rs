@@ -29,5 +29,5 @@ pub use id::SessionId;
 pub use outcome::Stopped;
 pub(crate) use ranks::of_this_process as this_rank;
 pub use schedule::Phase;
-pub(crate) use slot::{start, status, step_call, stop, stop_this};
+pub(crate) use slot::{reserve, start, status, step_call, stop, stop_this, wait_for_exports};
 pub use status::{Progress, Status};

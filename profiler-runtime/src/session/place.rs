@@ -1,7 +1,7 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the id that the launcher puts into `PROFILER_SESSION_ID`; else the id is `{UTC time}-{process
-//! id}-{counter}`. Either way no session writes into a folder that holds another session's artifacts of the same rank:
+//! Ranks of one job share the id that their coordinator gives them, or that the launcher puts into `PROFILER_SESSION_ID`;
+//! else the id is `{UTC time}-{process id}-{counter}`. Either way no session writes into a folder that holds another session's artifacts of the same rank:
 //! the name gets a suffix that is free. The folder is made at the start, because a session that cannot be written
 //! should not run first.
 
@@ -62,26 +62,42 @@ impl Names {
     ) -> Result<Place, Error> {
         let (stem, warnings) = stem(env);
         let is_shared = matches!(stem, Stem::Shared(_));
-        let Some(base) = base else {
-            return Ok(Place { session: SessionId::new(self.next(&stem)), folder: None, is_shared, warnings });
-        };
-        if base.to_string_lossy().contains("://") {
-            return Err(Error::RemoteFolder { folder: base.to_owned() });
-        }
-        let failed = |folder: &Path| {
-            let folder = folder.to_owned();
-            move |source: io::Error| Error::Folder { folder, source: Arc::new(source) }
-        };
-        fs::create_dir_all(base).map_err(failed(base))?;
+        let (session, folder) = self.first_free(base, &stem, |folder| match stem {
+            Stem::Shared(_) => claim_shared(folder, rank),
+            Stem::Own(_) => claim_own(folder),
+        })?;
+        Ok(Place { session, folder, is_shared, warnings })
+    }
+
+    /// Names a session of a whole job and makes its folder in `base`, which no earlier session has.
+    ///
+    /// # Errors
+    ///
+    /// As for [`claim`](Self::claim).
+    pub(crate) fn reserve(
+        &mut self,
+        base: Option<&Path>,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Place, Error> {
+        let (stem, warnings) = stem(env);
+        let (session, folder) = self.first_free(base, &stem, claim_own)?;
+        Ok(Place { session, folder, is_shared: true, warnings })
+    }
+
+    /// The next name whose folder in `base` can be had.
+    fn first_free(
+        &mut self,
+        base: Option<&Path>,
+        stem: &Stem,
+        claim: impl Fn(&Path) -> io::Result<bool>,
+    ) -> Result<(SessionId, Option<PathBuf>), Error> {
+        let Some(base) = base else { return Ok((SessionId::new(self.next(stem)), None)) };
+        make_base(base)?;
         loop {
-            let name = self.next(&stem);
+            let name = self.next(stem);
             let folder = base.join(&name);
-            let ours = match stem {
-                Stem::Shared(_) => claim_shared(&folder, rank),
-                Stem::Own(_) => claim_own(&folder),
-            };
-            if ours.map_err(failed(&folder))? {
-                return Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings });
+            if claim(&folder).map_err(|error| failed(&folder, error))? {
+                return Ok((SessionId::new(name), Some(folder)));
             }
         }
     }
@@ -93,6 +109,38 @@ impl Names {
             (Stem::Shared(stem) | Stem::Own(stem), number) => format!("{stem}-{number}"),
         }
     }
+}
+
+/// The place of a session that a coordinator has named: its folder in `base`, made on hosts that do not see the
+/// coordinator's.
+///
+/// # Errors
+///
+/// The folder is remote, cannot be created or written to, or holds artifacts of this rank.
+pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: u32) -> Result<Place, Error> {
+    let place = |folder| Place { session: session.clone(), folder, is_shared: true, warnings: Vec::new() };
+    let Some(base) = base else { return Ok(place(None)) };
+    make_base(base)?;
+    let folder = base.join(session.as_str());
+    match claim_shared(&folder, rank) {
+        Ok(true) => Ok(place(Some(folder))),
+        Ok(false) => {
+            let taken = format!("it holds artifacts of rank {rank} already");
+            Err(failed(&folder, io::Error::new(io::ErrorKind::AlreadyExists, taken)))
+        }
+        Err(error) => Err(failed(&folder, error)),
+    }
+}
+
+fn make_base(base: &Path) -> Result<(), Error> {
+    if base.to_string_lossy().contains("://") {
+        return Err(Error::RemoteFolder { folder: base.to_owned() });
+    }
+    fs::create_dir_all(base).map_err(|error| failed(base, error))
+}
+
+fn failed(folder: &Path, source: io::Error) -> Error {
+    Error::Folder { folder: folder.to_owned(), source: Arc::new(source) }
 }
 
 fn stem(env: impl Fn(&str) -> Option<OsString>) -> (Stem, Vec<String>) {
@@ -110,7 +158,7 @@ fn stem(env: impl Fn(&str) -> Option<OsString>) -> (Stem, Vec<String>) {
 }
 
 /// A name that is one plain path component everywhere.
-fn is_token(text: &str) -> bool {
+pub(super) fn is_token(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     (1..=MAX_LENGTH).contains(&text.len()) && text.bytes().all(plain) && !text.bytes().all(|byte| byte == b'.')
 }

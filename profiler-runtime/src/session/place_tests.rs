@@ -69,3 +69,27 @@ fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
         "cannot write to `s3://bucket/perf`: give a local folder in `torch_profiler_dir` and copy it from there"
     );
 }
+
+#[test]
+fn a_jobs_folder_is_new_and_every_rank_finds_it() {
+    let base = tempfile::tempdir().unwrap();
+    let reserve = |names: &mut Names| names.reserve(Some(base.path()), launched_as("job-7")).unwrap();
+    let place = reserve(&mut Names::default());
+    assert_eq!(place.folder, Some(base.path().join("job-7")));
+    for rank in [0, 1] {
+        let of_rank = given(place.session.clone(), Some(base.path()), rank).unwrap();
+        assert_eq!((of_rank.folder, of_rank.session.as_str()), (place.folder.clone(), "job-7"));
+    }
+    fs::write(base.path().join("job-7/manifest_rank1.json"), "").unwrap();
+    let error = given(place.session, Some(base.path()), 1).unwrap_err();
+    assert!(error.to_string().contains("it holds artifacts of rank 1 already"), "{error}");
+    assert_eq!(reserve(&mut Names::default()).session.as_str(), "job-7-2", "a coordinator started again");
+}
+
+#[test]
+fn only_a_plain_name_is_taken_from_a_coordinator() {
+    for name in ["", "..", "../escape", "/etc", "a/b", "a\\b", "C:", "a\0b", &"x".repeat(65)] {
+        assert_eq!(SessionId::given(name), None, "{name:?}");
+    }
+    assert!(SessionId::given("20260131-235959-7-1").is_some());
+}

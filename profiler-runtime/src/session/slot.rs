@@ -8,6 +8,7 @@
 //! never. Nothing is logged and no thread is started under it, because the host's logger may itself be profiled. A
 //! session that ended by itself waits here for the stop that asks for its artifacts, until a new one starts.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -45,12 +46,13 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts a session; the handle is for whoever may wait for its artifacts later.
+/// Starts a session; the handle is for whoever may wait for its artifacts later. `given` is the name that a coordinator
+/// has chosen for all ranks.
 ///
 /// # Errors
 ///
 /// A session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
-pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
+pub(crate) fn start(parsed: Parsed, given: Option<SessionId>) -> Result<Stopped, Error> {
     let _own = ledger::own();
     steps::listen(step_ended);
     // Not under the lock: it loads a library and may log.
@@ -61,7 +63,7 @@ pub(crate) fn start(parsed: Parsed) -> Result<Stopped, Error> {
         return Err(Error::AlreadyActive { session: active.session().clone() });
     }
     let names = slot.names.get_or_insert_default();
-    let mut active = Active::new(parsed, gpu, names, |name| std::env::var_os(name))?;
+    let mut active = Active::new(parsed, given, gpu, names, |name| std::env::var_os(name))?;
     if active.is_timed() {
         timer::spawn(active.session().clone())?;
     }
@@ -102,6 +104,28 @@ pub(crate) fn stop_this(session: &SessionId) {
         export.map(launch);
     } else if slot.ended.as_ref().is_some_and(|ended| ended.session() == session) {
         slot.ended = None;
+    }
+}
+
+/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts nothing here.
+///
+/// # Errors
+///
+/// The folder is remote, or cannot be created.
+pub(crate) fn reserve(base: Option<&Path>) -> Result<(SessionId, Option<PathBuf>), Error> {
+    let place = lock().names.get_or_insert_default().reserve(base, |name| std::env::var_os(name))?;
+    for warning in place.warnings {
+        log::warn!("{warning}");
+    }
+    Ok((place.session, place.folder))
+}
+
+/// Waits until nothing is being written any more.
+pub(crate) fn wait_for_exports() {
+    let exporting = lock().exporting.clone();
+    for stopped in exporting {
+        // A failure has been logged where it happened.
+        let _ = stopped.wait();
     }
 }
 

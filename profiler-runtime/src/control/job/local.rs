@@ -1,6 +1,7 @@
 //! The controller of one process: this one.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,6 +13,8 @@ use crate::error::Error;
 use crate::export::Manifest;
 use crate::session::{self, Status, Stopped};
 
+/// The variable that names a worker.
+const NAME: &str = "PROFILER_WORKER_NAME";
 /// Sessions whose reports are kept.
 const REMEMBERED: usize = 64;
 
@@ -118,12 +121,19 @@ impl Controller for Local {
 pub(super) fn this_worker() -> Worker {
     let (ranks, stage) = session::this_rank();
     Worker {
-        name: format!("diffusion_rank_{}", ranks.rank),
+        name: worker_name(ranks.rank, std::env::var_os(NAME)),
         rank: ranks.rank,
         stage,
         pid: std::process::id(),
         host: session::host_name(),
     }
+}
+
+/// What a worker is called: `given` if that is a name, as long as one.
+fn worker_name(rank: u32, given: Option<OsString>) -> String {
+    let given = given.and_then(|given| given.into_string().ok());
+    let is_name = |name: &String| (1..=64).contains(&name.len()) && !name.chars().any(char::is_control);
+    given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 
 /// The report of a session that has ended.

@@ -7,17 +7,44 @@
 //!
 //! A worker opens and closes its own captures: a start in the parent process records nothing of its children. Whoever
 //! asks sees one answer for the whole job, with a line for each worker, so that a partial failure is never a success.
+//!
+//! The process that should be asked binds a [`Coordinator`]; a worker calls [`join`], or has `PROFILER_COORDINATOR` in its
+//! environment and calls [`profile_from_env`](crate::profile_from_env):
+//!
+//! | variable | of a worker |
+//! |---|---|
+//! | `PROFILER_COORDINATOR` | `unix:/path` (the same host and user) or `tcp://host:port` |
+//! | `PROFILER_COORDINATOR_TOKEN`, `PROFILER_COORDINATOR_TOKEN_FILE` | the token that TCP requires, or a file that holds it |
+//! | `RANK`, `LOCAL_RANK`, `WORLD_SIZE` and other launchers' | its place in the job |
+//! | `PROFILER_STAGE_ID` | number of its stage process; 0 if unset |
+//! | `PROFILER_WORKER_NAME` | what reports call it; `diffusion_rank_{R}` if unset |
 
+mod address;
+mod coordinator;
+mod installed;
+mod lines;
+mod link;
 mod local;
 mod report;
 mod selection;
+mod sessions;
+mod token;
+#[cfg(unix)]
+mod unix;
+mod wire;
+mod worker;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use address::{Address, LinkError};
+pub use coordinator::{Coordinator, CoordinatorOptions};
+pub use installed::{install, installed};
 pub use local::Local;
-pub use report::{ControlError, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
+pub use report::{ControlError, FailureCode, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
 pub use selection::Selection;
+pub(super) use worker::{COORDINATOR, join_from_env};
+pub use worker::{Membership, join};
 
 /// What start, stop and status act on: this process ([`Local`]), or the workers of a job.
 ///

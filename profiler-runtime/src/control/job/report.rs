@@ -3,14 +3,14 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
 /// Who a worker is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
-    /// `diffusion_rank_0`.
+    /// `diffusion_rank_0`, or what `PROFILER_WORKER_NAME` says.
     pub name: String,
     /// Global rank in the job: unique.
     pub rank: u32,
@@ -23,7 +23,7 @@ pub struct Worker {
 }
 
 /// What has become of a worker's session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkerState {
@@ -51,6 +51,46 @@ impl WorkerState {
     }
 }
 
+/// What kind of error a worker has answered with, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FailureCode {
+    /// The request cannot be understood, or breaks a rule: the two sides were built from different versions.
+    BadRequest,
+    /// The worker records a session of its own.
+    AlreadyActive,
+    /// The worker does not know the session.
+    NotActive,
+    /// The worker cannot use the configuration.
+    Config,
+    /// The worker cannot write to the session's folder.
+    Folder,
+    /// The worker was built without the feature `enable`.
+    Disabled,
+    /// The worker's operating system gave no thread.
+    Thread,
+    /// Artifacts could not be written; those that are listed are whole.
+    Artifacts,
+    /// Anything else.
+    #[serde(other)]
+    Other,
+}
+
+impl FailureCode {
+    pub(super) const fn of(error: &Error) -> Self {
+        match error {
+            Error::Disabled => Self::Disabled,
+            Error::NotConfigured | Error::Config(_) => Self::Config,
+            Error::AlreadyActive { .. } => Self::AlreadyActive,
+            Error::NotActive => Self::NotActive,
+            Error::RemoteFolder { .. } | Error::Folder { .. } => Self::Folder,
+            Error::Thread { .. } => Self::Thread,
+            Error::Export { .. } => Self::Artifacts,
+        }
+    }
+}
+
 /// One worker's line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -62,6 +102,8 @@ pub struct WorkerStatus {
     pub state: WorkerState,
     /// Why, if something went wrong.
     pub error: Option<String>,
+    /// What kind of error it was, if the worker itself has answered with one.
+    pub code: Option<FailureCode>,
     /// What it has written.
     pub artifacts: Vec<WorkerArtifact>,
     /// Iterations recorded so far.
@@ -72,18 +114,23 @@ pub struct WorkerStatus {
 
 impl WorkerStatus {
     pub(crate) fn new(worker: Worker, state: WorkerState) -> Self {
-        Self { worker, state, error: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
+        Self { worker, state, error: None, code: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
     }
 
-    pub(crate) fn failed(mut self, error: impl Into<String>) -> Self {
-        self.state = WorkerState::Failed;
-        self.error = Some(error.into());
+    pub(crate) fn failed(self, error: impl Into<String>) -> Self {
+        self.with(WorkerState::Failed, error)
+    }
+
+    /// Another state, and why.
+    pub(super) fn with(mut self, state: WorkerState, why: impl Into<String>) -> Self {
+        self.state = state;
+        self.error = Some(why.into());
         self
     }
 }
 
 /// A file that a worker has written, as its manifest lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerArtifact {
     /// `trace`, `ops`, `summary`, …
     pub kind: String,

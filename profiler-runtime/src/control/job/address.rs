@@ -1,0 +1,145 @@
+//! Where a coordinator listens, and what can be wrong with that.
+//!
+//! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other hosts, which have to show
+//! the coordinator's token. What goes over the wire is not encrypted: TCP is for networks that are trusted.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::{fmt, io};
+
+/// Where a coordinator listens: `unix:/path` or `tcp://host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Address {
+    /// A socket in a folder that only its owner may enter.
+    Unix(PathBuf),
+    /// Host and port; port 0 lets the system choose one.
+    Tcp(String),
+}
+
+impl FromStr for Address {
+    type Err = LinkError;
+
+    fn from_str(text: &str) -> Result<Self, LinkError> {
+        let wrong = || LinkError::Address { given: text.to_owned() };
+        if let Some(path) = text.strip_prefix("unix:") {
+            // As in URLs, `unix:///path` is the same.
+            let path = path.strip_prefix("//").unwrap_or(path);
+            return if path.is_empty() { Err(wrong()) } else { Ok(Self::Unix(path.into())) };
+        }
+        let place = text.strip_prefix("tcp://").ok_or_else(wrong)?;
+        let (host, port) = place.rsplit_once(':').ok_or_else(wrong)?;
+        if host.is_empty() || port.parse::<u16>().is_err() {
+            return Err(wrong());
+        }
+        Ok(Self::Tcp(place.to_owned()))
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(place) => write!(f, "tcp://{place}"),
+        }
+    }
+}
+
+/// Why a coordinator cannot listen, or a worker cannot look for one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum LinkError {
+    /// The address has no form that is known.
+    Address {
+        /// As given.
+        given: String,
+    },
+    /// Addresses of this kind need a Unix.
+    NoUnixSockets,
+    /// TCP without a token.
+    NoToken {
+        /// Where.
+        address: Address,
+    },
+    /// The file of the token cannot be read.
+    TokenFile {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// Other users may enter the socket's folder.
+    OpenFolder {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// The address cannot be listened at.
+    Bind {
+        /// Which.
+        address: Address,
+        /// Why.
+        source: Arc<io::Error>,
+    },
+    /// This process has joined a coordinator already.
+    AlreadyJoined,
+    /// The operating system gave no thread.
+    Thread {
+        /// Why.
+        source: Arc<io::Error>,
+    },
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address { given } => {
+                write!(f, "`{given}` is no address of a coordinator: write `unix:/path` or `tcp://host:port`")
+            }
+            Self::NoUnixSockets => f.write_str("this system has no Unix sockets: use `tcp://host:port` and a token"),
+            Self::NoToken { address } => write!(
+                f,
+                "`{address}` needs a token: set `PROFILER_COORDINATOR_TOKEN`, or name a file that holds it in \
+                 `PROFILER_COORDINATOR_TOKEN_FILE`"
+            ),
+            Self::TokenFile { path, source } => write!(f, "cannot read the token in `{}`: {source}", path.display()),
+            Self::OpenFolder { folder } => write!(
+                f,
+                "other users may enter the folder `{}`: put the socket into one of your own with mode 0700, or name one \
+                 that does not exist yet",
+                folder.display()
+            ),
+            Self::Bind { address, source } => write!(f, "cannot listen at `{address}`: {source}"),
+            Self::AlreadyJoined => f.write_str("this process has joined a coordinator already: it can have one"),
+            Self::Thread { source } => write!(f, "cannot start a thread for the coordinator's connections: {source}"),
+        }
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_shown_alike() {
+        for (text, shown) in [
+            ("unix:/run/me/profiler.sock", "unix:/run/me/profiler.sock"),
+            ("unix:///run/x", "unix:/run/x"),
+            ("tcp://127.0.0.1:0", "tcp://127.0.0.1:0"),
+            ("tcp://[::1]:9000", "tcp://[::1]:9000"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_told_what_would_be_right() {
+        for text in ["", "unix:", "/run/x", "tcp://", "tcp://host", "tcp://:1", "tcp://host:99999", "http://host:1"] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.ends_with("write `unix:/path` or `tcp://host:port`"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! `job.json` in the session's folder: what the coordinator knows about every worker.
+//!
+//! Each rank's manifest says what that rank has written. Only the coordinator knows who was asked and did not answer, so
+//! this file is what tells a folder with a rank missing from a complete one.
+
+use serde::Serialize;
+
+use super::record::Record;
+use crate::control::job::report::{WorkerState, WorkerStatus};
+use crate::export;
+
+/// Its name.
+const FILE: &str = "job.json";
+
+#[derive(Serialize)]
+struct Job<'a> {
+    session: &'a str,
+    /// `recording` or `stopped`.
+    state: &'static str,
+    /// Whether every worker did what it was asked.
+    is_complete: bool,
+    /// The stage processes that were selected; empty for all.
+    stages: &'a [u32],
+    /// The ranges that were selected by name; empty for the configuration's.
+    names: &'a [String],
+    /// Ranks with a failure.
+    failed_ranks: Vec<u32>,
+    workers: Vec<&'a WorkerStatus>,
+}
+
+/// Writes the file; a failure is logged, because the ranks' own artifacts are worth more than this.
+pub(super) fn write(record: &Record) {
+    let Some(folder) = &record.folder else { return };
+    let workers: Vec<_> = record.lines.values().map(|line| &line.status).collect();
+    let failed = |status: &&&WorkerStatus| WorkerState::is_failure(status.state);
+    let failed_ranks: Vec<u32> = workers.iter().filter(failed).map(|status| status.worker.rank).collect();
+    let job = Job {
+        session: &record.session,
+        state: if record.is_stopped { "stopped" } else { "recording" },
+        is_complete: failed_ranks.is_empty(),
+        stages: &record.selection.stages,
+        names: &record.selection.names,
+        failed_ranks,
+        workers,
+    };
+    let path = folder.join(FILE);
+    if let Err(error) = export::write_report(&path, &job) {
+        log::error!("cannot write `{}`: {error}", path.display());
+    }
+}

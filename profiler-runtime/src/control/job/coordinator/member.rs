@@ -1,0 +1,80 @@
+//! A worker that has joined, as its coordinator sees it.
+//!
+//! Requests go into a short queue that a thread of the member's own writes to its socket: a worker that does not read
+//! delays nobody else.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use crate::control::job::link::Stream;
+use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
+use crate::control::job::wire::{self, Order, Request};
+use crate::record::ledger;
+
+/// Requests that may wait to be sent to one worker.
+const QUEUE: usize = 32;
+
+/// A worker and the connection to it.
+#[derive(Debug)]
+pub(super) struct Member {
+    pub(super) worker: Worker,
+    /// Tells this connection from an earlier one of the same rank.
+    pub(super) connection: u64,
+    /// What it said last about itself.
+    pub(super) said: WorkerStatus,
+    /// The start or stop that it has not answered yet.
+    pub(super) behind: Option<u64>,
+    /// The status that it has not answered yet: only one is asked at a time.
+    pub(super) asked: Option<u64>,
+    queue: SyncSender<Vec<u8>>,
+    stream: Arc<Stream>,
+}
+
+impl Member {
+    /// A worker behind this connection, and what has to be sent to it.
+    pub(super) fn new(worker: Worker, connection: u64, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
+        let (queue, waiting) = sync_channel(QUEUE);
+        let said = WorkerStatus::new(worker.clone(), WorkerState::Idle);
+        (Self { worker, connection, said, behind: None, asked: None, queue, stream }, waiting)
+    }
+
+    /// Whether it is the same process.
+    pub(super) fn is(&self, worker: &Worker) -> bool {
+        self.worker.pid == worker.pid && self.worker.host == worker.host
+    }
+
+    /// Sends a request, or says why it cannot be sent. Never waits.
+    pub(super) fn ask(&mut self, id: u64, request: Request) -> Result<(), String> {
+        let is_order = matches!(request, Request::Start { .. } | Request::Stop { .. });
+        let is_status = matches!(request, Request::Status { .. });
+        let line = wire::encode(&Order { id, request })?;
+        self.queue.try_send(line).map_err(|error| match error {
+            TrySendError::Full(_) => format!("it does not read: {QUEUE} requests are waiting for it"),
+            TrySendError::Disconnected(_) => "the connection to it is broken".to_owned(),
+        })?;
+        if is_order {
+            self.behind = Some(id);
+        } else if is_status {
+            self.asked = Some(id);
+        }
+        Ok(())
+    }
+
+    /// Ends the connection.
+    pub(super) fn close(&self) {
+        self.stream.close();
+    }
+}
+
+/// Writes what is waiting until the member is gone.
+pub(super) fn send(stream: &Stream, waiting: &Receiver<Vec<u8>>) {
+    let _own = ledger::own();
+    while let Ok(line) = waiting.recv() {
+        if (&mut &*stream).write_all(&line).is_err() {
+            break;
+        }
+    }
+    // Whoever reads finds out now.
+    stream.close();
+}

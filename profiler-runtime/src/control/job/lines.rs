@@ -1,0 +1,123 @@
+//! Lines out of a stream of bytes, with a limit on their length and on the time for one.
+//!
+//! What comes before the first line end is never kept beyond the limit, whoever sends it.
+
+use std::io::{self, Read};
+use std::time::Instant;
+
+use super::link::Stream;
+
+/// Why there is no next line.
+#[derive(Debug)]
+pub(super) enum NoLine {
+    /// The other side has closed the connection.
+    End,
+    /// The line is longer than this many bytes.
+    TooLong(usize),
+    /// It did not come in time.
+    Late,
+    /// The connection is broken.
+    Broken(io::Error),
+}
+
+impl std::fmt::Display for NoLine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::End => f.write_str("the connection has ended"),
+            Self::TooLong(most) => write!(f, "a line is longer than {most} bytes"),
+            Self::Late => f.write_str("nothing came in time"),
+            Self::Broken(error) => write!(f, "the connection is broken: {error}"),
+        }
+    }
+}
+
+/// What has been read and not taken.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    bytes: Vec<u8>,
+    /// How many of them hold no line end.
+    searched: usize,
+}
+
+impl Lines {
+    /// The next line, without its end.
+    pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> Result<Vec<u8>, NoLine> {
+        let mut chunk = [0; 4096];
+        loop {
+            if let Some(line) = self.take(most)? {
+                return Ok(line);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return Err(NoLine::Late);
+            }
+            stream.set_read_timeout(left).map_err(NoLine::Broken)?;
+            match (&*stream).read(&mut chunk) {
+                Ok(0) => return Err(NoLine::End),
+                Ok(count) => self.push(&chunk[..count]),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {}
+                    _ => return Err(NoLine::Broken(error)),
+                },
+            }
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// A line that is complete, without its end.
+    fn take(&mut self, most: usize) -> Result<Option<Vec<u8>>, NoLine> {
+        let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
+        let length = found.map_or(self.bytes.len(), |at| self.searched + at);
+        if length > most {
+            return Err(NoLine::TooLong(most));
+        }
+        if found.is_none() {
+            self.searched = length;
+            return Ok(None);
+        }
+        let rest = self.bytes.split_off(length + 1);
+        let mut line = std::mem::replace(&mut self.bytes, rest);
+        line.truncate(length);
+        self.searched = 0;
+        Ok(Some(line))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn lines_do_not_depend_on_how_they_arrive(
+            lines in prop::collection::vec("[a-z]{0,20}", 0..8),
+            size in 1_usize..9,
+        ) {
+            let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+            let (mut reader, mut found) = (Lines::default(), Vec::new());
+            for chunk in text.as_bytes().chunks(size) {
+                reader.push(chunk);
+                while let Some(line) = reader.take(20).unwrap() {
+                    found.push(String::from_utf8(line).unwrap());
+                }
+            }
+            prop_assert_eq!(found, lines);
+        }
+    }
+
+    #[test]
+    fn a_line_beyond_the_limit_is_refused_before_its_end() {
+        let mut reader = Lines::default();
+        reader.push(b"ok\n12345678");
+        assert_eq!(reader.take(8).unwrap().unwrap(), b"ok");
+        assert!(reader.take(8).unwrap().is_none());
+        reader.push(b"9");
+        assert!(matches!(reader.take(8), Err(NoLine::TooLong(8))));
+    }
+}

@@ -1,0 +1,137 @@
+//! Unix sockets that only their user can reach.
+//!
+//! A socket's own mode is not honoured everywhere, its folder's is: so the folder has mode 0700, the socket 0600, and
+//! where the system tells who is at the other end, that is checked as well.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::address::{Address, LinkError};
+
+/// A socket and its file, which is removed when this is dropped.
+#[derive(Debug)]
+pub(super) struct Listener {
+    socket: UnixListener,
+    path: PathBuf,
+}
+
+impl Listener {
+    /// Listens at `path`; a file that a killed coordinator has left there is replaced.
+    pub(super) fn bind(path: &Path) -> Result<Self, LinkError> {
+        let failed = |source| LinkError::Bind { address: Address::Unix(path.to_owned()), source: Arc::new(source) };
+        let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        if !make_private(folder).map_err(failed)? {
+            return Err(LinkError::OpenFolder { folder: folder.to_owned() });
+        }
+        remove_stale(path).map_err(failed)?;
+        let socket = UnixListener::bind(path).map_err(failed)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(failed)?;
+        Ok(Self { socket, path: path.to_owned() })
+    }
+
+    pub(super) fn accept(&self) -> io::Result<UnixStream> {
+        let (socket, _) = self.socket.accept()?;
+        check_peer(&socket)?;
+        Ok(socket)
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Somebody may have tidied up.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Connects to a coordinator of the same user.
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    let socket = UnixStream::connect(path)?;
+    check_peer(&socket)?;
+    Ok(socket)
+}
+
+/// Makes the folder if there is none; false if others may enter it.
+fn make_private(folder: &Path) -> io::Result<bool> {
+    if let Some(above) = folder.parent().filter(|above| !above.exists()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(above)?;
+    }
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    let found = fs::metadata(folder)?;
+    Ok(found.uid() == rustix::process::geteuid().as_raw() && found.mode() & 0o077 == 0)
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"))
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            Err(io::Error::new(io::ErrorKind::AddrInUse, "another coordinator listens there"))
+        }
+        Ok(_) => fs::remove_file(path),
+    }
+}
+
+/// The same user, or the superuser, who could be anyone.
+#[cfg(target_os = "linux")]
+fn check_peer(socket: &UnixStream) -> io::Result<()> {
+    let other = rustix::net::sockopt::socket_peercred(socket)?.uid;
+    if other == rustix::process::geteuid() || other.is_root() {
+        return Ok(());
+    }
+    let why = format!("the process at the other end belongs to another user ({})", other.as_raw());
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, why))
+}
+
+#[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+fn check_peer(_: &UnixStream) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_is_its_users_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/profiler.sock");
+        let listener = Listener::bind(&path).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().mode() & 0o777;
+        assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
+        assert!(connect(&path).is_ok());
+        let second = Listener::bind(&path).unwrap_err().to_string();
+        assert!(second.ends_with("another coordinator listens there"), "{second}");
+        drop(listener);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_folder_that_others_may_enter_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        assert!(matches!(Listener::bind(&folder.path().join("x")), Err(LinkError::OpenFolder { .. })));
+    }
+
+    #[test]
+    fn only_a_dead_socket_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("profiler.sock");
+        drop(UnixListener::bind(&path).unwrap());
+        assert!(path.exists() && Listener::bind(&path).is_ok());
+        fs::write(&path, "precious").unwrap();
+        assert!(Listener::bind(&path).is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+    }
+}

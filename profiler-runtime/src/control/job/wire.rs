@@ -1,0 +1,136 @@
+//! What a worker and its coordinator say: one JSON object a line.
+//!
+//! ```text
+//! worker ─ hello ────────► coordinator      who it is, and the token
+//!        ◄─ welcome ──────                  or `refused`, with the reason
+//!        ◄─ {id, request} ─                 start, stop, status, flush
+//!        ── {id, state, …} ►                one answer for each request, in any order
+//! ```
+//!
+//! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An answer with the id 0 was
+//! not asked for: a worker that leaves says what became of its session. Nothing here panics, whatever the bytes.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState};
+use super::token::Token;
+
+/// Rises when one side would misunderstand the other.
+pub(super) const PROTOCOL: u32 = 1;
+/// Longest first line, in bytes: whoever sends it may be anyone.
+pub(super) const MOST_HELLO: usize = 4 << 10;
+/// Longest line after it.
+pub(super) const MOST_LINE: usize = 1 << 20;
+/// The answer that nobody asked for.
+pub(super) const UNASKED: u64 = 0;
+
+/// A worker's first line.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Hello {
+    pub(super) protocol: u32,
+    #[serde(flatten)]
+    pub(super) worker: Worker,
+    pub(super) local_rank: u32,
+    #[serde(default)]
+    pub(super) token: Option<Token>,
+}
+
+/// What the coordinator says to it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Greeting {
+    Welcome { protocol: u32 },
+    Refused { reason: String },
+}
+
+/// A line from the coordinator.
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Order {
+    pub(super) id: u64,
+    #[serde(flatten)]
+    pub(super) request: Request,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "snake_case")]
+pub(super) enum Request {
+    /// Record, under this name and with this configuration.
+    Start { session: String, config: Value },
+    /// Seal the session and say so; its artifacts are still being written.
+    Stop { session: String },
+    /// Say what you do: about this session, if you know it.
+    Status { session: Option<String> },
+    /// Answer when the session's artifacts are on disk.
+    Flush { session: String },
+}
+
+/// A line from a worker.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Answer {
+    pub(super) id: u64,
+    /// The session that it is about.
+    pub(super) session: Option<String>,
+    pub(super) state: WorkerState,
+    #[serde(default)]
+    pub(super) failure: Option<Failure>,
+    #[serde(default)]
+    pub(super) artifacts: Vec<WorkerArtifact>,
+    #[serde(default)]
+    pub(super) recorded_iterations: u64,
+    #[serde(default)]
+    pub(super) lost_ranges: u64,
+}
+
+/// An error with a name that programs understand and a sentence for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Failure {
+    pub(super) code: FailureCode,
+    pub(super) message: String,
+}
+
+impl Failure {
+    pub(super) fn new(code: FailureCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+impl Answer {
+    pub(super) fn new(id: u64, session: Option<String>, state: WorkerState) -> Self {
+        Self { id, session, state, failure: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
+    }
+
+    pub(super) fn failed(id: u64, session: Option<String>, failure: Failure) -> Self {
+        Self { failure: Some(failure), ..Self::new(id, session, WorkerState::Failed) }
+    }
+}
+
+/// A line with its end; the reason if it would be longer than the other side reads.
+pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
+    let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
+    if line.len() > MOST_LINE {
+        return Err(format!("the message has {} bytes, more than the {MOST_LINE} of the longest line", line.len()));
+    }
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// What a line says, or what is wrong with it.
+pub(super) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(line).map_err(|error| format!("the line is not understood: {error}"))
+}
+
+/// The id of a line that is not understood otherwise.
+pub(super) fn id_of(line: &[u8]) -> Option<u64> {
+    #[derive(Deserialize)]
+    struct Numbered {
+        id: u64,
+    }
+    decode::<Numbered>(line).ok().map(|numbered| numbered.id)
+}
+
+#[cfg(test)]
+#[path = "wire_tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

@@ -1,0 +1,250 @@
+//! A worker process: it looks for its coordinator, and does what that says.
+//!
+//! One background thread connects, obeys and connects again, so a coordinator may come later than its workers, go, and
+//! come back. While there is none, the program runs on: a session that the coordinator has started is ended and written,
+//! because nobody would be left to stop it and a recording without an end fills its memory. Nothing here fails the
+//! program; what goes wrong is logged, each reason once.
+
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::address::{Address, LinkError};
+use super::lines::Lines;
+use super::link::{PATIENCE, Stream};
+use super::local::this_worker;
+use super::report::FailureCode;
+use super::sessions::{Outcome, Sessions, settled};
+use super::token::Token;
+use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
+use crate::record::ledger;
+use crate::session::{self, Stopped};
+
+/// Name of the thread that obeys.
+const THREAD: &str = "profiler-worker";
+/// The variable with the coordinator's address.
+pub(crate) const COORDINATOR: &str = "PROFILER_COORDINATOR";
+/// How long to wait before the first new attempt to connect, and before any.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// A process has one coordinator.
+static JOINED: AtomicBool = AtomicBool::new(false);
+
+/// A place in a job, until it is dropped: then what the coordinator has started is stopped, its artifacts are waited for,
+/// and the coordinator is told.
+#[derive(Debug)]
+#[must_use = "the worker leaves the job when this is dropped"]
+pub struct Membership {
+    worker: Arc<Joined>,
+}
+
+#[derive(Debug)]
+struct Joined {
+    address: Address,
+    token: Option<Token>,
+    sessions: Mutex<Sessions>,
+    link: Mutex<Link>,
+    /// The worker leaves.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Link {
+    stream: Option<Arc<Stream>>,
+    is_leaving: bool,
+}
+
+/// Makes this process a worker: from now on a coordinator at `address` (`unix:/path`, `tcp://host:port`) starts and stops
+/// sessions in it. The token comes from `PROFILER_COORDINATOR_TOKEN`, or from the file that
+/// `PROFILER_COORDINATOR_TOKEN_FILE` names.
+///
+/// Returns at once: a background thread connects, and tries again for as long as the coordinator is not there.
+/// [`profile_from_env`](crate::profile_from_env) does this by itself when `PROFILER_COORDINATOR` holds the address.
+///
+/// # Errors
+///
+/// Only if there is nothing to connect to: the address is none, there is no token for TCP, the process has joined
+/// already, or there is no thread.
+pub fn join(address: &str) -> Result<Membership, LinkError> {
+    let address: Address = address.parse()?;
+    let token = Token::from_env(|name| std::env::var_os(name))?;
+    match &address {
+        Address::Tcp(_) if token.is_none() => return Err(LinkError::NoToken { address }),
+        Address::Unix(_) if cfg!(not(unix)) => return Err(LinkError::NoUnixSockets),
+        _ => {}
+    }
+    if JOINED.swap(true, Ordering::SeqCst) {
+        return Err(LinkError::AlreadyJoined);
+    }
+    let (sessions, link) = (Mutex::default(), Mutex::default());
+    let worker = Arc::new(Joined { address, token, sessions, link, changed: Condvar::new() });
+    let membership = Membership { worker: Arc::clone(&worker) };
+    let thread = std::thread::Builder::new().name(THREAD.to_owned());
+    thread.spawn(move || worker.run()).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
+    Ok(membership)
+}
+
+/// [`join`] with the address in `PROFILER_COORDINATOR`, if there is one.
+pub(crate) fn join_from_env() -> Option<Result<Membership, LinkError>> {
+    let address = std::env::var_os(COORDINATOR).filter(|address| !address.is_empty())?;
+    Some(join(&address.to_string_lossy()))
+}
+
+/// For the environment of a process that should join.
+pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'static str, String)> {
+    let token = token.map(|token| (super::token::VARIABLE, token.reveal().to_owned()));
+    [(COORDINATOR, address.to_string())].into_iter().chain(token).collect()
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let _own = ledger::own();
+        let last = self.worker.sessions().close();
+        let mut link = self.worker.link();
+        link.is_leaving = true;
+        if let Some(stream) = link.stream.take() {
+            if let Some(answer) = last {
+                say(&stream, &answer);
+            }
+            stream.close();
+        }
+        drop(link);
+        self.worker.changed.notify_all();
+        JOINED.store(false, Ordering::SeqCst);
+    }
+}
+
+impl Joined {
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn link(&self) -> MutexGuard<'_, Link> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(self: &Arc<Self>) {
+        let _own = ledger::own();
+        let (mut pause, mut known_reason) = (BACKOFF.0, String::new());
+        loop {
+            match self.connect() {
+                Ok((stream, lines)) => {
+                    log::info!("joined the profiler's coordinator at `{}`", self.address);
+                    (pause, known_reason) = (BACKOFF.0, String::new());
+                    self.serve(&stream, lines);
+                }
+                Err(reason) => {
+                    if reason != known_reason {
+                        log::warn!("the profiler's coordinator at `{}`: {reason}; trying again", self.address);
+                    }
+                    known_reason = reason;
+                }
+            }
+            let link = self.link();
+            let waits = self.changed.wait_timeout_while(link, pause, |link| !link.is_leaving);
+            if waits.unwrap_or_else(PoisonError::into_inner).0.is_leaving {
+                return;
+            }
+            pause = (pause * 2).min(BACKOFF.1);
+        }
+    }
+
+    /// Connects and says who this is.
+    fn connect(&self) -> Result<(Arc<Stream>, Lines), String> {
+        let stream = Stream::connect(&self.address).map_err(|error| format!("cannot connect: {error}"))?;
+        let local_rank = session::this_rank().0.local_rank;
+        let hello = Hello { protocol: PROTOCOL, worker: this_worker(), local_rank, token: self.token.clone() };
+        let line = wire::encode(&hello)?;
+        (&stream).write_all(&line).map_err(|error| error.to_string())?;
+        let (mut lines, deadline) = (Lines::default(), Instant::now() + PATIENCE);
+        let line = lines.next(&stream, MOST_HELLO, Some(deadline)).map_err(|error| error.to_string())?;
+        match wire::decode(&line)? {
+            Greeting::Refused { reason } => return Err(format!("this worker is refused: {reason}")),
+            Greeting::Welcome { protocol } if protocol == PROTOCOL => {}
+            Greeting::Welcome { protocol } => return Err(format!("it speaks protocol {protocol}, not {PROTOCOL}")),
+        }
+        let stream = Arc::new(stream);
+        let mut link = self.link();
+        if link.is_leaving {
+            return Err("this worker leaves".to_owned());
+        }
+        link.stream = Some(Arc::clone(&stream));
+        Ok((stream, lines))
+    }
+
+    /// Obeys until the connection ends.
+    fn serve(self: &Arc<Self>, stream: &Arc<Stream>, mut lines: Lines) {
+        let reason = loop {
+            let line = match lines.next(stream, MOST_LINE, None) {
+                Ok(line) => line,
+                Err(error) => break error.to_string(),
+            };
+            match wire::decode::<Order>(&line) {
+                Ok(order) => self.obey(stream, order),
+                Err(wrong) => match wire::id_of(&line) {
+                    Some(id) => say(stream, &Answer::failed(id, None, Failure::new(FailureCode::BadRequest, wrong))),
+                    None => break wrong,
+                },
+            }
+        };
+        stream.close();
+        let mut link = self.link();
+        link.stream = None;
+        let is_leaving = link.is_leaving;
+        drop(link);
+        if is_leaving {
+            return;
+        }
+        match self.sessions().end() {
+            Some(session) => log::warn!(
+                "the profiler's coordinator is gone ({reason}): its session `{session}` is ended and written; looking for \
+                 it again"
+            ),
+            None => log::info!("the profiler's coordinator is gone ({reason}): looking for it again"),
+        }
+    }
+
+    fn obey(&self, stream: &Arc<Stream>, order: Order) {
+        let id = order.id;
+        let outcome = self.sessions().obey(id, order.request);
+        match outcome {
+            Outcome::Now(answer) => say(stream, &answer),
+            Outcome::WhenWritten(handle) => say_when_written(stream, id, handle),
+        }
+    }
+}
+
+/// Answers from a thread of its own, because the artifacts may take long.
+fn say_when_written(stream: &Arc<Stream>, id: u64, handle: Stopped) {
+    let session = Some(handle.session().to_string());
+    let waiting = Arc::clone(stream);
+    let work = move || {
+        let _own = ledger::own();
+        let outcome = handle.wait();
+        say(&waiting, &settled(id, &handle, outcome));
+    };
+    if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-flush")).spawn(work) {
+        let failure = Failure::new(FailureCode::Thread, format!("cannot start a thread: {error}"));
+        say(stream, &Answer::failed(id, session, failure));
+    }
+}
+
+/// Sends an answer whole; a connection on which that fails is at its end.
+fn say(stream: &Stream, answer: &Answer) {
+    /// One line at a time, whichever thread has it.
+    static TURN: Mutex<()> = Mutex::new(());
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let sent = wire::encode(answer).map(|line| (&mut &*stream).write_all(&line));
+    match sent {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            log::warn!("cannot answer the profiler's coordinator: {error}");
+            stream.close();
+        }
+        Err(reason) => {
+            log::warn!("cannot answer the profiler's coordinator: {reason}");
+            stream.close();
+        }
+    }
+}

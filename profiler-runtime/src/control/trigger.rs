@@ -1,0 +1,167 @@
+//! Start and stop without a line of code or a port: a signal, and a file.
+//!
+//! Both act on the controller that is [installed](super::job::install), so they do in a single process, in a worker and in
+//! a coordinator's process what a request over HTTP would do there. Each has a thread of its own that does nothing
+//! but wait; both are off unless the configuration names them.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::Builder;
+use std::time::Duration;
+
+use super::job::{self, ControlError, Report, Selection, WorkerState};
+use crate::config::ProfilerConfig;
+use crate::record::ledger;
+use crate::session;
+
+/// How often the file is looked for.
+const POLL: Duration = Duration::from_millis(200);
+/// How long the end of the program waits for the artifacts of other processes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Triggers that are armed, until this is dropped: then what they have started is stopped and written.
+#[derive(Debug)]
+pub(super) struct Triggers {
+    state: Arc<Armed>,
+    #[cfg(unix)]
+    signals: Option<signal_hook::iterator::Handle>,
+}
+
+/// What the threads share.
+#[derive(Debug, Default)]
+struct Armed {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The session that a trigger has started and none has stopped.
+    started: Option<String>,
+    is_over: bool,
+}
+
+/// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
+pub(super) fn arm(config: &ProfilerConfig) -> Option<Triggers> {
+    let state = Arc::new(Armed::default());
+    let watches = config.trigger_file.clone().is_some_and(|file| watch(&state, file));
+    #[cfg(unix)]
+    let triggers = {
+        let signals = config.toggle_on_sigusr2.then(|| listen(&state)).flatten();
+        (watches || signals.is_some()).then_some(Triggers { state, signals })
+    };
+    #[cfg(not(unix))]
+    let triggers = {
+        if config.toggle_on_sigusr2 {
+            log::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
+        }
+        watches.then_some(Triggers { state })
+    };
+    triggers
+}
+
+/// SIGUSR2 from now on toggles.
+#[cfg(unix)]
+fn listen(armed: &Arc<Armed>) -> Option<signal_hook::iterator::Handle> {
+    let begun = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR2]).and_then(|mut signals| {
+        let (handle, armed) = (signals.handle(), Arc::clone(armed));
+        let work = move || {
+            let _own = ledger::own();
+            for _ in signals.forever() {
+                armed.toggle();
+            }
+        };
+        Builder::new().name("profiler-signal".to_owned()).spawn(work).map(|_| handle)
+    });
+    begun.inspect_err(|error| log::error!("`toggle_on_sigusr2` does nothing: cannot wait for the signal: {error}")).ok()
+}
+
+/// A session runs while the file is there.
+fn watch(armed: &Arc<Armed>, file: PathBuf) -> bool {
+    let armed = Arc::clone(armed);
+    let work = move || {
+        let _own = ledger::own();
+        let mut was_there = false;
+        let mut state = armed.state();
+        while !state.is_over {
+            drop(state);
+            // A folder that cannot be read holds no file.
+            let is_there = file.exists();
+            match (was_there, is_there) {
+                (false, true) => armed.start("the trigger file is there"),
+                (true, false) => armed.stop("the trigger file is gone"),
+                _ => {}
+            }
+            was_there = is_there;
+            let waits = armed.changed.wait_timeout_while(armed.state(), POLL, |state| !state.is_over);
+            state = waits.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    };
+    let thread = Builder::new().name("profiler-trigger".to_owned()).spawn(work);
+    thread.inspect_err(|error| log::error!("`trigger_file` does nothing: there is no thread for it: {error}")).is_ok()
+}
+
+impl Armed {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    #[cfg(unix)]
+    fn toggle(&self) {
+        let runs = |state| matches!(state, WorkerState::Recording | WorkerState::Silent);
+        let status = job::installed().status();
+        if status.session.is_some() && status.workers.iter().any(|worker| runs(worker.state)) {
+            self.stop("SIGUSR2");
+        } else {
+            self.start("SIGUSR2");
+        }
+    }
+
+    fn start(&self, why: &str) {
+        match job::installed().start(&Selection::default()) {
+            Ok(report) => {
+                log_report(&format!("{why}: session `{}` is started", report.session), &report);
+                self.state().started = Some(report.session);
+            }
+            Err(error) => log::error!("{why}, but no session is started: {error}"),
+        }
+    }
+
+    fn stop(&self, why: &str) {
+        self.state().started = None;
+        match job::installed().stop(&Selection::default(), Duration::ZERO) {
+            Ok(report) => log_report(&format!("{why}: session `{}` is stopped", report.session), &report),
+            // It has ended by itself, or somebody else was faster.
+            Err(ControlError::NotActive) => log::info!("{why}: no session is active any more"),
+            Err(error) => log::error!("{why}, but no session is stopped: {error}"),
+        }
+    }
+}
+
+fn log_report(what: &str, report: &Report) {
+    log::info!("{what}");
+    for worker in report.workers.iter().filter(|worker| worker.state.is_failure()) {
+        let why = worker.error.as_deref().unwrap_or("it does not say why");
+        log::error!("`{}` (rank {}): {why}", worker.worker.name, worker.worker.rank);
+    }
+}
+
+impl Drop for Triggers {
+    fn drop(&mut self) {
+        let _own = ledger::own();
+        #[cfg(unix)]
+        if let Some(signals) = &self.signals {
+            signals.close();
+        }
+        let mut state = self.state.state();
+        state.is_over = true;
+        let started = state.started.take();
+        drop(state);
+        self.state.changed.notify_all();
+        if started.is_some() {
+            // Somebody else may have stopped it.
+            let _ = job::installed().stop(&Selection::default(), PATIENCE);
+        }
+        session::wait_for_exports();
+    }
+}
