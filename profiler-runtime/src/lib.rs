@@ -32,7 +32,7 @@
 //! | stage | a named part of the pipeline: [`profiled_stage`], [`stage!`] |
 //! | step | one iteration; drives the schedule, `ProfilerStep#N` in traces: [`profiled_step`], [`step!`], [`step()`] |
 //! | op | an operator inside a stage, with shapes and FLOPs: [`profiled_op`], [`op!`] |
-//! | request | one unit of work that timings are grouped by: [`request`] |
+//! | request | one unit of work that timings are grouped by: [`request`], [`request_scope`] |
 //! | range | one execution of any of these |
 //! | session | from [`start_profile`] to its artifacts being on disk |
 //! | rank | one process of a job; each writes its own `*_rank{R}*` files |
@@ -108,8 +108,8 @@ pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
 pub use record::{
-    Device, Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
-    record_out_of_memory, request, sites, stage, step_named,
+    Device, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
+    record_out_of_memory, request, request_scope, sites, stage, step_named,
 };
 pub use session::{Phase, Progress, SessionId, Status, Stopped};
 

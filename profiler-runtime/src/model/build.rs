@@ -18,7 +18,7 @@ use super::gpu_links::Owners;
 use super::losses::Losses;
 use super::memory::{self, Memory};
 use super::ops::OpTable;
-use super::requests::{MAX_REQUESTS, Request, RequestBook};
+use super::requests::{MAX_REQUESTS, Request, RequestBook, Scopes};
 use super::slice::Slice;
 use super::stages::StageTree;
 use super::steps::{Step, StepBook, StepLoop};
@@ -83,6 +83,7 @@ struct Books {
     tasks: TaskBook,
     requests: Vec<Request>,
     requests_left_out: u64,
+    scopes: Scopes,
     losses: Losses,
 }
 
@@ -126,7 +127,7 @@ impl Trace {
         for task in &mut tasks {
             task.profiler_step = profiler_steps.get(&task.external_id).copied();
         }
-        books.requests.sort_by_key(|request| request.begin);
+        let (requests, left_out) = books.scopes.close(books.requests, &tasks, &stages);
         let mut trace = Self {
             context,
             begin: timeline.begin(),
@@ -137,8 +138,8 @@ impl Trace {
             stages,
             unaccounted_ns: 0,
             loops,
-            requests: books.requests,
-            requests_left_out: books.requests_left_out,
+            requests,
+            requests_left_out: books.requests_left_out + left_out,
             tasks,
             ops: Arc::default(),
             memory: None,
@@ -174,7 +175,7 @@ impl Trace {
         let mut ranges = Ranges {
             owners,
             stages: &mut self.stages,
-            requests: self.requests.iter_mut().map(|request| (request.external_id, request)).collect(),
+            requests: self.requests.iter_mut().map(|request| (request.key, request)).collect(),
             window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,
         };
@@ -225,7 +226,9 @@ impl Trace {
         let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread)).collect();
         let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> =
             rows.into_iter().map(|row| Box::new(row) as _).collect();
-        let is_stage = |task: &&Task| self.stages.node(task.node).depth == 0 && task.site.kind() != Kind::Op;
+        let is_stage = |task: &&Task| {
+            self.stages.node(task.node).depth == 0 && matches!(task.site.kind(), Kind::Stage | Kind::Step)
+        };
         rows.push(Box::new(self.tasks.iter().filter(is_stage).map(|task| (task.begin, task.end))));
         union::covered(rows)
     }
@@ -279,7 +282,7 @@ impl Books {
                         Kind::Request => requests.request(slice),
                         Kind::Stage | Kind::Step => {
                             stages.add_call(slice.node, slice.begin, slice.duration());
-                            requests.stage(slice, stages);
+                            requests.stage(slice, stages, &mut self.scopes);
                             if slice.site.kind() == Kind::Step {
                                 self.steps.add(
                                     slice.site,

@@ -11,7 +11,7 @@ use crate::record::{Device, Kind, Site};
 use super::lanes::Lanes;
 use super::memory::{Allocation, Halves};
 use super::pending::Pending;
-use super::requests::InRequest;
+use super::requests::{self, InRequest};
 use super::slice::{NetBytes, Poll, Slice};
 use super::stages::{NodeId, StageTree};
 use super::time::Timeline;
@@ -200,7 +200,11 @@ impl<'a> Decoder<'a> {
         };
         if site.kind() == Kind::Request {
             let depth = request.map_or(1, |around| around.depth + 1);
-            self.requests.push(InRequest { depth, opened_in: node, id: external_id });
+            self.requests.push(InRequest {
+                depth,
+                opened_in: node,
+                key: requests::key(external_id, task.map(|poll| poll.task)),
+            });
         }
         let slice = Slice {
             site,

@@ -135,7 +135,7 @@ pub(super) struct Ranges<'a> {
     pub(super) owners: Owners,
     /// The stages: their GPU times are added.
     pub(super) stages: &'a mut StageTree,
-    /// The requests, likewise, by `External id`.
+    /// The requests, likewise, by key.
     pub(super) requests: HashMap<u64, &'a mut Request>,
     /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
     /// seem to be nobody's.

@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::record::correlate;
 use crate::record::entry::Tag;
 use crate::record::registry::ThreadLog;
-use crate::record::{Kind, correlate};
 
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
@@ -21,7 +21,7 @@ pub(super) struct Owner {
     pub(super) node: NodeId,
     /// `External id` of that stage's range, 0 without one.
     pub(super) stage_id: u64,
-    /// `External id` of the request around it.
+    /// Key of the request around it.
     pub(super) request: Option<u64>,
 }
 
@@ -85,8 +85,7 @@ impl Owners {
         if let Some(owner) = self.owners.get_mut(&slice.external_id) {
             owner.node = slice.node;
             owner.stage_id = slice.stage_id;
-            owner.request =
-                if slice.site.kind() == Kind::Request { Some(slice.external_id) } else { slice.request_id() };
+            owner.request = slice.request_key();
         }
     }
 

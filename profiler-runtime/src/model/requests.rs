@@ -1,11 +1,16 @@
 //! Requests: the units of work that timings are grouped by.
 //!
-//! A request belongs to the thread that opened it; the stages that ran on that thread while it was open are its stages.
+//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it was open are its
+//! stages. A future's request is a task: what ran in its polls, on whichever threads, is its own.
 
 use std::collections::HashMap;
 
+use crate::record::Kind;
+
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
+use super::tasks::Task;
+use super::union;
 
 /// One request; without any, the session is the only one. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
@@ -20,8 +25,8 @@ pub(crate) struct Request {
     pub(crate) stages: StageTree,
     /// Time in none of its top-level stages.
     pub(crate) unaccounted_ns: u64,
-    /// `External id` of its range.
-    pub(super) external_id: u64,
+    /// See [`key`].
+    pub(super) key: u64,
     /// See [`Open::places`].
     pub(super) places: HashMap<NodeId, NodeId>,
 }
@@ -31,6 +36,40 @@ impl Request {
     pub(super) fn add_gpu(&mut self, node: NodeId, begin: u64, end: u64) {
         let place = self.places.get(&node).copied().unwrap_or(StageTree::ROOT);
         self.stages.add_gpu(place, begin, end);
+    }
+
+    /// A future's request, with what its polls have gathered.
+    fn of_task(task: &Task, open: Open) -> Self {
+        let id = task.text.as_deref().map_or_else(|| format!("task {}", task.number), str::to_owned);
+        let Open { stages, places } = open;
+        let key = key(0, Some(task.number));
+        let (begin, end) = (task.begin, task.end);
+        Self { id, begin, end, stages, unaccounted_ns: 0, key, places }
+    }
+
+    /// Adds an async stage, whose life was opened in it.
+    fn add_task(&mut self, task: &Task, opened_in: NodeId, tree: &StageTree) {
+        self.places.entry(opened_in).or_insert(StageTree::ROOT);
+        let place = place(&mut self.stages, &mut self.places, task.node, tree);
+        self.stages.add_life(place, task);
+    }
+
+    /// Time in none of its top-level stages, which overlap if they are async. Calls that a stage does not keep one by one
+    /// count as if they did not.
+    fn measure(&mut self) {
+        let nodes = self.stages.in_order();
+        let top: Vec<_> = nodes.into_iter().map(|(_, node)| node).filter(|node| node.depth == 0).collect();
+        let mut not_kept = 0;
+        let calls = top.iter().map(|node| {
+            let kept: u64 = node.occurrences.iter().map(|(_, duration)| duration).sum();
+            not_kept += node.sum_ns - kept;
+            let mut calls: Vec<_> =
+                node.occurrences.iter().map(|(begin, duration)| (*begin, begin + duration)).collect();
+            calls.sort_unstable();
+            calls.into_iter()
+        });
+        let covered = union::covered(calls.collect());
+        self.unaccounted_ns = self.duration().saturating_sub(covered + not_kept);
     }
 
     /// How long it took.
@@ -49,8 +88,20 @@ pub(crate) struct InRequest {
     pub(super) depth: u32,
     /// The stage in which the request was opened.
     pub(super) opened_in: NodeId,
-    /// Its `External id`.
-    pub(super) id: u64,
+    /// See [`key`].
+    pub(super) key: u64,
+}
+
+/// Marks the key of a future's request.
+const TASK: u64 = 1 << 63;
+
+/// What names a request: the `External id` of its range; of a future's, whose polls are many ranges, its task's number
+/// with a mark.
+pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
+    match task {
+        Some(task) => task | TASK,
+        None => external_id,
+    }
 }
 
 /// Gathers one thread's requests. Slices arrive when they end, so the stages come before the request that they ran in.
@@ -62,6 +113,14 @@ pub(super) struct RequestBook {
     pub(super) left_out: u64,
 }
 
+/// What the polls of futures' requests have gathered, by key, from all threads.
+#[derive(Default)]
+pub(super) struct Scopes {
+    open: HashMap<u64, Open>,
+    /// There were more than [`MAX_REQUESTS`].
+    is_full: bool,
+}
+
 /// A request that has not ended.
 struct Open {
     stages: StageTree,
@@ -71,15 +130,16 @@ struct Open {
 
 impl RequestBook {
     /// A stage or step has ended; `tree` is the session's.
-    pub(super) fn stage(&mut self, slice: &Slice, tree: &StageTree) {
-        let Some(InRequest { depth, opened_in, .. }) = slice.request else { return };
+    pub(super) fn stage(&mut self, slice: &Slice, tree: &StageTree, scopes: &mut Scopes) {
+        let Some(InRequest { depth, opened_in, key }) = slice.request else { return };
+        if key & TASK != 0 {
+            return scopes.stage(key, slice, opened_in, tree);
+        }
         while self.open.len() < depth as usize {
             self.open.push(Open::new());
         }
         if let Some(open) = self.open.get_mut(depth as usize - 1) {
-            open.places.entry(opened_in).or_insert(StageTree::ROOT);
-            let place = open.place(slice.node, tree);
-            open.stages.add_call(place, slice.begin, slice.duration());
+            open.stage(slice, opened_in, tree);
         }
     }
 
@@ -100,7 +160,7 @@ impl RequestBook {
             end: slice.end,
             stages,
             unaccounted_ns,
-            external_id: slice.external_id,
+            key: key(slice.external_id, None),
             places,
         });
     }
@@ -111,15 +171,57 @@ impl Open {
         Self { stages: StageTree::new(), places: HashMap::new() }
     }
 
-    fn place(&mut self, node: NodeId, tree: &StageTree) -> NodeId {
-        if let Some(&place) = self.places.get(&node) {
-            return place;
-        }
-        let original = tree.node(node);
-        let Some(site) = original.site else { return StageTree::ROOT };
-        let parent = self.place(original.parent, tree);
-        let place = self.stages.child(parent, site);
-        self.places.insert(node, place);
-        place
+    fn stage(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree) {
+        self.places.entry(opened_in).or_insert(StageTree::ROOT);
+        let place = place(&mut self.stages, &mut self.places, slice.node, tree);
+        self.stages.add_call(place, slice.begin, slice.duration());
     }
+}
+
+impl Scopes {
+    fn stage(&mut self, key: u64, slice: &Slice, opened_in: NodeId, tree: &StageTree) {
+        let room = self.open.len() < MAX_REQUESTS;
+        self.is_full |= !room;
+        if room || self.open.contains_key(&key) {
+            self.open.entry(key).or_insert_with(Open::new).stage(slice, opened_in, tree);
+        }
+    }
+
+    /// All requests in order of begin, the futures' among them, with their async stages; and how many more there were.
+    pub(super) fn close(mut self, mut requests: Vec<Request>, tasks: &[Task], tree: &StageTree) -> (Vec<Request>, u64) {
+        let mut left_out = 0;
+        for task in tasks.iter().filter(|task| task.site.kind() == Kind::Request) {
+            let open = self.open.remove(&key(0, Some(task.number)));
+            if requests.len() < MAX_REQUESTS && (open.is_some() || !self.is_full) {
+                requests.push(Request::of_task(task, open.unwrap_or_else(Open::new)));
+            } else {
+                left_out += 1;
+            }
+        }
+        requests.sort_by_key(|request| request.begin);
+        let by_key: HashMap<u64, usize> = requests.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
+        for task in tasks.iter().filter(|task| matches!(task.site.kind(), Kind::Stage | Kind::Step)) {
+            let Some(InRequest { opened_in, key, .. }) = task.request else { continue };
+            if let Some(request) = by_key.get(&key).and_then(|&at| requests.get_mut(at)) {
+                request.add_task(task, opened_in, tree);
+            }
+        }
+        if !tasks.is_empty() {
+            requests.iter_mut().for_each(Request::measure);
+        }
+        (requests, left_out)
+    }
+}
+
+/// The request's own node for a node of the session's tree, made if it is new.
+fn place(stages: &mut StageTree, places: &mut HashMap<NodeId, NodeId>, node: NodeId, tree: &StageTree) -> NodeId {
+    if let Some(&place) = places.get(&node) {
+        return place;
+    }
+    let original = tree.node(node);
+    let Some(site) = original.site else { return StageTree::ROOT };
+    let parent = place(stages, places, original.parent, tree);
+    let place = stages.child(parent, site);
+    places.insert(node, place);
+    place
 }

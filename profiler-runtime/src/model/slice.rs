@@ -1,8 +1,8 @@
 //! A slice: one range as it appears on a row of the trace.
 
-use crate::record::{Dtype, MAX_DIMS, Site};
+use crate::record::{Dtype, Kind, MAX_DIMS, Site};
 
-use super::requests::InRequest;
+use super::requests::{self, InRequest};
 use super::stages::NodeId;
 
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
@@ -99,9 +99,12 @@ impl Slice {
         self.duration().saturating_sub(self.children_ns)
     }
 
-    /// `External id` of the request that it ran in.
-    pub(super) fn request_id(&self) -> Option<u64> {
-        self.request.map(|request| request.id)
+    /// Key of the request that it is, or that it ran in.
+    pub(super) fn request_key(&self) -> Option<u64> {
+        match self.site.kind() {
+            Kind::Request => Some(requests::key(self.external_id, self.task.map(|poll| poll.task))),
+            _ => self.request.map(|request| request.key),
+        }
     }
 
     /// What the call said about itself.

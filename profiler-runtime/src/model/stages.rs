@@ -106,11 +106,15 @@ impl StageTree {
 
     /// Adds the life of an async stage; its stages inside have been added by their own threads.
     pub(super) fn add_task(&mut self, task: &Task) {
-        if task.site.kind() == Kind::Op {
-            return; // ops are transparent
+        if matches!(task.site.kind(), Kind::Stage | Kind::Step) {
+            self.add_life(task.node, task);
         }
-        self.add_call(task.node, task.begin, task.end - task.begin);
-        let node = self.node_mut(task.node);
+    }
+
+    /// Adds the life of an async stage at this place.
+    pub(super) fn add_life(&mut self, place: NodeId, task: &Task) {
+        self.add_call(place, task.begin, task.end - task.begin);
+        let node = self.node_mut(place);
         node.busy_ns += task.busy_ns;
         node.polls += task.polls;
     }

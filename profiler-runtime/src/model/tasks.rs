@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use crate::record::Site;
 
 use super::lanes::Lanes;
+use super::requests::InRequest;
 use super::slice::{NetBytes, Slice};
 use super::stages::NodeId;
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
+    /// Unique in the process.
+    pub(super) number: u64,
     /// What ran.
     pub(crate) site: &'static Site,
     /// First poll.
@@ -35,6 +38,10 @@ pub(crate) struct Task {
     pub(crate) external_id: u64,
     /// The user's own index of a step.
     pub(crate) index: Option<u64>,
+    /// A request's id.
+    pub(crate) text: Option<Box<str>>,
+    /// The request that its first poll ran in.
+    pub(super) request: Option<InRequest>,
     /// `N` if it is written as `ProfilerStep#N`.
     pub(crate) profiler_step: Option<u64>,
     /// Its place in the stage tree.
@@ -49,7 +56,10 @@ pub(super) struct TaskBook {
 
 #[derive(Default)]
 struct Life {
-    first: Option<(u64, &'static Site, NodeId, Option<u64>)>,
+    first: Option<(u64, &'static Site, NodeId)>,
+    index: Option<u64>,
+    text: Option<Box<str>>,
+    request: Option<InRequest>,
     busy_ns: u64,
     polls: u64,
     cpu_memory: NetBytes,
@@ -68,8 +78,13 @@ impl TaskBook {
         life.device_memory.add(slice.device_memory);
         life.last_poll_end = life.last_poll_end.max(slice.end);
         if life.first.is_none_or(|(begin, ..)| slice.begin < begin) {
-            let index = slice.args().index.or(life.first.and_then(|(.., index)| index));
-            life.first = Some((slice.begin, slice.site, slice.node, index));
+            life.first = Some((slice.begin, slice.site, slice.node));
+            life.request = slice.request;
+        }
+        let args = slice.args();
+        life.index = life.index.or(args.index);
+        if !args.text.is_empty() {
+            life.text = Some(args.text.as_str().into());
         }
     }
 
@@ -80,7 +95,8 @@ impl TaskBook {
 
     /// All tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
     pub(super) fn close(self, window_end: u64, first_id: u64) -> Vec<Task> {
-        let mut tasks: Vec<Task> = self.lives.into_values().filter_map(|life| life.close(window_end)).collect();
+        let mut tasks: Vec<Task> =
+            self.lives.into_iter().filter_map(|(number, life)| life.close(number, window_end)).collect();
         tasks.sort_by_key(|task| (task.begin, task.end));
         let mut lanes = Lanes::default();
         for (task, id) in tasks.iter_mut().zip(first_id..) {
@@ -93,10 +109,11 @@ impl TaskBook {
 
 impl Life {
     /// `None` for an end whose polls were before the recording.
-    fn close(self, window_end: u64) -> Option<Task> {
-        let (begin, site, node, index) = self.first?;
+    fn close(self, number: u64, window_end: u64) -> Option<Task> {
+        let (begin, site, node) = self.first?;
         let (end, completed) = self.ended.unwrap_or((window_end, false));
         Some(Task {
+            number,
             site,
             begin,
             // A first poll on one thread and the end on another are read from two counters that agree only to a few
@@ -110,7 +127,9 @@ impl Life {
             finished: self.ended.is_some(),
             lane: 0,
             external_id: 0,
-            index,
+            index: self.index,
+            text: self.text,
+            request: self.request,
             profiler_step: None,
             node,
         })

@@ -95,6 +95,13 @@ pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, futu
     Instrumented { future, life: Life::new(site, call.0) }
 }
 
+impl<F> Instrumented<F> {
+    /// Whether no poll was recorded yet, nor left out.
+    pub(super) fn is_new(&self) -> bool {
+        self.life.state == State::New
+    }
+}
+
 impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;
 
@@ -146,9 +153,9 @@ impl Life {
         }
         let first = self.state == State::New;
         if first {
-            let admitted = gate & gate::FILTER == 0 || select::admits(self.site);
-            self.state = if admitted {
-                State::Running { task: next_task(), admitted: gate & gate::FILTER != 0 }
+            let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
+            self.state = if !filtered || select::admits(self.site) {
+                State::Running { task: next_task(), admitted: filtered }
             } else {
                 State::Over
             };

@@ -22,6 +22,7 @@ pub(crate) mod memory;
 pub(crate) mod overhead;
 mod range;
 pub(crate) mod registry;
+mod request;
 pub(crate) mod select;
 mod shape;
 pub(crate) mod site;
@@ -35,22 +36,11 @@ pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub(crate) use memory::Action;
 pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
 pub use range::{Range, run};
+pub use request::{RequestScope, request, request_scope};
 pub(crate) use shape::MAX_DIMS;
 pub use shape::{Dtype, Element, ShapeWriter, Shaped};
 pub(crate) use site::dynamic_site;
 pub use site::{Kind, Registered, Site, sites};
-
-/// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
-/// `timing_rank*.json` and the summary.
-///
-/// Cost while nothing records: one load. While recording: two entries and one more per eight bytes of the id.
-pub fn request(id: &str) -> Range {
-    static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
-    if gate::load() & gate::RECORD != 0 {
-        Call::text(SITE.number(), id);
-    }
-    Range::enter(&SITE)
-}
 
 /// A stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
 /// lock while something records.

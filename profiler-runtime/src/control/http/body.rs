@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
@@ -24,6 +24,14 @@ const LONGEST: usize = 256;
 
 /// Reads the body, within the limits, and says what it selects. Without `timeout` it takes as long as the client likes.
 pub(super) async fn read(request: Request, timeout: Option<Duration>, limit: usize) -> Result<Selection, Refusal> {
+    let too_large = || {
+        let message = format!("the body has more than {limit} bytes: send only the stages, {EXAMPLE}");
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    };
+    // Refused by its announced length; one that announces none, while it is read.
+    if request.body().size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
     let bytes = Bytes::from_request(request, &());
     let bytes = match timeout {
         None => bytes.await,
@@ -31,13 +39,9 @@ pub(super) async fn read(request: Request, timeout: Option<Duration>, limit: usi
             Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body came too slowly: send it at once")
         })?,
     };
-    let bytes = bytes.map_err(|rejected| {
-        if rejected.status() == StatusCode::PAYLOAD_TOO_LARGE {
-            let message = format!("the body has more than {limit} bytes: send only the stages, {EXAMPLE}");
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
-        } else {
-            bad("the body could not be read to its end: send it again")
-        }
+    let bytes = bytes.map_err(|rejected| match rejected.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => bad("the body could not be read to its end: send it again"),
     })?;
     selection(&bytes)
 }

@@ -113,7 +113,9 @@ pub struct WorkerStatus {
 }
 
 impl WorkerStatus {
-    pub(crate) fn new(worker: Worker, state: WorkerState) -> Self {
+    /// A line without error, artifacts or counts.
+    #[must_use]
+    pub fn new(worker: Worker, state: WorkerState) -> Self {
         Self { worker, state, error: None, code: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
     }
 
@@ -153,6 +155,12 @@ pub struct Report {
 }
 
 impl Report {
+    /// For a [`Controller`](super::Controller) of your own.
+    #[must_use]
+    pub fn new(session: impl Into<String>, folder: Option<PathBuf>, workers: Vec<WorkerStatus>) -> Self {
+        Self { session: session.into(), folder, workers }
+    }
+
     /// Whether every worker did what it was asked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -168,6 +176,14 @@ pub struct JobStatus {
     pub session: Option<String>,
     /// One line for each worker that has joined, by rank.
     pub workers: Vec<WorkerStatus>,
+}
+
+impl JobStatus {
+    /// For a [`Controller`](super::Controller) of your own.
+    #[must_use]
+    pub const fn new(session: Option<String>, workers: Vec<WorkerStatus>) -> Self {
+        Self { session, workers }
+    }
 }
 
 /// Why a job could not be asked at all.

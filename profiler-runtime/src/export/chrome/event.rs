@@ -65,6 +65,9 @@ impl<'a, 'out> Events<'a, 'out> {
         if task.profiler_step.is_some() {
             push_text(out, "step", task.site.name());
         }
+        if let Some(text) = &task.text {
+            push_text(out, "request_id", text);
+        }
         if let Some(index) = task.index {
             push_number(out, "index", index);
         }

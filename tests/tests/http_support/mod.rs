@@ -1,0 +1,171 @@
+//! A client that sends what it is told to, byte by byte, and a controller that answers what it is told to.
+
+#![allow(dead_code, reason = "each test program uses its part")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use profiler_runtime::http::{HttpOptions, Listener, Server};
+use profiler_runtime::job::{
+    ControlError, Controller, JobStatus, Report, Selection, Worker, WorkerArtifact, WorkerState, WorkerStatus,
+};
+use serde_json::Value;
+
+/// An answer.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Reply {
+    /// The value of a header.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// The body.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body)
+            .unwrap_or_else(|error| panic!("{error}: {} {}", self.head, String::from_utf8_lossy(&self.body)))
+    }
+
+    /// `error.code`.
+    pub(crate) fn code(&self) -> String {
+        self.json()["error"]["code"].as_str().expect("a code").to_owned()
+    }
+
+    /// Status and `error.code`.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        (self.status, self.code())
+    }
+}
+
+/// Sends bytes and reads until the server closes. The server may close before it has read everything.
+pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Reply {
+    let mut stream = TcpStream::connect(address).expect("listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let _ = stream.write_all(request);
+    read(&mut stream)
+}
+
+/// Reads an answer to its end.
+pub(crate) fn read(stream: &mut TcpStream) -> Reply {
+    let mut bytes = Vec::new();
+    let mut piece = [0; 4096];
+    loop {
+        match stream.read(&mut piece) {
+            Ok(0) | Err(_) => break,
+            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+        }
+    }
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| panic!("an answer: {bytes:?}"));
+    let head = String::from_utf8(bytes[..end].to_vec()).expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    Reply { status, head, body: bytes[end + 4..].to_vec() }
+}
+
+/// A request with these header lines beside the usual ones.
+pub(crate) fn request(address: SocketAddr, line: &str, headers: &[&str], body: &str) -> Reply {
+    let host = if headers.iter().any(|header| header.starts_with("Host:")) {
+        String::new()
+    } else {
+        format!("Host: {address}\r\n")
+    };
+    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    let head = format!("{line} HTTP/1.1\r\n{host}Connection: close\r\n{headers}{length}\r\n");
+    send(address, &[head.as_bytes(), body.as_bytes()].concat())
+}
+
+pub(crate) fn get(address: SocketAddr, path: &str) -> Reply {
+    request(address, &format!("GET {path}"), &[], "")
+}
+
+pub(crate) fn post(address: SocketAddr, path: &str, body: &str) -> Reply {
+    request(address, &format!("POST {path}"), &[], body)
+}
+
+/// A listener on a free port of the loopback.
+pub(crate) fn listen(controller: Arc<dyn Controller>, options: HttpOptions) -> Server {
+    Listener::bind("127.0.0.1:0", controller, options).expect("binds").spawn().expect("starts")
+}
+
+/// A call that a controller has seen.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Call {
+    Start(Selection),
+    Stop(Selection, Duration),
+}
+
+/// Answers what it is told to.
+pub(crate) struct Scripted {
+    pub(crate) start: Result<Report, ControlError>,
+    pub(crate) stop: Result<Report, ControlError>,
+    pub(crate) folder: Option<PathBuf>,
+    pub(crate) calls: Mutex<Vec<Call>>,
+}
+
+impl Scripted {
+    /// Whatever is asked works.
+    pub(crate) fn content() -> Self {
+        Self {
+            start: Ok(report(&[WorkerState::Recording])),
+            stop: Ok(report(&[WorkerState::Written])),
+            folder: None,
+            calls: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.calls.lock().unwrap().clone()
+    }
+}
+
+impl Controller for Scripted {
+    fn start(&self, selection: &Selection) -> Result<Report, ControlError> {
+        self.calls.lock().unwrap().push(Call::Start(selection.clone()));
+        self.start.clone()
+    }
+
+    fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
+        self.calls.lock().unwrap().push(Call::Stop(selection.clone(), wait));
+        self.stop.clone()
+    }
+
+    fn status(&self) -> JobStatus {
+        JobStatus::new(None, Vec::new())
+    }
+
+    fn session(&self, session: &str) -> Option<Report> {
+        assert!(!session.contains(['/', '\\', '\0']), "what cannot be a session is not asked for: {session:?}");
+        self.stop.clone().ok().filter(|report| report.session == session)
+    }
+
+    fn folder(&self, _session: &str) -> Option<PathBuf> {
+        self.folder.clone()
+    }
+}
+
+/// A report with a worker in each of these states.
+pub(crate) fn report(states: &[WorkerState]) -> Report {
+    let workers = states.iter().zip(0..).map(|(&state, rank)| {
+        let name = format!("diffusion_rank_{rank}");
+        let mut line = WorkerStatus::new(Worker { name, rank, stage: 0, pid: 1, host: "host".into() }, state);
+        line.error = state.is_failure().then(|| "the disk is full".to_owned());
+        line
+    });
+    Report::new("a session", None, workers.collect())
+}
+
+/// An artifact that the first worker claims to have written.
+pub(crate) fn lists(mut report: Report, name: &str) -> Report {
+    let artifact = WorkerArtifact { kind: "trace".into(), name: name.into(), bytes: 2 };
+    report.workers[0].artifacts.push(artifact);
+    report
+}

@@ -1,0 +1,185 @@
+//! Requests of an async server: each has its own stages, however many run at once and wherever they are polled.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use profiler_runtime::{ProfilerConfig, profiled_stage, request, request_scope, start_profile_with, stop_profile};
+use profiler_tests::{Bench, Trace, timing};
+use serde_json::Value;
+use tokio::sync::Barrier;
+use tokio::task::yield_now;
+
+#[profiled_stage("encode")]
+fn encode() {
+    std::hint::black_box(());
+}
+
+#[profiled_stage("decode")]
+async fn decode(chunks: u64) {
+    for _ in 0..chunks {
+        yield_now().await;
+        encode();
+    }
+}
+
+/// What a handler does: it runs `encode` and one `decode`, in which `encode` runs `chunks` times.
+async fn handle(chunks: u64, together: Arc<Barrier>) {
+    together.wait().await;
+    encode();
+    decode(chunks).await;
+    yield_now().await;
+}
+
+/// Calls by path of stage, of each request.
+fn calls(timing: &Value) -> BTreeMap<String, Vec<(String, u64)>> {
+    let requests = timing["requests"].as_array().unwrap().iter();
+    let stages = |request: &Value| {
+        let stages = request["stages"].as_array().unwrap().iter();
+        let mut stages: Vec<_> = stages
+            .map(|stage| {
+                let depth = usize::try_from(stage["depth"].as_u64().unwrap()).unwrap();
+                (">".repeat(depth) + stage["name"].as_str().unwrap(), stage["calls"].as_u64().unwrap())
+            })
+            .collect();
+        stages.sort();
+        stages
+    };
+    requests.map(|request| (request["request_id"].as_str().unwrap().to_owned(), stages(request))).collect()
+}
+
+fn expected(chunks: u64) -> Vec<(String, u64)> {
+    vec![(">encode".into(), chunks), ("decode".into(), 1), ("encode".into(), 1)]
+}
+
+fn runtime(threads: usize) -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(threads).build().unwrap()
+}
+
+/// Timing report and trace of one session around `work`.
+fn record(config: ProfilerConfig, work: impl FnOnce()) -> (Value, Trace) {
+    start_profile_with(config).unwrap();
+    work();
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    (timing(stopped.folder().unwrap()), Trace::read(stopped.folder().unwrap()))
+}
+
+#[test]
+fn requests_that_run_at_once_on_several_threads_keep_their_stages_apart() {
+    let bench = Bench::alone();
+    let (timing, trace) = record(bench.config(), || {
+        runtime(4).block_on(async {
+            let together = Arc::new(Barrier::new(16));
+            let handlers: Vec<_> = (1..=16)
+                .map(|number| {
+                    let handler = handle(number, Arc::clone(&together));
+                    tokio::spawn(request_scope(format!("request-{number}"), handler))
+                })
+                .collect();
+            for handler in handlers {
+                handler.await.unwrap();
+            }
+        });
+    });
+    let calls = calls(&timing);
+    assert_eq!(calls.len(), 16);
+    for number in 1..=16 {
+        assert_eq!(calls[&format!("request-{number}")], expected(number), "request-{number}");
+    }
+    let lives = trace.named("request").into_iter().filter(|slice| slice.args["polls"].is_u64());
+    let ids: Vec<_> = lives.map(|life| life.args["request_id"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(ids.len(), 16);
+    assert!(ids.contains(&"request-7".to_owned()), "{ids:?}");
+    assert_eq!(timing["requests_left_out"], 0);
+}
+
+#[test]
+fn requests_that_take_turns_on_one_thread_are_kept_apart_too() {
+    let bench = Bench::alone();
+    let (timing, _) = record(bench.config(), || {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+            let together = Arc::new(Barrier::new(2));
+            let (one, other) = (handle(3, Arc::clone(&together)), handle(5, together));
+            tokio::join!(request_scope("one", one), request_scope("other", other));
+        });
+    });
+    assert_eq!(calls(&timing), BTreeMap::from([("one".into(), expected(3)), ("other".into(), expected(5))]));
+    for request in timing["requests"].as_array().unwrap() {
+        let number = |key: &str| request[key].as_f64().unwrap();
+        assert!(number("unaccounted_ms") > 0.0 && number("unaccounted_ms") < number("total_duration_ms"));
+    }
+}
+
+#[test]
+fn stages_that_overlap_in_a_request_do_not_hide_its_unaccounted_time() {
+    let bench = Bench::alone();
+    let pause = std::time::Duration::from_millis(20);
+    let (timing, _) = record(bench.config(), || {
+        let work = async {
+            std::thread::sleep(pause);
+            tokio::join!(slow(pause), slow(pause));
+        };
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(request_scope("r", work));
+    });
+    let unaccounted = timing["requests"][0]["unaccounted_ms"].as_f64().unwrap();
+    assert!((20.0..40.0).contains(&unaccounted), "{unaccounted}");
+}
+
+#[profiled_stage("slow")]
+async fn slow(pause: std::time::Duration) {
+    yield_now().await;
+    std::thread::sleep(pause);
+    yield_now().await;
+}
+
+#[test]
+fn a_guard_around_a_runtime_has_its_async_stages() {
+    let bench = Bench::alone();
+    let (timing, _) = record(bench.config(), || {
+        for (id, chunks) in [("first", 2), ("second", 4)] {
+            let _request = request(id);
+            let together = Arc::new(Barrier::new(1));
+            tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(handle(chunks, together));
+        }
+    });
+    assert_eq!(calls(&timing), BTreeMap::from([("first".into(), expected(2)), ("second".into(), expected(4))]));
+}
+
+#[test]
+fn requests_are_kept_when_only_some_stages_are_and_when_the_session_starts_within_them() {
+    let bench = Bench::alone();
+    let config = bench.config().stages(["decode"]);
+    let mut session = None;
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(request_scope("late", async {
+        yield_now().await;
+        session = Some(start_profile_with(config).unwrap());
+        yield_now().await;
+        handle(2, Arc::new(Barrier::new(1))).await;
+    }));
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    let calls = calls(&timing(stopped.folder().unwrap()));
+    assert_eq!(calls, BTreeMap::from([("late".into(), vec![(">encode".into(), 2), ("decode".into(), 1)])]));
+}
+
+#[test]
+fn a_scope_is_its_future_while_nothing_records_and_a_dropped_one_ends() {
+    let bench = Bench::alone();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    assert_eq!(runtime.block_on(request_scope("off", async { 7 })), 7);
+    let (timing, trace) = record(bench.config(), || {
+        runtime.block_on(async {
+            let never = request_scope("cancelled", std::future::pending::<()>());
+            tokio::select! {
+                biased;
+                () = never => {}
+                () = yield_now() => {}
+            }
+        });
+    });
+    assert_eq!(timing["requests"][0]["request_id"], "cancelled");
+    let life = trace.named("request").into_iter().find(|slice| slice.args["polls"].is_u64()).unwrap();
+    assert!(life.is("cancelled"), "{:?}", life.args);
+}
