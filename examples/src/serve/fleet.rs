@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -66,12 +66,20 @@ struct Task {
     waiting: oneshot::Sender<Outcome>,
 }
 
+impl Task {
+    fn refuse(self: Box<Self>) {
+        let _ = self.waiting.send(Err(Unmade::Closing));
+    }
+}
+
 /// Where wishes are put; `None` once it is closed.
 type Queue = Arc<Mutex<Option<SyncSender<Box<Task>>>>>;
 
 /// The workers and the queue in front of them.
 pub(super) struct Fleet {
     queue: Queue,
+    /// Weak: the queue ends with the last replica.
+    tasks: Weak<Mutex<Receiver<Box<Task>>>>,
     closing: Arc<AtomicBool>,
     vitals: Vec<Shared>,
     lines: Vec<Lifeline>,
@@ -93,7 +101,7 @@ impl Fleet {
             closing: Arc::default(),
             numbers: Arc::default(),
         };
-        let (queue, closing) = (Arc::clone(&line.queue), Arc::clone(&line.closing));
+        let (queue, tasks, closing) = (Arc::clone(&line.queue), Arc::downgrade(&line.tasks), Arc::clone(&line.closing));
         let mut workers = workers.into_iter();
         let mut replicas = Vec::new();
         while let Some(first) = workers.next() {
@@ -101,7 +109,7 @@ impl Fleet {
             let line = line.clone();
             replicas.push(thread::Builder::new().name("replica".to_owned()).spawn(move || line.serve(replica))?);
         }
-        Ok(Self { queue, closing, vitals, lines, replicas: Mutex::new(replicas) })
+        Ok(Self { queue, tasks, closing, vitals, lines, replicas: Mutex::new(replicas) })
     }
 
     /// Puts a wish into the queue; what becomes of it arrives at the receiver.
@@ -141,6 +149,11 @@ impl Fleet {
     pub(super) fn close(&self) {
         self.closing.store(true, Ordering::SeqCst);
         *self.queue.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let Some(tasks) = self.tasks.upgrade() else { return };
+        // Locked, a replica waits for a task and refuses it itself.
+        if let Ok(tasks) = tasks.try_lock() {
+            tasks.try_iter().for_each(Task::refuse);
+        }
     }
 
     /// Ends every worker; returns when their processes are gone. What is still being made then is given up.
@@ -177,7 +190,7 @@ impl Line {
         let next = || self.tasks.lock().unwrap_or_else(PoisonError::into_inner).recv();
         while let Ok(task) = next() {
             if self.closing.load(Ordering::SeqCst) {
-                let _ = task.waiting.send(Err(Unmade::Closing));
+                task.refuse();
             } else if replica.is_usable() {
                 task.wish.begun.store(true, Ordering::SeqCst);
                 let outcome = replica.make(&task.wish, self.numbers.fetch_add(1, Ordering::SeqCst));

@@ -28,8 +28,10 @@ mod wire;
 mod worker;
 
 use std::fmt;
+use std::fs::Permissions;
 use std::io::{self, Write};
 use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -79,7 +81,9 @@ fn serve(cli: Cli) -> Result<(), ServeError> {
     let address = socket.local_addr().map_err(|source| ServeError::Address { address, source })?;
     let config = cli.source().config()?;
     // This user's alone: whoever could write into it could join the job.
-    let folder = tempfile::Builder::new().prefix("serve-").tempdir().map_err(ServeError::System)?;
+    let private = Permissions::from_mode(0o700);
+    let folder =
+        tempfile::Builder::new().prefix("serve-").permissions(private).tempdir().map_err(ServeError::System)?;
     let profile = Profile::new(cli.profiler.clone(), folder.path())?;
 
     let workers = start(&cli, folder.path(), &profile)?;
