@@ -8,6 +8,7 @@
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
 mod blocks;
+mod caught;
 mod chrome;
 mod commit;
 mod flame;
@@ -49,6 +50,7 @@ use serde::Serialize;
 
 use crate::model::Trace;
 
+pub(crate) use caught::panic_text;
 pub use manifest::{Artifact, Manifest, Missing};
 pub use op_table::{KeyAverages, SortBy};
 pub(crate) use utc::iso8601;
@@ -65,7 +67,7 @@ const SCHEMA_VERSION: u32 = 1;
 pub(crate) fn write_session(trace: &Trace, folder: &Path) -> Manifest {
     let mut manifest = Manifest::new(trace);
     for plan in plan::plans(trace, folder, &mut manifest.missing) {
-        let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
+        let written = caught::caught(|| write_file(&plan.path, plan.gzip, |out| plan.write(trace, out)));
         manifest.note(plan.kind, &plan.path, folder, written);
     }
     manifest.pipeline_lines = pipeline::log_lines(trace);
