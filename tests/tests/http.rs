@@ -5,16 +5,15 @@
 mod http_support;
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use http_support::{Call, Reply, Scripted, get, listen, post, report};
-use profiler_runtime::http::{HttpOptions, Server, router, router_from_env};
+use http_support::{Call, Reply, Scripted, get, listen, lists, post, report};
+use profiler_runtime::http::{HttpOptions, Server};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Local, Report, Selection, WorkerState};
 use profiler_runtime::{configure, stage};
-use profiler_tests::{Bench, Trace, child_of, in_child};
+use profiler_tests::{Bench, Trace};
 
 fn local(bench: &Bench) -> Server {
     configure(bench.config()).unwrap();
@@ -229,64 +228,30 @@ fn a_controller_that_panics_costs_its_own_request_only() {
     assert_eq!(post(server.local_addr(), "/stop_profile", "").status, 409);
 }
 
-/// A server of the user's with the profiler's routes in it.
-fn users_server(routes: axum::Router, with_peers: bool) -> (tokio::runtime::Runtime, SocketAddr) {
-    let app = axum::Router::new().route("/health", axum::routing::get(|| async { "ok" })).merge(routes);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build().unwrap();
-    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-    let at = listener.local_addr().unwrap();
-    runtime.spawn(async move {
-        if with_peers {
-            axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()).await
-        } else {
-            axum::serve(listener, app).await
-        }
-    });
-    (runtime, at)
-}
-
 #[test]
-fn the_routes_work_in_a_users_server_which_needs_no_timers_and_no_peer_addresses() {
-    for with_peers in [false, true] {
-        let routes = router(Arc::new(Scripted::content()), HttpOptions::new());
-        let (_runtime, at) = users_server(routes, with_peers);
-        assert_eq!(get(at, "/health").body, b"ok");
-        assert_eq!(post(at, "/start_profile", r#"{"stages": [0]}"#).status, 200);
-        assert_eq!(get(at, "/start_profile").status, 405);
-        assert_eq!(post(at, "/health", "").header("x-content-type-options"), None, "their own routes are left alone");
-        assert_eq!(get(at, "/nowhere").body, b"", "and so is their 404");
+#[cfg(unix)]
+fn the_documented_commands_work_where_there_is_a_curl() {
+    use std::process::Command;
+    if Command::new("curl").arg("--version").output().is_err() {
+        return;
     }
-}
-
-#[test]
-fn nested_routes_answer_with_their_whole_address() {
-    let stop = Ok(report(&[WorkerState::Writing]));
-    let routes = router(Arc::new(Scripted { stop, ..Scripted::content() }), HttpOptions::new());
-    let (_runtime, at) = users_server(axum::Router::new().nest("/admin", routes), false);
-    let reply = post(at, "/admin/stop_profile", "");
-    assert_eq!(reply.header("location"), Some("/admin/profile/sessions/a%20session"));
-    assert_eq!(get(at, reply.header("location").unwrap()).status, 202);
-}
-
-#[test]
-#[ignore = "run by the other tests, as a process of its own"]
-fn configured_server() {
-    if in_child() {
-        let (_runtime, at) = users_server(router_from_env(), true);
-        println!("status {}", get(at, "/profile/status").status);
-    }
-}
-
-#[test]
-fn the_routes_are_there_only_if_a_profiler_is_configured() {
     let folder = tempfile::tempdir().unwrap();
-    let config = serde_json::json!({"profiler": "torch", "torch_profiler_dir": folder.path()}).to_string();
-    for (config, status) in
-        [(None, 404), (Some(config), 200), (Some(r#"{"profiler": "none"}"#.into()), 404), (Some("{".into()), 404)]
-    {
-        let mut child = child_of("configured_server");
-        child.envs(config.clone().map(|config| ("PROFILER_CONFIG", config)));
-        let output = String::from_utf8(child.output().unwrap().stdout).unwrap();
-        assert!(output.contains(&format!("status {status}")), "{config:?}: {output}");
+    fs::write(folder.path().join("trace_rank0.json"), "{}").unwrap();
+    let stop = Ok(lists(report(&[WorkerState::Written]), "trace_rank0.json"));
+    let controller = Scripted { stop, folder: Some(folder.path().to_owned()), ..Scripted::content() };
+    let server = listen(Arc::new(controller), HttpOptions::new());
+    let here = server.local_addr().to_string();
+    let downloads = tempfile::tempdir().unwrap();
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../profiler-runtime/src/control/http/mod.rs");
+    let page = fs::read_to_string(page).unwrap();
+    let commands: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("//! curl ")).collect();
+    assert_eq!(commands.len(), 8);
+    for command in commands {
+        let line = command.replace("127.0.0.1:8089", &here).replace("10.0.0.7:8089", &here);
+        let line = format!("curl -sS -w ' %{{http_code}}' {}", line.replace("SESSION", "a%20session"));
+        let output = Command::new("sh").args(["-c", &line]).current_dir(&downloads).env("TOKEN", "t").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.ends_with(if command.contains("wait=false") { " 202" } else { " 200" }), "{line}: {output:?}");
     }
+    assert_eq!(fs::read(downloads.path().join("trace_rank0.json")).unwrap(), b"{}", "under its own name");
 }

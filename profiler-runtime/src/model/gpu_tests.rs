@@ -2,7 +2,7 @@
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
-use crate::record::entry::Tag;
+use crate::record::entry::{FIRST_POLL, Tag};
 use crate::record::{Kind, correlate};
 
 use super::testing::{EPOCH, Script};
@@ -122,6 +122,32 @@ fn requests_have_the_gpu_times_of_their_own_stages() {
     };
     assert_eq!((busy(0), busy(1)), ((5, 5), (7, 107)));
     assert_eq!(of(&trace, "stage").busy_ns, 12);
+}
+
+#[test]
+fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
+    let mut script = Script::new();
+    let (request, stage) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "stage"));
+    // Two requests in turns, two polls each: position 1 + 5n is a poll, the one behind it its stage.
+    for (at, (task, flags)) in [(1, FIRST_POLL), (2, FIRST_POLL), (1, 0), (2, 0)].into_iter().enumerate() {
+        let at = at as u64 * 1000;
+        script.entry(Tag::Task, flags, request, task);
+        script.begin(request, at).begin(stage, at + 10).end(stage, at + 90).end(request, at + 100);
+    }
+    script.thread("main");
+    let mut device = Device::new();
+    let calls = [(20, 2), (1020, 7), (2020, 12), (3020, 17), (3095, 16)];
+    for ((time, position), length) in calls.into_iter().zip([1, 10, 100, 1000, 5000]) {
+        let call = device.call((time, time + 1), Some(position));
+        device.kernel(call, 7, (10_000 * length, 10_000 * length + length));
+    }
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    let busy = trace.requests.iter().map(|request| {
+        let stages = &request.stages;
+        (request.id.as_str(), stages.in_order()[0].1.gpu.busy_ns, stages.node(super::StageTree::ROOT).gpu.busy_ns)
+    });
+    assert_eq!(busy.collect::<Vec<_>>(), [("task 1", 101, 101), ("task 2", 1010, 6010)]);
 }
 
 #[test]

@@ -99,6 +99,7 @@ fn disposition(name: &str) -> HeaderValue {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

@@ -93,6 +93,7 @@ fn is_origin_of(origin: &[u8], host: &Authority) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
