@@ -34,5 +34,6 @@ fn main() -> ExitCode {
 /// Its processes talk through Unix sockets.
 #[cfg(not(unix))]
 fn main() -> ExitCode {
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), b"error: the server needs Linux or macOS\n");
     ExitCode::FAILURE
 }

@@ -5,16 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
+use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::super::fleet::{Made, Unmade};
 use super::refusal::Refusal;
 use super::unix_now;
+use crate::serve::fleet::{Made, Unmade};
 use crate::wan::Request;
-use axum::http::StatusCode;
 
 /// Jobs that are remembered. More can never be unfinished: the queue is shorter.
 const REMEMBERED: usize = 64;
+
+/// Bytes of videos that are remembered, beside the last one.
+const KEPT: usize = 512 << 20;
 
 /// A video that was asked for.
 #[derive(Debug)]
@@ -71,6 +74,10 @@ impl Job {
         })
     }
 
+    fn bytes(&self) -> usize {
+        self.result.iter().flatten().map(|file| file.bytes.len()).sum()
+    }
+
     fn content(&self) -> Result<Bytes, Refusal> {
         match &self.result {
             Some(Ok(file)) => Ok(file.bytes.clone()),
@@ -96,15 +103,16 @@ impl Jobs {
     pub(super) fn add(&self, job: Job) {
         let mut jobs = self.lock();
         jobs.push_back(job);
-        if jobs.len() > REMEMBERED
-            && let Some(oldest) = jobs.iter().position(|job| job.result.is_some())
-        {
-            jobs.remove(oldest);
+        if jobs.len() > REMEMBERED {
+            forget_oldest(&mut jobs);
         }
     }
 
+    /// Keeps what has become of a job, and forgets the oldest finished ones when all together are too large.
     pub(super) fn finish(&self, id: &str, outcome: Result<Made, Unmade>) {
         let mut jobs = self.lock();
+        let made = outcome.as_ref().map_or(0, |made| made.file.len());
+        while made + jobs.iter().map(Job::bytes).sum::<usize>() > KEPT && forget_oldest(&mut jobs) {}
         if let Some(job) = jobs.iter_mut().find(|job| job.id == id) {
             job.completed_at = Some(unix_now().as_secs());
             job.result = Some(outcome.map(|made| File { bytes: made.file.into(), seconds: made.seconds }));
@@ -124,5 +132,47 @@ impl Jobs {
         let job = jobs.iter().find(|job| job.id == id);
         let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no_such_video", "there is no video of this id here");
         look(job.ok_or_else(unknown)?)
+    }
+}
+
+/// Whether there was a finished one.
+fn forget_oldest(jobs: &mut VecDeque<Job>) -> bool {
+    let oldest = jobs.iter().position(|job| job.result.is_some());
+    oldest.is_some_and(|oldest| jobs.remove(oldest).is_some())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn jobs_of(sizes: &[usize]) -> Jobs {
+        let jobs = Jobs::default();
+        for (number, size) in sizes.iter().enumerate() {
+            let id = number.to_string();
+            jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
+            jobs.finish(&id, Ok(Made { file: vec![0; *size], seconds: 1.0 }));
+        }
+        jobs
+    }
+
+    #[test]
+    fn the_oldest_finished_jobs_are_forgotten_first() {
+        let jobs = Jobs::default();
+        jobs.add(Job::new("unfinished".to_owned(), "model".to_owned(), Request::tiny(), Arc::default()));
+        for number in 0..=REMEMBERED {
+            let id = number.to_string();
+            jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
+            jobs.finish(&id, Ok(Made { file: vec![], seconds: 1.0 }));
+        }
+        assert_eq!(jobs.show("unfinished").unwrap()["status"], "queued");
+        assert!(jobs.show("0").is_err() && jobs.show(&REMEMBERED.to_string()).is_ok());
+    }
+
+    #[test]
+    fn large_videos_make_room_for_the_last_one() {
+        let jobs = jobs_of(&[1, KEPT, 2]);
+        assert!(jobs.content("0").is_err() && jobs.content("1").is_err());
+        assert_eq!(jobs.content("2").unwrap().len(), 2);
     }
 }
