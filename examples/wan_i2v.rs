@@ -11,7 +11,6 @@
 //! The model is in the library beside this file, its functions annotated with the profiler's attributes. This is only
 //! the program around it: it starts a session after loading and ends it when the video is saved.
 
-use std::error::Error;
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -19,7 +18,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use profiler_examples::cli::Cli;
 use profiler_examples::wan::Pipeline;
-use profiler_examples::{Progress, device, profiling, wait_for_artifacts};
+use profiler_examples::{Progress, chain, device, profiling, wait_for_artifacts};
 use profiler_runtime::{Manifest, ProfileGuard, ProfilingAllocator};
 
 /// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are larger than a kilobyte;
@@ -79,12 +78,6 @@ fn show(manifest: &Manifest) {
     for missing in &manifest.missing {
         warn(format_args!("not written: {}: {}", missing.name, missing.reason));
     }
-}
-
-/// An error and what caused it, on one line.
-fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }
 
 /// A line on stdout. When nobody reads it any more, as behind `| head`, the work goes on.

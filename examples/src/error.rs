@@ -100,7 +100,21 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The other process of a pair has failed or ended, or does not answer.
+    #[error("the other rank of the pair gave up")]
+    OtherRank {
+        /// What the connection to it said.
+        source: io::Error,
+    },
+
     /// A tensor operation failed: a missing or misshapen weight, or too little memory.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
+}
+
+/// An error and what caused it, on one line.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
 }

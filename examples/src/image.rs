@@ -2,10 +2,11 @@
 //!
 //! [`demo`] lets the example run without any file; it is the very image of the golden run.
 
+use std::io::Cursor;
 use std::path::Path;
 
 use ::image::imageops::{FilterType, resize};
-use ::image::{ImageReader, Rgb, RgbImage};
+use ::image::{ImageReader, Limits, Rgb, RgbImage};
 use candle_core::{DType, Device, Tensor};
 use profiler_runtime::profiled_stage;
 
@@ -19,6 +20,18 @@ pub fn load(path: &Path) -> Result<RgbImage> {
     let decode = || ImageReader::open(path)?.with_guessed_format()?.decode();
     let picture = decode().map_err(|source| Error::Image { path: path.to_owned(), source })?;
     Ok(picture.to_rgb8())
+}
+
+/// Decodes the bytes of a PNG or JPEG file that came from outside: refuses what would take too much memory.
+///
+/// # Errors
+/// When the bytes are of another kind, damaged, or a picture of more than 8192 pixels a side.
+pub fn decode(file: &[u8]) -> ::image::ImageResult<RgbImage> {
+    let mut reader = ImageReader::new(Cursor::new(file)).with_guessed_format()?;
+    let mut limits = Limits::default();
+    (limits.max_image_width, limits.max_image_height) = (Some(8192), Some(8192));
+    reader.limits(limits);
+    Ok(reader.decode()?.to_rgb8())
 }
 
 /// A picture made of gradients, stripes and a yellow disc; every value is an integer formula.

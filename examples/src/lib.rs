@@ -1,7 +1,8 @@
 //! Wan2.2 image-to-video on candle: the pipeline that the profiler is shown on.
 //!
 //! The model lives in this library so that the example program, its tests and a server share one copy. [`wan`] is the
-//! model, [`image`] and [`video`] are its two ends, [`cli`] is the command line of `examples/wan_i2v.rs`.
+//! model, [`image`] and [`video`] are its two ends, [`cli`] is the command line of `examples/wan_i2v.rs`, and `serve` is
+//! `examples/serve.rs`.
 //!
 //! ```
 //! use profiler_examples::wan::{Pipeline, Request, Source};
@@ -22,10 +23,12 @@ mod error;
 pub mod image;
 pub mod profiling;
 mod progress;
+#[cfg(unix)]
+pub mod serve;
 pub mod video;
 pub mod wan;
 
-pub use error::{Error, Result};
+pub use error::{Error, Result, chain};
 pub use progress::{Progress, wait_for_artifacts};
 
 /// The device that the model runs on: the first NVIDIA GPU with the feature `cuda`, else the CPU.
@@ -33,5 +36,14 @@ pub use progress::{Progress, wait_for_artifacts};
 /// # Errors
 /// With the feature `cuda`, when there is no usable GPU.
 pub fn device() -> Result<candle_core::Device> {
-    if cfg!(feature = "cuda") { Ok(candle_core::Device::new_cuda(0)?) } else { Ok(candle_core::Device::Cpu) }
+    device_of(0)
+}
+
+/// The device of the process that is the `local_rank`th on this machine: the GPU of that number with the feature `cuda`,
+/// else the CPU.
+///
+/// # Errors
+/// With the feature `cuda`, when there is no such GPU.
+pub fn device_of(local_rank: usize) -> Result<candle_core::Device> {
+    if cfg!(feature = "cuda") { Ok(candle_core::Device::new_cuda(local_rank)?) } else { Ok(candle_core::Device::Cpu) }
 }

@@ -5,11 +5,13 @@
 
 use std::io::{self, Write};
 
-use log::{LevelFilter, Log, Metadata, Record};
+use log::{Level, LevelFilter, Log, Metadata, Record};
 use profiler_runtime::{Error, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_parsed, profile_with};
 
 /// What the profiler's log lines have in common.
 const TARGET: &str = "profiler_runtime";
+/// What those about requests to the profiler have.
+const AUDIT: &str = "profiler_runtime::audit";
 
 /// Starts a session that lasts as long as the result: as `args` or the environment say, else as `unless_asked` says.
 ///
@@ -24,13 +26,15 @@ pub fn start(args: ProfilerArgs, unless_asked: Option<ProfilerConfig>) -> Result
     }
 }
 
-/// Shows what the profiler warns of on stderr. Without a logger its warnings are in the manifest only.
+/// Shows on stderr what the profiler warns of, and in a server who started and stopped it. Without a logger its warnings
+/// are in the manifest only.
 pub fn show_warnings() {
     struct Stderr;
 
     impl Log for Stderr {
         fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-            metadata.target().starts_with(TARGET)
+            let wanted = if metadata.target() == AUDIT { Level::Info } else { Level::Warn };
+            metadata.target().starts_with(TARGET) && metadata.level() <= wanted
         }
 
         fn log(&self, record: &Record<'_>) {
@@ -45,6 +49,6 @@ pub fn show_warnings() {
 
     // A program that has a logger of its own keeps it.
     if log::set_logger(&Stderr).is_ok() {
-        log::set_max_level(LevelFilter::Warn);
+        log::set_max_level(LevelFilter::Info);
     }
 }

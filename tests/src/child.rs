@@ -5,10 +5,13 @@ use std::process::Command;
 /// Set in the child, so that `cargo test -- --ignored` does not run its part by accident.
 const MARK: &str = "PROFILER_TESTS_CHILD";
 /// What the machine that runs the tests may have set, and the profiler would obey.
-const FOREIGN: [&str; 14] = [
+const FOREIGN: [&str; 17] = [
     "NVTX_INJECTION64_PATH",
     "PROFILER_CONFIG",
+    "PROFILER_COORDINATOR",
+    "PROFILER_COORDINATOR_TOKEN",
     "PROFILER_SESSION_ID",
+    "PROFILER_STAGE_ID",
     "RANK",
     "WORLD_SIZE",
     "OMPI_COMM_WORLD_RANK",

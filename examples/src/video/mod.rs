@@ -14,6 +14,8 @@ mod yuv;
 use candle_core::{DType, Result as TensorResult, Tensor};
 use profiler_runtime::profiled_stage;
 
+use crate::{Error, Result};
+
 pub use output::{Format, Output};
 
 /// A video in memory.
@@ -41,5 +43,27 @@ impl Video {
         let levels = frames.affine(127.5, 127.5)?.round()?.clamp(0f32, 255f32)?.to_dtype(DType::U8)?;
         let pixels = levels.permute((0, 2, 3, 1))?.flatten_from(1)?.to_vec2::<u8>()?;
         Ok(Self { width, height, fps, frames: pixels })
+    }
+
+    /// The MP4 file, in memory.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] when the format cannot hold this video.
+    #[profiled_stage("export")]
+    pub fn to_mp4(&self) -> Result<Vec<u8>> {
+        mp4::mux(self)
+    }
+
+    /// The first frame as a PNG file, in memory.
+    ///
+    /// # Errors
+    /// [`Error::Encode`] when there is no frame.
+    #[profiled_stage("export")]
+    pub fn first_frame_to_png(&self) -> Result<Vec<u8>> {
+        let wrong = |problem: String| Error::Encode { format: "png", problem };
+        let first = self.frames.first().ok_or_else(|| wrong("it needs a frame and there is none".to_owned()))?;
+        let mut file = Vec::new();
+        png::write_image(self, first, &mut file).map_err(|error| wrong(error.to_string()))?;
+        Ok(file)
     }
 }

@@ -1,4 +1,7 @@
 //! The denoising loop: two experts, one after the other, turn noise into latents.
+//!
+//! A guided step combines two predictions, for the prompt and for the negative prompt, which need nothing of each other.
+//! With a [`GuidanceSplit`] two processes make one each, exchange them, and go on with the same latents.
 
 use candle_core::Tensor;
 use profiler_runtime::{profiled_stage, profiled_step};
@@ -9,10 +12,43 @@ use super::transformer::{Rotary, Transformer};
 use super::unipc::{Schedule, UniPc};
 use crate::Result;
 
-/// The embedded prompts; without guidance there is no negative one.
-pub(crate) struct Prompts {
-    pub(crate) positive: Tensor,
-    pub(crate) negative: Option<Tensor>,
+/// One of the two predictions that guidance combines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Prediction {
+    /// For the prompt.
+    Positive,
+    /// For the negative prompt.
+    Negative,
+}
+
+impl Prediction {
+    /// What tensors of this prediction are called, as in Diffusers.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Positive => "cond",
+            Self::Negative => "uncond",
+        }
+    }
+}
+
+/// The other process of a pair that shares the work of guidance.
+pub trait GuidanceSplit {
+    /// The prediction that is made here; the other process makes the other one.
+    fn own(&self) -> Prediction;
+
+    /// Gives a step's own prediction to the other process and takes the other one: f32, of the same shape.
+    ///
+    /// # Errors
+    /// When the other process has given up.
+    fn exchange(&mut self, own: &Tensor) -> Result<Tensor>;
+}
+
+/// The embedded prompts that predictions are made for here.
+pub(crate) enum Prompts {
+    /// Without guidance, or when the other prediction is made elsewhere.
+    One(Prediction, Tensor),
+    /// With guidance.
+    Both { positive: Tensor, negative: Tensor },
 }
 
 /// What stays the same over the steps.
@@ -31,9 +67,10 @@ pub(crate) struct Experts {
 }
 
 /// What changes from step to step.
-struct Progress {
+struct Progress<'a> {
     latents: Tensor,
     solver: UniPc,
+    split: Option<&'a mut dyn GuidanceSplit>,
 }
 
 impl Experts {
@@ -43,13 +80,14 @@ impl Experts {
         &self,
         conditions: &Conditions<'_>,
         noise: Tensor,
+        split: Option<&mut dyn GuidanceSplit>,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {
         let rotary = self.high_noise.rotary(&noise)?;
         let (cos, sin) = rotary.tables();
         observer.on_tensor(format_args!("dit.rope_cos"), cos);
         observer.on_tensor(format_args!("dit.rope_sin"), sin);
-        let mut progress = Progress { latents: noise, solver: UniPc::new(conditions.schedule.clone()) };
+        let mut progress = Progress { latents: noise, solver: UniPc::new(conditions.schedule.clone()), split };
         for (step, timestep) in conditions.schedule.timesteps.iter().enumerate() {
             self.denoise_step(conditions, &rotary, (step, *timestep), &mut progress, observer)?;
             observer.on_step(step + 1);
@@ -63,7 +101,7 @@ impl Experts {
         conditions: &Conditions<'_>,
         rotary: &Rotary,
         (step, timestep): (usize, usize),
-        progress: &mut Progress,
+        progress: &mut Progress<'_>,
         observer: &mut dyn Observer,
     ) -> Result<()> {
         let request = conditions.request;
@@ -74,20 +112,35 @@ impl Experts {
         let input = Tensor::cat(&[&progress.latents, &conditions.condition], 1)?;
         observer.on_tensor(format_args!("step{step}.model_input"), &input);
 
-        let mut velocity_for = |prompt: &Tensor, name: &str| -> Result<Tensor> {
+        let mut predict = |prediction: Prediction, prompt: &Tensor| -> Result<Tensor> {
             let velocity = expert.forward(&input, timestep, prompt, rotary, observer)?;
-            observer.on_tensor(format_args!("step{step}.noise_pred_{name}"), &velocity);
+            observer.on_tensor(format_args!("step{step}.noise_pred_{}", prediction.name()), &velocity);
             Ok(velocity)
         };
-        let mut velocity = velocity_for(&conditions.prompts.positive, "cond")?;
-        if let Some(negative) = &conditions.prompts.negative {
-            let unguided = velocity_for(negative, "uncond")?;
-            velocity = (&unguided + ((velocity - &unguided)? * guidance)?)?;
-        }
+        let velocity = match (&conditions.prompts, &mut progress.split) {
+            (Prompts::Both { positive, negative }, _) => {
+                let positive = predict(Prediction::Positive, positive)?;
+                guide(&positive, &predict(Prediction::Negative, negative)?, guidance)?
+            }
+            (Prompts::One(prediction, prompt), None) => predict(*prediction, prompt)?,
+            (Prompts::One(prediction, prompt), Some(split)) => {
+                let own = predict(*prediction, prompt)?;
+                let other = split.exchange(&own)?;
+                match prediction {
+                    Prediction::Positive => guide(&own, &other, guidance)?,
+                    Prediction::Negative => guide(&other, &own, guidance)?,
+                }
+            }
+        };
         observer.on_tensor(format_args!("step{step}.noise_pred"), &velocity);
 
         progress.latents = progress.solver.step(&velocity, &progress.latents)?;
         observer.on_tensor(format_args!("step{step}.latents"), &progress.latents);
         Ok(())
     }
+}
+
+/// Moves away from the negative prediction, through the positive one and beyond.
+fn guide(positive: &Tensor, negative: &Tensor, guidance: f64) -> Result<Tensor> {
+    Ok((negative + ((positive - negative)? * guidance)?)?)
 }

@@ -28,6 +28,7 @@ mod unipc;
 mod vae;
 
 pub use config::{ModelConfig, SchedulerConfig, TextEncoderConfig, TransformerConfig, VaeConfig};
+pub use denoise::{GuidanceSplit, Prediction};
 pub use observer::Observer;
 pub use pipeline::Pipeline;
 pub use request::{Expert, Request, SIDE_MULTIPLE};

@@ -8,7 +8,7 @@ use candle_core::{DType, Device, Tensor};
 use profiler_runtime::profiled_stage;
 
 use super::config::ModelConfig;
-use super::denoise::{Conditions, Experts, Prompts};
+use super::denoise::{Conditions, Experts, GuidanceSplit, Prediction, Prompts};
 use super::formula;
 use super::observer::Observer;
 use super::request::Request;
@@ -74,16 +74,42 @@ impl Pipeline {
     /// # Errors
     /// When an argument of the request is out of range, or the device has too little memory.
     pub fn generate(&self, request: &Request, picture: &RgbImage, observer: &mut dyn Observer) -> Result<Video> {
+        let latents = self.denoise(request, picture, None, observer)?;
+        self.decode(&latents, request, observer)
+    }
+
+    /// The first part of [`Pipeline::generate`]: everything up to the latents, `[T, z, h, w]`.
+    ///
+    /// With `split`, and if the request is guided, this process makes one of the two predictions of each step; the other
+    /// process has to be given the same request and picture, and comes to the same latents.
+    ///
+    /// # Errors
+    /// As [`Pipeline::generate`], and when the other process gives up.
+    pub fn denoise(
+        &self,
+        request: &Request,
+        picture: &RgbImage,
+        split: Option<&mut dyn GuidanceSplit>,
+        observer: &mut dyn Observer,
+    ) -> Result<Tensor> {
         self.validate_input(request)?;
-        let prompts = self.encode_text(request, observer)?;
+        let split = split.filter(|_| request.is_guided());
+        let prompts = self.encode_text(request, split.as_ref().map(|split| split.own()), observer)?;
         let pixels = image::to_tensor(picture, request.width, request.height, &self.device)?;
         observer.on_tensor(format_args!("image"), &pixels);
         let picture = self.vae.encode(&pixels, request.frames(), observer)?;
         let (condition, noise) = self.prepare_latents(request, &picture, observer)?;
         let schedule = self.prepare_timesteps(request);
         let conditions = Conditions { request, prompts, condition, schedule };
-        let latents = self.experts.diffuse(&conditions, noise, observer)?;
-        let frames = self.vae.decode(&latents, observer)?;
+        self.experts.diffuse(&conditions, noise, split, observer)
+    }
+
+    /// The second part of [`Pipeline::generate`]: the latents' video.
+    ///
+    /// # Errors
+    /// When the device has too little memory.
+    pub fn decode(&self, latents: &Tensor, request: &Request, observer: &mut dyn Observer) -> Result<Video> {
+        let frames = self.vae.decode(latents, observer)?;
         observer.on_tensor(format_args!("video"), &frames);
         Ok(Video::from_tensor(&frames, request.fps)?)
     }
@@ -93,9 +119,14 @@ impl Pipeline {
         request.validate(&self.config)
     }
 
+    /// The prompts that this process makes predictions for: those of its own prediction if there is another process.
     #[profiled_stage("text_encoding")]
-    fn encode_text(&self, request: &Request, observer: &mut dyn Observer) -> Result<Prompts> {
-        let mut encode = |name: &str, text: &str| -> Result<Tensor> {
+    fn encode_text(&self, request: &Request, own: Option<Prediction>, observer: &mut dyn Observer) -> Result<Prompts> {
+        let mut encode = |prediction: Prediction| -> Result<Tensor> {
+            let (name, text) = match prediction {
+                Prediction::Positive => ("prompt", &request.prompt),
+                Prediction::Negative => ("negative_prompt", &request.negative_prompt),
+            };
             let length = request.max_sequence_length;
             let ids = self.tokenizer.forward(text, length)?;
             observer.on_tensor(format_args!("text.{name}.input_ids"), &Tensor::new(ids.as_slice(), &Device::Cpu)?);
@@ -103,10 +134,14 @@ impl Pipeline {
             observer.on_tensor(format_args!("{name}_embeds"), &embeds);
             Ok(embeds)
         };
-        Ok(Prompts {
-            positive: encode("prompt", &request.prompt)?,
-            negative: request.is_guided().then(|| encode("negative_prompt", &request.negative_prompt)).transpose()?,
-        })
+        match own {
+            Some(own) => Ok(Prompts::One(own, encode(own)?)),
+            None if request.is_guided() => {
+                let positive = encode(Prediction::Positive)?;
+                Ok(Prompts::Both { positive, negative: encode(Prediction::Negative)? })
+            }
+            None => Ok(Prompts::One(Prediction::Positive, encode(Prediction::Positive)?)),
+        }
     }
 
     /// The condition and the initial noise.

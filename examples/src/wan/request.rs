@@ -3,6 +3,8 @@
 //! The names are Diffusers'. [`Request::tiny`] holds the arguments of the golden run, [`Request::full_size`] the
 //! defaults of vLLM-Omni's `image_to_video.py`.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Result};
 
 use super::config::ModelConfig;
@@ -24,7 +26,7 @@ pub enum Expert {
 }
 
 /// The arguments of one video.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// What the video should show.
     pub prompt: String,

@@ -9,6 +9,7 @@
 
 mod blocks;
 mod call_stack;
+mod caught;
 mod chrome;
 mod clock;
 mod commit;
@@ -60,6 +61,7 @@ use serde::Serialize;
 
 use crate::model::Trace;
 
+pub(crate) use caught::panic_text;
 pub use manifest::{Artifact, Manifest, Missing};
 pub use merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 pub use op_table::{KeyAverages, SortBy};
@@ -82,7 +84,7 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     gauge.begin(trace, plans.len());
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
-        let written = write_file(&plan.path, plan.gzip, |out| plan.write(trace, out));
+        let written = caught::caught(|| write_file(&plan.path, plan.gzip, |out| plan.write(trace, out)));
         manifest.note(plan.kind, &plan.path, folder, written);
         gauge.file_done();
     }

@@ -2,7 +2,6 @@
 //!
 //! One thread builds and writes them; any number wait. The exporter's panic is an error here, never the host's.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -208,16 +207,14 @@ fn run(parked: &Mutex<Option<Export>>) {
     }));
     drop(claim);
     stopped.settle(
-        result.map_err(|panic| Error::Export { session: stopped.session().clone(), message: message(&*panic) }),
+        result.map_err(|panic| Error::Export {
+            session: stopped.session().clone(),
+            message: export::panic_text(&*panic),
+        }),
     );
 }
 
 fn range_cost(config: &ProfilerConfig) -> Duration {
     let stack = if config.torch_profiler_with_stack { stacks::ns_per_stack() } else { 0.0 };
     Duration::try_from_secs_f64((overhead::ns_per_range() + stack) / 1e9).unwrap_or_default()
-}
-
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_owned())
 }

@@ -1,9 +1,9 @@
 //! A libcuda for machines without one: the functions that the profiler calls, and a log of the calls that matter.
 //!
 //! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the log, one function a
-//! line; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's primary context exists from its first
-//! `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes one before `main`'s first call.
-//! Streams, events and their clock are in [`streams`].
+//! line, where `{pid}` stands for the process; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's
+//! primary context exists from its first `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes
+//! one before `main`'s first call. Streams, events and their clock are in [`streams`].
 
 pub mod memory;
 pub mod streams;
@@ -81,7 +81,8 @@ pub extern "C" fn double_users(device: c_int) -> c_int {
 }
 
 fn log(call: &str) {
-    let Some(path) = std::env::var_os("CUDA_DOUBLE_LOG") else { return };
+    let Ok(path) = std::env::var("CUDA_DOUBLE_LOG") else { return };
+    let path = path.replace("{pid}", &std::process::id().to_string());
     if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(path) {
         let _ = file.write_all(format!("{call}\n").as_bytes());
     }

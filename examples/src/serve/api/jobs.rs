@@ -1,0 +1,178 @@
+//! Videos that are made while nobody waits: remembered until they have been asked for, up to a limit.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::refusal::Refusal;
+use super::unix_now;
+use crate::serve::fleet::{Made, Unmade};
+use crate::wan::Request;
+
+/// Jobs that are remembered. More can never be unfinished: the queue is shorter.
+const REMEMBERED: usize = 64;
+
+/// Bytes of videos that are remembered, beside the last one.
+const KEPT: usize = 512 << 20;
+
+/// A video that was asked for.
+#[derive(Debug)]
+pub(super) struct Job {
+    id: String,
+    model: String,
+    request: Request,
+    created_at: u64,
+    completed_at: Option<u64>,
+    begun: Arc<AtomicBool>,
+    result: Option<Result<File, Unmade>>,
+}
+
+#[derive(Debug)]
+struct File {
+    bytes: Bytes,
+    seconds: f64,
+}
+
+impl Job {
+    pub(super) fn new(id: String, model: String, request: Request, begun: Arc<AtomicBool>) -> Self {
+        Self { id, model, request, created_at: unix_now().as_secs(), completed_at: None, begun, result: None }
+    }
+
+    fn status(&self) -> &'static str {
+        match &self.result {
+            Some(Ok(_)) => "completed",
+            Some(Err(_)) => "failed",
+            None if self.begun.load(Ordering::SeqCst) => "in_progress",
+            None => "queued",
+        }
+    }
+
+    /// The object that clients poll for.
+    pub(super) fn show(&self) -> Value {
+        let (request, file) = (&self.request, self.result.as_ref().and_then(|result| result.as_ref().ok()));
+        let error = self.result.as_ref().and_then(|result| result.as_ref().err());
+        json!({
+            "id": self.id,
+            "object": "video",
+            "status": self.status(),
+            "progress": if file.is_some() { 100 } else { 0 },
+            "model": self.model,
+            "prompt": request.prompt,
+            "size": format!("{}x{}", request.width, request.height),
+            "num_frames": request.frames(),
+            "fps": request.fps,
+            "seconds": format!("{}", request.frames() as f64 / f64::from(request.fps)),
+            "created_at": self.created_at,
+            "completed_at": self.completed_at,
+            "inference_time_s": file.map(|file| file.seconds),
+            "media_type": "video/mp4",
+            "error": error.map(|error| json!({ "message": error.to_string() })),
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        self.result.iter().flatten().map(|file| file.bytes.len()).sum()
+    }
+
+    fn content(&self) -> Result<Bytes, Refusal> {
+        match &self.result {
+            Some(Ok(file)) => Ok(file.bytes.clone()),
+            Some(Err(error)) => Err(Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "failed", error.to_string())),
+            None => {
+                let message = format!("the video `{}` is {}: ask again later", self.id, self.status());
+                Err(Refusal::new(StatusCode::NOT_FOUND, "not_ready", message))
+            }
+        }
+    }
+}
+
+/// The jobs, the oldest in front.
+#[derive(Debug, Default)]
+pub(super) struct Jobs(Mutex<VecDeque<Job>>);
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Remembers a job, and forgets the oldest finished one when there are too many.
+    pub(super) fn add(&self, job: Job) {
+        let mut jobs = self.lock();
+        jobs.push_back(job);
+        if jobs.len() > REMEMBERED {
+            forget_oldest(&mut jobs);
+        }
+    }
+
+    /// Keeps what has become of a job, and forgets the oldest finished ones when all together are too large.
+    pub(super) fn finish(&self, id: &str, outcome: Result<Made, Unmade>) {
+        let mut jobs = self.lock();
+        let made = outcome.as_ref().map_or(0, |made| made.file.len());
+        while made + jobs.iter().map(Job::bytes).sum::<usize>() > KEPT && forget_oldest(&mut jobs) {}
+        if let Some(job) = jobs.iter_mut().find(|job| job.id == id) {
+            job.completed_at = Some(unix_now().as_secs());
+            job.result = Some(outcome.map(|made| File { bytes: made.file.into(), seconds: made.seconds }));
+        }
+    }
+
+    pub(super) fn show(&self, id: &str) -> Result<Value, Refusal> {
+        self.look(id, |job| Ok(job.show()))
+    }
+
+    pub(super) fn content(&self, id: &str) -> Result<Bytes, Refusal> {
+        self.look(id, Job::content)
+    }
+
+    fn look<T>(&self, id: &str, look: impl FnOnce(&Job) -> Result<T, Refusal>) -> Result<T, Refusal> {
+        let jobs = self.lock();
+        let job = jobs.iter().find(|job| job.id == id);
+        let unknown = || Refusal::new(StatusCode::NOT_FOUND, "no_such_video", "there is no video of this id here");
+        look(job.ok_or_else(unknown)?)
+    }
+}
+
+/// Whether there was a finished one.
+fn forget_oldest(jobs: &mut VecDeque<Job>) -> bool {
+    let oldest = jobs.iter().position(|job| job.result.is_some());
+    oldest.is_some_and(|oldest| jobs.remove(oldest).is_some())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn jobs_of(sizes: &[usize]) -> Jobs {
+        let jobs = Jobs::default();
+        for (number, size) in sizes.iter().enumerate() {
+            let id = number.to_string();
+            jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
+            jobs.finish(&id, Ok(Made { file: vec![0; *size], seconds: 1.0 }));
+        }
+        jobs
+    }
+
+    #[test]
+    fn the_oldest_finished_jobs_are_forgotten_first() {
+        let jobs = Jobs::default();
+        jobs.add(Job::new("unfinished".to_owned(), "model".to_owned(), Request::tiny(), Arc::default()));
+        for number in 0..=REMEMBERED {
+            let id = number.to_string();
+            jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
+            jobs.finish(&id, Ok(Made { file: vec![], seconds: 1.0 }));
+        }
+        assert_eq!(jobs.show("unfinished").unwrap()["status"], "queued");
+        assert!(jobs.show("0").is_err() && jobs.show(&REMEMBERED.to_string()).is_ok());
+    }
+
+    #[test]
+    fn large_videos_make_room_for_the_last_one() {
+        let jobs = jobs_of(&[1, KEPT, 2]);
+        assert!(jobs.content("0").is_err() && jobs.content("1").is_err());
+        assert_eq!(jobs.content("2").unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,37 @@
+//! The bearer token that `--token` demands of every request but `GET /health`.
+
+use axum::extract::{Request, State};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use subtle::ConstantTimeEq;
+
+use super::Shared;
+use super::refusal::Refusal;
+
+/// The token; shown nowhere.
+pub(super) struct Token(String);
+
+impl Token {
+    pub(super) fn new(token: &str) -> Self {
+        Self(token.to_owned())
+    }
+
+    /// Whether a request carries it; takes the same time wherever the two differ.
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+        given.is_some_and(|given| given.ct_eq(self.0.as_bytes()).into())
+    }
+}
+
+/// Lets a request through if no token is demanded, or it has the right one.
+pub(super) async fn check(State(service): Shared, request: Request, next: Next) -> Response {
+    match &service.token {
+        Some(token) if !token.is_in(request.headers()) => {
+            let message = "this server demands its token in `Authorization: Bearer …`";
+            Refusal::new(StatusCode::UNAUTHORIZED, "unauthorized", message).into_response()
+        }
+        _ => next.run(request).await,
+    }
+}

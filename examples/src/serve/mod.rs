@@ -1,0 +1,160 @@
+//! The pipeline behind HTTP, one process per rank, and the profiler across all of them.
+//!
+//! ```text
+//!             ┌ api: HTTP ─► fleet: queue ─► replica ─┬─ process ═ socket pair ═► worker, rank 0 ─┐
+//! serve ──────┤                                       └─ process ═ socket pair ═► worker, rank 1 ─┴ link: predictions
+//!             └ profile: POST /start_profile ─► Coordinator ═ Unix socket ═► each worker's own session
+//! ```
+//!
+//! The server's process computes nothing and records nothing. It starts `--workers` copies of itself with `RANK`,
+//! `LOCAL_RANK` and `WORLD_SIZE` set as torchrun does; each loads the model, joins the profiler's coordinator and makes
+//! what it is ordered. With two workers classifier-free guidance is split: rank 0 makes the prediction for the prompt,
+//! rank 1 the one for the negative prompt, and they exchange them in every step. More workers are pairs that take turns;
+//! an odd number of them is an error.
+//!
+//! A worker that ends makes the request that it worked at fail with 503 and a reason, shows in `GET /health`, and is not
+//! started again; the other rank of its pair goes on alone. Ctrl-C finishes what is being made, refuses what waits, stops
+//! an active session so that its artifacts are written, and ends the workers.
+
+mod api;
+mod cli;
+mod error;
+mod fleet;
+mod link;
+mod process;
+mod profile;
+mod replica;
+mod wire;
+mod worker;
+
+use std::fmt;
+use std::fs::Permissions;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use self::api::Service;
+use self::fleet::Fleet;
+use self::process::Worker;
+use self::profile::Profile;
+use self::worker::Place;
+
+pub use self::cli::Cli;
+pub use self::error::ServeError;
+pub use self::link::{Link, Meeting};
+
+/// How long Ctrl-C waits for the requests that are being served.
+const GRACE: Duration = Duration::from_secs(60);
+
+/// Serves until Ctrl-C or SIGTERM. In a process that was started as a worker, works until the server ends.
+///
+/// # Errors
+/// When an argument is wrong, the address is taken, a worker cannot load the model, or the profiler cannot be configured.
+pub fn run(cli: Cli) -> Result<(), ServeError> {
+    match &cli.worker {
+        Some(folder) => Ok(worker::run(&cli.source(), folder, place()?)?),
+        None => serve(cli),
+    }
+}
+
+/// This worker's place in the job.
+fn place() -> Result<Place, ServeError> {
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse().ok());
+    match (number("RANK"), number("WORLD_SIZE")) {
+        (Some(rank), Some(world_size)) => Ok(Place { rank, world_size }),
+        _ => Err(ServeError::NotAWorker),
+    }
+}
+
+fn serve(cli: Cli) -> Result<(), ServeError> {
+    cli.check()?;
+    let address = SocketAddr::new(cli.host, cli.port);
+    let socket = TcpListener::bind(address).map_err(|source| ServeError::Address { address, source })?;
+    let address = socket.local_addr().map_err(|source| ServeError::Address { address, source })?;
+    let config = cli.source().config()?;
+    // This user's alone: whoever could write into it could join the job.
+    let private = Permissions::from_mode(0o700);
+    let folder =
+        tempfile::Builder::new().prefix("serve-").permissions(private).tempdir().map_err(ServeError::System)?;
+    let profile = Profile::new(cli.profiler.clone(), folder.path())?;
+
+    let workers = start(&cli, folder.path(), &profile)?;
+    let fleet = Arc::new(Fleet::new(workers, cli.time_limit()).map_err(ServeError::System)?);
+    let token = cli.token();
+    let service = Service::new(Arc::clone(&fleet), cli.model_name(), config, cli.defaults(), token.as_deref());
+    let routes = api::router(Arc::new(service)).merge(profile.routes(&cli, address));
+    say(format_args!("listening on http://{address}"));
+    let served = listen(socket, routes, &fleet);
+    profile.finish();
+    fleet.end();
+    served.map_err(ServeError::System)
+}
+
+/// Starts the workers, all at once, and waits until each has loaded the model.
+fn start(cli: &Cli, folder: &Path, profile: &Profile) -> Result<Vec<Worker>, ServeError> {
+    let program = std::env::current_exe().map_err(ServeError::System)?;
+    let spawn = |rank: usize| {
+        let mut command = Command::new(&program);
+        cli.pass_on(&mut command);
+        command.arg("--worker").arg(folder);
+        for (name, value) in [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", cli.workers)] {
+            command.env(name, value.to_string());
+        }
+        profile.prepare(&mut command);
+        Worker::spawn(command, rank).map_err(ServeError::System)
+    };
+    let workers: Vec<Worker> = (0..cli.workers).map(spawn).collect::<Result<_, _>>()?;
+    for (rank, worker) in workers.iter().enumerate() {
+        worker.wait_until_ready().map_err(|why| ServeError::Worker { rank, why })?;
+    }
+    profile.wait_for(workers.len());
+    Ok(workers)
+}
+
+/// Answers requests until a signal says to end, and then those that are there.
+fn listen(socket: TcpListener, routes: Router, fleet: &Fleet) -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let served = runtime.block_on(async {
+        socket.set_nonblocking(true)?;
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        let mut signals = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let (end, ended) = oneshot::channel::<()>();
+        let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+        let server = axum::serve(socket, service).with_graceful_shutdown(async {
+            let _ = ended.await;
+        });
+        let server = tokio::spawn(server.into_future());
+        either(&mut signals).await;
+        say(format_args!("ending; again to end at once"));
+        fleet.close();
+        let _ = end.send(());
+        tokio::select! {
+            _ = server => {}
+            () = tokio::time::sleep(GRACE) => {}
+            () = either(&mut signals) => {}
+        }
+        Ok(())
+    });
+    runtime.shutdown_background();
+    served
+}
+
+async fn either((interrupt, terminate): &mut (Signal, Signal)) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// A line on stdout. When nobody reads it any more, the work goes on.
+fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
+}

@@ -1,0 +1,94 @@
+//! The profiler across the workers: one coordinator, its endpoints, and what a worker needs to join.
+//!
+//! Nothing here records: each worker opens and closes its own captures when the coordinator says so.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use profiler_runtime::ProfilerArgs;
+use profiler_runtime::http::{self, HttpOptions};
+use profiler_runtime::job::{ControlError, Controller, Coordinator, CoordinatorOptions, Membership, Selection};
+
+use super::ServeError;
+use super::cli::Cli;
+
+/// How long the workers may take to join; each has loaded the model by then.
+const JOINING: Duration = Duration::from_secs(10);
+/// How long the end of the server waits for artifacts.
+const WRITING: Duration = Duration::from_secs(120);
+
+/// What a configured profiler adds to the server; nothing without one.
+pub(super) struct Profile(Option<Arc<Coordinator>>);
+
+impl Profile {
+    /// As the flags or the environment say; the workers meet the coordinator in `folder`.
+    pub(super) fn new(args: ProfilerArgs, folder: &Path) -> Result<Self, ServeError> {
+        let parsed = args.into_config(|name| std::env::var_os(name))?;
+        let Some(parsed) = parsed.filter(|parsed| !parsed.config.is_off()) else { return Ok(Self(None)) };
+        for warning in &parsed.warnings {
+            warn(format_args!("{warning}"));
+        }
+        let address = format!("unix:{}", folder.join("profiler.sock").display());
+        let options = CoordinatorOptions::default().config(parsed.config);
+        let coordinator = Coordinator::bind(&address, options);
+        coordinator
+            .map(|coordinator| Self(Some(Arc::new(coordinator))))
+            .map_err(|error| ServeError::Profiler { source: Box::new(error) })
+    }
+
+    /// Tells a worker process where to join.
+    pub(super) fn prepare(&self, command: &mut Command) {
+        if let Some(coordinator) = &self.0 {
+            command.envs(coordinator.environment());
+        }
+    }
+
+    /// Waits until the workers have joined, so that the first start finds them all.
+    pub(super) fn wait_for(&self, workers: usize) {
+        let Some(coordinator) = &self.0 else { return };
+        let joined = coordinator.wait_for_workers(workers, JOINING);
+        if joined < workers {
+            warn(format_args!("only {joined} of {workers} workers have joined the profiler so far"));
+        }
+    }
+
+    /// The profiler's endpoints.
+    pub(super) fn routes(&self, cli: &Cli, address: SocketAddr) -> Router {
+        let Some(coordinator) = &self.0 else { return Router::new() };
+        let names = cli.allow_host.iter().cloned().chain([address.ip().to_string()]);
+        let options = names.fold(HttpOptions::new(), HttpOptions::allow_host);
+        let options = cli.token().into_iter().fold(options, HttpOptions::token);
+        http::router(Arc::clone(coordinator) as Arc<dyn Controller>, options)
+    }
+
+    /// Stops a session that is active, so that its artifacts are written.
+    pub(super) fn finish(&self) {
+        let Some(coordinator) = &self.0 else { return };
+        match coordinator.stop(&Selection::default(), WRITING) {
+            Ok(report) => {
+                let folder = report.folder.unwrap_or_default();
+                super::say(format_args!("profile: {}", folder.display()));
+            }
+            Err(ControlError::NotActive) => {}
+            Err(error) => warn(format_args!("the profile is lost: {error}")),
+        }
+    }
+}
+
+/// Joins the coordinator that the server has named, for as long as the result lives. Without one, or if it cannot be, the
+/// worker works unprofiled.
+pub(super) fn join() -> Option<Membership> {
+    let address = std::env::var("PROFILER_COORDINATOR").ok()?;
+    let joined = profiler_runtime::job::join(&address);
+    joined.map_err(|error| warn(format_args!("this worker is not profiled: {error}"))).ok()
+}
+
+/// A line on stderr.
+fn warn(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "warning: {line}");
+}

@@ -1,0 +1,132 @@
+//! One rank: a process that loads the model, joins the profiler's coordinator, and makes what the server orders.
+//!
+//! It opens and closes its own captures, as the coordinator says: a start in the server's process would record nothing
+//! of it. It ends when the server does, because its standard input ends then.
+
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use ::image::RgbImage;
+use profiler_runtime::{profiled_stage, profiled_step};
+
+use super::link::{Link, Meeting};
+use super::wire::{self, Answer, Order, Part, Product};
+use crate::wan::{GuidanceSplit, Pipeline, Source};
+use crate::{Error, Result, chain, device_of};
+
+/// Place of a process in the job, as torchrun numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) rank: usize,
+    pub(super) world_size: usize,
+}
+
+impl Place {
+    /// Where the two ranks of this rank's pair meet, in the server's own folder; `None` if it has no pair.
+    fn meeting(self, folder: &Path) -> Option<PathBuf> {
+        (self.world_size > 1).then(|| folder.join(format!("pair-{}.sock", self.rank / 2)))
+    }
+
+    fn is_positive(self) -> bool {
+        self.rank.is_multiple_of(2)
+    }
+}
+
+/// Serves orders from standard input until it ends.
+///
+/// # Errors
+/// When standard input is no socket, or the model cannot be loaded; the server has been told then.
+pub(super) fn run(source: &Source, folder: &Path, place: Place) -> Result<()> {
+    let mut server = server().map_err(|source| Error::Read { path: "standard input".into(), source })?;
+    let _joined = super::profile::join();
+    let mut worker = match Worker::load(source, folder, place) {
+        Ok(worker) => worker,
+        Err(error) => {
+            // If the server has ended too, there is nobody left to tell.
+            let _ = wire::send(&mut server, &Answer::Unusable { why: chain(&error) }, &[]);
+            return Err(error);
+        }
+    };
+    if wire::send(&mut server, &Answer::Ready, &[]).is_err() {
+        return Ok(());
+    }
+    while let Ok((order, pixels)) = wire::receive::<Order>(&mut server) {
+        let (answer, product) = worker.answer(&order, pixels);
+        if wire::send(&mut server, &answer, &product).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The server's end of standard input.
+fn server() -> io::Result<UnixStream> {
+    let socket = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
+    // Says now, not at the first order, that this was not started by the server.
+    socket.peer_addr()?;
+    Ok(socket)
+}
+
+struct Worker {
+    pipeline: Pipeline,
+    meeting: Option<Meeting>,
+}
+
+impl Worker {
+    fn load(source: &Source, folder: &Path, place: Place) -> Result<Self> {
+        let listen = |path: &Path| Meeting::listen(path).map_err(|source| Error::Write { path: path.into(), source });
+        let meeting = match place.meeting(folder) {
+            Some(path) if place.is_positive() => Some(listen(&path)?),
+            Some(path) => Some(Meeting::connect_to(&path)),
+            None => None,
+        };
+        Ok(Self { pipeline: Pipeline::load(source, &device_of(place.rank)?)?, meeting })
+    }
+
+    fn answer(&mut self, order: &Order, pixels: Vec<u8>) -> (Answer, Vec<u8>) {
+        let begin = Instant::now();
+        let _request = profiler_runtime::request(&order.request_id);
+        match self.iterate(order, pixels) {
+            Ok(product) => (Answer::Done { number: order.number, seconds: begin.elapsed().as_secs_f64() }, product),
+            Err(error) => {
+                let through_other_rank = matches!(error, Error::OtherRank { .. });
+                (Answer::Failed { number: order.number, why: chain(&error), through_other_rank }, Vec::new())
+            }
+        }
+    }
+
+    /// An iteration of this worker: one forward pass and the end of a step. The outermost loop of steps drives the
+    /// profiler's schedule, so its `delay_iterations` and the like count forward passes, as in vLLM-Omni, and not the
+    /// denoising steps inside them.
+    #[profiled_step("worker_iteration")]
+    fn iterate(&mut self, order: &Order, pixels: Vec<u8>) -> Result<Vec<u8>> {
+        let mut link = match (&self.meeting, order.part) {
+            (Some(meeting), Some(_)) => Some(meeting.meet(order.number)?),
+            _ => None,
+        };
+        self.forward(order, pixels, link.as_mut())
+    }
+
+    #[profiled_stage("diffusion_forward")]
+    fn forward(&self, order: &Order, pixels: Vec<u8>, link: Option<&mut Link>) -> Result<Vec<u8>> {
+        let Some(picture) = RgbImage::from_raw(order.picture_width, order.picture_height, pixels) else {
+            let value = format!("{}x{}", order.picture_width, order.picture_height);
+            return Err(Error::Argument { name: "picture", value, expected: "the size of its pixels".to_owned() });
+        };
+        // Both ranks of a pair come to the same latents; decoding them once is enough.
+        let makes_product = order.part != Some(Part::Negative);
+        let split = link.map(|link| link as &mut dyn GuidanceSplit);
+        let latents = self.pipeline.denoise(&order.request, &picture, split, &mut ())?;
+        if !makes_product {
+            return Ok(Vec::new());
+        }
+        let video = self.pipeline.decode(&latents, &order.request, &mut ())?;
+        match order.product {
+            Product::Video => video.to_mp4(),
+            Product::Image => video.first_frame_to_png(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A running server is profiled by HTTP: each worker writes its own artifacts, the server's process writes none.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[path = "support/server.rs"]
+mod server;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use server::{QUICK, Server, double, signal};
+
+fn torch(folder: &Path) -> String {
+    json!({"profiler": "torch", "torch_profiler_dir": folder.join("perf"), "torch_profiler_record_shapes": true})
+        .to_string()
+}
+
+/// The only session's folder.
+fn session(folder: &Path) -> PathBuf {
+    let mut sessions = fs::read_dir(folder.join("perf")).unwrap();
+    let session = sessions.next().expect("a session").unwrap().path();
+    assert!(sessions.next().is_none(), "one session, one folder");
+    session
+}
+
+fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
+}
+
+/// The processes that a trace is of.
+fn pids(trace: &Value) -> BTreeSet<u64> {
+    let events = trace["traceEvents"].as_array().unwrap().iter();
+    events.filter(|event| event["name"] == "diffusion_forward").map(|event| event["pid"].as_u64().unwrap()).collect()
+}
+
+fn count(trace: &Value, name: &str) -> usize {
+    let events = trace["traceEvents"].as_array().unwrap().iter();
+    events.filter(|event| event["name"] == name && event["ph"] == "X").count()
+}
+
+#[test]
+fn start_a_request_and_stop_leave_both_ranks_in_one_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&["--workers", "2", "--profiler-config", &torch(folder.path())], &[]);
+    let workers: BTreeSet<u64> = server.workers().into_iter().map(|(pid, _)| pid).collect();
+    server.post("/start_profile").ok();
+    assert_eq!(server.post("/start_profile").error(409).0, "already_active");
+    let answer = server.post_form("/v1/videos/sync", &QUICK, None).ok();
+    let id = answer.header("x-request-id").unwrap();
+    let report = server.post("/stop_profile").ok().json();
+    assert_eq!(server.post("/stop_profile").error(409).0, "not_active");
+
+    let states: Vec<_> = report["workers"].as_array().unwrap().iter().map(|worker| &worker["state"]).collect();
+    assert_eq!(states, ["written", "written"], "{report}");
+    let session = session(folder.path());
+    let mut recorded = BTreeSet::new();
+    for rank in 0..2 {
+        let trace = read(&session.join(format!("trace_rank{rank}.json")));
+        recorded.extend(pids(&trace));
+        assert_eq!((count(&trace, "cfg.exchange"), count(&trace, "transformer.forward")), (2, 2), "one a step");
+        assert_eq!(count(&trace, "vae.decode"), usize::from(rank == 0), "decoded once");
+        assert_eq!(count(&trace, "ProfilerStep#0"), 1, "one forward pass is one iteration");
+        let timing = read(&session.join(format!("timing_rank{rank}.json")));
+        assert!(timing["requests"].to_string().contains(id), "{}", timing["requests"]);
+        let manifest = read(&session.join(format!("manifest_rank{rank}.json")));
+        assert_eq!((&manifest["rank"], &manifest["world_size"]), (&json!(rank), &json!(2)), "{manifest}");
+    }
+    assert_eq!(recorded, workers, "each worker records, the server's process does not");
+}
+
+#[test]
+fn a_session_that_is_active_at_ctrl_c_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&["--profiler-config", &torch(folder.path())], &[]);
+    server.post("/start_profile").ok();
+    server.post_form("/v1/videos/sync", &QUICK, None).ok();
+    assert!(server.interrupt().success());
+    let trace = read(&session(folder.path()).join("trace_rank0.json"));
+    assert_eq!(count(&trace, "diffusion_forward"), 1);
+}
+
+#[test]
+fn a_worker_that_dies_while_it_records_is_told_and_the_other_rank_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&["--workers", "2", "--profiler-config", &torch(folder.path())], &[]);
+    server.post("/start_profile").ok();
+    server.post_form("/v1/videos/sync", &QUICK, None).ok();
+    signal("KILL", server.workers()[1].0);
+    server.wait_for_health("degraded");
+    let answer = server.post("/stop_profile");
+    assert_eq!(answer.status, 502, "a partial failure is no success");
+    let report = answer.json();
+    assert_eq!(report["workers"][1]["state"], "lost", "{report}");
+    let trace = read(&session(folder.path()).join("trace_rank0.json"));
+    assert_eq!(count(&trace, "cfg.exchange"), 2);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn with_cuda_each_worker_opens_and_closes_its_range_and_the_server_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let libraries = folder.path().join("libraries");
+    fs::create_dir(&libraries).unwrap();
+    fs::copy(double("cuda_double"), libraries.join("libcuda.so.1")).unwrap();
+    let log = folder.path().join("{pid}.log");
+    let variables =
+        [("LD_LIBRARY_PATH", &*libraries), ("CUDA_DOUBLE_LOG", &log), ("CUDA_DOUBLE_CONTEXT", Path::new("1"))];
+    let server = Server::start(&["--workers", "2", "--profiler-config", "{\"profiler\": \"cuda\"}"], &variables);
+    for _ in 0..2 {
+        server.post("/start_profile").ok();
+        server.post_form("/v1/videos/sync", &QUICK, None).ok();
+        server.post("/stop_profile").ok();
+    }
+    let calls = |pid: u64| fs::read_to_string(folder.path().join(format!("{pid}.log"))).unwrap_or_default();
+    let once = "cuProfilerStart\ncuCtxSynchronize\ncuProfilerStop\n";
+    for (worker, _) in server.workers() {
+        assert_eq!(calls(worker), once.repeat(2));
+    }
+    assert_eq!(calls(server.pid()), "");
+}

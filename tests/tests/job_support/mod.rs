@@ -1,0 +1,169 @@
+//! A job made of child processes: each runs the ignored test `worker` of its test binary, which works in steps until its
+//! standard input ends.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use profiler_runtime::job::{Coordinator, CoordinatorOptions, Report, WorkerState};
+use profiler_runtime::{ProfilerConfig, profile_from_env, stage, step};
+use profiler_tests::{child_of, in_child};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Longer than anything takes on a busy machine.
+pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// What a worker process does.
+pub(crate) fn work() {
+    if !in_child() {
+        return;
+    }
+    let _profile = profile_from_env();
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    thread::spawn(move || {
+        let _ = std::io::stdin().read(&mut [0]);
+        told.store(true, Ordering::SeqCst);
+    });
+    while !is_over.load(Ordering::SeqCst) {
+        {
+            let _step = step!("denoise_step");
+            let _stage = stage!("work");
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+}
+
+/// A folder for a job, gone afterwards.
+#[derive(Debug)]
+pub(crate) struct Place(TempDir);
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Where the sessions go.
+    pub(crate) fn perf(&self) -> PathBuf {
+        self.path().join("perf")
+    }
+
+    /// The address of the coordinator.
+    pub(crate) fn address(&self) -> String {
+        format!("unix:{}", self.path().join("socket/profiler.sock").display())
+    }
+
+    /// A coordinator that records traces.
+    pub(crate) fn coordinator(&self) -> Coordinator {
+        self.coordinator_with(CoordinatorOptions::default())
+    }
+
+    pub(crate) fn coordinator_with(&self, options: CoordinatorOptions) -> Coordinator {
+        Coordinator::bind(&self.address(), options.config(ProfilerConfig::torch(self.perf()))).unwrap()
+    }
+}
+
+/// A worker process; killed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// A worker of this coordinator.
+    pub(crate) fn worker(coordinator: &Coordinator, rank: u32, size: u32) -> Self {
+        Self::start(&mut Self::command(coordinator, rank, size))
+    }
+
+    pub(crate) fn command(coordinator: &Coordinator, rank: u32, size: u32) -> Command {
+        let mut command = child_of("worker");
+        command.envs(coordinator.environment()).envs([("RANK", rank.to_string()), ("WORLD_SIZE", size.to_string())]);
+        command
+    }
+
+    pub(crate) fn start(command: &mut Command) -> Self {
+        Self(command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap())
+    }
+
+    /// Sends a signal, such as `KILL`.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    pub(crate) fn runs(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_none()
+    }
+
+    /// Lets it come to its end; whether that was a good one.
+    pub(crate) fn finish(mut self) -> bool {
+        drop(self.0.stdin.take());
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A coordinator with workers of these ranks, which have joined.
+pub(crate) fn job(coordinator: &Coordinator, ranks: &[u32]) -> Vec<Process> {
+    let size = u32::try_from(ranks.len()).unwrap();
+    let workers: Vec<_> = ranks.iter().map(|&rank| Process::worker(coordinator, rank, size)).collect();
+    assert_eq!(coordinator.wait_for_workers(ranks.len(), LONG), ranks.len());
+    workers
+}
+
+/// Rank and state of each line.
+pub(crate) fn states(report: &Report) -> Vec<(u32, WorkerState)> {
+    report.workers.iter().map(|line| (line.worker.rank, line.state)).collect()
+}
+
+/// The error in a rank's line.
+pub(crate) fn error(report: &Report, rank: u32) -> &str {
+    let line = report.workers.iter().find(|line| line.worker.rank == rank).unwrap();
+    line.error.as_deref().unwrap_or_else(|| panic!("rank {rank} has no error: {report:?}"))
+}
+
+pub(crate) fn read(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
+}
+
+/// Whether the trace of a rank is whole, with steps in it.
+pub(crate) fn is_whole(folder: &Path, rank: u32) -> bool {
+    let manifest = read(&folder.join(format!("manifest_rank{rank}.json")));
+    let trace = read(&folder.join(format!("trace_rank{rank}.json")));
+    let has_work = trace["traceEvents"].as_array().unwrap().iter().any(|event| event["name"] == "work");
+    has_work && manifest["errors"].as_array().unwrap().is_empty() && trace["distributedInfo"]["rank"] == rank
+}
+
+/// Waits until something holds.
+pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
+    let begin = Instant::now();
+    while !holds() {
+        assert!(begin.elapsed() < LONG, "{what} has not come true");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Long enough for a step.
+pub(crate) fn a_moment() {
+    thread::sleep(Duration::from_millis(60));
+}

@@ -1,0 +1,117 @@
+//! SIGUSR2 and the trigger file: in one process and in a coordinator's, off unless the configuration names them.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod job_support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use job_support::{LONG, Place, Process, a_moment, is_whole, until};
+use profiler_runtime::job::{self, Coordinator, CoordinatorOptions};
+use profiler_tests::{child_of, in_child};
+use serde_json::{Value, json};
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn worker() {
+    job_support::work();
+}
+
+/// A program that has a coordinator, and lets triggers act on that.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn parent() {
+    if !in_child() {
+        return;
+    }
+    let coordinator = Coordinator::bind(&std::env::var("ADDRESS").unwrap(), CoordinatorOptions::default()).unwrap();
+    let _worker = Process::worker(&coordinator, 0, 1);
+    assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
+    job::install(Arc::new(coordinator));
+    job_support::work();
+}
+
+fn program(place: &Place, name: &str, triggers: Value) -> Command {
+    let mut config = json!({"profiler": "torch", "torch_profiler_dir": place.perf()});
+    config.as_object_mut().unwrap().extend(triggers.as_object().unwrap().clone());
+    let mut command = child_of(name);
+    command.env("PROFILER_CONFIG", config.to_string()).env("ADDRESS", place.address());
+    command
+}
+
+fn sessions(place: &Place) -> Vec<PathBuf> {
+    let entries = fs::read_dir(place.perf()).into_iter().flatten();
+    let mut sessions: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    sessions.sort();
+    sessions
+}
+
+fn is_written(folder: &Path) -> bool {
+    folder.join("manifest_rank0.json").exists()
+}
+
+/// Whether the process waits for SIGUSR2, which would kill it before.
+#[cfg(target_os = "linux")]
+fn waits_for_signal(process: &Process) -> bool {
+    const SIGUSR2: u32 = 12;
+    let status = fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap_or_default();
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or("0").trim();
+    u64::from_str_radix(caught, 16).unwrap_or(0) >> (SIGUSR2 - 1) & 1 == 1
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn the_signal_starts_a_session_and_the_next_one_stops_it() {
+    for program_name in ["worker", "parent"] {
+        let place = Place::new();
+        let mut command = program(&place, program_name, json!({"toggle_on_sigusr2": true}));
+        let process = Process::start(&mut command);
+        until("the signal is waited for", || waits_for_signal(&process));
+        assert!(sessions(&place).is_empty(), "it waits instead of starting at once");
+        for number in 1..=2 {
+            process.signal("USR2");
+            until("the session is there", || sessions(&place).len() == number);
+            a_moment();
+            a_moment();
+            process.signal("USR2");
+            until("the session is written", || sessions(&place).iter().all(|folder| is_written(folder)));
+        }
+        assert!(sessions(&place).iter().all(|folder| is_whole(folder, 0)), "{program_name}");
+        assert!(process.finish(), "{program_name}");
+    }
+}
+
+#[test]
+fn a_session_runs_while_the_trigger_file_is_there() {
+    for program_name in ["worker", "parent"] {
+        let place = Place::new();
+        let file = place.path().join("profile-now");
+        let process = Process::start(&mut program(&place, program_name, json!({"trigger_file": file})));
+        a_moment();
+        assert!(sessions(&place).is_empty(), "it waits instead of starting at once");
+        fs::write(&file, "").unwrap();
+        until("the session is there", || sessions(&place).len() == 1);
+        a_moment();
+        fs::remove_file(&file).unwrap();
+        until("the session is written", || is_written(&sessions(&place)[0]));
+        fs::write(&file, "").unwrap();
+        until("the second session is there", || sessions(&place).len() == 2);
+        a_moment();
+        assert!(process.finish(), "{program_name}");
+        assert!(sessions(&place).iter().all(|folder| is_whole(folder, 0)), "the end writes what runs: {program_name}");
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn without_the_configuration_nothing_waits_for_a_signal() {
+    let place = Place::new();
+    let mut process = Process::start(&mut program(&place, "worker", json!({})));
+    until("it records at once", || sessions(&place).len() == 1);
+    assert!(!waits_for_signal(&process) && process.runs());
+    assert!(process.finish());
+}
