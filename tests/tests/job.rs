@@ -114,6 +114,44 @@ fn names_replace_the_stages_of_the_configuration() {
 }
 
 #[test]
+fn any_order_from_many_threads_is_an_answer_and_one_session_at_a_time() {
+    let place = Place::new();
+    let coordinator = place.coordinator();
+    let _workers = job(&coordinator, &[0, 1]);
+    let everyone = Selection::default();
+    let (started, stopped): (Vec<_>, Vec<_>) = std::thread::scope(|scope| {
+        let orders: Vec<_> = (0..64)
+            .map(|number| {
+                let (coordinator, everyone) = (&coordinator, &everyone);
+                scope.spawn(move || match number % 3 {
+                    0 => (coordinator.start(everyone).ok().map(|report| report.session), None),
+                    1 => (None, coordinator.stop(everyone, LONG).ok().map(|report| report.session)),
+                    _ => {
+                        assert_eq!(coordinator.status().workers.len(), 2);
+                        (None, None)
+                    }
+                })
+            })
+            .collect();
+        orders.into_iter().map(|order| order.join().unwrap()).unzip()
+    });
+    let (mut started, mut stopped): (Vec<_>, Vec<_>) =
+        (started.into_iter().flatten().collect(), stopped.into_iter().flatten().collect());
+    stopped.extend(coordinator.stop(&everyone, LONG).ok().map(|report| report.session));
+    started.sort();
+    stopped.sort();
+    assert!(!started.is_empty());
+    assert_eq!(started, stopped, "what was started is stopped once");
+    for session in &started {
+        let folder = place.perf().join(session);
+        let summary = read(&folder.join("job.json"));
+        assert_eq!((&summary["state"], &summary["is_complete"]), (&"stopped".into(), &true.into()), "{summary:#}");
+        assert!([0, 1].iter().all(|rank| folder.join(format!("manifest_rank{rank}.json")).exists()));
+    }
+    assert_eq!(std::fs::read_dir(place.perf()).unwrap().count(), started.len());
+}
+
+#[test]
 fn a_session_that_ended_by_itself_answers_the_stop_and_is_not_in_the_way_of_a_start() {
     let place = Place::new();
     let config = ProfilerConfig::torch(place.perf()).max_iterations(3);

@@ -68,6 +68,9 @@ fn a_worker_that_never_answers_delays_nobody_and_tells_when_it_is_back() {
     assert!(begin.elapsed() < Duration::from_secs(20));
     assert_eq!(states(&report), [(0, Silent), (1, Written)]);
     assert!(is_whole(&folder, 1));
+    let next = coordinator.start(&Selection::default()).unwrap();
+    assert!(error(&next, 0).starts_with("it was not asked"), "{next:?}");
+    coordinator.stop(&Selection::default(), LONG).unwrap();
     workers[0].signal("CONT");
     until("the late answer counts", || states(&coordinator.session(&report.session).unwrap())[0].1 == Written);
     let next = coordinator.start(&Selection::default()).unwrap();

@@ -11,7 +11,9 @@ use std::process::Command;
 use std::sync::Arc;
 
 use job_support::{LONG, Place, Process, a_moment, is_whole, until};
-use profiler_runtime::job::{self, Coordinator, CoordinatorOptions};
+use profiler_runtime::job::{
+    self, ControlError, Controller, Coordinator, CoordinatorOptions, FailureCode, Selection, WorkerState,
+};
 use profiler_tests::{child_of, in_child};
 use serde_json::{Value, json};
 
@@ -104,6 +106,27 @@ fn a_session_runs_while_the_trigger_file_is_there() {
         assert!(process.finish(), "{program_name}");
         assert!(sessions(&place).iter().all(|folder| is_whole(folder, 0)), "the end writes what runs: {program_name}");
     }
+}
+
+#[test]
+fn a_worker_that_records_a_session_of_its_own_says_so_to_its_coordinator() {
+    let place = Place::new();
+    let (file, own) = (place.path().join("profile-now"), Place::new());
+    let coordinator = place.coordinator();
+    let mut command = program(&own, "worker", json!({"trigger_file": file}));
+    let process = Process::start(command.envs(coordinator.environment()));
+    assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
+    fs::write(&file, "").unwrap();
+    until("the worker's own session is there", || sessions(&own).len() == 1);
+    let report = coordinator.start(&Selection::default()).unwrap();
+    let line = &report.workers[0];
+    assert_eq!((line.state, line.code), (WorkerState::Failed, Some(FailureCode::AlreadyActive)), "{report:?}");
+    let stop = coordinator.stop(&Selection::default(), LONG).unwrap_err();
+    assert!(matches!(stop, ControlError::NotActive), "nobody has begun: {stop}");
+    fs::remove_file(&file).unwrap();
+    until("the worker's own session is written", || is_written(&sessions(&own)[0]));
+    assert!(coordinator.start(&Selection::default()).unwrap().is_complete());
+    assert!(process.finish());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::report::{ControlError, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
+use super::report::{ControlError, FailureCode, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
 use super::{Controller, Selection};
 use crate::control;
 use crate::error::Error;
@@ -151,7 +151,8 @@ pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>
             let error = (!manifest.errors.is_empty()).then(|| manifest.errors.join("; "));
             let state = if error.is_some() { WorkerState::Failed } else { WorkerState::Written };
             let artifacts = artifacts.collect();
-            WorkerStatus { state, error, artifacts, lost_ranges: manifest.ranges_lost, ..line }
+            let code = error.is_some().then_some(FailureCode::Artifacts);
+            WorkerStatus { state, error, code, artifacts, lost_ranges: manifest.ranges_lost, ..line }
         }
     };
     report(stopped, line)

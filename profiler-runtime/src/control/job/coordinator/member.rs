@@ -23,8 +23,8 @@ pub(super) struct Member {
     pub(super) connection: u64,
     /// What it said last about itself.
     pub(super) said: WorkerStatus,
-    /// The start or stop that it has not answered yet.
-    pub(super) behind: Option<u64>,
+    /// It has not answered a start or stop in time, and nothing since.
+    pub(super) is_silent: bool,
     /// The status that it has not answered yet: only one is asked at a time.
     pub(super) asked: Option<u64>,
     queue: SyncSender<Vec<u8>>,
@@ -36,7 +36,7 @@ impl Member {
     pub(super) fn new(worker: Worker, connection: u64, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
         let (queue, waiting) = sync_channel(QUEUE);
         let said = WorkerStatus::new(worker.clone(), WorkerState::Idle);
-        (Self { worker, connection, said, behind: None, asked: None, queue, stream }, waiting)
+        (Self { worker, connection, said, is_silent: false, asked: None, queue, stream }, waiting)
     }
 
     /// Whether it is the same process.
@@ -46,16 +46,13 @@ impl Member {
 
     /// Sends a request, or says why it cannot be sent. Never waits.
     pub(super) fn ask(&mut self, id: u64, request: Request) -> Result<(), String> {
-        let is_order = matches!(request, Request::Start { .. } | Request::Stop { .. });
         let is_status = matches!(request, Request::Status { .. });
         let line = wire::encode(&Order { id, request })?;
         self.queue.try_send(line).map_err(|error| match error {
             TrySendError::Full(_) => format!("it does not read: {QUEUE} requests are waiting for it"),
             TrySendError::Disconnected(_) => "the connection to it is broken".to_owned(),
         })?;
-        if is_order {
-            self.behind = Some(id);
-        } else if is_status {
+        if is_status {
             self.asked = Some(id);
         }
         Ok(())

@@ -129,10 +129,8 @@ impl Controller for Coordinator {
         let limit = shared.options.start_timeout;
         let waits = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_orders);
         let mut table = shared.wait(Instant::now() + limit, waits);
-        let report = table.record_mut(&session).map(|record| {
-            record.silence(&format!("it has not answered within {limit:?}"));
-            (record.report(), record.never_began())
-        });
+        table.silence(&session, &format!("it has not answered within {limit:?}"));
+        let report = table.record(&session).map(|record| (record.report(), record.never_began()));
         if let Some((_, true)) = &report {
             // Nobody records: there is nothing to stop.
             table.end(&session);
@@ -149,9 +147,7 @@ impl Controller for Coordinator {
         let limit = shared.options.stop_timeout;
         let orders = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_orders);
         let mut table = shared.wait(begin + limit, orders);
-        if let Some(record) = table.record_mut(&session) {
-            record.silence(&format!("it has not answered within {limit:?}"));
-        }
+        table.silence(&session, &format!("it has not answered within {limit:?}"));
         drop(table);
         let artifacts = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_artifacts);
         let deadline = begin.checked_add(wait).unwrap_or(begin + Duration::from_secs(1 << 30));

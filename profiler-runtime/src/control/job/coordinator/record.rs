@@ -1,7 +1,7 @@
 //! What is known about one session of a job: a line for each worker that it was asked of.
 //!
 //! Pure. An answer changes the line of its worker whenever it comes; whoever waits for it only waits until no line is
-//! [`awaited`](Line::awaits) any more, or a time limit has made it silent.
+//! [awaited](Line::awaits) any more, or a time limit has made it silent.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +33,8 @@ pub(super) struct Line {
     /// The connection through which it was asked last.
     pub(super) connection: u64,
     pub(super) awaits: Option<Awaited>,
+    /// Whether it was told to start.
+    was_asked: bool,
     /// Why its recording is cut short, if it is.
     cut: Option<String>,
 }
@@ -49,7 +51,24 @@ pub(super) enum Awaited {
 impl Line {
     /// A line of a worker that was not asked, or could not be.
     pub(super) fn new(worker: Worker, connection: u64) -> Self {
-        Self { status: WorkerStatus::new(worker, WorkerState::Idle), connection, awaits: None, cut: None }
+        Self {
+            status: WorkerStatus::new(worker, WorkerState::Idle),
+            connection,
+            awaits: None,
+            was_asked: false,
+            cut: None,
+        }
+    }
+
+    /// It was told to start or stop, by the request with this id.
+    pub(super) fn ask(&mut self, id: u64) {
+        self.awaits = Some(Awaited::Order(id));
+        self.was_asked = true;
+    }
+
+    /// Whether the answer to that has not come.
+    pub(super) const fn awaits_order(&self) -> bool {
+        matches!(self.awaits, Some(Awaited::Order(_)))
     }
 
     /// Another state, and why.
@@ -60,13 +79,13 @@ impl Line {
 
     /// Whether there may be something to stop or to write.
     pub(super) fn may_run(&self) -> bool {
-        self.awaits.is_some() || !matches!(self.status.state, WorkerState::Failed | WorkerState::Idle)
+        self.awaits.is_some() || self.was_asked && self.status.state != WorkerState::Failed
     }
 
     /// The connection is gone.
     pub(super) fn lose(&mut self, why: &str) {
         let was = match self.status.state {
-            _ if matches!(self.awaits, Some(Awaited::Order(_))) => "before it answered",
+            _ if self.awaits_order() => "before it answered",
             WorkerState::Recording => "while it recorded",
             WorkerState::Writing => "before it said that its artifacts are written",
             WorkerState::Silent => "after it had stopped answering",
@@ -103,7 +122,7 @@ impl Record {
 
     /// Whether an answer to a start or stop is still awaited.
     pub(super) fn awaits_orders(&self) -> bool {
-        self.lines.values().any(|line| matches!(line.awaits, Some(Awaited::Order(_))))
+        self.lines.values().any(Line::awaits_order)
     }
 
     /// Whether artifacts are still awaited.
@@ -115,21 +134,14 @@ impl Record {
     pub(super) fn never_began(&self) -> bool {
         use WorkerState::{Failed, Idle, Lost};
         let failed = |line: &Line| line.awaits.is_none() && matches!(line.status.state, Failed | Idle | Lost);
+        let failed = |line: &Line| !line.was_asked || failed(line);
         self.lines.values().all(failed)
     }
 
     /// Whether no worker can be recording any more.
     pub(super) fn is_over(&self) -> bool {
-        let runs = |line: &Line| matches!(line.status.state, WorkerState::Recording | WorkerState::Silent);
-        !self.lines.values().any(|line| runs(line) || matches!(line.awaits, Some(Awaited::Order(_))))
-    }
-
-    /// Waits no longer for answers to starts and stops.
-    pub(super) fn silence(&mut self, why: &str) {
-        for line in self.lines.values_mut() {
-            if matches!(line.awaits, Some(Awaited::Order(_))) {
-                line.fail(WorkerState::Silent, why);
-            }
-        }
+        let runs =
+            |line: &Line| line.was_asked && matches!(line.status.state, WorkerState::Recording | WorkerState::Silent);
+        !self.lines.values().any(|line| runs(line) || line.awaits_order())
     }
 }

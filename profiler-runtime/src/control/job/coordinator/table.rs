@@ -74,11 +74,11 @@ impl Table {
             return;
         }
         let mut line = Line::new(member.worker.clone(), member.connection);
-        if member.behind.is_some() {
+        if member.is_silent {
             line.fail(WorkerState::Silent, "it was not asked: it has not answered an earlier request yet");
         } else {
             match member.ask(id, Request::Start { session: active, config: record.config.clone() }) {
-                Ok(()) => line.awaits = Some(Awaited::Order(id)),
+                Ok(()) => line.ask(id),
                 Err(why) => line.fail(WorkerState::Failed, why),
             }
         }
@@ -97,8 +97,23 @@ impl Table {
             let Some(member) = members.get_mut(rank).filter(|member| member.is(&line.status.worker)) else { continue };
             *last_id += 1;
             match member.ask(*last_id, Request::Stop { session: session.to_owned() }) {
-                Ok(()) => (line.awaits, line.connection) = (Some(Awaited::Order(*last_id)), member.connection),
+                Ok(()) => {
+                    line.ask(*last_id);
+                    line.connection = member.connection;
+                }
                 Err(why) => line.fail(WorkerState::Silent, why),
+            }
+        }
+    }
+
+    /// Waits no longer for the answers to a start or stop.
+    pub(super) fn silence(&mut self, session: &str, why: &str) {
+        let Self { records, members, .. } = self;
+        let Some(record) = records.iter_mut().find(|record| record.session == session) else { return };
+        for (rank, line) in record.lines.iter_mut().filter(|(_, line)| line.awaits_order()) {
+            line.fail(WorkerState::Silent, why);
+            if let Some(member) = members.get_mut(rank).filter(|member| member.connection == line.connection) {
+                member.is_silent = true;
             }
         }
     }
@@ -117,9 +132,7 @@ impl Table {
     /// A worker has said something. Returns the session whose report has changed.
     pub(super) fn hear(&mut self, rank: u32, connection: u64, answer: &Answer) -> Option<String> {
         let member = self.members.get_mut(&rank).filter(|member| member.connection == connection)?;
-        if member.behind == Some(answer.id) {
-            member.behind = None;
-        }
+        member.is_silent = false;
         if member.asked == Some(answer.id) {
             member.asked = None;
         }
