@@ -72,7 +72,8 @@ fn warnings(text: &str) -> Vec<String> {
 #[test]
 fn a_word_that_is_no_choice_is_told_the_choices() {
     let text = r#"{"profiler":"torch","torch_profiler_dir":"/perf","gpu_timing":"Event"}"#;
-    let told = "gpu_timing: expected \"auto\", \"cupti\" or \"events\", found the string \"Event\"; did you mean `events`?";
+    let told =
+        "gpu_timing: expected \"auto\", \"cupti\" or \"events\", found the string \"Event\"; did you mean `events`?";
     assert_eq!(problems(text), [told]);
     let off = r#"{"profiler":"torch","torch_profiler_dir":"/perf","gpu":false,"gpu_timing":"events"}"#;
     assert_eq!(warnings(off), ["gpu_timing: does nothing while `gpu` is false"]);
