@@ -29,7 +29,8 @@ impl BorrowedStream<'_> {
     ///
     /// # Safety
     ///
-    /// The stream is not destroyed while the result, or a range that was made with it, exists.
+    /// The stream is not destroyed while the result, or a range that was made with it, exists; its device is not reset
+    /// (`cudaDeviceReset`) before the artifacts of the session are written.
     #[must_use]
     pub const unsafe fn borrow_raw(handle: *mut c_void) -> Self {
         Self { handle: Handle(handle), context: None, lives: PhantomData }

@@ -116,7 +116,10 @@ impl Gpu {
     /// Once, when it becomes known that there will be no GPU part although there is a GPU.
     fn note_absent(&mut self) {
         let Some(reason) = self.capture.absent().filter(|reason| reason.is_surprising()) else { return };
-        let warning = format!("the GPU is not recorded: {reason}");
+        let mut warning = format!("the GPU is not recorded: {reason}");
+        if !matches!(self.timing, Timing::Off) {
+            warning.push_str("; only ranges that name their stream (`cuda::stage_on`) have GPU times");
+        }
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }

@@ -173,7 +173,9 @@ impl Pool {
             }
             self.ask_in_passing(timed);
         });
-        self.losses.ok(closed);
+        if self.losses.ok(closed).is_none() {
+            self.give_back(timed, waiting.pair);
+        }
     }
 
     /// A pair that nobody uses; its context is current.
