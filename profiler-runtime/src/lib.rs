@@ -97,8 +97,8 @@ pub use config::{ConfigError, Origin, Parsed, Problem, Profiler, ProfilerConfig,
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
 pub use control::{
-    Diagnosis, Finding, ProfileGuard, configure, doctor, profile_from_env, profile_parsed, profile_with, start_profile,
-    start_profile_with, status, step, stop_profile,
+    Diagnosis, Finding, ProfileGuard, configure, doctor, dump_profile, profile_from_env, profile_parsed, profile_with,
+    recover, start_profile, start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
 pub use export::{Artifact, KeyAverages, Manifest, Missing, SortBy};
@@ -108,7 +108,7 @@ pub use record::{
     Device, Dtype, Element, Kind, Range, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
     record_out_of_memory, request, sites, stage, step_named,
 };
-pub use session::{Phase, Progress, SessionId, Status, Stopped};
+pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]

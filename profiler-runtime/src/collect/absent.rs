@@ -11,6 +11,10 @@ pub(crate) enum Absent {
     NotWanted,
     /// Nothing was recorded at all.
     NothingRecorded,
+    /// The session goes on, and with it the GPU's part.
+    GoesOn,
+    /// It was never read: the process ended.
+    ProcessGone,
     /// There is no CUDA driver.
     NoDriver,
     /// The driver lacks a function.
@@ -41,6 +45,8 @@ impl Absent {
         match self {
             Self::NotWanted => "off",
             Self::NothingRecorded => "nothing_recorded",
+            Self::GoesOn => "session_goes_on",
+            Self::ProcessGone => "process_gone",
             Self::NoDriver => "no_driver",
             Self::DriverTooOld(_) => "driver_too_old",
             Self::NoDevice => "no_device",
@@ -57,7 +63,8 @@ impl Absent {
 
     /// Whether the user should hear of it: a machine without a GPU has nothing to record.
     pub(crate) const fn is_surprising(&self) -> bool {
-        !matches!(self, Self::NotWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
+        use Absent::{GoesOn, NoDevice, NoDriver, NotWanted, NothingRecorded, ProcessGone};
+        !matches!(self, NotWanted | NothingRecorded | GoesOn | ProcessGone | NoDriver | NoDevice)
     }
 }
 
@@ -66,6 +73,8 @@ impl fmt::Display for Absent {
         match self {
             Self::NotWanted => f.write_str("the configuration does not ask for it"),
             Self::NothingRecorded => f.write_str("the session recorded nothing"),
+            Self::GoesOn => f.write_str("the session goes on: the GPU's records are read when it ends"),
+            Self::ProcessGone => f.write_str("the process ended before the GPU's records were read"),
             Self::NoDriver => f.write_str("there is no CUDA driver (`libcuda.so.1`) here"),
             Self::DriverTooOld(function) => {
                 let function = function.to_string_lossy();

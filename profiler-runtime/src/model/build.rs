@@ -68,6 +68,9 @@ pub(crate) struct Trace {
     profiler_steps: HashMap<u64, u64>,
 }
 
+/// Stands for threads whose names are not known any more.
+const ELSEWHERE: &str = "(threads that are gone)";
+
 /// One thread of the recording.
 #[derive(Clone, Debug)]
 pub(crate) struct Thread {
@@ -112,6 +115,12 @@ impl Trace {
             }
         }
         books.losses.ending_threads = log.lost_late;
+        if log.lost_elsewhere > 0 {
+            books.losses.buffer_full.push((ELSEWHERE.to_owned(), log.lost_elsewhere));
+        }
+        let left_out = log.left_out();
+        books.losses.overwritten = left_out.overwritten;
+        books.losses.began_before += left_out.began_before;
         let mut tasks = books.tasks.close(timeline.end(), next_id);
         for task in &tasks {
             stages.add_task(task);
@@ -121,7 +130,12 @@ impl Trace {
             books.losses.unfinished += u64::from(!task.finished);
         }
         let driver = context.step_site.and_then(|number| sites.get((number as usize).wrapping_sub(1)).copied());
-        let loops = books.steps.close(driver, context.first_step, timeline.begin());
+        // Where the first steps are overwritten, the last one's number is known.
+        let first_step = match context.steps_passed {
+            Some(passed) => passed.saturating_sub(books.steps.ended(driver, timeline.end())),
+            _ => context.first_step,
+        };
+        let loops = books.steps.close(driver, first_step, timeline.begin());
         let profiler_steps = named_steps(&loops);
         for task in &mut tasks {
             task.profiler_step = profiler_steps.get(&task.external_id).copied();
@@ -250,7 +264,7 @@ impl Trace {
 
 /// When ranges of a thread begin and end, in order.
 fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
-    let entries = log.runs.iter().flat_map(|run| run.entries());
+    let entries = log.entries();
     let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
     ticks.scan(timeline.begin(), |now, ticks| {
         *now = (*now).max(timeline.ns(ticks));
@@ -293,6 +307,7 @@ impl Books {
             }
         }
         self.losses.began_before += decoder.began_before;
+        self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
         let room = MAX_REQUESTS.saturating_sub(self.requests.len());
         self.requests_left_out += requests.left_out + requests.requests.len().saturating_sub(room) as u64;

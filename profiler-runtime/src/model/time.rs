@@ -16,6 +16,7 @@ pub(crate) struct Timeline {
     start_ns: u64,
     /// Nanoseconds per tick, fixed point.
     rate: u64,
+    end_ticks: u64,
     end_ns: u64,
     uncertainty_ns: u64,
 }
@@ -33,21 +34,26 @@ impl Timeline {
             start_ticks: window.start.ticks,
             start_ns: window.start.unix_ns,
             rate,
-            end_ns: u64::MAX,
+            end_ticks: window.end.ticks.max(window.start.ticks),
+            end_ns: 0,
             uncertainty_ns: 0,
         };
-        timeline.uncertainty_ns = timeline.ns(window.start.ticks + uncertainty) - timeline.start_ns;
-        timeline.end_ns = timeline.ns(window.end.ticks);
+        timeline.end_ns = timeline.ns(timeline.end_ticks);
+        timeline.uncertainty_ns = timeline.length(uncertainty);
         timeline
     }
 
     /// The moment of `ticks`, inside the window.
     #[inline]
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
-        let passed = ticks.saturating_sub(self.start_ticks);
+        // Of a damaged spool, entries may say anything: within the window nothing overflows.
+        self.start_ns.saturating_add(self.length(ticks.min(self.end_ticks).saturating_sub(self.start_ticks)))
+    }
+
+    #[inline]
+    const fn length(&self, ticks: u64) -> u64 {
         // CAST: a window is shorter than 584 years.
-        let passed = ((u128::from(passed) * u128::from(self.rate)) >> FRACTION) as u64;
-        (self.start_ns + passed).min(self.end_ns)
+        ((ticks as u128 * self.rate as u128) >> FRACTION) as u64
     }
 
     /// When recording began.

@@ -9,6 +9,7 @@
 
 pub(crate) mod annotate;
 mod buffer;
+mod carry;
 mod chunk;
 pub(crate) mod clock;
 pub(crate) mod correlate;
@@ -26,8 +27,10 @@ pub(crate) mod select;
 mod shape;
 pub(crate) mod site;
 mod slab;
+pub(crate) mod spool;
 pub(crate) mod stack;
 pub(crate) mod steps;
+mod stream;
 
 pub(crate) use chunk::{set_budget, warm};
 pub use describe::{Call, IntoCount, describe};

@@ -12,11 +12,13 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::driver::{Driver, Verdict};
+use super::dumps::Dumps;
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
 use super::place::Names;
 use super::ranks::{self, Ranks};
 use super::schedule::{Phase, Schedule};
+use super::spool::OpenSpool;
 use super::status::Progress;
 use super::window::{self, OpenWindow};
 use super::{host, id::SessionId};
@@ -28,7 +30,7 @@ use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::steps::{self, StepEnd};
-use crate::record::{self, registry, site};
+use crate::record::{self, Site, registry, site};
 
 /// A session that has begun and is not sealed.
 #[derive(Debug)]
@@ -49,6 +51,11 @@ pub(crate) struct Active {
     first_step: u64,
     /// What the gate lets through, in the warm-up and after it.
     window: Option<OpenWindow>,
+    dumps: Dumps,
+    /// An iteration was too slow: what there is has to be dumped.
+    dump_due: bool,
+    /// Where chunks come from, if not from memory.
+    spool: Option<OpenSpool>,
     gpu: Gpu,
 }
 
@@ -88,6 +95,9 @@ impl Active {
             passed: 0,
             first_step: 0,
             window: None,
+            dumps: Dumps::new(&config),
+            dump_due: false,
+            spool: None,
             gpu,
             config,
         })
@@ -106,16 +116,25 @@ impl Active {
     /// What its user should know so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         let of_gpu = self.gpu.new_warnings();
-        let sites: Vec<&str> = record::sites().map(record::Site::name).collect();
+        let sites: Vec<&str> = record::sites().map(Site::name).collect();
         self.warnings.iter().cloned().chain(self.unknown_names(&sites)).chain(of_gpu).collect()
     }
 
     /// Begins, or begins to wait for `delay_secs`; no step counts until then.
     pub(crate) fn begin(&mut self, now: Instant) {
         window::prepare(&self.config);
+        self.open_spool();
         self.begins = seconds(self.config.delay_secs).and_then(|delay| now.checked_add(delay));
         if self.begins.is_none() {
             self.begin_schedule(now);
+        }
+    }
+
+    fn open_spool(&mut self) {
+        let Some(folder) = self.stopped.folder().filter(|_| self.config.spool) else { return };
+        match OpenSpool::begin(folder, &self.context(EndedBy::Recovered)) {
+            Ok(spool) => self.spool = Some(spool),
+            Err(warning) => self.warnings.push(warning),
         }
     }
 
@@ -149,18 +168,18 @@ impl Active {
 
     /// A step of a site has ended; says why the session is over, if it is.
     pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
-        let name = site::by_number(end.site).map_or("", record::Site::name);
+        let name = site::by_number(end.site).map_or("", Site::name);
         let verdict = self.driver.end(end, name);
-        self.count(verdict, now)
+        self.count(verdict, Some(end.began), now)
     }
 
     /// A bare `step()` call; says why the session is over, if it is.
     pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
         let verdict = self.driver.call();
-        self.count(verdict, now)
+        self.count(verdict, None, now)
     }
 
-    fn count(&mut self, verdict: Verdict, now: Instant) -> Option<EndedBy> {
+    fn count(&mut self, verdict: Verdict, began: Option<u64>, now: Instant) -> Option<EndedBy> {
         if self.begins.is_some() {
             return None;
         }
@@ -173,12 +192,25 @@ impl Active {
         }
         self.passed += 1;
         self.gpu.step();
-        match self.schedule.step_end()? {
+        let slow = self.phase() == Phase::Active && self.dumps.step(began, now);
+        let entered = self.schedule.step_end();
+        self.dump_due |= slow && entered.is_none();
+        let ended = entered.and_then(|phase| match phase {
             Phase::Done => Some(EndedBy::Iterations),
             phase => {
                 self.enter(phase, now);
                 None
             }
+        });
+        self.note_steps();
+        ended
+    }
+
+    /// Whoever recovers the recording has to know what drove it.
+    fn note_steps(&mut self) {
+        if let Some(mut spool) = self.spool.take() {
+            spool.note_steps(self.driver.site(), self.first_step, || self.context(EndedBy::Recovered));
+            self.spool = Some(spool);
         }
     }
 
@@ -187,15 +219,21 @@ impl Active {
             Phase::Delay | Phase::Wait | Phase::Done => window::count_steps(),
             Phase::Warmup => {
                 let gpu = self.gpu.warm_up();
-                self.window = Some(window::record(&self.config, gpu));
+                self.window = Some(self.open_window(gpu));
             }
             Phase::Active => {
                 self.first_step = self.passed;
                 self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
                 let gpu = self.gpu.record();
-                self.window = Some(window::record(&self.config, gpu));
+                let window = self.open_window(gpu);
+                self.dumps.begin(window.opened(), Instant::now());
+                self.window = Some(window);
             }
         }
+    }
+
+    fn open_window(&self, gpu: bool) -> OpenWindow {
+        window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }
 
     fn phase(&self) -> Phase {
@@ -213,11 +251,48 @@ impl Active {
         }
     }
 
+    /// Whether a dump of a slow iteration is due; asked once.
+    pub(crate) fn take_due_dump(&mut self) -> bool {
+        std::mem::take(&mut self.dump_due)
+    }
+
+    /// What is recorded so far, for artifacts of its own; recording goes on.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is recorded at the moment, there is no folder, or another dump is being written.
+    pub(crate) fn dump(&mut self, why: EndedBy) -> Result<Export, Error> {
+        let refused = |active: &Self, reason| Error::Dump { session: active.session().clone(), reason };
+        let Some(folder) = self.stopped.folder().map(ToOwned::to_owned) else {
+            return Err(refused(self, "it has no folder; set `profiler` to `torch`, with a `torch_profiler_dir`"));
+        };
+        let Some(window) = self.window.as_ref().filter(|_| self.phase() == Phase::Active) else {
+            return Err(refused(self, "it records nothing yet; wait for its phase `active`"));
+        };
+        if self.dumps.is_busy() {
+            return Err(refused(self, "its last dump is still being written; wait for that"));
+        }
+        let (log, window, memory) = window.look(self.dumps.oldest());
+        let stopped = self.dumps.next(&self.stopped.session().clone(), &folder)?;
+        let mut context = self.context(why);
+        context.session = stopped.session().to_string();
+        // These lie outside the dump's folder, and are the session's.
+        (context.config.trace_file, context.config.perf_dump_path) = (None, None);
+        let gpu = GpuRecord::Absent(self.gpu.absent_from_dump());
+        let (sites, symbols) = (site::numbered(), Symbols::default());
+        Ok(Export::of_dump(Recording { log, sites, window, symbols, memory, gpu, context }, stopped))
+    }
+
+    /// A dump that was due could not be made.
+    pub(crate) fn note_failed_dump(&mut self) {
+        self.dumps.failed();
+    }
+
     /// Ends it: nothing is recorded from here on, and what was recorded is cut out of the streams without a copy.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
         let (log, window, memory) = match self.window.take() {
-            Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(),
+            Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(self.dumps.oldest()),
             _ => {
                 let warning = format!(
                     "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations"
@@ -226,20 +301,22 @@ impl Active {
                 window::close_empty()
             }
         };
+        let spool = self.spool.take().map(OpenSpool::end);
         let sites = site::numbered();
-        let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(record::Site::name).collect();
+        let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(Site::name).collect();
+        let full = spool.as_ref().and_then(|spool| spool.failure());
+        let full = full.map(|reason| format!("the spool could not grow, and ranges are lost for it: {reason}"));
         let unknown = self.unknown_names(&names);
-        self.warnings.extend(unknown);
-        let stopped = self.handle();
-        let (context, gpu) = self.context(ended_by);
+        self.warnings.extend(unknown.into_iter().chain(self.dumps.warning()).chain(full));
+        let (context, stopped) = (self.context(ended_by), self.handle());
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
-        Export::new(recording, gpu, stopped)
+        Export::new(recording, self.gpu, stopped).with(spool, self.dumps.into_last())
     }
 
-    fn context(self, ended_by: EndedBy) -> (Context, Gpu) {
-        let context = Context {
+    fn context(&self, ended_by: EndedBy) -> Context {
+        Context {
             session: self.session().to_string(),
             rank: self.ranks.rank,
             local_rank: self.ranks.local_rank,
@@ -249,12 +326,12 @@ impl Active {
             host: host::host_name(),
             step_site: self.driver.site(),
             first_step: self.first_step,
+            steps_passed: self.config.ring.then_some(self.passed),
             ended_by,
             range_cost: Duration::ZERO,
-            warnings: self.warnings,
-            config: self.config,
-        };
-        (context, self.gpu)
+            warnings: self.warnings.clone(),
+            config: self.config.clone(),
+        }
     }
 
     /// What the configuration names and none of `known` is called.

@@ -12,20 +12,25 @@
 
 mod active;
 mod driver;
+mod dumps;
 mod gpu;
 mod host;
 mod id;
 mod outcome;
 mod place;
 mod ranks;
+mod recover;
 mod schedule;
 mod slot;
+mod spool;
 mod status;
 mod timer;
 mod window;
 
 pub use id::SessionId;
 pub use outcome::Stopped;
+pub use recover::Recovered;
+pub(crate) use recover::recover;
 pub use schedule::Phase;
-pub(crate) use slot::{start, status, step_call, stop, stop_this};
+pub(crate) use slot::{dump, start, status, step_call, stop, stop_this};
 pub use status::{Progress, Status};

@@ -16,6 +16,7 @@ use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, KeyAverages, Manifest};
 use crate::model::{GroupBy, Recording, Trace};
+use crate::record::spool::running::Spooling;
 use crate::record::{ledger, overhead};
 
 /// Name of the threads that write artifacts.
@@ -42,6 +43,10 @@ pub(crate) struct Export {
     /// The GPU's part, before and after it is ended.
     gpu: Option<Gpu>,
     sealed: Option<GpuSealed>,
+    /// Where it was recorded, if not in memory.
+    spool: Option<Spooling>,
+    /// A dump that has to be written too.
+    dump: Option<Stopped>,
     /// Who waits for it.
     pub(crate) stopped: Stopped,
 }
@@ -127,7 +132,18 @@ impl Stopped {
 
 impl Export {
     pub(crate) const fn new(recording: Recording, gpu: Gpu, stopped: Stopped) -> Self {
-        Self { recording, gpu: Some(gpu), sealed: None, stopped }
+        Self { recording, gpu: Some(gpu), sealed: None, spool: None, dump: None, stopped }
+    }
+
+    /// A part of a recording that goes on.
+    pub(crate) const fn of_dump(recording: Recording, stopped: Stopped) -> Self {
+        Self { recording, gpu: None, sealed: None, spool: None, dump: None, stopped }
+    }
+
+    /// It lies in a spool, which is deleted when its artifacts are written; they are when that dump is, too.
+    pub(crate) fn with(mut self, spool: Option<Spooling>, dump: Option<Stopped>) -> Self {
+        (self.spool, self.dump) = (spool, dump);
+        self
     }
 
     /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that ended the session, and
@@ -157,7 +173,7 @@ impl Export {
 fn run(parked: &Mutex<Option<Export>>) {
     let _own = ledger::own();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let Export { mut recording, sealed, stopped, .. } = export;
+    let Export { mut recording, sealed, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.range_cost = range_cost(&recording.context.config);
         if let Some(mut sealed) = sealed {
@@ -171,9 +187,26 @@ fn run(parked: &Mutex<Option<Export>>) {
         let trace = Trace::build(recording);
         export::write_session(&trace, stopped.folder().unwrap_or(Path::new("")))
     }));
+    if let (Some(spool), Ok(manifest)) = (spool, &result) {
+        finish_spool(&spool, manifest, &stopped);
+    }
+    if let Some(dump) = dump {
+        // Its failure was reported where it happened.
+        let _ = dump.wait();
+    }
     stopped.settle(
         result.map_err(|panic| Error::Export { session: stopped.session().clone(), message: message(&*panic) }),
     );
+}
+
+/// A spool is worth its place on the disk only while artifacts are missing.
+fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
+    let session = stopped.session();
+    if !manifest.errors.is_empty() {
+        log::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");
+    } else if let Err(error) = spool.discard() {
+        log::warn!("session `{session}` cannot delete its spool: {error}");
+    }
 }
 
 fn range_cost(config: &ProfilerConfig) -> Duration {
@@ -181,7 +214,7 @@ fn range_cost(config: &ProfilerConfig) -> Duration {
     Duration::try_from_secs_f64((overhead::ns_per_range() + stack) / 1e9).unwrap_or_default()
 }
 
-fn message(panic: &(dyn Any + Send)) -> String {
+pub(super) fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_owned())
 }
