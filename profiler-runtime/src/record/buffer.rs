@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::spool::running;
 use super::stream::Stream;
 use super::{ledger, registry};
 
@@ -107,6 +108,9 @@ pub(crate) fn append_slice(entries: &[Entry]) {
 
 #[inline(never)]
 fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
+    if running::is_foreign() {
+        return false;
+    }
     let _own = ledger::own();
     let cursor = CURSOR.get();
     if ptr::eq(cursor, &raw const VACANT) {
@@ -145,6 +149,10 @@ pub(super) fn next_place() -> Option<(u32, u64)> {
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
+    // A lock of the parent's could be held for ever.
+    if running::is_foreign() {
+        return false;
+    }
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
         let stream = owned.stream();

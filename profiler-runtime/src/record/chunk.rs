@@ -128,11 +128,11 @@ impl Chunk {
         }
     }
 
-    /// It is overwritten: others may use its room, whoever still reads it.
-    pub(super) fn give_up(&self) {
+    /// It is overwritten: others may use its room, even if somebody still reads it.
+    pub(super) fn give_up(&self, is_read: bool) {
         match &self.home {
             Home::Slabs => self.uncount(),
-            Home::Spool(spool, _) => spool.stretch(),
+            Home::Spool(spool, number) => spool.give_up(*number, is_read),
         }
     }
 
@@ -218,7 +218,8 @@ pub(super) fn is_ring() -> bool {
 /// How many chunks are overwritten at once, so that looking for the oldest is rare: a sixty-fourth of the budget.
 pub(super) fn overwritten_at_once() -> usize {
     // ORDERING: a setting.
-    (BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES / 64).max(1)
+    let budget = || BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES;
+    (current_spool().map_or_else(budget, |spool| spool.capacity()) / 64).max(1)
 }
 
 /// Whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.

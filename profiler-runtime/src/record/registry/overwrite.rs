@@ -65,10 +65,8 @@ pub(in crate::record) fn oldest() -> bool {
         {
             // ORDERING: see `horizon`.
             HORIZON.fetch_max(last, Ordering::Relaxed);
+            chunk.give_up(Arc::strong_count(&chunk) > 1);
             running::note_overwritten(last, ranges);
-            if Arc::strong_count(&chunk) > 1 {
-                chunk.give_up();
-            }
             count += 1;
             queue.extend(order((place, &all[place])));
         }

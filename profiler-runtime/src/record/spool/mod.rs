@@ -49,7 +49,7 @@ const ANCHOR: usize = 64;
 pub(crate) struct Spool {
     mapping: Mapping,
     path: PathBuf,
-    /// Chunks that may be in use.
+    /// Chunks that may be in use; 0 of a file that is only read.
     capacity: u32,
     room: Mutex<Room>,
 }
@@ -146,6 +146,7 @@ impl Spool {
 
     /// Takes back what [`take`](Self::take) gave.
     pub(super) fn give(&self, number: u32) {
+        self.clear_row(number);
         let mut room = self.room();
         if room.discarded {
             self.mapping.punch(chunk_at(number), CHUNK_BYTES);
@@ -153,10 +154,24 @@ impl Spool {
         room.free.push(number);
     }
 
-    /// A chunk was overwritten and is still read: another may take its place.
-    pub(super) fn stretch(&self) {
+    /// A chunk is overwritten: a reader of the file does not find it any more, and if somebody of this process reads it
+    /// still, another may take its place.
+    pub(super) fn give_up(&self, number: u32, is_read: bool) {
+        self.clear_row(number);
         let mut room = self.room();
-        room.stretched = (room.stretched + 1).min(self.capacity);
+        room.stretched = (room.stretched + u32::from(is_read)).min(self.capacity);
+    }
+
+    fn clear_row(&self, number: u32) {
+        if !running::is_foreign() && self.capacity > 0 {
+            // ORDERING: see `write_row`.
+            self.mapping.word(row_at(number) + 8).store(0, Ordering::Release);
+        }
+    }
+
+    /// Chunks that fit.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity as usize
     }
 
     /// Takes a chunk's pages out of the process's memory.

@@ -113,6 +113,9 @@ impl Spooling {
     ///
     /// One cannot be deleted.
     pub(crate) fn discard(&self) -> io::Result<()> {
+        if is_foreign() {
+            return Ok(());
+        }
         self.journal.discard()?;
         self.spool.discard()
     }
@@ -147,7 +150,7 @@ pub(in crate::record) fn note_overwritten(ticks: u64, ranges: u64) {
 }
 
 /// Whether the file belongs to the process that this one was forked off.
-pub(super) fn is_foreign() -> bool {
+pub(in crate::record) fn is_foreign() -> bool {
     // ORDERING: set before any other thread of this process exists.
     FOREIGN.load(Ordering::Relaxed)
 }
