@@ -90,6 +90,8 @@ fn dies() {
         "exit" => std::process::exit(0),
         "abort" => std::process::abort(),
         "panic" => cannot_unwind(),
+        // SAFETY: it is not: nothing lies there, which ends the process.
+        "fault" => unsafe { std::ptr::without_provenance_mut::<u64>(64).write_volatile(1) },
         signal => {
             let mut kill = Command::new("kill");
             kill.args([&format!("-{signal}"), &std::process::id().to_string()]).status().unwrap();
@@ -102,7 +104,7 @@ fn dies() {
 fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
     for (ending, signal) in [
         ("KILL", Some(9)),
-        ("SEGV", Some(11)),
+        ("fault", Some(11)),
         ("TERM", Some(15)),
         ("abort", Some(6)),
         ("panic", Some(6)),
