@@ -310,7 +310,7 @@ fn a_forked_child_does_not_write_into_its_parents_file() {
 #[test]
 fn a_folder_without_spools_has_nothing_to_recover_and_a_missing_one_is_an_error() {
     let bench = Bench::alone();
-    bench.record(bench.config(), || leaf());
+    bench.record(bench.config(), leaf);
     let found = recover(bench.path()).unwrap();
     assert!(found.sessions.is_empty() && found.running.is_empty() && found.failed.is_empty());
     assert!(recover(bench.path().join("missing")).is_err());

@@ -13,8 +13,8 @@ pub(super) mod overwrite;
 
 pub(crate) use super::carry::Carry;
 use super::entry::Entry;
+pub(crate) use super::run::Run;
 use super::spool::running;
-pub(crate) use super::stream::Run;
 use super::stream::Stream;
 use super::{chunk, ledger};
 
