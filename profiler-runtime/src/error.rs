@@ -47,6 +47,20 @@ pub enum Error {
         /// Why.
         source: Arc<io::Error>,
     },
+    /// There is nothing that could be dumped, or nowhere to.
+    Dump {
+        /// The session that goes on.
+        session: SessionId,
+        /// Why, and what would be right.
+        reason: &'static str,
+    },
+    /// What a dead process has left behind cannot be recovered.
+    Spool {
+        /// Its journal.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The exporter panicked: a defect of the profiler, which has cost this session's artifacts.
     Export {
         /// Whose artifacts.
@@ -86,6 +100,8 @@ impl fmt::Display for Error {
                 f.write_str("give one that can be created in `torch_profiler_dir` or `output_dir`")
             }
             Self::Thread { name, source } => write!(f, "cannot start the thread `{name}`: {source}"),
+            Self::Dump { session, reason } => write!(f, "cannot dump the session `{session}`: {reason}"),
+            Self::Spool { path, reason } => write!(f, "cannot recover `{}`: {reason}", path.display()),
             Self::Export { session, message } => {
                 write!(
                     f,

@@ -46,6 +46,18 @@
 //! is counted and reported. With `torch_profiler_with_stack` a range costs 0.15 to 0.5 µs more, for stacks of 8 to 40
 //! functions (Linux; ten times as much elsewhere), and up to 17 times the memory.
 //!
+//! # Flight recorder, and recordings that outlive the process
+//!
+//! With `ring: true` the newest ranges overwrite the oldest when `max_buffer_mb` is spent, and what is shown begins where
+//! everything is there; `ring_secs` and `ring_steps` shorten it. [`dump_profile`] writes what there is while recording goes
+//! on, and so does an iteration slower than `slow_step_ms`. A ring that overwrites costs a few nanoseconds more a range.
+//!
+//! With `spool: true` (Linux) a session records into a file in its folder that is mapped into memory: for recordings larger
+//! than memory, and so that [`recover`] can make the artifacts when the process was killed or crashed. Nothing that was
+//! stored is lost with the process; a power failure or a crash of the system costs what had not reached the disk, which is
+//! asked for everything once a second. Blocks are allocated before they are used: a full disk costs ranges, which are
+//! counted, and nothing else. Together with `ring` it is a black box: `max_spool_mb` is its size.
+//!
 //! # Memory
 //!
 //! With [`ProfilingAllocator`] as the program's `#[global_allocator]` and `torch_profiler_with_memory` on, a session
@@ -127,8 +139,8 @@ pub use control::ProfilerArgs;
 #[cfg(feature = "http")]
 pub use control::http;
 pub use control::{
-    Diagnosis, Finding, ProfileGuard, configure, doctor, job, profile_from_env, profile_parsed, profile_with,
-    start_profile, start_profile_with, status, step, stop_profile,
+    Diagnosis, Finding, ProfileGuard, configure, doctor, dump_profile, job, profile_from_env, profile_parsed,
+    profile_with, recover, start_profile, start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
 pub use export::{
@@ -141,7 +153,7 @@ pub use record::{
     Device, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
     record_out_of_memory, request, request_scope, sites, stage, step_named,
 };
-pub use session::{Phase, Progress, SessionId, Status, Stopped};
+pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]

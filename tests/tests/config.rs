@@ -25,6 +25,11 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("delay_secs", json!(0.5), json!("0.5"), Some(json!(-0.5))),
         ("duration_secs", json!(10), json!("soon"), Some(json!(1e300))),
         ("max_buffer_mb", json!(64), json!("64"), Some(json!(65_537))),
+        ("ring_secs", json!(2.5), json!("2"), Some(json!(-1))),
+        ("ring_steps", json!(3), json!("3"), Some(json!(1_048_577))),
+        ("slow_step_ms", json!(500), json!(0.5), Some(json!(86_400_001))),
+        ("max_dumps", json!(3), json!(null), Some(json!(0))),
+        ("max_spool_mb", json!(64), json!("64"), Some(json!(1))),
         ("trace_file", json!("t{rank}.json"), json!(5), Some(json!("../t{rank}.json"))),
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
         ("trigger_file", json!("/run/profile"), json!(true), Some(json!("s3://bucket/x"))),
@@ -36,6 +41,8 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
     ];
     for flag in [
         "gpu",
+        "ring",
+        "spool",
         "cuda_sync_events",
         "torch_profiler_use_gzip",
         "torch_profiler_record_shapes",

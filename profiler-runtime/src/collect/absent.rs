@@ -13,6 +13,10 @@ pub(crate) enum Absent {
     EventsWanted,
     /// Nothing was recorded at all.
     NothingRecorded,
+    /// The session goes on, and with it the GPU's part.
+    GoesOn,
+    /// It was never read: the process ended.
+    ProcessGone,
     /// There is no CUDA driver.
     NoDriver,
     /// The driver lacks a function.
@@ -44,6 +48,8 @@ impl Absent {
             Self::NotWanted => "off",
             Self::EventsWanted => "events_wanted",
             Self::NothingRecorded => "nothing_recorded",
+            Self::GoesOn => "session_goes_on",
+            Self::ProcessGone => "process_gone",
             Self::NoDriver => "no_driver",
             Self::DriverTooOld(_) => "driver_too_old",
             Self::NoDevice => "no_device",
@@ -60,7 +66,8 @@ impl Absent {
 
     /// Whether the user should hear of it: a machine without a GPU has nothing to record.
     pub(crate) const fn is_surprising(&self) -> bool {
-        !matches!(self, Self::NotWanted | Self::EventsWanted | Self::NothingRecorded | Self::NoDriver | Self::NoDevice)
+        use Absent::{EventsWanted, GoesOn, NoDevice, NoDriver, NotWanted, NothingRecorded, ProcessGone};
+        !matches!(self, NotWanted | EventsWanted | NothingRecorded | GoesOn | ProcessGone | NoDriver | NoDevice)
     }
 }
 
@@ -72,6 +79,8 @@ impl fmt::Display for Absent {
                 "the configuration asks for CUDA events (`gpu_timing`), which time the ranges that name their stream",
             ),
             Self::NothingRecorded => f.write_str("the session recorded nothing"),
+            Self::GoesOn => f.write_str("the session goes on: the GPU's records are read when it ends"),
+            Self::ProcessGone => f.write_str("the process ended before the GPU's records were read"),
             Self::NoDriver => f.write_str("there is no CUDA driver (`libcuda.so.1`) here"),
             Self::DriverTooOld(function) => {
                 let function = function.to_string_lossy();

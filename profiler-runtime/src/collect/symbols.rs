@@ -169,7 +169,7 @@ fn addresses(log: &Log) -> HashSet<u64> {
             all.insert(address);
         }
     };
-    for entry in log.threads.iter().flat_map(|thread| &thread.runs).flat_map(|run| run.entries()) {
+    for entry in log.threads.iter().flat_map(|thread| thread.entries()) {
         match entry.tag() {
             Some(Tag::Stack) => add(entry.value()),
             Some(Tag::Frames) => [entry.value(), entry.second()].into_iter().for_each(&mut add),

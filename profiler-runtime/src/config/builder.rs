@@ -92,6 +92,13 @@ setters! {
     delay_secs(seconds: f64) = seconds;
     duration_secs(seconds: f64) = seconds;
     max_buffer_mb(mebibytes: u64) = mebibytes;
+    ring(on: bool) = on;
+    ring_secs(seconds: f64) = seconds;
+    ring_steps(count: u64) = count;
+    slow_step_ms(milliseconds: u64) = milliseconds;
+    max_dumps(count: u64) = count;
+    spool(on: bool) = on;
+    max_spool_mb(mebibytes: u64) = mebibytes;
     trace_file(name: impl Into<String>) = Some(name.into());
     trace_format(format: TraceFormat) = format;
     nvtx(on: bool) = on;

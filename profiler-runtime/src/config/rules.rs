@@ -26,6 +26,7 @@ pub(super) fn apply(
     rules.torch_only();
     rules.iterations();
     rules.times();
+    rules.recorder();
     rules.pipeline();
     rules.gpu();
     rules.nothing();
@@ -104,6 +105,8 @@ impl Rules<'_> {
             ("trace_format", config.trace_format != TraceFormat::default()),
             ("cuda_sync_events", config.cuda_sync_events),
             ("gpu_timing", config.gpu_timing != GpuTiming::Auto),
+            ("slow_step_ms", config.slow_step_ms > 0),
+            ("spool", config.spool),
         ] {
             if given {
                 self.warn(name, format!("does nothing when `profiler` is `{profiler}`; it needs `torch`"));
@@ -133,6 +136,21 @@ impl Rules<'_> {
             let problem =
                 Problem::new("delay_secs", "cannot be combined with `delay_iterations`: a session has one start");
             self.problems.push(problem.suggest("keep one of the two"));
+        }
+    }
+
+    fn recorder(&mut self) {
+        let default = ProfilerConfig::default();
+        let config = self.config;
+        for (name, given, needed, is_on) in [
+            ("ring_secs", config.ring_secs != default.ring_secs, "ring", config.ring),
+            ("ring_steps", config.ring_steps != default.ring_steps, "ring", config.ring),
+            ("max_spool_mb", config.max_spool_mb != default.max_spool_mb, "spool", config.spool),
+            ("max_dumps", config.max_dumps != default.max_dumps, "slow_step_ms", config.slow_step_ms > 0),
+        ] {
+            if given && !is_on && self.know(&[needed]) {
+                self.warn(name, format!("does nothing without `{needed}`"));
+            }
         }
     }
 

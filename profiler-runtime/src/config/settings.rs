@@ -76,8 +76,26 @@ settings! {
         delay_secs: f64 = 0.0, Kind::Seconds;
         /// Seconds to record; then the session stops by itself. 0 is no limit.
         duration_secs: f64 = 0.0, Kind::Seconds;
-        /// Memory for recorded events, in MiB, over all threads. What does not fit is dropped, counted and reported.
+        /// Memory for recorded events, in MiB, over all threads. What does not fit is dropped, counted and reported;
+        /// with `ring` the oldest is overwritten instead.
         max_buffer_mb: u64 = 256, Kind::Whole { least: 1, most: 65_536 };
+        /// Flight recorder: when the room is spent, the newest events overwrite the oldest. While a dump is written, what it
+        /// reads stays in memory beside `max_buffer_mb`.
+        ring: bool = false, Kind::Flag;
+        /// Show only the last so many seconds of a flight recorder. 0 shows all that is there.
+        ring_secs: f64 = 0.0, Kind::Seconds;
+        /// Show only the last so many iterations of a flight recorder. 0 shows all that is there.
+        ring_steps: u64 = 0, Kind::Whole { least: 0, most: 1 << 20 };
+        /// Write what is recorded so far when an iteration took longer than so many milliseconds; recording goes on. 0
+        /// never does.
+        slow_step_ms: u64 = 0, Kind::Whole { least: 0, most: 86_400_000 };
+        /// Most dumps of slow iterations that a session writes.
+        max_dumps: u64 = 10, Kind::Whole { least: 1, most: 10_000 };
+        /// Record into a file in the session's folder instead of memory: for recordings that are larger than memory, and
+        /// that survive the end of the process, whatever ends it. Linux only.
+        spool: bool = false, Kind::Flag;
+        /// Largest size of that file, in MiB; `max_buffer_mb` does not bound it.
+        max_spool_mb: u64 = 16_384, Kind::Whole { least: 2, most: 1 << 24 };
         /// Write the artifacts when the program ends without a stop: `main` returns, or `process::exit` is called. The
         /// process is kept for up to 60 seconds until they are written.
         write_on_exit: bool = true, Kind::Flag;

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
-use crate::session::{self, SessionId, Status, Stopped};
+use crate::session::{self, Recovered, SessionId, Status, Stopped};
 
 #[cfg(feature = "clap")]
 pub use args::ProfilerArgs;
@@ -80,6 +80,40 @@ pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
 /// [`Error::NotActive`] if there is neither.
 pub fn stop_profile() -> Result<Stopped, Error> {
     session::stop()
+}
+
+/// Writes what the active session has recorded so far, as if it had been stopped now; it goes on. The artifacts go into a
+/// folder of their own inside the session's (`dump-1`, `dump-2`, …), by a background thread.
+///
+/// Returns within milliseconds. One dump is written at a time. The GPU's part is only in the session's own artifacts.
+///
+/// ```no_run
+/// let so_far = profiler_runtime::dump_profile()?.wait()?;
+/// # Ok::<(), profiler_runtime::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::NotActive`] without a session, [`Error::Dump`] if it has nothing to dump or nowhere to, or writes a dump
+/// already, [`Error::Folder`] if the dump's folder cannot be made.
+pub fn dump_profile() -> Result<Stopped, Error> {
+    session::dump()
+}
+
+/// Writes the artifacts of sessions with `spool: true` whose processes have ended without doing so, by whatever signal
+/// or crash: searches `dir` and the folders in it, so it takes a session's folder as well as `torch_profiler_dir`.
+///
+/// What a process had stored until its end is there; a range that was open is shown up to the last entry, and the
+/// manifest's `ended_by` is `recovered`. After a power failure it is what had reached the disk, which is asked for every
+/// second. Blocks until the artifacts are written. Never touches a session whose process lives. For the names of its
+/// sites it leaks memory, a few hundred bytes each.
+///
+/// # Errors
+///
+/// [`Error::Folder`] if `dir` cannot be read. A spool that is damaged beyond use is in [`Recovered::failed`].
+pub fn recover(dir: impl AsRef<std::path::Path>) -> Result<Recovered, Error> {
+    enabled()?;
+    session::recover(dir.as_ref())
 }
 
 /// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N` goes from one call

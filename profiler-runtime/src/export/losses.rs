@@ -19,6 +19,10 @@ pub(crate) struct LossReport<'a> {
     memory_events: u64,
     /// Began before the recording: shown nowhere.
     began_before: u64,
+    /// Overwritten by later ones (`ring`), or older than `ring_secs` or `ring_steps`: shown nowhere.
+    overwritten: u64,
+    /// Began before what is kept: shown from there on.
+    clipped: u64,
     /// Still open when the recording ended: shown up to that moment.
     unfinished: u64,
 }
@@ -39,6 +43,8 @@ impl<'a> LossReport<'a> {
             unreadable: losses.unreadable,
             memory_events: losses.memory_events,
             began_before: losses.began_before,
+            overwritten: losses.overwritten,
+            clipped: losses.clipped,
             unfinished: losses.unfinished,
         }
     }
@@ -56,6 +62,8 @@ pub(super) fn sentences(losses: &Losses) -> Vec<String> {
         (losses.ending_threads, "recorded by threads that were ending".into()),
         (losses.unreadable, "written by a version that this one cannot read".into()),
         (losses.began_before, "began before the recording; not shown".into()),
+        (losses.overwritten, "older than what is kept (`ring`); not shown".into()),
+        (losses.clipped, "began before what is kept; shown from there".into()),
         (losses.unfinished, "still open at the end; shown up to there".into()),
     ]
     .into_iter()

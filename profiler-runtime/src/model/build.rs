@@ -75,6 +75,8 @@ pub(crate) struct Trace {
 
 /// Slices after which a walk tells how far it is.
 const TOLD: u64 = 4096;
+/// Stands for threads whose names are not known any more.
+const ELSEWHERE: &str = "(threads that are gone)";
 
 /// One thread of the recording.
 #[derive(Clone, Debug)]
@@ -128,6 +130,12 @@ impl Trace {
             }
         }
         books.losses.ending_threads = log.lost_late;
+        if log.lost_elsewhere > 0 {
+            books.losses.buffer_full.push((ELSEWHERE.to_owned(), log.lost_elsewhere));
+        }
+        let left_out = log.left_out();
+        books.losses.overwritten = left_out.overwritten;
+        books.losses.began_before += left_out.began_before;
         let mut tasks = books.tasks.close(timeline.end(), next_id);
         for task in &tasks {
             stages.add_task(task);
@@ -137,7 +145,12 @@ impl Trace {
             books.losses.unfinished += u64::from(!task.finished);
         }
         let driver = context.step_site.and_then(|number| sites.get((number as usize).wrapping_sub(1)).copied());
-        let loops = books.steps.close(driver, context.first_step, timeline.begin());
+        // Where the first steps are overwritten, the last one's number is known.
+        let first_step = match context.steps_passed {
+            Some(passed) => passed.saturating_sub(books.steps.ended(driver, timeline.end())),
+            _ => context.first_step,
+        };
+        let loops = books.steps.close(driver, first_step, timeline.begin());
         let profiler_steps = named_steps(&loops);
         for task in &mut tasks {
             task.profiler_step = profiler_steps.get(&task.external_id).copied();
@@ -323,6 +336,7 @@ impl Books {
             }
         }
         self.losses.began_before += decoder.began_before;
+        self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
         let room = MAX_REQUESTS.saturating_sub(self.requests.len());
         self.requests_left_out += requests.left_out + requests.requests.len().saturating_sub(room) as u64;

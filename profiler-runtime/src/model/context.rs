@@ -43,6 +43,33 @@ pub(crate) struct Window {
     pub(crate) open: (u64, u64),
 }
 
+impl Window {
+    /// Nanoseconds and ticks between the anchors that lie furthest apart.
+    fn rate(&self) -> (u64, u64) {
+        let ns = self.end.monotonic_ns.saturating_sub(self.process.monotonic_ns);
+        (ns.max(1), self.end.ticks.saturating_sub(self.process.ticks).max(1))
+    }
+
+    /// The moment so long before the end, in ticks.
+    pub(crate) fn ticks_before_end(&self, long: Duration) -> u64 {
+        let (ns, ticks) = self.rate();
+        let before = long.as_nanos().saturating_mul(u128::from(ticks)) / u128::from(ns);
+        self.end.ticks.saturating_sub(u64::try_from(before).unwrap_or(u64::MAX))
+    }
+
+    /// Moves the begin to this moment, in ticks, after the present one.
+    pub(crate) fn begin_at(&mut self, ticks: u64) {
+        let (ns, rate_ticks) = self.rate();
+        let later = u128::from(ticks.saturating_sub(self.start.ticks)) * u128::from(ns) / u128::from(rate_ticks);
+        // CAST: a recording is shorter than 584 years.
+        let later = later as u64;
+        self.start.ticks = self.start.ticks.max(ticks);
+        self.start.monotonic_ns = self.start.monotonic_ns.saturating_add(later);
+        self.start.unix_ns = self.start.unix_ns.saturating_add(later);
+        self.open = (self.open.0.max(ticks), self.open.1.max(ticks));
+    }
+}
+
 /// Whose recording it is, and what it was asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
@@ -68,6 +95,8 @@ pub(crate) struct Context {
     pub(crate) step_site: Option<u32>,
     /// Iterations since start that had passed when recording began: the number of the first recorded step.
     pub(crate) first_step: u64,
+    /// Iterations that had passed when it ended, where the first ones may be overwritten: the last step is the one before.
+    pub(crate) steps_passed: Option<u64>,
     /// Why recording ended.
     pub(crate) ended_by: EndedBy,
     /// Cost of recording one range here.
@@ -91,6 +120,12 @@ pub(crate) enum EndedBy {
     Signal,
     /// The process crashed.
     Crash,
+    /// It goes on: this is what there was when it was asked for.
+    Dump,
+    /// A step took longer than `slow_step_ms`; the recording goes on.
+    SlowStep,
+    /// Its process ended in the middle of it, and `recover` found what it left.
+    Recovered,
 }
 
 impl EndedBy {
@@ -103,6 +138,9 @@ impl EndedBy {
             Self::Exit => "exit",
             Self::Signal => "signal",
             Self::Crash => "crash",
+            Self::Dump => "dump",
+            Self::SlowStep => "slow_step",
+            Self::Recovered => "recovered",
         }
     }
 }

@@ -5,7 +5,7 @@
 //! the end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
-use crate::record::registry::{Run, ThreadLog};
+use crate::record::registry::{Pages, ThreadLog};
 use crate::record::{Device, Kind, Site};
 
 use super::lanes::Lanes;
@@ -61,8 +61,10 @@ impl Nodes for StageTree {
 pub(super) struct Decoder<'a> {
     timeline: &'a Timeline,
     sites: &'a [&'static Site],
-    runs: std::slice::Iter<'a, Run>,
+    pages: Pages<'a>,
     entries: std::slice::Iter<'a, Entry>,
+    /// What is read was carried on: those ranges began before what is kept.
+    is_carry: bool,
     now: u64,
     open: Vec<Frame>,
     /// The outermost site seen last and its node; see [`Frame::child`].
@@ -75,6 +77,8 @@ pub(super) struct Decoder<'a> {
     slice: Option<Slice>,
     /// Ends without a begin.
     pub(super) began_before: u64,
+    /// Ranges of which only the last part is shown.
+    pub(super) clipped: u64,
     /// Entries of an unknown kind or site.
     pub(super) unreadable: u64,
 }
@@ -92,8 +96,9 @@ impl<'a> Decoder<'a> {
         Self {
             timeline,
             sites,
-            runs: log.runs.iter(),
-            entries: [].iter(),
+            pages: Pages::new(&log.runs),
+            entries: log.carry.entries().iter(),
+            is_carry: true,
             now: timeline.begin(),
             open: Vec::new(),
             outermost: None,
@@ -104,6 +109,7 @@ impl<'a> Decoder<'a> {
             next_id: first_id,
             slice: None,
             began_before: 0,
+            clipped: 0,
             unreadable: 0,
         }
     }
@@ -123,8 +129,9 @@ impl<'a> Decoder<'a> {
     pub(super) fn next<N: Nodes>(&mut self, nodes: &mut N) -> Option<Event<'_>> {
         loop {
             let Some(&entry) = self.entries.next() else {
-                match self.runs.next() {
-                    Some(run) => self.entries = run.entries().iter(),
+                self.is_carry = false;
+                match self.pages.next() {
+                    Some(entries) => self.entries = entries.iter(),
                     None => return self.close_open(),
                 }
                 continue;
@@ -208,6 +215,7 @@ impl<'a> Decoder<'a> {
                 key: requests::key(external_id, task.map(|poll| poll.task)),
             });
         }
+        self.clipped += u64::from(self.is_carry);
         let slice = Slice {
             site,
             begin,
@@ -222,6 +230,7 @@ impl<'a> Decoder<'a> {
             cpu_memory: NetBytes::default(),
             device_memory: NetBytes::default(),
             finished: true,
+            clipped: self.is_carry,
             task,
             call,
         };

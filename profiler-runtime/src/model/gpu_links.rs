@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::record::correlate;
-use crate::record::entry::Tag;
+use crate::record::entry::{Entry, Tag};
 use crate::record::registry::ThreadLog;
 
 use super::slice::Slice;
@@ -60,10 +60,13 @@ impl Owners {
         let ordinal = thread.thread.ordinal;
         let Some(positions) = self.wanted.remove(&ordinal) else { return };
         let mut positions = positions.into_iter().peekable();
-        let mut next_id = first_id;
+        let is_range =
+            |entry: &&Entry| entry.tag() == Some(Tag::Begin) && (1..=sites).contains(&(entry.site() as usize));
+        // Ranges that are carried on come first; where they began is not known any more.
+        let mut next_id = first_id + thread.carry.entries().iter().filter(is_range).count() as u64;
         for run in &thread.runs {
             for (entry, position) in run.entries().iter().zip(run.position()..) {
-                if entry.tag() != Some(Tag::Begin) || !(1..=sites).contains(&(entry.site() as usize)) {
+                if !is_range(&entry) {
                     continue;
                 }
                 while positions.next_if(|wanted| *wanted < position).is_some() {}
@@ -73,6 +76,7 @@ impl Owners {
                 }
                 next_id += 1;
             }
+            run.release();
         }
     }
 
@@ -109,7 +113,7 @@ impl Owners {
 
 /// When ranges of a thread begin and end, in order.
 pub(super) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
-    let entries = log.runs.iter().flat_map(|run| run.entries());
+    let entries = log.entries();
     let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
     ticks.scan(timeline.begin(), |now, ticks| {
         *now = (*now).max(timeline.ns(ticks));

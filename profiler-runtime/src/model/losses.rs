@@ -9,6 +9,10 @@ pub(crate) struct Losses {
     pub(crate) ending_threads: u64,
     /// Ends whose range began before the recording: shown nowhere.
     pub(crate) began_before: u64,
+    /// Ranges that were overwritten by later ones, or are older than what is kept: shown nowhere.
+    pub(crate) overwritten: u64,
+    /// Ranges that began before what is kept: shown from there on.
+    pub(crate) clipped: u64,
     /// Ranges that were open when the recording ended: shown up to that moment.
     pub(crate) unfinished: u64,
     /// Allocations and releases for which the buffer budget had no room.

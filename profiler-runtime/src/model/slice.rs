@@ -36,6 +36,8 @@ pub(crate) struct Slice {
     pub(crate) device_memory: NetBytes,
     /// False if it was still open when recording ended; then `end` is the end of the recording.
     pub(crate) finished: bool,
+    /// True if it began before what is kept of the recording; then `begin` is where that begins.
+    pub(crate) clipped: bool,
     /// The task whose poll it is.
     pub(crate) task: Option<Poll>,
     /// What the call said about itself: see [`Slice::args`].

@@ -69,6 +69,13 @@ impl StepBook {
         self.marks.push(at);
     }
 
+    /// How many steps of a loop have ended; `None` is the loop of bare calls.
+    pub(super) fn ended(&self, site: Option<&'static Site>, end: u64) -> u64 {
+        let Some(site) = site else { return self.marks.len() as u64 };
+        let steps = self.loops.get(&std::ptr::from_ref(site).addr()).map_or(&[][..], |each| &each.steps);
+        steps.iter().filter(|step| step.end < end).count() as u64
+    }
+
     /// All loops, the driving one first, then by first begin. `window_begin` is where the first step of bare calls
     /// begins.
     pub(super) fn close(

@@ -10,7 +10,7 @@ use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};
 use crate::record::host_clock::HostClock;
-use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
+use crate::record::registry::{Carry, Log, Run, ThreadIdentity, ThreadLog};
 use crate::record::{Action, Kind, Site};
 
 use super::context::{Context, EndedBy, Recording, Window};
@@ -85,7 +85,12 @@ impl Script {
     pub(crate) fn thread(&mut self, name: &str) -> &mut Self {
         let ordinal = self.threads.len() as u32 + 1;
         let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: name.to_owned() };
-        self.threads.push(ThreadLog { thread, runs: Run::of(&std::mem::take(&mut self.entries)), lost: 0 });
+        self.threads.push(ThreadLog {
+            thread,
+            runs: Run::of(&std::mem::take(&mut self.entries)),
+            carry: Carry::default(),
+            lost: 0,
+        });
         self
     }
 
@@ -93,7 +98,7 @@ impl Script {
     pub(crate) fn finish(self) -> Recording {
         let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
         let window = Window { process: at(0), start: at(0), end: at(LENGTH), open: (0, LENGTH) };
-        let log = Log { threads: self.threads, lost_late: 0 };
+        let log = Log { threads: self.threads, ..Log::default() };
         let Self { sites, gpu, context, memory, .. } = self;
         Recording { log, sites, window, symbols: Symbols::default(), memory, gpu, context }
     }
@@ -112,6 +117,7 @@ fn context() -> Context {
         config: ProfilerConfig::default(),
         step_site: None,
         first_step: 0,
+        steps_passed: None,
         ended_by: EndedBy::Stop,
         range_cost: Duration::from_nanos(40),
         warnings: Vec::new(),

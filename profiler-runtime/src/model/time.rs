@@ -28,6 +28,7 @@ pub(crate) struct Timeline {
     start_ns: u64,
     /// Nanoseconds per tick, fixed point.
     rate: u64,
+    end_ticks: u64,
     end_ns: u64,
     uncertainty_ns: u64,
 }
@@ -45,26 +46,26 @@ impl Timeline {
             start_ticks: window.start.ticks,
             start_ns: window.start.unix_ns,
             rate,
-            end_ns: u64::MAX,
+            end_ticks: window.end.ticks.max(window.start.ticks),
+            end_ns: 0,
             uncertainty_ns: 0,
         };
+        timeline.end_ns = timeline.ns(timeline.end_ticks);
         timeline.uncertainty_ns = timeline.length(uncertainty);
-        timeline.end_ns = timeline.ns(window.end.ticks);
         timeline
     }
 
     /// The moment of `ticks`, inside the window.
     #[inline]
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
-        let passed = ticks.saturating_sub(self.start_ticks);
-        (self.start_ns + self.length(passed)).min(self.end_ns)
+        // Of a damaged spool, entries may say anything: within the window nothing overflows.
+        self.start_ns.saturating_add(self.length(ticks.min(self.end_ticks).saturating_sub(self.start_ticks)))
     }
 
-    /// How long `ticks` ticks are.
     #[inline]
-    fn length(&self, ticks: u64) -> u64 {
+    const fn length(&self, ticks: u64) -> u64 {
         // CAST: a window is shorter than 584 years.
-        ((u128::from(ticks) * u128::from(self.rate)) >> FRACTION) as u64
+        ((ticks as u128 * self.rate as u128) >> FRACTION) as u64
     }
 
     /// What the host's clocks said at an anchor.

@@ -1,4 +1,4 @@
-//! A thread's stream of entries, and the cursor through which the hot path appends to it.
+//! How the hot path appends to its thread's stream (`stream`): through a cursor.
 //!
 //! The registry owns every stream, so that stop can read the stream of a blocked or finished thread; a thread-local
 //! pointer leads the owner to its [`Cursor`]. That pointer is never null: a thread without a stream points at
@@ -8,12 +8,13 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
-use super::chunk::{self, Chunk, ENTRIES};
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::spool::running;
+use super::stream::Stream;
 use super::{ledger, registry};
 
 /// The cursor of a thread without a stream: full for ever.
@@ -42,58 +43,8 @@ impl Drop for Owned {
         CURSOR.set(&raw const VACANT);
         let _own = ledger::own();
         if let Some(stream) = self.0.take() {
-            // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
-            stream.finished.store(true, Ordering::Release);
+            stream.finish();
         }
-    }
-}
-
-/// One thread's entries.
-pub(crate) struct Stream {
-    cursor: Cursor,
-    chunks: Mutex<Vec<Arc<Chunk>>>,
-    /// Ranges that found no room; written by the owner only.
-    lost: AtomicU64,
-    /// The budget's generation in which it was spent: not asked again before it changes.
-    refused_in: AtomicU64,
-    pub(super) finished: std::sync::atomic::AtomicBool,
-    pub(super) thread: registry::ThreadIdentity,
-}
-
-/// A published stretch of a chunk.
-#[derive(Clone)]
-pub(crate) struct Run {
-    chunk: Arc<Chunk>,
-    from: usize,
-    to: usize,
-}
-
-impl Run {
-    /// Position of the first entry in its thread's stream.
-    pub(crate) fn position(&self) -> u64 {
-        self.chunk.base() + self.from as u64
-    }
-
-    /// The entries, in the order in which they were recorded.
-    pub(crate) fn entries(&self) -> &[Entry] {
-        // SAFETY: `Stream::runs` is the only maker; it keeps `from <= to <= ENTRIES` and has read a published length of
-        // at least `to` with acquire ordering.
-        unsafe { self.chunk.published(self.from, self.to) }
-    }
-}
-
-#[cfg(test)]
-impl Run {
-    /// A run with these entries, as a thread would have recorded them.
-    pub(crate) fn of(entries: &[Entry]) -> Vec<Self> {
-        let pieces = entries.chunks(ENTRIES);
-        let runs = pieces.filter_map(|piece| {
-            let chunk = Arc::new(Chunk::take(0, false)?);
-            // SAFETY: the chunk is new, large enough, and not shared yet.
-            unsafe { chunk.start().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
-            Some(Self { chunk, from: 0, to: piece.len() })
-        });
-        runs.collect()
     }
 }
 
@@ -106,8 +57,7 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
-    // SAFETY: `end` belongs to this thread.
-    if next == unsafe { *cursor.end.get() } {
+    if next >= cursor.end() {
         return append_slow(may_overdraw, entry());
     }
     // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which
@@ -127,9 +77,7 @@ pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
-    // SAFETY: `end` belongs to this thread.
-    let end = unsafe { *cursor.end.get() };
-    if end.addr() - next.addr() < size_of::<[Entry; COUNT]>() {
+    if next.addr() + size_of::<[Entry; COUNT]>() > cursor.end().addr() {
         return append_all_slow(entries);
     }
     // SAFETY: so many free entries, else as in `append`.
@@ -146,9 +94,7 @@ pub(crate) fn append_slice(entries: &[Entry]) {
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
-    // SAFETY: `end` belongs to this thread.
-    let end = unsafe { *cursor.end.get() };
-    if end.addr() - next.addr() < size_of_val(entries) {
+    if next.addr() + size_of_val(entries) > cursor.end().addr() {
         entries.iter().for_each(|&entry| {
             append(false, || entry);
         });
@@ -162,6 +108,9 @@ pub(crate) fn append_slice(entries: &[Entry]) {
 
 #[inline(never)]
 fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
+    if running::is_foreign() {
+        return false;
+    }
     let _own = ledger::own();
     let cursor = CURSOR.get();
     if ptr::eq(cursor, &raw const VACANT) {
@@ -200,10 +149,14 @@ pub(super) fn next_place() -> Option<(u32, u64)> {
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
+    // A lock of the parent's could be held for ever.
+    if running::is_foreign() {
+        return false;
+    }
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
         let stream = owned.stream();
-        CURSOR.set(&raw const stream.cursor);
+        CURSOR.set(stream.cursor());
         stream
     }) else {
         // The thread is ending and its thread-locals are gone.
@@ -216,114 +169,8 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     append(may_overdraw, || entry)
 }
 
-impl Stream {
-    pub(super) fn new(thread: registry::ThreadIdentity) -> Self {
-        Self {
-            cursor: Cursor::full(),
-            chunks: Mutex::default(),
-            lost: AtomicU64::new(0),
-            refused_in: AtomicU64::new(0),
-            finished: std::sync::atomic::AtomicBool::new(false),
-            thread,
-        }
-    }
-
-    /// Gives the owner a chunk with room. An end may overdraw the budget (by one chunk a thread at most): a range that
-    /// has begun is always closed.
-    fn grow(&self, may_overdraw: bool) -> bool {
-        let generation = chunk::generation();
-        // ORDERING: owner only.
-        if !may_overdraw && self.refused_in.load(Ordering::Relaxed) == generation {
-            return self.refuse(generation);
-        }
-        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        let base = self.position(&chunks);
-        let Some(chunk) = Chunk::take(base, !may_overdraw) else {
-            return self.refuse(generation);
-        };
-        let chunk = Arc::new(chunk);
-        let start = chunk.start();
-        chunks.push(chunk);
-        // SAFETY: the owner runs this; nobody else touches `end`.
-        unsafe { *self.cursor.end.get() = start.wrapping_add(ENTRIES) };
-        // ORDERING: readers hold the lock that is held here.
-        self.cursor.next.store(start, Ordering::Release);
-        true
-    }
-
-    /// All entries, or none if the budget leaves no room for allocations.
-    ///
-    /// # Safety
-    /// The caller is the stream's only writer.
-    unsafe fn append_all(&self, entries: &[Entry]) -> bool {
-        // SAFETY: the caller's promise.
-        if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false)) {
-            return false;
-        }
-        for &entry in entries {
-            // SAFETY: the caller's promise.
-            if unsafe { self.cursor.is_full() } && !self.grow(true) {
-                return false;
-            }
-            // SAFETY: there is room, and the caller's promise.
-            unsafe { self.cursor.push(entry) };
-        }
-        true
-    }
-
-    fn refuse(&self, generation: u64) -> bool {
-        // ORDERING: owner only writes; readers want a statistic.
-        self.refused_in.store(generation, Ordering::Relaxed);
-        self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        false
-    }
-
-    /// Entries ever appended.
-    fn position(&self, chunks: &[Arc<Chunk>]) -> u64 {
-        let Some(last) = chunks.last() else { return 0 };
-        last.base() + self.filled(last) as u64
-    }
-
-    /// Published entries of the current chunk.
-    fn filled(&self, current: &Chunk) -> usize {
-        // ORDERING: pairs with the owner's release store.
-        let next = self.cursor.next.load(Ordering::Acquire);
-        (next.addr() - current.start().addr()) / size_of::<Entry>()
-    }
-
-    /// Entries appended so far.
-    pub(super) fn length(&self) -> u64 {
-        self.position(&self.chunks.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Ranges lost so far.
-    pub(super) fn losses(&self) -> u64 {
-        // ORDERING: a statistic.
-        self.lost.load(Ordering::Relaxed)
-    }
-
-    /// The entries at positions `from..to`, as far as they are still there.
-    pub(super) fn runs(&self, from: u64, to: u64) -> Vec<Run> {
-        let chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        let end = self.position(&chunks).min(to);
-        let mut runs = Vec::with_capacity(chunks.len());
-        for chunk in chunks.iter() {
-            let inside = |position: u64| position.saturating_sub(chunk.base()).min(ENTRIES as u64) as usize;
-            let (from, to) = (inside(from), inside(end));
-            if from < to {
-                runs.push(Run { chunk: Arc::clone(chunk), from, to });
-            }
-        }
-        runs
-    }
-
-    /// Lets go of the chunks that end before `position`; never of the one being written.
-    pub(super) fn forget(&self, position: u64) {
-        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = chunks.len().saturating_sub(1);
-        let old = chunks.iter().take(keep).take_while(|chunk| chunk.base() + ENTRIES as u64 <= position).count();
-        let gone: Vec<_> = chunks.drain(..old).collect();
-        drop(chunks);
-        drop(gone);
-    }
+/// This thread writes no more into its chunk: for a process that was just forked off, and shares it with its parent.
+pub(super) fn leave_chunk() {
+    // SAFETY: see `append`.
+    unsafe { &*CURSOR.get() }.retire();
 }

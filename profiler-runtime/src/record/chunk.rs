@@ -1,35 +1,60 @@
-//! Chunks: the 64 KiB pieces that thread buffers are made of, within a byte budget.
+//! Chunks: the 64 KiB pieces that streams are made of, from memory within a byte budget, or from a file (`spool`).
 //!
 //! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing
-//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back (`slab`).
+//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back.
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::entry::Entry;
 use super::ledger;
 use super::slab::{CHUNK_BYTES, Slabs};
+use super::spool::Spool;
 
 /// Entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
 static SLABS: Mutex<Slabs> = Mutex::new(Slabs::new());
+/// Where chunks come from while it is set.
+static SPOOL: Mutex<Option<Arc<Spool>>> = Mutex::new(None);
+/// Whether it is set.
+static SPOOLS: AtomicBool = AtomicBool::new(false);
+/// Rises whenever chunks begin to come from elsewhere.
+static STORE: AtomicU64 = AtomicU64::new(0);
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static BUDGET: AtomicUsize = AtomicUsize::new(256 << 20);
-/// Changes whenever memory may have become free: a thread that found the budget spent asks again only then.
+/// Whether the oldest chunk makes room when the budget is spent.
+static RING: AtomicBool = AtomicBool::new(false);
+/// Changes whenever room may have come: a thread that found the budget spent asks again only then.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 fn slabs() -> MutexGuard<'static, Slabs> {
     SLABS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn spool() -> MutexGuard<'static, Option<Arc<Spool>>> {
+    SPOOL.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A piece of a thread's stream.
 pub(crate) struct Chunk {
-    /// Owned: goes back to its slab when the chunk is dropped.
+    /// Owned: goes back to where it came from when the chunk is dropped.
     start: NonNull<Entry>,
     /// Position of the chunk's first entry in its thread's stream.
     base: u64,
+    home: Home,
+    /// Once it is not written any more: its place in the order in which that happened to chunks, and its length.
+    sealed: OnceLock<(u64, usize)>,
+    /// Whether the budget has it on its account.
+    counted: AtomicBool,
+}
+
+/// Where a chunk's memory comes from.
+enum Home {
+    Slabs,
+    /// The spool, and the chunk's number in it.
+    Spool(Arc<Spool>, u32),
 }
 
 // SAFETY: one thread writes entries, each before it publishes a length that covers it (release); others read only what
@@ -39,18 +64,39 @@ unsafe impl Send for Chunk {}
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// A chunk; `None` if the system has no memory, or if the budget is spent and `within_budget` is asked for.
-    pub(crate) fn take(base: u64, within_budget: bool) -> Option<Self> {
+    /// A chunk for the entries of this thread from position `base` on; `None` if the system has no memory, or if the
+    /// budget is spent and `within_budget` is asked for.
+    pub(super) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
+        let _own = ledger::own();
+        if let Some(spool) = current_spool() {
+            if let Some((start, number)) = spool.take(thread, base) {
+                return Some(Self::new(start.cast(), base, Home::Spool(spool, number)));
+            }
+            if within_budget {
+                return None;
+            }
+        }
         // ORDERING: a counter, no data hangs on it; an overshoot is impossible because the addition itself is atomic.
         let before = IN_USE.fetch_add(CHUNK_BYTES, Ordering::Relaxed);
         let allowed = !within_budget || before + CHUNK_BYTES <= BUDGET.load(Ordering::Relaxed);
-        let _own = ledger::own();
         let start = if allowed { slabs().take() } else { None };
         let Some(start) = start else {
             IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
             return None;
         };
-        Some(Self { start: start.cast(), base })
+        Some(Self::new(start.cast(), base, Home::Slabs))
+    }
+
+    /// A chunk that a spool holds, with so many entries.
+    pub(super) fn found(spool: &Arc<Spool>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
+        let chunk = Self::new(start.cast(), base, Home::Spool(Arc::clone(spool), number));
+        chunk.seal(length);
+        chunk
+    }
+
+    const fn new(start: NonNull<Entry>, base: u64, home: Home) -> Self {
+        let counted = AtomicBool::new(matches!(home, Home::Slabs));
+        Self { start, base, home, sealed: OnceLock::new(), counted }
     }
 
     /// Position of the first entry in the thread's stream.
@@ -61,6 +107,40 @@ impl Chunk {
     /// Where the writer begins.
     pub(crate) fn start(&self) -> *mut Entry {
         self.start.as_ptr()
+    }
+
+    /// Its writer has left it, with so many entries.
+    pub(super) fn seal(&self, length: usize) {
+        static ORDER: AtomicU64 = AtomicU64::new(0);
+        // ORDERING: only the order of the numbers matters.
+        let _ = self.sealed.set((ORDER.fetch_add(1, Ordering::Relaxed), length));
+    }
+
+    /// When it was sealed, in the order of all chunks, and its length.
+    pub(super) fn sealed(&self) -> Option<(u64, usize)> {
+        self.sealed.get().copied()
+    }
+
+    /// Nobody reads it for now: pages of a file leave the process's memory, and come back when they are read.
+    pub(super) fn release(&self) {
+        if let Home::Spool(spool, number) = &self.home {
+            spool.release(*number);
+        }
+    }
+
+    /// It is overwritten: others may use its room, even if somebody still reads it.
+    pub(super) fn give_up(&self, is_read: bool) {
+        match &self.home {
+            Home::Slabs => self.uncount(),
+            Home::Spool(spool, number) => spool.give_up(*number, is_read),
+        }
+    }
+
+    fn uncount(&self) {
+        // ORDERING: counters, see `take`.
+        if self.counted.swap(false, Ordering::Relaxed) {
+            IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
+        }
     }
 
     /// The entries `from..to`.
@@ -77,10 +157,12 @@ impl Chunk {
 impl Drop for Chunk {
     fn drop(&mut self) {
         let _own = ledger::own();
-        slabs().give(self.start.cast());
-        // ORDERING: counters, see `take`.
-        IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
-        GENERATION.fetch_add(1, Ordering::Relaxed);
+        match &self.home {
+            Home::Slabs => slabs().give(self.start.cast()),
+            Home::Spool(spool, number) => spool.give(*number),
+        }
+        self.uncount();
+        note_change();
     }
 }
 
@@ -91,17 +173,66 @@ pub(crate) fn warm() {
     slabs().warm();
 }
 
-/// Sets how many bytes all chunks together may take.
-pub(crate) fn set_budget(bytes: usize) {
+/// Sets how many bytes all chunks together may take, and whether the oldest one makes room when they are spent.
+pub(crate) fn set_budget(bytes: usize, ring: bool) {
     // ORDERING: counters, see `Chunk::take`.
     BUDGET.store(bytes, Ordering::Relaxed);
-    GENERATION.fetch_add(1, Ordering::Relaxed);
+    RING.store(ring, Ordering::Relaxed);
+    note_change();
+}
+
+/// Chunks come from this file from now on; from memory without one. Threads leave their chunks when they are retired.
+pub(super) fn set_spool(new: Option<Arc<Spool>>) {
+    // ORDERING: a setting.
+    SPOOLS.store(new.is_some(), Ordering::Relaxed);
+    let old = std::mem::replace(&mut *spool(), new);
+    drop(old);
+    // ORDERING: a chunk from elsewhere is found out under its stream's lock, which whoever retires threads takes later.
+    STORE.fetch_add(1, Ordering::Relaxed);
+    note_change();
+}
+
+/// The file that chunks come from.
+pub(super) fn current_spool() -> Option<Arc<Spool>> {
+    spool().clone()
+}
+
+/// Whether chunks come from a file. Takes no lock.
+pub(super) fn has_spool() -> bool {
+    // ORDERING: a setting.
+    SPOOLS.load(Ordering::Relaxed)
+}
+
+/// See [`STORE`].
+pub(super) fn store_number() -> u64 {
+    // ORDERING: see `set_spool`.
+    STORE.load(Ordering::Relaxed)
+}
+
+/// Whether the oldest chunk makes room.
+pub(super) fn is_ring() -> bool {
+    // ORDERING: a setting.
+    RING.load(Ordering::Relaxed)
+}
+
+/// How many chunks are overwritten at once, so that looking for the oldest is rare: a sixty-fourth of the budget.
+pub(super) fn overwritten_at_once() -> usize {
+    // ORDERING: a setting.
+    let budget = || BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES;
+    (current_spool().map_or_else(budget, |spool| spool.capacity()) / 64).max(1)
 }
 
 /// Whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
 pub(crate) fn is_scarce() -> bool {
     // ORDERING: a statistic.
-    IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > BUDGET.load(Ordering::Relaxed) / 4 * 3
+    let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;
+    !is_ring() && IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > left && !has_spool()
+}
+
+/// There may be room.
+pub(super) fn note_change() {
+    // ORDERING: a hint, see `generation`.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
 /// See [`GENERATION`].

@@ -9,8 +9,10 @@ use std::sync::OnceLock;
 use std::time::Instant;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 /// One moment on three clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Anchor {
     /// Raw ticks.
     pub(crate) ticks: u64,

@@ -151,6 +151,16 @@ impl Entry {
         self.value
     }
 
+    /// Whether the value is a moment.
+    pub(crate) const fn is_timed(self) -> bool {
+        matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
+    }
+
+    /// Whether nothing was ever written here, in memory that was zero.
+    pub(crate) const fn is_empty(self) -> bool {
+        self.head == 0
+    }
+
     /// The second number of a [`Entry::pair`].
     pub(crate) const fn second(self) -> u64 {
         (self.argument() as u64) << 32 | self.site as u64

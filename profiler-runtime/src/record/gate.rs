@@ -88,3 +88,9 @@ fn change(part: impl FnOnce(&mut Parts)) {
     // ORDERING: see `load`.
     GATE.store(bits | added, Ordering::Relaxed);
 }
+
+/// Nothing is recorded from here on. Takes no lock: for a process that was just forked off.
+pub(super) fn shut_for_good() {
+    // ORDERING: see `load`.
+    GATE.store(0, Ordering::Relaxed);
+}

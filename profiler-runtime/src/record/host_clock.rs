@@ -4,8 +4,10 @@
 //! Processes of one host read one monotonic clock, so their times differ by nothing but the reading. Between hosts only
 //! real time is common, and how far that is off is what the kernel says of its synchronisation, if it says anything.
 
+use serde::{Deserialize, Serialize};
+
 /// A host's clocks.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct HostClock {
     /// The same for all processes that read the same monotonic clock; `None` where the system has no name for it.
     pub(crate) id: Option<String>,

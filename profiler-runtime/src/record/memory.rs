@@ -76,6 +76,19 @@ impl Device {
     }
 }
 
+impl Levels {
+    /// What was allocated after these changes, by the devices' numbers.
+    pub(crate) fn shift(&mut self, changes: &[(u32, i64)]) {
+        for &(number, change) in changes {
+            let device = Device::from_number(number);
+            match self.devices.iter_mut().find(|(known, _)| *known == device) {
+                Some((_, bytes)) => *bytes = bytes.saturating_add(change),
+                None => self.devices.push((device, change)),
+            }
+        }
+    }
+}
+
 impl Action {
     /// The action with this number, if there is one.
     pub(crate) const fn from_u32(number: u32) -> Option<Self> {

@@ -1,14 +1,15 @@
 //! The hot path: what an annotated function does while the program runs.
 //!
-//! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`buffer`] (this thread's
-//! stream), which [`registry`] owns. Nothing here knows sessions, configuration or artifacts: `session` opens the gate,
-//! takes [`registry::Marks`] and reads what lies between two of them.
+//! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`buffer`] (the way into
+//! this thread's [`stream`]), which [`registry`] owns. Nothing here knows sessions, configuration or artifacts: `session`
+//! opens the gate, takes [`registry::Marks`] and reads what lies between two of them.
 //!
 //! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
 //! who keeps the promise.
 
 pub(crate) mod annotate;
 mod buffer;
+mod carry;
 mod chunk;
 pub(crate) mod clock;
 pub(crate) mod correlate;
@@ -24,12 +25,15 @@ pub(crate) mod overhead;
 mod range;
 pub(crate) mod registry;
 mod request;
+mod run;
 pub(crate) mod select;
 mod shape;
 pub(crate) mod site;
 mod slab;
+pub(crate) mod spool;
 pub(crate) mod stack;
 pub(crate) mod steps;
+mod stream;
 pub(crate) mod timed;
 
 pub(crate) use chunk::{set_budget, warm};

@@ -7,8 +7,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-pub(crate) use super::buffer::Run;
-use super::buffer::Stream;
+use serde::{Deserialize, Serialize};
+
+pub(super) mod overwrite;
+
+pub(crate) use super::carry::Carry;
+use super::entry::Entry;
+pub(crate) use super::run::Run;
+use super::spool::running;
+use super::stream::Stream;
 use super::{chunk, ledger};
 
 static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
@@ -16,7 +23,7 @@ static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
 static LATE: AtomicU64 = AtomicU64::new(0);
 
 /// Who wrote a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
 pub(crate) struct ThreadIdentity {
     /// Number in this process, from 1, in order of first use; never given twice.
     pub(crate) ordinal: u32,
@@ -40,16 +47,25 @@ pub(crate) struct ThreadLog {
     pub(crate) thread: ThreadIdentity,
     /// Its entries.
     pub(crate) runs: Vec<Run>,
+    /// What is left of the entries before them: decoded first.
+    pub(crate) carry: Carry,
     /// Ranges for which there was no room.
     pub(crate) lost: u64,
 }
 
 /// All threads' parts of a session.
+#[derive(Default)]
 pub(crate) struct Log {
     /// One per thread that recorded or lost something.
     pub(crate) threads: Vec<ThreadLog>,
     /// Ranges that threads tried to record while they were ending.
     pub(crate) lost_late: u64,
+    /// Ranges of threads that are not among them, for which there was no room.
+    pub(crate) lost_elsewhere: u64,
+    /// Counts of what was overwritten of threads that are not among them.
+    pub(crate) gone: Carry,
+    /// Ticks from which on nothing was overwritten; 0 if nothing was.
+    pub(crate) horizon: u64,
 }
 
 /// A stream for the calling thread.
@@ -98,6 +114,7 @@ fn next_ordinal() -> u32 {
 
 fn enrol(thread: ThreadIdentity) -> Arc<Stream> {
     let stream = Arc::new(Stream::new(thread));
+    running::note_thread(&stream.thread);
     streams(|all| all.push(Arc::clone(&stream)));
     stream
 }
@@ -126,6 +143,11 @@ impl Marks {
         marks
     }
 
+    /// By number of the thread.
+    pub(super) fn positions(&self) -> Vec<(u32, u64)> {
+        self.positions.iter().map(|(ordinal, position)| (*ordinal, *position)).collect()
+    }
+
     fn position(&self, ordinal: u32) -> u64 {
         self.positions.get(&ordinal).copied().unwrap_or(0)
     }
@@ -135,35 +157,120 @@ impl Marks {
     }
 }
 
+impl ThreadLog {
+    /// What was recorded, in order, and what has to be known of the entries before. Memory that stands for a file is
+    /// given back behind the reader.
+    pub(crate) fn pages(&self) -> impl Iterator<Item = &[Entry]> {
+        std::iter::once(self.carry.entries()).chain(Pages { runs: self.runs.iter(), last: None })
+    }
+
+    /// [`pages`](Self::pages), one by one.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.pages().flatten()
+    }
+}
+
+/// Runs, each let go of when the next is read.
+pub(crate) struct Pages<'a> {
+    runs: std::slice::Iter<'a, Run>,
+    last: Option<&'a Run>,
+}
+
+impl<'a> Pages<'a> {
+    /// Of these runs.
+    pub(crate) fn new(runs: &'a [Run]) -> Self {
+        Self { runs: runs.iter(), last: None }
+    }
+}
+
+impl<'a> Iterator for Pages<'a> {
+    type Item = &'a [Entry];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [Entry]> {
+        if let Some(last) = self.last.take() {
+            last.release();
+        }
+        self.last = self.runs.next();
+        self.last.map(Run::entries)
+    }
+}
+
+impl Log {
+    /// Leaves out what was recorded before `ticks`, but for the ranges that were open then.
+    pub(crate) fn cut(&mut self, ticks: u64) {
+        for thread in &mut self.threads {
+            let mut first_kept = thread.runs.len();
+            for (place, run) in thread.runs.iter_mut().enumerate() {
+                let count = thread.carry.absorb_until(run.entries(), ticks);
+                let all = count == run.entries().len();
+                run.skip(count);
+                if !all {
+                    first_kept = place;
+                    break;
+                }
+                run.release();
+            }
+            thread.runs.drain(..first_kept);
+        }
+    }
+
+    /// What was overwritten or cut off, over all threads.
+    pub(crate) fn left_out(&self) -> Carry {
+        let mut all = self.gone.clone();
+        self.threads.iter().for_each(|thread| all.add_counts(&thread.carry));
+        all
+    }
+}
+
 /// What was recorded between two marks. Reads in place: nothing is copied.
 pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
     let _own = ledger::own();
     let mut threads = Vec::new();
-    streams(|all| {
+    let horizon = streams(|all| {
         for stream in all.iter() {
             let ordinal = stream.thread.ordinal;
-            let runs = stream.runs(from.position(ordinal), to.position(ordinal));
+            let (runs, carry) = stream.runs(from.position(ordinal), to.position(ordinal));
             let lost = to.lost(ordinal).saturating_sub(from.lost(ordinal));
-            if !runs.is_empty() || lost > 0 {
-                threads.push(ThreadLog { thread: stream.thread.clone(), runs, lost });
+            if !runs.is_empty() || lost > 0 || carry.last > 0 {
+                threads.push(ThreadLog { thread: stream.thread.clone(), runs, carry, lost });
             }
         }
+        overwrite::horizon()
     });
-    Log { threads, lost_late: to.late.saturating_sub(from.late) }
+    let gone = overwrite::gone();
+    let lost_late = to.late.saturating_sub(from.late);
+    Log { threads, lost_late, lost_elsewhere: gone.lost_since(from), gone: gone.carry, horizon }
+}
+
+/// Ranges for which there was no room since the marks.
+pub(crate) fn lost_since(from: &Marks) -> u64 {
+    let now = Marks::now();
+    let of_threads = now.losses.iter().map(|(ordinal, lost)| lost.saturating_sub(from.lost(*ordinal)));
+    of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + overwrite::gone().lost_since(from)
+}
+
+/// Every thread that has a stream.
+pub(super) fn identities() -> Vec<ThreadIdentity> {
+    streams(|all| all.iter().map(|stream| stream.thread.clone()).collect())
+}
+
+/// Every thread leaves the chunk that it writes.
+pub(super) fn retire() {
+    streams(|all| all.iter().for_each(|stream| stream.retire()));
 }
 
 /// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
 /// what they still read.
 pub(crate) fn forget(before: &Marks) {
     let _own = ledger::own();
+    overwrite::forget();
     let gone: Vec<Arc<Stream>> = streams(|all| {
         for stream in all.iter() {
             stream.forget(before.position(stream.thread.ordinal));
         }
-        // ORDERING: pairs with the store when the thread ended.
-        let ended = |stream: &Arc<Stream>| {
-            stream.finished.load(Ordering::Acquire) && stream.length() <= before.position(stream.thread.ordinal)
-        };
+        let ended =
+            |stream: &Arc<Stream>| stream.is_finished() && stream.length() <= before.position(stream.thread.ordinal);
         all.extract_if(.., |stream| ended(stream)).collect()
     });
     drop(gone);

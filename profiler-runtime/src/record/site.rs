@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::ledger;
+use super::spool::running;
 
 /// What a site stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -106,6 +107,8 @@ impl Site {
         numbered.push(self);
         // CAST: more than 2^31 annotated places do not fit into a program.
         let number = numbered.len() as u32;
+        // Before the first record can be written.
+        running::note_site(self, number);
         let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
         // ORDERING: see `fast_number`.
         self.number.store(number | flag, Ordering::Relaxed);

@@ -18,6 +18,8 @@ pub(crate) struct StepEnd {
     pub(crate) site: u32,
     /// Number of the site of the step around it, if there is one.
     pub(crate) inside: Option<u32>,
+    /// When it began, in ticks.
+    pub(crate) began: u64,
 }
 
 /// Called after a step's end is recorded.
@@ -39,6 +41,7 @@ pub(super) struct OpenStep {
     /// Site of the step around it, 0 without one.
     outer: u32,
     counting: u32,
+    began: u64,
 }
 
 /// Steps that are open now will not count.
@@ -55,7 +58,8 @@ pub(crate) fn listen(listener: Listener) {
 /// A step begins; the result goes to [`end`].
 pub(super) fn begin(site: u32) -> OpenStep {
     // ORDERING: see `count_anew`.
-    OpenStep { outer: CURRENT.replace(site), counting: COUNTING.load(Ordering::Relaxed) }
+    let counting = COUNTING.load(Ordering::Relaxed);
+    OpenStep { outer: CURRENT.replace(site), counting, began: clock::ticks() }
 }
 
 /// The step ends on the thread on which it began.
@@ -71,7 +75,7 @@ pub(super) fn end_task(site: u32, step: OpenStep) {
         return;
     }
     if let Some(listener) = LISTENER.get() {
-        listener(StepEnd { site, inside: (step.outer != 0).then_some(step.outer) });
+        listener(StepEnd { site, inside: (step.outer != 0).then_some(step.outer), began: step.began });
     }
 }
 

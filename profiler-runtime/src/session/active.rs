@@ -8,29 +8,29 @@
 //! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and
 //! everything here runs under the one lock of [`super::slot`].
 
+mod sealing;
+
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::driver::{Driver, Verdict};
+use super::dumps::Dumps;
 use super::gpu::Gpu;
-use super::outcome::{Export, Stopped};
+use super::id::SessionId;
+use super::outcome::Stopped;
 use super::place::{self, Claim, Names};
 use super::ranks::{self, Ranks};
 use super::schedule::{Phase, Schedule};
+use super::spool::OpenSpool;
 use super::status::Progress;
 use super::window::{self, OpenWindow};
-use super::{host, id::SessionId};
-use crate::collect::absent::Absent;
 use crate::collect::cupti;
 use crate::collect::ending::Ending;
-use crate::collect::gpu::GpuRecord;
-use crate::collect::symbols::Symbols;
 use crate::config::{Folder, Parsed, ProfilerConfig};
 use crate::error::Error;
-use crate::model::{Context, EndedBy, Recording};
-use crate::record::host_clock::HostClock;
+use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
-use crate::record::{self, registry, site};
+use crate::record::{self, Site, registry, site};
 use std::path::Path;
 
 /// A session that has begun and is not sealed.
@@ -54,6 +54,11 @@ pub(crate) struct Active {
     first_step: u64,
     /// What the gate lets through, in the warm-up and after it.
     window: Option<OpenWindow>,
+    dumps: Dumps,
+    /// An iteration was too slow: what there is has to be dumped.
+    dump_due: bool,
+    /// Where chunks come from, if not from memory.
+    spool: Option<OpenSpool>,
     gpu: Gpu,
 }
 
@@ -107,6 +112,9 @@ impl Active {
             passed: 0,
             first_step: 0,
             window: None,
+            dumps: Dumps::new(&config),
+            dump_due: false,
+            spool: None,
             gpu,
             config,
         })
@@ -139,16 +147,25 @@ impl Active {
     /// What its user should know so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         let of_gpu = self.gpu.new_warnings();
-        let sites: Vec<&str> = record::sites().map(record::Site::name).collect();
+        let sites: Vec<&str> = record::sites().map(Site::name).collect();
         self.warnings.iter().cloned().chain(self.unknown_names(&sites)).chain(of_gpu).collect()
     }
 
     /// Begins, or begins to wait for `delay_secs`; no step counts until then.
     pub(crate) fn begin(&mut self, now: Instant) {
         window::prepare(&self.config);
+        self.open_spool();
         self.begins = seconds(self.config.delay_secs).and_then(|delay| now.checked_add(delay));
         if self.begins.is_none() {
             self.begin_schedule(now);
+        }
+    }
+
+    fn open_spool(&mut self) {
+        let Some(folder) = self.stopped.folder().filter(|_| self.config.spool) else { return };
+        match OpenSpool::begin(folder, &self.context(EndedBy::Recovered)) {
+            Ok(spool) => self.spool = Some(spool),
+            Err(warning) => self.warnings.push(warning),
         }
     }
 
@@ -182,18 +199,18 @@ impl Active {
 
     /// A step of a site has ended; says why the session is over, if it is.
     pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
-        let name = site::by_number(end.site).map_or("", record::Site::name);
+        let name = site::by_number(end.site).map_or("", Site::name);
         let verdict = self.driver.end(end, name);
-        self.count(verdict, now)
+        self.count(verdict, Some(end.began), now)
     }
 
     /// A bare `step()` call; says why the session is over, if it is.
     pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
         let verdict = self.driver.call();
-        self.count(verdict, now)
+        self.count(verdict, None, now)
     }
 
-    fn count(&mut self, verdict: Verdict, now: Instant) -> Option<EndedBy> {
+    fn count(&mut self, verdict: Verdict, began: Option<u64>, now: Instant) -> Option<EndedBy> {
         if self.begins.is_some() {
             return None;
         }
@@ -206,12 +223,25 @@ impl Active {
         }
         self.passed += 1;
         self.gpu.step();
-        match self.schedule.step_end()? {
+        let slow = self.phase() == Phase::Active && self.dumps.step(began, now);
+        let entered = self.schedule.step_end();
+        self.dump_due |= slow && entered.is_none();
+        let ended = entered.and_then(|phase| match phase {
             Phase::Done => Some(EndedBy::Iterations),
             phase => {
                 self.enter(phase, now);
                 None
             }
+        });
+        self.note_steps();
+        ended
+    }
+
+    /// Whoever recovers the recording has to know what drove it.
+    fn note_steps(&mut self) {
+        if let Some(mut spool) = self.spool.take() {
+            spool.note_steps(self.driver.site(), self.first_step, || self.context(EndedBy::Recovered));
+            self.spool = Some(spool);
         }
     }
 
@@ -220,15 +250,21 @@ impl Active {
             Phase::Delay | Phase::Wait | Phase::Done => window::count_steps(),
             Phase::Warmup => {
                 let gpu = self.gpu.warm_up();
-                self.window = Some(window::record(&self.config, gpu));
+                self.window = Some(self.open_window(gpu));
             }
             Phase::Active => {
                 self.first_step = self.passed;
                 self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
                 let gpu = self.gpu.record();
-                self.window = Some(window::record(&self.config, gpu));
+                let window = self.open_window(gpu);
+                self.dumps.begin(window.opened(), Instant::now());
+                self.window = Some(window);
             }
         }
+    }
+
+    fn open_window(&self, gpu: u32) -> OpenWindow {
+        window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }
 
     fn phase(&self) -> Phase {
@@ -244,51 +280,6 @@ impl Active {
             buffered_bytes: registry::bytes_in_use() + cupti::bytes_in_use(),
             lost_ranges: self.window.as_ref().map_or(0, OpenWindow::lost),
         }
-    }
-
-    /// Ends it: nothing is recorded from here on, and what was recorded is cut out of the streams without a copy.
-    pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
-        let (phase, passed) = (self.phase(), self.passed);
-        let (log, window, memory) = match self.window.take() {
-            Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(),
-            _ => {
-                let warning = format!(
-                    "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations"
-                );
-                self.warnings.push(warning);
-                window::close_empty()
-            }
-        };
-        let sites = site::numbered();
-        let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(record::Site::name).collect();
-        let unknown = self.unknown_names(&names);
-        self.warnings.extend(unknown);
-        let (stopped, claim) = (self.handle(), self.claim.take());
-        let (context, gpu) = self.context(ended_by);
-        // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
-        let part = GpuRecord::Absent(Absent::NothingRecorded);
-        let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
-        Export::new(recording, gpu, claim, stopped)
-    }
-
-    fn context(self, ended_by: EndedBy) -> (Context, Gpu) {
-        let context = Context {
-            session: self.session().to_string(),
-            rank: self.ranks.rank,
-            local_rank: self.ranks.local_rank,
-            world_size: self.ranks.world_size,
-            pid: std::process::id(),
-            process_name: host::process_name(),
-            host: host::host_name(),
-            clock: HostClock::now(),
-            step_site: self.driver.site(),
-            first_step: self.first_step,
-            ended_by,
-            range_cost: Duration::ZERO,
-            warnings: self.warnings,
-            config: self.config,
-        };
-        (context, self.gpu)
     }
 
     /// What the configuration names and none of `known` is called.

@@ -117,7 +117,7 @@ mod tests {
     const RESTART_AND_COUNT: Verdict = Verdict { restarts: true, counts: true };
 
     fn end(driver: &mut Driver, site: u32, inside: Option<u32>) -> Verdict {
-        driver.end(StepEnd { site, inside }, if site == REQUEST { "request" } else { "denoise_step" })
+        driver.end(StepEnd { site, inside, began: 0 }, if site == REQUEST { "request" } else { "denoise_step" })
     }
 
     #[test]

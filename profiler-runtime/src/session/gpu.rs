@@ -96,6 +96,11 @@ impl Gpu {
         new
     }
 
+    /// Why there is no GPU part of what is recorded so far.
+    pub(crate) fn absent_from_dump(&self) -> Absent {
+        self.capture.absent().cloned().unwrap_or(Absent::GoesOn)
+    }
+
     /// Waits for the GPU and ends everything that was begun.
     pub(crate) fn finish(mut self) -> GpuSealed {
         self.warnings.extend(self.range.close());

@@ -12,6 +12,7 @@
 
 mod active;
 mod driver;
+mod dumps;
 mod ending;
 mod gpu;
 mod host;
@@ -20,8 +21,10 @@ mod job;
 mod outcome;
 mod place;
 mod ranks;
+mod recover;
 mod schedule;
 mod slot;
+mod spool;
 mod status;
 mod timer;
 mod window;
@@ -30,6 +33,8 @@ pub(crate) use host::host_name;
 pub use id::SessionId;
 pub use outcome::Stopped;
 pub(crate) use ranks::of_this_process as this_rank;
+pub use recover::Recovered;
+pub(crate) use recover::recover;
 pub use schedule::Phase;
-pub(crate) use slot::{reserve, start, status, step_call, stop, stop_this, wait_for_exports};
+pub(crate) use slot::{dump, reserve, start, status, step_call, stop, stop_this, wait_for_exports};
 pub use status::{Progress, Status};

@@ -16,6 +16,7 @@ use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::model::{GroupBy, Recording, Trace};
+use crate::record::spool::running::Spooling;
 use crate::record::{ledger, overhead};
 
 /// Name of the threads that write artifacts.
@@ -48,6 +49,10 @@ pub(crate) struct Export {
     sealed: Option<GpuSealed>,
     /// On the folder, until the artifacts are in it.
     claim: Option<Claim>,
+    /// Where it was recorded, if not in memory.
+    spool: Option<Spooling>,
+    /// A dump that has to be written too.
+    dump: Option<Stopped>,
     /// Who waits for it.
     pub(crate) stopped: Stopped,
 }
@@ -161,7 +166,18 @@ impl Stopped {
 
 impl Export {
     pub(crate) const fn new(recording: Recording, gpu: Gpu, claim: Option<Claim>, stopped: Stopped) -> Self {
-        Self { recording, gpu: Some(gpu), sealed: None, claim, stopped }
+        Self { recording, gpu: Some(gpu), sealed: None, claim, spool: None, dump: None, stopped }
+    }
+
+    /// A part of a recording that goes on.
+    pub(crate) const fn of_dump(recording: Recording, stopped: Stopped) -> Self {
+        Self { recording, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped }
+    }
+
+    /// It lies in a spool, which is deleted when its artifacts are written; they are when that dump is, too.
+    pub(crate) fn with(mut self, spool: Option<Spooling>, dump: Option<Stopped>) -> Self {
+        (self.spool, self.dump) = (spool, dump);
+        self
     }
 
     /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that ended the session, and
@@ -191,7 +207,7 @@ impl Export {
 fn run(parked: &Mutex<Option<Export>>) {
     let _own = ledger::own();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let Export { mut recording, sealed, claim, stopped, .. } = export;
+    let Export { mut recording, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.range_cost = range_cost(&recording.context.config);
         if let Some(mut sealed) = sealed {
@@ -206,12 +222,29 @@ fn run(parked: &Mutex<Option<Export>>) {
         export::write_session(&mut trace, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
     }));
     drop(claim);
+    if let (Some(spool), Ok(manifest)) = (spool, &result) {
+        finish_spool(&spool, manifest, &stopped);
+    }
+    if let Some(dump) = dump {
+        // Its failure was reported where it happened.
+        let _ = dump.wait();
+    }
     stopped.settle(
         result.map_err(|panic| Error::Export {
             session: stopped.session().clone(),
             message: export::panic_text(&*panic),
         }),
     );
+}
+
+/// A spool is worth its place on the disk only while artifacts are missing.
+fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
+    let session = stopped.session();
+    if !manifest.errors.is_empty() {
+        log::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");
+    } else if let Err(error) = spool.discard() {
+        log::warn!("session `{session}` cannot delete its spool: {error}");
+    }
 }
 
 fn range_cost(config: &ProfilerConfig) -> Duration {

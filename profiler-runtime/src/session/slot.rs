@@ -99,6 +99,17 @@ pub(crate) fn stop() -> Result<Stopped, Error> {
     slot.ended.take().ok_or(Error::NotActive)
 }
 
+/// Writes what the active session has recorded so far, while it goes on.
+///
+/// # Errors
+///
+/// There is none, it records nothing yet, or another dump is being written.
+pub(crate) fn dump() -> Result<Stopped, Error> {
+    let _own = ledger::own();
+    let export = lock().active.as_mut().ok_or(Error::NotActive)?.dump(EndedBy::Dump)?;
+    Ok(launch_dump(export))
+}
+
 /// Stops this session if it is still the active one.
 pub(crate) fn stop_this(session: &SessionId) {
     let _own = ledger::own();
@@ -202,6 +213,10 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     let deadline = active.deadline();
     let ended = event(active);
     let moved = active.deadline() != deadline;
+    let dump = active.take_due_dump().then(|| active.dump(EndedBy::SlowStep));
+    if matches!(dump, Some(Err(_))) {
+        active.note_failed_dump();
+    }
     let export = ended.and_then(|why| slot.seal(why));
     if let Some(export) = &export {
         slot.ended = Some(export.stopped.clone());
@@ -210,7 +225,19 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     if moved {
         CHANGED.notify_all();
     }
+    match dump {
+        Some(Ok(dump)) => drop(launch_dump(dump)),
+        Some(Err(error)) => log::warn!("a slow iteration is not dumped: {error}"),
+        None => {}
+    }
     export.map(launch);
+}
+
+fn launch_dump(export: Export) -> Stopped {
+    let stopped = export.stopped.clone();
+    log::info!("`{}` is being written while its session goes on", stopped.session());
+    export.launch();
+    stopped
 }
 
 fn launch(export: Export) -> Stopped {

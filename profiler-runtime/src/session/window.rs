@@ -4,12 +4,15 @@
 //! the clock, then the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock.
 //! So every entry between the positions lies between the two clock readings.
 
+use std::time::Duration;
+
 use crate::collect::{nvtx, stacks};
 use crate::config::ProfilerConfig;
 use crate::model::{MemoryLog, Window};
 use crate::record::clock::{self, Anchor};
 use crate::record::memory::Levels;
 use crate::record::registry::{self, Log, Marks};
+use crate::record::spool::running::Spooling;
 use crate::record::{gate, select, set_budget, warm};
 
 /// A recording that goes on.
@@ -21,6 +24,8 @@ pub(crate) struct OpenWindow {
     opened: u64,
     /// What was allocated then, if memory is recorded.
     levels: Option<Levels>,
+    /// Show the last so much of it.
+    most: Option<Duration>,
 }
 
 /// What was recorded, when, and what was allocated at both ends.
@@ -31,7 +36,7 @@ pub(crate) fn prepare(config: &ProfilerConfig) {
     nvtx::configure(config);
     Anchor::of_process();
     let bytes = config.max_buffer_mb.saturating_mul(1 << 20);
-    set_budget(usize::try_from(bytes).unwrap_or(usize::MAX));
+    set_budget(usize::try_from(bytes).unwrap_or(usize::MAX), config.ring);
     warm();
     if config.stages.is_empty() {
         select::set(None);
@@ -47,17 +52,22 @@ pub(crate) fn count_steps() {
 }
 
 /// Records from now on, into streams whose past is of no interest; `gpu`: the gate's bits for the GPU's part.
-pub(crate) fn record(config: &ProfilerConfig, gpu: u32) -> OpenWindow {
+pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooling>) -> OpenWindow {
     if config.torch_profiler_with_stack {
         stacks::prepare();
     }
     let start = Anchor::now();
     let from = Marks::now();
     registry::forget(&from);
+    if let Some(spooling) = spooling {
+        spooling.open_window(start, &from);
+    }
     gate::set(recording(config, gpu));
     let opened = clock::ticks();
     let levels = config.torch_profiler_with_memory.then(Levels::now);
-    OpenWindow { start, from, opened, levels }
+    let most =
+        if config.ring && config.ring_secs > 0.0 { Duration::try_from_secs_f64(config.ring_secs).ok() } else { None };
+    OpenWindow { start, from, opened, levels, most }
 }
 
 /// Ends whatever the gate lets through.
@@ -80,24 +90,61 @@ fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
 }
 
 impl OpenWindow {
-    /// Ends the recording and the session's hold on the gate.
-    pub(crate) fn close(self) -> Recorded {
+    /// Ends the recording and the session's hold on the gate. What lies before `oldest` (ticks) is not shown.
+    pub(crate) fn close(self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
         shut();
-        let memory = self.levels.map(|begin| MemoryLog { begin, end: Levels::now() });
+        let memory = self.memory();
         let to = Marks::now();
         let end = Anchor::now();
         let log = registry::collect(&self.from, &to);
         registry::forget(&to);
+        self.cut(log, end, closed, oldest, memory)
+    }
+
+    /// What is there now; recording goes on.
+    pub(crate) fn look(&self, oldest: u64) -> Recorded {
+        let closed = clock::ticks();
+        let memory = self.memory();
+        let log = registry::collect(&self.from, &Marks::now());
+        self.cut(log, Anchor::now(), closed, oldest, memory)
+    }
+
+    fn memory(&self) -> Option<MemoryLog> {
+        self.levels.clone().map(|begin| MemoryLog { begin, end: Levels::now() })
+    }
+
+    fn cut(&self, log: Log, end: Anchor, closed: u64, oldest: u64, memory: Option<MemoryLog>) -> Recorded {
         let open = (self.opened, closed.max(self.opened));
-        (log, Window { process: Anchor::of_process(), start: self.start, end, open }, memory)
+        let window = Window { process: Anchor::of_process(), start: self.start, end, open };
+        cut((log, window, memory), self.most, oldest)
+    }
+
+    /// Ticks when recording began.
+    pub(crate) const fn opened(&self) -> u64 {
+        self.opened
     }
 
     /// Ranges lost so far.
     pub(crate) fn lost(&self) -> u64 {
-        let log = registry::collect(&self.from, &Marks::now());
-        log.threads.iter().map(|thread| thread.lost).sum::<u64>() + log.lost_late
+        registry::lost_since(&self.from)
     }
+}
+
+/// Leaves out what is only partly there because of later entries, what is more than `most` before the end, and what lies
+/// before `oldest` (ticks): the window begins after all of that.
+pub(crate) fn cut((mut log, mut window, mut memory): Recorded, most: Option<Duration>, oldest: u64) -> Recorded {
+    let last = most.map_or(0, |most| window.ticks_before_end(most));
+    let begin = log.horizon.max(last).max(oldest).min(window.end.ticks);
+    if begin <= window.start.ticks {
+        return (log, window, memory);
+    }
+    log.cut(begin);
+    window.begin_at(begin);
+    if let Some(memory) = &mut memory {
+        memory.begin.shift(&log.left_out().changes);
+    }
+    (log, window, memory)
 }
 
 /// Ends a session that has not come to its recording; what its warm-up recorded is given back.
@@ -107,5 +154,5 @@ pub(crate) fn close_empty() -> Recorded {
     let now = Anchor::now();
     let open = (now.ticks, now.ticks);
     let window = Window { process: Anchor::of_process(), start: now, end: now, open };
-    (Log { threads: Vec::new(), lost_late: 0 }, window, None)
+    (Log::default(), window, None)
 }

@@ -86,7 +86,7 @@ impl FailureCode {
             Error::NotActive => Self::NotActive,
             Error::RemoteFolder { .. } | Error::Folder { .. } => Self::Folder,
             Error::Thread { .. } => Self::Thread,
-            Error::Export { .. } => Self::Artifacts,
+            Error::Export { .. } | Error::Dump { .. } | Error::Spool { .. } => Self::Artifacts,
         }
     }
 }

@@ -151,6 +151,9 @@ impl<'a, 'out> Events<'a, 'out> {
         if let Some(poll) = slice.task {
             push_number(out, "task", poll.task);
         }
+        if slice.clipped {
+            push_true(out, "began_before");
+        }
         if !slice.finished {
             push_true(out, "unfinished");
         }
@@ -160,7 +163,7 @@ impl<'a, 'out> Events<'a, 'out> {
 /// Whether there is nothing to say but when it ran.
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
-    slice.finished && slice.task.is_none() && slice.args().is_empty()
+    slice.finished && !slice.clipped && slice.task.is_none() && slice.args().is_empty()
 }
 
 /// Appends the inputs as Kineto does: four lists with one entry per input.

@@ -1,0 +1,81 @@
+//! The ring: room for new entries at the cost of the oldest ones.
+//!
+//! Asked for by a thread whose chunk is full when the budget is spent, so once in thousands of ranges. The chunk that was
+//! full first goes first, whichever thread's it is; what is being written stays. From the moment that the last
+//! overwritten entry names ([`horizon`]) everything is there, on all threads.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Marks;
+use crate::record::carry::Carry;
+use crate::record::chunk;
+use crate::record::spool::running;
+use crate::record::stream::Stream;
+
+/// Ticks of the last entry that was overwritten.
+static HORIZON: AtomicU64 = AtomicU64::new(0);
+
+/// Threads that have ended and of whose entries nothing is left.
+static GONE: Mutex<Option<Gone>> = Mutex::new(None);
+
+/// What is remembered of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gone {
+    /// Counts.
+    pub(super) carry: Carry,
+    /// Ranges for which there was no room, by number of the thread.
+    lost: Vec<(u32, u64)>,
+}
+
+impl Gone {
+    /// Ranges for which there was no room since the marks.
+    pub(super) fn lost_since(&self, from: &Marks) -> u64 {
+        self.lost.iter().map(|(ordinal, lost)| lost.saturating_sub(from.lost(*ordinal))).sum()
+    }
+}
+
+/// From this moment on nothing was overwritten.
+pub(super) fn horizon() -> u64 {
+    // ORDERING: read when what it is about is locked.
+    HORIZON.load(Ordering::Relaxed)
+}
+
+/// What was remembered since it was last [`forget`]ten.
+pub(super) fn gone() -> Gone {
+    GONE.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+}
+
+/// A recording begins.
+pub(super) fn forget() {
+    *GONE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Overwrites the oldest chunks; false if there are none but those being written.
+pub(in crate::record) fn oldest() -> bool {
+    super::streams(|all| {
+        let order = |(place, stream): (usize, &Arc<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
+        let mut queue: BinaryHeap<_> = all.iter().enumerate().filter_map(order).collect();
+        let mut count = 0;
+        while count < chunk::overwritten_at_once()
+            && let Some(Reverse((_, place))) = queue.pop()
+            && let Some((chunk, last, ranges)) = all[place].overwrite()
+        {
+            // ORDERING: see `horizon`.
+            HORIZON.fetch_max(last, Ordering::Relaxed);
+            chunk.give_up(Arc::strong_count(&chunk) > 1);
+            running::note_overwritten(last, ranges);
+            count += 1;
+            queue.extend(order((place, &all[place])));
+        }
+        let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
+        for stream in all.extract_if(.., |stream| stream.is_spent()) {
+            let gone = gone.get_or_insert_default();
+            gone.carry.add_counts(&stream.carry());
+            gone.lost.push((stream.thread.ordinal, stream.losses()));
+        }
+        count > 0
+    })
+}

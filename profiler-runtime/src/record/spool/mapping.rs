@@ -1,0 +1,134 @@
+//! A file as memory: what is stored in it outlives the process, however that ends.
+//!
+//! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of a file on a full disk
+//! would be a SIGBUS for the host. What cannot be allocated is an error instead, also where a limit on the size of files
+//! would be a SIGXFSZ. Linux only; `elsewhere` stands in on other systems.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::AtomicU64;
+
+/// A file, mapped shared.
+pub(super) struct Mapping {
+    start: NonNull<u8>,
+    bytes: usize,
+    file: File,
+}
+
+// SAFETY: the mapping is plain memory, which its users share by rules of their own.
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Maps the first `bytes` of a file, also where it does not reach yet: only what is allocated may be touched.
+    pub(super) fn new(file: File, bytes: usize, writable: bool) -> io::Result<Self> {
+        let access = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
+        // SAFETY: a new mapping at an address of the kernel's choice.
+        let start = unsafe { libc::mmap(ptr::null_mut(), bytes, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start, bytes, file })
+    }
+
+    /// The memory at an offset, which must lie inside.
+    pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
+        debug_assert!(offset < self.bytes);
+        // SAFETY: inside the mapping.
+        unsafe { self.start.add(offset) }
+    }
+
+    /// The number at an offset that is a multiple of 8 and lies in what is allocated.
+    pub(super) fn word(&self, offset: usize) -> &AtomicU64 {
+        debug_assert!(offset.is_multiple_of(8));
+        // SAFETY: aligned, inside, and only ever touched atomically; a read-only mapping is only loaded from.
+        unsafe { self.at(offset).cast().as_ref() }
+    }
+
+    /// Writes zeros over memory of the caller's.
+    pub(super) fn clear(&self, offset: usize, bytes: usize) {
+        // SAFETY: inside; the caller alone has it.
+        unsafe { self.at(offset).write_bytes(0, bytes) };
+    }
+
+    /// Gives the file blocks on the disk from `offset` on, filled with zeros.
+    pub(super) fn allocate(&self, offset: usize, bytes: usize) -> io::Result<()> {
+        let end = offset + bytes;
+        if end > self.bytes || !may_reach(end as u64) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        // SAFETY: a call on our own file; the offsets were just checked to be small.
+        match unsafe { libc::posix_fallocate(self.file.as_raw_fd(), offset as libc::off_t, bytes as libc::off_t) } {
+            0 => Ok(()),
+            error => Err(io::Error::from_raw_os_error(error)),
+        }
+    }
+
+    /// The pages will be written soon: makes them present at once, which is cheaper than one after the other.
+    pub(super) fn populate(&self, offset: usize, bytes: usize) {
+        self.advise(offset, bytes, libc::MADV_POPULATE_WRITE);
+    }
+
+    /// Takes the pages out of the process's memory; they come back from the file when they are touched.
+    pub(super) fn release(&self, offset: usize, bytes: usize) {
+        self.advise(offset, bytes, libc::MADV_DONTNEED);
+    }
+
+    fn advise(&self, offset: usize, bytes: usize, advice: i32) {
+        // SAFETY: inside our own mapping of a file, whose contents no advice changes. A kernel that refuses it changes
+        // nothing.
+        unsafe { libc::madvise(self.at(offset).as_ptr().cast(), bytes, advice) };
+    }
+
+    /// Gives blocks back to the disk; what was in them is gone.
+    pub(super) fn punch(&self, offset: usize, bytes: usize) {
+        let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        // SAFETY: a call on our own file, about a part that nobody uses.
+        unsafe { libc::fallocate(self.file.as_raw_fd(), mode, offset as libc::off_t, bytes as libc::off_t) };
+    }
+
+    /// Waits until all that was stored is on the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+impl Drop for Mapping {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `new`; nobody can reach it any more.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// Takes the lock on a file that a process keeps for as long as it lives; false if somebody has it.
+pub(super) fn lock(file: &File) -> io::Result<bool> {
+    // SAFETY: a call on an open file.
+    if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+        return Ok(true);
+    }
+    let error = io::Error::last_os_error();
+    if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
+}
+
+/// Whether this process may make files so large: asking first spares it a signal that would end it.
+pub(super) fn may_reach(bytes: u64) -> bool {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel fills in a structure of ours.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } == 0;
+    !known || bytes <= limit.rlim_cur
+}
+
+/// Where processes that are forked off stop recording: they share the file, and would write over their parent's
+/// entries.
+pub(super) fn at_fork(in_child: extern "C" fn()) {
+    // SAFETY: the handler touches atomics and a thread-local without a destructor only.
+    unsafe { libc::pthread_atfork(None, None, Some(handler(in_child))) };
+}
+
+const fn handler(function: extern "C" fn()) -> unsafe extern "C" fn() {
+    function
+}

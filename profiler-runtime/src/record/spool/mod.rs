@@ -1,0 +1,258 @@
+//! A spool: chunks in a file that is mapped into memory, so that recordings outgrow memory and outlive their process.
+//!
+//! ```text
+//! .spool_rank0.entries   header │ slab │ slab │ …          slab = index chunk, then 31 chunks of entries
+//! .spool_rank0.journal   one line each: session, threads, sites, windows
+//! ```
+//!
+//! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the file. What
+//! a power failure leaves is what has reached the disk, which [`running`] asks for every second. Row by row, a slab's
+//! index says whose entries a chunk holds; the chunk is zero behind them. [`salvage`] reads all of it back.
+
+mod journal;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod mapping;
+#[cfg(not(all(target_os = "linux", not(miri))))]
+#[path = "elsewhere.rs"]
+mod mapping;
+pub(crate) mod running;
+pub(crate) mod salvage;
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::ptr::NonNull;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::clock::Anchor;
+use super::slab::CHUNK_BYTES;
+use mapping::Mapping;
+
+/// First word of the file; a machine of another byte order reads another one.
+const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
+/// Second word: rises when a reader of the old layout would be wrong.
+const VERSION: u64 = 1;
+const HEADER: usize = CHUNK_BYTES;
+/// Chunks of entries in a slab.
+const CHUNKS: usize = 31;
+const SLAB: usize = (CHUNKS + 1) * CHUNK_BYTES;
+const ROW: usize = 16;
+/// Words of the header.
+const HORIZON: usize = 16;
+const OVERWRITTEN: usize = 24;
+const LOST: usize = 32;
+const ANCHORS: usize = 64;
+const ANCHOR: usize = 64;
+
+/// The file of one session's chunks.
+pub(crate) struct Spool {
+    mapping: Mapping,
+    path: PathBuf,
+    /// Chunks that may be in use; 0 of a file that is only read.
+    capacity: u32,
+    room: Mutex<Room>,
+}
+
+#[derive(Default)]
+struct Room {
+    /// Chunks that were given back.
+    free: Vec<u32>,
+    /// Chunks that were ever taken.
+    used: u32,
+    /// Slabs that have blocks on the disk.
+    slabs: u32,
+    /// Overwritten chunks that somebody still reads: beside the capacity.
+    stretched: u32,
+    /// Why the file could not grow.
+    failure: Option<io::Error>,
+    /// The file is gone; what is given back goes back to the disk.
+    discarded: bool,
+}
+
+impl Spool {
+    /// A new file that grows to `most_bytes`.
+    pub(super) fn create(path: &Path, most_bytes: u64) -> io::Result<Self> {
+        let slabs = usize::try_from(most_bytes).unwrap_or(usize::MAX) / SLAB;
+        let slabs = slabs.clamp(1, usize::from(u16::MAX) << 8);
+        // As much again for what is overwritten while it is read.
+        let bytes = HEADER + 2 * slabs * SLAB;
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        let created = Mapping::new(file, bytes, true).and_then(|mapping| {
+            mapping.allocate(0, HEADER)?;
+            Ok(mapping)
+        });
+        let mapping = created.inspect_err(|_| drop(fs::remove_file(path)))?;
+        // ORDERING: nobody else looks yet.
+        mapping.word(8).store(VERSION, Ordering::Relaxed);
+        mapping.word(0).store(MAGIC, Ordering::Relaxed);
+        // CAST: clamped above.
+        Ok(Self { mapping, path: path.to_owned(), capacity: (slabs * CHUNKS) as u32, room: Mutex::default() })
+    }
+
+    fn room(&self) -> MutexGuard<'_, Room> {
+        self.room.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A chunk of zeros for this thread's entries from `base` on, and its number; `None` if there is no room, in the
+    /// capacity or on the disk.
+    pub(super) fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)> {
+        if running::is_foreign() {
+            return None;
+        }
+        let (number, used_before) = self.find()?;
+        let at = chunk_at(number);
+        if used_before {
+            // A reader of the file finds the old entries, or an empty chunk of the old row: both are right.
+            self.mapping.clear(at, CHUNK_BYTES);
+        } else {
+            self.mapping.populate(at, CHUNK_BYTES);
+        }
+        self.write_row(number, thread, base);
+        Some((self.mapping.at(at), number))
+    }
+
+    fn find(&self) -> Option<(u32, bool)> {
+        let mut room = self.room();
+        if let Some(number) = room.free.pop() {
+            return Some((number, true));
+        }
+        if room.discarded || room.used >= self.capacity.saturating_add(room.stretched) {
+            return None;
+        }
+        if room.used as usize >= room.slabs as usize * CHUNKS {
+            let offset = HEADER + room.slabs as usize * SLAB;
+            if let Err(error) = self.mapping.allocate(offset, SLAB) {
+                room.failure = Some(error);
+                return None;
+            }
+            room.slabs += 1;
+        }
+        room.used += 1;
+        Some((room.used - 1, false))
+    }
+
+    fn write_row(&self, number: u32, thread: u32, base: u64) {
+        let at = row_at(number);
+        let (first, second) = (self.mapping.word(at), self.mapping.word(at + 8));
+        // ORDERING: the process may end between any two of these; the check tells.
+        second.store(0, Ordering::Release);
+        first.store(base, Ordering::Release);
+        second.store(
+            u64::from(thread) << 32 | u64::from(check(&[base, thread.into(), number.into()])),
+            Ordering::Release,
+        );
+    }
+
+    /// Takes back what [`take`](Self::take) gave.
+    pub(super) fn give(&self, number: u32) {
+        self.clear_row(number);
+        let mut room = self.room();
+        if room.discarded {
+            self.mapping.punch(chunk_at(number), CHUNK_BYTES);
+        }
+        room.free.push(number);
+    }
+
+    /// A chunk is overwritten: a reader of the file does not find it any more, and if somebody of this process reads it
+    /// still, another may take its place.
+    pub(super) fn give_up(&self, number: u32, is_read: bool) {
+        self.clear_row(number);
+        let mut room = self.room();
+        room.stretched = (room.stretched + u32::from(is_read)).min(self.capacity);
+    }
+
+    fn clear_row(&self, number: u32) {
+        if !running::is_foreign() && self.capacity > 0 {
+            // ORDERING: see `write_row`.
+            self.mapping.word(row_at(number) + 8).store(0, Ordering::Release);
+        }
+    }
+
+    /// Chunks that fit.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    /// Takes a chunk's pages out of the process's memory.
+    pub(super) fn release(&self, number: u32) {
+        self.mapping.release(chunk_at(number), CHUNK_BYTES);
+    }
+
+    /// Entries up to `ticks` were overwritten, the ends of so many ranges among them.
+    pub(super) fn note_overwritten(&self, ticks: u64, ranges: u64) {
+        // ORDERING: each number is right by itself.
+        self.mapping.word(HORIZON).fetch_max(ticks, Ordering::Relaxed);
+        self.mapping.word(OVERWRITTEN).fetch_add(ranges, Ordering::Relaxed);
+    }
+
+    /// A recording begins: nothing is overwritten yet.
+    fn begin(&self) {
+        // ORDERING: as above.
+        self.mapping.word(OVERWRITTEN).store(0, Ordering::Relaxed);
+    }
+
+    fn note_lost(&self, ranges: u64) {
+        // ORDERING: as above.
+        self.mapping.word(LOST).store(ranges, Ordering::Relaxed);
+    }
+
+    /// The process lives: two places take turns, so that one is whole.
+    fn note_anchor(&self, turn: usize, anchor: &Anchor) {
+        let at = ANCHORS + turn % 2 * ANCHOR;
+        let words = anchor_words(anchor);
+        // ORDERING: the check tells whether all are of one anchor.
+        self.mapping.word(at + 32).store(0, Ordering::Release);
+        for (place, word) in words.into_iter().enumerate() {
+            self.mapping.word(at + place * 8).store(word, Ordering::Release);
+        }
+        self.mapping.word(at + 32).store(u64::from(check(&words)), Ordering::Release);
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.mapping.sync()
+    }
+
+    /// Why it could not grow, if it could not.
+    fn failure(&self) -> Option<String> {
+        self.room().failure.as_ref().map(ToString::to_string)
+    }
+
+    /// Deletes the file. What threads still have of it stays until they leave it; the rest is the disk's again.
+    fn discard(&self) -> io::Result<()> {
+        fs::remove_file(&self.path)?;
+        let mut room = self.room();
+        room.discarded = true;
+        // CAST: below twice the capacity.
+        let never_used = room.used..(room.slabs as usize * CHUNKS) as u32;
+        let mut unused: Vec<u32> = room.free.iter().copied().chain(never_used).collect();
+        unused.sort_unstable();
+        for run in unused.chunk_by(|one, next| one + 1 == *next && slab_at(*one) == slab_at(*next)) {
+            self.mapping.punch(chunk_at(run[0]), run.len() * CHUNK_BYTES);
+        }
+        Ok(())
+    }
+}
+
+fn anchor_words(anchor: &Anchor) -> [u64; 4] {
+    [anchor.ticks, anchor.monotonic_ns, anchor.unix_ns, anchor.uncertainty_ticks]
+}
+
+const fn slab_at(number: u32) -> usize {
+    HEADER + number as usize / CHUNKS * SLAB
+}
+
+const fn chunk_at(number: u32) -> usize {
+    slab_at(number) + (1 + number as usize % CHUNKS) * CHUNK_BYTES
+}
+
+const fn row_at(number: u32) -> usize {
+    slab_at(number) + number as usize % CHUNKS * ROW
+}
+
+/// A checksum of numbers; never 0.
+fn check(words: &[u64]) -> u32 {
+    let mut crc = flate2::Crc::new();
+    words.iter().for_each(|word| crc.update(&word.to_le_bytes()));
+    crc.sum() | 1
+}

@@ -1,0 +1,165 @@
+//! The spool that chunks come from at the moment: set up before a session's first entry, taken away after its last.
+//!
+//! Threads that are in the middle of a chunk are made to leave it at both ends, so that a recording lies in its spool
+//! from its first entry on. The journal hears of threads and sites as they come (`registry`, `site`).
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+use serde_json::Value;
+
+use super::journal::{Journal, Note, SiteNote, WindowNote};
+use super::{Spool, mapping};
+use crate::record::clock::Anchor;
+use crate::record::registry::{self, Marks, ThreadIdentity};
+use crate::record::{Site, buffer, chunk, gate, ledger, site};
+
+static JOURNAL: Mutex<Option<Arc<Journal>>> = Mutex::new(None);
+/// This process was forked off one that records into a file: it does not.
+static FOREIGN: AtomicBool = AtomicBool::new(false);
+
+/// A session's spool, while it records and until it is exported.
+#[derive(Clone)]
+pub(crate) struct Spooling {
+    spool: Arc<Spool>,
+    journal: Arc<Journal>,
+    /// Where the recording began.
+    from: Arc<Mutex<Option<Marks>>>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl std::fmt::Debug for Spooling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Spooling").field(&self.spool.path).finish()
+    }
+}
+
+impl Spooling {
+    /// Makes the two files and sends all further entries of this process there. `session` is what
+    /// [`salvage`](super::salvage) hands back.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be made or mapped, as on every system but Linux.
+    pub(crate) fn begin(entries: &Path, journal: &Path, most_bytes: u64, session: Value) -> io::Result<Self> {
+        let _own = ledger::own();
+        let spool = Arc::new(Spool::create(entries, most_bytes)?);
+        let journal = Journal::create(journal).inspect_err(|_| drop(std::fs::remove_file(entries)))?;
+        let new = Self { spool, journal: Arc::new(journal), from: Arc::default(), turn: Arc::default() };
+        new.note_session(session);
+        static FORKS: Once = Once::new();
+        FORKS.call_once(|| mapping::at_fork(in_child));
+        set_journal(Some(Arc::clone(&new.journal)));
+        // Whoever comes from now on is noted as they come, maybe twice.
+        registry::identities().into_iter().for_each(|thread| new.journal.append(&Note::Thread(thread)));
+        for (known, number) in site::numbered().into_iter().zip(1..) {
+            new.journal.append(&Note::Site(SiteNote::of(known, number)));
+        }
+        chunk::set_spool(Some(Arc::clone(&new.spool)));
+        registry::retire();
+        new.tick();
+        Ok(new)
+    }
+
+    /// Replaces what [`salvage`](super::salvage) hands back.
+    pub(crate) fn note_session(&self, session: Value) {
+        self.journal.append(&Note::Session(session));
+    }
+
+    /// What is recorded from these positions on counts; nothing of it is yet.
+    pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
+        self.spool.begin();
+        let note = WindowNote { process: Anchor::of_process(), start, from: from.positions() };
+        self.journal.append(&Note::Window(note));
+        *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
+    }
+
+    /// Notes the time and what is lost so far.
+    pub(crate) fn tick(&self) {
+        let _own = ledger::own();
+        // ORDERING: only the alternation matters.
+        self.spool.note_anchor(self.turn.fetch_add(1, Ordering::Relaxed), &Anchor::now());
+        let from = self.from.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(from) = from {
+            self.spool.note_lost(registry::lost_since(&from));
+        }
+    }
+
+    /// Waits until what was recorded so far is on the disk.
+    pub(crate) fn sync(&self) {
+        // A disk that fails is no reason to stop: what survives is what reached it.
+        let _ = self.spool.sync().and_then(|()| self.journal.sync());
+    }
+
+    /// The recording is over: entries go to memory again.
+    pub(crate) fn end(&self) {
+        let _own = ledger::own();
+        self.tick();
+        set_journal(None);
+        chunk::set_spool(None);
+        registry::retire();
+    }
+
+    /// Why the file could not grow, if it could not.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.spool.failure()
+    }
+
+    /// Deletes both files: there are artifacts instead.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be deleted.
+    pub(crate) fn discard(&self) -> io::Result<()> {
+        if is_foreign() {
+            return Ok(());
+        }
+        self.journal.discard()?;
+        self.spool.discard()
+    }
+}
+
+fn set_journal(new: Option<Arc<Journal>>) {
+    *JOURNAL.lock().unwrap_or_else(PoisonError::into_inner) = new;
+}
+
+fn note(make: impl FnOnce() -> Note) {
+    let journal = JOURNAL.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(journal) = journal {
+        journal.append(&make());
+    }
+}
+
+/// A thread begins to record.
+pub(in crate::record) fn note_thread(thread: &ThreadIdentity) {
+    note(|| Note::Thread(thread.clone()));
+}
+
+/// A site has a number.
+pub(in crate::record) fn note_site(site: &Site, number: u32) {
+    note(|| Note::Site(SiteNote::of(site, number)));
+}
+
+/// Entries were overwritten.
+pub(in crate::record) fn note_overwritten(ticks: u64, ranges: u64) {
+    if let Some(spool) = chunk::current_spool() {
+        spool.note_overwritten(ticks, ranges);
+    }
+}
+
+/// Whether the file belongs to the process that this one was forked off.
+pub(in crate::record) fn is_foreign() -> bool {
+    // ORDERING: set before any other thread of this process exists.
+    FOREIGN.load(Ordering::Relaxed)
+}
+
+extern "C" fn in_child() {
+    if chunk::has_spool() {
+        // ORDERING: see `is_foreign`.
+        FOREIGN.store(true, Ordering::Relaxed);
+        gate::shut_for_good();
+        buffer::leave_chunk();
+    }
+}

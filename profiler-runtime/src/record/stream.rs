@@ -1,0 +1,244 @@
+//! A thread's stream of entries: its chunks, in order, and what was let go of them.
+//!
+//! Its thread appends through the [`Cursor`] (`buffer`) and takes the lock only for the next chunk; everybody else reads
+//! what is published, under that lock. In a ring the chunk that was full first, of all threads, is overwritten when room
+//! is needed (`registry::overwrite`): what matters of it stays in a [`Carry`].
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::carry::Carry;
+use super::chunk::{self, Chunk, ENTRIES};
+use super::cursor::Cursor;
+use super::entry::Entry;
+use super::registry;
+use super::run::Run;
+
+/// One thread's entries.
+pub(crate) struct Stream {
+    cursor: Cursor,
+    kept: Mutex<Kept>,
+    /// Ranges that found no room; written by the owner only.
+    lost: AtomicU64,
+    /// The budget's generation in which it was spent: not asked again before it changes.
+    refused_in: AtomicU64,
+    finished: AtomicBool,
+    pub(super) thread: registry::ThreadIdentity,
+}
+
+/// What the lock guards.
+#[derive(Default)]
+struct Kept {
+    chunks: Vec<Arc<Chunk>>,
+    /// Position of the first entry that is of interest.
+    floor: u64,
+    /// What was overwritten from there on.
+    carry: Carry,
+    /// Entries ever appended, if no chunk is left to tell.
+    past: u64,
+}
+
+impl Stream {
+    pub(super) fn new(thread: registry::ThreadIdentity) -> Self {
+        Self {
+            cursor: Cursor::full(),
+            kept: Mutex::default(),
+            lost: AtomicU64::new(0),
+            refused_in: AtomicU64::new(0),
+            finished: AtomicBool::new(false),
+            thread,
+        }
+    }
+
+    /// Where its thread writes: valid for as long as the stream lives.
+    pub(super) fn cursor(&self) -> *const Cursor {
+        &raw const self.cursor
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the owner a chunk with room. An end may overdraw the budget (by one chunk a thread at most): a range that
+    /// has begun is always closed.
+    pub(super) fn grow(&self, may_overdraw: bool) -> bool {
+        let generation = chunk::generation();
+        // ORDERING: owner only.
+        if !may_overdraw && self.refused_in.load(Ordering::Relaxed) == generation {
+            return self.refuse(generation);
+        }
+        loop {
+            let store = chunk::store_number();
+            let Some(chunk) = self.take_chunk(may_overdraw) else { return self.refuse(generation) };
+            let mut kept = self.kept();
+            // A recording to or from a file has begun meanwhile: the chunk lies in the wrong place.
+            if chunk::store_number() != store {
+                continue;
+            }
+            self.seal_last(&kept);
+            let start = chunk.start();
+            kept.chunks.push(Arc::new(chunk));
+            self.cursor.enter(start, start.wrapping_add(ENTRIES));
+            return true;
+        }
+    }
+
+    /// A chunk for the entries to come, at the cost of the oldest ones if that is how room is made.
+    fn take_chunk(&self, may_overdraw: bool) -> Option<Chunk> {
+        let (base, thread) = (self.length(), self.thread.ordinal);
+        if chunk::is_ring() {
+            // Others may take what was freed here: a few tries, then it is as if nothing were to be had.
+            for _ in 0..4 {
+                if let Some(chunk) = Chunk::take(base, thread, true) {
+                    return Some(chunk);
+                }
+                if !registry::overwrite::oldest() {
+                    break;
+                }
+            }
+        }
+        Chunk::take(base, thread, !may_overdraw)
+    }
+
+    /// All entries, or none if the budget leaves no room for allocations.
+    ///
+    /// # Safety
+    /// The caller is the stream's only writer.
+    pub(super) unsafe fn append_all(&self, entries: &[Entry]) -> bool {
+        if self.cursor.is_full() && (chunk::is_scarce() || !self.grow(false)) {
+            return false;
+        }
+        for &entry in entries {
+            if self.cursor.is_full() && !self.grow(true) {
+                return false;
+            }
+            // SAFETY: there is room, and the caller's promise.
+            unsafe { self.cursor.push(entry) };
+        }
+        true
+    }
+
+    fn refuse(&self, generation: u64) -> bool {
+        // ORDERING: owner only writes; readers want a statistic.
+        self.refused_in.store(generation, Ordering::Relaxed);
+        self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        false
+    }
+
+    /// The last chunk is not written any more.
+    fn seal_last(&self, kept: &Kept) {
+        if let Some(last) = kept.chunks.last()
+            && last.sealed().is_none()
+        {
+            last.seal(self.filled(last));
+            last.release();
+        }
+    }
+
+    /// Its thread has ended.
+    pub(super) fn finish(&self) {
+        let kept = self.kept();
+        self.seal_last(&kept);
+        drop(kept);
+        // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
+        self.finished.store(true, Ordering::Release);
+        chunk::note_change();
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        // ORDERING: pairs with the store when the thread ended.
+        self.finished.load(Ordering::Acquire)
+    }
+
+    /// The owner asks for another chunk before its next entry.
+    pub(super) fn retire(&self) {
+        // Under the lock: a chunk that is being entered is either retired here, or asked for again.
+        let _kept = self.kept();
+        self.cursor.retire();
+    }
+
+    /// Published entries of the chunk.
+    fn filled(&self, chunk: &Chunk) -> usize {
+        if let Some((_, length)) = chunk.sealed() {
+            return length;
+        }
+        // ORDERING: pairs with the owner's release store.
+        let next = self.cursor.next.load(Ordering::Acquire);
+        (next.addr() - chunk.start().addr()) / size_of::<Entry>()
+    }
+
+    fn position(&self, kept: &Kept) -> u64 {
+        kept.chunks.last().map_or(kept.past, |last| last.base() + self.filled(last) as u64)
+    }
+
+    /// Entries appended so far.
+    pub(super) fn length(&self) -> u64 {
+        self.position(&self.kept())
+    }
+
+    /// Ranges lost so far.
+    pub(super) fn losses(&self) -> u64 {
+        // ORDERING: a statistic.
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// The entries at positions `from..to`, as far as they are still there, and what is left of the others.
+    pub(super) fn runs(&self, from: u64, to: u64) -> (Vec<Run>, Carry) {
+        let kept = self.kept();
+        let mut runs = Vec::with_capacity(kept.chunks.len());
+        for chunk in &kept.chunks {
+            let filled = self.filled(chunk) as u64;
+            let inside = |position: u64| position.saturating_sub(chunk.base()).min(filled) as usize;
+            let (from, to) = (inside(from), inside(to));
+            if from < to {
+                // SAFETY: `filled` entries are published, read with acquire ordering.
+                runs.push(unsafe { Run::new(Arc::clone(chunk), from, to) });
+            }
+        }
+        (runs, kept.carry.clone())
+    }
+
+    /// When its oldest chunk was full, if it may be overwritten: never the one that is being written.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        let kept = self.kept();
+        kept.chunks.first().and_then(|first| first.sealed()).map(|(order, _)| order)
+    }
+
+    /// Lets go of the oldest chunk; also says the ticks of its last entry and how many ranges went with it.
+    pub(super) fn overwrite(&self) -> Option<(Arc<Chunk>, u64, u64)> {
+        let mut kept = self.kept();
+        let (_, length) = kept.chunks.first()?.sealed()?;
+        let chunk = kept.chunks.remove(0);
+        let end = chunk.base() + length as u64;
+        let from = kept.floor.saturating_sub(chunk.base()).min(length as u64) as usize;
+        let before = kept.carry.overwritten;
+        // SAFETY: `length` entries are published: the chunk was sealed under the lock that is held here.
+        kept.carry.absorb(unsafe { chunk.published(from, length) });
+        kept.past = end;
+        Some((chunk, kept.carry.last, kept.carry.overwritten - before))
+    }
+
+    /// Whether nothing more will come and nothing is left.
+    pub(super) fn is_spent(&self) -> bool {
+        self.is_finished() && self.kept().chunks.is_empty()
+    }
+
+    /// What was overwritten.
+    pub(super) fn carry(&self) -> Carry {
+        self.kept().carry.clone()
+    }
+
+    /// Lets go of the chunks that end before `position`; never of the one being written. What comes after is of
+    /// interest, and nothing before.
+    pub(super) fn forget(&self, position: u64) {
+        let mut kept = self.kept();
+        let most = kept.chunks.len().saturating_sub(1);
+        let ends_before = |chunk: &&Arc<Chunk>| chunk.base() + self.filled(chunk) as u64 <= position;
+        let old = kept.chunks.iter().take(most).take_while(ends_before).count();
+        let gone: Vec<_> = kept.chunks.drain(..old).collect();
+        kept.floor = position;
+        kept.carry = Carry::default();
+        drop(kept);
+        drop(gone);
+    }
+}

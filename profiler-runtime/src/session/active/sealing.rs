@@ -1,0 +1,103 @@
+//! What leaves a session: its recording when it ends, and dumps of it before.
+
+use std::time::Duration;
+
+use super::super::outcome::Export;
+use super::super::schedule::Phase;
+use super::super::spool::OpenSpool;
+use super::super::{host, window};
+use super::Active;
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
+use crate::collect::symbols::Symbols;
+use crate::error::Error;
+use crate::model::{Context, EndedBy, Recording};
+use crate::record::host_clock::HostClock;
+use crate::record::{self, Site, site};
+
+impl Active {
+    /// Whether a dump of a slow iteration is due; asked once.
+    pub(crate) fn take_due_dump(&mut self) -> bool {
+        std::mem::take(&mut self.dump_due)
+    }
+
+    /// What is recorded so far, for artifacts of its own; recording goes on.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is recorded at the moment, there is no folder, or another dump is being written.
+    pub(crate) fn dump(&mut self, why: EndedBy) -> Result<Export, Error> {
+        let refused = |active: &Self, reason| Error::Dump { session: active.session().clone(), reason };
+        let Some(folder) = self.stopped.folder().map(ToOwned::to_owned) else {
+            return Err(refused(self, "it has no folder; set `profiler` to `torch`, with a `torch_profiler_dir`"));
+        };
+        let Some(window) = self.window.as_ref().filter(|_| self.phase() == Phase::Active) else {
+            return Err(refused(self, "it records nothing yet; wait for its phase `active`"));
+        };
+        if self.dumps.is_busy() {
+            return Err(refused(self, "its last dump is still being written; wait for that"));
+        }
+        let (log, window, memory) = window.look(self.dumps.oldest());
+        let stopped = self.dumps.next(&self.stopped.session().clone(), &folder)?;
+        let mut context = self.context(why);
+        context.session = stopped.session().to_string();
+        // These lie outside the dump's folder, and are the session's.
+        (context.config.trace_file, context.config.perf_dump_path) = (None, None);
+        let gpu = GpuRecord::Absent(self.gpu.absent_from_dump());
+        let (sites, symbols) = (site::numbered(), Symbols::default());
+        Ok(Export::of_dump(Recording { log, sites, window, symbols, memory, gpu, context }, stopped))
+    }
+
+    /// A dump that was due could not be made.
+    pub(crate) fn note_failed_dump(&mut self) {
+        self.dumps.failed();
+    }
+
+    /// Ends it: nothing is recorded from here on, and what was recorded is cut out of the streams without a copy.
+    pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
+        let (phase, passed) = (self.phase(), self.passed);
+        let (log, window, memory) = match self.window.take() {
+            Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(self.dumps.oldest()),
+            _ => {
+                let warning = format!(
+                    "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations"
+                );
+                self.warnings.push(warning);
+                window::close_empty()
+            }
+        };
+        let spool = self.spool.take().map(OpenSpool::end);
+        let sites = site::numbered();
+        let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(Site::name).collect();
+        let full = spool.as_ref().and_then(|spool| spool.failure());
+        let full = full.map(|reason| format!("the spool could not grow, and ranges are lost for it: {reason}"));
+        let unknown = self.unknown_names(&names);
+        self.warnings.extend(unknown.into_iter().chain(self.dumps.warning()).chain(full));
+        let (context, stopped, claim) = (self.context(ended_by), self.handle(), self.claim.take());
+        // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
+        let part = GpuRecord::Absent(Absent::NothingRecorded);
+        let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
+        Export::new(recording, self.gpu, claim, stopped).with(spool, self.dumps.into_last())
+    }
+
+    /// What a trace says of the session.
+    pub(super) fn context(&self, ended_by: EndedBy) -> Context {
+        Context {
+            session: self.session().to_string(),
+            rank: self.ranks.rank,
+            local_rank: self.ranks.local_rank,
+            world_size: self.ranks.world_size,
+            pid: std::process::id(),
+            process_name: host::process_name(),
+            host: host::host_name(),
+            clock: HostClock::now(),
+            step_site: self.driver.site(),
+            first_step: self.first_step,
+            steps_passed: self.config.ring.then_some(self.passed),
+            ended_by,
+            range_cost: Duration::ZERO,
+            warnings: self.warnings.clone(),
+            config: self.config.clone(),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Dumps: artifacts of what a session has recorded so far, while it goes on.
+//!
+//! Asked for by the program, or by an iteration that took too long. One is written at a time, into a folder of its own
+//! inside the session's: `dump-1`, `dump-2`, … What is left out for that is counted, and reported with the session.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::id::SessionId;
+use super::outcome::Stopped;
+use crate::config::ProfilerConfig;
+use crate::error::Error;
+use crate::record::clock;
+
+/// A session's dumps.
+#[derive(Debug)]
+pub(crate) struct Dumps {
+    /// 0: steps are never too slow.
+    slow_step: Duration,
+    most_slow: u64,
+    /// How many iterations are shown; 0: all.
+    ring_steps: u64,
+    /// Number of the last one.
+    number: u64,
+    last: Option<Stopped>,
+    slow: u64,
+    left_out: u64,
+    /// When recording began, on both clocks.
+    begun: Option<(u64, Instant)>,
+    /// Ticks when the last iterations ended, one more than are shown.
+    ends: VecDeque<u64>,
+}
+
+impl Dumps {
+    pub(crate) fn new(config: &ProfilerConfig) -> Self {
+        Self {
+            slow_step: Duration::from_millis(config.slow_step_ms),
+            most_slow: config.max_dumps,
+            ring_steps: if config.ring { config.ring_steps } else { 0 },
+            number: 0,
+            last: None,
+            slow: 0,
+            left_out: 0,
+            begun: None,
+            ends: VecDeque::new(),
+        }
+    }
+
+    /// Recording begins at these ticks.
+    pub(crate) fn begin(&mut self, opened: u64, now: Instant) {
+        self.begun = Some((opened, now));
+        self.ends.clear();
+    }
+
+    /// An iteration ended; `began` in ticks, the one before ended then if it is unknown. True if it is to be dumped.
+    pub(crate) fn step(&mut self, began: Option<u64>, now: Instant) -> bool {
+        let Some((opened, begun)) = self.begun else { return false };
+        let ticks = clock::ticks();
+        let began = began.or(self.ends.back().copied()).unwrap_or(opened).max(opened);
+        if self.ends.len() as u64 > self.ring_steps {
+            self.ends.pop_front();
+        }
+        self.ends.push_back(ticks);
+        if self.slow_step.is_zero() {
+            return false;
+        }
+        let share = ticks.saturating_sub(began) as f64 / ticks.saturating_sub(opened).max(1) as f64;
+        let is_slow = now.saturating_duration_since(begun).as_secs_f64() * share >= self.slow_step.as_secs_f64();
+        let may = is_slow && self.slow < self.most_slow && !self.is_busy();
+        self.slow += u64::from(may);
+        self.left_out += u64::from(is_slow && !may);
+        may
+    }
+
+    /// Ticks from which on iterations are shown.
+    pub(crate) fn oldest(&self) -> u64 {
+        let all = self.ring_steps == 0 || self.ends.len() as u64 <= self.ring_steps;
+        if all { 0 } else { self.ends.front().copied().unwrap_or(0) }
+    }
+
+    /// Whether one is being written.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.last.as_ref().is_some_and(|last| !last.is_written())
+    }
+
+    /// A new one of this session, in a folder of its own.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be made.
+    pub(crate) fn next(&mut self, session: &SessionId, folder: &Path) -> Result<Stopped, Error> {
+        self.number += 1;
+        let name = format!("dump-{}", self.number);
+        let folder: PathBuf = folder.join(&name);
+        if let Err(error) = fs::create_dir_all(&folder) {
+            return Err(Error::Folder { folder, source: Arc::new(error) });
+        }
+        let dump = Stopped::new(SessionId::new(format!("{session}-{name}")), Some(folder));
+        self.last = Some(dump.clone());
+        Ok(dump)
+    }
+
+    /// A slow iteration could not be dumped.
+    pub(crate) fn failed(&mut self) {
+        self.left_out += 1;
+    }
+
+    /// What its user should know in the end, in a sentence.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let (count, slow) = (self.left_out, self.slow_step);
+        let sentence = "took longer than `slow_step_ms` and were not dumped: one dump is written at a time, and at most \
+                        `max_dumps`";
+        (count > 0).then(|| format!("{count} iterations {sentence} (slower than {} ms)", slow.as_millis()))
+    }
+
+    /// The last one, which may be being written.
+    pub(crate) fn into_last(self) -> Option<Stopped> {
+        self.last
+    }
+}

@@ -1,0 +1,153 @@
+//! Artifacts of sessions whose process has died: from the spools that they left (`record::spool`).
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::spool::{Files, SessionNote};
+use super::window;
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
+use crate::collect::symbols::Symbols;
+use crate::error::Error;
+use crate::export::{self, Gauge, Manifest};
+use crate::model::{Context, MemoryLog, Recording, Trace, Window};
+use crate::record::clock::Anchor;
+use crate::record::ledger;
+use crate::record::memory::Levels;
+use crate::record::spool::salvage::{self, Refusal, Salvaged};
+
+/// What [`recover`] found.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Recovered {
+    /// Sessions whose artifacts are written now, as their processes would have done. Their spools are gone.
+    pub sessions: Vec<Manifest>,
+    /// Folders of sessions whose process lives: nothing was done.
+    pub running: Vec<PathBuf>,
+    /// Spools that cannot be read, or artifacts that cannot be written: those spools are kept.
+    pub failed: Vec<Error>,
+}
+
+/// See [`control::recover`](crate::recover).
+pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
+    let _own = ledger::own();
+    let failed = |source| Error::Folder { folder: folder.to_owned(), source: Arc::new(source) };
+    let mut recovered = Recovered::default();
+    for files in spools(folder).map_err(failed)? {
+        match recover_one(&files) {
+            Ok(Some(manifest)) => recovered.sessions.push(manifest),
+            Ok(None) => recovered.running.extend(files.journal.parent().map(Path::to_owned)),
+            Err(error) => recovered.failed.push(error),
+        }
+    }
+    Ok(recovered)
+}
+
+/// The spools in a folder and in the folders inside it, in order of name.
+fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            // One that cannot be read has no session of ours in it.
+            let inside = fs::read_dir(&path).into_iter().flatten().flatten();
+            found.extend(inside.filter_map(|entry| Files::of_journal(&entry.path())));
+        } else {
+            found.extend(Files::of_journal(&path));
+        }
+    }
+    found.sort_by(|one, other| one.journal.cmp(&other.journal));
+    Ok(found)
+}
+
+/// `None` if its process lives.
+fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
+    let failed = |reason: String| Error::Spool { path: files.journal.clone(), reason };
+    let salvaged = match salvage::open(&files.entries, &files.journal) {
+        Ok(salvaged) => salvaged,
+        Err(Refusal::Alive) => return Ok(None),
+        Err(Refusal::Unreadable(reason)) => return Err(failed(reason)),
+    };
+    let folder = files.journal.parent().unwrap_or(Path::new("."));
+    let written = catch_unwind(AssertUnwindSafe(|| {
+        let (recording, lock) = recording(salvaged)?;
+        let manifest = export::write_session(&mut Trace::build(recording), folder, &Gauge::default());
+        drop(lock);
+        Ok(manifest)
+    }));
+    let manifest = written.map_err(|panic| failed(export::panic_text(&*panic)))?.map_err(failed)?;
+    if let Some(error) = manifest.errors.first() {
+        return Err(failed(error.clone()));
+    }
+    for file in [&files.entries, &files.journal] {
+        if let Err(error) = fs::remove_file(file) {
+            log::warn!("cannot remove `{}`, which is recovered: {error}", file.display());
+        }
+    }
+    Ok(Some(manifest))
+}
+
+/// The recording, and what keeps others from recovering it too.
+fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
+    let Salvaged { session, log, sites, process, start, last, end, torn, unreadable, lock } = salvaged;
+    let note: SessionNote =
+        serde_json::from_value(session).map_err(|error| format!("its journal is of another version: {error}"))?;
+    let mut context = note.into_context();
+    let end = end_anchor(process, start, last, end);
+    let window = Window { process, start, end, open: (start.ticks, end.ticks) };
+    warn(&mut context, torn, unreadable);
+    // How much was allocated when recording began died with the process: totals are those of the recording.
+    let memory = context.config.torch_profiler_with_memory.then(|| {
+        let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
+        MemoryLog { end: begin.clone(), begin }
+    });
+    let ring = context.config.ring;
+    let most = Duration::try_from_secs_f64(context.config.ring_secs).ok().filter(|most| ring && !most.is_zero());
+    let (log, window, memory) = window::cut((log, window, memory), most, 0);
+    let gpu = GpuRecord::Absent(Absent::ProcessGone);
+    Ok((Recording { log, sites, window, symbols: Symbols::default(), memory, gpu, context }, lock))
+}
+
+/// Where the recording ended: at its last entry, or at the last sign of life after it. The rate of ticks is that of the
+/// anchors that lie furthest apart. An entry that claims to be of the future is not believed.
+fn end_anchor(process: Anchor, start: Anchor, last: Anchor, end: u64) -> Anchor {
+    let ns = u128::from(last.monotonic_ns.saturating_sub(process.monotonic_ns).max(1));
+    let ticks = u128::from(last.ticks.saturating_sub(process.ticks).max(1));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let most = now.saturating_sub(u128::from(start.unix_ns)) * ticks / ns + u128::from(start.ticks);
+    let most = u64::try_from(most).unwrap_or(u64::MAX).max(last.ticks);
+    let end = end.min(most).max(last.ticks);
+    // CAST: a process lives for less than 584 years.
+    let later = |from: Anchor| (u128::from(end.saturating_sub(from.ticks)) * ns / ticks) as u64;
+    Anchor {
+        ticks: end,
+        monotonic_ns: process.monotonic_ns.saturating_add(later(process)),
+        unix_ns: start.unix_ns.saturating_add(later(start)),
+        uncertainty_ticks: last.uncertainty_ticks,
+    }
+}
+
+fn warn(context: &mut Context, torn: u64, unreadable: u64) {
+    let warnings = &mut context.warnings;
+    warnings.push(
+        "the process ended before it could write its artifacts; these are made from its spool, and show what it had \
+         stored until then"
+            .to_owned(),
+    );
+    if torn > 0 {
+        warnings.push(format!("{torn} threads were in the middle of an entry, which is left out"));
+    }
+    if unreadable > 0 {
+        warnings.push(format!("{unreadable} entries or lines of the spool are missing or damaged"));
+    }
+    if context.config.torch_profiler_with_stack {
+        context.config.torch_profiler_with_stack = false;
+        warnings.push("call stacks are not shown: the addresses in them died with the process".to_owned());
+    }
+    if context.config.torch_profiler_with_memory {
+        warnings.push("memory that was allocated before the recording is not in its totals".to_owned());
+    }
+}

@@ -1,0 +1,188 @@
+//! A session's spool: where its files are, what the journal says of the session, and the thread that keeps both fresh.
+//!
+//! The thread notes the time and what is lost, soon after the start and then every second, and asks for everything to be
+//! written to the disk: so what is older than a few seconds survives a power failure too. What ends the process alone
+//! costs nothing that was stored.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::ProfilerConfig;
+use crate::model::{Context, EndedBy};
+use crate::record::host_clock::HostClock;
+use crate::record::spool::running::Spooling;
+
+const THREAD: &str = "profiler-spool";
+/// Between two times that the disk is asked for everything.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The first times come sooner: a rate of ticks needs two, and a process may end at once.
+const FIRST_INTERVAL: Duration = Duration::from_millis(1);
+
+/// The files of a spool, in a session's folder. The names are those of no artifact, and keep other sessions of the rank
+/// out of the folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Files {
+    pub(crate) entries: PathBuf,
+    pub(crate) journal: PathBuf,
+}
+
+/// What the journal knows of a [`Context`].
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(crate) struct SessionNote {
+    session: String,
+    rank: u32,
+    local_rank: u32,
+    world_size: u32,
+    pid: u32,
+    process_name: String,
+    host: String,
+    clock: HostClock,
+    step_site: Option<u32>,
+    first_step: u64,
+    warnings: Vec<String>,
+    /// As an object, whose fields an other version may not have.
+    config: Value,
+}
+
+/// A spool that a session records into.
+#[derive(Debug)]
+pub(crate) struct OpenSpool {
+    pub(crate) spooling: Spooling,
+    /// True once the thread may go.
+    over: Arc<(Mutex<bool>, Condvar)>,
+    /// The loop that drives the session, and its first number, as noted last.
+    noted: (Option<u32>, u64),
+}
+
+impl Files {
+    /// Of this rank, in this folder.
+    pub(crate) fn of(folder: &Path, rank: u32) -> Self {
+        let named = |what: &str| folder.join(format!(".spool_rank{rank}.{what}"));
+        Self { entries: named("entries"), journal: named("journal") }
+    }
+
+    /// Those that this path is the journal of.
+    pub(crate) fn of_journal(journal: &Path) -> Option<Self> {
+        let name = journal.file_name()?.to_str()?.strip_prefix(".spool_rank")?;
+        let rank = name.strip_suffix(".journal")?.parse().ok()?;
+        Some(Self::of(journal.parent()?, rank))
+    }
+}
+
+impl SessionNote {
+    pub(crate) fn of(context: &Context) -> Self {
+        Self {
+            session: context.session.clone(),
+            rank: context.rank,
+            local_rank: context.local_rank,
+            world_size: context.world_size,
+            pid: context.pid,
+            process_name: context.process_name.clone(),
+            host: context.host.clone(),
+            clock: context.clock.clone(),
+            step_site: context.step_site,
+            first_step: context.first_step,
+            warnings: context.warnings.clone(),
+            config: serde_json::to_value(&context.config).unwrap_or_default(),
+        }
+    }
+
+    /// The context of a recording that is recovered. Its artifacts all lie in the session's folder.
+    pub(crate) fn into_context(self) -> Context {
+        let mut warnings = self.warnings;
+        let mut config = ProfilerConfig::from_json(&self.config.to_string()).map_or_else(
+            |error| {
+                warnings.push(format!("the configuration is not the one that was recorded with: {error}"));
+                ProfilerConfig::torch(".")
+            },
+            |parsed| parsed.config,
+        );
+        (config.trace_file, config.perf_dump_path) = (None, None);
+        Context {
+            session: self.session,
+            rank: self.rank,
+            local_rank: self.local_rank,
+            world_size: self.world_size,
+            pid: self.pid,
+            process_name: self.process_name,
+            host: self.host,
+            clock: self.clock,
+            config,
+            step_site: self.step_site,
+            first_step: self.first_step,
+            steps_passed: None,
+            ended_by: EndedBy::Recovered,
+            range_cost: Duration::ZERO,
+            warnings,
+        }
+    }
+}
+
+impl OpenSpool {
+    /// Sends what is recorded from now on to files in `folder`.
+    ///
+    /// # Errors
+    ///
+    /// Why it goes to memory instead, in a sentence.
+    pub(crate) fn begin(folder: &Path, context: &Context) -> Result<Self, String> {
+        let files = Files::of(folder, context.rank);
+        let most_bytes = context.config.max_spool_mb.saturating_mul(1 << 20);
+        let refused = |error: &dyn std::fmt::Display| {
+            let path = files.entries.display();
+            format!("`spool` is off, this session records into memory: cannot record into `{path}`: {error}")
+        };
+        let note = serde_json::to_value(SessionNote::of(context)).unwrap_or_default();
+        let spooling =
+            Spooling::begin(&files.entries, &files.journal, most_bytes, note).map_err(|error| refused(&error))?;
+        let over = Arc::new((Mutex::new(false), Condvar::new()));
+        let work = {
+            let (spooling, over) = (spooling.clone(), Arc::clone(&over));
+            move || keep_fresh(&spooling, &over)
+        };
+        if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
+            spooling.end();
+            // What is left of it says the same.
+            let _ = spooling.discard();
+            return Err(refused(&error));
+        }
+        Ok(Self { spooling, over, noted: (None, context.first_step) })
+    }
+
+    /// The loop that drives the session may have become known.
+    pub(crate) fn note_steps(&mut self, step_site: Option<u32>, first_step: u64, context: impl FnOnce() -> Context) {
+        if self.noted != (step_site, first_step) {
+            self.noted = (step_site, first_step);
+            self.spooling.note_session(serde_json::to_value(SessionNote::of(&context())).unwrap_or_default());
+        }
+    }
+
+    /// The recording is over; the files stay until the artifacts are written.
+    pub(crate) fn end(self) -> Spooling {
+        self.spooling.end();
+        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.over.1.notify_all();
+        self.spooling
+    }
+}
+
+fn keep_fresh(spooling: &Spooling, (over, changed): &(Mutex<bool>, Condvar)) {
+    let mut interval = FIRST_INTERVAL;
+    let mut is_over = over.lock().unwrap_or_else(PoisonError::into_inner);
+    while !*is_over {
+        let (guard, timeout) = changed.wait_timeout(is_over, interval).unwrap_or_else(PoisonError::into_inner);
+        is_over = guard;
+        if timeout.timed_out() && !*is_over {
+            drop(is_over);
+            spooling.tick();
+            if interval == INTERVAL {
+                spooling.sync();
+            }
+            interval = (interval * 4).min(INTERVAL);
+            is_over = over.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Recordings in a file: what a process had stored when it was killed, crashed or aborted becomes artifacts.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use profiler_runtime::{
+    ProfilerConfig, Recovered, profiled_op, profiled_step, recover, stage, start_profile_with, stop_profile,
+};
+use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
+
+#[profiled_op("leaf")]
+#[inline(never)]
+fn leaf() {}
+
+#[profiled_step("iteration")]
+fn iteration() {
+    leaf();
+}
+
+/// A configuration that the parent chose.
+fn config() -> ProfilerConfig {
+    ProfilerConfig::from_json(&std::env::var("CONFIG").unwrap()).unwrap().config
+}
+
+fn with_spool(bench: &Bench) -> serde_json::Value {
+    serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "spool": true})
+}
+
+/// Runs a child with this configuration, and says by which signal it ended.
+fn run(name: &str, ending: &str, config: &serde_json::Value) -> Option<i32> {
+    let mut child = child_of(name);
+    child.env("CONFIG", config.to_string()).env("ENDING", ending).stdout(Stdio::null()).stderr(Stdio::null());
+    child.status().unwrap().signal()
+}
+
+fn only_folder(base: &Path) -> PathBuf {
+    let folders: Vec<_> =
+        fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    folders[0].clone()
+}
+
+fn spool_files(folder: &Path) -> Vec<String> {
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with(".spool")).collect()
+}
+
+/// The trace of the only session in `base`, which was recovered.
+fn recovered(base: &Path) -> Trace {
+    let Recovered { sessions, running, failed, .. } = recover(base).unwrap();
+    assert!(sessions.len() == 1 && running.is_empty() && failed.is_empty(), "{running:?} {failed:?}");
+    assert!(sessions[0].errors.is_empty(), "{:?}", sessions[0].errors);
+    let folder = only_folder(base);
+    assert!(spool_files(&folder).is_empty(), "the artifacts are there instead");
+    assert_eq!(manifest(&folder)["ended_by"], "recovered");
+    Trace::read(&folder)
+}
+
+const LEAVES: usize = 5_000;
+
+/// Records on three threads, and ends as it is told to.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn dies() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(config()).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..LEAVES).for_each(|_| leaf()));
+        }
+    });
+    (0..LEAVES).for_each(|_| leaf());
+    iteration();
+    let _open = stage("öpen \"stage\"");
+    extern "C" fn cannot_unwind() {
+        panic!("as with `panic = \"abort\"`");
+    }
+    match std::env::var("ENDING").unwrap().as_str() {
+        "exit" => std::process::exit(0),
+        "abort" => std::process::abort(),
+        "panic" => cannot_unwind(),
+        // SAFETY: it is not: nothing lies there, which ends the process.
+        "fault" => unsafe { std::ptr::without_provenance_mut::<u64>(64).write_volatile(1) },
+        signal => {
+            let mut kill = Command::new("kill");
+            kill.args([&format!("-{signal}"), &std::process::id().to_string()]).status().unwrap();
+            thread::sleep(Duration::from_secs(60));
+        }
+    }
+}
+
+#[test]
+fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
+    for (ending, signal) in [
+        ("KILL", Some(9)),
+        ("fault", Some(11)),
+        ("TERM", Some(15)),
+        ("abort", Some(6)),
+        ("panic", Some(6)),
+        ("exit", None),
+    ] {
+        let bench = Bench::alone();
+        assert_eq!(run("dies", ending, &with_spool(&bench)), signal, "{ending}");
+        let trace = recovered(bench.path());
+        assert_eq!((trace.count("leaf"), trace.count("öpen \"stage\"")), (3 * LEAVES + 1, 1), "{ending}");
+        assert_eq!(trace.step_numbers(), [0], "{ending}: the journal knows the loop that drives");
+        assert_eq!((trace.losses("missing"), trace.losses("unfinished")), (0, 1), "{ending}");
+        let leaves = trace.named("leaf");
+        assert!(leaves.windows(2).filter(|pair| pair[0].tid == pair[1].tid).all(|pair| pair[0].end <= pair[1].begin));
+        assert!(trace.seconds() < 20.0, "{ending}: {} s", trace.seconds());
+    }
+}
+
+/// Counts its ranges in a file beside, until it is killed.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn counts() {
+    if !in_child() {
+        return;
+    }
+    let config = config();
+    let base = config.torch_profiler_dir.clone().unwrap();
+    start_profile_with(config).unwrap();
+    thread::scope(|scope| {
+        for thread in 0..3 {
+            let file = File::create(base.join(format!("count-{thread}"))).unwrap();
+            scope.spawn(move || {
+                for count in 1_u64.. {
+                    leaf();
+                    file.write_all_at(&count.to_le_bytes(), 0).unwrap();
+                    if thread == 0 && count == 40_000 {
+                        println!("enough");
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_process_killed_while_it_records_loses_at_most_the_range_in_flight() {
+    for ring in [false, true] {
+        let bench = Bench::alone();
+        let mut config = with_spool(&bench);
+        if ring {
+            (config["ring"], config["max_spool_mb"]) = (true.into(), 2.into());
+        }
+        let mut child = child_of("counts");
+        let mut child = child.env("CONFIG", config.to_string()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("enough")));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let counted = |thread| {
+            let bytes = fs::read(bench.path().join(format!("count-{thread}"))).unwrap();
+            bytes.try_into().map_or(0, u64::from_le_bytes)
+        };
+        let counted: u64 = (0..3).map(counted).sum();
+        let trace = recovered(bench.path());
+        let found = trace.count("leaf") as u64 + trace.losses("overwritten") + trace.losses("missing");
+        assert!((counted..=counted + 3).contains(&found), "ring: {ring}, {found} found, {counted} counted");
+        assert_eq!(trace.losses("overwritten") > 0, ring);
+    }
+}
+
+#[test]
+fn a_session_that_ends_well_leaves_no_spool_and_one_that_lives_is_left_alone() {
+    let bench = Bench::alone();
+    let count = 50_000;
+    // Threads are in the middle of chunks of an earlier session.
+    bench.record(bench.config(), || drop(stage!("earlier")));
+    start_profile_with(bench.config().spool(true)).unwrap();
+    (0..count).for_each(|_| leaf());
+    let found = recover(bench.path()).unwrap();
+    assert_eq!((found.sessions.len(), found.running.len(), found.failed.len()), (0, 1, 0));
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    let trace = Trace::read(stopped.folder().unwrap());
+    assert_eq!((trace.count("leaf"), trace.count("earlier"), trace.losses("missing")), (count, 0, 0));
+    assert!(spool_files(stopped.folder().unwrap()).is_empty());
+    let next = bench.record(bench.config(), || (0..count).for_each(|_| leaf()));
+    assert_eq!(next.count("leaf"), count, "a session in memory after it");
+}
+
+/// Records more than there is room for.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn fills() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(config()).unwrap();
+    (0..200_000).for_each(|_| leaf());
+    stop_profile().unwrap().wait().unwrap();
+}
+
+#[test]
+fn a_disk_without_room_costs_ranges_that_are_counted_and_nothing_else() {
+    let bench = Bench::alone();
+    let mut config = with_spool(&bench);
+    config["torch_profiler_use_gzip"] = true.into();
+    let child = child_of("fills");
+    // A limit on the size of files, in blocks of 512 bytes: without care it is a signal that ends the process.
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -f 8192; exec \"$0\" \"$@\""]).arg(child.get_program()).args(child.get_args());
+    for (name, value) in child.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    let status = limited.env("CONFIG", config.to_string()).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{status}");
+    let manifest = manifest(&only_folder(bench.path()));
+    let missing = manifest["losses"]["missing"].as_u64().unwrap();
+    assert_eq!(manifest["ranges"].as_u64().unwrap() + missing, 200_000);
+    assert!(missing > 0);
+    let warnings = manifest["warnings"].to_string();
+    assert!(warnings.contains("the spool could not grow"), "{warnings}");
+}
+
+#[test]
+fn a_spool_has_a_size_that_it_keeps() {
+    let bench = Bench::alone();
+    let trace = bench.record(bench.config().spool(true).max_spool_mb(2), || (0..100_000).for_each(|_| leaf()));
+    let (shown, missing) = (trace.count("leaf") as u64, trace.losses("missing"));
+    assert_eq!(shown + missing, 100_000);
+    assert!((31 * 2048..=32 * 2048).contains(&shown), "2 MiB are 31 chunks, {shown} ranges are shown");
+}
+
+#[test]
+fn damaged_spools_give_what_is_left_or_an_error_and_never_a_panic() {
+    let bench = Bench::alone();
+    assert_eq!(run("dies", "KILL", &with_spool(&bench)), Some(9));
+    let folder = only_folder(bench.path());
+    let [entries, journal] = ["entries", "journal"].map(|name| folder.join(format!(".spool_rank0.{name}")));
+    let (good_entries, good_journal) = (fs::read(&entries).unwrap(), fs::read(&journal).unwrap());
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (random >> 33) as usize % below
+    };
+    let (mut sessions, mut errors) = (0, 0);
+    for case in 0..24 {
+        let (mut bad_entries, mut bad_journal) = (good_entries.clone(), good_journal.clone());
+        match case % 4 {
+            0 => bad_entries.truncate(next(good_entries.len())),
+            1 => bad_journal.truncate(next(good_journal.len())),
+            2 => (0..40).for_each(|_| bad_journal[next(good_journal.len())] ^= 1 << (case % 8)),
+            _ => (0..4_000).for_each(|_| bad_entries[next(good_entries.len())] ^= 0x55),
+        }
+        fs::write(&entries, &bad_entries).unwrap();
+        fs::write(&journal, &bad_journal).unwrap();
+        let found = recover(&folder).unwrap();
+        assert_eq!(found.sessions.len() + found.failed.len(), 1, "case {case}");
+        if found.sessions.is_empty() {
+            let error = found.failed[0].to_string();
+            assert!(error.starts_with("cannot recover `") && !error.contains("panicked"), "case {case}: {error}");
+            errors += 1;
+        } else {
+            let trace = Trace::read(&folder);
+            assert!(trace.json["traceEvents"].is_array(), "case {case}");
+            sessions += 1;
+        }
+    }
+    assert!(sessions > 5 && errors > 0, "{sessions} sessions, {errors} errors");
+}
+
+/// Forks while it records: the child shares the file.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn forks() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(config()).unwrap();
+    (0..100).for_each(|_| leaf());
+    // SAFETY: the child records nothing, as is to be shown, and ends without running anything else.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        (0..10_000).for_each(|_| drop(stage!("of the child")));
+        // SAFETY: ends this process at once.
+        unsafe { libc::_exit(0) };
+    }
+    // SAFETY: waits for our own child.
+    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    (0..100).for_each(|_| leaf());
+    stop_profile().unwrap().wait().unwrap();
+}
+
+#[test]
+fn a_forked_child_does_not_write_into_its_parents_file() {
+    let bench = Bench::alone();
+    assert_eq!(run("forks", "", &with_spool(&bench)), None);
+    let trace = Trace::read(&only_folder(bench.path()));
+    assert_eq!((trace.count("leaf"), trace.count("of the child"), trace.losses("unreadable")), (200, 0, 0));
+}
+
+#[test]
+fn a_folder_without_spools_has_nothing_to_recover_and_a_missing_one_is_an_error() {
+    let bench = Bench::alone();
+    bench.record(bench.config(), leaf);
+    let found = recover(bench.path()).unwrap();
+    assert!(found.sessions.is_empty() && found.running.is_empty() && found.failed.is_empty());
+    assert!(recover(bench.path().join("missing")).is_err());
+}
