@@ -8,7 +8,7 @@ pub enum TraceFormat {
     /// TensorBoard.
     #[default]
     Chrome,
-    /// `trace_rank{R}.pftrace`, Perfetto's own format: a quarter of the size (half of it compressed), every name intact,
+    /// `trace_rank{R}.pftrace`, Perfetto's own format: a quarter of the size (half where both are compressed), every name intact,
     /// and counters; for Perfetto alone.
     Perfetto,
     /// Both files.
