@@ -110,7 +110,7 @@ settings! {
         /// Perfetto's format the name ends in `.pftrace` where this ends in `.json`.
         trace_file: Option<String> = None, Kind::Text;
         /// Format of the trace: `chrome` (JSON, read by every tool), `perfetto` (`trace_rank{rank}.pftrace[.gz]`: a quarter
-        /// of the size, faster to load and with counters, but only for Perfetto) or `both`.
+        /// of the size and with counters, but only for Perfetto) or `both`.
         trace_format: TraceFormat = TraceFormat::Chrome, Kind::Choice(TraceFormat::NAMES);
         /// Show every stage, step and op as an NVTX range to a tool that is attached, such as Nsight Systems, whether or
         /// not a session is active.

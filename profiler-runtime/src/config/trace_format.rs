@@ -8,8 +8,8 @@ pub enum TraceFormat {
     /// TensorBoard.
     #[default]
     Chrome,
-    /// `trace_rank{R}.pftrace`, Perfetto's own format: a quarter of the size, faster to load, with counters; for Perfetto
-    /// alone.
+    /// `trace_rank{R}.pftrace`, Perfetto's own format: a quarter of the size (half where both are compressed), every name intact,
+    /// and counters; for Perfetto alone.
     Perfetto,
     /// Both files.
     Both,

@@ -207,6 +207,12 @@ impl Gpu {
         self.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect()
     }
 
+    /// The `External id` of the range around each call that has one, by correlation.
+    pub(crate) fn callers(&self) -> HashMap<u32, u64> {
+        let inside = self.calls.iter().filter(|placed| placed.external_id > 0);
+        inside.map(|placed| (placed.call.correlation, placed.external_id)).collect()
+    }
+
     /// A call belongs to the recording if a range of it made the call, or if it began in the window.
     fn place_calls(&mut self, calls: Vec<ApiCall>, clock: &GpuClock, ranges: &Ranges<'_>) {
         let on_our_clock = calls.into_iter().map(|call| ApiCall {

@@ -1,7 +1,5 @@
 //! What stands beside the GPU's work: waits for it, overhead, and its memory.
 
-use std::collections::HashMap;
-
 use crate::collect::gpu::Wait;
 use crate::export::gpu_memory::{self, MemoryChange};
 use crate::export::gpu_names::{overhead_name, wait_name};
@@ -28,8 +26,7 @@ impl Writer<'_, '_, '_> {
 
     pub(super) fn waits(&mut self) {
         let devices = self.gpu.devices_of_contexts();
-        let callers: HashMap<u32, u64> =
-            self.gpu.calls.iter().map(|placed| (placed.call.correlation, placed.external_id)).collect();
+        let callers = self.gpu.callers();
         for Placed { record: wait, lane } in &self.gpu.syncs {
             let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
             let device = devices.get(&context).copied().unwrap_or(0);
@@ -44,7 +41,7 @@ impl Writer<'_, '_, '_> {
             push_number(out, "correlation", u64::from(correlation));
             push_number(out, "device", u64::from(device));
             push_number(out, "context", u64::from(context));
-            if let Some(external_id) = callers.get(&correlation).filter(|id| **id > 0) {
+            if let Some(external_id) = callers.get(&correlation) {
                 push_number(out, "External id", *external_id);
             }
             if let Some(record) = self.gpu.events.awaited(wait) {

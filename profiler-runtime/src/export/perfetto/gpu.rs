@@ -161,7 +161,7 @@ fn write_overheads(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) 
 }
 
 fn write_waits(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
-    let devices = gpu.devices_of_contexts();
+    let (devices, callers) = (gpu.devices_of_contexts(), &gpu.callers());
     let mut waits: Vec<&Placed<Wait>> = gpu.syncs.iter().collect();
     waits.sort_by_key(|placed| placed.record.begin);
     let records = waits.into_iter().map(|Placed { record, lane }| {
@@ -174,6 +174,13 @@ fn write_waits(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
             event.number(Key::Correlation, record.correlation.into());
             event.number(Key::Device, device.into());
             event.number(Key::Context, record.context.into());
+            if let Some(external_id) = callers.get(&record.correlation) {
+                event.number(Key::ExternalId, *external_id);
+            }
+            if let Some(awaited) = gpu.events.awaited(record) {
+                event.number(Key::WaitStream, awaited.stream.into());
+                event.number(Key::WaitRecord, awaited.correlation.into());
+            }
             if matches!(record.kind, 1 | 2) {
                 event.number(Key::WaitEvent, record.event.into());
             }

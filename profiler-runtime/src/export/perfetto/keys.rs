@@ -52,6 +52,7 @@ words! {
     /// The name of an argument. At most 64.
     Key:
     Addr = "Addr";
+    BeganBefore = "began_before";
     BlocksPerSm = "blocks per SM";
     Block = "block";
     BusyUs = "busy_us";
@@ -94,5 +95,7 @@ words! {
     TotalReserved = "Total Reserved";
     Unfinished = "unfinished";
     WaitEvent = "wait_on_cuda_event_id";
+    WaitRecord = "wait_on_cuda_event_record_corr_id";
+    WaitStream = "wait_on_stream";
     WarpsPerSm = "warps per SM";
 }

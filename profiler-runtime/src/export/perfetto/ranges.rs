@@ -54,7 +54,7 @@ fn begin(writer: &mut Writer<'_>, trace: &Trace, slice: &Slice, track: u64) {
             Some(number) => event.own_name(&step_name(number)),
         }
         event.number(Key::ExternalId, slice.external_id);
-        if step.is_some() || slice.task.is_some() || !slice.args().is_empty() {
+        if step.is_some() || slice.clipped || slice.task.is_some() || !slice.args().is_empty() {
             more(event, trace, slice, step.is_some());
         }
     });
@@ -96,6 +96,9 @@ fn more(event: &mut Event<'_>, trace: &Trace, slice: &Slice, is_profiler_step: b
     }
     if !stack.is_empty() {
         event.stack(stack, &trace.symbols);
+    }
+    if slice.clipped {
+        event.yes(Key::BeganBefore);
     }
     if let Some(poll) = slice.task {
         event.number(Key::Task, poll.task);
@@ -146,6 +149,9 @@ fn begin_task(writer: &mut Writer<'_>, task: &Task, track: u64) {
         }
         if let Some(index) = task.index {
             event.number(Key::Index, index);
+        }
+        if let Some(text) = &task.text {
+            event.text(Key::RequestId, text);
         }
         event.number(Key::Polls, task.polls);
         event.float(Key::BusyUs, task.busy_ns as f64 / 1000.0);
