@@ -28,6 +28,7 @@ options='"torch_profiler_record_shapes":true,"torch_profiler_with_stack":true,"t
 options+=',"torch_profiler_with_flops":true,"torch_profiler_dump_cuda_time_total":true'
 step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",$options}" \
   cargo run --release --example wan_i2v -- --output "$log/video.mp4"
+step "job of two processes" cargo run --package profiler-tests --example job -- "$log/job"
 
 step "formatting" cargo fmt --all --check
 step "clippy" cargo clippy --workspace --all-targets -- -D warnings
@@ -37,7 +38,7 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
-step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/
+step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/job/*/
 step "Nsight Systems" bash tests/consumers/nsys.sh
 
 passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")

@@ -61,6 +61,12 @@
 //! configuration's `nvtx_domain` renames the domain `profiler`, `nvtx: false` switches the ranges off. While no tool is
 //! attached they cost nothing.
 //!
+//! # Many processes, and starting from outside
+//!
+//! A [`job::Coordinator`] starts and stops the sessions of worker processes as one: `PROFILER_COORDINATOR` in a worker's
+//! environment is all it takes beside [`profile_from_env`]. The configuration's `toggle_on_sigusr2` and `trigger_file` start
+//! and stop a program, or a job, without a request. See [`job`].
+//!
 //! # Features
 //!
 //! | feature | default | does |
