@@ -84,6 +84,12 @@
 //! Where CUPTI cannot run (another tool has it, permission is missing), and with `gpu_timing: "events"`, ranges that name
 //! their stream are timed by CUDA events: [`cuda::stage_on`], [`stage_on!`] and their like for ops and steps.
 //!
+//! # Many processes, and starting from outside
+//!
+//! A [`job::Coordinator`] starts and stops the sessions of worker processes as one: `PROFILER_COORDINATOR` in a worker's
+//! environment is all it takes beside [`profile_from_env`]. The configuration's `toggle_on_sigusr2` and `trigger_file` start
+//! and stop a program, or a job, without a request. See [`job`].
+//!
 //! # Features
 //!
 //! | feature | default | does |

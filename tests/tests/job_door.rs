@@ -92,6 +92,7 @@ fn garbage_is_refused_and_the_coordinator_works_on() {
         assert!(answer(&coordinator, line).contains("the line is not understood"), "{line:?}");
     }
     assert!(refused(&coordinator, |hello| hello["protocol"] = json!(99)).contains("it speaks protocol 99"));
+    assert!(refused(&coordinator, |hello| hello["name"] = json!("a\nline of its own")).contains("no plain text"));
     assert!(refused(&coordinator, |hello| hello["rank"] = json!(-1)).contains("the line is not understood"));
     let _workers = job(&coordinator, &[0]);
     assert!(coordinator.start(&Selection::default()).unwrap().is_complete());

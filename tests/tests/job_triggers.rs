@@ -14,6 +14,7 @@ use job_support::{LONG, Place, Process, a_moment, is_whole, until};
 use profiler_runtime::job::{
     self, ControlError, Controller, Coordinator, CoordinatorOptions, FailureCode, Selection, WorkerState,
 };
+use profiler_runtime::{ProfilerConfig, profile_with};
 use profiler_tests::{child_of, in_child};
 use serde_json::{Value, json};
 
@@ -106,6 +107,18 @@ fn a_session_runs_while_the_trigger_file_is_there() {
         assert!(process.finish(), "{program_name}");
         assert!(sessions(&place).iter().all(|folder| is_whole(folder, 0)), "the end writes what runs: {program_name}");
     }
+}
+
+#[test]
+fn a_guard_with_a_trigger_in_its_configuration_waits_for_it() {
+    let place = Place::new();
+    let file = place.path().join("profile-now");
+    let guard = profile_with(ProfilerConfig::torch(place.perf()).trigger_file(&file)).unwrap();
+    assert!(guard.session().is_none());
+    fs::write(&file, "").unwrap();
+    until("the session is there", || sessions(&place).len() == 1);
+    drop(guard);
+    assert!(is_written(&sessions(&place)[0]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::job::{self, Membership};
 use super::trigger::{self, Triggers};
-use super::{begin, configured};
+use super::{begin, configured, enabled, keep};
 use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
@@ -44,7 +44,8 @@ pub fn profile_from_env() -> ProfileGuard {
     guard
 }
 
-/// Starts a session that ends when the result is dropped.
+/// Starts a session that ends when the result is dropped. With a trigger in the configuration (`toggle_on_sigusr2`,
+/// `trigger_file`) that starts it; the configuration is then also what [`start_profile`](crate::start_profile) uses.
 ///
 /// # Errors
 ///
@@ -60,7 +61,16 @@ pub fn profile_with(config: ProfilerConfig) -> Result<ProfileGuard, Error> {
 ///
 /// As [`start_profile`](crate::start_profile).
 pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
-    Ok(ProfileGuard { session: Some(begin(parsed)?), triggers: None, membership: None })
+    let mut guard = ProfileGuard { session: None, triggers: None, membership: None };
+    if trigger::is_named(&parsed.config) {
+        enabled()?;
+        keep(parsed.clone());
+        guard.triggers = trigger::arm(&parsed.config);
+    }
+    if guard.triggers.is_none() {
+        guard.session = Some(begin(parsed)?);
+    }
+    Ok(guard)
 }
 
 /// A session, or none. Dropping it stops the session and waits for its artifacts, also while a panic unwinds.

@@ -35,9 +35,14 @@ static CONFIGURED: Mutex<Option<Parsed>> = Mutex::new(None);
 /// [`Error::Config`] with everything that is wrong in it; then the one before stays.
 pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
     let parsed = config.validate()?;
+    keep(parsed);
+    Ok(())
+}
+
+/// What [`start_profile`], triggers and requests start with from now on.
+fn keep(parsed: Parsed) {
     nvtx::configure(&parsed.config);
     *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = Some(parsed);
-    Ok(())
 }
 
 /// Starts a session with the configuration that [`configure`] has set, else with the environment's (`PROFILER_CONFIG`).

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
-use super::job::{self, ControlError, Report, Selection, WorkerState};
+use super::job::{self, ControlError, Report, Selection};
 use crate::config::ProfilerConfig;
 use crate::record::ledger;
 use crate::session;
@@ -39,6 +39,11 @@ struct State {
     /// The session that a trigger has started and none has stopped.
     started: Option<String>,
     is_over: bool,
+}
+
+/// Whether the configuration names a trigger.
+pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
+    config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }
 
 /// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
@@ -108,7 +113,8 @@ impl Armed {
 
     #[cfg(unix)]
     fn toggle(&self) {
-        let runs = |state| matches!(state, WorkerState::Recording | WorkerState::Silent);
+        use job::WorkerState::{Recording, Silent};
+        let runs = |state| matches!(state, Recording | Silent);
         let status = job::installed().status();
         if status.session.is_some() && status.workers.iter().any(|worker| runs(worker.state)) {
             self.stop("SIGUSR2");

@@ -165,5 +165,5 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
 
 /// Long enough for a step.
 pub(crate) fn a_moment() {
-    thread::sleep(Duration::from_millis(60));
+    thread::sleep(Duration::from_millis(150));
 }

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::report::{ControlError, FailureCode, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
+use super::report::{
+    ControlError, FailureCode, JobStatus, MOST_NAME, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
+};
 use super::{Controller, Selection};
 use crate::control;
 use crate::error::Error;
@@ -132,7 +134,7 @@ pub(super) fn this_worker() -> Worker {
 /// What a worker is called: `given` if that is a name, as long as one.
 fn worker_name(rank: u32, given: Option<OsString>) -> String {
     let given = given.and_then(|given| given.into_string().ok());
-    let is_name = |name: &String| (1..=64).contains(&name.len()) && !name.chars().any(char::is_control);
+    let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.chars().any(char::is_control);
     given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 

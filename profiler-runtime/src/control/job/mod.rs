@@ -11,6 +11,9 @@
 //! The process that should be asked binds a [`Coordinator`]; a worker calls [`join`], or has `PROFILER_COORDINATOR` in its
 //! environment and calls [`profile_from_env`](crate::profile_from_env):
 //!
+//! TCP is not encrypted, and a worker shows its token to whoever listens at the address: use it in networks that are
+//! trusted.
+//!
 //! | variable | of a worker |
 //! |---|---|
 //! | `PROFILER_COORDINATOR` | `unix:/path` (the same host and user) or `tcp://host:port` |

@@ -22,6 +22,17 @@ pub struct Worker {
     pub host: String,
 }
 
+impl Worker {
+    /// Whether its names can be shown in a line of a log: whoever connects may have chosen them.
+    pub(super) fn is_plain(&self) -> bool {
+        let plain = |name: &str, most: usize| name.len() <= most && !name.chars().any(char::is_control);
+        !self.name.is_empty() && plain(&self.name, MOST_NAME) && plain(&self.host, 255)
+    }
+}
+
+/// Longest name of a worker, in bytes.
+pub(super) const MOST_NAME: usize = 64;
+
 /// What has become of a worker's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -90,6 +90,9 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, lines: &mut Lines) -> Resul
                 hello.protocol
             ));
         }
+        if !hello.worker.is_plain() {
+            return Err("its name or host is empty, too long or no plain text".to_owned());
+        }
         let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
         let (member, waiting) = Member::new(hello.worker.clone(), connection, Arc::clone(stream));
         shared.change(|table| {
