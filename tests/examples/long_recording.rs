@@ -3,7 +3,7 @@
 //!
 //! Records so many ranges on two threads (a stage with nine ops in it, over and over), writes the artifacts with a
 //! compressed trace, and prints the times and the most memory that the process ever had. Modes: `memory` (enough of it
-//! for everything), `ring` (64 MiB), `spool`, `spool-ring` (64 MiB).
+//! for everything), `ring`, `spool`, `spool-ring`. A third argument is the MiB of rings, else 64.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
@@ -27,12 +27,13 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let ranges: u64 = arguments.next().and_then(|number| number.parse().ok()).expect("a number of ranges");
     let mode = arguments.next().unwrap_or_else(|| "spool".to_owned());
+    let ring_mb = arguments.next().and_then(|number| number.parse().ok()).unwrap_or(64);
     let folder = tempfile::tempdir_in(".").expect("a folder");
     let config = ProfilerConfig::torch(folder.path()).torch_profiler_use_gzip(true);
     let config = match mode.as_str() {
         "memory" => config.max_buffer_mb((ranges * 32).div_ceil(1 << 20) + 64),
-        "ring" => config.ring(true).max_buffer_mb(64),
-        "spool-ring" => config.ring(true).spool(true).max_spool_mb(64),
+        "ring" => config.ring(true).max_buffer_mb(ring_mb),
+        "spool-ring" => config.ring(true).spool(true).max_spool_mb(ring_mb),
         _ => config.spool(true),
     };
     start_profile_with(config).expect("starts");
