@@ -28,7 +28,8 @@ options='"torch_profiler_record_shapes":true,"torch_profiler_with_stack":true,"t
 options+=',"torch_profiler_with_flops":true,"torch_profiler_dump_cuda_time_total":true'
 step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",$options}" \
   cargo run --release --example wan_i2v -- --output "$log/video.mp4"
-step "job of two processes" cargo run --package profiler-tests --example job -- "$log/job"
+step "job of two processes" cargo run -p profiler-tests --example job -- "$log/job"
+step "two ranks" cargo run -p profiler-tests --example two_ranks -- "$log/ranks"
 
 step "formatting" cargo fmt --all --check
 step "clippy" cargo clippy --workspace --all-targets -- -D warnings
@@ -39,13 +40,8 @@ step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p 
 step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
-<<<<<<< HEAD
-step "two ranks" cargo run -p profiler-tests --example two_ranks -- "$log/ranks"
-step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/
+step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh
-=======
-step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/job/*/
->>>>>>> job
 step "Nsight Systems" bash tests/consumers/nsys.sh
 
 passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")
