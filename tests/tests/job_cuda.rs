@@ -43,7 +43,11 @@ fn parent() {
     assert!(coordinator.start(&Selection::default()).unwrap().is_complete());
     a_moment();
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();
-    assert!(report.is_complete() && report.folder.is_none(), "{report:?}");
+    assert!(report.is_complete(), "{report:?}");
+    for worker in &report.workers {
+        let kinds: Vec<&str> = worker.artifacts.iter().map(|artifact| artifact.kind.as_str()).collect();
+        assert_eq!(kinds, ["timing", "summary", "manifest"], "rank {}", worker.worker.rank);
+    }
     assert!(workers.into_iter().all(Process::finish));
 }
 
