@@ -35,6 +35,15 @@ fn with_spool(bench: &Bench) -> serde_json::Value {
     serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "spool": true})
 }
 
+/// Nothing is written when the process ends: what there is, the spool has.
+fn spool_alone(bench: &Bench) -> serde_json::Value {
+    let mut config = with_spool(bench);
+    for hook in ["write_on_exit", "write_on_signal", "write_on_crash"] {
+        config[hook] = false.into();
+    }
+    config
+}
+
 /// Runs a child with this configuration, and says by which signal it ended.
 fn run(name: &str, ending: &str, config: &serde_json::Value) -> Option<i32> {
     let mut child = child_of(name);
@@ -111,7 +120,7 @@ fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
         ("exit", None),
     ] {
         let bench = Bench::alone();
-        assert_eq!(run("dies", ending, &with_spool(&bench)), signal, "{ending}");
+        assert_eq!(run("dies", ending, &spool_alone(&bench)), signal, "{ending}");
         let trace = recovered(bench.path());
         assert_eq!((trace.count("leaf"), trace.count("öpen \"stage\"")), (3 * LEAVES + 1, 1), "{ending}");
         assert_eq!(trace.step_numbers(), [0], "{ending}: the journal knows the loop that drives");
@@ -119,6 +128,18 @@ fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
         let leaves = trace.named("leaf");
         assert!(leaves.windows(2).filter(|pair| pair[0].tid == pair[1].tid).all(|pair| pair[0].end <= pair[1].begin));
         assert!(trace.seconds() < 20.0, "{ending}: {} s", trace.seconds());
+    }
+}
+
+#[test]
+fn what_is_written_as_the_process_ends_leaves_nothing_to_recover() {
+    for (ending, ended_by) in [("exit", "exit"), ("TERM", "signal"), ("abort", "crash")] {
+        let bench = Bench::alone();
+        run("dies", ending, &with_spool(&bench));
+        let folder = only_folder(bench.path());
+        assert_eq!(manifest(&folder)["ended_by"], ended_by);
+        assert_eq!(Trace::read(&folder).count("leaf"), 3 * LEAVES + 1, "{ending}");
+        assert!(spool_files(&folder).is_empty() && recover(bench.path()).unwrap().sessions.is_empty(), "{ending}");
     }
 }
 
