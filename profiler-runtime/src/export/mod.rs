@@ -1,57 +1,34 @@
 //! Artifacts: each file of a session, from the trace to the disk.
 //!
 //! ```text
-//! Trace ─► plan (which files) ─► chrome, workbook, timing, summary, … (what is in them) ─► sink (whole or not at all) ─► manifest
+//!                                   ┌ trace    every range: Chrome, Perfetto; the merge of ranks
+//!                                   │ reports  timing, summary, perf dump
+//! Trace ─► plan (which files) ─► write ops      operator tables          ─► sink (whole or not at all) ─► manifest
+//!          progress, caught         │ memory   snapshot, chart              gzip
+//!                                   └ stacks   folded, flame graph
+//!
+//! what several artifacts state: facts      how a value is written: format
 //! ```
 //!
 //! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
-mod blocks;
-mod call_stack;
 mod caught;
-mod chrome;
-mod clock;
-mod commit;
-mod flame;
-mod folded;
-mod gpu;
-mod gpu_memory;
-mod gpu_names;
-mod gpu_row;
+mod facts;
+mod format;
 mod gzip;
-mod json;
-mod losses;
 mod manifest;
-mod memory_chart;
-mod memory_report;
-mod merge;
-mod occupancy;
-mod op_table;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod op_tests;
-mod op_text;
-mod overhead;
-mod page;
-mod perf_dump;
-mod perfetto;
-mod pickle;
-mod pipeline;
+mod memory;
+mod ops;
 mod plan;
 mod progress;
+mod reports;
 mod sink;
-mod snapshot;
-mod spread;
-mod stages;
-mod summary;
-mod table;
+mod stacks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
-mod timing;
-mod utc;
-mod workbook;
+mod trace;
 
 use std::fs;
 use std::io;
@@ -62,14 +39,16 @@ use serde::Serialize;
 use crate::model::Trace;
 
 pub(crate) use caught::panic_text;
+pub(crate) use format::utc::iso8601;
 pub use manifest::{Artifact, Manifest, Missing};
-pub use merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
-pub use op_table::{KeyAverages, SortBy};
+pub use ops::averages::{KeyAverages, SortBy};
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
-pub(crate) use utc::iso8601;
+pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
+use format::json;
 use manifest::name_in;
+use reports::pipeline;
 
 /// Version of the JSON reports: rises when a reader of the old ones would fail.
 const SCHEMA_VERSION: u32 = 1;
