@@ -4,20 +4,25 @@
 //! stream, or came in after the session. Times of an event are single-precision milliseconds since the context's
 //! reference, so they are put in order where they contradict each other by no more than that.
 
+mod clock;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::collections::HashMap;
 
 use crate::collect::absent::Absent;
 use crate::collect::events::{EventLog, EventLosses};
+use crate::model::stages::StageTree;
+use crate::model::time::Timeline;
 use crate::record::Site;
 use crate::record::entry::Tag;
 use crate::record::registry::ThreadLog;
 use crate::record::timed::Measured;
 
-use super::gpu::{Annotation, Gpu, Ranges};
-use super::gpu_rows;
-use super::stages::StageTree;
-use super::time::Timeline;
-use super::timed_clock::{DeviceClock, resolution_ns};
+use super::rows;
+use super::{Annotation, Gpu, Ranges};
+use clock::{DeviceClock, resolution_ns};
 
 /// Where GPU times come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +43,7 @@ pub(crate) enum Source {
 
 /// Ties and measurements of all threads.
 #[derive(Debug, Default)]
-pub(super) struct TimedRanges {
+pub(in crate::model) struct TimedRanges {
     ties: HashMap<u64, Tie>,
     measured: Vec<Measured>,
 }
@@ -65,7 +70,7 @@ struct Span {
 
 impl TimedRanges {
     /// Reads a thread's ties and measurements; its first range has `first_id`. The ids of the ranges that are tied.
-    pub(super) fn read(&mut self, thread: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Vec<u64> {
+    pub(in crate::model) fn read(&mut self, thread: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Vec<u64> {
         let (mut next_id, mut last) = (first_id, None);
         let (mut tie, mut half, mut tied) = (None, None, Vec::new());
         for entry in thread.runs.iter().flat_map(|run| run.entries()) {
@@ -166,7 +171,12 @@ fn settle(row: &mut [(Tie, Span)]) {
 
 impl Gpu {
     /// Adds the times of ranges to their stages. Linear but for sorting.
-    pub(super) fn of_timed(log: EventLog, timed: TimedRanges, timeline: &Timeline, ranges: &mut Ranges<'_>) -> Self {
+    pub(in crate::model) fn of_timed(
+        log: EventLog,
+        timed: TimedRanges,
+        timeline: &Timeline,
+        ranges: &mut Ranges<'_>,
+    ) -> Self {
         let (mut spans, clock_uncertainty_ns) = timed.spans(&log, timeline);
         let resolution_ns = spans.iter().map(|(_, span)| span.resolution).max().unwrap_or(0);
         let mut gpu = Self { driver_version: log.driver_version, clock_uncertainty_ns, ..Self::default() };
@@ -175,14 +185,10 @@ impl Gpu {
         let mut annotations = Vec::with_capacity(spans.len());
         for (tie, Span { begin, end, .. }) in spans {
             let owner = ranges.owners.range(tie.external_id);
-            let node = owner.map_or(StageTree::ROOT, |owner| owner.node);
+            let node = ranges.add(owner, begin, end);
             gpu.total.add(begin, end);
-            ranges.stages.add_gpu(node, begin, end);
             if node == StageTree::ROOT {
                 gpu.unattributed.add(begin, end);
-            }
-            if let Some(request) = owner.and_then(|owner| owner.request).and_then(|id| ranges.requests.get_mut(&id)) {
-                request.add_gpu(node, begin, end);
             }
             let device = log.contexts.get(tie.context as usize).map_or(0, |context| context.device);
             // CAST: there are fewer streams than ranges. A handle tells nobody anything: they are counted.
@@ -191,7 +197,7 @@ impl Gpu {
             let (external_id, name) = (tie.external_id, tie.name);
             annotations.push(Annotation { node, name, external_id, device, stream, begin, end, lane: 0 });
         }
-        gpu.annotations = gpu_rows::place_annotations(annotations, &[]);
+        gpu.annotations = rows::place_annotations(annotations, &[]);
         gpu.devices = log.devices;
         gpu.source = Source::Events { reason: log.reason, losses: log.losses, resolution_ns };
         gpu
@@ -199,7 +205,7 @@ impl Gpu {
 }
 
 #[cfg(test)]
-mod tests {
+mod settling {
     use super::*;
 
     fn settled(spans: &[(u64, u64)]) -> Vec<(u64, u64)> {

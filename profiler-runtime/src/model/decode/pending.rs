@@ -1,9 +1,8 @@
 //! What has been said about the call that begins next: the entries before its begin, gathered.
 
+use crate::model::slice::{CallArgs, Poll, Tensor};
 use crate::record::Dtype;
 use crate::record::entry::{Entry, Tag};
-
-use super::slice::{CallArgs, Poll, Tensor};
 
 /// A description under construction.
 #[derive(Default)]

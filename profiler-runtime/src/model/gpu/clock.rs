@@ -5,16 +5,15 @@
 //! window's begin and end; in between the difference is taken to grow evenly.
 
 use crate::collect::gpu::ClockSample;
-
-use super::context::Window;
-use super::time::Timeline;
+use crate::model::context::Window;
+use crate::model::time::Timeline;
 
 /// A difference between the clocks that grew by more than this is worth a warning.
 const SUSPICIOUS_NS: u64 = 1_000_000;
 
 /// The conversion of one recording.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct GpuClock {
+pub(in crate::model) struct GpuClock {
     begin: i128,
     length: i128,
     /// What is subtracted at the window's begin, and at its end.
@@ -24,7 +23,7 @@ pub(super) struct GpuClock {
 
 impl GpuClock {
     /// The conversion between the samples of the window's begin and end.
-    pub(super) fn new(window: &Window, timeline: &Timeline, samples: &[ClockSample; 2]) -> Self {
+    pub(in crate::model) fn new(window: &Window, timeline: &Timeline, samples: &[ClockSample; 2]) -> Self {
         let drift = i128::from(window.end.unix_ns) - i128::from(timeline.end());
         let width = |sample: &ClockSample| sample.after_ns.saturating_sub(sample.before_ns);
         Self {
@@ -36,7 +35,7 @@ impl GpuClock {
     }
 
     /// The moment of a time of CUPTI's.
-    pub(super) fn ns(&self, source_ns: u64) -> u64 {
+    pub(in crate::model) fn ns(&self, source_ns: u64) -> u64 {
         let time = i128::from(source_ns);
         let [first, last] = self.offsets;
         let passed = (time - first - self.begin).clamp(0, self.length.max(0));
@@ -45,12 +44,12 @@ impl GpuClock {
     }
 
     /// How far a converted time may be off.
-    pub(super) const fn uncertainty_ns(&self) -> u64 {
+    pub(in crate::model) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }
 
     /// What the user should know: the real-time clock was set while recording went on.
-    pub(super) fn warning(&self) -> Option<String> {
+    pub(in crate::model) fn warning(&self) -> Option<String> {
         let moved = self.offsets[0].abs_diff(self.offsets[1]);
         (moved > u128::from(SUSPICIOUS_NS)).then(|| {
             format!(

@@ -4,61 +4,25 @@
 //! nest by construction; a guard that outlives the range around it moves to a lane of its own. What is still open at
 //! the end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
 
+mod event;
+mod pending;
+
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Pages, ThreadLog};
 use crate::record::{Device, Kind, Site};
 
 use super::lanes::Lanes;
 use super::memory::{Allocation, Halves};
-use super::pending::Pending;
 use super::requests::{self, InRequest};
 use super::slice::{NetBytes, Poll, Slice};
 use super::stages::{NodeId, StageTree};
 use super::time::Timeline;
 
-/// What a stream tells.
-#[derive(Debug)]
-pub(super) enum Event<'a> {
-    /// A range has ended.
-    Slice(&'a Slice),
-    /// A task has ended.
-    TaskEnd { task: u64, at: u64, completed: bool },
-    /// A bare `step()`.
-    StepMark(u64),
-    /// A range begins: only for [`Nodes`] that want to know.
-    Begin(&'a Slice),
-    /// Memory was allocated or freed.
-    Allocation(Allocation),
-}
-
-/// Finds the stage tree's node for a range that begins.
-pub(super) trait Nodes {
-    /// Whether [`Event::Begin`] is told.
-    const TELLS_BEGINS: bool = false;
-
-    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
-}
-
-/// For walks that need no stages.
-pub(super) struct NoNodes;
-
-impl Nodes for NoNodes {
-    fn enter(&mut self, _parent: NodeId, _site: &'static Site) -> NodeId {
-        StageTree::ROOT
-    }
-}
-
-impl Nodes for StageTree {
-    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
-        match site.kind() {
-            Kind::Stage | Kind::Step => self.child(parent, site),
-            Kind::Op | Kind::Request => parent,
-        }
-    }
-}
+pub(super) use event::{Event, NoNodes, Nodes};
+use pending::Pending;
 
 /// A reader of one thread's stream.
-pub(super) struct Decoder<'a> {
+pub(in crate::model) struct Decoder<'a> {
     timeline: &'a Timeline,
     sites: &'a [&'static Site],
     pages: Pages<'a>,
@@ -76,11 +40,11 @@ pub(super) struct Decoder<'a> {
     next_id: u64,
     slice: Option<Slice>,
     /// Ends without a begin.
-    pub(super) began_before: u64,
+    pub(in crate::model) began_before: u64,
     /// Ranges of which only the last part is shown.
-    pub(super) clipped: u64,
+    pub(in crate::model) clipped: u64,
     /// Entries of an unknown kind or site.
-    pub(super) unreadable: u64,
+    pub(in crate::model) unreadable: u64,
 }
 
 struct Frame {
@@ -92,7 +56,12 @@ struct Frame {
 
 impl<'a> Decoder<'a> {
     /// A reader whose first slice gets `first_id`.
-    pub(super) fn new(log: &'a ThreadLog, timeline: &'a Timeline, sites: &'a [&'static Site], first_id: u64) -> Self {
+    pub(in crate::model) fn new(
+        log: &'a ThreadLog,
+        timeline: &'a Timeline,
+        sites: &'a [&'static Site],
+        first_id: u64,
+    ) -> Self {
         Self {
             timeline,
             sites,
@@ -115,18 +84,18 @@ impl<'a> Decoder<'a> {
     }
 
     /// The id after the last slice's.
-    pub(super) const fn next_id(&self) -> u64 {
+    pub(in crate::model) const fn next_id(&self) -> u64 {
         self.next_id
     }
 
     /// Whether a guard has outlived the range around it.
-    pub(super) const fn used_lanes(&self) -> bool {
+    pub(in crate::model) const fn used_lanes(&self) -> bool {
         !self.lanes.is_empty()
     }
 
     /// What happened next.
     #[inline]
-    pub(super) fn next<N: Nodes>(&mut self, nodes: &mut N) -> Option<Event<'_>> {
+    pub(in crate::model) fn next<N: Nodes>(&mut self, nodes: &mut N) -> Option<Event<'_>> {
         loop {
             let Some(&entry) = self.entries.next() else {
                 self.is_carry = false;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::ops::{GpuKnowledge, Group, OpTable, Sums};
+use super::{GpuKnowledge, Group, OpTable, Sums};
 
 /// Which calls are one row of an operator table.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -4,12 +4,12 @@
 //! told. Threads on which that happened, which are few, are decoded once before, for the lanes alone: 16 bytes of memory
 //! for each such range.
 
+use crate::model::decode::{Event, Nodes};
+use crate::model::slice::Slice;
+use crate::model::stages::{NodeId, StageTree};
 use crate::record::Site;
 
-use super::build::Trace;
-use super::decode::{Event, Nodes};
-use super::slice::Slice;
-use super::stages::{NodeId, StageTree};
+use super::Trace;
 
 /// Something that happened on a thread; with the lane, 0 for the thread's own row.
 #[derive(Clone, Copy, Debug)]

@@ -3,12 +3,11 @@
 use crate::collect::absent::Absent;
 use crate::collect::events::{EventContext, EventLog, Sample};
 use crate::collect::gpu::GpuRecord;
+use crate::model::testing::{EPOCH, Script};
+use crate::model::{Gpu, Trace};
 use crate::record::Kind;
 use crate::record::entry::Tag;
 use crate::record::timed::Measured;
-
-use super::testing::{EPOCH, Script};
-use super::{Gpu, Trace};
 
 /// One device whose clock began at 1,000 ns of the recording.
 fn log(measured: &[Measured]) -> GpuRecord {
@@ -73,7 +72,7 @@ fn an_op_outside_of_stages_is_nobodys_and_a_request_has_its_own() {
     let trace = Trace::build(script.finish());
     let gpu = trace.gpu.as_ref().unwrap();
     assert_eq!((gpu.unattributed.busy_ns, gpu.total.busy_ns), (5_000, 12_000));
-    assert_eq!(trace.requests[0].stages.node(super::StageTree::ROOT).gpu.busy_ns, 7_000);
+    assert_eq!(trace.requests[0].stages.node(crate::model::StageTree::ROOT).gpu.busy_ns, 7_000);
 }
 
 #[test]

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use crate::model::memory::MemoryLog;
+use crate::model::testing::Script;
+use crate::model::{KeyAverage, Trace};
 use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::memory::Levels;
 use crate::record::{Action, Kind};
 
-use super::memory::MemoryLog;
-use super::ops_rows::GroupBy;
-use super::testing::Script;
-use super::{KeyAverage, Trace};
+use super::rows::GroupBy;
 
 /// `(name, count, self, total)` of every row, in nanoseconds.
 fn rows(trace: &Trace, by: GroupBy) -> Vec<(String, u64, u128, u128)> {

@@ -2,23 +2,22 @@
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
+use crate::model::testing::{EPOCH, Script};
+use crate::model::{Gpu, GpuTimes, Trace};
 use crate::record::entry::{FIRST_POLL, Tag};
 use crate::record::{Kind, correlate};
 
-use super::testing::{EPOCH, Script};
-use super::{Gpu, GpuTimes, Trace};
-
 /// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
-pub(super) struct Device(pub(super) GpuLog);
+pub(in crate::model) struct Device(pub(in crate::model) GpuLog);
 
 impl Device {
-    pub(super) fn new() -> Self {
+    pub(in crate::model) fn new() -> Self {
         let clock = ClockSample { source_ns: EPOCH, before_ns: EPOCH, after_ns: EPOCH };
         Self(GpuLog { clocks: [clock; 2], names: vec!["kernel".into(), "cuLaunchKernel".into()], ..GpuLog::default() })
     }
 
     /// A call on the only thread, inside the range that began at `position`; returns its correlation.
-    pub(super) fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
+    pub(in crate::model) fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
         let correlation = self.0.calls.len() as u32 + 1;
         let (begin, end) = (EPOCH + begin, EPOCH + end);
         let call = ApiCall { api: Api::Driver, function: 307, name: 1, begin, end, thread: 4001, correlation };
@@ -27,7 +26,7 @@ impl Device {
         correlation
     }
 
-    pub(super) fn kernel(&mut self, correlation: u32, stream: u32, (begin, end): (u64, u64)) {
+    pub(in crate::model) fn kernel(&mut self, correlation: u32, stream: u32, (begin, end): (u64, u64)) {
         let (begin, end) = (EPOCH + begin, EPOCH + end);
         let work = Work::Kernel(Kernel::default());
         self.0.ops.push(GpuOp { begin, end, device: 0, context: 1, stream, correlation, graph: (0, 0), work });
@@ -118,7 +117,7 @@ fn requests_have_the_gpu_times_of_their_own_stages() {
     let busy = |at: usize| {
         let stages = &trace.requests[at].stages;
         let stage = stages.in_order()[0].1.gpu.busy_ns;
-        (stage, stages.node(super::StageTree::ROOT).gpu.busy_ns)
+        (stage, stages.node(crate::model::StageTree::ROOT).gpu.busy_ns)
     };
     assert_eq!((busy(0), busy(1)), ((5, 5), (7, 107)));
     assert_eq!(of(&trace, "stage").busy_ns, 12);
@@ -145,7 +144,11 @@ fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
     let trace = Trace::build(script.finish());
     let busy = trace.requests.iter().map(|request| {
         let stages = &request.stages;
-        (request.id.as_str(), stages.in_order()[0].1.gpu.busy_ns, stages.node(super::StageTree::ROOT).gpu.busy_ns)
+        (
+            request.id.as_str(),
+            stages.in_order()[0].1.gpu.busy_ns,
+            stages.node(crate::model::StageTree::ROOT).gpu.busy_ns,
+        )
     });
     assert_eq!(busy.collect::<Vec<_>>(), [("task 1", 101, 101), ("task 2", 1010, 6010)]);
 }

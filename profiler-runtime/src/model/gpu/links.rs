@@ -5,30 +5,29 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use crate::model::slice::Slice;
+use crate::model::stages::{NodeId, StageTree};
+use crate::model::time::Timeline;
 use crate::record::correlate;
 use crate::record::entry::{Entry, Tag};
 use crate::record::registry::ThreadLog;
 
-use super::slice::Slice;
-use super::stages::{NodeId, StageTree};
-use super::time::Timeline;
-
 /// A range that launched something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owner {
+pub(in crate::model) struct Owner {
     /// Its `External id`.
-    pub(super) external_id: u64,
+    pub(in crate::model) external_id: u64,
     /// Its stage, or the one around it.
-    pub(super) node: NodeId,
+    pub(in crate::model) node: NodeId,
     /// `External id` of that stage's range, 0 without one.
-    pub(super) stage_id: u64,
+    pub(in crate::model) stage_id: u64,
     /// Key of the request around it.
-    pub(super) request: Option<u64>,
+    pub(in crate::model) request: Option<u64>,
 }
 
 /// The ranges that launched something, and what they launched.
 #[derive(Debug, Default)]
-pub(super) struct Owners {
+pub(in crate::model) struct Owners {
     /// Id that was pushed, by correlation.
     links: HashMap<u32, u64>,
     /// Positions that are asked for, in order, by the thread's ordinal.
@@ -41,7 +40,7 @@ pub(super) struct Owners {
 
 impl Owners {
     /// From correlation ids and the ids that were pushed.
-    pub(super) fn new(links: &[(u32, u64)]) -> Self {
+    pub(in crate::model) fn new(links: &[(u32, u64)]) -> Self {
         let mut owners = Self { links: links.iter().copied().collect(), ..Self::default() };
         for id in owners.links.values() {
             let (ordinal, position) = correlate::place(*id);
@@ -56,7 +55,7 @@ impl Owners {
 
     /// Finds the numbers of a thread's ranges; the first that begins has `first_id`. `sites` is how many there are: the
     /// decoder skips the begin of a site that it does not know.
-    pub(super) fn number(&mut self, thread: &ThreadLog, sites: usize, first_id: u64) {
+    pub(in crate::model) fn number(&mut self, thread: &ThreadLog, sites: usize, first_id: u64) {
         let ordinal = thread.thread.ordinal;
         let Some(positions) = self.wanted.remove(&ordinal) else { return };
         let mut positions = positions.into_iter().peekable();
@@ -82,7 +81,7 @@ impl Owners {
 
     /// Takes note of a range.
     #[inline]
-    pub(super) fn note(&mut self, slice: &Slice) {
+    pub(in crate::model) fn note(&mut self, slice: &Slice) {
         if self.owners.is_empty() {
             return;
         }
@@ -94,25 +93,25 @@ impl Owners {
     }
 
     /// Will be told about the range with this `External id`.
-    pub(super) fn watch(&mut self, external_id: u64) {
+    pub(in crate::model) fn watch(&mut self, external_id: u64) {
         let unknown = Owner { external_id, node: StageTree::ROOT, stage_id: 0, request: None };
         self.owners.insert(external_id, unknown);
     }
 
     /// What is known of a range that is watched.
-    pub(super) fn range(&self, external_id: u64) -> Option<Owner> {
+    pub(in crate::model) fn range(&self, external_id: u64) -> Option<Owner> {
         self.owners.get(&external_id).copied()
     }
 
     /// The range around an API call.
-    pub(super) fn of(&self, correlation: u32) -> Option<Owner> {
+    pub(in crate::model) fn of(&self, correlation: u32) -> Option<Owner> {
         let number = self.numbers.get(self.links.get(&correlation)?)?;
         self.owners.get(number).copied()
     }
 }
 
 /// When ranges of a thread begin and end, in order.
-pub(super) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
+pub(in crate::model) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
     let entries = log.entries();
     let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
     ticks.scan(timeline.begin(), |now, ticks| {

@@ -5,10 +5,10 @@ use crate::collect::gpu::{GpuRecord, MemoryOp};
 use crate::record::Kind;
 use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
 
-use super::gpu_tests::Device;
-use super::ops_rows::GroupBy;
-use super::testing::{EPOCH, Script};
-use super::{KeyAverage, Trace};
+use super::rows::GroupBy;
+use crate::model::gpu::tests::Device;
+use crate::model::testing::{EPOCH, Script};
+use crate::model::{KeyAverage, Trace};
 
 fn build(mut script: Script, device: Device) -> Trace {
     script.gpu = GpuRecord::Recorded(Box::new(device.0));

@@ -6,8 +6,9 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::gpu::{Annotation, Placed, PlacedCall, PlacedOp};
-use super::lanes::Lanes;
+use super::{Annotation, Placed, PlacedCall, PlacedOp};
+
+use crate::model::lanes::Lanes;
 
 /// Puts ops that overlap on one stream on lanes. `ops` are in order of begin.
 pub(super) fn split_lanes(ops: &mut [PlacedOp]) {

@@ -5,16 +5,28 @@
 //! lives of async ranges, and the iterations between bare `step()` calls. So the sum of all self times is the time of
 //! the slices that no other slice of their row encloses, to the nanosecond.
 
+mod gather;
+mod launched;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod launched_tests;
+mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::record::Device;
 
-use super::build::Trace;
+use super::Trace;
 use super::memory::Memory;
-use super::ops_gather::{Gatherer, STEPS};
-use super::ops_gpu;
 use super::slice::NetBytes;
+
+pub use rows::{GroupBy, KeyAverage};
+
+use gather::{Gatherer, STEPS};
 
 /// Everything that the operator tables of a recording are made from.
 #[derive(Clone, Default)]
@@ -109,7 +121,7 @@ impl Sums {
 
 impl OpTable {
     /// Reads every slice once. Linear; allocates per group, not per slice.
-    pub(super) fn gather(trace: &Trace) -> Self {
+    pub(in crate::model) fn gather(trace: &Trace) -> Self {
         let memory = trace.memory.as_ref();
         let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
         let gpu = trace.gpu.as_ref().ok();
@@ -125,11 +137,11 @@ impl OpTable {
         for each in trace.loops.iter().filter(|each| each.site.is_none()) {
             let name = if each.drives { STEPS } else { each.name() };
             let total = each.steps.iter().map(|step| step.end - step.begin).sum();
-            let gpu_ns = gpu.map_or(0, |gpu| ops_gpu::of_steps(gpu, &each.steps));
+            let gpu_ns = gpu.map_or(0, |gpu| launched::of_steps(gpu, &each.steps));
             gatherer.bare_steps(name, each.steps.len() as u64, (total, gpu_ns));
         }
         let mut table = gatherer.finish(&trace.symbols);
-        table.groups.extend(gpu.map(ops_gpu::groups).unwrap_or_default());
+        table.groups.extend(gpu.map(launched::groups).unwrap_or_default());
         table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported || by_cuda);
         table.gpu = match &trace.gpu {
             Ok(_) => GpuKnowledge::Recorded,

@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::collect::symbols::Symbols;
+use crate::model::gpu::Gpu;
+use crate::model::slice::{CallArgs, NetBytes, Slice};
+use crate::model::tasks::Task;
 use crate::record::{Kind, Site};
 
-use super::gpu::Gpu;
-use super::ops::{Group, OpTable, Sums};
-use super::ops_gpu::Launched;
-use super::slice::{CallArgs, NetBytes, Slice};
-use super::tasks::Task;
+use super::launched::Launched;
+use super::{Group, OpTable, Sums};
 
 /// Groups with shapes or a stack of their own. A program whose shapes never repeat has more; their calls count under
 /// their names alone.

@@ -4,8 +4,7 @@
 //! of the session says how much faster or slower the device's clock runs.
 
 use crate::collect::events::{EventContext, Sample};
-
-use super::time::Timeline;
+use crate::model::time::Timeline;
 
 /// Resolution of an event near the reference.
 const FINEST_NS: u64 = 500;
@@ -68,8 +67,8 @@ impl DeviceClock {
 
 #[cfg(test)]
 mod tests {
-    use super::super::context::Window;
     use super::*;
+    use crate::model::context::Window;
     use crate::record::clock::Anchor;
 
     const EPOCH: u64 = 1_790_000_000_000_000_000;

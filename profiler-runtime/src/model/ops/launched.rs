@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 
 use crate::collect::gpu::Work;
+use crate::model::gpu::{Gpu, PlacedOp};
+use crate::model::slice::Slice;
+use crate::model::steps::Step;
 
-use super::gpu::{Gpu, PlacedOp};
-use super::ops::{Group, Sums};
-use super::slice::Slice;
-use super::steps::Step;
+use super::{Group, Sums};
 
 /// GPU time, and bytes of device memory taken minus those given back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

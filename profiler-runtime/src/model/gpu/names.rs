@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::collect::gpu::Work;
 
-use super::gpu::Gpu;
+use super::Gpu;
 
 impl Gpu {
     /// What a kernel, copy or fill is called everywhere: in the trace, the operator tables and the stacks.
