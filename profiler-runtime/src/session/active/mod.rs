@@ -13,14 +13,11 @@ mod sealing;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
-use super::driver::{Driver, Verdict};
 use super::dumps::Dumps;
 use super::gpu::Gpu;
-use super::id::SessionId;
 use super::outcome::Stopped;
-use super::place::{self, Claim, Names};
-use super::ranks::{self, Ranks};
-use super::schedule::{Phase, Schedule};
+use super::place::{self, Claim, Names, Ranks, SessionId};
+use super::schedule::{Driver, Phase, Schedule, Verdict};
 use super::spool::OpenSpool;
 use super::status::Progress;
 use super::window::{self, OpenWindow};
@@ -76,7 +73,7 @@ impl Active {
         env: impl Fn(&str) -> Option<OsString> + Copy,
     ) -> Result<Self, Error> {
         let config = parsed.config;
-        let (ranks, rank_warning) = ranks::read(env);
+        let (ranks, rank_warning) = place::read_ranks(env);
         let mut claim = |base: Option<&Path>| match &given {
             Some(session) => place::given(session.clone(), base, ranks.rank),
             None => names.claim(base, ranks, env),

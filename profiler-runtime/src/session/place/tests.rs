@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::session::job::{SHARED_ID, is_token};
+use crate::session::place::job::{SHARED_ID, is_token};
 
 const ALONE: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 1, in_job: false };
 

@@ -4,9 +4,15 @@
 //! off-by-one mistakes of such schedules come from deciding in the middle of an iteration; here every phase begins and
 //! ends *between* two iterations, and the tests compare every small schedule with a brute-force oracle.
 
+mod driver;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::config::ProfilerConfig;
+
+pub(crate) use driver::{Driver, Verdict};
 
 /// What a session does with the iterations that run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -104,7 +110,3 @@ impl Schedule {
         self.current += rest.take_while(|(_, length)| *length == 0).count();
     }
 }
-
-#[cfg(test)]
-#[path = "schedule_tests.rs"]
-mod tests;

@@ -1,9 +1,16 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the name that their coordinator gives, or that of the job ([`super::job`]), and their n-th sessions the name with the suffix `-n`; else
-//! the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
+//! Ranks of one job share the name that their coordinator gives, or that of the job ([`job`]), and their
+//! n-th sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
 //! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
 //! start, because a session that cannot be written should not run first.
+
+mod host;
+mod id;
+mod job;
+mod ranks;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,13 +18,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::host::host_name;
-use super::id::SessionId;
-use super::job;
-use super::ranks::Ranks;
 use crate::error::Error;
 use crate::export::iso8601;
 use crate::record::clock::Anchor;
+
+pub(crate) use host::{host_name, process_name};
+pub use id::SessionId;
+pub(crate) use ranks::{Ranks, of_this_process, read as read_ranks};
 
 /// Longest part of an id that is the host's name.
 const HOST_LENGTH: usize = 24;
@@ -62,6 +69,15 @@ enum Stem {
     Own(String),
 }
 
+impl Stem {
+    /// The job's, if it has a name, else one that no other host or process makes: hosts may share the folder, and
+    /// containers the process id. And what is wrong with the job's name, as a sentence.
+    fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
+        let (name, wrong) = job::name(ranks, env);
+        (name.map_or_else(own_stem, Self::Shared), wrong.into_iter().collect())
+    }
+}
+
 impl Names {
     /// Names a session and makes its folder in `base`.
     ///
@@ -74,9 +90,7 @@ impl Names {
         ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
-        let (name, wrong) = job::name(ranks, env);
-        let stem = name.map_or_else(own_stem, Stem::Shared);
-        let mut warnings: Vec<String> = wrong.into_iter().collect();
+        let (stem, mut warnings) = Stem::of(ranks, env);
         let is_shared = matches!(stem, Stem::Shared(_));
         let Some(base) = base else {
             let session = SessionId::new(self.next(&stem));
@@ -108,8 +122,7 @@ impl Names {
         ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
-        let (name, wrong) = job::name(ranks, env);
-        let stem = name.map_or_else(own_stem, Stem::Shared);
+        let (stem, warnings) = Stem::of(ranks, env);
         let (name, folder) = match base {
             None => (self.next(&stem), None),
             Some(base) => {
@@ -118,8 +131,7 @@ impl Names {
                 (name, Some(folder))
             }
         };
-        let (session, warnings) = (SessionId::new(name), wrong.into_iter().collect());
-        Ok(Place { session, folder, is_shared: true, warnings, claim: None })
+        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
     }
 
     /// The next name whose folder in `base` can be had, and what `claim` made of it.
@@ -190,7 +202,6 @@ fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
     )
 }
 
-/// A name that no other host or process makes: hosts may share the folder, and containers the process id.
 fn own_stem() -> Stem {
     let mut host = job::plain(&host_name());
     host.truncate(HOST_LENGTH);
@@ -231,7 +242,3 @@ fn compact(iso8601: &str) -> String {
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
     format!("{day}-{time}")
 }
-
-#[cfg(test)]
-#[path = "place_tests.rs"]
-mod tests;
