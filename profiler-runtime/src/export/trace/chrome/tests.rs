@@ -193,16 +193,7 @@ proptest! {
 
     #[test]
     fn rows_nest_and_ids_are_unique_whatever_happened(steps in prop::collection::vec((0..6u32, 0..4u64), 0..80)) {
-        let mut script = Script::new();
-        let sites: Vec<u32> = (0..3).map(|site| script.site(Kind::Stage, &format!("site {site}"))).collect();
-        let mut now = 0;
-        for (what, passed) in steps {
-            now += passed;
-            let site = sites[what as usize % 3];
-            if what < 3 { script.begin(site, now) } else { script.end(site, now) };
-        }
-        script.thread("main");
-        let trace = written(script);
+        let trace = written(Script::of_any_order(&steps));
         assert_rows_nest(&trace);
         let ids: HashSet<u64> = slices(&trace).iter().map(|slice| slice["args"]["External id"].as_u64().unwrap()).collect();
         prop_assert_eq!(ids.len(), slices(&trace).len());

@@ -240,15 +240,7 @@ proptest! {
         steps in prop::collection::vec((0..6u32, 0..4u64), 0..80),
         calls in prop::collection::vec((0..200u64, 0..20u64), 0..20),
     ) {
-        let mut script = Script::new();
-        let sites: Vec<u32> = (0..3).map(|site| script.site(Kind::Stage, &format!("site {site}"))).collect();
-        let mut now = 0;
-        for (what, passed) in steps {
-            now += passed;
-            let site = sites[what as usize % 3];
-            if what < 3 { script.begin(site, now) } else { script.end(site, now) };
-        }
-        script.thread("main");
+        let mut script = Script::of_any_order(&steps);
         let mut log = gpu_log();
         for (begin, length) in calls {
             let (begin, end) = (EPOCH + begin, EPOCH + begin + length);
