@@ -30,7 +30,6 @@ mod stacks;
 mod tests;
 mod trace;
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -50,9 +49,6 @@ use format::json;
 use manifest::name_in;
 use reports::pipeline;
 
-/// Version of the JSON reports: rises when a reader of the old ones would fail.
-const SCHEMA_VERSION: u32 = 1;
-
 /// Writes what the configuration asks for, the manifest last. `folder` is the session's, empty if it has none: then only the
 /// performance report is written, to the path of its own.
 ///
@@ -63,7 +59,7 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     gauge.begin(trace, plans.len());
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
-        let written = caught::caught(|| write_file(&plan.path, plan.gzip, |out| plan.write(trace, out)));
+        let written = caught::caught(|| sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, out)));
         manifest.note(plan.kind, &plan.path, folder, written);
         gauge.file_done();
     }
@@ -72,7 +68,7 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
         log::info!("{line}");
     }
     if let Some(path) = plan::manifest_path(trace, folder) {
-        let written = write_file(&path, false, |out| manifest::write(&manifest, trace, out));
+        let written = sink::write_with_folder(&path, false, |out| manifest::write(&manifest, trace, out));
         manifest.note("manifest", &path, folder, written);
     }
     manifest
@@ -91,19 +87,8 @@ pub(crate) fn write_report(path: &Path, report: &impl Serialize) -> io::Result<(
         #[serde(flatten)]
         report: &'a T,
     }
-    let report = Report { schema_version: SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
+    let report = Report { schema_version: json::SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
     sink::write_file(path, false, |out| json::write_indented(out, &report)).map(drop)
-}
-
-fn write_file(
-    path: &Path,
-    gzip: bool,
-    body: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-) -> io::Result<sink::Written> {
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        fs::create_dir_all(folder)?;
-    }
-    sink::write_file(path, gzip, body)
 }
 
 impl Manifest {

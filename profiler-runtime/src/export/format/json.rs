@@ -4,6 +4,9 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
+/// Version of the JSON reports: rises when a reader of the old ones would fail.
+pub(in crate::export) const SCHEMA_VERSION: u32 = 1;
+
 /// Writes `value` indented, and a line end.
 ///
 /// There is a space after every colon: HTA finds `"rank": 3` by a regular expression that wants one.

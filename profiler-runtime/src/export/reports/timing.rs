@@ -9,7 +9,7 @@ use crate::export::facts::gpu::{self, GpuReport, TimesReport};
 use crate::export::facts::losses::LossReport;
 use crate::export::facts::overhead::Overhead;
 use crate::export::facts::spread::Spread;
-use crate::export::format::json::{Line, ms, write_indented};
+use crate::export::format::json::{Line, SCHEMA_VERSION, ms, write_indented};
 use crate::export::format::utc::iso8601;
 use crate::export::memory::report::MemoryReport;
 use crate::model::{Request, StageTree, Step, StepLoop, Trace};
@@ -88,7 +88,7 @@ struct StepReport {
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let timing = Timing {
-        schema_version: crate::export::SCHEMA_VERSION,
+        schema_version: SCHEMA_VERSION,
         session: &context.session,
         rank: context.rank,
         world_size: context.world_size,

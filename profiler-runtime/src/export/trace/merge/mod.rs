@@ -25,8 +25,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::export::sink::write_with_folder;
 use crate::export::trace::page::Page;
-use crate::export::write_file;
 
 pub use align::Alignment;
 pub use error::MergeError;
@@ -119,7 +119,7 @@ fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<Str
     let mut merged_ranks = Vec::with_capacity(ranks.len());
     let mut failure = None;
     let gzip = output.extension().is_some_and(|extension| extension == "gz");
-    let written = write_file(output, gzip, |out| {
+    let written = write_with_folder(output, gzip, |out| {
         let mut page = Page::new(out);
         page.text.extend_from_slice(&opening?);
         match copy(ranks, placed, base, &mut page) {
