@@ -38,7 +38,7 @@ pub(super) fn write_file(
 pub(super) fn write_with_folder(
     path: &Path,
     gzip: bool,
-    body: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<Written> {
     if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
         fs::create_dir_all(folder)?;
