@@ -5,13 +5,11 @@
 
 use std::path::PathBuf;
 
+use super::choice::{GpuTiming, Profiler, TraceFormat};
 use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
-use super::gpu_timing::GpuTiming;
-use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
-use super::trace_format::TraceFormat;
 
 impl ProfilerConfig {
     /// Traces and tables into the folder `dir`.

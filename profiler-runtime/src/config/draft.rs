@@ -7,12 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::choice::Profiler;
 use super::document::Document;
 use super::env::Environment;
 use super::error::{ConfigError, Origin, Parsed, Problem, Warning};
 use super::kind::found;
 use super::pattern::nearest;
-use super::profiler::Profiler;
 use super::settings::{FIELDS, IGNORED, ProfilerConfig};
 use super::table::Field;
 use super::{paths, rules};

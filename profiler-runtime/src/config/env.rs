@@ -5,10 +5,10 @@
 
 use std::ffi::OsString;
 
+use super::choice::Profiler;
 use super::draft::Draft;
 use super::error::{ConfigError, Origin, Parsed, Problem};
 use super::kind::boolean;
-use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
 use super::source::inline_or_file;
 

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::error::Problem;
 use super::pattern::nearest;
-use super::profiler::Profiler;
 
 /// Longest delay or duration: about 31 years, far inside what `Duration` can hold.
 const MOST_SECONDS: f64 = 1e9;
@@ -17,9 +16,7 @@ const QUOTED: usize = 40;
 /// The type and range of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Kind {
-    /// `torch`, `cuda`, `none` or null.
-    Profiler,
-    /// One of these words.
+    /// One of these words; null is `none`, where that is one of them.
     Choice(&'static [&'static str]),
     /// true or false.
     Flag,
@@ -39,7 +36,6 @@ impl Kind {
     /// What would be right, for `expected …` and `explain`.
     pub(crate) fn expects(self) -> String {
         match self {
-            Self::Profiler => "\"torch\", \"cuda\" or \"none\"".into(),
             Self::Choice(words) => either(words),
             Self::Flag => "true or false".into(),
             Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
@@ -77,15 +73,16 @@ impl Kind {
             Self::Seconds => trimmed.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
             Self::Texts if trimmed.starts_with('[') => serde_json::from_str(trimmed).ok(),
             Self::Texts => Some(trimmed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()),
-            Self::Profiler | Self::Choice(_) | Self::Text | Self::Path => None,
+            Self::Choice(_) | Self::Text | Self::Path => None,
         };
         fitting.unwrap_or_else(|| Value::from(text))
     }
 
     fn accepts(self, value: &Value) -> bool {
         match self {
-            Self::Profiler => value.is_null() || value.as_str().is_some_and(|name| Profiler::from_name(name).is_some()),
-            Self::Choice(words) => value.as_str().is_some_and(|word| words.contains(&word)),
+            Self::Choice(words) => {
+                value.as_str().or(value.is_null().then_some("none")).is_some_and(|word| words.contains(&word))
+            }
             Self::Flag => value.is_boolean(),
             Self::Whole { least, most } => value.as_u64().is_some_and(|number| (least..=most).contains(&number)),
             Self::Seconds => value.as_f64().is_some_and(|number| (0.0..=MOST_SECONDS).contains(&number)),
@@ -98,10 +95,6 @@ impl Kind {
     fn repair(self, value: &Value) -> Option<String> {
         let text = value.as_str();
         match self {
-            Self::Profiler => {
-                let name = nearest(text?, Profiler::ALL.iter().map(|profiler| profiler.as_str()))?;
-                Some(format!("did you mean `{name}`?"))
-            }
             Self::Choice(words) => {
                 let word = nearest(text?, words.iter().copied())?;
                 Some(format!("did you mean `{word}`?"))

@@ -5,42 +5,42 @@
 //! cannot disagree.
 //!
 //! ```text
-//! text, file, environment, flags ─► document ─► draft ─► rules ─► Parsed { config, warnings }
+//! source (text, file), env, builder ─► format, yaml ─► document ─► draft ─► rules ─► Parsed { config, warnings } ─► explain
+//!                                                                 │
+//! settings (the table) = table + kind (what a value has to be) + value, choice (the types of values)
+//!
+//! paths, trace_name, select, pattern: what particular fields mean
 //! ```
 //!
 //! The room is pure: it reads one file when asked to, prints nothing, and knows no other room. `control` calls it to
 //! learn what to record, `session` to act on it, `export` to show the effective values in the manifest.
 
 mod builder;
+mod choice;
 mod document;
 mod draft;
 mod env;
 mod error;
 mod explain;
 mod format;
-mod gpu_timing;
 mod kind;
 mod paths;
 mod pattern;
-mod profiler;
 mod rules;
 mod select;
 mod settings;
 mod source;
 mod table;
-mod trace_format;
 mod trace_name;
 mod value;
 mod yaml;
 
+pub use choice::{GpuTiming, Profiler, TraceFormat};
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
-pub use gpu_timing::GpuTiming;
 pub(crate) use paths::Folder;
 #[cfg(feature = "http")]
 pub(crate) use pattern::nearest;
-pub use profiler::Profiler;
 pub use settings::ProfilerConfig;
-pub use trace_format::TraceFormat;
 // What the command-line flags are made from.
 #[cfg(feature = "clap")]
 pub(crate) use {

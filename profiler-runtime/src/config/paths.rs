@@ -5,9 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::choice::Profiler;
 use super::env::Environment;
 use super::error::Problem;
-use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
 
 /// Where a `cuda` session writes that was told nothing.

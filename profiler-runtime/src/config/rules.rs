@@ -4,12 +4,10 @@
 
 use std::collections::BTreeSet;
 
+use super::choice::{GpuTiming, Profiler, TraceFormat};
 use super::error::{Problem, Warning};
-use super::gpu_timing::GpuTiming;
 use super::paths::is_uri;
-use super::profiler::Profiler;
 use super::settings::ProfilerConfig;
-use super::trace_format::TraceFormat;
 use super::trace_name;
 
 /// Checks every rule and adds what it finds.

@@ -7,11 +7,9 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::gpu_timing::GpuTiming;
+use super::choice::{GpuTiming, Profiler, TraceFormat};
 use super::kind::Kind;
-use super::profiler::Profiler;
 use super::table::{Field, settings};
-use super::trace_format::TraceFormat;
 use super::value::Setting;
 
 /// Iterations fit 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
@@ -35,7 +33,7 @@ settings! {
     pub struct ProfilerConfig {
         /// What to record: `torch` (traces, tables, snapshots), `cuda` (only the CUDA capture range, for Nsight
         /// Systems) or `none` (only the timings that `perf_dump_path` and `pipeline_profiler` ask for).
-        profiler: Profiler = Profiler::None, Kind::Profiler;
+        profiler: Profiler = Profiler::None, Kind::Choice(Profiler::NAMES);
         /// Output folder. Required when `profiler` is `torch`, an error with any other: `output_dir` is for both. `~`
         /// expands, a relative path is made absolute, a URI such as `s3://bucket` is left as it is.
         torch_profiler_dir: Option<PathBuf> = None, Kind::Path;

@@ -3,10 +3,10 @@
 //! vLLM-Omni and SGLang name the same artifact differently; `trace_file` is the one setting for both, a plain file
 //! name with two placeholders, never a path: where artifacts go is `torch_profiler_dir`'s business alone.
 
+use super::choice::TraceFormat;
 use super::error::Problem;
 use super::pattern::nearest;
 use super::settings::ProfilerConfig;
-use super::trace_format::TraceFormat;
 
 const FIELD: &str = "trace_file";
 const JSON: &str = ".json";

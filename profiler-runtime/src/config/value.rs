@@ -1,15 +1,11 @@
 //! How each type of field travels through `serde_json::Value`.
 //!
 //! The table stores and reads fields through [`Setting`], so every source (text, flag, builder) is checked on one
-//! common form.
+//! common form. Those that are one of a few words are in `choice`.
 
 use std::path::PathBuf;
 
 use serde_json::Value;
-
-use super::gpu_timing::GpuTiming;
-use super::profiler::Profiler;
-use super::trace_format::TraceFormat;
 
 /// A type that a field may have.
 pub(crate) trait Setting: Sized {
@@ -49,36 +45,6 @@ impl Setting for f64 {
         value.as_f64()
     }
 }
-
-impl Setting for Profiler {
-    fn to_value(&self) -> Value {
-        Value::from(self.as_str())
-    }
-
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Null => Some(Self::None),
-            other => Self::from_name(other.as_str()?),
-        }
-    }
-}
-
-/// Fields that hold one of a few words.
-macro_rules! choices {
-    ($($kind:ty),*) => {
-        $(impl Setting for $kind {
-            fn to_value(&self) -> Value {
-                Value::from(self.as_str())
-            }
-
-            fn from_value(value: &Value) -> Option<Self> {
-                Self::from_name(value.as_str()?)
-            }
-        })*
-    };
-}
-
-choices!(GpuTiming, TraceFormat);
 
 impl Setting for String {
     fn to_value(&self) -> Value {

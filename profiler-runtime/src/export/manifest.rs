@@ -10,11 +10,11 @@ use serde::{Serialize, Serializer};
 use crate::config::ProfilerConfig;
 use crate::model::{OpTable, Trace};
 
-use super::clock::ClockReport;
-use super::gpu::GpuReport;
-use super::json::{Line, ms, write_indented};
-use super::losses::LossReport;
-use super::utc::iso8601;
+use super::facts::clock::ClockReport;
+use super::facts::gpu::GpuReport;
+use super::facts::losses::LossReport;
+use super::format::json::{Line, SCHEMA_VERSION, ms, write_indented};
+use super::format::utc::iso8601;
 
 /// A file that a session has written, complete and on the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -168,7 +168,7 @@ struct File<'a> {
 pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let file = File {
-        schema_version: super::SCHEMA_VERSION,
+        schema_version: SCHEMA_VERSION,
         profiler_version: env!("CARGO_PKG_VERSION"),
         session: &manifest.session,
         rank: manifest.rank,

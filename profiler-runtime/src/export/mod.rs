@@ -1,59 +1,35 @@
 //! Artifacts: each file of a session, from the trace to the disk.
 //!
 //! ```text
-//! Trace ─► plan (which files) ─► chrome, workbook, timing, summary, … (what is in them) ─► sink (whole or not at all) ─► manifest
+//!                                   ┌ trace    every range: Chrome, Perfetto; the merge of ranks
+//!                                   │ reports  timing, summary, perf dump
+//! Trace ─► plan (which files) ─► write ops      operator tables          ─► sink (whole or not at all) ─► manifest
+//!          progress, caught         │ memory   snapshot, chart              gzip
+//!                                   └ stacks   folded, flame graph
+//!
+//! what several artifacts state: facts      how a value is written: format
 //! ```
 //!
 //! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
-mod blocks;
-mod call_stack;
 mod caught;
-mod chrome;
-mod clock;
-mod commit;
-mod flame;
-mod folded;
-mod gpu;
-mod gpu_memory;
-mod gpu_names;
-mod gpu_row;
+mod facts;
+mod format;
 mod gzip;
-mod json;
-mod losses;
 mod manifest;
-mod memory_chart;
-mod memory_report;
-mod merge;
-mod occupancy;
-mod op_table;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod op_tests;
-mod op_text;
-mod overhead;
-mod page;
-mod perf_dump;
-mod perfetto;
-mod pickle;
-mod pipeline;
+mod memory;
+mod ops;
 mod plan;
 mod progress;
+mod reports;
 mod sink;
-mod snapshot;
-mod spread;
-mod stages;
-mod summary;
-mod table;
+mod stacks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
-mod timing;
-mod utc;
-mod workbook;
+mod trace;
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -62,17 +38,16 @@ use serde::Serialize;
 use crate::model::Trace;
 
 pub(crate) use caught::panic_text;
+pub(crate) use format::utc::iso8601;
 pub use manifest::{Artifact, Manifest, Missing};
-pub use merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
-pub use op_table::{KeyAverages, SortBy};
+pub use ops::averages::{KeyAverages, SortBy};
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
-pub(crate) use utc::iso8601;
+pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
+use format::json;
 use manifest::name_in;
-
-/// Version of the JSON reports: rises when a reader of the old ones would fail.
-const SCHEMA_VERSION: u32 = 1;
+use reports::pipeline;
 
 /// Writes what the configuration asks for, the manifest last. `folder` is the session's, empty if it has none: then only the
 /// performance report is written, to the path of its own.
@@ -84,7 +59,7 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     gauge.begin(trace, plans.len());
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
-        let written = caught::caught(|| write_file(&plan.path, plan.gzip, |out| plan.write(trace, out)));
+        let written = caught::caught(|| sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, out)));
         manifest.note(plan.kind, &plan.path, folder, written);
         gauge.file_done();
     }
@@ -93,7 +68,7 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
         log::info!("{line}");
     }
     if let Some(path) = plan::manifest_path(trace, folder) {
-        let written = write_file(&path, false, |out| manifest::write(&manifest, trace, out));
+        let written = sink::write_with_folder(&path, false, |out| manifest::write(&manifest, trace, out));
         manifest.note("manifest", &path, folder, written);
     }
     manifest
@@ -112,19 +87,8 @@ pub(crate) fn write_report(path: &Path, report: &impl Serialize) -> io::Result<(
         #[serde(flatten)]
         report: &'a T,
     }
-    let report = Report { schema_version: SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
+    let report = Report { schema_version: json::SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
     sink::write_file(path, false, |out| json::write_indented(out, &report)).map(drop)
-}
-
-fn write_file(
-    path: &Path,
-    gzip: bool,
-    body: impl FnOnce(&mut dyn io::Write) -> io::Result<()>,
-) -> io::Result<sink::Written> {
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        fs::create_dir_all(folder)?;
-    }
-    sink::write_file(path, gzip, body)
 }
 
 impl Manifest {

@@ -8,7 +8,11 @@ use crate::config::{Profiler, ProfilerConfig, TraceFormat};
 use crate::model::Trace;
 
 use super::manifest::Missing;
-use super::{chrome, flame, folded, memory_chart, op_text, perf_dump, perfetto, snapshot, summary, timing, workbook};
+use super::memory::{chart, snapshot};
+use super::ops::{self, workbook};
+use super::reports::{perf_dump, summary, timing};
+use super::stacks::{flame, folded};
+use super::trace::{chrome, perfetto};
 
 /// A file to write.
 pub(super) struct Plan {
@@ -49,7 +53,7 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
             plans.push(Plan::new("ops", ops, workbook::write));
             if config.torch_profiler_dump_cuda_time_total {
                 let table = folder.join(format!("profiler_out_{rank}.txt"));
-                plans.push(Plan::new("table", table, |trace, _, out| op_text::write(trace, out)));
+                plans.push(Plan::new("table", table, |trace, _, out| ops::text::write(trace, out)));
             }
         }
         if config.profiler == Profiler::Torch && config.torch_profiler_with_stack {
@@ -124,7 +128,7 @@ fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
         Some(_) => {
             let snapshot = folder.join(snapshot);
             plans.push(Plan::new("memory_snapshot", snapshot, |trace, _, out| snapshot::write(trace, out)));
-            plans.push(Plan::new("memory_chart", folder.join(chart), |trace, _, out| memory_chart::write(trace, out)));
+            plans.push(Plan::new("memory_chart", folder.join(chart), |trace, _, out| chart::write(trace, out)));
             return;
         }
     };

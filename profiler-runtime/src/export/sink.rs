@@ -34,6 +34,18 @@ pub(super) fn write_file(
     Ok(written)
 }
 
+/// The same, in a folder that is made if it is missing.
+pub(super) fn write_with_folder(
+    path: &Path,
+    gzip: bool,
+    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<Written> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        fs::create_dir_all(folder)?;
+    }
+    write_file(path, gzip, body)
+}
+
 /// Sends what `body` writes into `file`.
 fn fill<F: Write>(
     file: F,

@@ -47,6 +47,25 @@ impl Script {
         }
     }
 
+    /// One thread, `main`, on which three stages begin and end in any order: `moves` are what happens (below 3 a begin,
+    /// else an end) and how long after the move before.
+    pub(crate) fn of_any_order(moves: &[(u32, u64)]) -> Self {
+        let mut script = Self::new();
+        let sites: Vec<u32> = (0..3).map(|site| script.site(Kind::Stage, &format!("site {site}"))).collect();
+        let mut now = 0;
+        for &(what, passed) in moves {
+            now += passed;
+            let site = sites[what as usize % 3];
+            if what < 3 {
+                script.begin(site, now)
+            } else {
+                script.end(site, now)
+            };
+        }
+        script.thread("main");
+        script
+    }
+
     /// A site; the result goes to the other methods.
     pub(crate) fn site(&mut self, kind: Kind, name: &str) -> u32 {
         let name: &'static str = Box::leak(name.to_owned().into_boxed_str());

@@ -15,6 +15,7 @@ pub(crate) mod clock;
 pub(crate) mod correlate;
 mod cursor;
 mod describe;
+mod dtype;
 pub(crate) mod entry;
 mod future;
 pub(crate) mod gate;
@@ -38,13 +39,14 @@ pub(crate) mod timed;
 
 pub(crate) use chunk::{set_budget, warm};
 pub use describe::{Call, IntoCount, describe};
+pub use dtype::Dtype;
 pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub(crate) use memory::Action;
 pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
 pub use range::{Range, run};
 pub use request::{RequestScope, request, request_scope};
 pub(crate) use shape::MAX_DIMS;
-pub use shape::{Dtype, Element, ShapeWriter, Shaped};
+pub use shape::{Element, ShapeWriter, Shaped};
 pub(crate) use site::dynamic_site;
 pub use site::{Kind, Registered, Site, sites};
 

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::id::SessionId;
 use super::outcome::Stopped;
+use super::place::SessionId;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::record::clock;

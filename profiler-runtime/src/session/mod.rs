@@ -1,26 +1,23 @@
 //! Sessions: from `start_profile()` to artifacts on disk.
 //!
 //! ```text
-//! slot: the one active session, its lock
-//!   └─► active: one session ─► schedule, driver: which iterations (pure)
-//!         │                    place, ranks, host: whose, where
+//! slot: the one active session, its lock; status. timer, ending: who stops it beside the user
+//!   └─► active: one session ─► schedule: which iterations (pure)
+//!         │                    place: whose, under which name, in which folder
+//!         │                    gpu, spool: what else is recorded, what survives a crash ─► recover
 //!         └─► window: the gate, the recorded part ─► outcome: background export
+//!                                                     dumps: the same while it goes on
 //! ```
 //!
 //! `control` calls [`start`], [`stop`] and [`status`]; `record` calls back when a step ends. Nothing here panics, and a
 //! failed export costs the artifacts, not the host.
 
 mod active;
-mod driver;
 mod dumps;
 mod ending;
 mod gpu;
-mod host;
-mod id;
-mod job;
 mod outcome;
 mod place;
-mod ranks;
 mod recover;
 mod schedule;
 mod slot;
@@ -29,10 +26,9 @@ mod status;
 mod timer;
 mod window;
 
-pub(crate) use host::host_name;
-pub use id::SessionId;
 pub use outcome::Stopped;
-pub(crate) use ranks::of_this_process as this_rank;
+pub use place::SessionId;
+pub(crate) use place::{host_name, of_this_process as this_rank};
 pub use recover::Recovered;
 pub(crate) use recover::recover;
 pub use schedule::Phase;

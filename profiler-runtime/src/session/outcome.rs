@@ -8,8 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
-use super::id::SessionId;
-use super::place::Claim;
+use super::place::{Claim, SessionId};
 use crate::collect::stacks;
 use crate::collect::symbols::Symbols;
 use crate::config::ProfilerConfig;

@@ -16,10 +16,8 @@ use std::time::{Duration, Instant};
 use super::active::Active;
 use super::ending;
 use super::gpu::Gpu;
-use super::id::SessionId;
 use super::outcome::{Export, Stopped};
-use super::place::Names;
-use super::ranks;
+use super::place::{self, Names, SessionId};
 use super::status::Status;
 use super::timer;
 use crate::collect::ending::Ending;
@@ -164,7 +162,7 @@ fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
 /// The folder is remote, or cannot be created.
 pub(crate) fn reserve(base: Option<&Path>) -> Result<(SessionId, Option<PathBuf>), Error> {
     let env = |name: &str| std::env::var_os(name);
-    let place = lock().names.get_or_insert_default().reserve(base, ranks::read(env).0, env)?;
+    let place = lock().names.get_or_insert_default().reserve(base, place::read_ranks(env).0, env)?;
     for warning in place.warnings {
         log::warn!("{warning}");
     }

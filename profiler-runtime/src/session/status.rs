@@ -1,6 +1,6 @@
 //! What the profiler is doing.
 
-use super::id::SessionId;
+use super::place::SessionId;
 use super::schedule::Phase;
 
 /// What the profiler is doing at the moment of asking.

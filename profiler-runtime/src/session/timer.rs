@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use super::id::SessionId;
+use super::place::SessionId;
 use super::slot::{self, CHANGED};
 use crate::error::Error;
 

@@ -2,10 +2,6 @@
 
 use std::time::Duration;
 
-use super::super::outcome::Export;
-use super::super::schedule::Phase;
-use super::super::spool::OpenSpool;
-use super::super::{host, window};
 use super::Active;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
@@ -14,6 +10,10 @@ use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::host_clock::HostClock;
 use crate::record::{self, Site, site};
+use crate::session::outcome::Export;
+use crate::session::schedule::Phase;
+use crate::session::spool::OpenSpool;
+use crate::session::{place, window};
 
 impl Active {
     /// Whether a dump of a slow iteration is due; asked once.
@@ -88,8 +88,8 @@ impl Active {
             local_rank: self.ranks.local_rank,
             world_size: self.ranks.world_size,
             pid: std::process::id(),
-            process_name: host::process_name(),
-            host: host::host_name(),
+            process_name: place::process_name(),
+            host: place::host_name(),
             clock: HostClock::now(),
             step_site: self.driver.site(),
             first_step: self.first_step,

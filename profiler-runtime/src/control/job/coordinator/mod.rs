@@ -226,21 +226,7 @@ impl Shared {
     fn open(&self, config: &ProfilerConfig, selection: &Selection) -> Result<String, ControlError> {
         self.forget_ended();
         let _turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
-        {
-            let table = self.table();
-            if let Some(session) = &table.active {
-                return Err(ControlError::AlreadyActive { session: session.clone() });
-            }
-            if table.members.is_empty() {
-                return Err(ControlError::NoWorkers);
-            }
-            let mut known: Vec<u32> = table.members.values().map(|member| member.worker.stage).collect();
-            known.sort_unstable();
-            known.dedup();
-            if let Some(&stage) = selection.stages.iter().find(|stage| !known.contains(stage)) {
-                return Err(ControlError::NoSuchStage { stage, known });
-            }
-        }
+        self.table().may_start(selection)?;
         let config_line = serde_json::to_value(config).unwrap_or_default();
         let (session, folder) = session::reserve(config.folder().as_ref().map(Folder::path))?;
         log::info!("session `{session}` starts on {selection}");

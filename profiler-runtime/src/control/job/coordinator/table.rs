@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::member::Member;
 use super::record::{Awaited, Line, Record};
 use crate::control::job::Selection;
-use crate::control::job::report::{JobStatus, Worker, WorkerState, WorkerStatus};
+use crate::control::job::report::{ControlError, JobStatus, Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{Answer, Request, UNASKED};
 
 /// Sessions that can still be asked about.
@@ -35,6 +35,27 @@ impl Table {
         self.last_id += 1;
         debug_assert!(self.last_id > UNASKED);
         self.last_id
+    }
+
+    /// Whether a session may start.
+    ///
+    /// # Errors
+    ///
+    /// Another one runs, nobody is there, or nobody of a stage that is selected.
+    pub(super) fn may_start(&self, selection: &Selection) -> Result<(), ControlError> {
+        if let Some(session) = &self.active {
+            return Err(ControlError::AlreadyActive { session: session.clone() });
+        }
+        if self.members.is_empty() {
+            return Err(ControlError::NoWorkers);
+        }
+        let mut known: Vec<u32> = self.members.values().map(|member| member.worker.stage).collect();
+        known.sort_unstable();
+        known.dedup();
+        match selection.stages.iter().find(|stage| !known.contains(stage)) {
+            Some(&stage) => Err(ControlError::NoSuchStage { stage, known }),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn record(&self, session: &str) -> Option<&Record> {

@@ -1,0 +1,92 @@
+//! The settings that are one of a few words: a type each, because other rooms branch on them.
+//!
+//! `config` judges what is allowed beside a word, `session` what to start, `export` and `collect` what to write and to
+//! open.
+
+use serde_json::Value;
+
+use super::value::Setting;
+
+/// What a session records, beyond stage timings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Profiler {
+    /// Nothing beyond the timings that `perf_dump_path` and `pipeline_profiler` ask for.
+    #[default]
+    None,
+    /// Traces, op tables, stacks and memory snapshots, as `torch.profiler` writes them.
+    Torch,
+    /// Only the CUDA capture range and NVTX, for a run under Nsight Systems.
+    Cuda,
+}
+
+/// The format of a session's trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum TraceFormat {
+    /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto, Holistic Trace Analysis and
+    /// TensorBoard.
+    #[default]
+    Chrome,
+    /// `trace_rank{R}.pftrace`, Perfetto's own format: a quarter of the size, with counters; for Perfetto
+    /// alone.
+    Perfetto,
+    /// Both files.
+    Both,
+}
+
+/// Where a session takes the GPU times of stages from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum GpuTiming {
+    /// From CUPTI; where it cannot run, from CUDA events.
+    #[default]
+    Auto,
+    /// From CUPTI only.
+    Cupti,
+    /// From CUDA events around the ranges that name their stream, such as [`cuda::stage_on`](crate::cuda::stage_on).
+    /// Light: two events a range, and no kernels in the trace.
+    Events,
+}
+
+/// The words of a type, there and back, in the order in which messages list them.
+macro_rules! words {
+    ($type:ident: $($variant:ident = $word:literal),+) => {
+        impl $type {
+            /// The names in a configuration.
+            pub(crate) const NAMES: &[&str] = &[$($word),+];
+
+            /// The name in a configuration.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word),+
+                }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Setting for $type {
+            fn to_value(&self) -> Value {
+                Value::from(self.as_str())
+            }
+
+            fn from_value(value: &Value) -> Option<Self> {
+                // Null is `none`, where that is one of the words.
+                match value.as_str().or(value.is_null().then_some("none"))? {
+                    $($word => Some(Self::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+words!(Profiler: Torch = "torch", Cuda = "cuda", None = "none");
+words!(TraceFormat: Chrome = "chrome", Perfetto = "perfetto", Both = "both");
+words!(GpuTiming: Auto = "auto", Cupti = "cupti", Events = "events");

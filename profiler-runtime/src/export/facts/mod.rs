@@ -1,0 +1,18 @@
+//! What several artifacts state about a recording, each said in one place: so that a trace, a report and the manifest
+//! cannot contradict each other.
+//!
+//! ```text
+//! clock     where this rank stands in time            trace, manifest, read back by the merge
+//! gpu       who measured the GPU, and what is missing trace, timing, summary, manifest
+//! losses    what is not in the artifacts, by cause    trace, timing, summary, manifest
+//! overhead  what the profiler itself cost             timing, summary
+//! spread    count, mean, extremes, quantiles          timing, summary
+//! ```
+//!
+//! Uses `format` only; every room that writes an artifact may use it.
+
+pub(super) mod clock;
+pub(super) mod gpu;
+pub(super) mod losses;
+pub(super) mod overhead;
+pub(super) mod spread;

@@ -1,0 +1,68 @@
+//! A Markdown table that is also readable as plain text: columns padded, numbers to the right.
+
+use std::fmt::Write;
+
+/// Longest name in a table, in characters.
+const MAX_NAME: usize = 40;
+
+/// Renders `rows` under `header`; the first column is text, the others are numbers.
+pub(in crate::export) fn render<const COLUMNS: usize>(header: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    let mut widths = header.map(str::len);
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    push_row(&mut text, &header, &widths);
+    let rules: Vec<String> = widths.iter().enumerate().map(|(column, &width)| rule(column, width)).collect();
+    push_row(&mut text, &rules, &widths);
+    for row in rows {
+        push_row(&mut text, row, &widths);
+    }
+    text
+}
+
+fn rule(column: usize, width: usize) -> String {
+    if column == 0 { "-".repeat(width) } else { format!("{}:", "-".repeat(width - 1)) }
+}
+
+fn push_row(text: &mut String, cells: &[impl AsRef<str>], widths: &[usize]) {
+    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        let (cell, separator) = (cell.as_ref(), if column == 0 { "| " } else { " | " });
+        // Writing to a `String` cannot fail.
+        let _ = match column {
+            0 => write!(text, "{separator}{cell:<width$}"),
+            _ => write!(text, "{separator}{cell:>width$}"),
+        };
+    }
+    text.push_str(" |\n");
+}
+
+/// A name as it may stand in a table: on one line, without the column's mark, not too long.
+pub(in crate::export) fn cell(name: &str) -> String {
+    let letters = name.chars().map(|letter| match letter {
+        '|' => '¦',
+        letter if letter.is_control() => ' ',
+        letter => letter,
+    });
+    let shortened = name.chars().count() > MAX_NAME;
+    letters.take(if shortened { MAX_NAME - 1 } else { MAX_NAME }).chain(shortened.then_some('…')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_aligned_and_names_cannot_break_them() {
+        let rows = [[cell("a|b\nc"), "1.5".to_owned()], [cell(&"é".repeat(50)), "1000".to_owned()]];
+        let text = render(["stage", "ms"], &rows);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 4);
+        assert!(
+            lines.iter().all(|line| line.chars().count() == lines[0].chars().count() && line.matches('|').count() == 3)
+        );
+        assert!(lines[2].starts_with("| a¦b c ") && lines[2].ends_with("  1.5 |"));
+    }
+}

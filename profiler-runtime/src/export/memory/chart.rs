@@ -1,0 +1,287 @@
+//! `memory_rank*.svg`: what was allocated over time, one panel per device, with the stages behind the line.
+//!
+//! A recording has far more allocations than a chart has pixels. Of those that fall on one pixel the lowest, the highest
+//! and the last are drawn: no peak is lost, and the file stays small.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::io::{self, Write};
+
+use plotters::prelude::*;
+use plotters::series::AreaSeries;
+
+use crate::export::format::json::ms;
+use crate::export::format::markdown::cell;
+use crate::model::{DeviceMemory, Moment, Paths, Trace};
+use crate::record::{Device, Kind, Site};
+
+use super::report::{device_name, human_bytes, unit_of};
+
+const WIDTH: u32 = 1280;
+const PANEL_HEIGHT: u32 = 480;
+/// Devices that get a panel.
+const MAX_PANELS: usize = 8;
+/// Pixels that allocations are told apart by.
+const COLUMNS: u64 = 1100;
+/// Levels of nested stages that the bands can be taken from.
+const MAX_DEPTH: usize = 6;
+/// Calls that are shown as bands.
+const MAX_BANDS: usize = 500;
+/// Stages that the legend names.
+const MAX_LEGEND: usize = 10;
+
+const INK: RGBColor = RGBColor(32, 74, 135);
+const COLOURS: [RGBColor; 8] = [
+    RGBColor(245, 121, 0),
+    RGBColor(115, 210, 22),
+    RGBColor(117, 80, 123),
+    RGBColor(237, 212, 0),
+    RGBColor(52, 101, 164),
+    RGBColor(204, 0, 0),
+    RGBColor(193, 125, 17),
+    RGBColor(85, 87, 83),
+];
+
+/// Writes the chart.
+pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let drawing = Drawing::of(trace);
+    let svg = draw(trace, &drawing).map_err(|error| io::Error::other(error.to_string()))?;
+    out.write_all(svg.as_bytes())
+}
+
+/// What is drawn.
+struct Drawing {
+    /// Per device, the totals that are drawn: time and bytes.
+    lines: Vec<Line>,
+    bands: Vec<Band>,
+}
+
+/// A stage's call.
+struct Band {
+    name: &'static str,
+    begin: u64,
+    end: u64,
+}
+
+/// A device's totals, thinned out.
+#[derive(Default)]
+struct Line {
+    points: Vec<(u64, u64)>,
+    column: Column,
+}
+
+/// The totals that fall on one pixel.
+#[derive(Default)]
+struct Column {
+    number: u64,
+    /// Lowest, highest and last.
+    kept: Option<[(u64, u64); 3]>,
+}
+
+impl Drawing {
+    fn of(trace: &Trace) -> Self {
+        let devices = trace.memory.as_ref().map_or(&[][..], |memory| &memory.devices);
+        let mut lines: Vec<Line> = devices.iter().map(|_| Line::default()).collect();
+        for (line, device) in lines.iter_mut().zip(devices) {
+            line.points.push((trace.begin, device.at_begin));
+        }
+        let mut totals = trace.memory.as_ref().map(|memory| memory.totals());
+        let mut open = HashMap::new();
+        let mut levels: [Vec<Band>; MAX_DEPTH] = Default::default();
+        let per_column = ((trace.end - trace.begin) / COLUMNS).max(1);
+        trace.walk_memory(|paths, moment| match *moment {
+            Moment::Allocation { allocation, .. } => {
+                let total = totals.as_mut().map_or(0, |totals| totals.after(&allocation));
+                if let Some(place) = devices.iter().position(|each| each.device == allocation.device) {
+                    lines[place].add(allocation.at, total, (allocation.at - trace.begin) / per_column);
+                }
+            }
+            Moment::Begin { call, site, path, at } => {
+                open.insert(call, (site.name(), depth(paths, path), at));
+            }
+            Moment::End { call, at } => {
+                if let Some((name, depth, begin)) = open.remove(&call) {
+                    push_band(&mut levels, depth, Band { name, begin, end: at });
+                }
+            }
+        });
+        for (name, depth, begin) in open.into_values() {
+            push_band(&mut levels, depth, Band { name, begin, end: trace.end });
+        }
+        for line in &mut lines {
+            line.flush();
+        }
+        Self { lines, bands: chosen(levels, trace.end - trace.begin) }
+    }
+}
+
+/// Number of stages around a stage.
+fn depth(paths: &Paths, path: crate::model::NodeId) -> usize {
+    let is_stage = |site: &&'static Site| matches!(site.kind(), Kind::Stage | Kind::Step);
+    paths.sites(path).filter(is_stage).count().saturating_sub(1)
+}
+
+fn push_band(levels: &mut [Vec<Band>; MAX_DEPTH], depth: usize, band: Band) {
+    if let Some(level) = levels.get_mut(depth).filter(|level| level.len() <= MAX_BANDS) {
+        level.push(band);
+    }
+}
+
+/// The stages down to the first level on which none runs nearly all the time; of the levels above only those that do not,
+/// because a band behind everything tells nothing.
+fn chosen(levels: [Vec<Band>; MAX_DEPTH], length: u64) -> Vec<Band> {
+    let mut best: Vec<Band> = Vec::new();
+    for level in levels {
+        if level.is_empty() || best.len() + level.len() > MAX_BANDS {
+            break;
+        }
+        let is_long = |band: &Band| (band.end - band.begin).saturating_mul(5) > length.saturating_mul(4);
+        let ends_here = !level.iter().any(is_long);
+        best.retain(|band| !is_long(band));
+        best.extend(level);
+        if ends_here {
+            break;
+        }
+    }
+    best.sort_by_key(|band| (band.begin, band.end));
+    best
+}
+
+impl Line {
+    fn add(&mut self, at: u64, total: u64, column: u64) {
+        if self.column.number != column {
+            self.flush();
+            self.column.number = column;
+        }
+        let point = (at, total);
+        let kept = self.column.kept.get_or_insert([point; 3]);
+        if total < kept[0].1 {
+            kept[0] = point;
+        }
+        if total > kept[1].1 {
+            kept[1] = point;
+        }
+        kept[2] = point;
+    }
+
+    fn flush(&mut self) {
+        if let Some(mut kept) = self.column.kept.take() {
+            kept[..2].sort_unstable_by_key(|&(at, _)| at);
+            self.points.extend(kept);
+            self.points.dedup();
+        }
+    }
+
+    /// As the steps that totals are: level until the next allocation.
+    fn steps(&self, (begin, end): (u64, u64), unit: f64) -> Vec<(f64, f64)> {
+        let mut steps = Vec::with_capacity(self.points.len() * 2 + 1);
+        let mut level = None;
+        for &(at, total) in &self.points {
+            let at = ms(at.saturating_sub(begin));
+            steps.extend(level.map(|level| (at, level)));
+            level = Some(total as f64 / unit);
+            steps.extend(level.map(|level| (at, level)));
+        }
+        steps.extend(level.map(|level| (ms(end - begin), level)));
+        steps
+    }
+}
+
+fn draw(trace: &Trace, drawing: &Drawing) -> Result<String, Box<dyn Error>> {
+    let devices = trace.memory.as_ref().map_or(&[][..], |memory| &memory.devices);
+    let panels = devices.len().clamp(1, MAX_PANELS);
+    let mut svg = String::new();
+    // CAST: at most `MAX_PANELS`.
+    let root = SVGBackend::with_string(&mut svg, (WIDTH, PANEL_HEIGHT * panels as u32)).into_drawing_area();
+    root.fill(&WHITE)?;
+    for ((area, device), line) in root.split_evenly((panels, 1)).iter().zip(devices).zip(&drawing.lines) {
+        draw_panel(area, trace, (device, line), &drawing.bands)?;
+    }
+    root.present()?;
+    drop(root);
+    Ok(svg)
+}
+
+fn draw_panel<DB: DrawingBackend>(
+    area: &DrawingArea<DB, plotters::coord::Shift>,
+    trace: &Trace,
+    (device, line): (&DeviceMemory, &Line),
+    bands: &[Band],
+) -> Result<(), Box<dyn Error>>
+where
+    DB::ErrorType: 'static,
+{
+    let (unit, unit_name) = unit_of(device.peak);
+    let names = stages(bands);
+    // Above the highest point there is room for the legend.
+    let room = 1.12 + 0.055 * names.len() as f64;
+    let (length, top) = (ms(trace.end - trace.begin).max(0.001), (device.peak as f64 / unit * room).max(1.0));
+    let mut chart = ChartBuilder::on(area)
+        .caption(title(trace, device), ("sans-serif", 18))
+        .margin(14)
+        .x_label_area_size(44)
+        .y_label_area_size(96)
+        .build_cartesian_2d(0.0..length, 0.0..top)?;
+    for (name, colour) in names.into_iter().zip(COLOURS.iter().cycle()) {
+        let calls = bands.iter().filter(|band| band.name == name);
+        let at = |ns: u64| ms(ns.saturating_sub(trace.begin));
+        let areas =
+            calls.map(|band| Rectangle::new([(at(band.begin), 0.0), (at(band.end), top)], colour.mix(0.22).filled()));
+        chart
+            .draw_series(areas)?
+            .label(legend(trace, device, name))
+            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], colour.mix(0.6).filled()));
+    }
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .y_labels(8)
+        .x_desc("ms since recording began")
+        .y_label_formatter(&|bytes| format!("{bytes} {unit_name}"))
+        .label_style(("sans-serif", 13))
+        .draw()?;
+    let steps = line.steps((trace.begin, trace.end), unit);
+    chart.draw_series(AreaSeries::new(steps, 0.0, INK.mix(0.25)).border_style(INK.stroke_width(1)))?;
+    if !bands.is_empty() {
+        let mut labels = chart.configure_series_labels();
+        labels
+            .background_style(WHITE.mix(0.85))
+            .border_style(BLACK.mix(0.3))
+            .label_font(("sans-serif", 13))
+            .position(SeriesLabelPosition::UpperRight)
+            .draw()?;
+    }
+    Ok(())
+}
+
+fn title(trace: &Trace, device: &DeviceMemory) -> String {
+    format!(
+        "Memory of {}: peak {} after {:.1} ms, {} when recording began, {} when it ended",
+        match device.device {
+            Device::Cpu => "the host".to_owned(),
+            device @ Device::Cuda(_) => device_name(device),
+        },
+        human_bytes(device.peak),
+        ms(device.peak_at.saturating_sub(trace.begin)),
+        human_bytes(device.at_begin),
+        human_bytes(device.at_end),
+    )
+}
+
+/// The stages that have bands, in the order in which they first ran; those beyond the legend's room are left out.
+fn stages(bands: &[Band]) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for band in bands {
+        if !names.contains(&band.name) && names.len() < MAX_LEGEND {
+            names.push(band.name);
+        }
+    }
+    names
+}
+
+fn legend(trace: &Trace, device: &DeviceMemory, name: &str) -> String {
+    let nodes = trace.stages.in_order();
+    let peak = nodes.iter().filter(|(_, node)| node.name() == name).map(|(id, _)| device.stage(*id).peak).max();
+    format!("{}: peak {}", cell(name), human_bytes(peak.unwrap_or_default()))
+}

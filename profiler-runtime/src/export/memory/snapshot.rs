@@ -1,0 +1,276 @@
+//! `memory_snapshot_rank*.pickle`: what `torch.cuda.memory._dump_snapshot` writes, for MemoryViz.
+//!
+//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Ours are the addresses that blocks of
+//! the recording lay at, joined to stretches: a snapshot whose blocks lie in no segment is one that MemoryViz cannot
+//! draw. Blocks from before the recording that outlive it are unknown and not in it. The frames of a block are the ranges
+//! that were open when it was allocated, with the places in the code that they are named at.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+use crate::model::{Allocation, Moment, NodeId, Paths, Trace};
+use crate::record::{Action, Device};
+
+use super::blocks::{Block, Blocks};
+use super::pickle::{Memo, Pickle};
+
+/// PyTorch's limit between small and large segments.
+const LARGE: u64 = 2 << 20;
+/// Ranges around an allocation that are told, innermost first.
+const MAX_FRAMES: usize = 32;
+
+/// Writes the snapshot.
+pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let mut snapshot = Snapshot { trace, pickle: Pickle::new(out), frames: HashMap::new() };
+    snapshot.write();
+    snapshot.pickle.finish()
+}
+
+struct Snapshot<'a, 'out> {
+    trace: &'a Trace,
+    pickle: Pickle<'out>,
+    /// The frames of each path, once they are written.
+    frames: HashMap<NodeId, Memo>,
+}
+
+impl Snapshot<'_, '_> {
+    fn write(&mut self) {
+        let devices = devices(self.trace);
+        self.pickle.begin_dict();
+        self.pickle.word("device_traces");
+        self.pickle.begin_list();
+        let blocks: Vec<Blocks> = devices.iter().map(|device| self.device_trace(*device)).collect();
+        self.pickle.end_list();
+        self.pickle.word("segments");
+        self.pickle.begin_list();
+        for (number, blocks) in blocks.iter().enumerate() {
+            self.segments(number, blocks);
+        }
+        self.pickle.end_list();
+        self.pickle.word("allocator_settings");
+        settings(&mut self.pickle);
+        self.pickle.word("external_annotations");
+        self.annotations();
+        self.pickle.end_dict();
+    }
+
+    /// One device's events, in the order of time; what is allocated after the last.
+    fn device_trace(&mut self, device: Device) -> Blocks {
+        let trace = self.trace;
+        let mut blocks = Blocks::default();
+        self.pickle.begin_list();
+        trace.walk_memory(|paths, moment| {
+            let Moment::Allocation { allocation, .. } = moment else { return };
+            if allocation.device == device {
+                self.event(paths, allocation, &mut blocks);
+            }
+        });
+        self.pickle.end_list();
+        blocks
+    }
+
+    fn event(&mut self, paths: &Paths, allocation: &Allocation, blocks: &mut Blocks) {
+        let Allocation { at, address, bytes, node, .. } = *allocation;
+        match allocation.action {
+            Action::Alloc | Action::MovedTo => {
+                // Their releases found no room in the buffers.
+                for (address, block) in blocks.displace(address, bytes) {
+                    self.free(paths, at, (address, block.bytes), node);
+                }
+                blocks.alloc(address, Block { bytes, path: node });
+                self.entry(paths, "alloc", at, (address, bytes), node);
+            }
+            Action::Free | Action::MovedFrom => {
+                let bytes = blocks.free(address, bytes);
+                self.free(paths, at, (address, bytes), node);
+            }
+            Action::OutOfMemory => self.entry(paths, "oom", at, (0, bytes), node),
+        }
+    }
+
+    fn free(&mut self, paths: &Paths, at: u64, block: (u64, u64), path: NodeId) {
+        self.entry(paths, "free_requested", at, block, path);
+        self.entry(paths, "free_completed", at, block, path);
+    }
+
+    fn entry(&mut self, paths: &Paths, action: &'static str, at: u64, (address, bytes): (u64, u64), path: NodeId) {
+        let p = &mut self.pickle;
+        p.begin_dict();
+        p.word("action");
+        p.word(action);
+        // What was free when an allocation failed is not known.
+        p.word(if action == "oom" { "device_free" } else { "addr" });
+        p.unsigned(address);
+        p.word("size");
+        p.unsigned(bytes);
+        p.word("stream");
+        p.integer(0);
+        p.word("time_us");
+        p.unsigned(at / 1000);
+        p.word("frames");
+        self.push_frames(paths, path);
+        let p = &mut self.pickle;
+        p.word("compile_context");
+        p.word("N/A");
+        p.word("user_metadata");
+        p.word("");
+        p.end_dict();
+    }
+
+    fn push_frames(&mut self, paths: &Paths, path: NodeId) {
+        let p = &mut self.pickle;
+        if let Some(&memo) = self.frames.get(&path) {
+            return p.again(memo);
+        }
+        p.begin_list();
+        for site in paths.sites(path).take(MAX_FRAMES) {
+            p.dict(|p| {
+                p.word("filename");
+                p.word(site.file());
+                p.word("line");
+                p.integer(i64::from(site.line()));
+                p.word("name");
+                p.word(site.name());
+            });
+        }
+        p.end_list();
+        self.frames.insert(path, p.memoize());
+    }
+
+    fn segments(&mut self, number: usize, blocks: &Blocks) {
+        for (begin, end) in blocks.segments() {
+            let live = blocks.within(begin, end);
+            let active: u64 = live.clone().map(|(_, block)| block.bytes).sum();
+            let frames = &self.frames;
+            self.pickle.dict(|p| {
+                p.word("device");
+                p.unsigned(number as u64);
+                p.word("address");
+                p.unsigned(begin);
+                p.word("total_size");
+                p.unsigned(end - begin);
+                for key in ["allocated_size", "active_size", "requested_size"] {
+                    p.word(key);
+                    p.unsigned(active);
+                }
+                p.word("stream");
+                p.integer(0);
+                p.word("segment_type");
+                p.word(if end - begin < LARGE { "small" } else { "large" });
+                p.word("segment_pool_id");
+                p.pair(|p| {
+                    p.integer(0);
+                    p.integer(0);
+                });
+                p.word("is_expandable");
+                p.no();
+                p.word("frames");
+                p.list(|_| {});
+                p.word("blocks");
+                p.list(|p| push_blocks(p, (begin, end), live, frames));
+            });
+        }
+    }
+
+    /// Begins and ends of stages, as marks in the timeline.
+    fn annotations(&mut self) {
+        let trace = self.trace;
+        let host = devices(trace).len().saturating_sub(1);
+        let mut names = HashMap::new();
+        self.pickle.begin_list();
+        trace.walk_memory(|_, moment| {
+            let (word, name, at) = match *moment {
+                Moment::Begin { call, site, at, .. } => {
+                    names.insert(call, site.name());
+                    ("START", site.name(), at)
+                }
+                Moment::End { call, at } => match names.remove(&call) {
+                    Some(name) => ("END", name, at),
+                    None => return,
+                },
+                Moment::Allocation { .. } => return,
+            };
+            self.pickle.dict(|p| {
+                p.word("stage");
+                p.word(word);
+                p.word("name");
+                p.word(name);
+                p.word("device");
+                p.unsigned(host as u64);
+                p.word("time_us");
+                p.unsigned(at / 1000);
+            });
+        });
+        self.pickle.end_list();
+    }
+}
+
+/// The blocks of a segment, with the gaps between them: without one their sizes add up to the segment's.
+fn push_blocks<'a>(
+    p: &mut Pickle<'_>,
+    (begin, end): (u64, u64),
+    live: impl Iterator<Item = (u64, &'a Block)>,
+    frames: &HashMap<NodeId, Memo>,
+) {
+    let mut at = begin;
+    for (address, block) in live {
+        push_gap(p, at, address);
+        push_block(p, "active_allocated", (address, block.bytes), frames.get(&block.path).copied());
+        at = address + block.bytes;
+    }
+    push_gap(p, at, end);
+}
+
+fn push_gap(p: &mut Pickle<'_>, from: u64, to: u64) {
+    if from < to {
+        push_block(p, "inactive", (from, to - from), None);
+    }
+}
+
+fn push_block(p: &mut Pickle<'_>, state: &'static str, (address, bytes): (u64, u64), frames: Option<Memo>) {
+    p.dict(|p| {
+        p.word("address");
+        p.unsigned(address);
+        p.word("size");
+        p.unsigned(bytes);
+        p.word("requested_size");
+        p.unsigned(if state == "inactive" { 0 } else { bytes });
+        p.word("state");
+        p.word(state);
+        p.word("frames");
+        match frames {
+            Some(memo) => p.again(memo),
+            None => p.list(|_| {}),
+        }
+    });
+}
+
+/// As PyTorch numbers them: CUDA devices by their index, the host after the last.
+fn devices(trace: &Trace) -> Vec<Device> {
+    let known = trace.memory.iter().flat_map(|memory| &memory.devices).map(|each| each.device);
+    let last = known.filter_map(|device| if let Device::Cuda(index) = device { Some(index) } else { None }).max();
+    let cuda = last.map(|last| 0..=last).into_iter().flatten().map(Device::Cuda);
+    cuda.chain([Device::Cpu]).collect()
+}
+
+/// The settings of PyTorch's allocator: there is none here, but readers expect the keys.
+fn settings(p: &mut Pickle<'_>) {
+    p.dict(|p| {
+        p.word("PYTORCH_CUDA_ALLOC_CONF");
+        p.word("");
+        p.word("max_split_size");
+        p.integer(-1);
+        p.word("garbage_collection_threshold");
+        p.float_zero();
+        p.word("expandable_segments");
+        p.no();
+        p.word("pinned_num_register_threads");
+        p.integer(1);
+        p.word("release_lock_on_cudamalloc");
+        p.no();
+        p.word("pinned_use_cuda_host_register");
+        p.no();
+        p.word("roundup_power2_divisions");
+        p.dict(|_| {});
+    });
+}

@@ -1,0 +1,168 @@
+//! The operator table as a library function: rows in the order that the caller wants, and their text.
+//!
+//! The same rows are `ops_rank*.xlsx`, `profiler_out_*.txt` and what [`Manifest::key_averages`] returns.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::time::Duration;
+
+use crate::config::ProfilerConfig;
+use crate::export::Manifest;
+use crate::model::{GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
+
+use super::text;
+
+/// Rows that the text shows, as in PyTorch.
+const DEFAULT_LIMIT: usize = 100;
+
+/// What the rows of an operator table are sorted by; the largest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SortBy {
+    /// Time in nothing else that was recorded.
+    #[default]
+    SelfCpuTime,
+    /// Time from begin to end, of all calls.
+    CpuTime,
+    /// Time from begin to end, of one call on average.
+    CpuTimeAverage,
+    /// Time of GPU work that the row itself launched. Without GPU records the rows are sorted by
+    /// [`SelfCpuTime`](Self::SelfCpuTime), and the text says so.
+    SelfCudaTime,
+    /// Time of GPU work that the row and what ran inside it launched; without GPU records as
+    /// [`SelfCudaTime`](Self::SelfCudaTime).
+    CudaTime,
+    /// Calls.
+    Count,
+    /// Floating point operations; rows without a formula come last.
+    Flops,
+    /// The name, from A to Z.
+    Name,
+}
+
+/// An operator table: what PyTorch's `key_averages()` returns. Its [`Display`](fmt::Display) is [`table`](Self::table).
+#[derive(Clone, Debug)]
+pub struct KeyAverages {
+    rows: Vec<KeyAverage>,
+    pub(super) sorted_by: SortBy,
+    pub(super) limit: usize,
+    pub(super) columns: Columns,
+    pub(super) merged_calls: u64,
+}
+
+/// Which optional columns the text has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Columns {
+    pub(super) shapes: bool,
+    pub(super) stack: bool,
+    pub(super) flops: bool,
+    pub(super) gpu: bool,
+}
+
+impl KeyAverages {
+    pub(super) fn new(table: &OpTable, by: GroupBy, config: &ProfilerConfig) -> Self {
+        let columns = Columns {
+            shapes: by == GroupBy::InputShapes,
+            stack: matches!(by, GroupBy::Stack(_)),
+            flops: config.torch_profiler_with_flops,
+            gpu: table.gpu == GpuKnowledge::Recorded,
+        };
+        let merged_calls = if by == GroupBy::Name { 0 } else { table.merged_calls };
+        Self { rows: table.rows(by), sorted_by: SortBy::default(), limit: DEFAULT_LIMIT, columns, merged_calls }
+    }
+
+    /// The table of a trace.
+    pub(in crate::export) fn of(trace: &Trace, by: GroupBy) -> Self {
+        Self::new(&trace.ops, by, &trace.context.config)
+    }
+
+    /// Every row, whatever the limit; the longest self time first unless [`sort_by`](Self::sort_by) said otherwise.
+    #[must_use]
+    pub fn rows(&self) -> &[KeyAverage] {
+        &self.rows
+    }
+
+    /// The sum of all rows' self times: the time of everything that nothing else on its row of the trace encloses.
+    #[must_use]
+    pub fn self_cpu_time_total(&self) -> Duration {
+        self.rows.iter().map(|row| row.self_cpu_time).sum()
+    }
+
+    /// The sum of the GPU's own rows: the time of every kernel, copy and fill of the trace. `None` if the GPU was not
+    /// recorded.
+    #[must_use]
+    pub fn self_cuda_time_total(&self) -> Option<Duration> {
+        let of_gpu = self.rows.iter().filter(|row| row.is_cuda).filter_map(|row| row.self_cuda_time);
+        self.columns.gpu.then(|| of_gpu.sum())
+    }
+
+    /// The rows in another order; equal ones keep theirs.
+    #[must_use]
+    pub fn sort_by(mut self, key: SortBy) -> Self {
+        self.sorted_by = key;
+        self.rows.sort_by(|one, other| key.compare(one, other));
+        self
+    }
+
+    /// Shows at most so many rows in the [`table`](Self::table); 100 unless this is called.
+    #[must_use]
+    pub fn row_limit(mut self, most: usize) -> Self {
+        self.limit = most;
+        self
+    }
+
+    /// The table as text, laid out as PyTorch's. Percentages are of [`self_cpu_time_total`](Self::self_cpu_time_total) and
+    /// [`self_cuda_time_total`](Self::self_cuda_time_total).
+    #[must_use]
+    pub fn table(&self) -> String {
+        text::render(self)
+    }
+}
+
+impl fmt::Display for KeyAverages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.table())
+    }
+}
+
+impl<'a> IntoIterator for &'a KeyAverages {
+    type Item = &'a KeyAverage;
+    type IntoIter = std::slice::Iter<'a, KeyAverage>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.rows.iter()
+    }
+}
+
+impl Manifest {
+    /// The operator table of the session: what PyTorch's `key_averages()` is. Costs a pass over the distinct rows, not
+    /// over the recording.
+    #[must_use]
+    pub fn key_averages(&self, by: GroupBy) -> KeyAverages {
+        KeyAverages::new(&self.ops, by, &self.config)
+    }
+}
+
+impl SortBy {
+    fn compare(self, one: &KeyAverage, other: &KeyAverage) -> Ordering {
+        match self {
+            Self::SelfCpuTime => other.self_cpu_time.cmp(&one.self_cpu_time),
+            Self::SelfCudaTime => {
+                let by_cuda = other.self_cuda_time.cmp(&one.self_cuda_time);
+                by_cuda.then_with(|| Self::SelfCpuTime.compare(one, other))
+            }
+            Self::CudaTime => other.cuda_time.cmp(&one.cuda_time).then_with(|| Self::SelfCpuTime.compare(one, other)),
+            Self::CpuTime => other.cpu_time.cmp(&one.cpu_time),
+            Self::CpuTimeAverage => average(other, other.cpu_time).cmp(&average(one, one.cpu_time)),
+            Self::Count => other.count.cmp(&one.count),
+            Self::Flops => other.flops.cmp(&one.flops),
+            Self::Name => one.name.cmp(&other.name),
+        }
+    }
+}
+
+/// A row's time by call, on average, to the nanosecond.
+pub(super) fn average(row: &KeyAverage, time: Duration) -> Duration {
+    // CAST: a time of less than 584 years, divided.
+    Duration::from_nanos((time.as_nanos() / u128::from(row.count.max(1))) as u64)
+}

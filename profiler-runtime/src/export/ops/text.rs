@@ -1,0 +1,213 @@
+//! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and for scripts that know it.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use crate::model::{GroupBy, KeyAverage, Trace};
+
+use super::averages::{KeyAverages, SortBy, average};
+
+/// Width of a column of numbers.
+const WIDTH: usize = 12;
+/// Widest columns of names, shapes and source locations.
+const MOST: [usize; 3] = [55, 80, 75];
+/// Stack frames that a row shows.
+const FRAMES: usize = 8;
+/// Ops without a formula that the footer names.
+const NAMES: usize = 10;
+const UNITS: [&str; 6] = ["FLOPs", "KFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs"];
+
+/// Writes the table by name, sorted as `torch_profiler_dump_cuda_time_total` asks for. Rank 0 also prints it, as vLLM
+/// does: once, on the thread that exports.
+pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let text = KeyAverages::of(trace, GroupBy::Name).sort_by(SortBy::SelfCudaTime).table();
+    out.write_all(text.as_bytes())?;
+    if trace.context.rank == 0 {
+        // A closed standard output is no reason to do without the file, and `print!` would panic.
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+    Ok(())
+}
+
+/// A column: its head, and its cell of every row; only source locations have more than one line.
+struct Column {
+    head: String,
+    width: usize,
+    to_the_left: bool,
+    cells: Vec<Vec<String>>,
+}
+
+/// The table as text.
+pub(super) fn render(table: &KeyAverages) -> String {
+    let shown = &table.rows()[..table.limit.min(table.rows().len())];
+    let columns = columns(table, shown);
+    let rule: Vec<String> = columns.iter().map(|column| "-".repeat(column.width)).collect();
+    let rule = rule.join("  ");
+    let mut text = String::new();
+    let mut push = |line: &str| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    push(&rule);
+    push(&line(&columns, |column| &column.head));
+    push(&rule);
+    for row in 0..shown.len() {
+        let lines = columns.iter().map(|column| column.cells[row].len()).max().unwrap_or(0);
+        for at in 0..lines {
+            push(&line(&columns, |column| column.cells[row].get(at).map_or("", String::as_str)));
+        }
+    }
+    push(&rule);
+    footer(table, shown.len()).iter().for_each(|line| push(line));
+    text
+}
+
+fn line<'a>(columns: &'a [Column], cell: impl Fn(&'a Column) -> &'a str) -> String {
+    let cells = columns.iter().map(|column| {
+        let (cell, width) = (cell(column), column.width);
+        if column.to_the_left { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
+    });
+    cells.collect::<Vec<_>>().join("  ")
+}
+
+fn columns(table: &KeyAverages, rows: &[KeyAverage]) -> Vec<Column> {
+    let total = table.self_cpu_time_total();
+    let number = |head: &str, cell: &dyn Fn(&KeyAverage) -> String| Column {
+        head: head.to_owned(),
+        width: WIDTH.max(head.len()),
+        to_the_left: false,
+        cells: rows.iter().map(|row| vec![cell(row)]).collect(),
+    };
+    let mut columns = vec![
+        text_column("Name", MOST[0], rows, |row| vec![name(row)]),
+        number("Self CPU %", &|row| share(row.self_cpu_time, total)),
+        number("Self CPU", &|row| time(row.self_cpu_time)),
+        number("CPU total %", &|row| share(row.cpu_time, total)),
+        number("CPU total", &|row| time(row.cpu_time)),
+        number("CPU time avg", &|row| time(average(row, row.cpu_time))),
+    ];
+    if let Some(total) = table.self_cuda_time_total() {
+        columns.push(number("Self CUDA", &|row| time(row.self_cuda_time.unwrap_or_default())));
+        columns.push(number("Self CUDA %", &|row| share(row.self_cuda_time.unwrap_or_default(), total)));
+        columns.push(number("CUDA total", &|row| time(row.cuda_time.unwrap_or_default())));
+        columns.push(number("CUDA time avg", &|row| time(average(row, row.cuda_time.unwrap_or_default()))));
+    }
+    if rows.iter().any(|row| row.cpu_memory.is_some()) {
+        columns.push(number("CPU Mem", &|row| memory(row.cpu_memory)));
+        columns.push(number("Self CPU Mem", &|row| memory(row.self_cpu_memory)));
+    }
+    if rows.iter().any(|row| row.cuda_memory.is_some()) {
+        columns.push(number("CUDA Mem", &|row| memory(row.cuda_memory)));
+        columns.push(number("Self CUDA Mem", &|row| memory(row.self_cuda_memory)));
+    }
+    columns.push(number("# of Calls", &|row| row.count.to_string()));
+    if table.columns.shapes {
+        let shapes = |row: &KeyAverage| vec![row.input_shapes.as_deref().map(shapes).unwrap_or_default()];
+        columns.push(text_column("Input Shapes", MOST[1], rows, shapes));
+    }
+    if table.columns.stack {
+        let frames = |row: &KeyAverage| row.stack.iter().take(FRAMES).map(|frame| one_line(frame)).collect();
+        columns.push(Column { to_the_left: true, ..text_column("Source Location", MOST[2], rows, frames) });
+    }
+    if table.columns.flops && rows.iter().any(|row| row.flops.is_some()) {
+        let least = rows.iter().filter_map(|row| row.flops.filter(|&flops| flops > 0)).min().unwrap_or(0);
+        let (scale, unit) = unit_of(least);
+        let cell = |row: &KeyAverage| row.flops.map_or("--".to_owned(), |flops| format!("{:.3}", flops as f64 / scale));
+        columns.push(number(&format!("Total {unit}"), &cell));
+    }
+    columns
+}
+
+/// A column as wide as its longest cell and four more, and no wider than `most`; longer cells are cut.
+fn text_column(head: &str, most: usize, rows: &[KeyAverage], cell: impl Fn(&KeyAverage) -> Vec<String>) -> Column {
+    let cells: Vec<Vec<String>> = rows.iter().map(cell).collect();
+    let longest = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let width = (longest + 4).max(head.len()).min(most);
+    let cells = cells.into_iter().map(|lines| lines.into_iter().map(|cell| cut(cell, width)).collect()).collect();
+    Column { head: head.to_owned(), width, to_the_left: false, cells }
+}
+
+fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
+    let mut lines = vec![format!("Self CPU time total: {}", time(table.self_cpu_time_total()))];
+    if let Some(total) = table.self_cuda_time_total() {
+        lines.push(format!("Self CUDA time total: {}", time(total)));
+    } else if matches!(table.sorted_by, SortBy::SelfCudaTime | SortBy::CudaTime) {
+        lines.push("Sorted by self CPU time: there are no GPU records.".to_owned());
+    }
+    let left_out = table.rows().len() - shown;
+    if left_out > 0 {
+        lines.push(format!("{left_out} more rows are not shown; their times are in the total."));
+    }
+    if table.merged_calls > 0 {
+        lines
+            .push(format!("{} calls whose shapes or stack found no room count under their names.", table.merged_calls));
+    }
+    let mut told = HashSet::new();
+    let silent = table.rows().iter().filter(|row| row.calls_without_flops > 0).map(|row| row.name.as_str());
+    let silent: Vec<&str> = silent.filter(|name| told.insert(*name)).collect();
+    if table.columns.flops && !silent.is_empty() {
+        let more = silent.len().checked_sub(NAMES).filter(|&more| more > 0);
+        let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+        let names: Vec<String> = silent.iter().take(NAMES).map(|name| one_line(name)).collect();
+        lines.push(format!("Calls without a FLOPs formula, in no sum: {}{more}.", names.join(", ")));
+    }
+    lines
+}
+
+/// The name as the table shows it: on one line, and told from the polls of the same name.
+fn name(row: &KeyAverage) -> String {
+    format!("{}{}", one_line(&row.name), if row.is_async { " (async)" } else { "" })
+}
+
+fn one_line(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+}
+
+fn cut(text: String, width: usize) -> String {
+    if text.chars().count() <= width {
+        return text;
+    }
+    text.chars().take(width - 3).chain("...".chars()).collect()
+}
+
+/// The unit in which a number of floating point operations is at least 1, and how many it is.
+fn unit_of(flops: u64) -> (f64, &'static str) {
+    let power = (flops.checked_ilog10().unwrap_or(0) as usize / 3).min(UNITS.len() - 1);
+    // CAST: there are six units.
+    (1000_f64.powi(power as i32), UNITS[power])
+}
+
+/// A number of floating point operations with its unit.
+pub(in crate::export) fn flops_with_unit(flops: u64) -> String {
+    let (scale, unit) = unit_of(flops);
+    format!("{:.3} {unit}", flops as f64 / scale)
+}
+
+/// Shapes as Python prints them.
+pub(super) fn shapes(inputs: &[Vec<u64>]) -> String {
+    format!("{inputs:?}")
+}
+
+fn time(time: Duration) -> String {
+    let us = time.as_nanos() as f64 / 1e3;
+    match us {
+        us if us >= 1e6 => format!("{:.3}s", us / 1e6),
+        us if us >= 1e3 => format!("{:.3}ms", us / 1e3),
+        us => format!("{us:.3}us"),
+    }
+}
+
+/// Bytes in PyTorch's units.
+fn memory(bytes: Option<i64>) -> String {
+    let Some(bytes) = bytes else { return String::new() };
+    let size = bytes.unsigned_abs();
+    match [(30, "GB"), (20, "MB"), (10, "KB")].into_iter().find(|&(power, _)| size >= 1 << power) {
+        Some((power, unit)) => format!("{:.2} {unit}", bytes as f64 / (1_u64 << power) as f64),
+        None => format!("{bytes} B"),
+    }
+}
+
+fn share(part: Duration, whole: Duration) -> String {
+    if whole.is_zero() { "NaN".to_owned() } else { format!("{:.2}%", part.as_secs_f64() * 100.0 / whole.as_secs_f64()) }
+}

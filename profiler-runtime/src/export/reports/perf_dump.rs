@@ -1,0 +1,104 @@
+//! The light report of `perf_dump_path`: what SGLang-diffusion's `--perf-dump-path` writes, readable by its comparison
+//! script.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::export::format::json::{Line, ms, write_indented};
+use crate::export::format::utc::iso8601;
+use crate::model::{Request, StageNode, StageTree, Step, StepLoop, Trace};
+
+use super::commit::commit_hash;
+
+#[derive(Serialize)]
+struct PerfDump<'a> {
+    timestamp: String,
+    request_id: &'a str,
+    commit_hash: String,
+    tag: &'static str,
+    total_duration_ms: f64,
+    steps: Vec<Line<Stage>>,
+    denoise_steps_ms: Vec<Line<DenoiseStep>>,
+    memory_checkpoints: Empty,
+    meta: Meta<'a>,
+}
+
+#[derive(Serialize)]
+struct Stage {
+    name: &'static str,
+    duration_ms: f64,
+}
+
+#[derive(Serialize)]
+struct DenoiseStep {
+    step: usize,
+    duration_ms: f64,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Serialize)]
+struct Meta<'a> {
+    session: &'a str,
+    rank: u32,
+    world_size: u32,
+}
+
+/// Writes the report: of the request if there was one, of the whole session if there was none or several.
+pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let context = &trace.context;
+    let session = (context.session.as_str(), trace.begin, trace.end, &trace.stages);
+    let (request_id, begin, end, stages) = match trace.requests.as_slice() {
+        [Request { id, begin, end, stages, .. }] => (id.as_str(), *begin, *end, stages),
+        _ => session,
+    };
+    let steps = pipeline_stages(stages).into_iter();
+    let inside = |step: &&Step| step.begin >= begin && step.end <= end;
+    let denoise_steps = denoising(trace).into_iter().flat_map(|each| each.steps.iter().filter(inside));
+    let dump = PerfDump {
+        timestamp: iso8601(trace.end),
+        request_id,
+        commit_hash: commit_hash(),
+        tag: "benchmark_dump",
+        total_duration_ms: ms(end - begin),
+        steps: steps.map(|node| Line(Stage { name: node.name(), duration_ms: ms(node.sum_ns) })).collect(),
+        denoise_steps_ms: denoise_steps.enumerate().map(|(step, each)| Line(DenoiseStep::new(step, each))).collect(),
+        memory_checkpoints: Empty {},
+        meta: Meta { session: &context.session, rank: context.rank, world_size: context.world_size },
+    };
+    write_indented(out, &dump)
+}
+
+impl DenoiseStep {
+    fn new(step: usize, each: &Step) -> Self {
+        Self { step, duration_ms: ms(each.end - each.begin) }
+    }
+}
+
+/// The stages of the pipeline: the outermost ones, or those inside the one that encloses everything.
+fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
+    let nodes = tree.in_order();
+    let at = |depth: u32| -> Vec<&StageNode> {
+        nodes.iter().map(|(_, node)| *node).filter(|node| node.depth == depth).collect()
+    };
+    let mut stages = at(0);
+    while let [only] = stages.as_slice() {
+        let inner = at(only.depth + 1);
+        if inner.is_empty() || inner.iter().any(|node| node.is_step()) {
+            break;
+        }
+        stages = inner;
+    }
+    stages
+}
+
+/// The loop of denoising steps: the one that `step_of` names, else the one with the most iterations, since a loop inside
+/// another has more.
+fn denoising(trace: &Trace) -> Option<&StepLoop> {
+    if trace.context.config.step_of.is_some() {
+        return trace.loops.iter().find(|each| each.drives);
+    }
+    trace.loops.iter().rev().max_by_key(|each| each.steps.len())
+}

@@ -1,0 +1,52 @@
+//! The diffusion pipeline profiler: how long each of `pipeline_targets` took, all calls of a stage together.
+//!
+//! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
+
+use crate::config::ProfilerConfig;
+use crate::model::{StageTree, Trace};
+
+/// One stage's time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::export) struct StageDuration {
+    pub(in crate::export) name: &'static str,
+    /// The outermost stage, without a trailing `.forward`; empty if that is the stage itself.
+    pub(in crate::export) pipeline: &'static str,
+    pub(in crate::export) calls: u64,
+    pub(in crate::export) ns: u64,
+}
+
+/// The lines for the log, in the order in which the stages first ran; none unless `pipeline_profiler` is on.
+pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
+    let durations = durations(&trace.stages, &trace.context.config);
+    let line = |stage: StageDuration| {
+        let (seconds, micros) = (stage.ns / 1_000_000_000, stage.ns / 1000 % 1_000_000);
+        let calls = if stage.calls == 1 { String::new() } else { format!(" in {} calls", stage.calls) };
+        let dot = if stage.pipeline.is_empty() { "" } else { "." };
+        format!("[DiffusionTiming] {}{dot}{} took {seconds}.{micros:06}s{calls}", stage.pipeline, stage.name)
+    };
+    durations.into_iter().map(line).collect()
+}
+
+/// The targets that ran in `tree`. A stage inside itself is in its outer call's time already.
+pub(in crate::export) fn durations(tree: &StageTree, config: &ProfilerConfig) -> Vec<StageDuration> {
+    let mut durations: Vec<StageDuration> = Vec::new();
+    for (id, node) in tree.in_order() {
+        let name = node.name();
+        if !config.times(name) || tree.is_inside_itself(id) {
+            continue;
+        }
+        match durations.iter_mut().find(|known| known.name == name) {
+            Some(known) => {
+                known.calls += node.calls;
+                known.ns += node.sum_ns;
+            }
+            None => {
+                let outermost = tree.outermost(id);
+                let pipeline = if outermost == id { "" } else { tree.node(outermost).name() };
+                let pipeline = pipeline.strip_suffix(".forward").unwrap_or(pipeline);
+                durations.push(StageDuration { name, pipeline, calls: node.calls, ns: node.sum_ns });
+            }
+        }
+    }
+    durations
+}

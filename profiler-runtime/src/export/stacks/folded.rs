@@ -1,0 +1,175 @@
+//! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: where the time went by call stack, for flamegraph.pl, inferno and
+//! speedscope.
+//!
+//! One line per distinct stack, outermost function first, then the name of the range, a space and whole microseconds of
+//! the range's own time; for the GPU, behind the range that launched it, the name of the kernel, copy or fill, and its
+//! time on the GPU. PyTorch writes a line per event and leaves the range's name out; readers add the lines up and are
+//! better off with the name.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, Write};
+use std::path::Path;
+
+use crate::collect::symbols::{Frame, Symbols};
+use crate::model::{PlacedOp, Trace};
+use crate::record::Site;
+
+/// The range of what no range launched.
+const NOBODY: &str = "(no range)";
+
+/// Own time by stack and range, or time on the GPU by stack, range and kernel.
+#[derive(Debug)]
+pub(in crate::export) struct Folded {
+    /// Outermost function first, then the range, then the kernel; nanoseconds.
+    lines: BTreeMap<Line, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Line {
+    /// As PyTorch writes frames.
+    places: String,
+    /// Functions alone.
+    functions: String,
+}
+
+impl Folded {
+    /// Reads the trace once; one entry per distinct stack stays in memory.
+    ///
+    /// # Errors
+    ///
+    /// Why there is nothing to show.
+    pub(in crate::export) fn of(trace: &Trace) -> Result<Self, &'static str> {
+        let mut sums: HashMap<Box<[u64]>, Vec<(&'static Site, u64)>> = HashMap::new();
+        for thread in 0..trace.threads.len() {
+            trace.walk(thread, |slice| {
+                let stack = slice.args().stack.as_slice();
+                let of_stack = match sums.get_mut(stack) {
+                    Some(known) => known,
+                    None => sums.entry(stack.into()).or_default(),
+                };
+                match of_stack.iter_mut().find(|(site, _)| std::ptr::eq(*site, slice.site)) {
+                    Some((_, sum)) => *sum += slice.self_ns(),
+                    None => of_stack.push((slice.site, slice.self_ns())),
+                }
+            });
+        }
+        if sums.is_empty() {
+            return Err("no range was recorded");
+        }
+        let mut lines = BTreeMap::new();
+        for (stack, sites) in &sums {
+            for (site, ns) in sites {
+                *lines.entry(Line::new(&trace.symbols, stack, &[site.name()])).or_default() += ns;
+            }
+        }
+        Self { lines }.shown()
+    }
+
+    /// The same for the GPU's work, by the stack of the range that launched it; what no range launched has no stack.
+    ///
+    /// # Errors
+    ///
+    /// Why there is nothing to show.
+    pub(in crate::export) fn of_gpu(trace: &Trace) -> Result<Self, String> {
+        let gpu = trace.gpu.as_ref().map_err(|reason| format!("no GPU was recorded: {reason}"))?;
+        if gpu.ops.is_empty() {
+            return Err("the GPU did nothing".to_owned());
+        }
+        let mut by_range: HashMap<u64, HashMap<Cow<'_, str>, u64>> = HashMap::new();
+        for PlacedOp { op, external_id, .. } in &gpu.ops {
+            let kernels = by_range.entry(*external_id).or_default();
+            *kernels.entry(gpu.name_of(&op.work)).or_default() += op.end.saturating_sub(op.begin);
+        }
+        let mut lines = BTreeMap::new();
+        let mut push = |stack: &[u64], range: &str, kernels: HashMap<Cow<'_, str>, u64>| {
+            for (kernel, ns) in kernels {
+                *lines.entry(Line::new(&trace.symbols, stack, &[range, &kernel])).or_default() += ns;
+            }
+        };
+        for thread in 0..trace.threads.len() {
+            trace.walk(thread, |slice| {
+                if let Some(kernels) = by_range.remove(&slice.external_id) {
+                    push(&slice.args().stack, slice.site.name(), kernels);
+                }
+            });
+        }
+        by_range.into_values().for_each(|kernels| push(&[], NOBODY, kernels));
+        Ok(Self { lines }.shown()?)
+    }
+
+    fn shown(self) -> Result<Self, &'static str> {
+        if self.micros().next().is_none() { Err("no stack took a whole microsecond") } else { Ok(self) }
+    }
+
+    /// Writes the file.
+    pub(in crate::export) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        self.micros().try_for_each(|(line, micros)| writeln!(out, "{} {micros}", line.places))
+    }
+
+    /// Lines of functions without files and lines: calls from two lines of a function are one box in a picture.
+    #[cfg_attr(not(feature = "flamegraph"), expect(dead_code, reason = "for the picture"))]
+    pub(in crate::export) fn functions(&self) -> impl Iterator<Item = String> {
+        self.micros().map(|(line, micros)| format!("{} {micros}", line.functions))
+    }
+
+    /// Lines that took a whole microsecond.
+    fn micros(&self) -> impl Iterator<Item = (&Line, u64)> {
+        self.lines.iter().map(|(line, ns)| (line, ns / 1000)).filter(|(_, micros)| *micros > 0)
+    }
+}
+
+impl Line {
+    /// `names` come behind the functions: the range, and what it launched.
+    fn new(symbols: &Symbols, stack: &[u64], names: &[&str]) -> Self {
+        let mut frames: Vec<&Frame> = symbols.frames(stack).collect();
+        frames.reverse();
+        let mut line = Self { places: String::new(), functions: String::new() };
+        for frame in frames {
+            push(&mut line.places, &frame.to_string());
+            push(&mut line.functions, &function(frame));
+        }
+        for name in names {
+            push(&mut line.places, name);
+            push(&mut line.functions, name);
+        }
+        line
+    }
+}
+
+/// What a frame is called without its place; a closure of which nothing else is known keeps its file.
+fn function(frame: &Frame) -> Cow<'_, str> {
+    match Path::new(&frame.file).file_name() {
+        Some(file) if frame.function.starts_with('{') => {
+            Cow::Owned(format!("{}:{}", file.to_string_lossy(), frame.function))
+        }
+        _ => Cow::Borrowed(&frame.function),
+    }
+}
+
+/// Appends a frame; what separates frames and numbers becomes `_` in it, as in PyTorch.
+fn push(line: &mut String, frame: &str) {
+    if !line.is_empty() {
+        line.push(';');
+    }
+    let plain =
+        |letter: char| if letter == ';' || letter.is_whitespace() || letter.is_control() { '_' } else { letter };
+    line.extend(frame.chars().map(plain));
+    if frame.is_empty() {
+        line.push('_');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_separates_is_replaced() {
+        let mut line = String::new();
+        for frame in ["a b", "<[f32; 4] as X>::f", "tab\there\n", ""] {
+            push(&mut line, frame);
+        }
+        assert_eq!(line, "a_b;<[f32__4]_as_X>::f;tab_here_;_");
+    }
+}

@@ -1,0 +1,88 @@
+//! How much of a multiprocessor a kernel's launch can fill: CUDA's occupancy rules, as far as records tell.
+
+use crate::collect::gpu::{Device, Kernel};
+
+/// Registers are given to warps in such pieces, shared memory to blocks in the others.
+const REGISTER_UNIT: u64 = 256;
+const SHARED_UNIT: u64 = 128;
+/// Each quarter of a multiprocessor has its own registers.
+const QUARTERS: u64 = 4;
+
+/// What limits a kernel, and how much is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::export::trace) struct Occupancy {
+    /// Threads that run at a time, of those that could, rounded.
+    pub(in crate::export::trace) percent: u64,
+}
+
+/// Blocks, and warps, that each multiprocessor gets of a launch.
+pub(in crate::export::trace) fn per_multiprocessor(kernel: &Kernel, device: &Device) -> (f64, f64) {
+    let blocks = product(kernel.grid) as f64 / f64::from(device.multiprocessors.max(1));
+    (blocks, blocks * product(kernel.block) as f64 / f64::from(device.warp.max(1)))
+}
+
+impl Occupancy {
+    /// Of a launch on a device.
+    pub(in crate::export::trace) fn of(kernel: &Kernel, device: &Device) -> Self {
+        let threads = product(kernel.block).max(1);
+        let resident = active_blocks(kernel, device, threads) as f64;
+        let (launched, _) = per_multiprocessor(kernel, device);
+        let share = resident.min(launched) * threads as f64 / f64::from(device.threads_per_sm.max(1));
+        // CAST: a percentage.
+        Self { percent: (share * 100.0).round().clamp(0.0, 100.0) as u64 }
+    }
+}
+
+/// Blocks that fit on a multiprocessor together.
+fn active_blocks(kernel: &Kernel, device: &Device, threads: u64) -> u64 {
+    let warp = u64::from(device.warp.max(1));
+    let warps = threads.div_ceil(warp);
+    let by_threads = u64::from(device.threads_per_sm) / warp / warps;
+    let per_warp = (u64::from(kernel.registers) * warp).next_multiple_of(REGISTER_UNIT);
+    let by_registers = match per_warp {
+        0 => u64::MAX,
+        _ => u64::from(device.registers_per_sm) / QUARTERS / per_warp * QUARTERS / warps,
+    };
+    let shared = (u64::from(kernel.shared) + u64::from(device.shared_reserved)).next_multiple_of(SHARED_UNIT);
+    let by_shared = u64::from(device.shared_per_sm).checked_div(shared).unwrap_or(u64::MAX);
+    let by_blocks = if device.blocks_per_sm == 0 { u64::MAX } else { u64::from(device.blocks_per_sm) };
+    by_threads.min(by_registers).min(by_shared).min(by_blocks)
+}
+
+fn product(numbers: [u32; 3]) -> u64 {
+    numbers.into_iter().map(u64::from).fold(1, u64::saturating_mul)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn h100() -> Device {
+        Device {
+            threads_per_sm: 2048,
+            blocks_per_sm: 32,
+            registers_per_sm: 65_536,
+            warp: 32,
+            shared_per_sm: 233_472,
+            shared_reserved: 1024,
+            multiprocessors: 132,
+            ..Device::default()
+        }
+    }
+
+    fn percent(grid: u32, block: u32, registers: u32, shared: u32) -> u64 {
+        let kernel = Kernel { grid: [grid, 1, 1], block: [block, 1, 1], registers, shared, ..Kernel::default() };
+        Occupancy::of(&kernel, &h100()).percent
+    }
+
+    #[test]
+    fn occupancy_is_what_nvidias_calculator_says() {
+        assert_eq!(percent(100_000, 256, 32, 0), 100);
+        assert_eq!(percent(100_000, 256, 64, 0), 50, "registers");
+        assert_eq!(percent(100_000, 128, 255, 0), 13, "two blocks of four warps");
+        assert_eq!(percent(100_000, 1024, 32, 100 << 10), 100, "two blocks of half the shared memory");
+        assert_eq!(percent(100_000, 32, 16, 0), 50, "32 blocks of one warp");
+        assert_eq!(percent(66, 1024, 32, 0), 25, "half a block for each multiprocessor");
+        assert_eq!(Occupancy::of(&Kernel::default(), &Device::default()).percent, 0, "an unknown device");
+    }
+}

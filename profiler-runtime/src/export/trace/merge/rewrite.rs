@@ -1,0 +1,213 @@
+//! One event on its way into a merged trace: copied, with other numbers in some places.
+
+use std::ops::Range;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::export::trace::chrome::escape::push_string;
+use crate::export::trace::chrome::number::{push_integer, push_micros};
+
+use super::head::Head;
+use super::rows::{OfRank, Processes};
+
+/// The parts of an event that may change. What they borrow is part of the line: its place there is where the new goes.
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    ph: &'a RawValue,
+    #[serde(borrow)]
+    name: &'a RawValue,
+    #[serde(borrow)]
+    pid: &'a RawValue,
+    #[serde(borrow)]
+    ts: &'a RawValue,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    args: Option<Args<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Args<'a> {
+    #[serde(rename = "External id", borrow)]
+    external_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    correlation: Option<&'a RawValue>,
+    #[serde(rename = "wait_on_cuda_event_record_corr_id", borrow)]
+    waits_for: Option<&'a RawValue>,
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
+    #[serde(borrow)]
+    sort_index: Option<&'a RawValue>,
+}
+
+/// Ids of all ranks so far; each rank's begin above those of the one before.
+#[derive(Debug, Default)]
+pub(super) struct Ids {
+    external: Space,
+    /// Of API calls, what they launched, and the arrows between them.
+    correlation: Space,
+}
+
+#[derive(Debug, Default)]
+struct Space {
+    offset: u64,
+    /// The first that is free.
+    next: u64,
+}
+
+impl Ids {
+    /// The ids that follow are another rank's.
+    pub(super) fn end_rank(&mut self) {
+        for space in [&mut self.external, &mut self.correlation] {
+            space.offset = space.next;
+        }
+    }
+}
+
+impl Space {
+    fn map(&mut self, id: u64) -> u64 {
+        let id = id.saturating_add(self.offset);
+        self.next = self.next.max(id.saturating_add(1));
+        id
+    }
+}
+
+/// Rewrites the events of one rank.
+pub(super) struct Rewriter<'a> {
+    prefix: String,
+    host: &'a str,
+    /// Nanoseconds from the rank's base to the merged one's.
+    shift: u64,
+    rows: OfRank<'a>,
+    ids: &'a mut Ids,
+    /// What goes where, in the order of the line.
+    edits: Vec<(Range<usize>, Range<usize>)>,
+    /// The new texts, one after the other.
+    texts: Vec<u8>,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn new(head: &'a Head, shift: u64, processes: &'a mut Processes, ids: &'a mut Ids) -> Self {
+        let rank = head.rank();
+        Self {
+            prefix: format!("rank {rank}"),
+            host: &head.host_name,
+            shift,
+            rows: OfRank::new(rank, processes),
+            ids,
+            edits: Vec::new(),
+            texts: Vec::new(),
+        }
+    }
+
+    /// Appends the event `line`; says what is wrong if it is none.
+    pub(super) fn event(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+        let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
+        let event: Event<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        self.edits.clear();
+        self.texts.clear();
+        let at = nanoseconds(event.ts.get()).ok_or_else(|| format!("`ts` is {}, not microseconds", event.ts))?;
+        let shift = self.shift;
+        self.replace(text, event.ts, |texts| push_micros(texts, at.saturating_add(shift)));
+        let begin = self.texts.len();
+        self.texts.extend_from_slice(self.rows.pid(event.pid.get()).as_bytes());
+        self.edits.push((place(text, event.pid), begin..self.texts.len()));
+        self.correlation(text, event.id);
+        if let Some(args) = &event.args {
+            self.args(text, &event, args);
+        }
+        self.edits.sort_unstable_by_key(|(place, _)| place.start);
+        let mut copied = 0;
+        for (place, new) in &self.edits {
+            out.extend_from_slice(&line[copied..place.start]);
+            out.extend_from_slice(&self.texts[new.clone()]);
+            copied = place.end;
+        }
+        out.extend_from_slice(&line[copied..]);
+        Ok(())
+    }
+
+    fn args(&mut self, text: &str, event: &Event<'_>, args: &Args<'_>) {
+        if let Some((old, id)) = numbered(args.external_id) {
+            let id = self.ids.external.map(id);
+            self.replace(text, old, |texts| push_integer(texts, id));
+        }
+        self.correlation(text, args.correlation);
+        self.correlation(text, args.waits_for);
+        if event.ph.get() != "\"M\"" {
+            return;
+        }
+        match (event.name.get(), args) {
+            ("\"process_name\"", Args { name: Some(name), .. }) => self.with_rank(text, name, ""),
+            ("\"process_labels\"", Args { labels: Some(labels), .. }) => self.with_rank(text, labels, self.host),
+            ("\"process_sort_index\"", Args { sort_index: Some(old), .. }) => {
+                let index = self.rows.sort_index(old.get().parse().unwrap_or(0));
+                self.replace(text, old, |texts| push_integer(texts, index));
+            }
+            _ => {}
+        }
+    }
+
+    fn correlation(&mut self, text: &str, id: Option<&RawValue>) {
+        if let Some((old, id)) = numbered(id) {
+            let id = self.ids.correlation.map(id);
+            self.replace(text, old, |texts| push_integer(texts, id));
+        }
+    }
+
+    /// `rank 0 · name`, and ` · host` if there is one to name.
+    fn with_rank(&mut self, text: &str, old: &RawValue, host: &str) {
+        let old_text: String = serde_json::from_str(old.get()).unwrap_or_default();
+        let parts = [&self.prefix, &old_text, host].into_iter().filter(|part| !part.is_empty());
+        let new = parts.collect::<Vec<_>>().join(" · ");
+        self.replace(text, old, |texts| push_string(texts, &new));
+    }
+
+    fn replace(&mut self, text: &str, old: &RawValue, push: impl FnOnce(&mut Vec<u8>)) {
+        let begin = self.texts.len();
+        push(&mut self.texts);
+        self.edits.push((place(text, old), begin..self.texts.len()));
+    }
+}
+
+/// Where a part of `text` stands in it.
+fn place(text: &str, part: &RawValue) -> Range<usize> {
+    let part = part.get();
+    let begin = part.as_ptr().addr() - text.as_ptr().addr();
+    begin..begin + part.len()
+}
+
+/// An id, if it is a number.
+fn numbered(value: Option<&RawValue>) -> Option<(&RawValue, u64)> {
+    value.and_then(|value| Some((value, value.get().parse().ok()?)))
+}
+
+/// Microseconds with up to three decimals as nanoseconds, exactly: a float would move slices by a nanosecond.
+fn nanoseconds(micros: &str) -> Option<u64> {
+    let (whole, decimals) = micros.split_once('.').unwrap_or((micros, ""));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if decimals.len() > 3 || !digits(whole) || !digits(decimals) {
+        return None;
+    }
+    let rest: u64 = format!("{decimals:0<3}").parse().ok()?;
+    whole.parse::<u64>().ok()?.checked_mul(1_000)?.checked_add(rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microseconds_are_read_exactly() {
+        for (text, ns) in [("0.000", 0), ("604799999999.999", 604_799_999_999_999), ("48", 48_000), ("1.5", 1_500)] {
+            assert_eq!(nanoseconds(text), Some(ns), "{text}");
+        }
+        for text in ["", "-1.0", "1e3", "1.0001", "\"1\"", "99999999999999999999"] {
+            assert_eq!(nanoseconds(text), None, "{text}");
+        }
+    }
+}

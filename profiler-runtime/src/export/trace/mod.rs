@@ -1,0 +1,21 @@
+//! The trace, range by range: written in two formats, and several ranks' merged.
+//!
+//! ```text
+//!                ┌─► chrome   trace_rank*.json    ─► merge (reads what chrome writes, and writes it again)
+//! head, gpu, … ──┤
+//!                └─► perfetto trace_rank*.pftrace
+//! ```
+//!
+//! What both formats say is said once, here: [`head`] (the recording's facts), [`gpu`] (rows and names of devices),
+//! [`memory`] (its changes), [`call_stack`], and the [`page`] that all text goes through. `plan` calls the two writers; [`merge`](merge::merge) is
+//! public.
+
+mod call_stack;
+pub(super) mod chrome;
+mod devices;
+mod gpu;
+mod head;
+mod memory;
+pub(super) mod merge;
+mod page;
+pub(super) mod perfetto;

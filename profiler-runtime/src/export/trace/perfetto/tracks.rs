@@ -1,0 +1,194 @@
+//! Tracks: what rows there are, what they are called and where they stand.
+//!
+//! The process has its threads, and beside them named tracks for what is on no thread: async lanes, bare steps, counters.
+//! Every device is a group of its own with a track for each row. Track ids hold the rank, so that the traces of a job can
+//! be put into one file.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::export::trace::gpu::row::GpuRow;
+use crate::model::Trace;
+
+use super::schema::{counter, process, thread, track};
+use super::wire::{push_message, push_number, push_signed, push_text};
+use super::writer::Writer;
+
+/// Thread ids of our own, above every one of Linux (at most 2^22): two threads may have had the same id, one after the
+/// other.
+const FIRST_MADE_UP: u64 = 5_000_000;
+/// Places among the process's tracks.
+const STEPS: i64 = 1;
+const LANES: i64 = 10;
+
+/// What a track is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Row {
+    /// A thread, by its place in the trace.
+    Thread(usize),
+    /// What overlaps on that thread, by lane, from 1.
+    Overlap(usize, u32),
+    /// A thread without ranges that called CUDA, by the operating system's id.
+    Caller(u32),
+    /// A lane of async ranges, from 1.
+    Async(u32),
+    /// The iterations between bare `step()` calls.
+    Steps,
+    /// The session itself.
+    Session,
+    /// A device, or what CUDA and the profiler spent on themselves.
+    Device(Option<u32>),
+    /// A row of that.
+    OfDevice(Option<u32>, GpuRow),
+    /// A counter of the process.
+    Counter(Counter),
+}
+
+/// What is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Counter {
+    /// Memory of the host.
+    HostMemory,
+    /// Memory of a device that the program reported.
+    DeviceMemory(u8),
+    /// Memory of a device that CUDA gave.
+    CudaMemory(u32),
+    /// How full a device is of the kernels that run.
+    Occupancy(u32),
+}
+
+/// The tracks in use.
+pub(super) struct Tracks<'a> {
+    trace: &'a Trace,
+    known: HashMap<Row, u64>,
+    thread_ids: HashSet<u64>,
+    next: u64,
+    process: u64,
+}
+
+impl<'a> Tracks<'a> {
+    /// The process, and no others yet.
+    pub(super) fn new(writer: &mut Writer<'_>, trace: &'a Trace) -> Self {
+        let first = (u64::from(trace.context.rank) + 1) << 32 | 1;
+        let tracks = Self { trace, known: HashMap::new(), thread_ids: HashSet::new(), next: first + 1, process: first };
+        writer.describe(|out| {
+            push_number(out, track::ID, first);
+            push_message(out, track::PROCESS, |out| {
+                push_number(out, process::PID, u64::from(trace.context.pid));
+                push_text(out, process::NAME, &trace.context.process_name);
+                push_text(out, process::LABELS, &format!("rank {}", trace.context.rank));
+            });
+            push_number(out, track::CHILD_ORDER, track::BY_RANK);
+        });
+        tracks
+    }
+
+    /// The track's id. A new one is described.
+    pub(super) fn of(&mut self, writer: &mut Writer<'_>, row: Row) -> u64 {
+        if let Some(&id) = self.known.get(&row) {
+            return id;
+        }
+        let id = self.next;
+        self.next += 1;
+        self.known.insert(row, id);
+        match row {
+            Row::Thread(index) => {
+                let identity = &self.trace.threads[index].identity;
+                self.describe_thread(writer, id, identity.os_id, &identity.name);
+            }
+            Row::Caller(os_id) => self.describe_thread(writer, id, u64::from(os_id), &format!("thread {os_id}")),
+            Row::Overlap(index, lane) => {
+                let parent = self.of(writer, Row::Thread(index));
+                let name = format!("{} (overlapping {lane})", self.trace.threads[index].identity.name);
+                describe(writer, (id, parent), &name, lane.into());
+            }
+            Row::Async(lane) => {
+                describe(writer, (id, self.process), &format!("async lane {lane}"), LANES + i64::from(lane));
+            }
+            Row::Steps => describe(writer, (id, self.process), "steps", STEPS),
+            Row::Session => describe(writer, (id, self.process), "session", 0),
+            Row::Device(device) => self.describe_device(writer, id, device),
+            Row::OfDevice(device, row) => {
+                let parent = self.of(writer, Row::Device(device));
+                // The field has 32 bits.
+                let rank = i32::try_from(row.sort_index()).unwrap_or(i32::MAX);
+                describe(writer, (id, parent), row.name().trim_end(), rank.into());
+            }
+            Row::Counter(counter) => self.describe_counter(writer, id, counter),
+        }
+        id
+    }
+
+    /// The track of the ranges of the thread with this id.
+    pub(super) fn of_caller(&mut self, writer: &mut Writer<'_>, os_id: u32) -> u64 {
+        let known = self.trace.threads.iter().position(|known| known.identity.os_id == u64::from(os_id));
+        self.of(writer, known.map_or(Row::Caller(os_id), Row::Thread))
+    }
+
+    fn describe_thread(&mut self, writer: &mut Writer<'_>, id: u64, os_id: u64, name: &str) {
+        let mut tid = os_id;
+        if tid == 0 || !self.thread_ids.insert(tid) {
+            tid = FIRST_MADE_UP + id % (1 << 32);
+        }
+        let (process, pid) = (self.process, u64::from(self.trace.context.pid));
+        writer.describe(|out| {
+            push_number(out, track::ID, id);
+            push_number(out, track::PARENT, process);
+            push_message(out, track::THREAD, |out| {
+                push_number(out, thread::PID, pid);
+                push_number(out, thread::TID, tid);
+                push_text(out, thread::NAME, name);
+            });
+        });
+    }
+
+    fn describe_device(&self, writer: &mut Writer<'_>, id: u64, device: Option<u32>) {
+        let name = device.map_or_else(
+            || "CUPTI Overhead".to_owned(),
+            |number| {
+                let devices = self.trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.devices);
+                let name = devices.get(number as usize).map_or("", |device| &device.name);
+                if name.is_empty() { format!("GPU {number}") } else { format!("GPU {number} ({name})") }
+            },
+        );
+        writer.describe(|out| {
+            push_number(out, track::ID, id);
+            push_text(out, track::NAME, &name);
+            push_number(out, track::CHILD_ORDER, track::BY_RANK);
+        });
+    }
+
+    fn describe_counter(&mut self, writer: &mut Writer<'_>, id: u64, what: Counter) {
+        let (parent, name, is_bytes) = match what {
+            Counter::HostMemory => (self.process, "memory allocated (CPU)".to_owned(), true),
+            Counter::DeviceMemory(device) => (self.process, format!("memory allocated (CUDA {device})"), true),
+            Counter::CudaMemory(device) => {
+                (self.of(writer, Row::Device(Some(device))), "memory taken from CUDA".to_owned(), true)
+            }
+            Counter::Occupancy(device) => {
+                (self.of(writer, Row::Device(Some(device))), "est. achieved occupancy".to_owned(), false)
+            }
+        };
+        writer.describe(|out| {
+            push_number(out, track::ID, id);
+            push_number(out, track::PARENT, parent);
+            push_text(out, track::NAME, &name);
+            push_message(out, track::COUNTER, |out| {
+                if is_bytes {
+                    push_number(out, counter::UNIT, counter::BYTES);
+                } else {
+                    push_text(out, counter::UNIT_NAME, "%");
+                }
+            });
+        });
+    }
+}
+
+/// A track that is nothing but a name, at a place among its siblings.
+fn describe(writer: &mut Writer<'_>, (id, parent): (u64, u64), name: &str, rank: i64) {
+    writer.describe(|out| {
+        push_number(out, track::ID, id);
+        push_number(out, track::PARENT, parent);
+        push_text(out, track::NAME, name);
+        push_signed(out, track::RANK, rank);
+    });
+}

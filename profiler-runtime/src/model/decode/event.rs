@@ -1,0 +1,47 @@
+//! What a reader of a stream is told, and what it is asked.
+
+use crate::model::memory::Allocation;
+use crate::model::slice::Slice;
+use crate::model::stages::{NodeId, StageTree};
+use crate::record::{Kind, Site};
+
+/// What a stream tells.
+#[derive(Debug)]
+pub(in crate::model) enum Event<'a> {
+    /// A range has ended.
+    Slice(&'a Slice),
+    /// A task has ended.
+    TaskEnd { task: u64, at: u64, completed: bool },
+    /// A bare `step()`.
+    StepMark(u64),
+    /// A range begins: only for [`Nodes`] that want to know.
+    Begin(&'a Slice),
+    /// Memory was allocated or freed.
+    Allocation(Allocation),
+}
+
+/// Finds the stage tree's node for a range that begins.
+pub(in crate::model) trait Nodes {
+    /// Whether [`Event::Begin`] is told.
+    const TELLS_BEGINS: bool = false;
+
+    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
+}
+
+/// For walks that need no stages.
+pub(in crate::model) struct NoNodes;
+
+impl Nodes for NoNodes {
+    fn enter(&mut self, _parent: NodeId, _site: &'static Site) -> NodeId {
+        StageTree::ROOT
+    }
+}
+
+impl Nodes for StageTree {
+    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
+        match site.kind() {
+            Kind::Stage | Kind::Step => self.child(parent, site),
+            Kind::Op | Kind::Request => parent,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! What has been said about the call that begins next: the entries before its begin, gathered.
+
+use crate::model::slice::{CallArgs, Poll, Tensor};
+use crate::record::Dtype;
+use crate::record::entry::{Entry, Tag};
+
+/// A description under construction.
+#[derive(Default)]
+pub(super) struct Pending {
+    site: u32,
+    call: Option<Box<CallArgs>>,
+    /// The task that the next poll or end belongs to.
+    pub(super) task: Option<Poll>,
+    dims_left: u8,
+    frames_left: usize,
+    text_left: usize,
+    text: Vec<u8>,
+    #[expect(clippy::vec_box, reason = "the boxes move into slices")]
+    spare: Vec<Box<CallArgs>>,
+}
+
+impl Pending {
+    /// Whether nothing was said.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.call.is_none() && self.task.is_none()
+    }
+
+    /// What was said about the site with this number, which begins.
+    #[cold]
+    pub(super) fn take(&mut self, number: u32) -> (Option<Poll>, Option<Box<CallArgs>>) {
+        let task = self.task.take();
+        if self.site != number {
+            return (task, None);
+        }
+        (task, self.call.take())
+    }
+
+    /// Takes back the memory of a description that has been read.
+    pub(super) fn reuse(&mut self, mut call: Box<CallArgs>) {
+        call.clear();
+        self.spare.push(call);
+    }
+
+    /// Something is said.
+    #[cold]
+    pub(super) fn describe(&mut self, tag: Tag, entry: Entry) {
+        if !matches!(tag, Tag::Dims | Tag::Frames) && self.site != entry.site() {
+            self.site = entry.site();
+            if let Some(call) = self.call.take() {
+                self.reuse(call);
+            }
+        }
+        let spare = &mut self.spare;
+        let call = self.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
+        match tag {
+            Tag::Flops => call.flops = Some(entry.value()),
+            Tag::Index => call.index = Some(entry.value()),
+            Tag::Shape => {
+                // CAST: the writer packs two bytes.
+                self.dims_left = entry.value() as u8;
+                call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
+            }
+            Tag::Dims => {
+                let Some(tensor) = call.inputs.last_mut() else { return };
+                for dim in [entry.value(), entry.second()] {
+                    if self.dims_left > 0 {
+                        tensor.push(dim);
+                        self.dims_left -= 1;
+                    }
+                }
+            }
+            Tag::Stride => {
+                if let Some(tensor) = call.inputs.last_mut() {
+                    // CAST: the writer's signed number.
+                    tensor.push_stride(entry.value() as i64);
+                }
+            }
+            Tag::TextLength => {
+                // CAST: the length of a `str`.
+                self.text_left = entry.value() as usize;
+                self.text.clear();
+            }
+            Tag::Text => {
+                let bytes = entry.value().to_le_bytes();
+                let count = self.text_left.min(bytes.len());
+                self.text_left -= count;
+                self.text.extend_from_slice(&bytes[..count]);
+                if self.text_left == 0 {
+                    call.text = String::from_utf8_lossy(&self.text).into_owned();
+                }
+            }
+            Tag::Stack => {
+                // CAST: 24 bits.
+                self.frames_left = entry.argument() as usize;
+                call.stack.clear();
+                push_frames(&mut self.frames_left, &[entry.value()], &mut call.stack);
+            }
+            Tag::Frames => push_frames(&mut self.frames_left, &[entry.value(), entry.second()], &mut call.stack),
+            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
+            Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
+        }
+    }
+}
+
+/// Takes up as many of `addresses` as the stack still lacks.
+fn push_frames(left: &mut usize, addresses: &[u64], stack: &mut Vec<u64>) {
+    let count = addresses.len().min(*left);
+    *left -= count;
+    stack.extend_from_slice(&addresses[..count]);
+}

@@ -1,0 +1,170 @@
+//! CUPTI's records, joined: calls to the ranges that made them, ops to their calls, and both to the stages.
+
+use std::collections::HashMap;
+
+use crate::collect::gpu::{ApiCall, GpuLog, GpuOp, MemoryOp, Overhead, Wait};
+use crate::model::requests::Request;
+use crate::model::stages::{NodeId, StageTree};
+
+use super::clock::GpuClock;
+use super::links::{Owner, Owners};
+use super::rows;
+use super::waits::EventRecords;
+use super::{Annotation, Gpu, PlacedCall, PlacedOp};
+
+/// What the GPU's part is joined to.
+pub(in crate::model) struct Ranges<'a> {
+    /// Who launched what.
+    pub(in crate::model) owners: Owners,
+    /// The stages: their GPU times are added.
+    pub(in crate::model) stages: &'a mut StageTree,
+    /// The requests, likewise, by key.
+    pub(in crate::model) requests: HashMap<u64, &'a mut Request>,
+    /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
+    /// seem to be nobody's.
+    pub(in crate::model) window: (u64, u64),
+    /// Begins and ends of the ranges of a thread, in order, by the operating system's id.
+    pub(in crate::model) boundaries: Boundaries<'a>,
+}
+
+/// See [`Ranges::boundaries`].
+pub(in crate::model) type Boundaries<'a> = &'a dyn Fn(u32) -> Box<dyn Iterator<Item = u64> + 'a>;
+
+impl Gpu {
+    /// Joins what a source delivered to the ranges. Linear but for sorting; what is outside the window is left out.
+    pub(in crate::model) fn build(log: GpuLog, clock: &GpuClock, ranges: &mut Ranges<'_>) -> Self {
+        let mut gpu = Self {
+            cupti_version: log.cupti_version,
+            driver_version: log.driver_version,
+            devices: log.devices,
+            names: log.names,
+            losses: log.losses,
+            clock_uncertainty_ns: clock.uncertainty_ns(),
+            ..Self::default()
+        };
+        gpu.place_calls(log.calls, clock, ranges);
+        let mut launches: HashMap<u32, usize> = HashMap::with_capacity(gpu.calls.len());
+        for (at, placed) in gpu.calls.iter_mut().enumerate() {
+            // Of a runtime call and the driver call inside it, the outer one: it comes first.
+            placed.is_inner = *launches.entry(placed.call.correlation).or_insert(at) != at;
+        }
+        gpu.place_ops(log.ops, clock, ranges, &launches);
+        gpu.attribute(ranges);
+        gpu.draw_arrows(&launches);
+        gpu.events = EventRecords::new(log.events.into_iter().filter(|each| launches.contains_key(&each.correlation)));
+        gpu.syncs = rows::place(
+            log.syncs.into_iter().map(|wait| Wait { begin: clock.ns(wait.begin), end: clock.ns(wait.end), ..wait }),
+            ranges.window,
+            |wait| (wait.begin, wait.end, (wait.context, wait.stream)),
+        );
+        gpu.overheads = rows::place(
+            log.overheads.into_iter().map(|each| Overhead {
+                begin: clock.ns(each.begin),
+                end: clock.ns(each.end),
+                ..each
+            }),
+            ranges.window,
+            |each| (each.begin, each.end, (0, 0)),
+        );
+        let memory = log.memory.into_iter().map(|each| MemoryOp { at: clock.ns(each.at), ..each });
+        gpu.memory = memory.filter(|each| ranges.contains(each.at)).collect();
+        gpu.memory.sort_by_key(|each| each.at);
+        gpu
+    }
+
+    /// A call belongs to the recording if a range of it made the call, or if it began in the window.
+    fn place_calls(&mut self, calls: Vec<ApiCall>, clock: &GpuClock, ranges: &Ranges<'_>) {
+        let on_our_clock = calls.into_iter().map(|call| ApiCall {
+            begin: clock.ns(call.begin),
+            end: clock.ns(call.end).max(clock.ns(call.begin)),
+            ..call
+        });
+        let inside =
+            on_our_clock.filter(|call| ranges.owners.of(call.correlation).is_some() || ranges.contains(call.begin));
+        self.calls = inside
+            .map(|call| {
+                let external_id = ranges.owners.of(call.correlation).map_or(0, |owner| owner.external_id);
+                PlacedCall { call, external_id, is_inner: false, launched: None }
+            })
+            .collect();
+        self.calls.sort_by_key(|placed| {
+            let ApiCall { thread, begin, end, correlation, .. } = placed.call;
+            (thread, begin, std::cmp::Reverse(end), correlation)
+        });
+        for of_thread in self.calls.chunk_by_mut(|one, other| one.call.thread == other.call.thread) {
+            let boundaries = (ranges.boundaries)(of_thread.first().map_or(0, |placed| placed.call.thread));
+            rows::fit_calls(of_thread, boundaries);
+        }
+    }
+
+    /// An op belongs to the window if its call does; one without a call, if it began in it.
+    fn place_ops(&mut self, ops: Vec<GpuOp>, clock: &GpuClock, ranges: &Ranges<'_>, launches: &HashMap<u32, usize>) {
+        let on_our_clock = ops.into_iter().map(|op| GpuOp { begin: clock.ns(op.begin), end: clock.ns(op.end), ..op });
+        let inside = on_our_clock.filter(|op| launches.contains_key(&op.correlation) || ranges.contains(op.begin));
+        self.ops = inside
+            .map(|op| {
+                let external_id = ranges.owners.of(op.correlation).map_or(0, |owner| owner.external_id);
+                PlacedOp { op, lane: 0, external_id }
+            })
+            .collect();
+        self.ops.sort_by_key(|placed| (placed.op.begin, placed.op.end, placed.op.correlation));
+        rows::split_lanes(&mut self.ops);
+    }
+
+    /// Adds every op to its stage and those around it, and to its request.
+    fn attribute(&mut self, ranges: &mut Ranges<'_>) {
+        let mut spans: HashMap<(u32, u32, u64), Annotation> = HashMap::new();
+        for PlacedOp { op, .. } in &self.ops {
+            let GpuOp { begin, end, device, stream, .. } = *op;
+            self.total.add(begin, end);
+            let owner = ranges.owners.of(op.correlation);
+            let node = ranges.add(owner, begin, end);
+            if node == StageTree::ROOT {
+                self.unattributed.add(begin, end);
+            }
+            if let Some(external_id) = owner.map(|owner| owner.stage_id).filter(|id| *id != 0) {
+                let span = spans.entry((device, stream, external_id)).or_insert(Annotation {
+                    node,
+                    name: ranges.stages.node(node).name(),
+                    external_id,
+                    device,
+                    stream,
+                    begin,
+                    end,
+                    lane: 0,
+                });
+                span.end = span.end.max(end);
+            }
+        }
+        self.annotations = rows::place_annotations(spans.into_values().collect(), &self.ops);
+    }
+
+    /// One arrow per call, to its first op, and only forwards in time.
+    fn draw_arrows(&mut self, launches: &HashMap<u32, usize>) {
+        for (at, placed) in self.ops.iter().enumerate() {
+            let call = launches.get(&placed.op.correlation).and_then(|call| self.calls.get_mut(*call));
+            let Some(call) = call.filter(|call| call.launched.is_none()) else { continue };
+            if call.call.begin <= placed.op.begin {
+                call.launched = Some(at);
+            } else {
+                self.before_launch += 1;
+            }
+        }
+    }
+}
+
+impl Ranges<'_> {
+    /// Adds GPU time of a range to its stage and those around it, and to its request. The stage.
+    pub(super) fn add(&mut self, owner: Option<Owner>, begin: u64, end: u64) -> NodeId {
+        let node = owner.map_or(StageTree::ROOT, |owner| owner.node);
+        self.stages.add_gpu(node, begin, end);
+        if let Some(request) = owner.and_then(|owner| owner.request).and_then(|id| self.requests.get_mut(&id)) {
+            request.add_gpu(node, begin, end);
+        }
+        node
+    }
+
+    const fn contains(&self, at: u64) -> bool {
+        self.window.0 <= at && at <= self.window.1
+    }
+}

@@ -1,0 +1,121 @@
+//! Which range launched what: from the ids that ranges pushed to their places in the trace.
+//!
+//! An id names a thread and the position of a begin in its stream (`record::correlate`); the trace numbers ranges by
+//! their order. One pass over the streams of the threads in question finds the numbers, the decoder's pass the rest.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::model::slice::Slice;
+use crate::model::stages::{NodeId, StageTree};
+use crate::model::time::Timeline;
+use crate::record::correlate;
+use crate::record::entry::{Entry, Tag};
+use crate::record::registry::ThreadLog;
+
+/// A range that launched something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::model) struct Owner {
+    /// Its `External id`.
+    pub(in crate::model) external_id: u64,
+    /// Its stage, or the one around it.
+    pub(in crate::model) node: NodeId,
+    /// `External id` of that stage's range, 0 without one.
+    pub(in crate::model) stage_id: u64,
+    /// Key of the request around it.
+    pub(in crate::model) request: Option<u64>,
+}
+
+/// The ranges that launched something, and what they launched.
+#[derive(Debug, Default)]
+pub(in crate::model) struct Owners {
+    /// Id that was pushed, by correlation.
+    links: HashMap<u32, u64>,
+    /// Positions that are asked for, in order, by the thread's ordinal.
+    wanted: BTreeMap<u32, Vec<u64>>,
+    /// `External id`s by the id that was pushed.
+    numbers: HashMap<u64, u64>,
+    /// By `External id`.
+    owners: HashMap<u64, Owner>,
+}
+
+impl Owners {
+    /// From correlation ids and the ids that were pushed.
+    pub(in crate::model) fn new(links: &[(u32, u64)]) -> Self {
+        let mut owners = Self { links: links.iter().copied().collect(), ..Self::default() };
+        for id in owners.links.values() {
+            let (ordinal, position) = correlate::place(*id);
+            owners.wanted.entry(ordinal).or_default().push(position);
+        }
+        for positions in owners.wanted.values_mut() {
+            positions.sort_unstable();
+            positions.dedup();
+        }
+        owners
+    }
+
+    /// Finds the numbers of a thread's ranges; the first that begins has `first_id`. `sites` is how many there are: the
+    /// decoder skips the begin of a site that it does not know.
+    pub(in crate::model) fn number(&mut self, thread: &ThreadLog, sites: usize, first_id: u64) {
+        let ordinal = thread.thread.ordinal;
+        let Some(positions) = self.wanted.remove(&ordinal) else { return };
+        let mut positions = positions.into_iter().peekable();
+        let is_range =
+            |entry: &&Entry| entry.tag() == Some(Tag::Begin) && (1..=sites).contains(&(entry.site() as usize));
+        // Ranges that are carried on come first; where they began is not known any more.
+        let mut next_id = first_id + thread.carry.entries().iter().filter(is_range).count() as u64;
+        for run in &thread.runs {
+            for (entry, position) in run.entries().iter().zip(run.position()..) {
+                if !is_range(&entry) {
+                    continue;
+                }
+                while positions.next_if(|wanted| *wanted < position).is_some() {}
+                if positions.next_if_eq(&position).is_some() {
+                    self.numbers.insert(correlate::id(ordinal, position), next_id);
+                    self.watch(next_id);
+                }
+                next_id += 1;
+            }
+            run.release();
+        }
+    }
+
+    /// Takes note of a range.
+    #[inline]
+    pub(in crate::model) fn note(&mut self, slice: &Slice) {
+        if self.owners.is_empty() {
+            return;
+        }
+        if let Some(owner) = self.owners.get_mut(&slice.external_id) {
+            owner.node = slice.node;
+            owner.stage_id = slice.stage_id;
+            owner.request = slice.request_key();
+        }
+    }
+
+    /// Will be told about the range with this `External id`.
+    pub(in crate::model) fn watch(&mut self, external_id: u64) {
+        let unknown = Owner { external_id, node: StageTree::ROOT, stage_id: 0, request: None };
+        self.owners.insert(external_id, unknown);
+    }
+
+    /// What is known of a range that is watched.
+    pub(in crate::model) fn range(&self, external_id: u64) -> Option<Owner> {
+        self.owners.get(&external_id).copied()
+    }
+
+    /// The range around an API call.
+    pub(in crate::model) fn of(&self, correlation: u32) -> Option<Owner> {
+        let number = self.numbers.get(self.links.get(&correlation)?)?;
+        self.owners.get(number).copied()
+    }
+}
+
+/// When ranges of a thread begin and end, in order.
+pub(in crate::model) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
+    let entries = log.entries();
+    let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());
+    ticks.scan(timeline.begin(), |now, ticks| {
+        *now = (*now).max(timeline.ns(ticks));
+        Some(*now)
+    })
+}

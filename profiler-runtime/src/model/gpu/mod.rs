@@ -1,0 +1,171 @@
+//! What the GPU did, joined to the ranges that launched it.
+//!
+//! Every op on a device names the API call that launched it (correlation), the call names the range whose id was pushed
+//! last ([`links`]), and the range stands in the stage tree ([`join`]). Times are put on the recording's clock ([`clock`])
+//! and everything gets a row on which slices nest ([`rows`]). Without CUPTI there are ranges that CUDA events have
+//! [`timed`], and nothing else.
+
+mod clock;
+mod join;
+mod links;
+mod names;
+mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+pub(super) mod tests;
+mod timed;
+mod waits;
+
+use std::collections::HashMap;
+
+use crate::collect::gpu::{ApiCall, Device, GpuLosses, GpuOp, MemoryOp, Overhead, Wait};
+
+use super::stages::NodeId;
+
+pub(super) use clock::GpuClock;
+pub(super) use join::Ranges;
+pub(super) use links::{Owners, boundaries};
+pub(crate) use names::{copy_name, fill_name};
+pub(crate) use timed::Source;
+pub(super) use timed::TimedRanges;
+
+use waits::EventRecords;
+
+/// The GPU's part of a trace. Times are nanoseconds since the Unix epoch, on the ranges' clock.
+#[derive(Debug, Default)]
+pub(crate) struct Gpu {
+    /// Who tells.
+    pub(crate) source: Source,
+    /// Version of the library that recorded; 0 if that is not CUPTI.
+    pub(crate) cupti_version: u32,
+    /// Version of CUDA that the driver supports.
+    pub(crate) driver_version: u32,
+    /// The machine's devices.
+    pub(crate) devices: Vec<Device>,
+    /// Work on devices, in order of begin.
+    pub(crate) ops: Vec<PlacedOp>,
+    /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its ranges.
+    pub(crate) calls: Vec<PlacedCall>,
+    /// For how long each range kept each stream.
+    pub(crate) annotations: Vec<Annotation>,
+    /// Waits.
+    pub(crate) syncs: Vec<Placed<Wait>>,
+    /// What those for an event waited for.
+    pub(crate) events: EventRecords,
+    /// Time that CUDA or the profiler spent on itself.
+    pub(crate) overheads: Vec<Placed<Overhead>>,
+    /// Device memory, in order of time.
+    pub(crate) memory: Vec<MemoryOp>,
+    /// Names, by the index that records carry.
+    pub(crate) names: Vec<String>,
+    /// All ops.
+    pub(crate) total: GpuTimes,
+    /// Ops that no stage launched.
+    pub(crate) unattributed: GpuTimes,
+    /// What is missing.
+    pub(crate) losses: GpuLosses,
+    /// Ops that seem to begin before they were launched: the clocks differ by more than a launch takes.
+    pub(crate) before_launch: u64,
+    /// How far GPU times may be off the ranges'.
+    pub(crate) clock_uncertainty_ns: u64,
+}
+
+/// A record on a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Placed<T> {
+    /// The record.
+    pub(crate) record: T,
+    /// 0, or an extra row: what is on one row does not overlap.
+    pub(crate) lane: u32,
+}
+
+/// An op on a row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedOp {
+    /// The op.
+    pub(crate) op: GpuOp,
+    /// 0: its stream's own row. Else an extra row, for what overlaps on the stream.
+    pub(crate) lane: u32,
+    /// `External id` of the range that launched it, 0 without one.
+    pub(crate) external_id: u64,
+}
+
+/// An API call on its thread's row.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PlacedCall {
+    /// The call.
+    pub(crate) call: ApiCall,
+    /// `External id` of the range that made it, 0 without one.
+    pub(crate) external_id: u64,
+    /// A driver call inside a runtime call that has the same correlation id.
+    pub(crate) is_inner: bool,
+    /// The op that an arrow leads to: its place in [`Gpu::ops`].
+    pub(crate) launched: Option<usize>,
+}
+
+/// The time between the first and the last op of a range on one stream, or between its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Annotation {
+    /// The stage or step, or for an op the one around it.
+    pub(crate) node: NodeId,
+    /// The range's own name. A step is named after its function: `ProfilerStep#N` on a device would double TensorBoard's.
+    pub(crate) name: &'static str,
+    /// `External id` of the range.
+    pub(crate) external_id: u64,
+    /// Which device.
+    pub(crate) device: u32,
+    /// Which stream.
+    pub(crate) stream: u32,
+    /// Begin of the first op.
+    pub(crate) begin: u64,
+    /// End of the last.
+    pub(crate) end: u64,
+    /// 0: the stream's own row. Else a row of annotations.
+    pub(crate) lane: u32,
+}
+
+/// GPU time of a stage, or of everything. Ops are added in order of begin; of a source that knows none, ranges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct GpuTimes {
+    /// Kernels, copies and fills.
+    pub(crate) ops: u64,
+    /// Time in which at least one ran: overlapping ones count once.
+    pub(crate) busy_ns: u64,
+    pub(super) first: u64,
+    pub(super) until: u64,
+}
+
+impl GpuTimes {
+    /// From the begin of the first op to the end of the last.
+    pub(crate) const fn span_ns(&self) -> u64 {
+        self.until - self.first
+    }
+
+    /// An op that begins no earlier than those before it.
+    pub(super) fn add(&mut self, begin: u64, end: u64) {
+        if self.ops == 0 {
+            (self.first, self.until) = (begin, begin);
+        }
+        self.ops += 1;
+        self.busy_ns += end.saturating_sub(begin.max(self.until));
+        self.until = self.until.max(end);
+    }
+}
+
+impl Gpu {
+    /// The end of the last op, if that is after the window: work goes on when a session stops.
+    pub(crate) fn end(&self) -> u64 {
+        self.total.until
+    }
+
+    /// The `External id` of the range around each call that has one, by correlation.
+    pub(crate) fn callers(&self) -> HashMap<u32, u64> {
+        let inside = self.calls.iter().filter(|placed| placed.external_id > 0);
+        inside.map(|placed| (placed.call.correlation, placed.external_id)).collect()
+    }
+
+    /// Which device each context is on.
+    pub(crate) fn devices_of_contexts(&self) -> HashMap<u32, u32> {
+        self.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect()
+    }
+}

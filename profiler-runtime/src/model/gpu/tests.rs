@@ -1,0 +1,194 @@
+//! GPU work joined to ranges, against recordings made by hand.
+
+use crate::collect::absent::Absent;
+use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
+use crate::model::testing::{EPOCH, Script};
+use crate::model::{Gpu, GpuTimes, Trace};
+use crate::record::entry::{FIRST_POLL, Tag};
+use crate::record::{Kind, correlate};
+
+/// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
+pub(in crate::model) struct Device(pub(in crate::model) GpuLog);
+
+impl Device {
+    pub(in crate::model) fn new() -> Self {
+        let clock = ClockSample { source_ns: EPOCH, before_ns: EPOCH, after_ns: EPOCH };
+        Self(GpuLog { clocks: [clock; 2], names: vec!["kernel".into(), "cuLaunchKernel".into()], ..GpuLog::default() })
+    }
+
+    /// A call on the only thread, inside the range that began at `position`; returns its correlation.
+    pub(in crate::model) fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
+        let correlation = self.0.calls.len() as u32 + 1;
+        let (begin, end) = (EPOCH + begin, EPOCH + end);
+        let call = ApiCall { api: Api::Driver, function: 307, name: 1, begin, end, thread: 4001, correlation };
+        self.0.calls.push(call);
+        self.0.links.extend(position.map(|position| (correlation, correlate::id(1, position))));
+        correlation
+    }
+
+    pub(in crate::model) fn kernel(&mut self, correlation: u32, stream: u32, (begin, end): (u64, u64)) {
+        let (begin, end) = (EPOCH + begin, EPOCH + end);
+        let work = Work::Kernel(Kernel::default());
+        self.0.ops.push(GpuOp { begin, end, device: 0, context: 1, stream, correlation, graph: (0, 0), work });
+    }
+}
+
+fn gpu(trace: &Trace) -> &Gpu {
+    trace.gpu.as_ref().unwrap()
+}
+
+fn of(trace: &Trace, name: &str) -> GpuTimes {
+    trace.stages.in_order().into_iter().find(|(_, node)| node.name() == name).unwrap().1.gpu
+}
+
+#[test]
+fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() {
+    let mut script = Script::new();
+    let (outer, op, inner) =
+        (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "op"), script.site(Kind::Stage, "inner"));
+    // Positions: 0 outer, 1 op, 2 inner.
+    script.begin(outer, 0).begin(op, 10).begin(inner, 20).end(inner, 60).end(op, 80).end(outer, 100).thread("main");
+    let mut device = Device::new();
+    let [in_inner, in_op] = [((30, 40), 2), ((70, 75), 1)].map(|(time, at)| device.call(time, Some(at)));
+    device.kernel(in_inner, 7, (100, 200));
+    device.kernel(in_inner, 13, (150, 250));
+    device.kernel(in_op, 7, (300, 310));
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    let (inner, outer) = (of(&trace, "inner"), of(&trace, "outer"));
+    assert_eq!((inner.ops, inner.busy_ns, inner.span_ns()), (2, 150, 150));
+    assert_eq!((outer.ops, outer.busy_ns, outer.span_ns()), (3, 160, 210));
+    assert_eq!(gpu(&trace).unattributed, GpuTimes::default());
+    let ids: Vec<_> = gpu(&trace).ops.iter().map(|placed| placed.external_id).collect();
+    assert_eq!(ids, [3, 3, 2], "ranges are numbered in the order of their begins");
+    let spans: Vec<_> =
+        gpu(&trace).annotations.iter().map(|span| (span.stream, span.external_id, span.begin - EPOCH)).collect();
+    assert_eq!(spans, [(7, 3, 100), (7, 1, 300), (13, 3, 150)], "an op's work counts for the stage around it");
+}
+
+#[test]
+fn work_of_no_range_has_a_row_of_its_own_and_is_never_spread() {
+    let mut script = Script::new();
+    let stage = script.site(Kind::Stage, "stage");
+    script.begin(stage, 0).end(stage, 100).thread("main");
+    let mut device = Device::new();
+    let (with, without) = (device.call((10, 20), Some(0)), device.call((200, 210), None));
+    device.kernel(with, 7, (20, 30));
+    device.kernel(without, 7, (210, 260));
+    device.kernel(99, 7, (300, 301));
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    assert_eq!(of(&trace, "stage").busy_ns, 10);
+    assert_eq!((gpu(&trace).unattributed.ops, gpu(&trace).unattributed.busy_ns), (2, 51));
+    assert_eq!(gpu(&trace).total.busy_ns, 61);
+}
+
+#[test]
+fn polls_and_descriptions_do_not_move_the_place_of_a_begin() {
+    let mut script = Script::new();
+    let (step, stage) = (script.site(Kind::Step, "step"), script.site(Kind::Stage, "async"));
+    // 0 index, 1 step, 2 task, 3 poll.
+    script.entry(Tag::Index, 0, step, 5).begin(step, 10).entry(Tag::Task, 1, stage, 1).begin(stage, 20);
+    script.end(stage, 40).end(step, 50).thread("main");
+    let mut device = Device::new();
+    let call = device.call((25, 30), Some(3));
+    device.kernel(call, 7, (40, 50));
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    assert_eq!((of(&trace, "async").ops, of(&trace, "step").ops), (1, 1));
+}
+
+#[test]
+fn requests_have_the_gpu_times_of_their_own_stages() {
+    let mut script = Script::new();
+    let (request, stage) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "stage"));
+    // Positions 0 and 4 are requests, 1 and 5 stages.
+    for at in [0, 1000] {
+        script.begin(request, at).begin(stage, at + 10).end(stage, at + 90).end(request, at + 100);
+    }
+    script.thread("main");
+    let mut device = Device::new();
+    let calls = [((20, 30), 1), ((1020, 1030), 5), ((1095, 1096), 4)].map(|(time, at)| device.call(time, Some(at)));
+    for (call, length) in calls.into_iter().zip([5, 7, 100]) {
+        device.kernel(call, 7, (2000 + u64::from(call) * 1000, 2000 + u64::from(call) * 1000 + length));
+    }
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    let busy = |at: usize| {
+        let stages = &trace.requests[at].stages;
+        let stage = stages.in_order()[0].1.gpu.busy_ns;
+        (stage, stages.node(crate::model::StageTree::ROOT).gpu.busy_ns)
+    };
+    assert_eq!((busy(0), busy(1)), ((5, 5), (7, 107)));
+    assert_eq!(of(&trace, "stage").busy_ns, 12);
+}
+
+#[test]
+fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
+    let mut script = Script::new();
+    let (request, stage) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "stage"));
+    // Two requests in turns, two polls each: position 1 + 5n is a poll, the one behind it its stage.
+    for (at, (task, flags)) in [(1, FIRST_POLL), (2, FIRST_POLL), (1, 0), (2, 0)].into_iter().enumerate() {
+        let at = at as u64 * 1000;
+        script.entry(Tag::Task, flags, request, task);
+        script.begin(request, at).begin(stage, at + 10).end(stage, at + 90).end(request, at + 100);
+    }
+    script.thread("main");
+    let mut device = Device::new();
+    let calls = [(20, 2), (1020, 7), (2020, 12), (3020, 17), (3095, 16)];
+    for ((time, position), length) in calls.into_iter().zip([1, 10, 100, 1000, 5000]) {
+        let call = device.call((time, time + 1), Some(position));
+        device.kernel(call, 7, (10_000 * length, 10_000 * length + length));
+    }
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    let busy = trace.requests.iter().map(|request| {
+        let stages = &request.stages;
+        (
+            request.id.as_str(),
+            stages.in_order()[0].1.gpu.busy_ns,
+            stages.node(crate::model::StageTree::ROOT).gpu.busy_ns,
+        )
+    });
+    assert_eq!(busy.collect::<Vec<_>>(), [("task 1", 101, 101), ("task 2", 1010, 6010)]);
+}
+
+#[test]
+fn what_is_not_of_this_window_is_left_out_and_what_runs_on_after_it_stays() {
+    let mut script = Script::new();
+    let stage = script.site(Kind::Stage, "stage");
+    script.begin(stage, 500).end(stage, 900).thread("main");
+    let mut device = Device::new();
+    let inside = device.call((999_000, 999_100), None);
+    device.kernel(inside, 7, (1_100_000, 1_200_000));
+    let after = device.call((1_000_100, 1_000_200), None);
+    device.kernel(after, 7, (1_300_000, 1_400_000));
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    assert_eq!((gpu(&trace).ops.len(), gpu(&trace).calls.len()), (1, 1));
+    assert_eq!(gpu(&trace).end(), EPOCH + 1_200_000);
+}
+
+#[test]
+fn arrows_point_forwards_and_a_call_has_at_most_one() {
+    let mut script = Script::new();
+    script.thread("main");
+    let mut device = Device::new();
+    let [graph, early] = [(100, 110), (500, 510)].map(|time| device.call(time, None));
+    for begin in [200, 300] {
+        device.kernel(graph, 7, (begin, begin + 10));
+    }
+    device.kernel(early, 7, (499, 510));
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    let arrows: Vec<_> = gpu(&trace).calls.iter().map(|placed| placed.launched).collect();
+    assert_eq!(arrows, [Some(0), None], "a graph's arrow leads to its first kernel");
+    assert_eq!(gpu(&trace).before_launch, 1);
+}
+
+#[test]
+fn a_trace_without_gpu_says_why() {
+    let mut script = Script::new();
+    script.gpu = GpuRecord::Absent(Absent::Occupied);
+    assert_eq!(Trace::build(script.finish()).gpu.unwrap_err(), Absent::Occupied);
+}

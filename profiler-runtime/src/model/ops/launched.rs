@@ -1,0 +1,145 @@
+//! The GPU's part of operator tables: the time of what each range launched, and a row for each kernel, copy and fill.
+//!
+//! A range's own share is the work whose call it made itself, its total that and what the ranges inside it launched; like
+//! memory, a share goes to the range that is innermost when it ends. Times are sums, as in PyTorch: kernels that run at the
+//! same time count each. So the rows of kernels add up to the trace's kernels, and the own shares of ranges to those that
+//! a range launched, both to the nanosecond.
+
+use std::collections::HashMap;
+
+use crate::collect::gpu::Work;
+use crate::model::gpu::{Gpu, PlacedOp};
+use crate::model::slice::Slice;
+use crate::model::steps::Step;
+
+use super::{Group, Sums};
+
+/// GPU time, and bytes of device memory taken minus those given back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Share {
+    pub(super) ns: u64,
+    pub(super) bytes: i64,
+}
+
+impl Share {
+    const fn add(&mut self, other: Self) {
+        self.ns += other.ns;
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    const fn is_nothing(self) -> bool {
+        self.ns == 0 && self.bytes == 0
+    }
+}
+
+/// The shares of ranges, while the threads are read.
+#[derive(Default)]
+pub(super) struct Launched {
+    /// What ranges launched themselves, by `External id`.
+    own: HashMap<u64, Share>,
+    /// What ranges inside launched, by the `External id` of a range that has not ended.
+    inside: HashMap<u64, Share>,
+    /// What polls launched, by the task's number.
+    polled: HashMap<u64, u64>,
+}
+
+impl Launched {
+    /// From the GPU's records. `with_memory` says whether CUDA's own record of device memory counts: where a framework
+    /// reports its tensors, the pools behind them are not counted again.
+    pub(super) fn new(gpu: &Gpu, with_memory: bool) -> Self {
+        let mut launched = Self::default();
+        for PlacedOp { op, external_id, .. } in gpu.ops.iter().filter(|placed| placed.external_id > 0) {
+            launched.own.entry(*external_id).or_default().ns += op.end.saturating_sub(op.begin);
+        }
+        if with_memory {
+            launched.take_memory(gpu);
+        }
+        launched
+    }
+
+    /// What was taken before the recording is not known when it is given back, here as in the trace.
+    fn take_memory(&mut self, gpu: &Gpu) {
+        let callers: HashMap<u32, u64> =
+            gpu.calls.iter().map(|placed| (placed.call.correlation, placed.external_id)).collect();
+        let mut live: HashMap<(u32, u64), u64> = HashMap::new();
+        for each in &gpu.memory {
+            let place = (each.device, each.address);
+            let bytes = if each.is_free { live.remove(&place) } else { Some(each.bytes) };
+            let Some(bytes) = bytes else { continue };
+            let change = i64::try_from(bytes).unwrap_or(i64::MAX);
+            if !each.is_free {
+                live.insert(place, bytes);
+            }
+            if let Some(external_id) = callers.get(&each.correlation).filter(|id| **id > 0) {
+                let own = self.own.entry(*external_id).or_default();
+                own.bytes = own.bytes.saturating_add(if each.is_free { -change } else { change });
+            }
+        }
+    }
+
+    /// The shares of a range that has ended: its own, and with what is inside it.
+    #[inline]
+    pub(super) fn end(&mut self, slice: &Slice) -> (Share, Share) {
+        if self.own.is_empty() {
+            return <(Share, Share)>::default();
+        }
+        let own = self.own.get(&slice.external_id).copied().unwrap_or_default();
+        let mut total = self.inside.remove(&slice.external_id).unwrap_or_default();
+        total.add(own);
+        if !total.is_nothing() {
+            self.inside.entry(slice.around_id).or_default().add(total);
+            if let Some(poll) = slice.task {
+                *self.polled.entry(poll.task).or_default() += total.ns;
+            }
+        }
+        (own, total)
+    }
+
+    /// GPU time of what a task's polls launched, and what is inside them.
+    pub(super) fn of_task(&self, number: u64) -> u64 {
+        self.polled.get(&number).copied().unwrap_or(0)
+    }
+}
+
+/// GPU time of what was launched, by any thread, between bare `step()` calls. `steps` are in order.
+pub(super) fn of_steps(gpu: &Gpu, steps: &[Step]) -> u64 {
+    let calls: HashMap<u32, u64> =
+        gpu.calls.iter().rev().map(|placed| (placed.call.correlation, placed.call.begin)).collect();
+    let in_a_step = |at: u64| {
+        let next = steps.partition_point(|step| step.begin <= at);
+        next > 0 && at < steps[next - 1].end
+    };
+    let ops = gpu.ops.iter().map(|placed| placed.op);
+    ops.filter(|op| calls.get(&op.correlation).is_some_and(|at| in_a_step(*at)))
+        .map(|op| op.end.saturating_sub(op.begin))
+        .sum()
+}
+
+/// Work that has one name.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Kind {
+    Kernel(u32),
+    Copy(u8, u8, u8),
+    Fill(u16),
+}
+
+/// A group for each kernel, and for each kind of copy and fill.
+pub(super) fn groups(gpu: &Gpu) -> Vec<Group> {
+    let mut places: HashMap<Kind, usize> = HashMap::new();
+    let mut groups: Vec<Group> = Vec::new();
+    for PlacedOp { op, .. } in &gpu.ops {
+        let kind = match op.work {
+            Work::Kernel(kernel) => Kind::Kernel(kernel.name),
+            Work::Copy { kind, from, to, .. } => Kind::Copy(kind, from, to),
+            Work::Fill { memory, .. } => Kind::Fill(memory),
+        };
+        let place = *places.entry(kind).or_insert_with(|| {
+            groups.push(Group::of_gpu(gpu.name_of(&op.work).into_owned()));
+            groups.len() - 1
+        });
+        let ns = op.end.saturating_sub(op.begin);
+        let sums = &mut groups[place].sums;
+        sums.add(&Sums { count: 1, gpu_self_ns: ns, gpu_total_ns: ns, ..Sums::default() });
+    }
+    groups
+}

@@ -1,0 +1,180 @@
+//! Operator tables: how often and how long everything ran, by name, by name and input shapes, by name and call stack.
+//!
+//! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges the groups as a table
+//! wants them, so that every table has the same sums. What counts is what the trace shows: the slices of threads, the
+//! lives of async ranges, and the iterations between bare `step()` calls. So the sum of all self times is the time of
+//! the slices that no other slice of their row encloses, to the nanosecond.
+
+mod gather;
+mod launched;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod launched_tests;
+mod rows;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::record::Device;
+
+use super::Trace;
+use super::memory::Memory;
+use super::slice::NetBytes;
+
+pub use rows::{GroupBy, KeyAverage};
+
+use gather::{Gatherer, STEPS};
+
+/// Everything that the operator tables of a recording are made from.
+#[derive(Clone, Default)]
+pub(crate) struct OpTable {
+    pub(super) groups: Vec<Group>,
+    /// Frames of call stacks, each once.
+    pub(super) frames: Vec<String>,
+    /// Calls whose shapes or stack found no group of their own.
+    pub(crate) merged_calls: u64,
+    /// Whether memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
+    pub(super) has_memory: (bool, bool),
+    /// What is known of the GPU's times.
+    pub(crate) gpu: GpuKnowledge,
+}
+
+/// Whether a table has GPU times.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum GpuKnowledge {
+    /// The GPU was recorded.
+    Recorded,
+    /// There is none, or nobody asked: what ops took on the host is what they took.
+    #[default]
+    NoGpu,
+    /// There is one and it could not be recorded: how long ops took is not known.
+    Hidden,
+}
+
+/// Calls of one name with one list of input shapes and one call stack; or the runs of one kernel.
+#[derive(Clone)]
+pub(super) struct Group {
+    pub(super) name: Cow<'static, str>,
+    pub(super) is_op: bool,
+    pub(super) is_async: bool,
+    /// Work of a GPU, rather than a range.
+    pub(super) is_cuda: bool,
+    pub(super) inputs: Box<[Box<[u64]>]>,
+    /// Leaf first, indices of [`OpTable::frames`].
+    pub(super) stack: Box<[u32]>,
+    pub(super) sums: Sums,
+}
+
+/// What is added up over calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) count: u64,
+    /// Time in no slice inside them.
+    pub(crate) self_ns: u64,
+    /// Time from begin to end, of each call: one inside another of the same name counts in both.
+    pub(crate) total_ns: u64,
+    /// Floating point operations of the calls that said how many.
+    pub(crate) flops: u64,
+    /// Calls that said how many.
+    pub(crate) calls_with_flops: u64,
+    /// Their time; what polls an async range is not its time.
+    pub(crate) flops_ns: u64,
+    /// Of [`calls_with_flops`](Self::calls_with_flops), those whose time is not known.
+    pub(crate) untimed_flops: u64,
+    /// Polls that are not their async range's first: no calls of their own.
+    pub(crate) later_polls: u64,
+    /// Memory of the host.
+    pub(crate) cpu_memory: NetBytes,
+    /// Memory of devices.
+    pub(crate) device_memory: NetBytes,
+    /// Time of GPU work that they launched themselves, each kernel by itself.
+    pub(crate) gpu_self_ns: u64,
+    /// The same with what ranges inside them launched.
+    pub(crate) gpu_total_ns: u64,
+    /// Of the calls that said how many FLOPs: those that launched GPU work, and its time.
+    pub(crate) flops_on_gpu: u64,
+    pub(crate) flops_gpu_ns: u64,
+}
+
+impl Sums {
+    /// Takes up another group's.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.self_ns += other.self_ns;
+        self.total_ns += other.total_ns;
+        self.flops = self.flops.saturating_add(other.flops);
+        self.calls_with_flops += other.calls_with_flops;
+        self.flops_ns += other.flops_ns;
+        self.untimed_flops += other.untimed_flops;
+        self.later_polls += other.later_polls;
+        self.cpu_memory.add(other.cpu_memory);
+        self.device_memory.add(other.device_memory);
+        self.gpu_self_ns += other.gpu_self_ns;
+        self.gpu_total_ns += other.gpu_total_ns;
+        self.flops_on_gpu += other.flops_on_gpu;
+        self.flops_gpu_ns += other.flops_gpu_ns;
+    }
+}
+
+impl OpTable {
+    /// Reads every slice once. Linear; allocates per group, not per slice.
+    pub(in crate::model) fn gather(trace: &Trace) -> Self {
+        let memory = trace.memory.as_ref();
+        let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
+        let gpu = trace.gpu.as_ref().ok();
+        let reported = memory.is_some_and(has_devices);
+        let by_cuda = !reported && gpu.is_some_and(|gpu| !gpu.memory.is_empty());
+        let mut gatherer = Gatherer::new(gpu, by_cuda);
+        for thread in 0..trace.threads.len() {
+            trace.walk(thread, |slice| gatherer.slice(slice, trace.profiler_step(slice).is_some()));
+        }
+        for task in &trace.tasks {
+            gatherer.life(task);
+        }
+        for each in trace.loops.iter().filter(|each| each.site.is_none()) {
+            let name = if each.drives { STEPS } else { each.name() };
+            let total = each.steps.iter().map(|step| step.end - step.begin).sum();
+            let gpu_ns = gpu.map_or(0, |gpu| launched::of_steps(gpu, &each.steps));
+            gatherer.bare_steps(name, each.steps.len() as u64, (total, gpu_ns));
+        }
+        let mut table = gatherer.finish(&trace.symbols);
+        table.groups.extend(gpu.map(launched::groups).unwrap_or_default());
+        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported || by_cuda);
+        table.gpu = match &trace.gpu {
+            Ok(_) => GpuKnowledge::Recorded,
+            Err(reason) if reason.is_surprising() => GpuKnowledge::Hidden,
+            Err(_) => GpuKnowledge::NoGpu,
+        };
+        table
+    }
+
+    /// The sum of all self times.
+    pub(crate) fn self_ns(&self) -> u64 {
+        self.groups.iter().map(|group| group.sums.self_ns).sum()
+    }
+}
+
+impl Group {
+    /// The runs of a kernel, or of a kind of copy or fill.
+    pub(super) fn of_gpu(name: String) -> Self {
+        Self {
+            name: name.into(),
+            is_op: false,
+            is_async: false,
+            is_cuda: true,
+            inputs: Box::default(),
+            stack: Box::default(),
+            sums: Sums::default(),
+        }
+    }
+}
+
+impl fmt::Debug for OpTable {
+    /// Its size: it is part of a manifest, which people print.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpTable").field("groups", &self.groups.len()).finish_non_exhaustive()
+    }
+}

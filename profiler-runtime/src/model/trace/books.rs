@@ -1,0 +1,169 @@
+//! The pass over every thread's stream: stages, steps, tasks, requests and losses, gathered in one reading.
+
+use crate::collect::gpu::GpuRecord;
+use crate::model::context::Context;
+use crate::model::decode::{Decoder, Event};
+use crate::model::gpu::{Owners, TimedRanges};
+use crate::model::losses::Losses;
+use crate::model::requests::{MAX_REQUESTS, Request, RequestBook, Scopes};
+use crate::model::slice::Slice;
+use crate::model::stages::StageTree;
+use crate::model::steps::{Step, StepBook, StepLoop};
+use crate::model::tasks::{Task, TaskBook};
+use crate::model::time::Timeline;
+use crate::record::registry::Log;
+use crate::record::{Kind, Site};
+
+use super::Thread;
+
+/// Stands for threads whose names are not known any more.
+const ELSEWHERE: &str = "(threads that are gone)";
+
+/// What the pass leaves.
+pub(super) struct Pass {
+    /// The rows.
+    pub(super) threads: Vec<Thread>,
+    /// All stages, without tasks and the GPU.
+    pub(super) stages: StageTree,
+    /// All else.
+    pub(super) books: Books,
+    /// Who launched what.
+    pub(super) owners: Owners,
+    /// Whom CUDA events timed.
+    pub(super) timed: TimedRanges,
+    /// The `External id` after the last slice's.
+    pub(super) next_id: u64,
+    /// Everything happened on one row.
+    pub(super) only_row: bool,
+}
+
+/// What is written down on the way.
+#[derive(Default)]
+pub(super) struct Books {
+    steps: StepBook,
+    tasks: TaskBook,
+    pub(super) requests: Vec<Request>,
+    pub(super) requests_left_out: u64,
+    pub(super) scopes: Scopes,
+    pub(super) losses: Losses,
+}
+
+impl Pass {
+    /// Reads every thread.
+    pub(super) fn over(log: &Log, sites: &[&'static Site], timeline: &Timeline, gpu: &GpuRecord) -> Self {
+        let mut pass = Self {
+            threads: Vec::with_capacity(log.threads.len()),
+            stages: StageTree::new(),
+            books: Books::default(),
+            owners: match gpu {
+                GpuRecord::Recorded(log) => Owners::new(&log.links),
+                GpuRecord::Timed(_) | GpuRecord::Absent(_) => Owners::default(),
+            },
+            timed: TimedRanges::default(),
+            next_id: 1,
+            only_row: log.threads.len() <= 1,
+        };
+        for thread in &log.threads {
+            let first_id = pass.next_id;
+            pass.owners.number(thread, sites.len(), first_id);
+            if matches!(gpu, GpuRecord::Timed(_)) {
+                pass.timed.read(thread, sites, first_id).into_iter().for_each(|id| pass.owners.watch(id));
+            }
+            let mut decoder = Decoder::new(thread, timeline, sites, first_id);
+            pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
+            let has_lanes = decoder.used_lanes();
+            pass.only_row &= !has_lanes;
+            pass.threads.push(Thread { identity: thread.thread.clone(), first_id, has_lanes });
+        }
+        pass
+    }
+}
+
+impl Books {
+    /// Reads one thread; the id after its last slice.
+    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
+        let mut requests = RequestBook::default();
+        while let Some(event) = decoder.next(stages) {
+            match event {
+                Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
+                Event::StepMark(at) => self.steps.mark(at),
+                Event::Begin(_) | Event::Allocation(_) => {}
+                Event::Slice(slice) => {
+                    owners.note(slice);
+                    self.slice(slice, stages, &mut requests);
+                }
+            }
+        }
+        self.losses.began_before += decoder.began_before;
+        self.losses.clipped += decoder.clipped;
+        self.losses.unreadable += decoder.unreadable;
+        let room = MAX_REQUESTS.saturating_sub(self.requests.len());
+        self.requests_left_out += requests.left_out + requests.requests.len().saturating_sub(room) as u64;
+        self.requests.extend(requests.requests.into_iter().take(room));
+        decoder.next_id()
+    }
+
+    fn slice(&mut self, slice: &Slice, stages: &mut StageTree, requests: &mut RequestBook) {
+        self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
+        if let Some(poll) = slice.task {
+            self.tasks.poll(poll.task, slice);
+            return;
+        }
+        match slice.site.kind() {
+            Kind::Request => requests.request(slice),
+            Kind::Stage | Kind::Step => {
+                stages.add_call(slice.node, slice.begin, slice.duration());
+                requests.stage(slice, stages, &mut self.scopes);
+                if slice.site.kind() == Kind::Step {
+                    let step = Step::new(slice.begin, slice.end, slice.args().index, slice.external_id);
+                    self.steps.add(slice.site, step);
+                }
+            }
+            Kind::Op => {}
+        }
+    }
+
+    /// Takes down what never came into the streams, or was overwritten there.
+    pub(super) fn lost(&mut self, log: &Log) {
+        for thread in log.threads.iter().filter(|thread| thread.lost > 0) {
+            self.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));
+        }
+        self.losses.ending_threads = log.lost_late;
+        if log.lost_elsewhere > 0 {
+            self.losses.buffer_full.push((ELSEWHERE.to_owned(), log.lost_elsewhere));
+        }
+        let left_out = log.left_out();
+        self.losses.overwritten = left_out.overwritten;
+        self.losses.began_before += left_out.began_before;
+    }
+
+    /// The tasks, with ids from `first_id`; those that are stages or steps are added to these.
+    pub(super) fn close_tasks(&mut self, stages: &mut StageTree, window_end: u64, first_id: u64) -> Vec<Task> {
+        let tasks = std::mem::take(&mut self.tasks).close(window_end, first_id);
+        for task in &tasks {
+            stages.add_task(task);
+            if task.site.kind() == Kind::Step {
+                self.steps.add(task.site, Step::new(task.begin, task.end, task.index, task.external_id));
+            }
+            self.losses.unfinished += u64::from(!task.finished);
+        }
+        tasks
+    }
+
+    /// The loops of steps, once all tasks are closed.
+    pub(super) fn close_steps(
+        &mut self,
+        context: &Context,
+        sites: &[&'static Site],
+        timeline: &Timeline,
+    ) -> Vec<StepLoop> {
+        let steps = std::mem::take(&mut self.steps);
+        let driver = context.step_site.and_then(|number| sites.get((number as usize).wrapping_sub(1)).copied());
+        // Where the first steps are overwritten, the last one's number is known.
+        let first_step = match context.steps_passed {
+            Some(passed) => passed.saturating_sub(steps.ended(driver, timeline.end())),
+            _ => context.first_step,
+        };
+        steps.close(driver, first_step, timeline.begin())
+    }
+}

@@ -1,0 +1,107 @@
+//! Building the trace: what the pass over the streams has gathered, closed and joined.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
+use crate::model::context::{Recording, Window};
+use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
+use crate::model::memory;
+use crate::model::ops::OpTable;
+use crate::model::steps::StepLoop;
+use crate::model::time::Timeline;
+
+use super::Trace;
+use super::books::Pass;
+
+impl Trace {
+    /// Reads the recording twice, once for what slices are called and once for the operator tables. Linear in the number
+    /// of entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    pub(crate) fn build(recording: Recording) -> Self {
+        let Recording { log, sites, window, symbols, memory, gpu, context } = recording;
+        let timeline = Timeline::new(&window);
+        let Pass { threads, mut stages, mut books, owners, timed, next_id, only_row } =
+            Pass::over(&log, &sites, &timeline, &gpu);
+        books.lost(&log);
+        let mut tasks = books.close_tasks(&mut stages, timeline.end(), next_id);
+        let loops = books.close_steps(&context, &sites, &timeline);
+        let profiler_steps = named_steps(&loops);
+        for task in &mut tasks {
+            task.profiler_step = profiler_steps.get(&task.external_id).copied();
+        }
+        let (requests, left_out) = books.scopes.close(books.requests, &tasks, &stages);
+        let mut trace = Self {
+            context,
+            begin: timeline.begin(),
+            end: timeline.end(),
+            clock_uncertainty_ns: timeline.uncertainty_ns(),
+            readings: [&window.start, &window.end].map(|anchor| timeline.reading(anchor)),
+            threads,
+            walked: Arc::default(),
+            ranges: next_id - 1,
+            stages,
+            unaccounted_ns: 0,
+            loops,
+            requests,
+            requests_left_out: books.requests_left_out + left_out,
+            tasks,
+            ops: Arc::default(),
+            memory: None,
+            losses: books.losses,
+            symbols,
+            gpu: Err(Absent::NothingRecorded),
+            log,
+            sites,
+            timeline,
+            profiler_steps,
+        };
+        trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
+        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
+        trace.memory = memory.map(|log| memory::measure(&trace, &log));
+        trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
+        trace.ops = Arc::new(OpTable::gather(&trace));
+        trace
+    }
+
+    /// Joins the GPU's part to the ranges.
+    fn build_gpu(
+        &mut self,
+        record: GpuRecord,
+        window: &Window,
+        owners: Owners,
+        timed: TimedRanges,
+    ) -> Result<Gpu, Absent> {
+        let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
+        let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
+            let log = log_of_threads.iter().find(|log| log.thread.os_id == u64::from(thread));
+            Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
+        };
+        let mut ranges = Ranges {
+            owners,
+            stages: &mut self.stages,
+            requests: self.requests.iter_mut().map(|request| (request.key, request)).collect(),
+            window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
+            boundaries: &boundaries,
+        };
+        match record {
+            GpuRecord::Recorded(log) => {
+                let clock = GpuClock::new(window, timeline, &log.clocks);
+                self.context.warnings.extend(clock.warning());
+                Ok(Gpu::build(*log, &clock, &mut ranges))
+            }
+            GpuRecord::Timed(log) => Ok(Gpu::of_timed(*log, timed, timeline, &mut ranges)),
+            GpuRecord::Absent(reason) => Err(reason),
+        }
+    }
+}
+
+/// The driving loop's sequential steps, by `External id`.
+fn named_steps(loops: &[StepLoop]) -> HashMap<u64, u64> {
+    let driving = loops.iter().filter(|each| each.drives && each.site.is_some());
+    driving
+        .flat_map(|each| &each.steps)
+        .filter(|step| step.sequential)
+        .map(|step| (step.external_id, step.number))
+        .collect()
+}

@@ -1,0 +1,144 @@
+//! The trace of a session: all that was recorded, as every exporter sees it.
+//!
+//! ```text
+//! Recording ─► build ─ books (one pass over every thread's stream) ─► Trace ─► walk, edges: range by range, decoded again
+//!                    └ unaccounted (the time that no stage covers)
+//! ```
+
+mod books;
+mod build;
+mod edges;
+mod unaccounted;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::collect::absent::Absent;
+use crate::collect::symbols::Symbols;
+use crate::record::registry::{Log, ThreadIdentity};
+use crate::record::{Kind, Site};
+
+use super::context::Context;
+use super::decode::{Decoder, Event, NoNodes};
+use super::gpu::Gpu;
+use super::losses::Losses;
+use super::memory::Memory;
+use super::ops::OpTable;
+use super::requests::Request;
+use super::slice::Slice;
+use super::stages::StageTree;
+use super::steps::StepLoop;
+use super::tasks::Task;
+use super::time::{Reading, Timeline};
+
+pub(crate) use edges::Edge;
+
+/// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
+pub(crate) struct Trace {
+    /// Whose it is.
+    pub(crate) context: Context,
+    /// Recording began.
+    pub(crate) begin: u64,
+    /// Recording ended.
+    pub(crate) end: u64,
+    /// How far the real-time position of everything may be off.
+    pub(crate) clock_uncertainty_ns: u64,
+    /// The host's clocks at begin and end: what places this rank beside others.
+    pub(crate) readings: [Reading; 2],
+    /// The rows.
+    pub(crate) threads: Vec<Thread>,
+    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
+    pub(crate) walked: Arc<AtomicU64>,
+    /// Slices of all threads.
+    pub(crate) ranges: u64,
+    /// All stages.
+    pub(crate) stages: StageTree,
+    /// Time of the recording in which no top-level stage ran on any thread.
+    pub(crate) unaccounted_ns: u64,
+    /// The loops of steps, the driving one first.
+    pub(crate) loops: Vec<StepLoop>,
+    /// The requests, in order of begin.
+    pub(crate) requests: Vec<Request>,
+    /// Requests beyond the first [`MAX_REQUESTS`](super::requests::MAX_REQUESTS).
+    pub(crate) requests_left_out: u64,
+    /// The lives of async ranges, in order of begin.
+    pub(crate) tasks: Vec<Task>,
+    /// What the operator tables are made from; outlives the trace.
+    pub(crate) ops: Arc<OpTable>,
+    /// What was allocated, if that was recorded.
+    pub(crate) memory: Option<Memory>,
+    /// What is missing.
+    pub(crate) losses: Losses,
+    /// Names for the addresses of call stacks.
+    pub(crate) symbols: Symbols,
+    /// What the GPU did, or why that is not known.
+    pub(crate) gpu: Result<Gpu, Absent>,
+    log: Log,
+    sites: Vec<&'static Site>,
+    timeline: Timeline,
+    profiler_steps: HashMap<u64, u64>,
+}
+
+/// Slices after which a walk tells how far it is.
+const TOLD: u64 = 4096;
+
+/// One thread of the recording.
+#[derive(Clone, Debug)]
+pub(crate) struct Thread {
+    /// Who.
+    pub(crate) identity: ThreadIdentity,
+    first_id: u64,
+    /// Whether a guard has outlived the range around it.
+    has_lanes: bool,
+}
+
+impl Trace {
+    /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
+    pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
+        let Some(mut decoder) = self.decoder(thread) else { return };
+        let mut shown = 0;
+        while let Some(event) = decoder.next(&mut NoNodes) {
+            if let Event::Slice(slice) = event {
+                visit(slice);
+                self.tell_progress(&mut shown);
+            }
+        }
+    }
+
+    /// A walk has shown one more slice than `shown`.
+    #[inline]
+    fn tell_progress(&self, shown: &mut u64) {
+        *shown += 1;
+        if shown.is_multiple_of(TOLD) {
+            // ORDERING: a statistic.
+            self.walked.fetch_add(TOLD, Ordering::Relaxed);
+        }
+    }
+
+    /// One thread's stream, from its beginning.
+    pub(in crate::model) fn decoder(&self, thread: usize) -> Option<Decoder<'_>> {
+        let first_id = self.threads.get(thread)?.first_id;
+        Some(Decoder::new(self.log.threads.get(thread)?, &self.timeline, &self.sites, first_id))
+    }
+
+    /// `N` if the slice is written as `ProfilerStep#N`.
+    #[inline]
+    pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
+        if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
+    }
+
+    /// When the last thing ended: the GPU works on when a recording ends.
+    pub(crate) fn shown_end(&self) -> u64 {
+        self.gpu.as_ref().map_or(self.end, |gpu| self.end.max(gpu.end()))
+    }
+
+    /// What the process is called by in a trace, where devices are processes 0, 1, …: a container's process may have
+    /// such a number itself.
+    pub(crate) fn shown_pid(&self) -> u32 {
+        const ABOVE_EVERY_PID: u32 = 1 << 22;
+        let devices = self.gpu.as_ref().map_or(0, |gpu| gpu.devices.len());
+        let pid = self.context.pid;
+        if (pid as usize) < devices { pid + ABOVE_EVERY_PID } else { pid }
+    }
+}

@@ -1,0 +1,291 @@
+//! One session, from its start to the moment when it is sealed.
+//!
+//! ```text
+//!              delay_secs       iterations             stop, iterations, duration
+//! started ───────────► Delay ─► Wait ─► Warmup ─► Active ───────────► sealed ─► exported
+//! ```
+//!
+//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and
+//! everything here runs under the one lock of [`super::slot`].
+
+mod sealing;
+
+use std::ffi::OsString;
+use std::time::{Duration, Instant};
+
+use super::dumps::Dumps;
+use super::gpu::Gpu;
+use super::outcome::Stopped;
+use super::place::{self, Claim, Names, Ranks, SessionId};
+use super::schedule::{Driver, Phase, Schedule, Verdict};
+use super::spool::OpenSpool;
+use super::status::Progress;
+use super::window::{self, OpenWindow};
+use crate::collect::cupti;
+use crate::collect::ending::Ending;
+use crate::config::{Folder, Parsed, ProfilerConfig};
+use crate::error::Error;
+use crate::model::EndedBy;
+use crate::record::steps::{self, StepEnd};
+use crate::record::{self, Site, registry, site};
+use std::path::Path;
+
+/// A session that has begun and is not sealed.
+#[derive(Debug)]
+pub(crate) struct Active {
+    stopped: Stopped,
+    config: ProfilerConfig,
+    ranks: Ranks,
+    warnings: Vec<String>,
+    /// On the folder.
+    claim: Option<Claim>,
+    schedule: Schedule,
+    driver: Driver,
+    /// When `delay_secs` are over; the schedule begins then.
+    begins: Option<Instant>,
+    /// When `duration_secs` are over, once recording has begun.
+    ends: Option<Instant>,
+    /// Iterations of the driving loop since the schedule began.
+    passed: u64,
+    /// `passed` when recording began.
+    first_step: u64,
+    /// What the gate lets through, in the warm-up and after it.
+    window: Option<OpenWindow>,
+    dumps: Dumps,
+    /// An iteration was too slow: what there is has to be dumped.
+    dump_due: bool,
+    /// Where chunks come from, if not from memory.
+    spool: Option<OpenSpool>,
+    gpu: Gpu,
+}
+
+impl Active {
+    /// A session that is ready to [`begin`](Self::begin); `given` is its name if a coordinator has chosen one.
+    ///
+    /// # Errors
+    ///
+    /// Its folder is remote, or cannot be created or written to.
+    pub(crate) fn new(
+        parsed: Parsed,
+        given: Option<SessionId>,
+        gpu: Gpu,
+        names: &mut Names,
+        env: impl Fn(&str) -> Option<OsString> + Copy,
+    ) -> Result<Self, Error> {
+        let config = parsed.config;
+        let (ranks, rank_warning) = place::read_ranks(env);
+        let mut claim = |base: Option<&Path>| match &given {
+            Some(session) => place::given(session.clone(), base, ranks.rank),
+            None => names.claim(base, ranks, env),
+        };
+        let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
+        let place = match config.folder() {
+            None => claim(None)?,
+            Some(Folder::Chosen(base)) => claim(Some(&base))?,
+            // Nobody asked for this folder: no reason to do without the session.
+            Some(Folder::Default(base)) => claim(Some(&base)).or_else(|error| {
+                warnings.push(format!("there will be no timing report, summary and manifest: {error}"));
+                claim(None)
+            })?,
+        };
+        warnings.extend(rank_warning);
+        if ranks.in_job && !place.is_shared {
+            let Ranks { rank, world_size, .. } = ranks;
+            warnings.push(format!(
+                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set and the launcher names no job: each \
+                 rank writes into a folder of its own; set it to the same name for all"
+            ));
+        }
+        warnings.extend(place.warnings);
+        Ok(Self {
+            stopped: Stopped::new(place.session, place.folder),
+            claim: place.claim,
+            ranks,
+            warnings,
+            schedule: Schedule::new(&config),
+            driver: Driver::new(config.step_of.clone()),
+            begins: None,
+            ends: None,
+            passed: 0,
+            first_step: 0,
+            window: None,
+            dumps: Dumps::new(&config),
+            dump_due: false,
+            spool: None,
+            gpu,
+            config,
+        })
+    }
+
+    /// The session's name.
+    pub(crate) fn session(&self) -> &SessionId {
+        self.stopped.session()
+    }
+
+    /// What will hold its artifacts.
+    pub(crate) fn handle(&self) -> Stopped {
+        self.stopped.clone()
+    }
+
+    /// What it was asked for.
+    pub(crate) const fn config(&self) -> &ProfilerConfig {
+        &self.config
+    }
+
+    /// Whether its artifacts are to be written when the process ends in this way.
+    pub(crate) const fn is_written_on(&self, ending: Ending) -> bool {
+        match ending {
+            Ending::Exit => self.config.write_on_exit,
+            Ending::Signal => self.config.write_on_signal,
+            Ending::Crash => self.config.write_on_crash,
+        }
+    }
+
+    /// What its user should know so far: problems with names and ranks, in full sentences.
+    pub(crate) fn warnings(&mut self) -> Vec<String> {
+        let of_gpu = self.gpu.new_warnings();
+        let sites: Vec<&str> = record::sites().map(Site::name).collect();
+        self.warnings.iter().cloned().chain(self.unknown_names(&sites)).chain(of_gpu).collect()
+    }
+
+    /// Begins, or begins to wait for `delay_secs`; no step counts until then.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        window::prepare(&self.config);
+        self.open_spool();
+        self.begins = seconds(self.config.delay_secs).and_then(|delay| now.checked_add(delay));
+        if self.begins.is_none() {
+            self.begin_schedule(now);
+        }
+    }
+
+    fn open_spool(&mut self) {
+        let Some(folder) = self.stopped.folder().filter(|_| self.config.spool) else { return };
+        match OpenSpool::begin(folder, &self.context(EndedBy::Recovered)) {
+            Ok(spool) => self.spool = Some(spool),
+            Err(warning) => self.warnings.push(warning),
+        }
+    }
+
+    /// From here on, steps that begin are iterations of this session.
+    fn begin_schedule(&mut self, now: Instant) {
+        steps::count_anew();
+        self.enter(self.schedule.phase(), now);
+    }
+
+    /// When [`elapse`](Self::elapse) is due; `None` while no time limit runs.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.begins.or(self.ends)
+    }
+
+    /// Whether there will be deadlines.
+    pub(crate) fn is_timed(&self) -> bool {
+        seconds(self.config.delay_secs).or(seconds(self.config.duration_secs)).is_some()
+    }
+
+    /// Does what is due; says why the session is over, if it is.
+    pub(crate) fn elapse(&mut self, now: Instant) -> Option<EndedBy> {
+        if self.deadline().is_none_or(|deadline| deadline > now) {
+            return None;
+        }
+        if self.begins.take().is_some() {
+            self.begin_schedule(now);
+            return None;
+        }
+        self.ends.take().map(|_| EndedBy::Duration)
+    }
+
+    /// A step of a site has ended; says why the session is over, if it is.
+    pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
+        let name = site::by_number(end.site).map_or("", Site::name);
+        let verdict = self.driver.end(end, name);
+        self.count(verdict, Some(end.began), now)
+    }
+
+    /// A bare `step()` call; says why the session is over, if it is.
+    pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
+        let verdict = self.driver.call();
+        self.count(verdict, None, now)
+    }
+
+    fn count(&mut self, verdict: Verdict, began: Option<u64>, now: Instant) -> Option<EndedBy> {
+        if self.begins.is_some() {
+            return None;
+        }
+        if verdict.restarts {
+            self.schedule.restart_phase();
+            (self.passed, self.first_step) = (0, 0);
+        }
+        if !verdict.counts {
+            return None;
+        }
+        self.passed += 1;
+        self.gpu.step();
+        let slow = self.phase() == Phase::Active && self.dumps.step(began, now);
+        let entered = self.schedule.step_end();
+        self.dump_due |= slow && entered.is_none();
+        let ended = entered.and_then(|phase| match phase {
+            Phase::Done => Some(EndedBy::Iterations),
+            phase => {
+                self.enter(phase, now);
+                None
+            }
+        });
+        self.note_steps();
+        ended
+    }
+
+    /// Whoever recovers the recording has to know what drove it.
+    fn note_steps(&mut self) {
+        if let Some(mut spool) = self.spool.take() {
+            spool.note_steps(self.driver.site(), self.first_step, || self.context(EndedBy::Recovered));
+            self.spool = Some(spool);
+        }
+    }
+
+    fn enter(&mut self, phase: Phase, now: Instant) {
+        match phase {
+            Phase::Delay | Phase::Wait | Phase::Done => window::count_steps(),
+            Phase::Warmup => {
+                let gpu = self.gpu.warm_up();
+                self.window = Some(self.open_window(gpu));
+            }
+            Phase::Active => {
+                self.first_step = self.passed;
+                self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
+                let gpu = self.gpu.record();
+                let window = self.open_window(gpu);
+                self.dumps.begin(window.opened(), Instant::now());
+                self.window = Some(window);
+            }
+        }
+    }
+
+    fn open_window(&self, gpu: u32) -> OpenWindow {
+        window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
+    }
+
+    fn phase(&self) -> Phase {
+        if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() }
+    }
+
+    /// How far it has come.
+    pub(crate) fn progress(&self) -> Progress {
+        Progress {
+            session: self.session().clone(),
+            phase: self.phase(),
+            recorded_iterations: self.schedule.recorded(),
+            buffered_bytes: registry::bytes_in_use() + cupti::bytes_in_use(),
+            lost_ranges: self.window.as_ref().map_or(0, OpenWindow::lost),
+        }
+    }
+
+    /// What the configuration names and none of `known` is called.
+    fn unknown_names(&self, known: &[&str]) -> Vec<String> {
+        self.config.unmatched(known).iter().map(ToString::to_string).collect()
+    }
+}
+
+/// A configured number of seconds; 0 is no limit, and so is more than a clock can hold.
+fn seconds(configured: f64) -> Option<Duration> {
+    if configured > 0.0 { Duration::try_from_secs_f64(configured).ok() } else { None }
+}

@@ -1,0 +1,244 @@
+//! Where a session writes: its id, made once, and the folder of that name.
+//!
+//! Ranks of one job share the name that their coordinator gives, or that of the job ([`job`]), and their
+//! n-th sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
+//! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
+//! start, because a session that cannot be written should not run first.
+
+mod host;
+mod id;
+mod job;
+mod ranks;
+#[cfg(test)]
+mod tests;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::error::Error;
+use crate::export::iso8601;
+use crate::record::clock::Anchor;
+
+pub(crate) use host::{host_name, process_name};
+pub use id::SessionId;
+pub(crate) use ranks::{Ranks, of_this_process, read as read_ranks};
+
+/// Longest part of an id that is the host's name.
+const HOST_LENGTH: usize = 24;
+
+/// Names for the sessions of one process: each suffix is used once.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    used: u64,
+}
+
+/// A new session's id, and what its user should know about it.
+#[derive(Debug)]
+pub(crate) struct Place {
+    /// The id.
+    pub(crate) session: SessionId,
+    /// The folder, if the configuration has one.
+    pub(crate) folder: Option<PathBuf>,
+    /// Whether the other ranks of the job have the same.
+    pub(crate) is_shared: bool,
+    /// In full sentences.
+    pub(crate) warnings: Vec<String>,
+    /// Held until the artifacts are written.
+    pub(crate) claim: Option<Claim>,
+}
+
+/// A rank's hold on a folder that it shares with others: a hidden file in it, gone when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Claim(PathBuf);
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // What holds the name from now on are the artifacts; a file that is left holds it too.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// How ids of one session are made.
+enum Stem {
+    /// Given by the launcher; the folder may hold other ranks' files already.
+    Shared(String),
+    /// Ours alone.
+    Own(String),
+}
+
+impl Stem {
+    /// The job's, if it has a name, else one that no other host or process makes: hosts may share the folder, and
+    /// containers the process id. And what is wrong with the job's name, as a sentence.
+    fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
+        let (name, wrong) = job::name(ranks, env);
+        (name.map_or_else(own_stem, Self::Shared), wrong.into_iter().collect())
+    }
+}
+
+impl Names {
+    /// Names a session and makes its folder in `base`.
+    ///
+    /// # Errors
+    ///
+    /// The folder is remote, or cannot be created or written to.
+    pub(crate) fn claim(
+        &mut self,
+        base: Option<&Path>,
+        ranks: Ranks,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Place, Error> {
+        let (stem, mut warnings) = Stem::of(ranks, env);
+        let is_shared = matches!(stem, Stem::Shared(_));
+        let Some(base) = base else {
+            let session = SessionId::new(self.next(&stem));
+            return Ok(Place { session, folder: None, is_shared, warnings, claim: None });
+        };
+        let mut taken = None;
+        let (name, folder, claim) = self.first_free(base, &stem, |name, folder| {
+            let claim = match stem {
+                Stem::Shared(_) => claim_shared(folder, ranks.rank)?.map(Some),
+                Stem::Own(_) => claim_own(folder)?.then_some(None),
+            };
+            if claim.is_none() {
+                taken.get_or_insert_with(|| name.to_owned());
+            }
+            Ok(claim)
+        })?;
+        warnings.extend(taken.filter(|_| is_shared && ranks.in_job).map(|taken| apart(&taken, &name, ranks)));
+        Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
+    }
+
+    /// Names a session of a whole job and makes its folder in `base`, which no earlier session has.
+    ///
+    /// # Errors
+    ///
+    /// As for [`claim`](Self::claim).
+    pub(crate) fn reserve(
+        &mut self,
+        base: Option<&Path>,
+        ranks: Ranks,
+        env: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Place, Error> {
+        let (stem, warnings) = Stem::of(ranks, env);
+        let (name, folder) = match base {
+            None => (self.next(&stem), None),
+            Some(base) => {
+                let claim = |_: &str, folder: &Path| Ok(claim_own(folder)?.then_some(()));
+                let (name, folder, ()) = self.first_free(base, &stem, claim)?;
+                (name, Some(folder))
+            }
+        };
+        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
+    }
+
+    /// The next name whose folder in `base` can be had, and what `claim` made of it.
+    fn first_free<T>(
+        &mut self,
+        base: &Path,
+        stem: &Stem,
+        mut claim: impl FnMut(&str, &Path) -> io::Result<Option<T>>,
+    ) -> Result<(String, PathBuf, T), Error> {
+        make_base(base)?;
+        loop {
+            let name = self.next(stem);
+            let folder = base.join(&name);
+            if let Some(claimed) = claim(&name, &folder).map_err(|error| failed(&folder, error))? {
+                return Ok((name, folder, claimed));
+            }
+        }
+    }
+
+    fn next(&mut self, stem: &Stem) -> String {
+        self.used += 1;
+        match (stem, self.used) {
+            (Stem::Shared(id), 1) => id.clone(),
+            (Stem::Shared(stem) | Stem::Own(stem), number) => format!("{stem}-{number}"),
+        }
+    }
+}
+
+/// The place of a session that a coordinator has named: its folder in `base`, made on hosts that do not see the
+/// coordinator's.
+///
+/// # Errors
+///
+/// The folder is remote, cannot be created or written to, or holds artifacts of this rank.
+pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: u32) -> Result<Place, Error> {
+    let place = |session, folder, claim| Place { session, folder, is_shared: true, warnings: Vec::new(), claim };
+    let Some(base) = base else { return Ok(place(session, None, None)) };
+    make_base(base)?;
+    let folder = base.join(session.as_str());
+    match claim_shared(&folder, rank) {
+        Ok(Some(claim)) => Ok(place(session, Some(folder), Some(claim))),
+        Ok(None) => {
+            let taken = format!("it holds artifacts of rank {rank} already");
+            Err(failed(&folder, io::Error::new(io::ErrorKind::AlreadyExists, taken)))
+        }
+        Err(error) => Err(failed(&folder, error)),
+    }
+}
+
+fn make_base(base: &Path) -> Result<(), Error> {
+    if base.to_string_lossy().contains("://") {
+        return Err(Error::RemoteFolder { folder: base.to_owned() });
+    }
+    fs::create_dir_all(base).map_err(|error| failed(base, error))
+}
+
+fn failed(folder: &Path, source: io::Error) -> Error {
+    Error::Folder { folder: folder.to_owned(), source: Arc::new(source) }
+}
+
+/// What a rank should know whose name was taken, when those of others may not be.
+fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
+    format!(
+        "`{taken}` has artifacts of rank {} already, so this session is `{name}`; ranks that have none there do not know \
+         that: give every run a `{}` of its own",
+        ranks.rank,
+        job::SHARED_ID
+    )
+}
+
+fn own_stem() -> Stem {
+    let mut host = job::plain(&host_name());
+    host.truncate(HOST_LENGTH);
+    let host = if host.is_empty() { "host" } else { &host };
+    Stem::Own(format!("{}-{host}-{}", compact(&iso8601(Anchor::now().unix_ns)), std::process::id()))
+}
+
+/// Makes a folder that must be new; false if it exists.
+fn claim_own(folder: &Path) -> io::Result<bool> {
+    match fs::create_dir(folder) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this rank, or another process that takes
+/// itself for the same rank has claimed it.
+fn claim_shared(folder: &Path, rank: u32) -> io::Result<Option<Claim>> {
+    fs::create_dir_all(folder)?;
+    let of_this_rank = format!("rank{rank}.");
+    for entry in fs::read_dir(folder)? {
+        if entry?.file_name().to_string_lossy().contains(&of_this_rank) {
+            return Ok(None);
+        }
+    }
+    let claim = folder.join(format!(".{of_this_rank}claim"));
+    match fs::File::create_new(&claim) {
+        Ok(_) => Ok(Some(Claim(claim))),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `20260131-235959` for `2026-01-31T23:59:59.000Z`.
+fn compact(iso8601: &str) -> String {
+    let digits: String = iso8601.chars().filter(char::is_ascii_digit).take(14).collect();
+    let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));
+    format!("{day}-{time}")
+}
