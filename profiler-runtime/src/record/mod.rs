@@ -34,6 +34,7 @@ pub(crate) mod spool;
 pub(crate) mod stack;
 pub(crate) mod steps;
 mod stream;
+mod sync;
 pub(crate) mod timed;
 
 pub(crate) use chunk::{set_budget, warm};
