@@ -31,7 +31,7 @@ fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + 
 
 #[test]
 fn a_reader_sees_a_prefix_of_what_the_owner_writes() {
-    model(3, 9, false, || {
+    model(4, 9, false, || {
         let mut writer = Writer::new(1);
         let reader = thread::spawn(|| {
             let (first, second) = (read()[0], read()[0]);
@@ -45,7 +45,7 @@ fn a_reader_sees_a_prefix_of_what_the_owner_writes() {
 
 #[test]
 fn a_retired_chunk_is_left_and_nothing_is_lost_or_written_twice() {
-    model(3, 9, false, || {
+    model(4, 9, false, || {
         let mut writer = Writer::new(1);
         let other = thread::spawn(|| {
             retire();
@@ -60,7 +60,7 @@ fn a_retired_chunk_is_left_and_nothing_is_lost_or_written_twice() {
 
 #[test]
 fn what_a_reader_holds_stays_while_the_ring_overwrites_it() {
-    model(2, 2, true, || {
+    model(3, 2, true, || {
         let mut writer = Writer::new(1);
         writer.append_many(3);
         let reader = thread::spawn(|| {
@@ -77,7 +77,7 @@ fn what_a_reader_holds_stays_while_the_ring_overwrites_it() {
 
 #[test]
 fn two_threads_that_overwrite_each_other_count_every_entry() {
-    model(2, 3, true, || {
+    model(3, 3, true, || {
         let other = thread::spawn(|| {
             let mut writer = Writer::new(2);
             writer.append_many(4);
@@ -94,7 +94,7 @@ fn two_threads_that_overwrite_each_other_count_every_entry() {
 
 #[test]
 fn a_thread_that_ends_is_swept_with_all_that_it_wrote_or_not_at_all() {
-    model(3, 1, false, || {
+    model(4, 1, false, || {
         let thread = thread::spawn(|| {
             let mut writer = Writer::new(1);
             writer.append_many(3);
@@ -124,7 +124,7 @@ fn a_thread_that_ends_is_swept_with_all_that_it_wrote_or_not_at_all() {
 
 #[test]
 fn a_range_that_has_begun_ends_also_when_the_budget_is_spent_meanwhile() {
-    model(3, 1, false, || {
+    model(4, 1, false, || {
         let mut writer = Writer::new(1);
         writer.append_many(2);
         let other = thread::spawn(|| {

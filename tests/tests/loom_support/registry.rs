@@ -2,6 +2,8 @@
 
 use loom::sync::{Arc, Mutex};
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
 
 use super::stream::Stream;
 
@@ -13,21 +15,22 @@ pub struct ThreadIdentity {
 type Streams = Mutex<Vec<Arc<Stream>>>;
 
 thread_local! {
-    static STREAMS: RefCell<Option<std::sync::Arc<Streams>>> = const { RefCell::new(None) };
+    // Not dropped with the thread: a model that has failed leaves it behind, and loom's locks end in models only.
+    static STREAMS: RefCell<Option<ManuallyDrop<Rc<Streams>>>> = const { RefCell::new(None) };
 }
 
 /// A model begins.
 pub fn begin() {
-    STREAMS.set(Some(std::sync::Arc::default()));
+    STREAMS.set(Some(ManuallyDrop::default()));
 }
 
 /// A model ends.
 pub fn end() {
-    STREAMS.set(None);
+    drop(STREAMS.take().map(ManuallyDrop::into_inner));
 }
 
 fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
-    let streams = STREAMS.with_borrow(|streams| streams.clone()).unwrap();
+    let streams = STREAMS.with_borrow(|streams| streams.as_deref().cloned()).unwrap();
     f(&mut streams.lock().unwrap())
 }
 
