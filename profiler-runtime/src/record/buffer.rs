@@ -9,7 +9,6 @@
 use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::cursor::Cursor;
 use super::entry::Entry;
@@ -55,17 +54,11 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread
     // can run this; `Owned::drop` points it back first.
     let cursor = unsafe { &*CURSOR.get() };
-    // ORDERING: only this thread stores it.
-    let next = cursor.next.load(Ordering::Relaxed);
-    if next >= cursor.end() {
-        return append_slow(may_overdraw, entry());
+    // SAFETY: nobody else writes through the cursor of this thread's stream.
+    if unsafe { cursor.push(&entry) } {
+        return true;
     }
-    // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which
-    // no reader looks at before the store below.
-    unsafe { next.write(entry()) };
-    // ORDERING: publishes the entry to a reader that loads with acquire.
-    cursor.next.store(next.wrapping_add(1), Ordering::Release);
-    true
+    append_slow(may_overdraw, entry())
 }
 
 /// Appends all entries, one after the other, or none: allocations are recorded with it. On a thread without a
@@ -75,16 +68,11 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
 pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     // SAFETY: see `append`.
     let cursor = unsafe { &*CURSOR.get() };
-    // ORDERING: only this thread stores it.
-    let next = cursor.next.load(Ordering::Relaxed);
-    if next.addr() + size_of::<[Entry; COUNT]>() > cursor.end().addr() {
-        return append_all_slow(entries);
+    // SAFETY: see `append`.
+    if unsafe { cursor.push_array(&entries) } {
+        return true;
     }
-    // SAFETY: so many free entries, else as in `append`.
-    unsafe { next.cast::<[Entry; COUNT]>().write(entries()) };
-    // ORDERING: see `append`.
-    cursor.next.store(next.wrapping_add(COUNT), Ordering::Release);
-    true
+    append_all_slow(entries)
 }
 
 /// Appends entries that describe the next call, as many as there is room for.
@@ -92,18 +80,12 @@ pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT
 pub(crate) fn append_slice(entries: &[Entry]) {
     // SAFETY: see `append`.
     let cursor = unsafe { &*CURSOR.get() };
-    // ORDERING: only this thread stores it.
-    let next = cursor.next.load(Ordering::Relaxed);
-    if next.addr() + size_of_val(entries) > cursor.end().addr() {
+    // SAFETY: see `append`.
+    if !unsafe { cursor.push_slice(entries) } {
         entries.iter().for_each(|&entry| {
             append(false, || entry);
         });
-        return;
     }
-    // SAFETY: so many free entries, else as in `append`.
-    unsafe { next.copy_from_nonoverlapping(entries.as_ptr(), entries.len()) };
-    // ORDERING: see `append`.
-    cursor.next.store(next.wrapping_add(entries.len()), Ordering::Release);
 }
 
 #[inline(never)]
@@ -160,10 +142,15 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
         stream
     }) else {
         // The thread is ending and its thread-locals are gone.
-        registry::count_late_loss();
+        if entry.loses_range() {
+            registry::count_late_loss();
+        }
         return false;
     };
     if !stream.grow(may_overdraw) {
+        if entry.loses_range() {
+            stream.count_loss();
+        }
         return false;
     }
     append(may_overdraw, || entry)

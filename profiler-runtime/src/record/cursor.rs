@@ -1,19 +1,19 @@
 //! Where a thread writes its next entry.
 //!
-//! Only the stream's owner moves `next`, which is stored with release after the entry before it is written, so everybody
-//! may read up to it. `end` is the owner's too, but for [`Cursor::retire`]: the owner then finds its chunk full at the
-//! next entry, whatever room is left. `buffer` and `stream` are the only users.
+//! Only the stream's owner moves `next`, which is stored with release after the entries before it are written, so
+//! everybody may read up to it. `end` is the owner's too, but for [`Cursor::retire`]: the owner then finds its chunk full
+//! at the next entry, whatever room is left. `buffer` and `stream` are the only users.
 
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::entry::Entry;
+use super::sync::{AtomicPtr, Ordering};
 
 /// A place in the current chunk. Its own cache lines: no other thread writes near it.
 #[repr(align(128))]
 pub(super) struct Cursor {
     /// The next free entry.
-    pub(super) next: AtomicPtr<Entry>,
+    next: AtomicPtr<Entry>,
     /// End of the current chunk; null: no more of it is to be used.
     end: AtomicPtr<Entry>,
 }
@@ -24,11 +24,10 @@ impl Cursor {
         Self { next: AtomicPtr::new(ptr::null_mut()), end: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// End of what the owner may write.
-    #[inline(always)]
-    pub(super) fn end(&self) -> *mut Entry {
-        // ORDERING: the owner stores it, or it is null: nothing hangs on when that is seen.
-        self.end.load(Ordering::Relaxed)
+    /// Where the entries end that anybody may read.
+    pub(super) fn published(&self) -> *mut Entry {
+        // ORDERING: pairs with the owner's release stores.
+        self.next.load(Ordering::Acquire)
     }
 
     /// The owner has a new chunk.
@@ -52,16 +51,65 @@ impl Cursor {
         self.next.load(Ordering::Relaxed) >= self.end()
     }
 
-    /// Writes one entry and publishes it.
+    /// Writes an entry and publishes it; false if there is no room. `entry` runs as late as possible.
     ///
     /// # Safety
-    /// The caller is the only writer, and there is room.
-    pub(super) unsafe fn push(&self, entry: Entry) {
+    /// The caller is the only writer.
+    #[inline(always)]
+    pub(super) unsafe fn push(&self, entry: impl FnOnce() -> Entry) -> bool {
         // ORDERING: only the writer stores it.
         let next = self.next.load(Ordering::Relaxed);
-        // SAFETY: a free entry by the caller's promise.
-        unsafe { next.write(entry) };
+        if next >= self.end() {
+            return false;
+        }
+        // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only the writer writes, and
+        // which no reader looks at before the store below.
+        unsafe { next.write(entry()) };
         // ORDERING: publishes the entry to a reader that loads with acquire.
         self.next.store(next.wrapping_add(1), Ordering::Release);
+        true
+    }
+
+    /// [`push`](Self::push) for several that are published together; false if there is no room for all.
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    #[inline(always)]
+    pub(super) unsafe fn push_array<const COUNT: usize>(&self, entries: impl FnOnce() -> [Entry; COUNT]) -> bool {
+        // ORDERING: only the writer stores it.
+        let next = self.next.load(Ordering::Relaxed);
+        if next.addr() + size_of::<[Entry; COUNT]>() > self.end().addr() {
+            return false;
+        }
+        // SAFETY: so many free entries, else as in `push`.
+        unsafe { next.cast::<[Entry; COUNT]>().write(entries()) };
+        // ORDERING: see `push`.
+        self.next.store(next.wrapping_add(COUNT), Ordering::Release);
+        true
+    }
+
+    /// [`push_array`](Self::push_array) for any number.
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    #[inline]
+    pub(super) unsafe fn push_slice(&self, entries: &[Entry]) -> bool {
+        // ORDERING: only the writer stores it.
+        let next = self.next.load(Ordering::Relaxed);
+        if next.addr() + size_of_val(entries) > self.end().addr() {
+            return false;
+        }
+        // SAFETY: so many free entries, else as in `push`.
+        unsafe { next.copy_from_nonoverlapping(entries.as_ptr(), entries.len()) };
+        // ORDERING: see `push`.
+        self.next.store(next.wrapping_add(entries.len()), Ordering::Release);
+        true
+    }
+
+    /// End of what the owner may write.
+    #[inline(always)]
+    fn end(&self) -> *mut Entry {
+        // ORDERING: the owner stores it, or it is null: nothing hangs on when that is seen.
+        self.end.load(Ordering::Relaxed)
     }
 }

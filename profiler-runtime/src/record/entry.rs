@@ -156,6 +156,12 @@ impl Entry {
         matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
     }
 
+    /// Whether a range is lost where there is no room for this entry: it comes before the begin, which is not tried then,
+    /// or is the begin. A description without room is left out, and of an end the begin is there.
+    pub(crate) const fn loses_range(self) -> bool {
+        matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
+    }
+
     /// Whether nothing was ever written here, in memory that was zero.
     pub(crate) const fn is_empty(self) -> bool {
         self.head == 0

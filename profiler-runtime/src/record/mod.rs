@@ -35,6 +35,9 @@ pub(crate) mod spool;
 pub(crate) mod stack;
 pub(crate) mod steps;
 mod stream;
+mod sync;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timed;
 
 pub(crate) use chunk::{set_budget, warm};

@@ -132,14 +132,16 @@ impl Marks {
     /// Now.
     pub(crate) fn now() -> Self {
         let _own = ledger::own();
+        streams(|all| Self::of(all))
+    }
+
+    fn of(all: &[Arc<Stream>]) -> Self {
         // ORDERING: a statistic.
         let mut marks = Self { late: LATE.load(Ordering::Relaxed), ..Self::default() };
-        streams(|all| {
-            for stream in all.iter() {
-                marks.positions.insert(stream.thread.ordinal, stream.length());
-                marks.losses.insert(stream.thread.ordinal, stream.losses());
-            }
-        });
+        for stream in all {
+            marks.positions.insert(stream.thread.ordinal, stream.length());
+            marks.losses.insert(stream.thread.ordinal, stream.losses());
+        }
         marks
     }
 
@@ -227,7 +229,7 @@ impl Log {
 pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
     let _own = ledger::own();
     let mut threads = Vec::new();
-    let horizon = streams(|all| {
+    let (horizon, gone) = streams(|all| {
         for stream in all.iter() {
             let ordinal = stream.thread.ordinal;
             let (runs, carry) = stream.runs(from.position(ordinal), to.position(ordinal));
@@ -236,18 +238,18 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
                 threads.push(ThreadLog { thread: stream.thread.clone(), runs, carry, lost });
             }
         }
-        overwrite::horizon()
+        // A stream is either among them or gone: what overwrites it holds this lock.
+        (overwrite::horizon(), overwrite::gone())
     });
-    let gone = overwrite::gone();
     let lost_late = to.late.saturating_sub(from.late);
     Log { threads, lost_late, lost_elsewhere: gone.lost_since(from), gone: gone.carry, horizon }
 }
 
 /// Ranges for which there was no room since the marks.
 pub(crate) fn lost_since(from: &Marks) -> u64 {
-    let now = Marks::now();
+    let (now, gone) = streams(|all| (Marks::of(all), overwrite::gone()));
     let of_threads = now.losses.iter().map(|(ordinal, lost)| lost.saturating_sub(from.lost(*ordinal)));
-    of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + overwrite::gone().lost_since(from)
+    of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + gone.lost_since(from)
 }
 
 /// Every thread that has a stream.
@@ -260,20 +262,34 @@ pub(super) fn retire() {
     streams(|all| all.iter().for_each(|stream| stream.retire()));
 }
 
+/// A recording begins: what was recorded before is given back, as by [`forget`]. One moment for all of it, also where
+/// threads record already and overwrite each other's entries.
+pub(crate) fn begin() -> Marks {
+    let _own = ledger::own();
+    let (marks, gone) = streams(|all| {
+        let marks = Marks::of(all);
+        let gone = let_go(all, &marks);
+        (marks, gone)
+    });
+    drop(gone);
+    marks
+}
+
 /// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
 /// what they still read.
 pub(crate) fn forget(before: &Marks) {
     let _own = ledger::own();
-    overwrite::forget();
-    let gone: Vec<Arc<Stream>> = streams(|all| {
-        for stream in all.iter() {
-            stream.forget(before.position(stream.thread.ordinal));
-        }
-        let ended =
-            |stream: &Arc<Stream>| stream.is_finished() && stream.length() <= before.position(stream.thread.ordinal);
-        all.extract_if(.., |stream| ended(stream)).collect()
-    });
+    let gone = streams(|all| let_go(all, before));
     drop(gone);
+}
+
+fn let_go(all: &mut Vec<Arc<Stream>>, before: &Marks) -> Vec<Arc<Stream>> {
+    overwrite::forget();
+    for stream in all.iter() {
+        stream.forget(before.position(stream.thread.ordinal));
+    }
+    let marks = |ordinal| (before.position(ordinal), before.lost(ordinal));
+    all.extract_if(.., |stream| stream.is_over(marks(stream.thread.ordinal))).collect()
 }
 
 /// Bytes that all recordings of this process take at the moment.

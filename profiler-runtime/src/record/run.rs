@@ -1,9 +1,8 @@
 //! A stretch of a thread's stream, as its readers have it: published, and kept in place for as long as it is held.
 
-use std::sync::Arc;
-
 use super::chunk::{Chunk, ENTRIES};
 use super::entry::Entry;
+use super::sync::Arc;
 
 /// A published stretch of a chunk.
 #[derive(Clone)]

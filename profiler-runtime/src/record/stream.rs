@@ -4,15 +4,13 @@
 //! what is published, under that lock. In a ring the chunk that was full first, of all threads, is overwritten when room
 //! is needed (`registry::overwrite`): what matters of it stays in a [`Carry`].
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use super::carry::Carry;
 use super::chunk::{self, Chunk, ENTRIES};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::registry;
 use super::run::Run;
+use super::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
 
 /// One thread's entries.
 pub(crate) struct Stream {
@@ -109,20 +107,26 @@ impl Stream {
             return false;
         }
         for &entry in entries {
-            if self.cursor.is_full() && !self.grow(true) {
-                return false;
+            // SAFETY: the caller's promise.
+            while !unsafe { self.cursor.push(|| entry) } {
+                if !self.grow(true) {
+                    return false;
+                }
             }
-            // SAFETY: there is room, and the caller's promise.
-            unsafe { self.cursor.push(entry) };
         }
         true
     }
 
     fn refuse(&self, generation: u64) -> bool {
-        // ORDERING: owner only writes; readers want a statistic.
+        // ORDERING: owner only.
         self.refused_in.store(generation, Ordering::Relaxed);
-        self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         false
+    }
+
+    /// The owner had no room for a range.
+    pub(super) fn count_loss(&self) {
+        // ORDERING: owner only writes; readers want a statistic.
+        self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// The last chunk is not written any more.
@@ -145,7 +149,7 @@ impl Stream {
         chunk::note_change();
     }
 
-    pub(super) fn is_finished(&self) -> bool {
+    fn is_finished(&self) -> bool {
         // ORDERING: pairs with the store when the thread ended.
         self.finished.load(Ordering::Acquire)
     }
@@ -162,9 +166,7 @@ impl Stream {
         if let Some((_, length)) = chunk.sealed() {
             return length;
         }
-        // ORDERING: pairs with the owner's release store.
-        let next = self.cursor.next.load(Ordering::Acquire);
-        (next.addr() - chunk.start().addr()) / size_of::<Entry>()
+        (self.cursor.published().addr() - chunk.start().addr()) / size_of::<Entry>()
     }
 
     fn position(&self, kept: &Kept) -> u64 {
@@ -221,6 +223,11 @@ impl Stream {
     /// Whether nothing more will come and nothing is left.
     pub(super) fn is_spent(&self) -> bool {
         self.is_finished() && self.kept().chunks.is_empty()
+    }
+
+    /// Whether nothing more will come, and nothing has come after this position and these losses.
+    pub(super) fn is_over(&self, (position, losses): (u64, u64)) -> bool {
+        self.is_finished() && self.length() <= position && self.losses() <= losses
     }
 
     /// What was overwritten.

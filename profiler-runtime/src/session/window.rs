@@ -57,8 +57,7 @@ pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooli
         stacks::prepare();
     }
     let start = Anchor::now();
-    let from = Marks::now();
-    registry::forget(&from);
+    let from = registry::begin();
     if let Some(spooling) = spooling {
         spooling.open_window(start, &from);
     }

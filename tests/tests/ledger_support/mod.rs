@@ -1,0 +1,62 @@
+//! What the tests of the loss ledger share: a range that carries its own number, and what a trace accounts for.
+
+#![allow(clippy::unwrap_used, dead_code)]
+
+use std::collections::BTreeSet;
+
+use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, Stopped, profiled_op};
+use profiler_tests::Trace;
+
+/// An input whose shape tells one range from all others.
+pub struct Id(pub u64);
+
+impl Shaped for Id {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.tensor(Dtype::F32, &[usize::try_from(self.0).unwrap()]);
+    }
+}
+
+/// The range that is counted.
+#[profiled_op("counted", shapes(id), flops = 2)]
+#[inline(never)]
+pub fn counted(id: Id) {
+    drop(id);
+}
+
+/// In the trace, overwritten, and lost for want of room.
+pub fn found(trace: &Trace) -> u64 {
+    trace.count("counted") as u64 + trace.losses("overwritten") + trace.losses("missing")
+}
+
+/// The numbers of those in the trace.
+pub fn ids(trace: &Trace) -> BTreeSet<u64> {
+    let shown = trace.named("counted");
+    let ids: BTreeSet<u64> = shown.iter().map(|slice| slice.args["Input Dims"][0][0].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), shown.len(), "no range is shown twice");
+    ids
+}
+
+/// Waits for it, and reads its trace.
+pub fn read(stopped: &Stopped) -> Trace {
+    let manifest = stopped.wait().unwrap();
+    assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
+    Trace::read(stopped.folder().unwrap())
+}
+
+/// What a recording can be asked for beside ranges.
+pub type Ask = fn(ProfilerConfig) -> ProfilerConfig;
+
+/// All that differ in how they are recorded.
+pub const ASKS: [(&str, Ask); 6] = [
+    ("nothing else", |config| config),
+    ("shapes and FLOPs", described),
+    ("stacks", |config| config.torch_profiler_with_stack(true)),
+    ("shapes and stacks", |config| described(config).torch_profiler_with_stack(true)),
+    ("a ring", |config| config.ring(true)),
+    ("a ring of shapes and stacks", |config| described(config).torch_profiler_with_stack(true).ring(true)),
+];
+
+/// With shapes and FLOPs.
+pub fn described(config: ProfilerConfig) -> ProfilerConfig {
+    config.torch_profiler_record_shapes(true).torch_profiler_with_flops(true)
+}

@@ -1,0 +1,142 @@
+//! Models of the buffer hand-over: every order in which threads can take turns (up to a number of preemptions), and every
+//! value that a relaxed load may see.
+//!
+//! The files under test are the product's own; see `loom_support`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod loom_support;
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use loom::thread;
+use loom_support::reader::{hold, marks, read, retire};
+use loom_support::writer::Writer;
+use loom_support::{chunk, registry};
+
+/// Checks every order with so many preemptions, for a few seconds at most.
+fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + Sync + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_duration = Some(Duration::from_secs(10));
+    builder.check(move || {
+        chunk::begin(budget, ring);
+        registry::begin();
+        registry::overwrite::begin();
+        run();
+        registry::end();
+    });
+}
+
+#[test]
+fn a_reader_sees_a_prefix_of_what_the_owner_writes() {
+    model(4, 9, false, || {
+        let mut writer = Writer::new(1);
+        let reader = thread::spawn(|| {
+            let (first, second) = (read()[0], read()[0]);
+            assert!(first <= second && second <= 3);
+        });
+        writer.append_many(3);
+        reader.join().unwrap();
+        assert_eq!(read(), [3]);
+    });
+}
+
+#[test]
+fn a_retired_chunk_is_left_and_nothing_is_lost_or_written_twice() {
+    model(4, 9, false, || {
+        let mut writer = Writer::new(1);
+        let other = thread::spawn(|| {
+            retire();
+            read()[0]
+        });
+        writer.append_many(3);
+        assert!(other.join().unwrap() <= 3);
+        writer.append_many(1);
+        assert_eq!(read(), [4]);
+    });
+}
+
+#[test]
+fn what_a_reader_holds_stays_while_the_ring_overwrites_it() {
+    model(3, 2, true, || {
+        let mut writer = Writer::new(1);
+        writer.append_many(3);
+        let reader = thread::spawn(|| {
+            let held = hold();
+            // Whatever the owner does now.
+            thread::yield_now();
+            assert!(held[0].read() >= 3);
+        });
+        writer.append_many(4);
+        reader.join().unwrap();
+        assert_eq!((read(), writer.lost), (vec![7], 0));
+    });
+}
+
+#[test]
+fn two_threads_that_overwrite_each_other_count_every_entry() {
+    model(3, 3, true, || {
+        let other = thread::spawn(|| {
+            let mut writer = Writer::new(2);
+            writer.append_many(4);
+            writer.finish()
+        });
+        let mut writer = Writer::new(1);
+        writer.append_many(5);
+        let (made, lost) = other.join().unwrap();
+        let kept: u64 = read().iter().sum();
+        assert_eq!(kept + registry::overwrite::gone(), made + writer.made);
+        assert_eq!(made + writer.made + lost + writer.lost, 9);
+    });
+}
+
+#[test]
+fn a_thread_that_ends_is_swept_with_all_that_it_wrote_or_not_at_all() {
+    model(4, 1, false, || {
+        let thread = thread::spawn(|| {
+            let mut writer = Writer::new(1);
+            writer.append_many(3);
+            writer.finish()
+        });
+        // A session begins: what it forgets now, it must not be asked for.
+        let before = Mutex::new((0, 0));
+        registry::forget(|stream| {
+            let now = marks(stream);
+            *before.lock().unwrap() = now;
+            now
+        });
+        let (made, lost) = thread.join().unwrap();
+        assert_eq!((made, lost), (2, 1), "one chunk is the budget");
+        let before = *before.lock().unwrap();
+        let after = registry::each(|stream| marks(stream));
+        match after[..] {
+            [] => assert_eq!(before, (made, lost), "swept only if nothing came after the marks"),
+            [after] => assert_eq!(after, (made, lost)),
+            _ => unreachable!(),
+        }
+        registry::forget(marks);
+        assert!(registry::each(|_| ()).is_empty(), "the next sweep takes it");
+        assert!(chunk::is_unused());
+    });
+}
+
+#[test]
+fn a_range_that_has_begun_ends_also_when_the_budget_is_spent_meanwhile() {
+    model(4, 1, false, || {
+        let mut writer = Writer::new(1);
+        writer.append_many(2);
+        let other = thread::spawn(|| {
+            let mut writer = Writer::new(2);
+            writer.append(false);
+            writer.append(true);
+            writer.finish()
+        });
+        writer.append(true);
+        assert_eq!((writer.made, writer.lost), (3, 0), "an end overdraws");
+        let (made, lost) = other.join().unwrap();
+        assert_eq!((made, lost), (1, 1));
+        assert_eq!(read(), [3, 1]);
+    });
+}

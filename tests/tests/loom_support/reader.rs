@@ -1,0 +1,46 @@
+//! Who reads streams: a stop, a dump, a sweep. Checks what it reads.
+
+use super::registry;
+use super::run::Run;
+use super::stream::Stream;
+
+/// What a stop takes of a stream: how much was overwritten, and the rest.
+pub struct Held(u64, Vec<Run>);
+
+/// Takes what is there of every stream.
+pub fn hold() -> Vec<Held> {
+    registry::each(|stream| {
+        let (runs, carry) = stream.runs(0, u64::MAX);
+        Held(carry.overwritten, runs)
+    })
+}
+
+impl Held {
+    /// Reads it from the front: it is what was written, in order. Says where it ends.
+    pub fn read(&self) -> u64 {
+        let mut next = self.0;
+        for run in &self.1 {
+            assert_eq!(run.position(), next, "runs lie one after the other");
+            for entry in run.entries() {
+                assert_eq!(entry.number(), next, "an entry is where it was written");
+                next += 1;
+            }
+        }
+        next
+    }
+}
+
+/// Where every stream ends, overwritten entries included; reads all of it.
+pub fn read() -> Vec<u64> {
+    hold().iter().map(Held::read).collect()
+}
+
+/// Every owner is to leave its chunk.
+pub fn retire() {
+    registry::each(|stream| stream.retire());
+}
+
+/// Length and losses.
+pub fn marks(stream: &Stream) -> (u64, u64) {
+    (stream.length(), stream.losses())
+}

@@ -1,0 +1,95 @@
+//! Who owns the streams, with the locks in the product's order: the streams', then one stream's.
+
+use loom::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+use super::stream::Stream;
+
+#[derive(Clone, Debug)]
+pub struct ThreadIdentity {
+    pub ordinal: u32,
+}
+
+type Streams = Mutex<Vec<Arc<Stream>>>;
+
+thread_local! {
+    // Not dropped with the thread: a model that has failed leaves it behind, and loom's locks end in models only.
+    static STREAMS: RefCell<Option<ManuallyDrop<Rc<Streams>>>> = const { RefCell::new(None) };
+}
+
+/// A model begins.
+pub fn begin() {
+    STREAMS.set(Some(ManuallyDrop::default()));
+}
+
+/// A model ends.
+pub fn end() {
+    drop(STREAMS.take().map(ManuallyDrop::into_inner));
+}
+
+fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
+    let streams = STREAMS.with_borrow(|streams| streams.as_deref().cloned()).unwrap();
+    f(&mut streams.lock().unwrap())
+}
+
+/// A stream for the calling thread, as `buffer` asks for it.
+pub fn enrol(ordinal: u32) -> Arc<Stream> {
+    let stream = Arc::new(Stream::new(ThreadIdentity { ordinal }));
+    // SAFETY: the stream is alive. See `sync::AtomicPtr` for why it is touched.
+    let _ = unsafe { &*stream.cursor() }.is_full();
+    // SAFETY: as above.
+    let _ = unsafe { &*stream.cursor() }.published();
+    streams(|all| all.push(Arc::clone(&stream)));
+    stream
+}
+
+/// Does something with every stream, under the registry's lock.
+pub fn each<R>(f: impl FnMut(&Arc<Stream>) -> R) -> Vec<R> {
+    streams(|all| all.iter().map(f).collect())
+}
+
+/// What the product's `let_go` does: forgets what is before the positions, and the streams that are over.
+pub fn forget(marks: impl Fn(&Stream) -> (u64, u64)) -> usize {
+    let gone: Vec<_> = streams(|all| {
+        let marks: Vec<_> = all.iter().map(|stream| marks(stream)).collect();
+        all.iter().zip(&marks).for_each(|(stream, (position, _))| stream.forget(*position));
+        let mut marks = marks.into_iter();
+        all.extract_if(.., |stream| marks.next().is_some_and(|marks| stream.is_over(marks))).collect()
+    });
+    gone.len()
+}
+
+/// Makes room at the cost of the oldest chunk, as the product's ring does.
+pub mod overwrite {
+    use std::cell::Cell;
+
+    thread_local! {
+        static GONE: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// A model begins.
+    pub fn begin() {
+        GONE.set(0);
+    }
+
+    /// Entries of streams that are gone.
+    pub fn gone() -> u64 {
+        GONE.get()
+    }
+
+    pub(in super::super) fn oldest() -> bool {
+        super::streams(|all| {
+            let oldest =
+                all.iter().filter_map(|stream| Some((stream.oldest()?, stream))).min_by_key(|(order, _)| *order);
+            let Some((chunk, _, _)) = oldest.and_then(|(_, stream)| stream.overwrite()) else { return false };
+            chunk.give_up();
+            drop(chunk);
+            for stream in all.extract_if(.., |stream| stream.is_spent()) {
+                GONE.set(GONE.get() + stream.carry().overwritten);
+            }
+            true
+        })
+    }
+}

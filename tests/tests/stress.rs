@@ -1,0 +1,100 @@
+//! Everything at once, for a few seconds: threads that start and end, sessions that start and stop, dumps, rings and
+//! budgets that overflow, allocations. Meant for a run under ThreadSanitizer (`tests/proofs.sh`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::hint::black_box;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use profiler_runtime::{
+    Device, ProfilerConfig, ProfilingAllocator, Status, dump_profile, profiled_op, profiled_step, record_alloc,
+    record_free, request, stage, start_profile_with, status, stop_profile,
+};
+use profiler_tests::{Bench, Trace};
+
+#[global_allocator]
+static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
+
+/// Of the sessions together; an instrumented build has fewer of them.
+const TIME: Duration = Duration::from_secs(4);
+
+#[profiled_op("leaf", shapes(input), flops = 2)]
+#[inline(never)]
+fn leaf(input: &[u8]) -> Vec<u8> {
+    black_box(input.to_vec())
+}
+
+#[profiled_step("iteration")]
+fn iteration(number: u64) {
+    let _request = (number % 8 == 0).then(|| request("request"));
+    let _stage = stage(if number % 2 == 0 { "even" } else { "odd" });
+    record_alloc(Device::Cuda(0), number, 16);
+    (0..16).for_each(|_| drop(leaf(&[1, 2, 3])));
+    record_free(Device::Cuda(0), number, 16);
+}
+
+/// Records without an end, on threads of which some end soon.
+fn work(over: &AtomicBool, done: &AtomicU64) {
+    let mut number = 0;
+    while !over.load(Ordering::Relaxed) {
+        number += 1;
+        iteration(number);
+        thread::scope(|scope| {
+            if number % 16 == 0 {
+                scope.spawn(|| (0..8).for_each(iteration));
+            }
+        });
+        done.fetch_add(1, Ordering::Relaxed);
+        thread::yield_now();
+    }
+}
+
+fn config(bench: &Bench, session: usize) -> ProfilerConfig {
+    let config = bench.config().max_buffer_mb(1);
+    match session % 6 {
+        0 => config,
+        1 => config.ring(true),
+        2 => config.torch_profiler_with_memory(true),
+        3 => config.ring(true).torch_profiler_with_memory(true).torch_profiler_record_shapes(true),
+        4 => config.wait_iterations(1).warmup_iterations(2).active_iterations(200).ring(true),
+        _ => config.spool(cfg!(target_os = "linux")).max_spool_mb(2).ring(true).torch_profiler_with_flops(true),
+    }
+}
+
+#[test]
+fn sessions_and_dumps_while_threads_come_and_go_break_nothing() {
+    let bench = Bench::alone();
+    let (over, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let (mut exports, mut sessions) = (Vec::new(), 0);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| work(&over, &done));
+        }
+        let began = Instant::now();
+        while began.elapsed() < TIME || sessions < 6 {
+            start_profile_with(config(&bench, sessions)).unwrap();
+            let before = done.load(Ordering::Relaxed);
+            while done.load(Ordering::Relaxed) < before + 400 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            // The schedule may have ended it.
+            exports.extend(dump_profile());
+            exports.extend(stop_profile());
+            sessions += 1;
+        }
+        over.store(true, Ordering::Relaxed);
+    });
+    for export in &exports {
+        let manifest = export.wait().unwrap();
+        assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
+        let trace = Trace::read(export.folder().unwrap());
+        assert_eq!(trace.losses("unreadable"), 0, "{}", export.session());
+    }
+    assert!(exports.len() > sessions, "{} of {sessions} sessions", exports.len());
+    start_profile_with(bench.config()).unwrap();
+    let Status::Active(progress) = status() else { panic!("a session is active") };
+    assert!(progress.buffered_bytes <= 4 << 16, "{} bytes are still in use", progress.buffered_bytes);
+    stop_profile().unwrap().wait().unwrap();
+}
