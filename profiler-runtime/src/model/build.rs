@@ -1,5 +1,6 @@
 //! Building the trace: one pass over every thread's stream.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use super::gpu_links::{Owners, boundaries};
 use super::losses::Losses;
 use super::memory::{self, Memory};
 use super::ops::OpTable;
+use super::ops_gather::Gatherer;
 use super::requests::{MAX_REQUESTS, Request, RequestBook, Scopes};
 use super::slice::Slice;
 use super::stages::StageTree;
@@ -100,7 +102,8 @@ struct Books {
 }
 
 impl Trace {
-    /// Reads the recording twice, once for what slices are called and once for the operator tables. Linear in the number
+    /// Reads the recording twice, once for what slices are called and once for what needs that: the operator tables, and
+    /// the time of no stage. Linear in the number
     /// of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, context } = recording;
@@ -182,10 +185,11 @@ impl Trace {
             profiler_steps,
         };
         trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
-        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
-        trace.ops = Arc::new(OpTable::gather(&trace));
+        let mut ops = Gatherer::of(&trace);
+        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.second_pass(only_row, &mut ops));
+        trace.ops = Arc::new(OpTable::of(&trace, ops));
         trace
     }
 
@@ -268,12 +272,17 @@ impl Trace {
         if (pid as usize) < devices { pid + ABOVE_EVERY_PID } else { pid }
     }
 
-    /// Time in which at least one top-level stage ran. On one row they do not overlap: their sum is known.
-    fn covered(&self, only_row: bool) -> u64 {
+    /// Shows every slice to `ops`, and tells the time in which at least one top-level stage ran. On one row they do not
+    /// overlap: their sum is known. Else all rows are read side by side, in order of time.
+    fn second_pass(&self, only_row: bool, ops: &mut Gatherer) -> u64 {
         if only_row && self.tasks.is_empty() {
+            for thread in 0..self.threads.len() {
+                self.walk(thread, |slice| ops.slice(slice, self.profiler_step(slice).is_some()));
+            }
             return self.stages.node(StageTree::ROOT).children_ns;
         }
-        let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread)).collect();
+        let ops = RefCell::new(ops);
+        let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread, &ops)).collect();
         let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> =
             rows.into_iter().map(|row| Box::new(row) as _).collect();
         let is_stage = |task: &&Task| {
@@ -283,14 +292,19 @@ impl Trace {
         union::covered(rows)
     }
 
-    /// The outermost stages of a row, in order.
-    fn top_level_stages(&self, thread: usize) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let mut decoder = self.log.threads.get(thread).map(|log| Decoder::new(log, &self.timeline, &self.sites, 0));
+    /// The outermost stages of a row, in order. On the way every slice is shown to `ops`.
+    fn top_level_stages<'a>(
+        &'a self,
+        thread: usize,
+        ops: &'a RefCell<&mut Gatherer>,
+    ) -> impl Iterator<Item = (u64, u64)> + 'a {
+        let mut decoder = self.decoder(thread);
         let mut tree = StageTree::new();
         std::iter::from_fn(move || {
             let decoder = decoder.as_mut()?;
             loop {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
+                ops.borrow_mut().slice(slice, self.profiler_step(slice).is_some());
                 let is_stage =
                     matches!(slice.site.kind(), Kind::Stage | Kind::Step) && slice.task.is_none() && slice.lane == 0;
                 if is_stage && tree.node(slice.node).depth == 0 {

@@ -8,6 +8,7 @@ mod build;
 mod context;
 mod decode;
 mod edges;
+mod frames;
 mod gpu;
 mod gpu_clock;
 mod gpu_links;

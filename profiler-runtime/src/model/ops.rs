@@ -11,7 +11,7 @@ use std::fmt;
 use crate::record::Device;
 
 use super::build::Trace;
-use super::memory::Memory;
+use super::memory::DeviceMemory;
 use super::ops_gather::{Gatherer, STEPS};
 use super::ops_gpu;
 use super::slice::NetBytes;
@@ -108,17 +108,9 @@ impl Sums {
 }
 
 impl OpTable {
-    /// Reads every slice once. Linear; allocates per group, not per slice.
-    pub(super) fn gather(trace: &Trace) -> Self {
-        let memory = trace.memory.as_ref();
-        let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
-        let gpu = trace.gpu.as_ref().ok();
-        let reported = memory.is_some_and(has_devices);
-        let by_cuda = !reported && gpu.is_some_and(|gpu| !gpu.memory.is_empty());
-        let mut gatherer = Gatherer::new(gpu, by_cuda);
-        for thread in 0..trace.threads.len() {
-            trace.walk(thread, |slice| gatherer.slice(slice, trace.profiler_step(slice).is_some()));
-        }
+    /// Of what `gatherer` has been shown: every slice.
+    pub(super) fn of(trace: &Trace, mut gatherer: Gatherer) -> Self {
+        let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
         for task in &trace.tasks {
             gatherer.life(task);
         }
@@ -130,7 +122,7 @@ impl OpTable {
         }
         let mut table = gatherer.finish(&trace.symbols);
         table.groups.extend(gpu.map(ops_gpu::groups).unwrap_or_default());
-        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported || by_cuda);
+        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported(trace) || by_cuda(trace));
         table.gpu = match &trace.gpu {
             Ok(_) => GpuKnowledge::Recorded,
             Err(reason) if reason.is_surprising() => GpuKnowledge::Hidden,
@@ -143,6 +135,17 @@ impl OpTable {
     pub(crate) fn self_ns(&self) -> u64 {
         self.groups.iter().map(|group| group.sums.self_ns).sum()
     }
+}
+
+/// Whether the program told of memory of devices.
+fn reported(trace: &Trace) -> bool {
+    let is_device = |each: &DeviceMemory| each.device != Device::Cpu;
+    trace.memory.as_ref().is_some_and(|memory| memory.devices.iter().any(is_device))
+}
+
+/// Whether memory of devices is what CUDA told of.
+pub(super) fn by_cuda(trace: &Trace) -> bool {
+    !reported(trace) && trace.gpu.as_ref().is_ok_and(|gpu| !gpu.memory.is_empty())
 }
 
 impl Group {

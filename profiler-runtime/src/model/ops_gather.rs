@@ -9,8 +9,8 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use crate::collect::symbols::Symbols;
 use crate::record::{Kind, Site};
 
-use super::gpu::Gpu;
-use super::ops::{Group, OpTable, Sums};
+use super::build::Trace;
+use super::ops::{self, Group, OpTable, Sums};
 use super::ops_gpu::Launched;
 use super::slice::{CallArgs, NetBytes, Slice};
 use super::tasks::Task;
@@ -45,9 +45,9 @@ struct Gathered {
 }
 
 impl Gatherer {
-    /// An empty table. `with_memory`: see [`Launched::new`].
-    pub(super) fn new(gpu: Option<&Gpu>, with_memory: bool) -> Self {
-        let launched = gpu.map(|gpu| Launched::new(gpu, with_memory)).unwrap_or_default();
+    /// Of this trace, and empty: linear in what it is shown, it allocates per group.
+    pub(super) fn of(trace: &Trace) -> Self {
+        let launched = trace.gpu.as_ref().map(|gpu| Launched::new(gpu, ops::by_cuda(trace))).unwrap_or_default();
         Self { launched, ..Self::default() }
     }
 
