@@ -5,6 +5,8 @@ mod fastrace;
 mod hotpath;
 mod lower_bound;
 mod ours;
+mod ours_kept;
+mod ours_on_stream;
 mod packet_file;
 mod puffin;
 mod trace_file;
@@ -28,6 +30,9 @@ pub(crate) fn all() -> Vec<&'static dyn Subject> {
         &lower_bound::LowerBound,
         &ours::Ours,
         &ours::OursAgain,
+        &ours_kept::RING,
+        &ours_kept::SPOOL,
+        &ours_on_stream::OursOnStream,
         &puffin::Puffin,
         #[cfg(feature = "tracy")]
         &tracy::Tracy,

@@ -60,7 +60,7 @@ impl Subject for OursAgain {
     }
 }
 
-fn work_of(scenario: Scenario) -> fn(u64) {
+pub(super) fn work_of(scenario: Scenario) -> fn(u64) {
     match scenario {
         Scenario::Nested => deep,
         Scenario::Shapes | Scenario::ExportShapes | Scenario::ExportPerfettoShapes => with_shapes,
@@ -77,10 +77,19 @@ const BYTES_WITH_SHAPES: u64 = BYTES_PER_SPAN + 5 * 16;
 const MARK: &str = "\"bench.";
 
 /// A session that records.
-struct Session(TempDir);
+pub(super) struct Session(TempDir);
 
 impl Session {
     fn start(scenario: Scenario, spans: u64) -> Result<Self> {
+        Self::start_with(scenario, spans, |config, _| config)
+    }
+
+    /// Starts one that `change` has configured; it is also told how many bytes everything takes.
+    pub(super) fn start_with(
+        scenario: Scenario,
+        spans: u64,
+        change: impl FnOnce(ProfilerConfig, u64) -> ProfilerConfig,
+    ) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let shapes = matches!(scenario, Scenario::Shapes | Scenario::ExportShapes | Scenario::ExportPerfettoShapes);
         let gzip = matches!(scenario, Scenario::ExportGzip | Scenario::ExportPerfettoGzip);
@@ -92,7 +101,7 @@ impl Session {
             .trace_format(format)
             // The default of 256 is enough for all but the largest exports.
             .max_buffer_mb((bytes >> 20).max(192) + 64);
-        profiler_runtime::start_profile_with(config)?;
+        profiler_runtime::start_profile_with(change(config, bytes))?;
         Ok(Self(dir))
     }
 }

@@ -5,6 +5,7 @@
 //! the end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
 
 mod event;
+mod frames;
 mod pending;
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
@@ -19,6 +20,7 @@ use super::stages::{NodeId, StageTree};
 use super::time::Timeline;
 
 pub(super) use event::{Event, NoNodes, Nodes};
+use frames::{Frame, Frames};
 use pending::Pending;
 
 /// A reader of one thread's stream.
@@ -30,7 +32,7 @@ pub(in crate::model) struct Decoder<'a> {
     /// What is read was carried on: those ranges began before what is kept.
     is_carry: bool,
     now: u64,
-    open: Vec<Frame>,
+    frames: Frames,
     /// The outermost site seen last and its node; see [`Frame::child`].
     outermost: Option<(u32, NodeId)>,
     lanes: Lanes,
@@ -38,20 +40,12 @@ pub(in crate::model) struct Decoder<'a> {
     pending: Pending,
     halves: Halves,
     next_id: u64,
-    slice: Option<Slice>,
     /// Ends without a begin.
     pub(in crate::model) began_before: u64,
     /// Ranges of which only the last part is shown.
     pub(in crate::model) clipped: u64,
     /// Entries of an unknown kind or site.
     pub(in crate::model) unreadable: u64,
-}
-
-struct Frame {
-    slice: Slice,
-    number: u32,
-    /// The child site seen last and its node: most children are of one site.
-    child: Option<(u32, NodeId)>,
 }
 
 impl<'a> Decoder<'a> {
@@ -69,14 +63,13 @@ impl<'a> Decoder<'a> {
             entries: log.carry.entries().iter(),
             is_carry: true,
             now: timeline.begin(),
-            open: Vec::new(),
+            frames: Frames::default(),
             outermost: None,
             lanes: Lanes::default(),
             requests: Vec::new(),
             pending: Pending::default(),
             halves: Halves::default(),
             next_id: first_id,
-            slice: None,
             began_before: 0,
             clipped: 0,
             unreadable: 0,
@@ -108,12 +101,12 @@ impl<'a> Decoder<'a> {
             match entry.tag() {
                 Some(Tag::Begin) => {
                     if self.begin(entry, nodes) && N::TELLS_BEGINS {
-                        return self.open.last().map(|frame| Event::Begin(&frame.slice));
+                        return self.frames.open().last().map(|frame| Event::Begin(&frame.slice));
                     }
                 }
                 Some(Tag::End) => {
                     if self.end(entry) {
-                        return self.slice.as_ref().map(Event::Slice);
+                        return self.frames.ended().map(Event::Slice);
                     }
                 }
                 Some(Tag::TaskEnd) => {
@@ -156,9 +149,9 @@ impl<'a> Decoder<'a> {
             self.unreadable += 1;
             return false;
         };
-        let (parent, last) = match self.open.last_mut() {
-            Some(frame) => (frame.slice.node, &mut frame.child),
-            None => (StageTree::ROOT, &mut self.outermost),
+        let (parent, around, last) = match self.frames.open_mut().last_mut() {
+            Some(frame) => (frame.slice.node, frame.slice.stage_id, &mut frame.child),
+            None => (StageTree::ROOT, 0, &mut self.outermost),
         };
         let node = match *last {
             Some((site, node)) if site == number => node,
@@ -174,7 +167,7 @@ impl<'a> Decoder<'a> {
         let request = self.requests.last().copied();
         let stage_id = match site.kind() {
             Kind::Stage | Kind::Step => external_id,
-            Kind::Op | Kind::Request => self.open.last().map_or(0, |frame| frame.slice.stage_id),
+            Kind::Op | Kind::Request => around,
         };
         if site.kind() == Kind::Request {
             let depth = request.map_or(1, |around| around.depth + 1);
@@ -203,7 +196,9 @@ impl<'a> Decoder<'a> {
             task,
             call,
         };
-        self.open.push(Frame { slice, number, child: None });
+        if let Some(call) = self.frames.push(Frame { slice, number, child: None }) {
+            self.pending.reuse(call);
+        }
         true
     }
 
@@ -215,7 +210,7 @@ impl<'a> Decoder<'a> {
             return None;
         };
         allocation.at = self.advance(ticks);
-        if let Some(Frame { slice, .. }) = self.open.last_mut() {
+        if let Some(Frame { slice, .. }) = self.frames.open_mut().last_mut() {
             allocation.node = slice.node;
             let on_host = allocation.device == Device::Cpu;
             let memory = if on_host { &mut slice.cpu_memory } else { &mut slice.device_memory };
@@ -229,68 +224,38 @@ impl<'a> Decoder<'a> {
     fn end(&mut self, entry: Entry) -> bool {
         let end = self.advance(entry.value());
         let number = entry.site();
-        if let Some(frame) = self.open.pop_if(|frame| frame.number == number) {
-            let depth = self.open.len();
-            self.finish(frame.slice, end, depth);
-            return true;
-        }
-        let Some(at) = self.outlived(number) else {
-            self.began_before += 1;
-            return false;
+        let around = match self.frames.open() {
+            [around @ .., last] if last.number == number => around.len(),
+            _ => match self.frames.outlived(number, &mut self.lanes) {
+                Some(around) => around,
+                None => {
+                    self.began_before += 1;
+                    return false;
+                }
+            },
         };
-        let frame = self.open.remove(at);
-        self.finish(frame.slice, end, at);
+        self.finish(end, around);
         true
     }
 
-    /// A range ends before ranges that began inside it: those move to lanes, and what ran inside them is shown directly
-    /// inside it. `None` if no range of that site is open.
-    #[cold]
-    fn outlived(&mut self, number: u32) -> Option<usize> {
-        let at = self.open.iter().rposition(|frame| frame.number == number)?;
-        if self.open[at].slice.lane > 0 {
-            return Some(at);
-        }
-        let mut children_ns = 0;
-        for frame in &mut self.open[at + 1..] {
-            if frame.slice.lane == 0 {
-                frame.slice.lane = self.lanes.take(frame.slice.begin, u64::MAX);
-                children_ns += std::mem::take(&mut frame.slice.children_ns);
-            }
-        }
-        self.open[at].slice.children_ns += children_ns;
-        Some(at)
-    }
-
+    /// The last of the open ranges ends, which lies inside the first `around` of them.
     #[inline]
-    fn finish(&mut self, mut slice: Slice, end: u64, depth: usize) {
-        slice.end = end;
+    fn finish(&mut self, end: u64, around: usize) {
+        let Some(slice) = self.frames.end(end, around) else { return };
         if slice.site.kind() == Kind::Request {
             self.requests.pop();
         }
-        if let Some(around) = self.open[..depth].last_mut() {
-            around.slice.cpu_memory.total += slice.cpu_memory.total;
-            around.slice.device_memory.total += slice.device_memory.total;
-            slice.around_id = around.slice.external_id;
-        }
         if slice.lane > 0 {
             self.lanes.release(slice.lane, end);
-        } else if let Some(parent) = self.open[..depth].iter_mut().rev().find(|frame| frame.slice.lane == 0) {
-            parent.slice.children_ns += slice.duration();
-        }
-        if let Some(mut old) = self.slice.replace(slice)
-            && let Some(call) = old.call.take()
-        {
-            self.pending.reuse(call);
         }
     }
 
     /// The stream is over: what is open ends with the recording, innermost first.
     fn close_open(&mut self) -> Option<Event<'_>> {
-        let mut frame = self.open.pop()?;
-        frame.slice.finished = false;
-        let depth = self.open.len();
-        self.finish(frame.slice, self.timeline.end().max(self.now), depth);
-        self.slice.as_ref().map(Event::Slice)
+        let (last, around) = self.frames.open_mut().split_last_mut()?;
+        last.slice.finished = false;
+        let around = around.len();
+        self.finish(self.timeline.end().max(self.now), around);
+        self.frames.ended().map(Event::Slice)
     }
 }

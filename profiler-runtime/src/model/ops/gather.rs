@@ -7,13 +7,13 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::collect::symbols::Symbols;
-use crate::model::gpu::Gpu;
+use crate::model::Trace;
 use crate::model::slice::{CallArgs, NetBytes, Slice};
 use crate::model::tasks::Task;
 use crate::record::{Kind, Site};
 
 use super::launched::Launched;
-use super::{Group, OpTable, Sums};
+use super::{Group, OpTable, Sums, by_cuda};
 
 /// Groups with shapes or a stack of their own. A program whose shapes never repeat has more; their calls count under
 /// their names alone.
@@ -23,7 +23,7 @@ pub(super) const STEPS: &str = "ProfilerStep*";
 
 /// Finds the group of each slice.
 #[derive(Default)]
-pub(super) struct Gatherer {
+pub(in crate::model) struct Gatherer {
     gathered: Vec<Gathered>,
     /// By number of site, ordinary calls and `ProfilerStep`s: the group of calls that said nothing, from 1.
     plain: Vec<[usize; 2]>,
@@ -45,15 +45,15 @@ struct Gathered {
 }
 
 impl Gatherer {
-    /// An empty table. `with_memory`: see [`Launched::new`].
-    pub(super) fn new(gpu: Option<&Gpu>, with_memory: bool) -> Self {
-        let launched = gpu.map(|gpu| Launched::new(gpu, with_memory)).unwrap_or_default();
+    /// Of this trace, and empty: linear in what it is shown, it allocates per group.
+    pub(in crate::model) fn of(trace: &Trace) -> Self {
+        let launched = trace.gpu.as_ref().map(|gpu| Launched::new(gpu, by_cuda(trace))).unwrap_or_default();
         Self { launched, ..Self::default() }
     }
 
     /// One slice of a thread.
     #[inline]
-    pub(super) fn slice(&mut self, slice: &Slice, is_step: bool) {
+    pub(in crate::model) fn slice(&mut self, slice: &Slice, is_step: bool) {
         let args = slice.args();
         let (own, total) = self.launched.end(slice);
         let place = if args.inputs.is_empty() && args.stack.is_empty() {

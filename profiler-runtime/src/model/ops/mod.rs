@@ -21,12 +21,14 @@ use std::fmt;
 use crate::record::Device;
 
 use super::Trace;
-use super::memory::Memory;
+use super::memory::DeviceMemory;
 use super::slice::NetBytes;
 
 pub use rows::{GroupBy, KeyAverage};
 
-use gather::{Gatherer, STEPS};
+pub(in crate::model) use gather::Gatherer;
+
+use gather::STEPS;
 
 /// Everything that the operator tables of a recording are made from.
 #[derive(Clone, Default)]
@@ -120,17 +122,9 @@ impl Sums {
 }
 
 impl OpTable {
-    /// Reads every slice once. Linear; allocates per group, not per slice.
-    pub(in crate::model) fn gather(trace: &Trace) -> Self {
-        let memory = trace.memory.as_ref();
-        let has_devices = |memory: &Memory| memory.devices.iter().any(|each| each.device != Device::Cpu);
-        let gpu = trace.gpu.as_ref().ok();
-        let reported = memory.is_some_and(has_devices);
-        let by_cuda = !reported && gpu.is_some_and(|gpu| !gpu.memory.is_empty());
-        let mut gatherer = Gatherer::new(gpu, by_cuda);
-        for thread in 0..trace.threads.len() {
-            trace.walk(thread, |slice| gatherer.slice(slice, trace.profiler_step(slice).is_some()));
-        }
+    /// Of what `gatherer` has been shown: every slice.
+    pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer) -> Self {
+        let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
         for task in &trace.tasks {
             gatherer.life(task);
         }
@@ -142,7 +136,7 @@ impl OpTable {
         }
         let mut table = gatherer.finish(&trace.symbols);
         table.groups.extend(gpu.map(launched::groups).unwrap_or_default());
-        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported || by_cuda);
+        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported(trace) || by_cuda(trace));
         table.gpu = match &trace.gpu {
             Ok(_) => GpuKnowledge::Recorded,
             Err(reason) if reason.is_surprising() => GpuKnowledge::Hidden,
@@ -155,6 +149,17 @@ impl OpTable {
     pub(crate) fn self_ns(&self) -> u64 {
         self.groups.iter().map(|group| group.sums.self_ns).sum()
     }
+}
+
+/// Whether the program told of memory of devices.
+fn reported(trace: &Trace) -> bool {
+    let is_device = |each: &DeviceMemory| each.device != Device::Cpu;
+    trace.memory.as_ref().is_some_and(|memory| memory.devices.iter().any(is_device))
+}
+
+/// Whether memory of devices is what CUDA told of.
+pub(super) fn by_cuda(trace: &Trace) -> bool {
+    !reported(trace) && trace.gpu.as_ref().is_ok_and(|gpu| !gpu.memory.is_empty())
 }
 
 impl Group {

@@ -8,7 +8,7 @@ use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Recording, Window};
 use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
 use crate::model::memory;
-use crate::model::ops::OpTable;
+use crate::model::ops::{Gatherer, OpTable};
 use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
 
@@ -16,8 +16,8 @@ use super::Trace;
 use super::books::Pass;
 
 impl Trace {
-    /// Reads the recording twice, once for what slices are called and once for the operator tables. Linear in the number
-    /// of entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    /// Reads the recording twice, once for what slices are called and once for what needs that. Linear in the number of
+    /// entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, context } = recording;
         let timeline = Timeline::new(&window);
@@ -57,10 +57,11 @@ impl Trace {
             profiler_steps,
         };
         trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
-        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.covered(only_row));
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
-        trace.ops = Arc::new(OpTable::gather(&trace));
+        let mut ops = Gatherer::of(&trace);
+        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.second_pass(only_row, &mut ops));
+        trace.ops = Arc::new(OpTable::of(&trace, ops));
         trace
     }
 

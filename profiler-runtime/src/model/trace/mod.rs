@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! Recording ─► build ─ books (one pass over every thread's stream) ─► Trace ─► walk, edges: range by range, decoded again
-//!                    └ unaccounted (the time that no stage covers)
+//!                    └ second_pass (operator tables, the time that no stage covers)
 //! ```
 
 mod books;
 mod build;
 mod edges;
-mod unaccounted;
+mod second_pass;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -15,24 +15,31 @@ const PAIRS: [[u8; 2]; 100] = {
     pairs
 };
 
+/// The most digits that a number has.
+const MOST: usize = 20;
+
 /// Appends `number` in decimal.
+///
+/// All of the digits' room is appended and the rest cut off again: a copy of a constant length is two instructions, one of
+/// any length a call.
 #[inline]
 pub(in crate::export::trace) fn push_integer(out: &mut Vec<u8>, mut number: u64) {
-    let mut digits = [0; 20];
-    let mut at = digits.len();
+    let mut digits = [0; MOST];
+    let count = number.checked_ilog10().map_or(1, |log| log as usize + 1);
+    let mut at = count;
     while number >= 100 {
         at -= 2;
         digits[at..at + 2].copy_from_slice(&pair(number % 100));
         number /= 100;
     }
     if number >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&pair(number));
+        digits[..2].copy_from_slice(&pair(number));
     } else {
-        at -= 1;
-        digits[at] = pair(number)[1];
+        digits[0] = pair(number)[1];
     }
-    out.extend_from_slice(&digits[at..]);
+    let end = out.len() + count;
+    out.extend_from_slice(&digits);
+    out.truncate(end);
 }
 
 /// Appends `number` in decimal, with its sign.
