@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use profiler_runtime::{MergeOptions, merge};
 use serde_json::{Value, json};
 use server::{QUICK, Server, double, signal};
 
@@ -68,6 +69,12 @@ fn start_a_request_and_stop_leave_both_ranks_in_one_folder() {
         assert_eq!((&manifest["rank"], &manifest["world_size"]), (&json!(rank), &json!(2)), "{manifest}");
     }
     assert_eq!(recorded, workers, "each worker records, the server's process does not");
+
+    let merged = folder.path().join("merged.json");
+    let ranks = merge(&[&session], &merged, &MergeOptions::default()).unwrap().ranks;
+    assert_eq!(ranks.iter().map(|rank| rank.rank).collect::<Vec<_>>(), [0, 1]);
+    let merged = read(&merged);
+    assert_eq!((pids(&merged).len(), count(&merged, "cfg.exchange")), (2, 4), "both ranks side by side");
 }
 
 #[test]
