@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// Longer than anything takes, also in a debug build on a busy machine.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -43,12 +44,15 @@ pub(crate) fn program() -> Command {
 pub(crate) struct Server {
     child: Child,
     address: String,
+    _folder: TempDir,
 }
 
 impl Server {
     /// Starts a server and waits until it listens.
     pub(crate) fn start(flags: &[&str], variables: &[(&str, &Path)]) -> Self {
-        let mut command = program();
+        let (mut command, folder) = (program(), tempfile::tempdir().unwrap());
+        // What it writes when nothing else is said, and what it leaves when it is killed, goes with the folder.
+        command.current_dir(&folder).env("TMPDIR", folder.path());
         command.args(["--port", "0"]).args(flags).envs(variables.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("`cargo test` without `--test` builds it");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -60,7 +64,7 @@ impl Server {
         });
         let line = receiver.recv_timeout(LIMIT).expect("the server says where it listens");
         let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, address }
+        Self { child, address, _folder: folder }
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {
