@@ -57,7 +57,8 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
-    if next >= cursor.end() {
+    // SAFETY: `end` belongs to this thread.
+    if next == unsafe { *cursor.end.get() } {
         return append_slow(may_overdraw, entry());
     }
     // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only this thread writes, and which
@@ -77,7 +78,9 @@ pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
-    if next.addr() + size_of::<[Entry; COUNT]>() > cursor.end().addr() {
+    // SAFETY: `end` belongs to this thread.
+    let end = unsafe { *cursor.end.get() };
+    if end.addr() - next.addr() < size_of::<[Entry; COUNT]>() {
         return append_all_slow(entries);
     }
     // SAFETY: so many free entries, else as in `append`.
@@ -94,7 +97,9 @@ pub(crate) fn append_slice(entries: &[Entry]) {
     let cursor = unsafe { &*CURSOR.get() };
     // ORDERING: only this thread stores it.
     let next = cursor.next.load(Ordering::Relaxed);
-    if next.addr() + size_of_val(entries) > cursor.end().addr() {
+    // SAFETY: `end` belongs to this thread.
+    let end = unsafe { *cursor.end.get() };
+    if end.addr() - next.addr() < size_of_val(entries) {
         entries.iter().for_each(|&entry| {
             append(false, || entry);
         });
@@ -169,8 +174,25 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     append(may_overdraw, || entry)
 }
 
-/// This thread writes no more into its chunk: for a process that was just forked off, and shares it with its parent.
+/// This thread writes no more into its chunk, such as one that a process which was just forked off shares with its
+/// parent.
 pub(super) fn leave_chunk() {
-    // SAFETY: see `append`.
-    unsafe { &*CURSOR.get() }.retire();
+    let cursor = CURSOR.get();
+    if !ptr::eq(cursor, &raw const VACANT) {
+        // SAFETY: see `append`; it is this thread's own.
+        unsafe { (*cursor).retire() };
+    }
+}
+
+/// This thread leaves its chunk if that lies where chunks came from before.
+pub(super) fn move_on() {
+    let is_behind = OWNED.try_with(|owned| {
+        let stream = owned.0.take();
+        let is_behind = stream.as_ref().is_some_and(|stream| stream.is_behind());
+        owned.0.set(stream);
+        is_behind
+    });
+    if is_behind == Ok(true) {
+        leave_chunk();
+    }
 }

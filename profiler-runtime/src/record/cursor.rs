@@ -1,9 +1,9 @@
 //! Where a thread writes its next entry.
 //!
-//! Only the stream's owner moves `next`, which is stored with release after the entry before it is written, so everybody
-//! may read up to it. `end` is the owner's too, but for [`Cursor::retire`]: the owner then finds its chunk full at the
-//! next entry, whatever room is left. `buffer` and `stream` are the only users.
+//! Only the stream's owner moves it, and reads `end`; everybody may read `next`, which is stored with release after the
+//! entry before it is written. `buffer` and `stream` are the only users.
 
+use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -14,42 +14,52 @@ use super::entry::Entry;
 pub(super) struct Cursor {
     /// The next free entry.
     pub(super) next: AtomicPtr<Entry>,
-    /// End of the current chunk; null: no more of it is to be used.
-    end: AtomicPtr<Entry>,
+    /// End of the current chunk; only the owner reads and writes it. No atomic: the comparison with it would be one
+    /// instruction more for every entry.
+    pub(super) end: UnsafeCell<*mut Entry>,
 }
+
+// SAFETY: `end` is touched by the owning thread only; `next` is atomic.
+unsafe impl Send for Cursor {}
+// SAFETY: as above.
+unsafe impl Sync for Cursor {}
 
 impl Cursor {
     /// Without a chunk.
     pub(super) const fn full() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), end: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    /// End of what the owner may write.
-    #[inline(always)]
-    pub(super) fn end(&self) -> *mut Entry {
-        // ORDERING: the owner stores it, or it is null: nothing hangs on when that is seen.
-        self.end.load(Ordering::Relaxed)
+        Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }
     }
 
     /// The owner has a new chunk.
-    pub(super) fn enter(&self, start: *mut Entry, end: *mut Entry) {
-        // ORDERING: see `end`.
-        self.end.store(end, Ordering::Relaxed);
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    pub(super) unsafe fn enter(&self, start: *mut Entry, end: *mut Entry) {
+        // SAFETY: `end` belongs to the writer.
+        unsafe { *self.end.get() = end };
         // ORDERING: readers hold the lock that the owner holds here.
         self.next.store(start, Ordering::Release);
     }
 
-    /// The rest of the chunk is not used: the owner asks for another at its next entry, or the one after if it is about
-    /// to write. For any thread.
-    pub(super) fn retire(&self) {
-        // ORDERING: see `end`.
-        self.end.store(ptr::null_mut(), Ordering::Relaxed);
+    /// The rest of the chunk is not used: the next entry asks for another.
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    pub(super) unsafe fn retire(&self) {
+        // ORDERING: only the writer stores it.
+        let next = self.next.load(Ordering::Relaxed);
+        // SAFETY: `end` belongs to the writer.
+        unsafe { *self.end.get() = next };
     }
 
     /// Whether the chunk has no room left.
-    pub(super) fn is_full(&self) -> bool {
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    pub(super) unsafe fn is_full(&self) -> bool {
         // ORDERING: only the writer stores it.
-        self.next.load(Ordering::Relaxed) >= self.end()
+        // SAFETY: `end` belongs to the writer.
+        self.next.load(Ordering::Relaxed) == unsafe { *self.end.get() }
     }
 
     /// Writes one entry and publishes it.

@@ -255,9 +255,9 @@ pub(super) fn identities() -> Vec<ThreadIdentity> {
     streams(|all| all.iter().map(|stream| stream.thread.clone()).collect())
 }
 
-/// Every thread leaves the chunk that it writes.
-pub(super) fn retire() {
-    streams(|all| all.iter().for_each(|stream| stream.retire()));
+/// Whether a thread writes into a chunk from where chunks do not come from any more.
+pub(super) fn is_one_behind() -> bool {
+    streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
 }
 
 /// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
