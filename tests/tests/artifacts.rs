@@ -121,10 +121,10 @@ fn the_performance_report_and_the_pipeline_lines_need_no_trace() {
     assert_eq!(report["denoise_steps_ms"].as_array().unwrap().len(), 3);
     let [text, diffuse] = manifest.pipeline_lines() else { panic!("two lines: {:?}", manifest.pipeline_lines()) };
     assert!(
-        text.starts_with("[DiffusionTiming] generate.text_encoder.forward took 0.00") && text.ends_with("s in 2 calls"),
+        text.starts_with("[DiffusionTiming] generate.text_encoder.forward took 0.") && text.ends_with("s in 2 calls"),
         "{text}"
     );
-    assert!(diffuse.starts_with("[DiffusionTiming] generate.diffuse took 0.0"), "{diffuse}");
+    assert!(diffuse.starts_with("[DiffusionTiming] generate.diffuse took 0."), "{diffuse}");
     assert_eq!(manifest.artifacts().len(), 1, "only the report is written");
 }
 

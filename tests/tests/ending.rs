@@ -24,6 +24,9 @@ fn program() {
         return;
     }
     let ending = std::env::var("ENDING").unwrap();
+    // A shell ignores it for what it runs in the background, and a child inherits that.
+    // SAFETY: the default action is no function.
+    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
     if ending == "own handler" {
         install_own_handler();
     }

@@ -83,6 +83,10 @@ fn dies() {
     if !in_child() {
         return;
     }
+    // This thread is in the middle of a chunk in memory, which would die with the process.
+    start_profile_with(ProfilerConfig::cuda()).unwrap();
+    leaf();
+    stop_profile().unwrap().wait().unwrap();
     start_profile_with(config()).unwrap();
     thread::scope(|scope| {
         for _ in 0..2 {

@@ -156,8 +156,25 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     append(may_overdraw, || entry)
 }
 
-/// This thread writes no more into its chunk: for a process that was just forked off, and shares it with its parent.
+/// This thread writes no more into its chunk, such as one that a process which was just forked off shares with its
+/// parent.
 pub(super) fn leave_chunk() {
-    // SAFETY: see `append`.
-    unsafe { &*CURSOR.get() }.retire();
+    let cursor = CURSOR.get();
+    if !ptr::eq(cursor, &raw const VACANT) {
+        // SAFETY: see `append`; it is this thread's own.
+        unsafe { (*cursor).retire() };
+    }
+}
+
+/// This thread leaves its chunk if that lies where chunks came from before.
+pub(super) fn move_on() {
+    let is_behind = OWNED.try_with(|owned| {
+        let stream = owned.0.take();
+        let is_behind = stream.as_ref().is_some_and(|stream| stream.is_behind());
+        owned.0.set(stream);
+        is_behind
+    });
+    if is_behind == Ok(true) {
+        leave_chunk();
+    }
 }

@@ -48,10 +48,10 @@ impl Carry {
         let mut rest = entries;
         while let [first, others @ ..] = rest {
             // A range with nothing inside, the most frequent case.
-            if first.tag() == Some(Tag::Begin)
+            if first.is(Tag::Begin)
                 && self.pending == self.entries.len()
                 && let [second, others @ ..] = others
-                && second.tag() == Some(Tag::End)
+                && second.is(Tag::End)
                 && second.site() == first.site()
             {
                 self.overwritten += 1;

@@ -44,6 +44,8 @@ pub(crate) struct Chunk {
     /// Position of the chunk's first entry in its thread's stream.
     base: u64,
     home: Home,
+    /// The number of where chunks came from then.
+    store: u64,
     /// Once it is not written any more: its place in the order in which that happened to chunks, and its length.
     sealed: OnceLock<(u64, usize)>,
     /// Whether the budget has it on its account.
@@ -68,9 +70,10 @@ impl Chunk {
     /// budget is spent and `within_budget` is asked for.
     pub(super) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
         let _own = ledger::own();
+        let store = store_number();
         if let Some(spool) = current_spool() {
             if let Some((start, number)) = spool.take(thread, base) {
-                return Some(Self::new(start.cast(), base, Home::Spool(spool, number)));
+                return Some(Self::new(start.cast(), base, Home::Spool(spool, number), store));
             }
             if within_budget {
                 return None;
@@ -84,19 +87,24 @@ impl Chunk {
             IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
             return None;
         };
-        Some(Self::new(start.cast(), base, Home::Slabs))
+        Some(Self::new(start.cast(), base, Home::Slabs, store))
     }
 
     /// A chunk that a spool holds, with so many entries.
     pub(super) fn found(spool: &Arc<Spool>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
-        let chunk = Self::new(start.cast(), base, Home::Spool(Arc::clone(spool), number));
+        let chunk = Self::new(start.cast(), base, Home::Spool(Arc::clone(spool), number), 0);
         chunk.seal(length);
         chunk
     }
 
-    const fn new(start: NonNull<Entry>, base: u64, home: Home) -> Self {
+    fn new(start: NonNull<Entry>, base: u64, home: Home, store: u64) -> Self {
         let counted = AtomicBool::new(matches!(home, Home::Slabs));
-        Self { start, base, home, sealed: OnceLock::new(), counted }
+        Self { start, base, home, store, sealed: OnceLock::new(), counted }
+    }
+
+    /// The number of where chunks came from when this one was taken.
+    pub(super) fn store(&self) -> u64 {
+        self.store
     }
 
     /// Position of the first entry in the thread's stream.
@@ -181,13 +189,14 @@ pub(crate) fn set_budget(bytes: usize, ring: bool) {
     note_change();
 }
 
-/// Chunks come from this file from now on; from memory without one. Threads leave their chunks when they are retired.
+/// Chunks come from this file from now on; from memory without one. Threads leave their chunks when they are full, or
+/// when they are told to (`gate::MOVING`).
 pub(super) fn set_spool(new: Option<Arc<Spool>>) {
     // ORDERING: a setting.
     SPOOLS.store(new.is_some(), Ordering::Relaxed);
     let old = std::mem::replace(&mut *spool(), new);
     drop(old);
-    // ORDERING: a chunk from elsewhere is found out under its stream's lock, which whoever retires threads takes later.
+    // ORDERING: a chunk from elsewhere is found out under its stream's lock.
     STORE.fetch_add(1, Ordering::Relaxed);
     note_change();
 }

@@ -1,9 +1,9 @@
 //! Where a thread writes its next entry.
 //!
 //! Only the stream's owner moves `next`, which is stored with release after the entries before it are written, so
-//! everybody may read up to it. `end` is the owner's too, but for [`Cursor::retire`]: the owner then finds its chunk full
-//! at the next entry, whatever room is left. `buffer` and `stream` are the only users.
+//! everybody may read up to it, and only the owner touches `end`. `buffer` and `stream` are the only users.
 
+use std::cell::UnsafeCell;
 use std::ptr;
 
 use super::entry::Entry;
@@ -14,14 +14,20 @@ use super::sync::{AtomicPtr, Ordering};
 pub(super) struct Cursor {
     /// The next free entry.
     next: AtomicPtr<Entry>,
-    /// End of the current chunk; null: no more of it is to be used.
-    end: AtomicPtr<Entry>,
+    /// End of what the owner may write; never before `next`. No atomic: the comparison with it would be one instruction
+    /// more for every entry.
+    end: UnsafeCell<*mut Entry>,
 }
+
+// SAFETY: `end` is touched by the owning thread only; `next` is atomic.
+unsafe impl Send for Cursor {}
+// SAFETY: as above.
+unsafe impl Sync for Cursor {}
 
 impl Cursor {
     /// Without a chunk.
     pub(super) const fn full() -> Self {
-        Self { next: AtomicPtr::new(ptr::null_mut()), end: AtomicPtr::new(ptr::null_mut()) }
+        Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }
     }
 
     /// Where the entries end that anybody may read.
@@ -31,24 +37,35 @@ impl Cursor {
     }
 
     /// The owner has a new chunk.
-    pub(super) fn enter(&self, start: *mut Entry, end: *mut Entry) {
-        // ORDERING: see `end`.
-        self.end.store(end, Ordering::Relaxed);
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    pub(super) unsafe fn enter(&self, start: *mut Entry, end: *mut Entry) {
+        // SAFETY: `end` belongs to the writer.
+        unsafe { *self.end.get() = end };
         // ORDERING: readers hold the lock that the owner holds here.
         self.next.store(start, Ordering::Release);
     }
 
-    /// The rest of the chunk is not used: the owner asks for another at its next entry, or the one after if it is about
-    /// to write. For any thread.
-    pub(super) fn retire(&self) {
-        // ORDERING: see `end`.
-        self.end.store(ptr::null_mut(), Ordering::Relaxed);
+    /// The rest of the chunk is not used: the next entry asks for another.
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    pub(super) unsafe fn retire(&self) {
+        // ORDERING: only the writer stores it.
+        let next = self.next.load(Ordering::Relaxed);
+        // SAFETY: `end` belongs to the writer.
+        unsafe { *self.end.get() = next };
     }
 
     /// Whether the chunk has no room left.
-    pub(super) fn is_full(&self) -> bool {
+    ///
+    /// # Safety
+    /// The caller is the only writer.
+    pub(super) unsafe fn is_full(&self) -> bool {
         // ORDERING: only the writer stores it.
-        self.next.load(Ordering::Relaxed) >= self.end()
+        // SAFETY: `end` belongs to the writer.
+        self.next.load(Ordering::Relaxed) == unsafe { *self.end.get() }
     }
 
     /// Writes an entry and publishes it; false if there is no room. `entry` runs as late as possible.
@@ -59,7 +76,8 @@ impl Cursor {
     pub(super) unsafe fn push(&self, entry: impl FnOnce() -> Entry) -> bool {
         // ORDERING: only the writer stores it.
         let next = self.next.load(Ordering::Relaxed);
-        if next >= self.end() {
+        // SAFETY: `end` belongs to the writer.
+        if next == unsafe { *self.end.get() } {
             return false;
         }
         // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only the writer writes, and
@@ -78,7 +96,9 @@ impl Cursor {
     pub(super) unsafe fn push_array<const COUNT: usize>(&self, entries: impl FnOnce() -> [Entry; COUNT]) -> bool {
         // ORDERING: only the writer stores it.
         let next = self.next.load(Ordering::Relaxed);
-        if next.addr() + size_of::<[Entry; COUNT]>() > self.end().addr() {
+        // SAFETY: `end` belongs to the writer.
+        let end = unsafe { *self.end.get() };
+        if end.addr() - next.addr() < size_of::<[Entry; COUNT]>() {
             return false;
         }
         // SAFETY: so many free entries, else as in `push`.
@@ -96,7 +116,9 @@ impl Cursor {
     pub(super) unsafe fn push_slice(&self, entries: &[Entry]) -> bool {
         // ORDERING: only the writer stores it.
         let next = self.next.load(Ordering::Relaxed);
-        if next.addr() + size_of_val(entries) > self.end().addr() {
+        // SAFETY: `end` belongs to the writer.
+        let end = unsafe { *self.end.get() };
+        if end.addr() - next.addr() < size_of_val(entries) {
             return false;
         }
         // SAFETY: so many free entries, else as in `push`.
@@ -104,12 +126,5 @@ impl Cursor {
         // ORDERING: see `push`.
         self.next.store(next.wrapping_add(entries.len()), Ordering::Release);
         true
-    }
-
-    /// End of what the owner may write.
-    #[inline(always)]
-    fn end(&self) -> *mut Entry {
-        // ORDERING: the owner stores it, or it is null: nothing hangs on when that is seen.
-        self.end.load(Ordering::Relaxed)
     }
 }

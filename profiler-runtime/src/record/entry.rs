@@ -151,6 +151,12 @@ impl Entry {
         self.value
     }
 
+    /// Whether it means this.
+    #[inline(always)]
+    pub(crate) const fn is(self, tag: Tag) -> bool {
+        self.head >> ARGUMENT_BITS == tag as u32
+    }
+
     /// Whether the value is a moment.
     pub(crate) const fn is_timed(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))

@@ -35,11 +35,13 @@ pub(crate) const NVTX: u32 = 1 << 16;
 pub(crate) const GPU: u32 = 1 << 17;
 /// Ranges that name a stream of the GPU are timed on it (`collect::events`); others take no notice.
 pub(crate) const EVENTS: u32 = 1 << 18;
+/// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
+pub(crate) const MOVING: u32 = 1 << 20;
 /// Nobody has looked for a tool yet: the first range does, and clears it (`annotate::seek`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
 /// Bits that the fast path does not serve: one test tells.
-pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | NVTX | GPU | UNSOUGHT;
+pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | NVTX | GPU | MOVING | UNSOUGHT;
 
 /// The gate of a program that has run nothing yet.
 const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
@@ -87,6 +89,13 @@ fn change(part: impl FnOnce(&mut Parts)) {
     };
     // ORDERING: see `load`.
     GATE.store(bits | added, Ordering::Relaxed);
+}
+
+/// Every thread has left the chunk that it wrote.
+pub(super) fn moved() {
+    if load() & MOVING != 0 {
+        change(|parts| parts.session &= !MOVING);
+    }
 }
 
 /// Nothing is recorded from here on. Takes no lock: for a process that was just forked off.

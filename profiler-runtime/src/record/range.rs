@@ -115,6 +115,9 @@ impl Range {
     #[inline(never)]
     fn begin_full(site: &'static Site, gate: u32) -> Self {
         let number = site.number();
+        if gate & gate::MOVING != 0 {
+            buffer::move_on();
+        }
         let gate = annotate::sought(gate);
         let shown = gate & gate::NVTX != 0 && annotate::begin(site);
         let step = (site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(number));

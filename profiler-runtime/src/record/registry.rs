@@ -257,9 +257,9 @@ pub(super) fn identities() -> Vec<ThreadIdentity> {
     streams(|all| all.iter().map(|stream| stream.thread.clone()).collect())
 }
 
-/// Every thread leaves the chunk that it writes.
-pub(super) fn retire() {
-    streams(|all| all.iter().for_each(|stream| stream.retire()));
+/// Whether a thread writes into a chunk from where chunks do not come from any more.
+pub(super) fn is_one_behind() -> bool {
+    streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
 }
 
 /// A recording begins: what was recorded before is given back, as by [`forget`]. One moment for all of it, also where

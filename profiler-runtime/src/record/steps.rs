@@ -86,7 +86,11 @@ pub(super) fn suspend(step: OpenStep) {
 
 /// Records a bare `step()` call.
 pub(crate) fn mark() {
-    if gate::load() & gate::RECORD != 0 {
+    let gate = gate::load();
+    if gate & gate::MOVING != 0 {
+        buffer::move_on();
+    }
+    if gate & gate::RECORD != 0 {
         buffer::append(false, || Entry::new(Tag::StepMark, 0, clock::ticks()));
     }
 }

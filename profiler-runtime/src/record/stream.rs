@@ -76,7 +76,8 @@ impl Stream {
             self.seal_last(&kept);
             let start = chunk.start();
             kept.chunks.push(Arc::new(chunk));
-            self.cursor.enter(start, start.wrapping_add(ENTRIES));
+            // SAFETY: the owner runs this.
+            unsafe { self.cursor.enter(start, start.wrapping_add(ENTRIES)) };
             return true;
         }
     }
@@ -103,7 +104,8 @@ impl Stream {
     /// # Safety
     /// The caller is the stream's only writer.
     pub(super) unsafe fn append_all(&self, entries: &[Entry]) -> bool {
-        if self.cursor.is_full() && (chunk::is_scarce() || !self.grow(false)) {
+        // SAFETY: the caller's promise.
+        if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false)) {
             return false;
         }
         for &entry in entries {
@@ -149,16 +151,19 @@ impl Stream {
         chunk::note_change();
     }
 
+    /// Whether threads without streams of their own write it.
+    pub(super) fn is_shared(&self) -> bool {
+        self.thread.os_id == 0
+    }
+
     fn is_finished(&self) -> bool {
         // ORDERING: pairs with the store when the thread ended.
         self.finished.load(Ordering::Acquire)
     }
 
-    /// The owner asks for another chunk before its next entry.
-    pub(super) fn retire(&self) {
-        // Under the lock: a chunk that is being entered is either retired here, or asked for again.
-        let _kept = self.kept();
-        self.cursor.retire();
+    /// Whether its owner writes into a chunk from where chunks do not come from any more.
+    pub(super) fn is_behind(&self) -> bool {
+        self.kept().chunks.last().is_some_and(|last| last.sealed().is_none() && last.store() != chunk::store_number())
     }
 
     /// Published entries of the chunk.

@@ -100,7 +100,7 @@ fn a_retired_chunk_and_the_stream_of_a_thread_without_one_keep_their_entries() {
         // Without a stream of its own it writes to a shared one.
         assert!(buffer::append_all(|| pair(1)));
         assert_eq!(record(1006, 10), 10);
-        registry::retire();
+        buffer::leave_chunk();
         assert!(buffer::append_all(|| [Entry::new(Tag::Begin, 1006, 11), Entry::new(Tag::End, 1006, 11)]));
         buffer::append_slice(&[Entry::new(Tag::Begin, 1006, 12), Entry::new(Tag::End, 1006, 12)]);
     })

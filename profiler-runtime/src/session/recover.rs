@@ -19,7 +19,7 @@ use crate::record::ledger;
 use crate::record::memory::Levels;
 use crate::record::spool::salvage::{self, Refusal, Salvaged};
 
-/// What [`recover`] found.
+/// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
@@ -31,7 +31,7 @@ pub struct Recovered {
     pub failed: Vec<Error>,
 }
 
-/// See [`control::recover`](crate::recover).
+/// See [`crate::recover`].
 pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
     let _own = ledger::own();
     let failed = |source| Error::Folder { folder: folder.to_owned(), source: Arc::new(source) };

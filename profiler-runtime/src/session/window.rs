@@ -61,7 +61,8 @@ pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooli
     if let Some(spooling) = spooling {
         spooling.open_window(start, &from);
     }
-    gate::set(recording(config, gpu));
+    let moving = if spooling.is_some_and(Spooling::must_move) { gate::MOVING } else { 0 };
+    gate::set(recording(config, gpu) | moving);
     let opened = clock::ticks();
     let levels = config.torch_profiler_with_memory.then(Levels::now);
     let most =

@@ -73,6 +73,10 @@ impl Chunk {
 
     pub(super) fn release(&self) {}
 
+    pub(super) fn store(&self) -> u64 {
+        store_number()
+    }
+
     /// Its room is others', even if somebody still reads it.
     pub(super) fn give_up(&self) {
         if self.counted.replace(false) {

@@ -35,11 +35,6 @@ pub fn read() -> Vec<u64> {
     hold().iter().map(Held::read).collect()
 }
 
-/// Every owner is to leave its chunk.
-pub fn retire() {
-    registry::each(|stream| stream.retire());
-}
-
 /// Length and losses.
 pub fn marks(stream: &Stream) -> (u64, u64) {
     (stream.length(), stream.losses())

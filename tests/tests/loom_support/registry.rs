@@ -10,6 +10,7 @@ use super::stream::Stream;
 #[derive(Clone, Debug)]
 pub struct ThreadIdentity {
     pub ordinal: u32,
+    pub os_id: u64,
 }
 
 type Streams = Mutex<Vec<Arc<Stream>>>;
@@ -36,9 +37,9 @@ fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
 
 /// A stream for the calling thread, as `buffer` asks for it.
 pub fn enrol(ordinal: u32) -> Arc<Stream> {
-    let stream = Arc::new(Stream::new(ThreadIdentity { ordinal }));
+    let stream = Arc::new(Stream::new(ThreadIdentity { ordinal, os_id: u64::from(ordinal) }));
     // SAFETY: the stream is alive. See `sync::AtomicPtr` for why it is touched.
-    let _ = unsafe { &*stream.cursor() }.is_full();
+    let _ = unsafe { (*stream.cursor()).is_full() };
     // SAFETY: as above.
     let _ = unsafe { &*stream.cursor() }.published();
     streams(|all| all.push(Arc::clone(&stream)));

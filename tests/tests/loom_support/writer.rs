@@ -40,6 +40,12 @@ impl Writer {
         (0..count).for_each(|_| self.append(false));
     }
 
+    /// `buffer::leave_chunk`.
+    pub fn leave_chunk(&mut self) {
+        // SAFETY: the stream is alive, and this is its only writer.
+        unsafe { (*self.stream.cursor()).retire() };
+    }
+
     /// The thread ends.
     pub fn finish(self) -> (u64, u64) {
         self.stream.finish();

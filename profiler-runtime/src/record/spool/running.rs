@@ -1,7 +1,7 @@
 //! The spool that chunks come from at the moment: set up before a session's first entry, taken away after its last.
 //!
-//! Threads that are in the middle of a chunk are made to leave it at both ends, so that a recording lies in its spool
-//! from its first entry on. The journal hears of threads and sites as they come (`registry`, `site`).
+//! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so that a recording lies
+//! in its spool from its first range on. The journal hears of threads and sites as they come (`registry`, `site`).
 
 use std::io;
 use std::path::Path;
@@ -58,7 +58,6 @@ impl Spooling {
             new.journal.append(&Note::Site(SiteNote::of(known, number)));
         }
         chunk::set_spool(Some(Arc::clone(&new.spool)));
-        registry::retire();
         new.tick();
         Ok(new)
     }
@@ -76,9 +75,17 @@ impl Spooling {
         *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
     }
 
+    /// Whether threads have to leave the chunks that they write, so that they write here: the gate tells them.
+    pub(crate) fn must_move(&self) -> bool {
+        registry::is_one_behind()
+    }
+
     /// Notes the time and what is lost so far.
     pub(crate) fn tick(&self) {
         let _own = ledger::own();
+        if !registry::is_one_behind() {
+            gate::moved();
+        }
         // ORDERING: only the alternation matters.
         self.spool.note_anchor(self.turn.fetch_add(1, Ordering::Relaxed), &Anchor::now());
         let from = self.from.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -99,7 +106,6 @@ impl Spooling {
         self.tick();
         set_journal(None);
         chunk::set_spool(None);
-        registry::retire();
     }
 
     /// Why the file could not grow, if it could not.
