@@ -19,7 +19,7 @@ use crate::record::ledger;
 use crate::record::memory::Levels;
 use crate::record::spool::salvage::{self, Refusal, Salvaged};
 
-/// What [`recover`] found.
+/// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
