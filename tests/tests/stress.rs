@@ -28,8 +28,8 @@ fn leaf(input: &[u8]) -> Vec<u8> {
 
 #[profiled_step("iteration")]
 fn iteration(number: u64) {
-    let _request = (number % 8 == 0).then(|| request("request"));
-    let _stage = stage(if number % 2 == 0 { "even" } else { "odd" });
+    let _request = number.is_multiple_of(8).then(|| request("request"));
+    let _stage = stage(if number.is_multiple_of(2) { "even" } else { "odd" });
     record_alloc(Device::Cuda(0), number, 16);
     (0..16).for_each(|_| drop(leaf(&[1, 2, 3])));
     record_free(Device::Cuda(0), number, 16);
@@ -42,7 +42,7 @@ fn work(over: &AtomicBool, done: &AtomicU64) {
         number += 1;
         iteration(number);
         thread::scope(|scope| {
-            if number % 16 == 0 {
+            if number.is_multiple_of(16) {
                 scope.spawn(|| (0..8).for_each(iteration));
             }
         });
