@@ -42,7 +42,7 @@ fn work(over: &AtomicBool, done: &AtomicU64) {
         number += 1;
         iteration(number);
         thread::scope(|scope| {
-            if number % 16 == 0 {
+            if number.is_multiple_of(16) {
                 scope.spawn(|| (0..8).for_each(iteration));
             }
         });

@@ -3,12 +3,13 @@
 #![allow(clippy::unwrap_used, dead_code)]
 
 use std::collections::BTreeSet;
+use std::hint::black_box;
 
 use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, Stopped, profiled_op};
 use profiler_tests::Trace;
 
 /// An input whose shape tells one range from all others.
-pub struct Id(pub u64);
+pub(crate) struct Id(pub(crate) u64);
 
 impl Shaped for Id {
     fn write_shape(&self, out: &mut ShapeWriter) {
@@ -19,17 +20,17 @@ impl Shaped for Id {
 /// The range that is counted.
 #[profiled_op("counted", shapes(id), flops = 2)]
 #[inline(never)]
-pub fn counted(id: Id) {
-    drop(id);
+pub(crate) fn counted(id: Id) {
+    black_box(id.0);
 }
 
 /// In the trace, overwritten, and lost for want of room.
-pub fn found(trace: &Trace) -> u64 {
+pub(crate) fn found(trace: &Trace) -> u64 {
     trace.count("counted") as u64 + trace.losses("overwritten") + trace.losses("missing")
 }
 
 /// The numbers of those in the trace.
-pub fn ids(trace: &Trace) -> BTreeSet<u64> {
+pub(crate) fn ids(trace: &Trace) -> BTreeSet<u64> {
     let shown = trace.named("counted");
     let ids: BTreeSet<u64> = shown.iter().map(|slice| slice.args["Input Dims"][0][0].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), shown.len(), "no range is shown twice");
@@ -37,17 +38,17 @@ pub fn ids(trace: &Trace) -> BTreeSet<u64> {
 }
 
 /// Waits for it, and reads its trace.
-pub fn read(stopped: &Stopped) -> Trace {
+pub(crate) fn read(stopped: &Stopped) -> Trace {
     let manifest = stopped.wait().unwrap();
     assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
     Trace::read(stopped.folder().unwrap())
 }
 
 /// What a recording can be asked for beside ranges.
-pub type Ask = fn(ProfilerConfig) -> ProfilerConfig;
+pub(crate) type Ask = fn(ProfilerConfig) -> ProfilerConfig;
 
 /// All that differ in how they are recorded.
-pub const ASKS: [(&str, Ask); 6] = [
+pub(crate) const ASKS: [(&str, Ask); 6] = [
     ("nothing else", |config| config),
     ("shapes and FLOPs", described),
     ("stacks", |config| config.torch_profiler_with_stack(true)),
@@ -57,6 +58,6 @@ pub const ASKS: [(&str, Ask); 6] = [
 ];
 
 /// With shapes and FLOPs.
-pub fn described(config: ProfilerConfig) -> ProfilerConfig {
+pub(crate) fn described(config: ProfilerConfig) -> ProfilerConfig {
     config.torch_profiler_record_shapes(true).torch_profiler_with_flops(true)
 }
