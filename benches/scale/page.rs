@@ -7,7 +7,8 @@ use profiler_benches::table::{NONE, Table, figure};
 const INTRODUCTION: &str = "\
 # From ten thousand ranges to a hundred million
 
-What a range costs does not depend on how many there are: every line is flat, and so is the memory that an export adds.
+What a range costs does not depend on how many there are, and neither does the memory that an export takes. Every session
+costs some milliseconds once, which is what a range of a small one costs more.
 
 ![CPU time per range, and memory, by number of ranges](scale.svg)
 
@@ -16,11 +17,12 @@ What a range costs does not depend on how many there are: every line is flat, an
 /// After it.
 const NOTES: &str = "
 A stage with nine ops in it, over and over, on one thread; a process of its own for every row. Times are CPU time of all
-threads, the kernel's part included, which is what the disk costs; wall time depends on the machine's other work. *Bytes*
-are those of the trace on the disk. *Added* is the memory that stop and export took beyond the recording's; where the
-recording lies in a file (`spool: true`, from ten million ranges on), the kernel's cache of it counts as memory here, and
-is given back when others need it. `stop_profile` returns before the export begins. A hundred million ranges are written
-compressed only: as plain JSON they take 14 GB.
+threads, the kernel's part included, which is what the disk costs; wall time depends on what else the machine does. *Bytes*
+are those of the trace on the disk. *Added* is the memory that stop and export took beyond the recording's. From ten
+million ranges on the recording lies in a file (`spool: true`): a fresh page of a file costs more than one of memory, and
+leaves it again. `stop_profile` returns before the export begins. A hundred million ranges are written compressed only:
+as plain JSON they take 13 GB. The machine has two cores and
+other work beside this.
 
 ```sh
 cargo bench -p profiler-benches --bench scale -- --largest 100000000
@@ -73,7 +75,7 @@ fn row(sample: &Sample) -> Vec<String> {
 }
 
 /// `10,000,000`.
-fn grouped(number: u64) -> String {
+pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {

@@ -1,6 +1,7 @@
 //! The picture of the documentation: cost per range and memory, both axes logarithmic. Linear cost is a flat line.
 
 use crate::form::Form;
+use crate::page::grouped;
 use crate::sample::Sample;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -29,7 +30,13 @@ pub(crate) fn draw(samples: &[Sample]) -> Result<String> {
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         root.fill(&WHITE)?;
         let (above, below) = root.split_vertically(SIZE.1 / 2);
-        panel(&above, "CPU time per range", "ns", 10.0..1000.0, &times(samples))?;
+        panel(
+            &above,
+            "CPU time per range; recorded into a file from 10,000,000 on",
+            "ns",
+            10.0..10_000.0,
+            &times(samples),
+        )?;
         panel(&below, "Most memory that the process had", "MB", 1.0..10_000.0, &memory(samples))?;
         root.present()?;
     }
@@ -49,7 +56,13 @@ fn memory(samples: &[Sample]) -> Vec<Line> {
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     let peak = points(samples, Form::ChromeGzip, |sample| megabytes(sample.peak_bytes));
     let added = points(samples, Form::ChromeGzip, |sample| megabytes(sample.added_bytes.max(1_000_000)));
+    let budgets = samples.iter().filter_map(|sample| Some((sample.ranges as f64, megabytes(sample.budget_bytes?))));
     vec![
+        Line {
+            name: "budget of the recording (none in a file)".to_owned(),
+            colour: RECORDING,
+            points: budgets.collect(),
+        },
         Line { name: "recording and export, gzip".to_owned(), colour: COLOURS[0], points: peak },
         Line { name: "what the export added".to_owned(), colour: COLOURS[2], points: added },
     ]
@@ -80,7 +93,7 @@ where
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .x_desc("ranges")
-        .x_label_formatter(&|ranges| format!("{ranges:.0}"))
+        .x_label_formatter(&|ranges| grouped(*ranges as u64))
         .y_label_formatter(&|value| format!("{value:.0} {unit}"))
         .label_style(FONT)
         .draw()?;
