@@ -50,7 +50,7 @@ impl BorrowedStream<'_> {
 
 /// An open range that launches its work on a stream; both end when this is dropped. Stays on its thread.
 ///
-/// Cost: while nothing records, a load and a branch. While a session records with CUPTI, that of a plain range. While
+/// Cost: while nothing records, about a nanosecond (28 instructions: an empty guard is made). While a session records with CUPTI, that of a plain range. While
 /// it times with events, some ten calls of the driver's at the begin and the end together, none of which waits.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
