@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::thread;
 use std::time::Duration;
 
-use ledger_support::{ASKS, Id, counted, described, found, ids, read};
+use ledger_support::{ASKS, Id, THREADS, counted, described, found, ids, read};
 use profiler_runtime::{ProfilerConfig, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace};
 
@@ -101,7 +101,7 @@ impl Load {
         let mut all = vec![Made::default(); SESSIONS];
         let mut stopped = Vec::new();
         thread::scope(|scope| {
-            let threads = [false, false, true].map(|short| scope.spawn(move || self.run(short)));
+            let threads: [_; THREADS] = [false, false, true].map(|short| scope.spawn(move || self.run(short)));
             for progress in &self.progress {
                 self.phase.next();
                 start_profile_with(config()).unwrap();
