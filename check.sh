@@ -42,6 +42,7 @@ step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh
+step "programs that end badly" bash tests/consumers/faults.sh
 step "Nsight Systems" bash tests/consumers/nsys.sh
 
 passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")

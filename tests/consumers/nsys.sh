@@ -1,16 +1,30 @@
 #!/usr/bin/env bash
-# Captures the example `annotated` with the real Nsight Systems and proves that every range is in the report, with its
-# name, its nesting, its thread and its step: nsys.sh. No GPU is needed. Where `nsys` is not installed (Debian: package
-# `nsight-systems`, component `non-free`) it says so and ends well.
+# Captures the examples `annotated` and `wan_i2v` with the real Nsight Systems and proves that every range is in the report,
+# with its name, its nesting, its thread and its step: nsys.sh. No GPU is needed. In CI it installs `nsys` where that is one
+# command (Debian: package `nsight-systems`, component `non-free`); where there is none it says so and ends well.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
-if ! command -v nsys >/dev/null; then
+if ! command -v nsys >/dev/null && [[ ${CI:-} && $(id -u) == 0 && -r /etc/os-release ]] && command -v apt-get >/dev/null; then
+  (
+    . /etc/os-release
+    [[ $ID == debian ]] || exit 0
+    mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 2>/dev/null | head -1)
+    list=$(mktemp)
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $VERSION_CODENAME main contrib non-free" >"$list"
+    sources=(-o "Dir::Etc::sourcelist=$list" -o Dir::Etc::sourceparts=-)
+    timeout 120 apt-get update -qq "${sources[@]}" &&
+      timeout 400 apt-get install -y -qq --no-install-recommends "${sources[@]}" nsight-systems
+  ) >/dev/null 2>&1 || true
+fi
+if ! nsys --version >/dev/null 2>&1; then
   echo "skipped: nsys is not installed"
   exit 0
 fi
 cargo build --quiet --manifest-path "$root/Cargo.toml" -p profiler-tests --example annotated
-program=${CARGO_TARGET_DIR:-$root/target}/debug/examples/annotated
+cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p profiler-examples --example wan_i2v
+target=${CARGO_TARGET_DIR:-$root/target}
+program=("$target/debug/examples/annotated")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -21,7 +35,7 @@ importer=$(command -v QdstrmImporter || ls /usr/lib/nsight-systems/host-*/Qdstrm
 capture() {
   local name=$1
   shift
-  nsys profile --trace=nvtx --sample=none --cpuctxsw=none --force-overwrite=true -o "$work/$name" "$@" "$program" \
+  nsys profile --trace=nvtx --sample=none --cpuctxsw=none --force-overwrite=true -o "$work/$name" "$@" "${program[@]}" \
     >"$work/log" 2>&1 || { cat "$work/log" && return 1; }
   for raw in "$work/$name"*.qdstrm; do
     if [[ -e $raw && ! -e ${raw%.qdstrm}.nsys-rep ]]; then "$importer" -i "$raw" >"$work/log" 2>&1; fi
@@ -43,3 +57,7 @@ python3 -B "$here/nsys_reader.py" steps "$work"/range*.sqlite
 
 PROFILER_CONFIG='{"nvtx_domain": ""}' capture short --capture-range=nvtx --nvtx-capture=denoise_step --capture-range-end=repeat
 python3 -B "$here/nsys_reader.py" steps "$work"/short*.sqlite
+
+program=("$target/release/examples/wan_i2v" --profiler-config '{"profiler": "none"}' --output "$work/video.mp4")
+capture pipeline
+python3 -B "$here/nsys_reader.py" pipeline "$work/pipeline.sqlite"

@@ -1,7 +1,8 @@
-"""Reads reports of Nsight Systems about the example `annotated`, and checks that they show what the program does.
+"""Reads reports of Nsight Systems about two examples, and checks that they show what the programs do.
 
 Usage: nsys_reader.py whole DOMAIN DATABASE   the whole program, whose ranges are in this domain
        nsys_reader.py steps DATABASE...       one report for each step
+       nsys_reader.py pipeline DATABASE       the whole of `wan_i2v`
 """
 
 import sqlite3
@@ -86,8 +87,32 @@ def steps(*databases):
     return f"{len(databases)} reports, each of one step"
 
 
+def pipeline(database):
+    """The stages of the video pipeline, without a session, and its sentence."""
+    shown = ranges(database)
+    demand({one.domain for one in shown} == {"profiler"}, f"domains {({one.domain for one in shown})}")
+    around = parents(shown)
+    stages = Counter((one.name, around[one] and around[one].name) for one in shown if one.category in ("stage", "step"))
+    expected = {
+        ("pipeline.forward", "wan_i2v"): 1,
+        ("text_encoding", "pipeline.forward"): 1,
+        ("vae.encode", "pipeline.forward"): 1,
+        ("diffuse", "pipeline.forward"): 1,
+        ("denoise_step", "diffuse"): 4,
+        ("transformer.forward", "denoise_step"): 8,
+        ("vae.decode", "pipeline.forward"): 1,
+    }
+    found = {key: stages.get(key, 0) for key in expected}
+    demand(found == expected, f"stages and what is around them: {dict(stages)}")
+    numbers = sorted(one.step for one in shown if one.name == "denoise_step")
+    demand(numbers == [0, 1, 2, 3], f"steps {numbers}")
+    ops = sum(one.category == "op" for one in shown)
+    demand(ops > 100, f"only {ops} ops")
+    return f"the pipeline's stages and 4 steps, and {ops} ops, each where it belongs"
+
+
 if __name__ == "__main__":
     try:
-        print("nsys     ok    ", {"whole": whole, "steps": steps}[sys.argv[1]](*sys.argv[2:]))
+        print("nsys     ok    ", {"whole": whole, "steps": steps, "pipeline": pipeline}[sys.argv[1]](*sys.argv[2:]))
     except Wrong as wrong:
         sys.exit(f"nsys     WRONG  {wrong}")
