@@ -4,6 +4,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 host=$(rustc -vV | sed -n 's/^host: //p')
+target=${CARGO_TARGET_DIR:-target}
 seconds=${FUZZ_SECONDS:-120}
 failed=0
 
@@ -22,7 +23,7 @@ step() {
 
 miri() {
   has miri "Miri" || return 0
-  step "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=target/miri \
+  step "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR="$target/miri" \
     cargo +nightly miri test -p profiler-runtime --lib record::
 }
 
@@ -32,17 +33,17 @@ tsan() {
     x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) ;;
     *) echo "skipped: ThreadSanitizer on $host"; return 0 ;;
   esac
-  step "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR=target/tsan \
+  step "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
     cargo +nightly test -Zbuild-std --target "$host" -p profiler-tests --test stress --test ledger_load
 }
 
 fuzz() {
   command -v cargo-fuzz >/dev/null || { echo "skipped: fuzzing needs \`cargo install cargo-fuzz\`"; return 0; }
   rustup toolchain list | grep -q '^nightly' || { echo "skipped: fuzzing needs nightly Rust"; return 0; }
-  for target in config recover; do
+  for input in config recover; do
     # Names of recovered sites stay for ever, as sites do.
-    step "fuzzing $target for $seconds s" env CARGO_TARGET_DIR=target/fuzz \
-      cargo +nightly fuzz run "$target" --fuzz-dir tests/fuzz -- -max_total_time="$seconds" -detect_leaks=0
+    step "fuzzing $input for $seconds s" env CARGO_TARGET_DIR="$target/fuzz" ASAN_OPTIONS=detect_leaks=0 \
+      cargo +nightly fuzz run "$input" --fuzz-dir tests/fuzz -- -max_total_time="$seconds" -max_len=65536
   done
 }
 

@@ -9,7 +9,7 @@ use super::entry::{Entry, Tag};
 use super::registry::{self, Log, Marks, ThreadLog};
 use super::{buffer, chunk, set_budget};
 
-/// A little more than two chunks hold.
+/// A little more than two chunks hold: Miri takes minutes for all tests together.
 const RANGES: u64 = chunk::ENTRIES as u64 + 100;
 const BUDGET: usize = 256 << 20;
 
