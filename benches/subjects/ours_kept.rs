@@ -18,7 +18,7 @@ pub(crate) struct OursKept {
 pub(crate) const RING: OursKept = OursKept {
     name: "ours-ring",
     title: "**ours**, `ring`",
-    change: |config, bytes| config.ring(true).max_buffer_mb((bytes / 4 * 3 >> 20).max(1)),
+    change: |config, bytes| config.ring(true).max_buffer_mb(((bytes / 4 * 3) >> 20).max(1)),
 };
 
 /// In a file that is mapped into memory.
