@@ -18,7 +18,7 @@ use profiler_tests::{Bench, Trace};
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
 /// Of the sessions together; an instrumented build has fewer of them.
-const TIME: Duration = Duration::from_secs(4);
+const TIME: Duration = Duration::from_millis(1_500);
 
 #[profiled_op("leaf", shapes(input), flops = 2)]
 #[inline(never)]
@@ -76,7 +76,7 @@ fn sessions_and_dumps_while_threads_come_and_go_break_nothing() {
         while began.elapsed() < TIME || sessions < 6 {
             start_profile_with(config(&bench, sessions)).unwrap();
             let before = done.load(Ordering::Relaxed);
-            while done.load(Ordering::Relaxed) < before + 400 {
+            while done.load(Ordering::Relaxed) < before + 300 {
                 thread::sleep(Duration::from_millis(1));
             }
             // The schedule may have ended it.
