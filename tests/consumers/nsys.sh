@@ -22,7 +22,8 @@ if ! nsys --version >/dev/null 2>&1; then
   exit 0
 fi
 cargo build --quiet --manifest-path "$root/Cargo.toml" -p profiler-tests --example annotated
-cargo build --quiet --release --manifest-path "$root/Cargo.toml" -p profiler-examples --example wan_i2v
+# As the README says it: a selected package would be built with features of its own, and candle once more.
+cargo build --quiet --release --manifest-path "$root/Cargo.toml" --example wan_i2v
 target=${CARGO_TARGET_DIR:-$root/target}
 program=("$target/debug/examples/annotated")
 work=$(mktemp -d)
