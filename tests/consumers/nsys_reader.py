@@ -94,7 +94,7 @@ def pipeline(database):
     around = parents(shown)
     stages = Counter((one.name, around[one] and around[one].name) for one in shown if one.category in ("stage", "step"))
     expected = {
-        ("pipeline.forward", "wan_i2v"): 1,
+        ("pipeline.forward", "request"): 1,
         ("text_encoding", "pipeline.forward"): 1,
         ("vae.encode", "pipeline.forward"): 1,
         ("diffuse", "pipeline.forward"): 1,
