@@ -2,7 +2,8 @@
 //! capture range, CUPTI, events on streams, and tools that speak NVTX.
 //!
 //! Each source can be absent, and says why ([`absent::Absent`]): nothing is linked, every library is opened while the
-//! program runs. `session` starts and ends them; `unsafe` lives here because they speak C.
+//! program runs. `session` starts and ends them; `unsafe` lives here because they speak C. So does [`ending`], which is no
+//! source: it sees the end of the process come.
 
 pub(crate) mod absent;
 mod allocator;

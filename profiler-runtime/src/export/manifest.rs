@@ -20,8 +20,8 @@ use super::format::utc::iso8601;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// What it is: `trace` (of two the JSON), `trace_perfetto` (the other), `ops`, `table`, `stacks_cpu`, `flame_cpu`, `memory_snapshot`, `memory_chart`, `timing`,
-    /// `summary`, `perf_dump` or `manifest`.
+    /// What it is: `trace` (of two the JSON), `trace_perfetto` (the other), `ops`, `table`, `stacks_cpu`, `stacks_cuda`,
+    /// `flame_cpu`, `flame_cuda`, `memory_snapshot`, `memory_chart`, `timing`, `summary`, `perf_dump` or `manifest`.
     pub kind: &'static str,
     /// Its file name; the path if it lies outside the session's folder.
     pub name: String,
