@@ -4,9 +4,9 @@
 //! a coordinator's process what a request over HTTP would do there. Each has a thread of its own that does nothing
 //! but wait; both are off unless the configuration names them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::Builder;
+use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::job::{self, ControlError, Report, Selection};
@@ -20,11 +20,13 @@ const POLL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Triggers that are armed, until this is dropped: then what they have started is stopped and written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Triggers {
     state: Arc<Armed>,
     #[cfg(unix)]
     signals: Option<signal_hook::iterator::Handle>,
+    /// Waited for at the end: one of them may be in the middle of a start.
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// What the threads share.
@@ -48,67 +50,78 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
 
 /// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
 pub(super) fn arm(config: &ProfilerConfig) -> Option<Triggers> {
-    let state = Arc::new(Armed::default());
-    let watches = config.trigger_file.clone().is_some_and(|file| watch(&state, file));
-    #[cfg(unix)]
-    let triggers = {
-        let signals = config.toggle_on_sigusr2.then(|| listen(&state)).flatten();
-        (watches || signals.is_some()).then_some(Triggers { state, signals })
-    };
-    #[cfg(not(unix))]
-    let triggers = {
-        if config.toggle_on_sigusr2 {
-            log::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
-        }
-        watches.then_some(Triggers { state })
-    };
-    triggers
+    let mut triggers = Triggers::default();
+    if config.toggle_on_sigusr2 {
+        triggers.listen();
+    }
+    if let Some(file) = config.trigger_file.clone() {
+        triggers.watch(file);
+    }
+    (!triggers.threads.is_empty()).then_some(triggers)
 }
 
-/// SIGUSR2 from now on toggles.
-#[cfg(unix)]
-fn listen(armed: &Arc<Armed>) -> Option<signal_hook::iterator::Handle> {
-    let begun = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR2]).and_then(|mut signals| {
-        let (handle, armed) = (signals.handle(), Arc::clone(armed));
+impl Triggers {
+    /// SIGUSR2 from now on toggles.
+    #[cfg(unix)]
+    fn listen(&mut self) {
+        let begun = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR2]).and_then(|mut signals| {
+            let (handle, armed) = (signals.handle(), Arc::clone(&self.state));
+            let work = move || {
+                let _own = ledger::own();
+                for _ in signals.forever() {
+                    armed.toggle();
+                }
+            };
+            self.threads.push(Builder::new().name("profiler-signal".to_owned()).spawn(work)?);
+            self.signals = Some(handle);
+            Ok(())
+        });
+        if let Err(error) = begun {
+            log::error!("`toggle_on_sigusr2` does nothing: cannot wait for the signal: {error}");
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn listen(&mut self) {
+        log::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
+    }
+
+    /// A session runs while the file is there.
+    fn watch(&mut self, file: PathBuf) {
+        let armed = Arc::clone(&self.state);
         let work = move || {
             let _own = ledger::own();
-            for _ in signals.forever() {
-                armed.toggle();
-            }
+            armed.follow(&file);
         };
-        Builder::new().name("profiler-signal".to_owned()).spawn(work).map(|_| handle)
-    });
-    begun.inspect_err(|error| log::error!("`toggle_on_sigusr2` does nothing: cannot wait for the signal: {error}")).ok()
-}
-
-/// A session runs while the file is there.
-fn watch(armed: &Arc<Armed>, file: PathBuf) -> bool {
-    let armed = Arc::clone(armed);
-    let work = move || {
-        let _own = ledger::own();
-        let mut was_there = false;
-        let mut state = armed.state();
-        while !state.is_over {
-            drop(state);
-            // A folder that cannot be read holds no file.
-            let is_there = file.exists();
-            match (was_there, is_there) {
-                (false, true) => armed.start("the trigger file is there"),
-                (true, false) => armed.stop("the trigger file is gone"),
-                _ => {}
-            }
-            was_there = is_there;
-            let waits = armed.changed.wait_timeout_while(armed.state(), POLL, |state| !state.is_over);
-            state = waits.unwrap_or_else(PoisonError::into_inner).0;
+        match Builder::new().name("profiler-trigger".to_owned()).spawn(work) {
+            Ok(thread) => self.threads.push(thread),
+            Err(error) => log::error!("`trigger_file` does nothing: there is no thread for it: {error}"),
         }
-    };
-    let thread = Builder::new().name("profiler-trigger".to_owned()).spawn(work);
-    thread.inspect_err(|error| log::error!("`trigger_file` does nothing: there is no thread for it: {error}")).is_ok()
+    }
 }
 
 impl Armed {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks for the file again and again, until the end.
+    fn follow(&self, file: &Path) {
+        let mut was_there = false;
+        let mut state = self.state();
+        while !state.is_over {
+            drop(state);
+            // A folder that cannot be read holds no file.
+            let is_there = file.exists();
+            match (was_there, is_there) {
+                (false, true) => self.start("the trigger file is there"),
+                (true, false) => self.stop("the trigger file is gone"),
+                _ => {}
+            }
+            was_there = is_there;
+            let waits = self.changed.wait_timeout_while(self.state(), POLL, |state| !state.is_over);
+            state = waits.unwrap_or_else(PoisonError::into_inner).0;
+        }
     }
 
     #[cfg(unix)]
@@ -159,12 +172,13 @@ impl Drop for Triggers {
         if let Some(signals) = &self.signals {
             signals.close();
         }
-        let mut state = self.state.state();
-        state.is_over = true;
-        let started = state.started.take();
-        drop(state);
+        self.state.state().is_over = true;
         self.state.changed.notify_all();
-        if started.is_some() {
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has nothing left to start.
+            let _ = thread.join();
+        }
+        if self.state.state().started.is_some() {
             // Somebody else may have stopped it.
             let _ = job::installed().stop(&Selection::default(), PATIENCE);
         }
