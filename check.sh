@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Everything that must hold before a change lands; CI runs exactly this. Needs stable Rust; what the real consumers need
-# (a Python environment, Node.js) it installs itself. The last lines are the tests' own summary.
+# (a Python environment, Node.js; in CI Nsight Systems and valgrind too) it installs itself. The last lines are the tests' own summary.
 set -euo pipefail
 cd "$(dirname "$0")"
 export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
@@ -40,6 +40,10 @@ step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p 
 step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
 step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runtime
+if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
+  { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
+fi
+step "instruction budget" cargo bench -p profiler-benches --bench instructions -- --only ours --budget
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh
 step "programs that end badly" bash tests/consumers/faults.sh

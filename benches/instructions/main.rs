@@ -1,8 +1,9 @@
 //! `cargo bench -p profiler-benches --bench instructions`: instructions and allocations per span, counted by valgrind.
 //!
 //! Unlike times, these counts hardly depend on the machine, so they can be a budget. Without valgrind the bench says
-//! so and succeeds.
+//! so and succeeds. With `--budget` it fails if this product needs more than [`budget`] allows.
 
+mod budget;
 mod callgrind;
 mod dhat;
 #[path = "../subjects/mod.rs"]
@@ -47,10 +48,15 @@ fn bench(arguments: &[String]) -> Result<()> {
     }
     writeln!(io::stderr())?;
     report::section(table(&all))?;
-    match &arguments.json {
-        Some(file) => report::save(file, "instructions", &all),
-        None => Ok(()),
+    if let Some(file) = &arguments.json {
+        report::save(file, "instructions", &all)?;
     }
+    if arguments.budget { budget::check(&all) } else { Ok(()) }
+}
+
+/// What the call itself needs, which is taken off every other subject's count.
+fn bare_call(all: &BTreeMap<&str, Counted>) -> f64 {
+    all.get(subjects::BARE).and_then(|bare| bare.instructions.get(&Scenario::Off)).copied().unwrap_or(0.0)
 }
 
 fn count(subject: &dyn Subject) -> Result<Counted> {
@@ -69,7 +75,7 @@ fn count(subject: &dyn Subject) -> Result<Counted> {
 fn table(all: &BTreeMap<&str, Counted>) -> String {
     let mut table =
         Table::new(["instructions per span", "off", "recording", "8 nested", "with shapes", "allocations", "heap B"]);
-    let bare = all.get(subjects::BARE).and_then(|bare| bare.instructions.get(&Scenario::Off)).copied().unwrap_or(0.0);
+    let bare = bare_call(all);
     for subject in subjects::all() {
         if let Some(counted) = all.get(subject.name()) {
             let workload = if subject.name() == subjects::BARE { 0.0 } else { bare };

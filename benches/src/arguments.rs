@@ -14,6 +14,8 @@ pub struct Arguments {
     pub json: Option<PathBuf>,
     /// Only these subjects, by short name; empty means all.
     pub only: Vec<String>,
+    /// Fail if this product needs more than it may: only where something is counted, never where it is timed.
+    pub budget: bool,
 }
 
 impl Arguments {
@@ -22,7 +24,7 @@ impl Arguments {
     /// # Errors
     /// When an argument is unknown or lacks its value.
     pub fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self { rounds: 7, quick: false, json: None, only: Vec::new() };
+        let mut parsed = Self { rounds: 7, quick: false, json: None, only: Vec::new(), budget: false };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut value = || rest.next().ok_or_else(|| format!("`{argument}` needs a value"));
@@ -30,11 +32,12 @@ impl Arguments {
                 // Cargo passes this to every bench.
                 "--bench" => {}
                 "--quick" => parsed.quick = true,
+                "--budget" => parsed.budget = true,
                 "--rounds" => parsed.rounds = value()?.parse().map_err(|_| "`--rounds` needs a number")?,
                 "--json" => parsed.json = Some(PathBuf::from(value()?)),
                 "--only" => parsed.only.extend(value()?.split(',').map(str::to_owned)),
                 other => {
-                    let known = "`--rounds N`, `--quick`, `--only NAME,NAME` and `--json FILE`";
+                    let known = "`--rounds N`, `--quick`, `--only NAME,NAME`, `--budget` and `--json FILE`";
                     return Err(format!("unknown argument `{other}`: a bench knows {known}").into());
                 }
             }
