@@ -51,14 +51,17 @@ impl Drop for Owned {
 /// everything else. False if there was no room.
 #[inline(always)]
 pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
+    append_if_room(&entry) || append_slow(may_overdraw, entry())
+}
+
+/// [`append`], but only into the chunk that is there; nothing is counted if it is full.
+#[inline(always)]
+pub(super) fn append_if_room(entry: impl FnOnce() -> Entry) -> bool {
     // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread
     // can run this; `Owned::drop` points it back first.
     let cursor = unsafe { &*CURSOR.get() };
     // SAFETY: nobody else writes through the cursor of this thread's stream.
-    if unsafe { cursor.push(&entry) } {
-        return true;
-    }
-    append_slow(may_overdraw, entry())
+    unsafe { cursor.push(entry) }
 }
 
 /// Appends all entries, one after the other, or none: allocations are recorded with it. On a thread without a
@@ -66,9 +69,9 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
 /// thread-local with a destructor is out of reach: before the thread has its name, and while it ends.
 #[inline(always)]
 pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
-    // SAFETY: see `append`.
+    // SAFETY: see `append_if_room`.
     let cursor = unsafe { &*CURSOR.get() };
-    // SAFETY: see `append`.
+    // SAFETY: see `append_if_room`.
     if unsafe { cursor.push_array(&entries) } {
         return true;
     }
@@ -78,9 +81,9 @@ pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT
 /// Appends entries that describe the next call, as many as there is room for.
 #[inline]
 pub(crate) fn append_slice(entries: &[Entry]) {
-    // SAFETY: see `append`.
+    // SAFETY: see `append_if_room`.
     let cursor = unsafe { &*CURSOR.get() };
-    // SAFETY: see `append`.
+    // SAFETY: see `append_if_room`.
     if !unsafe { cursor.push_slice(entries) } {
         entries.iter().for_each(|&entry| {
             append(false, || entry);
@@ -161,7 +164,7 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
 pub(super) fn leave_chunk() {
     let cursor = CURSOR.get();
     if !ptr::eq(cursor, &raw const VACANT) {
-        // SAFETY: see `append`; it is this thread's own.
+        // SAFETY: see `append_if_room`; it is this thread's own.
         unsafe { (*cursor).retire() };
     }
 }

@@ -30,10 +30,7 @@ fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> 
     if !site::is_fast(number) {
         return run_full(site, gate, body);
     }
-    if !buffer::append(false, || Entry::new(Tag::Begin, number, clock::fast_ticks())) {
-        return body();
-    }
-    let _end = PlainEnd(number);
+    let Some(_end) = PlainEnd::begin(number) else { return run_full(site, gate, body) };
     body()
 }
 
@@ -47,6 +44,15 @@ fn run_full<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
 /// Ends a range of the fast path.
 #[derive(Debug)]
 struct PlainEnd(u32);
+
+impl PlainEnd {
+    /// Begins a range; `None` where its entry finds no room: whoever makes room is out of line, with the body, so that
+    /// nothing of it is kept in registers here.
+    #[inline(always)]
+    fn begin(site: u32) -> Option<Self> {
+        buffer::append_if_room(|| Entry::new(Tag::Begin, site, clock::fast_ticks())).then(|| Self(site))
+    }
+}
 
 impl Drop for PlainEnd {
     #[inline(always)]
@@ -100,8 +106,10 @@ impl Range {
         if gate & gate::SLOW != 0 || !site::is_fast(number) {
             return Self::begin_full(site, gate);
         }
-        let begun = buffer::append(false, || Entry::new(Tag::Begin, number, clock::fast_ticks()));
-        Self::ending(if begun { End::Plain(PlainEnd(number)) } else { End::Nothing })
+        match PlainEnd::begin(number) {
+            Some(end) => Self::ending(End::Plain(end)),
+            None => Self::begin_full(site, gate),
+        }
     }
 
     pub(crate) const fn nothing() -> Self {
