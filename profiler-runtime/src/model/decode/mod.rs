@@ -81,9 +81,9 @@ impl<'a> Decoder<'a> {
         self.next_id
     }
 
-    /// Whether a guard has outlived the range around it.
-    pub(in crate::model) const fn used_lanes(&self) -> bool {
-        !self.lanes.is_empty()
+    /// How many lanes there are so far, for guards that have outlived the range around them.
+    pub(in crate::model) const fn lanes(&self) -> u32 {
+        self.lanes.count()
     }
 
     /// What happened next.
