@@ -220,7 +220,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// False if nothing was open for it.
-    #[inline]
+    // Once for every range of every pass: it belongs into each of the few copies of `next`.
+    #[inline(always)]
     fn end(&mut self, entry: Entry) -> bool {
         let end = self.advance(entry.value());
         let number = entry.site();

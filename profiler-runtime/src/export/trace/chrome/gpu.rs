@@ -52,19 +52,25 @@ impl Writer<'_, '_, '_> {
         self.gpu.names.get(index as usize).map_or("", String::as_str)
     }
 
-    /// Everything up to the brace of `args`.
-    pub(super) fn open(&mut self, category: &str, name: &str, place: Place, (begin, end): (u64, u64)) {
+    /// Everything up to `args`.
+    fn head(&mut self, category: &str, name: &str, place: Place, (begin, end): (u64, u64)) {
         let at = self.events.relative(begin);
         let out = &mut self.events.page.text;
         push_head(out, category, name, place);
         push_times(out, at, end.saturating_sub(begin));
     }
 
+    /// The same, with the brace of `args`.
+    pub(super) fn open(&mut self, category: &str, name: &str, place: Place, times: (u64, u64)) {
+        self.head(category, name, place, times);
+        self.events.page.text.extend_from_slice(b",\"args\":{");
+    }
+
     fn annotation(&mut self, annotation: &Annotation) {
         let Annotation { name, external_id, device, stream, begin, end, lane, .. } = *annotation;
         let kind = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
         let row = self.devices.place(&mut self.events.page, i64::from(device), kind);
-        self.open("gpu_user_annotation", name, row, (begin, end));
+        self.head("gpu_user_annotation", name, row, (begin, end));
         push_id(&mut self.events.page.text, external_id);
         self.events.close();
     }

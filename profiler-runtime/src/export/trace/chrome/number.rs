@@ -39,16 +39,16 @@ pub(in crate::export::trace) fn push_signed(out: &mut Vec<u8>, number: i64) {
 #[inline]
 pub(in crate::export::trace) fn push_micros(out: &mut Vec<u8>, ns: u64) {
     let digits = eight(ns % GROUP);
-    let mut zeros = 0;
-    if ns < GROUP {
-        zeros = leading_zeros(digits, 4);
-    } else {
-        push_integer(out, ns / GROUP);
-    }
     // `12345.678`: a byte for the point, before the last three.
     let (text, point) = (u128::from(digits | ZEROS), u128::from(b'.') << 40);
     let text = (text & 0xFF_FFFF_FFFF) | point | ((text >> 40) << 48);
-    append(out, (text >> (8 * zeros)).to_le_bytes(), 9 - zeros);
+    if ns >= GROUP {
+        push_integer(out, ns / GROUP);
+        append(out, text.to_le_bytes(), 9);
+    } else {
+        let zeros = leading_zeros(digits, 4);
+        append(out, (text >> (8 * zeros)).to_le_bytes(), 9 - zeros);
+    }
 }
 
 /// The digits of a number below [`GROUP`], a byte each, the first in the lowest.
