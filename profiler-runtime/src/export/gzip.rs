@@ -11,19 +11,17 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
+
+use super::workers;
 
 /// Level 1 compresses traces 6 to 10 times at hundreds of megabytes a second; higher levels gain a tenth for twice the
 /// time.
 const LEVEL: Compression = Compression::fast();
 const BLOCK: usize = 256 << 10;
-/// More would wait for the formatting.
-const MOST_WORKERS: usize = 4;
 /// No name, no time; compressed for speed; system unknown.
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 4, 255];
 /// An empty last block of a deflate stream.
@@ -31,18 +29,9 @@ const LAST_BLOCK: [u8; 2] = [3, 0];
 
 /// Writes to `out`, compressed, what `body` writes.
 pub(super) fn compress<W: Write>(out: W, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<W> {
-    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_WORKERS);
-    let (blocks, queue) = sync_channel::<Job>(workers);
-    let queue = Mutex::new(queue);
+    let workers = workers::count();
     thread::scope(|scope| {
-        let work = || {
-            while let Some(job) = next(&queue) {
-                job.run()
-            }
-        };
-        let started = (0..workers)
-            .filter(|_| thread::Builder::new().name("profiler-gzip".to_owned()).spawn_scoped(scope, work).is_ok());
-        let blocks = (started.count() > 0).then_some(blocks);
+        let blocks = workers::start(scope, "profiler-gzip", workers, Job::run);
         let mut gzip =
             Gzip { out, block: Vec::with_capacity(BLOCK), blocks, flying: VecDeque::new(), workers, crc: Crc::new() };
         gzip.out.write_all(&HEADER)?;
@@ -64,10 +53,6 @@ struct Block {
     crc: Crc,
     /// Their storage, for another block.
     spare: Vec<u8>,
-}
-
-fn next(queue: &Mutex<Receiver<Job>>) -> Option<Job> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
 }
 
 impl Job {

@@ -7,7 +7,7 @@
 //!          progress, caught         │ memory   snapshot, chart              gzip
 //!                                   └ stacks   folded, flame graph
 //!
-//! what several artifacts state: facts      how a value is written: format
+//! what several artifacts state: facts      how a value is written: format      who helps: workers
 //! ```
 //!
 //! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
@@ -29,6 +29,7 @@ mod stacks;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod trace;
+mod workers;
 
 use std::io;
 use std::path::Path;

@@ -9,9 +9,10 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// Whether no lane was ever needed.
-    pub(crate) const fn is_empty(&self) -> bool {
-        self.free_from.is_empty()
+    /// How many lanes were ever needed.
+    pub(crate) const fn count(&self) -> u32 {
+        // CAST: no more lanes than things that overlap.
+        self.free_from.len() as u32
     }
 
     /// The lane, from 1, of something that begins at `begin` and ends at `end` (`u64::MAX` while that is unknown).

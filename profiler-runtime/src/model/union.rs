@@ -1,17 +1,24 @@
 //! The time that several rows cover together: what is left over is `unaccounted`.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::collections::binary_heap::PeekMut;
+
 /// Length of the union of intervals `(begin, end)`, from several sources each in order of begin. Reads each once and
 /// keeps none.
 pub(super) fn covered(mut sources: Vec<impl Iterator<Item = (u64, u64)>>) -> u64 {
-    let mut next: Vec<Option<(u64, u64)>> = sources.iter_mut().map(Iterator::next).collect();
+    // There are as many sources as threads, which may be thousands.
+    let first = sources.iter_mut().map(Iterator::next).enumerate();
+    let mut earliest: BinaryHeap<_> = first.filter_map(|(at, next)| Some(Reverse((next?, at)))).collect();
     let (mut covered, mut until) = (0, 0);
-    // A linear search for the earliest: there are as many sources as threads.
-    while let Some(at) = (0..next.len()).filter(|&at| next[at].is_some()).min_by_key(|&at| next[at]) {
-        if let Some((begin, end)) = next[at] {
-            covered += end.saturating_sub(begin.max(until));
-            until = until.max(end);
+    while let Some(mut head) = earliest.peek_mut() {
+        let Reverse(((begin, end), at)) = *head;
+        covered += end.saturating_sub(begin.max(until));
+        until = until.max(end);
+        match sources[at].next() {
+            Some(next) => *head = Reverse((next, at)),
+            None => drop(PeekMut::pop(head)),
         }
-        next[at] = sources[at].next();
     }
     covered
 }

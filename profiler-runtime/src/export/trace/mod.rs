@@ -7,8 +7,8 @@
 //! ```
 //!
 //! What both formats say is said once, here: [`head`] (the recording's facts), [`gpu`] (rows and names of devices),
-//! [`memory`] (its changes), [`call_stack`], and the [`page`] that all text goes through. `plan` calls the two writers; [`merge`](merge::merge) is
-//! public.
+//! [`memory`] (its changes), [`call_stack`], the [`page`] that all text goes through, and how threads' pages are filled on
+//! several cores ([`turns`]). `plan` calls the two writers; [`merge`](merge::merge) is public.
 
 mod call_stack;
 pub(super) mod chrome;
@@ -19,3 +19,4 @@ mod memory;
 pub(super) mod merge;
 mod page;
 pub(super) mod perfetto;
+mod turns;

@@ -3,7 +3,12 @@
 use std::io::{self, Write};
 
 /// Written out when it holds this much: large enough for compressor and file, small enough for the cache.
-const FULL: usize = 128 << 10;
+pub(super) const FULL: usize = 128 << 10;
+
+/// Room for a page, and for the event that makes it full.
+pub(super) fn empty() -> Vec<u8> {
+    Vec::with_capacity(FULL + FULL / 4)
+}
 
 /// Text on its way out.
 pub(super) struct Page<'a> {
@@ -15,7 +20,20 @@ pub(super) struct Page<'a> {
 
 impl<'a> Page<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
-        Self { text: Vec::with_capacity(FULL + FULL / 4), out, failed: None }
+        Self { text: empty(), out, failed: None }
+    }
+
+    /// Writes out what is there, for pages that were filled elsewhere to follow it.
+    ///
+    /// # Errors
+    ///
+    /// The first error so far.
+    pub(super) fn direct(&mut self) -> io::Result<&mut (dyn Write + 'a)> {
+        self.write_out();
+        match self.failed.take() {
+            None => Ok(self.out),
+            Some(error) => Err(error),
+        }
     }
 
     /// A good place to write out what is there. After an error nothing is written any more.

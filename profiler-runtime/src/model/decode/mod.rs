@@ -81,9 +81,9 @@ impl<'a> Decoder<'a> {
         self.next_id
     }
 
-    /// Whether a guard has outlived the range around it.
-    pub(in crate::model) const fn used_lanes(&self) -> bool {
-        !self.lanes.is_empty()
+    /// How many lanes there are so far, for guards that have outlived the range around them.
+    pub(in crate::model) const fn lanes(&self) -> u32 {
+        self.lanes.count()
     }
 
     /// What happened next.
@@ -220,7 +220,8 @@ impl<'a> Decoder<'a> {
     }
 
     /// False if nothing was open for it.
-    #[inline]
+    // Once for every range of every pass: it belongs into each of the few copies of `next`.
+    #[inline(always)]
     fn end(&mut self, entry: Entry) -> bool {
         let end = self.advance(entry.value());
         let number = entry.site();

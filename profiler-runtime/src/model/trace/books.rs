@@ -71,9 +71,9 @@ impl Pass {
             }
             let mut decoder = Decoder::new(thread, timeline, sites, first_id);
             pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
-            let has_lanes = decoder.used_lanes();
-            pass.only_row &= !has_lanes;
-            pass.threads.push(Thread { identity: thread.thread.clone(), first_id, has_lanes });
+            let (lanes, ranges) = (decoder.lanes(), pass.next_id - first_id);
+            pass.only_row &= lanes == 0;
+            pass.threads.push(Thread { identity: thread.thread.clone(), ranges, lanes, first_id });
         }
         pass
     }

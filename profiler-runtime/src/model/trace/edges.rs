@@ -53,7 +53,7 @@ impl Trace {
     /// `External id` and lane of the ranges that are not on the thread's own row, by id.
     fn lanes_of(&self, thread: usize) -> Vec<(u64, u32)> {
         let mut lanes = Vec::new();
-        if self.threads.get(thread).is_some_and(|thread| thread.has_lanes) {
+        if self.threads.get(thread).is_some_and(|thread| thread.lanes > 0) {
             self.walk(thread, |slice| {
                 if slice.lane > 0 {
                     lanes.push((slice.external_id, slice.lane));

@@ -88,22 +88,32 @@ const TOLD: u64 = 4096;
 pub(crate) struct Thread {
     /// Who.
     pub(crate) identity: ThreadIdentity,
+    /// How many slices it has.
+    pub(crate) ranges: u64,
+    /// How many lanes beside its own row, for guards that have outlived the range around them.
+    pub(crate) lanes: u32,
     first_id: u64,
-    /// Whether a guard has outlived the range around it.
-    has_lanes: bool,
+}
+
+/// A reading of one thread's slices that can be interrupted, and gone on with on another thread.
+pub(crate) struct Walk<'a> {
+    trace: &'a Trace,
+    decoder: Option<Decoder<'a>>,
+    shown: u64,
 }
 
 impl Trace {
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
     pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
-        let Some(mut decoder) = self.decoder(thread) else { return };
-        let mut shown = 0;
-        while let Some(event) = decoder.next(&mut NoNodes) {
-            if let Event::Slice(slice) = event {
-                visit(slice);
-                self.tell_progress(&mut shown);
-            }
-        }
+        self.begin_walk(thread).until(|slice| {
+            visit(slice);
+            false
+        });
+    }
+
+    /// The same, in parts.
+    pub(crate) fn begin_walk(&self, thread: usize) -> Walk<'_> {
+        Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
     }
 
     /// A walk has shown one more slice than `shown`.
@@ -140,5 +150,26 @@ impl Trace {
         let devices = self.gpu.as_ref().map_or(0, |gpu| gpu.devices.len());
         let pid = self.context.pid;
         if (pid as usize) < devices { pid + ABOVE_EVERY_PID } else { pid }
+    }
+}
+
+impl Walk<'_> {
+    /// Shows the next slices, up to the first for which `enough` says so; false if there was none: the thread has no more.
+    #[inline]
+    pub(crate) fn until(&mut self, mut enough: impl FnMut(&Slice) -> bool) -> bool {
+        let Some(decoder) = &mut self.decoder else { return false };
+        while let Some(event) = decoder.next(&mut NoNodes) {
+            if let Event::Slice(slice) = event {
+                let enough = enough(slice);
+                self.trace.tell_progress(&mut self.shown);
+                if enough {
+                    return true;
+                }
+            }
+        }
+        // ORDERING: a statistic.
+        self.trace.walked.fetch_add(self.shown % TOLD, Ordering::Relaxed);
+        self.decoder = None;
+        false
     }
 }

@@ -10,16 +10,14 @@ use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
 
-use super::event::{Events, push_key, push_number};
+use super::event::{Events, push_id, push_key, push_number, push_times};
 use super::gpu_rows::GpuRows;
+use super::heads::{Place, push_head};
 use super::number::{push_integer, push_micros, push_signed};
 use super::rows::{Row, Rows};
 
-/// Where an event stands: `pid` and `tid`.
-pub(super) type Place = (i64, u64);
-
 /// Writes everything of the GPU.
-pub(super) fn write<'a>(events: &mut Events<'a, '_>, rows: &mut Rows, trace: &'a Trace) {
+pub(super) fn write(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
     let Ok(gpu) = &trace.gpu else { return };
     let begin = events.relative(trace.begin);
     let mut writer = Writer { events, rows, trace, gpu, devices: GpuRows::new(begin, &trace.context.process_name) };
@@ -42,7 +40,7 @@ pub(super) fn write<'a>(events: &mut Events<'a, '_>, rows: &mut Rows, trace: &'a
 
 /// Writes the GPU's part.
 pub(super) struct Writer<'w, 'a, 'out> {
-    pub(super) events: &'w mut Events<'a, 'out>,
+    pub(super) events: &'w mut Events<'out>,
     rows: &'w mut Rows,
     pub(super) trace: &'a Trace,
     pub(super) gpu: &'a Gpu,
@@ -54,27 +52,26 @@ impl Writer<'_, '_, '_> {
         self.gpu.names.get(index as usize).map_or("", String::as_str)
     }
 
-    /// Everything up to the brace of `args`.
-    pub(super) fn open(&mut self, category: &str, name: &str, (pid, tid): Place, (begin, end): (u64, u64)) {
+    /// Everything up to `args`.
+    fn head(&mut self, category: &str, name: &str, place: Place, (begin, end): (u64, u64)) {
         let at = self.events.relative(begin);
         let out = &mut self.events.page.text;
-        super::heads::push_head(out, category, name, pid);
-        push_integer(out, tid);
-        out.extend_from_slice(b",\"ts\":");
-        push_micros(out, at);
-        out.extend_from_slice(b",\"dur\":");
-        push_micros(out, end.saturating_sub(begin));
-        out.extend_from_slice(b",\"args\":{");
+        push_head(out, category, name, place);
+        push_times(out, at, end.saturating_sub(begin));
+    }
+
+    /// The same, with the brace of `args`.
+    pub(super) fn open(&mut self, category: &str, name: &str, place: Place, times: (u64, u64)) {
+        self.head(category, name, place, times);
+        self.events.page.text.extend_from_slice(b",\"args\":{");
     }
 
     fn annotation(&mut self, annotation: &Annotation) {
         let Annotation { name, external_id, device, stream, begin, end, lane, .. } = *annotation;
         let kind = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
         let row = self.devices.place(&mut self.events.page, i64::from(device), kind);
-        self.open("gpu_user_annotation", name, row, (begin, end));
-        let out = &mut self.events.page.text;
-        out.extend_from_slice(b"\"External id\":");
-        push_integer(out, external_id);
+        self.head("gpu_user_annotation", name, row, (begin, end));
+        push_id(&mut self.events.page.text, external_id);
         self.events.close();
     }
 

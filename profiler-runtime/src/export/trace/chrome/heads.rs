@@ -1,14 +1,24 @@
-//! The part of an event that is the same for every range of a site: made once, then copied.
+//! The part of an event that is the same for every range of a site on a row: made once, then copied.
 
 use crate::record::{Kind, Site};
 
 use super::escape::push_string;
-use super::number::push_signed;
+use super::number::{push_integer, push_signed};
 
-/// Heads by the number of their site.
+/// Where an event stands: `pid` and `tid`.
+pub(super) type Place = (i64, u64);
+
+/// Heads by the number of their site, of the row that it was seen on last.
 pub(super) struct Heads {
     pid: u32,
-    by_number: Vec<Vec<u8>>,
+    by_number: Vec<Head>,
+}
+
+#[derive(Default)]
+struct Head {
+    /// 0, which no row has, before it is made.
+    tid: u64,
+    text: Vec<u8>,
 }
 
 impl Heads {
@@ -16,29 +26,38 @@ impl Heads {
         Self { pid, by_number: Vec::new() }
     }
 
-    /// `{"ph":"X","cat":…,"name":…,"pid":…,"tid":` for a range of `site`.
+    /// [`push_head`] of a range of `site`.
     #[inline]
-    pub(super) fn of(&mut self, site: &'static Site) -> &[u8] {
+    pub(super) fn of(&mut self, site: &'static Site, tid: u64) -> &[u8] {
         let number = site.number() as usize;
-        if self.by_number.get(number).is_none_or(Vec::is_empty) {
-            self.make(number, site);
+        if self.by_number.get(number).is_none_or(|head| head.tid != tid) {
+            self.make(number, site, tid);
         }
-        &self.by_number[number]
+        &self.by_number[number].text
     }
 
     #[cold]
-    fn make(&mut self, number: usize, site: &Site) {
+    fn make(&mut self, number: usize, site: &Site, tid: u64) {
         if self.by_number.len() <= number {
-            self.by_number.resize_with(number + 1, Vec::new);
+            self.by_number.resize_with(number + 1, Head::default);
         }
-        // Kineto's categories.
-        let category = if site.kind() == Kind::Op { "cpu_op" } else { "user_annotation" };
-        push_head(&mut self.by_number[number], category, site.name(), i64::from(self.pid));
+        let head = &mut self.by_number[number];
+        head.tid = tid;
+        head.text.clear();
+        push_head(&mut head.text, category(site.kind()), site.name(), (i64::from(self.pid), tid));
     }
 }
 
-/// Appends `{"ph":"X","cat":…,"name":…,"pid":…,"tid":`.
-pub(super) fn push_head(out: &mut Vec<u8>, category: &str, name: &str, pid: i64) {
+/// Kineto's category.
+pub(super) const fn category(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Op => "cpu_op",
+        Kind::Stage | Kind::Step | Kind::Request => "user_annotation",
+    }
+}
+
+/// Appends `{"ph":"X","cat":…,"name":…,"pid":…,"tid":…,"ts":`.
+pub(super) fn push_head(out: &mut Vec<u8>, category: &str, name: &str, (pid, tid): Place) {
     out.extend_from_slice(b"{\"ph\":\"X\",\"cat\":\"");
     out.extend_from_slice(category.as_bytes());
     out.extend_from_slice(b"\",\"name\":");
@@ -46,4 +65,6 @@ pub(super) fn push_head(out: &mut Vec<u8>, category: &str, name: &str, pid: i64)
     out.extend_from_slice(b",\"pid\":");
     push_signed(out, pid);
     out.extend_from_slice(b",\"tid\":");
+    push_integer(out, tid);
+    out.extend_from_slice(b",\"ts\":");
 }

@@ -11,7 +11,7 @@ use super::number::{push_integer, push_micros, push_signed};
 use super::rows::{Row, Rows};
 
 /// Writes what was reported; nothing if memory was not recorded.
-pub(super) fn write(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace) {
+pub(super) fn write(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
     walk_reported(trace, |thread, change| {
         let tid = rows.tid(&mut events.page, Row::Thread(thread, 0), None, "");
         push_event(events, (i64::from(events.pid), tid), change);
@@ -19,7 +19,7 @@ pub(super) fn write(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace)
 }
 
 /// Writes one.
-pub(super) fn push_event(events: &mut Events<'_, '_>, (pid, tid): (i64, u64), change: &MemoryChange) {
+pub(super) fn push_event(events: &mut Events<'_>, (pid, tid): (i64, u64), change: &MemoryChange) {
     let at = events.relative(change.at);
     let out = &mut events.page.text;
     out.extend_from_slice(b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"");

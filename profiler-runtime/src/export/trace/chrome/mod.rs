@@ -1,8 +1,9 @@
 //! `trace_rank*.json`: the trace in Kineto's dialect of the Chrome trace format, for Perfetto, HTA and TensorBoard.
 //!
-//! Streamed: ranges are decoded, formatted and written one at a time through one buffer, so that memory does not grow with
-//! their number. The order is metadata of the process, then row by row its name and its ranges, then the window's marks;
-//! HTA needs metadata first, nobody needs events sorted by time.
+//! Streamed: ranges are decoded, formatted and written page by page, so that memory does not grow with their number. The order
+//! is metadata of the process and of the threads' rows, then the ranges of all threads, a page of one thread after a
+//! page of another ([`threads`]), then all else, and the window's marks; HTA needs metadata first, nobody needs events
+//! sorted by time.
 
 mod container;
 pub(super) mod escape;
@@ -13,30 +14,48 @@ mod gpu_rows;
 mod heads;
 mod memory;
 pub(super) mod number;
+mod ranges;
 mod rows;
 mod stacks;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
+mod threads;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod threads_tests;
 
 use std::io::{self, Write};
 
-use crate::export::trace::head;
 use crate::export::trace::page::Page;
+use crate::export::trace::{head, turns};
+use crate::export::workers;
 use crate::model::Trace;
 
 use event::Events;
 use rows::{Row, Rows};
+use stacks::Stacks;
+
+/// Fewer ranges are written before a second thread has started.
+const WORTH_WORKERS: u64 = 10_000;
 
 /// Writes the trace; `name` is what it calls itself (`traceName`).
 pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
+    let workers = if trace.ranges < WORTH_WORKERS { 1 } else { workers::count() };
+    write_with(workers, trace, name, out)
+}
+
+/// The same, with so many workers: what is written does not depend on their number.
+fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
     let base = head::base_of(trace.begin);
     let mut events = Events::new(trace, Page::new(out), base);
     container::open(&mut events.page, trace, base)?;
     let (begin, end) = (events.relative(trace.begin), events.relative(trace.shown_end()));
     let mut rows = Rows::new(events.pid, begin);
     rows.introduce_process(&mut events.page, &trace.context.process_name);
-    write_threads(&mut events, &mut rows, trace);
+    let stacks = Stacks::default();
+    let parts = threads::parts(&mut events, &mut rows, (trace, base), &stacks);
+    turns::write(parts, workers, events.page.direct()?)?;
     write_tasks(&mut events, &mut rows, trace);
     write_bare_steps(&mut events, &mut rows, trace);
     memory::write(&mut events, &mut rows, trace);
@@ -45,23 +64,7 @@ pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -
     events.page.finish()
 }
 
-fn write_threads(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace) {
-    for (index, thread) in trace.threads.iter().enumerate() {
-        let name = &thread.identity.name;
-        let own = rows.tid(&mut events.page, Row::Thread(index, 0), Some(thread.identity.os_id), name);
-        trace.walk(index, |slice| {
-            let tid = match slice.lane {
-                0 => own,
-                lane => {
-                    rows.tid(&mut events.page, Row::Thread(index, lane), None, &format!("{name} (overlapping {lane})"))
-                }
-            };
-            events.slice(slice, tid);
-        });
-    }
-}
-
-fn write_tasks(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace) {
+fn write_tasks(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
     for task in &trace.tasks {
         let tid = rows.tid(&mut events.page, Row::Async(task.lane), None, &format!("async lane {}", task.lane));
         events.task(task, tid);
@@ -69,7 +72,7 @@ fn write_tasks(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace) {
 }
 
 /// Bare `step()` calls have no function whose time they are: they get a row of their own.
-fn write_bare_steps(events: &mut Events<'_, '_>, rows: &mut Rows, trace: &Trace) {
+fn write_bare_steps(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
     let ids = trace.ranges + trace.tasks.len() as u64 + 1;
     let bare = trace.loops.iter().filter(|each| each.site.is_none());
     let steps = bare.flat_map(|each| each.steps.iter().map(|step| (step, each.drives)));

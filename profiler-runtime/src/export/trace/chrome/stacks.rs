@@ -1,6 +1,8 @@
-//! Call stacks as Kineto writes them: leaf first, every frame closed by `;`. Each distinct stack is put into words once.
+//! Call stacks as Kineto writes them: leaf first, every frame closed by `;`. Each distinct stack is put into words once,
+//! for all rows together: there may be megabytes of them.
 
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 
 use crate::collect::symbols::Symbols;
 use crate::export::trace::call_stack;
@@ -10,16 +12,19 @@ use super::escape::push_string;
 /// The text of every stack so far.
 #[derive(Default)]
 pub(super) struct Stacks {
-    by_addresses: HashMap<Box<[u64]>, Vec<u8>>,
+    by_addresses: RwLock<HashMap<Box<[u64]>, Vec<u8>>>,
 }
 
 impl Stacks {
-    /// `,"Call stack":"…"`; nothing for a stack of which nothing is shown.
-    pub(super) fn of(&mut self, stack: &[u64], symbols: &Symbols) -> &[u8] {
-        if !self.by_addresses.contains_key(stack) {
-            self.by_addresses.insert(stack.into(), member(stack, symbols));
+    /// Appends `,"Call stack":"…"`; nothing for a stack of which nothing is shown.
+    pub(super) fn push(&self, out: &mut Vec<u8>, stack: &[u64], symbols: &Symbols) {
+        if let Some(known) = self.by_addresses.read().unwrap_or_else(PoisonError::into_inner).get(stack) {
+            out.extend_from_slice(known);
+            return;
         }
-        self.by_addresses.get(stack).map_or(&[], Vec::as_slice)
+        let member = member(stack, symbols);
+        out.extend_from_slice(&member);
+        self.by_addresses.write().unwrap_or_else(PoisonError::into_inner).insert(stack.into(), member);
     }
 }
 

@@ -1,0 +1,122 @@
+//! The ranges of threads: `X` slices, which are most of a trace.
+//!
+//! One idea keeps this fast: everything is appended to one buffer, the head of a site is made once, and what a range has
+//! beside its times is out of line.
+
+use crate::model::{CallArgs, Slice, Tensor, Trace};
+
+use super::event::{push_close, push_id, push_number, push_step_head, push_text, push_times, push_true};
+use super::heads::Heads;
+use super::number::push_integer;
+use super::stacks::Stacks;
+
+/// Makes text of ranges.
+pub(super) struct Ranges<'a> {
+    trace: &'a Trace,
+    heads: Heads,
+    stacks: &'a Stacks,
+    pid: u32,
+    base: u64,
+    shapes: bool,
+    flops: bool,
+}
+
+impl<'a> Ranges<'a> {
+    /// `base` is the trace's `baseTimeNanoseconds`.
+    pub(super) fn new(trace: &'a Trace, stacks: &'a Stacks, base: u64) -> Self {
+        let config = &trace.context.config;
+        let (shapes, flops) = (config.torch_profiler_record_shapes, config.torch_profiler_with_flops);
+        let pid = trace.shown_pid();
+        Self { trace, heads: Heads::new(pid), stacks, pid, base, shapes, flops }
+    }
+
+    /// Appends a range on the row `tid`.
+    #[inline]
+    pub(super) fn push(&mut self, out: &mut Vec<u8>, slice: &Slice, tid: u64) {
+        let step = self.trace.profiler_step(slice);
+        match step {
+            None => out.extend_from_slice(self.heads.of(slice.site, tid)),
+            Some(number) => push_step_head(out, number, (i64::from(self.pid), tid)),
+        }
+        push_times(out, slice.begin.saturating_sub(self.base), slice.duration());
+        push_id(out, slice.external_id);
+        if step.is_some() || !is_plain(slice) {
+            self.push_more(out, slice, step.is_some());
+        }
+        push_close(out);
+    }
+
+    /// What the call said about itself, and what became of it.
+    #[inline(never)]
+    fn push_more(&self, out: &mut Vec<u8>, slice: &Slice, is_profiler_step: bool) {
+        let CallArgs { inputs, flops, index, text, stack } = slice.args();
+        if self.shapes && !inputs.is_empty() {
+            push_inputs(out, inputs);
+        }
+        if let Some(flops) = flops.filter(|_| self.flops) {
+            push_number(out, "flops", flops);
+        }
+        if is_profiler_step {
+            push_text(out, "step", slice.site.name());
+        }
+        if let Some(index) = *index {
+            push_number(out, "index", index);
+        }
+        if !text.is_empty() {
+            push_text(out, "request_id", text);
+        }
+        if !stack.is_empty() {
+            self.stacks.push(out, stack, &self.trace.symbols);
+        }
+        if let Some(poll) = slice.task {
+            push_number(out, "task", poll.task);
+        }
+        if slice.clipped {
+            push_true(out, "began_before");
+        }
+        if !slice.finished {
+            push_true(out, "unfinished");
+        }
+    }
+}
+
+/// Whether there is nothing to say but when it ran.
+#[inline]
+fn is_plain(slice: &Slice) -> bool {
+    slice.finished && !slice.clipped && slice.task.is_none() && slice.args().is_empty()
+}
+
+/// Appends the inputs as Kineto does: four lists with one entry per input.
+fn push_inputs(out: &mut Vec<u8>, inputs: &[Tensor]) {
+    out.extend_from_slice(b",\"Concrete Inputs\":");
+    push_list(out, inputs, |out, _| out.extend_from_slice(b"\"\""));
+    out.extend_from_slice(b",\"Input type\":");
+    push_list(out, inputs, |out, input| {
+        // The names need no escaping.
+        out.push(b'"');
+        out.extend_from_slice(input.dtype.torch_name().as_bytes());
+        out.push(b'"');
+    });
+    out.extend_from_slice(b",\"Input Strides\":");
+    push_list(out, inputs, |out, input| {
+        push_list(out, &input.strides()[..input.dims().len()], |out, stride| {
+            if *stride < 0 {
+                out.push(b'-');
+            }
+            push_integer(out, stride.unsigned_abs());
+        });
+    });
+    out.extend_from_slice(b",\"Input Dims\":");
+    push_list(out, inputs, |out, input| push_list(out, input.dims(), |out, dim| push_integer(out, *dim)));
+}
+
+fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
+    out.push(b'[');
+    for (at, item) in items.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push(out, item);
+    }
+    out.push(b']');
+}

@@ -1,0 +1,109 @@
+//! The threads of a recording as rows, whose pages are filled on several cores.
+//!
+//! Threads are dealt to at most [`PARTS`] parts by how many ranges they have, and a page of each part is written in turn. The
+//! number of parts does not depend on the machine, nor does what is in them, so a recording gives the same file
+//! everywhere; readers want neither rows together nor events in the order of time. The ranges of a row keep their order.
+
+use std::cmp::Reverse;
+use std::collections::VecDeque;
+
+use crate::export::trace::page::FULL;
+use crate::export::trace::turns::Stream;
+use crate::model::{Trace, Walk};
+
+use super::event::Events;
+use super::ranges::Ranges;
+use super::rows::{Row, Rows};
+use super::stacks::Stacks;
+
+/// As many as there are workers at most: more would not be faster, and each has a page and the heads of its sites.
+const PARTS: usize = 4;
+
+/// Some of the threads, one after the other.
+pub(super) struct Part<'a> {
+    trace: &'a Trace,
+    ranges: Ranges<'a>,
+    /// Ranges of all its threads.
+    size: u64,
+    /// Those that are still to come.
+    threads: VecDeque<Shown>,
+    /// The one that is shown now.
+    now: Option<(Walk<'a>, Shown)>,
+}
+
+/// A thread and its rows.
+struct Shown {
+    index: usize,
+    tid: u64,
+    /// The rows of its lanes, from 1.
+    lanes: Vec<u64>,
+}
+
+/// Introduces all rows of threads, and deals those with ranges out.
+pub(super) fn parts<'a>(
+    events: &mut Events<'_>,
+    rows: &mut Rows,
+    (trace, base): (&'a Trace, u64),
+    stacks: &'a Stacks,
+) -> VecDeque<Part<'a>> {
+    let mut shown: Vec<Shown> = (0..trace.threads.len()).map(|index| introduce(events, rows, trace, index)).collect();
+    let ranges_of = |shown: &Shown| trace.threads[shown.index].ranges;
+    shown.retain(|thread| ranges_of(thread) > 0);
+    // The largest first: what is small evens out.
+    shown.sort_by_key(|thread| Reverse(ranges_of(thread)));
+    let mut parts: VecDeque<Part<'_>> = VecDeque::new();
+    for thread in shown {
+        if parts.len() < PARTS {
+            let ranges = Ranges::new(trace, stacks, base);
+            parts.push_back(Part { trace, ranges, size: 0, threads: VecDeque::new(), now: None });
+        }
+        let smallest = parts.iter_mut().min_by_key(|part| part.size);
+        if let Some(part) = smallest {
+            part.size += ranges_of(&thread);
+            part.threads.push_back(thread);
+        }
+    }
+    parts
+}
+
+fn introduce(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace, index: usize) -> Shown {
+    let thread = &trace.threads[index];
+    let name = &thread.identity.name;
+    let tid = rows.tid(&mut events.page, Row::Thread(index, 0), Some(thread.identity.os_id), name);
+    let lanes = (1..=thread.lanes).map(|lane| {
+        rows.tid(&mut events.page, Row::Thread(index, lane), None, &format!("{name} (overlapping {lane})"))
+    });
+    Shown { index, tid, lanes: lanes.collect() }
+}
+
+impl Shown {
+    #[inline]
+    fn tid(&self, lane: u32) -> u64 {
+        match lane {
+            0 => self.tid,
+            // Every lane is there: the thread was read before.
+            lane => self.lanes.get(lane as usize - 1).copied().unwrap_or(self.tid),
+        }
+    }
+}
+
+impl Stream for Part<'_> {
+    fn fill(&mut self, page: &mut Vec<u8>) -> bool {
+        let Self { trace, ranges, threads, now, .. } = self;
+        loop {
+            if let Some((walk, shown)) = now {
+                let is_full = walk.until(|slice| {
+                    ranges.push(page, slice, shown.tid(slice.lane));
+                    page.len() >= FULL
+                });
+                if is_full {
+                    return true;
+                }
+            }
+            match threads.pop_front() {
+                Some(next) => *now = Some((trace.begin_walk(next.index), next)),
+                None => return false,
+            }
+        }
+    }
+}

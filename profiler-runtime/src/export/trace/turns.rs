@@ -1,0 +1,190 @@
+//! Several streams of text, filled page by page on several cores and written by one thread, a page of each in turn.
+//!
+//! ```text
+//! streams ─┬─► worker: one page ─┐
+//!          └─► worker: one page ─┴─► 1st, 2nd, 3rd, 1st, 2nd, … ─► out
+//! ```
+//!
+//! A stream travels to a worker with an empty page and comes back with it full. So there is one page for each stream, however
+//! long they are; and since the order of turns is all that decides, the same streams give the same file, whoever was
+//! faster and however many workers there are. One stream alone would only be sent to and fro: the exporting thread
+//! fills its pages itself, as it does all if no worker can be started.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use crate::export::caught::caught;
+use crate::export::workers;
+
+use super::page;
+
+/// Text that is made page by page.
+pub(super) trait Stream: Send {
+    /// Appends what follows, until `page` is [`FULL`](page::FULL); false if nothing is left after it.
+    fn fill(&mut self, page: &mut Vec<u8>) -> bool;
+}
+
+/// Writes the streams, with so many workers. Fewer than two are of no use: this thread can do as much.
+///
+/// # Errors
+///
+/// The first of `out`; what is not filled by then is not filled any more. A stream that panics is an error too.
+pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut dyn Write) -> io::Result<()> {
+    let workers = workers.min(streams.len());
+    if workers < 2 {
+        return write_alone(streams, page::empty(), out);
+    }
+    thread::scope(|scope| match workers::start(scope, "profiler-trace", workers, Job::run) {
+        Some(jobs) => Away::send(streams, jobs)?.write(out),
+        None => write_alone(streams, page::empty(), out),
+    })
+}
+
+/// The same, on this thread.
+fn write_alone<S: Stream>(mut streams: VecDeque<S>, mut page: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
+    while let Some(mut stream) = streams.pop_front() {
+        page.clear();
+        let more = stream.fill(&mut page);
+        out.write_all(&page)?;
+        if more {
+            streams.push_back(stream);
+        }
+    }
+    Ok(())
+}
+
+/// A stream and its page, on their way. The way back goes with them: if a worker is lost, so is the last that could answer.
+struct Job<S> {
+    stream: S,
+    page: Vec<u8>,
+    more: bool,
+    back: SyncSender<io::Result<Self>>,
+}
+
+impl<S: Stream> Job<S> {
+    fn run(mut self) {
+        let back = self.back.clone();
+        let filled = caught(|| {
+            self.more = self.stream.fill(&mut self.page);
+            Ok(self)
+        });
+        // Whoever waited has failed meanwhile.
+        let _ = back.send(filled);
+    }
+}
+
+/// The streams that are not done, in turn, all with the workers.
+struct Away<S> {
+    turns: VecDeque<Receiver<io::Result<Job<S>>>>,
+    jobs: SyncSender<Job<S>>,
+}
+
+impl<S: Stream> Away<S> {
+    fn send(streams: VecDeque<S>, jobs: SyncSender<Job<S>>) -> io::Result<Self> {
+        let mut away = Self { turns: VecDeque::with_capacity(streams.len()), jobs };
+        for stream in streams {
+            let (back, turn) = sync_channel(1);
+            away.go_on(Job { stream, page: page::empty(), more: true, back }, turn)?;
+        }
+        Ok(away)
+    }
+
+    fn go_on(&mut self, job: Job<S>, turn: Receiver<io::Result<Job<S>>>) -> io::Result<()> {
+        self.turns.push_back(turn);
+        self.jobs.send(job).map_err(|_| io::Error::other("no thread formats any more"))
+    }
+
+    fn write(mut self, out: &mut dyn Write) -> io::Result<()> {
+        while let Some(turn) = self.turns.pop_front() {
+            let mut job = turn.recv().map_err(|_| io::Error::other("a formatting thread has ended"))??;
+            out.write_all(&job.page)?;
+            if !job.more {
+                continue;
+            }
+            if self.turns.is_empty() {
+                return write_alone([job.stream].into(), job.page, out);
+            }
+            job.page.clear();
+            self.go_on(job, turn)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// So many pages with its name; panics at the one of that number.
+    struct Pages<'a> {
+        name: u8,
+        left: usize,
+        panics_at: Option<usize>,
+        filled: &'a AtomicUsize,
+    }
+
+    impl Stream for Pages<'_> {
+        fn fill(&mut self, page: &mut Vec<u8>) -> bool {
+            assert!(page.is_empty() && page.capacity() >= page::FULL);
+            assert_ne!(Some(self.left), self.panics_at, "no page {}", self.left);
+            self.filled.fetch_add(1, Ordering::SeqCst);
+            page.push(self.name);
+            self.left -= 1;
+            self.left > 0
+        }
+    }
+
+    fn streams<'a>(lengths: &[usize], filled: &'a AtomicUsize) -> VecDeque<Pages<'a>> {
+        let named = lengths.iter().zip(b'a'..);
+        named.map(|(&left, name)| Pages { name, left, panics_at: None, filled }).collect()
+    }
+
+    #[test]
+    fn pages_come_in_turn_however_many_workers_there_are() {
+        let filled = AtomicUsize::new(0);
+        for workers in 0..6 {
+            let mut out = Vec::new();
+            write(streams(&[3, 1, 5, 2], &filled), workers, &mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), "abcdacdaccc", "{workers} workers");
+            write(streams(&[], &filled), workers, &mut io::sink()).unwrap();
+        }
+    }
+
+    /// Takes so many pages.
+    struct Disk(usize);
+
+    impl Write for Disk {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self.0.checked_sub(1).ok_or(io::ErrorKind::StorageFull)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_full_disk_ends_the_workers() {
+        for workers in [1, 4] {
+            let filled = AtomicUsize::new(0);
+            let result = write(streams(&[1_000_000; 4], &filled), workers, &mut Disk(10));
+            assert_eq!(result.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull), "{workers} workers");
+            assert!(filled.load(Ordering::SeqCst) <= 10 + 4, "no more than what was away");
+        }
+    }
+
+    #[test]
+    fn a_panic_of_a_worker_is_an_error_with_its_text() {
+        let filled = AtomicUsize::new(0);
+        let mut streams = streams(&[9, 9, 9], &filled);
+        streams[1].panics_at = Some(7);
+        let message = write(streams, 3, &mut io::sink()).unwrap_err().to_string();
+        assert!(message.starts_with("its writer panicked: ") && message.contains("no page 7"), "{message}");
+    }
+}

@@ -1,0 +1,46 @@
+//! The threads that help the exporting thread: a few, for the time of one file, which take jobs from a queue.
+//!
+//! They end when the queue does, and what they allocate counts as the profiler's. Used where formatting
+//! (`trace::turns`) and compressing (`gzip`) are spread over cores.
+
+use std::num::NonZero;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, Builder, Scope};
+
+use crate::record::ledger;
+
+/// More would wait for the one thread that writes.
+const MOST: usize = 4;
+
+/// How many workers this machine has cores for.
+pub(super) fn count() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
+}
+
+/// Starts `count` workers, or as many as the system grants. Every job that is sent is run by one of them; `None` if there is
+/// none.
+pub(super) fn start<'scope, J: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    name: &str,
+    count: usize,
+    run: fn(J),
+) -> Option<SyncSender<J>> {
+    let (jobs, queue) = sync_channel(count);
+    let queue = Arc::new(Mutex::new(queue));
+    let started = (0..count).filter(|_| {
+        let queue = Arc::clone(&queue);
+        let work = move || {
+            let _own = ledger::own();
+            while let Some(job) = next(&queue) {
+                run(job);
+            }
+        };
+        Builder::new().name(name.to_owned()).spawn_scoped(scope, work).is_ok()
+    });
+    (started.count() > 0).then_some(jobs)
+}
+
+fn next<J>(queue: &Mutex<Receiver<J>>) -> Option<J> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).recv().ok()
+}
