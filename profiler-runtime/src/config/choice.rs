@@ -28,8 +28,11 @@ pub enum TraceFormat {
     /// TensorBoard.
     #[default]
     Chrome,
-    /// `trace_rank{R}.pftrace`, Perfetto's own format: a quarter of the size, with counters; for Perfetto
-    /// alone.
+    /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
+    ///
+    /// What it gains: a quarter of the size (half of it with shapes, and when both are compressed), and less time to write.
+    /// What it costs: Perfetto 52 takes 1.3 times as long to load it as the JSON, because it reads two packets for a slice
+    /// instead of one event; from version 57 on it decodes packets about one and a half times as fast.
     Perfetto,
     /// Both files.
     Both,
