@@ -91,17 +91,28 @@ macro_rules! __profiler_site {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {
-    (on $stream:expr, $kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+    (on $stream:expr, $kind:ident, $name:literal) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
-        let stream = $stream;
-        $($crate::__private::describe(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| { $describe; });)?
-        $crate::cuda::StreamRange::enter(&__PROFILER_SITE, stream)
+        $crate::cuda::StreamRange::enter(&__PROFILER_SITE, $stream)
     }};
-    ($kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+    (on $stream:expr, $kind:ident, $name:literal, |$call:ident| $describe:expr) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
-        $($crate::__private::describe(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| { $describe; });)?
+        $crate::cuda::StreamRange::enter_described(&__PROFILER_SITE, $stream, |$call: &mut $crate::__private::Call| {
+            $describe;
+        })
+    }};
+    ($kind:ident, $name:literal) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
         $crate::__private::Range::enter(&__PROFILER_SITE)
+    }};
+    ($kind:ident, $name:literal, |$call:ident| $describe:expr) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+        $crate::__private::Range::enter_described(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| {
+            $describe;
+        })
     }};
 }

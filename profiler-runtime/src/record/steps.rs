@@ -3,9 +3,11 @@
 //! `record` does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
 //! another step encloses it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use smallvec::SmallVec;
 
 use super::clock;
 use super::entry::{Entry, Tag};
@@ -30,6 +32,9 @@ static LISTENER: OnceLock<Listener> = OnceLock::new();
 thread_local! {
     /// Site of the innermost open step of this thread, 0 without one.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// The steps of this thread's guards, which are no more than a word themselves: more than four inside each other are
+    /// rare. A place is empty while later ones are not.
+    static HELD: RefCell<SmallVec<[Option<OpenStep>; 4]>> = const { RefCell::new(SmallVec::new_const()) };
 }
 
 /// Which counting a step belongs to: one that began under an earlier session is no iteration of this one.
@@ -60,6 +65,29 @@ pub(super) fn begin(site: u32) -> OpenStep {
     // ORDERING: see `count_anew`.
     let counting = COUNTING.load(Ordering::Relaxed);
     OpenStep { outer: CURRENT.replace(site), counting, began: clock::ticks() }
+}
+
+/// Keeps a step for its guard; the result goes to [`release`]. `None` while the thread is ending: it does not count.
+pub(super) fn hold(step: OpenStep) -> Option<u32> {
+    let held = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        held.push(Some(step));
+        u32::try_from(held.len() - 1).ok()
+    });
+    held.ok().flatten()
+}
+
+/// The step at this place, which its guard has no more; on the same thread.
+pub(super) fn release(place: u32) -> Option<OpenStep> {
+    let released = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        let step = held.get_mut(place as usize)?.take();
+        while matches!(held.last(), Some(None)) {
+            held.pop();
+        }
+        step
+    });
+    released.ok().flatten()
 }
 
 /// The step ends on the thread on which it began.
