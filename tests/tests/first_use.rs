@@ -115,7 +115,12 @@ fn first_uses_allocate_nothing_while_nothing_records_and_at_most_once_while_some
         // A thread that has recorded long enough makes ready what new threads need.
         (0..5_000).for_each(|_| known());
     }
-    let counts: Vec<_> = sites().iter().map(|site| (allocations(site), allocations(site))).collect();
+    // A new thread, because the next chunk of one that has recorded for long comes at any time.
+    let on_new_thread = || {
+        known();
+        sites().iter().map(|site| (allocations(site), allocations(site))).collect()
+    };
+    let counts: Vec<_> = thread::spawn(on_new_thread).join().unwrap();
     assert!(counts.iter().all(|(_, second)| *second == 0), "second ranges: {counts:?}");
     // The list of sites grows by doubling.
     let first: u64 = counts.iter().map(|(first, _)| first).sum();

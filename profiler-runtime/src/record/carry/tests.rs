@@ -1,6 +1,7 @@
 //! What is carried on, wherever a stream is torn apart.
 
 use proptest::collection::vec;
+use proptest::test_runner::Config as ProptestConfig;
 use proptest::{prop_assert_eq, proptest};
 
 use super::*;
@@ -44,6 +45,8 @@ fn one_by_one(entries: &[Entry]) -> Carry {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
+
     #[test]
     fn whole_ranges_are_let_go_at_once_as_they_are_one_by_one(
         pieces in vec((vec((0..9_u8, 1..4_u32), 1..12), 1..20_usize), 1..6),
