@@ -1,6 +1,9 @@
 //! Block forms of the attributes: a guard for a part of a function.
 
-/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`. Cost as `#[profiled_stage]`.
+/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
+///
+/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load and two branches, and what it takes
+/// the function to keep a word until its end: 7 to 14 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
     ($name:literal) => {

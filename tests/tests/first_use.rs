@@ -103,7 +103,7 @@ fn first_uses_allocate_nothing_while_nothing_records_and_at_most_once_while_some
     let bench = Bench::alone();
     // The first range of a process looks for tools.
     known();
-    let first_off: u64 = sites().iter().map(|site| allocations(site)).sum();
+    let first_off: u64 = sites().iter().map(allocations).sum();
     assert_eq!(first_off, 0, "sites, while nothing records");
     assert_eq!(of_new_threads(8), [(0, 0); 8], "threads, while nothing records");
 

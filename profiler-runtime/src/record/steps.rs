@@ -122,3 +122,21 @@ pub(crate) fn mark() {
         buffer::append(false, || Entry::new(Tag::StepMark, 0, clock::ticks()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guards_give_their_steps_back_in_any_order_and_each_once() {
+        let step = |began| OpenStep { outer: 0, counting: 0, began };
+        let places: Vec<_> = (0..6).filter_map(|began| hold(step(began))).collect();
+        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+        let began = |place| release(place).map(|step| step.began);
+        assert_eq!([1, 5, 5, 4].map(began), [Some(1), Some(5), None, Some(4)]);
+        assert_eq!(hold(step(9)), Some(4), "places are used again");
+        assert_eq!([4, 0, 3, 2].map(began), [Some(9), Some(0), Some(3), Some(2)]);
+        assert_eq!(hold(step(9)), Some(0), "and all of them, when the last has ended");
+        assert_eq!(began(0), Some(9));
+    }
+}
