@@ -1,6 +1,9 @@
 //! Block forms of the attributes: a guard for a part of a function.
 
-/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`. Cost as `#[profiled_stage]`.
+/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
+///
+/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load and two branches, and what it takes
+/// the function to keep a word until its end: 7 to 14 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
     ($name:literal) => {
@@ -91,17 +94,28 @@ macro_rules! __profiler_site {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {
-    (on $stream:expr, $kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+    (on $stream:expr, $kind:ident, $name:literal) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
-        let stream = $stream;
-        $($crate::__private::describe(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| { $describe; });)?
-        $crate::cuda::StreamRange::enter(&__PROFILER_SITE, stream)
+        $crate::cuda::StreamRange::enter(&__PROFILER_SITE, $stream)
     }};
-    ($kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+    (on $stream:expr, $kind:ident, $name:literal, |$call:ident| $describe:expr) => {{
         const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
         $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
-        $($crate::__private::describe(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| { $describe; });)?
+        $crate::cuda::StreamRange::enter_described(&__PROFILER_SITE, $stream, |$call: &mut $crate::__private::Call| {
+            $describe;
+        })
+    }};
+    ($kind:ident, $name:literal) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
         $crate::__private::Range::enter(&__PROFILER_SITE)
+    }};
+    ($kind:ident, $name:literal, |$call:ident| $describe:expr) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+        $crate::__private::Range::enter_described(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| {
+            $describe;
+        })
     }};
 }

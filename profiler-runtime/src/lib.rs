@@ -50,8 +50,8 @@
 //!
 //! With `ring: true` the newest ranges overwrite the oldest when `max_buffer_mb` is spent, and what is shown begins where
 //! everything is there; `ring_secs` and `ring_steps` shorten it. [`dump_profile`] writes what there is while recording goes
-//! on, and so does an iteration slower than `slow_step_ms`. A ring that overwrites needs about as many instructions again
-//! as recording itself.
+//! on, and so does an iteration slower than `slow_step_ms`. A ring that overwrites needs about a fifth more instructions
+//! than recording itself, where ranges repeat as those of a loop do.
 //!
 //! With `spool: true` (Linux) a session records into a file in its folder that is mapped into memory: for recordings larger
 //! than memory, and so that [`recover`] can make the artifacts when the process was killed or crashed. Nothing that was

@@ -130,6 +130,14 @@ pub(super) fn next_place() -> Option<(u32, u64)> {
         .ok()
 }
 
+/// Where this thread's cursor lies, and where its next entry does.
+#[cfg(test)]
+pub(super) fn addresses() -> [usize; 2] {
+    // SAFETY: see `append_if_room`.
+    let cursor = unsafe { &*CURSOR.get() };
+    [ptr::from_ref(cursor).addr(), cursor.published().addr()]
+}
+
 /// No room: the thread's first entry, a full chunk, or the budget is spent.
 #[cold]
 #[inline(never)]

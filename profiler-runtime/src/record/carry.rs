@@ -7,6 +7,7 @@
 
 use super::entry::{Entry, Tag};
 use super::memory::Action;
+use super::nesting::{Open, Stretch};
 
 /// Descriptions that wait for a begin: more were left behind by begins that found no room.
 const MOST_PENDING: usize = 512;
@@ -45,25 +46,31 @@ impl Carry {
 
     /// Lets go of `entries`, the next of the stream. Costs a few instructions an entry.
     pub(super) fn absorb(&mut self, entries: &[Entry]) {
-        let mut rest = entries;
-        while let [first, others @ ..] = rest {
-            // A range with nothing inside, the most frequent case.
-            if first.is(Tag::Begin)
-                && self.pending == self.entries.len()
-                && let [second, others @ ..] = others
-                && second.is(Tag::End)
-                && second.site() == first.site()
-            {
-                self.overwritten += 1;
-                rest = others;
-                continue;
+        let (mut rest, mut open) = (entries, Vec::new());
+        while !rest.is_empty() {
+            // What waits belongs to the next begin, whether or not its range is whole.
+            if self.pending == self.entries.len() {
+                rest = &rest[self.absorb_stretch(rest, &mut open)..];
             }
-            self.take(*first);
-            rest = others;
+            if let [first, others @ ..] = rest {
+                self.take(*first);
+                rest = others;
+            }
         }
         if let Some(last) = entries.iter().rev().find(|entry| entry.is_timed()) {
             self.last = self.last.max(last.value());
         }
+    }
+
+    /// Lets go of as many entries as can be at once, and says how many those were.
+    fn absorb_stretch(&mut self, entries: &[Entry], open: &mut Vec<Open>) -> usize {
+        let Stretch { length, whole, open, pending } = Stretch::of(entries, open);
+        self.overwritten += whole;
+        for open in &*open {
+            entries[open.from..=open.begin].iter().for_each(|entry| self.take(*entry));
+        }
+        entries[pending..length].iter().for_each(|entry| self.take(*entry));
+        length
     }
 
     /// Lets go of the entries before `ticks`, and says how many that were. What describes a range that is kept is
@@ -85,13 +92,23 @@ impl Carry {
             Some(Tag::End) => self.end(entry.site()),
             Some(Tag::TaskEnd) => self.consume(Tag::Task),
             Some(Tag::Block) => self.allocate(entry),
-            Some(Tag::StepMark) | None => {}
+            Some(Tag::Timed | Tag::OnStream) => self.add_to_innermost(entry),
+            Some(Tag::StepMark | Tag::Measured | Tag::MeasuredAt) | None => {}
             Some(_) if self.entries.len() - self.pending < MOST_PENDING => self.entries.push(entry),
             Some(_) => self.entries.truncate(self.pending),
         }
     }
 
     fn end(&mut self, site: u32) {
+        // The innermost range, and nothing waits: almost always.
+        if self.pending == self.entries.len()
+            && let Some((from, _)) = self.open.pop_if(|(_, open)| *open == site)
+        {
+            self.overwritten += 1;
+            self.entries.truncate(from);
+            self.pending = from;
+            return;
+        }
         let Some(at) = self.open.iter().rposition(|&(_, open)| open == site) else {
             self.began_before += 1;
             return;
@@ -104,6 +121,14 @@ impl Carry {
             *start -= to - from;
         }
         self.pending -= to - from;
+    }
+
+    /// Unlike other descriptions, it comes after the begin.
+    fn add_to_innermost(&mut self, entry: Entry) {
+        if self.pending == self.entries.len() && !self.open.is_empty() {
+            self.entries.push(entry);
+            self.pending = self.entries.len();
+        }
     }
 
     /// The second half of an allocation, whose first half waits.
@@ -169,73 +194,4 @@ impl Carry {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const OUTER: u32 = 1;
-    const INNER: u32 = 2;
-
-    fn entry(tag: Tag, site: u32, value: u64) -> Entry {
-        Entry::new(tag, site, value)
-    }
-
-    #[test]
-    fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
-        let stream = [
-            entry(Tag::Index, OUTER, 7),
-            entry(Tag::Begin, OUTER, 10),
-            entry(Tag::Begin, INNER, 11),
-            entry(Tag::End, INNER, 12),
-            entry(Tag::Flops, INNER, 99),
-            entry(Tag::Begin, INNER, 13),
-            entry(Tag::Flops, INNER, 98),
-        ];
-        let mut carry = Carry::default();
-        // Wherever the stream is torn apart, the result is the same.
-        for piece in stream.chunks(3) {
-            carry.absorb(piece);
-        }
-        assert_eq!(carry.entries(), [stream[0], stream[1], stream[4], stream[5], stream[6]]);
-        assert_eq!((carry.open.len(), carry.overwritten, carry.last), (2, 1, 13));
-        carry.absorb(&[entry(Tag::End, OUTER, 20)]);
-        assert_eq!(carry.entries(), [stream[4], stream[5], stream[6]], "a guard outlived the range around it");
-        carry.absorb(&[entry(Tag::End, INNER, 21), entry(Tag::End, INNER, 22)]);
-        assert_eq!((carry.entries(), carry.overwritten, carry.began_before), (&[stream[6]][..], 3, 1));
-    }
-
-    #[test]
-    fn a_cut_falls_before_the_description_of_what_is_kept() {
-        let stream = [
-            entry(Tag::Begin, OUTER, 10),
-            entry(Tag::End, OUTER, 11),
-            entry(Tag::Index, INNER, 3),
-            entry(Tag::Begin, INNER, 12),
-        ];
-        let mut carry = Carry::default();
-        assert_eq!(carry.absorb_until(&stream, 12), 3);
-        assert_eq!(carry.entries(), [stream[2]]);
-    }
-
-    #[test]
-    fn allocations_that_go_change_the_level_at_which_the_rest_begins() {
-        let pair = |action: Action, bytes| {
-            [entry(Tag::Memory, 3, 5).with_argument(action as u32), Entry::pair(Tag::Block, 0xABC, bytes)]
-        };
-        let mut carry = Carry::default();
-        carry.absorb(&[pair(Action::Alloc, 100), pair(Action::Free, 30)].concat());
-        assert_eq!((carry.changes.as_slice(), carry.allocations), (&[(3, 70)][..], 2));
-        assert!(carry.entries().is_empty());
-    }
-
-    #[test]
-    fn ends_without_a_begin_become_ranges_that_were_open() {
-        let kept = [
-            entry(Tag::End, INNER, 5),
-            entry(Tag::Begin, INNER, 6),
-            entry(Tag::End, INNER, 7),
-            entry(Tag::End, OUTER, 8),
-        ];
-        let carry = Carry::of_orphans(kept.iter(), 4);
-        assert_eq!(carry.entries(), [entry(Tag::Begin, OUTER, 4), entry(Tag::Begin, INNER, 4)]);
-    }
-}
+mod tests;

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::entry::Entry;
-use super::ledger;
+pub(super) use super::ready::place;
 use super::slab::{CHUNK_BYTES, Slabs};
 use super::spool::Spool;
+use super::{ledger, ready};
 
 /// Entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
@@ -50,6 +51,8 @@ pub(crate) struct Chunk {
     sealed: OnceLock<(u64, usize)>,
     /// Whether the budget has it on its account.
     counted: AtomicBool,
+    /// Whether its spool has another in its place.
+    beside: AtomicBool,
 }
 
 /// Where a chunk's memory comes from.
@@ -70,6 +73,10 @@ impl Chunk {
     /// budget is spent and `within_budget` is asked for.
     pub(super) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
         let _own = ledger::own();
+        // Not for a thread's first.
+        if base > 0 {
+            make_ready();
+        }
         let store = store_number();
         if let Some(spool) = current_spool() {
             if let Some((start, number)) = spool.take(thread, base) {
@@ -99,7 +106,7 @@ impl Chunk {
 
     fn new(start: NonNull<Entry>, base: u64, home: Home, store: u64) -> Self {
         let counted = AtomicBool::new(matches!(home, Home::Slabs));
-        Self { start, base, home, store, sealed: OnceLock::new(), counted }
+        Self { start, base, home, store, sealed: OnceLock::new(), counted, beside: AtomicBool::new(false) }
     }
 
     /// The number of where chunks came from when this one was taken.
@@ -140,7 +147,8 @@ impl Chunk {
     pub(super) fn give_up(&self, is_read: bool) {
         match &self.home {
             Home::Slabs => self.uncount(),
-            Home::Spool(spool, number) => spool.give_up(*number, is_read),
+            // ORDERING: read by the last owner's drop.
+            Home::Spool(spool, number) => self.beside.store(spool.give_up(*number, is_read), Ordering::Relaxed),
         }
     }
 
@@ -167,7 +175,8 @@ impl Drop for Chunk {
         let _own = ledger::own();
         match &self.home {
             Home::Slabs => slabs().give(self.start.cast()),
-            Home::Spool(spool, number) => spool.give(*number),
+            // ORDERING: nobody else has it any more.
+            Home::Spool(spool, number) => spool.give(*number, self.beside.load(Ordering::Relaxed)),
         }
         self.uncount();
         note_change();
@@ -179,6 +188,13 @@ impl Drop for Chunk {
 pub(crate) fn warm() {
     let _own = ledger::own();
     slabs().warm();
+    make_ready();
+}
+
+/// Makes ready what threads need that are about to record for the first time.
+fn make_ready() {
+    ready::refill();
+    slabs().reserve(ready::COUNT);
 }
 
 /// Sets how many bytes all chunks together may take, and whether the oldest one makes room when they are spent.

@@ -19,6 +19,8 @@ pub(super) struct Cursor {
     end: UnsafeCell<*mut Entry>,
 }
 
+const _: () = assert!(size_of::<Cursor>() == align_of::<Cursor>(), "nothing else lies on its lines");
+
 // SAFETY: `end` is touched by the owning thread only; `next` is atomic.
 unsafe impl Send for Cursor {}
 // SAFETY: as above.

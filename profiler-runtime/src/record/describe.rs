@@ -14,7 +14,12 @@ const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT;
 /// Lets the attribute's generated code describe the call that begins next on this thread.
 #[inline(always)]
 pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
-    let gate = gate::load();
+    describe_open(site, gate::load(), tell);
+}
+
+/// The same where the gate has been asked.
+#[inline(always)]
+pub(crate) fn describe_open(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
     if gate & WANTED != 0 {
         describe_recorded(site, gate, tell);
     }

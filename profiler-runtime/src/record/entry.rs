@@ -168,6 +168,30 @@ impl Entry {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
     }
 
+    /// Everything but the value.
+    #[inline(always)]
+    pub(super) const fn meaning(self) -> u64 {
+        (self.head as u64) << 32 | self.site as u64
+    }
+
+    /// Whether it says something about the range that begins next, and has no other effect.
+    pub(super) const fn describes(self) -> bool {
+        matches!(
+            self.tag(),
+            Some(
+                Tag::Index
+                    | Tag::Flops
+                    | Tag::Shape
+                    | Tag::Dims
+                    | Tag::Stride
+                    | Tag::TextLength
+                    | Tag::Text
+                    | Tag::Stack
+                    | Tag::Frames
+            )
+        )
+    }
+
     /// Whether nothing was ever written here, in memory that was zero.
     pub(crate) const fn is_empty(self) -> bool {
         self.head == 0

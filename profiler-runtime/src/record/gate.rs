@@ -46,7 +46,11 @@ pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | NVTX
 /// The gate of a program that has run nothing yet.
 const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
 
-static GATE: AtomicU32 = AtomicU32::new(FIRST);
+/// The gate, alone on its cache lines: every range reads it, and a neighbour that is written would slow all of them.
+#[repr(align(128))]
+struct Gate(AtomicU32);
+
+static GATE: Gate = Gate(AtomicU32::new(FIRST));
 /// What the gate is made of; the lock orders those who change it.
 static PARTS: Mutex<Parts> = Mutex::new(Parts { session: 0, tool: FIRST });
 
@@ -59,7 +63,7 @@ struct Parts {
 #[inline(always)]
 pub(crate) fn load() -> u32 {
     // ORDERING: a thread may see a start or a stop late; buffers are handed over through their own release stores.
-    GATE.load(Ordering::Relaxed)
+    GATE.0.load(Ordering::Relaxed)
 }
 
 /// Sets what a session needs; [`SLOW_CLOCK`] is added where the machine needs it.
@@ -88,7 +92,7 @@ fn change(part: impl FnOnce(&mut Parts)) {
         _ => SLOW_CLOCK,
     };
     // ORDERING: see `load`.
-    GATE.store(bits | added, Ordering::Relaxed);
+    GATE.0.store(bits | added, Ordering::Relaxed);
 }
 
 /// Every thread has left the chunk that it wrote.
@@ -101,5 +105,5 @@ pub(super) fn moved() {
 /// Nothing is recorded from here on. Takes no lock: for a process that was just forked off.
 pub(super) fn shut_for_good() {
     // ORDERING: see `load`.
-    GATE.store(0, Ordering::Relaxed);
+    GATE.0.store(0, Ordering::Relaxed);
 }

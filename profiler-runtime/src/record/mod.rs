@@ -22,8 +22,10 @@ pub(crate) mod gate;
 pub(crate) mod host_clock;
 pub(crate) mod ledger;
 pub(crate) mod memory;
+mod nesting;
 pub(crate) mod overhead;
 mod range;
+mod ready;
 pub(crate) mod registry;
 mod request;
 mod run;
@@ -39,8 +41,10 @@ mod sync;
 #[cfg(test)]
 mod tests;
 pub(crate) mod timed;
+mod writer;
 
 pub(crate) use chunk::{set_budget, warm};
+pub(crate) use describe::describe_open;
 pub use describe::{Call, IntoCount, describe};
 pub use dtype::Dtype;
 pub use future::{Instrumented, describe_async, instrument, instrument_call};

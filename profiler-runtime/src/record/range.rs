@@ -8,6 +8,7 @@
 use std::marker::PhantomData;
 
 use super::clock;
+use super::describe::{Call, describe_open};
 use super::entry::{Entry, Tag};
 use super::site::{self, Kind, Site};
 use super::{annotate, buffer, correlate, gate, select, stack, steps};
@@ -27,11 +28,18 @@ fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> 
     }
     // Behind the gate: asked for together, the two cost two instructions more.
     let number = site.fast_number();
-    if !site::is_fast(number) {
+    if !site::is_fast(number) || !begin_plain(number) {
         return run_full(site, gate, body);
     }
-    let Some(_end) = PlainEnd::begin(number) else { return run_full(site, gate, body) };
+    let _end = PlainEnd(number);
     body()
+}
+
+/// Begins a range; false where its entry finds no room: whoever makes room is out of line, with the body, so that nothing
+/// of it is kept in registers on the fast path.
+#[inline(always)]
+fn begin_plain(number: u32) -> bool {
+    buffer::append_if_room(|| Entry::new(Tag::Begin, number, clock::fast_ticks()))
 }
 
 #[cold]
@@ -45,15 +53,6 @@ fn run_full<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
 #[derive(Debug)]
 struct PlainEnd(u32);
 
-impl PlainEnd {
-    /// Begins a range; `None` where its entry finds no room: whoever makes room is out of line, with the body, so that
-    /// nothing of it is kept in registers here.
-    #[inline(always)]
-    fn begin(site: u32) -> Option<Self> {
-        buffer::append_if_room(|| Entry::new(Tag::Begin, site, clock::fast_ticks())).then(|| Self(site))
-    }
-}
-
 impl Drop for PlainEnd {
     #[inline(always)]
     fn drop(&mut self) {
@@ -64,69 +63,72 @@ impl Drop for PlainEnd {
 }
 
 /// An open range; it ends when this is dropped. Stays on its thread.
+///
+/// A word, so that a guard which records nothing is a register and one comparison: 0 for nothing, else the site's number
+/// and above it what has to be done out of line at the end, which is nothing on the fast path.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct Range {
-    _end: End,
+    word: u64,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
-/// How the range ends.
-#[derive(Debug)]
-enum End {
-    /// Not recorded.
-    Nothing,
-    /// One entry.
-    Plain(#[expect(dead_code, reason = "its drop is what it is for")] PlainEnd),
-    /// Out of line.
-    Full(FullEnd),
-}
-
-#[derive(Debug)]
-struct FullEnd {
-    site: u32,
-    recorded: bool,
-    admitted: bool,
-    correlated: bool,
-    shown: bool,
-    step: Option<steps::OpenStep>,
-}
+/// Its begin is in the stream.
+const RECORDED: u64 = 1 << 32;
+/// `select` counts it.
+const ADMITTED: u64 = 1 << 33;
+/// The GPU's profiler knows it.
+const CORRELATED: u64 = 1 << 34;
+/// A tool knows it.
+const SHOWN: u64 = 1 << 35;
+/// It is a step that `steps` holds, at the place that is above this bit.
+const STEP: u64 = 1 << 36;
+const PLACE_SHIFT: u32 = 37;
 
 impl Range {
     /// Begins a range of `site`, if anything records.
     #[inline(always)]
     pub fn enter(site: &'static Site) -> Self {
         let gate = gate::load();
-        if gate == 0 { Self::ending(End::Nothing) } else { Self::begin(site, gate) }
+        if gate == 0 { Self::nothing() } else { Self::begin(site, gate) }
+    }
+
+    /// The same with a description of the call; the gate is asked once for both.
+    #[inline(always)]
+    pub fn enter_described(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Self {
+        let gate = gate::load();
+        if gate == 0 {
+            return Self::nothing();
+        }
+        describe_open(site, gate, tell);
+        Self::begin(site, gate)
     }
 
     #[inline(always)]
     fn begin(site: &'static Site, gate: u32) -> Self {
-        let number = site.fast_number();
-        if gate & gate::SLOW != 0 || !site::is_fast(number) {
+        if gate & gate::SLOW != 0 {
             return Self::begin_full(site, gate);
         }
-        match PlainEnd::begin(number) {
-            Some(end) => Self::ending(End::Plain(end)),
-            None => Self::begin_full(site, gate),
-        }
+        let number = site.fast_number();
+        let begun = site::is_fast(number) && begin_plain(number);
+        if begun { Self::of(number.into()) } else { Self::begin_full(site, gate) }
     }
 
     pub(crate) const fn nothing() -> Self {
-        Self::ending(End::Nothing)
+        Self::of(0)
     }
 
     /// Whether its begin is in this thread's stream.
     pub(crate) const fn is_recorded(&self) -> bool {
-        match &self._end {
-            End::Nothing => false,
-            End::Plain(_) => true,
-            End::Full(end) => end.recorded,
-        }
+        self.word != 0 && (self.is_plain() || self.word & RECORDED != 0)
     }
 
-    const fn ending(end: End) -> Self {
-        Self { _end: end, stays_on_its_thread: PhantomData }
+    const fn is_plain(&self) -> bool {
+        self.word < RECORDED
+    }
+
+    const fn of(word: u64) -> Self {
+        Self { word, stays_on_its_thread: PhantomData }
     }
 
     #[cold]
@@ -138,7 +140,8 @@ impl Range {
         }
         let gate = annotate::sought(gate);
         let shown = gate & gate::NVTX != 0 && annotate::begin(site);
-        let step = (site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(number));
+        let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
+        let step = if is_step { steps::hold(steps::begin(number)) } else { None };
         let filtered = gate & gate::FILTER != 0 && site.kind() != Kind::Request;
         let wanted = gate & gate::RECORD != 0 && (!filtered || select::admits(site));
         let described = wanted && (gate & gate::STACKS == 0 || stack::write(number));
@@ -152,32 +155,54 @@ impl Range {
         if admitted {
             select::enter();
         }
-        if !recorded && !shown && step.is_none() {
-            return Self::ending(End::Nothing);
-        }
-        Self::ending(End::Full(FullEnd { site: number, recorded, admitted, correlated, shown, step }))
+        let flag = |is: bool, flag| if is { flag } else { 0 };
+        let held = step.map_or(0, |place| STEP | u64::from(place) << PLACE_SHIFT);
+        let flags = flag(recorded, RECORDED)
+            | flag(admitted, ADMITTED)
+            | flag(correlated, CORRELATED)
+            | flag(shown, SHOWN)
+            | held;
+        Self::of(if flags == 0 { 0 } else { flags | u64::from(number) })
     }
 }
 
-impl Drop for FullEnd {
-    #[cold]
-    #[inline(never)]
+impl Drop for Range {
+    #[inline(always)]
     fn drop(&mut self) {
-        let ticks = clock::ticks();
-        if self.recorded {
-            buffer::append(true, || Entry::new(Tag::End, self.site, ticks));
+        if self.word == 0 {
+            return;
         }
-        if self.correlated {
-            correlate::pop();
+        if self.is_plain() {
+            // CAST: the flags are 0.
+            drop(PlainEnd(self.word as u32));
+        } else {
+            end_full(self.word);
         }
-        if self.shown {
-            annotate::end();
-        }
-        if self.admitted {
-            select::leave();
-        }
-        if let Some(step) = self.step {
-            steps::end(self.site, step);
-        }
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn end_full(word: u64) {
+    let ticks = clock::ticks();
+    // CAST: the number is the lower half.
+    let site = word as u32;
+    if word & RECORDED != 0 {
+        buffer::append(true, || Entry::new(Tag::End, site, ticks));
+    }
+    if word & CORRELATED != 0 {
+        correlate::pop();
+    }
+    if word & SHOWN != 0 {
+        annotate::end();
+    }
+    if word & ADMITTED != 0 {
+        select::leave();
+    }
+    // CAST: what is left of the word is the place.
+    if word & STEP != 0
+        && let Some(step) = steps::release((word >> PLACE_SHIFT) as u32)
+    {
+        steps::end(site, step);
     }
 }

@@ -16,9 +16,12 @@ use super::entry::Entry;
 pub(crate) use super::run::Run;
 use super::spool::running;
 use super::stream::Stream;
+pub(super) use super::writer::Writer;
 use super::{chunk, ledger};
 
 static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
+/// Threads that may begin to record in a session before the list of streams grows.
+const EXPECTED_THREADS: usize = 256;
 /// Ranges that a thread tried to record after its thread-locals were gone.
 static LATE: AtomicU64 = AtomicU64::new(0);
 
@@ -70,10 +73,7 @@ pub(crate) struct Log {
 
 /// A stream for the calling thread.
 pub(super) fn new_stream() -> Arc<Stream> {
-    let ordinal = next_ordinal();
-    let os_id = os_thread_id(ordinal);
-    let name = std::thread::current().name().map_or_else(|| format!("thread {os_id}"), str::to_owned);
-    enrol(ThreadIdentity { ordinal, os_id, name })
+    enrol(Writer::this_thread(next_ordinal()))
 }
 
 /// The operating system's id of the calling thread; `ordinal` where it has none that we know.
@@ -100,10 +100,7 @@ pub(super) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) ->
     // Threads' own memory lies pages apart.
     let shared = &STREAMS[(place >> 12) % SHARED];
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    write(shared.get_or_insert_with(|| {
-        let name = "allocations of threads without ranges".to_owned();
-        enrol(ThreadIdentity { ordinal: next_ordinal(), os_id: 0, name })
-    }))
+    write(shared.get_or_insert_with(|| enrol(Writer::several(next_ordinal()))))
 }
 
 fn next_ordinal() -> u32 {
@@ -112,7 +109,7 @@ fn next_ordinal() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn enrol(thread: ThreadIdentity) -> Arc<Stream> {
+fn enrol(thread: Writer) -> Arc<Stream> {
     let stream = Arc::new(Stream::new(thread));
     running::note_thread(&stream.thread);
     streams(|all| all.push(Arc::clone(&stream)));
@@ -235,7 +232,7 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
             let (runs, carry) = stream.runs(from.position(ordinal), to.position(ordinal));
             let lost = to.lost(ordinal).saturating_sub(from.lost(ordinal));
             if !runs.is_empty() || lost > 0 || carry.last > 0 {
-                threads.push(ThreadLog { thread: stream.thread.clone(), runs, carry, lost });
+                threads.push(ThreadLog { thread: stream.thread.identity(), runs, carry, lost });
             }
         }
         // A stream is either among them or gone: what overwrites it holds this lock.
@@ -254,7 +251,7 @@ pub(crate) fn lost_since(from: &Marks) -> u64 {
 
 /// Every thread that has a stream.
 pub(super) fn identities() -> Vec<ThreadIdentity> {
-    streams(|all| all.iter().map(|stream| stream.thread.clone()).collect())
+    streams(|all| all.iter().map(|stream| stream.thread.identity()).collect())
 }
 
 /// Whether a thread writes into a chunk from where chunks do not come from any more.
@@ -269,6 +266,8 @@ pub(crate) fn begin() -> Marks {
     let (marks, gone) = streams(|all| {
         let marks = Marks::of(all);
         let gone = let_go(all, &marks);
+        // For threads to come, so that a first range does not have to.
+        all.reserve(EXPECTED_THREADS);
         (marks, gone)
     });
     drop(gone);

@@ -60,6 +60,14 @@ impl Slabs {
         }
     }
 
+    /// Asks for another slab if fewer chunks are free. Until it is touched, it costs addresses only.
+    pub(super) fn reserve(&mut self, chunks: usize) {
+        let free = self.slabs.iter().map(|slab| slab.free.count_ones() as usize);
+        if free.sum::<usize>() < chunks {
+            self.slabs.extend(Slab::new());
+        }
+    }
+
     /// Makes sure that the next chunks cause no page faults: writes to every page of one slab, once.
     pub(super) fn warm(&mut self) {
         if self.slabs.is_empty()

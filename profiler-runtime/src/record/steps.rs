@@ -3,9 +3,11 @@
 //! `record` does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
 //! another step encloses it.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+use smallvec::SmallVec;
 
 use super::clock;
 use super::entry::{Entry, Tag};
@@ -30,6 +32,9 @@ static LISTENER: OnceLock<Listener> = OnceLock::new();
 thread_local! {
     /// Site of the innermost open step of this thread, 0 without one.
     static CURRENT: Cell<u32> = const { Cell::new(0) };
+    /// The steps of this thread's guards, which are no more than a word themselves: more than four inside each other are
+    /// rare. A place is empty while later ones are not.
+    static HELD: RefCell<SmallVec<[Option<OpenStep>; 4]>> = const { RefCell::new(SmallVec::new_const()) };
 }
 
 /// Which counting a step belongs to: one that began under an earlier session is no iteration of this one.
@@ -62,6 +67,29 @@ pub(super) fn begin(site: u32) -> OpenStep {
     OpenStep { outer: CURRENT.replace(site), counting, began: clock::ticks() }
 }
 
+/// Keeps a step for its guard; the result goes to [`release`]. `None` while the thread is ending: it does not count.
+pub(super) fn hold(step: OpenStep) -> Option<u32> {
+    let held = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        held.push(Some(step));
+        u32::try_from(held.len() - 1).ok()
+    });
+    held.ok().flatten()
+}
+
+/// The step at this place, which its guard has no more; on the same thread.
+pub(super) fn release(place: u32) -> Option<OpenStep> {
+    let released = HELD.try_with(|held| {
+        let mut held = held.borrow_mut();
+        let step = held.get_mut(place as usize)?.take();
+        while matches!(held.last(), Some(None)) {
+            held.pop();
+        }
+        step
+    });
+    released.ok().flatten()
+}
+
 /// The step ends on the thread on which it began.
 pub(super) fn end(site: u32, step: OpenStep) {
     suspend(step);
@@ -92,5 +120,23 @@ pub(crate) fn mark() {
     }
     if gate & gate::RECORD != 0 {
         buffer::append(false, || Entry::new(Tag::StepMark, 0, clock::ticks()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guards_give_their_steps_back_in_any_order_and_each_once() {
+        let step = |began| OpenStep { outer: 0, counting: 0, began };
+        let places: Vec<_> = (0..6).filter_map(|began| hold(step(began))).collect();
+        assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+        let began = |place| release(place).map(|step| step.began);
+        assert_eq!([1, 5, 5, 4].map(began), [Some(1), Some(5), None, Some(4)]);
+        assert_eq!(hold(step(9)), Some(4), "places are used again");
+        assert_eq!([4, 0, 3, 2].map(began), [Some(9), Some(0), Some(3), Some(2)]);
+        assert_eq!(hold(step(9)), Some(0), "and all of them, when the last has ended");
+        assert_eq!(began(0), Some(9));
     }
 }

@@ -4,6 +4,8 @@
 //! what is published, under that lock. In a ring the chunk that was full first, of all threads, is overwritten when room
 //! is needed (`registry::overwrite`): what matters of it stays in a [`Carry`].
 
+use smallvec::SmallVec;
+
 use super::carry::Carry;
 use super::chunk::{self, Chunk, ENTRIES};
 use super::cursor::Cursor;
@@ -21,13 +23,14 @@ pub(crate) struct Stream {
     /// The budget's generation in which it was spent: not asked again before it changes.
     refused_in: AtomicU64,
     finished: AtomicBool,
-    pub(super) thread: registry::ThreadIdentity,
+    pub(super) thread: registry::Writer,
 }
 
 /// What the lock guards.
 #[derive(Default)]
 struct Kept {
-    chunks: Vec<Arc<Chunk>>,
+    /// The first two without an allocation.
+    chunks: SmallVec<[Arc<Chunk>; 2]>,
     /// Position of the first entry that is of interest.
     floor: u64,
     /// What was overwritten from there on.
@@ -37,7 +40,7 @@ struct Kept {
 }
 
 impl Stream {
-    pub(super) fn new(thread: registry::ThreadIdentity) -> Self {
+    pub(super) fn new(thread: registry::Writer) -> Self {
         Self {
             cursor: Cursor::full(),
             kept: Mutex::default(),
@@ -75,7 +78,7 @@ impl Stream {
             }
             self.seal_last(&kept);
             let start = chunk.start();
-            kept.chunks.push(Arc::new(chunk));
+            kept.chunks.push(chunk::place(chunk));
             // SAFETY: the owner runs this.
             unsafe { self.cursor.enter(start, start.wrapping_add(ENTRIES)) };
             return true;

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::entry::{Entry, Tag};
@@ -89,6 +89,33 @@ fn threads_overwrite_each_other_while_what_was_there_is_read() {
     let overwritten = log.left_out().overwritten;
     assert_eq!(shown + overwritten + lost, 4 * RANGES);
     assert!(overwritten > 0, "four chunks hold less than that");
+}
+
+#[test]
+fn what_threads_write_at_the_same_time_lies_on_cache_lines_of_their_own() {
+    /// Two of most processors' lines, which are fetched together, and one of some.
+    const LINES: usize = 128;
+    let _turn = alone();
+    let ready = Barrier::new(4);
+    let addresses: Vec<[usize; 2]> = thread::scope(|scope| {
+        let one = |_| {
+            scope.spawn(|| {
+                assert_eq!(record(1008, 1), 1);
+                // None ends before all have begun.
+                ready.wait();
+                buffer::addresses()
+            })
+        };
+        let threads: Vec<_> = (0..4).map(one).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(addresses.iter().all(|[cursor, _]| cursor % LINES == 0), "the cursor has them to itself: {addresses:?}");
+    let mut lines: Vec<_> = addresses.as_flattened().iter().map(|address| address / LINES).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 8, "{addresses:?}");
+    let chunks: Vec<_> = addresses.iter().map(|[_, entry]| entry / (64 << 10)).collect();
+    assert!(chunks.iter().all(|one| chunks.iter().filter(|other| one == *other).count() == 1), "whole chunks apart");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::entry::Entry;
+use super::sync::Arc;
 
 pub(super) const ENTRIES: usize = 2;
 
@@ -42,6 +43,11 @@ pub struct Chunk {
 unsafe impl Send for Chunk {}
 // SAFETY: as above.
 unsafe impl Sync for Chunk {}
+
+/// Where the product allocates ahead.
+pub(super) fn place(chunk: Chunk) -> Arc<Chunk> {
+    Arc::new(chunk)
+}
 
 impl Chunk {
     pub(super) fn take(base: u64, _thread: u32, within_budget: bool) -> Option<Self> {

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::stream::Stream;
 
 #[derive(Clone, Debug)]
-pub struct ThreadIdentity {
+pub struct Writer {
     pub ordinal: u32,
     pub os_id: u64,
 }
@@ -37,7 +37,7 @@ fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
 
 /// A stream for the calling thread, as `buffer` asks for it.
 pub fn enrol(ordinal: u32) -> Arc<Stream> {
-    let stream = Arc::new(Stream::new(ThreadIdentity { ordinal, os_id: u64::from(ordinal) }));
+    let stream = Arc::new(Stream::new(Writer { ordinal, os_id: u64::from(ordinal) }));
     // SAFETY: the stream is alive. See `sync::AtomicPtr` for why it is touched.
     let _ = unsafe { (*stream.cursor()).is_full() };
     // SAFETY: as above.

@@ -55,6 +55,15 @@ impl Mapping {
         unsafe { self.at(offset).write_bytes(0, bytes) };
     }
 
+    /// Makes the file so long, without blocks for what it did not have.
+    pub(super) fn reach(&self, end: usize) -> io::Result<()> {
+        if end > self.bytes || !may_reach(end as u64) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let end = end as u64;
+        if self.file.metadata()?.len() < end { self.file.set_len(end) } else { Ok(()) }
+    }
+
     /// Gives the file blocks on the disk from `offset` on, filled with zeros.
     pub(super) fn allocate(&self, offset: usize, bytes: usize) -> io::Result<()> {
         let end = offset + bytes;

@@ -15,6 +15,7 @@ mod mapping;
 #[cfg(not(all(target_os = "linux", not(miri))))]
 #[path = "elsewhere.rs"]
 mod mapping;
+mod room;
 pub(crate) mod running;
 pub(crate) mod salvage;
 
@@ -28,6 +29,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::clock::Anchor;
 use super::slab::CHUNK_BYTES;
 use mapping::Mapping;
+use room::{Next, Room};
 
 /// First word of the file; a machine of another byte order reads another one.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
@@ -54,22 +56,6 @@ pub(crate) struct Spool {
     room: Mutex<Room>,
 }
 
-#[derive(Default)]
-struct Room {
-    /// Chunks that were given back.
-    free: Vec<u32>,
-    /// Chunks that were ever taken.
-    used: u32,
-    /// Slabs that have blocks on the disk.
-    slabs: u32,
-    /// Overwritten chunks that somebody still reads: beside the capacity.
-    stretched: u32,
-    /// Why the file could not grow.
-    failure: Option<io::Error>,
-    /// The file is gone; what is given back goes back to the disk.
-    discarded: bool,
-}
-
 impl Spool {
     /// A new file that grows to `most_bytes`.
     pub(super) fn create(path: &Path, most_bytes: u64) -> io::Result<Self> {
@@ -87,7 +73,8 @@ impl Spool {
         mapping.word(8).store(VERSION, Ordering::Relaxed);
         mapping.word(0).store(MAGIC, Ordering::Relaxed);
         // CAST: clamped above.
-        Ok(Self { mapping, path: path.to_owned(), capacity: (slabs * CHUNKS) as u32, room: Mutex::default() })
+        let capacity = (slabs * CHUNKS) as u32;
+        Ok(Self { mapping, path: path.to_owned(), capacity, room: Mutex::new(Room::of(capacity)) })
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
@@ -112,24 +99,38 @@ impl Spool {
         Some((self.mapping.at(at), number))
     }
 
+    /// A chunk with blocks, and whether they were used before.
     fn find(&self) -> Option<(u32, bool)> {
         let mut room = self.room();
-        if let Some(number) = room.free.pop() {
-            return Some((number, true));
-        }
-        if room.discarded || room.used >= self.capacity.saturating_add(room.stretched) {
+        let next = room.next()?;
+        let allocated = match next {
+            Next::Used(_) => Ok(()),
+            Next::Hole(number) => self.mapping.allocate(chunk_at(number), CHUNK_BYTES),
+            Next::Fresh(number) if number < self.capacity => self.allocate_slab(&mut room, number),
+            Next::Fresh(number) => self.allocate_beside(number),
+        };
+        if let Err(error) = allocated {
+            room.failure = Some(error);
             return None;
         }
-        if room.used as usize >= room.slabs as usize * CHUNKS {
-            let offset = HEADER + room.slabs as usize * SLAB;
-            if let Err(error) = self.mapping.allocate(offset, SLAB) {
-                room.failure = Some(error);
-                return None;
-            }
+        room.take(next);
+        Some((next.number(), matches!(next, Next::Used(_))))
+    }
+
+    fn allocate_slab(&self, room: &mut Room, number: u32) -> io::Result<()> {
+        if number as usize >= room.slabs as usize * CHUNKS {
+            self.mapping.allocate(slab_at(number), SLAB)?;
             room.slabs += 1;
         }
-        room.used += 1;
-        Some((room.used - 1, false))
+        Ok(())
+    }
+
+    /// Beyond the capacity, no more than is used has blocks.
+    fn allocate_beside(&self, number: u32) -> io::Result<()> {
+        let slab = slab_at(number);
+        self.mapping.reach(slab + SLAB)?;
+        self.mapping.allocate(slab, CHUNK_BYTES)?;
+        self.mapping.allocate(chunk_at(number), CHUNK_BYTES)
     }
 
     fn write_row(&self, number: u32, thread: u32, base: u64) {
@@ -144,22 +145,20 @@ impl Spool {
         );
     }
 
-    /// Takes back what [`take`](Self::take) gave.
-    pub(super) fn give(&self, number: u32) {
+    /// Takes back what [`take`](Self::take) gave; `beside` is what [`give_up`](Self::give_up) said of it.
+    pub(super) fn give(&self, number: u32, beside: bool) {
         self.clear_row(number);
         let mut room = self.room();
-        if room.discarded {
+        if room.give(number, beside) {
             self.mapping.punch(chunk_at(number), CHUNK_BYTES);
         }
-        room.free.push(number);
     }
 
-    /// A chunk is overwritten: a reader of the file does not find it any more, and if somebody of this process reads it
-    /// still, another may take its place.
-    pub(super) fn give_up(&self, number: u32, is_read: bool) {
+    /// A chunk is overwritten: a reader of the file does not find it any more. True if another may take its place while
+    /// somebody of this process reads it still.
+    pub(super) fn give_up(&self, number: u32, is_read: bool) -> bool {
         self.clear_row(number);
-        let mut room = self.room();
-        room.stretched = (room.stretched + u32::from(is_read)).min(self.capacity);
+        is_read && self.room().put_beside()
     }
 
     fn clear_row(&self, number: u32) {
@@ -224,8 +223,8 @@ impl Spool {
         let mut room = self.room();
         room.discarded = true;
         // CAST: below twice the capacity.
-        let never_used = room.used..(room.slabs as usize * CHUNKS) as u32;
-        let mut unused: Vec<u32> = room.free.iter().copied().chain(never_used).collect();
+        let never_used = room.used()..(room.slabs as usize * CHUNKS) as u32;
+        let mut unused: Vec<u32> = room.free().chain(never_used).collect();
         unused.sort_unstable();
         for run in unused.chunk_by(|one, next| one + 1 == *next && slab_at(*one) == slab_at(*next)) {
             self.mapping.punch(chunk_at(run[0]), run.len() * CHUNK_BYTES);
@@ -255,4 +254,38 @@ fn check(words: &[u64]) -> u32 {
     let mut crc = flate2::Crc::new();
     words.iter().for_each(|word| crc.update(&word.to_le_bytes()));
     crc.sum() | 1
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_overwritten_while_it_is_read_does_not_stay_larger() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("entries");
+        let spool = Spool::create(&path, SLAB as u64).unwrap();
+        // The other slab's index, and what the file system needs.
+        let most = (HEADER + SLAB + 2 * CHUNK_BYTES) as u64;
+        let fill = || -> Vec<u32> { std::iter::from_fn(|| Some(spool.take(1, 0)?.1)).collect() };
+        let mut held = fill();
+        for _ in 0..3 {
+            assert_eq!(held.len(), CHUNKS);
+            let read = std::mem::take(&mut held);
+            read.iter().for_each(|number| assert!(spool.give_up(*number, true)));
+            held = fill();
+            let blocks = fs::metadata(&path).unwrap().blocks() * 512;
+            assert!((most..2 * most).contains(&blocks), "twice while it is read: {blocks}");
+            read.iter().for_each(|number| spool.give(*number, true));
+            let blocks = fs::metadata(&path).unwrap().blocks() * 512;
+            assert!(blocks <= most, "{blocks} bytes on the disk are left");
+            // What was a hole can be written to.
+            for number in &held {
+                spool.mapping.clear(chunk_at(*number), CHUNK_BYTES);
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::journal::{Journal, Note, SiteNote, WindowNote};
 use super::{Spool, mapping};
 use crate::record::clock::Anchor;
-use crate::record::registry::{self, Marks, ThreadIdentity};
+use crate::record::registry::{self, Marks, Writer};
 use crate::record::{Site, buffer, chunk, gate, ledger, site};
 
 static JOURNAL: Mutex<Option<Arc<Journal>>> = Mutex::new(None);
@@ -139,8 +139,8 @@ fn note(make: impl FnOnce() -> Note) {
 }
 
 /// A thread begins to record.
-pub(in crate::record) fn note_thread(thread: &ThreadIdentity) {
-    note(|| Note::Thread(thread.clone()));
+pub(in crate::record) fn note_thread(thread: &Writer) {
+    note(|| Note::Thread(thread.identity()));
 }
 
 /// A site has a number.

@@ -168,7 +168,7 @@ impl Spool {
         }
         // CAST: a file of this many slabs does not fit on any disk.
         let slabs = ((bytes - HEADER) / SLAB) as u32;
-        let room = Room { slabs, used: slabs.saturating_mul(CHUNKS as u32), ..Room::default() };
+        let room = Room::filled(slabs, slabs.saturating_mul(CHUNKS as u32));
         Ok(Self { mapping, path: path.to_owned(), capacity: 0, room: Mutex::new(room) })
     }
 
@@ -205,13 +205,13 @@ impl Spool {
     }
 
     fn damaged(&self) -> u64 {
-        (0..self.room().used).filter(|number| self.row(*number).is_err()).count() as u64
+        (0..self.room().used()).filter(|number| self.row(*number).is_err()).count() as u64
     }
 
     /// Every chunk with entries, by thread.
     fn chunks(self: &Arc<Self>) -> BTreeMap<u32, Vec<Piece>> {
         let mut found: BTreeMap<u32, Vec<Piece>> = BTreeMap::new();
-        let used = self.room().used;
+        let used = self.room().used();
         for number in 0..used {
             let Ok(Some((thread, base))) = self.row(number) else { continue };
             let start = self.mapping.at(chunk_at(number));

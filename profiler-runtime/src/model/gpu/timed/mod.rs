@@ -73,7 +73,8 @@ impl TimedRanges {
     pub(in crate::model) fn read(&mut self, thread: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Vec<u64> {
         let (mut next_id, mut last) = (first_id, None);
         let (mut tie, mut half, mut tied) = (None, None, Vec::new());
-        for entry in thread.runs.iter().flat_map(|run| run.entries()) {
+        // As the decoder: ranges that are carried on come first.
+        for entry in thread.carry.entries().iter().chain(thread.runs.iter().flat_map(|run| run.entries())) {
             match entry.tag() {
                 // The decoder counts like this.
                 Some(Tag::Begin) => {

@@ -1,0 +1,115 @@
+//! What is carried on, wherever a stream is torn apart.
+
+use proptest::collection::vec;
+use proptest::test_runner::Config as ProptestConfig;
+use proptest::{prop_assert_eq, proptest};
+
+use super::*;
+
+const OUTER: u32 = 1;
+const INNER: u32 = 2;
+
+fn entry(tag: Tag, site: u32, value: u64) -> Entry {
+    Entry::new(tag, site, value)
+}
+
+#[test]
+fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
+    let stream = [
+        entry(Tag::Index, OUTER, 7),
+        entry(Tag::Begin, OUTER, 10),
+        entry(Tag::Begin, INNER, 11),
+        entry(Tag::End, INNER, 12),
+        entry(Tag::Flops, INNER, 99),
+        entry(Tag::Begin, INNER, 13),
+        entry(Tag::Flops, INNER, 98),
+    ];
+    let mut carry = Carry::default();
+    // Wherever the stream is torn apart, the result is the same.
+    for piece in stream.chunks(3) {
+        carry.absorb(piece);
+    }
+    assert_eq!(carry.entries(), [stream[0], stream[1], stream[4], stream[5], stream[6]]);
+    assert_eq!((carry.open.len(), carry.overwritten, carry.last), (2, 1, 13));
+    carry.absorb(&[entry(Tag::End, OUTER, 20)]);
+    assert_eq!(carry.entries(), [stream[4], stream[5], stream[6]], "a guard outlived the range around it");
+    carry.absorb(&[entry(Tag::End, INNER, 21), entry(Tag::End, INNER, 22)]);
+    assert_eq!((carry.entries(), carry.overwritten, carry.began_before), (&[stream[6]][..], 3, 1));
+}
+
+/// What `absorb` does, entry by entry.
+fn one_by_one(entries: &[Entry]) -> Carry {
+    let mut carry = Carry::default();
+    entries.iter().for_each(|entry| carry.take(*entry));
+    carry
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 4 } else { 256 }))]
+
+    #[test]
+    fn whole_ranges_are_let_go_at_once_as_they_are_one_by_one(
+        pieces in vec((vec((0..9_u8, 1..4_u32), 1..12), 1..20_usize), 1..6),
+        cut in 1..40_usize,
+    ) {
+        const TAGS: [Tag; 9] = [
+            Tag::Begin, Tag::End, Tag::Begin, Tag::End, Tag::Flops, Tag::Dims, Tag::Task, Tag::TaskEnd, Tag::Timed,
+        ];
+        let mut stream = Vec::new();
+        for (loop_body, times) in pieces {
+            let body = loop_body.into_iter().map(|(tag, site)| (TAGS[usize::from(tag)], site));
+            // In a loop: what repeats is taken another way.
+            let body: Vec<_> = body.collect();
+            stream.extend(body.repeat(times));
+        }
+        let stream: Vec<_> =
+            (1..).zip(stream).map(|(value, (tag, site))| Entry::new(tag, site, value)).collect();
+        let mut carry = Carry::default();
+        stream.chunks(cut).for_each(|piece| carry.absorb(piece));
+        let slow = one_by_one(&stream);
+        prop_assert_eq!(carry.entries(), slow.entries());
+        prop_assert_eq!((carry.overwritten, carry.began_before), (slow.overwritten, slow.began_before));
+        prop_assert_eq!((carry.open, carry.pending), (slow.open, slow.pending));
+    }
+}
+
+#[test]
+fn a_tie_to_the_gpu_stays_with_its_range() {
+    let stream = [entry(Tag::Begin, OUTER, 1), entry(Tag::Timed, OUTER, 8), entry(Tag::OnStream, OUTER, 9)];
+    let inner = [entry(Tag::Begin, INNER, 2), entry(Tag::Timed, INNER, 8), entry(Tag::End, INNER, 3)];
+    let mut carry = Carry::default();
+    carry.absorb(&[&stream[..], &inner].concat());
+    assert_eq!((carry.entries(), carry.pending), (&stream[..], 3));
+}
+
+#[test]
+fn a_cut_falls_before_the_description_of_what_is_kept() {
+    let stream = [
+        entry(Tag::Begin, OUTER, 10),
+        entry(Tag::End, OUTER, 11),
+        entry(Tag::Index, INNER, 3),
+        entry(Tag::Begin, INNER, 12),
+    ];
+    let mut carry = Carry::default();
+    assert_eq!(carry.absorb_until(&stream, 12), 3);
+    assert_eq!(carry.entries(), [stream[2]]);
+}
+
+#[test]
+fn allocations_that_go_change_the_level_at_which_the_rest_begins() {
+    let pair = |action: Action, bytes| {
+        [entry(Tag::Memory, 3, 5).with_argument(action as u32), Entry::pair(Tag::Block, 0xABC, bytes)]
+    };
+    let mut carry = Carry::default();
+    carry.absorb(&[pair(Action::Alloc, 100), pair(Action::Free, 30)].concat());
+    assert_eq!((carry.changes.as_slice(), carry.allocations), (&[(3, 70)][..], 2));
+    assert!(carry.entries().is_empty());
+}
+
+#[test]
+fn ends_without_a_begin_become_ranges_that_were_open() {
+    let kept =
+        [entry(Tag::End, INNER, 5), entry(Tag::Begin, INNER, 6), entry(Tag::End, INNER, 7), entry(Tag::End, OUTER, 8)];
+    let carry = Carry::of_orphans(kept.iter(), 4);
+    assert_eq!(carry.entries(), [entry(Tag::Begin, OUTER, 4), entry(Tag::Begin, INNER, 4)]);
+}

@@ -1,0 +1,129 @@
+//! What first uses allocate: a thread's first range and a site's are no surprise in a program that watches its latency.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::Barrier;
+use std::thread;
+
+use profiler_runtime::{Dtype, ShapeWriter, Shaped, op, profiled_stage, stage, start_profile_with, step, stop_profile};
+use profiler_tests::Bench;
+
+/// The system's allocator, and how often each thread asked it for memory.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is the system allocator's.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.realloc(block, layout, size) }
+    }
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// How often this thread allocates in `work`.
+fn allocations(work: impl FnOnce()) -> u64 {
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+#[profiled_stage("known")]
+#[inline(never)]
+fn known() {}
+
+struct Tensor;
+
+impl Shaped for Tensor {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.tensor(Dtype::F32, &[1, 4096, 1536]);
+    }
+}
+
+/// As many sites as numbers are named.
+macro_rules! sites {
+    ($($number:literal)*) => {
+        [$({
+            fn site() {
+                #[profiled_stage($number)]
+                fn of_a_function() {}
+                of_a_function();
+                drop(stage!($number));
+                drop(op!($number, shapes(Tensor), flops = 7));
+                drop(step!($number, 3));
+            }
+            site as fn()
+        }),*]
+    };
+}
+
+/// Four sites each.
+fn sites() -> Vec<fn()> {
+    sites!("1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19" "20").to_vec()
+}
+
+/// What the first and the second range of each of so many new threads allocate; they run at the same time.
+fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
+    let ready = Barrier::new(count);
+    thread::scope(|scope| {
+        let one = || {
+            ready.wait();
+            let counts = (allocations(known), allocations(known));
+            // None ends before all have begun.
+            ready.wait();
+            counts
+        };
+        let threads: Vec<_> = (0..count).map(|_| scope.spawn(one)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    })
+}
+
+/// One test, because off is a state of the process: before its first session.
+#[test]
+fn first_uses_allocate_nothing_while_nothing_records_and_at_most_once_while_something_does() {
+    let bench = Bench::alone();
+    // The first range of a process looks for tools.
+    known();
+    let first_off: u64 = sites().iter().map(allocations).sum();
+    assert_eq!(first_off, 0, "sites, while nothing records");
+    assert_eq!(of_new_threads(8), [(0, 0); 8], "threads, while nothing records");
+
+    start_profile_with(bench.config().torch_profiler_record_shapes(true)).unwrap();
+    known();
+    for threads in [1, 30] {
+        let counts = of_new_threads(threads);
+        assert!(counts.iter().all(|(first, second)| *first <= 1 && *second == 0), "{threads} threads: {counts:?}");
+        // A thread that has recorded long enough makes ready what new threads need.
+        (0..5_000).for_each(|_| known());
+    }
+    // A new thread, because the next chunk of one that has recorded for long comes at any time.
+    let on_new_thread = || {
+        known();
+        sites().iter().map(|site| (allocations(site), allocations(site))).collect()
+    };
+    let counts: Vec<_> = thread::spawn(on_new_thread).join().unwrap();
+    assert!(counts.iter().all(|(_, second)| *second == 0), "second ranges: {counts:?}");
+    // The list of sites grows by doubling.
+    let first: u64 = counts.iter().map(|(first, _)| first).sum();
+    assert!(counts.iter().all(|(first, _)| *first <= 4) && first <= 8, "first ranges of four sites each: {counts:?}");
+    stop_profile().unwrap().wait().unwrap();
+}
