@@ -8,6 +8,7 @@
 mod artifacts;
 mod child;
 mod doubles;
+mod logger;
 mod pickle;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use tempfile::TempDir;
 pub use artifacts::{Slice, Trace, manifest, timing};
 pub use child::{child_of, in_child};
 pub use doubles::double;
+pub use logger::{Hold, held, report};
 pub use pickle::unpickle;
 
 static ALONE: Mutex<()> = Mutex::new(());

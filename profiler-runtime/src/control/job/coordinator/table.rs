@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::member::Member;
 use super::record::{Awaited, Line, Record};
-use crate::control::job::{REMEMBERED, Selection};
 use crate::control::job::report::{ControlError, JobStatus, Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{Answer, Request, UNASKED};
+use crate::control::job::{REMEMBERED, Selection};
 
 /// Members and sessions.
 #[derive(Debug, Default)]
