@@ -9,6 +9,8 @@ mod artifacts;
 mod child;
 mod doubles;
 mod logger;
+#[cfg(target_os = "linux")]
+mod million;
 mod pickle;
 
 use std::path::Path;
@@ -21,6 +23,8 @@ pub use artifacts::{Slice, Trace, manifest, timing};
 pub use child::{child_of, in_child};
 pub use doubles::double;
 pub use logger::{Hold, held, report};
+#[cfg(target_os = "linux")]
+pub use million::million_ranges;
 pub use pickle::unpickle;
 
 static ALONE: Mutex<()> = Mutex::new(());
