@@ -46,6 +46,16 @@ impl Bench {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), _turn: turn }
     }
 
+    /// [`alone`](Self::alone), with a folder in memory where that is possible: for what has to be written within a time
+    /// limit of the profiler's, which a busy disk may exceed.
+    pub fn alone_in_memory() -> Self {
+        let mut bench = Self::alone();
+        if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
+            bench.folder = folder;
+        }
+        bench
+    }
+
     /// The folder.
     pub fn path(&self) -> &Path {
         self.folder.path()

@@ -163,7 +163,7 @@ fn process_exit_waits_for_artifacts_that_are_being_written() {
 #[test]
 fn a_signal_that_ends_the_program_writes_first_and_stays_the_programs_status() {
     for signal in [libc::SIGTERM, libc::SIGINT] {
-        let bench = Bench::alone();
+        let bench = Bench::alone_in_memory();
         assert_eq!(end(&bench, "signal", &[signal], &json!({})).signal(), Some(signal));
         assert_written(&bench, "signal");
     }
@@ -174,11 +174,11 @@ fn a_crash_writes_what_was_recorded_and_stays_a_crash() {
     for (ending, signal) in
         [("panic that may not unwind", libc::SIGABRT), ("fault", libc::SIGSEGV), ("stack overflow", libc::SIGABRT)]
     {
-        let bench = Bench::alone();
+        let bench = Bench::alone_in_memory();
         assert_eq!(end(&bench, ending, &[], &json!({})).signal(), Some(signal), "{ending}");
         assert_written(&bench, "crash");
     }
-    let bench = Bench::alone();
+    let bench = Bench::alone_in_memory();
     assert_eq!(end(&bench, "signal", &[libc::SIGABRT], &json!({})).signal(), Some(libc::SIGABRT), "sent by another");
     assert_written(&bench, "crash");
 }

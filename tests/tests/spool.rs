@@ -140,7 +140,7 @@ fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
 #[test]
 fn what_is_written_as_the_process_ends_leaves_nothing_to_recover() {
     for (ending, ended_by) in [("exit", "exit"), ("TERM", "signal"), ("abort", "crash")] {
-        let bench = Bench::alone();
+        let bench = Bench::alone_in_memory();
         run("dies", ending, &with_spool(&bench));
         let folder = only_folder(bench.path());
         assert_eq!(manifest(&folder)["ended_by"], ended_by);

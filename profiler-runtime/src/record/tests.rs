@@ -89,10 +89,10 @@ fn threads_overwrite_each_other_while_what_was_there_is_read() {
     assert!(read.sum::<u64>() <= 3 * 4 * RANGES);
     // What a reader holds is not overwritten; nobody holds anything from here on.
     drop(held);
-    thread::spawn(|| record(1003, 4 * RANGES)).join().unwrap();
+    thread::spawn(|| record(1008, 4 * RANGES)).join().unwrap();
     set_budget(BUDGET, false);
     let log = registry::collect(&from, &Marks::now());
-    let shown: u64 = [1003, 1004].iter().map(|site| ranges(&log, *site)).sum();
+    let shown: u64 = [1003, 1004, 1008].iter().map(|site| ranges(&log, *site)).sum();
     let lost: u64 = log.threads.iter().map(|thread| thread.lost).sum::<u64>() + log.lost_elsewhere;
     let overwritten = log.left_out().overwritten;
     assert_eq!(shown + overwritten + lost, 8 * RANGES);
