@@ -118,7 +118,7 @@ fn a_worker_that_dies_fails_its_request_and_the_other_goes_on() {
         // Stopped, it surely has not made its part when it is killed.
         signal("STOP", second);
         let asked = scope.spawn(|| server.post_form("/v1/videos/sync", &QUICK, None));
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(Duration::from_secs(2));
         signal("KILL", second);
         let (code, message) = asked.join().unwrap().error(503);
         assert!(code == "worker_lost" && message.contains("`diffusion_rank_1` has ended: signal: 9"), "{message}");
@@ -146,9 +146,9 @@ fn ctrl_c_finishes_what_is_being_made_and_ends_every_process() {
         // While its workers are stopped the first request is being made, however fast the machine is.
         workers.iter().for_each(|worker| signal("STOP", *worker));
         let making = scope.spawn(|| server.post_form("/v1/videos/sync", &QUICK, None));
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(Duration::from_secs(2));
         let waiting = [(); 2].map(|()| scope.spawn(|| server.post_form("/v1/videos/sync", &QUICK, None)));
-        thread::sleep(Duration::from_millis(500));
+        thread::sleep(Duration::from_secs(2));
         signal("INT", pid);
         for waiting in waiting {
             assert_eq!(waiting.join().unwrap().error(503).0, "shutting_down");

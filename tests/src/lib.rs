@@ -8,6 +8,9 @@
 mod artifacts;
 mod child;
 mod doubles;
+mod logger;
+#[cfg(target_os = "linux")]
+mod million;
 mod pickle;
 
 use std::path::Path;
@@ -19,6 +22,9 @@ use tempfile::TempDir;
 pub use artifacts::{Slice, Trace, manifest, timing};
 pub use child::{child_of, in_child};
 pub use doubles::double;
+pub use logger::{Hold, held, report};
+#[cfg(target_os = "linux")]
+pub use million::million_ranges;
 pub use pickle::unpickle;
 
 static ALONE: Mutex<()> = Mutex::new(());
@@ -38,6 +44,16 @@ impl Bench {
             drop(left_behind.wait());
         }
         Self { folder: tempfile::tempdir().expect("a temporary folder"), _turn: turn }
+    }
+
+    /// [`alone`](Self::alone), with a folder in memory where that is possible: for what has to be written within a time
+    /// limit of the profiler's, which a busy disk may exceed.
+    pub fn alone_in_memory() -> Self {
+        let mut bench = Self::alone();
+        if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {
+            bench.folder = folder;
+        }
+        bench
     }
 
     /// The folder.

@@ -37,12 +37,16 @@ fn env(variables: &[(&str, &str)]) -> Result<Option<Parsed>, ConfigError> {
 
 #[test]
 fn the_three_formats_give_the_same_configuration() {
-    let json = read("c.json", JSON).unwrap().config;
-    assert_eq!(read("c.yaml", YAML).unwrap().config, json);
-    assert_eq!(read("c.YML", YAML).unwrap().config, json);
-    assert_eq!(read("c.toml", TOML).unwrap().config, json);
-    assert_eq!(read("c.json", format!("\u{feff}{JSON}")).unwrap().config, json);
-    assert_eq!(read("also_yaml.yaml", JSON).unwrap().config, json);
+    let read = |name: &str, content: &str| {
+        let (_dir, path) = file(name, content);
+        env(&[("PROFILER_CONFIG", path.to_str().unwrap())]).unwrap().unwrap().config
+    };
+    let json = read("c.json", JSON);
+    assert_eq!(read("c.yaml", YAML), json);
+    assert_eq!(read("c.YML", YAML), json);
+    assert_eq!(read("c.toml", TOML), json);
+    assert_eq!(read("c.json", &format!("\u{feff}{JSON}")), json);
+    assert_eq!(read("also_yaml.yaml", JSON), json);
     assert_eq!((json.max_iterations, json.delay_secs, json.step_of.as_deref()), (12, 1.5, Some("5")));
 }
 

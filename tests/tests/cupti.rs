@@ -126,7 +126,9 @@ fn stages_have_the_gpu_time_of_what_they_launched() {
     assert_eq!(ran.stage("denoise_step")["gpu_ops"], transformer["gpu_ops"], "what a stage launched, its step did");
     assert_eq!(ran.stage("vae.decode")["gpu_ops"], 2);
     let nobodys = &ran.timing["gpu"]["unattributed"];
-    assert_eq!((nobodys["gpu_ops"].as_u64(), nobodys["gpu_busy_ms"].as_f64()), (Some(1), Some(0.005)));
+    let busy = nobodys["gpu_busy_ms"].as_f64().unwrap();
+    // The rate between the clocks is as good as the readings at both ends of a session, which is short here.
+    assert!(nobodys["gpu_ops"] == 1 && (busy - 0.005).abs() < 5e-5, "{nobodys}");
     let spans = ran.of("gpu_user_annotation");
     assert!(spans.contains(&"transformer") && spans.contains(&"vae.decode"));
     assert!(!spans.iter().any(|name| name.starts_with("ProfilerStep#")), "{spans:?}");

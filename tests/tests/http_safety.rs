@@ -194,10 +194,11 @@ fn no_path_leads_out_of_a_session() {
 
 #[test]
 fn clients_that_send_nothing_hold_up_nobody_and_are_cut_off() {
-    let options = HttpOptions::new().read_timeout(Duration::from_millis(300));
+    let patience = Duration::from_secs(5);
+    let options = HttpOptions::new().read_timeout(patience);
     let server = listen(Arc::new(Scripted::content()), options);
     let at = server.local_addr();
-    let mut slow: Vec<_> = (0..128).map(|_| TcpStream::connect(at).unwrap()).collect();
+    let mut slow: Vec<_> = (0..64).map(|_| TcpStream::connect(at).unwrap()).collect();
     for (number, stream) in slow.iter_mut().enumerate() {
         let head = if number % 2 == 0 {
             format!("POST /start_profile HTTP/1.1\r\nHost: {at}\r\nX-Slow: ")
@@ -208,13 +209,13 @@ fn clients_that_send_nothing_hold_up_nobody_and_are_cut_off() {
     }
     let begin = Instant::now();
     assert_eq!(post(at, "/start_profile", "").status, 200);
-    assert!(begin.elapsed() < Duration::from_secs(5), "others are served meanwhile");
-    slow[0].set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    assert!(begin.elapsed() < patience, "others are served meanwhile");
+    slow[0].set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     assert_eq!(
         std::io::Read::read_to_end(&mut slow[0], &mut Vec::new()).map(|_| ()).map_err(|error| error.kind()),
         Ok(())
     );
-    slow[1].set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    slow[1].set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     assert_eq!(read(&mut slow[1]).refusal(), (408, "too_slow".into()));
 }
 

@@ -7,9 +7,9 @@ mod job_support;
 
 use std::time::Duration;
 
-use job_support::{LONG, Place, Process, a_moment, is_whole, job, read, states, until};
+use job_support::{LONG, Place, Process, is_whole, job, patient, read, states, until, until_recorded};
 use profiler_runtime::ProfilerConfig;
-use profiler_runtime::job::{ControlError, Controller, Coordinator, CoordinatorOptions, Selection, WorkerState};
+use profiler_runtime::job::{ControlError, Controller, Coordinator, Selection, WorkerState};
 
 use WorkerState::{Idle, Recording, Written};
 
@@ -27,7 +27,7 @@ fn two_workers_write_one_session_into_one_folder() {
     assert_eq!(coordinator.status().workers.len(), 2);
     let started = coordinator.start(&Selection::default()).unwrap();
     assert_eq!(states(&started), [(0, Recording), (1, Recording)]);
-    a_moment();
+    until_recorded(&coordinator);
     let status = coordinator.status();
     assert_eq!(status.session.as_deref(), Some(started.session.as_str()));
     assert!(status.workers.iter().all(|line| line.state == Recording && line.recorded_iterations > 0), "{status:?}");
@@ -92,7 +92,7 @@ fn stages_0_and_2_of_3_are_started_and_stopped_as_one_selection() {
         let error = coordinator.stop(&other, LONG).unwrap_err();
         assert!(matches!(error, ControlError::OtherSelection { .. }), "{error}");
     }
-    a_moment();
+    until_recorded(&coordinator);
     let report = coordinator.stop(&Selection::stages([0, 2]), LONG).unwrap();
     assert_eq!(states(&report), [(0, Written), (2, Written)]);
     let folder = report.folder.unwrap();
@@ -106,7 +106,7 @@ fn names_replace_the_stages_of_the_configuration() {
     let _workers = job(&coordinator, &[0]);
     let named = Selection { names: vec!["wor*".to_owned()], ..Selection::default() };
     let folder = coordinator.start(&named).unwrap().folder.unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     assert!(matches!(coordinator.stop(&Selection::stages([0]), LONG), Err(ControlError::OtherSelection { .. })));
     assert!(coordinator.stop(&named, LONG).unwrap().is_complete());
     assert!(is_whole(&folder, 0));
@@ -155,7 +155,7 @@ fn any_order_from_many_threads_is_an_answer_and_one_session_at_a_time() {
 fn a_session_that_ended_by_itself_answers_the_stop_and_is_not_in_the_way_of_a_start() {
     let place = Place::new();
     let config = ProfilerConfig::torch(place.perf()).max_iterations(3);
-    let coordinator = Coordinator::bind(&place.address(), CoordinatorOptions::default().config(config)).unwrap();
+    let coordinator = Coordinator::bind(&place.address(), patient().config(config)).unwrap();
     let _workers = job(&coordinator, &[0, 1]);
     let ended = || coordinator.status().workers.iter().all(|line| line.state == Written);
     let first = coordinator.start(&Selection::default()).unwrap();
@@ -175,7 +175,7 @@ fn a_stop_that_does_not_wait_says_later_what_was_written() {
     let coordinator = place.coordinator();
     let _workers = job(&coordinator, &[0]);
     coordinator.start(&Selection::default()).unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     let session = coordinator.stop(&Selection::default(), Duration::ZERO).unwrap().session;
     let report = || coordinator.session(&session).unwrap();
     until("the artifacts are written", || states(&report()) == [(0, Written)]);
@@ -190,7 +190,7 @@ fn a_worker_that_ends_writes_what_it_has_recorded() {
     let coordinator = place.coordinator();
     let mut workers = job(&coordinator, &[0, 1]);
     let folder = coordinator.start(&Selection::default()).unwrap().folder.unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     assert!(workers.remove(0).finish());
     assert!(is_whole(&folder, 0));
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();

@@ -8,9 +8,9 @@ mod gpu_support;
 mod job_support;
 
 use gpu_support::{calls, machine, make_context, succeeded};
-use job_support::{LONG, Process, a_moment};
+use job_support::{LONG, Process, patient, until_recorded};
 use profiler_runtime::ProfilerConfig;
-use profiler_runtime::job::{Controller, Coordinator, CoordinatorOptions, Selection};
+use profiler_runtime::job::{Controller, Coordinator, Selection};
 use profiler_tests::in_child;
 
 #[test]
@@ -32,7 +32,7 @@ fn parent() {
     make_context();
     let folder = std::env::var("JOB").unwrap();
     let address = format!("unix:{folder}/socket/profiler.sock");
-    let options = CoordinatorOptions::default().config(ProfilerConfig::cuda());
+    let options = patient().config(ProfilerConfig::cuda());
     let coordinator = Coordinator::bind(&address, options).unwrap();
     let worker = |rank: u32| {
         let mut command = Process::command(&coordinator, rank, 2);
@@ -41,7 +41,7 @@ fn parent() {
     let workers = [worker(0), worker(1)];
     assert_eq!(coordinator.wait_for_workers(2, LONG), 2);
     assert!(coordinator.start(&Selection::default()).unwrap().is_complete());
-    a_moment();
+    until_recorded(&coordinator);
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();
     assert!(report.is_complete(), "{report:?}");
     for worker in &report.workers {

@@ -10,14 +10,15 @@ use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use job_support::{LONG, Place, Process, a_moment, error, is_whole, job, read, states, until};
+use job_support::{LONG, Place, Process, error, is_whole, job, patient, read, states, until, until_recorded};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::job::{Controller, Coordinator, CoordinatorOptions, Selection, WorkerState};
 use profiler_tests::{child_of, in_child};
 
 use WorkerState::{Failed, Idle, Lost, Recording, Silent, Written};
 
-const SHORT: Duration = Duration::from_millis(1500);
+/// For those who are there, also on a busy machine.
+const SHORT: Duration = Duration::from_secs(4);
 
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
@@ -35,13 +36,13 @@ fn a_worker_killed_while_it_records_is_lost_and_the_other_is_whole() {
     let coordinator = place.coordinator();
     let mut workers = job(&coordinator, &[0, 1]);
     let folder = coordinator.start(&Selection::default()).unwrap().folder.unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     workers[1].signal("KILL");
     let is_lost = || coordinator.status().workers.iter().map(|line| line.state).eq([Recording, Lost]);
     until("the coordinator knows", is_lost);
     let begin = Instant::now();
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(9), "nobody waits for the dead");
+    assert!(begin.elapsed() < LONG / 2, "nobody waits for the dead");
     assert_eq!(states(&report), [(0, Written), (1, Lost)]);
     assert!(error(&report, 1).contains("has ended while it recorded"), "{report:?}");
     assert!(!report.is_complete() && is_whole(&folder, 0) && workers[0].runs());
@@ -57,15 +58,15 @@ fn a_worker_that_never_answers_delays_nobody_and_tells_when_it_is_back() {
     workers[0].signal("STOP");
     let begin = Instant::now();
     let report = coordinator.start(&Selection::default()).unwrap();
-    assert!(begin.elapsed() < 4 * SHORT, "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < LONG / 2, "{:?}", begin.elapsed());
     assert_eq!(states(&report), [(0, Silent), (1, Recording)]);
-    assert_eq!(error(&report, 0), "it has not answered within 1.5s");
+    assert_eq!(error(&report, 0), "it has not answered within 4s");
     let folder = report.folder.unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     assert_eq!(coordinator.status().workers.iter().map(|line| line.state).collect::<Vec<_>>(), [Silent, Recording]);
     let begin = Instant::now();
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(20));
+    assert!(begin.elapsed() < LONG / 2);
     assert_eq!(states(&report), [(0, Silent), (1, Written)]);
     assert!(is_whole(&folder, 1));
     let next = coordinator.start(&Selection::default()).unwrap();
@@ -83,7 +84,7 @@ fn a_worker_that_hangs_at_the_stop_is_not_waited_for() {
     let coordinator = place.coordinator_with(impatient());
     let workers = job(&coordinator, &[0, 1]);
     let folder = coordinator.start(&Selection::default()).unwrap().folder.unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     workers[1].signal("STOP");
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();
     assert_eq!(states(&report), [(0, Written), (1, Silent)]);
@@ -95,7 +96,7 @@ fn a_worker_that_hangs_at_the_stop_is_not_waited_for() {
 fn who_joins_while_a_session_is_active_is_reported_and_started_only_if_asked() {
     for (starts, expected) in [(false, Idle), (true, Recording)] {
         let place = Place::new();
-        let coordinator = place.coordinator_with(CoordinatorOptions::default().start_late_joiners(starts));
+        let coordinator = place.coordinator_with(patient().start_late_joiners(starts));
         let _first = Process::worker(&coordinator, 0, 2);
         assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
         let session = coordinator.start(&Selection::default()).unwrap().session;
@@ -137,7 +138,7 @@ fn a_full_disk_in_one_rank_costs_that_rank_only() {
     let mut second = Process::start(&mut limited);
     assert_eq!(coordinator.wait_for_workers(2, LONG), 2);
     let folder = coordinator.start(&Selection::default()).unwrap().folder.unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     let report = coordinator.stop(&Selection::default(), LONG).unwrap();
     assert_eq!(states(&report), [(0, Written), (1, Failed)]);
     assert!(error(&report, 1).contains("trace_rank1.json`: File too large"), "{report:?}");
@@ -152,10 +153,12 @@ fn doomed_coordinator() {
         return;
     }
     let config = ProfilerConfig::torch(std::env::var("PERF").unwrap());
-    let options = CoordinatorOptions::default().config(config);
+    let options = patient().config(config);
     let coordinator = Coordinator::bind(&std::env::var("ADDRESS").unwrap(), options).unwrap();
     coordinator.wait_for_workers(1, LONG);
-    println!("\nsession {}", coordinator.start(&Selection::default()).unwrap().session);
+    let session = coordinator.start(&Selection::default()).unwrap().session;
+    until_recorded(&coordinator);
+    println!("\nsession {session}");
     std::thread::sleep(LONG);
 }
 
@@ -169,7 +172,6 @@ fn workers_outlive_their_coordinator_write_its_session_and_join_the_next() {
     let mut worker = Process::start(command.env("PROFILER_COORDINATOR", place.address()));
     let lines = BufReader::new(doomed.stdout.take().unwrap()).lines().map_while(Result::ok);
     let session = lines.filter_map(|line| Some(line.strip_prefix("session ")?.to_owned())).next().unwrap();
-    a_moment();
     doomed.kill().unwrap();
     doomed.wait().unwrap();
     let folder = place.perf().join(session);
@@ -178,7 +180,7 @@ fn workers_outlive_their_coordinator_write_its_session_and_join_the_next() {
     let coordinator = place.coordinator();
     assert_eq!(coordinator.wait_for_workers(1, LONG), 1, "the worker looks for its coordinator");
     coordinator.start(&Selection::default()).unwrap();
-    a_moment();
+    until_recorded(&coordinator);
     assert!(coordinator.stop(&Selection::default(), LONG).unwrap().is_complete());
     drop(coordinator);
     assert!(worker.finish());

@@ -9,11 +9,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::time::Duration;
 
-use job_support::{LONG, Place, Process, a_moment, is_whole, until};
-use profiler_runtime::job::{
-    self, ControlError, Controller, Coordinator, CoordinatorOptions, FailureCode, Selection, WorkerState,
-};
+use job_support::{LONG, Place, Process, is_whole, patient, until};
+use profiler_runtime::job::{self, ControlError, Controller, Coordinator, FailureCode, Selection, WorkerState};
 use profiler_runtime::{ProfilerConfig, profile_with};
 use profiler_tests::{child_of, in_child};
 use serde_json::{Value, json};
@@ -31,7 +30,7 @@ fn parent() {
     if !in_child() {
         return;
     }
-    let coordinator = Coordinator::bind(&std::env::var("ADDRESS").unwrap(), CoordinatorOptions::default()).unwrap();
+    let coordinator = Coordinator::bind(&std::env::var("ADDRESS").unwrap(), patient()).unwrap();
     let _worker = Process::worker(&coordinator, 0, 1);
     assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
     job::install(Arc::new(coordinator));
@@ -42,7 +41,7 @@ fn program(place: &Place, name: &str, triggers: Value) -> Command {
     let mut config = json!({"profiler": "torch", "torch_profiler_dir": place.perf()});
     config.as_object_mut().unwrap().extend(triggers.as_object().unwrap().clone());
     let mut command = child_of(name);
-    command.env("PROFILER_CONFIG", config.to_string()).env("ADDRESS", place.address());
+    command.env("PROFILER_CONFIG", config.to_string()).env("ADDRESS", place.address()).envs([place.notes()]);
     command
 }
 
@@ -78,8 +77,7 @@ fn the_signal_starts_a_session_and_the_next_one_stops_it() {
         for number in 1..=2 {
             process.signal("USR2");
             until("the session is there", || sessions(&place).len() == number);
-            a_moment();
-            a_moment();
+            until("it records", || sessions(&place).iter().all(|folder| place.has_recorded(folder)));
             process.signal("USR2");
             until("the session is written", || sessions(&place).iter().all(|folder| is_written(folder)));
         }
@@ -94,16 +92,19 @@ fn a_session_runs_while_the_trigger_file_is_there() {
         let place = Place::new();
         let file = place.path().join("profile-now");
         let process = Process::start(&mut program(&place, program_name, json!({"trigger_file": file})));
-        a_moment();
+        // Longer than between two looks for the file.
+        std::thread::sleep(Duration::from_millis(500));
         assert!(sessions(&place).is_empty(), "it waits instead of starting at once");
         fs::write(&file, "").unwrap();
-        until("the session is there", || sessions(&place).len() == 1);
-        a_moment();
+        let records = |number| {
+            let sessions = sessions(&place);
+            sessions.len() == number && sessions.iter().all(|folder| place.has_recorded(folder))
+        };
+        until("the session records", || records(1));
         fs::remove_file(&file).unwrap();
         until("the session is written", || is_written(&sessions(&place)[0]));
         fs::write(&file, "").unwrap();
-        until("the second session is there", || sessions(&place).len() == 2);
-        a_moment();
+        until("the second session records", || records(2));
         assert!(process.finish(), "{program_name}");
         assert!(sessions(&place).iter().all(|folder| is_whole(folder, 0)), "the end writes what runs: {program_name}");
     }

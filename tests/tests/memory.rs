@@ -14,7 +14,7 @@ use std::thread;
 use profiler_runtime::{
     Device, ProfilerConfig, ProfilingAllocator, op, record_alloc, record_free, stage, start_profile_with, stop_profile,
 };
-use profiler_tests::{Bench, Trace, timing, unpickle};
+use profiler_tests::{Bench, Trace, child_of, in_child, timing, unpickle};
 use serde_json::Value;
 
 #[global_allocator]
@@ -125,6 +125,17 @@ fn the_totals_are_exact_over_threads_that_come_and_go() {
 
 #[test]
 fn a_stage_has_its_bytes_its_peak_and_its_growth() {
+    let output = child_of("bytes_of_a_stage").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Where no other test allocates.
+#[test]
+#[ignore = "run by the test above, as a process of its own"]
+fn bytes_of_a_stage() {
+    if !in_child() {
+        return;
+    }
     let bench = Bench::alone();
     start_profile_with(with_memory(&bench)).unwrap();
     let kept = {
@@ -143,13 +154,17 @@ fn a_stage_has_its_bytes_its_peak_and_its_growth() {
     drop(kept);
     let device = device_of(&timing(stopped.folder().unwrap()), "cpu");
     let bytes = |path: &str, key: &str| stage_of(&device, path)[key].as_u64().unwrap() as usize;
-    let near = |found: usize, wanted: usize| found >= wanted && found < wanted + 64 * 1024;
-    assert!(near(bytes("outer/load", "peak_growth_bytes"), 8 * MIB));
-    assert!(near(bytes("outer/compute", "peak_growth_bytes"), 32 * MIB));
-    assert!(near(bytes("outer", "peak_growth_bytes"), 40 * MIB));
-    assert!(near(bytes("outer", "allocated_bytes"), 40 * MIB), "stages inside are included");
-    assert!(near(bytes("outer", "allocated_bytes") - bytes("outer", "freed_bytes"), 8 * MIB));
-    assert!(bytes("outer/compute", "peak_bytes") >= 40 * MIB, "of the whole process");
+    // A thread of the profiler's that begins or ends meanwhile gives a few bytes back.
+    let near = |found: usize, wanted: usize| {
+        assert!(found.abs_diff(wanted) < 64 << 10, "{found} bytes, {wanted} wanted: {device:#}");
+    };
+    near(bytes("outer/load", "peak_growth_bytes"), 8 * MIB);
+    near(bytes("outer/compute", "peak_growth_bytes"), 32 * MIB);
+    near(bytes("outer", "peak_growth_bytes"), 40 * MIB);
+    // Stages inside are included.
+    near(bytes("outer", "allocated_bytes"), 40 * MIB);
+    near(bytes("outer", "allocated_bytes") - bytes("outer", "freed_bytes"), 8 * MIB);
+    assert!(bytes("outer/compute", "peak_bytes") >= 40 * MIB - (64 << 10), "of the whole process");
     assert_eq!(device["peak_bytes"].as_u64().unwrap() as usize, bytes("outer", "peak_bytes"));
     let summary = fs::read_to_string(stopped.folder().unwrap().join("summary_rank0.md")).unwrap();
     assert!(summary.contains("## Memory") && summary.contains("| outer "), "{summary}");
@@ -163,7 +178,9 @@ fn growing_in_place_or_by_a_move_is_a_release_and_an_allocation() {
         growing.reserve_exact(3 * MIB);
         black_box(&growing);
     });
-    let changes: Vec<i64> = events(&trace, -1).into_iter().map(|(bytes, ..)| bytes).collect();
+    let changes = events(&trace, -1).into_iter().map(|(bytes, ..)| bytes);
+    // Other threads may allocate meanwhile, but nothing of this size.
+    let changes: Vec<i64> = changes.filter(|bytes| bytes.unsigned_abs() >= MIB as u64).collect();
     let at = changes.iter().position(|bytes| *bytes == -(MIB as i64)).expect("the old block is freed");
     assert_eq!(changes[at + 1], 3 * MIB as i64);
 }

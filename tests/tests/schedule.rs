@@ -168,7 +168,7 @@ fn busy_until(enough: impl Fn() -> bool) {
     while !enough() {
         let _stage = stage!("busy");
         thread::sleep(Duration::from_millis(1));
-        assert!(start.elapsed() < Duration::from_secs(20), "the timer never came");
+        assert!(start.elapsed() < Duration::from_secs(60), "the timer never came");
     }
 }
 
@@ -205,7 +205,7 @@ fn duration_secs_end_the_session() {
     stopped.wait().unwrap();
     let trace = Trace::read(stopped.folder().unwrap());
     assert_eq!(trace.ended_by(), "duration");
-    assert!((0.19..5.0).contains(&trace.seconds()), "{}", trace.seconds());
+    assert!((0.19..30.0).contains(&trace.seconds()), "{}", trace.seconds());
     assert!(trace.count("busy") > 0);
 }
 

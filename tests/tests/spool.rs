@@ -9,6 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -74,7 +75,8 @@ fn recovered(base: &Path) -> Trace {
     Trace::read(&folder)
 }
 
-const LEAVES: usize = 5_000;
+/// More than a chunk holds, and few enough to be written while a crash waits.
+const LEAVES: usize = 2_500;
 
 /// Records on three threads, and ends as it is told to.
 #[test]
@@ -106,8 +108,8 @@ fn dies() {
         // SAFETY: it is not: nothing lies there, which ends the process.
         "fault" => unsafe { std::ptr::without_provenance_mut::<u64>(64).write_volatile(1) },
         signal => {
-            let mut kill = Command::new("kill");
-            kill.args([&format!("-{signal}"), &std::process::id().to_string()]).status().unwrap();
+            let kill = format!("kill -s {signal} {}", std::process::id());
+            Command::new("sh").args(["-c", &kill]).status().unwrap();
             thread::sleep(Duration::from_secs(60));
         }
     }
@@ -131,14 +133,14 @@ fn whatever_ends_the_process_its_recording_is_recovered_to_the_last_range() {
         assert_eq!((trace.losses("missing"), trace.losses("unfinished")), (0, 1), "{ending}");
         let leaves = trace.named("leaf");
         assert!(leaves.windows(2).filter(|pair| pair[0].tid == pair[1].tid).all(|pair| pair[0].end <= pair[1].begin));
-        assert!(trace.seconds() < 20.0, "{ending}: {} s", trace.seconds());
+        assert!(trace.seconds() < 60.0, "{ending}: {} s", trace.seconds());
     }
 }
 
 #[test]
 fn what_is_written_as_the_process_ends_leaves_nothing_to_recover() {
     for (ending, ended_by) in [("exit", "exit"), ("TERM", "signal"), ("abort", "crash")] {
-        let bench = Bench::alone();
+        let bench = Bench::alone_in_memory();
         run("dies", ending, &with_spool(&bench));
         let folder = only_folder(bench.path());
         assert_eq!(manifest(&folder)["ended_by"], ended_by);
@@ -147,7 +149,10 @@ fn what_is_written_as_the_process_ends_leaves_nothing_to_recover() {
     }
 }
 
-/// Counts its ranges in a file beside, until it is killed.
+/// More ranges than the ring holds.
+const ENOUGH: u64 = 100_000;
+
+/// Counts its ranges in files beside, until it is killed.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn counts() {
@@ -157,14 +162,16 @@ fn counts() {
     let config = config();
     let base = config.torch_profiler_dir.clone().unwrap();
     start_profile_with(config).unwrap();
+    let files = [0, 1, 2].map(|thread| File::create(base.join(format!("count-{thread}"))).unwrap());
+    let all = AtomicU64::new(0);
     thread::scope(|scope| {
-        for thread in 0..3 {
-            let file = File::create(base.join(format!("count-{thread}"))).unwrap();
+        for file in files {
+            let all = &all;
             scope.spawn(move || {
                 for count in 1_u64.. {
                     leaf();
                     file.write_all_at(&count.to_le_bytes(), 0).unwrap();
-                    if thread == 0 && count == 40_000 {
+                    if all.fetch_add(1, Ordering::Relaxed) == ENOUGH {
                         println!("enough");
                     }
                 }

@@ -4,12 +4,13 @@
 //! a coordinator's process what a request over HTTP would do there. Each has a thread of its own that does nothing
 //! but wait; both are off unless the configuration names them.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::job::{self, ControlError, Report, Selection};
+use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
 use crate::record::ledger;
 use crate::session;
@@ -30,16 +31,16 @@ pub(super) struct Triggers {
 }
 
 /// What the threads share.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Armed {
     state: Mutex<State>,
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
-    /// The session that a trigger has started and none has stopped.
-    started: Option<String>,
+    /// Whose session a trigger has started and none has stopped: another may have been installed since.
+    started: Option<Arc<dyn Controller>>,
     is_over: bool,
 }
 
@@ -100,6 +101,12 @@ impl Triggers {
     }
 }
 
+impl fmt::Debug for Armed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Armed").finish_non_exhaustive()
+    }
+}
+
 impl Armed {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -124,11 +131,16 @@ impl Armed {
         }
     }
 
+    /// Whose session to stop: what a trigger has started, or else whatever runs.
+    fn controller(&self) -> Arc<dyn Controller> {
+        self.state().started.clone().unwrap_or_else(job::installed)
+    }
+
     #[cfg(unix)]
     fn toggle(&self) {
         use job::WorkerState::{Recording, Silent};
         let runs = |state| matches!(state, Recording | Silent);
-        let status = job::installed().status();
+        let status = self.controller().status();
         if status.session.is_some() && status.workers.iter().any(|worker| runs(worker.state)) {
             self.stop("SIGUSR2");
         } else {
@@ -137,18 +149,20 @@ impl Armed {
     }
 
     fn start(&self, why: &str) {
-        match job::installed().start(&Selection::default()) {
+        let controller = job::installed();
+        match controller.start(&Selection::default()) {
             Ok(report) => {
                 log_report(&format!("{why}: session `{}` is started", report.session), &report);
-                self.state().started = Some(report.session);
+                self.state().started = Some(controller);
             }
             Err(error) => log::error!("{why}, but no session is started: {error}"),
         }
     }
 
     fn stop(&self, why: &str) {
+        let controller = self.controller();
         self.state().started = None;
-        match job::installed().stop(&Selection::default(), Duration::ZERO) {
+        match controller.stop(&Selection::default(), Duration::ZERO) {
             Ok(report) => log_report(&format!("{why}: session `{}` is stopped", report.session), &report),
             // It has ended by itself, or somebody else was faster.
             Err(ControlError::NotActive) => log::info!("{why}: no session is active any more"),
@@ -178,9 +192,10 @@ impl Drop for Triggers {
             // A thread that panicked has nothing left to start.
             let _ = thread.join();
         }
-        if self.state.state().started.is_some() {
+        let started = self.state.state().started.take();
+        if let Some(controller) = started {
             // Somebody else may have stopped it.
-            let _ = job::installed().stop(&Selection::default(), PATIENCE);
+            let _ = controller.stop(&Selection::default(), PATIENCE);
         }
         session::wait_for_exports();
     }

@@ -54,7 +54,7 @@ impl Run {
     pub(crate) fn of(entries: &[Entry]) -> Vec<Self> {
         let pieces = entries.chunks(ENTRIES);
         let runs = pieces.filter_map(|piece| {
-            let chunk = Arc::new(Chunk::take(0, 0, false)?);
+            let chunk = Arc::new(Chunk::uncounted()?);
             // SAFETY: the chunk is new, large enough, and not shared yet.
             unsafe { chunk.start().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
             Some(Self { chunk, from: 0, to: piece.len() })

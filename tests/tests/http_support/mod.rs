@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -49,7 +49,7 @@ impl Reply {
 /// Sends bytes and reads until the server closes. The server may close before it has read everything.
 pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).expect("listens");
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();
     let _ = stream.write_all(request);
     read(&mut stream)
 }
@@ -60,8 +60,10 @@ pub(crate) fn read(stream: &mut TcpStream) -> Reply {
     let mut piece = [0; 4096];
     loop {
         match stream.read(&mut piece) {
-            Ok(0) | Err(_) => break,
-            Ok(count) => bytes.extend_from_slice(&piece[..count]),
+            Ok(count) if count > 0 => bytes.extend_from_slice(&piece[..count]),
+            // A process that was suspended meanwhile.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            _ => break,
         }
     }
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or_else(|| panic!("an answer: {bytes:?}"));

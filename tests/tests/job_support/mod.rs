@@ -12,14 +12,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::job::{Coordinator, CoordinatorOptions, Report, WorkerState};
-use profiler_runtime::{ProfilerConfig, profile_from_env, stage, step};
+use profiler_runtime::job::{Controller, Coordinator, CoordinatorOptions, Report, WorkerState, WorkerStatus};
+use profiler_runtime::{ProfilerConfig, Status, profile_from_env, stage, status, step};
 use profiler_tests::{child_of, in_child};
 use serde_json::Value;
 use tempfile::TempDir;
 
 /// Longer than anything takes on a busy machine.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+
+/// The variable with the folder in which a worker notes what it has recorded.
+const NOTES: &str = "NOTES";
 
 /// What a worker process does.
 pub(crate) fn work() {
@@ -39,6 +42,17 @@ pub(crate) fn work() {
             let _stage = stage!("work");
             thread::sleep(Duration::from_millis(2));
         }
+        note_recorded();
+    }
+}
+
+/// Notes a session of which an iteration is recorded.
+fn note_recorded() {
+    let Some(notes) = std::env::var_os(NOTES) else { return };
+    if let Status::Active(progress) = status()
+        && progress.recorded_iterations > 0
+    {
+        fs::write(Path::new(&notes).join(progress.session.as_str()), "").unwrap();
     }
 }
 
@@ -65,9 +79,21 @@ impl Place {
         format!("unix:{}", self.path().join("socket/profiler.sock").display())
     }
 
-    /// A coordinator that records traces.
+    /// A coordinator that records traces, and waits for its workers on the busiest machine.
     pub(crate) fn coordinator(&self) -> Coordinator {
-        self.coordinator_with(CoordinatorOptions::default())
+        self.coordinator_with(patient())
+    }
+
+    /// For the environment of a worker whose sessions should be [noted](Self::has_recorded).
+    pub(crate) fn notes(&self) -> (&'static str, PathBuf) {
+        let notes = self.path().join("notes");
+        fs::create_dir_all(&notes).unwrap();
+        (NOTES, notes)
+    }
+
+    /// Whether an iteration of the session in this folder is recorded.
+    pub(crate) fn has_recorded(&self, session: &Path) -> bool {
+        self.notes().1.join(session.file_name().unwrap()).exists()
     }
 
     pub(crate) fn coordinator_with(&self, options: CoordinatorOptions) -> Coordinator {
@@ -97,7 +123,8 @@ impl Process {
 
     /// Sends a signal, such as `KILL`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap();
+        let kill = format!("kill -s {name} {}", self.0.id());
+        let sent = Command::new("sh").args(["-c", &kill]).status().unwrap();
         assert!(sent.success());
     }
 
@@ -163,7 +190,13 @@ pub(crate) fn until(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
-/// Long enough for a step.
-pub(crate) fn a_moment() {
-    thread::sleep(Duration::from_millis(150));
+/// Waits until every worker that records has recorded an iteration.
+pub(crate) fn until_recorded(coordinator: &Coordinator) {
+    let has_recorded = |line: &WorkerStatus| line.state != WorkerState::Recording || line.recorded_iterations > 0;
+    until("every worker has recorded an iteration", || coordinator.status().workers.iter().all(has_recorded));
+}
+
+/// Time limits that no machine exceeds.
+pub(crate) fn patient() -> CoordinatorOptions {
+    CoordinatorOptions::default().start_timeout(LONG).stop_timeout(LONG).status_timeout(LONG)
 }

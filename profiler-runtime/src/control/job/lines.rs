@@ -3,7 +3,7 @@
 //! What comes before the first line end is never kept beyond the limit, whoever sends it.
 
 use std::io::{self, Read};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::link::Stream;
 
@@ -31,6 +31,9 @@ impl std::fmt::Display for NoLine {
     }
 }
 
+/// How long a read takes that only looks whether there is something.
+const A_LOOK: Duration = Duration::from_millis(1);
+
 /// What has been read and not taken.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
@@ -40,18 +43,20 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The next line, without its end.
+    /// The next line, without its end. What has come by the deadline is read after it, too: this process may have been
+    /// suspended meanwhile.
     pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> Result<Vec<u8>, NoLine> {
-        let mut chunk = [0; 4096];
+        let (mut chunk, mut is_late) = ([0; 4096], false);
         loop {
             if let Some(line) = self.take(most)? {
                 return Ok(line);
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            if left.is_some_and(|left| left.is_zero()) {
+            if is_late {
                 return Err(NoLine::Late);
             }
-            stream.set_read_timeout(left).map_err(NoLine::Broken)?;
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            is_late = left.is_some_and(|left| left.is_zero());
+            stream.set_read_timeout(left.map(|left| left.max(A_LOOK))).map_err(NoLine::Broken)?;
             match (&*stream).read(&mut chunk) {
                 Ok(0) => return Err(NoLine::End),
                 Ok(count) => self.push(&chunk[..count]),
@@ -109,6 +114,16 @@ mod tests {
             }
             prop_assert_eq!(found, lines);
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_line_that_came_in_time_is_read_although_the_deadline_has_passed() {
+        let (mut other, stream) = std::os::unix::net::UnixStream::pair().unwrap();
+        io::Write::write_all(&mut other, b"in time\n").unwrap();
+        let (stream, mut reader, passed) = (Stream::Unix(stream), Lines::default(), Some(Instant::now()));
+        assert_eq!(reader.next(&stream, 20, passed).unwrap(), b"in time");
+        assert!(matches!(reader.next(&stream, 20, passed), Err(NoLine::Late)));
     }
 
     #[test]

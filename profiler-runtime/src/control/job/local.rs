@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::report::{
     ControlError, FailureCode, JobStatus, MOST_NAME, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };
-use super::{Controller, Selection};
+use super::{Controller, REMEMBERED, Selection};
 use crate::control;
 use crate::error::Error;
 use crate::export::Manifest;
@@ -17,8 +17,6 @@ use crate::session::{self, Status, Stopped};
 
 /// The variable that names a worker.
 const NAME: &str = "PROFILER_WORKER_NAME";
-/// Sessions whose reports are kept.
-const REMEMBERED: usize = 64;
 
 /// Profiles the process it is in: a job of one worker.
 #[derive(Debug, Default)]

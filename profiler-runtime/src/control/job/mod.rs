@@ -49,6 +49,10 @@ pub use selection::Selection;
 pub(super) use worker::{COORDINATOR, join_from_env};
 pub use worker::{Membership, join};
 
+/// Sessions that can still be asked about. The same number for a coordinator and its workers: none has forgotten what the
+/// other asks for.
+const REMEMBERED: usize = 64;
+
 /// What start, stop and status act on: this process ([`Local`]), or the workers of a job.
 ///
 /// Every call returns within a limit of its own, however many workers hang. Safe to share between threads: calls are put

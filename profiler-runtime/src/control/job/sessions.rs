@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::REMEMBERED;
 use super::local::written;
 use super::report::{FailureCode, WorkerState};
 use super::wire::{Answer, Failure, Request, UNASKED};
@@ -17,9 +18,6 @@ use crate::control;
 use crate::error::Error;
 use crate::export::Manifest;
 use crate::session::{self, Progress, SessionId, Status, Stopped};
-
-/// Sessions that a coordinator can still ask about.
-const REMEMBERED: usize = 16;
 
 /// What a request leads to.
 #[derive(Debug)]
@@ -33,9 +31,16 @@ pub(super) enum Outcome {
 /// The sessions that a coordinator has started here, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    started: VecDeque<Stopped>,
+    started: VecDeque<Started>,
     /// Nothing is started any more.
     is_closed: bool,
+}
+
+#[derive(Debug)]
+struct Started {
+    handle: Stopped,
+    /// The coordinator knows what became of its artifacts.
+    is_told: bool,
 }
 
 impl Sessions {
@@ -71,7 +76,7 @@ impl Sessions {
         let name = SessionId::given(session).ok_or_else(|| bad("the session's name is not a plain file name"))?;
         let parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
         let handle = control::begin_as(parsed, Some(name)).map_err(|error| as_failure(&error))?;
-        self.started.push_back(handle);
+        self.started.push_back(Started { handle, is_told: false });
         if self.started.len() > REMEMBERED {
             self.started.pop_front();
         }
@@ -104,24 +109,35 @@ impl Sessions {
 
     /// Ends what a coordinator has started and is still active; its artifacts are written in the background.
     pub(super) fn end(&self) -> Option<SessionId> {
-        let handle = self.started.iter().find(|handle| active(handle.session().as_str()).is_some())?;
-        session::stop_this(handle.session());
-        Some(handle.session().clone())
+        let mut sessions = self.started.iter().map(|started| started.handle.session());
+        let session = sessions.find(|session| active(session.as_str()).is_some())?;
+        session::stop_this(session);
+        Some(session.clone())
     }
 
-    /// Starts nothing any more, ends what is active, waits for every artifact, and says what became of the last session.
-    pub(super) fn close(&mut self) -> Option<Answer> {
+    /// The coordinator has been told this.
+    pub(super) fn told(&mut self, answer: &Answer) {
+        let is_end = matches!(answer.state, WorkerState::Written | WorkerState::Failed);
+        for started in self.started.iter_mut().filter(|_| is_end) {
+            started.is_told |= answer.session.as_deref() == Some(started.handle.session().as_str());
+        }
+    }
+
+    /// Starts nothing any more, ends what is active, waits for every artifact, and says what became of those that the
+    /// coordinator does not know of.
+    pub(super) fn close(&mut self) -> Vec<Answer> {
         self.is_closed = true;
         self.end();
-        let mut last = None;
-        for handle in &self.started {
-            last = Some(settled(UNASKED, handle, handle.wait()));
-        }
-        last
+        let last_words = |started: &Started| {
+            let outcome = started.handle.wait();
+            (!started.is_told).then(|| settled(UNASKED, &started.handle, outcome))
+        };
+        self.started.iter().filter_map(last_words).collect()
     }
 
     fn handle(&self, session: &str) -> Option<Stopped> {
-        self.started.iter().find(|handle| handle.session().as_str() == session).cloned()
+        let mut handles = self.started.iter().map(|started| &started.handle);
+        handles.find(|handle| handle.session().as_str() == session).cloned()
     }
 }
 

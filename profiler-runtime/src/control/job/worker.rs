@@ -100,11 +100,11 @@ pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'st
 impl Drop for Membership {
     fn drop(&mut self) {
         let _own = ledger::own();
-        let last = self.worker.sessions().close();
+        let last_words = self.worker.sessions().close();
         let mut link = self.worker.link();
         link.is_leaving = true;
         if let Some(stream) = link.stream.take() {
-            if let Some(answer) = last {
+            for answer in last_words {
                 say(&stream, &answer);
             }
             stream.close();
@@ -183,7 +183,9 @@ impl Joined {
             match wire::decode::<Order>(&line) {
                 Ok(order) => self.obey(stream, order),
                 Err(wrong) => match wire::id_of(&line) {
-                    Some(id) => say(stream, &Answer::failed(id, None, Failure::new(FailureCode::BadRequest, wrong))),
+                    Some(id) => {
+                        self.tell(stream, &Answer::failed(id, None, Failure::new(FailureCode::BadRequest, wrong)));
+                    }
                     None => break wrong,
                 },
             }
@@ -205,46 +207,48 @@ impl Joined {
         }
     }
 
-    fn obey(&self, stream: &Arc<Stream>, order: Order) {
+    fn obey(self: &Arc<Self>, stream: &Arc<Stream>, order: Order) {
         let id = order.id;
         let outcome = self.sessions().obey(id, order.request);
         match outcome {
-            Outcome::Now(answer) => say(stream, &answer),
-            Outcome::WhenWritten(handle) => say_when_written(stream, id, handle),
+            Outcome::Now(answer) => self.tell(stream, &answer),
+            Outcome::WhenWritten(handle) => self.tell_when_written(stream, id, handle),
+        }
+    }
+
+    /// Answers; what may have been said in vain is said again at the end.
+    fn tell(&self, stream: &Stream, answer: &Answer) {
+        if say(stream, answer) {
+            self.sessions().told(answer);
+        }
+    }
+
+    /// Answers from a thread of its own, because the artifacts may take long.
+    fn tell_when_written(self: &Arc<Self>, stream: &Arc<Stream>, id: u64, handle: Stopped) {
+        let session = Some(handle.session().to_string());
+        let (worker, waiting) = (Arc::clone(self), Arc::clone(stream));
+        let work = move || {
+            let _own = ledger::own();
+            let outcome = handle.wait();
+            worker.tell(&waiting, &settled(id, &handle, outcome));
+        };
+        if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-flush")).spawn(work) {
+            let failure = Failure::new(FailureCode::Thread, format!("cannot start a thread: {error}"));
+            say(stream, &Answer::failed(id, session, failure));
         }
     }
 }
 
-/// Answers from a thread of its own, because the artifacts may take long.
-fn say_when_written(stream: &Arc<Stream>, id: u64, handle: Stopped) {
-    let session = Some(handle.session().to_string());
-    let waiting = Arc::clone(stream);
-    let work = move || {
-        let _own = ledger::own();
-        let outcome = handle.wait();
-        say(&waiting, &settled(id, &handle, outcome));
-    };
-    if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-flush")).spawn(work) {
-        let failure = Failure::new(FailureCode::Thread, format!("cannot start a thread: {error}"));
-        say(stream, &Answer::failed(id, session, failure));
-    }
-}
-
-/// Sends an answer whole; a connection on which that fails is at its end.
-fn say(stream: &Stream, answer: &Answer) {
+/// Sends an answer whole; false if that fails: such a connection is at its end.
+fn say(stream: &Stream, answer: &Answer) -> bool {
     /// One line at a time, whichever thread has it.
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let sent = wire::encode(answer).map(|line| (&mut &*stream).write_all(&line));
-    match sent {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => {
-            log::warn!("cannot answer the profiler's coordinator: {error}");
-            stream.close();
-        }
-        Err(reason) => {
-            log::warn!("cannot answer the profiler's coordinator: {reason}");
-            stream.close();
-        }
+    let send = |line: Vec<u8>| (&mut &*stream).write_all(&line).map_err(|error| error.to_string());
+    let sent = wire::encode(answer).and_then(send);
+    if let Err(reason) = &sent {
+        log::warn!("cannot answer the profiler's coordinator: {reason}");
+        stream.close();
     }
+    sent.is_ok()
 }

@@ -138,7 +138,8 @@ fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, c
             Err(wrong) => break wrong,
         }
     };
+    // In this order: who sees the connection end finds the place free.
+    shared.change(|table| table.lose(worker.rank, connection, &reason));
     stream.close();
     log::info!("`{}` (rank {}) is gone: {reason}", worker.name, worker.rank);
-    shared.change(|table| table.lose(worker.rank, connection, &reason));
 }

@@ -12,8 +12,8 @@ use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{self, Order, Request};
 use crate::record::ledger;
 
-/// Requests that may wait to be sent to one worker.
-const QUEUE: usize = 32;
+/// Requests that may wait to be sent to one worker: more than any number of clients asks for in a moment.
+const QUEUE: usize = 128;
 
 /// A worker and the connection to it.
 #[derive(Debug)]

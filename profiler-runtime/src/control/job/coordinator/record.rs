@@ -85,6 +85,11 @@ impl Line {
     /// The connection is gone.
     pub(super) fn lose(&mut self, why: &str) {
         let was = match self.status.state {
+            // A worker that leaves says this instead of the answer that is awaited.
+            WorkerState::Written | WorkerState::Failed => {
+                self.awaits = None;
+                return;
+            }
             _ if self.awaits_order() => "before it answered",
             WorkerState::Recording => "while it recorded",
             WorkerState::Writing => "before it said that its artifacts are written",

@@ -10,12 +10,9 @@ use serde_json::Value;
 
 use super::member::Member;
 use super::record::{Awaited, Line, Record};
-use crate::control::job::Selection;
 use crate::control::job::report::{ControlError, JobStatus, Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{Answer, Request, UNASKED};
-
-/// Sessions that can still be asked about.
-const REMEMBERED: usize = 64;
+use crate::control::job::{REMEMBERED, Selection};
 
 /// Members and sessions.
 #[derive(Debug, Default)]
@@ -122,7 +119,11 @@ impl Table {
                     line.ask(*last_id);
                     line.connection = member.connection;
                 }
-                Err(why) => line.fail(WorkerState::Silent, why),
+                Err(why) => {
+                    line.fail(WorkerState::Silent, why);
+                    // Without its coordinator a worker ends the session by itself.
+                    member.close();
+                }
             }
         }
     }
