@@ -29,6 +29,8 @@ pub(super) enum Note {
     Site(SiteNote),
     /// A recording begins.
     Window(WindowNote),
+    /// What code was loaded since the last such line: for whoever names addresses.
+    Code(Value),
 }
 
 /// See [`Note::Site`].
