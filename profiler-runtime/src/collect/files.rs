@@ -57,7 +57,8 @@ pub(super) fn look_up(addresses: HashSet<u64>, objects: &[Object]) -> (HashMap<u
     }
     if !left.is_empty() {
         let count = left.len();
-        warnings.push(format!("{count} functions in call stacks have no name: the journal does not say whose they are"));
+        warnings
+            .push(format!("{count} functions in call stacks have no name: the journal does not say whose they are"));
     }
     told.extend(left.into_iter().map(|address| (address, Told::default())));
     (told, warnings)
@@ -84,19 +85,24 @@ fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Told>) -> Re
     if identity.as_ref() != Some(&object.identity) {
         return Err(another());
     }
-    let mut names = HashMap::new();
+    let beside = debug_file(&object.identity).map(ReadCache::new);
+    let beside = beside.as_ref().and_then(|file| object::File::parse(file).ok());
+    let (mut names, mut symbols) = (HashMap::new(), HashMap::new());
     names::read_tables(&file, object.base, addresses, &mut names);
+    beside.iter().for_each(|file| names::read_tables(file, object.base, addresses, &mut symbols));
+    let file = beside.as_ref().unwrap_or(&file);
     let endian = if file.is_little_endian() { RunTimeEndian::Little } else { RunTimeEndian::Big };
     let mut room = MOST_BYTES;
-    let sections = DwarfSections::load(|id| Ok::<_, gimli::Error>(section(&file, id.name(), &mut room)));
+    let sections = DwarfSections::load(|id| Ok::<_, gimli::Error>(section(file, id.name(), &mut room)));
     let dwarf = sections.as_ref().map(|sections| sections.borrow(|bytes| EndianSlice::new(bytes, endian)));
     // Without debug information the symbol table has to do.
     let context = dwarf.ok().and_then(|dwarf| Context::from_dwarf(dwarf).ok());
     for &address in addresses {
         let name = names.remove(&address);
+        let symbol = symbols.get(&address).or(name.as_ref()).map_or(NO_SYMBOL, String::as_str);
         let in_file = (address - 1).wrapping_sub(object.base);
-        let frames = context.as_ref().and_then(|context| frames(context, in_file, name.as_deref()));
-        let only = || name.iter().map(|name| Frame { function: name.clone(), ..Frame::default() }).collect();
+        let frames = context.as_ref().and_then(|context| frames(context, in_file, symbol));
+        let only = || vec![Frame { function: symbol.to_owned(), ..Frame::default() }];
         let frames = frames.filter(|frames| !frames.is_empty()).unwrap_or_else(only);
         told.insert(address, Told { frames, name });
     }
@@ -111,6 +117,15 @@ fn open(path: &Path) -> io::Result<File> {
     // It may be another one since.
     is_file(file.metadata()?.is_file())?;
     Ok(file)
+}
+
+/// The file with the debug information of a build, where systems put those of their libraries.
+fn debug_file(identity: &Identity) -> Option<File> {
+    let Identity::BuildId(id) = identity else { return None };
+    let (first, rest) = id.split_at_checked(2)?;
+    let file = open(&Path::new("/usr/lib/debug/.build-id").join(first).join(format!("{rest}.debug"))).ok()?;
+    let length = file.metadata().ok()?.len();
+    (length <= MOST_BYTES).then_some(file)
 }
 
 /// A section's bytes; none if it is not there, cannot be unpacked, or has more bytes than there is `room` for.
@@ -131,8 +146,8 @@ fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &
     }
 }
 
-/// The functions at an address of the file, innermost first. `name`: of the function around them.
-fn frames(context: &Context<EndianSlice<'_, RunTimeEndian>>, address: u64, name: Option<&str>) -> Option<Vec<Frame>> {
+/// The functions at an address of the file, innermost first. `symbol`: what the symbol table calls it.
+fn frames(context: &Context<EndianSlice<'_, RunTimeEndian>>, address: u64, symbol: &str) -> Option<Vec<Frame>> {
     let mut found = context.find_frames(address).skip_all_loads().ok()?;
     let mut frames = Vec::new();
     while frames.len() < MOST_INLINED
@@ -140,7 +155,7 @@ fn frames(context: &Context<EndianSlice<'_, RunTimeEndian>>, address: u64, name:
     {
         // Without the hash.
         let function = frame.function.map(|function| format!("{:#}", SymbolName::new(function.name.slice())));
-        let function = function.unwrap_or_else(|| name.unwrap_or(NO_SYMBOL).to_owned());
+        let function = function.unwrap_or_else(|| symbol.to_owned());
         let (file, line) = frame.location.map_or((None, None), |location| (location.file, location.line));
         frames.push(Frame { function, file: file.unwrap_or_default().to_owned(), line: line.unwrap_or(0) });
     }

@@ -42,9 +42,9 @@ mod walk;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
 mod elsewhere;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-use elsewhere::{files, names, walk};
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
 pub(crate) use elsewhere::noted;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+use elsewhere::{files, names, walk};
 
 pub use allocator::ProfilingAllocator;
 #[cfg(feature = "cudarc")]

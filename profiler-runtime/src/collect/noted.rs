@@ -29,8 +29,8 @@ impl Noted {
     }
 
     fn new_object(&mut self, loaded: &Loaded) -> Option<Object> {
-        let is_new = self.0.len() < MOST_OBJECTS
-            && self.0.insert((loaded.file.clone(), loaded.base, loaded.build_id.clone()));
+        let is_new =
+            self.0.len() < MOST_OBJECTS && self.0.insert((loaded.file.clone(), loaded.base, loaded.build_id.clone()));
         if is_new { object(loaded) } else { None }
     }
 }

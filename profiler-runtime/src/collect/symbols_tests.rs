@@ -8,7 +8,8 @@ fn frame(function: &str) -> Frame {
 
 /// Symbols in which address `n` has the `n`th of these functions, each a chain of inlined ones.
 fn symbols(functions: &[&[&str]]) -> (Symbols, Vec<u64>) {
-    let found = |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name), &Sources::default())).collect();
+    let found =
+        |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name), &Sources::default())).collect();
     let by_address = (1..).zip(functions.iter().map(found)).collect();
     let addresses = (1..=functions.len() as u64).collect();
     (Symbols { by_address, deeper: frame("(deeper functions)") }, addresses)

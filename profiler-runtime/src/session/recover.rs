@@ -10,6 +10,7 @@ use super::iterations::Iterations;
 use super::spool::{Files, SessionNote};
 use super::window::{self, Recorded};
 use crate::collect::absent::Absent;
+use crate::collect::events;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
 use crate::error::Error;
@@ -93,30 +94,34 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
 
 /// The recording, and what keeps others from recovering it too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
-    let Salvaged { session, code, log, sites, process, start, last, end, iterations, torn, unreadable, lock } = salvaged;
+    let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
     let note: SessionNote =
         serde_json::from_value(session).map_err(|error| format!("its journal is of another version: {error}"))?;
     let mut context = note.into_context();
     let end = end_anchor(process, start, last, end);
     let window = Window { process, start, end, open: (start.ticks, end.ticks) };
-    warn(&mut context, torn, unreadable);
+    warn(&mut context, salvaged.torn, salvaged.unreadable);
     // How much was allocated when recording began died with the process: totals are those of the recording.
     let memory = context.config.torch_profiler_with_memory.then(|| {
         let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
         MemoryLog { end: begin.clone(), begin }
     });
     let (log, window, memory) = match context.config.ring {
-        true => cut((log, window, memory), &mut context, iterations),
+        true => cut((log, window, memory), &mut context, salvaged.iterations),
         false => (log, window, memory),
     };
     let symbols = if context.config.torch_profiler_with_stack {
-        let (symbols, warnings) = Symbols::resolve_in_files(&log, code);
+        let (symbols, warnings) = Symbols::resolve_in_files(&log, salvaged.code);
         context.warnings.extend(warnings);
         symbols
     } else {
         Symbols::default()
     };
-    let gpu = GpuRecord::Absent(Absent::ProcessGone);
+    // What CUPTI had recorded lay in the memory of the process; what events had measured is in the streams.
+    let gpu = match events::recovered(&log, salvaged.events, Absent::ProcessGone) {
+        Some(timed) => GpuRecord::Timed(Box::new(timed)),
+        None => GpuRecord::Absent(Absent::ProcessGone),
+    };
     Ok((Recording { log, sites, window, symbols, memory, gpu, context }, lock))
 }
 

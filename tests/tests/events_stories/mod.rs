@@ -86,3 +86,14 @@ fn two_streams(cuda: &Cuda, one: Stream, two: Stream) {
     drop(stage!("on_the_host"));
     drop(step_on(two, "named_at_run_time"));
 }
+
+/// Ends the process, once the journal knows the device that was timed, if there was one.
+pub(crate) fn die() {
+    let by_events = std::env::var_os("CONFIG").is_none();
+    let journal = session(perf().parent().unwrap()).join(".spool_rank0.journal");
+    while by_events && !std::fs::read_to_string(&journal).unwrap().contains(" {\"events\":") {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    // SAFETY: ends this process, as it is to be shown.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}

@@ -31,6 +31,8 @@ pub(super) enum Note {
     Window(WindowNote),
     /// What code was loaded since the last such line: for whoever names addresses.
     Code(Value),
+    /// On which devices ranges are timed by events.
+    Events(Value),
 }
 
 /// See [`Note::Site`].

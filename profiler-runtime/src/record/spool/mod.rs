@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .spool_rank0.entries   header │ slab │ slab │ …          slab = index chunk, then 31 chunks of entries
-//! .spool_rank0.journal   one line each: session, threads, sites, windows, loaded code
+//! .spool_rank0.journal   one line each: session, threads, sites, windows, loaded code, timed devices
 //! ```
 //!
 //! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the file. What

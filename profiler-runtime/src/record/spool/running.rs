@@ -73,6 +73,12 @@ impl Spooling {
         self.journal.append(&Note::Code(code));
     }
 
+    /// Replaces what [`salvage`](super::salvage) hands back of events.
+    pub(crate) fn note_events(&self, events: Value) {
+        let _own = ledger::own();
+        self.journal.append(&Note::Events(events));
+    }
+
     /// So many iterations of the loop that drives the session have passed.
     pub(crate) fn note_iterations(&self, passed: u64) {
         self.spool.note_iterations(passed);

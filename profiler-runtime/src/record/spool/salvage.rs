@@ -34,6 +34,8 @@ pub(crate) struct Salvaged {
     pub(crate) session: Value,
     /// What it noted of its code, in order.
     pub(crate) code: Vec<Value>,
+    /// What it noted last of events.
+    pub(crate) events: Option<Value>,
     /// The entries of its last recording.
     pub(crate) log: Log,
     /// Its sites, in order of number.
@@ -74,6 +76,7 @@ impl From<io::Error> for Refusal {
 struct Told {
     session: Option<Value>,
     code: Vec<Value>,
+    events: Option<Value>,
     threads: HashMap<u32, ThreadIdentity>,
     sites: BTreeMap<u32, SiteNote>,
     window: Option<WindowNote>,
@@ -122,6 +125,7 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
     Ok(Salvaged {
         session,
         code: told.code,
+        events: told.events,
         log: Log { threads, lost_late: 0, lost_elsewhere: spool.number(LOST), gone, horizon },
         sites: sites(told.sites),
         process: window.process,
@@ -146,6 +150,7 @@ impl Told {
                 Note::Site(site) => drop(told.sites.insert(site.number, site)),
                 Note::Window(window) => told.window = Some(window),
                 Note::Code(code) => told.code.push(code),
+                Note::Events(events) => told.events = Some(events),
             }
         }
         told

@@ -262,7 +262,7 @@ impl Active {
 
     fn open_window(&self, gpu: u32) -> OpenWindow {
         if let Some(spool) = &self.spool {
-            spool.note_code();
+            spool.note_news();
         }
         window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }
