@@ -57,7 +57,8 @@
 //! than memory, and so that [`recover`] can make the artifacts when the process was killed or crashed. Nothing that was
 //! stored is lost with the process; a power failure or a crash of the system costs what had not reached the disk, which is
 //! asked for everything once a second. Blocks are allocated before they are used: a full disk costs ranges, which are
-//! counted, and nothing else. Together with `ring` it is a black box: `max_spool_mb` is its size.
+//! counted, and nothing else. Together with `ring` it is a black box: `max_spool_mb` is its size. Call stacks are named as
+//! long as the program's files are the same; what CUPTI recorded dies with the process.
 //!
 //! # Memory
 //!

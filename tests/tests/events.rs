@@ -9,11 +9,11 @@ mod gpu_support;
 
 use std::time::{Duration, Instant};
 
-use events_stories::{MANY, PAIRS, story};
+use events_stories::{MANY, PAIRS, die, story};
 use gpu_support::streams::Cuda;
 use gpu_support::{calls, machine, perf, session, succeeded};
 use profiler_runtime::cuda::op_on;
-use profiler_runtime::{GpuTiming, ProfilerConfig, stage_on, start_profile_with, step_on, stop_profile};
+use profiler_runtime::{GpuTiming, ProfilerConfig, recover, stage_on, start_profile_with, step_on, stop_profile};
 use profiler_tests::{Trace, in_child, manifest, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
@@ -38,9 +38,13 @@ fn program() {
         Ok("cuda") => ProfilerConfig::cuda(),
         _ => ProfilerConfig::torch(perf()).gpu_timing(GpuTiming::Events),
     };
-    start_profile_with(config).unwrap();
+    let is_killed = std::env::var_os("KILLED").is_some();
+    start_profile_with(config.spool(is_killed)).unwrap();
     let before = cuda.users(0);
     let left_open = story(&scenario, &cuda, one, two);
+    if is_killed {
+        die();
+    }
     let began = Instant::now();
     let stopped = stop_profile().unwrap();
     let took = began.elapsed();
@@ -255,4 +259,39 @@ fn each_device_has_its_own_events_whatever_is_current() {
         found.unwrap()["pid"].as_u64()
     };
     assert_eq!((device("on_zero"), device("on_one")), (Some(0), Some(1)));
+}
+
+/// What is recovered of a program that was killed after its story.
+fn run_killed(scenario: &str, variables: &[(&str, &str)]) -> Ran {
+    let folder = tempdir().unwrap();
+    let mut command = machine("program", folder.path());
+    let status = command.env("SCENARIO", scenario).env("KILLED", "1").envs(variables.iter().copied()).status();
+    assert!(!status.unwrap().success());
+    let found = recover(folder.path().join("perf")).unwrap();
+    assert_eq!((found.sessions.len(), found.failed.len()), (1, 0));
+    Ran { folder, printed: String::new() }
+}
+
+#[test]
+fn a_killed_process_leaves_the_times_that_were_read_and_the_others_are_counted() {
+    let ran = run_killed("two streams", &[]);
+    let (timing, gpu) = (ran.timing(), ran.gpu());
+    assert_eq!((&gpu["source"], &gpu["reason_code"]), (&"events".into(), &"process_gone".into()), "{gpu}");
+    assert_eq!(gpu["gpu_timed_ranges"], 12, "{gpu}");
+    assert!((elapsed(of(&timing, "transformer")) - 0.45).abs() < 1e-6, "{timing}");
+    assert!(gpu["clock_uncertainty_ns"].as_u64().unwrap() < 1_000_000, "the journal knows the device's clock: {gpu}");
+    assert_eq!(gpu["devices"].as_array().unwrap().len(), 1);
+    let never = run_killed("never done", &[]);
+    assert_eq!(never.loss(), ("unresolved".into(), 1));
+    let sentence = "ranges without a GPU time: 1, the process ended before their events were read";
+    assert!(never.summary().contains(sentence), "{}", never.summary());
+}
+
+#[test]
+fn the_records_of_cupti_die_with_the_process_and_the_reports_say_so() {
+    let ran = run_killed("two streams", &[("CONFIG", "auto")]);
+    let gpu = manifest(&session(ran.folder.path()))["gpu"].clone();
+    let reason = "the process ended before the GPU's records were read";
+    assert_eq!((&gpu["source"], &gpu["reason"]), (&"none".into(), &reason.into()), "{gpu}");
+    assert!(ran.summary().contains(&format!("GPU: not recorded, {reason}.")), "{}", ran.summary());
 }

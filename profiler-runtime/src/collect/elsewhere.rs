@@ -1,5 +1,5 @@
-//! In place of what is there on Linux only: the system's unwinder walks, and the debug information is all that names
-//! functions.
+//! In place of what is there on Linux only: the system's unwinder walks, the debug information is all that names
+//! functions, and only while their process lives.
 
 /// Stands in for the fast walk.
 pub(super) mod walk {
@@ -22,5 +22,37 @@ pub(super) mod names {
     /// None.
     pub(in crate::collect) fn of(_addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
         HashMap::new()
+    }
+}
+
+/// Stands in for the files of a process that is gone.
+pub(super) mod files {
+    use std::collections::{HashMap, HashSet};
+
+    use crate::collect::code_note::Object;
+    use crate::collect::symbols::Told;
+
+    /// Nothing.
+    pub(in crate::collect) fn look_up(
+        _addresses: HashSet<u64>,
+        _objects: &[Object],
+    ) -> (HashMap<u64, Told>, Vec<String>) {
+        (HashMap::new(), Vec::new())
+    }
+}
+
+/// Stands in for what a journal knows of loaded code.
+pub(crate) mod noted {
+    use serde_json::Value;
+
+    /// Nothing.
+    #[derive(Debug, Default)]
+    pub(crate) struct Noted;
+
+    impl Noted {
+        /// There is none.
+        pub(crate) fn news(&mut self) -> Option<Value> {
+            None
+        }
     }
 }

@@ -3,6 +3,8 @@
 //! Made by [`cupti`](super::cupti), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
 //! say how it relates to the recording's.
 
+use serde::{Deserialize, Serialize};
+
 use super::absent::Absent;
 use super::events::EventLog;
 
@@ -60,7 +62,7 @@ pub(crate) struct ClockSample {
 }
 
 /// One device.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Device {
     /// As the driver calls it.
     pub(crate) name: String,

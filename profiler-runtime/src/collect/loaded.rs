@@ -5,6 +5,10 @@ use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use object::NativeEndian;
+use object::elf::{ELF_NOTE_GNU, FileHeader64, NT_GNU_BUILD_ID};
+use object::read::elf::NoteIterator;
+
 /// A program or library in memory.
 pub(super) struct Loaded {
     /// Its file; empty for the program itself.
@@ -13,6 +17,8 @@ pub(super) struct Loaded {
     pub(super) base: u64,
     /// Where it lies.
     pub(super) addresses: Range<u64>,
+    /// What tells its file from others; empty if its linker wrote nothing of the kind.
+    pub(super) build_id: Vec<u8>,
 }
 
 /// The loaded program and libraries.
@@ -24,7 +30,7 @@ pub(super) fn loaded() -> Vec<Loaded> {
         let segments = segments(object);
         let base = object.dlpi_addr;
         let addresses = base.wrapping_add(segments.start)..base.wrapping_add(segments.end);
-        Some(Loaded { file, base, addresses })
+        Some(Loaded { file, base, addresses, build_id: build_id(object) })
     })
 }
 
@@ -58,4 +64,40 @@ pub(super) fn segments(object: &libc::dl_phdr_info) -> Range<u64> {
     let ends = loaded.map(|header| (header.p_vaddr, header.p_vaddr + header.p_memsz));
     let (start, end) = ends.fold((u64::MAX, 0), |all: (u64, u64), (start, end)| (all.0.min(start), all.1.max(end)));
     start..end
+}
+
+fn build_id(object: &libc::dl_phdr_info) -> Vec<u8> {
+    let notes = headers(object).iter().filter(|header| header.p_type == libc::PT_NOTE);
+    let mut found = notes.filter_map(|notes| {
+        let bytes = memory(object, notes.p_vaddr..notes.p_vaddr.checked_add(notes.p_memsz)?)?;
+        build_id_among(bytes, notes.p_align)
+    });
+    found.next().unwrap_or_default()
+}
+
+fn build_id_among(notes: &[u8], align: u64) -> Option<Vec<u8>> {
+    let mut notes = NoteIterator::<FileHeader64<NativeEndian>>::new(NativeEndian, align, notes).ok()?;
+    while let Ok(Some(note)) = notes.next() {
+        if note.name() == ELF_NOTE_GNU && note.n_type(NativeEndian) == NT_GNU_BUILD_ID {
+            return Some(note.desc().to_vec());
+        }
+    }
+    None
+}
+
+/// What lies in memory there (without the base), if one of the object's readable parts holds all of it.
+fn memory(object: &libc::dl_phdr_info, place: Range<u64>) -> Option<&[u8]> {
+    let holds = |part: &libc::Elf64_Phdr| {
+        part.p_type == libc::PT_LOAD
+            && part.p_flags & libc::PF_R != 0
+            && part.p_vaddr <= place.start
+            && place.end <= part.p_vaddr + part.p_filesz
+    };
+    headers(object).iter().find(|part| holds(part))?;
+    let length = usize::try_from(place.end.checked_sub(place.start)?).ok()?;
+    // SAFETY: inside a segment that the loader has mapped readable, and keeps while it calls; notes are never written.
+    Some(unsafe {
+        let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr.wrapping_add(place.start)) as usize);
+        std::slice::from_raw_parts(at, length)
+    })
 }

@@ -33,14 +33,24 @@ pub(super) fn of(addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
     names
 }
 
-/// Names the functions around sorted addresses of one file.
 fn read(loaded: &Loaded, addresses: &[u64], names: &mut HashMap<u64, String>) -> Option<()> {
     let path = if loaded.file.as_os_str().is_empty() { Path::new("/proc/self/exe") } else { &loaded.file };
     let file = ReadCache::new(File::open(path).ok()?);
     let file = object::File::parse(&file).ok()?;
+    read_tables(&file, loaded.base, addresses, names);
+    Some(())
+}
+
+/// Names the functions around sorted addresses of one file, which lies at `base`.
+pub(super) fn read_tables<'a>(
+    file: &object::File<'a, &'a ReadCache<File>>,
+    base: u64,
+    addresses: &[u64],
+    names: &mut HashMap<u64, String>,
+) {
     let symbols = file.symbols().chain(file.dynamic_symbols());
     for symbol in symbols.filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.size() > 0) {
-        let start = loaded.base.wrapping_add(symbol.address());
+        let start = base.wrapping_add(symbol.address());
         let (from, to) = (addresses.partition_point(|each| *each <= start), start.saturating_add(symbol.size()));
         let inside = addresses[from..].iter().take_while(|each| **each <= to);
         for address in inside {
@@ -48,5 +58,4 @@ fn read(loaded: &Loaded, addresses: &[u64], names: &mut HashMap<u64, String>) ->
             names.entry(*address).or_insert_with(|| format!("{:#}", SymbolName::new(name)));
         }
     }
-    Some(())
 }

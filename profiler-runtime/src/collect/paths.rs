@@ -5,13 +5,13 @@
 //! path in the symbol table. Other builds have whole paths everywhere.
 
 use std::collections::HashMap;
-use std::path::Path;
 
+use super::sources::Sources;
 use super::symbols::Frame;
 
 /// Gives the functions at one address, innermost first, their whole paths where something else than the debug information
 /// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.
-pub(super) fn complete(frames: &mut [Frame], name: Option<String>) {
+pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sources) {
     for at in 1..frames.len() {
         let (inner, outer) = frames.split_at_mut(at);
         if let (Some(inner), Some(outer)) = (inner.last_mut(), outer.first())
@@ -27,7 +27,7 @@ pub(super) fn complete(frames: &mut [Frame], name: Option<String>) {
         outermost.function = name;
     }
     for frame in frames.iter_mut().filter(|frame| is_short(&frame.function)) {
-        if is_of_the_profiler(frame) {
+        if is_of_the_profiler(frame, sources) {
             frame.function.insert_str(0, PROFILER);
         }
         let end = frame.function.find('<').unwrap_or(frame.function.len());
@@ -58,13 +58,12 @@ pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
 const PROFILER: &str = "profiler_runtime::";
 
 /// Whether it is a function of the profiler, or of what it walks stacks with.
-pub(super) fn is_of_the_profiler(frame: &Frame) -> bool {
+pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
     let path = frame.function.trim_start_matches(['<', '&']);
-    let sources = Path::new(file!()).parent().and_then(Path::parent).and_then(Path::to_str);
     path.starts_with(PROFILER)
         || path.starts_with("backtrace::")
         || path == "_Unwind_Backtrace"
-        || sources.is_some_and(|sources| frame.file.contains(sources))
+        || sources.has_profiler(&frame.file)
 }
 
 /// Whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them was inlined
@@ -102,6 +101,8 @@ fn body_run_by(function: &str) -> Option<&str> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn frame(function: &str) -> Frame {
@@ -110,7 +111,7 @@ mod tests {
 
     fn completed(functions: &[&str], name: Option<&str>) -> Vec<String> {
         let mut frames: Vec<Frame> = functions.iter().copied().map(frame).collect();
-        complete(&mut frames, name.map(str::to_owned));
+        complete(&mut frames, name.map(str::to_owned), &Sources::default());
         frames.into_iter().map(|frame| frame.function).collect()
     }
 
@@ -144,12 +145,13 @@ mod tests {
 
     #[test]
     fn the_profilers_functions_are_known_by_path_or_file() {
-        assert!(is_of_the_profiler(&frame("<profiler_runtime::Instrumented<F> as core::Future>::poll")));
-        assert!(!is_of_the_profiler(&frame("wan::profiler_runtime::mine")));
+        let sources = Sources::of_this_process();
+        assert!(is_of_the_profiler(&frame("<profiler_runtime::Instrumented<F> as core::Future>::poll"), &sources));
+        assert!(!is_of_the_profiler(&frame("wan::profiler_runtime::mine"), &sources));
         let file = Path::new("/build").join(file!()).to_str().unwrap().to_owned();
         let mut ours = [Frame { file, ..frame("run<u64, wan::block::{closure_env#0}>") }];
-        assert!(is_of_the_profiler(&ours[0]));
-        complete(&mut ours, None);
+        assert!(is_of_the_profiler(&ours[0], &sources));
+        complete(&mut ours, None, &sources);
         assert_eq!((ours[0].function.as_str(), last_part(&ours[0].function)), ("profiler_runtime::run", "run"));
     }
 

@@ -1,19 +1,22 @@
 //! The code that recorded addresses lie in: function, file and line, looked up once per address when a session is over.
 //!
-//! What a reader of a stack does not want to see is left out: the profiler's own functions, and what ran before the
-//! program's `main` or the thread's closure.
+//! [`here`] asks this process, and [`files`] the files of one that is gone. What a reader of a stack does not want to see
+//! is left out: the profiler's own functions, and what ran before the program's `main` or the thread's closure.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::c_void;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::slice;
+
+use serde_json::Value;
 
 use crate::record::entry::Tag;
 use crate::record::registry::Log;
 use crate::record::stack::MAX_DEPTH;
 
-use super::{names, paths};
+use super::code_note::CodeNote;
+use super::sources::Sources;
+use super::{files, here, paths};
 
 /// Names for the addresses of a recording's call stacks.
 #[derive(Debug, Default)]
@@ -32,6 +35,15 @@ pub(crate) struct Frame {
     pub(crate) file: String,
     /// Line in the file, 0 if it is not known.
     pub(crate) line: u32,
+}
+
+/// What is known of an address.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// By the debug information, innermost first; files as the compiler named them.
+    pub(super) frames: Vec<Frame>,
+    /// The whole path of the function around it, by the symbol table.
+    pub(super) name: Option<String>,
 }
 
 /// What lies at an address, innermost function first.
@@ -61,17 +73,29 @@ impl Symbols {
     /// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
     /// of a second for a large program.
     pub(crate) fn resolve(log: &Log) -> Self {
+        Self::of(here::look_up(addresses(log)), &Sources::of_this_process())
+    }
+
+    /// The same for a recording whose process is gone: in the files that the code came from, as the lines `code` of its
+    /// journal tell ([`Noted`](super::noted::Noted)). What could not be named is told in sentences.
+    pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>) -> (Self, Vec<String>) {
+        let code = CodeNote::of(code);
+        let (told, mut warnings) = files::look_up(addresses(log), &code.objects);
+        let symbols = Self::of(told, &code.sources);
+        if warnings.is_empty() {
+            warnings.extend(symbols.missing());
+        }
+        (symbols, warnings)
+    }
+
+    fn of(told: HashMap<u64, Told>, sources: &Sources) -> Self {
         let deeper = Frame { function: "(deeper functions)".to_owned(), ..Frame::default() };
-        let here = std::env::current_dir().unwrap_or_default();
-        let addresses = addresses(log);
-        let mut names = names::of(addresses.iter().copied());
-        let looked_up = addresses.into_iter().map(|address| (address, look_up(address, names.remove(&address), &here)));
-        let mut by_address: HashMap<u64, Vec<Found>> = looked_up.collect();
+        let found = told.into_iter().map(|(address, told)| (address, told.classified(sources)));
+        let mut by_address: HashMap<u64, Vec<Found>> = found.collect();
         paths::unify(by_address.values_mut().flatten().filter_map(|found| match found {
             Found::Frame(frame) => Some(frame),
             Found::Profiler | Found::Run | Found::Start => None,
         }));
-        backtrace::clear_symbol_cache();
         Self { by_address, deeper }
     }
 
@@ -154,7 +178,7 @@ impl fmt::Display for Frame {
 }
 
 /// What a function without a name is called.
-const NO_SYMBOL: &str = "(no symbol)";
+pub(super) const NO_SYMBOL: &str = "(no symbol)";
 
 /// Every address of the recording's stacks.
 fn addresses(log: &Log) -> HashSet<u64> {
@@ -179,27 +203,22 @@ fn addresses(log: &Log) -> HashSet<u64> {
     all
 }
 
-/// What lies at a return address, innermost function first. `name` is the whole path of the function around it, where it
-/// is known.
-fn look_up(address: u64, name: Option<String>, here: &Path) -> Vec<Found> {
-    let mut frames: Vec<Frame> = Vec::new();
-    // CAST: an address of this process.
-    let address: *mut c_void = std::ptr::without_provenance_mut(address as usize);
-    backtrace::resolve(address, |symbol| {
-        // Without the hash.
-        let function = symbol.name().map_or(NO_SYMBOL.to_owned(), |name| format!("{name:#}"));
-        let file = symbol.filename().map(|file| shortened(file, here)).unwrap_or_default();
-        frames.push(Frame { function, file, line: symbol.lineno().unwrap_or(0) });
-    });
-    if frames.is_empty() {
-        frames.push(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() });
+impl Told {
+    fn classified(self, sources: &Sources) -> Vec<Found> {
+        let Self { mut frames, name } = self;
+        if frames.is_empty() {
+            frames.push(Frame { function: NO_SYMBOL.to_owned(), ..Frame::default() });
+        }
+        for frame in frames.iter_mut().filter(|frame| !frame.file.is_empty()) {
+            frame.file = sources.shortened(Path::new(&frame.file));
+        }
+        paths::complete(&mut frames, name, sources);
+        frames.into_iter().filter_map(|frame| classified(frame, sources)).collect()
     }
-    paths::complete(&mut frames, name);
-    frames.into_iter().filter_map(classified).collect()
 }
 
 /// What of a function is shown; `None` for glue between functions.
-fn classified(frame: Frame) -> Option<Found> {
+fn classified(frame: Frame, sources: &Sources) -> Option<Found> {
     /// What the system runs before Rust code: not on top of [`Found::Start`] in threads that C code began.
     const SYSTEM: [&str; 12] = [
         "_start",
@@ -218,7 +237,7 @@ fn classified(frame: Frame) -> Option<Found> {
     let name = frame.function.as_str();
     let is_glue = (name.contains("core::ops::function::") && name.contains("::call"))
         || frame.file.ends_with("core/src/ops/function.rs");
-    if paths::is_of_the_profiler(&frame) {
+    if paths::is_of_the_profiler(&frame, sources) {
         Some(if paths::last_part(name) == "run" { Found::Run } else { Found::Profiler })
     } else if name.contains("__rust_begin_short_backtrace") {
         Some(Found::Start)
@@ -226,27 +245,6 @@ fn classified(frame: Frame) -> Option<Found> {
         None
     } else {
         Some(Found::Frame(frame))
-    }
-}
-
-/// A source file without what differs between machines: the folder that the program runs in, cargo's, rustc's.
-fn shortened(file: &Path, here: &Path) -> String {
-    if let Ok(inside) = file.strip_prefix(here) {
-        return inside.to_string_lossy().into_owned();
-    }
-    let parts: Vec<_> = file.iter().collect();
-    let after = |from: usize| parts[from..].iter().collect::<PathBuf>().to_string_lossy().into_owned();
-    let at = |name: &str| parts.iter().position(|part| *part == name);
-    match (at("registry"), at("rustc")) {
-        // …/registry/src/<index>/<crate>-<version>/src/…
-        (Some(registry), _)
-            if parts.get(registry + 1).is_some_and(|part| *part == "src") && parts.len() > registry + 3 =>
-        {
-            after(registry + 3)
-        }
-        // /rustc/<commit>/library/…
-        (_, Some(1)) if parts.len() > 3 => after(3),
-        _ => file.to_string_lossy().into_owned(),
     }
 }
 

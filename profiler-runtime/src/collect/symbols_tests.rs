@@ -8,7 +8,8 @@ fn frame(function: &str) -> Frame {
 
 /// Symbols in which address `n` has the `n`th of these functions, each a chain of inlined ones.
 fn symbols(functions: &[&[&str]]) -> (Symbols, Vec<u64>) {
-    let found = |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name))).collect();
+    let found =
+        |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name), &Sources::default())).collect();
     let by_address = (1..).zip(functions.iter().map(found)).collect();
     let addresses = (1..=functions.len() as u64).collect();
     (Symbols { by_address, deeper: frame("(deeper functions)") }, addresses)
@@ -68,19 +69,6 @@ fn a_stack_that_is_cut_says_so() {
 fn a_frame_is_written_as_in_pytorch() {
     assert_eq!(frame("wan::linear").to_string(), "src/a.rs(7): wan::linear");
     assert_eq!(Frame { file: String::new(), ..frame("wan::linear") }.to_string(), "wan::linear");
-}
-
-#[test]
-fn files_are_named_without_the_machine() {
-    let short = |file: &str| shortened(Path::new(file), Path::new("/build/app"));
-    assert_eq!(short("/build/app/src/main.rs"), "src/main.rs");
-    assert_eq!(
-        short("/u/.cargo/registry/src/index-1a2b/candle-core-0.11.1/src/tensor.rs"),
-        "candle-core-0.11.1/src/tensor.rs"
-    );
-    assert_eq!(short("/rustc/0123abcd/library/core/src/iter.rs"), "library/core/src/iter.rs");
-    assert_eq!(short("/elsewhere/src/lib.rs"), "/elsewhere/src/lib.rs");
-    assert_eq!(short("src/lib.rs"), "src/lib.rs");
 }
 
 #[test]

@@ -113,6 +113,11 @@ pub fn dump_profile() -> Result<Stopped, Error> {
 /// second. Blocks until the artifacts are written. Never touches a session whose process lives. For the names of its
 /// sites it leaks memory, a few hundred bytes each.
 ///
+/// Call stacks are named from the files that the code came from, on this machine: the program and its libraries, known
+/// again by their build ids. Functions of a file that is gone or another one by now are `(no symbol)`, and a warning in the
+/// manifest names the file. What CUPTI recorded is gone with the process; of ranges that CUDA events timed, those whose
+/// events had been read have their times.
+///
 /// # Errors
 ///
 /// [`Error::Folder`] if `dir` cannot be read. A spool that is damaged beyond use is in [`Recovered::failed`].

@@ -77,7 +77,7 @@ impl Timeline {
     /// The moment of `ticks`, before and after the window too.
     pub(super) fn ns_anywhere(&self, ticks: u64) -> i128 {
         let passed = i128::from(ticks) - i128::from(self.start_ticks);
-        i128::from(self.start_ns) + ((passed * i128::from(self.rate)) >> FRACTION)
+        i128::from(self.start_ns) + (passed.saturating_mul(self.rate.into()) >> FRACTION)
     }
 
     /// When recording began.

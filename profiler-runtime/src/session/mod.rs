@@ -16,6 +16,7 @@ mod active;
 mod dumps;
 mod ending;
 mod gpu;
+mod iterations;
 mod outcome;
 mod place;
 mod recover;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::iterations::Iterations;
 use super::spool::{Files, SessionNote};
-use super::window;
+use super::window::{self, Recorded};
 use crate::collect::absent::Absent;
+use crate::collect::events;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::symbols::Symbols;
 use crate::error::Error;
@@ -92,23 +94,53 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
 
 /// The recording, and what keeps others from recovering it too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
-    let Salvaged { session, log, sites, process, start, last, end, torn, unreadable, lock } = salvaged;
+    let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
     let note: SessionNote =
         serde_json::from_value(session).map_err(|error| format!("its journal is of another version: {error}"))?;
     let mut context = note.into_context();
     let end = end_anchor(process, start, last, end);
     let window = Window { process, start, end, open: (start.ticks, end.ticks) };
-    warn(&mut context, torn, unreadable);
+    warn(&mut context, salvaged.torn, salvaged.unreadable);
     // How much was allocated when recording began died with the process: totals are those of the recording.
     let memory = context.config.torch_profiler_with_memory.then(|| {
         let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
         MemoryLog { end: begin.clone(), begin }
     });
-    let ring = context.config.ring;
-    let most = Duration::try_from_secs_f64(context.config.ring_secs).ok().filter(|most| ring && !most.is_zero());
-    let (log, window, memory) = window::cut((log, window, memory), most, 0);
-    let gpu = GpuRecord::Absent(Absent::ProcessGone);
-    Ok((Recording { log, sites, window, symbols: Symbols::default(), memory, gpu, context }, lock))
+    let (log, window, memory) = match context.config.ring {
+        true => cut((log, window, memory), &mut context, salvaged.iterations),
+        false => (log, window, memory),
+    };
+    let symbols = if context.config.torch_profiler_with_stack {
+        let (symbols, warnings) = Symbols::resolve_in_files(&log, salvaged.code);
+        context.warnings.extend(warnings);
+        symbols
+    } else {
+        Symbols::default()
+    };
+    // What CUPTI had recorded lay in the memory of the process; what events had measured is in the streams.
+    let gpu = match events::recovered(&log, salvaged.events, Absent::ProcessGone) {
+        Some(timed) => GpuRecord::Timed(Box::new(timed)),
+        None => GpuRecord::Absent(Absent::ProcessGone),
+    };
+    Ok((Recording { log, sites, window, symbols, memory, gpu, context }, lock))
+}
+
+/// What a ring shows: what was not overwritten, the last seconds, the last iterations under their own numbers. `passed`:
+/// iterations when the process died.
+fn cut(recorded: Recorded, context: &mut Context, passed: u64) -> Recorded {
+    let config = &context.config;
+    let most = Duration::try_from_secs_f64(config.ring_secs).ok().filter(|most| !most.is_zero());
+    let iterations = Iterations::of(&recorded.0, context.step_site);
+    let oldest = if config.ring_steps > 0 { iterations.begin_of_last(config.ring_steps) } else { 0 };
+    let overwritten = recorded.0.horizon > 0;
+    let cut = window::cut(recorded, most, oldest);
+    let left_out = iterations.before(cut.1.start.ticks);
+    context.first_step = match overwritten {
+        false => context.first_step.saturating_add(left_out),
+        true if passed > 0 => passed.saturating_sub(iterations.count() - left_out),
+        true => context.first_step,
+    };
+    cut
 }
 
 /// Where the recording ended: at its last entry, or at the last sign of life after it. The rate of ticks is that of the
@@ -142,10 +174,6 @@ fn warn(context: &mut Context, torn: u64, unreadable: u64) {
     }
     if unreadable > 0 {
         warnings.push(format!("{unreadable} entries or lines of the spool are missing or damaged"));
-    }
-    if context.config.torch_profiler_with_stack {
-        context.config.torch_profiler_with_stack = false;
-        warnings.push("call stacks are not shown: the addresses in them died with the process".to_owned());
     }
     if context.config.torch_profiler_with_memory {
         warnings.push("memory that was allocated before the recording is not in its totals".to_owned());

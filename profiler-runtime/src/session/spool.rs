@@ -1,8 +1,8 @@
 //! A session's spool: where its files are, what the journal says of the session, and the thread that keeps both fresh.
 //!
-//! The thread notes the time and what is lost, soon after the start and then every second, and asks for everything to be
-//! written to the disk: so what is older than a few seconds survives a power failure too. What ends the process alone
-//! costs nothing that was stored.
+//! The thread notes the time, what is lost, and what code and timed devices are new, soon after the start and then every second, and asks for
+//! everything to be written to the disk: so what is older than a few seconds survives a power failure too. What ends the
+//! process alone costs nothing that was stored.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -11,9 +11,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::collect::events::NotedContexts;
+use crate::collect::noted::Noted;
 use crate::config::ProfilerConfig;
 use crate::model::{Context, EndedBy};
 use crate::record::host_clock::HostClock;
+use crate::record::ledger;
 use crate::record::spool::running::Spooling;
 
 const THREAD: &str = "profiler-spool";
@@ -52,10 +55,32 @@ pub(crate) struct SessionNote {
 #[derive(Debug)]
 pub(crate) struct OpenSpool {
     pub(crate) spooling: Spooling,
+    known: Arc<Mutex<Known>>,
     /// True once the thread may go.
     over: Arc<(Mutex<bool>, Condvar)>,
     /// The loop that drives the session, and its first number, as noted last.
     noted: (Option<u32>, u64),
+}
+
+/// What the journal knows beside the session.
+#[derive(Debug)]
+struct Known {
+    /// `None` where no stacks are recorded.
+    code: Option<Noted>,
+    contexts: NotedContexts,
+}
+
+impl Known {
+    /// Notes what is new.
+    fn note_news(&mut self, spooling: &Spooling) {
+        let _own = ledger::own();
+        if let Some(code) = self.code.as_mut().and_then(Noted::news) {
+            spooling.note_code(code);
+        }
+        if let Some(contexts) = self.contexts.news() {
+            spooling.note_events(contexts);
+        }
+    }
 }
 
 impl Files {
@@ -138,10 +163,12 @@ impl OpenSpool {
         let note = serde_json::to_value(SessionNote::of(context)).unwrap_or_default();
         let spooling =
             Spooling::begin(&files.entries, &files.journal, most_bytes, note).map_err(|error| refused(&error))?;
+        let code = context.config.torch_profiler_with_stack.then(Noted::default);
+        let known = Arc::new(Mutex::new(Known { code, contexts: NotedContexts::default() }));
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let work = {
-            let (spooling, over) = (spooling.clone(), Arc::clone(&over));
-            move || keep_fresh(&spooling, &over)
+            let (spooling, known, over) = (spooling.clone(), Arc::clone(&known), Arc::clone(&over));
+            move || keep_fresh(&spooling, &known, &over)
         };
         if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
             spooling.end();
@@ -149,11 +176,23 @@ impl OpenSpool {
             let _ = spooling.discard();
             return Err(refused(&error));
         }
-        Ok(Self { spooling, over, noted: (None, context.first_step) })
+        Ok(Self { spooling, known, over, noted: (None, context.first_step) })
     }
 
-    /// The loop that drives the session may have become known.
-    pub(crate) fn note_steps(&mut self, step_site: Option<u32>, first_step: u64, context: impl FnOnce() -> Context) {
+    /// A recording is about to begin: the journal has to know which code it can be of.
+    pub(crate) fn note_news(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
+    }
+
+    /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known.
+    pub(crate) fn note_steps(
+        &mut self,
+        passed: u64,
+        step_site: Option<u32>,
+        first_step: u64,
+        context: impl FnOnce() -> Context,
+    ) {
+        self.spooling.note_iterations(passed);
         if self.noted != (step_site, first_step) {
             self.noted = (step_site, first_step);
             self.spooling.note_session(serde_json::to_value(SessionNote::of(&context())).unwrap_or_default());
@@ -169,7 +208,7 @@ impl OpenSpool {
     }
 }
 
-fn keep_fresh(spooling: &Spooling, (over, changed): &(Mutex<bool>, Condvar)) {
+fn keep_fresh(spooling: &Spooling, known: &Mutex<Known>, (over, changed): &(Mutex<bool>, Condvar)) {
     let mut interval = FIRST_INTERVAL;
     let mut is_over = over.lock().unwrap_or_else(PoisonError::into_inner);
     while !*is_over {
@@ -178,6 +217,7 @@ fn keep_fresh(spooling: &Spooling, (over, changed): &(Mutex<bool>, Condvar)) {
         if timeout.timed_out() && !*is_over {
             drop(is_over);
             spooling.tick();
+            known.lock().unwrap_or_else(PoisonError::into_inner).note_news(spooling);
             if interval == INTERVAL {
                 spooling.sync();
             }

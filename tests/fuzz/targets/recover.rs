@@ -8,6 +8,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use flate2::Crc;
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
@@ -22,10 +23,12 @@ struct Spool {
     lines: Vec<Line>,
     rows: Vec<Row>,
     entries: Vec<(u8, u16, Entry)>,
-    /// Words of the header: horizon, overwritten, lost, and two anchors with their checks.
-    header: [u64; 3],
+    /// Words of the header: horizon, overwritten, lost, iterations, and two anchors with their checks.
+    header: [u64; 4],
     anchors: [[u64; 4]; 2],
     damage: Vec<(u32, u8)>,
+    /// Debug information: abbreviations, entries, lines, symbols, texts.
+    code: [Vec<u8>; 5],
     /// The file's length, if it is another one.
     length: Option<u32>,
 }
@@ -36,8 +39,30 @@ enum Line {
     Thread { ordinal: u32, name: String },
     Site { number: u16, kind: u8, name: String },
     Window { process: [u64; 4], start: [u64; 4], from: Vec<(u32, u64)> },
+    Code { here: String, objects: Vec<Object> },
+    Events { contexts: Vec<(u32, Option<[u64; 2]>)> },
     Text(String),
     Bytes(Vec<u8>),
+}
+
+#[derive(Arbitrary, Debug)]
+struct Object {
+    file: Origin,
+    base: u16,
+    start: u32,
+    end: Option<u64>,
+}
+
+/// Where code claims to come from.
+#[derive(Arbitrary, Debug)]
+enum Origin {
+    /// A file with the input's debug information.
+    Own,
+    /// A program that is there.
+    Shell,
+    /// No regular file.
+    Zero,
+    Any(String),
 }
 
 #[derive(Arbitrary, Debug)]
@@ -57,7 +82,9 @@ struct Entry {
 
 fuzz_target!(|spool: Spool| {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let journal: Vec<u8> = spool.lines.iter().flat_map(Line::bytes).collect();
+    let own = folder.path().join("code");
+    fs::write(&own, elf(&spool.code)).expect("the temporary folder can be written");
+    let journal: Vec<u8> = spool.lines.iter().flat_map(|line| line.bytes(&own)).collect();
     fs::write(folder.path().join(".spool_rank0.journal"), journal).expect("the temporary folder can be written");
     spool.write(&folder.path().join(".spool_rank0.entries"));
     let found = profiler_runtime::recover(folder.path()).expect("the folder can be read");
@@ -68,7 +95,7 @@ fuzz_target!(|spool: Spool| {
 });
 
 impl Line {
-    fn bytes(&self) -> Vec<u8> {
+    fn bytes(&self, own: &Path) -> Vec<u8> {
         let anchor = |[ticks, monotonic_ns, unix_ns, uncertainty_ticks]: &[u64; 4]| {
             json!({"ticks": ticks, "monotonic_ns": monotonic_ns, "unix_ns": unix_ns,
                 "uncertainty_ticks": uncertainty_ticks})
@@ -80,17 +107,76 @@ impl Line {
             Self::Thread { ordinal, name } => json!({"thread": {"ordinal": ordinal, "os_id": 7, "name": name}}),
             Self::Site { number, kind, name } => {
                 let kind = ["stage", "step", "op", "request"][usize::from(kind % 4)];
-                let site = json!({"number": number % 64, "kind": kind, "name": name, "file": name, "line": 1, "module": ""});
+                let site =
+                    json!({"number": number % 64, "kind": kind, "name": name, "file": name, "line": 1, "module": ""});
                 json!({"site": site})
             }
             Self::Window { process, start, from } => {
                 json!({"window": {"process": anchor(process), "start": anchor(start), "from": from}})
+            }
+            Self::Code { here, objects } => {
+                let objects: Vec<Value> = objects.iter().map(|object| object.note(own)).collect();
+                json!({"code": {"sources": {"here": here, "profiler": here}, "objects": objects}})
+            }
+            Self::Events { contexts } => {
+                let context = |(device, began): &(u32, Option<[u64; 2]>)| {
+                    let began = began.map(|[before, after]| json!({"before": before, "after": after}));
+                    json!({"device": device, "began": began, "ended": null})
+                };
+                let contexts: Vec<Value> = contexts.iter().map(context).collect();
+                json!({"events": {"driver_version": 12080, "devices": [], "contexts": contexts}})
             }
             Self::Text(text) => return line(text),
             Self::Bytes(bytes) => return bytes.clone(),
         };
         line(&note.to_string())
     }
+}
+
+impl Object {
+    fn note(&self, own: &Path) -> Value {
+        let file = match &self.file {
+            Origin::Own => own.to_path_buf(),
+            Origin::Shell => "/bin/sh".into(),
+            Origin::Zero => "/dev/zero".into(),
+            Origin::Any(name) => Path::new("/").join(name),
+        };
+        let metadata = fs::metadata(&file).ok();
+        let modified = metadata.as_ref().and_then(|metadata| metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+        let modified_ns = modified.unwrap_or_default().as_nanos() as u64;
+        let length = metadata.map_or(0, |metadata| metadata.len());
+        json!({
+            "file": file.to_string_lossy(), "base": self.base, "start": self.start, "end": self.end.unwrap_or(u64::MAX),
+            "identity": {"file": {"length": length, "modified_ns": modified_ns}},
+        })
+    }
+}
+
+/// A library of these sections.
+fn elf(sections: &[Vec<u8>; 5]) -> Vec<u8> {
+    const NAMES: &str = "\0.names\0.debug_abbrev\0.debug_info\0.debug_line\0.symtab\0.debug_str\0";
+    let name = |name: &str| NAMES.find(&format!("\0{name}\0")).map_or(0, |at| at as u32 + 1);
+    let contents = [("", 0, &[][..]), (".names", 3, NAMES.as_bytes())].into_iter();
+    let own = [(".debug_abbrev", 1), (".debug_info", 1), (".debug_line", 1), (".symtab", 2), (".debug_str", 3)];
+    let own = own.into_iter().zip(sections).map(|((name, kind), bytes)| (name, kind, bytes.as_slice()));
+    let (mut file, mut headers) = (vec![0; 64], Vec::new());
+    for (title, kind, bytes) in contents.chain(own) {
+        let word = |word: u64| word.to_le_bytes();
+        headers.extend(name(title).to_le_bytes());
+        headers.extend(u32::to_le_bytes(kind));
+        // Flags, address, offset, length; then the section of names, and the length of a symbol.
+        [0, 0, file.len() as u64, bytes.len() as u64].map(word).iter().for_each(|word| headers.extend(word));
+        headers.extend([6_u32, 0].map(u32::to_le_bytes).concat());
+        headers.extend([1, if kind == 2 { 24 } else { 0 }].map(word).concat());
+        file.extend(bytes);
+    }
+    file[..8].copy_from_slice(b"\x7fELF\x02\x01\x01\0");
+    file[16..24].copy_from_slice(&[3, 0, 62, 0, 1, 0, 0, 0]);
+    let table = file.len() as u64;
+    file[40..48].copy_from_slice(&table.to_le_bytes());
+    file[52..64].copy_from_slice(&[64, 0, 56, 0, 0, 0, 64, 0, 7, 0, 1, 0]);
+    file.extend(headers);
+    file
 }
 
 fn session(name: &str, first_step: u64, step_site: Option<u32>, config: Option<&str>, options: u8) -> Value {
@@ -104,6 +190,7 @@ fn session(name: &str, first_step: u64, step_site: Option<u32>, config: Option<&
         "torch_profiler_with_stack": option(3),
         "ring": option(4),
         "ring_secs": if option(5) { 0.5 } else { 0.0 },
+        "ring_steps": if option(7) { 2 } else { 0 },
         "torch_profiler_use_gzip": option(6),
         "spool": true,
     });
@@ -136,7 +223,7 @@ impl Spool {
         file.set_len(bytes).expect("the file can grow");
         put(0, b"PRFSPOOL");
         word(8, 1);
-        for (at, number) in [16, 24, 32].into_iter().zip(self.header) {
+        for (at, number) in [16, 24, 32, 40].into_iter().zip(self.header) {
             word(at, number);
         }
         for (anchor, at) in self.anchors.iter().zip([64, 128]) {

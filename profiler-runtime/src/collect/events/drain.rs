@@ -3,6 +3,8 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::collect::absent::Absent;
 use crate::collect::gpu::Device;
 use crate::record::timed::Measured;
@@ -16,7 +18,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_micros(500);
 
 /// A moment on the ranges' clock: it lies between these two ticks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct Sample {
     /// Just before.
     pub(crate) before: u64,
@@ -25,7 +27,7 @@ pub(crate) struct Sample {
 }
 
 /// One context, and how its device's clock relates to the ranges'.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct EventContext {
     /// The device's number.
     pub(crate) device: u32,

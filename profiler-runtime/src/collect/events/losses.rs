@@ -10,7 +10,8 @@ use super::api::Failure;
 pub(crate) struct EventLosses {
     /// Every pair of events was in use.
     pub(crate) exhausted: u64,
-    /// The GPU was not done with them when the session had waited long enough.
+    /// The GPU was not done with them when the session had waited long enough, or the process ended before they were
+    /// read.
     pub(crate) unresolved: u64,
     /// They were open when the session ended.
     pub(crate) unfinished: u64,

@@ -12,6 +12,7 @@ mod api;
 mod drain;
 mod losses;
 mod pool;
+mod spooled;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -25,6 +26,7 @@ use pool::Pool;
 pub(crate) use api::Failure;
 pub(crate) use drain::{EventContext, EventLog, Sample};
 pub(crate) use losses::EventLosses;
+pub(crate) use spooled::{NotedContexts, recovered};
 pub(super) use {api::Handle, pool::Open};
 
 /// Read by ranges; written when a session begins or ends, and when a context is new: in steady state nobody waits.

@@ -19,7 +19,7 @@ use super::losses::Losses;
 /// Pairs of events that a context has at most. A program that is further ahead of its GPU loses times.
 const MOST_PAIRS: usize = 4096;
 /// Contexts at most: one per device.
-const MOST_CONTEXTS: usize = 64;
+pub(super) const MOST_CONTEXTS: usize = 64;
 /// Pairs that a range asks for in passing: more than it adds, so that the waiting do not pile up.
 const IN_PASSING: usize = 2;
 /// How long the reference of a new context may take: its stream is empty.

@@ -207,8 +207,8 @@ pub(in crate::export) fn cell(gpu: &Gpu, times: GpuTimes) -> String {
 /// One sentence per cause of loss that there was.
 pub(in crate::export) fn loss_sentences(trace: &Trace) -> Vec<String> {
     let Ok(gpu) = &trace.gpu else { return Vec::new() };
-    if let Source::Events { losses, .. } = &gpu.source {
-        return event_losses(losses);
+    if let Source::Events { losses, reason, .. } = &gpu.source {
+        return event_losses(losses, reason.as_ref());
     }
     [
         (gpu.losses.dropped, "GPU records: {}, dropped by CUPTI for want of room"),
@@ -223,14 +223,18 @@ pub(in crate::export) fn loss_sentences(trace: &Trace) -> Vec<String> {
     .collect()
 }
 
-fn event_losses(losses: &EventLosses) -> Vec<String> {
+fn event_losses(losses: &EventLosses, reason: Option<&Absent>) -> Vec<String> {
+    let unresolved = match reason {
+        Some(Absent::ProcessGone) => "the process ended before their events were read",
+        _ => "the GPU was not done with them some seconds after the end",
+    };
     let refused = match losses.failure {
         Some(Failure(call, code)) => format!("`{call}` failed with CUDA error {code}"),
         None => "the driver refused".to_owned(),
     };
     [
         (losses.exhausted, "every pair of events was in use: the program is far ahead of the GPU"),
-        (losses.unresolved, "the GPU was not done with them some seconds after the end"),
+        (losses.unresolved, unresolved),
         (losses.unfinished, "open at the end"),
         (losses.captured, "their stream was being captured into a graph"),
         (losses.foreign, "their context is not a device's primary one"),

@@ -29,6 +29,10 @@ pub(super) enum Note {
     Site(SiteNote),
     /// A recording begins.
     Window(WindowNote),
+    /// What code was loaded since the last such line: for whoever names addresses.
+    Code(Value),
+    /// On which devices ranges are timed by events.
+    Events(Value),
 }
 
 /// See [`Note::Site`].

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! .spool_rank0.entries   header │ slab │ slab │ …          slab = index chunk, then 31 chunks of entries
-//! .spool_rank0.journal   one line each: session, threads, sites, windows
+//! .spool_rank0.journal   one line each: session, threads, sites, windows, loaded code, timed devices
 //! ```
 //!
 //! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the file. What
@@ -44,6 +44,7 @@ const ROW: usize = 16;
 const HORIZON: usize = 16;
 const OVERWRITTEN: usize = 24;
 const LOST: usize = 32;
+const ITERATIONS: usize = 40;
 const ANCHORS: usize = 64;
 const ANCHOR: usize = 64;
 
@@ -194,6 +195,11 @@ impl Spool {
     fn note_lost(&self, ranges: u64) {
         // ORDERING: as above.
         self.mapping.word(LOST).store(ranges, Ordering::Relaxed);
+    }
+
+    fn note_iterations(&self, passed: u64) {
+        // ORDERING: as above.
+        self.mapping.word(ITERATIONS).store(passed, Ordering::Relaxed);
     }
 
     /// The process lives: two places take turns, so that one is whole.

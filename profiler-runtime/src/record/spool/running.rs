@@ -67,6 +67,23 @@ impl Spooling {
         self.journal.append(&Note::Session(session));
     }
 
+    /// Adds to what [`salvage`](super::salvage) hands back of loaded code.
+    pub(crate) fn note_code(&self, code: Value) {
+        let _own = ledger::own();
+        self.journal.append(&Note::Code(code));
+    }
+
+    /// Replaces what [`salvage`](super::salvage) hands back of events.
+    pub(crate) fn note_events(&self, events: Value) {
+        let _own = ledger::own();
+        self.journal.append(&Note::Events(events));
+    }
+
+    /// So many iterations of the loop that drives the session have passed.
+    pub(crate) fn note_iterations(&self, passed: u64) {
+        self.spool.note_iterations(passed);
+    }
+
     /// What is recorded from these positions on counts; nothing of it is yet.
     pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
         self.spool.begin();

@@ -15,8 +15,8 @@ use serde_json::Value;
 use super::journal::{self, Note, SiteNote, WindowNote};
 use super::mapping::{self, Mapping};
 use super::{
-    ANCHOR, ANCHORS, CHUNKS, HEADER, HORIZON, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION, anchor_words,
-    check, chunk_at, row_at,
+    ANCHOR, ANCHORS, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
+    anchor_words, check, chunk_at, row_at,
 };
 use crate::record::carry::Carry;
 use crate::record::chunk::{Chunk, ENTRIES};
@@ -32,6 +32,10 @@ const MOST_SITES: u32 = 1 << 20;
 pub(crate) struct Salvaged {
     /// What its session noted last.
     pub(crate) session: Value,
+    /// What it noted of its code, in order.
+    pub(crate) code: Vec<Value>,
+    /// What it noted last of events.
+    pub(crate) events: Option<Value>,
     /// The entries of its last recording.
     pub(crate) log: Log,
     /// Its sites, in order of number.
@@ -42,6 +46,8 @@ pub(crate) struct Salvaged {
     pub(crate) last: Anchor,
     /// Ticks of the last entry.
     pub(crate) end: u64,
+    /// Iterations that had passed.
+    pub(crate) iterations: u64,
     /// Entries that were being written.
     pub(crate) torn: u64,
     /// Entries that should lie between others, and lines and rows that cannot be read.
@@ -69,6 +75,8 @@ impl From<io::Error> for Refusal {
 #[derive(Default)]
 struct Told {
     session: Option<Value>,
+    code: Vec<Value>,
+    events: Option<Value>,
     threads: HashMap<u32, ThreadIdentity>,
     sites: BTreeMap<u32, SiteNote>,
     window: Option<WindowNote>,
@@ -116,12 +124,15 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
     let gone = Carry::of_overwritten(spool.number(OVERWRITTEN));
     Ok(Salvaged {
         session,
+        code: told.code,
+        events: told.events,
         log: Log { threads, lost_late: 0, lost_elsewhere: spool.number(LOST), gone, horizon },
         sites: sites(told.sites),
         process: window.process,
         start: window.start,
         last,
         end,
+        iterations: spool.number(ITERATIONS),
         torn,
         unreadable: told.unreadable + gaps + spool.damaged(),
         lock,
@@ -138,6 +149,8 @@ impl Told {
                 Note::Thread(thread) => drop(told.threads.insert(thread.ordinal, thread)),
                 Note::Site(site) => drop(told.sites.insert(site.number, site)),
                 Note::Window(window) => told.window = Some(window),
+                Note::Code(code) => told.code.push(code),
+                Note::Events(events) => told.events = Some(events),
             }
         }
         told

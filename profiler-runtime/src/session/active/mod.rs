@@ -237,7 +237,7 @@ impl Active {
     /// Whoever recovers the recording has to know what drove it.
     fn note_steps(&mut self) {
         if let Some(mut spool) = self.spool.take() {
-            spool.note_steps(self.driver.site(), self.first_step, || self.context(EndedBy::Recovered));
+            spool.note_steps(self.passed, self.driver.site(), self.first_step, || self.context(EndedBy::Recovered));
             self.spool = Some(spool);
         }
     }
@@ -261,6 +261,9 @@ impl Active {
     }
 
     fn open_window(&self, gpu: u32) -> OpenWindow {
+        if let Some(spool) = &self.spool {
+            spool.note_news();
+        }
         window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }
 

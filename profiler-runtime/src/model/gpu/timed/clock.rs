@@ -43,10 +43,11 @@ impl DeviceClock {
             (Some((host, half)), None) => ((0, host), None, half),
             (None, Some((device, (end, half)))) => ((device, end), None, half),
             // Nothing is known but that it was in the window.
-            (None, None) => ((0, i128::from(timeline.begin())), None, timeline.end() - timeline.begin()),
+            (None, None) => ((0, i128::from(timeline.begin())), None, timeline.end().saturating_sub(timeline.begin())),
         };
         let float = context.ended.map_or(FINEST_NS, |(device, _)| resolution_ns(device));
-        Self { from, to, uncertainty_ns: bracket + float + timeline.uncertainty_ns() }
+        let uncertainty_ns = bracket.saturating_add(float).saturating_add(timeline.uncertainty_ns());
+        Self { from, to, uncertainty_ns }
     }
 
     /// The moment of a device's time.

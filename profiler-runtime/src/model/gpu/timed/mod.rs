@@ -121,7 +121,7 @@ impl TimedRanges {
             let Some(tie) = self.ties.get(&number) else { continue };
             let Some(clock) = clocks.get(tie.context as usize) else { continue };
             let begin = clock.ns(begin_ns);
-            let span = Span { begin, end: begin + length_ns, resolution: resolution_ns(begin_ns) };
+            let span = Span { begin, end: begin.saturating_add(length_ns), resolution: resolution_ns(begin_ns) };
             spans.push((*tie, span));
         }
         spans.sort_by_key(|(tie, _)| (tie.thread, tie.context, tie.stream, tie.external_id));
@@ -152,7 +152,7 @@ fn settle(row: &mut [(Tie, Span)]) {
             if span.end <= outer.end {
                 break;
             }
-            if span.begin + slack >= outer.end {
+            if span.begin.saturating_add(slack) >= outer.end {
                 // It follows.
                 row[around].1.end = outer.end.min(span.begin).max(outer.begin);
                 open.pop();

@@ -1,0 +1,85 @@
+//! Event times of a process that is gone: ties and measurements are in its streams, and its contexts in its journal.
+//!
+//! What had not been asked for when it ended is lost and counted: the latest ranges. A context that came so shortly before
+//! the end that it is in no journal has lengths, and its ranges stand somewhere in the recording.
+
+use std::collections::HashSet;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::collect::absent::Absent;
+use crate::collect::gpu::Device;
+use crate::record::entry::Tag;
+use crate::record::registry::Log;
+
+use super::drain::{EventContext, EventLog};
+use super::losses::EventLosses;
+use super::pool::MOST_CONTEXTS;
+use super::read;
+
+/// What a journal says.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Note {
+    driver_version: u32,
+    devices: Vec<Device>,
+    contexts: Vec<EventContext>,
+}
+
+/// Which contexts a journal knows: the pool's number, and how many of it.
+#[derive(Debug, Default)]
+pub(crate) struct NotedContexts(u64, usize);
+
+impl NotedContexts {
+    /// For the journal: all contexts, if there are new ones.
+    pub(crate) fn news(&mut self) -> Option<Value> {
+        let (cuda, contexts) = {
+            let state = read();
+            let pool = state.running.as_ref()?;
+            let known = Self(pool.number, pool.contexts.len());
+            if pool.contexts.is_empty() || (known.0, known.1) == (self.0, self.1) {
+                return None;
+            }
+            *self = known;
+            let contexts = pool.contexts.iter().map(|timed| EventContext {
+                device: u32::try_from(timed.device).unwrap_or(0),
+                began: timed.began,
+                ended: None,
+            });
+            (pool.cuda, contexts.collect())
+        };
+        let note = Note { driver_version: cuda.driver.version(), devices: cuda.driver.devices(), contexts };
+        serde_json::to_value(note).ok()
+    }
+}
+
+/// What events had measured, if any range was timed; `note` is the journal's, which may say anything.
+pub(crate) fn recovered(log: &Log, note: Option<Value>, reason: Absent) -> Option<EventLog> {
+    let (mut tied, mut measured, mut places) = (HashSet::new(), HashSet::new(), 0);
+    for entry in log.threads.iter().flat_map(|thread| thread.entries()) {
+        match entry.tag() {
+            Some(Tag::Timed) => {
+                tied.insert(entry.value());
+                places = places.max(entry.argument() as usize + 1);
+            }
+            Some(Tag::Measured) => drop(measured.insert(entry.value())),
+            _ => {}
+        }
+    }
+    if tied.is_empty() {
+        return None;
+    }
+    let note: Note = note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default();
+    let began = |context: EventContext| EventContext { ended: None, ..context };
+    let mut contexts: Vec<EventContext> = note.contexts.into_iter().map(began).collect();
+    contexts.resize(places.min(MOST_CONTEXTS), EventContext::default());
+    let unresolved = tied.difference(&measured).count() as u64;
+    Some(EventLog {
+        reason: Some(reason),
+        driver_version: note.driver_version,
+        devices: note.devices,
+        contexts,
+        measured: Vec::new(),
+        losses: EventLosses { unresolved, ..EventLosses::default() },
+    })
+}

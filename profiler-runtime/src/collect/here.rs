@@ -1,0 +1,32 @@
+//! The functions at addresses of this process.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::c_void;
+
+use super::names;
+use super::symbols::{Frame, NO_SYMBOL, Told};
+
+/// What lies at each of these return addresses. Reads the program's debug information.
+pub(super) fn look_up(addresses: HashSet<u64>) -> HashMap<u64, Told> {
+    let mut names = names::of(addresses.iter().copied());
+    let told = addresses.into_iter().map(|address| {
+        let name = names.remove(&address);
+        (address, Told { frames: frames(address), name })
+    });
+    let told = told.collect();
+    backtrace::clear_symbol_cache();
+    told
+}
+
+fn frames(address: u64) -> Vec<Frame> {
+    let mut frames = Vec::new();
+    // CAST: an address of this process.
+    let address: *mut c_void = std::ptr::without_provenance_mut(address as usize);
+    backtrace::resolve(address, |symbol| {
+        // Without the hash.
+        let function = symbol.name().map_or(NO_SYMBOL.to_owned(), |name| format!("{name:#}"));
+        let file = symbol.filename().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
+        frames.push(Frame { function, file, line: symbol.lineno().unwrap_or(0) });
+    });
+    frames
+}

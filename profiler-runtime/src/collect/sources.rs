@@ -1,0 +1,82 @@
+//! Where a program's sources lie: what of the path of a source file is shown, and which files are the profiler's.
+//!
+//! Of this process, or of the one whose recording is recovered: then its journal says so ([`super::code_note`]).
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// See the module.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+pub(super) struct Sources {
+    /// The folder that the program runs in.
+    here: String,
+    /// The profiler's own, [`shortened`](Self::shortened).
+    profiler: String,
+}
+
+impl Sources {
+    pub(super) fn of_this_process() -> Self {
+        let here = std::env::current_dir().unwrap_or_default().to_string_lossy().into_owned();
+        let mut sources = Self { here, profiler: String::new() };
+        let own = Path::new(file!()).parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        sources.profiler = sources.shortened(own);
+        sources
+    }
+
+    /// Whether it is a file of the profiler's; `file` is [`shortened`](Self::shortened).
+    pub(super) fn has_profiler(&self, file: &str) -> bool {
+        !self.profiler.is_empty() && file.contains(&self.profiler)
+    }
+
+    /// A source file without what differs between machines: the folder that the program runs in, cargo's, rustc's.
+    pub(super) fn shortened(&self, file: &Path) -> String {
+        if let Ok(inside) = file.strip_prefix(&self.here) {
+            return inside.to_string_lossy().into_owned();
+        }
+        let parts: Vec<_> = file.iter().collect();
+        let after = |from: usize| parts[from..].iter().collect::<PathBuf>().to_string_lossy().into_owned();
+        let at = |name: &str| parts.iter().position(|part| *part == name);
+        match (at("registry"), at("rustc")) {
+            // …/registry/src/<index>/<crate>-<version>/src/…
+            (Some(registry), _)
+                if parts.get(registry + 1).is_some_and(|part| *part == "src") && parts.len() > registry + 3 =>
+            {
+                after(registry + 3)
+            }
+            // /rustc/<commit>/library/…
+            (_, Some(1)) if parts.len() > 3 => after(3),
+            _ => file.to_string_lossy().into_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_without_the_machine() {
+        let sources = Sources { here: "/build/app".to_owned(), profiler: String::new() };
+        let short = |file: &str| sources.shortened(Path::new(file));
+        assert_eq!(short("/build/app/src/main.rs"), "src/main.rs");
+        assert_eq!(
+            short("/u/.cargo/registry/src/index-1a2b/candle-core-0.11.1/src/tensor.rs"),
+            "candle-core-0.11.1/src/tensor.rs"
+        );
+        assert_eq!(short("/rustc/0123abcd/library/core/src/iter.rs"), "library/core/src/iter.rs");
+        assert_eq!(short("/elsewhere/src/lib.rs"), "/elsewhere/src/lib.rs");
+        assert_eq!(short("src/lib.rs"), "src/lib.rs");
+    }
+
+    #[test]
+    fn the_profilers_files_are_known_wherever_it_was_built() {
+        let mut sources = Sources { here: "/build/app".to_owned(), profiler: String::new() };
+        assert!(!sources.has_profiler("src/main.rs"), "nothing is known");
+        for own in ["profiler-runtime/src", "/u/.cargo/registry/src/index-1a2b/profiler-runtime-0.1.0/src"] {
+            sources.profiler = sources.shortened(Path::new(own));
+            let file = sources.shortened(&Path::new("/build").join(own).join("record/range.rs"));
+            assert!(sources.has_profiler(&file) && !sources.has_profiler("src/main.rs"), "{file}");
+        }
+    }
+}
