@@ -183,6 +183,31 @@ fn a_crash_writes_what_was_recorded_and_stays_a_crash() {
     assert_written(&bench, "crash");
 }
 
+/// A signal that is sent to the process may be handled by any thread that lets it through.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_signal_is_handled_by_the_thread_that_acts_on_it() {
+    let bench = Bench::alone();
+    let config = json!({"profiler": "torch", "torch_profiler_dir": bench.path()});
+    let mut command = child_of("program");
+    command.env("PROFILER_CONFIG", config.to_string()).env("ENDING", "signal").env("RANGES", "1");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line.ends_with("ready")));
+    let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(|task| task.unwrap().path());
+    let acts: Vec<_> =
+        tasks.filter(|task| fs::read_to_string(task.join("comm")).unwrap().starts_with("profiler-signal")).collect();
+    assert_eq!(acts.len(), 1);
+    let status = fs::read_to_string(acts[0].join("status")).unwrap();
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
+    let blocked = u64::from_str_radix(blocked, 16).unwrap();
+    for signal in [libc::SIGABRT, libc::SIGTERM, libc::SIGINT, libc::SIGSEGV] {
+        assert!(blocked >> (signal - 1) & 1 == 1, "signal {signal}: {blocked:x}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn each_way_can_be_switched_off() {
     for (ending, signals, off) in [
