@@ -194,11 +194,17 @@ fn no_signal_is_handled_by_the_thread_that_acts_on_it() {
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
     assert!(lines.map(Result::unwrap).any(|line| line.ends_with("ready")));
-    let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(|task| task.unwrap().path());
-    let acts: Vec<_> =
-        tasks.filter(|task| fs::read_to_string(task.join("comm")).unwrap().starts_with("profiler-signal")).collect();
-    assert_eq!(acts.len(), 1);
-    let status = fs::read_to_string(acts[0].join("status")).unwrap();
+    let begin = Instant::now();
+    // It names itself when it begins to run.
+    let status = loop {
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(|task| task.unwrap().path());
+        let is_it = |task: &PathBuf| fs::read_to_string(task.join("comm")).unwrap().starts_with("profiler-signal");
+        if let Some(task) = tasks.into_iter().find(is_it) {
+            break fs::read_to_string(task.join("status")).unwrap();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "there is no such thread");
+        thread::sleep(Duration::from_millis(1));
+    };
     let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
     let blocked = u64::from_str_radix(blocked, 16).unwrap();
     for signal in [libc::SIGABRT, libc::SIGTERM, libc::SIGINT, libc::SIGSEGV] {
