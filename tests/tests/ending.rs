@@ -183,6 +183,37 @@ fn a_crash_writes_what_was_recorded_and_stays_a_crash() {
     assert_written(&bench, "crash");
 }
 
+/// A signal that is sent to the process may be handled by any thread that lets it through.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_signal_is_handled_by_the_thread_that_acts_on_it() {
+    let bench = Bench::alone();
+    let config = json!({"profiler": "torch", "torch_profiler_dir": bench.path()});
+    let mut command = child_of("program");
+    command.env("PROFILER_CONFIG", config.to_string()).env("ENDING", "signal").env("RANGES", "1");
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
+    assert!(lines.map(Result::unwrap).any(|line| line.ends_with("ready")));
+    let begin = Instant::now();
+    // It names itself when it begins to run.
+    let status = loop {
+        let tasks = fs::read_dir(format!("/proc/{}/task", child.id())).unwrap().map(|task| task.unwrap().path());
+        let is_it = |task: &PathBuf| fs::read_to_string(task.join("comm")).unwrap().starts_with("profiler-signal");
+        if let Some(task) = tasks.into_iter().find(is_it) {
+            break fs::read_to_string(task.join("status")).unwrap();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "there is no such thread");
+        thread::sleep(Duration::from_millis(1));
+    };
+    let blocked = status.lines().find_map(|line| line.strip_prefix("SigBlk:")).unwrap().trim();
+    let blocked = u64::from_str_radix(blocked, 16).unwrap();
+    for signal in [libc::SIGABRT, libc::SIGTERM, libc::SIGINT, libc::SIGSEGV] {
+        assert!(blocked >> (signal - 1) & 1 == 1, "signal {signal}: {blocked:x}");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn each_way_can_be_switched_off() {
     for (ending, signals, off) in [

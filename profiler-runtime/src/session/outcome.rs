@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
-use crate::collect::stacks;
 use crate::collect::symbols::Symbols;
+use crate::collect::{ending, stacks};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
@@ -194,7 +194,8 @@ impl Export {
             let parked = Arc::clone(&parked);
             move || run(&parked)
         };
-        if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
+        let started = ending::without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work));
+        if let Err(error) = started {
             log::warn!(
                 "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
             );

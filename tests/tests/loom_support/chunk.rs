@@ -60,6 +60,10 @@ impl Chunk {
         Some(Self { memory: Some(memory), base, sealed: OnceLock::new(), counted: Cell::new(true) })
     }
 
+    pub(super) fn uncounted() -> Option<Self> {
+        Self::take(0, 0, false)
+    }
+
     pub(super) fn base(&self) -> u64 {
         self.base
     }

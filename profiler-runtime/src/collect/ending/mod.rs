@@ -43,6 +43,18 @@ pub(crate) fn watch(endings: &[Ending], act: fn(Ending)) {
     signals::watch(endings, act);
 }
 
+/// Starts a thread that is waited for at the end of the process: no signal that ends it is handled there.
+#[cfg(unix)]
+pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    signals::without_signals(start)
+}
+
+/// Starts a thread.
+#[cfg(not(unix))]
+pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    start()
+}
+
 /// Not known here: a guard or `stop_profile` ends a session.
 #[cfg(not(unix))]
 pub(crate) fn watch(_endings: &[Ending], _act: fn(Ending)) {}

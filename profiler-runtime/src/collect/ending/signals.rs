@@ -75,7 +75,7 @@ fn is_ready(act: fn(Ending)) -> bool {
             if is_crash { write(finished, 0) } else { end_by(signal) }
         }
     };
-    if std::thread::Builder::new().name(THREAD.to_owned()).spawn(work).is_err() {
+    if without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work)).is_err() {
         return false;
     }
     // ORDERING: a handler runs after it was installed, which is after this on this thread.
@@ -83,6 +83,21 @@ fn is_ready(act: fn(Ending)) -> bool {
     DONE.store(done, Ordering::SeqCst);
     PROCESS.store(std::process::id(), Ordering::SeqCst);
     true
+}
+
+/// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that is sent to the process
+/// to any thread, and one that has to act then, or is waited for, would wait for itself.
+pub(super) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them. A new thread begins
+    // with the mask of the one that starts it.
+    unsafe {
+        let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        let started = start();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+        started
+    }
 }
 
 extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
