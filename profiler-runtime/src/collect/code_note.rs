@@ -54,9 +54,3 @@ impl CodeNote {
         all
     }
 }
-
-impl Identity {
-    pub(super) fn of_build(id: &[u8]) -> Self {
-        Self::BuildId(id.iter().map(|byte| format!("{byte:02x}")).collect())
-    }
-}

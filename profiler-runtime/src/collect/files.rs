@@ -19,7 +19,7 @@ use object::{CompressionFormat, Object as _, ObjectSection as _, ReadCache};
 
 use super::code_note::{Identity, Object};
 use super::names;
-use super::noted::of_file;
+use super::noted::{of_build, of_file};
 use super::symbols::{Frame, NO_SYMBOL, Told};
 
 /// More functions inlined into each other are none that a compiler made.
@@ -79,7 +79,7 @@ fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Told>) -> Re
     let another = || "the file is not the one any more that ran".to_owned();
     let file = object::File::parse(&cache).map_err(|_| another())?;
     let identity = match object.identity {
-        Identity::BuildId(_) => file.build_id().ok().flatten().map(Identity::of_build),
+        Identity::BuildId(_) => file.build_id().ok().flatten().map(of_build),
         Identity::File { .. } => Some(of_file(&metadata)),
     };
     if identity.as_ref() != Some(&object.identity) {

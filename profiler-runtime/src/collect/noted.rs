@@ -44,14 +44,16 @@ fn object(loaded: &Loaded) -> Option<Object> {
     } else {
         (fs::canonicalize(&loaded.file).unwrap_or_else(|_| loaded.file.clone()), loaded.file.as_path())
     };
-    let identity = if loaded.build_id.is_empty() {
-        of_file(&fs::metadata(opened).ok()?)
-    } else {
-        Identity::of_build(&loaded.build_id)
-    };
+    let identity =
+        if loaded.build_id.is_empty() { of_file(&fs::metadata(opened).ok()?) } else { of_build(&loaded.build_id) };
     let (start, end) = (loaded.addresses.start, loaded.addresses.end);
     let file = file.is_absolute().then(|| file.to_string_lossy().into_owned())?;
     Some(Object { file, base: loaded.base, start, end, identity })
+}
+
+/// By the note of its linker.
+pub(super) fn of_build(id: &[u8]) -> Identity {
+    Identity::BuildId(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// By length and time.
