@@ -44,6 +44,7 @@ impl Nodes for Begins {
 /// A [`Walk`] that shows edges.
 pub(crate) struct EdgeWalk<'a> {
     walk: Walk<'a>,
+    /// As [`lanes_of`](Trace::lanes_of) tells.
     lanes: Vec<(u64, u32)>,
 }
 
@@ -52,10 +53,14 @@ impl EdgeWalk<'_> {
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(Edge<'_>) -> bool) -> bool {
         let Self { walk, lanes } = self;
-        walk.until_event(&mut Begins, |event| match *event {
-            Event::Begin(slice) => enough(Edge { slice, lane: lane_of(slice, lanes), is_begin: true }),
-            Event::Slice(slice) => enough(Edge { slice, lane: slice.lane, is_begin: false }),
-            Event::TaskEnd { .. } | Event::StepMark(_) | Event::Allocation(_) => false,
+        walk.until_event(&mut Begins, |event| {
+            // One call of `enough`, so that it is compiled in line.
+            let edge = match *event {
+                Event::Begin(slice) => Edge { slice, lane: lane_of(slice, lanes), is_begin: true },
+                Event::Slice(slice) => Edge { slice, lane: slice.lane, is_begin: false },
+                Event::TaskEnd { .. } | Event::StepMark(_) | Event::Allocation(_) => return false,
+            };
+            enough(edge)
         })
     }
 }

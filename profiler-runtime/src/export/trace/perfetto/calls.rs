@@ -55,11 +55,13 @@ impl<'a> Calls<'a> {
 
     /// Appends what comes before a range that begins or ends at `at`; false if the page is full before that. No call
     /// encloses a range: one that begins at the same time comes after it, one that ends at the same time before it.
-    #[inline]
+    // Before every edge, and nearly always without a call.
+    #[inline(always)]
     pub(super) fn until(&mut self, sequence: &mut Sequence, page: &mut Vec<u8>, at: u64) -> bool {
         (self.left.is_empty() && self.open.is_empty()) || self.push_until(sequence, page, at)
     }
 
+    #[inline(never)]
     fn push_until(&mut self, sequence: &mut Sequence, page: &mut Vec<u8>, at: u64) -> bool {
         while page.len() < FULL {
             if let Some((end, track)) = self.open.end_next(self.begin().min(at)) {

@@ -104,8 +104,8 @@ impl<'a> Now<'a> {
     /// False if nothing is left.
     fn fill(&mut self, page: &mut Vec<u8>) -> bool {
         let Self { walk, late, track } = self;
-        if let Some(Late { slice, lane, is_begin }) = late {
-            if !track.push(page, Edge { slice, lane: *lane, is_begin: *is_begin }) {
+        if let Some(edge) = late {
+            if !track.push_late(page, edge) {
                 return true;
             }
             *late = None;
@@ -131,8 +131,15 @@ struct Track<'a> {
 }
 
 impl Track<'_> {
+    #[cold]
+    #[inline(never)]
+    fn push_late(&mut self, page: &mut Vec<u8>, Late { slice, lane, is_begin }: &Late) -> bool {
+        self.push(page, Edge { slice, lane: *lane, is_begin: *is_begin })
+    }
+
     /// Appends an edge, and the calls before it; false if these have filled the page, and the edge is still to be written.
-    #[inline]
+    // For every begin and end.
+    #[inline(always)]
     fn push(&mut self, page: &mut Vec<u8>, edge: Edge<'_>) -> bool {
         if !self.calls.until(&mut self.sequence, page, edge.at()) {
             return false;

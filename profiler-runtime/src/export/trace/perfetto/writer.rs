@@ -31,7 +31,7 @@ impl<'out> Writer<'out> {
         self.page.pause();
     }
 
-    /// The id of a sequence that is made elsewhere.
+    /// The id of one more sequence, for one that is made elsewhere too.
     pub(super) fn new_sequence(&mut self) -> u64 {
         self.sequences += 1;
         self.sequences
