@@ -6,7 +6,7 @@ use super::requests::{self, InRequest};
 use super::stages::NodeId;
 
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Slice {
     /// What ran.
     pub(crate) site: &'static Site,

@@ -8,7 +8,7 @@
 //!
 //! What both formats say is said once, here: [`head`] (the recording's facts), [`gpu`] (rows and names of devices),
 //! [`memory`] (its changes), [`call_stack`], the [`page`] that all text goes through, and how threads' pages are filled on
-//! several cores ([`turns`]). `plan` calls the two writers; [`merge`](merge::merge) is public.
+//! several cores ([`parts`], [`turns`]). `plan` calls the two writers; [`merge`](merge::merge) is public.
 
 mod call_stack;
 pub(super) mod chrome;
@@ -18,5 +18,8 @@ mod head;
 mod memory;
 pub(super) mod merge;
 mod page;
+mod parts;
 pub(super) mod perfetto;
+#[cfg(test)]
+mod testing;
 mod turns;

@@ -9,15 +9,25 @@ use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::record::Site;
 
-use super::Trace;
+use super::{Trace, Walk};
 
-/// Something that happened on a thread; with the lane, 0 for the thread's own row.
+/// A begin or an end of a range.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Edge<'a> {
-    /// A range began. Its own `end` and `lane` do not say anything yet.
-    Begin(&'a Slice, u32),
-    /// A range ended.
-    End(&'a Slice, u32),
+pub(crate) struct Edge<'a> {
+    /// Whose. At its begin its own `end` and `lane` do not say anything yet.
+    pub(crate) slice: &'a Slice,
+    /// The lane, 0 for the thread's own row.
+    pub(crate) lane: u32,
+    /// Whether it begins.
+    pub(crate) is_begin: bool,
+}
+
+impl Edge<'_> {
+    /// When it happened.
+    #[inline]
+    pub(crate) const fn at(&self) -> u64 {
+        if self.is_begin { self.slice.begin } else { self.slice.end }
+    }
 }
 
 /// For walks that want to know begins, and no stages.
@@ -31,23 +41,35 @@ impl Nodes for Begins {
     }
 }
 
+/// A [`Walk`] that shows edges.
+pub(crate) struct EdgeWalk<'a> {
+    walk: Walk<'a>,
+    /// As [`lanes_of`](Trace::lanes_of) tells.
+    lanes: Vec<(u64, u32)>,
+}
+
+impl EdgeWalk<'_> {
+    /// Shows the next edges, up to the first for which `enough` says so; false if there was none: the thread has no more.
+    #[inline]
+    pub(crate) fn until(&mut self, mut enough: impl FnMut(Edge<'_>) -> bool) -> bool {
+        let Self { walk, lanes } = self;
+        walk.until_event(&mut Begins, |event| {
+            // One call of `enough`, so that it is compiled in line.
+            let edge = match *event {
+                Event::Begin(slice) => Edge { slice, lane: lane_of(slice, lanes), is_begin: true },
+                Event::Slice(slice) => Edge { slice, lane: slice.lane, is_begin: false },
+                Event::TaskEnd { .. } | Event::StepMark(_) | Event::Allocation(_) => return false,
+            };
+            enough(edge)
+        })
+    }
+}
+
 impl Trace {
-    /// Decodes one thread's ranges. Times never run backwards, and on every lane an end belongs to the innermost begin that
-    /// has none yet.
-    pub(crate) fn walk_edges(&self, thread: usize, mut visit: impl FnMut(Edge<'_>)) {
-        let lanes = self.lanes_of(thread);
-        let Some(mut decoder) = self.decoder(thread) else { return };
-        let mut shown = 0;
-        while let Some(event) = decoder.next(&mut Begins) {
-            match event {
-                Event::Begin(slice) => visit(Edge::Begin(slice, lane_of(slice, &lanes))),
-                Event::Slice(slice) => {
-                    visit(Edge::End(slice, slice.lane));
-                    self.tell_progress(&mut shown);
-                }
-                Event::TaskEnd { .. } | Event::StepMark(_) | Event::Allocation(_) => {}
-            }
-        }
+    /// Decodes one thread's ranges, in parts. Times never run backwards, and on every lane an end belongs to the innermost
+    /// begin that has none yet.
+    pub(crate) fn begin_edges(&self, thread: usize) -> EdgeWalk<'_> {
+        EdgeWalk { lanes: self.lanes_of(thread), walk: self.begin_walk(thread) }
     }
 
     /// `External id` and lane of the ranges that are not on the thread's own row, by id.

@@ -20,7 +20,7 @@ use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::Context;
-use super::decode::{Decoder, Event, NoNodes};
+use super::decode::{Decoder, Event, NoNodes, Nodes};
 use super::gpu::Gpu;
 use super::losses::Losses;
 use super::memory::Memory;
@@ -32,7 +32,7 @@ use super::steps::StepLoop;
 use super::tasks::Task;
 use super::time::{Reading, Timeline};
 
-pub(crate) use edges::Edge;
+pub(crate) use edges::{Edge, EdgeWalk};
 
 /// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
 pub(crate) struct Trace {
@@ -157,14 +157,20 @@ impl Walk<'_> {
     /// Shows the next slices, up to the first for which `enough` says so; false if there was none: the thread has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(&Slice) -> bool) -> bool {
+        self.until_event(&mut NoNodes, |event| if let Event::Slice(slice) = event { enough(slice) } else { false })
+    }
+
+    /// The same with all that the stream tells.
+    #[inline]
+    fn until_event(&mut self, nodes: &mut impl Nodes, mut enough: impl FnMut(&Event<'_>) -> bool) -> bool {
         let Some(decoder) = &mut self.decoder else { return false };
-        while let Some(event) = decoder.next(&mut NoNodes) {
-            if let Event::Slice(slice) = event {
-                let enough = enough(slice);
+        while let Some(event) = decoder.next(nodes) {
+            let enough = enough(&event);
+            if let Event::Slice(_) = event {
                 self.trace.tell_progress(&mut self.shown);
-                if enough {
-                    return true;
-                }
+            }
+            if enough {
+                return true;
             }
         }
         // ORDERING: a statistic.

@@ -28,21 +28,16 @@ mod threads_tests;
 use std::io::{self, Write};
 
 use crate::export::trace::page::Page;
-use crate::export::trace::{head, turns};
-use crate::export::workers;
+use crate::export::trace::{head, parts, turns};
 use crate::model::Trace;
 
 use event::Events;
 use rows::{Row, Rows};
 use stacks::Stacks;
 
-/// Fewer ranges are written before a second thread has started.
-const WORTH_WORKERS: u64 = 10_000;
-
 /// Writes the trace; `name` is what it calls itself (`traceName`).
 pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
-    let workers = if trace.ranges < WORTH_WORKERS { 1 } else { workers::count() };
-    write_with(workers, trace, name, out)
+    write_with(parts::workers_for(trace.ranges), trace, name, out)
 }
 
 /// The same, with so many workers: what is written does not depend on their number.

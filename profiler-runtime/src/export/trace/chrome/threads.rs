@@ -1,13 +1,13 @@
 //! The threads of a recording as rows, whose pages are filled on several cores.
 //!
-//! Threads are dealt to at most [`PARTS`] parts by how many ranges they have, and a page of each part is written in turn. The
-//! number of parts does not depend on the machine, nor does what is in them, so a recording gives the same file
-//! everywhere; readers want neither rows together nor events in the order of time. The ranges of a row keep their order.
+//! Threads are dealt to parts by how many ranges they have ([`parts`](crate::export::trace::parts)), and a page of each part
+//! is written in turn: readers want neither rows together nor events in the order of time. The ranges of a row keep
+//! their order.
 
-use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use crate::export::trace::page::FULL;
+use crate::export::trace::parts::deal;
 use crate::export::trace::turns::Stream;
 use crate::model::{Trace, Walk};
 
@@ -16,15 +16,10 @@ use super::ranges::Ranges;
 use super::rows::{Row, Rows};
 use super::stacks::Stacks;
 
-/// As many as there are workers at most: more would not be faster, and each has a page and the heads of its sites.
-const PARTS: usize = 4;
-
 /// Some of the threads, one after the other.
 pub(super) struct Part<'a> {
     trace: &'a Trace,
     ranges: Ranges<'a>,
-    /// Ranges of all its threads.
-    size: u64,
     /// Those that are still to come.
     threads: VecDeque<Shown>,
     /// The one that is shown now.
@@ -49,21 +44,8 @@ pub(super) fn parts<'a>(
     let mut shown: Vec<Shown> = (0..trace.threads.len()).map(|index| introduce(events, rows, trace, index)).collect();
     let ranges_of = |shown: &Shown| trace.threads[shown.index].ranges;
     shown.retain(|thread| ranges_of(thread) > 0);
-    // The largest first: what is small evens out.
-    shown.sort_by_key(|thread| Reverse(ranges_of(thread)));
-    let mut parts: VecDeque<Part<'_>> = VecDeque::new();
-    for thread in shown {
-        if parts.len() < PARTS {
-            let ranges = Ranges::new(trace, stacks, base);
-            parts.push_back(Part { trace, ranges, size: 0, threads: VecDeque::new(), now: None });
-        }
-        let smallest = parts.iter_mut().min_by_key(|part| part.size);
-        if let Some(part) = smallest {
-            part.size += ranges_of(&thread);
-            part.threads.push_back(thread);
-        }
-    }
-    parts
+    let part = |threads| Part { trace, ranges: Ranges::new(trace, stacks, base), threads, now: None };
+    deal(shown, ranges_of).into_iter().map(part).collect()
 }
 
 fn introduce(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace, index: usize) -> Shown {
@@ -89,7 +71,7 @@ impl Shown {
 
 impl Stream for Part<'_> {
     fn fill(&mut self, page: &mut Vec<u8>) -> bool {
-        let Self { trace, ranges, threads, now, .. } = self;
+        let Self { trace, ranges, threads, now } = self;
         loop {
             if let Some((walk, shown)) = now {
                 let is_full = walk.until(|slice| {

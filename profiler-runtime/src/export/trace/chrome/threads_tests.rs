@@ -7,35 +7,13 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
+use crate::export::trace::testing::{Disk, all_sorts, crowd};
 use crate::model::Trace;
-use crate::model::testing::Script;
-use crate::record::Kind;
-use crate::record::entry::Tag;
-use crate::record::registry::{Carry, ThreadIdentity, ThreadLog};
 
 fn written(workers: usize, trace: &Trace) -> Vec<u8> {
     let mut out = Vec::new();
     super::write_with(workers, trace, "trace_rank0.json", &mut out).unwrap();
     out
-}
-
-/// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that have names of their own.
-fn all_sorts() -> Trace {
-    let mut script = Script::new();
-    let (stage, other) = (script.site(Kind::Stage, "stage"), script.site(Kind::Stage, "a much longer name"));
-    let step = script.site(Kind::Step, "step");
-    script.context.step_site = Some(step);
-    for (thread, ranges) in [3_000, 0, 1, 2_500, 1_200, 7, 4_000].into_iter().enumerate() {
-        for at in (0..ranges).map(|each| each * 20) {
-            match thread {
-                3 => script.begin(stage, at).begin(other, at + 5).end(stage, at + 10).end(other, at + 15),
-                4 => script.entry(Tag::Index, 0, step, at).begin(step, at).end(step, at + 10),
-                _ => script.begin(other, at).begin(stage, at + 1).end(stage, at + 2).end(other, at + 9),
-            };
-        }
-        script.thread(&format!("thread {thread}"));
-    }
-    Trace::build(script.finish())
 }
 
 #[test]
@@ -66,21 +44,6 @@ fn a_row_is_introduced_before_its_slices_which_keep_their_order() {
     assert_eq!(last_end.len(), 7 + 1, "every thread, and the one's lane");
 }
 
-/// So many threads with the same three ranges each.
-fn crowd(threads: u32) -> Trace {
-    let mut script = Script::new();
-    let (outer, inner) = (script.site(Kind::Stage, "outer"), script.site(Kind::Op, "inner"));
-    script.begin(outer, 10).begin(inner, 20).end(inner, 30).begin(inner, 40).end(inner, 50).end(outer, 60);
-    script.thread("worker");
-    let mut recording = script.finish();
-    let runs = recording.log.threads[0].runs.clone();
-    recording.log.threads.extend((2..=threads).map(|ordinal| {
-        let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: "worker".to_owned() };
-        ThreadLog { thread, runs: runs.clone(), carry: Carry::default(), lost: 0 }
-    }));
-    Trace::build(recording)
-}
-
 #[test]
 fn ten_thousand_threads_have_every_range_once() {
     let trace = crowd(10_000);
@@ -99,20 +62,6 @@ fn ten_thousand_threads_have_every_range_once() {
     }
     assert_eq!((ids.len(), ids.iter().max()), (30_000, Some(&30_000)));
     assert!(rows.len() == 10_000 && rows.values().all(|&ranges| ranges == 3));
-}
-
-/// Full after so many bytes.
-struct Disk(usize);
-
-impl io::Write for Disk {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 = self.0.checked_sub(bytes.len()).ok_or(io::ErrorKind::StorageFull)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[test]

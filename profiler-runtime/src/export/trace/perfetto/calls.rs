@@ -2,14 +2,14 @@
 //! to be in order.
 
 use crate::collect::gpu::Api;
+use crate::export::trace::page::FULL;
 use crate::model::{Gpu, PlacedCall, Trace};
 
 use super::gpu::flow_id;
 use super::keys::{Category, Key};
 use super::open::Open;
 use super::schema::event;
-use super::tracks::{Row, Tracks};
-use super::writer::Writer;
+use super::sequence::Sequence;
 
 /// The calls that have not been written yet.
 pub(super) struct Calls<'a> {
@@ -18,13 +18,24 @@ pub(super) struct Calls<'a> {
     open: Open,
 }
 
+/// The calls of all threads, which lie together.
+fn all(trace: &Trace) -> &[PlacedCall] {
+    trace.gpu.as_ref().map_or(&[], |gpu| &gpu.calls)
+}
+
+/// The threads that called, by the operating system's id.
+pub(super) fn callers(trace: &Trace) -> impl Iterator<Item = u32> {
+    let of_threads = all(trace).chunk_by(|one, other| one.call.thread == other.call.thread);
+    of_threads.filter_map(|calls| calls.first()).map(|first| first.call.thread)
+}
+
 impl<'a> Calls<'a> {
     /// Those of the thread with this id; none if the GPU was not recorded.
     pub(super) fn of(trace: &'a Trace, os_id: u64) -> Self {
-        let calls = trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.calls);
+        let calls = all(trace);
         let from = calls.partition_point(|placed| u64::from(placed.call.thread) < os_id);
         let to = calls.partition_point(|placed| u64::from(placed.call.thread) <= os_id);
-        Self { trace, left: &calls[from..to], open: Open::default() }
+        Self { left: &calls[from..to], ..Self::none(trace) }
     }
 
     /// None at all.
@@ -32,46 +43,48 @@ impl<'a> Calls<'a> {
         Self { trace, left: &[], open: Open::default() }
     }
 
+    /// How many are left.
+    pub(super) const fn count(&self) -> u64 {
+        self.left.len() as u64
+    }
+
     /// When the first one begins.
     pub(super) fn begin(&self) -> u64 {
         self.left.first().map_or(u64::MAX, |placed| placed.call.begin)
     }
 
-    /// Writes what comes before a range that begins or ends at `at`. No call encloses a range: one that begins at the same
-    /// time comes after it, one that ends at the same time before it.
-    #[inline]
-    pub(super) fn until(&mut self, writer: &mut Writer<'_>, at: u64) {
-        while let Some((placed, rest)) = self.left.split_first()
-            && placed.call.begin < at
-        {
-            self.left = rest;
-            self.open.end_until(writer, placed.call.begin);
-            if let Ok(gpu) = &self.trace.gpu {
-                write(writer, self.trace, gpu, placed);
+    /// Appends what comes before a range that begins or ends at `at`; false if the page is full before that. No call
+    /// encloses a range: one that begins at the same time comes after it, one that ends at the same time before it.
+    // Before every edge, and nearly always without a call.
+    #[inline(always)]
+    pub(super) fn until(&mut self, sequence: &mut Sequence, page: &mut Vec<u8>, at: u64) -> bool {
+        (self.left.is_empty() && self.open.is_empty()) || self.push_until(sequence, page, at)
+    }
+
+    #[inline(never)]
+    fn push_until(&mut self, sequence: &mut Sequence, page: &mut Vec<u8>, at: u64) -> bool {
+        while page.len() < FULL {
+            if let Some((end, track)) = self.open.end_next(self.begin().min(at)) {
+                sequence.end(page, end, track);
+            } else if let Some((placed, rest)) = self.left.split_first()
+                && placed.call.begin < at
+            {
+                self.left = rest;
+                if let Ok(gpu) = &self.trace.gpu {
+                    push(sequence, page, self.trace, gpu, placed);
+                }
+                self.open.begin(placed.call.end, 0);
+            } else {
+                return true;
             }
-            self.open.begin(placed.call.end, 0);
         }
-        self.open.end_until(writer, at);
+        false
     }
 }
 
-/// Writes the calls of threads without ranges.
-pub(super) fn write_others(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
-    let calls = trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.calls);
-    for of_thread in calls.chunk_by(|one, other| one.call.thread == other.call.thread) {
-        let Some(first) = of_thread.first() else { continue };
-        let os_id = first.call.thread;
-        if trace.threads.iter().all(|known| known.identity.os_id != u64::from(os_id)) {
-            let track = tracks.of(writer, Row::Caller(os_id));
-            writer.open(track, first.call.begin);
-            Calls::of(trace, os_id.into()).until(writer, u64::MAX);
-        }
-    }
-}
-
-fn write(writer: &mut Writer<'_>, trace: &Trace, gpu: &Gpu, placed: &PlacedCall) {
+fn push(sequence: &mut Sequence, page: &mut Vec<u8>, trace: &Trace, gpu: &Gpu, placed: &PlacedCall) {
     let PlacedCall { call, external_id, is_inner, launched } = *placed;
-    writer.event(call.begin, event::BEGIN, |event| {
+    sequence.event(page, call.begin, event::BEGIN, |event| {
         event.category(match call.api {
             Api::Driver => Category::Driver,
             Api::Runtime => Category::Runtime,

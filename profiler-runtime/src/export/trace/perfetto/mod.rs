@@ -1,8 +1,8 @@
 //! `trace_rank*.pftrace`: the trace in Perfetto's own format, protocol buffers.
 //!
 //! The same slices, tracks, arguments and arrows as in the Chrome trace under the same names, and counters beside; at a
-//! quarter of the size, because names are said once and times are differences. Streamed as that one is: a thread's ranges
-//! are decoded, encoded and written one at a time.
+//! quarter of the size, because names are said once and times are differences. Streamed as that one is: ranges are decoded,
+//! encoded and written page by page, a page of one thread after a page of another ([`threads`]).
 //!
 //! Perfetto wants begins and ends, and takes those of the same time in the order of the file. So every track is written
 //! from front to back by one sequence of packets ([`sequence`]): a thread's ranges as its stream tells them, merged with its
@@ -31,13 +31,17 @@ mod sequence;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;
+mod threads;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod threads_tests;
 mod tracks;
 mod wire;
 mod writer;
 
 use std::io::{self, Write};
 
-use crate::export::trace::head;
+use crate::export::trace::{head, parts, turns};
 use crate::model::Trace;
 
 use keys::Category;
@@ -46,11 +50,16 @@ use writer::Writer;
 
 /// Writes the trace.
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    write_with(parts::workers_for(trace.ranges), trace, out)
+}
+
+/// The same, with so many workers: what is written does not depend on their number.
+fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let mut writer = Writer::new(out);
     let mut tracks = Tracks::new(&mut writer, trace);
     write_session(&mut writer, &mut tracks, trace)?;
-    ranges::write_threads(&mut writer, &mut tracks, trace);
-    calls::write_others(&mut writer, &mut tracks, trace);
+    let parts = threads::parts(&mut writer, &mut tracks, trace);
+    turns::write(parts, workers, writer.direct()?)?;
     ranges::write_tasks(&mut writer, &mut tracks, trace);
     ranges::write_bare_steps(&mut writer, &mut tracks, trace);
     gpu::write(&mut writer, &mut tracks, trace);

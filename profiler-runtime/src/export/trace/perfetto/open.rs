@@ -20,12 +20,22 @@ impl Open {
         self.ends.push((Reverse(end), self.begun, track));
     }
 
+    /// Whether none is open.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Closes the slice that ends next, if that is no later than `until`: its end and its track.
+    pub(super) fn end_next(&mut self, until: u64) -> Option<(u64, u64)> {
+        let (Reverse(end), _, track) = *self.ends.peek().filter(|(Reverse(end), ..)| *end <= until)?;
+        self.ends.pop();
+        Some((end, track))
+    }
+
     /// Ends the slices that end no later than `until`.
     pub(super) fn end_until(&mut self, writer: &mut Writer<'_>, until: u64) {
-        while let Some(&(Reverse(end), _, track)) = self.ends.peek()
-            && end <= until
-        {
-            self.ends.pop();
+        while let Some((end, track)) = self.end_next(until) {
             writer.end(end, track);
         }
     }

@@ -1,50 +1,24 @@
-//! The ranges: of threads, with the CUDA calls between them; the lives of async ranges; bare steps.
+//! The ranges: of threads, which [`threads`](super::threads) puts in order; the lives of async ranges; bare steps.
 
-use crate::model::{CallArgs, Edge, Slice, Task, Tensor, Trace};
+use crate::model::{CallArgs, Slice, Task, Tensor, Trace};
 use crate::record::Kind;
 
-use super::calls::Calls;
 use super::event::{Event, push_list, push_unsigned};
 use super::keys::{Category, Key};
 use super::open::Open;
 use super::schema::{argument, event};
+use super::sequence::Sequence;
 use super::tracks::{Row, Tracks};
 use super::wire::{push_signed, push_text};
 use super::writer::Writer;
 
-/// Writes every thread.
-pub(super) fn write_threads(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
-    for (index, thread) in trace.threads.iter().enumerate() {
-        let os_id = thread.identity.os_id;
-        let is_first = trace.threads[..index].iter().all(|before| before.identity.os_id != os_id);
-        let mut calls = if is_first { Calls::of(trace, os_id) } else { Calls::none(trace) };
-        let own = tracks.of(writer, Row::Thread(index));
-        writer.open(own, trace.begin.min(calls.begin()));
-        trace.walk_edges(index, |edge| {
-            let mut track = |writer: &mut Writer<'_>, lane| match lane {
-                0 => 0,
-                lane => tracks.of(writer, Row::Overlap(index, lane)),
-            };
-            match edge {
-                Edge::Begin(slice, lane) => {
-                    calls.until(writer, slice.begin);
-                    let track = track(writer, lane);
-                    begin(writer, trace, slice, track);
-                }
-                Edge::End(slice, lane) => {
-                    calls.until(writer, slice.end);
-                    let track = track(writer, lane);
-                    end(writer, slice, track);
-                }
-            }
-        });
-        calls.until(writer, u64::MAX);
-    }
-}
+/// A sequence, and the page that it goes on in.
+type Out<'o> = (&'o mut Sequence, &'o mut Vec<u8>);
 
+/// Appends the begin of a thread's range; the track is 0 if it is the sequence's own.
 #[inline]
-fn begin(writer: &mut Writer<'_>, trace: &Trace, slice: &Slice, track: u64) {
-    writer.event(slice.begin, event::BEGIN, |event| {
+pub(super) fn begin((sequence, page): Out<'_>, trace: &Trace, slice: &Slice, track: u64) {
+    sequence.event(page, slice.begin, event::BEGIN, |event| {
         event.track(track);
         let is_op = slice.site.kind() == Kind::Op;
         event.category(if is_op { Category::Op } else { Category::Annotation });
@@ -60,9 +34,10 @@ fn begin(writer: &mut Writer<'_>, trace: &Trace, slice: &Slice, track: u64) {
     });
 }
 
+/// Appends its end.
 #[inline]
-fn end(writer: &mut Writer<'_>, slice: &Slice, track: u64) {
-    writer.event(slice.end, event::END, |event| {
+pub(super) fn end((sequence, page): Out<'_>, slice: &Slice, track: u64) {
+    sequence.event(page, slice.end, event::END, |event| {
         event.track(track);
         if !slice.finished {
             event.yes(Key::Unfinished);

@@ -66,6 +66,11 @@ impl Sequence {
             }
         });
     }
+
+    /// The end of the innermost open slice of a track; 0 is the sequence's own.
+    pub(super) fn end(&mut self, out: &mut Vec<u8>, at: u64, track: u64) {
+        self.event(out, at, event::END, |event| event.track(track));
+    }
 }
 
 /// The sequence's clock stands at `at` and counts differences. The trace's own clock is the real time.

@@ -15,11 +15,10 @@ use crate::record::{Action, Dtype, Kind, correlate};
 use super::reading::{Seen, read};
 
 /// A trace as the readers of both formats get it.
-fn written(script: Script) -> (Seen, Value) {
-    let trace = Trace::build(script.finish());
+fn written(trace: &Trace) -> (Seen, Value) {
     let (mut packets, mut json) = (Vec::new(), Vec::new());
-    super::write(&trace, &mut packets).unwrap();
-    chrome::write(&trace, "trace", &mut json).unwrap();
+    super::write(trace, &mut packets).unwrap();
+    chrome::write(trace, "trace", &mut json).unwrap();
     (read(&packets), serde_json::from_slice(&json).unwrap())
 }
 
@@ -68,8 +67,8 @@ fn comparable(seen: &Seen) -> Vec<Value> {
 }
 
 /// Both formats tell the same; what Perfetto's does.
-fn same(script: Script) -> Seen {
-    let (seen, json) = written(script);
+pub(super) fn same(trace: &Trace) -> Seen {
+    let (seen, json) = written(trace);
     assert_eq!(sorted(comparable(&seen)), sorted(slices_of(&json)));
     seen
 }
@@ -89,7 +88,7 @@ fn slices_that_begin_and_end_together_keep_their_nesting() {
     let [outer, inner, op] = ["outer", "inner", "op"].map(|name| script.site(Kind::Stage, name));
     script.begin(outer, 10).begin(inner, 10).begin(op, 10).end(op, 10).end(inner, 20).end(outer, 20);
     script.begin(outer, 20).begin(op, 30).end(op, 30).end(outer, 30).thread("main");
-    let seen = same(script);
+    let seen = same(&Trace::build(script.finish()));
     assert_eq!(depths(&seen, "main"), pairs(&[("outer", 0), ("inner", 1), ("op", 2), ("outer", 0), ("op", 1)]));
 }
 
@@ -118,7 +117,7 @@ fn shapes_steps_requests_tasks_and_flops_are_arguments() {
         script.entry(Tag::Task, 0, fetch, task).entry(Tag::TaskEnd, outcome, fetch, at);
     }
     script.begin(fetch, 9_000).thread("main").begin(op, 1).end(op, 2).thread("worker");
-    let seen = same(script);
+    let seen = same(&Trace::build(script.finish()));
     let linear = seen.slices.iter().find(|slice| slice["name"] == "linear" && slice["row"] == "main").unwrap();
     assert_eq!(linear["args"]["Input Dims"], json!([[2, 4, 8], []]));
     assert_eq!(linear["args"]["flops"], json!(1u64 << 63));
@@ -130,7 +129,10 @@ fn shapes_steps_requests_tasks_and_flops_are_arguments() {
 fn bare_steps_follow_each_other_on_a_track() {
     let mut script = Script::new();
     script.entry(Tag::StepMark, 0, 0, 10).entry(Tag::StepMark, 0, 0, 30).thread("main");
-    assert_eq!(depths(&same(script), "steps"), pairs(&[("ProfilerStep#0", 0), ("ProfilerStep#1", 0)]));
+    assert_eq!(
+        depths(&same(&Trace::build(script.finish())), "steps"),
+        pairs(&[("ProfilerStep#0", 0), ("ProfilerStep#1", 0)])
+    );
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn the_recording_is_a_slice_with_the_facts_of_the_trace() {
     (script.context.rank, script.context.world_size) = (3, 4);
     script.context.session = "nightly".to_owned();
     script.thread("main");
-    let (seen, json) = written(script);
+    let (seen, json) = written(&Trace::build(script.finish()));
     let args = &seen.slices.iter().find(|slice| slice["cat"] == "Trace").unwrap()["args"];
     assert_eq!((&args["distributedInfo"]["rank"], &args["profiler"]["session"]), (&json!(3), &json!("nightly")));
     assert_eq!(args["profiler"]["losses"]["missing"], json["profiler"]["losses"]["missing"]);
@@ -157,14 +159,14 @@ fn memory_is_counted_from_what_was_there() {
     script.begin(stage, 5);
     script.memory(Action::Alloc, 0, 10, (0xf000, 100)).memory(Action::Free, 0, 20, (0xf000, 100)).end(stage, 25);
     script.memory(Action::Alloc, 0, 30, (0xe000, 60)).thread("main");
-    let seen = same(script);
+    let seen = same(&Trace::build(script.finish()));
     let samples: Vec<(u64, u64)> = seen.samples.iter().map(|(_, at, value)| (at - EPOCH, *value)).collect();
     assert_eq!(samples, [(0, 1_000), (10, 1_100), (20, 1_000), (30, 1_060)]);
     assert_eq!(seen.samples[0].0, "memory allocated (CPU)");
 }
 
 /// Two calls in a range, the second a runtime call around a driver call; kernels on two streams, two of them at a time.
-fn gpu_log() -> GpuLog {
+pub(super) fn gpu_log() -> GpuLog {
     let clock = ClockSample { source_ns: EPOCH, before_ns: EPOCH, after_ns: EPOCH };
     let names = ["kernel", "cuLaunchKernel", "cudaLaunchKernel"].map(String::from).to_vec();
     let device = Device { name: "H1".into(), multiprocessors: 1, warp: 32, threads_per_sm: 64, ..Device::default() };
@@ -207,7 +209,7 @@ fn what_the_gpu_did_stands_on_its_rows_with_arrows_from_the_calls() {
     // The calls touch the range that they are in, its end, and the op beside them.
     script.begin(stage, 20).begin(op, 60).end(op, 70).end(stage, 100).thread("main");
     script.gpu = GpuRecord::Recorded(Box::new(gpu_log()));
-    let seen = same(script);
+    let seen = same(&Trace::build(script.finish()));
     let calls = [("stage", 0), ("cuLaunchKernel", 1), ("cudaLaunchKernel", 1), ("cuLaunchKernel", 2), ("[memory]", 3)];
     assert_eq!(depths(&seen, "main"), pairs(&[&calls[..], &[("op", 1)]].concat()));
     assert_eq!(depths(&seen, "stream 7"), pairs(&[("stage", 0), ("kernel", 1), ("kernel", 1)]));
@@ -229,7 +231,7 @@ proptest! {
             script.begin(site, at * 10).end(site, at * 10 + 5);
         }
         script.thread(&thread);
-        let (seen, _) = written(script);
+        let (seen, _) = written(&Trace::build(script.finish()));
         let found: Vec<&str> = seen.slices.iter().skip(1).map(|slice| slice["name"].as_str().unwrap()).collect();
         prop_assert_eq!(found, names);
         prop_assert_eq!(seen.slices[1]["row"].as_str().unwrap(), thread);
@@ -248,6 +250,6 @@ proptest! {
             log.calls.push(ApiCall { api: Api::Driver, function: 1, name: 1, begin, end, thread: 4001, correlation });
         }
         script.gpu = GpuRecord::Recorded(Box::new(log));
-        same(script);
+        same(&Trace::build(script.finish()));
     }
 }

@@ -8,7 +8,6 @@ use std::io::{self, Write};
 use crate::export::trace::page::Page;
 
 use super::event::Event;
-use super::schema::event;
 use super::sequence::Sequence;
 
 /// Writes packets.
@@ -27,9 +26,24 @@ impl<'out> Writer<'out> {
     /// Begins a sequence, of events from `at` on (in nanoseconds since the Unix epoch), which are on `track` unless they
     /// say otherwise.
     pub(super) fn open(&mut self, track: u64, at: u64) {
-        self.sequences += 1;
-        self.sequence = Sequence::open(&mut self.page.text, self.sequences, track, at);
+        let id = self.new_sequence();
+        self.sequence = Sequence::open(&mut self.page.text, id, track, at);
         self.page.pause();
+    }
+
+    /// The id of one more sequence, for one that is made elsewhere too.
+    pub(super) fn new_sequence(&mut self) -> u64 {
+        self.sequences += 1;
+        self.sequences
+    }
+
+    /// Writes out what is there, for pages that were filled elsewhere to follow it.
+    ///
+    /// # Errors
+    ///
+    /// The first error so far.
+    pub(super) fn direct(&mut self) -> io::Result<&mut (dyn Write + 'out)> {
+        self.page.direct()
     }
 
     /// Describes a track.
@@ -38,7 +52,7 @@ impl<'out> Writer<'out> {
         self.page.pause();
     }
 
-    /// An event of the sequence, of one of the types in [`event`].
+    /// An event of the sequence, of one of the types in [`event`](super::schema::event).
     #[inline]
     pub(super) fn event(&mut self, at: u64, kind: u64, fill: impl FnOnce(&mut Event<'_>)) {
         self.sequence.event(&mut self.page.text, at, kind, fill);
@@ -47,7 +61,8 @@ impl<'out> Writer<'out> {
 
     /// The end of the innermost open slice of a track; 0 is the sequence's own.
     pub(super) fn end(&mut self, at: u64, track: u64) {
-        self.event(at, event::END, |event| event.track(track));
+        self.sequence.end(&mut self.page.text, at, track);
+        self.page.pause();
     }
 
     /// Writes out the rest, and tells the first error.

@@ -1,0 +1,159 @@
+//! The threads of a recording as tracks, whose pages are filled on several cores.
+//!
+//! All tracks are described first. Then threads are dealt to parts ([`parts`](crate::export::trace::parts)), and a page of
+//! each part is written in turn. A thread is one sequence of packets, whose id is known before, so that a part needs
+//! nothing of another.
+
+use std::collections::{HashSet, VecDeque};
+
+use crate::export::trace::page::FULL;
+use crate::export::trace::parts::deal;
+use crate::export::trace::turns::Stream;
+use crate::model::{Edge, EdgeWalk, Slice, Trace};
+
+use super::calls::{self, Calls};
+use super::ranges;
+use super::sequence::Sequence;
+use super::tracks::{Row, Tracks};
+use super::writer::Writer;
+
+/// Some of the threads, one after the other.
+pub(super) struct Part<'a> {
+    trace: &'a Trace,
+    /// Those that are still to come.
+    threads: VecDeque<Shown<'a>>,
+    /// The one that is shown now.
+    now: Option<Now<'a>>,
+}
+
+/// A thread, described.
+struct Shown<'a> {
+    /// Its place in the trace; `None` if it only called CUDA.
+    index: Option<usize>,
+    track: u64,
+    /// The tracks of its lanes, from 1.
+    lanes: Vec<u64>,
+    calls: Calls<'a>,
+    /// The id of its sequence.
+    sequence: u64,
+    /// Ranges and calls.
+    size: u64,
+}
+
+/// Describes the tracks of all threads, and deals those with ranges or CUDA calls out.
+pub(super) fn parts<'a>(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &'a Trace) -> VecDeque<Part<'a>> {
+    let mut os_ids = HashSet::new();
+    let mut shown: Vec<Shown<'_>> = Vec::new();
+    for (index, thread) in trace.threads.iter().enumerate() {
+        let os_id = thread.identity.os_id;
+        // Two threads may have had the same id, one after the other; a call knows no more of its own.
+        let calls = if os_ids.insert(os_id) { Calls::of(trace, os_id) } else { Calls::none(trace) };
+        let size = thread.ranges + calls.count();
+        let track = tracks.of(writer, Row::Thread(index));
+        let lanes = (1..=thread.lanes).map(|lane| tracks.of(writer, Row::Overlap(index, lane))).collect();
+        shown.push(Shown { index: Some(index), track, lanes, calls, sequence: writer.new_sequence(), size });
+    }
+    for os_id in calls::callers(trace).filter(|&os_id| !os_ids.contains(&u64::from(os_id))) {
+        let (calls, track) = (Calls::of(trace, os_id.into()), tracks.of(writer, Row::Caller(os_id)));
+        let (size, sequence) = (calls.count(), writer.new_sequence());
+        shown.push(Shown { index: None, track, lanes: Vec::new(), calls, sequence, size });
+    }
+    shown.retain(|thread| thread.size > 0);
+    let part = |threads| Part { trace, threads, now: None };
+    deal(shown, |thread| thread.size).into_iter().map(part).collect()
+}
+
+impl Stream for Part<'_> {
+    fn fill(&mut self, page: &mut Vec<u8>) -> bool {
+        loop {
+            if let Some(now) = &mut self.now
+                && now.fill(page)
+            {
+                return true;
+            }
+            match self.threads.pop_front() {
+                Some(next) => self.now = Some(Now::open(self.trace, next, page)),
+                None => return false,
+            }
+        }
+    }
+}
+
+/// A thread, on its way into pages.
+struct Now<'a> {
+    walk: Option<EdgeWalk<'a>>,
+    late: Option<Late>,
+    track: Track<'a>,
+}
+
+/// An edge that is the next to be written: calls before it have filled the page. Seldom, so it is worth a copy.
+struct Late {
+    slice: Slice,
+    lane: u32,
+    is_begin: bool,
+}
+
+impl<'a> Now<'a> {
+    fn open(trace: &'a Trace, shown: Shown<'a>, page: &mut Vec<u8>) -> Self {
+        let Shown { index, track, lanes, calls, sequence, .. } = shown;
+        let sequence = Sequence::open(page, sequence, track, trace.begin.min(calls.begin()));
+        let walk = index.map(|index| trace.begin_edges(index));
+        Self { walk, late: None, track: Track { trace, sequence, lanes, calls } }
+    }
+
+    /// False if nothing is left.
+    fn fill(&mut self, page: &mut Vec<u8>) -> bool {
+        let Self { walk, late, track } = self;
+        if let Some(edge) = late {
+            if !track.push_late(page, edge) {
+                return true;
+            }
+            *late = None;
+        }
+        let is_full = walk.as_mut().is_some_and(|walk| {
+            walk.until(|edge| {
+                if !track.push(page, edge) {
+                    *late = Some(Late { slice: edge.slice.clone(), lane: edge.lane, is_begin: edge.is_begin });
+                }
+                page.len() >= FULL
+            })
+        });
+        is_full || !track.calls.until(&mut track.sequence, page, u64::MAX)
+    }
+}
+
+/// The track of a thread, and those of its lanes.
+struct Track<'a> {
+    trace: &'a Trace,
+    sequence: Sequence,
+    lanes: Vec<u64>,
+    calls: Calls<'a>,
+}
+
+impl Track<'_> {
+    #[cold]
+    #[inline(never)]
+    fn push_late(&mut self, page: &mut Vec<u8>, Late { slice, lane, is_begin }: &Late) -> bool {
+        self.push(page, Edge { slice, lane: *lane, is_begin: *is_begin })
+    }
+
+    /// Appends an edge, and the calls before it; false if these have filled the page, and the edge is still to be written.
+    // For every begin and end.
+    #[inline(always)]
+    fn push(&mut self, page: &mut Vec<u8>, edge: Edge<'_>) -> bool {
+        if !self.calls.until(&mut self.sequence, page, edge.at()) {
+            return false;
+        }
+        let track = match edge.lane {
+            0 => 0,
+            // Every lane is there: the thread was read before.
+            lane => self.lanes.get(lane as usize - 1).copied().unwrap_or(0),
+        };
+        if edge.is_begin {
+            ranges::begin((&mut self.sequence, page), self.trace, edge.slice, track);
+        } else {
+            ranges::end((&mut self.sequence, page), edge.slice, track);
+        }
+        true
+    }
+}
