@@ -3,6 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod spool_support;
+
 use std::collections::BTreeSet;
 use std::ffi::{c_int, c_void};
 use std::fs;
@@ -12,11 +14,11 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use profiler_runtime::{
-    ProfilerConfig, Recovered, profiled_op, profiled_stage, profiled_step, recover, start_profile_with, step,
-    stop_profile,
+    ProfilerConfig, profiled_op, profiled_stage, profiled_step, start_profile_with, step, stop_profile,
 };
 use profiler_tests::{Bench, Trace, child_of, double, in_child, manifest};
 use serde_json::{Value, json};
+use spool_support::{only_folder, recovered};
 
 #[profiled_op("leaf")]
 #[inline(never)]
@@ -138,20 +140,6 @@ fn loads(folder: &Path) {
         assert!(begun.elapsed() < Duration::from_secs(60), "a journal without `{name}`");
         thread::sleep(Duration::from_millis(20));
     }
-}
-
-fn only_folder(base: &Path) -> PathBuf {
-    let mut folders = fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir());
-    let folder = folders.next().unwrap();
-    assert_eq!(folders.next(), None);
-    folder
-}
-
-fn recovered(base: &Path) -> Trace {
-    let Recovered { sessions, failed, .. } = recover(base).unwrap();
-    assert!(sessions.len() == 1 && failed.is_empty(), "{failed:?}");
-    assert!(sessions[0].errors.is_empty(), "{:?}", sessions[0].errors);
-    Trace::read(&only_folder(base))
 }
 
 /// Every call stack in the trace, after the name of its range.

@@ -3,20 +3,19 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+mod spool_support;
+
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::FileExt;
-use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use profiler_runtime::{
-    ProfilerConfig, Recovered, profiled_op, profiled_step, recover, stage, start_profile_with, stop_profile,
-};
+use profiler_runtime::{ProfilerConfig, profiled_op, profiled_step, recover, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace, child_of, in_child, manifest};
+use spool_support::{config, only_folder, recovered, run, spool_files, with_spool};
 
 #[profiled_op("leaf")]
 #[inline(never)]
@@ -27,15 +26,6 @@ fn iteration() {
     leaf();
 }
 
-/// A configuration that the parent chose.
-fn config() -> ProfilerConfig {
-    ProfilerConfig::from_json(&std::env::var("CONFIG").unwrap()).unwrap().config
-}
-
-fn with_spool(bench: &Bench) -> serde_json::Value {
-    serde_json::json!({"profiler": "torch", "torch_profiler_dir": bench.path(), "spool": true})
-}
-
 /// Nothing is written when the process ends: what there is, the spool has.
 fn spool_alone(bench: &Bench) -> serde_json::Value {
     let mut config = with_spool(bench);
@@ -43,36 +33,6 @@ fn spool_alone(bench: &Bench) -> serde_json::Value {
         config[hook] = false.into();
     }
     config
-}
-
-/// Runs a child with this configuration, and says by which signal it ended.
-fn run(name: &str, ending: &str, config: &serde_json::Value) -> Option<i32> {
-    let mut child = child_of(name);
-    child.env("CONFIG", config.to_string()).env("ENDING", ending).stdout(Stdio::null()).stderr(Stdio::null());
-    child.status().unwrap().signal()
-}
-
-fn only_folder(base: &Path) -> PathBuf {
-    let folders: Vec<_> =
-        fs::read_dir(base).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
-    assert_eq!(folders.len(), 1, "{folders:?}");
-    folders[0].clone()
-}
-
-fn spool_files(folder: &Path) -> Vec<String> {
-    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    names.filter(|name| name.starts_with(".spool")).collect()
-}
-
-/// The trace of the only session in `base`, which was recovered.
-fn recovered(base: &Path) -> Trace {
-    let Recovered { sessions, running, failed, .. } = recover(base).unwrap();
-    assert!(sessions.len() == 1 && running.is_empty() && failed.is_empty(), "{running:?} {failed:?}");
-    assert!(sessions[0].errors.is_empty(), "{:?}", sessions[0].errors);
-    let folder = only_folder(base);
-    assert!(spool_files(&folder).is_empty(), "the artifacts are there instead");
-    assert_eq!(manifest(&folder)["ended_by"], "recovered");
-    Trace::read(&folder)
 }
 
 /// More than a chunk holds, and few enough to be written while a crash waits.
@@ -225,52 +185,6 @@ fn a_session_that_ends_well_leaves_no_spool_and_one_that_lives_is_left_alone() {
     assert_eq!(next.count("leaf"), count, "a session in memory after it");
 }
 
-/// Records more than there is room for.
-#[test]
-#[ignore = "run by the other tests, as a process of its own"]
-fn fills() {
-    if !in_child() {
-        return;
-    }
-    start_profile_with(config()).unwrap();
-    (0..200_000).for_each(|_| leaf());
-    stop_profile().unwrap().wait().unwrap();
-}
-
-#[test]
-fn a_disk_without_room_costs_ranges_that_are_counted_and_nothing_else() {
-    let bench = Bench::alone();
-    let mut config = with_spool(&bench);
-    config["torch_profiler_use_gzip"] = true.into();
-    let child = child_of("fills");
-    // A limit on the size of files, in blocks of 512 bytes: without care it is a signal that ends the process.
-    let mut limited = Command::new("sh");
-    limited.args(["-c", "ulimit -f 8192; exec \"$0\" \"$@\""]).arg(child.get_program()).args(child.get_args());
-    for (name, value) in child.get_envs() {
-        match value {
-            Some(value) => limited.env(name, value),
-            None => limited.env_remove(name),
-        };
-    }
-    let status = limited.env("CONFIG", config.to_string()).stdout(Stdio::null()).status().unwrap();
-    assert!(status.success(), "{status}");
-    let manifest = manifest(&only_folder(bench.path()));
-    let missing = manifest["losses"]["missing"].as_u64().unwrap();
-    assert_eq!(manifest["ranges"].as_u64().unwrap() + missing, 200_000);
-    assert!(missing > 0);
-    let warnings = manifest["warnings"].to_string();
-    assert!(warnings.contains("the spool could not grow"), "{warnings}");
-}
-
-#[test]
-fn a_spool_has_a_size_that_it_keeps() {
-    let bench = Bench::alone();
-    let trace = bench.record(bench.config().spool(true).max_spool_mb(2), || (0..100_000).for_each(|_| leaf()));
-    let (shown, missing) = (trace.count("leaf") as u64, trace.losses("missing"));
-    assert_eq!(shown + missing, 100_000);
-    assert!((31 * 2048..=32 * 2048).contains(&shown), "2 MiB are 31 chunks, {shown} ranges are shown");
-}
-
 #[test]
 fn damaged_spools_give_what_is_left_or_an_error_and_never_a_panic() {
     let bench = Bench::alone();
@@ -307,36 +221,6 @@ fn damaged_spools_give_what_is_left_or_an_error_and_never_a_panic() {
         }
     }
     assert!(sessions > 5 && errors > 0, "{sessions} sessions, {errors} errors");
-}
-
-/// Forks while it records: the child shares the file.
-#[test]
-#[ignore = "run by the other tests, as a process of its own"]
-fn forks() {
-    if !in_child() {
-        return;
-    }
-    start_profile_with(config()).unwrap();
-    (0..100).for_each(|_| leaf());
-    // SAFETY: the child records nothing, as is to be shown, and ends without running anything else.
-    let child = unsafe { libc::fork() };
-    if child == 0 {
-        (0..10_000).for_each(|_| drop(stage!("of the child")));
-        // SAFETY: ends this process at once.
-        unsafe { libc::_exit(0) };
-    }
-    // SAFETY: waits for our own child.
-    unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
-    (0..100).for_each(|_| leaf());
-    stop_profile().unwrap().wait().unwrap();
-}
-
-#[test]
-fn a_forked_child_does_not_write_into_its_parents_file() {
-    let bench = Bench::alone();
-    assert_eq!(run("forks", "", &with_spool(&bench)), None);
-    let trace = Trace::read(&only_folder(bench.path()));
-    assert_eq!((trace.count("leaf"), trace.count("of the child"), trace.losses("unreadable")), (200, 0, 0));
 }
 
 #[test]
