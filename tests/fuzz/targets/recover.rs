@@ -20,6 +20,12 @@ const CHUNKS: u64 = 31;
 
 #[derive(Arbitrary, Debug)]
 struct Spool {
+    /// Without what every spool begins with: input that is right so far gets further.
+    bare: bool,
+    options: u8,
+    /// Addresses of a call stack, and times of a device.
+    stack: [u16; 3],
+    measured: [u64; 2],
     lines: Vec<Line>,
     rows: Vec<Row>,
     entries: Vec<(u8, u16, Entry)>,
@@ -84,7 +90,8 @@ fuzz_target!(|spool: Spool| {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let own = folder.path().join("code");
     fs::write(&own, elf(&spool.code)).expect("the temporary folder can be written");
-    let journal: Vec<u8> = spool.lines.iter().flat_map(|line| line.bytes(&own)).collect();
+    let usual = if spool.bare { Vec::new() } else { usual(spool.options) };
+    let journal: Vec<u8> = usual.iter().chain(&spool.lines).flat_map(|line| line.bytes(&own)).collect();
     fs::write(folder.path().join(".spool_rank0.journal"), journal).expect("the temporary folder can be written");
     spool.write(&folder.path().join(".spool_rank0.entries"));
     let found = profiler_runtime::recover(folder.path()).expect("the folder can be read");
@@ -93,6 +100,19 @@ fuzz_target!(|spool: Spool| {
         assert!(!error.to_string().contains("panicked"), "{error}");
     }
 });
+
+/// A session's first lines.
+fn usual(options: u8) -> Vec<Line> {
+    let name = || "usual".to_owned();
+    let all = Object { file: Origin::Own, base: 0, start: 0, end: None };
+    vec![
+        Line::Session { name: name(), first_step: 0, step_site: Some(1), config: None, options },
+        Line::Site { number: 1, kind: 1, name: name() },
+        Line::Site { number: 2, kind: 2, name: name() },
+        Line::Window { process: [0; 4], start: [16; 4], from: Vec::new() },
+        Line::Code { here: name(), objects: vec![all] },
+    ]
+}
 
 impl Line {
     fn bytes(&self, own: &Path) -> Vec<u8> {
@@ -215,6 +235,25 @@ fn check(words: &[u64]) -> u64 {
 }
 
 impl Spool {
+    /// Two ranges: one with a call stack, which is timed on a device, in an iteration.
+    fn usual_entries(&self) -> Vec<Entry> {
+        let ([inner, middle, outer], [length, begin]) = (self.stack, self.measured);
+        let entry = |tag: u8, argument: u16, site: u8, value: u64| Entry { tag, argument, site, value };
+        vec![
+            entry(1, 0, 1, 20),
+            entry(12, 3, 2, inner.into()),
+            // CAST: below 64.
+            entry(15, 0, (outer % 64) as u8, middle.into()),
+            entry(1, 0, 2, 21),
+            entry(17, 0, 2, 5),
+            entry(18, 0, 2, 9),
+            entry(19, (length >> 32) as u16, length as u8, 5),
+            entry(20, 0, 0, begin),
+            entry(2, 0, 2, 22),
+            entry(2, 0, 1, 23),
+        ]
+    }
+
     fn write(&self, path: &Path) {
         let file = File::create(path).expect("the temporary folder can be written");
         let put = |at: u64, bytes: &[u8]| file.write_all_at(bytes, at).expect("the file can be written");
@@ -232,14 +271,19 @@ impl Spool {
             }
             word(at + 32, check(anchor));
         }
-        for row in &self.rows {
+        let first = (!self.bare).then_some(Row { number: 0, thread: 0, base: 0 });
+        for row in first.iter().chain(&self.rows) {
             let (number, thread) = (u64::from(row.number) % CHUNKS, u64::from(row.thread) % 4);
             let base = u64::from(row.base);
             word(CHUNK + number * 16, base);
             word(CHUNK + number * 16 + 8, thread << 32 | check(&[base, thread, number]));
         }
-        for (chunk, place, entry) in &self.entries {
-            let at = CHUNK * (2 + u64::from(*chunk) % CHUNKS) + u64::from(*place) % 4096 * 16;
+        let usual = if self.bare { Vec::new() } else { self.usual_entries() };
+        let usual = (0..).zip(&usual).map(|(place, entry)| (0, place, entry));
+        for (chunk, place, entry) in
+            usual.chain(self.entries.iter().map(|(chunk, place, entry)| (*chunk, *place, entry)))
+        {
+            let at = CHUNK * (2 + u64::from(chunk) % CHUNKS) + u64::from(place) % 4096 * 16;
             let head = u32::from(entry.tag % 24) << 24 | u32::from(entry.argument);
             word(at, entry.value);
             put(at + 8, &u32::from(entry.site % 64).to_ne_bytes());

@@ -121,18 +121,18 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
     threads.sort_by_key(|thread| thread.thread.ordinal);
     let last = spool.last_anchor().filter(|last| last.ticks > window.start.ticks).unwrap_or(window.start);
     let end = threads.iter().filter_map(last_ticks).max().unwrap_or(0).max(window.start.ticks);
-    let gone = Carry::of_overwritten(spool.number(OVERWRITTEN));
+    let gone = Carry::of_overwritten(spool.count(OVERWRITTEN));
     Ok(Salvaged {
         session,
         code: told.code,
         events: told.events,
-        log: Log { threads, lost_late: 0, lost_elsewhere: spool.number(LOST), gone, horizon },
+        log: Log { threads, lost_late: 0, lost_elsewhere: spool.count(LOST), gone, horizon },
         sites: sites(told.sites),
         process: window.process,
         start: window.start,
         last,
         end,
-        iterations: spool.number(ITERATIONS),
+        iterations: spool.count(ITERATIONS),
         torn,
         unreadable: told.unreadable + gaps + spool.damaged(),
         lock,
@@ -188,6 +188,11 @@ impl Spool {
     fn number(&self, at: usize) -> u64 {
         // ORDERING: its process is dead.
         self.mapping.word(at).load(Ordering::Relaxed)
+    }
+
+    /// A number of things: few enough that sums of them do not overflow.
+    fn count(&self, at: usize) -> u64 {
+        self.number(at).min(1 << 60)
     }
 
     fn horizon(&self) -> u64 {
