@@ -150,11 +150,11 @@ impl CallArgs {
 }
 
 impl Tensor {
-    pub(super) const fn new(dtype: Dtype) -> Self {
+    pub(crate) const fn new(dtype: Dtype) -> Self {
         Self { dtype, count: 0, dims: [0; MAX_DIMS], strided: 0, strides: [0; MAX_DIMS] }
     }
 
-    pub(super) fn push(&mut self, dim: u64) {
+    pub(crate) fn push(&mut self, dim: u64) {
         if let Some(place) = self.dims.get_mut(usize::from(self.count)) {
             *place = dim;
             self.count += 1;

@@ -1,7 +1,7 @@
 //! The pass that fills an operator table: every slice to its group, with at most one hash and no allocation.
 //!
-//! A call that said nothing about itself finds its group by the number of its site; one with shapes or a stack by a hash
-//! of them.
+//! A call that said nothing about itself finds its group by the number of its site; so does one with shapes or a stack
+//! that are those of the site's last call, others by a hash of them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
@@ -29,6 +29,8 @@ pub(in crate::model) struct Gatherer {
     plain: Vec<[usize; 2]>,
     lives: HashMap<(usize, bool), usize>,
     described: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
+    /// By number of site: the group of the last call with shapes or a stack, from 1.
+    latest: Vec<usize>,
     state: RandomState,
     merged_calls: u64,
     launched: Launched,
@@ -133,23 +135,37 @@ impl Gatherer {
     }
 
     fn described(&mut self, site: &'static Site, is_step: bool, args: &CallArgs) -> usize {
+        let number = site.number() as usize;
+        let latest = self.latest.get(number).and_then(|place| place.checked_sub(1));
+        match latest {
+            Some(place) if self.gathered[place].is(site, is_step, args) => place,
+            _ => self.find(number, site, is_step, args),
+        }
+    }
+
+    #[inline(never)]
+    fn find(&mut self, number: usize, site: &'static Site, is_step: bool, args: &CallArgs) -> usize {
         let hash = self.hash(site, is_step, args);
         let first = self.described.get(&hash).copied();
-        let mut next = first;
-        while let Some(place) = next {
-            let known = &self.gathered[place];
-            if known.is(site, is_step, args) {
-                return place;
+        let next = |place: &usize| self.gathered[*place].same_hash;
+        let known = std::iter::successors(first, next).find(|place| self.gathered[*place].is(site, is_step, args));
+        let place = match known {
+            Some(place) => place,
+            None if self.described.len() >= MAX_GROUPS => {
+                self.merged_calls += 1;
+                return self.plain(site, is_step);
             }
-            next = known.same_hash;
+            None => {
+                let place = self.add(Some(site), is_step, args, false);
+                self.gathered[place].same_hash = first;
+                self.described.insert(hash, place);
+                place
+            }
+        };
+        if self.latest.len() <= number {
+            self.latest.resize(number + 1, 0);
         }
-        if self.described.len() >= MAX_GROUPS {
-            self.merged_calls += 1;
-            return self.plain(site, is_step);
-        }
-        let place = self.add(Some(site), is_step, args, false);
-        self.gathered[place].same_hash = first;
-        self.described.insert(hash, place);
+        self.latest[number] = place + 1;
         place
     }
 

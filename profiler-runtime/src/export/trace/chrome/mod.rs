@@ -12,6 +12,7 @@ mod gpu;
 mod gpu_aside;
 mod gpu_rows;
 mod heads;
+mod inputs;
 mod memory;
 pub(super) mod number;
 mod ranges;

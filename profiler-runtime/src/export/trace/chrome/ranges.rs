@@ -1,19 +1,20 @@
 //! The ranges of threads: `X` slices, which are most of a trace.
 //!
-//! One idea keeps this fast: everything is appended to one buffer, the head of a site is made once, and what a range has
+//! One idea keeps this fast: everything is appended to one buffer, the head of a site and its inputs are put into words once, and what a range has
 //! beside its times is out of line.
 
-use crate::model::{CallArgs, Slice, Tensor, Trace};
+use crate::model::{CallArgs, Slice, Trace};
 
 use super::event::{push_close, push_id, push_number, push_step_head, push_text, push_times, push_true};
 use super::heads::Heads;
-use super::number::push_integer;
+use super::inputs::Inputs;
 use super::stacks::Stacks;
 
 /// Makes text of ranges.
 pub(super) struct Ranges<'a> {
     trace: &'a Trace,
     heads: Heads,
+    inputs: Inputs,
     stacks: &'a Stacks,
     pid: u32,
     base: u64,
@@ -27,7 +28,7 @@ impl<'a> Ranges<'a> {
         let config = &trace.context.config;
         let (shapes, flops) = (config.torch_profiler_record_shapes, config.torch_profiler_with_flops);
         let pid = trace.shown_pid();
-        Self { trace, heads: Heads::new(pid), stacks, pid, base, shapes, flops }
+        Self { trace, heads: Heads::new(pid), inputs: Inputs::default(), stacks, pid, base, shapes, flops }
     }
 
     /// Appends a range on the row `tid`.
@@ -48,10 +49,10 @@ impl<'a> Ranges<'a> {
 
     /// What the call said about itself, and what became of it.
     #[inline(never)]
-    fn push_more(&self, out: &mut Vec<u8>, slice: &Slice, is_profiler_step: bool) {
+    fn push_more(&mut self, out: &mut Vec<u8>, slice: &Slice, is_profiler_step: bool) {
         let CallArgs { inputs, flops, index, text, stack } = slice.args();
         if self.shapes && !inputs.is_empty() {
-            push_inputs(out, inputs);
+            self.inputs.push(out, slice.site, inputs);
         }
         if let Some(flops) = flops.filter(|_| self.flops) {
             push_number(out, "flops", flops);
@@ -84,39 +85,4 @@ impl<'a> Ranges<'a> {
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
     slice.finished && !slice.clipped && slice.task.is_none() && slice.args().is_empty()
-}
-
-/// Appends the inputs as Kineto does: four lists with one entry per input.
-fn push_inputs(out: &mut Vec<u8>, inputs: &[Tensor]) {
-    out.extend_from_slice(b",\"Concrete Inputs\":");
-    push_list(out, inputs, |out, _| out.extend_from_slice(b"\"\""));
-    out.extend_from_slice(b",\"Input type\":");
-    push_list(out, inputs, |out, input| {
-        // The names need no escaping.
-        out.push(b'"');
-        out.extend_from_slice(input.dtype.torch_name().as_bytes());
-        out.push(b'"');
-    });
-    out.extend_from_slice(b",\"Input Strides\":");
-    push_list(out, inputs, |out, input| {
-        push_list(out, &input.strides()[..input.dims().len()], |out, stride| {
-            if *stride < 0 {
-                out.push(b'-');
-            }
-            push_integer(out, stride.unsigned_abs());
-        });
-    });
-    out.extend_from_slice(b",\"Input Dims\":");
-    push_list(out, inputs, |out, input| push_list(out, input.dims(), |out, dim| push_integer(out, *dim)));
-}
-
-fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T)) {
-    out.push(b'[');
-    for (at, item) in items.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        push(out, item);
-    }
-    out.push(b']');
 }
