@@ -106,10 +106,9 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
         let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
         MemoryLog { end: begin.clone(), begin }
     });
-    let (log, window, memory) = match context.config.ring {
-        true => cut((log, window, memory), &mut context, salvaged.iterations),
-        false => (log, window, memory),
-    };
+    let recorded = (log, window, memory);
+    let (log, window, memory) =
+        if context.config.ring { cut(recorded, &mut context, salvaged.iterations) } else { recorded };
     let symbols = if context.config.torch_profiler_with_stack {
         let (symbols, warnings) = Symbols::resolve_in_files(&log, salvaged.code);
         context.warnings.extend(warnings);
@@ -135,11 +134,11 @@ fn cut(recorded: Recorded, context: &mut Context, passed: u64) -> Recorded {
     let overwritten = recorded.0.horizon > 0;
     let cut = window::cut(recorded, most, oldest);
     let left_out = iterations.before(cut.1.start.ticks);
-    context.first_step = match overwritten {
-        false => context.first_step.saturating_add(left_out),
-        true if passed > 0 => passed.saturating_sub(iterations.count() - left_out),
-        true => context.first_step,
-    };
+    if !overwritten {
+        context.first_step = context.first_step.saturating_add(left_out);
+    } else if passed > 0 {
+        context.first_step = passed.saturating_sub(iterations.count() - left_out);
+    }
     cut
 }
 

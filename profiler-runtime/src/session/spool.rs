@@ -1,8 +1,8 @@
 //! A session's spool: where its files are, what the journal says of the session, and the thread that keeps both fresh.
 //!
-//! The thread notes the time, what is lost, and what code and timed devices are new, soon after the start and then every second, and asks for
-//! everything to be written to the disk: so what is older than a few seconds survives a power failure too. What ends the
-//! process alone costs nothing that was stored.
+//! The thread notes the time, what is lost, and what code and timed devices are new, soon after the start and then every
+//! second, and asks for everything to be written to the disk: so what is older than a few seconds survives a power
+//! failure too. What ends the process alone costs nothing that was stored.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
