@@ -7,7 +7,6 @@
 
 pub(crate) mod absent;
 mod allocator;
-mod code_note;
 pub(crate) mod cuda_range;
 #[cfg(feature = "cudarc")]
 mod cudarc;
@@ -16,35 +15,10 @@ pub(crate) mod driver;
 pub(crate) mod ending;
 pub(crate) mod events;
 pub(crate) mod gpu;
-mod here;
 mod library;
 pub(crate) mod nvtx;
-mod paths;
-mod sources;
 pub(crate) mod stacks;
 mod stream;
-pub(crate) mod symbols;
-
-/// What only Linux has here; [`elsewhere`] stands in for it.
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod code;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod files;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod loaded;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod names;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-pub(crate) mod noted;
-#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
-mod walk;
-
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-mod elsewhere;
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-pub(crate) use elsewhere::noted;
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-use elsewhere::{files, names, walk};
 
 pub use allocator::ProfilingAllocator;
 #[cfg(feature = "cudarc")]

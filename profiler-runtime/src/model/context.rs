@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::collect::gpu::GpuRecord;
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::Site;
 use crate::record::clock::Anchor;

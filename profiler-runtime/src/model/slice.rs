@@ -73,7 +73,7 @@ pub(crate) struct CallArgs {
     pub(crate) index: Option<u64>,
     /// A request's id.
     pub(crate) text: String,
-    /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::collect::symbols::Symbols).
+    /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::collect::stacks::symbols::Symbols).
     pub(crate) stack: Vec<u64>,
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::collect::{ending, stacks};
 use crate::config::ProfilerConfig;
 use crate::error::Error;

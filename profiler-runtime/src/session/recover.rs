@@ -12,7 +12,7 @@ use super::window::{self, Recorded};
 use crate::collect::absent::Absent;
 use crate::collect::events;
 use crate::collect::gpu::GpuRecord;
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::model::{Context, MemoryLog, Recording, Trace, Window};

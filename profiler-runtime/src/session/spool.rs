@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::collect::events::NotedContexts;
-use crate::collect::noted::Noted;
+use crate::collect::stacks::noted::Noted;
 use crate::config::ProfilerConfig;
 use crate::model::{Context, EndedBy};
 use crate::record::host_clock::HostClock;

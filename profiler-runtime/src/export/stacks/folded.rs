@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::collect::symbols::{Frame, Symbols};
+use crate::collect::stacks::symbols::{Frame, Symbols};
 use crate::model::{PlacedOp, Trace};
 use crate::record::Site;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 
 /// The words; empty for a stack of which nothing is shown.
 pub(super) fn text(stack: &[u64], symbols: &Symbols) -> String {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::model::Trace;
 use crate::model::slice::{CallArgs, NetBytes, Slice};
 use crate::model::tasks::Task;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::collect::absent::Absent;
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::Active;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::host_clock::HostClock;

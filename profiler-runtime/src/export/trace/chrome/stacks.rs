@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::export::trace::call_stack;
 
 use super::escape::push_string;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::record::Site;
 
 use super::interner::Interner;

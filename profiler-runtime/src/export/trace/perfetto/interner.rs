@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::collect::symbols::Symbols;
+use crate::collect::stacks::symbols::Symbols;
 use crate::export::trace::call_stack;
 use crate::record::Site;
 

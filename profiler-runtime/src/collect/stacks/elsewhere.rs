@@ -4,13 +4,13 @@
 /// Stands in for the fast walk.
 pub(super) mod walk {
     /// Nothing to load.
-    pub(in crate::collect) fn load() {}
+    pub(in crate::collect::stacks) fn load() {}
 
     /// Nothing to give back.
-    pub(in crate::collect) fn unload() {}
+    pub(in crate::collect::stacks) fn unload() {}
 
     /// Not possible here.
-    pub(in crate::collect) fn walk(_addresses: &mut [u64]) -> Option<usize> {
+    pub(in crate::collect::stacks) fn walk(_addresses: &mut [u64]) -> Option<usize> {
         None
     }
 }
@@ -20,7 +20,7 @@ pub(super) mod names {
     use std::collections::HashMap;
 
     /// None.
-    pub(in crate::collect) fn of(_addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
+    pub(in crate::collect::stacks) fn of(_addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
         HashMap::new()
     }
 }
@@ -29,11 +29,11 @@ pub(super) mod names {
 pub(super) mod files {
     use std::collections::{HashMap, HashSet};
 
-    use crate::collect::code_note::Object;
-    use crate::collect::symbols::Told;
+    use crate::collect::stacks::code_note::Object;
+    use crate::collect::stacks::symbols::Told;
 
     /// Nothing.
-    pub(in crate::collect) fn look_up(
+    pub(in crate::collect::stacks) fn look_up(
         _addresses: HashSet<u64>,
         _objects: &[Object],
     ) -> (HashMap<u64, Told>, Vec<String>) {

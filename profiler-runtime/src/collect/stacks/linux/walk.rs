@@ -40,12 +40,12 @@ struct Registers {
 }
 
 /// Reads the rules of everything that is loaded now.
-pub(super) fn load() {
+pub(in crate::collect::stacks) fn load() {
     replace(Some(Arc::new(Rules::of_loaded())));
 }
 
 /// Gives the rules back; a thread keeps its own hold of them until it walks again or ends.
-pub(super) fn unload() {
+pub(in crate::collect::stacks) fn unload() {
     replace(None);
 }
 
@@ -58,7 +58,7 @@ fn replace(rules: Option<Arc<Rules>>) {
 
 /// Fills in return addresses; how many, or `None` where the fast walk is not possible.
 #[inline(never)]
-pub(super) fn walk(addresses: &mut [u64]) -> Option<usize> {
+pub(in crate::collect::stacks) fn walk(addresses: &mut [u64]) -> Option<usize> {
     let registers = Registers::here();
     // Not while the thread ends, and not inside a walk (whose first allocations may themselves be recorded).
     let result = WALKER.try_with(|walker| {

@@ -23,7 +23,7 @@ fn names(functions: &[&[&str]]) -> Vec<String> {
 #[test]
 fn the_profiler_and_the_runtimes_start_are_left_out() {
     let shown = names(&[
-        &["profiler_runtime::collect::stacks::capture"],
+        &["profiler_runtime::collect::stacks::capture::capture"],
         &["profiler_runtime::record::range::run", "wan::layers::linear"],
         &["wan::attention", "wan::block"],
         &["<profiler_runtime::record::future::Instrumented<F> as core::future::future::Future>::poll"],

@@ -1,7 +1,7 @@
 //! Walks the calling thread's stack: addresses only, no names, no lock, no allocation after a thread's first walk.
 //!
 //! The system's unwinder takes a quarter of a microsecond a frame: it reads the unwinding rules of every function again
-//! each time. On Linux [`walk`](super::walk) works on a copy of these rules, and each thread remembers the
+//! each time. On Linux [`walk`] works on a copy of these rules, and each thread remembers the
 //! rule of each return address. Elsewhere, on a stack that is not the thread's own (a coroutine's), and under Miri the system's
 //! unwinder is used.
 

@@ -17,10 +17,10 @@ use flate2::read::ZlibDecoder;
 use gimli::{DwarfSections, EndianSlice, RunTimeEndian};
 use object::{CompressionFormat, Object as _, ObjectSection as _, ReadCache};
 
-use super::code_note::{Identity, Object};
 use super::names;
 use super::noted::{of_build, of_file};
-use super::symbols::{Frame, NO_SYMBOL, Told};
+use crate::collect::stacks::code_note::{Identity, Object};
+use crate::collect::stacks::symbols::{Frame, NO_SYMBOL, Told};
 
 /// More functions inlined into each other are none that a compiler made.
 const MOST_INLINED: usize = 256;
@@ -30,7 +30,10 @@ const MOST_BYTES: u64 = 4 << 30;
 const MOST_WARNINGS: usize = 16;
 
 /// What lies at each of these return addresses, and sentences on what could not be read.
-pub(super) fn look_up(addresses: HashSet<u64>, objects: &[Object]) -> (HashMap<u64, Told>, Vec<String>) {
+pub(in crate::collect::stacks) fn look_up(
+    addresses: HashSet<u64>,
+    objects: &[Object],
+) -> (HashMap<u64, Told>, Vec<String>) {
     let (mut told, mut warnings) = (HashMap::new(), Vec::new());
     let mut left: BTreeSet<u64> = addresses.into_iter().collect();
     // Where a library lies that was loaded later, there is nothing of one before.

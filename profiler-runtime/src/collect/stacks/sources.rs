@@ -19,7 +19,8 @@ impl Sources {
     pub(super) fn of_this_process() -> Self {
         let here = std::env::current_dir().unwrap_or_default().to_string_lossy().into_owned();
         let mut sources = Self { here, profiler: String::new() };
-        let own = Path::new(file!()).parent().and_then(Path::parent).unwrap_or(Path::new(""));
+        // From here up to the crate's sources.
+        let own = Path::new(file!()).ancestors().nth(3).unwrap_or(Path::new(""));
         sources.profiler = sources.shortened(own);
         sources
     }

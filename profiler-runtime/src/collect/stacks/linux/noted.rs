@@ -10,9 +10,9 @@ use std::time::UNIX_EPOCH;
 
 use serde_json::Value;
 
-use super::code_note::{CodeNote, Identity, MOST_OBJECTS, Object};
 use super::loaded::{self, Loaded};
-use super::sources::Sources;
+use crate::collect::stacks::code_note::{CodeNote, Identity, MOST_OBJECTS, Object};
+use crate::collect::stacks::sources::Sources;
 
 /// See the module.
 #[derive(Debug, Default)]

@@ -1,0 +1,28 @@
+//! Call stacks: taken as addresses while a session records, named when it is over.
+//!
+//! ```text
+//! range ─► capture ─► walk ─► addresses in the stream ─► symbols ─┬─► here: this process  ─┬─► paths, sources: which are shown,
+//!                     (code: unwinding rules)                     └─► files: one that died ─┘   and how
+//!
+//! what code lies where: loaded ─► noted ─► code_note, in a spool's journal ─► files
+//! ```
+//!
+//! `session` asks for all of it; `model` and `export` see [`symbols`]. What reads the loader's tables and files of code is
+//! in `linux`; elsewhere the system's unwinder and debug information have to do.
+
+mod capture;
+mod code_note;
+mod here;
+mod paths;
+mod sources;
+pub(crate) mod symbols;
+
+#[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
+mod linux;
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+#[path = "elsewhere.rs"]
+mod linux;
+
+pub(crate) use capture::{ns_per_stack, prepare, release};
+pub(crate) use linux::noted;
+use linux::{files, names, walk};
