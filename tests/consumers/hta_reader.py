@@ -1,8 +1,6 @@
 """Holistic Trace Analysis: every rank is found, with its steps, its call graph can be built, and it sees every kernel."""
 
 import os
-import shutil
-import tempfile
 from collections import Counter
 
 # HTA rounds to whole microseconds by default, which turns short slices into negative ones.
@@ -11,24 +9,21 @@ os.environ["HTA_DISABLE_NS_ROUNDING"] = "1"
 from outcome import Absent, demand, quiet
 
 
-def check(_, traces):
+def check(folder, traces):
     try:
         with quiet():
             from hta.common.trace_call_graph import CallGraph
             from hta.trace_analysis import TraceAnalysis
     except ImportError as error:
         raise Absent(str(error)) from error
-    # HTA takes every file of a folder for a trace.
-    with tempfile.TemporaryDirectory() as folder:
-        for trace in traces:
-            shutil.copy(trace.path, folder)
-        with quiet():
-            analysis = TraceAnalysis(trace_dir=folder)
-            ranks = sorted(analysis.t.traces)
-            steps = analysis.get_profiler_steps()
-            breakdown = analysis.get_gpu_user_annotation_breakdown(use_gpu_annotation=False, visualize=False)
-            stacks = CallGraph(analysis.t, ranks=ranks[:1]).call_stacks
-            kernels = [check_kernels(analysis, trace) for trace in traces if trace.kernels]
+    # HTA takes every file of a folder for a trace: that is what `traces` is for.
+    with quiet():
+        analysis = TraceAnalysis(trace_dir=str(folder / "traces"))
+        ranks = sorted(analysis.t.traces)
+        steps = analysis.get_profiler_steps()
+        breakdown = analysis.get_gpu_user_annotation_breakdown(use_gpu_annotation=False, visualize=False)
+        stacks = CallGraph(analysis.t, ranks=ranks[:1]).call_stacks
+        kernels = [check_kernels(analysis, trace) for trace in traces if trace.kernels]
     demand(ranks == [trace.rank for trace in traces], f"found ranks {ranks}")
     demand(len(steps) > 0, "found no steps")
     demand(breakdown is not None and len(breakdown) > 0, "found no annotations")

@@ -1,31 +1,30 @@
 """TensorBoard's profiler plugin: parses every rank, sees its steps and its operators, and renders its views."""
 
 import json
-import shutil
 import tempfile
-from pathlib import Path
 
 from outcome import Absent, demand, quiet
 
 VIEWS = {"Overview", "Operator", "Trace"}
 
 
-def check(_, traces):
+def check(folder, traces):
     try:
         with quiet():
+            from torch_tb_profiler.consts import WORKER_PATTERN
             from torch_tb_profiler.profiler.data import RunProfileData
             from torch_tb_profiler.profiler.run_generator import RunGenerator
     except ImportError as error:
         raise Absent(str(error)) from error
     seen = []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as cache:
         for trace in traces:
-            # The plugin reads worker and time out of the name.
-            worker, span = f"rank{trace.rank}", "1700000000000"
-            path = Path(folder, f"{worker}.{span}.pt.trace.json{trace.path.suffix if trace.path.suffix == '.gz' else ''}")
-            shutil.copy(trace.path, path)
+            # The plugin finds files by their names, and reads the worker out of them.
+            names = [path.name for path in (folder / "traces").iterdir()]
+            name = next(name for name in names if name.startswith(f"rank{trace.rank}."))
+            worker, span = WORKER_PATTERN.match(name).groups()
             with quiet():
-                data = RunProfileData.parse(worker, span, str(path), folder)
+                data = RunProfileData.parse(worker, span, str(folder / "traces" / name), cache)
                 profile = RunGenerator(worker, span, data).generate_run_profile()
             views = {view.display_name for view in profile.views}
             demand(VIEWS <= views, f"views are {views}")

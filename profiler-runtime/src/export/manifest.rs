@@ -25,6 +25,10 @@ pub struct Artifact {
     pub kind: &'static str,
     /// Its file name; the path if it lies outside the session's folder.
     pub name: String,
+    /// Second name of the same file in the session's folder: a trace is `traces/rank0.pt.trace.json[.gz]` too, for tools
+    /// that are pointed at a folder of traces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub second_name: Option<String>,
     /// Where it is.
     #[serde(skip)]
     pub path: PathBuf,
@@ -107,7 +111,7 @@ impl Manifest {
 impl Artifact {
     pub(super) fn new(kind: &'static str, path: &Path, folder: &Path, written: super::sink::Written) -> Self {
         let super::sink::Written { bytes, crc32 } = written;
-        Self { kind, name: name_in(path, folder), path: path.to_owned(), bytes, crc32 }
+        Self { kind, name: name_in(path, folder), second_name: None, path: path.to_owned(), bytes, crc32 }
     }
 }
 

@@ -23,6 +23,7 @@ mod ops;
 mod plan;
 mod progress;
 mod reports;
+mod second_name;
 mod sink;
 mod stacks;
 #[cfg(test)]
@@ -61,7 +62,11 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
         let written = caught::caught(|| sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, out)));
+        let is_written = written.is_ok();
         manifest.note(plan.kind, &plan.path, folder, written);
+        if let Some(second) = plan.second.filter(|_| is_written) {
+            manifest.note_second(&second, folder, second_name::add(&plan.path, &second));
+        }
         gauge.file_done();
     }
     manifest.pipeline_lines = pipeline::log_lines(trace);
@@ -103,6 +108,19 @@ impl Manifest {
                 self.missing.push(Missing::new(name_in(path, folder), error.to_string()));
                 self.errors.push(message);
             }
+        }
+    }
+
+    /// Takes down whether the file that was noted last has a second name.
+    fn note_second(&mut self, second: &Path, folder: &Path, added: io::Result<()>) {
+        let name = name_in(second, folder);
+        match (added, self.artifacts.last_mut()) {
+            (Ok(()), Some(artifact)) => artifact.second_name = Some(name),
+            (Err(error), _) => {
+                log::warn!("cannot give the trace its second name `{}`: {error}", second.display());
+                self.missing.push(Missing::new(name, error.to_string()));
+            }
+            (Ok(()), None) => {}
         }
     }
 }

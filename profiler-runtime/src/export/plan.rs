@@ -19,6 +19,8 @@ pub(super) struct Plan {
     pub(super) kind: &'static str,
     pub(super) path: PathBuf,
     pub(super) gzip: bool,
+    /// Second name that the file gets.
+    pub(super) second: Option<PathBuf>,
     write: Writer,
 }
 
@@ -31,7 +33,7 @@ impl Plan {
         write: impl Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()> + 'static,
     ) -> Self {
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
-        Self { kind, path, gzip, write: Box::new(write) }
+        Self { kind, path, gzip, second: None, write: Box::new(write) }
     }
 
     /// Writes the contents.
@@ -79,9 +81,10 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
 fn push_traces(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>) {
     let format = trace.context.config.trace_format;
     if format != TraceFormat::Perfetto {
-        plans.push(Plan::new("trace", trace_path(trace, folder, false), |trace, path, out| {
+        let plan = Plan::new("trace", trace_path(trace, folder, false), |trace, path, out| {
             chrome::write(trace, &path.to_string_lossy(), out)
-        }));
+        });
+        plans.push(Plan { second: second_path(trace, folder), ..plan });
     }
     if format != TraceFormat::Chrome {
         // A program that asks for the trace gets the only one there is.
@@ -159,6 +162,14 @@ fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
         (Some(_), Some(configured)) => configured.join(name),
         _ => folder.join(name),
     }
+}
+
+/// The trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
+fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
+    let config = &trace.context.config;
+    let suffix = if config.torch_profiler_use_gzip { ".gz" } else { "" };
+    let name = format!("rank{}.pt.trace.json{suffix}", trace.context.rank);
+    config.trace_file.is_none().then(|| folder.join("traces").join(name))
 }
 
 /// Rank 0 writes the path as configured; others, which would overwrite it, add their number: `perf_rank1.json`.

@@ -61,6 +61,7 @@ fn a_torch_session_is_five_files_and_the_manifest_tells_the_truth_about_them() {
         ["trace_rank0.json", "ops_rank0.xlsx", "timing_rank0.json", "summary_rank0.md", "manifest_rank0.json"];
     assert_eq!(written, expected);
     let mut expected = expected.to_vec();
+    expected.push("traces");
     expected.sort_unstable();
     assert_eq!(names(&folder), expected);
     let file = json_of(folder.join("manifest_rank0.json"));
@@ -73,6 +74,33 @@ fn a_torch_session_is_five_files_and_the_manifest_tells_the_truth_about_them() {
     }
     assert_eq!(file["missing"], json!([]));
     assert_eq!(file["config"]["profiler"], "torch");
+}
+
+/// E1, E2: TensorBoard wants names of its own, HTA a folder with nothing but traces.
+#[test]
+fn a_trace_has_a_second_name_where_only_traces_are() {
+    for gzip in [false, true] {
+        let base = tempfile::tempdir().unwrap();
+        let config = ProfilerConfig { torch_profiler_use_gzip: gzip, ..torch(base.path()) };
+        let manifest = write(pipeline(config), base.path());
+        let trace = manifest.artifact("trace").unwrap();
+        let suffix = if gzip { ".gz" } else { "" };
+        let second = format!("rank0.pt.trace.json{suffix}");
+        assert_eq!(trace.second_name, Some(format!("traces/{second}")));
+        assert_eq!(names(&base.path().join("traces")), [second.as_str()]);
+        assert_eq!(fs::read(base.path().join("traces").join(&second)).unwrap(), fs::read(&trace.path).unwrap());
+        let listed = json_of(base.path().join("manifest_rank0.json"));
+        assert_eq!(listed["artifacts"][0]["second_name"], json!(trace.second_name));
+    }
+}
+
+#[test]
+fn a_trace_whose_name_the_user_chose_has_no_other() {
+    let base = tempfile::tempdir().unwrap();
+    let config = ProfilerConfig { trace_file: Some("mine.json".into()), ..torch(base.path()) };
+    let manifest = write(pipeline(config), &base.path().join("session"));
+    assert_eq!(manifest.artifact("trace").unwrap().second_name, None);
+    assert!(!base.path().join("session").join("traces").exists());
 }
 
 #[test]

@@ -167,7 +167,7 @@ pub(crate) fn report(states: &[WorkerState]) -> Report {
 
 /// An artifact that the first worker claims to have written.
 pub(crate) fn lists(mut report: Report, name: &str) -> Report {
-    let artifact = WorkerArtifact { kind: "trace".into(), name: name.into(), bytes: 2 };
+    let artifact = WorkerArtifact { kind: "trace".into(), name: name.into(), second_name: None, bytes: 2 };
     report.workers[0].artifacts.push(artifact);
     report
 }

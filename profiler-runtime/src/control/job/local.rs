@@ -146,6 +146,7 @@ pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>
             let artifacts = manifest.artifacts().iter().map(|artifact| WorkerArtifact {
                 kind: artifact.kind.to_owned(),
                 name: artifact.name.clone(),
+                second_name: artifact.second_name.clone(),
                 bytes: artifact.bytes,
             });
             let error = (!manifest.errors.is_empty()).then(|| manifest.errors.join("; "));

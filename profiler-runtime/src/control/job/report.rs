@@ -149,6 +149,9 @@ pub struct WorkerArtifact {
     pub kind: String,
     /// File name in the session's folder; the path if it lies outside.
     pub name: String,
+    /// Second name of the same file in the session's folder; see [`Artifact::second_name`](crate::Artifact::second_name).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second_name: Option<String>,
     /// Size.
     pub bytes: u64,
 }

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! What both formats say is said once, here: [`head`] (the recording's facts), [`gpu`] (rows and names of devices),
-//! [`memory`] (its changes), [`call_stack`], the [`page`] that all text goes through, and how threads' pages are filled on
+//! [`processes`] (names and numbers of processes), [`memory`] (its changes), [`call_stack`], the [`page`] that all text goes through, and how threads' pages are filled on
 //! several cores ([`parts`], [`turns`]). `plan` calls the two writers; [`merge`](merge::merge) is public.
 
 mod call_stack;
@@ -20,6 +20,7 @@ pub(super) mod merge;
 mod page;
 mod parts;
 pub(super) mod perfetto;
+mod processes;
 #[cfg(test)]
 mod testing;
 mod turns;

@@ -5,10 +5,14 @@ use std::io;
 use crate::export::format::json::write_indented;
 use crate::export::trace::head::head;
 use crate::export::trace::page::Page;
+use crate::export::trace::processes;
 use crate::model::Trace;
 
 use super::escape::push_string;
-use super::number::push_micros;
+use super::event::push_times;
+use super::heads::push_head;
+use super::number::{push_integer, push_micros};
+use super::rows::push_metadata;
 
 /// Opens the file: everything up to the bracket of `traceEvents`.
 pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
@@ -21,23 +25,38 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
 }
 
 /// Closes the file: the span and the marks of the window, in nanoseconds since the base, and `traceName`.
-pub(super) fn close(page: &mut Page<'_>, (begin, end): (u64, u64), name: &str) {
+pub(super) fn close(page: &mut Page<'_>, trace: &Trace, (begin, end): (u64, u64), name: &str) {
+    // Kineto's processes of the same purposes are the words `Spans`, `Traces` and none.
+    let others = [(processes::SPANS, "spans"), (processes::TRACES, "begin"), (processes::WINDOW, "end")];
+    for (pid, what) in others {
+        push_metadata(page, (pid, 0), begin, "process_name", |out| {
+            out.extend_from_slice(b"\"name\":");
+            push_string(out, &processes::of_rank(trace, what));
+        });
+        push_metadata(page, (pid, 0), begin, "process_sort_index", |out| {
+            out.extend_from_slice(b"\"sort_index\":");
+            push_integer(out, pid);
+        });
+    }
     let out = &mut page.text;
-    out.extend_from_slice(b"{\"ph\":\"X\",\"cat\":\"Trace\",\"name\":\"PyTorch Profiler (0)\",\"pid\":\"Spans\",\"tid\":\"PyTorch Profiler\",\"ts\":");
-    push_micros(out, begin);
-    out.extend_from_slice(b",\"dur\":");
-    push_micros(out, end - begin);
+    push_head(out, "Trace", "PyTorch Profiler (0)", (processes::SPANS, 0));
+    push_times(out, begin, end - begin);
     out.extend_from_slice(b",\"args\":{\"Op count\":0}},\n");
-    out.extend_from_slice(b"{\"ph\":\"M\",\"name\":\"process_sort_index\",\"ts\":");
-    push_micros(out, begin);
-    out.extend_from_slice(b",\"pid\":\"Spans\",\"tid\":0,\"args\":{\"sort_index\":536870912}},\n");
-    out.extend_from_slice(b"{\"ph\":\"i\",\"s\":\"g\",\"name\":\"Iteration Start: PyTorch Profiler\",\"pid\":\"Traces\",\"tid\":\"Trace PyTorch Profiler\",\"ts\":");
-    push_micros(out, begin);
-    out.extend_from_slice(
-        b"},\n{\"ph\":\"i\",\"s\":\"g\",\"name\":\"Record Window End\",\"pid\":\"\",\"tid\":\"\",\"ts\":",
-    );
-    push_micros(out, end);
-    out.extend_from_slice(b"}\n  ],\n  \"traceName\": ");
+    push_mark(out, "Iteration Start: PyTorch Profiler", processes::TRACES, begin);
+    out.extend_from_slice(b",\n");
+    push_mark(out, "Record Window End", processes::WINDOW, end);
+    out.extend_from_slice(b"\n  ],\n  \"traceName\": ");
     push_string(out, name);
     out.extend_from_slice(b"\n}\n");
+}
+
+/// Appends a mark across the whole trace.
+fn push_mark(out: &mut Vec<u8>, name: &str, pid: u64, at: u64) {
+    out.extend_from_slice(b"{\"ph\":\"i\",\"s\":\"g\",\"name\":");
+    push_string(out, name);
+    out.extend_from_slice(b",\"pid\":");
+    push_integer(out, pid);
+    out.extend_from_slice(b",\"tid\":0,\"ts\":");
+    push_micros(out, at);
+    out.push(b'}');
 }

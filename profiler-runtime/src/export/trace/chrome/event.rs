@@ -30,7 +30,7 @@ impl<'out> Events<'out> {
 
     /// The life of an async range.
     pub(super) fn task(&mut self, task: &Task, tid: u64) {
-        let (at, place) = (self.relative(task.begin), (i64::from(self.pid), tid));
+        let (at, place) = (self.relative(task.begin), (u64::from(self.pid), tid));
         let out = &mut self.page.text;
         match task.profiler_step {
             None => push_head(out, category(task.site.kind()), task.site.name(), place),
@@ -67,7 +67,7 @@ impl<'out> Events<'out> {
         tid: u64,
         external_id: u64,
     ) {
-        let (at, place) = (self.relative(begin), (i64::from(self.pid), tid));
+        let (at, place) = (self.relative(begin), (u64::from(self.pid), tid));
         let out = &mut self.page.text;
         if drives {
             push_step_head(out, number, place);

@@ -20,7 +20,7 @@ use super::rows::{Row, Rows};
 pub(super) fn write(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
     let Ok(gpu) = &trace.gpu else { return };
     let begin = events.relative(trace.begin);
-    let mut writer = Writer { events, rows, trace, gpu, devices: GpuRows::new(begin, &trace.context.process_name) };
+    let mut writer = Writer { events, rows, trace, gpu, devices: GpuRows::new(begin, trace) };
     // Annotations first: Perfetto shows the first of two slices with the same times around the other.
     for annotation in &gpu.annotations {
         writer.annotation(annotation);
@@ -69,7 +69,7 @@ impl Writer<'_, '_, '_> {
     fn annotation(&mut self, annotation: &Annotation) {
         let Annotation { name, external_id, device, stream, begin, end, lane, .. } = *annotation;
         let kind = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
-        let row = self.devices.place(&mut self.events.page, i64::from(device), kind);
+        let row = self.devices.place(&mut self.events.page, u64::from(device), kind);
         self.head("gpu_user_annotation", name, row, (begin, end));
         push_id(&mut self.events.page.text, external_id);
         self.events.close();
@@ -92,7 +92,7 @@ impl Writer<'_, '_, '_> {
     }
 
     fn op_row(&mut self, op: GpuOp, lane: u32) -> Place {
-        self.devices.place(&mut self.events.page, i64::from(op.device), GpuRow::Stream(op.stream, lane))
+        self.devices.place(&mut self.events.page, u64::from(op.device), GpuRow::Stream(op.stream, lane))
     }
 
     fn op_args(&mut self, op: &GpuOp, external_id: u64) {
@@ -176,7 +176,7 @@ impl Writer<'_, '_, '_> {
         out.extend_from_slice(b"\",\"id\":");
         push_integer(out, u64::from(id));
         out.extend_from_slice(b",\"pid\":");
-        push_signed(out, pid);
+        push_integer(out, pid);
         out.extend_from_slice(b",\"tid\":");
         push_integer(out, tid);
         out.extend_from_slice(b",\"ts\":");
@@ -195,7 +195,7 @@ impl Writer<'_, '_, '_> {
             Some(index) => (Row::Thread(index, 0), self.trace.threads[index].identity.name.clone()),
             None => (Row::Caller(thread), format!("thread {thread}")),
         };
-        (i64::from(self.events.pid), self.rows.tid(&mut self.events.page, row, Some(os_id), &name))
+        (u64::from(self.events.pid), self.rows.tid(&mut self.events.page, row, Some(os_id), &name))
     }
 }
 

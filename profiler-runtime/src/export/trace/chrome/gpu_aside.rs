@@ -8,15 +8,15 @@ use crate::model::Placed;
 
 use super::event::{push_key, push_number};
 use super::gpu::Writer;
-use super::gpu_rows::OVERHEAD;
 use super::memory::push_event;
 use super::number::{push_integer, push_signed};
+use crate::export::trace::processes;
 
 impl Writer<'_, '_, '_> {
     /// What CUDA and the profiler spent on themselves.
     pub(super) fn overheads(&mut self) {
         for Placed { record: each, lane } in &self.gpu.overheads {
-            let row = self.devices.place(&mut self.events.page, OVERHEAD, GpuRow::Overhead(*lane));
+            let row = self.devices.place(&mut self.events.page, processes::OVERHEAD, GpuRow::Overhead(*lane));
             self.open("overhead", overhead_name(each.kind), row, (each.begin, each.end));
             let out = &mut self.events.page.text;
             out.extend_from_slice(b"\"overhead\":");
@@ -31,7 +31,7 @@ impl Writer<'_, '_, '_> {
         for Placed { record: wait, lane } in &self.gpu.syncs {
             let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
             let device = devices.get(&context).copied().unwrap_or(0);
-            let row = self.devices.place(&mut self.events.page, i64::from(device), GpuRow::Waits(stream, *lane));
+            let row = self.devices.place(&mut self.events.page, u64::from(device), GpuRow::Waits(stream, *lane));
             self.open("cuda_sync", wait_name(kind), row, (begin, end));
             let out = &mut self.events.page.text;
             out.extend_from_slice(b"\"cuda_sync_kind\":\"");

@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use crate::export::trace::gpu::row::GpuRow;
 use crate::export::trace::page::Page;
+use crate::export::trace::processes;
+use crate::model::Trace;
 
 use super::escape::push_string;
 use super::number::push_integer;
@@ -11,8 +13,6 @@ use super::rows::push_metadata;
 
 /// Where rows that are no stream's begin. Kineto's own extra rows are `stream + 1,000,000`.
 const FIRST_MADE_UP: u64 = 10_000_000;
-/// `pid` of overhead.
-pub(super) const OVERHEAD: i64 = -1;
 /// Sort index of device 0, behind every process.
 const DEVICE_SORT: u64 = 5_000_000;
 /// Kineto's sort index of overhead.
@@ -21,20 +21,20 @@ const OVERHEAD_SORT: u64 = 268_435_466;
 /// The rows in use.
 pub(super) struct GpuRows<'a> {
     begin: u64,
-    process: &'a str,
-    known: HashMap<(i64, GpuRow), u64>,
-    introduced: HashSet<i64>,
+    trace: &'a Trace,
+    known: HashMap<(u64, GpuRow), u64>,
+    introduced: HashSet<u64>,
     next: u64,
 }
 
 impl<'a> GpuRows<'a> {
     /// No rows yet; `begin` is the `ts` of metadata.
-    pub(super) fn new(begin: u64, process: &'a str) -> Self {
-        Self { begin, process, known: HashMap::new(), introduced: HashSet::new(), next: FIRST_MADE_UP }
+    pub(super) fn new(begin: u64, trace: &'a Trace) -> Self {
+        Self { begin, trace, known: HashMap::new(), introduced: HashSet::new(), next: FIRST_MADE_UP }
     }
 
     /// `pid` and `tid` of a row, which is introduced when it is new.
-    pub(super) fn place(&mut self, page: &mut Page<'_>, pid: i64, row: GpuRow) -> (i64, u64) {
+    pub(super) fn place(&mut self, page: &mut Page<'_>, pid: u64, row: GpuRow) -> (u64, u64) {
         if let Some(&tid) = self.known.get(&(pid, row)) {
             return (pid, tid);
         }
@@ -61,14 +61,16 @@ impl<'a> GpuRows<'a> {
         (pid, tid)
     }
 
-    fn introduce(&self, page: &mut Page<'_>, pid: i64) {
-        let (name, label, sort) = match u64::try_from(pid) {
-            Ok(device) => (self.process, format!("GPU {device}"), DEVICE_SORT + device),
-            Err(_) => ("CUPTI Overhead", String::new(), OVERHEAD_SORT),
+    fn introduce(&self, page: &mut Page<'_>, pid: u64) {
+        // CAST: the number of a device is a `u32`.
+        let device = (pid != processes::OVERHEAD).then_some(pid as u32);
+        let (name, label, sort) = match device {
+            Some(device) => (processes::device_name(self.trace, device), format!("GPU {device}"), DEVICE_SORT + pid),
+            None => (processes::of_rank(self.trace, "CUPTI overhead"), String::new(), OVERHEAD_SORT),
         };
         push_metadata(page, (pid, 0), self.begin, "process_name", |out| {
             out.extend_from_slice(b"\"name\":");
-            push_string(out, name);
+            push_string(out, &name);
         });
         push_metadata(page, (pid, 0), self.begin, "process_labels", |out| {
             out.extend_from_slice(b"\"labels\":");

@@ -3,10 +3,10 @@
 use crate::record::{Kind, Site};
 
 use super::escape::push_string;
-use super::number::{push_integer, push_signed};
+use super::number::push_integer;
 
 /// Where an event stands: `pid` and `tid`.
-pub(super) type Place = (i64, u64);
+pub(super) type Place = (u64, u64);
 
 /// Heads by the number of their site, of the row that it was seen on last.
 pub(super) struct Heads {
@@ -44,7 +44,7 @@ impl Heads {
         let head = &mut self.by_number[number];
         head.tid = tid;
         head.text.clear();
-        push_head(&mut head.text, category(site.kind()), site.name(), (i64::from(self.pid), tid));
+        push_head(&mut head.text, category(site.kind()), site.name(), (u64::from(self.pid), tid));
     }
 }
 
@@ -63,7 +63,7 @@ pub(super) fn push_head(out: &mut Vec<u8>, category: &str, name: &str, (pid, tid
     out.extend_from_slice(b"\",\"name\":");
     push_string(out, name);
     out.extend_from_slice(b",\"pid\":");
-    push_signed(out, pid);
+    push_integer(out, pid);
     out.extend_from_slice(b",\"tid\":");
     push_integer(out, tid);
     out.extend_from_slice(b",\"ts\":");

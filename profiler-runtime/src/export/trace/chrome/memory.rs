@@ -14,18 +14,18 @@ use super::rows::{Row, Rows};
 pub(super) fn write(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
     walk_reported(trace, |thread, change| {
         let tid = rows.tid(&mut events.page, Row::Thread(thread, 0), None, "");
-        push_event(events, (i64::from(events.pid), tid), change);
+        push_event(events, (u64::from(events.pid), tid), change);
     });
 }
 
 /// Writes one.
-pub(super) fn push_event(events: &mut Events<'_>, (pid, tid): (i64, u64), change: &MemoryChange) {
+pub(super) fn push_event(events: &mut Events<'_>, (pid, tid): (u64, u64), change: &MemoryChange) {
     let at = events.relative(change.at);
     let out = &mut events.page.text;
     out.extend_from_slice(b"{\"ph\":\"i\",\"cat\":\"cpu_instant_event\",\"s\":\"t\",\"name\":\"");
     out.extend_from_slice(change.name().as_bytes());
     out.extend_from_slice(b"\",\"pid\":");
-    push_signed(out, pid);
+    push_integer(out, pid);
     out.extend_from_slice(b",\"tid\":");
     push_integer(out, tid);
     out.extend_from_slice(b",\"ts\":");

@@ -29,7 +29,7 @@ mod threads_tests;
 use std::io::{self, Write};
 
 use crate::export::trace::page::Page;
-use crate::export::trace::{head, parts, turns};
+use crate::export::trace::{head, parts, processes, turns};
 use crate::model::Trace;
 
 use event::Events;
@@ -48,7 +48,7 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
     container::open(&mut events.page, trace, base)?;
     let (begin, end) = (events.relative(trace.begin), events.relative(trace.shown_end()));
     let mut rows = Rows::new(events.pid, begin);
-    rows.introduce_process(&mut events.page, &trace.context.process_name);
+    rows.introduce_process(&mut events.page, &processes::host_name(trace));
     let stacks = Stacks::default();
     let parts = threads::parts(&mut events, &mut rows, (trace, base), &stacks);
     turns::write(parts, workers, events.page.direct()?)?;
@@ -56,7 +56,7 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
     write_bare_steps(&mut events, &mut rows, trace);
     memory::write(&mut events, &mut rows, trace);
     gpu::write(&mut events, &mut rows, trace);
-    container::close(&mut events.page, (begin, end), name);
+    container::close(&mut events.page, trace, (begin, end), name);
     events.page.finish()
 }
 

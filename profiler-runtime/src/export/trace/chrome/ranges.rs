@@ -37,7 +37,7 @@ impl<'a> Ranges<'a> {
         let step = self.trace.profiler_step(slice);
         match step {
             None => out.extend_from_slice(self.heads.of(slice.site, tid)),
-            Some(number) => push_step_head(out, number, (i64::from(self.pid), tid)),
+            Some(number) => push_step_head(out, number, (u64::from(self.pid), tid)),
         }
         push_times(out, slice.begin.saturating_sub(self.base), slice.duration());
         push_id(out, slice.external_id);

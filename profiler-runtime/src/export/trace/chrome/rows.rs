@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::export::trace::page::Page;
 
 use super::escape::push_string;
-use super::number::{push_integer, push_micros, push_signed};
+use super::number::{push_integer, push_micros};
 
 /// Where rows without a thread begin: above every thread id of Linux (at most 2^22).
 const FIRST_MADE_UP: u64 = 5_000_000;
@@ -81,15 +81,14 @@ impl Rows {
     }
 
     fn introduce(&self, page: &mut Page<'_>, what: &str, tid: u64, args: impl FnOnce(&mut Vec<u8>)) {
-        // CAST: a process id.
-        push_metadata(page, (self.pid as i64, tid), self.begin, what, args);
+        push_metadata(page, (self.pid, tid), self.begin, what, args);
     }
 }
 
 /// Appends what a viewer shows beside a row; `begin` is the `ts`, in nanoseconds since the trace's base.
 pub(super) fn push_metadata(
     page: &mut Page<'_>,
-    (pid, tid): (i64, u64),
+    (pid, tid): (u64, u64),
     begin: u64,
     what: &str,
     args: impl FnOnce(&mut Vec<u8>),
@@ -100,7 +99,7 @@ pub(super) fn push_metadata(
     out.extend_from_slice(b"\",\"ts\":");
     push_micros(out, begin);
     out.extend_from_slice(b",\"pid\":");
-    push_signed(out, pid);
+    push_integer(out, pid);
     out.extend_from_slice(b",\"tid\":");
     push_integer(out, tid);
     out.extend_from_slice(b",\"args\":{");

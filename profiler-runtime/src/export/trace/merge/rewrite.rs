@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::export::trace::chrome::escape::push_string;
 use crate::export::trace::chrome::number::{push_integer, push_micros};
+use crate::export::trace::processes;
 
 use super::head::Head;
 use super::rows::{OfRank, Processes};
@@ -94,7 +95,7 @@ impl<'a> Rewriter<'a> {
     pub(super) fn new(head: &'a Head, shift: u64, processes: &'a mut Processes, ids: &'a mut Ids) -> Self {
         let rank = head.rank();
         Self {
-            prefix: format!("rank {rank}"),
+            prefix: processes::prefix(rank),
             host: &head.host_name,
             shift,
             rows: OfRank::new(rank, processes),
@@ -159,11 +160,12 @@ impl<'a> Rewriter<'a> {
         }
     }
 
-    /// `rank 0 · name`, and ` · host` if there is one to name.
+    /// Writes `rank 0 · name`, and ` · host` if there is one to name.
     fn with_rank(&mut self, text: &str, old: &RawValue, host: &str) {
         let old_text: String = serde_json::from_str(old.get()).unwrap_or_default();
-        let parts = [&self.prefix, &old_text, host].into_iter().filter(|part| !part.is_empty());
-        let new = parts.collect::<Vec<_>>().join(" · ");
+        let name = old_text.strip_prefix(&self.prefix).unwrap_or(&old_text);
+        let parts = [name, host].into_iter().filter(|part| !part.is_empty());
+        let new = format!("{}{}", self.prefix, parts.collect::<Vec<_>>().join(" · "));
         self.replace(text, old, |texts| push_string(texts, &new));
     }
 

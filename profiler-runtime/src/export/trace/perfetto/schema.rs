@@ -82,7 +82,6 @@ pub(super) mod track {
 pub(super) mod process {
     pub(crate) const PID: u32 = 1;
     pub(crate) const NAME: u32 = 6;
-    pub(crate) const LABELS: u32 = 8;
 }
 
 /// `ThreadDescriptor`.

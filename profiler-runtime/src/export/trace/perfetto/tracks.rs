@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::export::trace::gpu::row::GpuRow;
+use crate::export::trace::processes;
 use crate::model::Trace;
 
 use super::schema::{counter, process, thread, track};
@@ -74,8 +75,7 @@ impl<'a> Tracks<'a> {
             push_number(out, track::ID, first);
             push_message(out, track::PROCESS, |out| {
                 push_number(out, process::PID, u64::from(trace.context.pid));
-                push_text(out, process::NAME, &trace.context.process_name);
-                push_text(out, process::LABELS, &format!("rank {}", trace.context.rank));
+                push_text(out, process::NAME, &processes::host_name(trace));
             });
             push_number(out, track::CHILD_ORDER, track::BY_RANK);
         });
@@ -142,14 +142,10 @@ impl<'a> Tracks<'a> {
     }
 
     fn describe_device(&self, writer: &mut Writer<'_>, id: u64, device: Option<u32>) {
-        let name = device.map_or_else(
-            || "CUPTI Overhead".to_owned(),
-            |number| {
-                let devices = self.trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.devices);
-                let name = devices.get(number as usize).map_or("", |device| &device.name);
-                if name.is_empty() { format!("GPU {number}") } else { format!("GPU {number} ({name})") }
-            },
-        );
+        let name = match device {
+            Some(device) => processes::device_name(self.trace, device),
+            None => processes::of_rank(self.trace, "CUPTI overhead"),
+        };
         writer.describe(|out| {
             push_number(out, track::ID, id);
             push_text(out, track::NAME, &name);

@@ -1,0 +1,90 @@
+//! A second name for a file that is written, where a consumer insists on names or on a folder of its own.
+//!
+//! TensorBoard lists files that end in `.pt.trace.json[.gz]`, and Holistic Trace Analysis takes everything in a folder for
+//! a trace. So a session's traces are in `traces/` too, with nothing beside them, under such names.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Largest file that is copied where the file system has no links.
+const MAX_COPY: u64 = 64 << 20;
+
+/// Gives the file at `path` the name `second` too, in a folder that is made if it is missing: by a hard link, else a
+/// symbolic link, else a copy of at most 64 MiB. Replaces an earlier file of that name.
+///
+/// # Errors
+///
+/// Returns why none of them is possible.
+pub(super) fn add(path: &Path, second: &Path) -> io::Result<()> {
+    if let Some(folder) = second.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    match fs::remove_file(second) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    fs::hard_link(path, second).or_else(|_| symbolic_link(path, second)).or_else(|_| copy(path, second))
+}
+
+#[cfg(unix)]
+fn symbolic_link(path: &Path, second: &Path) -> io::Result<()> {
+    // Relative, so that the folder can be moved.
+    let (folder, name) = (second.parent().and_then(Path::parent), path.file_name());
+    match (folder == path.parent(), name) {
+        (true, Some(name)) => std::os::unix::fs::symlink(Path::new("..").join(name), second),
+        _ => std::os::unix::fs::symlink(fs::canonicalize(path)?, second),
+    }
+}
+
+#[cfg(not(unix))]
+fn symbolic_link(_path: &Path, _second: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+fn copy(path: &Path, second: &Path) -> io::Result<()> {
+    let bytes = fs::metadata(path)?.len();
+    if bytes > MAX_COPY {
+        let message = format!("the file system has no links, and {bytes} bytes are too many to write twice");
+        return Err(io::Error::new(io::ErrorKind::Unsupported, message));
+    }
+    fs::copy(path, second).map(drop)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn folder_with_trace() -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace_rank0.json");
+        fs::write(&path, "{}").unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn each_way_to_a_second_name_shows_the_file() {
+        for way in [add, symbolic_link, copy] {
+            let (folder, path) = folder_with_trace();
+            let second = folder.path().join("traces").join("rank0.pt.trace.json");
+            fs::create_dir(second.parent().unwrap()).unwrap();
+            match way(&path, &second) {
+                Ok(()) => assert_eq!(fs::read(&second).unwrap(), b"{}"),
+                Err(error) => assert!(cfg!(not(unix)), "{error}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_earlier_second_name_is_replaced() {
+        let (folder, path) = folder_with_trace();
+        let second = folder.path().join("traces").join("rank0.pt.trace.json");
+        add(&path, &second).unwrap();
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "{\"traceEvents\": []}").unwrap();
+        add(&path, &second).unwrap();
+        assert_eq!(fs::read(&second).unwrap(), fs::read(&path).unwrap());
+        assert_eq!(fs::read_dir(second.parent().unwrap()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,41 @@
+//! The processes of a trace: names and numbers, the same in both formats and in a merged trace.
+//!
+//! A viewer shows a device beside the program as a process of its own. What is neither gets a number above every process
+//! id, never a word: speedscope and others read numbers only.
+
+use crate::model::Trace;
+
+/// `pid` of the profiler's own overhead.
+pub(super) const OVERHEAD: u64 = 536_870_911;
+/// `pid` of the span of the recording.
+pub(super) const SPANS: u64 = 536_870_912;
+/// `pid` of the mark at which the recording begins.
+pub(super) const TRACES: u64 = 536_870_913;
+/// `pid` of the mark at which the recording ends.
+pub(super) const WINDOW: u64 = 536_870_914;
+
+/// Returns the name of the program: `rank 0 · CPU (wan_i2v)`.
+pub(super) fn host_name(trace: &Trace) -> String {
+    of_rank(trace, &with_detail("CPU".to_owned(), &trace.context.process_name))
+}
+
+/// Returns the name of a device: `rank 0 · GPU 0 (NVIDIA H200)`.
+pub(super) fn device_name(trace: &Trace, device: u32) -> String {
+    let devices = trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.devices);
+    let detail = devices.get(device as usize).map_or("", |device| &device.name);
+    of_rank(trace, &with_detail(format!("GPU {device}"), detail))
+}
+
+/// Returns the name of what belongs to the rank and is neither program nor device: `rank 0 · CUPTI overhead`.
+pub(super) fn of_rank(trace: &Trace, what: &str) -> String {
+    format!("{}{what}", prefix(trace.context.rank))
+}
+
+/// Returns what the names of a rank's processes begin with.
+pub(super) fn prefix(rank: u32) -> String {
+    format!("rank {rank} · ")
+}
+
+fn with_detail(name: String, detail: &str) -> String {
+    if detail.is_empty() { name } else { format!("{name} ({detail})") }
+}
