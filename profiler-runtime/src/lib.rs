@@ -122,6 +122,8 @@ mod export;
 #[forbid(unsafe_code)]
 pub mod flops;
 #[forbid(unsafe_code)]
+mod logging;
+#[forbid(unsafe_code)]
 mod model;
 mod record;
 #[forbid(unsafe_code)]

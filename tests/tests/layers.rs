@@ -11,6 +11,8 @@ const ROOMS: [&str; 8] = ["control", "bridge", "session", "export", "model", "co
 /// What `model` and `export` may know although it stands beside or below in another role: nothing may be added here
 /// lightly.
 const SHARED: [&str; 1] = ["error"];
+/// What every room may use.
+const EVERYWHERE: &str = "logging";
 const MAY_BE_UNSAFE: [&str; 2] = ["record", "collect"];
 
 fn sources() -> PathBuf {
@@ -62,7 +64,7 @@ fn no_room_uses_one_above_it() {
             for name in used(&text) {
                 let below = ROOMS[place..].contains(&name.as_str());
                 let above = ROOMS[..place].contains(&name.as_str());
-                let shared = SHARED.contains(&name.as_str()) && place < 3;
+                let shared = name == EVERYWHERE || SHARED.contains(&name.as_str()) && place < 3;
                 let public = name.starts_with(|letter: char| letter.is_uppercase()) || name.starts_with("__");
                 assert!(!above && (below || shared || public), "{} uses `crate::{name}`", path.display());
                 checked += 1;
@@ -91,4 +93,16 @@ fn the_reader_of_uses_finds_lists_and_skips_comments() {
     let text = "//! crate::control\nuse crate::record::{self, gate};\nuse crate::{model, export::Manifest};\n\
                 let x = crate::config::nearest;";
     assert_eq!(used(text), ["record", "model", "export", "config"]);
+}
+
+/// D1: a message that goes past `logging` is told to nobody in a program without a logger.
+#[test]
+fn messages_go_through_logging() {
+    for room in ROOMS {
+        for (path, text) in files(room).into_iter().filter(|(path, _)| !path.ends_with("http/audit.rs")) {
+            let found =
+                text.lines().find(|line| ["error!", "warn!"].iter().any(|name| line.contains(&format!("log::{name}"))));
+            assert_eq!(found, None, "{}", path.display());
+        }
+    }
 }

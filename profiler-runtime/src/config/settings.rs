@@ -125,6 +125,9 @@ settings! {
         /// Write a trace event for each wait for a stream, event or context. Holistic Trace Analysis counts them as
         /// kernels.
         cuda_sync_events: bool = false, Kind::Flag;
+        /// Leave standard error alone: without it, errors, warnings and the folder of the artifacts are written there in a
+        /// program that has no logger. `PROFILER_LOG=off` in the environment does the same.
+        quiet: bool = false, Kind::Flag;
         /// Write a light JSON report of stage and step times to this file, with or without a trace.
         perf_dump_path: Option<PathBuf> = None, Kind::Path;
         /// Log and keep the duration of every pipeline stage in `pipeline_targets`, with or without a trace.

@@ -7,6 +7,7 @@ use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::export::Manifest;
+use crate::logging;
 use crate::session::{self, SessionId, Stopped};
 
 /// Starts a session if one is configured, and ends it when the result is dropped: `let _profile =
@@ -26,19 +27,19 @@ pub fn profile_from_env() -> ProfileGuard {
     nvtx::attach();
     let mut guard = ProfileGuard { session: None, triggers: None, membership: None };
     let parsed = configured().unwrap_or_else(|error| {
-        log::error!("this program runs without the profiler: {error}");
+        logging::error!("this program runs without the profiler: {error}");
         None
     });
     guard.triggers = parsed.as_ref().and_then(|parsed| trigger::arm(&parsed.config));
     guard.membership = job::join_from_env().and_then(|joined| {
-        joined.inspect_err(|error| log::error!("this program is not profiled with its job: {error}")).ok()
+        joined.inspect_err(|error| logging::error!("this program is not profiled with its job: {error}")).ok()
     });
     let starts_at_once =
         guard.triggers.is_none() && std::env::var_os(job::COORDINATOR).is_none_or(|set| set.is_empty());
     if let Some(parsed) = parsed.filter(|_| starts_at_once) {
         match begin(parsed) {
             Ok(session) => guard.session = Some(session),
-            Err(error) => log::error!("this program runs without the profiler: {error}"),
+            Err(error) => logging::error!("this program runs without the profiler: {error}"),
         }
     }
     guard

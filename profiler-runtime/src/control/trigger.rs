@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
+use crate::logging;
 use crate::record::ledger;
 use crate::session;
 
@@ -78,13 +79,13 @@ impl Triggers {
             Ok(())
         });
         if let Err(error) = begun {
-            log::error!("`toggle_on_sigusr2` does nothing: cannot wait for the signal: {error}");
+            logging::error!("`toggle_on_sigusr2` does nothing: cannot wait for the signal: {error}");
         }
     }
 
     #[cfg(not(unix))]
     fn listen(&mut self) {
-        log::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
+        logging::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
     }
 
     /// A session runs while the file is there.
@@ -96,7 +97,7 @@ impl Triggers {
         };
         match Builder::new().name("profiler-trigger".to_owned()).spawn(work) {
             Ok(thread) => self.threads.push(thread),
-            Err(error) => log::error!("`trigger_file` does nothing: there is no thread for it: {error}"),
+            Err(error) => logging::error!("`trigger_file` does nothing: there is no thread for it: {error}"),
         }
     }
 }
@@ -155,7 +156,7 @@ impl Armed {
                 log_report(&format!("{why}: session `{}` is started", report.session), &report);
                 self.state().started = Some(controller);
             }
-            Err(error) => log::error!("{why}, but no session is started: {error}"),
+            Err(error) => logging::error!("{why}, but no session is started: {error}"),
         }
     }
 
@@ -165,17 +166,17 @@ impl Armed {
         match controller.stop(&Selection::default(), Duration::ZERO) {
             Ok(report) => log_report(&format!("{why}: session `{}` is stopped", report.session), &report),
             // It has ended by itself, or somebody else was faster.
-            Err(ControlError::NotActive) => log::info!("{why}: no session is active any more"),
-            Err(error) => log::error!("{why}, but no session is stopped: {error}"),
+            Err(ControlError::NotActive) => logging::info!("{why}: no session is active any more"),
+            Err(error) => logging::error!("{why}, but no session is stopped: {error}"),
         }
     }
 }
 
 fn log_report(what: &str, report: &Report) {
-    log::info!("{what}");
+    logging::info!("{what}");
     for worker in report.workers.iter().filter(|worker| worker.state.is_failure()) {
         let why = worker.error.as_deref().unwrap_or("it does not say why");
-        log::error!("`{}` (rank {}): {why}", worker.worker.name, worker.worker.rank);
+        logging::error!("`{}` (rank {}): {why}", worker.worker.name, worker.worker.rank);
     }
 }
 

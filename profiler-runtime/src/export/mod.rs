@@ -14,6 +14,7 @@
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
 mod caught;
+mod closing;
 mod facts;
 mod format;
 mod gzip;
@@ -37,6 +38,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::logging;
 use crate::model::Trace;
 
 pub(crate) use caught::panic_text;
@@ -56,6 +58,7 @@ use reports::pipeline;
 ///
 /// Never fails as a whole: what could not be written is in the manifest that is returned, and in the log.
 pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> Manifest {
+    closing::warn(trace);
     let mut manifest = Manifest::new(trace);
     let plans = plan::plans(trace, folder, &mut manifest.missing);
     gauge.begin(trace, plans.len());
@@ -71,12 +74,13 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     }
     manifest.pipeline_lines = pipeline::log_lines(trace);
     for line in &manifest.pipeline_lines {
-        log::info!("{line}");
+        logging::info!("{line}");
     }
     if let Some(path) = plan::manifest_path(trace, folder) {
         let written = sink::write_with_folder(&path, false, |out| manifest::write(&manifest, trace, out));
         manifest.note("manifest", &path, folder, written);
     }
+    closing::announce(&manifest, trace, folder);
     manifest
 }
 
@@ -104,7 +108,7 @@ impl Manifest {
             Ok(written) => self.artifacts.push(Artifact::new(kind, path, folder, written)),
             Err(error) => {
                 let message = format!("cannot write `{}`: {error}", path.display());
-                log::error!("{message}");
+                logging::error!("{message}");
                 self.missing.push(Missing::new(name_in(path, folder), error.to_string()));
                 self.errors.push(message);
             }
@@ -117,7 +121,7 @@ impl Manifest {
         match (added, self.artifacts.last_mut()) {
             (Ok(()), Some(artifact)) => artifact.second_name = Some(name),
             (Err(error), _) => {
-                log::warn!("cannot give the trace its second name `{}`: {error}", second.display());
+                logging::warn!("cannot give the trace its second name `{}`: {error}", second.display());
                 self.missing.push(Missing::new(name, error.to_string()));
             }
             (Ok(()), None) => {}

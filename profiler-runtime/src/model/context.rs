@@ -103,6 +103,8 @@ pub(crate) struct Context {
     pub(crate) range_cost: Duration,
     /// Things the user should know, in full sentences.
     pub(crate) warnings: Vec<String>,
+    /// Number of the first of these, which the host was told when the session began.
+    pub(crate) warnings_told: usize,
 }
 
 /// Why a recording ended.

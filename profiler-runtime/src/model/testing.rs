@@ -140,5 +140,6 @@ fn context() -> Context {
         ended_by: EndedBy::Stop,
         range_cost: Duration::from_nanos(40),
         warnings: Vec::new(),
+        warnings_told: 0,
     }
 }

@@ -16,6 +16,7 @@ use std::sync::{Mutex, Once, PoisonError};
 use super::entry::{Entry, Tag};
 use super::gate;
 use super::site::{Kind, Site};
+use crate::logging;
 
 /// Whom ranges are shown to. An index is that of the step that the range is or lies in.
 pub(crate) trait Tool: Debug + Sync {
@@ -66,7 +67,7 @@ pub(crate) fn seek() {
     });
     SEEKING.set(false);
     for problem in problems {
-        log::warn!("{problem}");
+        logging::warn!("{problem}");
     }
 }
 

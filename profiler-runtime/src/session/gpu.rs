@@ -10,6 +10,7 @@ use crate::collect::cupti::{Capture, Undecoded, Wanted};
 use crate::collect::events::{Timing, Unresolved};
 use crate::collect::gpu::GpuRecord;
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
+use crate::logging;
 use crate::record::gate;
 
 /// A session's part of the GPU.
@@ -107,7 +108,7 @@ impl Gpu {
         let events = self.timing.finish();
         let delivered = self.capture.finish();
         for warning in &self.warnings[self.logged..] {
-            log::warn!("{warning}");
+            logging::warn!("{warning}");
         }
         GpuSealed { delivered, events, warnings: self.warnings }
     }

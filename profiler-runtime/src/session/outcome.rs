@@ -14,6 +14,7 @@ use crate::collect::{ending, stacks};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
+use crate::logging;
 use crate::model::{GroupBy, Recording, Trace};
 use crate::record::spool::running::Spooling;
 use crate::record::{ledger, overhead};
@@ -156,7 +157,7 @@ impl Stopped {
     fn settle(&self, result: Result<Manifest, Error>) {
         if let Err(error) = &result {
             // The host's logger may be what panicked.
-            let _ = catch_unwind(AssertUnwindSafe(|| log::error!("{error}")));
+            let _ = catch_unwind(AssertUnwindSafe(|| logging::error!("{error}")));
         }
         *self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
         self.0.written.notify_all();
@@ -196,7 +197,7 @@ impl Export {
         };
         let started = ending::without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work));
         if let Err(error) = started {
-            log::warn!(
+            logging::warn!(
                 "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
             );
             run(&parked);
@@ -241,9 +242,9 @@ fn run(parked: &Mutex<Option<Export>>) {
 fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
     let session = stopped.session();
     if !manifest.errors.is_empty() {
-        log::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");
+        logging::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");
     } else if let Err(error) = spool.discard() {
-        log::warn!("session `{session}` cannot delete its spool: {error}");
+        logging::warn!("session `{session}` cannot delete its spool: {error}");
     }
 }
 

@@ -15,6 +15,7 @@ use crate::collect::gpu::GpuRecord;
 use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
+use crate::logging;
 use crate::model::{Context, MemoryLog, Recording, Trace, Window};
 use crate::record::clock::Anchor;
 use crate::record::ledger;
@@ -86,7 +87,7 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     }
     for file in [&files.entries, &files.journal] {
         if let Err(error) = fs::remove_file(file) {
-            log::warn!("cannot remove `{}`, which is recovered: {error}", file.display());
+            logging::warn!("cannot remove `{}`, which is recovered: {error}", file.display());
         }
     }
     Ok(Some(manifest))

@@ -24,6 +24,7 @@ use crate::collect::ending::Ending;
 use crate::collect::nvtx;
 use crate::config::Parsed;
 use crate::error::Error;
+use crate::logging;
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
 use crate::record::{gate, ledger};
@@ -77,7 +78,7 @@ pub(crate) fn start(parsed: Parsed, given: Option<SessionId>) -> Result<Stopped,
     drop(slot);
     CHANGED.notify_all();
     for warning in warnings {
-        log::warn!("session `{}`: {warning}", handle.session());
+        logging::warn!("session `{}`: {warning}", handle.session());
     }
     Ok(handle)
 }
@@ -164,7 +165,7 @@ pub(crate) fn reserve(base: Option<&Path>) -> Result<(SessionId, Option<PathBuf>
     let env = |name: &str| std::env::var_os(name);
     let place = lock().names.get_or_insert_default().reserve(base, place::read_ranks(env).0, env)?;
     for warning in place.warnings {
-        log::warn!("{warning}");
+        logging::warn!("{warning}");
     }
     Ok((place.session, place.folder))
 }
@@ -225,7 +226,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     }
     match dump {
         Some(Ok(dump)) => drop(launch_dump(dump)),
-        Some(Err(error)) => log::warn!("a slow iteration is not dumped: {error}"),
+        Some(Err(error)) => logging::warn!("a slow iteration is not dumped: {error}"),
         None => {}
     }
     export.map(launch);
@@ -233,7 +234,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
 
 fn launch_dump(export: Export) -> Stopped {
     let stopped = export.stopped.clone();
-    log::info!("`{}` is being written while its session goes on", stopped.session());
+    logging::info!("`{}` is being written while its session goes on", stopped.session());
     export.launch();
     stopped
 }
@@ -242,7 +243,7 @@ fn launch(export: Export) -> Stopped {
     CHANGED.notify_all();
     let export = export.finish_gpu();
     let stopped = export.stopped.clone();
-    log::info!("session `{}` is over; its artifacts are being written", stopped.session());
+    logging::info!("session `{}` is over; its artifacts are being written", stopped.session());
     export.launch();
     stopped
 }

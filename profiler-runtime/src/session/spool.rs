@@ -143,6 +143,7 @@ impl SessionNote {
             ended_by: EndedBy::Recovered,
             range_cost: Duration::ZERO,
             warnings,
+            warnings_told: 0,
         }
     }
 }

@@ -11,6 +11,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::collect::gpu::Api;
+use crate::logging;
 
 use super::api::{Cupti, kind};
 use super::decode::text;
@@ -71,7 +72,7 @@ impl<'a> Keeper<'a> {
     /// Writes the file.
     pub(super) fn finish(self) {
         if let Err(error) = fs::write(&self.file, self.text) {
-            log::warn!("cannot keep CUPTI's records in `{}`: {error}", self.file.to_string_lossy());
+            logging::warn!("cannot keep CUPTI's records in `{}`: {error}", self.file.to_string_lossy());
         }
     }
 }

@@ -91,6 +91,7 @@ use axum::routing::{get, post};
 
 use super::configured;
 use super::job::{Controller, Local};
+use crate::logging;
 use door::Door;
 
 pub use listener::{HttpError, Listener, Server};
@@ -113,7 +114,7 @@ pub fn router_from_env() -> Router {
         Ok(Some(_)) => router(Arc::new(Local::new()), HttpOptions::from_env()),
         Ok(None) => Router::new(),
         Err(error) => {
-            log::error!("the profiler cannot be controlled by HTTP: {error}");
+            logging::error!("the profiler cannot be controlled by HTTP: {error}");
             Router::new()
         }
     }

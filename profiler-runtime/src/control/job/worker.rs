@@ -18,6 +18,7 @@ use super::report::FailureCode;
 use super::sessions::{Outcome, Sessions, settled};
 use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
+use crate::logging;
 use crate::record::ledger;
 use crate::session::{self, Stopped};
 
@@ -130,13 +131,13 @@ impl Joined {
         loop {
             match self.connect() {
                 Ok((stream, lines)) => {
-                    log::info!("joined the profiler's coordinator at `{}`", self.address);
+                    logging::info!("joined the profiler's coordinator at `{}`", self.address);
                     (pause, known_reason) = (BACKOFF.0, String::new());
                     self.serve(&stream, lines);
                 }
                 Err(reason) => {
                     if reason != known_reason {
-                        log::warn!("the profiler's coordinator at `{}`: {reason}; trying again", self.address);
+                        logging::warn!("the profiler's coordinator at `{}`: {reason}; trying again", self.address);
                     }
                     known_reason = reason;
                 }
@@ -199,11 +200,11 @@ impl Joined {
             return;
         }
         match self.sessions().end() {
-            Some(session) => log::warn!(
+            Some(session) => logging::warn!(
                 "the profiler's coordinator is gone ({reason}): its session `{session}` is ended and written; looking for \
                  it again"
             ),
-            None => log::info!("the profiler's coordinator is gone ({reason}): looking for it again"),
+            None => logging::info!("the profiler's coordinator is gone ({reason}): looking for it again"),
         }
     }
 
@@ -247,7 +248,7 @@ fn say(stream: &Stream, answer: &Answer) -> bool {
     let send = |line: Vec<u8>| (&mut &*stream).write_all(&line).map_err(|error| error.to_string());
     let sent = wire::encode(answer).and_then(send);
     if let Err(reason) = &sent {
-        log::warn!("cannot answer the profiler's coordinator: {reason}");
+        logging::warn!("cannot answer the profiler's coordinator: {reason}");
         stream.close();
     }
     sent.is_ok()

@@ -25,6 +25,7 @@ use crate::collect::cupti;
 use crate::collect::ending::Ending;
 use crate::config::{Folder, Parsed, ProfilerConfig};
 use crate::error::Error;
+use crate::logging;
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
 use crate::record::{self, Site, registry, site};
@@ -37,6 +38,7 @@ pub(crate) struct Active {
     config: ProfilerConfig,
     ranks: Ranks,
     warnings: Vec<String>,
+    warnings_told: usize,
     /// On the folder.
     claim: Option<Claim>,
     schedule: Schedule,
@@ -73,6 +75,7 @@ impl Active {
         env: impl Fn(&str) -> Option<OsString> + Copy,
     ) -> Result<Self, Error> {
         let config = parsed.config;
+        logging::set_quiet(config.quiet);
         let (ranks, rank_warning) = place::read_ranks(env);
         let mut claim = |base: Option<&Path>| match &given {
             Some(session) => place::given(session.clone(), base, ranks.rank),
@@ -102,6 +105,7 @@ impl Active {
             claim: place.claim,
             ranks,
             warnings,
+            warnings_told: 0,
             schedule: Schedule::new(&config),
             driver: Driver::new(config.step_of.clone()),
             begins: None,
@@ -143,6 +147,7 @@ impl Active {
 
     /// What its user should know so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
+        self.warnings_told = self.warnings.len();
         let of_gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = record::sites().map(Site::name).collect();
         self.warnings.iter().cloned().chain(self.unknown_names(&sites)).chain(of_gpu).collect()

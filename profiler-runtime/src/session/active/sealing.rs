@@ -97,6 +97,7 @@ impl Active {
             ended_by,
             range_cost: Duration::ZERO,
             warnings: self.warnings.clone(),
+            warnings_told: self.warnings_told,
             config: self.config.clone(),
         }
     }

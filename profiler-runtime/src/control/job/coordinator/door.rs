@@ -14,6 +14,7 @@ use crate::control::job::lines::Lines;
 use crate::control::job::link::{Listener, PATIENCE, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
+use crate::logging;
 use crate::record::ledger;
 
 /// Connections that may be saying who they are at the same time.
@@ -30,7 +31,7 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<
             match listener.accept() {
                 Ok(stream) => let_in(&shared, stream, &strangers),
                 Err(error) => {
-                    log::warn!("the coordinator could not take in a connection: {error}");
+                    logging::warn!("the coordinator could not take in a connection: {error}");
                     // Out of descriptors, most likely: trying at once would only burn a core.
                     std::thread::sleep(std::time::Duration::from_millis(20));
                 }
@@ -43,7 +44,7 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<
 fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<AtomicUsize>) {
     if strangers.fetch_add(1, Ordering::SeqCst) >= MOST_STRANGERS {
         strangers.fetch_sub(1, Ordering::SeqCst);
-        log::warn!("the coordinator has closed a connection: {MOST_STRANGERS} others have not said who they are");
+        logging::warn!("the coordinator has closed a connection: {MOST_STRANGERS} others have not said who they are");
         return;
     }
     let (shared, of_thread) = (Arc::clone(shared), Arc::clone(strangers));
@@ -56,12 +57,12 @@ fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<AtomicUsize>) {
         match greeted {
             Ok(Some((worker, connection))) => listen(&shared, &stream, lines, &worker, connection),
             Ok(None) => {}
-            Err(reason) => log::warn!("the coordinator has refused a connection: {reason}"),
+            Err(reason) => logging::warn!("the coordinator has refused a connection: {reason}"),
         }
     };
     if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-member")).spawn(work) {
         strangers.fetch_sub(1, Ordering::SeqCst);
-        log::warn!("the coordinator has no thread for a connection: {error}");
+        logging::warn!("the coordinator has no thread for a connection: {error}");
     }
 }
 
@@ -117,7 +118,7 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, lines: &mut Lines) -> Resul
         return Err(reason);
     }
     let Worker { name, rank, stage, pid, host } = &worker;
-    log::info!("`{name}` has joined: rank {rank}, stage {stage}, process {pid} on `{host}`");
+    logging::info!("`{name}` has joined: rank {rank}, stage {stage}, process {pid} on `{host}`");
     Ok(Some((worker, connection)))
 }
 
@@ -141,5 +142,5 @@ fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, c
     // In this order: who sees the connection end finds the place free.
     shared.change(|table| table.lose(worker.rank, connection, &reason));
     stream.close();
-    log::info!("`{}` (rank {}) is gone: {reason}", worker.name, worker.rank);
+    logging::info!("`{}` (rank {}) is gone: {reason}", worker.name, worker.rank);
 }

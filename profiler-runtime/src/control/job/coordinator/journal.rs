@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::record::Record;
 use crate::control::job::report::{WorkerState, WorkerStatus};
 use crate::export;
+use crate::logging;
 
 /// Its name.
 const FILE: &str = "job.json";
@@ -45,6 +46,6 @@ pub(super) fn write(record: &Record) {
     };
     let path = folder.join(FILE);
     if let Err(error) = export::write_report(&path, &job) {
-        log::error!("cannot write `{}`: {error}", path.display());
+        logging::error!("cannot write `{}`: {error}", path.display());
     }
 }

@@ -30,6 +30,7 @@ use super::{Controller, Selection, worker};
 use crate::config::{Folder, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
+use crate::logging;
 use crate::record::ledger;
 use crate::session;
 use table::Table;
@@ -229,7 +230,7 @@ impl Shared {
         self.table().may_start(selection)?;
         let config_line = serde_json::to_value(config).unwrap_or_default();
         let (session, folder) = session::reserve(config.folder().as_ref().map(Folder::path))?;
-        log::info!("session `{session}` starts on {selection}");
+        logging::info!("session `{session}` starts on {selection}");
         self.change(|table| table.begin(session.to_string(), folder, selection, config_line));
         Ok(session.to_string())
     }
@@ -255,7 +256,7 @@ impl Shared {
                 let (active, asked) = (started.to_string(), selection.to_string());
                 return Err(ControlError::OtherSelection { active, asked });
             }
-            log::info!("session `{session}` is stopped");
+            logging::info!("session `{session}` is stopped");
             table.end(&session);
             Ok(session)
         })

@@ -1,0 +1,111 @@
+//! Messages for people: through the host's logger, or on standard error where it has none.
+//!
+//! A profiler that fails silently is taken for one that found nothing. So a program without a logger (`log::max_level()` is
+//! `Off`, as it is with a `tracing` subscriber alone) is told errors, warnings and where the artifacts are on standard
+//! error, each text once. `PROFILER_LOG=off` and the configuration's `quiet` stop that; a logger's own level is the host's
+//! choice and decides alone. Nothing here panics: a logger that does is the host's, and costs one message.
+
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use log::{Level, LevelFilter};
+
+/// Environment variable that silences standard error: `off`.
+pub(crate) const VARIABLE: &str = "PROFILER_LOG";
+/// Different texts that are told on standard error.
+const MAX_TOLD: usize = 1000;
+
+/// Whether the configuration in effect asks for silence.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Sends an error.
+macro_rules! error {
+    ($($message:tt)+) => { $crate::logging::send(::log::Level::Error, false, module_path!(), format_args!($($message)+)) };
+}
+
+/// Sends a warning.
+macro_rules! warning {
+    ($($message:tt)+) => { $crate::logging::send(::log::Level::Warn, false, module_path!(), format_args!($($message)+)) };
+}
+
+/// Sends what only a logger is told.
+macro_rules! info {
+    ($($message:tt)+) => { $crate::logging::send(::log::Level::Info, false, module_path!(), format_args!($($message)+)) };
+}
+
+/// Sends what is no problem and yet told without a logger: where the artifacts are.
+macro_rules! notice {
+    ($($message:tt)+) => { $crate::logging::send(::log::Level::Info, true, module_path!(), format_args!($($message)+)) };
+}
+
+// `warn` itself is an attribute of the language.
+pub(crate) use {error, info, notice, warning as warn};
+
+/// Sets whether standard error is left alone.
+pub(crate) fn set_quiet(quiet: bool) {
+    // ORDERING: a message at this very moment may go either way.
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
+/// Sends a message to the logger; without one, to standard error if it is at least a warning or a `notice`.
+pub(crate) fn send(level: Level, notice: bool, target: &str, message: fmt::Arguments<'_>) {
+    let sent = catch_unwind(AssertUnwindSafe(|| {
+        if log::max_level() != LevelFilter::Off {
+            log::log!(target: target, level, "{message}");
+        } else if (notice || level <= Level::Warn) && !is_silenced() {
+            tell_once(level, message, &mut io::stderr().lock());
+        }
+    }));
+    // A logger's panic has been reported by the panic hook.
+    drop(sent);
+}
+
+/// Whether standard error is to be left alone.
+fn is_silenced() -> bool {
+    static OFF: OnceLock<bool> = OnceLock::new();
+    let off = || std::env::var_os(VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("off"));
+    // ORDERING: see `set_quiet`.
+    QUIET.load(Ordering::Relaxed) || *OFF.get_or_init(off)
+}
+
+/// Writes a line that was not written before.
+fn tell_once(level: Level, message: fmt::Arguments<'_>, out: &mut impl Write) {
+    static TOLD: OnceLock<(RandomState, Mutex<HashSet<u64>>)> = OnceLock::new();
+    let (state, told) = TOLD.get_or_init(Default::default);
+    let text = message.to_string();
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    if told.len() >= MAX_TOLD || !told.insert(state.hash_one(&text)) {
+        return;
+    }
+    drop(told);
+    let word = match level {
+        Level::Error => "error: ",
+        Level::Warn => "warning: ",
+        _ => "",
+    };
+    // Nobody may be reading any more.
+    let _ = writeln!(out, "profiler: {word}{text}");
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_told_once_under_its_level() {
+        let mut out = Vec::new();
+        for _ in 0..2 {
+            tell_once(Level::Warn, format_args!("the disk of {} is full", "logging::tests"), &mut out);
+        }
+        tell_once(Level::Error, format_args!("it is lost (logging::tests)"), &mut out);
+        let expected = "profiler: warning: the disk of logging::tests is full\nprofiler: error: it is lost \
+                        (logging::tests)\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}
