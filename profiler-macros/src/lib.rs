@@ -110,7 +110,8 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `flops = expression` | floating point operations of this call; evaluated only while they are recorded |
 /// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
 ///
-/// The expressions see the function's arguments before the body runs.
+/// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its dims
+/// and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, arguments.into(), item.into(), RECORDING).into()

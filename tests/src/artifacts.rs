@@ -17,6 +17,8 @@ pub struct Trace {
 pub struct Slice {
     /// Its name.
     pub name: String,
+    /// Its category.
+    pub category: String,
     /// Its row.
     pub tid: u64,
     /// When it began.
@@ -102,6 +104,7 @@ impl Trace {
                 let ns = |key: &str| (event[key].as_f64().expect("a time") * 1000.0).round();
                 Slice {
                     name: event["name"].as_str().expect("a name").to_owned(),
+                    category: event["cat"].as_str().unwrap_or_default().to_owned(),
                     tid: event["tid"].as_u64().expect("a number"),
                     begin: ns("ts") / 1000.0,
                     end: (ns("ts") + ns("dur")) / 1000.0,

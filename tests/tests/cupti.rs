@@ -134,6 +134,16 @@ fn stages_have_the_gpu_time_of_what_they_launched() {
     assert!(!spans.iter().any(|name| name.starts_with("ProfilerStep#")), "{spans:?}");
 }
 
+/// A12: what the ties to GPU work cost is in the estimate, and what CUPTI does is named.
+#[test]
+fn the_estimate_has_links_and_names_cuptis_own_work() {
+    let overhead = &run(&[]).timing["overhead"];
+    assert_eq!(overhead["gpu_links"], overhead["ranges"]);
+    assert!(overhead["ns_per_gpu_link"].as_u64().unwrap() > 0, "{overhead}");
+    let expected = ["CUPTI's own work for each call of CUDA's and each kernel"];
+    assert_eq!(overhead["not_included"], serde_json::json!(expected));
+}
+
 #[test]
 fn kernels_are_linked_to_their_op_and_their_call() {
     let ran = run(&[]);

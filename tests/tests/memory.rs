@@ -294,6 +294,44 @@ fn more_allocations_than_there_is_room_for_are_counted_and_cost_no_range() {
     assert_totals_have_no_gap(&events(&trace, -1));
 }
 
+/// A12: everything that was recorded is in the estimate of what recording cost.
+#[test]
+fn the_estimate_has_allocations_shapes_and_stacks() {
+    let bench = Bench::alone();
+    let config = with_memory(&bench).torch_profiler_record_shapes(true).torch_profiler_with_flops(true);
+    start_profile_with(config.torch_profiler_with_stack(true)).unwrap();
+    for _ in 0..5_000 {
+        drop(black_box(vec![0_u8; 64]));
+    }
+    for _ in 0..10 {
+        drop(profiler_runtime::op!("linear", shapes([1.0_f32; 8], 2_u32), flops = 16));
+    }
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    let folder = stopped.folder().unwrap();
+    let overhead = timing(folder)["overhead"].clone();
+    let number = |key: &str| overhead[key].as_u64().unwrap();
+    let events = events(&Trace::read(folder), -1).len() as u64;
+    assert!(number("allocations") == events && events >= 10_000, "{overhead}, {events} events");
+    assert_eq!((number("ranges"), number("descriptions"), number("stacks")), (10, 10 * 3, 10));
+    let parts = [
+        ("ranges", "ns_per_range"),
+        ("allocations", "ns_per_allocation"),
+        ("descriptions", "ns_per_description"),
+        ("stacks", "ns_per_stack"),
+        ("gpu_links", "ns_per_gpu_link"),
+    ];
+    let sum: u64 = parts.iter().map(|(count, ns)| number(count) * number(ns)).sum();
+    let rounded: u64 = parts.iter().map(|(count, _)| number(count)).sum();
+    assert!(number("estimated_ns").abs_diff(sum) <= rounded, "{overhead}");
+    assert!(number("ns_per_allocation") > 0 && number("ns_per_stack") > number("ns_per_range"), "{overhead}");
+    assert_eq!(overhead["not_included"], serde_json::json!([]));
+    let summary = fs::read_to_string(folder.join("summary_rank0.md")).unwrap();
+    for part in [format!("each of {events} allocations"), "each of 10 call stacks".into(), "each of 30 shapes".into()] {
+        assert!(summary.contains(&part), "{part}: {summary}");
+    }
+}
+
 #[test]
 fn the_chart_shows_the_stages_and_stays_small() {
     let bench = Bench::alone();

@@ -13,6 +13,7 @@ use crate::model::{OpTable, Trace};
 use super::facts::clock::ClockReport;
 use super::facts::gpu::GpuReport;
 use super::facts::losses::LossReport;
+use super::facts::warnings;
 use super::format::json::{Line, SCHEMA_VERSION, ms, write_indented};
 use super::format::utc::iso8601;
 
@@ -79,7 +80,7 @@ impl Manifest {
             session: context.session.clone(),
             rank: context.rank,
             missing: Vec::new(),
-            warnings: context.warnings.iter().cloned().chain(merged_calls(trace)).collect(),
+            warnings: warnings::all(trace),
             errors: Vec::new(),
             ranges_lost: trace.losses.missing(),
             artifacts: Vec::new(),
@@ -119,14 +120,6 @@ impl Missing {
     pub(super) fn new(name: String, reason: impl Into<String>) -> Self {
         Self { name, reason: reason.into() }
     }
-}
-
-/// What the sheets `by_shape` and `by_stack` cannot show, if there is such a thing.
-fn merged_calls(trace: &Trace) -> Option<String> {
-    let calls = trace.ops.merged_calls;
-    let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
-                    under their names alone; record fewer steps to see them apart";
-    (calls > 0).then(|| format!("{calls} {sentence}"))
 }
 
 /// What a file is called in the manifest of `folder`.

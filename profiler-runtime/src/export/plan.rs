@@ -127,7 +127,7 @@ fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
     let (snapshot, chart) = (format!("memory_snapshot_rank{rank}.pickle"), format!("memory_rank{rank}.svg"));
     let reason = match &trace.memory {
         None => "nothing was recorded",
-        Some(memory) if memory.devices.is_empty() => NO_ALLOCATOR,
+        Some(memory) if memory.all().next().is_none() => NO_ALLOCATOR,
         Some(_) => {
             let snapshot = folder.join(snapshot);
             plans.push(Plan::new("memory_snapshot", snapshot, |trace, _, out| snapshot::write(trace, out)));

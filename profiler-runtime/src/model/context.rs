@@ -8,6 +8,7 @@ use crate::config::ProfilerConfig;
 use crate::record::Site;
 use crate::record::clock::Anchor;
 use crate::record::host_clock::HostClock;
+use crate::record::overhead::Costs;
 use crate::record::registry::Log;
 
 use super::memory::MemoryLog;
@@ -99,8 +100,12 @@ pub(crate) struct Context {
     pub(crate) steps_passed: Option<u64>,
     /// Why recording ended.
     pub(crate) ended_by: EndedBy,
-    /// Cost of recording one range here.
-    pub(crate) range_cost: Duration,
+    /// Names made at run time that the process has used beyond those that are kept apart; 0 if that is not known.
+    pub(crate) merged_names: u64,
+    /// Whether an attached tool was shown the ranges too.
+    pub(crate) is_shown: bool,
+    /// What recording costs here.
+    pub(crate) costs: Costs,
     /// Things the user should know, in full sentences.
     pub(crate) warnings: Vec<String>,
     /// Number of the first of these, which the host was told when the session began.

@@ -19,6 +19,10 @@ pub(crate) struct Losses {
     pub(crate) memory_events: u64,
     /// Entries that this version cannot read.
     pub(crate) unreadable: u64,
+    /// Ranges whose names were merged into one, because the process had used too many.
+    pub(crate) merged_ranges: u64,
+    /// Names that the process has used beyond those that are told apart; 0 if that is not known.
+    pub(crate) merged_names: u64,
 }
 
 impl Losses {

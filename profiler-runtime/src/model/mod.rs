@@ -35,9 +35,9 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use context::{Context, EndedBy, Recording, Window};
-pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, copy_name, fill_name};
+pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, Taken, copy_name, fill_name};
 pub(crate) use losses::Losses;
-pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, StageMemory, Usage};
+pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, Reporter, StageMemory, Usage};
 pub(crate) use ops::{GpuKnowledge, OpTable};
 pub use ops::{GroupBy, KeyAverage};
 pub(crate) use requests::Request;

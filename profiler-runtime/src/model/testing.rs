@@ -1,8 +1,6 @@
 //! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns
 //! after [`EPOCH`].
 
-use std::time::Duration;
-
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::collect::stacks::symbols::Symbols;
@@ -10,6 +8,7 @@ use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
 use crate::record::entry::{Entry, Tag};
 use crate::record::host_clock::HostClock;
+use crate::record::overhead::Costs;
 use crate::record::registry::{Carry, Log, Run, ThreadIdentity, ThreadLog};
 use crate::record::{Action, Kind, Site};
 
@@ -138,7 +137,9 @@ fn context() -> Context {
         first_step: 0,
         steps_passed: None,
         ended_by: EndedBy::Stop,
-        range_cost: Duration::from_nanos(40),
+        merged_names: 0,
+        is_shown: false,
+        costs: Costs { range: 40.0, allocation: 20.0, description: 10.0, ..Costs::default() },
         warnings: Vec::new(),
         warnings_told: 0,
     }

@@ -5,6 +5,8 @@
 //! looked up while the program runs. `collect::cupti` installs the hooks; the gate's `GPU` bit says when to call them.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::{buffer, gate};
 
@@ -18,6 +20,8 @@ pub(crate) struct Hooks {
 }
 
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
+/// Picoseconds that a tie took here when it was measured last.
+static COST: AtomicU64 = AtomicU64::new(0);
 
 /// Bits of an id that hold the position: 10^12 entries a thread; 2^24 threads are left for the rest.
 const POSITION_BITS: u32 = 40;
@@ -25,6 +29,27 @@ const POSITION_BITS: u32 = 40;
 /// Sets who is told; the first call wins.
 pub(crate) fn install(hooks: Hooks) {
     let _ = HOOKS.set(hooks);
+}
+
+/// Measures what a tie costs, where nothing is launched between its two calls. Once a session, when the hooks work.
+pub(crate) fn measure() {
+    const TIES: u32 = 128;
+    let Some(hooks) = HOOKS.get() else { return };
+    let start = Instant::now();
+    for _ in 0..TIES {
+        (hooks.push)(0);
+        (hooks.pop)();
+    }
+    // CAST: 128 ties take less than 2^64 ps, which are half a year.
+    let picoseconds = (start.elapsed().as_nanos() * 1000 / u128::from(TIES)) as u64;
+    // ORDERING: a statistic.
+    COST.store(picoseconds, Ordering::Relaxed);
+}
+
+/// Nanoseconds that a tie cost its range when that was measured last.
+pub(crate) fn ns_per_link() -> f64 {
+    // ORDERING: a statistic.
+    COST.load(Ordering::Relaxed) as f64 / 1000.0
 }
 
 /// The id of the begin that stands at `position` of the thread's stream.

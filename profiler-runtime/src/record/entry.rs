@@ -37,7 +37,8 @@ pub(crate) enum Tag {
     Index = 6,
     /// Floating point operations of the next op; value: the number.
     Flops = 7,
-    /// An input of the next op; value: `dtype << 8 | number of dims`. Its dims follow as `Dims`.
+    /// An input of the next op; value: `dtype << 8 | number of dims`, and
+    /// `LISTS_DIMS` or not. Its dims follow as `Dims`.
     Shape = 8,
     /// Two dims of the shape before: [`Entry::dims`].
     Dims = 9,

@@ -219,8 +219,9 @@ fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) 
     }
 }
 
+/// What an allocation or release leaves in the stream.
 #[inline(always)]
-fn entries(action: Action, device: Device, ticks: u64, (address, bytes): (u64, u64)) -> [Entry; 2] {
+pub(super) fn entries(action: Action, device: Device, ticks: u64, (address, bytes): (u64, u64)) -> [Entry; 2] {
     let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);
     [when, Entry::pair(Tag::Block, address, bytes.min(MAX_BYTES))]
 }

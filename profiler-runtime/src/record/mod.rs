@@ -52,10 +52,10 @@ pub(crate) use memory::Action;
 pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
 pub use range::{Range, run};
 pub use request::{RequestScope, request, request_scope};
-pub(crate) use shape::MAX_DIMS;
-pub use shape::{Element, ShapeWriter, Shaped};
-pub(crate) use site::dynamic_site;
+pub use shape::{Dims, Element, ShapeWriter, Shaped};
+pub(crate) use shape::{LISTS_DIMS, MAX_DIMS};
 pub use site::{Kind, Registered, Site, sites};
+pub(crate) use site::{MAX_DYNAMIC, dynamic_site, merged_names};
 
 /// A stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
 /// lock while something records.

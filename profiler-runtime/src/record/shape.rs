@@ -1,20 +1,63 @@
 //! Shapes of an op's inputs: dims, strides and dtype of whatever implements [`Shaped`].
 
 use super::buffer;
+use super::describe::IntoCount;
 use super::dtype::Dtype;
 use super::entry::{Entry, Tag};
 
 /// Dims of one input that are recorded.
 pub(crate) const MAX_DIMS: usize = 8;
 
-/// Something with a shape that `shapes(…)` can record.
+/// Beside an input's dtype: it is a list of `usize`, which may be the dims of a tensor that was meant.
+pub(crate) const LISTS_DIMS: u64 = 1 << 16;
+
+/// Something with a shape that `shapes(…)` can record: itself a tensor, a list of elements (an input with one dim), or a
+/// number. Any other tensor is recorded by its dims: [`Dims`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shape that `shapes(…)` can record",
-    note = "implement `profiler_runtime::Shaped` for it, or name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor"
+    note = "implement `profiler_runtime::Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
 )]
 pub trait Shaped {
     /// Tells `out` dtype and dims: one call per input.
     fn write_shape(&self, out: &mut ShapeWriter);
+
+    /// Whether it is a `usize`, of which a tuple may be a tensor's dims.
+    #[doc(hidden)]
+    fn is_count(&self) -> bool {
+        false
+    }
+}
+
+/// Shape and type of a tensor that does not implement [`Shaped`]: its dims, as a list of any integers, and its element
+/// type.
+///
+/// A list of integers alone is an input with one dim, as a list of token ids is: for the dims of a 2×3 tensor
+/// `shapes(x.dims())` records `[2]`, and a session warns of each place that records a list of `usize`.
+///
+/// ```
+/// use profiler_runtime::{Dims, Dtype, profiled_op};
+///
+/// struct Tensor { dims: Vec<usize> }
+///
+/// #[profiled_op("relu", shapes(Dims(&x.dims, Dtype::F32)))]
+/// fn relu(x: &Tensor) {}
+/// # relu(&Tensor { dims: vec![2, 3] });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dims<'a, I>(pub &'a [I], pub Dtype);
+
+impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        let Self(given, dtype) = *self;
+        let mut dims = [0; MAX_DIMS];
+        let filled = dims.iter_mut().zip(given).map(|(dim, of)| *dim = count(*of)).count();
+        out.tensor(dtype, &dims[..filled]);
+    }
+}
+
+/// A dim as an index; negative ones are 0.
+fn count(dim: impl IntoCount) -> usize {
+    usize::try_from(dim.into_count()).unwrap_or(usize::MAX)
 }
 
 /// Takes the shapes of one op's inputs.
@@ -28,8 +71,14 @@ pub struct ShapeWriter {
 impl ShapeWriter {
     /// One tensor. Dims beyond the eighth are not recorded.
     pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
+        self.marked(dtype, dims, 0);
+    }
+
+    /// One tensor, with [`LISTS_DIMS`] or no mark.
+    #[inline(always)]
+    fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
         let dims = &dims[..dims.len().min(MAX_DIMS)];
-        let head = Entry::new(Tag::Shape, self.site, (dtype as u64) << 8 | dims.len() as u64);
+        let head = Entry::new(Tag::Shape, self.site, mark | (dtype as u64) << 8 | dims.len() as u64);
         let mut entries = [head; 1 + MAX_DIMS / 2];
         for (entry, pair) in entries[1..].iter_mut().zip(dims.chunks(2)) {
             *entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
@@ -56,6 +105,11 @@ impl ShapeWriter {
         }
     }
 
+    /// A list of elements. Of `usize` it may be the dims of a tensor that was meant.
+    fn list<T: Element>(&mut self, length: usize) {
+        self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
+    }
+
     /// A number.
     pub fn scalar(&mut self) {
         self.tensor(Dtype::Scalar, &[]);
@@ -75,6 +129,9 @@ fn is_row_major(dims: &[usize], strides: &[isize]) -> bool {
 pub trait Element {
     /// Its dtype.
     const DTYPE: Dtype;
+    /// Whether it is `usize`: a list of them may be a tensor's dims.
+    #[doc(hidden)]
+    const IS_COUNT: bool = false;
 }
 
 macro_rules! elements {
@@ -91,18 +148,42 @@ macro_rules! elements {
 }
 
 elements! {
-    f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, usize => U64, isize => I64,
+    f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
+}
+
+// Token ids are `u32` or `i64` and tensors of bytes `u8`; dims are `usize`, and hardly a tensor is.
+impl Element for usize {
+    const DTYPE: Dtype = Dtype::U64;
+    const IS_COUNT: bool = true;
+}
+
+impl Shaped for usize {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.scalar();
+    }
+
+    fn is_count(&self) -> bool {
+        true
+    }
 }
 
 impl<T: Shaped + ?Sized> Shaped for &T {
     fn write_shape(&self, out: &mut ShapeWriter) {
         (**self).write_shape(out);
     }
+
+    fn is_count(&self) -> bool {
+        (**self).is_count()
+    }
 }
 
 impl<T: Shaped + ?Sized> Shaped for &mut T {
     fn write_shape(&self, out: &mut ShapeWriter) {
         (**self).write_shape(out);
+    }
+
+    fn is_count(&self) -> bool {
+        (**self).is_count()
     }
 }
 
@@ -121,13 +202,13 @@ impl Shaped for String {
 
 impl<T: Element> Shaped for [T] {
     fn write_shape(&self, out: &mut ShapeWriter) {
-        out.tensor(T::DTYPE, &[self.len()]);
+        out.list::<T>(self.len());
     }
 }
 
 impl<T: Element, const N: usize> Shaped for [T; N] {
     fn write_shape(&self, out: &mut ShapeWriter) {
-        out.tensor(T::DTYPE, &[N]);
+        out.list::<T>(N);
     }
 }
 
@@ -150,11 +231,16 @@ impl<T: Shaped> Shaped for Option<T> {
 macro_rules! tuples {
     ($(($($name:ident)+)),+) => {$(
         impl<$($name: Shaped),+> Shaped for ($($name,)+) {
-            /// One input for each part.
+            /// One input for each part. Several `usize` and nothing else may be the dims of a tensor that was meant.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
                 let ($($name,)+) = self;
-                $($name.write_shape(out);)+
+                let parts = [$($name.is_count()),+];
+                if parts.len() > 1 && parts.iter().all(|is_count| *is_count) {
+                    parts.iter().for_each(|_| out.marked(Dtype::Scalar, &[], LISTS_DIMS));
+                } else {
+                    $($name.write_shape(out);)+
+                }
             }
         }
     )+};
@@ -200,7 +286,7 @@ impl Shaped for candle_core::Tensor {
 mod tests {
     use super::*;
 
-    fn written(input: &impl Shaped) -> Vec<(Option<Tag>, u64)> {
+    fn written(input: &(impl Shaped + ?Sized)) -> Vec<(Option<Tag>, u64)> {
         let mut writer = ShapeWriter { site: 1, held: Some(Vec::new()) };
         input.write_shape(&mut writer);
         writer.held.unwrap_or_default().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
@@ -225,6 +311,26 @@ mod tests {
         assert_eq!(written(&Matrix([5, 1])), row_major);
         let strides = [(Some(Tag::Stride), 1), (Some(Tag::Stride), 3)];
         assert_eq!(written(&Matrix([1, 3])), [row_major, strides].concat());
+    }
+
+    /// A7: a list of `usize` is marked, and so is a tuple of nothing else.
+    #[test]
+    fn only_lists_of_usize_are_marked_as_possible_dims() {
+        let marks = |input: &dyn Shaped| written(&input).iter().filter(|(_, value)| value & LISTS_DIMS != 0).count();
+        assert_eq!([marks(&[2_usize, 3]), marks(&vec![2_usize, 3]), marks(&&[2_usize, 3][..])], [1; 3]);
+        assert_eq!([marks(&(2_usize, 3_usize)), marks(&(&2_usize, 3_usize, 4_usize))], [2, 3]);
+        assert_eq!([marks(&vec![7_i64]), marks(&[7_u32]), marks(&[7_u64]), marks(&[1.0_f32])], [0; 4], "token ids");
+        assert_eq!([marks(&2_usize), marks(&(2_usize, 3_u32)), marks(&(2_usize,))], [0; 3]);
+    }
+
+    /// A7: dims of any integer type, cut after the eighth as all dims are.
+    #[test]
+    fn dims_are_the_shape_of_a_tensor() {
+        let expected = [head(Dtype::F16, 2), (Some(Tag::Dims), 2)];
+        assert_eq!(written(&Dims(&[2_usize, 3], Dtype::F16)), expected);
+        assert_eq!(written(&Dims(&vec![2_i64, 3], Dtype::F16)), expected);
+        assert_eq!(written(&Dims(&[2, -1], Dtype::F16))[0], head(Dtype::F16, 2));
+        assert_eq!(written(&Dims(&[1_u32; 20], Dtype::F32))[0], head(Dtype::F32, 8));
     }
 
     #[test]

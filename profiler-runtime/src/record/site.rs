@@ -4,9 +4,10 @@
 //! program can name its stages before it runs them. It gets a number when it first records; records carry the number.
 //! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::ledger;
 use super::spool::running;
@@ -44,7 +45,9 @@ pub struct Registered(pub &'static Site);
 inventory::collect!(Registered);
 
 /// Names known only at run time that one process may use; the ranges of further ones are recorded under [`OVERFLOW`].
-const MAX_DYNAMIC: usize = 4096;
+pub(crate) const MAX_DYNAMIC: usize = 4096;
+/// Further names that are told apart, to say how many there were.
+const MAX_MERGED: usize = 1 << 16;
 const OVERFLOW: &str = "(too many dynamic names)";
 /// Steps and requests: they do more than record.
 const OUT_OF_LINE: u32 = 1 << 31;
@@ -81,6 +84,11 @@ impl Site {
     /// Module path.
     pub const fn module(&self) -> &'static str {
         self.module
+    }
+
+    /// Returns whether this is not one name but all those beyond [`MAX_DYNAMIC`].
+    pub(crate) fn is_overflow(&self) -> bool {
+        self.line == 0 && self.name == OVERFLOW
     }
 
     /// The number if the fast path may record it, else 0 or a number with the top bit set.
@@ -138,15 +146,47 @@ pub fn sites() -> impl Iterator<Item = &'static Site> {
     inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
 }
 
+/// Sites of names known only at run time.
+#[derive(Default)]
+struct Interned {
+    sites: HashMap<(Kind, String), &'static Site>,
+    /// Hashes of names that got no site of their own, at most [`MAX_MERGED`].
+    merged: HashSet<u64>,
+}
+
+static INTERNED: OnceLock<Mutex<Interned>> = OnceLock::new();
+
+fn interned() -> MutexGuard<'static, Interned> {
+    INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
 pub(crate) fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
     let _own = ledger::own();
-    static INTERNED: OnceLock<Mutex<HashMap<(Kind, String), &'static Site>>> = OnceLock::new();
-    let mut interned = INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    let name =
-        if interned.len() < MAX_DYNAMIC || interned.contains_key(&(kind, name.to_owned())) { name } else { OVERFLOW };
-    interned.entry((kind, name.to_owned())).or_insert_with(|| {
-        let name = Box::leak(name.to_owned().into_boxed_str());
-        Box::leak(Box::new(Site::new(kind, name, "", 0, "")))
+    let mut interned = interned();
+    let mut key = (kind, name.to_owned());
+    if interned.sites.len() >= MAX_DYNAMIC && !interned.sites.contains_key(&key) {
+        interned.merge(&key);
+        key.1 = OVERFLOW.to_owned();
+    }
+    *interned.sites.entry(key).or_insert_with_key(|(kind, name)| {
+        let name = Box::leak(name.clone().into_boxed_str());
+        Box::leak(Box::new(Site::new(*kind, name, "", 0, "")))
     })
+}
+
+/// Returns how many names the process has used beyond [`MAX_DYNAMIC`], counting no further than 65,536.
+pub(crate) fn merged_names() -> u64 {
+    let _own = ledger::own();
+    interned().merged.len() as u64
+}
+
+impl Interned {
+    /// Counts a name that gets no site of its own.
+    fn merge(&mut self, key: &(Kind, String)) {
+        if self.merged.len() < MAX_MERGED {
+            let hash = self.sites.hasher().hash_one(key);
+            self.merged.insert(hash);
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::collect::events::{Timing, Unresolved};
 use crate::collect::gpu::GpuRecord;
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
 use crate::logging;
-use crate::record::gate;
+use crate::record::{correlate, gate};
 
 /// A session's part of the GPU.
 #[derive(Debug)]
@@ -64,7 +64,11 @@ impl Gpu {
 
     /// A warm-up begins; the gate's bits for what of the GPU is recorded from now on.
     pub(crate) fn warm_up(&mut self) -> u32 {
+        let was_running = matches!(self.capture, Capture::Running(_));
         let runs = self.capture.start();
+        if runs && !was_running {
+            correlate::measure();
+        }
         self.note_absent();
         if runs {
             gate::GPU

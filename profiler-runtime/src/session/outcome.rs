@@ -11,13 +11,13 @@ use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
 use crate::collect::stacks::symbols::Symbols;
 use crate::collect::{ending, stacks};
-use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
 use crate::model::{GroupBy, Recording, Trace};
+use crate::record::overhead::Costs;
 use crate::record::spool::running::Spooling;
-use crate::record::{ledger, overhead};
+use crate::record::{correlate, ledger};
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
@@ -210,7 +210,7 @@ fn run(parked: &Mutex<Option<Export>>) {
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let Export { mut recording, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
-        recording.context.range_cost = range_cost(&recording.context.config);
+        recording.context.costs = costs();
         if let Some(mut sealed) = sealed {
             recording.context.warnings.append(&mut sealed.warnings);
             recording.gpu = sealed.decode();
@@ -248,7 +248,7 @@ fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
     }
 }
 
-fn range_cost(config: &ProfilerConfig) -> Duration {
-    let stack = if config.torch_profiler_with_stack { stacks::ns_per_stack() } else { 0.0 };
-    Duration::try_from_secs_f64((overhead::ns_per_range() + stack) / 1e9).unwrap_or_default()
+/// What recording costs on this machine, with what was measured when it began.
+fn costs() -> Costs {
+    Costs { stack: stacks::ns_per_stack(), link: correlate::ns_per_link(), ..Costs::measure() }
 }

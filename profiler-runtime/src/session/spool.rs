@@ -17,6 +17,7 @@ use crate::config::ProfilerConfig;
 use crate::model::{Context, EndedBy};
 use crate::record::host_clock::HostClock;
 use crate::record::ledger;
+use crate::record::overhead::Costs;
 use crate::record::spool::running::Spooling;
 
 const THREAD: &str = "profiler-spool";
@@ -141,7 +142,9 @@ impl SessionNote {
             first_step: self.first_step,
             steps_passed: None,
             ended_by: EndedBy::Recovered,
-            range_cost: Duration::ZERO,
+            merged_names: 0,
+            is_shown: false,
+            costs: Costs::measure(),
             warnings,
             warnings_told: 0,
         }

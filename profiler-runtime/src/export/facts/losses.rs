@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use crate::model::Losses;
+use crate::export::facts::gpu;
+use crate::model::{Losses, Trace};
+use crate::record::MAX_DYNAMIC;
 
 /// Counts of ranges.
 #[derive(Clone, Debug, Serialize)]
@@ -17,6 +19,8 @@ pub(crate) struct LossReport<'a> {
     unreadable: u64,
     /// Allocations and releases for which there was no room in the buffers.
     memory_events: u64,
+    /// In the artifacts, but not under their own names.
+    names_merged: MergedNames,
     /// Began before the recording: shown nowhere.
     began_before: u64,
     /// Overwritten by later ones (`ring`), or older than `ring_secs` or `ring_steps`: shown nowhere.
@@ -33,6 +37,15 @@ struct ThreadLoss<'a> {
     ranges: u64,
 }
 
+/// Names made at run time beyond those that are kept apart.
+#[derive(Clone, Debug, Serialize)]
+struct MergedNames {
+    /// Ranges that are shown under `(too many dynamic names)`.
+    ranges: u64,
+    /// Different names that the process has used beyond the limit, counted up to 65,536; `null` if that is not known.
+    names: Option<u64>,
+}
+
 impl<'a> LossReport<'a> {
     pub(in crate::export) fn new(losses: &'a Losses) -> Self {
         let by_thread = losses.buffer_full.iter().map(|(thread, ranges)| ThreadLoss { thread, ranges: *ranges });
@@ -42,6 +55,10 @@ impl<'a> LossReport<'a> {
             ending_threads: losses.ending_threads,
             unreadable: losses.unreadable,
             memory_events: losses.memory_events,
+            names_merged: MergedNames {
+                ranges: losses.merged_ranges,
+                names: (losses.merged_ranges == 0 || losses.merged_names > 0).then_some(losses.merged_names),
+            },
             began_before: losses.began_before,
             overwritten: losses.overwritten,
             clipped: losses.clipped,
@@ -50,28 +67,53 @@ impl<'a> LossReport<'a> {
     }
 }
 
-/// One sentence per cause that there was; none if nothing is missing.
+/// Returns one sentence for each cause that there was; none if nothing is missing.
 pub(in crate::export) fn sentences(losses: &Losses) -> Vec<String> {
+    let shown_in_part = [
+        (losses.began_before, "began before the recording; not shown"),
+        (losses.overwritten, "older than what is kept (`ring`); not shown"),
+        (losses.clipped, "began before what is kept; shown from there"),
+        (losses.unfinished, "still open at the end; shown up to there"),
+    ];
+    let shown_in_part = shown_in_part.into_iter().filter(|(count, _)| *count > 0);
+    failures(losses).into_iter().chain(shown_in_part.map(|(count, what)| format!("ranges: {count}, {what}"))).collect()
+}
+
+/// Returns the losses that a user can do something about, for the log; those that a recording's begin and end bring
+/// with them are not among them.
+pub(in crate::export) fn line(trace: &Trace) -> Option<String> {
+    let failures: Vec<String> = failures(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect();
+    (!failures.is_empty()).then(|| failures.join(". "))
+}
+
+fn failures(losses: &Losses) -> Vec<String> {
     let buffer_full: u64 = losses.buffer_full.iter().map(|(_, ranges)| ranges).sum();
     let threads = losses.buffer_full.len();
+    let names = if losses.merged_names == 0 { "more".to_owned() } else { format!("{} more", losses.merged_names) };
     [
         (
+            "ranges",
             buffer_full,
             format!("no room in the buffers of {threads} thread(s); raise `max_buffer_mb` or record fewer steps"),
         ),
-        (losses.ending_threads, "recorded by threads that were ending".into()),
-        (losses.unreadable, "written by a version that this one cannot read".into()),
-        (losses.began_before, "began before the recording; not shown".into()),
-        (losses.overwritten, "older than what is kept (`ring`); not shown".into()),
-        (losses.clipped, "began before what is kept; shown from there".into()),
-        (losses.unfinished, "still open at the end; shown up to there".into()),
+        ("ranges", losses.ending_threads, "recorded by threads that were ending".into()),
+        ("ranges", losses.unreadable, "written by a version that this one cannot read".into()),
+        (
+            "ranges",
+            losses.merged_ranges,
+            format!(
+                "shown as `(too many dynamic names)`: {names} than the {MAX_DYNAMIC} that are kept apart; \
+                 put what differs into `index`"
+            ),
+        ),
+        (
+            "allocations",
+            losses.memory_events,
+            "no room in the buffers, totals are wrong by them; raise `max_buffer_mb`".into(),
+        ),
     ]
     .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| format!("ranges: {count}, {what}"))
-    .chain((losses.memory_events > 0).then(|| {
-        let count = losses.memory_events;
-        format!("allocations: {count}, no room in the buffers, totals are wrong by them; raise `max_buffer_mb`")
-    }))
+    .filter(|(_, count, _)| *count > 0)
+    .map(|(of, count, what)| format!("{of}: {count}, {what}"))
     .collect()
 }

@@ -7,6 +7,7 @@
 //! losses    what is not in the artifacts, by cause    trace, timing, summary, manifest
 //! overhead  what the profiler itself cost             timing, summary
 //! spread    count, mean, extremes, quantiles          timing, summary
+//! warnings  what the user should know                 trace, summary, manifest, log
 //! ```
 //!
 //! Uses `format` only; every room that writes an artifact may use it.
@@ -16,3 +17,4 @@ pub(super) mod gpu;
 pub(super) mod losses;
 pub(super) mod overhead;
 pub(super) mod spread;
+pub(super) mod warnings;

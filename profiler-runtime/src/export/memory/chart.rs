@@ -12,7 +12,7 @@ use plotters::series::AreaSeries;
 
 use crate::export::format::json::ms;
 use crate::export::format::markdown::cell;
-use crate::model::{DeviceMemory, Moment, Paths, Trace};
+use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
 use crate::record::{Device, Kind, Site};
 
 use super::report::{device_name, human_bytes, unit_of};
@@ -80,9 +80,9 @@ struct Column {
 
 impl Drawing {
     fn of(trace: &Trace) -> Self {
-        let devices = trace.memory.as_ref().map_or(&[][..], |memory| &memory.devices);
+        let devices = devices(trace);
         let mut lines: Vec<Line> = devices.iter().map(|_| Line::default()).collect();
-        for (line, device) in lines.iter_mut().zip(devices) {
+        for (line, device) in lines.iter_mut().zip(&devices) {
             line.points.push((trace.begin, device.at_begin));
         }
         let mut totals = trace.memory.as_ref().map(|memory| memory.totals());
@@ -92,8 +92,8 @@ impl Drawing {
         trace.walk_memory(|paths, moment| match *moment {
             Moment::Allocation { allocation, .. } => {
                 let total = totals.as_mut().map_or(0, |totals| totals.after(&allocation));
-                if let Some(place) = devices.iter().position(|each| each.device == allocation.device) {
-                    lines[place].add(allocation.at, total, (allocation.at - trace.begin) / per_column);
+                if let Some(place) = devices.iter().position(|each| each.tells(&allocation)) {
+                    lines[place].add(allocation.at, total, allocation.at.saturating_sub(trace.begin) / per_column);
                 }
             }
             Moment::Begin { call, site, path, at } => {
@@ -113,6 +113,11 @@ impl Drawing {
         }
         Self { lines, bands: chosen(levels, trace.end - trace.begin) }
     }
+}
+
+/// The devices that have a panel, in the panels' order.
+fn devices(trace: &Trace) -> Vec<&DeviceMemory> {
+    trace.memory.iter().flat_map(Memory::all).collect()
 }
 
 /// Number of stages around a stage.
@@ -188,7 +193,7 @@ impl Line {
 }
 
 fn draw(trace: &Trace, drawing: &Drawing) -> Result<String, Box<dyn Error>> {
-    let devices = trace.memory.as_ref().map_or(&[][..], |memory| &memory.devices);
+    let devices = devices(trace);
     let panels = devices.len().clamp(1, MAX_PANELS);
     let mut svg = String::new();
     // CAST: at most `MAX_PANELS`.
@@ -256,15 +261,18 @@ where
 }
 
 fn title(trace: &Trace, device: &DeviceMemory) -> String {
+    let name = match device.device {
+        Device::Cpu => "the host".to_owned(),
+        device @ Device::Cuda(_) => device_name(device),
+    };
+    let (whose, begin) = match device.reporter {
+        Reporter::Program => ("", format!("{} when recording began", human_bytes(device.at_begin))),
+        Reporter::Cuda => (" as CUPTI saw it", "without what was taken before".to_owned()),
+    };
     format!(
-        "Memory of {}: peak {} after {:.1} ms, {} when recording began, {} when it ended",
-        match device.device {
-            Device::Cpu => "the host".to_owned(),
-            device @ Device::Cuda(_) => device_name(device),
-        },
+        "Memory of {name}{whose}: peak {} after {:.1} ms, {begin}, {} when it ended",
         human_bytes(device.peak),
         ms(device.peak_at.saturating_sub(trace.begin)),
-        human_bytes(device.at_begin),
         human_bytes(device.at_end),
     )
 }

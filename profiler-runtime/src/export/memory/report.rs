@@ -1,12 +1,13 @@
 //! Memory in the reports: per device and stage, for programs (`timing_rank*.json`) and for people (the summary).
 
+use std::cmp::Reverse;
 use std::fmt::Write;
 
 use serde::Serialize;
 
 use crate::export::format::json::{Line, ms};
 use crate::export::format::markdown::{cell, render};
-use crate::model::{DeviceMemory, Memory, StageMemory, Trace, Usage};
+use crate::model::{DeviceMemory, Memory, Reporter, StageMemory, Trace, Usage};
 use crate::record::Device;
 
 /// Rows of the summary's table.
@@ -21,12 +22,16 @@ pub(in crate::export) struct MemoryReport {
     least_bytes: u64,
     /// Allocations and releases for which there was no room: totals are wrong by them.
     events_lost: u64,
+    /// Those of the program's reports, then those that CUPTI told of: a device may be in both.
     devices: Vec<DeviceReport>,
 }
 
 #[derive(Debug, Serialize)]
 struct DeviceReport {
     device: String,
+    /// Who told of its memory: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes from CUDA, for
+    /// pools too, from the recording's begin on.
+    source: &'static str,
     begin_bytes: u64,
     end_bytes: u64,
     peak_bytes: u64,
@@ -68,7 +73,7 @@ impl MemoryReport {
             source: source(memory),
             least_bytes: memory.least_bytes,
             events_lost: memory.lost,
-            devices: memory.devices.iter().map(|device| DeviceReport::new(trace, device)).collect(),
+            devices: memory.all().map(|device| DeviceReport::new(trace, memory, device)).collect(),
         })
     }
 }
@@ -81,11 +86,20 @@ fn source(memory: &Memory) -> &'static str {
     }
 }
 
+fn source_of(all: &Memory, device: &DeviceMemory) -> &'static str {
+    match (device.reporter, device.device) {
+        (Reporter::Cuda, _) => "cupti",
+        (Reporter::Program, Device::Cpu) if all.has_allocator => "allocator",
+        (Reporter::Program, _) => "record_alloc",
+    }
+}
+
 impl DeviceReport {
-    fn new(trace: &Trace, memory: &DeviceMemory) -> Self {
+    fn new(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> Self {
         let stages = touched(trace, memory).into_iter();
         Self {
             device: device_name(memory.device),
+            source: source_of(all, memory),
             begin_bytes: memory.at_begin,
             end_bytes: memory.at_end,
             peak_bytes: memory.peak,
@@ -124,49 +138,69 @@ fn touched(trace: &Trace, memory: &DeviceMemory) -> Vec<(String, StageMemory)> {
 
 /// The summary's section; nothing if no memory was recorded.
 pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
-    let Some(memory) = trace.memory.as_ref().filter(|memory| !memory.devices.is_empty()) else { return };
+    let Some(memory) = trace.memory.as_ref().filter(|memory| memory.all().next().is_some()) else { return };
     page.push_str("\n## Memory\n\n");
-    for device in &memory.devices {
+    for device in memory.all() {
+        let before = match device.reporter {
+            Reporter::Program => format!("{} at the begin", human_bytes(device.at_begin)),
+            Reporter::Cuda => "without what was taken before".to_owned(),
+        };
         // Writing to a `String` cannot fail.
         let _ = writeln!(
             page,
-            "`{}`: peak {} after {:.3} ms, {} at the begin, {} at the end, {} allocations.",
-            device_name(device.device),
+            "`{}`: peak {} after {:.3} ms, {before}, {} at the end, {} allocations.",
+            full_name(device),
             human_bytes(device.peak),
             ms(device.peak_at.saturating_sub(trace.begin)),
-            human_bytes(device.at_begin),
             human_bytes(device.at_end),
             device.usage.allocs,
         );
     }
-    let mut rows: Vec<(u64, [String; 6])> = Vec::new();
-    for device in &memory.devices {
-        for (id, node) in trace.stages.in_order() {
-            let stage = device.stage(id);
-            if stage.usage.allocs > 0 {
-                rows.push((stage.growth, stage_row(&stage, node.name(), device.device)));
-            }
-        }
-    }
-    rows.sort_by(|(one, _), (other, _)| other.cmp(one));
-    let rows: Vec<[String; 6]> = rows.into_iter().take(MAX_STAGES).map(|(_, row)| row).collect();
+    let rows = most_grown(trace, memory);
     if !rows.is_empty() {
         page.push('\n');
         page.push_str(&render(["stage", "device", "peak", "growth", "net", "allocations"], &rows));
     }
 }
 
-fn stage_row(stage: &StageMemory, name: &str, device: Device) -> [String; 6] {
+/// The stages in which memory grew most: of each device as many as of the others.
+fn most_grown(trace: &Trace, memory: &Memory) -> Vec<[String; 6]> {
+    let mut rows: Vec<(usize, usize, [String; 6])> = Vec::new();
+    for (number, device) in memory.all().enumerate() {
+        let nodes = trace.stages.in_order().into_iter();
+        let stages =
+            nodes.map(|(id, node)| (device.stage(id), node.name())).filter(|(stage, _)| stage.usage.allocs > 0);
+        let mut stages: Vec<(StageMemory, &str)> = stages.collect();
+        stages.sort_by_key(|(stage, _)| Reverse(stage.growth));
+        let of_device = stages.iter().enumerate().take(MAX_STAGES);
+        rows.extend(of_device.map(|(place, (stage, name))| (place, number, stage_row(stage, name, device))));
+    }
+    rows.sort_by_key(|(place, device, _)| (*place, *device));
+    rows.truncate(MAX_STAGES);
+    rows.sort_by_key(|(place, device, _)| (*device, *place));
+    rows.into_iter().map(|(.., row)| row).collect()
+}
+
+fn stage_row(stage: &StageMemory, name: &str, device: &DeviceMemory) -> [String; 6] {
     let net = stage.usage.net();
     let sign = if net < 0 { "-" } else { "" };
     [
         cell(name),
-        device_name(device),
+        full_name(device),
         human_bytes(stage.peak),
         human_bytes(stage.growth),
         format!("{sign}{}", human_bytes(net.unsigned_abs())),
         stage.usage.allocs.to_string(),
     ]
+}
+
+/// The device's name, and who told of it where that is not the program.
+fn full_name(device: &DeviceMemory) -> String {
+    let name = device_name(device.device);
+    match device.reporter {
+        Reporter::Program => name,
+        Reporter::Cuda => format!("{name} (CUPTI)"),
+    }
 }
 
 /// As PyTorch writes devices: `cpu`, `cuda:0`.

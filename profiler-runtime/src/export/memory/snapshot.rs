@@ -3,12 +3,13 @@
 //! PyTorch's allocator cuts blocks out of segments that it got from the driver. Ours are the addresses that blocks of
 //! the recording lay at, joined to stretches: a snapshot whose blocks lie in no segment is one that MemoryViz cannot
 //! draw. Blocks from before the recording that outlive it are unknown and not in it. The frames of a block are the ranges
-//! that were open when it was allocated, with the places in the code that they are named at.
+//! that were open when it was allocated, with the places in the code that they are named at. A device of which the program
+//! reported nothing is shown as CUPTI saw it.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use crate::model::{Allocation, Moment, NodeId, Paths, Trace};
+use crate::model::{Allocation, Memory, Moment, NodeId, Paths, Trace};
 use crate::record::{Action, Device};
 
 use super::blocks::{Block, Blocks};
@@ -57,11 +58,12 @@ impl Snapshot<'_, '_> {
     /// One device's events, in the order of time; what is allocated after the last.
     fn device_trace(&mut self, device: Device) -> Blocks {
         let trace = self.trace;
+        let shown = trace.memory.iter().flat_map(Memory::all).find(|each| each.device == device);
         let mut blocks = Blocks::default();
         self.pickle.begin_list();
         trace.walk_memory(|paths, moment| {
             let Moment::Allocation { allocation, .. } = moment else { return };
-            if allocation.device == device {
+            if shown.is_some_and(|shown| shown.tells(allocation)) {
                 self.event(paths, allocation, &mut blocks);
             }
         });
@@ -247,7 +249,7 @@ fn push_block(p: &mut Pickle<'_>, state: &'static str, (address, bytes): (u64, u
 
 /// As PyTorch numbers them: CUDA devices by their index, the host after the last.
 fn devices(trace: &Trace) -> Vec<Device> {
-    let known = trace.memory.iter().flat_map(|memory| &memory.devices).map(|each| each.device);
+    let known = trace.memory.iter().flat_map(Memory::all).map(|each| each.device);
     let last = known.filter_map(|device| if let Device::Cuda(index) = device { Some(index) } else { None }).max();
     let cuda = last.map(|last| 0..=last).into_iter().flatten().map(Device::Cuda);
     cuda.chain([Device::Cpu]).collect()

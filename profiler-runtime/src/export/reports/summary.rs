@@ -9,6 +9,7 @@ use crate::export::facts::gpu;
 use crate::export::facts::losses;
 use crate::export::facts::overhead::Overhead;
 use crate::export::facts::spread::Spread;
+use crate::export::facts::warnings;
 use crate::export::format::json::ms;
 use crate::export::format::markdown::{cell, render};
 use crate::export::format::utc::iso8601;
@@ -66,7 +67,7 @@ fn page_with(trace: &Trace, stages: usize) -> String {
         millis(trace.end - trace.begin),
         context.ended_by.as_str(),
     );
-    push_sentences(&mut page, "Warnings", &context.warnings);
+    push_sentences(&mut page, "Warnings", &warnings::all(trace));
     push_stages(&mut page, trace, stages);
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
@@ -222,14 +223,22 @@ fn push_ops(page: &mut String, trace: &Trace) {
 }
 
 fn push_profiler(page: &mut String, trace: &Trace) {
-    let Overhead { ranges, ns_per_range, estimated_ms, percent } = Overhead::of(trace);
+    let overhead = Overhead::of(trace);
     let lost = if trace.losses.missing() == 0 { "nothing lost" } else { "see the losses" };
     // Streams that threads share have no id.
     let threads = trace.threads.iter().filter(|thread| thread.identity.os_id != 0).count();
+    let not_included = match &overhead.not_included[..] {
+        [] => String::new(),
+        costs => format!(" Not in it: {}.", costs.join("; ")),
+    };
     let _ = writeln!(
         page,
-        "\n## The profiler itself\n\n{ranges} ranges on {threads} thread(s), {lost}. Estimated cost: {ns_per_range} ns each, \
-         {estimated_ms:.3} ms in all, {percent:.3} % of the recording. {}",
+        "\n## The profiler itself\n\n{} ranges on {threads} thread(s), {lost}. Estimated cost: {}; {} ms in all, {:.3} % of \
+         the recording.{not_included} {}",
+        overhead.ranges,
+        overhead.parts(),
+        millis(overhead.estimated_ns),
+        overhead.percent,
         gpu::sentence(trace)
     );
 }

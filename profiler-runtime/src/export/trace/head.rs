@@ -6,6 +6,7 @@ use serde_json::Value;
 use crate::export::facts::clock::ClockReport;
 use crate::export::facts::gpu::GpuReport;
 use crate::export::facts::losses::LossReport;
+use crate::export::facts::warnings;
 use crate::export::format::json::Line;
 use crate::export::format::utc::iso8601;
 use crate::model::{Source, Trace};
@@ -77,7 +78,7 @@ struct Profiler<'a> {
     ranges: u64,
     losses: LossReport<'a>,
     gpu: GpuReport<'a>,
-    warnings: &'a [String],
+    warnings: Vec<String>,
 }
 
 /// The trace's own facts; `base` is its `baseTimeNanoseconds`.
@@ -117,7 +118,7 @@ pub(super) fn head(trace: &Trace, base: u64) -> Head<'_> {
             ranges: trace.ranges,
             losses: LossReport::new(&trace.losses),
             gpu: GpuReport::of(trace),
-            warnings: &context.warnings,
+            warnings: warnings::all(trace),
         },
     }
 }

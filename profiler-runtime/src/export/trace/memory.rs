@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::{Allocation, Gpu, Moment, Trace};
+use crate::model::{Allocation, Gpu, Moment, Reporter, Taken, Trace};
 use crate::record::{Action, Device};
 
 /// Memory was taken, given back, or refused.
@@ -44,6 +44,9 @@ pub(super) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usize, &MemoryC
     let mut totals = memory.totals();
     trace.walk_memory(|_, moment| {
         let Moment::Allocation { thread, allocation } = moment else { return };
+        if allocation.reporter != Reporter::Program {
+            return;
+        }
         let total = totals.after(allocation);
         let mut push = |action, block, total| visit(*thread, &MemoryChange::reported(allocation, action, block, total));
         let block = (allocation.address, allocation.bytes);
@@ -59,30 +62,15 @@ pub(super) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usize, &MemoryC
 }
 
 /// Visits what the program took from CUDA, with the thread that called by the operating system's id. What was taken
-/// before the recording is not part of the totals, so its return is left out.
+/// before the recording is not part of the totals.
 pub(super) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(u32, &MemoryChange)) {
-    if gpu.memory.is_empty() {
-        return;
-    }
-    let callers: HashMap<u32, u32> =
-        gpu.calls.iter().map(|placed| (placed.call.correlation, placed.call.thread)).collect();
-    let mut live: HashMap<(u32, u64), u64> = HashMap::new();
-    let mut totals: HashMap<u32, u64> = HashMap::new();
+    let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {
         let total = totals.entry(each.device).or_default();
-        let bytes = if each.is_free {
-            let Some(bytes) = live.remove(&(each.device, each.address)) else { continue };
-            *total -= bytes;
-            -signed(bytes)
-        } else {
-            live.insert((each.device, each.address), each.bytes);
-            *total += each.bytes;
-            signed(each.bytes)
-        };
-        let thread = callers.get(&each.correlation).copied().unwrap_or(trace.context.pid);
-        let device = Device::Cuda(u8::try_from(each.device).unwrap_or(u8::MAX));
-        let (at, address, total) = (each.at, each.address, *total);
-        visit(thread, &MemoryChange { at, device, address, bytes, failed: false, total });
+        *total = total.saturating_add_signed(each.change());
+        let Taken { at, device, address, thread, .. } = *each;
+        let change = MemoryChange { at, device, address, bytes: each.change(), failed: false, total: *total };
+        visit(thread.unwrap_or(trace.context.pid), &change);
     }
 }
 

@@ -22,6 +22,7 @@ use super::time::Timeline;
 pub(super) use event::{Event, NoNodes, Nodes};
 use frames::{Frame, Frames};
 use pending::Pending;
+pub(super) use pending::Told;
 
 /// A reader of one thread's stream.
 pub(in crate::model) struct Decoder<'a> {
@@ -84,6 +85,16 @@ impl<'a> Decoder<'a> {
     /// How many lanes there are so far, for guards that have outlived the range around them.
     pub(in crate::model) const fn lanes(&self) -> u32 {
         self.lanes.count()
+    }
+
+    /// Returns the numbers of the sites that have recorded the shape of a list of dims so far.
+    pub(in crate::model) fn listed_dims(&self) -> impl Iterator<Item = u32> + '_ {
+        self.pending.listed_dims.iter().copied()
+    }
+
+    /// Returns how much calls have said about themselves so far.
+    pub(in crate::model) const fn told(&self) -> Told {
+        self.pending.told
     }
 
     /// What happened next.

@@ -1,8 +1,19 @@
 //! What has been said about the call that begins next: the entries before its begin, gathered.
 
+use std::collections::BTreeSet;
+
 use crate::model::slice::{CallArgs, Poll, Tensor};
-use crate::record::Dtype;
 use crate::record::entry::{Entry, Tag};
+use crate::record::{Dtype, LISTS_DIMS};
+
+/// How much calls said about themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Shapes of inputs, FLOPs, indices of steps and ids of requests.
+    pub(crate) descriptions: u64,
+    /// Call stacks.
+    pub(crate) stacks: u64,
+}
 
 /// A description under construction.
 #[derive(Default)]
@@ -11,6 +22,10 @@ pub(super) struct Pending {
     call: Option<Box<CallArgs>>,
     /// The task that the next poll or end belongs to.
     pub(super) task: Option<Poll>,
+    /// How much was said.
+    pub(super) told: Told,
+    /// Numbers of the sites that have recorded the shape of a list of dims.
+    pub(super) listed_dims: BTreeSet<u32>,
     dims_left: u8,
     frames_left: usize,
     text_left: usize,
@@ -51,6 +66,7 @@ impl Pending {
                 self.reuse(call);
             }
         }
+        self.told.note(tag);
         let spare = &mut self.spare;
         let call = self.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
         match tag {
@@ -59,6 +75,9 @@ impl Pending {
             Tag::Shape => {
                 // CAST: the writer packs two bytes.
                 self.dims_left = entry.value() as u8;
+                if entry.value() & LISTS_DIMS != 0 {
+                    self.listed_dims.insert(entry.site());
+                }
                 call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
             }
             Tag::Dims => {
@@ -100,6 +119,19 @@ impl Pending {
             Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
             Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
         }
+    }
+}
+
+impl Told {
+    fn note(&mut self, tag: Tag) {
+        self.descriptions += u64::from(matches!(tag, Tag::Shape | Tag::Flops | Tag::Index | Tag::TextLength));
+        self.stacks += u64::from(tag == Tag::Stack);
+    }
+
+    /// Both sums.
+    pub(in crate::model) const fn add(&mut self, other: Self) {
+        self.descriptions += other.descriptions;
+        self.stacks += other.stacks;
     }
 }
 

@@ -8,9 +8,11 @@ use crate::model::stages::{NodeId, StageTree};
 
 use super::clock::GpuClock;
 use super::links::{Owner, Owners};
+use super::memory;
 use super::rows;
+use super::spans::Spans;
 use super::waits::EventRecords;
-use super::{Annotation, Gpu, PlacedCall, PlacedOp};
+use super::{Gpu, PlacedCall, PlacedOp};
 
 /// What the GPU's part is joined to.
 pub(in crate::model) struct Ranges<'a> {
@@ -20,6 +22,8 @@ pub(in crate::model) struct Ranges<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
     /// The requests, likewise, by key.
     pub(in crate::model) requests: HashMap<u64, &'a mut Request>,
+    /// `External id`s of the lives of async ranges, by the task's number.
+    pub(in crate::model) lives: HashMap<u64, u64>,
     /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
     /// seem to be nobody's.
     pub(in crate::model) window: (u64, u64),
@@ -66,9 +70,8 @@ impl Gpu {
             ranges.window,
             |each| (each.begin, each.end, (0, 0)),
         );
-        let memory = log.memory.into_iter().map(|each| MemoryOp { at: clock.ns(each.at), ..each });
-        gpu.memory = memory.filter(|each| ranges.contains(each.at)).collect();
-        gpu.memory.sort_by_key(|each| each.at);
+        let records = log.memory.into_iter().map(|each| MemoryOp { at: clock.ns(each.at), ..each });
+        gpu.memory = memory::taken(records.filter(|each| ranges.contains(each.at)).collect(), &gpu.calls);
         gpu
     }
 
@@ -111,9 +114,9 @@ impl Gpu {
         rows::split_lanes(&mut self.ops);
     }
 
-    /// Adds every op to its stage and those around it, and to its request.
+    /// Adds every op to its stage and those around it, and to its request; the spans of all ranges.
     fn attribute(&mut self, ranges: &mut Ranges<'_>) {
-        let mut spans: HashMap<(u32, u32, u64), Annotation> = HashMap::new();
+        let mut spans = Spans::default();
         for PlacedOp { op, .. } in &self.ops {
             let GpuOp { begin, end, device, stream, .. } = *op;
             self.total.add(begin, end);
@@ -122,21 +125,11 @@ impl Gpu {
             if node == StageTree::ROOT {
                 self.unattributed.add(begin, end);
             }
-            if let Some(external_id) = owner.map(|owner| owner.stage_id).filter(|id| *id != 0) {
-                let span = spans.entry((device, stream, external_id)).or_insert(Annotation {
-                    node,
-                    name: ranges.stages.node(node).name(),
-                    external_id,
-                    device,
-                    stream,
-                    begin,
-                    end,
-                    lane: 0,
-                });
-                span.end = span.end.max(end);
+            if let Some(owner) = owner {
+                spans.add(owner.external_id, (device, stream), (begin, end));
             }
         }
-        self.annotations = rows::place_annotations(spans.into_values().collect(), &self.ops);
+        self.annotations = rows::place_annotations(spans.annotations(ranges), &self.ops);
     }
 
     /// One arrow per call, to its first op, and only forwards in time.

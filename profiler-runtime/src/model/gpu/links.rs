@@ -23,9 +23,20 @@ pub(in crate::model) struct Owner {
     pub(in crate::model) stage_id: u64,
     /// Key of the request around it.
     pub(in crate::model) request: Option<u64>,
+    /// `External id` of the range around it, 0 without one.
+    pub(super) around_id: u64,
+    /// The task whose poll it is.
+    pub(super) task: Option<u64>,
 }
 
-/// The ranges that launched something, and what they launched.
+impl Owner {
+    /// Returns whether it is itself a stage or step.
+    pub(super) const fn is_stage(&self) -> bool {
+        self.stage_id == self.external_id
+    }
+}
+
+/// The ranges that launched something, those around them, and what they launched.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Owners {
     /// Id that was pushed, by correlation.
@@ -79,7 +90,8 @@ impl Owners {
         }
     }
 
-    /// Takes note of a range.
+    /// Takes note of a range that has ended. The range around one that launched something ends later, and is watched from
+    /// now on.
     #[inline]
     pub(in crate::model) fn note(&mut self, slice: &Slice) {
         if self.owners.is_empty() {
@@ -89,13 +101,24 @@ impl Owners {
             owner.node = slice.node;
             owner.stage_id = slice.stage_id;
             owner.request = slice.request_key();
+            owner.around_id = slice.around_id;
+            owner.task = slice.task.map(|poll| poll.task);
+            if slice.around_id > 0 {
+                self.watch(slice.around_id);
+            }
         }
     }
 
     /// Will be told about the range with this `External id`.
     pub(in crate::model) fn watch(&mut self, external_id: u64) {
-        let unknown = Owner { external_id, node: StageTree::ROOT, stage_id: 0, request: None };
-        self.owners.insert(external_id, unknown);
+        self.owners.entry(external_id).or_insert(Owner {
+            external_id,
+            node: StageTree::ROOT,
+            stage_id: 0,
+            request: None,
+            around_id: 0,
+            task: None,
+        });
     }
 
     /// What is known of a range that is watched.

@@ -8,8 +8,10 @@
 mod clock;
 mod join;
 mod links;
+mod memory;
 mod names;
 mod rows;
+mod spans;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(super) mod tests;
@@ -18,13 +20,14 @@ mod waits;
 
 use std::collections::HashMap;
 
-use crate::collect::gpu::{ApiCall, Device, GpuLosses, GpuOp, MemoryOp, Overhead, Wait};
+use crate::collect::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
 
 use super::stages::NodeId;
 
 pub(super) use clock::GpuClock;
 pub(super) use join::Ranges;
 pub(super) use links::{Owners, boundaries};
+pub(crate) use memory::Taken;
 pub(crate) use names::{copy_name, fill_name};
 pub(crate) use timed::Source;
 pub(super) use timed::TimedRanges;
@@ -46,7 +49,7 @@ pub(crate) struct Gpu {
     pub(crate) ops: Vec<PlacedOp>,
     /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its ranges.
     pub(crate) calls: Vec<PlacedCall>,
-    /// For how long each range kept each stream.
+    /// For how long each stage and step kept each stream, with everything inside it.
     pub(crate) annotations: Vec<Annotation>,
     /// Waits.
     pub(crate) syncs: Vec<Placed<Wait>>,
@@ -54,8 +57,8 @@ pub(crate) struct Gpu {
     pub(crate) events: EventRecords,
     /// Time that CUDA or the profiler spent on itself.
     pub(crate) overheads: Vec<Placed<Overhead>>,
-    /// Device memory, in order of time.
-    pub(crate) memory: Vec<MemoryOp>,
+    /// Device memory that the program took from CUDA, in order of time.
+    pub(crate) memory: Vec<Taken>,
     /// Names, by the index that records carry.
     pub(crate) names: Vec<String>,
     /// All ops.
@@ -103,15 +106,18 @@ pub(crate) struct PlacedCall {
     pub(crate) launched: Option<usize>,
 }
 
-/// The time between the first and the last op of a range on one stream, or between its events.
+/// The time between the first and the last op of a stage or step on one stream, those of the ranges inside it included;
+/// or between its events. An async range has one for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation {
     /// The stage or step, or for an op the one around it.
     pub(crate) node: NodeId,
     /// The range's own name. A step is named after its function: `ProfilerStep#N` on a device would double TensorBoard's.
     pub(crate) name: &'static str,
-    /// `External id` of the range.
+    /// `External id` of the range; of the life, if it is async.
     pub(crate) external_id: u64,
+    /// `External id` of the stage or step around it that has a span here too; 0 without one.
+    pub(crate) around_id: u64,
     /// Which device.
     pub(crate) device: u32,
     /// Which stream.

@@ -36,23 +36,31 @@ pub(super) fn place<T: Copy>(
     placed
 }
 
-/// Finds rows for the spans of ranges: their stream's own where they cross nothing on it, else rows of their own.
+/// Finds rows for the spans of ranges: their stream's own where they cross nothing on it, else rows of their own, where a
+/// span stays with the one around it.
 pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) -> Vec<Annotation> {
     let mut streams: HashMap<(u32, u32), Vec<(u64, u64)>> = HashMap::new();
     for PlacedOp { op, .. } in ops.iter().filter(|placed| placed.lane == 0) {
         streams.entry((op.device, op.stream)).or_default().push((op.begin, op.end));
     }
-    spans.sort_by_key(|span| (span.device, span.stream, span.begin, std::cmp::Reverse(span.end), span.external_id));
+    // A stage is added to the tree after the one around it: of two spans with the same times the outer one comes first.
+    spans.sort_by_key(|span| {
+        let Annotation { device, stream, begin, end, node, external_id, .. } = *span;
+        (device, stream, begin, std::cmp::Reverse(end), node, external_id)
+    });
     let mut row = (0, 0);
+    let mut lanes: HashMap<u64, usize> = HashMap::new();
     // For each lane the ends of what is open on it, innermost last.
     let mut open: Vec<Vec<u64>> = Vec::new();
     for span in &mut spans {
         if row != (span.device, span.stream) {
             row = (span.device, span.stream);
             open.clear();
+            lanes.clear();
         }
         let crosses = streams.get(&row).is_some_and(|ops| crosses(ops, span.begin) || crosses(ops, span.end));
-        let mut lane = usize::from(crosses);
+        let around = lanes.get(&span.around_id).copied().unwrap_or(0);
+        let mut lane = around.max(usize::from(crosses));
         loop {
             if open.len() <= lane {
                 open.resize_with(lane + 1, Vec::new);
@@ -65,6 +73,7 @@ pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) ->
             }
             lane += 1;
         }
+        lanes.insert(span.external_id, lane);
         // CAST: no more lanes than spans.
         span.lane = lane as u32;
     }
@@ -157,7 +166,8 @@ mod tests {
     }
 
     fn span(begin: u64, end: u64) -> Annotation {
-        Annotation { node: NodeId(1), name: "stage", external_id: begin, device: 0, stream: 7, begin, end, lane: 0 }
+        let (node, external_id, around_id) = (NodeId(1), begin, 0);
+        Annotation { node, name: "stage", external_id, around_id, device: 0, stream: 7, begin, end, lane: 0 }
     }
 
     #[test]
@@ -180,6 +190,37 @@ mod tests {
     }
 
     proptest! {
+        /// A14: to the nanosecond, also where spans touch or are equal.
+        #[test]
+        fn spans_nest_on_every_row(
+            spans in prop::collection::vec((0..60u64, 0..40u64, 0..6u64), 0..24),
+            kernels in prop::collection::vec((0..6u64, 0..8u64), 0..12),
+        ) {
+            let mut at = 0;
+            let ops: Vec<_> = kernels
+                .into_iter()
+                .map(|(gap, length)| {
+                    let begin = at + gap;
+                    at = begin + length;
+                    op(begin, at)
+                })
+                .collect();
+            let spans = (1..).zip(&spans).map(|(external_id, &(begin, length, around))| {
+                let around_id = if around < external_id { around } else { 0 };
+                Annotation { external_id, around_id, ..span(begin, begin + length) }
+            });
+            let placed = place_annotations(spans.collect(), &ops);
+            let crosses = |one: (u64, u64), other: (u64, u64)| one.0 < other.0 && other.0 < one.1 && one.1 < other.1;
+            for (at, one) in placed.iter().enumerate() {
+                let times = (one.begin, one.end);
+                let on_stream = ops.iter().filter(|_| one.lane == 0).map(|placed| (placed.op.begin, placed.op.end));
+                let on_row = placed[at + 1..].iter().filter(|other| other.lane == one.lane);
+                for other in on_row.map(|other| (other.begin, other.end)).chain(on_stream) {
+                    prop_assert!(!crosses(times, other) && !crosses(other, times), "{times:?} crosses {other:?}");
+                }
+            }
+        }
+
         #[test]
         fn calls_nest_whatever_the_clocks_say(
             calls in prop::collection::vec((0..200u64, 0..60u64), 0..20),

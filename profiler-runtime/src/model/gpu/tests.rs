@@ -41,6 +41,12 @@ fn of(trace: &Trace, name: &str) -> GpuTimes {
     trace.stages.in_order().into_iter().find(|(_, node)| node.name() == name).unwrap().1.gpu
 }
 
+/// Stream, name, `External id`, and times since [`EPOCH`] of every annotation.
+fn spans(trace: &Trace) -> Vec<(u32, &'static str, u64, (u64, u64))> {
+    let all = gpu(trace).annotations.iter();
+    all.map(|span| (span.stream, span.name, span.external_id, (span.begin - EPOCH, span.end - EPOCH))).collect()
+}
+
 #[test]
 fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() {
     let mut script = Script::new();
@@ -61,9 +67,84 @@ fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() 
     assert_eq!(gpu(&trace).unattributed, GpuTimes::default());
     let ids: Vec<_> = gpu(&trace).ops.iter().map(|placed| placed.external_id).collect();
     assert_eq!(ids, [3, 3, 2], "ranges are numbered in the order of their begins");
-    let spans: Vec<_> =
-        gpu(&trace).annotations.iter().map(|span| (span.stream, span.external_id, span.begin - EPOCH)).collect();
-    assert_eq!(spans, [(7, 3, 100), (7, 1, 300), (13, 3, 150)], "an op's work counts for the stage around it");
+    assert_eq!(
+        spans(&trace),
+        [
+            (7, "outer", 1, (100, 310)),
+            (7, "inner", 3, (100, 200)),
+            (13, "outer", 1, (150, 250)),
+            (13, "inner", 3, (150, 250))
+        ],
+        "an op's work counts for the stage around it, and a stage's for those around it"
+    );
+}
+
+/// A14: an annotation spans what was launched anywhere inside its range, and rows nest whatever crosses.
+#[test]
+fn a_span_holds_everything_launched_inside_its_range() {
+    let mut script = Script::new();
+    let [a, b, c, op] = [("a", Kind::Stage), ("b", Kind::Step), ("c", Kind::Stage), ("op", Kind::Op)]
+        .map(|(name, kind)| script.site(kind, name));
+    // Positions: 0 a, 1 b, 2 op, 3 c, 7 b, 8 op. Nothing is launched by `a` or by a `b` itself.
+    script.begin(a, 0).begin(b, 10).begin(op, 20).begin(c, 30).end(c, 40).end(op, 50).end(b, 60);
+    script.begin(b, 70).begin(op, 80).end(op, 90).end(b, 95).end(a, 100).thread("main");
+    let mut device = Device::new();
+    let [in_op, in_c, later] =
+        [((21, 22), 2), ((31, 32), 3), ((81, 82), 8)].map(|(time, position)| device.call(time, Some(position)));
+    device.kernel(in_op, 7, (200, 300));
+    device.kernel(in_c, 7, (300, 400));
+    device.kernel(later, 7, (400, 500));
+    device.kernel(later, 9, (450, 460));
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    assert_eq!(
+        spans(&trace),
+        [
+            (7, "a", 1, (200, 500)),
+            (7, "b", 2, (200, 400)),
+            (7, "c", 4, (300, 400)),
+            (7, "b", 5, (400, 500)),
+            (9, "a", 1, (450, 460)),
+            (9, "b", 5, (450, 460)),
+        ],
+        "of equal times the outer one comes first"
+    );
+    assert!(gpu(&trace).annotations.iter().all(|span| span.lane == 0), "nothing crosses");
+}
+
+/// A14: an async range has one span for its life, and what takes turns on a stream keeps rows of its own.
+#[test]
+fn the_span_of_an_async_range_is_that_of_all_its_polls() {
+    let mut script = Script::new();
+    let (work, inner) = (script.site(Kind::Stage, "work"), script.site(Kind::Stage, "inner"));
+    // Positions of the inner ranges: 2, 7, 12, 17, after the task's note and the poll.
+    for (at, (task, flags)) in [(1, FIRST_POLL), (2, FIRST_POLL), (1, 0), (2, 0)].into_iter().enumerate() {
+        let at = at as u64 * 100;
+        script.entry(Tag::Task, flags, work, task);
+        script.begin(work, at).begin(inner, at + 10).end(inner, at + 90).end(work, at + 95);
+    }
+    script.thread("main");
+    let mut device = Device::new();
+    for (turn, position) in [2, 7, 12, 17].into_iter().enumerate() {
+        let at = turn as u64 * 100;
+        let call = device.call((at + 20, at + 21), Some(position));
+        device.kernel(call, 7, (at + 1000, at + 1090));
+    }
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = Trace::build(script.finish());
+    let lives: Vec<u64> = trace.tasks.iter().map(|task| task.external_id).collect();
+    let of_work: Vec<_> = spans(&trace).into_iter().filter(|span| span.1 == "work").collect();
+    assert_eq!(of_work, [(7, "work", lives[0], (1000, 1290)), (7, "work", lives[1], (1100, 1390))]);
+    let lanes: Vec<_> = gpu(&trace).annotations.iter().map(|span| (span.name, span.begin - EPOCH, span.lane)).collect();
+    let expected = [
+        ("work", 1000, 0),
+        ("inner", 1000, 0),
+        ("work", 1100, 1),
+        ("inner", 1100, 1),
+        ("inner", 1200, 0),
+        ("inner", 1300, 1),
+    ];
+    assert_eq!(lanes, expected, "a span stays with the one around it");
 }
 
 #[test]

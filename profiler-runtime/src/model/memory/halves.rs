@@ -4,7 +4,7 @@ use crate::model::stages::StageTree;
 use crate::record::entry::Entry;
 use crate::record::{Action, Device};
 
-use super::Allocation;
+use super::{Allocation, Reporter};
 
 /// What has been read of the next allocation.
 #[derive(Debug, Default)]
@@ -32,6 +32,9 @@ impl Halves {
         }
         let device = Device::from_number(first.site());
         let node = StageTree::ROOT;
-        Some((first.value(), Allocation { at: 0, action, device, address, bytes, before, node }))
+        Some((
+            first.value(),
+            Allocation { at: 0, action, reporter: Reporter::Program, device, address, bytes, before, node },
+        ))
     }
 }

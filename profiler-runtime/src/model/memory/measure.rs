@@ -5,14 +5,14 @@ use crate::model::stages::{NodeId, StageTree};
 use crate::record::{Device, Kind};
 
 use super::walk::{Call, Moment};
-use super::{Allocation, DeviceMemory, Memory, MemoryLog, Paths, StageMemory, Usage};
+use super::{Allocation, DeviceMemory, Memory, MemoryLog, Paths, Reporter, StageMemory, Usage};
 
 /// Reads the recording's allocations once. Linear in their number; memory grows with stages and with calls that are
 /// open at the same time.
 pub(in crate::model) fn measure(trace: &Trace, log: &MemoryLog) -> Memory {
     let mut book = Book { stages: &trace.stages, places: Vec::new(), accounts: Vec::new(), open: Vec::new() };
     for &(device, level) in &log.begin.devices {
-        book.open_account(device, level, trace.begin);
+        book.open_account((Reporter::Program, device), level, trace.begin);
     }
     trace.walk_memory(|paths, moment| book.note(paths, moment, trace.begin));
     while !book.open.is_empty() {
@@ -20,12 +20,14 @@ pub(in crate::model) fn measure(trace: &Trace, log: &MemoryLog) -> Memory {
     }
     let mut devices: Vec<DeviceMemory> =
         book.accounts.into_iter().map(|account| account.close(&trace.stages, log)).collect();
-    devices.sort_by_key(|each| each.device);
+    devices.sort_by_key(|each| (each.reporter, each.device));
+    let taken = devices.split_off(devices.partition_point(|each| each.reporter == Reporter::Program));
     Memory {
         has_allocator: log.end.has_allocator,
         least_bytes: log.end.least_bytes,
         lost: log.end.lost.saturating_sub(log.begin.lost),
         devices,
+        taken,
     }
 }
 
@@ -39,7 +41,7 @@ struct Book<'a> {
 
 /// One device. Levels may be negative until the end: frees can come of blocks that nobody knew of.
 struct Account {
-    device: Device,
+    of: (Reporter, Device),
     begin: i64,
     level: i64,
     lowest: i64,
@@ -83,8 +85,9 @@ impl Book<'_> {
     }
 
     fn allocation(&mut self, paths: &Paths, allocation: &Allocation, window_begin: u64) {
-        let known = self.accounts.iter().position(|account| account.device == allocation.device);
-        let index = known.unwrap_or_else(|| self.open_account(allocation.device, 0, window_begin));
+        let of = (allocation.reporter, allocation.device);
+        let known = self.accounts.iter().position(|account| account.of == of);
+        let index = known.unwrap_or_else(|| self.open_account(of, 0, window_begin));
         let stage = self.place(paths, allocation.node);
         let account = &mut self.accounts[index];
         account.note(allocation, stage);
@@ -95,12 +98,12 @@ impl Book<'_> {
         }
     }
 
-    fn open_account(&mut self, device: Device, level: i64, window_begin: u64) -> usize {
+    fn open_account(&mut self, of: (Reporter, Device), level: i64, window_begin: u64) -> usize {
         for open in &mut self.open {
             open.levels.push((level, level));
         }
         self.accounts.push(Account {
-            device,
+            of,
             begin: level,
             level,
             lowest: level,
@@ -184,9 +187,12 @@ impl Account {
             let (peak, growth) = share.most.map_or((0, 0), |(peak, growth)| (level(peak), growth.unsigned_abs()));
             StageMemory { usage: share.usage, peak, growth }
         });
-        let known_end = log.end.devices.iter().find(|(device, _)| *device == self.device);
+        let (reporter, device) = self.of;
+        let known_end = log.end.devices.iter().filter(|_| reporter == Reporter::Program);
+        let known_end = known_end.clone().find(|(known, _)| *known == device);
         DeviceMemory {
-            device: self.device,
+            reporter,
+            device,
             at_begin: level(self.begin),
             at_end: level(self.level),
             peak: level(self.peak),

@@ -31,6 +31,15 @@ pub(crate) struct MemoryLog {
     pub(crate) end: Levels,
 }
 
+/// Who told of an allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reporter {
+    /// The program: its allocator, or a framework.
+    Program,
+    /// CUPTI: what the program took from CUDA, for pools too.
+    Cuda,
+}
+
 /// One allocation or release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allocation {
@@ -38,6 +47,8 @@ pub(crate) struct Allocation {
     pub(crate) at: u64,
     /// What happened.
     pub(crate) action: Action,
+    /// Who told of it.
+    pub(crate) reporter: Reporter,
     /// Where the memory lies.
     pub(crate) device: Device,
     /// Its address; 0 where there was none to be had.
@@ -59,13 +70,17 @@ pub(crate) struct Memory {
     pub(crate) least_bytes: u64,
     /// Allocations and releases that found no room in the buffers: totals are wrong by them.
     pub(crate) lost: u64,
-    /// The devices that allocated, the host first.
+    /// The devices that the program reported memory of, the host first.
     pub(crate) devices: Vec<DeviceMemory>,
+    /// The devices that it took memory from through CUDA, as the GPU's source saw. Totals begin with the recording.
+    pub(crate) taken: Vec<DeviceMemory>,
 }
 
 /// Memory of one device. Bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceMemory {
+    /// Who told of it.
+    pub(crate) reporter: Reporter,
     /// Which.
     pub(crate) device: Device,
     /// Allocated when recording began.
@@ -126,28 +141,36 @@ impl Allocation {
 /// What is allocated per device at some moment of a walk.
 #[derive(Debug)]
 pub(crate) struct Totals<'a> {
-    devices: &'a [DeviceMemory],
-    now: Vec<u64>,
+    now: Vec<(&'a DeviceMemory, u64)>,
 }
 
 impl Memory {
+    /// Returns all devices: those of the program's reports, then those of CUDA's.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &DeviceMemory> {
+        self.devices.iter().chain(&self.taken)
+    }
+
     /// What was allocated when recording began.
     pub(crate) fn totals(&self) -> Totals<'_> {
-        Totals { devices: &self.devices, now: self.devices.iter().map(|each| each.at_begin).collect() }
+        Totals { now: self.all().map(|each| (each, each.at_begin)).collect() }
     }
 }
 
 impl Totals<'_> {
     /// The device's total after this allocation; never negative, because [`measure`] has seen them all.
     pub(crate) fn after(&mut self, allocation: &Allocation) -> u64 {
-        let place = self.devices.iter().position(|each| each.device == allocation.device);
-        let Some(now) = place.and_then(|place| self.now.get_mut(place)) else { return 0 };
+        let Some((_, now)) = self.now.iter_mut().find(|(device, _)| device.tells(allocation)) else { return 0 };
         *now = now.saturating_add_signed(allocation.change());
         *now
     }
 }
 
 impl DeviceMemory {
+    /// Returns whether this allocation is one of these.
+    pub(crate) fn tells(&self, allocation: &Allocation) -> bool {
+        (self.reporter, self.device) == (allocation.reporter, allocation.device)
+    }
+
     /// What a stage did; zeros for one that touched no memory of this device.
     pub(crate) fn stage(&self, node: NodeId) -> StageMemory {
         self.stages.get(node.0 as usize).copied().unwrap_or_default()

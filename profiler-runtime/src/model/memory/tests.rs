@@ -1,12 +1,14 @@
 //! Memory against recordings made by hand.
 
+use crate::collect::gpu::{GpuRecord, MemoryOp};
+use crate::model::gpu::tests as gpu;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{DeviceMemory, Trace};
 use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::memory::Levels;
 use crate::record::{Action, Device, Kind};
 
-use super::{MemoryLog, StageMemory};
+use super::{MemoryLog, Moment, Reporter, StageMemory};
 
 const CPU: u32 = 0;
 
@@ -83,7 +85,7 @@ fn a_block_that_grows_is_never_gone() {
     let mut totals = trace.memory.as_ref().unwrap().totals();
     let mut seen = Vec::new();
     trace.walk_memory(|_, moment| {
-        if let super::Moment::Allocation { allocation, .. } = moment {
+        if let Moment::Allocation { allocation, .. } = moment {
             seen.push(totals.after(allocation));
         }
     });
@@ -116,4 +118,57 @@ fn half_an_allocation_is_counted_as_unreadable() {
     script.entry(Tag::Block, 0, 0, 7).memory(Action::Alloc, CPU, 5, (0x10, 1)).thread("main");
     let trace = recorded(script, 0, 1);
     assert_eq!((trace.losses.unreadable, host(&trace).usage.allocs), (1, 1));
+}
+
+/// Something that CUPTI told of device 0's memory.
+fn taken(correlation: u32, is_free: bool, (address, bytes): (u64, u64), at: u64) -> MemoryOp {
+    MemoryOp { is_free, kind: 3, address, bytes, at: EPOCH + at, device: 0, correlation }
+}
+
+/// A13: what CUPTI saw has its peaks per stage and session, beside the host's and apart from the program's reports.
+#[test]
+fn memory_taken_from_cuda_has_peaks_per_stage() {
+    let mut script = Script::new();
+    let (outer, inner, op) =
+        (script.site(Kind::Stage, "outer"), script.site(Kind::Stage, "inner"), script.site(Kind::Op, "op"));
+    // Positions: 0 outer, 1 inner, 2 op; then the host's and a framework's allocation.
+    script.begin(outer, 0).begin(inner, 20).begin(op, 30).end(op, 40).end(inner, 60);
+    script.memory(Action::Alloc, CPU, 65, (0x100, 7)).memory(Action::Alloc, 1, 66, (0x200, 5));
+    script.end(outer, 100).thread("main");
+    let mut device = gpu::Device::new();
+    let [in_op, in_outer, back] =
+        [((31, 33), 2), ((61, 63), 0), ((70, 71), 0)].map(|(time, position)| device.call(time, Some(position)));
+    device.0.memory = vec![
+        // CUPTI's clock puts it before its range: it lies in its call.
+        taken(in_op, false, (0x1000, 1000), 29),
+        taken(in_outer, false, (0x2000, 50), 61),
+        taken(back, true, (0x1000, 0), 70),
+        // Taken before the recording; pinned memory of the host; a call that nobody saw.
+        taken(back, true, (0x9000, 64), 70),
+        MemoryOp { kind: 2, ..taken(back, false, (0xa000, 1 << 20), 70) },
+        taken(999, false, (0x3000, 30), 80),
+    ];
+    script.gpu = GpuRecord::Recorded(Box::new(device.0));
+    let trace = recorded(script, 0, 7);
+    let memory = trace.memory.as_ref().unwrap();
+    assert_eq!(memory.devices.iter().map(|each| each.peak).collect::<Vec<_>>(), [7, 5], "the program's own reports");
+    let [cuda] = &memory.taken[..] else { panic!("{:?}", memory.taken) };
+    assert_eq!((cuda.device, cuda.at_begin, cuda.at_end), (Device::Cuda(0), 0, 80));
+    assert_eq!((cuda.peak, cuda.peak_at, cuda.unexplained), (1050, EPOCH + 61, 0));
+    assert_eq!((cuda.usage.allocs, cuda.usage.frees), (3, 1));
+    let stage = |name: &str| {
+        let (id, _) = trace.stages.in_order().into_iter().find(|(_, node)| node.name() == name).unwrap();
+        let StageMemory { peak, growth, usage } = cuda.stage(id);
+        (peak, growth, usage.net())
+    };
+    assert_eq!((stage("inner"), stage("outer")), ((1000, 1000, 1000), (1050, 1050, 50)));
+    let mut around = Vec::new();
+    trace.walk_memory(|paths, moment| {
+        if let Moment::Allocation { allocation, .. } = moment
+            && allocation.reporter == Reporter::Cuda
+        {
+            around.push(paths.sites(allocation.node).map(|site| site.name()).collect::<Vec<_>>());
+        }
+    });
+    assert_eq!(around, [vec!["op", "inner", "outer"], vec!["outer"], vec!["outer"], vec![]]);
 }

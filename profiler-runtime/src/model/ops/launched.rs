@@ -57,23 +57,10 @@ impl Launched {
         launched
     }
 
-    /// What was taken before the recording is not known when it is given back, here as in the trace.
     fn take_memory(&mut self, gpu: &Gpu) {
-        let callers: HashMap<u32, u64> =
-            gpu.calls.iter().map(|placed| (placed.call.correlation, placed.external_id)).collect();
-        let mut live: HashMap<(u32, u64), u64> = HashMap::new();
-        for each in &gpu.memory {
-            let place = (each.device, each.address);
-            let bytes = if each.is_free { live.remove(&place) } else { Some(each.bytes) };
-            let Some(bytes) = bytes else { continue };
-            let change = i64::try_from(bytes).unwrap_or(i64::MAX);
-            if !each.is_free {
-                live.insert(place, bytes);
-            }
-            if let Some(external_id) = callers.get(&each.correlation).filter(|id| **id > 0) {
-                let own = self.own.entry(*external_id).or_default();
-                own.bytes = own.bytes.saturating_add(if each.is_free { -change } else { change });
-            }
+        for each in gpu.memory.iter().filter(|each| each.external_id > 0) {
+            let own = self.own.entry(each.external_id).or_default();
+            own.bytes = own.bytes.saturating_add(each.change());
         }
     }
 

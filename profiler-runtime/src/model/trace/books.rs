@@ -1,8 +1,10 @@
 //! The pass over every thread's stream: stages, steps, tasks, requests and losses, gathered in one reading.
 
+use std::collections::BTreeSet;
+
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::Context;
-use crate::model::decode::{Decoder, Event};
+use crate::model::decode::{Decoder, Event, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
 use crate::model::requests::{MAX_REQUESTS, Request, RequestBook, Scopes};
@@ -46,6 +48,10 @@ pub(super) struct Books {
     pub(super) requests_left_out: u64,
     pub(super) scopes: Scopes,
     pub(super) losses: Losses,
+    /// How much calls said about themselves.
+    pub(super) told: Told,
+    /// Numbers of the sites that have recorded the shape of a list of dims.
+    pub(super) listed_dims: BTreeSet<u32>,
 }
 
 impl Pass {
@@ -97,6 +103,8 @@ impl Books {
         self.losses.began_before += decoder.began_before;
         self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
+        self.told.add(decoder.told());
+        self.listed_dims.extend(decoder.listed_dims());
         let room = MAX_REQUESTS.saturating_sub(self.requests.len());
         self.requests_left_out += requests.left_out + requests.requests.len().saturating_sub(room) as u64;
         self.requests.extend(requests.requests.into_iter().take(room));
@@ -105,6 +113,7 @@ impl Books {
 
     fn slice(&mut self, slice: &Slice, stages: &mut StageTree, requests: &mut RequestBook) {
         self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
+        self.losses.merged_ranges += u64::from(slice.site.is_overflow() && slice.task.is_none_or(|poll| poll.first));
         if let Some(poll) = slice.task {
             self.tasks.poll(poll.task, slice);
             return;

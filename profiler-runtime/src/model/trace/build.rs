@@ -11,6 +11,7 @@ use crate::model::memory;
 use crate::model::ops::{Gatherer, OpTable};
 use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
+use crate::record::Site;
 
 use super::Trace;
 use super::books::Pass;
@@ -49,6 +50,8 @@ impl Trace {
             ops: Arc::default(),
             memory: None,
             losses: books.losses,
+            told: books.told,
+            listed_dims: books.listed_dims.iter().filter_map(|number| site_of(&sites, *number)).collect(),
             symbols,
             gpu: Err(Absent::NothingRecorded),
             log,
@@ -58,6 +61,7 @@ impl Trace {
         };
         trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
+        trace.losses.merged_names = trace.context.merged_names;
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
         let mut ops = Gatherer::of(&trace);
         trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.second_pass(only_row, &mut ops));
@@ -82,6 +86,7 @@ impl Trace {
             owners,
             stages: &mut self.stages,
             requests: self.requests.iter_mut().map(|request| (request.key, request)).collect(),
+            lives: self.tasks.iter().map(|task| (task.number, task.external_id)).collect(),
             window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,
         };
@@ -95,6 +100,10 @@ impl Trace {
             GpuRecord::Absent(reason) => Err(reason),
         }
     }
+}
+
+fn site_of(sites: &[&'static Site], number: u32) -> Option<&'static Site> {
+    sites.get((number as usize).wrapping_sub(1)).copied()
 }
 
 /// The driving loop's sequential steps, by `External id`.

@@ -20,7 +20,7 @@ use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::Context;
-use super::decode::{Decoder, Event, NoNodes, Nodes};
+use super::decode::{Decoder, Event, NoNodes, Nodes, Told};
 use super::gpu::Gpu;
 use super::losses::Losses;
 use super::memory::Memory;
@@ -70,6 +70,10 @@ pub(crate) struct Trace {
     pub(crate) memory: Option<Memory>,
     /// What is missing.
     pub(crate) losses: Losses,
+    /// How much calls said about themselves.
+    pub(crate) told: Told,
+    /// Sites that have recorded the shape of a list of `usize`, which may be the dims of a tensor.
+    pub(crate) listed_dims: Vec<&'static Site>,
     /// Names for the addresses of call stacks.
     pub(crate) symbols: Symbols,
     /// What the GPU did, or why that is not known.

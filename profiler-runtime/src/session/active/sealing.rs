@@ -1,7 +1,5 @@
 //! What leaves a session: its recording when it ends, and dumps of it before.
 
-use std::time::Duration;
-
 use super::Active;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
@@ -9,7 +7,8 @@ use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::host_clock::HostClock;
-use crate::record::{self, Site, site};
+use crate::record::overhead::Costs;
+use crate::record::{self, Site, gate, site};
 use crate::session::outcome::Export;
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
@@ -95,7 +94,9 @@ impl Active {
             first_step: self.first_step,
             steps_passed: self.config.ring.then_some(self.passed),
             ended_by,
-            range_cost: Duration::ZERO,
+            merged_names: record::merged_names(),
+            is_shown: gate::load() & gate::NVTX != 0,
+            costs: Costs::default(),
             warnings: self.warnings.clone(),
             warnings_told: self.warnings_told,
             config: self.config.clone(),

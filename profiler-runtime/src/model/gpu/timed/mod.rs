@@ -196,7 +196,7 @@ impl Gpu {
             let next = streams.len() as u32 + 1;
             let stream = *streams.entry((tie.context, tie.stream)).or_insert(next);
             let (external_id, name) = (tie.external_id, tie.name);
-            annotations.push(Annotation { node, name, external_id, device, stream, begin, end, lane: 0 });
+            annotations.push(Annotation { node, name, external_id, around_id: 0, device, stream, begin, end, lane: 0 });
         }
         gpu.annotations = rows::place_annotations(annotations, &[]);
         gpu.devices = log.devices;

@@ -1,0 +1,39 @@
+//! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
+//! trace shows.
+
+use crate::model::Trace;
+
+/// Sites of one kind of mistake that get a sentence of their own.
+const MAX_SITES: usize = 8;
+
+/// Returns every warning of a session.
+pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
+    trace.context.warnings.iter().cloned().chain(found(trace)).collect()
+}
+
+/// Returns the warnings that the trace gives rise to. The log has the others already.
+pub(in crate::export) fn found(trace: &Trace) -> Vec<String> {
+    listed_dims(trace).chain(merged_calls(trace)).collect()
+}
+
+/// Sites whose `shapes(…)` has a list of `usize`: most likely a tensor's dims, taken for a tensor.
+fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
+    let sentences = trace.listed_dims.iter().take(MAX_SITES).map(|site| {
+        let (name, file, line) = (site.name(), site.file(), site.line());
+        let place = if file.is_empty() { String::new() } else { format!(" ({file}:{line})") };
+        format!(
+            "`{name}`{place} records the shape of a list of integers: if these are a tensor's dims, write \
+             `Dims(x.dims(), Dtype::F32)`"
+        )
+    });
+    let more = trace.listed_dims.len().saturating_sub(MAX_SITES);
+    sentences.chain((more > 0).then(|| format!("{more} more sites record the shapes of lists of integers")))
+}
+
+/// What the sheets `by_shape` and `by_stack` cannot show, if there is such a thing.
+fn merged_calls(trace: &Trace) -> Option<String> {
+    let calls = trace.ops.merged_calls;
+    let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
+                    under their names alone; record fewer steps to see them apart";
+    (calls > 0).then(|| format!("{calls} {sentence}"))
+}

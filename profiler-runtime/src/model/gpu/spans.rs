@@ -1,0 +1,64 @@
+//! From when to when each stage kept each stream: everything that it launched, itself or in the ranges inside it.
+//!
+//! Kineto's `gpu_user_annotation`. A range's span is made of its own ops, and then handed to the range around it, so that
+//! one inside never sticks out of the one around it, not by a nanosecond. Linear in the ranges that launched something
+//! and those around them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::links::Owner;
+use super::{Annotation, Ranges};
+
+/// Begin and end, by range (`External id`), device and stream.
+#[derive(Default)]
+pub(super) struct Spans(BTreeMap<(u64, u32, u32), (u64, u64)>);
+
+impl Spans {
+    /// Adds an op to a range's span on this device and stream.
+    pub(super) fn add(&mut self, external_id: u64, (device, stream): (u32, u32), (begin, end): (u64, u64)) {
+        let span = self.0.entry((external_id, device, stream)).or_insert((begin, end));
+        *span = (span.0.min(begin), span.1.max(end));
+    }
+
+    /// Returns the spans of all stages and steps. A range begins, and is numbered, before those inside it: from the last to
+    /// the first, each span is complete when its turn comes.
+    pub(super) fn annotations(mut self, ranges: &Ranges<'_>) -> Vec<Annotation> {
+        let mut annotations: HashMap<(u64, u32, u32), Annotation> = HashMap::new();
+        while let Some(((external_id, device, stream), times)) = self.0.pop_last() {
+            let Some(owner) = ranges.owners.range(external_id) else { continue };
+            if owner.around_id > 0 && owner.around_id < external_id {
+                self.add(owner.around_id, (device, stream), times);
+            }
+            if !owner.is_stage() {
+                continue;
+            }
+            let id = ranges.shown_id(owner);
+            let annotation = annotations.entry((id, device, stream)).or_insert_with(|| Annotation {
+                node: owner.node,
+                name: ranges.stages.node(owner.node).name(),
+                external_id: id,
+                around_id: ranges.stage_around(owner),
+                device,
+                stream,
+                begin: times.0,
+                end: times.1,
+                lane: 0,
+            });
+            (annotation.begin, annotation.end) = (annotation.begin.min(times.0), annotation.end.max(times.1));
+        }
+        annotations.into_values().collect()
+    }
+}
+
+impl Ranges<'_> {
+    /// The `External id` that a range is shown by: a poll by that of its life.
+    fn shown_id(&self, owner: Owner) -> u64 {
+        owner.task.and_then(|task| self.lives.get(&task).copied()).unwrap_or(owner.external_id)
+    }
+
+    /// The `External id` that the stage around a range is shown by, 0 without one.
+    fn stage_around(&self, owner: Owner) -> u64 {
+        let around = self.owners.range(owner.around_id).and_then(|around| self.owners.range(around.stage_id));
+        around.map_or(0, |stage| self.shown_id(stage))
+    }
+}
