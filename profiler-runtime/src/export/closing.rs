@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::export::facts::{gpu, losses};
+use crate::export::facts::{losses, warnings};
 use crate::export::manifest::Manifest;
 use crate::logging;
 use crate::model::{EndedBy, Trace};
@@ -17,8 +17,7 @@ const INSTANT_NS: u64 = 10_000_000;
 pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
     let session = &manifest.session;
     let missing = manifest.missing.iter().map(|missing| format!("`{}`: {}", missing.name, missing.reason));
-    let lacks: Vec<String> =
-        losses::sentences(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).chain(missing).collect();
+    let lacks: Vec<String> = losses::avoidable(trace).into_iter().chain(missing).collect();
     if !lacks.is_empty() {
         logging::warn!("session `{session}` lacks {} things: {}", lacks.len(), lacks.join("; "));
     }
@@ -31,7 +30,8 @@ pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
 pub(super) fn warn(trace: &mut Trace) {
     trace.context.warnings.extend(why_empty(trace));
-    for warning in trace.context.warnings.iter().skip(trace.context.warnings_told) {
+    let found = warnings::found(trace);
+    for warning in trace.context.warnings.iter().skip(trace.context.warnings_told).chain(&found) {
         logging::warn!("session `{}`: {warning}", trace.context.session);
     }
 }

@@ -49,7 +49,6 @@ pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
-use facts::{losses, warnings};
 use format::json;
 use manifest::name_in;
 use reports::pipeline;
@@ -61,7 +60,6 @@ use reports::pipeline;
 pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> Manifest {
     closing::warn(trace);
     let mut manifest = Manifest::new(trace);
-    warn(trace);
     let plans = plan::plans(trace, folder, &mut manifest.missing);
     gauge.begin(trace, plans.len());
     for plan in plans {
@@ -84,17 +82,6 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     }
     closing::announce(&manifest, trace, folder);
     manifest
-}
-
-/// Logs what the finished trace shows and the log does not have yet: warnings, and one line for all losses.
-fn warn(trace: &Trace) {
-    let session = &trace.context.session;
-    for warning in warnings::found(trace) {
-        log::warn!("session `{session}`: {warning}");
-    }
-    if let Some(lost) = losses::line(trace) {
-        log::warn!("session `{session}` lost something: {lost}");
-    }
 }
 
 /// Writes a JSON report that is no artifact of a recording, whole or not at all.

@@ -79,11 +79,10 @@ pub(in crate::export) fn sentences(losses: &Losses) -> Vec<String> {
     failures(losses).into_iter().chain(shown_in_part.map(|(count, what)| format!("ranges: {count}, {what}"))).collect()
 }
 
-/// Returns the losses that a user can do something about, for the log; those that a recording's begin and end bring
-/// with them are not among them.
-pub(in crate::export) fn line(trace: &Trace) -> Option<String> {
-    let failures: Vec<String> = failures(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect();
-    (!failures.is_empty()).then(|| failures.join(". "))
+/// Returns a sentence for each loss that a user can do something about; those that a recording's begin and end bring with
+/// them are not among them.
+pub(in crate::export) fn avoidable(trace: &Trace) -> Vec<String> {
+    failures(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect()
 }
 
 fn failures(losses: &Losses) -> Vec<String> {
