@@ -145,7 +145,7 @@ settings! {
 
 /// vLLM's fields that have no counterpart here: accepted, each with the reason why it does nothing.
 pub(crate) const IGNORED: &[(&str, &str)] = &[
-    ("ignore_frontend", "there is no separate front-end process to leave out"),
+    ("ignore_frontend", "the process that controls a job records nothing of its own"),
     (
         "capture_torch_profiler",
         "CUDA graph capture is not a phase of its own here; a trace shows it like any other call",

@@ -118,7 +118,11 @@ impl Symbols {
         let nameless = frames().filter(|frame| frame.function == NO_SYMBOL).count();
         // C libraries seldom come with lines; nothing can be done about it here.
         let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
-        if nameless * 10 > total {
+        if nameless * 10 > total && cfg!(target_os = "linux") && !Path::new("/proc/self/exe").exists() {
+            Some(format!(
+                "{nameless} of the {total} functions in call stacks have no name, because `/proc` cannot be read: mount it"
+            ))
+        } else if nameless * 10 > total {
             Some(format!(
                 "{nameless} of the {total} functions in call stacks have no name, the program is stripped: build it with \
                  `strip = false` in its `[profile.release]`"

@@ -94,9 +94,11 @@ impl Active {
         warnings.extend(rank_warning);
         if ranks.in_job && !place.is_shared {
             let Ranks { rank, world_size, .. } = ranks;
+            let (variable, is_set) = (place::SHARED_ID, env(place::SHARED_ID).is_some_and(|id| !id.is_empty()));
+            let state = if is_set { "no usable name" } else { "not set and the launcher names no job" };
             warnings.push(format!(
-                "this is rank {rank} of {world_size}, but `PROFILER_SESSION_ID` is not set and the launcher names no job: each \
-                 rank writes into a folder of its own; set it to the same name for all"
+                "this is rank {rank} of {world_size}, but `{variable}` is {state}: each rank writes into a folder of its \
+                 own; set it to the same name for all"
             ));
         }
         warnings.extend(place.warnings);

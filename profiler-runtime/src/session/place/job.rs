@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use super::ranks::{POD_INDEX, Ranks};
 
 /// The variable through which a user gives all ranks one session id.
-pub(super) const SHARED_ID: &str = "PROFILER_SESSION_ID";
+pub(crate) const SHARED_ID: &str = "PROFILER_SESSION_ID";
 /// Longest name that is taken from the environment.
 const MAX_LENGTH: usize = 64;
 

@@ -24,6 +24,7 @@ use crate::record::clock::Anchor;
 
 pub(crate) use host::{host_name, process_name};
 pub use id::SessionId;
+pub(crate) use job::SHARED_ID;
 pub(crate) use ranks::{Ranks, of_this_process, read as read_ranks};
 
 /// Longest part of an id that is the host's name.
@@ -185,7 +186,18 @@ fn make_base(base: &Path) -> Result<(), Error> {
     if base.to_string_lossy().contains("://") {
         return Err(Error::RemoteFolder { folder: base.to_owned() });
     }
-    fs::create_dir_all(base).map_err(|error| failed(base, error))
+    fs::create_dir_all(base).map_err(|error| failed(base, explained(base, error)))
+}
+
+/// Says of a symbolic link to nothing what it is, where the system says that the file exists.
+fn explained(base: &Path, error: io::Error) -> io::Error {
+    match fs::read_link(base) {
+        Ok(target) if !base.exists() => {
+            let message = format!("it is a link to `{}`, which does not exist: create that", target.display());
+            io::Error::new(io::ErrorKind::NotFound, message)
+        }
+        _ => error,
+    }
 }
 
 fn failed(folder: &Path, source: io::Error) -> Error {
@@ -197,8 +209,7 @@ fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
     format!(
         "`{taken}` has artifacts of rank {} already, so this session is `{name}`; ranks that have none there do not know \
          that: give every run a `{}` of its own",
-        ranks.rank,
-        job::SHARED_ID
+        ranks.rank, SHARED_ID
     )
 }
 

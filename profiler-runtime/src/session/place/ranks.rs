@@ -68,16 +68,15 @@ pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<Str
                 Some((name, text)) => (name, self::number(name, &text)?),
                 None => (*rank, number),
             };
-            if number >= world_size || local >= world_size {
-                return Err(format!(
-                    "`{rank}` is {number} and `{local_name}` is {local}, but `{size}` is {world_size}"
-                ));
+            let too_high = [(*rank, number), (local_name, local)].into_iter().find(|(_, value)| *value >= world_size);
+            if let Some((name, value)) = too_high {
+                return Err(format!("`{name}` is {value}, but `{size}` is {world_size}: start ranks from 0"));
             }
             Ok(Ranks { rank: number, local_rank: local, world_size, in_job: world_size > 1 })
         })();
         return match place {
             Ok(ranks) => (ranks, None),
-            Err(wrong) => (ALONE, Some(format!("{wrong}: this process profiles as rank 0 of 1"))),
+            Err(wrong) => (ALONE, Some(format!("{wrong}; this process profiles as rank 0 of 1"))),
         };
     }
     env(POD_INDEX).map_or((ALONE, None), |index| pod(&index, env("WORLD_SIZE").as_ref()))
@@ -88,7 +87,7 @@ pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<Str
 fn pod(index: &OsString, size: Option<&OsString>) -> (Ranks, Option<String>) {
     let rank = match number(POD_INDEX, index) {
         Ok(rank) => rank,
-        Err(wrong) => return (ALONE, Some(format!("{wrong}: this process profiles as rank 0 of 1"))),
+        Err(wrong) => return (ALONE, Some(format!("{wrong}; this process profiles as rank 0 of 1"))),
     };
     let known = size.map(|size| number("WORLD_SIZE", size));
     let ranks = |world_size| Ranks { rank, local_rank: 0, world_size, in_job: true };
@@ -161,6 +160,17 @@ mod tests {
                 "{variables:?}"
             );
         }
+    }
+
+    /// D11: the sentence names the variable that is wrong, and what would be right.
+    #[test]
+    fn a_rank_beyond_the_size_is_named_with_the_remedy() {
+        let told = |rank: &str, local: &str| {
+            read_from(&[("RANK", rank), ("LOCAL_RANK", local), ("WORLD_SIZE", "4")]).1.unwrap_or_default()
+        };
+        let rest = "but `WORLD_SIZE` is 4: start ranks from 0; this process profiles as rank 0 of 1";
+        assert_eq!(told("5", "0"), format!("`RANK` is 5, {rest}"));
+        assert_eq!(told("0", "9"), format!("`LOCAL_RANK` is 9, {rest}"));
     }
 
     #[test]

@@ -117,6 +117,17 @@ fn an_id_that_is_no_plain_name_is_refused_with_a_warning() {
     }
 }
 
+/// D11: the system says of such a link that the file exists.
+#[test]
+#[cfg(unix)]
+fn a_link_to_nothing_is_named_as_such() {
+    let base = tempfile::tempdir().unwrap();
+    let link = base.path().join("perf");
+    std::os::unix::fs::symlink("gone", &link).unwrap();
+    let error = Names::default().claim(Some(&link), ALONE, nothing_set).unwrap_err();
+    assert!(error.to_string().contains("it is a link to `gone`, which does not exist: create that"), "{error}");
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
     let base = tempfile::tempdir().unwrap();
