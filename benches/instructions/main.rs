@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-const SCENARIOS: [Scenario; 4] = [Scenario::Off, Scenario::On, Scenario::Nested, Scenario::Shapes];
+const SCENARIOS: [Scenario; 5] = [Scenario::Off, Scenario::On, Scenario::Nested, Scenario::Shapes, Scenario::Block];
 
 /// What one subject was counted to need per span.
 #[derive(Debug, Serialize)]
@@ -73,8 +73,16 @@ fn count(subject: &dyn Subject) -> Result<Counted> {
 }
 
 fn table(all: &BTreeMap<&str, Counted>) -> String {
-    let mut table =
-        Table::new(["instructions per span", "off", "recording", "8 nested", "with shapes", "allocations", "heap B"]);
+    let mut table = Table::new([
+        "instructions per span",
+        "off",
+        "recording",
+        "8 nested",
+        "with shapes",
+        "`stage!`",
+        "allocations",
+        "heap B",
+    ]);
     let bare = bare_call(all);
     for subject in subjects::all() {
         if let Some(counted) = all.get(subject.name()) {

@@ -16,6 +16,8 @@ pub enum Scenario {
     Nested,
     /// A span that records the shape of a tensor.
     Shapes,
+    /// As `On`, with a guard in the function instead of an attribute on it.
+    Block,
     /// As `On`, on two threads at the same time.
     TwoThreads,
     /// As `On`, and what follows until a trace viewer can open the file.
@@ -46,11 +48,12 @@ impl Scenario {
         Self::ExportPerfettoGzip,
     ];
 
-    const ALL: [(Self, &str); 11] = [
+    const ALL: [(Self, &str); 12] = [
         (Self::Off, "off"),
         (Self::On, "on"),
         (Self::Nested, "nested"),
         (Self::Shapes, "shapes"),
+        (Self::Block, "block"),
         (Self::TwoThreads, "two-threads"),
         (Self::Export, "export"),
         (Self::ExportShapes, "export-shapes"),

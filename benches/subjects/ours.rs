@@ -6,7 +6,7 @@ use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::{Kept, Recording, Subject};
 use profiler_benches::workload::{self, work};
-use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, TraceFormat, profiled_op, profiled_stage};
+use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, TraceFormat, profiled_op, profiled_stage, stage};
 use std::fs;
 use std::hint::black_box;
 use std::thread;
@@ -63,6 +63,7 @@ impl Subject for OursAgain {
 pub(super) fn work_of(scenario: Scenario) -> fn(u64) {
     match scenario {
         Scenario::Nested => deep,
+        Scenario::Block => blocks,
         Scenario::Shapes | Scenario::ExportShapes | Scenario::ExportPerfettoShapes => with_shapes,
         _ => flat,
     }
@@ -138,6 +139,12 @@ fn nested(depth: u32, x: u64) -> u64 {
     if depth <= 1 { work(x) } else { nested(depth - 1, x) }
 }
 
+#[inline(never)]
+fn block(x: u64) -> u64 {
+    let _block = stage!("bench.block");
+    work(x)
+}
+
 /// What an operator sees of its inputs.
 struct Tensor {
     dims: &'static [usize],
@@ -162,6 +169,10 @@ fn flat(spans: u64) {
 
 fn deep(spans: u64) {
     workload::in_units(spans, |unit| workload::nested(unit, nested));
+}
+
+fn blocks(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, block));
 }
 
 fn with_shapes(spans: u64) {

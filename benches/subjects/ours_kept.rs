@@ -35,7 +35,8 @@ impl Subject for OursKept {
     }
 
     fn work(&self, scenario: Scenario) -> Option<fn(u64)> {
-        let is_kept = matches!(scenario, Scenario::On | Scenario::Nested | Scenario::Shapes | Scenario::TwoThreads);
+        use Scenario::{Block, Nested, On, Shapes, TwoThreads};
+        let is_kept = matches!(scenario, On | Nested | Shapes | Block | TwoThreads);
         is_kept.then(|| work_of(scenario))
     }
 

@@ -53,6 +53,55 @@ fn pipeline() {
     device.kernel(c"after_the_window", 7, 1000);
 }
 
+/// Guards that replace each other, each with work of its own.
+#[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn guards_in_any_order() {
+    if !in_child() {
+        return;
+    }
+    make_context();
+    start_profile_with(ProfilerConfig::torch(perf())).unwrap();
+    let device = Device::open();
+    let mut _p = stage!("a");
+    device.kernel(c"in_a", 7, 1_000);
+    let outer = stage!("outer");
+    _p = stage!("b");
+    device.kernel(c"in_b", 7, 1_000);
+    drop(outer);
+    device.kernel(c"in_b_too", 7, 1_000);
+    {
+        let _op = op!("attention");
+        device.kernel(c"in_attention", 7, 1_000);
+    }
+    _p = stage!("c");
+    device.kernel(c"in_c", 7, 1_000);
+    drop(_p);
+    device.kernel(c"in_nothing", 7, 1_000);
+    stop_profile().unwrap().wait().unwrap();
+}
+
+/// A1: a kernel belongs to the range that is innermost when it is launched, whatever ended before.
+#[test]
+fn kernels_belong_to_the_innermost_of_guards_in_any_order() {
+    let folder = tempdir().unwrap();
+    succeeded(&mut machine("guards_in_any_order", folder.path()));
+    let session = session(folder.path());
+    let (trace, timing) = (Trace::read(&session), timing(&session));
+    let id = |name: &str| trace.named(name)[0].args["External id"].as_u64();
+    for (kernel, range) in
+        [("in_a", "a"), ("in_b", "b"), ("in_b_too", "b"), ("in_attention", "attention"), ("in_c", "c")]
+    {
+        assert_eq!(id(kernel), id(range), "{kernel}");
+    }
+    assert!(!["a", "outer", "b", "c"].iter().any(|name| id("in_nothing") == id(name)));
+    let of = |name: &str| {
+        let stages = timing["stages"].as_array().unwrap();
+        stages.iter().find(|stage| stage["name"] == name).unwrap()["gpu_ops"].as_u64()
+    };
+    assert_eq!(["a", "outer", "b", "c"].map(of), [Some(1), Some(0), Some(3), Some(1)]);
+}
+
 /// What a pipeline leaves behind.
 struct Ran {
     folder: TempDir,

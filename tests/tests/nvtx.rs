@@ -252,6 +252,60 @@ fn a_panic_ends_the_ranges_that_it_leaves() {
 }
 
 #[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn guards_in_any_order() {
+    if !in_child() {
+        return;
+    }
+    let mut _p = stage!("a");
+    let outer = stage!("outer");
+    _p = step!("b", 7);
+    conv3d();
+    _p = stage!("c");
+    drop(outer);
+    drop(_p);
+    {
+        let mut future = pin!(held_over_a_poll());
+        assert!(poll_once(future.as_mut()).is_pending());
+        drop(op!("conv3d"));
+        std::mem::forget(op!("leaked"));
+    }
+}
+
+#[profiled_stage("task")]
+async fn held_over_a_poll() {
+    let _held = stage!("held");
+    std::future::pending::<()>().await;
+}
+
+/// A1: a guard that ends before one that began after it ends in the tool too, and the other goes on to its own end.
+#[test]
+fn a_tool_is_shown_the_end_of_each_guard_in_any_order() {
+    let log = attached("guards_in_any_order", &[]);
+    let mut stack = Vec::new();
+    let (mut open, mut ended) = (std::collections::HashMap::new(), Vec::new());
+    for line in &log.lines {
+        match line["op"].as_str().unwrap() {
+            "push" => stack.push(line.name()),
+            "pop" => ended.push(stack.pop().unwrap()),
+            "start" => drop(open.insert(line["id"].as_u64(), (line.name(), line["payload"].as_u64()))),
+            "end" => {
+                let (name, payload) = open.remove(&line["id"].as_u64()).unwrap();
+                assert_eq!(payload, (name == "b").then_some(7));
+                ended.push(name);
+            }
+            _ => {}
+        }
+    }
+    // `outer` and `b` leave the stack with `a`; each ends with its guard.
+    let sync = ["b", "outer", "a", "conv3d", "b", "outer", "c"];
+    assert_eq!(ended[..sync.len()], sync);
+    // `held` leaves it with the poll, and the leaked one is all that is left.
+    assert_eq!(ended[sync.len()..], ["held", "task", "conv3d", "held", "task"]);
+    assert_eq!((stack, open.len()), (vec!["leaked"], 0));
+}
+
+#[test]
 fn a_tool_that_takes_no_calls_costs_nothing_but_itself() {
     let log: Log = attached("a_loop_without_a_session", &[("NVTX_TOOL", "deaf")]);
     assert_eq!((log.count("initialize"), log.lines.len()), (1, 1));

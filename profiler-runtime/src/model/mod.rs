@@ -29,6 +29,9 @@ mod trace;
 mod union;
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod crossing_tests;
+#[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

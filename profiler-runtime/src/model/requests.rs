@@ -107,7 +107,8 @@ pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
 /// Gathers one thread's requests. Slices arrive when they end, so the stages come before the request that they ran in.
 #[derive(Default)]
 pub(super) struct RequestBook {
-    open: Vec<Open>,
+    /// By key.
+    open: Vec<(u64, Open)>,
     pub(super) requests: Vec<Request>,
     /// Requests beyond [`MAX_REQUESTS`].
     pub(super) left_out: u64,
@@ -131,22 +132,21 @@ struct Open {
 impl RequestBook {
     /// A stage or step has ended; `tree` is the session's.
     pub(super) fn stage(&mut self, slice: &Slice, tree: &StageTree, scopes: &mut Scopes) {
-        let Some(InRequest { depth, opened_in, key }) = slice.request else { return };
+        let Some(InRequest { opened_in, key, .. }) = slice.request else { return };
         if key & TASK != 0 {
             return scopes.stage(key, slice, opened_in, tree);
         }
-        while self.open.len() < depth as usize {
-            self.open.push(Open::new());
-        }
-        if let Some(open) = self.open.get_mut(depth as usize - 1) {
-            open.stage(slice, opened_in, tree);
-        }
+        let known = self.open.iter().rposition(|(open, _)| *open == key);
+        let at = known.unwrap_or_else(|| {
+            self.open.push((key, Open::new()));
+            self.open.len() - 1
+        });
+        self.open[at].1.stage(slice, opened_in, tree);
     }
 
     /// A request has ended.
     pub(super) fn request(&mut self, slice: &Slice) {
-        let depth = slice.request.map_or(1, |around| around.depth + 1);
-        let open = if self.open.len() >= depth as usize { self.open.pop() } else { None };
+        let open = self.open.iter().rposition(|(open, _)| *open == slice.key()).map(|at| self.open.remove(at).1);
         if self.requests.len() >= MAX_REQUESTS {
             self.left_out += 1;
             return;
@@ -174,7 +174,7 @@ impl Open {
     fn stage(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree) {
         self.places.entry(opened_in).or_insert(StageTree::ROOT);
         let place = place(&mut self.stages, &mut self.places, slice.node, tree);
-        self.stages.add_call(place, slice.begin, slice.duration());
+        self.stages.add_call(place, slice.begin, slice.duration(), slice.stage_children_ns);
     }
 }
 

@@ -14,8 +14,10 @@ pub(crate) struct Slice {
     pub(crate) begin: u64,
     /// When it ended; never before `begin`.
     pub(crate) end: u64,
-    /// 0: the thread's own row. Else an extra row of the thread, for a guard that outlived the range around it: slices
-    /// of one row nest or are disjoint.
+    /// Its end; of a guard whose place another of any site took, as in `step = step!(…)`, when that began.
+    pub(super) until: u64,
+    /// 0: the thread's own row. Else an extra row of the thread, for a range that crosses another: slices of one row nest or
+    /// are disjoint.
     pub(crate) lane: u32,
     /// Unique in the trace, from 1: `External id`.
     pub(crate) external_id: u64,
@@ -28,8 +30,13 @@ pub(crate) struct Slice {
     pub(super) around_id: u64,
     /// The request that it ran in.
     pub(super) request: Option<InRequest>,
-    /// Time of slices directly inside it.
+    /// Key of the stage or step directly around it when it ended, see [`requests::key`]; 0 without one.
+    pub(super) stage_around: u64,
+    /// Time of slices directly inside it: of all together, where they overlap.
     pub(crate) children_ns: u64,
+    /// Of a stage or step: time of stages and steps directly inside it on its thread, but for lives. Of a poll: by which it
+    /// is more than in the polls before.
+    pub(crate) stage_children_ns: u64,
     /// Memory of the host that was allocated on this thread while it was open.
     pub(crate) cpu_memory: NetBytes,
     /// The same of devices, all together.
@@ -103,10 +110,22 @@ impl Slice {
         self.duration().saturating_sub(self.children_ns)
     }
 
+    /// Returns whether it is a stage or a step.
+    #[inline]
+    pub(crate) fn is_stage(&self) -> bool {
+        matches!(self.site.kind(), Kind::Stage | Kind::Step)
+    }
+
+    /// Returns the key under which ranges inside it name it.
+    #[inline]
+    pub(super) fn key(&self) -> u64 {
+        requests::key(self.external_id, self.task.map(|poll| poll.task))
+    }
+
     /// Key of the request that it is, or that it ran in.
     pub(super) fn request_key(&self) -> Option<u64> {
         match self.site.kind() {
-            Kind::Request => Some(requests::key(self.external_id, self.task.map(|poll| poll.task))),
+            Kind::Request => Some(self.key()),
             _ => self.request.map(|request| request.key),
         }
     }

@@ -31,8 +31,10 @@ pub(crate) struct StageNode {
     pub(crate) min_ns: u64,
     /// The longest call.
     pub(crate) max_ns: u64,
-    /// Time in stages directly inside it, on the same thread or in the same task.
+    /// Calls directly inside it, all together.
     pub(crate) children_ns: u64,
+    /// See [`self_ns`](Self::self_ns).
+    own_ns: u64,
     /// For async stages: time in polls.
     pub(crate) busy_ns: u64,
     /// For async stages: polls.
@@ -89,9 +91,10 @@ impl StageTree {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// Adds one call; `direct` children time of the parent grows with it.
-    pub(super) fn add_call(&mut self, id: NodeId, begin: u64, duration: u64) {
+    /// Adds one call, of which stages directly inside it took `stage_children_ns`.
+    pub(super) fn add_call(&mut self, id: NodeId, begin: u64, duration: u64, stage_children_ns: u64) {
         let node = self.node_mut(id);
+        node.own_ns += duration.saturating_sub(stage_children_ns);
         node.calls += 1;
         node.sum_ns += duration;
         node.min_ns = node.min_ns.min(duration);
@@ -113,7 +116,7 @@ impl StageTree {
 
     /// Adds the life of an async stage at this place.
     pub(super) fn add_life(&mut self, place: NodeId, task: &Task) {
-        self.add_call(place, task.begin, task.end - task.begin);
+        self.add_call(place, task.begin, task.end - task.begin, task.stage_children_ns);
         let node = self.node_mut(place);
         node.busy_ns += task.busy_ns;
         node.polls += task.polls;
@@ -183,6 +186,7 @@ impl StageNode {
             min_ns: u64::MAX,
             max_ns: 0,
             children_ns: 0,
+            own_ns: 0,
             busy_ns: 0,
             polls: 0,
             occurrences: Vec::new(),
@@ -201,8 +205,8 @@ impl StageNode {
         self.site.is_some_and(|site| site.kind() == Kind::Step)
     }
 
-    /// Time not spent in stages directly inside it.
+    /// Time not spent in stages directly inside it: of each call its duration without the union of these.
     pub(crate) const fn self_ns(&self) -> u64 {
-        self.sum_ns.saturating_sub(self.children_ns)
+        self.own_ns
     }
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use crate::record::Site;
 
+use super::slice::Slice;
+
 /// One iteration. Nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
@@ -17,9 +19,12 @@ pub(crate) struct Step {
     pub(crate) end: u64,
     /// The slice or task that it is, by `External id`; 0 for bare `step()` calls.
     pub(crate) external_id: u64,
-    /// Whether it began after every earlier step of its loop had ended. Consumers need steps that do not overlap: only
-    /// these are named `ProfilerStep#N`.
+    /// Whether it began after every earlier step of its loop had ended, or in the place of one. Consumers need steps that do
+    /// not overlap: only these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
+    /// Its end, or when the guard began that took its place.
+    until: u64,
+    finished: bool,
 }
 
 /// All iterations of one loop.
@@ -49,7 +54,13 @@ pub(super) struct StepBook {
 
 impl Step {
     pub(super) const fn new(begin: u64, end: u64, index: Option<u64>, external_id: u64) -> Self {
-        Self { number: 0, index, begin, end, external_id, sequential: true }
+        Self { number: 0, index, begin, end, external_id, sequential: true, until: end, finished: true }
+    }
+
+    /// The step that a slice is.
+    pub(super) fn of(slice: &Slice) -> Self {
+        let step = Self::new(slice.begin, slice.end, slice.args().index, slice.external_id);
+        Self { until: slice.until, finished: slice.finished, ..step }
     }
 }
 
@@ -67,6 +78,15 @@ impl StepBook {
     /// A bare `step()` was called.
     pub(super) fn mark(&mut self, at: u64) {
         self.marks.push(at);
+    }
+
+    /// Leaves out the steps of a loop that have not ended: where the last of those that were asked for has ended the
+    /// recording, the one that took its place had begun.
+    pub(super) fn leave_out_unfinished(&mut self, site: Option<&'static Site>) {
+        let key = site.map(|site| std::ptr::from_ref(site).addr());
+        if let Some(each) = key.and_then(|key| self.loops.get_mut(&key)) {
+            each.steps.retain(|step| step.finished);
+        }
     }
 
     /// How many steps of a loop have ended; `None` is the loop of bare calls.
@@ -111,7 +131,7 @@ impl StepLoop {
         for (step, number) in self.steps.iter_mut().zip(first..) {
             step.number = number;
             step.sequential = step.begin >= ended;
-            ended = ended.max(step.end);
+            ended = ended.max(step.until);
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct Task {
     pub(crate) busy_ns: u64,
     /// Polls.
     pub(crate) polls: u64,
+    /// Time of stages directly inside its polls.
+    pub(super) stage_children_ns: u64,
     /// Memory of the host that its polls allocated; `own` without the ranges inside them.
     pub(crate) cpu_memory: NetBytes,
     /// The same of devices, all together.
@@ -62,6 +64,7 @@ struct Life {
     request: Option<InRequest>,
     busy_ns: u64,
     polls: u64,
+    stage_children_ns: u64,
     cpu_memory: NetBytes,
     device_memory: NetBytes,
     last_poll_end: u64,
@@ -74,6 +77,7 @@ impl TaskBook {
         let life = self.lives.entry(task).or_default();
         life.busy_ns += slice.duration();
         life.polls += 1;
+        life.stage_children_ns += slice.stage_children_ns;
         life.cpu_memory.add(slice.cpu_memory);
         life.device_memory.add(slice.device_memory);
         life.last_poll_end = life.last_poll_end.max(slice.end);
@@ -121,6 +125,7 @@ impl Life {
             end: end.max(self.last_poll_end).max(begin),
             busy_ns: self.busy_ns,
             polls: self.polls,
+            stage_children_ns: self.stage_children_ns,
             cpu_memory: self.cpu_memory,
             device_memory: self.device_memory,
             completed,

@@ -6,7 +6,7 @@ use crate::collect::gpu::GpuRecord;
 use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
-use crate::record::entry::{Entry, Tag};
+use crate::record::entry::{COMPLETED, Entry, Tag};
 use crate::record::host_clock::HostClock;
 use crate::record::overhead::Costs;
 use crate::record::registry::{Carry, Log, Run, ThreadIdentity, ThreadLog};
@@ -85,6 +85,28 @@ impl Script {
     /// A range begins.
     pub(crate) fn begin(&mut self, site: u32, at: u64) -> &mut Self {
         self.entry(Tag::Begin, 0, site, at)
+    }
+
+    /// The range of a guard begins.
+    pub(crate) fn guard(&mut self, site: u32, at: u64) -> &mut Self {
+        self.entries.push(Entry::begin_of_guard(site, at));
+        self
+    }
+
+    /// The guard that began at `began` is dropped.
+    pub(crate) fn drop_guard(&mut self, site: u32, began: u64, at: u64) -> &mut Self {
+        self.entries.push(Entry::end_of_guard(Entry::guard(site, began), at));
+        self
+    }
+
+    /// A poll of a task begins.
+    pub(crate) fn poll(&mut self, site: u32, task: u64, at: u64) -> &mut Self {
+        self.entry(Tag::Task, 0, site, task).begin(site, at)
+    }
+
+    /// A task is over.
+    pub(crate) fn task_end(&mut self, site: u32, task: u64, at: u64) -> &mut Self {
+        self.entry(Tag::Task, 0, site, task).entry(Tag::TaskEnd, COMPLETED, site, at)
     }
 
     /// A range ends.

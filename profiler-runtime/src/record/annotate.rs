@@ -5,6 +5,10 @@
 //! first range comes here, the gate begins with the bit `UNSOUGHT`; it is cleared then, and without a tool the gate is 0.
 //! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path is as it
 //! was.
+//!
+//! A thread's ranges are pushed and popped for as long as they nest. Where a guard ends before one that began after it, a
+//! stack cannot say so: the later ones are popped with it and go on as ranges that are started and ended by a number, each
+//! until its own guard ends. So the tool shows every range up to its very end, a later one in two pieces.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,8 +17,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
+use smallvec::SmallVec;
+
 use super::entry::{Entry, Tag};
 use super::gate;
+use super::open::OpenList;
 use super::site::{Kind, Site};
 use crate::logging;
 
@@ -24,9 +31,10 @@ pub(crate) trait Tool: Debug + Sync {
     fn push(&self, site: &'static Site, index: Option<u64>);
     /// The innermost range of this thread ends.
     fn pop(&self);
-    /// The life of a future begins; the answer goes to [`end`](Self::end), from whichever thread.
+    /// The life of a future begins, or a guard goes on that does not nest any more; the answer goes to [`end`](Self::end),
+    /// from whichever thread.
     fn start(&self, site: &'static Site, index: Option<u64>) -> u64;
-    /// That life is over.
+    /// That is over.
     fn end(&self, life: u64);
 }
 
@@ -41,13 +49,17 @@ static TOOL: AtomicPtr<&'static dyn Tool> = AtomicPtr::new(ptr::null_mut());
 static STEPS: Mutex<BTreeMap<u32, u64>> = Mutex::new(BTreeMap::new());
 
 /// A range of this thread that the tool takes to be open.
+#[derive(Clone, Copy)]
 struct Open {
     tool: &'static dyn Tool,
+    site: &'static Site,
     index: Option<u64>,
+    /// The tool's number for it, once it is not on the tool's stack any more.
+    started: Option<u64>,
 }
 
 thread_local! {
-    static OPEN: RefCell<Vec<Open>> = const { RefCell::new(Vec::new()) };
+    static OPEN: RefCell<OpenList<Open>> = const { RefCell::new(OpenList::new()) };
     /// The program's own index of the next step of a site on this thread.
     static TOLD: Cell<Option<(u32, u64)>> = const { Cell::new(None) };
     /// This thread runs the finders: what they call may be annotated itself.
@@ -101,26 +113,48 @@ pub(super) fn tell_index(site: u32, index: u64) {
     TOLD.set(Some((site, index)));
 }
 
-/// A range begins on this thread. True if the tool knows it: then [`end`] ends it.
-pub(super) fn begin(site: &'static Site) -> bool {
+/// A range begins on this thread. Returns its key for [`end`] if the tool knows it.
+pub(super) fn begin(site: &'static Site) -> Option<u64> {
     let told = TOLD.take().filter(|(told, _)| *told == site.number());
-    tool().is_some_and(|tool| push(tool, site, index(site, told.map(|(_, index)| index))))
+    tool().and_then(|tool| push(tool, site, index(site, told.map(|(_, index)| index))))
 }
 
-/// The innermost range that this thread has shown ends.
-pub(super) fn end() {
-    if let Ok(Some(open)) = OPEN.try_with(|open| open.borrow_mut().pop()) {
-        open.tool.pop();
+/// The range with this key ends; on the same thread.
+pub(super) fn end(key: u64) {
+    // The tool is called without the list: it may have ranges of its own.
+    let ended = OPEN.try_with(|open| {
+        let mut open = open.borrow_mut();
+        let (ended, around) = open.end(key)?;
+        let is_on_the_stack = |(_, open): &&(u64, Open)| open.started.is_none();
+        let above: SmallVec<[_; 4]> = open.after(around).iter().filter(is_on_the_stack).copied().collect();
+        Some((ended, above))
+    });
+    let Ok(Some((ended, above))) = ended else { return };
+    match ended.started {
+        Some(number) => ended.tool.end(number),
+        None => pop(ended.tool, &above),
     }
 }
 
-fn push(tool: &'static dyn Tool, site: &'static Site, index: Option<u64>) -> bool {
+/// Ends the range of the stack that is below `above`, which go on beside the stack.
+fn pop(tool: &'static dyn Tool, above: &[(u64, Open)]) {
+    above.iter().rev().for_each(|(_, open)| open.tool.pop());
+    tool.pop();
+    for &(key, Open { tool, site, index, .. }) in above {
+        let number = tool.start(site, index);
+        let goes_on = OPEN.try_with(|open| open.borrow_mut().get_mut(key).map(|open| open.started = Some(number)));
+        if !matches!(goes_on, Ok(Some(()))) {
+            tool.end(number);
+        }
+    }
+}
+
+fn push(tool: &'static dyn Tool, site: &'static Site, index: Option<u64>) -> Option<u64> {
     // A thread whose thread-locals are gone shows nothing more.
-    let open = OPEN.try_with(|open| open.borrow_mut().push(Open { tool, index })).is_ok();
-    if open {
-        tool.push(site, index);
-    }
-    open
+    let open = Open { tool, site, index, started: None };
+    let key = OPEN.try_with(|list| list.borrow_mut().begin(open)).ok()?;
+    tool.push(site, index);
+    Some(key)
 }
 
 /// The index that a range carries: told, counted, or that of the range around it.
@@ -129,7 +163,7 @@ fn index(site: &'static Site, told: Option<u64>) -> Option<u64> {
         return told;
     }
     if site.kind() != Kind::Step {
-        return OPEN.try_with(|open| open.borrow().last()?.index).ok()?;
+        return OPEN.try_with(|open| open.borrow().innermost()?.index).ok()?;
     }
     let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);
     let next = steps.entry(site.number()).or_default();
@@ -154,8 +188,8 @@ impl Life {
         Some(Box::new(Self { tool, id: tool.start(site, index), index }))
     }
 
-    /// A poll begins on this thread; [`end`] ends it, if this is true.
-    pub(super) fn begin_poll(&self, site: &'static Site) -> bool {
+    /// A poll begins on this thread. Returns its key for [`end`] if the tool knows it.
+    pub(super) fn begin_poll(&self, site: &'static Site) -> Option<u64> {
         push(self.tool, site, self.index)
     }
 

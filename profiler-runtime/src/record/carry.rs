@@ -17,8 +17,8 @@ const MOST_PENDING: usize = 512;
 pub(crate) struct Carry {
     /// Begins of open ranges, outermost first, each after its description; then what describes a begin to come.
     entries: Vec<Entry>,
-    /// Where the entries of each open range start, and its site.
-    open: Vec<(usize, u32)>,
+    /// Where the entries of each open range start, and its begin.
+    open: Vec<(usize, Entry)>,
     /// Where the descriptions of the next begin start.
     pending: usize,
     /// Ranges whose end was absorbed, and their begin too.
@@ -86,10 +86,10 @@ impl Carry {
         match entry.tag() {
             Some(Tag::Begin) => {
                 self.entries.push(entry);
-                self.open.push((self.pending, entry.site()));
+                self.open.push((self.pending, entry));
                 self.pending = self.entries.len();
             }
-            Some(Tag::End) => self.end(entry.site()),
+            Some(Tag::End) => self.end(entry),
             Some(Tag::TaskEnd) => self.consume(Tag::Task),
             Some(Tag::Block) => self.allocate(entry),
             Some(Tag::Timed | Tag::OnStream) => self.add_to_innermost(entry),
@@ -99,17 +99,17 @@ impl Carry {
         }
     }
 
-    fn end(&mut self, site: u32) {
+    fn end(&mut self, end: Entry) {
         // The innermost range, and nothing waits: almost always.
         if self.pending == self.entries.len()
-            && let Some((from, _)) = self.open.pop_if(|(_, open)| *open == site)
+            && let Some((from, _)) = self.open.pop_if(|(_, begin)| end.ends(*begin))
         {
             self.overwritten += 1;
             self.entries.truncate(from);
             self.pending = from;
             return;
         }
-        let Some(at) = self.open.iter().rposition(|&(_, open)| open == site) else {
+        let Some(at) = self.open.iter().rposition(|&(_, begin)| end.ends(begin)) else {
             self.began_before += 1;
             return;
         };
@@ -170,24 +170,26 @@ impl Carry {
         }
     }
 
-    /// The begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`: for a
-    /// stream of whose past nothing is known.
+    /// The begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`, or as shortly
+    /// before as their ends admit: for a stream of whose past nothing is known.
     pub(super) fn of_orphans<'a>(entries: impl Iterator<Item = &'a Entry>, ticks: u64) -> Self {
         let (mut open, mut orphans) = (Vec::new(), Vec::new());
         for entry in entries {
             match entry.tag() {
-                Some(Tag::Begin) => open.push(entry.site()),
-                Some(Tag::End) => match open.iter().rposition(|site| *site == entry.site()) {
-                    Some(at) => drop(open.remove(at)),
-                    None => orphans.push(entry.site()),
+                Some(Tag::Begin) => open.push(*entry),
+                Some(Tag::End) => match open.iter().rposition(|begin| entry.ends(*begin)) {
+                    Some(at) => {
+                        open.remove(at);
+                    }
+                    None => orphans.push(*entry),
                 },
                 _ => {}
             }
         }
         let mut carry = Self::default();
         // The innermost ended first.
-        for site in orphans.into_iter().rev() {
-            carry.take(Entry::new(Tag::Begin, site, ticks));
+        for end in orphans.into_iter().rev() {
+            carry.take(Entry::new(Tag::Begin, end.site(), end.begin_before(ticks)));
         }
         carry
     }

@@ -3,10 +3,16 @@
 //! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread. The id that a range
 //! pushes says where its begin stands: the thread's ordinal and the position in its stream, so that nothing has to be
 //! looked up while the program runs. `collect::cupti` installs the hooks; the gate's `GPU` bit says when to call them.
+//!
+//! CUPTI only knows a stack. A guard that ends before one that began after it is taken out of the middle: what is above it
+//! is popped and pushed again.
 
+use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use smallvec::SmallVec;
 
 use super::{buffer, gate};
 
@@ -22,6 +28,11 @@ pub(crate) struct Hooks {
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
 /// Picoseconds that a tie took here when it was measured last.
 static COST: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// The ids that are pushed on this thread.
+    static PUSHED: RefCell<SmallVec<[u64; 8]>> = const { RefCell::new(SmallVec::new_const()) };
+}
 
 /// Bits of an id that hold the position: 10^12 entries a thread; 2^24 threads are left for the rest.
 const POSITION_BITS: u32 = 40;
@@ -63,21 +74,31 @@ pub(crate) const fn place(id: u64) -> (u32, u64) {
     ((id >> POSITION_BITS) as u32, id & ((1 << POSITION_BITS) - 1))
 }
 
-/// Pushes the id of the range whose begin is the next entry of this thread; true if it has to be popped.
-pub(super) fn push(gate: u32) -> bool {
+/// Pushes the id of the range whose begin is the next entry of this thread. Returns what goes to [`pop`].
+pub(super) fn push(gate: u32) -> Option<u64> {
     if gate & gate::GPU == 0 {
-        return false;
+        return None;
     }
-    let (Some(hooks), Some((ordinal, position))) = (HOOKS.get(), buffer::next_place()) else { return false };
-    (hooks.push)(id(ordinal, position));
-    true
+    let (hooks, (ordinal, position)) = (HOOKS.get()?, buffer::next_place()?);
+    let id = id(ordinal, position);
+    PUSHED.try_with(|pushed| pushed.borrow_mut().push(id)).ok()?;
+    (hooks.push)(id);
+    Some(id)
 }
 
-/// Ends what [`push`] began.
-pub(super) fn pop() {
-    if let Some(hooks) = HOOKS.get() {
-        (hooks.pop)();
-    }
+/// Ends what [`push`] began. Returns `None` if it is not there.
+pub(super) fn pop(id: u64) -> Option<()> {
+    let hooks = HOOKS.get()?;
+    let above = PUSHED.try_with(|pushed| {
+        let mut pushed = pushed.borrow_mut();
+        let at = pushed.iter().rposition(|open| *open == id)?;
+        pushed.remove(at);
+        Some(SmallVec::<[u64; 8]>::from_slice(&pushed[at..]))
+    });
+    let above = above.ok()??;
+    (0..=above.len()).for_each(|_| (hooks.pop)());
+    above.iter().for_each(|id| (hooks.push)(*id));
+    Some(())
 }
 
 #[cfg(test)]

@@ -5,6 +5,11 @@
 //! last entry. What a begin carries besides time and site (shapes, FLOPs, a step's index, the task of a poll) are
 //! entries of their own *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is
 //! the reader.
+//!
+//! The ranges of an attribute's site end in the reverse order of their begins: an end names the site, and is the innermost
+//! one's. Guards are values, which a program may keep and drop in any order: the end of a guard also names the begin, by
+//! the low 31 bits of its ticks. Of two open ranges of one site that have these in common (0.7 s apart to the tick at
+//! 3 GHz, or begun within one tick of a slow counter) the innermost ends.
 
 /// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,17 +19,24 @@ pub(crate) struct Entry {
     value: u64,
     /// Number of the site (`Site::number`), 0 where none belongs to it.
     site: u32,
-    /// `tag << 24 | argument`.
+    /// `tag << 24 | argument`; of a guard's end [`GUARD`] and what names its begin.
     head: u32,
 }
+
+/// Marks the end of a guard.
+const GUARD: u32 = 1 << 31;
+/// Marks a guard's word: as [`GUARD`], where the word has it.
+const GUARD_WORD: u64 = (GUARD as u64) << 32;
+/// What names a begin: these bits of its ticks.
+const IDENTITY: u32 = GUARD - 1;
 
 /// What an entry means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Tag {
-    /// A range begins; value: ticks.
+    /// A range begins; value: ticks, argument [`GUARDED`] where a guard ends it.
     Begin = 1,
-    /// A range ends; value: ticks.
+    /// A range ends; value: ticks. Which one is told by [`Entry::ends`].
     End = 2,
     /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first
     /// poll.
@@ -70,6 +82,8 @@ pub(crate) enum Tag {
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
 pub(crate) const FIRST_POLL: u32 = 1;
+/// Argument of [`Tag::Begin`]: its end names it.
+const GUARDED: u32 = 1;
 /// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
 pub(crate) const COMPLETED: u32 = 1;
 
@@ -112,6 +126,43 @@ impl Entry {
         Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
     }
 
+    /// Returns what a guard of `site` keeps for its end: never 0, and negative as a signed number.
+    #[inline(always)]
+    pub(crate) const fn guard(site: u32, begin: u64) -> u64 {
+        begin << 32 | GUARD_WORD | site as u64
+    }
+
+    /// Returns the begin of a guard.
+    #[inline(always)]
+    pub(crate) const fn begin_of_guard(site: u32, ticks: u64) -> Self {
+        Self { value: ticks, site, head: (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED }
+    }
+
+    /// Returns the end of the guard that keeps `word`.
+    #[inline(always)]
+    pub(crate) const fn end_of_guard(word: u64, ticks: u64) -> Self {
+        // CAST: the halves of the word.
+        Self { value: ticks, site: word as u32, head: (word >> 32) as u32 }
+    }
+
+    /// Returns whether this, an end, is that of the range that began with `begin`.
+    #[inline]
+    pub(crate) const fn ends(self, begin: Self) -> bool {
+        // CAST: the bits that name it are among the lower ones.
+        let differs = self.head & GUARD != 0 && (self.head ^ begin.value as u32) & IDENTITY != 0;
+        self.site == begin.site && !differs
+    }
+
+    /// Returns ticks at which the range of this end may have begun, the last that are not after `ticks`.
+    pub(super) const fn begin_before(self, ticks: u64) -> u64 {
+        if self.head & GUARD == 0 {
+            return ticks;
+        }
+        // CAST: as in `ends`.
+        let later = (ticks as u32).wrapping_sub(self.head) & IDENTITY;
+        ticks.saturating_sub(later as u64)
+    }
+
     /// The same with an argument of at most 24 bits.
     pub(crate) const fn with_argument(self, argument: u32) -> Self {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
@@ -131,6 +182,9 @@ impl Entry {
     /// What this entry means; `None` for a number that this version does not know.
     #[inline]
     pub(crate) const fn tag(self) -> Option<Tag> {
+        if self.head & GUARD != 0 {
+            return Some(Tag::End);
+        }
         // CAST: eight bits are left.
         Tag::from_u8((self.head >> ARGUMENT_BITS) as u8)
     }
@@ -152,10 +206,16 @@ impl Entry {
         self.value
     }
 
-    /// Whether it means this.
+    /// Whether it means this, which is not an end.
     #[inline(always)]
     pub(crate) const fn is(self, tag: Tag) -> bool {
         self.head >> ARGUMENT_BITS == tag as u32
+    }
+
+    /// Returns whether a range ends.
+    #[inline(always)]
+    pub(crate) const fn is_end(self) -> bool {
+        self.head & GUARD != 0 || self.is(Tag::End)
     }
 
     /// Whether the value is a moment.
@@ -169,10 +229,22 @@ impl Entry {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
     }
 
-    /// Everything but the value.
+    /// Returns what names the guard that begins or ends here; 0 for all else.
     #[inline(always)]
-    pub(super) const fn meaning(self) -> u64 {
-        (self.head as u64) << 32 | self.site as u64
+    pub(super) const fn guard_name(self) -> u32 {
+        const BEGIN: u32 = (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED;
+        // CAST: see `ends`.
+        let of_begin = if self.head == BEGIN { self.value as u32 } else { 0 };
+        let of_end = if self.head & GUARD != 0 { self.head } else { 0 };
+        (of_begin | of_end) & IDENTITY
+    }
+
+    /// Returns 0 if both say the same but for their values, and for the begins that guards' ends name.
+    #[inline(always)]
+    pub(super) const fn difference(self, other: Self) -> u32 {
+        // All ones for a guard's end. CAST: the sign is shifted in.
+        let is_guard = (self.head as i32 >> 31) as u32;
+        (self.site ^ other.site) | (self.head ^ other.head) & !(is_guard & IDENTITY)
     }
 
     /// Whether it says something about the range that begins next, and has no other effect.
@@ -219,5 +291,27 @@ mod tests {
         for number in 0..=255u8 {
             assert!(Tag::from_u8(number).is_none_or(|tag| tag as u8 == number));
         }
+    }
+
+    /// A1: an end names its begin, up to a wrap-around of the bits that it keeps.
+    #[test]
+    fn a_guards_end_names_its_begin_and_another_end_its_site() {
+        let begin = |ticks| Entry::new(Tag::Begin, 7, ticks);
+        for ticks in [0, 1, u64::from(IDENTITY), 1 << 31, u64::MAX] {
+            let word = Entry::guard(7, ticks);
+            let end = Entry::end_of_guard(word, 99);
+            assert!((word as i64) < 0);
+            assert_eq!((end.tag(), end.site(), end.value(), end.is_end()), (Some(Tag::End), 7, 99, true));
+            assert_eq!(end.guard_name(), Entry::begin_of_guard(7, ticks).guard_name());
+            assert!(end.ends(begin(ticks)) && end.ends(begin(ticks ^ 1 << 31)));
+            assert!(!end.ends(begin(ticks ^ 1)) && !end.ends(Entry::new(Tag::Begin, 8, ticks)));
+            assert_eq!(end.begin_before(ticks), ticks);
+            assert_eq!(end.difference(Entry::end_of_guard(Entry::guard(7, 5), 1)), 0);
+            assert_ne!(end.difference(Entry::new(Tag::End, 7, 99)), 0);
+            assert_ne!(Entry::new(Tag::End, 7, 99).difference(end), 0);
+        }
+        assert!(Entry::new(Tag::End, 7, 99).ends(begin(1)));
+        let end = Entry::end_of_guard(Entry::guard(7, (3 << 31) + 5), 99);
+        assert_eq!([(4 << 31) + 4, (4 << 31) + 5].map(|last| end.begin_before(last)), [(3 << 31) + 5, (4 << 31) + 5]);
     }
 }

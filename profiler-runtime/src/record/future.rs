@@ -56,7 +56,7 @@ struct Life {
     site: &'static Site,
     state: State,
     /// Of a step: as it began, if it was polled while steps were counted.
-    step: Option<steps::OpenStep>,
+    step: Option<steps::StepLife>,
     /// What the call said about itself, until the first poll.
     described: Vec<Entry>,
     /// What an attached tool knows of it.
@@ -127,9 +127,9 @@ struct Slice {
     site: u32,
     recorded: bool,
     admitted: bool,
-    correlated: bool,
-    shown: bool,
-    step: Option<steps::OpenStep>,
+    correlated: Option<u64>,
+    shown: Option<u64>,
+    step: Option<u64>,
 }
 
 impl Life {
@@ -142,12 +142,14 @@ impl Life {
     fn begin_poll(&mut self, gate: u32) -> Slice {
         let site = self.site.number();
         let gate = annotate::sought(gate);
-        let shown = gate & gate::NVTX != 0 && self.show_poll();
-        let step = (self.site.kind() == Kind::Step && gate & gate::STEPS != 0).then(|| steps::begin(site));
-        if let Some(step) = step {
+        let shown = if gate & gate::NVTX == 0 { None } else { self.show_poll() };
+        let is_step = self.site.kind() == Kind::Step && gate & gate::STEPS != 0;
+        let step = if is_step { steps::begin_poll(site) } else { None };
+        let step = step.map(|(key, step)| {
             self.step.get_or_insert(step);
-        }
-        let mut slice = Slice { site, recorded: false, admitted: false, correlated: false, shown, step };
+            key
+        });
+        let mut slice = Slice { site, recorded: false, admitted: false, correlated: None, shown, step };
         if gate & gate::RECORD == 0 {
             return slice;
         }
@@ -188,11 +190,11 @@ impl Life {
     }
 
     /// Shows a poll, and at the first one the life, to the attached tool.
-    fn show_poll(&mut self) -> bool {
+    fn show_poll(&mut self) -> Option<u64> {
         if self.shown.is_none() {
             self.shown = annotate::Life::begin(self.site, &self.described);
         }
-        self.shown.as_ref().is_some_and(|life| life.begin_poll(self.site))
+        self.shown.as_ref().and_then(|life| life.begin_poll(self.site))
     }
 
     /// The task is over: it completed, or it is dropped unfinished.
@@ -204,7 +206,7 @@ impl Life {
             life.end();
         }
         if let Some(step) = self.step.take() {
-            steps::end_task(self.site.number(), step);
+            steps::end_life(step);
         }
     }
 
@@ -229,11 +231,11 @@ impl Drop for Slice {
             let site = self.site;
             buffer::append(true, || Entry::new(Tag::End, site, ticks));
         }
-        if self.correlated {
-            correlate::pop();
+        if let Some(id) = self.correlated {
+            correlate::pop(id);
         }
-        if self.shown {
-            annotate::end();
+        if let Some(key) = self.shown {
+            annotate::end(key);
         }
         if self.admitted {
             select::leave();

@@ -23,6 +23,7 @@ pub(crate) mod host_clock;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 mod nesting;
+mod open;
 pub(crate) mod overhead;
 mod range;
 mod ready;

@@ -45,9 +45,9 @@ impl<'a> Stretch<'a> {
             if entry.is(Tag::Begin) {
                 stretch.open.push(Open { from: stretch.pending, begin: at, whole: stretch.whole });
                 stretch.pending = at + 1;
-            } else if entry.is(Tag::End)
+            } else if entry.is_end()
                 && stretch.pending == at
-                && let Some(open) = stretch.open.pop_if(|open| entries[open.begin].site() == entry.site())
+                && let Some(open) = stretch.open.pop_if(|open| entry.ends(entries[open.begin]))
             {
                 stretch.whole += 1;
                 stretch.pending = at + 1;
@@ -66,18 +66,30 @@ impl<'a> Stretch<'a> {
     fn skip_what_repeats(&mut self, range: Open, entries: &[Entry]) {
         let (before, next) = (&entries[range.from..], &entries[self.length..]);
         let length = self.length - range.from;
-        let times = common(before, next) / length;
+        let mut times = common(before, next) / length;
+        if before[..length].iter().any(|entry| entry.guard_name() != 0) {
+            while times > 0 && !ends_what_it_begins(&next[..times * length]) {
+                times /= 2;
+            }
+        }
         self.whole += times as u64 * (self.whole - range.whole);
         self.length += times * length;
         self.pending = self.length;
     }
 }
 
-/// How many entries at the front of both mean the same but for their values; counted in whole blocks.
+/// Whether the guards that end in `entries` are those that begin there, if it is as many: what repeats by its sites alone may
+/// still be a guard that replaces the one before it again and again.
+fn ends_what_it_begins(entries: &[Entry]) -> bool {
+    entries.iter().fold(0, |all, entry| all ^ entry.guard_name()) == 0
+}
+
+/// How many entries at the front of both mean the same but for their values, and for the begins that ends name; counted in
+/// whole blocks.
 fn common(one: &[Entry], other: &[Entry]) -> usize {
     let is_same = |(one, other): &(&[Entry; BLOCK], &[Entry; BLOCK])| {
         // All are compared before one is decided on: that is one branch for all.
-        let differences = one.iter().zip(*other).map(|(one, other)| one.meaning() ^ other.meaning());
+        let differences = one.iter().zip(*other).map(|(one, other)| one.difference(*other));
         differences.fold(0, |all, one| all | one) == 0
     };
     let blocks = one.as_chunks().0.iter().zip(other.as_chunks().0);
@@ -124,6 +136,20 @@ mod tests {
         assert_eq!((stretch.whole, stretch.length), (10, entries.len()));
         let open: Vec<_> = stretch.open.iter().map(|open| (open.from, open.begin)).collect();
         assert_eq!(open, [(begun, begun + 1)]);
+    }
+
+    /// A1: what repeats by its sites alone may be guards that replace each other.
+    #[test]
+    fn guards_that_replace_each_other_are_no_loop() {
+        let begin = |ticks| Entry::begin_of_guard(1, ticks);
+        let end = |of| Entry::end_of_guard(Entry::guard(1, of), of + 7);
+        let whole: Vec<_> = (1..40).flat_map(|ticks| [begin(10 * ticks), end(10 * ticks)]).collect();
+        let (mut open, others) = (Vec::new(), &mut Vec::new());
+        assert_eq!(Stretch::of(&whole, &mut open).whole, 39);
+        let replaced = (40..80).flat_map(|ticks| [begin(10 * ticks + 10), end(10 * ticks)]);
+        let entries: Vec<_> = whole.into_iter().chain([begin(400)]).chain(replaced).collect();
+        let stretch = Stretch::of(&entries, others);
+        assert_eq!((stretch.whole, stretch.length, stretch.open.len()), (39, 80, 2));
     }
 
     #[test]

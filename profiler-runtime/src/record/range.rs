@@ -5,11 +5,13 @@
 //! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, stacks, a slow clock, a tool
 //! that looks on) is out of line.
 
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
 use super::clock;
 use super::describe::{Call, describe_open};
 use super::entry::{Entry, Tag};
+use super::open::OpenList;
 use super::site::{self, Kind, Site};
 use super::{annotate, buffer, correlate, gate, select, stack, steps};
 
@@ -64,8 +66,9 @@ impl Drop for PlainEnd {
 
 /// An open range; it ends when this is dropped. Stays on its thread.
 ///
-/// A word, so that a guard which records nothing is a register and one comparison: 0 for nothing, else the site's number
-/// and above it what has to be done out of line at the end, which is nothing on the fast path.
+/// A word, so that a guard which records nothing is a register and one comparison: 0 for nothing; negative on the fast path,
+/// where it is what [`Entry::end_of_guard`] makes the end of; else the key of what has to be done out of line at the end,
+/// and in its lowest bit whether the begin is in the stream.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct Range {
@@ -73,17 +76,26 @@ pub struct Range {
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
-/// Its begin is in the stream.
-const RECORDED: u64 = 1 << 32;
-/// `select` counts it.
-const ADMITTED: u64 = 1 << 33;
-/// The GPU's profiler knows it.
-const CORRELATED: u64 = 1 << 34;
-/// A tool knows it.
-const SHOWN: u64 = 1 << 35;
-/// It is a step that `steps` holds, at the place that is above this bit.
-const STEP: u64 = 1 << 36;
-const PLACE_SHIFT: u32 = 37;
+thread_local! {
+    /// What the guards of this thread have to do out of line.
+    static HELD: RefCell<OpenList<Held>> = const { RefCell::new(OpenList::new()) };
+}
+
+/// What a guard has to do out of line when it ends.
+#[derive(Clone, Copy)]
+struct Held {
+    site: &'static Site,
+    /// The word of the fast path if the begin is in the stream, else 0.
+    recorded: u64,
+    /// `select` counts it.
+    admitted: bool,
+    /// The GPU's profiler knows it.
+    correlated: Option<u64>,
+    /// A tool knows it.
+    shown: Option<u64>,
+    /// `steps` knows it.
+    step: Option<u64>,
+}
 
 impl Range {
     /// Begins a range of `site`, if anything records.
@@ -109,9 +121,14 @@ impl Range {
         if gate & gate::SLOW != 0 {
             return Self::begin_full(site, gate);
         }
-        let number = site.fast_number();
-        let begun = site::is_fast(number) && begin_plain(number);
-        if begun { Self::of(number.into()) } else { Self::begin_full(site, gate) }
+        let (number, mut word) = (site.fast_number(), 0);
+        let begin = || {
+            let ticks = clock::fast_ticks();
+            word = Entry::guard(number, ticks);
+            Entry::begin_of_guard(number, ticks)
+        };
+        let begun = site::is_fast(number) && buffer::append_if_room(begin);
+        if begun { Self::of(word) } else { Self::begin_full(site, gate) }
     }
 
     pub(crate) const fn nothing() -> Self {
@@ -120,11 +137,12 @@ impl Range {
 
     /// Whether its begin is in this thread's stream.
     pub(crate) const fn is_recorded(&self) -> bool {
-        self.word != 0 && (self.is_plain() || self.word & RECORDED != 0)
+        self.is_plain() || self.word & 1 != 0
     }
 
     const fn is_plain(&self) -> bool {
-        self.word < RECORDED
+        // CAST: for its sign.
+        (self.word as i64) < 0
     }
 
     const fn of(word: u64) -> Self {
@@ -134,35 +152,96 @@ impl Range {
     #[cold]
     #[inline(never)]
     fn begin_full(site: &'static Site, gate: u32) -> Self {
-        let number = site.number();
         if gate & gate::MOVING != 0 {
             buffer::move_on();
         }
         let gate = annotate::sought(gate);
-        let shown = gate & gate::NVTX != 0 && annotate::begin(site);
+        let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site) };
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
-        let step = if is_step { steps::hold(steps::begin(number)) } else { None };
+        let step = if is_step { steps::begin(site.number()) } else { None };
+        let mut held = Held { site, recorded: 0, admitted: false, correlated: None, shown, step };
+        held.record(gate);
+        held.keep()
+    }
+}
+
+impl Held {
+    /// Writes the begin, if that is wanted and there is room.
+    fn record(&mut self, gate: u32) {
+        let (site, number) = (self.site, self.site.number());
         let filtered = gate & gate::FILTER != 0 && site.kind() != Kind::Request;
         let wanted = gate & gate::RECORD != 0 && (!filtered || select::admits(site));
-        let described = wanted && (gate & gate::STACKS == 0 || stack::write(number));
-        let mut correlated = described && correlate::push(gate);
-        let recorded = described && buffer::append(false, || Entry::new(Tag::Begin, number, clock::ticks()));
-        if correlated && !recorded {
-            correlate::pop();
-            correlated = false;
+        if !wanted || gate & gate::STACKS != 0 && !stack::write(number) {
+            return;
         }
-        let admitted = recorded && filtered;
-        if admitted {
+        self.correlated = correlate::push(gate);
+        let word = Cell::new(0);
+        let recorded = buffer::append(false, || {
+            let ticks = clock::ticks();
+            word.set(Entry::guard(number, ticks));
+            Entry::begin_of_guard(number, ticks)
+        });
+        if recorded {
+            self.recorded = word.get();
+        } else if let Some(id) = self.correlated.take() {
+            correlate::pop(id);
+        }
+        self.admitted = recorded && filtered;
+        if self.admitted {
             select::enter();
         }
-        let flag = |is: bool, flag| if is { flag } else { 0 };
-        let held = step.map_or(0, |place| STEP | u64::from(place) << PLACE_SHIFT);
-        let flags = flag(recorded, RECORDED)
-            | flag(admitted, ADMITTED)
-            | flag(correlated, CORRELATED)
-            | flag(shown, SHOWN)
-            | held;
-        Self::of(if flags == 0 { 0 } else { flags | u64::from(number) })
+    }
+
+    /// Leaves it to its guard to end.
+    fn keep(self) -> Range {
+        let Self { recorded, shown, step, .. } = self;
+        if recorded == 0 && shown.is_none() && step.is_none() {
+            return Range::nothing();
+        }
+        let mut held = Some(self);
+        let key = HELD.try_with(|all| held.take().map(|held| all.borrow_mut().begin(held)));
+        // The thread is ending: the range is over at once.
+        if let Some(held) = held {
+            held.end(clock::ticks(), u64::MAX);
+        }
+        key.ok().flatten().map_or(Range::nothing(), |key| Range::of(key << 1 | u64::from(recorded != 0)))
+    }
+
+    fn end(self, ticks: u64, own_key: u64) {
+        if self.recorded != 0 {
+            buffer::append(true, || Entry::end_of_guard(self.recorded, ticks));
+        }
+        if let Some(id) = self.correlated {
+            correlate::pop(id);
+        }
+        if let Some(key) = self.shown {
+            annotate::end(key);
+        }
+        if self.admitted {
+            select::leave();
+        }
+        if let Some(key) = self.step {
+            steps::end(key);
+            self.begin_next(own_key);
+        }
+    }
+
+    /// The end of a step may have begun a recording. A step of the same loop that took its place, as in `step = step!(…)`,
+    /// began just before: it is recorded from here on.
+    fn begin_next(&self, own_key: u64) {
+        let gate = gate::load();
+        if self.recorded != 0 || gate & gate::RECORD == 0 {
+            return;
+        }
+        let last = HELD.try_with(|held| held.borrow().last().copied());
+        if let Ok(Some((key, mut next))) = last
+            && key > own_key
+            && next.recorded == 0
+            && std::ptr::eq(next.site, self.site)
+        {
+            next.record(gate);
+            let _ = HELD.try_with(|held| held.borrow_mut().get_mut(key).map(|held| *held = next));
+        }
     }
 }
 
@@ -173,36 +252,21 @@ impl Drop for Range {
             return;
         }
         if self.is_plain() {
-            // CAST: the flags are 0.
-            drop(PlainEnd(self.word as u32));
+            // The clock first: what follows is the profiler's own time.
+            let entry = Entry::end_of_guard(self.word, clock::fast_ticks());
+            buffer::append(true, || entry);
         } else {
-            end_full(self.word);
+            end_full(self.word >> 1);
         }
     }
 }
 
 #[cold]
 #[inline(never)]
-fn end_full(word: u64) {
+fn end_full(key: u64) {
     let ticks = clock::ticks();
-    // CAST: the number is the lower half.
-    let site = word as u32;
-    if word & RECORDED != 0 {
-        buffer::append(true, || Entry::new(Tag::End, site, ticks));
-    }
-    if word & CORRELATED != 0 {
-        correlate::pop();
-    }
-    if word & SHOWN != 0 {
-        annotate::end();
-    }
-    if word & ADMITTED != 0 {
-        select::leave();
-    }
-    // CAST: what is left of the word is the place.
-    if word & STEP != 0
-        && let Some(step) = steps::release((word >> PLACE_SHIFT) as u32)
-    {
-        steps::end(site, step);
+    let held = HELD.try_with(|held| held.borrow_mut().end(key));
+    if let Ok(Some((held, _))) = held {
+        held.end(ticks, key);
     }
 }

@@ -3,7 +3,7 @@
 //! A session that ends counts them as they end ([`super::dumps`], [`super::schedule`]); of one whose process has died,
 //! their ends are in the log.
 
-use crate::record::entry::Tag;
+use crate::record::entry::{Entry, Tag};
 use crate::record::registry::{Log, ThreadLog};
 
 /// When each iteration of the driving loop ended that had begun in the recording: ticks, in order.
@@ -37,16 +37,22 @@ impl Iterations {
 }
 
 fn add_ends(thread: &ThreadLog, driver: Option<u32>, ends: &mut Vec<u64>) {
-    // Whether each open range of the loop is a poll: then the end of the task is the iteration's.
-    let (mut open, mut is_poll) = (Vec::new(), false);
+    // The begin of each open range of the loop, and whether it is a poll: then the end of the task is the iteration's.
+    let (mut open, mut is_poll): (Vec<(Entry, bool)>, _) = (Vec::new(), false);
     for entry in thread.entries() {
         let is_drivers = || driver == Some(entry.site());
         match entry.tag() {
             Some(Tag::StepMark) if driver.is_none() => ends.push(entry.value()),
             Some(Tag::Task) if is_drivers() => is_poll = true,
-            Some(Tag::Begin) if is_drivers() => open.push(std::mem::take(&mut is_poll)),
-            // A step of the same loop around it is the iteration.
-            Some(Tag::End) if is_drivers() && open.pop() == Some(false) && open.is_empty() => ends.push(entry.value()),
+            Some(Tag::Begin) if is_drivers() => open.push((*entry, std::mem::take(&mut is_poll))),
+            Some(Tag::End) if is_drivers() => {
+                let Some(at) = open.iter().rposition(|(begin, _)| entry.ends(*begin)) else { continue };
+                let (_, is_poll) = open.remove(at);
+                // A step of the same loop around it is the iteration.
+                if !is_poll && at == 0 {
+                    ends.push(entry.value());
+                }
+            }
             Some(Tag::TaskEnd) if is_drivers() => {
                 is_poll = false;
                 ends.push(entry.value());

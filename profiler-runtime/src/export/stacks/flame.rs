@@ -28,7 +28,7 @@ pub(in crate::export) enum Of {
 /// Draws the picture.
 #[cfg(feature = "flamegraph")]
 pub(in crate::export) fn write(stacks: &Folded, of: Of, context: &Context, out: &mut dyn Write) -> io::Result<()> {
-    use inferno::flamegraph::{Options, from_lines};
+    use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 
     let lines: Vec<String> = stacks.functions().collect();
     let mut options = Options::default();
@@ -40,6 +40,10 @@ pub(in crate::export) fn write(stacks: &Folded, of: Of, context: &Context, out: 
     options.subtitle = Some(format!("session {}: {what}", context.session));
     "µs".clone_into(&mut options.count_name);
     names.clone_into(&mut options.name_type);
+    // The head of a kernel's name says what it is, and the tail of a function's path.
+    if matches!(of, Of::Cuda) {
+        options.text_truncate_direction = TextTruncateDirection::Right;
+    }
     // The same program gets the same colours.
     options.hash = true;
     from_lines(&mut options, lines.iter().map(String::as_str), out).map_err(io::Error::other)

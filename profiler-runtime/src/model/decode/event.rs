@@ -1,7 +1,7 @@
 //! What a reader of a stream is told, and what it is asked.
 
 use crate::model::memory::Allocation;
-use crate::model::slice::Slice;
+use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
 use crate::record::{Kind, Site};
 
@@ -26,6 +26,11 @@ pub(in crate::model) trait Nodes {
     const TELLS_BEGINS: bool = false;
 
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
+
+    /// The same for a poll: a task has one place, wherever it is polled.
+    fn enter_poll(&mut self, _poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
+        self.enter(parent, site)
+    }
 }
 
 /// For walks that need no stages.

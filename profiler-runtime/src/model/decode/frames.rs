@@ -1,96 +1,186 @@
-//! The ranges of a stream that are open, and the one that has just ended.
+//! An open range on its way to a slice: what is around ranges that begin in it, and what those inside it cover.
 //!
 //! A slice is made, shown and replaced where it lies: it is large, and moving it from place to place would cost as much as
 //! everything else that decoding does.
 
-use crate::model::lanes::Lanes;
-use crate::model::slice::{CallArgs, Slice};
-use crate::model::stages::NodeId;
+use std::collections::HashMap;
+
+use crate::model::requests::InRequest;
+use crate::model::slice::Slice;
+use crate::model::stages::{NodeId, StageTree};
+use crate::record::Kind;
+use crate::record::entry::Entry;
+
+use super::cover::Cover;
+use super::crossing::Outer;
+use super::nest::{Nest, Opened, around};
 
 /// An open range.
 pub(super) struct Frame {
     pub(super) slice: Slice,
-    /// Of its site.
-    pub(super) number: u32,
+    pub(super) begin: Entry,
+    /// What is around a range that begins now, directly inside this one.
+    pub(super) inside: Inside,
     /// The child site seen last and its node: most children are of one site.
     pub(super) child: Option<(u32, NodeId)>,
+    /// On a thread on which ranges cross: what those directly inside it cover.
+    covers: Option<Box<Covers>>,
 }
 
-/// Open ranges, outermost first; behind them ranges that have ended, whose places are taken by the next that begin.
+/// All slices, and stages and steps alone.
 #[derive(Default)]
-pub(super) struct Frames {
-    frames: Vec<Frame>,
-    open: usize,
+struct Covers {
+    all: Cover,
+    stages: Cover,
 }
 
-impl Frames {
-    /// The ranges that are open.
-    #[inline]
-    pub(super) fn open(&self) -> &[Frame] {
-        &self.frames[..self.open]
-    }
+/// The innermost stage and request around a range that begins.
+#[derive(Clone, Copy)]
+pub(super) struct Inside {
+    pub(super) node: NodeId,
+    /// `External id` of the stage's range, 0 without one.
+    pub(super) stage_id: u64,
+    pub(super) request: Option<InRequest>,
+}
 
-    /// The same.
-    #[inline]
-    pub(super) fn open_mut(&mut self) -> &mut [Frame] {
-        &mut self.frames[..self.open]
-    }
+impl Inside {
+    /// In no range.
+    pub(super) const NOTHING: Self = Self { node: StageTree::ROOT, stage_id: 0, request: None };
 
-    /// The range that has just ended.
+    /// Returns what is around a range that begins in `slice`, which lies in `self`.
     #[inline]
-    pub(super) fn ended(&self) -> Option<&Slice> {
-        self.frames.get(self.open).map(|frame| &frame.slice)
-    }
-
-    /// One more is open. What the range said that had its place can be used again.
-    #[inline]
-    pub(super) fn push(&mut self, frame: Frame) -> Option<Box<CallArgs>> {
-        let mut call = None;
-        match self.frames.get_mut(self.open) {
-            Some(ended) => {
-                call = ended.slice.call.take();
-                *ended = frame;
-            }
-            None => self.frames.push(frame),
+    pub(super) fn of(self, slice: &Slice) -> Self {
+        match slice.site.kind() {
+            Kind::Stage | Kind::Step => Self { node: slice.node, stage_id: slice.external_id, ..self },
+            Kind::Op => self,
+            Kind::Request => Self { request: Some(self.request_of(slice)), ..self },
         }
-        self.open += 1;
-        call
     }
 
-    /// The last of the open ranges, which lies inside the first `around` of them, ends.
+    fn request_of(self, slice: &Slice) -> InRequest {
+        let depth = self.request.map_or(1, |around| around.depth + 1);
+        InRequest { depth, opened_in: self.node, key: slice.key() }
+    }
+}
+
+impl Frame {
     #[inline]
-    pub(super) fn end(&mut self, end: u64, around: usize) -> Option<&Slice> {
-        self.open = self.open.checked_sub(1)?;
-        let (open, ended) = self.frames.split_at_mut(self.open);
-        let (open, slice) = (open.get_mut(..around)?, &mut ended.first_mut()?.slice);
-        slice.end = end;
-        if let Some(Frame { slice: outer, .. }) = open.last_mut() {
-            outer.cpu_memory.total += slice.cpu_memory.total;
-            outer.device_memory.total += slice.device_memory.total;
-            slice.around_id = outer.external_id;
-        }
-        if slice.lane == 0
-            && let Some(parent) = open.iter_mut().rev().find(|frame| frame.slice.lane == 0)
-        {
-            parent.slice.children_ns += slice.duration();
-        }
-        Some(slice)
+    pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside) -> Self {
+        Self { slice, begin, inside, child: None, covers: None }
+    }
+}
+
+impl Opened for Frame {
+    #[inline]
+    fn begin(&self) -> Entry {
+        self.begin
     }
 
-    /// A range ends before ranges that began inside it: those move to lanes, and what ran inside them is shown directly
-    /// inside it. It becomes the last; how many are around it, or `None` if no range of that site is open.
+    #[inline]
+    fn id(&self) -> u64 {
+        self.slice.external_id
+    }
+
+    fn task(&self) -> Option<u64> {
+        self.slice.task.map(|poll| poll.task)
+    }
+}
+
+impl Nest<Frame> {
+    /// Finds the open range with this name.
+    pub(super) fn place_of(&self, outer: Outer) -> Option<usize> {
+        self.open().iter().rposition(|frame| Outer::of(frame) == outer)
+    }
+
+    /// Ranges from this place on lie in others than before: what is around ranges to come is found anew.
     #[cold]
-    pub(super) fn outlived(&mut self, number: u32, lanes: &mut Lanes) -> Option<usize> {
+    pub(super) fn refresh(&mut self, from: usize) {
         let open = self.open_mut();
-        let at = open.iter().rposition(|frame| frame.number == number)?;
-        let (outer, inner) = open.get_mut(at..)?.split_first_mut()?;
-        if outer.slice.lane == 0 {
-            for Frame { slice, .. } in inner.iter_mut().filter(|frame| frame.slice.lane == 0) {
-                slice.lane = lanes.take(slice.begin, u64::MAX);
-                outer.slice.children_ns += std::mem::take(&mut slice.children_ns);
+        let mut inside = open.get(..from).and_then(<[Frame]>::last).map_or(Inside::NOTHING, |frame| frame.inside);
+        for frame in open.iter_mut().skip(from) {
+            inside = inside.of(&frame.slice);
+            (frame.inside, frame.child) = (inside, None);
+        }
+    }
+
+    /// The range that has just ended, at `end`, lies inside the first `around` of those that are open, and crosses none.
+    #[inline]
+    pub(super) fn finish(&mut self, end: u64, around: usize) {
+        let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
+        let Some(open) = open.get_mut(..around) else { return };
+        (slice.end, slice.until) = (end, end);
+        let duration = slice.duration();
+        if let Some(Frame { slice: outer, .. }) = open.last_mut() {
+            hand_up(slice, outer);
+            outer.children_ns += duration;
+        }
+        if slice.is_stage()
+            && let Some(Frame { slice: outer, .. }) = innermost_stage(open)
+        {
+            slice.stage_around = outer.key();
+            if slice.task.is_none() {
+                outer.stage_children_ns += duration;
             }
         }
-        open[at..].rotate_left(1);
-        Some(at)
     }
+
+    /// [`finish`](Self::finish) on a thread on which ranges cross. `tasks` has what their stages cover of tasks, by number.
+    #[cold]
+    pub(super) fn finish_among_crossing(&mut self, end: u64, around: usize, tasks: &mut HashMap<u64, Cover>) {
+        let oldest = self.oldest(around, end);
+        let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
+        let Some(open) = open.get_mut(..around) else { return };
+        (slice.end, slice.until) = (end, end);
+        if let Some(Frame { slice: outer, .. }) = open.last_mut() {
+            hand_up(slice, outer);
+        }
+        // A poll that began later goes around what is held over polls, but is not around all of it.
+        let within = self::around(open, slice.external_id);
+        if let Some(Frame { slice: outer, covers, .. }) = open[..within].last_mut() {
+            let all = &mut covers.get_or_insert_default().all;
+            outer.children_ns += all.add(slice.begin, end, oldest);
+        }
+        if !slice.is_stage() {
+            return;
+        }
+        let Some(Frame { slice: outer, covers, .. }) = innermost_stage(open) else { return };
+        slice.stage_around = outer.key();
+        if slice.task.is_none() {
+            let cover = match outer.task {
+                Some(poll) => tasks.entry(poll.task).or_default(),
+                None => &mut covers.get_or_insert_default().stages,
+            };
+            outer.stage_children_ns += cover.add(slice.begin, end, oldest);
+        }
+    }
+
+    /// If the range that has just ended gave way to the last that began (`next_id` is that of the next), notes when.
+    pub(super) fn hand_over(&mut self, around: usize, next_id: u64) {
+        let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
+        if let Some([next]) = open.get(around..)
+            && next.slice.external_id + 1 == next_id
+        {
+            slice.until = next.slice.begin;
+        }
+    }
+
+    /// When the first of those began that may still end inside the first `around`; `now` if there are none.
+    fn oldest(&mut self, around: usize, now: u64) -> u64 {
+        let aside = self.aside_mut().iter().map(|(_, frame)| frame.slice.begin).min();
+        let above = self.open().get(around..).unwrap_or_default().iter().map(|frame| frame.slice.begin).min();
+        aside.into_iter().chain(above).min().unwrap_or(now)
+    }
+}
+
+/// What ended is part of what is around it.
+#[inline]
+fn hand_up(slice: &mut Slice, outer: &mut Slice) {
+    outer.cpu_memory.total += slice.cpu_memory.total;
+    outer.device_memory.total += slice.device_memory.total;
+    slice.around_id = outer.external_id;
+}
+
+#[inline]
+fn innermost_stage(open: &mut [Frame]) -> Option<&mut Frame> {
+    open.iter_mut().rev().find(|frame| frame.slice.is_stage())
 }

@@ -1,26 +1,33 @@
-//! From entries to slices: one thread's stream, read once from front to back.
+//! From entries to slices: one thread's stream, read from front to back.
 //!
-//! A begin opens a frame, its end closes the innermost frame of its site. Time never runs backwards here, so slices
-//! nest by construction; a guard that outlives the range around it moves to a lane of its own. What is still open at
-//! the end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
+//! A begin opens a frame, its end closes it. Time never runs backwards here. Ranges that cross others are known from a
+//! reading before (`crossing`); they lie on lanes of their own, so that the slices of a row nest. What is still open at the
+//! end of the stream ends with the recording. Pulled (`next`), so that several threads can be merged by time.
 
+mod cover;
+mod crossing;
 mod event;
 mod frames;
+mod nest;
 mod pending;
+
+use std::collections::HashMap;
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Pages, ThreadLog};
 use crate::record::{Device, Kind, Site};
 
-use super::lanes::Lanes;
 use super::memory::{Allocation, Halves};
-use super::requests::{self, InRequest};
 use super::slice::{NetBytes, Poll, Slice};
-use super::stages::{NodeId, StageTree};
+use super::stages::NodeId;
 use super::time::Timeline;
 
+use cover::Cover;
+pub(super) use crossing::Crossings;
+use crossing::{Crossing, Outer};
 pub(super) use event::{Event, NoNodes, Nodes};
-use frames::{Frame, Frames};
+use frames::{Frame, Inside};
+use nest::{Nest, Place};
 use pending::Pending;
 pub(super) use pending::Told;
 
@@ -33,11 +40,14 @@ pub(in crate::model) struct Decoder<'a> {
     /// What is read was carried on: those ranges began before what is kept.
     is_carry: bool,
     now: u64,
-    frames: Frames,
+    frames: Nest<Frame>,
     /// The outermost site seen last and its node; see [`Frame::child`].
     outermost: Option<(u32, NodeId)>,
-    lanes: Lanes,
-    requests: Vec<InRequest>,
+    /// Whether ranges of this thread cross each other, and those that have not begun.
+    crosses: bool,
+    crossings: &'a [Crossing],
+    /// What their stages cover of tasks, while they live.
+    tasks: HashMap<u64, Cover>,
     pending: Pending,
     halves: Halves,
     next_id: u64,
@@ -50,12 +60,12 @@ pub(in crate::model) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// A reader whose first slice gets `first_id`.
+    /// A reader whose first slice gets `first_id`, as in the reading that has found `crossings`.
     pub(in crate::model) fn new(
         log: &'a ThreadLog,
         timeline: &'a Timeline,
         sites: &'a [&'static Site],
-        first_id: u64,
+        (first_id, crossings): (u64, &'a Crossings),
     ) -> Self {
         Self {
             timeline,
@@ -64,10 +74,11 @@ impl<'a> Decoder<'a> {
             entries: log.carry.entries().iter(),
             is_carry: true,
             now: timeline.begin(),
-            frames: Frames::default(),
+            frames: Nest::default(),
             outermost: None,
-            lanes: Lanes::default(),
-            requests: Vec::new(),
+            crosses: !crossings.ranges.is_empty(),
+            crossings: &crossings.ranges,
+            tasks: HashMap::new(),
             pending: Pending::default(),
             halves: Halves::default(),
             next_id: first_id,
@@ -80,11 +91,6 @@ impl<'a> Decoder<'a> {
     /// The id after the last slice's.
     pub(in crate::model) const fn next_id(&self) -> u64 {
         self.next_id
-    }
-
-    /// How many lanes there are so far, for guards that have outlived the range around them.
-    pub(in crate::model) const fn lanes(&self) -> u32 {
-        self.lanes.count()
     }
 
     /// Returns the numbers of the sites that have recorded the shape of a list of dims so far.
@@ -111,18 +117,22 @@ impl<'a> Decoder<'a> {
             };
             match entry.tag() {
                 Some(Tag::Begin) => {
-                    if self.begin(entry, nodes) && N::TELLS_BEGINS {
-                        return self.frames.open().last().map(|frame| Event::Begin(&frame.slice));
+                    let place = self.begin(entry, nodes);
+                    if N::TELLS_BEGINS
+                        && let Some(place) = place
+                    {
+                        return self.frames.open().get(place).map(|frame| Event::Begin(&frame.slice));
                     }
                 }
                 Some(Tag::End) => {
                     if self.end(entry) {
-                        return self.frames.ended().map(Event::Slice);
+                        return self.frames.ended().map(|frame| Event::Slice(&frame.slice));
                     }
                 }
                 Some(Tag::TaskEnd) => {
                     let at = self.advance(entry.value());
                     if let Some(poll) = self.pending.task.take() {
+                        self.task_ends(poll.task);
                         return Some(Event::TaskEnd { task: poll.task, at, completed: entry.argument() == COMPLETED });
                     }
                     self.unreadable += 1;
@@ -151,55 +161,39 @@ impl<'a> Decoder<'a> {
         self.now
     }
 
-    /// False if its site is unknown.
+    /// Returns the place of the range that begins; `None` if its site is unknown.
     #[inline]
-    fn begin(&mut self, entry: Entry, nodes: &mut impl Nodes) -> bool {
+    fn begin(&mut self, entry: Entry, nodes: &mut impl Nodes) -> Option<usize> {
         let begin = self.advance(entry.value());
         let number = entry.site();
         let Some(&site) = self.sites.get((number as usize).wrapping_sub(1)) else {
             self.unreadable += 1;
-            return false;
+            return None;
         };
-        let (parent, around, last) = match self.frames.open_mut().last_mut() {
-            Some(frame) => (frame.slice.node, frame.slice.stage_id, &mut frame.child),
-            None => (StageTree::ROOT, 0, &mut self.outermost),
-        };
-        let node = match *last {
-            Some((site, node)) if site == number => node,
-            _ => {
-                let node = nodes.enter(parent, site);
-                *last = Some((number, node));
-                node
-            }
-        };
+        let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
+        let inside = self.frames.open().last().map_or(Inside::NOTHING, |frame| frame.inside);
+        let (around, lane, node) = self.enter((number, site), task, nodes);
         let external_id = self.next_id;
         self.next_id += 1;
-        let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
-        let request = self.requests.last().copied();
         let stage_id = match site.kind() {
             Kind::Stage | Kind::Step => external_id,
-            Kind::Op | Kind::Request => around,
+            Kind::Op | Kind::Request => around.stage_id,
         };
-        if site.kind() == Kind::Request {
-            let depth = request.map_or(1, |around| around.depth + 1);
-            self.requests.push(InRequest {
-                depth,
-                opened_in: node,
-                key: requests::key(external_id, task.map(|poll| poll.task)),
-            });
-        }
         self.clipped += u64::from(self.is_carry);
         let slice = Slice {
             site,
             begin,
             end: begin,
-            lane: 0,
+            until: begin,
+            lane,
             external_id,
             node,
             stage_id,
+            stage_around: 0,
             around_id: 0,
-            request,
+            request: around.request,
             children_ns: 0,
+            stage_children_ns: 0,
             cpu_memory: NetBytes::default(),
             device_memory: NetBytes::default(),
             finished: true,
@@ -207,10 +201,90 @@ impl<'a> Decoder<'a> {
             task,
             call,
         };
-        if let Some(call) = self.frames.push(Frame { slice, number, child: None }) {
+        let inside = inside.of(&slice);
+        Some(self.open(Frame::new(slice, entry, inside)))
+    }
+
+    /// Returns the place of a range that is open now: what its task has set aside is inside it.
+    #[inline]
+    fn open(&mut self, frame: Frame) -> usize {
+        // What the range said that has ended there can be used again.
+        if let Some((ended, _)) = self.frames.ended_mut()
+            && let Some(call) = ended.slice.call.take()
+        {
             self.pending.reuse(call);
         }
-        true
+        let (place, task) = (self.frames.open().len(), frame.slice.task);
+        self.frames.push(frame);
+        if let Some(poll) = task
+            && !self.frames.is_all_here()
+            && self.frames.resume(poll.task)
+        {
+            self.frames.refresh(place + 1);
+        }
+        place
+    }
+
+    /// Finds the place of the next range, which begins: what is around it until its end, its lane and its node.
+    #[inline]
+    fn enter(
+        &mut self,
+        (number, site): (u32, &'static Site),
+        task: Option<Poll>,
+        nodes: &mut impl Nodes,
+    ) -> (Inside, u32, NodeId) {
+        if self.crossings.first().is_some_and(|crossing| crossing.id == self.next_id) {
+            let (around, lane) = self.crossing();
+            let node = match task {
+                Some(poll) => nodes.enter_poll(poll, around.node, site),
+                None => nodes.enter(around.node, site),
+            };
+            return (around, lane, node);
+        }
+        let (around, last) = match self.frames.open_mut().last_mut() {
+            Some(frame) => (frame.inside, &mut frame.child),
+            None => (Inside::NOTHING, &mut self.outermost),
+        };
+        let node = match (task, *last) {
+            (Some(poll), _) => nodes.enter_poll(poll, around.node, site),
+            (None, Some((site, node))) if site == number => node,
+            (None, _) => {
+                let node = nodes.enter(around.node, site);
+                *last = Some((number, node));
+                node
+            }
+        };
+        (around, 0, node)
+    }
+
+    /// The next range that crosses others begins: what is around it until its end, and its lane.
+    #[cold]
+    fn crossing(&mut self) -> (Inside, u32) {
+        let Some((Crossing { around, lane, .. }, rest)) = self.crossings.split_first() else {
+            return (Inside::NOTHING, 0);
+        };
+        self.crossings = rest;
+        let place = |outer: Option<Outer>| outer.and_then(|outer| self.frames.place_of(outer));
+        let (stage_at, request_at) = (place(around.stage), place(around.request));
+        let inside = |place: Option<usize>| self.frames.open().get(place?).map(|frame| frame.inside);
+        let stage = inside(stage_at).unwrap_or(Inside::NOTHING);
+        let mut request = inside(request_at).and_then(|inside| inside.request);
+        if let Some(request) = &mut request
+            && stage_at < request_at
+        {
+            request.opened_in = stage.node;
+        }
+        (Inside { request, ..stage }, *lane)
+    }
+
+    /// What outlives the task is not in it any more.
+    #[inline]
+    fn task_ends(&mut self, task: u64) {
+        if self.crosses {
+            self.tasks.remove(&task);
+            let from = self.frames.let_go(task);
+            self.frames.refresh(from);
+        }
     }
 
     /// The allocation that ends with this entry; it counts for the innermost open range. `None` if its first half is
@@ -235,39 +309,36 @@ impl<'a> Decoder<'a> {
     #[inline(always)]
     fn end(&mut self, entry: Entry) -> bool {
         let end = self.advance(entry.value());
-        let number = entry.site();
-        let around = match self.frames.open() {
-            [around @ .., last] if last.number == number => around.len(),
-            _ => match self.frames.outlived(number, &mut self.lanes) {
-                Some(around) => around,
-                None => {
-                    self.began_before += 1;
-                    return false;
-                }
-            },
+        let Some(place) = self.frames.find(entry) else {
+            self.began_before += 1;
+            return false;
         };
-        self.finish(end, around);
+        self.finish(end, place);
         true
     }
 
-    /// The last of the open ranges ends, which lies inside the first `around` of them.
+    /// The range at this place ends.
     #[inline]
-    fn finish(&mut self, end: u64, around: usize) {
-        let Some(slice) = self.frames.end(end, around) else { return };
-        if slice.site.kind() == Kind::Request {
-            self.requests.pop();
+    fn finish(&mut self, end: u64, place: Place) {
+        let around = self.frames.end(place);
+        if self.crosses {
+            self.frames.finish_among_crossing(end, around, &mut self.tasks);
+        } else {
+            self.frames.finish(end, around);
         }
-        if slice.lane > 0 {
-            self.lanes.release(slice.lane, end);
+        if let Place::Inside(at) = place {
+            self.frames.hand_over(at, self.next_id);
+            self.frames.refresh(at);
         }
     }
 
     /// The stream is over: what is open ends with the recording, innermost first.
     fn close_open(&mut self) -> Option<Event<'_>> {
-        let (last, around) = self.frames.open_mut().split_last_mut()?;
-        last.slice.finished = false;
-        let around = around.len();
-        self.finish(self.timeline.end().max(self.now), around);
-        self.frames.ended().map(Event::Slice)
+        if !self.frames.is_all_here() {
+            self.frames.let_all_go();
+        }
+        self.frames.open_mut().last_mut()?.slice.finished = false;
+        self.finish(self.timeline.end().max(self.now), Place::Innermost);
+        self.frames.ended().map(|frame| Event::Slice(&frame.slice))
     }
 }

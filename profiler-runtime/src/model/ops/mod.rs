@@ -2,8 +2,8 @@
 //!
 //! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges the groups as a table
 //! wants them, so that every table has the same sums. What counts is what the trace shows: the slices of threads, the
-//! lives of async ranges, and the iterations between bare `step()` calls. So the sum of all self times is the time of
-//! the slices that no other slice of their row encloses, to the nanosecond.
+//! lives of async ranges, and the iterations between bare `step()` calls. The self time of a slice is its duration without
+//! the union of the slices directly inside it.
 
 mod gather;
 mod launched;

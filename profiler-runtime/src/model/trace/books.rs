@@ -1,15 +1,15 @@
 //! The pass over every thread's stream: stages, steps, tasks, requests and losses, gathered in one reading.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::collect::gpu::GpuRecord;
-use crate::model::context::Context;
-use crate::model::decode::{Decoder, Event, Told};
+use crate::model::context::{Context, EndedBy};
+use crate::model::decode::{Crossings, Decoder, Event, Nodes, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
 use crate::model::requests::{MAX_REQUESTS, Request, RequestBook, Scopes};
-use crate::model::slice::Slice;
-use crate::model::stages::StageTree;
+use crate::model::slice::{Poll, Slice};
+use crate::model::stages::{NodeId, StageTree};
 use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::{Task, TaskBook};
 use crate::model::time::Timeline;
@@ -39,9 +39,32 @@ pub(super) struct Pass {
     pub(super) only_row: bool,
 }
 
+/// Finds places in the tree of stages: for every poll of a task that of its first, as far as that was read before.
+struct Places<'a> {
+    stages: &'a mut StageTree,
+    tasks: &'a mut HashMap<u64, NodeId>,
+}
+
+impl Nodes for Places<'_> {
+    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
+        self.stages.enter(parent, site)
+    }
+
+    fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
+        let known = self.tasks.get(&poll.task).copied().filter(|_| !poll.first);
+        known.unwrap_or_else(|| {
+            let node = self.stages.enter(parent, site);
+            self.tasks.insert(poll.task, node);
+            node
+        })
+    }
+}
+
 /// What is written down on the way.
 #[derive(Default)]
 pub(super) struct Books {
+    /// Places of tasks.
+    places: HashMap<u64, NodeId>,
     steps: StepBook,
     tasks: TaskBook,
     pub(super) requests: Vec<Request>,
@@ -75,11 +98,12 @@ impl Pass {
             if matches!(gpu, GpuRecord::Timed(_)) {
                 pass.timed.read(thread, sites, first_id).into_iter().for_each(|id| pass.owners.watch(id));
             }
-            let mut decoder = Decoder::new(thread, timeline, sites, first_id);
+            let crossings = Crossings::of(thread, sites, first_id);
+            let mut decoder = Decoder::new(thread, timeline, sites, (first_id, &crossings));
             pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
-            let (lanes, ranges) = (decoder.lanes(), pass.next_id - first_id);
+            let (lanes, ranges) = (crossings.lanes, pass.next_id - first_id);
             pass.only_row &= lanes == 0;
-            pass.threads.push(Thread { identity: thread.thread.clone(), ranges, lanes, first_id });
+            pass.threads.push(Thread { identity: thread.thread.clone(), ranges, lanes, first_id, crossings });
         }
         pass
     }
@@ -89,7 +113,8 @@ impl Books {
     /// Reads one thread; the id after its last slice.
     fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
         let mut requests = RequestBook::default();
-        while let Some(event) = decoder.next(stages) {
+        let mut tasks = std::mem::take(&mut self.places);
+        while let Some(event) = decoder.next(&mut Places { stages, tasks: &mut tasks }) {
             match event {
                 Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
                 Event::StepMark(at) => self.steps.mark(at),
@@ -100,6 +125,7 @@ impl Books {
                 }
             }
         }
+        self.places = tasks;
         self.losses.began_before += decoder.began_before;
         self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
@@ -121,11 +147,10 @@ impl Books {
         match slice.site.kind() {
             Kind::Request => requests.request(slice),
             Kind::Stage | Kind::Step => {
-                stages.add_call(slice.node, slice.begin, slice.duration());
+                stages.add_call(slice.node, slice.begin, slice.duration(), slice.stage_children_ns);
                 requests.stage(slice, stages, &mut self.scopes);
                 if slice.site.kind() == Kind::Step {
-                    let step = Step::new(slice.begin, slice.end, slice.args().index, slice.external_id);
-                    self.steps.add(slice.site, step);
+                    self.steps.add(slice.site, Step::of(slice));
                 }
             }
             Kind::Op => {}
@@ -166,8 +191,11 @@ impl Books {
         sites: &[&'static Site],
         timeline: &Timeline,
     ) -> Vec<StepLoop> {
-        let steps = std::mem::take(&mut self.steps);
+        let mut steps = std::mem::take(&mut self.steps);
         let driver = context.step_site.and_then(|number| sites.get((number as usize).wrapping_sub(1)).copied());
+        if context.ended_by == EndedBy::Iterations {
+            steps.leave_out_unfinished(driver);
+        }
         // Where the first steps are overwritten, the last one's number is known.
         let first_step = match context.steps_passed {
             Some(passed) => passed.saturating_sub(steps.ended(driver, timeline.end())),

@@ -20,7 +20,7 @@ use crate::record::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::Context;
-use super::decode::{Decoder, Event, NoNodes, Nodes, Told};
+use super::decode::{Crossings, Decoder, Event, NoNodes, Nodes, Told};
 use super::gpu::Gpu;
 use super::losses::Losses;
 use super::memory::Memory;
@@ -94,9 +94,10 @@ pub(crate) struct Thread {
     pub(crate) identity: ThreadIdentity,
     /// How many slices it has.
     pub(crate) ranges: u64,
-    /// How many lanes beside its own row, for guards that have outlived the range around them.
+    /// How many lanes beside its own row, for ranges that cross others.
     pub(crate) lanes: u32,
     first_id: u64,
+    crossings: Crossings,
 }
 
 /// A reading of one thread's slices that can be interrupted, and gone on with on another thread.
@@ -132,8 +133,8 @@ impl Trace {
 
     /// One thread's stream, from its beginning.
     pub(in crate::model) fn decoder(&self, thread: usize) -> Option<Decoder<'_>> {
-        let first_id = self.threads.get(thread)?.first_id;
-        Some(Decoder::new(self.log.threads.get(thread)?, &self.timeline, &self.sites, first_id))
+        let Thread { first_id, crossings, .. } = self.threads.get(thread)?;
+        Some(Decoder::new(self.log.threads.get(thread)?, &self.timeline, &self.sites, (*first_id, crossings)))
     }
 
     /// `N` if the slice is written as `ProfilerStep#N`.

@@ -46,8 +46,7 @@ impl Trace {
             loop {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
                 ops.borrow_mut().slice(slice, self.profiler_step(slice).is_some());
-                let is_stage =
-                    matches!(slice.site.kind(), Kind::Stage | Kind::Step) && slice.task.is_none() && slice.lane == 0;
+                let is_stage = slice.is_stage() && slice.task.is_none();
                 if is_stage && tree.node(slice.node).depth == 0 {
                     return Some((slice.begin, slice.end));
                 }

@@ -34,7 +34,7 @@ use room::{Next, Room};
 /// First word of the file; a machine of another byte order reads another one.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
 /// Second word: rises when a reader of the old layout would be wrong.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 const HEADER: usize = CHUNK_BYTES;
 /// Chunks of entries in a slab.
 const CHUNKS: usize = 31;

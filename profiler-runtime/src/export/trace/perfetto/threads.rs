@@ -89,7 +89,6 @@ struct Now<'a> {
 /// An edge that is the next to be written: calls before it have filled the page. Seldom, so it is worth a copy.
 struct Late {
     slice: Slice,
-    lane: u32,
     is_begin: bool,
 }
 
@@ -113,7 +112,7 @@ impl<'a> Now<'a> {
         let is_full = walk.as_mut().is_some_and(|walk| {
             walk.until(|edge| {
                 if !track.push(page, edge) {
-                    *late = Some(Late { slice: edge.slice.clone(), lane: edge.lane, is_begin: edge.is_begin });
+                    *late = Some(Late { slice: edge.slice.clone(), is_begin: edge.is_begin });
                 }
                 page.len() >= FULL
             })
@@ -133,8 +132,8 @@ struct Track<'a> {
 impl Track<'_> {
     #[cold]
     #[inline(never)]
-    fn push_late(&mut self, page: &mut Vec<u8>, Late { slice, lane, is_begin }: &Late) -> bool {
-        self.push(page, Edge { slice, lane: *lane, is_begin: *is_begin })
+    fn push_late(&mut self, page: &mut Vec<u8>, Late { slice, is_begin }: &Late) -> bool {
+        self.push(page, Edge { slice, is_begin: *is_begin })
     }
 
     /// Appends an edge, and the calls before it; false if these have filled the page, and the edge is still to be written.
@@ -144,7 +143,7 @@ impl Track<'_> {
         if !self.calls.until(&mut self.sequence, page, edge.at()) {
             return false;
         }
-        let track = match edge.lane {
+        let track = match edge.slice.lane {
             0 => 0,
             // Every lane is there: the thread was read before.
             lane => self.lanes.get(lane as usize - 1).copied().unwrap_or(0),

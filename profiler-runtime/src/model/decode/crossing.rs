@@ -1,0 +1,207 @@
+//! The ranges of a thread that cross others, found before the thread is decoded.
+//!
+//! A guard may outlive the range in which it began. What is around it then is known only when both have ended, when
+//! everything inside it has long been told. So a first reading, which does no more than find each end's begin, notes the few
+//! that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
+
+use crate::model::lanes::Lanes;
+use crate::record::entry::{Entry, Tag};
+use crate::record::registry::ThreadLog;
+use crate::record::{Kind, Site};
+
+use super::nest::{Nest, Opened, Place};
+
+/// A range that ended after one in which it had begun, or before one that began in it while that was around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::model) struct Crossing {
+    /// Its `External id`.
+    pub(super) id: u64,
+    /// The row, 0 for the thread's own: slices of one row nest or are disjoint.
+    pub(super) lane: u32,
+    /// What was around it from its begin to its end.
+    pub(super) around: Around,
+}
+
+/// The innermost stage or step, and the innermost request, that were open at a range's begin and at its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Around {
+    pub(super) stage: Option<Outer>,
+    pub(super) request: Option<Outer>,
+}
+
+/// What names a range that is open: a task by its number, because it goes on from poll to poll.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outer {
+    /// By `External id`.
+    Range(u64),
+    Task(u64),
+}
+
+impl Outer {
+    /// Returns what names an open range.
+    pub(super) fn of(frame: &impl Opened) -> Self {
+        frame.task().map_or_else(|| Self::Range(frame.id()), Self::Task)
+    }
+}
+
+/// What crosses on a thread.
+#[derive(Clone, Debug, Default)]
+pub(in crate::model) struct Crossings {
+    /// In order of begin.
+    pub(super) ranges: Vec<Crossing>,
+    /// How many lanes they need beside the thread's own row.
+    pub(in crate::model) lanes: u32,
+}
+
+/// An open range.
+struct Mark {
+    begin: Entry,
+    id: u64,
+    task: Option<u64>,
+    lane: u32,
+    crosses: bool,
+    /// While it is set aside.
+    around: Around,
+}
+
+impl Opened for Mark {
+    #[inline]
+    fn begin(&self) -> Entry {
+        self.begin
+    }
+
+    fn id(&self) -> u64 {
+        self.id
+    }
+
+    fn task(&self) -> Option<u64> {
+        self.task
+    }
+}
+
+/// The reading.
+struct Reading<'a> {
+    sites: &'a [&'static Site],
+    nest: Nest<Mark>,
+    lanes: Lanes,
+    crossings: Vec<Crossing>,
+}
+
+impl Crossings {
+    /// Reads a thread whose first range gets `first_id`.
+    pub(in crate::model) fn of(log: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Self {
+        let mut reading = Reading { sites, nest: Nest::default(), lanes: Lanes::default(), crossings: Vec::new() };
+        let (mut next_id, mut pending) = (first_id, None);
+        for &entry in log.pages().flatten() {
+            match entry.tag() {
+                // The decoder counts like this.
+                Some(Tag::Begin) if (1..=sites.len()).contains(&(entry.site() as usize)) => {
+                    reading.begin(entry, next_id, pending.take());
+                    next_id += 1;
+                }
+                Some(Tag::End) => reading.end(entry, next_id),
+                Some(Tag::Task) => pending = Some(entry.value()),
+                Some(Tag::TaskEnd) => {
+                    if let Some(task) = pending.take()
+                        && !reading.nest.is_all_here()
+                    {
+                        reading.nest.let_go(task);
+                    }
+                }
+                _ => {}
+            }
+        }
+        reading.close()
+    }
+}
+
+impl Reading<'_> {
+    #[inline]
+    fn begin(&mut self, begin: Entry, id: u64, task: Option<u64>) {
+        self.nest.push(Mark { begin, id, task, lane: 0, crosses: false, around: Around::default() });
+        if let Some(task) = task
+            && !self.nest.is_all_here()
+        {
+            self.nest.resume(task);
+        }
+    }
+
+    /// `next_id` is that of the next range: the time by which lanes are given.
+    #[inline]
+    fn end(&mut self, end: Entry, next_id: u64) {
+        let Some(place) = self.nest.find(end) else { return };
+        match place {
+            Place::Innermost => {}
+            Place::Inside(at) => self.outlived(at),
+            Place::Aside(at) => self.end_aside(at),
+        }
+        let around = self.nest.end(place);
+        if let Some((ended, open)) = self.nest.ended_mut()
+            && ended.crosses
+        {
+            if !matches!(place, Place::Aside(_)) {
+                ended.around = around_of(&open[..around], self.sites);
+            }
+            if ended.lane > 0 {
+                // The lane is free for what begins after this.
+                self.lanes.release(ended.lane, next_id - 1);
+            }
+            self.crossings.push(Crossing { id: ended.id, lane: ended.lane, around: ended.around });
+        }
+    }
+
+    /// The range at this place ends before those that began after it.
+    #[cold]
+    fn outlived(&mut self, at: usize) {
+        let open = self.nest.open_mut();
+        let (is_on_the_row, is_poll) = (open[at].lane == 0, open[at].task.is_some());
+        for above in at + 1..open.len() {
+            let around = around_of(&open[..above], self.sites);
+            let frame = &mut open[above];
+            frame.crosses = true;
+            frame.around = around;
+            if frame.lane == 0 && (is_on_the_row || is_poll) {
+                frame.lane = self.lanes.take(frame.id, u64::MAX);
+            }
+        }
+    }
+
+    /// A range that is set aside ends: those that began in it are in what is around it.
+    #[cold]
+    fn end_aside(&mut self, at: usize) {
+        let aside = self.nest.aside_mut();
+        let (ended, around) = (Outer::of(&aside[at].1), aside[at].1.around);
+        for (_, frame) in &mut aside[at + 1..] {
+            if frame.around.stage == Some(ended) {
+                frame.around.stage = around.stage;
+            }
+            if frame.around.request == Some(ended) {
+                frame.around.request = around.request;
+            }
+        }
+    }
+
+    /// Nothing more comes: what is open ends with the recording, innermost first.
+    fn close(mut self) -> Crossings {
+        let open = self.nest.open();
+        for (at, frame) in open.iter().enumerate().filter(|(_, frame)| frame.crosses) {
+            let around = around_of(&open[..at], self.sites);
+            self.crossings.push(Crossing { id: frame.id, lane: frame.lane, around });
+        }
+        for (_, Mark { id, lane, around, .. }) in self.nest.aside_mut() {
+            self.crossings.push(Crossing { id: *id, lane: *lane, around: *around });
+        }
+        self.crossings.sort_unstable_by_key(|crossing| crossing.id);
+        self.crossings.shrink_to_fit();
+        Crossings { ranges: self.crossings, lanes: self.lanes.count() }
+    }
+}
+
+fn around_of(open: &[Mark], sites: &[&'static Site]) -> Around {
+    let kind = |frame: &&Mark| sites.get((frame.begin.site() as usize).wrapping_sub(1)).map(|site| site.kind());
+    let innermost = |is: fn(Kind) -> bool| open.iter().rev().find(|frame| kind(frame).is_some_and(is)).map(Outer::of);
+    Around {
+        stage: innermost(|kind| matches!(kind, Kind::Stage | Kind::Step)),
+        request: innermost(|kind| kind == Kind::Request),
+    }
+}

@@ -1,0 +1,176 @@
+//! The ranges of a thread that are open, outermost first, and which of them an end ends.
+//!
+//! Ranges end in any order. What began in a poll and outlives it, such as a guard over `.await`, is set aside with the task
+//! and lies inside the poll again when the task is polled next: other tasks are not inside it. The pass that finds what
+//! crosses (`crossing`) and the decoder keep their frames here, so that both see the same ranges around each other.
+
+use crate::record::entry::Entry;
+
+/// An open range.
+pub(super) trait Opened {
+    /// Its begin.
+    fn begin(&self) -> Entry;
+    /// Its number among the thread's ranges, which rises with their begins.
+    fn id(&self) -> u64;
+    /// The task that it is a poll of.
+    fn task(&self) -> Option<u64>;
+}
+
+/// Where an open range lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It is the innermost.
+    Innermost,
+    /// Inside the first so many; others began after it.
+    Inside(usize),
+    /// With a task that is not being polled.
+    Aside(usize),
+}
+
+/// Open ranges, outermost first; behind them ranges that have ended, whose places are taken by the next that begin.
+pub(super) struct Nest<F> {
+    frames: Vec<F>,
+    open: usize,
+    /// By task, what outlived its poll: outermost first.
+    aside: Vec<(u64, F)>,
+}
+
+impl<F> Default for Nest<F> {
+    fn default() -> Self {
+        Self { frames: Vec::new(), open: 0, aside: Vec::new() }
+    }
+}
+
+impl<F: Opened> Nest<F> {
+    /// The ranges that are open.
+    #[inline]
+    pub(super) fn open(&self) -> &[F] {
+        &self.frames[..self.open]
+    }
+
+    /// The same.
+    #[inline]
+    pub(super) fn open_mut(&mut self) -> &mut [F] {
+        &mut self.frames[..self.open]
+    }
+
+    /// What is open and set aside.
+    pub(super) fn aside_mut(&mut self) -> &mut [(u64, F)] {
+        &mut self.aside
+    }
+
+    /// Whether nothing is set aside.
+    pub(super) fn is_all_here(&self) -> bool {
+        self.aside.is_empty()
+    }
+
+    /// Returns the range that has just ended.
+    #[inline]
+    pub(super) fn ended(&self) -> Option<&F> {
+        self.frames.get(self.open)
+    }
+
+    /// Returns the range that has just ended, and those that are open.
+    #[inline]
+    pub(super) fn ended_mut(&mut self) -> Option<(&mut F, &mut [F])> {
+        let (open, ended) = self.frames.split_at_mut(self.open);
+        Some((ended.first_mut()?, open))
+    }
+
+    /// One more is open.
+    #[inline]
+    pub(super) fn push(&mut self, frame: F) {
+        match self.frames.get_mut(self.open) {
+            Some(ended) => *ended = frame,
+            None => self.frames.push(frame),
+        }
+        self.open += 1;
+    }
+
+    /// Puts back what was set aside with `task`, a poll of which has just begun. Returns whether there was anything.
+    #[cold]
+    pub(super) fn resume(&mut self, task: u64) -> bool {
+        let open = self.open;
+        for (_, frame) in self.aside.extract_if(.., |(of, _)| *of == task) {
+            self.frames.insert(self.open, frame);
+            self.open += 1;
+        }
+        self.open > open
+    }
+
+    /// The task is over: what was set aside with it lies among the others, as it began. Returns the first place that
+    /// changed.
+    #[cold]
+    pub(super) fn let_go(&mut self, task: u64) -> usize {
+        let mut first = self.open;
+        for (_, frame) in self.aside.extract_if(.., |(of, _)| *of == task) {
+            let at = around(&self.frames[..self.open], frame.id());
+            self.frames.insert(at, frame);
+            self.open += 1;
+            first = first.min(at);
+        }
+        first
+    }
+
+    /// Puts back all that is set aside: nothing more comes.
+    pub(super) fn let_all_go(&mut self) {
+        for (_, frame) in self.aside.drain(..) {
+            self.frames.insert(self.open, frame);
+            self.open += 1;
+        }
+    }
+
+    /// Finds the range that this ends.
+    #[inline]
+    pub(super) fn find(&self, end: Entry) -> Option<Place> {
+        match self.open() {
+            [.., last] if end.ends(last.begin()) => Some(Place::Innermost),
+            _ => self.find_deeper(end),
+        }
+    }
+
+    #[cold]
+    fn find_deeper(&self, end: Entry) -> Option<Place> {
+        let inside = self.open().iter().rposition(|frame| end.ends(frame.begin())).map(Place::Inside);
+        inside.or_else(|| self.aside.iter().rposition(|(_, frame)| end.ends(frame.begin())).map(Place::Aside))
+    }
+
+    /// The range there ends. Returns how many of those that stay are around it.
+    #[inline]
+    pub(super) fn end(&mut self, place: Place) -> usize {
+        match place {
+            Place::Innermost => {
+                self.open -= 1;
+                self.open
+            }
+            Place::Inside(at) => self.end_inside(at),
+            Place::Aside(at) => {
+                let (_, frame) = self.aside.remove(at);
+                let at = around(self.open(), frame.id());
+                self.frames.insert(self.open, frame);
+                at
+            }
+        }
+    }
+
+    #[cold]
+    fn end_inside(&mut self, at: usize) -> usize {
+        match self.frames[at].task() {
+            Some(task) => {
+                let outlive = self.frames.drain(at + 1..self.open);
+                self.aside.extend(outlive.map(|frame| (task, frame)));
+                self.open = at;
+            }
+            None => {
+                self.frames[at..self.open].rotate_left(1);
+                self.open -= 1;
+            }
+        }
+        at
+    }
+}
+
+/// Returns how many of the open ranges are around one with this number: those up to the last that began before it.
+pub(super) fn around<F: Opened>(open: &[F], id: u64) -> usize {
+    open.iter().rposition(|frame| frame.id() < id).map_or(0, |at| at + 1)
+}
