@@ -57,8 +57,9 @@ def check_times(timing, trace):
     """Per name, the report's sum is the sum of the trace's slices, to the nanosecond."""
     in_trace = defaultdict(int)
     for event in trace.slices:
-        if event["cat"] == "user_annotation" and "task" not in event["args"]:  # A poll is part of a task's life.
-            in_trace[event["args"].get("step", event["name"])] += event["end"] - event["begin"]
+        args = event["args"]
+        if event["cat"] == "user_annotation" and ("polls" in args or "task" not in args):  # A poll is part of a life.
+            in_trace[args.get("step", event["name"])] += event["end"] - event["begin"]
     in_report = defaultdict(int)
     for stage in timing["stages"]:
         in_report[stage["name"]] += round(stage["sum_ms"] * 1e6)

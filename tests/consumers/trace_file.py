@@ -15,6 +15,7 @@ from outcome import Wrong, demand
 ANNOTATED = ("cpu_op", "user_annotation")
 ON_A_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
 CALLS = ("cuda_driver", "cuda_runtime")
+FIRST_MADE_UP = 5_000_000  # Rows that are no threads.
 STEP = re.compile(r"ProfilerStep#(\d+)")
 
 
@@ -56,10 +57,10 @@ class Trace:
         return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
 
     def top_level_ns(self):
-        """Time of the slices that no other of their row encloses."""
-        rows = defaultdict(list)
+        """Time of the threads' slices that no other of their row encloses: without lives of futures and bare steps."""
+        rows, steps = defaultdict(list), self.row_of_steps()
         for event in self.slices:
-            if event["cat"] in ANNOTATED:
+            if event["cat"] in ANNOTATED and "polls" not in event["args"] and event["tid"] not in steps:
                 rows[event["pid"], event["tid"]].append((event["begin"], event["end"]))
         total = 0
         for slices in rows.values():
@@ -69,6 +70,11 @@ class Trace:
                     total += end - begin
                     covered = end
         return total
+
+    def row_of_steps(self):
+        """The row of the iterations between bare `step()` calls, if there were any."""
+        names = [event for event in self.events if event.get("ph") == "M" and event["name"] == "thread_name"]
+        return {event["tid"] for event in names if event["args"]["name"] == "steps" and event["tid"] >= FIRST_MADE_UP}
 
     def device_ns(self, launched=False):
         """Time of kernels, copies and fills, each by itself; of those that a range launched, if asked so."""

@@ -46,7 +46,7 @@ def check_layout(sheet):
 def check_table(name, table, trace):
     demand(list(table.columns[: len(COLUMNS)]) == COLUMNS, f"columns of `{name}` are {list(table.columns)}")
     demand(len(table) > 0, f"`{name}` is empty")
-    rows = list(table[["name", "device_type", "is_async", *KEYS[name]]].fillna("").itertuples(index=False, name=None))
+    rows = list(table[["name", "device_type", "is_async", "kind", *KEYS[name]]].fillna("").itertuples(index=False, name=None))
     demand(len(set(rows)) == len(rows), f"`{name}` has a row twice")
     for key in KEYS[name]:
         demand(table[key].notna().any(), f"`{name}` has no `{key}`")

@@ -162,7 +162,7 @@ fn polls_of_a_future_show_who_polled() {
     });
     let frames = stack(&trace.named("linear")[0].args);
     assert!(place(&frames, "load::{") < place(&frames, "block_on"), "{frames:#?}");
-    let polls: Vec<_> = trace.named("load").into_iter().filter(|slice| !slice.args["task"].is_null()).collect();
+    let polls: Vec<_> = trace.named("load").into_iter().filter(|slice| slice.args["polls"].is_null()).collect();
     assert!(polls.len() == 2 && polls.iter().all(|poll| place(&stack(&poll.args), "block_on") > 0));
 }
 

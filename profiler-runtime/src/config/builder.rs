@@ -105,6 +105,7 @@ setters! {
     gpu_timing(timing: GpuTiming) = timing;
     cuda_sync_events(on: bool) = on;
     quiet(on: bool) = on;
+    cpu_time(on: bool) = on;
     perf_dump_path(path: impl Into<PathBuf>) = Some(path.into());
     pipeline_profiler(on: bool) = on;
     pipeline_targets(names: impl IntoIterator<Item = impl Into<String>>) = names.into_iter().map(Into::into).collect();

@@ -27,6 +27,7 @@ pub(super) fn apply(
     rules.recorder();
     rules.pipeline();
     rules.gpu();
+    rules.cpu_time();
     rules.nothing();
 }
 
@@ -169,6 +170,15 @@ impl Rules<'_> {
             self.config.profiler == Profiler::Torch && !self.config.gpu && self.config.gpu_timing != GpuTiming::Auto;
         if off && self.know(&["gpu", "gpu_timing"]) {
             self.warn("gpu_timing", "does nothing while `gpu` is false");
+        }
+    }
+
+    fn cpu_time(&mut self) {
+        let is_supported = cfg!(any(target_os = "linux", target_os = "macos"));
+        if self.config.cpu_time && !is_supported {
+            let problem =
+                Problem::new("cpu_time", "works on Linux and macOS only: no CPU clock of a thread is read elsewhere");
+            self.problems.push(problem.suggest("leave it out"));
         }
     }
 

@@ -106,6 +106,8 @@ pub(crate) struct Context {
     pub(crate) is_shown: bool,
     /// What recording costs here.
     pub(crate) costs: Costs,
+    /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the recording.
+    pub(crate) cpu_clock_cost: Duration,
     /// Things the user should know, in full sentences.
     pub(crate) warnings: Vec<String>,
     /// Number of the first of these, which the host was told when the session began.

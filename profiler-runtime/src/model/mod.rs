@@ -13,6 +13,7 @@
 //! memory: an exporter walks a thread with [`Trace::walk`], which decodes again, because decoding is cheaper than keeping.
 
 mod context;
+mod covers;
 mod decode;
 mod gpu;
 mod lanes;
@@ -28,6 +29,9 @@ mod time;
 mod trace;
 mod union;
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod async_tests;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod crossing_tests;

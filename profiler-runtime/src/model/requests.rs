@@ -10,7 +10,6 @@ use crate::record::Kind;
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
 use super::tasks::Task;
-use super::union;
 
 /// One request; without any, the session is the only one. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
@@ -44,7 +43,8 @@ impl Request {
         let Open { stages, places } = open;
         let key = key(0, Some(task.number));
         let (begin, end) = (task.begin, task.end);
-        Self { id, begin, end, stages, unaccounted_ns: 0, key, places }
+        let unaccounted_ns = task.duration().saturating_sub(stages.node(StageTree::ROOT).children_ns);
+        Self { id, begin, end, stages, unaccounted_ns, key, places }
     }
 
     /// Adds an async stage, whose life was opened in it.
@@ -54,22 +54,16 @@ impl Request {
         self.stages.add_life(place, task);
     }
 
-    /// Time in none of its top-level stages, which overlap if they are async. Calls that a stage does not keep one by one
-    /// count as if they did not.
-    fn measure(&mut self) {
-        let nodes = self.stages.in_order();
-        let top: Vec<_> = nodes.into_iter().map(|(_, node)| node).filter(|node| node.depth == 0).collect();
-        let mut not_kept = 0;
-        let calls = top.iter().map(|node| {
-            let kept: u64 = node.occurrences.iter().map(|(_, duration)| duration).sum();
-            not_kept += node.sum_ns - kept;
-            let mut calls: Vec<_> =
-                node.occurrences.iter().map(|(begin, duration)| (*begin, begin + duration)).collect();
-            calls.sort_unstable();
-            calls.into_iter()
-        });
-        let covered = union::covered(calls.collect());
-        self.unaccounted_ns = self.duration().saturating_sub(covered + not_kept);
+    /// Takes time from the own time of a stage of the session's tree, if it ran in this request.
+    pub(super) fn take_own(&mut self, node: NodeId, ns: u64) {
+        if let Some(&place) = self.places.get(&node) {
+            self.stages.take_own(place, ns);
+        }
+    }
+
+    /// Async stages cover so much of it, besides what other stages cover.
+    pub(super) fn cover(&mut self, ns: u64) {
+        self.unaccounted_ns = self.unaccounted_ns.saturating_sub(ns);
     }
 
     /// How long it took.
@@ -174,7 +168,7 @@ impl Open {
     fn stage(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree) {
         self.places.entry(opened_in).or_insert(StageTree::ROOT);
         let place = place(&mut self.stages, &mut self.places, slice.node, tree);
-        self.stages.add_call(place, slice.begin, slice.duration(), slice.stage_children_ns);
+        self.stages.add_slice(place, slice);
     }
 }
 
@@ -200,14 +194,11 @@ impl Scopes {
         }
         requests.sort_by_key(|request| request.begin);
         let by_key: HashMap<u64, usize> = requests.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
-        for task in tasks.iter().filter(|task| matches!(task.site.kind(), Kind::Stage | Kind::Step)) {
+        for task in tasks.iter().filter(|task| task.is_stage()) {
             let Some(InRequest { opened_in, key, .. }) = task.request else { continue };
             if let Some(request) = by_key.get(&key).and_then(|&at| requests.get_mut(at)) {
                 request.add_task(task, opened_in, tree);
             }
-        }
-        if !tasks.is_empty() {
-            requests.iter_mut().for_each(Request::measure);
         }
         (requests, left_out)
     }

@@ -34,9 +34,13 @@ pub(crate) struct Slice {
     pub(super) stage_around: u64,
     /// Time of slices directly inside it: of all together, where they overlap.
     pub(crate) children_ns: u64,
+    /// Time that it was held over while its task waited: none of its thread's.
+    pub(super) away_ns: u64,
     /// Of a stage or step: time of stages and steps directly inside it on its thread, but for lives. Of a poll: by which it
     /// is more than in the polls before.
     pub(crate) stage_children_ns: u64,
+    /// CPU time of the thread between its begin and its end, if that was measured.
+    pub(crate) cpu_ns: Option<u64>,
     /// Memory of the host that was allocated on this thread while it was open.
     pub(crate) cpu_memory: NetBytes,
     /// The same of devices, all together.
@@ -105,9 +109,15 @@ impl Slice {
         self.end - self.begin
     }
 
+    /// Returns how long its thread ran it: a guard that is held over `.await` is not run while its task waits.
+    #[inline]
+    pub(crate) const fn busy_ns(&self) -> u64 {
+        self.duration().saturating_sub(self.away_ns)
+    }
+
     /// Time not spent in slices directly inside it.
     pub(crate) const fn self_ns(&self) -> u64 {
-        self.duration().saturating_sub(self.children_ns)
+        self.busy_ns().saturating_sub(self.children_ns)
     }
 
     /// Returns whether it is a stage or a step.

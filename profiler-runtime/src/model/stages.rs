@@ -1,13 +1,14 @@
 //! The tree of stages: which stage ran inside which, how often and how long.
 //!
-//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An async stage counts with its life (first
-//! poll to end), not with its polls.
+//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An async stage counts with its
+//! life (first poll to end), which is wall time: `busy_ns` is the time in its polls.
 
 use std::collections::HashMap;
 
 use crate::record::{Kind, Site};
 
 use super::gpu::GpuTimes;
+use super::slice::Slice;
 use super::tasks::Task;
 
 /// Index of a node; [`StageTree::ROOT`] is what encloses everything.
@@ -31,14 +32,29 @@ pub(crate) struct StageNode {
     pub(crate) min_ns: u64,
     /// The longest call.
     pub(crate) max_ns: u64,
-    /// Calls directly inside it, all together.
+    /// Calls directly inside it, all together, without lives of async stages.
     pub(crate) children_ns: u64,
     /// See [`self_ns`](Self::self_ns).
     own_ns: u64,
-    /// For async stages: time in polls.
+    /// Until when a life directly inside it lasts, and whose.
+    lives_until: (u64, NodeId),
+    /// Calls that are lives of async stages, `lives <= calls`.
+    pub(crate) lives: u64,
+    /// Time in the polls of these lives.
     pub(crate) busy_ns: u64,
-    /// For async stages: polls.
+    /// Their polls.
     pub(crate) polls: u64,
+    /// Lives that were dropped before they were ready.
+    pub(crate) cancelled: u64,
+    /// Calls that began before what is kept of the recording; their times are what is kept of them.
+    pub(crate) clipped: u64,
+    /// Whether a life of it ran at the same time as another, of it or of a sibling: their sums may exceed the time around
+    /// them. Of calls on several threads see [`is_concurrent`](Self::is_concurrent).
+    pub(crate) concurrent: bool,
+    /// CPU time of its threads in it, of lives in their polls; `None` where that was not measured.
+    pub(crate) cpu_ns: Option<u64>,
+    /// Whether measuring the CPU time makes it more than 1 % slower.
+    pub(crate) cpu_slows: bool,
     /// The first calls, `(begin, duration)`, at most [`MAX_OCCURRENCES`].
     pub(crate) occurrences: Vec<(u64, u64)>,
     /// When it first began: the order of siblings.
@@ -93,6 +109,20 @@ impl StageTree {
 
     /// Adds one call, of which stages directly inside it took `stage_children_ns`.
     pub(super) fn add_call(&mut self, id: NodeId, begin: u64, duration: u64, stage_children_ns: u64) {
+        self.add_times(id, begin, duration, stage_children_ns);
+        let parent = self.node(id).parent;
+        self.node_mut(parent).children_ns += duration;
+    }
+
+    /// Adds the call that a slice is.
+    pub(super) fn add_slice(&mut self, id: NodeId, slice: &Slice) {
+        self.add_call(id, slice.begin, slice.duration(), slice.stage_children_ns);
+        let node = self.node_mut(id);
+        node.clipped += u64::from(slice.clipped);
+        node.add_cpu(slice.cpu_ns);
+    }
+
+    fn add_times(&mut self, id: NodeId, begin: u64, duration: u64, stage_children_ns: u64) {
         let node = self.node_mut(id);
         node.own_ns += duration.saturating_sub(stage_children_ns);
         node.calls += 1;
@@ -103,23 +133,47 @@ impl StageTree {
         if node.occurrences.len() < MAX_OCCURRENCES {
             node.occurrences.push((begin, duration));
         }
-        let parent = node.parent;
-        self.node_mut(parent).children_ns += duration;
     }
 
-    /// Adds the life of an async stage; its stages inside have been added by their own threads.
-    pub(super) fn add_task(&mut self, task: &Task) {
-        if matches!(task.site.kind(), Kind::Stage | Kind::Step) {
-            self.add_life(task.node, task);
+    /// Adds the life of an async stage, in order of begin; its stages inside have been added by their own threads.
+    pub(super) fn add_life(&mut self, place: NodeId, task: &Task) {
+        self.add_times(place, task.begin, task.duration(), task.stage_children_ns);
+        let node = self.node_mut(place);
+        node.lives += 1;
+        node.busy_ns += task.busy_ns;
+        node.polls += task.polls;
+        node.cancelled += u64::from(task.is_cancelled());
+        node.clipped += u64::from(task.clipped);
+        node.add_cpu(task.cpu_ns);
+        let around = node.parent;
+        let around = self.node_mut(around);
+        let (until, other) = around.lives_until;
+        if task.end > until {
+            around.lives_until = (task.end, place);
+        }
+        if task.begin < until {
+            self.node_mut(place).concurrent = true;
+            self.node_mut(other).concurrent = true;
         }
     }
 
-    /// Adds the life of an async stage at this place.
-    pub(super) fn add_life(&mut self, place: NodeId, task: &Task) {
-        self.add_call(place, task.begin, task.end - task.begin, task.stage_children_ns);
-        let node = self.node_mut(place);
-        node.busy_ns += task.busy_ns;
-        node.polls += task.polls;
+    /// Marks the stages which `cost_ns`, that of reading a thread's CPU clock, makes more than 1 % slower.
+    pub(super) fn mark_slowed(&mut self, cost_ns: u64) {
+        for node in &mut self.nodes {
+            let ns = if node.lives > 0 { node.busy_ns } else { node.sum_ns };
+            node.cpu_slows = node.cpu_readings().saturating_mul(cost_ns).saturating_mul(100) > ns;
+        }
+    }
+
+    /// Returns how often a thread's CPU clock was read.
+    pub(crate) fn cpu_readings(&self) -> u64 {
+        self.nodes.iter().map(StageNode::cpu_readings).sum()
+    }
+
+    /// Takes time from what is a node's own: lives in it covered that, besides what its rows show inside it.
+    pub(super) fn take_own(&mut self, id: NodeId, ns: u64) {
+        let node = self.node_mut(id);
+        node.own_ns = node.own_ns.saturating_sub(ns);
     }
 
     /// Adds GPU work of a stage to it and to every stage around it. In order of begin.
@@ -187,8 +241,15 @@ impl StageNode {
             max_ns: 0,
             children_ns: 0,
             own_ns: 0,
+            lives_until: (0, StageTree::ROOT),
+            lives: 0,
             busy_ns: 0,
             polls: 0,
+            cancelled: 0,
+            clipped: 0,
+            concurrent: false,
+            cpu_ns: None,
+            cpu_slows: false,
             occurrences: Vec::new(),
             first_begin: u64::MAX,
             gpu: GpuTimes { ops: 0, busy_ns: 0, first: 0, until: 0 },
@@ -205,8 +266,26 @@ impl StageNode {
         self.site.is_some_and(|site| site.kind() == Kind::Step)
     }
 
-    /// Time not spent in stages directly inside it: of each call its duration without the union of these.
+    /// Returns the time in which no stage ran inside it: of each call its duration without the union of the stages that ran
+    /// in it, on whichever thread.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.own_ns
+    }
+
+    /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum exceeds `whole_ns`, the time
+    /// in which they ran. A share of that time above 100 % is of such a node.
+    pub(crate) const fn is_concurrent(&self, whole_ns: u64) -> bool {
+        self.concurrent || self.sum_ns > whole_ns
+    }
+
+    /// At each begin and end, of lives at those of their polls.
+    const fn cpu_readings(&self) -> u64 {
+        if self.cpu_ns.is_some() { 2 * (self.calls - self.lives + self.polls) } else { 0 }
+    }
+
+    fn add_cpu(&mut self, ns: Option<u64>) {
+        if let Some(ns) = ns {
+            self.cpu_ns = Some(self.cpu_ns.unwrap_or(0) + ns);
+        }
     }
 }

@@ -2,18 +2,18 @@
 
 use std::collections::HashMap;
 
-use crate::record::Site;
+use crate::record::{Kind, Site};
 
 use super::lanes::Lanes;
 use super::requests::InRequest;
-use super::slice::{NetBytes, Slice};
+use super::slice::{Poll, Slice};
 use super::stages::NodeId;
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Task {
     /// Unique in the process.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// What ran.
     pub(crate) site: &'static Site,
     /// First poll.
@@ -24,16 +24,16 @@ pub(crate) struct Task {
     pub(crate) busy_ns: u64,
     /// Polls.
     pub(crate) polls: u64,
-    /// Time of stages directly inside its polls.
+    /// Time of stages directly inside its polls, on the polls' rows.
     pub(super) stage_children_ns: u64,
-    /// Memory of the host that its polls allocated; `own` without the ranges inside them.
-    pub(crate) cpu_memory: NetBytes,
-    /// The same of devices, all together.
-    pub(crate) device_memory: NetBytes,
+    /// CPU time in its polls, if that was measured.
+    pub(crate) cpu_ns: Option<u64>,
     /// False if it was dropped before it was ready, or was still alive.
     pub(crate) completed: bool,
     /// False if it was still alive when recording ended.
     pub(crate) finished: bool,
+    /// True if its first poll was before what is kept of the recording; then `begin` is its first poll there.
+    pub(crate) clipped: bool,
     /// Row, from 1: tasks of one lane do not overlap.
     pub(crate) lane: u32,
     /// Unique in the trace: `External id`.
@@ -44,10 +44,29 @@ pub(crate) struct Task {
     pub(crate) text: Option<Box<str>>,
     /// The request that its first poll ran in.
     pub(super) request: Option<InRequest>,
+    /// Key of the stage directly around its first poll; 0 without one.
+    pub(super) stage_around: u64,
     /// `N` if it is written as `ProfilerStep#N`.
     pub(crate) profiler_step: Option<u64>,
     /// Its place in the stage tree.
     pub(super) node: NodeId,
+}
+
+impl Task {
+    /// Returns how long it lived.
+    pub(crate) const fn duration(&self) -> u64 {
+        self.end - self.begin
+    }
+
+    /// Returns whether it was dropped before it was ready.
+    pub(crate) const fn is_cancelled(&self) -> bool {
+        self.finished && !self.completed
+    }
+
+    /// Returns whether it is a stage or a step.
+    pub(super) fn is_stage(&self) -> bool {
+        matches!(self.site.kind(), Kind::Stage | Kind::Step)
+    }
 }
 
 /// Gathers tasks while threads are read, in any order.
@@ -58,32 +77,41 @@ pub(super) struct TaskBook {
 
 #[derive(Default)]
 struct Life {
-    first: Option<(u64, &'static Site, NodeId)>,
+    first: Option<First>,
+    /// Its very first poll was recorded.
+    whole: bool,
     index: Option<u64>,
     text: Option<Box<str>>,
-    request: Option<InRequest>,
     busy_ns: u64,
     polls: u64,
     stage_children_ns: u64,
-    cpu_memory: NetBytes,
-    device_memory: NetBytes,
+    cpu_ns: Option<u64>,
     last_poll_end: u64,
     ended: Option<(u64, bool)>,
 }
 
+/// The first of the polls that are recorded.
+struct First {
+    begin: u64,
+    site: &'static Site,
+    node: NodeId,
+    request: Option<InRequest>,
+    stage_around: u64,
+}
+
 impl TaskBook {
     /// A poll.
-    pub(super) fn poll(&mut self, task: u64, slice: &Slice) {
-        let life = self.lives.entry(task).or_default();
+    pub(super) fn poll(&mut self, poll: Poll, slice: &Slice) {
+        let life = self.lives.entry(poll.task).or_default();
+        life.whole |= poll.first && !slice.clipped;
+        life.stage_children_ns += slice.stage_children_ns;
+        life.cpu_ns = slice.cpu_ns.map_or(life.cpu_ns, |ns| Some(life.cpu_ns.unwrap_or(0) + ns));
         life.busy_ns += slice.duration();
         life.polls += 1;
-        life.stage_children_ns += slice.stage_children_ns;
-        life.cpu_memory.add(slice.cpu_memory);
-        life.device_memory.add(slice.device_memory);
         life.last_poll_end = life.last_poll_end.max(slice.end);
-        if life.first.is_none_or(|(begin, ..)| slice.begin < begin) {
-            life.first = Some((slice.begin, slice.site, slice.node));
-            life.request = slice.request;
+        if life.first.as_ref().is_none_or(|first| slice.begin < first.begin) {
+            let &Slice { begin, site, node, request, stage_around, .. } = slice;
+            life.first = Some(First { begin, site, node, request, stage_around });
         }
         let args = slice.args();
         life.index = life.index.or(args.index);
@@ -95,6 +123,11 @@ impl TaskBook {
     /// Its end.
     pub(super) fn end(&mut self, task: u64, at: u64, completed: bool) {
         self.lives.entry(task).or_default().ended = Some((at, completed));
+    }
+
+    /// Tasks that ended without a poll here: they began before the recording.
+    pub(super) fn unpolled(&self) -> u64 {
+        self.lives.values().filter(|life| life.first.is_none()).count() as u64
     }
 
     /// All tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
@@ -114,7 +147,7 @@ impl TaskBook {
 impl Life {
     /// `None` for an end whose polls were before the recording.
     fn close(self, number: u64, window_end: u64) -> Option<Task> {
-        let (begin, site, node) = self.first?;
+        let First { begin, site, node, request, stage_around } = self.first?;
         let (end, completed) = self.ended.unwrap_or((window_end, false));
         Some(Task {
             number,
@@ -126,15 +159,16 @@ impl Life {
             busy_ns: self.busy_ns,
             polls: self.polls,
             stage_children_ns: self.stage_children_ns,
-            cpu_memory: self.cpu_memory,
-            device_memory: self.device_memory,
+            cpu_ns: self.cpu_ns,
             completed,
             finished: self.ended.is_some(),
+            clipped: !self.whole,
             lane: 0,
             external_id: 0,
             index: self.index,
             text: self.text,
-            request: self.request,
+            request,
+            stage_around,
             profiler_step: None,
             node,
         })

@@ -162,6 +162,7 @@ fn context() -> Context {
         merged_names: 0,
         is_shown: false,
         costs: Costs { range: 40.0, allocation: 20.0, description: 10.0, ..Costs::default() },
+        cpu_clock_cost: std::time::Duration::ZERO,
         warnings: Vec::new(),
         warnings_told: 0,
     }

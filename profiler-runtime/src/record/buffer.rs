@@ -42,6 +42,7 @@ impl Drop for Owned {
         CURSOR.set(&raw const VACANT);
         let _own = ledger::own();
         if let Some(stream) = self.0.take() {
+            stream.thread.ends();
             stream.finish();
         }
     }

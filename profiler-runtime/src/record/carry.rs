@@ -89,7 +89,12 @@ impl Carry {
                 self.open.push((self.pending, entry));
                 self.pending = self.entries.len();
             }
-            Some(Tag::End) => self.end(entry),
+            Some(Tag::End) => {
+                if self.pending < self.entries.len() {
+                    self.consume(Tag::CpuTime);
+                }
+                self.end(entry);
+            }
             Some(Tag::TaskEnd) => self.consume(Tag::Task),
             Some(Tag::Block) => self.allocate(entry),
             Some(Tag::Timed | Tag::OnStream) => self.add_to_innermost(entry),

@@ -78,6 +78,8 @@ pub(crate) enum Tag {
     Measured = 19,
     /// When it began; value: nanoseconds since the context's reference, as a signed number.
     MeasuredAt = 20,
+    /// The thread's CPU clock just before the begin or end of this site that follows; value: nanoseconds.
+    CpuTime = 24,
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
@@ -114,6 +116,7 @@ impl Tag {
             18 => Self::OnStream,
             19 => Self::Measured,
             20 => Self::MeasuredAt,
+            24 => Self::CpuTime,
             _ => return None,
         })
     }
@@ -261,6 +264,7 @@ impl Entry {
                     | Tag::Text
                     | Tag::Stack
                     | Tag::Frames
+                    | Tag::CpuTime
             )
         )
     }

@@ -16,7 +16,7 @@ use super::clock;
 use super::describe::{self, Call};
 use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use super::site::{Kind, Site};
-use super::{annotate, buffer, correlate, gate, ledger, select, stack, steps};
+use super::{annotate, buffer, correlate, cpu_time, gate, ledger, select, stack, steps};
 
 /// Tasks of one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
@@ -54,10 +54,17 @@ pin_project! {
 #[derive(Debug)]
 struct Life {
     site: &'static Site,
+    /// Its number; 0 before it was recorded.
+    task: u64,
+    /// The recording that last decided about it and was told what its call said, see [`gate::recording`]; 0 for none.
+    told: u32,
+    /// What that recording decided.
     state: State,
+    /// It was polled before, whether or not that was recorded.
+    polled: bool,
     /// Of a step: as it began, if it was polled while steps were counted.
     step: Option<steps::StepLife>,
-    /// What the call said about itself, until the first poll.
+    /// What the call said about itself: each recording is told, and which will be the last is not known.
     described: Vec<Entry>,
     /// What an attached tool knows of it.
     shown: Option<Box<annotate::Life>>,
@@ -65,12 +72,12 @@ struct Life {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Never polled while something recorded.
-    New,
-    /// A recorded task.
-    Running { task: u64, admitted: bool },
-    /// Nothing more to record.
-    Over,
+    /// Not recorded: nothing has asked, or it is not among what is recorded.
+    LeftOut,
+    /// Recorded.
+    Recorded,
+    /// Recorded, and `select` counts its polls.
+    Admitted,
 }
 
 /// Records the life and the polls of `future` as ranges of `site`.
@@ -96,9 +103,9 @@ pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, futu
 }
 
 impl<F> Instrumented<F> {
-    /// Whether no poll was recorded yet, nor left out.
-    pub(super) fn is_new(&self) -> bool {
-        self.life.state == State::New
+    /// Whether its next poll is the first of a recording.
+    pub(super) fn is_untold(&self) -> bool {
+        gate::load() & gate::RECORD != 0 && self.life.told != gate::recording()
     }
 }
 
@@ -110,6 +117,8 @@ impl<F: Future> Future for Instrumented<F> {
         let this = self.project();
         let gate = gate::load();
         if gate == 0 {
+            // A recording that begins later has to know: one store.
+            this.life.polled = true;
             return this.future.poll(context);
         }
         let slice = this.life.begin_poll(gate);
@@ -126,6 +135,8 @@ impl<F: Future> Future for Instrumented<F> {
 struct Slice {
     site: u32,
     recorded: bool,
+    /// Its CPU time is measured.
+    timed: bool,
     admitted: bool,
     correlated: Option<u64>,
     shown: Option<u64>,
@@ -135,7 +146,7 @@ struct Slice {
 impl Life {
     #[inline(always)]
     const fn new(site: &'static Site, described: Vec<Entry>) -> Self {
-        Self { site, state: State::New, step: None, described, shown: None }
+        Self { site, task: 0, told: 0, state: State::LeftOut, polled: false, step: None, described, shown: None }
     }
 
     #[inline(never)]
@@ -149,43 +160,56 @@ impl Life {
             self.step.get_or_insert(step);
             key
         });
-        let mut slice = Slice { site, recorded: false, admitted: false, correlated: None, shown, step };
+        let timed = cpu_time::is_measured(gate, self.site);
+        let mut slice = Slice { site, recorded: false, timed, admitted: false, correlated: None, shown, step };
+        let first = !std::mem::replace(&mut self.polled, true);
         if gate & gate::RECORD == 0 {
             return slice;
         }
-        let first = self.state == State::New;
-        if first {
-            let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
-            self.state = if !filtered || select::admits(self.site) {
-                State::Running { task: next_task(), admitted: filtered }
-            } else {
-                State::Over
-            };
+        let recording = gate::recording();
+        let is_told = std::mem::replace(&mut self.told, recording) == recording;
+        if !is_told {
+            self.decide(gate);
         }
-        if let State::Running { task, admitted } = self.state {
-            let flags = if first { FIRST_POLL } else { 0 };
+        if self.state == State::LeftOut {
+            return slice;
+        }
+        if !is_told {
             self.tell();
-            let described = gate & gate::STACKS == 0 || stack::write(site);
-            if described && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
-                slice.correlated = correlate::push(gate);
-                slice.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+        }
+        let flags = if first { FIRST_POLL } else { 0 };
+        let described = gate & gate::STACKS == 0 || stack::write(site);
+        if described && buffer::append(false, || Entry::new(Tag::Task, site, self.task).with_argument(flags)) {
+            slice.correlated = correlate::push(gate);
+            if timed {
+                cpu_time::write(site);
             }
-            slice.admitted = admitted;
-            if admitted {
-                select::enter();
-            }
+            slice.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+        }
+        slice.admitted = self.state == State::Admitted;
+        if slice.admitted {
+            select::enter();
         }
         slice
     }
 
-    /// Says what the call said about itself, which was kept until now.
-    fn tell(&mut self) {
-        if self.described.is_empty() {
-            return;
+    /// A recording sees it for the first time. Its number stays the same in all of them.
+    fn decide(&mut self, gate: u32) {
+        let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
+        self.state = match filtered {
+            false => State::Recorded,
+            true if select::admits(self.site) => State::Admitted,
+            true => State::LeftOut,
+        };
+        if self.task == 0 && self.state != State::LeftOut {
+            self.task = next_task();
         }
-        let _own = ledger::own();
-        for entry in std::mem::take(&mut self.described) {
-            buffer::append(false, || entry);
+    }
+
+    /// Says what the call said about itself.
+    fn tell(&self) {
+        for entry in &self.described {
+            buffer::append(false, || *entry);
         }
     }
 
@@ -199,8 +223,8 @@ impl Life {
 
     /// The task is over: it completed, or it is dropped unfinished.
     fn end(&mut self, outcome: u32) {
-        if let State::Running { task, .. } = std::mem::replace(&mut self.state, State::Over) {
-            self.record_end(task, outcome);
+        if std::mem::replace(&mut self.state, State::LeftOut) != State::LeftOut {
+            self.record_end(self.task, outcome);
         }
         if let Some(life) = self.shown.take() {
             life.end();
@@ -221,6 +245,11 @@ impl Life {
 impl Drop for Life {
     fn drop(&mut self) {
         self.end(0);
+        if !self.described.is_empty() {
+            // What was held is the profiler's memory, not the program's.
+            let _own = ledger::own();
+            drop(std::mem::take(&mut self.described));
+        }
     }
 }
 
@@ -229,6 +258,9 @@ impl Drop for Slice {
         if self.recorded {
             let ticks = clock::ticks();
             let site = self.site;
+            if self.timed {
+                cpu_time::write(site);
+            }
             buffer::append(true, || Entry::new(Tag::End, site, ticks));
         }
         if let Some(id) = self.correlated {

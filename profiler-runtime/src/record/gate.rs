@@ -23,6 +23,9 @@ pub(crate) const SLOW_CLOCK: u32 = 1 << 5;
 /// Allocations are recorded.
 pub(crate) const MEMORY: u32 = 1 << 8;
 
+/// The CPU time of stages and steps is recorded.
+pub(crate) const CPU_TIME: u32 = 1 << 9;
+
 /// The call stack of every range is recorded.
 pub(crate) const STACKS: u32 = 1 << 7;
 
@@ -41,7 +44,7 @@ pub(crate) const MOVING: u32 = 1 << 20;
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
 /// Bits that the fast path does not serve: one test tells.
-pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | NVTX | GPU | MOVING | UNSOUGHT;
+pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | CPU_TIME | NVTX | GPU | MOVING | UNSOUGHT;
 
 /// The gate of a program that has run nothing yet.
 const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
@@ -59,6 +62,9 @@ struct Parts {
     tool: u32,
 }
 
+/// Recordings that have begun.
+static RECORDINGS: AtomicU32 = AtomicU32::new(0);
+
 /// The gate's bits now.
 #[inline(always)]
 pub(crate) fn load() -> u32 {
@@ -68,7 +74,19 @@ pub(crate) fn load() -> u32 {
 
 /// Sets what a session needs; [`SLOW_CLOCK`] is added where the machine needs it.
 pub(crate) fn set(session: u32) {
-    change(|parts| parts.session = session);
+    change(|parts| {
+        if session & RECORD != 0 {
+            // ORDERING: published by the gate, or seen late as the gate is.
+            RECORDINGS.fetch_add(1, Ordering::Relaxed);
+        }
+        parts.session = session;
+    });
+}
+
+/// The number of the recording that goes on, from 1: what was told in an earlier one has to be told again.
+pub(super) fn recording() -> u32 {
+    // ORDERING: see `load`.
+    RECORDINGS.load(Ordering::Relaxed)
 }
 
 /// Sets what an attached tool needs: [`NVTX`] or nothing.

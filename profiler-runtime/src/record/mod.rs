@@ -13,6 +13,7 @@ mod carry;
 mod chunk;
 pub(crate) mod clock;
 pub(crate) mod correlate;
+pub(crate) mod cpu_time;
 mod cursor;
 mod describe;
 mod dtype;

@@ -13,7 +13,7 @@ use super::describe::{Call, describe_open};
 use super::entry::{Entry, Tag};
 use super::open::OpenList;
 use super::site::{self, Kind, Site};
-use super::{annotate, buffer, correlate, gate, select, stack, steps};
+use super::{annotate, buffer, correlate, cpu_time, gate, select, stack, steps};
 
 /// Runs `body` as a range of `site`. Cost: see the crate's documentation.
 #[inline(always)]
@@ -87,6 +87,8 @@ struct Held {
     site: &'static Site,
     /// The word of the fast path if the begin is in the stream, else 0.
     recorded: u64,
+    /// Its CPU time is measured.
+    timed: bool,
     /// `select` counts it.
     admitted: bool,
     /// The GPU's profiler knows it.
@@ -159,7 +161,7 @@ impl Range {
         let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site) };
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
         let step = if is_step { steps::begin(site.number()) } else { None };
-        let mut held = Held { site, recorded: 0, admitted: false, correlated: None, shown, step };
+        let mut held = Held { site, recorded: 0, timed: false, admitted: false, correlated: None, shown, step };
         held.record(gate);
         held.keep()
     }
@@ -175,6 +177,10 @@ impl Held {
             return;
         }
         self.correlated = correlate::push(gate);
+        self.timed = cpu_time::is_measured(gate, site);
+        if self.timed {
+            cpu_time::write(number);
+        }
         let word = Cell::new(0);
         let recorded = buffer::append(false, || {
             let ticks = clock::ticks();
@@ -209,6 +215,9 @@ impl Held {
 
     fn end(self, ticks: u64, own_key: u64) {
         if self.recorded != 0 {
+            if self.timed {
+                cpu_time::write(self.site.number());
+            }
             buffer::append(true, || Entry::end_of_guard(self.recorded, ticks));
         }
         if let Some(id) = self.correlated {

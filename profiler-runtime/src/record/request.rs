@@ -32,8 +32,8 @@ pub fn request(id: &str) -> Range {
 /// What the future hands to other tasks (`spawn`) is no longer in it, unless that is a scope too. The request lasts from
 /// its first poll to its completion or drop.
 ///
-/// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll an entry
-/// per eight bytes of the id.
+/// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
+/// recording an entry per eight bytes of the id.
 ///
 /// ```
 /// # async fn generate(prompt: &str) -> usize { prompt.len() }
@@ -61,7 +61,7 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
-        if this.future.is_new() {
+        if this.future.is_untold() {
             tell(this.id.as_ref());
         }
         this.future.poll(context)

@@ -1,8 +1,15 @@
 //! Who writes a stream, as a thread knows it of itself without an allocation: its first range makes one, for the stream.
+//!
+//! A thread is shown under the name that it was spawned with, unless it is renamed later (`pthread_setname_np`, `prctl`): then
+//! under the last, of which Linux keeps 15 bytes.
 
+use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
 use super::registry::{ThreadIdentity, os_thread_id};
+
+/// A name as the operating system keeps it: ends with a zero.
+type OsName = [u8; 16];
 
 /// A thread, or several that share a stream.
 pub(crate) struct Writer {
@@ -11,26 +18,122 @@ pub(crate) struct Writer {
     /// The operating system's thread id; 0 for several threads.
     pub(super) os_id: u64,
     thread: Option<Thread>,
+    /// Its name when it began to write.
+    first_name: OsName,
+    /// Its name when it ended.
+    last_name: OnceLock<OsName>,
 }
 
 impl Writer {
     /// The calling thread.
     pub(super) fn this_thread(ordinal: u32) -> Self {
-        Self { ordinal, os_id: os_thread_id(ordinal), thread: Some(thread::current()) }
+        let (thread, first_name) = (Some(thread::current()), os_name());
+        Self { ordinal, os_id: os_thread_id(ordinal), thread, first_name, last_name: OnceLock::new() }
     }
 
     /// Threads that have no stream of their own.
     pub(super) const fn several(ordinal: u32) -> Self {
-        Self { ordinal, os_id: 0, thread: None }
+        Self { ordinal, os_id: 0, thread: None, first_name: [0; 16], last_name: OnceLock::new() }
+    }
+
+    /// The calling thread, which this is, ends: nobody can ask for its name any more.
+    pub(super) fn ends(&self) {
+        let _ = self.last_name.set(os_name());
     }
 
     /// What readers are told.
     pub(super) fn identity(&self) -> ThreadIdentity {
-        let Self { ordinal, os_id, thread } = self;
+        let Self { ordinal, os_id, thread, .. } = self;
         let name = match thread {
-            Some(thread) => thread.name().map_or_else(|| format!("thread {os_id}"), str::to_owned),
+            Some(thread) => self.new_name(thread).unwrap_or_else(|| match thread.name() {
+                Some(name) => name.to_owned(),
+                None => format!("thread {os_id}"),
+            }),
             None => "allocations of threads without ranges".to_owned(),
         };
         ThreadIdentity { ordinal: *ordinal, os_id: *os_id, name }
+    }
+
+    /// Returns the name that the thread was given since it was spawned, if it was.
+    fn new_name(&self, thread: &Thread) -> Option<String> {
+        let now = match self.last_name.get() {
+            Some(last) => *last,
+            None => os_name_of(self.os_id)?,
+        };
+        // The first thread is called `main` here and as the program there.
+        let spawned_as = thread.name().filter(|_| self.os_id != u64::from(std::process::id()));
+        let before = spawned_as.map_or(self.first_name, |name| cut(name.as_bytes()));
+        (now != before && now[0] != 0).then(|| {
+            let length = now.iter().position(|byte| *byte == 0).unwrap_or(now.len());
+            String::from_utf8_lossy(&now[..length]).into_owned()
+        })
+    }
+}
+
+/// The name as the operating system keeps it.
+fn cut(name: &[u8]) -> OsName {
+    let mut kept = [0; 16];
+    let most = kept.len() - 1;
+    kept.iter_mut().zip(name.iter().take(most)).for_each(|(to, from)| *to = *from);
+    kept
+}
+
+/// Returns the calling thread's name.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn os_name() -> OsName {
+    let mut name: OsName = [0; 16];
+    // SAFETY: `PR_GET_NAME` writes 16 bytes.
+    unsafe { libc::prctl(libc::PR_GET_NAME, name.as_mut_ptr()) };
+    name
+}
+
+/// Returns the name of a thread of this process that lives.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn os_name_of(os_id: u64) -> Option<OsName> {
+    let name = std::fs::read(format!("/proc/self/task/{os_id}/comm")).ok()?;
+    Some(cut(name.strip_suffix(b"\n").unwrap_or(&name)))
+}
+
+#[cfg(any(not(target_os = "linux"), miri))]
+const fn os_name() -> OsName {
+    [0; 16]
+}
+
+#[cfg(any(not(target_os = "linux"), miri))]
+const fn os_name_of(_os_id: u64) -> Option<OsName> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn rename(name: &[u8; 4]) {
+        // SAFETY: the name ends with a zero.
+        unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    }
+
+    /// A16: a renamed thread is shown under its last name, alive or not.
+    #[test]
+    fn a_renamed_thread_has_its_last_name() {
+        let long = "a name of more than fifteen bytes";
+        let spawned = thread::Builder::new().name(long.to_owned()).spawn(move || {
+            let writer = Writer::this_thread(1);
+            assert_eq!(writer.identity().name, long);
+            rename(b"two\0");
+            assert_eq!(writer.identity().name, "two");
+            writer.ends();
+            rename(b"end\0");
+            writer
+        });
+        assert_eq!(spawned.unwrap().join().unwrap().identity().name, "two");
+        let unnamed = thread::spawn(|| {
+            let writer = Writer::this_thread(2);
+            assert_eq!(writer.identity().name, format!("thread {}", writer.os_id), "an inherited name is none");
+            rename(b"own\0");
+            writer.identity().name
+        });
+        assert_eq!(unnamed.join().unwrap(), "own");
     }
 }

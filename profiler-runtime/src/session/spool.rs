@@ -48,6 +48,8 @@ pub(crate) struct SessionNote {
     step_site: Option<u32>,
     first_step: u64,
     warnings: Vec<String>,
+    #[serde(default)]
+    cpu_clock_cost: Duration,
     /// As an object, whose fields an other version may not have.
     config: Value,
 }
@@ -113,6 +115,7 @@ impl SessionNote {
             step_site: context.step_site,
             first_step: context.first_step,
             warnings: context.warnings.clone(),
+            cpu_clock_cost: context.cpu_clock_cost,
             config: serde_json::to_value(&context.config).unwrap_or_default(),
         }
     }
@@ -145,6 +148,7 @@ impl SessionNote {
             merged_names: 0,
             is_shown: false,
             costs: Costs::measure(),
+            cpu_clock_cost: self.cpu_clock_cost,
             warnings,
             warnings_told: 0,
         }

@@ -86,6 +86,7 @@ fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
         | when(config.torch_profiler_with_flops, gate::FLOPS)
         | when(config.torch_profiler_with_memory, gate::MEMORY)
         | when(config.torch_profiler_with_stack, gate::STACKS)
+        | when(config.cpu_time, gate::CPU_TIME)
         | gpu
 }
 

@@ -23,6 +23,9 @@ pub(in crate::export) struct Overhead {
     /// Ranges that CUPTI was told of.
     gpu_links: u64,
     ns_per_gpu_link: u64,
+    /// Readings of a thread's CPU clock (`cpu_time`).
+    cpu_readings: u64,
+    ns_per_cpu_reading: u64,
     pub(in crate::export) estimated_ns: u64,
     /// Of the recording's wall time. Threads pay in parallel, so this is an upper bound.
     pub(in crate::export) percent: f64,
@@ -35,15 +38,17 @@ impl Overhead {
         let (costs, told) = (trace.context.costs, trace.told);
         let cupti = trace.gpu.as_ref().is_ok_and(|gpu| gpu.source == Source::Cupti);
         let (allocations, gpu_links) = (allocations(trace), if cupti { trace.ranges } else { 0 });
+        let cpu_readings = trace.stages.cpu_readings();
         let parts = [
             (trace.ranges, costs.range),
             (allocations, costs.allocation),
             (told.descriptions, costs.description),
             (told.stacks, costs.stack),
             (gpu_links, costs.link),
+            (cpu_readings, trace.context.cpu_clock_cost.as_nanos() as f64),
         ];
         let estimated: f64 = parts.iter().map(|(count, ns)| *count as f64 * ns).sum();
-        let [ns_per_range, ns_per_allocation, ns_per_description, ns_per_stack, ns_per_gpu_link] =
+        let [ns_per_range, ns_per_allocation, ns_per_description, ns_per_stack, ns_per_gpu_link, ns_per_cpu_reading] =
             parts.map(|(_, ns)| whole(ns));
         Self {
             ranges: trace.ranges,
@@ -56,6 +61,8 @@ impl Overhead {
             ns_per_stack,
             gpu_links,
             ns_per_gpu_link,
+            cpu_readings,
+            ns_per_cpu_reading,
             estimated_ns: whole(estimated),
             percent: estimated * 100.0 / (trace.end - trace.begin).max(1) as f64,
             not_included: not_included(trace),
@@ -70,6 +77,7 @@ impl Overhead {
             (self.descriptions, self.ns_per_description, "shapes, FLOPs and indices"),
             (self.stacks, self.ns_per_stack, "call stacks"),
             (self.gpu_links, self.ns_per_gpu_link, "links to GPU work"),
+            (self.cpu_readings, self.ns_per_cpu_reading, "readings of CPU clocks"),
         ];
         let paid = parts.into_iter().filter(|(count, ns, _)| *count > 0 && *ns > 0);
         let paid: Vec<String> = paid.map(|(count, ns, what)| format!("{ns} ns for each of {count} {what}")).collect();

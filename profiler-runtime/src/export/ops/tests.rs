@@ -44,13 +44,13 @@ fn the_text_table_is_laid_out_as_pytorch_does() {
     write(layers(folder.path()), folder.path());
     let text = fs::read_to_string(folder.path().join("profiler_out_3.txt")).unwrap();
     let expected = "\
-----------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------
-            Name    Self CPU %      Self CPU   CPU total %     CPU total  CPU time avg    # of Calls  Total MFLOPs
-----------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------
-    forward =1+1        52.50%       5.250us       100.00%      10.000us      10.000us             1            --
-          linear        45.00%       4.500us        45.00%       4.500us       1.500us             3         3.000
-            norm         2.50%       0.250us         2.50%       0.250us       0.250us             1            --
-----------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------
+----------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------
+            Name    Self CPU %      Self CPU   CPU total %     CPU total  CPU time avg    # of Calls  Total MFLOPs          Kind
+----------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------
+    forward =1+1        52.50%       5.250us       100.00%      10.000us      10.000us             1            --         stage
+          linear        45.00%       4.500us        45.00%       4.500us       1.500us             3         3.000            op
+            norm         2.50%       0.250us         2.50%       0.250us       0.250us             1            --            op
+----------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------  ------------
 Self CPU time total: 10.000us
 Sorted by self CPU time: there are no GPU records.
 Calls without a FLOPs formula, in no sum: norm.
@@ -73,7 +73,7 @@ fn the_table_can_be_sorted_limited_and_grouped() {
     let by_shape = manifest.key_averages(GroupBy::InputShapes);
     assert_eq!(by_shape.self_cpu_time_total(), manifest.key_averages(GroupBy::Name).self_cpu_time_total());
     let text = by_shape.row_limit(2).to_string();
-    assert!(text.contains("# of Calls  Input Shapes  Total MFLOPs\n"), "{text}");
+    assert!(text.contains("# of Calls  Input Shapes  Total MFLOPs          Kind\n"), "{text}");
     assert!(text.contains("[[4, 5]]") && !text.contains("[[8, 5]]"), "{text}");
     assert!(text.contains("Self CPU time total: 10.000us\n2 more rows are not shown"), "{text}");
 }

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::model::{GroupBy, KeyAverage, Trace};
+use crate::record::Kind;
 
 use super::averages::{KeyAverages, SortBy, average};
 
@@ -116,6 +117,16 @@ fn columns(table: &KeyAverages, rows: &[KeyAverage]) -> Vec<Column> {
         let cell = |row: &KeyAverage| row.flops.map_or("--".to_owned(), |flops| format!("{:.3}", flops as f64 / scale));
         columns.push(number(&format!("Total {unit}"), &cell));
     }
+    columns.push(number("Kind", &|row| kind(row).to_owned()));
+    if rows.iter().any(|row| row.is_async) {
+        columns.push(number("# of Polls", &|row| if row.is_async { row.polls.to_string() } else { String::new() }));
+    }
+    if rows.iter().any(|row| row.wall_time.is_some()) {
+        columns.push(number("Wall total", &|row| row.wall_time.map(time).unwrap_or_default()));
+    }
+    if rows.iter().any(|row| row.thread_cpu_time.is_some()) {
+        columns.push(number("Thread CPU", &|row| row.thread_cpu_time.map(time).unwrap_or_default()));
+    }
     columns
 }
 
@@ -155,9 +166,20 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
     lines
 }
 
-/// The name as the table shows it: on one line, and told from the polls of the same name.
+/// The name as the table shows it: on one line, and told from what is not async.
 fn name(row: &KeyAverage) -> String {
     format!("{}{}", one_line(&row.name), if row.is_async { " (async)" } else { "" })
+}
+
+/// What a row is, in one word.
+pub(super) const fn kind(row: &KeyAverage) -> &'static str {
+    match row.kind {
+        Some(Kind::Stage) => "stage",
+        Some(Kind::Step) => "step",
+        Some(Kind::Op) => "op",
+        Some(Kind::Request) => "request",
+        None => "gpu",
+    }
 }
 
 fn one_line(text: &str) -> String {

@@ -13,7 +13,7 @@ use crate::config::ProfilerConfig;
 use crate::model::{GroupBy, KeyAverage, Trace};
 
 use super::averages::KeyAverages;
-use super::text::shapes;
+use super::text::{kind, shapes};
 
 /// Frames that make a row of `by_stack`.
 const FRAMES: usize = 8;
@@ -123,7 +123,7 @@ impl Cell {
     }
 }
 
-/// vLLM-Omni's columns, and behind them those of FLOPs, if they were counted. An XPU has no records.
+/// vLLM-Omni's columns, behind them those of FLOPs, if they were counted, and ours. An XPU has no records.
 fn columns(config: &ProfilerConfig) -> Vec<Column> {
     const EMPTY: fn(&KeyAverage) -> Cell = |_| Cell::Empty;
     let mut columns: Vec<Column> = vec![
@@ -156,6 +156,15 @@ fn columns(config: &ProfilerConfig) -> Vec<Column> {
             ("flops_formula", |row| formula(row).map_or(Cell::Empty, Cell::Text)),
         ];
         columns.extend(flops);
+    }
+    let ours: [Column; 3] = [
+        ("kind", |row| Cell::Text(kind(row).to_owned())),
+        ("polls", |row| if row.is_async { Cell::Number(row.polls as f64) } else { Cell::Empty }),
+        ("wall_time_total_us", |row| row.wall_time.map_or(Cell::Empty, Cell::us)),
+    ];
+    columns.extend(ours);
+    if config.cpu_time {
+        columns.push(("thread_cpu_time_total_us", |row| row.thread_cpu_time.map_or(Cell::Empty, Cell::us)));
     }
     columns
 }

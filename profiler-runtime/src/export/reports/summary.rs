@@ -139,6 +139,7 @@ fn push_stages(page: &mut String, trace: &Trace, most: usize) {
 fn stage_row(node: &StageNode, whole: &Whole<'_>) -> [String; 7] {
     let indent = "· ".repeat(node.depth.min(8) as usize);
     let wait = if node.polls > 0 { " (async)" } else { "" };
+    let concurrent = if node.is_concurrent(whole.duration) { " concurrent" } else { "" };
     [
         format!("{indent}{}{wait}", cell(node.name())),
         node.calls.to_string(),
@@ -146,7 +147,7 @@ fn stage_row(node: &StageNode, whole: &Whole<'_>) -> [String; 7] {
         millis(node.self_ns()),
         millis(if node.calls == 0 { 0 } else { node.min_ns }),
         millis(node.max_ns),
-        whole.share(node.sum_ns),
+        format!("{}{concurrent}", whole.share(node.sum_ns)),
     ]
 }
 

@@ -13,7 +13,7 @@ use crate::record::entry::Entry;
 
 use super::cover::Cover;
 use super::crossing::Outer;
-use super::nest::{Nest, Opened, around};
+use super::nest::{Nest, Opened};
 
 /// An open range.
 pub(super) struct Frame {
@@ -25,6 +25,8 @@ pub(super) struct Frame {
     pub(super) child: Option<(u32, NodeId)>,
     /// On a thread on which ranges cross: what those directly inside it cover.
     covers: Option<Box<Covers>>,
+    /// Since when it waits with its task for the next poll; 0 if it does not.
+    left_at: u64,
 }
 
 /// All slices, and stages and steps alone.
@@ -66,7 +68,22 @@ impl Inside {
 impl Frame {
     #[inline]
     pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside) -> Self {
-        Self { slice, begin, inside, child: None, covers: None }
+        Self { slice, begin, inside, child: None, covers: None, left_at: 0 }
+    }
+}
+
+impl Frame {
+    /// A range directly inside it ran from `begin`, or before it, to `end`.
+    fn covered(&mut self, begin: u64, end: u64, oldest: u64) {
+        let all = &mut self.covers.get_or_insert_default().all;
+        self.slice.children_ns += all.add(begin.max(self.slice.begin), end, oldest);
+    }
+
+    fn stop_waiting(&mut self, now: u64) {
+        if self.left_at > 0 {
+            self.slice.away_ns += now.saturating_sub(self.left_at);
+            self.left_at = 0;
+        }
     }
 }
 
@@ -103,6 +120,24 @@ impl Nest<Frame> {
         }
     }
 
+    /// Ranges from this place on, which waited with a task, run again.
+    #[cold]
+    pub(super) fn come_back(&mut self, from: usize, now: u64) {
+        for frame in self.open_mut().iter_mut().skip(from) {
+            frame.stop_waiting(now);
+        }
+    }
+
+    /// A poll of `task` ends. Returns when the first of those began that are held over it, if any are.
+    fn leave(&mut self, task: u64, now: u64) -> Option<u64> {
+        let held = self.aside_mut().iter_mut().filter(|(of, frame)| *of == task && frame.left_at == 0);
+        held.map(|(_, frame)| {
+            frame.left_at = now;
+            frame.slice.begin
+        })
+        .min()
+    }
+
     /// The range that has just ended, at `end`, lies inside the first `around` of those that are open, and crosses none.
     #[inline]
     pub(super) fn finish(&mut self, end: u64, around: usize) {
@@ -128,17 +163,22 @@ impl Nest<Frame> {
     #[cold]
     pub(super) fn finish_among_crossing(&mut self, end: u64, around: usize, tasks: &mut HashMap<u64, Cover>) {
         let oldest = self.oldest(around, end);
-        let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
+        let task = self.ended().and_then(Opened::task);
+        let held = task.and_then(|task| self.leave(task, end));
+        let Some((ended, open)) = self.ended_mut() else { return };
         let Some(open) = open.get_mut(..around) else { return };
+        ended.stop_waiting(end);
+        if let Some(first) = held {
+            ended.covered(first, end, oldest);
+        }
+        let slice = &mut ended.slice;
         (slice.end, slice.until) = (end, end);
         if let Some(Frame { slice: outer, .. }) = open.last_mut() {
             hand_up(slice, outer);
         }
-        // A poll that began later goes around what is held over polls, but is not around all of it.
-        let within = self::around(open, slice.external_id);
-        if let Some(Frame { slice: outer, covers, .. }) = open[..within].last_mut() {
-            let all = &mut covers.get_or_insert_default().all;
-            outer.children_ns += all.add(slice.begin, end, oldest);
+        // A poll that began later goes around what is held over polls: around that part of it.
+        if let Some(outer) = open.last_mut() {
+            outer.covered(slice.begin, end, oldest);
         }
         if !slice.is_stage() {
             return;
@@ -151,6 +191,18 @@ impl Nest<Frame> {
                 None => &mut covers.get_or_insert_default().stages,
             };
             outer.stage_children_ns += cover.add(slice.begin, end, oldest);
+        }
+    }
+
+    /// The range that has just ended had the thread's CPU clock at its begin, and has this at its end.
+    #[inline]
+    pub(super) fn end_cpu_time(&mut self, clock: Option<u64>) {
+        if let Some((Frame { slice, .. }, _)) = self.ended_mut()
+            && let Some(begin) = slice.cpu_ns
+        {
+            // What its thread did while its task waited is not its own.
+            let clock = clock.filter(|_| slice.away_ns == 0);
+            slice.cpu_ns = clock.map(|end| end.saturating_sub(begin).min(slice.duration()));
         }
     }
 

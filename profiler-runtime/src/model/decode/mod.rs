@@ -141,6 +141,7 @@ impl<'a> Decoder<'a> {
                 Some(Tag::Task) => {
                     self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL })
                 }
+                Some(Tag::CpuTime) => self.pending.cpu_clock = Some((entry.site(), entry.value())),
                 Some(Tag::Memory) => self.halves.first(entry),
                 Some(Tag::Block) => {
                     if let Some(allocation) = self.allocate(entry) {
@@ -175,6 +176,8 @@ impl<'a> Decoder<'a> {
         let (around, lane, node) = self.enter((number, site), task, nodes);
         let external_id = self.next_id;
         self.next_id += 1;
+        // The clock at its begin, until it ends.
+        let cpu_ns = self.pending.take_cpu_clock(number);
         let stage_id = match site.kind() {
             Kind::Stage | Kind::Step => external_id,
             Kind::Op | Kind::Request => around.stage_id,
@@ -189,11 +192,13 @@ impl<'a> Decoder<'a> {
             external_id,
             node,
             stage_id,
-            stage_around: 0,
             around_id: 0,
             request: around.request,
+            stage_around: 0,
             children_ns: 0,
+            away_ns: 0,
             stage_children_ns: 0,
+            cpu_ns,
             cpu_memory: NetBytes::default(),
             device_memory: NetBytes::default(),
             finished: true,
@@ -214,12 +219,13 @@ impl<'a> Decoder<'a> {
         {
             self.pending.reuse(call);
         }
-        let (place, task) = (self.frames.open().len(), frame.slice.task);
+        let (place, task, begin) = (self.frames.open().len(), frame.slice.task, frame.slice.begin);
         self.frames.push(frame);
         if let Some(poll) = task
             && !self.frames.is_all_here()
             && self.frames.resume(poll.task)
         {
+            self.frames.come_back(place + 1, begin);
             self.frames.refresh(place + 1);
         }
         place
@@ -283,6 +289,7 @@ impl<'a> Decoder<'a> {
         if self.crosses {
             self.tasks.remove(&task);
             let from = self.frames.let_go(task);
+            self.frames.come_back(from, self.now);
             self.frames.refresh(from);
         }
     }
@@ -313,7 +320,9 @@ impl<'a> Decoder<'a> {
             self.began_before += 1;
             return false;
         };
+        let cpu_clock = self.pending.take_cpu_clock(entry.site());
         self.finish(end, place);
+        self.frames.end_cpu_time(cpu_clock);
         true
     }
 
@@ -339,6 +348,7 @@ impl<'a> Decoder<'a> {
         }
         self.frames.open_mut().last_mut()?.slice.finished = false;
         self.finish(self.timeline.end().max(self.now), Place::Innermost);
+        self.frames.end_cpu_time(None);
         self.frames.ended().map(|frame| Event::Slice(&frame.slice))
     }
 }

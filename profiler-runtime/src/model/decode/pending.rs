@@ -26,6 +26,8 @@ pub(super) struct Pending {
     pub(super) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
     pub(super) listed_dims: BTreeSet<u32>,
+    /// The thread's CPU clock before the begin or end of a site.
+    pub(super) cpu_clock: Option<(u32, u64)>,
     dims_left: u8,
     frames_left: usize,
     text_left: usize,
@@ -38,7 +40,13 @@ impl Pending {
     /// Whether nothing was said.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
-        self.call.is_none() && self.task.is_none()
+        self.call.is_none() && self.task.is_none() && self.cpu_clock.is_none()
+    }
+
+    /// Takes the thread's CPU clock at the begin or end of the site with this number.
+    #[inline]
+    pub(super) fn take_cpu_clock(&mut self, number: u32) -> Option<u64> {
+        self.cpu_clock.take().filter(|(site, _)| *site == number).map(|(_, ns)| ns)
     }
 
     /// What was said about the site with this number, which begins.
@@ -117,6 +125,7 @@ impl Pending {
             }
             Tag::Frames => push_frames(&mut self.frames_left, &[entry.value(), entry.second()], &mut call.stack),
             Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
+            Tag::CpuTime => {}
             Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
         }
     }

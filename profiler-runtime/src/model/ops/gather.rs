@@ -3,16 +3,16 @@
 //! A call that said nothing about itself finds its group by the number of its site; so does one with shapes or a stack
 //! that are those of the site's last call, others by a hash of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::collect::stacks::symbols::Symbols;
 use crate::model::Trace;
-use crate::model::slice::{CallArgs, NetBytes, Slice};
+use crate::model::slice::{CallArgs, NetBytes, Poll, Slice};
 use crate::model::tasks::Task;
 use crate::record::{Kind, Site};
 
-use super::launched::Launched;
+use super::launched::{Launched, Share};
 use super::{Group, OpTable, Sums, by_cuda};
 
 /// Groups with shapes or a stack of their own. A program whose shapes never repeat has more; their calls count under
@@ -25,138 +25,178 @@ pub(super) const STEPS: &str = "ProfilerStep*";
 #[derive(Default)]
 pub(in crate::model) struct Gatherer {
     gathered: Vec<Gathered>,
-    /// By number of site, ordinary calls and `ProfilerStep`s: the group of calls that said nothing, from 1.
-    plain: Vec<[usize; 2]>,
-    lives: HashMap<(usize, bool), usize>,
+    /// By number of site and [`Flavour`]: the group of calls that said nothing, from 1.
+    plain: Vec<[usize; 4]>,
+    /// Async ranges, by their tasks' numbers.
+    lives: HashMap<u64, Life>,
+    /// Tasks that are `ProfilerStep`s.
+    step_tasks: HashSet<u64>,
     described: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
     /// By number of site: the group of the last call with shapes or a stack, from 1.
     latest: Vec<usize>,
     state: RandomState,
     merged_calls: u64,
     launched: Launched,
+    bare_steps: BareSteps,
+}
+
+/// The iterations between bare `step()` calls, which follow each other.
+#[derive(Default)]
+struct BareSteps {
+    begin: u64,
+    end: u64,
+    /// Time of the threads' outermost slices meanwhile.
+    busy_ns: u64,
 }
 
 /// A group with its stack as it was recorded.
 struct Gathered {
     site: Option<&'static Site>,
-    is_step: bool,
+    flavour: Flavour,
     addresses: Box<[u64]>,
     group: Group,
     /// The next group whose key has the same hash.
     same_hash: Option<usize>,
 }
 
+/// What tells calls of one site apart, whatever they said.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Flavour {
+    /// It is a `ProfilerStep`.
+    is_step: bool,
+    is_async: bool,
+}
+
+/// What the polls of an async range came to.
+#[derive(Default)]
+struct Life {
+    /// The group that it counts in: that of its first poll, whose call stack is where it began to run.
+    place: Option<usize>,
+    sums: Sums,
+}
+
 impl Gatherer {
     /// Of this trace, and empty: linear in what it is shown, it allocates per group.
     pub(in crate::model) fn of(trace: &Trace) -> Self {
         let launched = trace.gpu.as_ref().map(|gpu| Launched::new(gpu, by_cuda(trace))).unwrap_or_default();
-        Self { launched, ..Self::default() }
+        let step_tasks = trace.tasks.iter().filter(|task| task.profiler_step.is_some()).map(|task| task.number);
+        let bare = trace.loops.iter().find(|each| each.site.is_none()).map_or(&[][..], |each| &each.steps);
+        let (begin, end) = (bare.first().map_or(0, |step| step.begin), bare.last().map_or(0, |step| step.end));
+        let bare_steps = BareSteps { begin, end, busy_ns: 0 };
+        Self { launched, step_tasks: step_tasks.collect(), bare_steps, ..Self::default() }
     }
 
     /// One slice of a thread.
     #[inline]
     pub(in crate::model) fn slice(&mut self, slice: &Slice, is_step: bool) {
-        let args = slice.args();
+        if slice.around_id == 0 {
+            self.bare_steps.add(slice);
+        }
+        if let Some(poll) = slice.task {
+            return self.poll(poll, slice);
+        }
         let (own, total) = self.launched.end(slice);
-        let place = if args.inputs.is_empty() && args.stack.is_empty() {
-            self.plain(slice.site, is_step)
-        } else {
-            self.described(slice.site, is_step, args)
-        };
+        let place = self.place(slice, Flavour { is_step, is_async: false });
         let sums = &mut self.gathered[place].group.sums;
         sums.count += 1;
-        sums.self_ns += slice.self_ns();
-        sums.total_ns += slice.duration();
-        sums.cpu_memory.add(slice.cpu_memory);
-        sums.device_memory.add(slice.device_memory);
-        sums.device_memory.add(NetBytes { own: own.bytes, total: total.bytes });
-        sums.gpu_self_ns += own.ns;
-        sums.gpu_total_ns += total.ns;
-        sums.later_polls += u64::from(slice.task.is_some_and(|poll| !poll.first));
-        if let Some(flops) = args.flops {
-            sums.flops = sums.flops.saturating_add(flops);
-            sums.calls_with_flops += 1;
-            if slice.task.is_some() {
-                sums.untimed_flops += 1;
-            } else {
-                sums.flops_ns += slice.duration();
-                sums.flops_on_gpu += u64::from(total.ns > 0);
-                sums.flops_gpu_ns += total.ns;
-            }
+        sums.add_slice(slice, own, total);
+        if let Some(flops) = slice.args().flops {
+            sums.add_flops(flops);
+            sums.flops_ns += slice.busy_ns();
+            sums.flops_on_gpu += u64::from(total.ns > 0);
+            sums.flops_gpu_ns += total.ns;
         }
     }
 
-    /// The life of an async range, on a row of its own. Its polls have allocated and launched what it has allocated and
-    /// launched: none of it is the life's own.
-    pub(super) fn life(&mut self, task: &Task) {
-        let is_step = task.profiler_step.is_some();
-        let place = match self.lives.get(&(address(task.site), is_step)) {
-            Some(&place) => place,
-            None => {
-                let place = self.add(Some(task.site), is_step, &CallArgs::default(), true);
-                self.lives.insert((address(task.site), is_step), place);
-                place
-            }
+    /// A poll: its times are its async range's, which may be polled on any thread.
+    fn poll(&mut self, poll: Poll, slice: &Slice) {
+        let (own, total) = self.launched.end(slice);
+        let known = self.lives.get(&poll.task).and_then(|life| life.place);
+        let place = match known {
+            Some(place) if !poll.first && slice.args().inputs.is_empty() => place,
+            _ => self.place(slice, Flavour { is_step: self.step_tasks.contains(&poll.task), is_async: true }),
         };
-        let sums = &mut self.gathered[place].group.sums;
-        let duration = task.end - task.begin;
-        (sums.count, sums.self_ns, sums.total_ns) = (sums.count + 1, sums.self_ns + duration, sums.total_ns + duration);
-        sums.cpu_memory.add(NetBytes { own: 0, total: task.cpu_memory.total });
-        sums.device_memory.add(NetBytes { own: 0, total: task.device_memory.total });
-        sums.gpu_total_ns += self.launched.of_task(task.number);
+        let life = self.lives.entry(poll.task).or_default();
+        life.place = Some(place);
+        life.sums.polls += 1;
+        life.sums.add_slice(slice, own, total);
+        if let Some(flops) = slice.args().flops {
+            life.sums.add_flops(flops);
+            // How long they took is not known: it waited, or went on elsewhere.
+            life.sums.untimed_flops += 1;
+        }
     }
 
-    /// The iterations between bare `step()` calls, all together: their time, and that of what was launched meanwhile.
-    pub(super) fn bare_steps(&mut self, name: &'static str, count: u64, (ns, gpu_total_ns): (u64, u64)) {
-        let place = self.add(None, true, &CallArgs::default(), false);
+    /// The life of an async range: one call, with what its polls came to.
+    pub(super) fn life(&mut self, task: &Task) {
+        let Some(Life { place: Some(place), mut sums }) = self.lives.remove(&task.number) else { return };
+        sums.count = 1;
+        sums.wall_ns = task.duration();
+        self.gathered[place].group.sums.add(&sums);
+    }
+
+    /// The iterations between bare `step()` calls, all together: how long they took, and GPU time of what was launched
+    /// meanwhile. What ran meanwhile on any thread is their CPU time, and none of their own.
+    pub(super) fn bare_steps(&mut self, name: &'static str, count: u64, (wall_ns, gpu_total_ns): (u64, u64)) {
+        let place = self.add(None, Flavour { is_step: true, is_async: false }, &CallArgs::default());
         let group = &mut self.gathered[place].group;
         group.name = name.into();
-        group.sums = Sums { count, self_ns: ns, total_ns: ns, gpu_total_ns, ..Sums::default() };
+        group.sums = Sums { count, total_ns: self.bare_steps.busy_ns, wall_ns, gpu_total_ns, ..Sums::default() };
+    }
+
+    #[inline]
+    fn place(&mut self, slice: &Slice, flavour: Flavour) -> usize {
+        let args = slice.args();
+        if args.inputs.is_empty() && args.stack.is_empty() {
+            self.plain(slice.site, flavour)
+        } else {
+            self.described(slice.site, flavour, args)
+        }
     }
 
     /// The group of a site's calls that said nothing about themselves.
     #[inline]
-    fn plain(&mut self, site: &'static Site, is_step: bool) -> usize {
+    fn plain(&mut self, site: &'static Site, flavour: Flavour) -> usize {
         let number = site.number() as usize;
-        match self.plain.get(number).map(|places| places[usize::from(is_step)]) {
-            None | Some(0) => self.add_plain(number, site, is_step),
+        match self.plain.get(number).map(|places| places[flavour.index()]) {
+            None | Some(0) => self.add_plain(number, site, flavour),
             Some(place) => place - 1,
         }
     }
 
     #[cold]
-    fn add_plain(&mut self, number: usize, site: &'static Site, is_step: bool) -> usize {
+    fn add_plain(&mut self, number: usize, site: &'static Site, flavour: Flavour) -> usize {
         if self.plain.len() <= number {
-            self.plain.resize(number + 1, [0; 2]);
+            self.plain.resize(number + 1, [0; 4]);
         }
-        let place = self.add(Some(site), is_step, &CallArgs::default(), false);
-        self.plain[number][usize::from(is_step)] = place + 1;
+        let place = self.add(Some(site), flavour, &CallArgs::default());
+        self.plain[number][flavour.index()] = place + 1;
         place
     }
 
-    fn described(&mut self, site: &'static Site, is_step: bool, args: &CallArgs) -> usize {
+    fn described(&mut self, site: &'static Site, flavour: Flavour, args: &CallArgs) -> usize {
         let number = site.number() as usize;
         let latest = self.latest.get(number).and_then(|place| place.checked_sub(1));
         match latest {
-            Some(place) if self.gathered[place].is(site, is_step, args) => place,
-            _ => self.find(number, site, is_step, args),
+            Some(place) if self.gathered[place].is(site, flavour, args) => place,
+            _ => self.find(number, site, flavour, args),
         }
     }
 
     #[inline(never)]
-    fn find(&mut self, number: usize, site: &'static Site, is_step: bool, args: &CallArgs) -> usize {
-        let hash = self.hash(site, is_step, args);
+    fn find(&mut self, number: usize, site: &'static Site, flavour: Flavour, args: &CallArgs) -> usize {
+        let hash = self.hash(site, flavour, args);
         let first = self.described.get(&hash).copied();
         let next = |place: &usize| self.gathered[*place].same_hash;
-        let known = std::iter::successors(first, next).find(|place| self.gathered[*place].is(site, is_step, args));
+        let known = std::iter::successors(first, next).find(|place| self.gathered[*place].is(site, flavour, args));
         let place = match known {
             Some(place) => place,
             None if self.described.len() >= MAX_GROUPS => {
                 self.merged_calls += 1;
-                return self.plain(site, is_step);
+                return self.plain(site, flavour);
             }
             None => {
-                let place = self.add(Some(site), is_step, args, false);
+                let place = self.add(Some(site), flavour, args);
                 self.gathered[place].same_hash = first;
                 self.described.insert(hash, place);
                 place
@@ -169,9 +209,9 @@ impl Gatherer {
         place
     }
 
-    fn hash(&self, site: &'static Site, is_step: bool, args: &CallArgs) -> u64 {
+    fn hash(&self, site: &'static Site, flavour: Flavour, args: &CallArgs) -> u64 {
         let mut hasher = self.state.build_hasher();
-        (address(site), is_step, args.inputs.len()).hash(&mut hasher);
+        (address(site), flavour, args.inputs.len()).hash(&mut hasher);
         for input in &args.inputs {
             input.dims().hash(&mut hasher);
         }
@@ -179,18 +219,17 @@ impl Gatherer {
         hasher.finish()
     }
 
-    fn add(&mut self, site: Option<&'static Site>, is_step: bool, args: &CallArgs, is_async: bool) -> usize {
+    fn add(&mut self, site: Option<&'static Site>, flavour: Flavour, args: &CallArgs) -> usize {
         let group = Group {
-            name: if is_step { STEPS } else { site.map_or("", Site::name) }.into(),
-            is_op: site.is_some_and(|site| site.kind() == Kind::Op),
-            is_async,
-            is_cuda: false,
+            name: if flavour.is_step { STEPS } else { site.map_or("", Site::name) }.into(),
+            kind: Some(site.map_or(Kind::Step, Site::kind)),
+            is_async: flavour.is_async,
             inputs: args.inputs.iter().map(|input| input.dims().into()).collect(),
             stack: Box::default(),
             sums: Sums::default(),
         };
         let addresses = args.stack.as_slice().into();
-        self.gathered.push(Gathered { site, is_step, addresses, group, same_hash: None });
+        self.gathered.push(Gathered { site, flavour, addresses, group, same_hash: None });
         self.gathered.len() - 1
     }
 
@@ -214,13 +253,44 @@ impl Gatherer {
     }
 }
 
+impl BareSteps {
+    fn add(&mut self, slice: &Slice) {
+        self.busy_ns += slice.end.min(self.end).saturating_sub(slice.begin.max(self.begin));
+    }
+}
+
+impl Flavour {
+    fn index(self) -> usize {
+        usize::from(self.is_step) | usize::from(self.is_async) << 1
+    }
+}
+
 impl Gathered {
-    fn is(&self, site: &'static Site, is_step: bool, args: &CallArgs) -> bool {
+    fn is(&self, site: &'static Site, flavour: Flavour, args: &CallArgs) -> bool {
         self.site.is_some_and(|own| std::ptr::eq(own, site))
-            && self.is_step == is_step
+            && self.flavour == flavour
             && self.group.inputs.len() == args.inputs.len()
             && self.group.inputs.iter().zip(&args.inputs).all(|(dims, input)| **dims == *input.dims())
             && *self.addresses == *args.stack
+    }
+}
+
+impl Sums {
+    #[inline]
+    fn add_slice(&mut self, slice: &Slice, own: Share, total: Share) {
+        self.self_ns += slice.self_ns();
+        self.total_ns += slice.busy_ns();
+        self.add_thread_cpu(slice.cpu_ns);
+        self.cpu_memory.add(slice.cpu_memory);
+        self.device_memory.add(slice.device_memory);
+        self.device_memory.add(NetBytes { own: own.bytes, total: total.bytes });
+        self.gpu_self_ns += own.ns;
+        self.gpu_total_ns += total.ns;
+    }
+
+    fn add_flops(&mut self, flops: u64) {
+        self.flops = self.flops.saturating_add(flops);
+        self.calls_with_flops += 1;
     }
 }
 

@@ -39,8 +39,6 @@ pub(super) struct Launched {
     own: HashMap<u64, Share>,
     /// What ranges inside launched, by the `External id` of a range that has not ended.
     inside: HashMap<u64, Share>,
-    /// What polls launched, by the task's number.
-    polled: HashMap<u64, u64>,
 }
 
 impl Launched {
@@ -75,16 +73,8 @@ impl Launched {
         total.add(own);
         if !total.is_nothing() {
             self.inside.entry(slice.around_id).or_default().add(total);
-            if let Some(poll) = slice.task {
-                *self.polled.entry(poll.task).or_default() += total.ns;
-            }
         }
         (own, total)
-    }
-
-    /// GPU time of what a task's polls launched, and what is inside them.
-    pub(super) fn of_task(&self, number: u64) -> u64 {
-        self.polled.get(&number).copied().unwrap_or(0)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Operator tables: how often and how long everything ran, by name, by name and input shapes, by name and call stack.
 //!
 //! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges the groups as a table
-//! wants them, so that every table has the same sums. What counts is what the trace shows: the slices of threads, the
-//! lives of async ranges, and the iterations between bare `step()` calls. The self time of a slice is its duration without
-//! the union of the slices directly inside it.
+//! wants them, so that every table has the same sums. CPU times are those of the threads' slices: an async range is one row
+//! with the time of its polls, its life is told beside that, and what ran between bare `step()` calls has its own rows. So
+//! the sum of all self times is the time of the threads' slices that no other slice of their row encloses, to the nanosecond,
+//! and never more than the threads had.
 
 mod gather;
 mod launched;
@@ -18,7 +19,7 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::record::Device;
+use crate::record::{Device, Kind};
 
 use super::Trace;
 use super::memory::DeviceMemory;
@@ -60,10 +61,9 @@ pub(crate) enum GpuKnowledge {
 #[derive(Clone)]
 pub(super) struct Group {
     pub(super) name: Cow<'static, str>,
-    pub(super) is_op: bool,
+    /// `None` for work of a GPU, rather than a range.
+    pub(super) kind: Option<Kind>,
     pub(super) is_async: bool,
-    /// Work of a GPU, rather than a range.
-    pub(super) is_cuda: bool,
     pub(super) inputs: Box<[Box<[u64]>]>,
     /// Leaf first, indices of [`OpTable::frames`].
     pub(super) stack: Box<[u32]>,
@@ -86,8 +86,12 @@ pub(crate) struct Sums {
     pub(crate) flops_ns: u64,
     /// Of [`calls_with_flops`](Self::calls_with_flops), those whose time is not known.
     pub(crate) untimed_flops: u64,
-    /// Polls that are not their async range's first: no calls of their own.
-    pub(crate) later_polls: u64,
+    /// Of async ranges from the first poll to the end, and of bare steps from one to the next: with waiting, so no CPU time.
+    pub(crate) wall_ns: u64,
+    /// Polls.
+    pub(crate) polls: u64,
+    /// CPU time of the threads in the calls that it was measured of.
+    pub(crate) thread_cpu_ns: Option<u64>,
     /// Memory of the host.
     pub(crate) cpu_memory: NetBytes,
     /// Memory of devices.
@@ -111,13 +115,22 @@ impl Sums {
         self.calls_with_flops += other.calls_with_flops;
         self.flops_ns += other.flops_ns;
         self.untimed_flops += other.untimed_flops;
-        self.later_polls += other.later_polls;
+        self.wall_ns += other.wall_ns;
+        self.polls += other.polls;
+        self.add_thread_cpu(other.thread_cpu_ns);
         self.cpu_memory.add(other.cpu_memory);
         self.device_memory.add(other.device_memory);
         self.gpu_self_ns += other.gpu_self_ns;
         self.gpu_total_ns += other.gpu_total_ns;
         self.flops_on_gpu += other.flops_on_gpu;
         self.flops_gpu_ns += other.flops_gpu_ns;
+    }
+
+    #[inline]
+    pub(super) fn add_thread_cpu(&mut self, ns: Option<u64>) {
+        if let Some(ns) = ns {
+            self.thread_cpu_ns = Some(self.thread_cpu_ns.unwrap_or(0) + ns);
+        }
     }
 }
 
@@ -167,9 +180,8 @@ impl Group {
     pub(super) fn of_gpu(name: String) -> Self {
         Self {
             name: name.into(),
-            is_op: false,
+            kind: None,
             is_async: false,
-            is_cuda: true,
             inputs: Box::default(),
             stack: Box::default(),
             sums: Sums::default(),

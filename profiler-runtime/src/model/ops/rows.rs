@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::record::Kind;
+
 use super::{GpuKnowledge, Group, OpTable, Sums};
 
 /// Which calls are one row of an operator table.
@@ -26,11 +28,13 @@ pub enum GroupBy {
 pub struct KeyAverage {
     /// What ran; `ProfilerStep*` for all iterations of the loop that drove the schedule.
     pub name: String,
-    /// Calls; for an async range's polls the polls.
+    /// Calls; of an async range, which has many polls, its lives.
     pub count: u64,
-    /// Time in nothing else that was recorded. Of all rows together: the time of everything that nothing encloses.
+    /// Time in nothing else that was recorded: wall time on the thread, as in PyTorch; of an async range, and of a guard that is
+    /// held over `.await`, in the polls, so that waiting is in no CPU time. Of all rows together: the time of everything on a thread that nothing there encloses.
     pub self_cpu_time: Duration,
-    /// Time from begin to end. A call inside another of the same name counts in both, as in PyTorch.
+    /// Time from begin to end, of an async range in its polls. A call inside another of the same name counts in both, as in
+    /// PyTorch. Of the iterations between bare [`step()`](crate::step()) calls: what threads ran meanwhile.
     pub cpu_time: Duration,
     /// Time of the GPU work that it launched itself: of kernels, copies and fills, each counted by itself, also where they
     /// ran at the same time. `None` if the GPU was not recorded.
@@ -52,7 +56,7 @@ pub struct KeyAverage {
     pub input_shapes: Option<Vec<Vec<u64>>>,
     /// Call stack, innermost frame first; only in a table [by stack](GroupBy::Stack).
     pub stack: Vec<String>,
-    /// Whether it is the life of an async range, from its first poll to its end, rather than its polls.
+    /// Whether it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
     pub is_async: bool,
     /// Whether it is work of the GPU: a kernel, a copy or a fill. Then it has no CPU time, and its CUDA times are those of
     /// the work itself, which the ranges that launched it show a second time.
@@ -69,14 +73,23 @@ pub struct KeyAverage {
     /// else of CPU time. `None` where their time is not known: of an async op, of one that launched GPU work in some calls
     /// only, and where there is a GPU that was not recorded.
     pub flops_per_second: Option<f64>,
+    /// What it is: ranges of one name and two kinds are two rows. `None` for work of the GPU.
+    pub kind: Option<Kind>,
+    /// Of an async range from its first poll to its end, of the iterations between bare [`step()`](crate::step()) calls from one
+    /// to the next: waiting included. `None` for others, whose CPU time it is.
+    pub wall_time: Option<Duration>,
+    /// Of an async range: how often it was polled.
+    pub polls: u64,
+    /// CPU time of its threads while it was open, of stages and steps under `cpu_time`; `None` where it was not measured.
+    pub thread_cpu_time: Option<Duration>,
 }
 
 /// What makes calls one row.
 #[derive(PartialEq, Eq, Hash)]
 struct Key<'a> {
     name: &'a str,
+    kind: Option<Kind>,
     is_async: bool,
-    is_cuda: bool,
     inputs: &'a [Box<[u64]>],
     stack: &'a [u32],
 }
@@ -85,16 +98,14 @@ impl GroupBy {
     fn key<'a>(self, group: &'a Group) -> Key<'a> {
         let inputs = if self == Self::InputShapes { &*group.inputs } else { &[] };
         let depth = if let Self::Stack(depth) = self { depth.min(group.stack.len()) } else { 0 };
-        let Group { name, is_async, is_cuda, .. } = group;
-        Key { name, is_async: *is_async, is_cuda: *is_cuda, inputs, stack: &group.stack[..depth] }
+        let Group { name, kind, is_async, .. } = group;
+        Key { name, kind: *kind, is_async: *is_async, inputs, stack: &group.stack[..depth] }
     }
 }
 
 /// A row under construction.
 struct Merged<'a> {
     key: Key<'a>,
-    is_op: bool,
-    op_calls: u64,
     sums: Sums,
 }
 
@@ -105,10 +116,10 @@ impl OpTable {
         let mut merged: Vec<Merged<'_>> = Vec::new();
         for group in &self.groups {
             let place = *places.entry(by.key(group)).or_insert_with(|| {
-                merged.push(Merged { key: by.key(group), is_op: false, op_calls: 0, sums: Sums::default() });
+                merged.push(Merged { key: by.key(group), sums: Sums::default() });
                 merged.len() - 1
             });
-            merged[place].add(group);
+            merged[place].sums.add(&group.sums);
         }
         let mut rows: Vec<KeyAverage> = merged.into_iter().map(|merged| self.row(by, &merged)).collect();
         rows.sort_by(|one, other| {
@@ -120,12 +131,14 @@ impl OpTable {
     }
 
     fn row(&self, by: GroupBy, merged: &Merged<'_>) -> KeyAverage {
-        let Merged { key, is_op, op_calls, sums } = merged;
+        let Merged { key, sums } = merged;
+        let (is_cuda, is_op) = (key.kind.is_none(), key.kind == Some(Kind::Op));
+        let op_calls = if is_op { sums.count } else { 0 };
         let (has_cpu, has_device) = self.has_memory;
         let has_flops = sums.calls_with_flops > 0;
         let has_gpu = self.gpu == GpuKnowledge::Recorded;
         // A range has memory; a kernel has none of its own.
-        let (has_cpu, has_device) = (has_cpu && !key.is_cuda, has_device && !key.is_cuda);
+        let (has_cpu, has_device) = (has_cpu && !is_cuda, has_device && !is_cuda);
         KeyAverage {
             name: key.name.to_owned(),
             count: sums.count,
@@ -140,12 +153,16 @@ impl OpTable {
             input_shapes: (by == GroupBy::InputShapes).then(|| key.inputs.iter().map(|dims| dims.to_vec()).collect()),
             stack: key.stack.iter().filter_map(|&frame| self.frames.get(frame as usize).cloned()).collect(),
             is_async: key.is_async,
-            is_cuda: key.is_cuda,
-            is_op: *is_op,
+            is_cuda,
+            is_op,
             flops: has_flops.then_some(sums.flops),
             calls_with_flops: sums.calls_with_flops,
             calls_without_flops: op_calls.saturating_sub(sums.calls_with_flops),
             flops_per_second: self.flops_ns(sums).map(|ns| sums.flops as f64 * 1e9 / ns as f64),
+            kind: key.kind,
+            wall_time: (sums.wall_ns > 0).then(|| Duration::from_nanos(sums.wall_ns)),
+            polls: sums.polls,
+            thread_cpu_time: sums.thread_cpu_ns.map(Duration::from_nanos),
         }
     }
 
@@ -161,15 +178,5 @@ impl OpTable {
             _ => 0,
         };
         (ns > 0).then_some(ns)
-    }
-}
-
-impl Merged<'_> {
-    fn add(&mut self, group: &Group) {
-        self.sums.add(&group.sums);
-        if group.is_op {
-            self.is_op = true;
-            self.op_calls += if group.is_async { 0 } else { group.sums.count - group.sums.later_polls };
-        }
     }
 }

@@ -93,19 +93,48 @@ fn an_op_without_a_formula_is_told_from_one_that_did_nothing() {
     assert_eq!(flops("stage"), (None, 0, 0, None), "only ops can give one");
 }
 
+/// A3: a future's wait is no CPU time, and its polls are not calls of their own.
 #[test]
-fn the_life_of_an_async_op_is_a_row_beside_its_polls() {
+fn an_async_op_is_one_row_with_the_time_of_its_polls() {
     let mut script = Script::new();
-    let op = script.site(Kind::Op, "fetch");
+    let (op, inner) = (script.site(Kind::Op, "fetch"), script.site(Kind::Op, "inner"));
     script.entry(Tag::Flops, 0, op, 70).entry(Tag::Task, FIRST_POLL, op, 9).begin(op, 100).end(op, 110);
-    script.entry(Tag::Task, 0, op, 9).begin(op, 500).end(op, 520);
+    script.entry(Tag::Task, 0, op, 9).begin(op, 500).begin(inner, 505).end(inner, 510).end(op, 520);
     script.entry(Tag::Task, 0, op, 9).entry(Tag::TaskEnd, COMPLETED, op, 520).thread("main");
     let trace = Trace::build(script.finish());
-    let rows: Vec<_> = trace.ops.rows(GroupBy::Name);
-    assert_eq!((rows[0].is_async, rows[0].count, rows[0].self_cpu_time), (true, 1, Duration::from_nanos(420)));
-    assert_eq!((rows[1].is_async, rows[1].count, rows[1].self_cpu_time), (false, 2, Duration::from_nanos(30)));
-    assert_eq!((rows[1].flops, rows[1].flops_per_second), (Some(70), None), "its time is not that of its polls");
-    assert_eq!((rows[0].calls_without_flops, rows[1].calls_without_flops), (0, 0));
+    let fetch = row(&trace, GroupBy::Name, "fetch");
+    let ns = Duration::from_nanos;
+    assert_eq!((fetch.is_async, fetch.count, fetch.polls), (true, 1, 2));
+    assert_eq!((fetch.self_cpu_time, fetch.cpu_time, fetch.wall_time), (ns(25), ns(30), Some(ns(420))));
+    assert_eq!((fetch.flops, fetch.flops_per_second), (Some(70), None), "its time is not that of its polls");
+    assert_eq!((fetch.calls_with_flops, fetch.calls_without_flops), (1, 0));
+    assert_eq!((trace.ops.rows(GroupBy::Name).len(), trace.ops.self_ns()), (2, 30), "what the thread was busy");
+}
+
+/// A3: the polls of a described call count where the call was described, on whichever thread they ran.
+#[test]
+fn polls_count_with_the_shapes_of_their_call() {
+    let mut script = Script::new();
+    let op = script.site(Kind::Op, "fetch");
+    script.entry(Tag::Task, 0, op, 9).begin(op, 500).end(op, 520).thread("read first");
+    script.entry(Tag::Shape, 0, op, 1 << 8 | 2).entry(Tag::Dims, 0, 5, 4);
+    script.entry(Tag::Task, FIRST_POLL, op, 9).begin(op, 100).end(op, 110).thread("polled first");
+    let trace = Trace::build(script.finish());
+    let rows = trace.ops.rows(GroupBy::InputShapes);
+    let rows: Vec<_> = rows.into_iter().filter(|row| row.count > 0).collect();
+    assert_eq!((rows[0].input_shapes.clone(), rows[0].count, rows[0].polls), (Some(vec![vec![4, 5]]), 1, 2));
+    assert_eq!((rows.len(), rows[0].cpu_time), (1, Duration::from_nanos(30)));
+}
+
+/// A9: a stage and an op of one name are not calls of one thing.
+#[test]
+fn two_kinds_of_one_name_are_two_rows() {
+    let mut script = Script::new();
+    let (stage, op) = (script.site(Kind::Stage, "decode"), script.site(Kind::Op, "decode"));
+    script.begin(stage, 0).begin(op, 10).end(op, 30).end(stage, 100).thread("main");
+    let rows = Trace::build(script.finish()).ops.rows(GroupBy::Name);
+    let rows: Vec<_> = rows.into_iter().map(|row| (row.kind, row.count, row.cpu_time.as_nanos())).collect();
+    assert_eq!(rows, [(Some(Kind::Stage), 1, 100), (Some(Kind::Op), 1, 20)]);
 }
 
 #[test]
@@ -136,9 +165,13 @@ fn memory_goes_to_the_innermost_row_and_is_unknown_without_an_allocator() {
 #[test]
 fn bare_steps_are_counted_on_their_own_row() {
     let mut script = Script::new();
-    script.entry(Tag::StepMark, 0, 0, 100).entry(Tag::StepMark, 0, 0, 250).thread("main");
+    let op = script.site(Kind::Op, "op");
+    script.begin(op, 50).end(op, 70).entry(Tag::StepMark, 0, 0, 100);
+    script.begin(op, 240).entry(Tag::StepMark, 0, 0, 250).end(op, 300).thread("main");
     let trace = Trace::build(script.finish());
-    assert_eq!(rows(&trace, GroupBy::Name), [("ProfilerStep*".to_owned(), 2, 250, 250)]);
+    let expected = [("op", 2, 80, 80), ("ProfilerStep*", 2, 0, 30)];
+    assert_eq!(rows(&trace, GroupBy::Name), expected.map(|(name, n, own, all)| (name.to_owned(), n, own, all)));
+    assert_eq!(row(&trace, GroupBy::Name, "ProfilerStep*").wall_time, Some(Duration::from_nanos(250)));
 }
 
 #[test]

@@ -141,13 +141,13 @@ impl Books {
         self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
         self.losses.merged_ranges += u64::from(slice.site.is_overflow() && slice.task.is_none_or(|poll| poll.first));
         if let Some(poll) = slice.task {
-            self.tasks.poll(poll.task, slice);
+            self.tasks.poll(poll, slice);
             return;
         }
         match slice.site.kind() {
             Kind::Request => requests.request(slice),
             Kind::Stage | Kind::Step => {
-                stages.add_call(slice.node, slice.begin, slice.duration(), slice.stage_children_ns);
+                stages.add_slice(slice.node, slice);
                 requests.stage(slice, stages, &mut self.scopes);
                 if slice.site.kind() == Kind::Step {
                     self.steps.add(slice.site, Step::of(slice));
@@ -173,13 +173,17 @@ impl Books {
 
     /// The tasks, with ids from `first_id`; those that are stages or steps are added to these.
     pub(super) fn close_tasks(&mut self, stages: &mut StageTree, window_end: u64, first_id: u64) -> Vec<Task> {
+        self.losses.began_before += self.tasks.unpolled();
         let tasks = std::mem::take(&mut self.tasks).close(window_end, first_id);
         for task in &tasks {
-            stages.add_task(task);
+            if task.is_stage() {
+                stages.add_life(task.node, task);
+            }
             if task.site.kind() == Kind::Step {
                 self.steps.add(task.site, Step::new(task.begin, task.end, task.index, task.external_id));
             }
             self.losses.unfinished += u64::from(!task.finished);
+            self.losses.clipped += u64::from(task.clipped);
         }
         tasks
     }

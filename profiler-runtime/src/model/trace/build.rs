@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Recording, Window};
+use crate::model::covers::Covers;
 use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
 use crate::model::memory;
 use crate::model::ops::{Gatherer, OpTable};
@@ -64,9 +65,35 @@ impl Trace {
         trace.losses.merged_names = trace.context.merged_names;
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
         let mut ops = Gatherer::of(&trace);
-        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(trace.second_pass(only_row, &mut ops));
+        let mut covers = Covers::of(&trace.tasks, &trace.requests, &trace.stages);
+        let covered = trace.second_pass(only_row, &mut ops, &mut covers);
+        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(covered);
+        covers.apply(&mut trace.stages, &mut trace.requests);
+        trace.mark_slowed();
         trace.ops = Arc::new(OpTable::of(&trace, ops));
         trace
+    }
+
+    /// Marks the stages that the measuring of CPU time has made slower, and tells of them.
+    fn mark_slowed(&mut self) {
+        // CAST: a reading takes far less than 584 years.
+        let cost_ns = self.context.cpu_clock_cost.as_nanos() as u64;
+        self.stages.mark_slowed(cost_ns);
+        self.requests.iter_mut().for_each(|request| request.stages.mark_slowed(cost_ns));
+        let slowed: Vec<&str> = self
+            .stages
+            .in_order()
+            .into_iter()
+            .filter(|(_, node)| node.cpu_slows)
+            .map(|(_, node)| node.name())
+            .collect();
+        if let Some(first) = slowed.first() {
+            let more = slowed.len().checked_sub(1).filter(|more| *more > 0);
+            let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+            self.context.warnings.push(format!(
+                "`cpu_time` makes the stage `{first}`{more} more than 1 % slower ({cost_ns} ns a reading): leave it out for exact times"
+            ));
+        }
     }
 
     /// Joins the GPU's part to the ranges.

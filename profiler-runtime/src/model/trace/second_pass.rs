@@ -3,49 +3,49 @@
 
 use std::cell::RefCell;
 
+use crate::model::covers::{Covers, RowCovers};
 use crate::model::decode::Event;
 use crate::model::ops::Gatherer;
 use crate::model::stages::StageTree;
-use crate::model::tasks::Task;
 use crate::model::union;
-use crate::record::Kind;
 
 use super::Trace;
 
 impl Trace {
-    /// Shows every slice to `ops`, and tells the time in which at least one top-level stage ran. On one row they do not
-    /// overlap: their sum is known. Else all rows are read side by side, in order of time.
-    pub(super) fn second_pass(&self, only_row: bool, ops: &mut Gatherer) -> u64 {
+    /// Shows every slice to `ops` and `covers`, and tells the time in which at least one stage ran. On one row top-level
+    /// stages do not overlap: their sum is known. Else all rows are read side by side, in order of time.
+    pub(super) fn second_pass(&self, only_row: bool, ops: &mut Gatherer, covers: &mut Covers) -> u64 {
         if only_row && self.tasks.is_empty() {
             for thread in 0..self.threads.len() {
                 self.walk(thread, |slice| ops.slice(slice, self.profiler_step(slice).is_some()));
             }
             return self.stages.node(StageTree::ROOT).children_ns;
         }
-        let ops = RefCell::new(ops);
-        let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread, &ops)).collect();
+        let readers = RefCell::new((ops, covers));
+        let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread, &readers)).collect();
         let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> =
             rows.into_iter().map(|row| Box::new(row) as _).collect();
-        let is_stage = |task: &&Task| {
-            self.stages.node(task.node).depth == 0 && matches!(task.site.kind(), Kind::Stage | Kind::Step)
-        };
-        rows.push(Box::new(self.tasks.iter().filter(is_stage).map(|task| (task.begin, task.end))));
+        // A life may outlast the stage that it began in: each counts, at whatever depth.
+        let lives = self.tasks.iter().filter(|task| task.is_stage());
+        rows.push(Box::new(lives.map(|task| (task.begin, task.end))));
         union::covered(rows)
     }
 
-    /// The outermost stages of a row, in order. On the way every slice is shown to `ops`.
+    /// The outermost stages of a row, in order. On the way every slice is shown to `readers`.
     fn top_level_stages<'a>(
         &'a self,
         thread: usize,
-        ops: &'a RefCell<&mut Gatherer>,
+        readers: &'a RefCell<(&mut Gatherer, &mut Covers)>,
     ) -> impl Iterator<Item = (u64, u64)> + 'a {
         let mut decoder = self.decoder(thread);
-        let mut tree = StageTree::new();
+        let (mut tree, mut row) = (StageTree::new(), RowCovers::default());
         std::iter::from_fn(move || {
             let decoder = decoder.as_mut()?;
             loop {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
-                ops.borrow_mut().slice(slice, self.profiler_step(slice).is_some());
+                let (ops, covers) = &mut *readers.borrow_mut();
+                ops.slice(slice, self.profiler_step(slice).is_some());
+                row.slice(slice, &tree, covers);
                 let is_stage = slice.is_stage() && slice.task.is_none();
                 if is_stage && tree.node(slice.node).depth == 0 {
                     return Some((slice.begin, slice.end));

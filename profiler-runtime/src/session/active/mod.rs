@@ -28,7 +28,7 @@ use crate::error::Error;
 use crate::logging;
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
-use crate::record::{self, Site, registry, site};
+use crate::record::{self, Site, cpu_time, registry, site};
 use std::path::Path;
 
 /// A session that has begun and is not sealed.
@@ -59,6 +59,8 @@ pub(crate) struct Active {
     /// Where chunks come from, if not from memory.
     spool: Option<OpenSpool>,
     gpu: Gpu,
+    /// See [`Context`](crate::model::Context).
+    cpu_clock_cost: Duration,
 }
 
 impl Active {
@@ -119,6 +121,7 @@ impl Active {
             dump_due: false,
             spool: None,
             gpu,
+            cpu_clock_cost: if config.cpu_time { cpu_time::cost() } else { Duration::ZERO },
             config,
         })
     }

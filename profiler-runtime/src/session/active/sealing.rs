@@ -97,6 +97,7 @@ impl Active {
             merged_names: record::merged_names(),
             is_shown: gate::load() & gate::NVTX != 0,
             costs: Costs::default(),
+            cpu_clock_cost: self.cpu_clock_cost,
             warnings: self.warnings.clone(),
             warnings_told: self.warnings_told,
             config: self.config.clone(),

@@ -47,9 +47,14 @@ impl<'out> Events<'out> {
         if let Some(index) = task.index {
             push_number(out, "index", index);
         }
+        push_number(out, "task", task.number);
         push_number(out, "polls", task.polls);
         out.extend_from_slice(b",\"busy_us\":");
         push_micros(out, task.busy_ns);
+        push_cpu_time(out, task.cpu_ns);
+        if task.clipped {
+            push_true(out, "began_before");
+        }
         if !task.finished {
             push_true(out, "unfinished");
         } else if !task.completed {
@@ -126,6 +131,14 @@ pub(super) fn push_number(out: &mut Vec<u8>, key: &str, number: u64) {
 pub(super) fn push_text(out: &mut Vec<u8>, key: &str, text: &str) {
     push_key(out, key);
     push_string(out, text);
+}
+
+/// Appends the thread's CPU time, if it was measured.
+pub(super) fn push_cpu_time(out: &mut Vec<u8>, ns: Option<u64>) {
+    if let Some(ns) = ns {
+        push_key(out, "cpu_time_us");
+        push_micros(out, ns);
+    }
 }
 
 pub(super) fn push_true(out: &mut Vec<u8>, key: &str) {

@@ -5,7 +5,7 @@
 
 use crate::model::{CallArgs, Slice, Trace};
 
-use super::event::{push_close, push_id, push_number, push_step_head, push_text, push_times, push_true};
+use super::event::{push_close, push_cpu_time, push_id, push_number, push_step_head, push_text, push_times, push_true};
 use super::heads::Heads;
 use super::inputs::Inputs;
 use super::stacks::Stacks;
@@ -72,6 +72,7 @@ impl<'a> Ranges<'a> {
         if let Some(poll) = slice.task {
             push_number(out, "task", poll.task);
         }
+        push_cpu_time(out, slice.cpu_ns);
         if slice.clipped {
             push_true(out, "began_before");
         }
@@ -84,5 +85,5 @@ impl<'a> Ranges<'a> {
 /// Whether there is nothing to say but when it ran.
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
-    slice.finished && !slice.clipped && slice.task.is_none() && slice.args().is_empty()
+    slice.finished && !slice.clipped && slice.task.is_none() && slice.cpu_ns.is_none() && slice.args().is_empty()
 }

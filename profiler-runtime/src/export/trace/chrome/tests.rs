@@ -144,7 +144,7 @@ fn async_ranges_show_their_life_on_a_lane_and_their_polls_on_the_thread() {
     assert_eq!(rows, ["main", "main", "async lane 1", "async lane 2"]);
     let args: Vec<&Value> = slices(&trace).iter().map(|slice| &slice["args"]).collect();
     assert_eq!(*args[0], json!({"External id": 1, "task": 1}));
-    assert_eq!(*args[2], json!({"External id": 3, "polls": 1, "busy_us": 0.005}));
+    assert_eq!(*args[2], json!({"External id": 3, "task": 1, "polls": 1, "busy_us": 0.005}));
     assert_eq!(args[3]["cancelled"], true);
 }
 

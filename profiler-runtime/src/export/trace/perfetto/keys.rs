@@ -64,6 +64,7 @@ words! {
     ConcreteInputs = "Concrete Inputs";
     Context = "context";
     Correlation = "correlation";
+    CpuTimeUs = "cpu_time_us";
     Device = "device";
     DeviceId = "Device Id";
     DeviceType = "Device Type";

@@ -39,6 +39,9 @@ pub(super) fn begin((sequence, page): Out<'_>, trace: &Trace, slice: &Slice, tra
 pub(super) fn end((sequence, page): Out<'_>, slice: &Slice, track: u64) {
     sequence.event(page, slice.end, event::END, |event| {
         event.track(track);
+        if let Some(ns) = slice.cpu_ns {
+            event.float(Key::CpuTimeUs, ns as f64 / 1000.0);
+        }
         if !slice.finished {
             event.yes(Key::Unfinished);
         }
@@ -128,8 +131,15 @@ fn begin_task(writer: &mut Writer<'_>, task: &Task, track: u64) {
         if let Some(text) = &task.text {
             event.text(Key::RequestId, text);
         }
+        event.number(Key::Task, task.number);
         event.number(Key::Polls, task.polls);
         event.float(Key::BusyUs, task.busy_ns as f64 / 1000.0);
+        if let Some(ns) = task.cpu_ns {
+            event.float(Key::CpuTimeUs, ns as f64 / 1000.0);
+        }
+        if task.clipped {
+            event.yes(Key::BeganBefore);
+        }
         if !task.finished {
             event.yes(Key::Unfinished);
         } else if !task.completed {

@@ -1,0 +1,147 @@
+//! Async stages against recordings made by hand: what is their own, what they cover, and what of them is missing.
+
+use crate::record::Kind;
+use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
+
+use super::stages::StageNode;
+use super::testing::{LENGTH, Script};
+use super::{StageTree, Trace};
+
+/// A poll of a task, with nothing in it.
+fn poll(script: &mut Script, site: u32, task: u64, first: bool, (begin, end): (u64, u64)) {
+    begin_poll(script, site, task, first, begin);
+    script.end(site, end);
+}
+
+fn begin_poll(script: &mut Script, site: u32, task: u64, first: bool, begin: u64) {
+    script.entry(Tag::Task, if first { FIRST_POLL } else { 0 }, site, task).begin(site, begin);
+}
+
+fn end_task(script: &mut Script, site: u32, task: u64, outcome: u32, at: u64) {
+    script.entry(Tag::Task, 0, site, task).entry(Tag::TaskEnd, outcome, site, at);
+}
+
+fn node<'a>(tree: &'a StageTree, name: &str) -> &'a StageNode {
+    tree.in_order().into_iter().find(|(_, node)| node.name() == name).map(|(_, node)| node).unwrap()
+}
+
+/// `outer` polls two lives `a` and `b` that wait side by side, then computes.
+fn joined(script: &mut Script, outer: u32, around: u64) {
+    let [a, b] = ["a", "b"].map(|name| script.site(Kind::Stage, name));
+    begin_poll(script, outer, 1, true, around);
+    poll(script, a, 2, true, (around + 10, around + 20));
+    poll(script, b, 3, true, (around + 20, around + 30));
+    script.end(outer, around + 30);
+    begin_poll(script, outer, 1, false, around + 400);
+    poll(script, a, 2, false, (around + 400, around + 410));
+    end_task(script, a, 2, COMPLETED, around + 410);
+    poll(script, b, 3, false, (around + 410, around + 420));
+    end_task(script, b, 3, COMPLETED, around + 420);
+    script.end(outer, around + 720);
+    end_task(script, outer, 1, COMPLETED, around + 720);
+}
+
+/// A2: children that wait side by side are counted once.
+#[test]
+fn own_time_is_the_life_without_the_union_of_lives_in_it() {
+    let mut script = Script::new();
+    let outer = script.site(Kind::Stage, "outer");
+    joined(&mut script, outer, 100);
+    script.thread("main");
+    let trace = Trace::build(script.finish());
+    let outer = node(&trace.stages, "outer");
+    // 10 before the first poll of `a`, 300 after the end of `b`.
+    assert_eq!((outer.sum_ns, outer.self_ns(), outer.busy_ns, outer.polls, outer.lives), (720, 310, 350, 2, 1));
+    assert!(!outer.concurrent);
+    let (a, b) = (node(&trace.stages, "a"), node(&trace.stages, "b"));
+    assert_eq!((a.sum_ns, b.sum_ns, a.self_ns(), a.concurrent, b.concurrent), (400, 400, 400, true, true));
+    assert_eq!(trace.unaccounted_ns, LENGTH - 720);
+}
+
+/// A2: the same where a sync stage drives the futures, and beside a sync stage in it.
+#[test]
+fn own_time_of_a_blocking_stage_is_without_the_lives_in_it() {
+    let mut script = Script::new();
+    let (block, sync) = (script.site(Kind::Stage, "block_on"), script.site(Kind::Stage, "sync"));
+    let fetch = script.site(Kind::Stage, "fetch");
+    script.begin(block, 100);
+    poll(&mut script, fetch, 1, true, (110, 120));
+    // Half of it while `fetch` waits, which ends at 210.
+    script.begin(sync, 190);
+    end_task(&mut script, fetch, 1, 0, 210);
+    script.end(sync, 230).end(block, 300).thread("main");
+    let trace = Trace::build(script.finish());
+    let block = node(&trace.stages, "block_on");
+    assert_eq!((block.sum_ns, block.self_ns(), block.lives), (200, 10 + 70, 0));
+    assert_eq!((node(&trace.stages, "fetch").cancelled, node(&trace.stages, "fetch").sum_ns), (1, 100));
+}
+
+/// A life that goes on elsewhere takes only what lies in the stage that it began in.
+#[test]
+fn a_life_that_outlasts_its_stage_is_clipped_to_it() {
+    let mut script = Script::new();
+    let (spawns, job) = (script.site(Kind::Stage, "spawns"), script.site(Kind::Stage, "job"));
+    script.begin(spawns, 100);
+    poll(&mut script, job, 1, true, (120, 130));
+    script.end(spawns, 150).thread("a");
+    poll(&mut script, job, 1, false, (500, 510));
+    end_task(&mut script, job, 1, COMPLETED, 510);
+    script.thread("b");
+    let trace = Trace::build(script.finish());
+    assert_eq!(node(&trace.stages, "spawns").self_ns(), 20);
+    assert_eq!(trace.unaccounted_ns, LENGTH - 410);
+}
+
+/// A5: what is in no stage is the same however many calls there were.
+#[test]
+fn unaccounted_of_a_request_counts_every_life() {
+    let mut script = Script::new();
+    let (request, call) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "call"));
+    let calls = 3000;
+    begin_poll(&mut script, request, 9_999, true, 0);
+    for each in 0..calls {
+        let at = each * 100;
+        poll(&mut script, call, each + 1, true, (at, at + 10));
+        if each > 0 {
+            end_task(&mut script, call, each, COMPLETED, at + 50);
+        }
+    }
+    end_task(&mut script, call, calls, COMPLETED, calls * 100 + 50);
+    script.end(request, calls * 100 + 50);
+    end_task(&mut script, request, 9_999, COMPLETED, 400_000);
+    script.thread("main");
+    let trace = Trace::build(script.finish());
+    assert_eq!(trace.requests[0].unaccounted_ns, 400_000 - (calls * 100 + 50));
+    let call = node(&trace.requests[0].stages, "call");
+    assert_eq!((call.lives, call.concurrent, call.self_ns()), (calls, true, calls * 150));
+    assert_eq!(trace.unaccounted_ns, LENGTH - (calls * 100 + 50));
+}
+
+/// The own times of a request's stages are those of the session's.
+#[test]
+fn own_times_of_a_request_are_those_of_the_session() {
+    let mut script = Script::new();
+    let (request, outer) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "outer"));
+    script.begin(request, 50);
+    joined(&mut script, outer, 100);
+    script.end(request, 1000).thread("main");
+    let trace = Trace::build(script.finish());
+    assert_eq!(node(&trace.requests[0].stages, "outer").self_ns(), 310);
+    assert_eq!(trace.requests[0].unaccounted_ns, 950 - 720);
+}
+
+/// A6: a future that was polled before the recording is marked as sync ranges are.
+#[test]
+fn a_life_without_its_first_poll_is_clipped() {
+    let mut script = Script::new();
+    let fetch = script.site(Kind::Stage, "fetch");
+    poll(&mut script, fetch, 1, false, (100, 110));
+    end_task(&mut script, fetch, 1, COMPLETED, 200);
+    poll(&mut script, fetch, 2, true, (300, 310));
+    end_task(&mut script, fetch, 2, COMPLETED, 310);
+    script.thread("main");
+    let trace = Trace::build(script.finish());
+    assert_eq!(trace.tasks.iter().map(|task| task.clipped).collect::<Vec<_>>(), [true, false]);
+    let node = node(&trace.stages, "fetch");
+    assert_eq!((node.lives, node.clipped, trace.losses.clipped), (2, 1, 1));
+}
