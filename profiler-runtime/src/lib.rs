@@ -132,7 +132,7 @@ mod session;
 /// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot tell it.
 ///
 /// The result is the time on the stream between the range's begin and its end: with the gaps in which the stream was
-/// idle, in steps of about half a microsecond. It is in the reports as `gpu_elapsed_ms`, with the source `events`.
+/// idle, in steps of about half a microsecond. It is in the reports as `gpu_elapsed_ns`, with the source `events`.
 /// Contexts are timed if they are a device's primary one, which is the case for the runtime API, `cudarc` and candle.
 /// A range on a stream that is being captured into a graph has no GPU time.
 pub mod cuda {

@@ -3,10 +3,13 @@
 import json
 import zlib
 from collections import defaultdict
+from pathlib import Path
 
+from jsonschema import Draft202012Validator
 from outcome import demand
 
 SUMMARY_LIMIT = 4096
+SCHEMAS = Path(__file__).parents[2] / "profiler-runtime" / "schemas"
 # What each option has to write, or to give a reason for.
 WANTED = {
     "torch_profiler_with_stack": [
@@ -37,11 +40,30 @@ def check_rank(folder, trace):
     left = [path.name for path in folder.iterdir() if path.name.endswith(".tmp")]
     demand(not left, f"unfinished files: {left}")
     timing = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))
+    check_schema("manifest", manifest)
+    check_schema("timing", timing)
+    check_paths(timing["stages"])
     check_times(timing, trace)
     summary = (folder / f"summary_rank{trace.rank}.md").read_bytes()
     demand(len(summary) < SUMMARY_LIMIT, f"the summary has {len(summary)} bytes")
     check_summary(summary.decode("utf-8"), timing)
     return f"rank {trace.rank}: {len(manifest['artifacts'])} files, {len(timing['stages'])} stages agree with the trace"
+
+
+def check_schema(name, document):
+    """The report is as the published schema says."""
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8"))
+    problems = [f"{error.json_path}: {error.message}" for error in Draft202012Validator(schema).iter_errors(document)]
+    demand(not problems, f"the {name} report is not as its schema says: {problems[:3]}")
+
+
+def check_paths(stages):
+    """Stages are numbered in order, each behind the one around it."""
+    for place, stage in enumerate(stages):
+        parent = stage["parent"]
+        demand(stage["id"] == place, f"stage {place} has the id {stage['id']}")
+        depth = 0 if parent is None else stages[parent]["depth"] + 1
+        demand(stage["depth"] == depth and (parent is None or parent < place), f"stage {place} is not inside {parent}")
 
 
 def check_wanted(manifest):
@@ -62,7 +84,7 @@ def check_times(timing, trace):
             in_trace[args.get("step", event["name"])] += event["end"] - event["begin"]
     in_report = defaultdict(int)
     for stage in timing["stages"]:
-        in_report[stage["name"]] += round(stage["sum_ms"] * 1e6)
+        in_report[stage["name"]] += stage["sum_ns"]
     for name, ns in in_report.items():
         demand(in_trace[name] == ns, f"`{name}` took {in_trace[name]} ns in the trace, {ns} ns in the timing report")
     driving = [loop for loop in timing["loops"] if loop["drives"]]
@@ -71,9 +93,8 @@ def check_times(timing, trace):
 
 def check_summary(summary, timing):
     """The summary's rows are the report's stages."""
-    whole = timing["requests"][0] if len(timing["requests"]) == 1 else timing
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in summary.splitlines() if line.startswith("|")]
     shown = {(row[0].lstrip("· ").removesuffix(" (async)"), row[2]) for row in rows}
-    stages = {(stage["name"], f"{stage['sum_ms']:.3f}") for stage in whole["stages"]}
-    demand("(unaccounted)" in summary, "the summary does not say what is unaccounted for")
+    stages = {(stage["name"], f"{stage['sum_ns'] / 1e6:.3f}") for stage in timing["stages"]}
+    demand("unaccounted)" in summary, "the summary does not say what is unaccounted for")
     demand(not stages or shown & stages, "the summary shows none of the timing report's stages")

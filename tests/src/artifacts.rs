@@ -122,6 +122,16 @@ pub fn timing(folder: &Path) -> Value {
     read_only(folder, "timing_rank")
 }
 
+/// The names from the outermost stage to each one, joined by `/`, in the order of the report's `stages`.
+pub fn stage_paths(timing: &Value) -> Vec<String> {
+    let mut paths: Vec<String> = Vec::new();
+    for stage in timing["stages"].as_array().expect("a list of stages") {
+        let around = stage["parent"].as_u64().map(|parent| paths[parent as usize].clone() + "/").unwrap_or_default();
+        paths.push(around + stage["name"].as_str().expect("a name"));
+    }
+    paths
+}
+
 /// The only manifest in a session's folder.
 pub fn manifest(folder: &Path) -> Value {
     read_only(folder, "manifest_rank")

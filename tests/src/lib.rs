@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use profiler_runtime::ProfilerConfig;
 use tempfile::TempDir;
 
-pub use artifacts::{Slice, Trace, manifest, timing};
+pub use artifacts::{Slice, Trace, manifest, stage_paths, timing};
 pub use child::{child_of, in_child};
 pub use doubles::double;
 pub use logger::{Hold, held, report};

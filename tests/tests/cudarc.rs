@@ -61,7 +61,7 @@ fn ranges_on_its_streams_have_gpu_times_and_its_memory_is_shown() {
     assert_eq!(timing["gpu"]["source"], "events");
     let stage = |name: &str| timing["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).unwrap();
     for (name, ms, ranges) in [("vae.decode", 0.3, 2), ("on_the_default_stream", 0.03, 1)] {
-        let elapsed = stage(name)["gpu_elapsed_ms"].as_f64().unwrap();
+        let elapsed = stage(name)["gpu_elapsed_ns"].as_f64().unwrap() / 1e6;
         assert!((elapsed - ms).abs() < 1e-6, "{name}: {elapsed}");
         assert_eq!(stage(name)["gpu_timed_ranges"], ranges);
     }

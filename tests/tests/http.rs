@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use http_support::{Call, Reply, Scripted, get, listen, lists, post, report};
 use profiler_runtime::http::{HttpOptions, Server};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Local, Report, Selection, WorkerState};
-use profiler_runtime::{configure, stage};
+use profiler_runtime::{configure, stage, step};
 use profiler_tests::{Bench, Trace};
 
 fn local(bench: &Bench) -> Server {
@@ -60,6 +60,20 @@ fn start_a_request_stop_and_the_artifacts_are_on_disk_and_to_be_had() {
     }
     let trace = get(at, &format!("/profile/sessions/{session}/artifacts/trace_rank0.json"));
     assert_eq!(trace.header("content-type"), Some("application/json"));
+}
+
+/// A15: the session's iterations are one number, while it is active and when it is over.
+#[test]
+fn a_stop_tells_the_iterations_that_the_status_told() {
+    let bench = Bench::alone();
+    let server = local(&bench);
+    let at = server.local_addr();
+    let session = post(at, "/start_profile", "").json()["session"].as_str().unwrap().to_owned();
+    (0..60_u64).for_each(|index| drop(step!("denoise_step", index)));
+    let place = format!("/profile/sessions/{session}");
+    let iterations = |reply: Reply| reply.json()["workers"][0]["recorded_iterations"].clone();
+    assert_eq!([get(at, "/profile/status"), get(at, &place)].map(iterations), [60, 60]);
+    assert_eq!([post(at, "/stop_profile", ""), get(at, &place)].map(iterations), [60, 60]);
 }
 
 #[test]

@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod job_support;
+mod schema_support;
 
+use std::path::Path;
 use std::time::Duration;
 
 use job_support::{LONG, Place, Process, is_whole, job, patient, read, states, until, until_recorded};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::job::{ControlError, Controller, Coordinator, Selection, WorkerState};
+use schema_support::problems;
+use serde_json::Value;
 
 use WorkerState::{Idle, Recording, Written};
 
@@ -49,9 +53,29 @@ fn two_workers_write_one_session_into_one_folder() {
     let summary = read(&folder.join("job.json"));
     assert_eq!((&summary["state"], &summary["is_complete"]), (&"stopped".into(), &true.into()));
     assert_eq!(summary["workers"].as_array().unwrap().len(), 2);
+    assert_eq!(problems("job", &summary), Vec::<String>::new(), "{summary:#}");
+    assert_totals(&summary, &folder);
     assert_eq!(coordinator.session(&report.session).unwrap(), report);
     assert_eq!(coordinator.folder(&report.session), report.folder);
     assert!(workers.into_iter().all(Process::finish));
+}
+
+/// A4, A15: the job's requests are those of its ranks, and the iterations those of their reports.
+fn assert_totals(summary: &Value, folder: &Path) {
+    let timings = [0, 1].map(|rank| read(&folder.join(format!("timing_rank{rank}.json"))));
+    let of = |timing: &Value, key: &str| timing["requests"][key].as_u64().unwrap();
+    let both = |key: &str| timings.each_ref().map(|timing| of(timing, key));
+    assert_eq!(of(summary, "count"), both("count").iter().sum::<u64>());
+    assert_eq!(of(summary, "sum_ns"), both("sum_ns").iter().sum::<u64>());
+    assert_eq!(Some(of(summary, "max_ns")), both("max_ns").into_iter().max());
+    let [one, other] = both("p50_ns");
+    let slack = |ns: u64| ns / 50 + 1;
+    let median = of(summary, "p50_ns");
+    assert!(median >= one.min(other) - slack(one) && median <= one.max(other) + slack(other), "{median}");
+    for (worker, timing) in summary["workers"].as_array().unwrap().iter().zip(&timings) {
+        assert_eq!(worker["recorded_iterations"], timing["recorded_iterations"]);
+        assert_eq!(worker["requests"]["sketch"], timing["requests"]["sketch"]);
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use std::thread;
 use profiler_runtime::{
     Device, ProfilerConfig, ProfilingAllocator, op, record_alloc, record_free, stage, start_profile_with, stop_profile,
 };
-use profiler_tests::{Bench, Trace, child_of, in_child, timing, unpickle};
+use profiler_tests::{Bench, Trace, child_of, in_child, stage_paths, timing, unpickle};
 use serde_json::Value;
 
 #[global_allocator]
@@ -46,7 +46,13 @@ fn assert_totals_have_no_gap(events: &[(i64, i64, u64)]) {
 
 fn device_of(report: &Value, name: &str) -> Value {
     let devices = report["memory"]["devices"].as_array().unwrap();
-    devices.iter().find(|device| device["device"] == name).unwrap_or_else(|| panic!("{name} in {devices:?}")).clone()
+    let found = devices.iter().find(|device| device["device"] == name);
+    let mut device = found.unwrap_or_else(|| panic!("{name} in {devices:?}")).clone();
+    let paths = stage_paths(report);
+    for stage in device["stages"].as_array_mut().unwrap() {
+        stage["path"] = paths[stage["stage"].as_u64().unwrap() as usize].as_str().into();
+    }
+    device
 }
 
 fn stage_of(device: &Value, path: &str) -> Value {

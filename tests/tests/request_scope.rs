@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use profiler_runtime::{ProfilerConfig, profiled_stage, request, request_scope, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace, timing};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::Barrier;
 use tokio::task::yield_now;
 
@@ -34,13 +34,14 @@ async fn handle(chunks: u64, together: Arc<Barrier>) {
 
 /// Calls by path of stage, of each request.
 fn calls(timing: &Value) -> BTreeMap<String, Vec<(String, u64)>> {
-    let requests = timing["requests"].as_array().unwrap().iter();
+    let requests = timing["requests"]["kept"].as_array().unwrap().iter();
     let stages = |request: &Value| {
-        let stages = request["stages"].as_array().unwrap().iter();
-        let mut stages: Vec<_> = stages
-            .map(|stage| {
+        let rows = request["stages"].as_array().unwrap().iter();
+        let mut stages: Vec<_> = rows
+            .map(|row| {
+                let stage = &timing["stages"][row["stage"].as_u64().unwrap() as usize];
                 let depth = usize::try_from(stage["depth"].as_u64().unwrap()).unwrap();
-                (">".repeat(depth) + stage["name"].as_str().unwrap(), stage["calls"].as_u64().unwrap())
+                (">".repeat(depth) + stage["name"].as_str().unwrap(), row["calls"].as_u64().unwrap())
             })
             .collect();
         stages.sort();
@@ -92,7 +93,11 @@ fn requests_that_run_at_once_on_several_threads_keep_their_stages_apart() {
     let ids: Vec<_> = lives.map(|life| life.args["request_id"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), 16);
     assert!(ids.contains(&"request-7".to_owned()), "{ids:?}");
-    assert_eq!(timing["requests_left_out"], 0);
+    assert_eq!((&timing["requests"]["count"], &timing["requests"]["cancelled"]), (&json!(16), &json!(0)));
+    let polls = trace.named("request").into_iter().filter_map(|poll| poll.args["task"].as_u64());
+    let reported = timing["requests"]["kept"].as_array().unwrap().iter();
+    let reported: BTreeSet<_> = reported.map(|request| request["task"].as_u64().unwrap()).collect();
+    assert_eq!(reported, polls.collect(), "A16: the task of a request is the trace's");
 }
 
 #[test]
@@ -106,9 +111,9 @@ fn requests_that_take_turns_on_one_thread_are_kept_apart_too() {
         });
     });
     assert_eq!(calls(&timing), BTreeMap::from([("one".into(), expected(3)), ("other".into(), expected(5))]));
-    for request in timing["requests"].as_array().unwrap() {
-        let number = |key: &str| request[key].as_f64().unwrap();
-        assert!(number("unaccounted_ms") > 0.0 && number("unaccounted_ms") < number("total_duration_ms"));
+    for request in timing["requests"]["kept"].as_array().unwrap() {
+        let number = |key: &str| request[key].as_u64().unwrap();
+        assert!(number("unaccounted_ns") > 0 && number("unaccounted_ns") < number("duration_ns"));
     }
 }
 
@@ -123,8 +128,8 @@ fn stages_that_overlap_in_a_request_do_not_hide_its_unaccounted_time() {
         };
         tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(request_scope("r", work));
     });
-    let unaccounted = timing["requests"][0]["unaccounted_ms"].as_f64().unwrap();
-    let total = timing["requests"][0]["total_duration_ms"].as_f64().unwrap();
+    let request = &timing["requests"]["kept"][0];
+    let [unaccounted, total] = ["unaccounted_ns", "duration_ns"].map(|key| request[key].as_u64().unwrap() as f64 / 1e6);
     assert!(unaccounted >= 20.0 && unaccounted <= total - 40.0, "{unaccounted} of {total}");
 }
 
@@ -180,7 +185,9 @@ fn a_scope_is_its_future_while_nothing_records_and_a_dropped_one_ends() {
             }
         });
     });
-    assert_eq!(timing["requests"][0]["request_id"], "cancelled");
+    let request = &timing["requests"]["kept"][0];
+    assert_eq!((&request["request_id"], &request["cancelled"]), (&json!("cancelled"), &json!(true)));
+    assert_eq!(timing["requests"]["cancelled"], 1);
     let life = trace.named("request").into_iter().find(|slice| slice.args["polls"].is_u64()).unwrap();
     assert!(life.is("cancelled"), "{:?}", life.args);
 }

@@ -17,6 +17,11 @@ impl ProfilerConfig {
         self.stages.is_empty() || any_matches(&self.stages, name)
     }
 
+    /// Whether only some stages are recorded: `stages` names them.
+    pub(crate) fn is_selective(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
     /// Whether `pipeline_profiler` is on and times the stage `name`.
     #[must_use]
     pub fn times(&self, name: &str) -> bool {

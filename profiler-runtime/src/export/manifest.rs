@@ -13,8 +13,9 @@ use crate::model::{OpTable, Trace};
 use super::facts::clock::ClockReport;
 use super::facts::gpu::GpuReport;
 use super::facts::losses::LossReport;
+use super::facts::requests::RequestTimes;
 use super::facts::warnings;
-use super::format::json::{Line, SCHEMA_VERSION, ms, write_indented};
+use super::format::json::{Line, SCHEMA_VERSION, write_indented};
 use super::format::utc::iso8601;
 
 /// A file that a session has written, complete and on the disk.
@@ -66,6 +67,8 @@ pub struct Manifest {
     pub errors: Vec<String>,
     /// Recorded ranges that are in no artifact, for want of room.
     pub ranges_lost: u64,
+    /// All requests that were served.
+    pub(crate) requests: RequestTimes,
     pub(super) artifacts: Vec<Artifact>,
     pub(super) pipeline_lines: Vec<String>,
     /// For [`key_averages`](Self::key_averages).
@@ -83,6 +86,7 @@ impl Manifest {
             warnings: warnings::all(trace),
             errors: Vec::new(),
             ranges_lost: trace.losses.missing(),
+            requests: RequestTimes::of(&trace.requests),
             artifacts: Vec::new(),
             pipeline_lines: Vec::new(),
             ops: Arc::clone(&trace.ops),
@@ -134,7 +138,8 @@ fn as_hex<S: Serializer>(crc32: &u32, serializer: S) -> Result<S::Ok, S::Error> 
 /// The file's contents.
 #[derive(Serialize)]
 struct File<'a> {
-    schema_version: u32,
+    schema: &'static str,
+    schema_version: &'static str,
     profiler_version: &'static str,
     session: &'a str,
     rank: u32,
@@ -149,8 +154,9 @@ struct File<'a> {
     end_unix_ns: u64,
     clock_uncertainty_ns: u64,
     clock: Line<ClockReport>,
-    duration_ms: f64,
+    duration_ns: u64,
     ended_by: &'static str,
+    recorded_iterations: u64,
     ranges: u64,
     artifacts: Vec<Line<&'a Artifact>>,
     missing: Vec<Line<&'a Missing>>,
@@ -165,6 +171,7 @@ struct File<'a> {
 pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let file = File {
+        schema: "manifest",
         schema_version: SCHEMA_VERSION,
         profiler_version: env!("CARGO_PKG_VERSION"),
         session: &manifest.session,
@@ -180,8 +187,9 @@ pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> 
         end_unix_ns: trace.end,
         clock_uncertainty_ns: trace.clock_uncertainty_ns,
         clock: Line(ClockReport::of(trace)),
-        duration_ms: ms(trace.end - trace.begin),
+        duration_ns: trace.end - trace.begin,
         ended_by: context.ended_by.as_str(),
+        recorded_iterations: context.recorded_iterations,
         ranges: trace.ranges,
         artifacts: manifest.artifacts.iter().map(Line).collect(),
         missing: manifest.missing.iter().map(Line).collect(),

@@ -42,6 +42,7 @@ use crate::logging;
 use crate::model::Trace;
 
 pub(crate) use caught::panic_text;
+pub use facts::requests::RequestTimes;
 pub(crate) use format::utc::iso8601;
 pub use manifest::{Artifact, Manifest, Missing};
 pub use ops::averages::{KeyAverages, SortBy};
@@ -84,20 +85,23 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     manifest
 }
 
-/// Writes a JSON report that is no artifact of a recording, whole or not at all.
+/// Writes a JSON report that is no artifact of a recording, whole or not at all. `schema` names the file in `schemas/` that
+/// describes it.
 ///
 /// # Errors
 ///
 /// It cannot be written; an earlier file of that name stays.
-pub(crate) fn write_report(path: &Path, report: &impl Serialize) -> io::Result<()> {
+pub(crate) fn write_report(path: &Path, schema: &'static str, report: &impl Serialize) -> io::Result<()> {
     #[derive(Serialize)]
     struct Report<'a, T> {
-        schema_version: u32,
+        schema: &'static str,
+        schema_version: &'static str,
         profiler_version: &'static str,
         #[serde(flatten)]
         report: &'a T,
     }
-    let report = Report { schema_version: json::SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
+    let report =
+        Report { schema, schema_version: json::SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
     sink::write_file(path, false, |out| json::write_indented(out, &report)).map(drop)
 }
 

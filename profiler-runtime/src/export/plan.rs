@@ -156,7 +156,7 @@ fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {
 /// A name of the user's lies in the configured folder itself: it need not be searched in a session's.
 fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
-    let request = trace.requests.first().map_or(&context.session, |request| &request.id);
+    let request = trace.requests.first_id.as_ref().unwrap_or(&context.session);
     let name = context.config.trace_name(perfetto, context.rank, request);
     match (&context.config.trace_file, &context.config.torch_profiler_dir) {
         (Some(_), Some(configured)) => configured.join(name),

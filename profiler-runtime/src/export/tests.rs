@@ -204,10 +204,13 @@ fn timing_counts_every_call_and_leaves_nothing_unaccounted() {
     let manifest = write(script, base.path());
     let timing = json_of(base.path().join("timing_rank0.json"));
     let text = &timing["stages"][1];
-    assert_eq!((&text["path"], &text["calls"]), (&json!("generate/text_encoder.forward"), &json!(2)));
-    assert_eq!((&text["sum_ms"], &text["min_ms"], &text["max_ms"]), (&json!(0.004), &json!(0.001), &json!(0.003)));
-    let request = &timing["requests"][0];
-    assert_eq!((&request["request_id"], &request["unaccounted_ms"]), (&json!("r-1"), &json!(0.01)));
+    assert_eq!((&text["name"], &text["calls"]), (&json!("text_encoder.forward"), &json!(2)));
+    assert_eq!((&text["id"], &text["parent"]), (&json!(1), &json!(0)));
+    assert_eq!((&text["sum_ns"], &text["min_ns"], &text["max_ns"]), (&json!(4_000), &json!(1_000), &json!(3_000)));
+    assert_eq!((&text["p50_ns"], &text["p999_ns"]), (&json!(1_000), &json!(3_000)));
+    let request = &timing["requests"]["kept"][0];
+    assert_eq!((&request["request_id"], &request["unaccounted_ns"]), (&json!("r-1"), &json!(10_000)));
+    assert_eq!((&timing["requests"]["count"], &timing["requests"]["p99_ns"]), (&json!(1), &json!(10_000)));
     assert_eq!(timing["loops"][0]["steps"].as_array().unwrap().len(), 3);
     assert_eq!(timing["gpu"]["source"], "none");
     let lines = ["generate.text_encoder.forward took 0.000004s in 2 calls", "generate.diffuse took 0.000040s"];

@@ -111,8 +111,8 @@ fn unaccounted_of_a_request_counts_every_life() {
     end_task(&mut script, request, 9_999, COMPLETED, 400_000);
     script.thread("main");
     let trace = Trace::build(script.finish());
-    assert_eq!(trace.requests[0].unaccounted_ns, 400_000 - (calls * 100 + 50));
-    let call = node(&trace.requests[0].stages, "call");
+    assert_eq!(trace.requests.kept[0].unaccounted_ns, 400_000 - (calls * 100 + 50));
+    let call = node(&trace.requests.kept[0].stages, "call");
     assert_eq!((call.lives, call.concurrent, call.self_ns()), (calls, true, calls * 150));
     assert_eq!(trace.unaccounted_ns, LENGTH - (calls * 100 + 50));
 }
@@ -126,8 +126,8 @@ fn own_times_of_a_request_are_those_of_the_session() {
     joined(&mut script, outer, 100);
     script.end(request, 1000).thread("main");
     let trace = Trace::build(script.finish());
-    assert_eq!(node(&trace.requests[0].stages, "outer").self_ns(), 310);
-    assert_eq!(trace.requests[0].unaccounted_ns, 950 - 720);
+    assert_eq!(node(&trace.requests.kept[0].stages, "outer").self_ns(), 310);
+    assert_eq!(trace.requests.kept[0].unaccounted_ns, 950 - 720);
 }
 
 /// A6: a future that was polled before the recording is marked as sync ranges are.

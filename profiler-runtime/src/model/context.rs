@@ -98,6 +98,8 @@ pub(crate) struct Context {
     pub(crate) first_step: u64,
     /// Iterations that had passed when it ended, where the first ones may be overwritten: the last step is the one before.
     pub(crate) steps_passed: Option<u64>,
+    /// Iterations of the driving loop that were recorded.
+    pub(crate) recorded_iterations: u64,
     /// Why recording ended.
     pub(crate) ended_by: EndedBy,
     /// Names made at run time that the process has used beyond those that are kept apart; 0 if that is not known.

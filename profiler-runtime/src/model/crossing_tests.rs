@@ -81,6 +81,7 @@ fn a_request_that_replaces_another_has_its_own_stages() {
     let of = |node: &StageNode| (node.name(), node.calls, node.sum_ns);
     let requests: Vec<_> = trace
         .requests
+        .kept
         .iter()
         .map(|each| {
             let stages: Vec<_> = each.stages.in_order().into_iter().map(|(_, node)| of(node)).collect();

@@ -12,9 +12,11 @@
 //! No I/O, no clock, no features. `session` builds a [`Trace`], `export` reads it. The slices themselves are never all in
 //! memory: an exporter walks a thread with [`Trace::walk`], which decodes again, because decoding is cheaper than keeping.
 
+mod call_times;
 mod context;
 mod covers;
 mod decode;
+mod durations;
 mod gpu;
 mod lanes;
 mod losses;
@@ -42,12 +44,13 @@ pub(crate) mod testing;
 mod tests;
 
 pub(crate) use context::{Context, EndedBy, Recording, Window};
+pub(crate) use durations::{Bins, Durations, RELATIVE_ACCURACY};
 pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, Taken, copy_name, fill_name};
 pub(crate) use losses::Losses;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, MemoryLog, Moment, Paths, Reporter, StageMemory, Usage};
 pub(crate) use ops::{GpuKnowledge, OpTable};
 pub use ops::{GroupBy, KeyAverage};
-pub(crate) use requests::Request;
+pub(crate) use requests::{Request, Requests};
 pub(crate) use slice::{CallArgs, Slice, Tensor};
 pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use crate::record::{Kind, Site};
 
+use super::call_times::CallTimes;
 use super::gpu::GpuTimes;
 use super::slice::Slice;
 use super::tasks::Task;
@@ -57,6 +58,8 @@ pub(crate) struct StageNode {
     pub(crate) cpu_slows: bool,
     /// The first calls, `(begin, duration)`, at most [`MAX_OCCURRENCES`].
     pub(crate) occurrences: Vec<(u64, u64)>,
+    /// How long the calls took that are not among the first.
+    pub(crate) further: Option<Box<CallTimes>>,
     /// When it first began: the order of siblings.
     pub(crate) first_begin: u64,
     /// GPU work that it launched, or a stage inside it did. Says nothing where the GPU was not recorded.
@@ -66,9 +69,17 @@ pub(crate) struct StageNode {
 /// Calls of a node that are kept one by one.
 pub(crate) const MAX_OCCURRENCES: usize = 1000;
 
+/// Stages around a stage that has a node of its own. Recursion deeper than this is one node under the last.
+const MAX_DEPTH: u32 = 512;
+
+/// Stands for every stage below [`MAX_DEPTH`]: its calls lie in each other, so that its sum is that of their own times.
+static DEEPER: Site = Site::new(Kind::Stage, "(deeper stages)", file!(), line!(), module_path!());
+
 /// All stages.
 #[derive(Clone, Debug)]
 pub(crate) struct StageTree {
+    /// Calls of a node that are kept one by one.
+    kept_calls: usize,
     nodes: Vec<StageNode>,
     children: HashMap<(NodeId, Kind, &'static str), NodeId>,
 }
@@ -79,14 +90,25 @@ impl StageTree {
 
     /// A tree without stages.
     pub(crate) fn new() -> Self {
-        Self { nodes: vec![StageNode::new(None, Self::ROOT, 0)], children: HashMap::new() }
+        let nodes = vec![StageNode::new(None, Self::ROOT, 0)];
+        Self { kept_calls: MAX_OCCURRENCES, nodes, children: HashMap::new() }
+    }
+
+    /// Creates the tree of one of many requests: calls are only summed up.
+    pub(super) fn of_request() -> Self {
+        Self { kept_calls: 0, ..Self::new() }
     }
 
     /// The node of `site` inside `parent`, made if it is new.
     pub(crate) fn child(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
         let nodes = &mut self.nodes;
+        let around = &nodes[parent.0 as usize];
+        if around.is_cut() {
+            return parent;
+        }
+        let depth = if parent == Self::ROOT { 0 } else { around.depth + 1 };
+        let site = if depth < MAX_DEPTH { site } else { &DEEPER };
         *self.children.entry((parent, site.kind(), site.name())).or_insert_with(|| {
-            let depth = if parent == Self::ROOT { 0 } else { nodes[parent.0 as usize].depth + 1 };
             nodes.push(StageNode::new(Some(site), parent, depth));
             // CAST: a tree has fewer nodes than the program has ranges on a path.
             NodeId((nodes.len() - 1) as u32)
@@ -119,19 +141,28 @@ impl StageTree {
         self.add_call(id, slice.begin, slice.duration(), slice.stage_children_ns);
         let node = self.node_mut(id);
         node.clipped += u64::from(slice.clipped);
-        node.add_cpu(slice.cpu_ns);
+        if !node.is_cut() {
+            node.add_cpu(slice.cpu_ns);
+        }
     }
 
     fn add_times(&mut self, id: NodeId, begin: u64, duration: u64, stage_children_ns: u64) {
+        let (kept_calls, own_ns) = (self.kept_calls, duration.saturating_sub(stage_children_ns));
         let node = self.node_mut(id);
-        node.own_ns += duration.saturating_sub(stage_children_ns);
+        node.own_ns += own_ns;
         node.calls += 1;
+        node.first_begin = node.first_begin.min(begin);
+        if node.is_cut() {
+            node.sum_ns += own_ns;
+            return;
+        }
         node.sum_ns += duration;
         node.min_ns = node.min_ns.min(duration);
         node.max_ns = node.max_ns.max(duration);
-        node.first_begin = node.first_begin.min(begin);
-        if node.occurrences.len() < MAX_OCCURRENCES {
+        if node.occurrences.len() < kept_calls {
             node.occurrences.push((begin, duration));
+        } else if kept_calls > 0 {
+            node.further.get_or_insert_default().add(duration);
         }
     }
 
@@ -206,27 +237,6 @@ impl StageTree {
         }
         ordered
     }
-
-    /// The stage around all stages around it; itself if there is none.
-    pub(crate) fn outermost(&self, mut id: NodeId) -> NodeId {
-        while self.node(id).parent != Self::ROOT {
-            id = self.node(id).parent;
-        }
-        id
-    }
-
-    /// Whether a stage of the same name encloses it: sums by name must not count it twice.
-    pub(crate) fn is_inside_itself(&self, id: NodeId) -> bool {
-        let name = self.node(id).name();
-        let mut outer = self.node(id).parent;
-        while outer != Self::ROOT {
-            if self.node(outer).name() == name {
-                return true;
-            }
-            outer = self.node(outer).parent;
-        }
-        false
-    }
 }
 
 impl StageNode {
@@ -251,6 +261,7 @@ impl StageNode {
             cpu_ns: None,
             cpu_slows: false,
             occurrences: Vec::new(),
+            further: None,
             first_begin: u64::MAX,
             gpu: GpuTimes { ops: 0, busy_ns: 0, first: 0, until: 0 },
         }
@@ -261,9 +272,19 @@ impl StageNode {
         self.site.map_or("", Site::name)
     }
 
+    /// Whether it stands for all stages that lie too deep for nodes of their own.
+    pub(crate) fn is_cut(&self) -> bool {
+        self.site.is_some_and(|site| std::ptr::eq(site, &raw const DEEPER))
+    }
+
     /// Whether it is a step rather than a stage.
     pub(crate) fn is_step(&self) -> bool {
         self.site.is_some_and(|site| site.kind() == Kind::Step)
+    }
+
+    /// Returns the shortest call; 0 if there was none.
+    pub(crate) const fn shortest_ns(&self) -> u64 {
+        if self.min_ns == u64::MAX { 0 } else { self.min_ns }
     }
 
     /// Returns the time in which no stage ran inside it: of each call its duration without the union of the stages that ran

@@ -158,6 +158,7 @@ fn context() -> Context {
         step_site: None,
         first_step: 0,
         steps_passed: None,
+        recorded_iterations: 0,
         ended_by: EndedBy::Stop,
         merged_names: 0,
         is_shown: false,

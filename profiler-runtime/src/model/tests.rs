@@ -168,6 +168,7 @@ fn a_request_has_the_stages_that_ran_in_it() {
     let trace = Trace::build(script.finish());
     let requests: Vec<_> = trace
         .requests
+        .kept
         .iter()
         .map(|each| (each.id.as_str(), each.duration(), each.unaccounted_ns, each.stages.in_order().len()))
         .collect();

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,7 @@ struct Ended {
     session: SessionId,
     folder: Option<PathBuf>,
     progress: Gauge,
+    recorded_iterations: AtomicU64,
     outcome: Mutex<Option<Result<Manifest, Error>>>,
     written: Condvar,
 }
@@ -63,6 +65,7 @@ impl Stopped {
             session,
             folder,
             progress: Gauge::default(),
+            recorded_iterations: AtomicU64::new(0),
             outcome: Mutex::default(),
             written: Condvar::new(),
         }))
@@ -78,6 +81,19 @@ impl Stopped {
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.0.folder.as_deref()
+    }
+
+    /// Returns how many iterations of the driving loop it has recorded.
+    #[must_use]
+    pub fn recorded_iterations(&self) -> u64 {
+        // ORDERING: written once, before anybody is handed what has ended.
+        self.0.recorded_iterations.load(Ordering::Relaxed)
+    }
+
+    /// Takes down how many iterations it has recorded: it is over.
+    pub(super) fn note_iterations(&self, recorded: u64) {
+        // ORDERING: as above.
+        self.0.recorded_iterations.store(recorded, Ordering::Relaxed);
     }
 
     /// Waits until every artifact is on disk, and lists them. An artifact that could not be written is in the manifest,

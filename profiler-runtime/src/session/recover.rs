@@ -99,6 +99,7 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
     let note: SessionNote =
         serde_json::from_value(session).map_err(|error| format!("its journal is of another version: {error}"))?;
     let mut context = note.into_context();
+    context.recorded_iterations = salvaged.iterations.saturating_sub(context.first_step);
     let end = end_anchor(process, start, last, end);
     let window = Window { process, start, end, open: (start.ticks, end.ticks) };
     warn(&mut context, salvaged.torn, salvaged.unreadable);

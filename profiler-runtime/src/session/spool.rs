@@ -144,6 +144,7 @@ impl SessionNote {
             step_site: self.step_site,
             first_step: self.first_step,
             steps_passed: None,
+            recorded_iterations: 0,
             ended_by: EndedBy::Recovered,
             merged_names: 0,
             is_shown: false,

@@ -21,9 +21,9 @@ pub(crate) fn check(gpu: &Gpu, stream: Stream, folder: &Path, verdicts: &mut Ver
     let stage = |report: &Value, key: &str| {
         let stages = report["stages"].as_array().unwrap();
         let found = stages.iter().find(|stage| stage["name"] == "transformer").cloned().unwrap_or_default();
-        found[key].as_f64().unwrap_or(0.0)
+        found[key].as_f64().unwrap_or(0.0) / 1e6
     };
-    let (busy, elapsed) = (stage(&by_cupti, "gpu_busy_ms"), stage(&by_events, "gpu_elapsed_ms"));
+    let (busy, elapsed) = (stage(&by_cupti, "gpu_busy_ns"), stage(&by_events, "gpu_elapsed_ns"));
     println!("\nevents: {}", by_events["gpu"]);
     verdicts.demand("source of event times", by_events["gpu"]["source"] == "events", &by_events["gpu"]["source"]);
     let seen = format!("{elapsed:.4} ms by events, {busy:.4} ms by CUPTI, {known:.4} ms known");

@@ -169,7 +169,7 @@ fn judge(folder: &Path, by_events: f64, verdicts: &mut Verdicts) {
     verdicts.demand("source", timing["gpu"]["source"] == "cupti", &manifest["gpu"]["reason"]);
     let stage = |name: &str| timing["stages"].as_array().unwrap().iter().find(|stage| stage["name"] == name).cloned();
     let ops = |name: &str| stage(name).and_then(|stage| stage["gpu_ops"].as_u64());
-    let busy = |name: &str| stage(name).and_then(|stage| stage["gpu_busy_ms"].as_f64()).unwrap_or(0.0);
+    let busy = |name: &str| stage(name).and_then(|stage| stage["gpu_busy_ns"].as_f64()).unwrap_or(0.0) / 1e6;
     for (name, count) in [("transformer", 10), ("vae.decode", 4), ("graphs", 15), ("two_streams", 8)] {
         verdicts.demand(&format!("ops of {name}"), ops(name) == Some(count), format!("{:?} of {count}", ops(name)));
     }
@@ -178,7 +178,7 @@ fn judge(folder: &Path, by_events: f64, verdicts: &mut Verdicts) {
     let ratio = busy("transformer") / by_events;
     let seen = format!("{:.4} ms, CUDA events say {by_events:.4} ms", busy("transformer"));
     verdicts.demand("GPU time of transformer", (0.9..1.001).contains(&ratio), seen);
-    let span = stage("two_streams").and_then(|stage| stage["gpu_span_ms"].as_f64()).unwrap_or(0.0);
+    let span = stage("two_streams").and_then(|stage| stage["gpu_span_ns"].as_f64()).unwrap_or(0.0) / 1e6;
     let seen = format!("busy {:.3} ms in a span of {span:.3} ms", busy("two_streams"));
     verdicts.demand("two streams at once", busy("two_streams") <= span + 1e-6, seen);
     let losses = &timing["gpu"]["losses"];

@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use profiler_runtime::job::{Controller, Coordinator, CoordinatorOptions, Report, WorkerState, WorkerStatus};
-use profiler_runtime::{ProfilerConfig, Status, profile_from_env, stage, status, step};
+use profiler_runtime::{ProfilerConfig, Status, profile_from_env, request, stage, status, step};
 use profiler_tests::{child_of, in_child};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -38,6 +38,7 @@ pub(crate) fn work() {
     });
     while !is_over.load(Ordering::SeqCst) {
         {
+            let _request = request("a request");
             let _step = step!("denoise_step");
             let _stage = stage!("work");
             thread::sleep(Duration::from_millis(2));

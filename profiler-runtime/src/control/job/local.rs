@@ -107,7 +107,9 @@ impl Controller for Local {
         if let Status::Active(progress) = session::status()
             && progress.session == *handle.session()
         {
-            return Some(report(&handle, WorkerStatus::new(this_worker(), WorkerState::Recording)));
+            let mut line = WorkerStatus::new(this_worker(), WorkerState::Recording);
+            line.recorded_iterations = progress.recorded_iterations;
+            return Some(report(&handle, line));
         }
         Some(written(&handle, handle.wait_timeout(Duration::ZERO)))
     }
@@ -138,7 +140,8 @@ fn worker_name(rank: u32, given: Option<OsString>) -> String {
 
 /// The report of a session that has ended.
 pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>>) -> Report {
-    let line = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    line.recorded_iterations = stopped.recorded_iterations();
     let line = match outcome {
         None => line,
         Some(Err(error)) => line.failed(error.to_string()),
@@ -153,7 +156,8 @@ pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>
             let state = if error.is_some() { WorkerState::Failed } else { WorkerState::Written };
             let artifacts = artifacts.collect();
             let code = error.is_some().then_some(FailureCode::Artifacts);
-            WorkerStatus { state, error, code, artifacts, lost_ranges: manifest.ranges_lost, ..line }
+            let requests = (manifest.requests.count() > 0).then_some(manifest.requests);
+            WorkerStatus { state, error, code, artifacts, requests, lost_ranges: manifest.ranges_lost, ..line }
         }
     };
     report(stopped, line)

@@ -40,6 +40,7 @@ mod worker;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub use crate::export::RequestTimes;
 pub use address::{Address, LinkError};
 pub use coordinator::{Coordinator, CoordinatorOptions};
 pub use installed::{install, installed};

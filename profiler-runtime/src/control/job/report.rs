@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::export::RequestTimes;
 
 /// Who a worker is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +120,9 @@ pub struct WorkerStatus {
     pub artifacts: Vec<WorkerArtifact>,
     /// Iterations recorded so far.
     pub recorded_iterations: u64,
+    /// The requests that it has served, once its artifacts are written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests: Option<RequestTimes>,
     /// Ranges for which there was no room so far.
     pub lost_ranges: u64,
 }
@@ -127,7 +131,16 @@ impl WorkerStatus {
     /// A line without error, artifacts or counts.
     #[must_use]
     pub fn new(worker: Worker, state: WorkerState) -> Self {
-        Self { worker, state, error: None, code: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
+        Self {
+            worker,
+            state,
+            error: None,
+            code: None,
+            artifacts: Vec::new(),
+            recorded_iterations: 0,
+            requests: None,
+            lost_ranges: 0,
+        }
     }
 
     pub(crate) fn failed(self, error: impl Into<String>) -> Self {

@@ -85,9 +85,8 @@ impl Sessions {
 
     fn stop(&self, id: u64, session: String) -> Answer {
         let Some(handle) = self.handle(&session) else { return unknown(id, session) };
-        let recorded = active(&session).map_or(0, |progress| progress.recorded_iterations);
         session::stop_this(handle.session());
-        Answer { recorded_iterations: recorded, ..about(id, &handle) }
+        about(id, &handle)
     }
 
     fn status(&self, id: u64, asked: Option<&str>) -> Answer {
@@ -152,7 +151,10 @@ fn active(session: &str) -> Option<Progress> {
 /// What became of a session that has ended.
 pub(super) fn about(id: u64, handle: &Stopped) -> Answer {
     match handle.wait_timeout(Duration::ZERO) {
-        None => Answer::new(id, Some(handle.session().to_string()), WorkerState::Writing),
+        None => Answer {
+            recorded_iterations: handle.recorded_iterations(),
+            ..Answer::new(id, Some(handle.session().to_string()), WorkerState::Writing)
+        },
         Some(outcome) => settled(id, handle, outcome),
     }
 }
@@ -163,8 +165,14 @@ pub(super) fn settled(id: u64, handle: &Stopped, outcome: Result<Manifest, Error
     let session = Some(handle.session().to_string());
     let Some(line) = report.workers.pop() else { return Answer::new(id, session, WorkerState::Written) };
     let failure = line.error.map(|message| Failure::new(FailureCode::Artifacts, message));
-    let (artifacts, lost_ranges) = (line.artifacts, line.lost_ranges);
-    Answer { failure, artifacts, lost_ranges, ..Answer::new(id, session, line.state) }
+    Answer {
+        failure,
+        artifacts: line.artifacts,
+        recorded_iterations: line.recorded_iterations,
+        requests: line.requests.map(Box::new),
+        lost_ranges: line.lost_ranges,
+        ..Answer::new(id, session, line.state)
+    }
 }
 
 fn unknown(id: u64, session: String) -> Answer {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState};
 use super::token::Token;
+use crate::export::RequestTimes;
 
 /// Rises when one side would misunderstand the other.
 pub(super) const PROTOCOL: u32 = 1;
@@ -80,6 +81,8 @@ pub(super) struct Answer {
     #[serde(default)]
     pub(super) recorded_iterations: u64,
     #[serde(default)]
+    pub(super) requests: Option<Box<RequestTimes>>,
+    #[serde(default)]
     pub(super) lost_ranges: u64,
 }
 
@@ -98,7 +101,17 @@ impl Failure {
 
 impl Answer {
     pub(super) fn new(id: u64, session: Option<String>, state: WorkerState) -> Self {
-        Self { id, session, state, failure: None, artifacts: Vec::new(), recorded_iterations: 0, lost_ranges: 0 }
+        let (recorded_iterations, lost_ranges) = (0, 0);
+        Self {
+            id,
+            session,
+            state,
+            failure: None,
+            artifacts: Vec::new(),
+            recorded_iterations,
+            requests: None,
+            lost_ranges,
+        }
     }
 
     pub(super) fn failed(id: u64, session: Option<String>, failure: Failure) -> Self {

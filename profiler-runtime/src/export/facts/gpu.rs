@@ -60,15 +60,15 @@ pub(in crate::export) struct TimesReport {
     gpu_ops: Option<u64>,
     /// Time in which at least one of them ran.
     #[serde(skip_serializing_if = "Option::is_none")]
-    gpu_busy_ms: Option<f64>,
+    gpu_busy_ns: Option<u64>,
     /// Ranges that events have timed.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu_timed_ranges: Option<u64>,
     /// Time in which at least one of them was open on its stream, whether or not that was busy.
     #[serde(skip_serializing_if = "Option::is_none")]
-    gpu_elapsed_ms: Option<f64>,
+    gpu_elapsed_ns: Option<u64>,
     /// From the begin of the first op or range to the end of the last.
-    gpu_span_ms: f64,
+    gpu_span_ns: u64,
 }
 
 /// Ranges without a time, by cause.
@@ -169,15 +169,14 @@ impl<'a> Timed<'a> {
 }
 
 impl TimesReport {
-    /// In milliseconds.
     fn of(gpu: &Gpu, times: GpuTimes) -> Self {
-        let (count, time, by_cupti) = (times.ops, ms(times.busy_ns), gpu.source == Source::Cupti);
+        let (count, time, by_cupti) = (times.ops, times.busy_ns, gpu.source == Source::Cupti);
         Self {
             gpu_ops: by_cupti.then_some(count),
-            gpu_busy_ms: by_cupti.then_some(time),
+            gpu_busy_ns: by_cupti.then_some(time),
             gpu_timed_ranges: (!by_cupti).then_some(count),
-            gpu_elapsed_ms: (!by_cupti).then_some(time),
-            gpu_span_ms: ms(times.span_ns()),
+            gpu_elapsed_ns: (!by_cupti).then_some(time),
+            gpu_span_ns: times.span_ns(),
         }
     }
 }

@@ -6,7 +6,8 @@
 //! gpu       who measured the GPU, and what is missing trace, timing, summary, manifest
 //! losses    what is not in the artifacts, by cause    trace, timing, summary, manifest
 //! overhead  what the profiler itself cost             timing, summary
-//! spread    count, mean, extremes, quantiles          timing, summary
+//! requests  all requests together                     timing, summary, manifest, `job.json`
+//! spread    count, sum, extremes, quantiles           timing, summary
 //! warnings  what the user should know                 trace, summary, manifest, log
 //! ```
 //!
@@ -16,5 +17,6 @@ pub(super) mod clock;
 pub(super) mod gpu;
 pub(super) mod losses;
 pub(super) mod overhead;
+pub(super) mod requests;
 pub(super) mod spread;
 pub(super) mod warnings;

@@ -1,50 +1,87 @@
-//! How durations are spread: count, mean, extremes and quantiles, the same in the timing report and the summary.
+//! How durations are spread: count, sum, extremes and quantiles, the same in every report.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::export::format::json::ms;
+use crate::model::{Durations, StageNode};
 
-/// Milliseconds; all zero if there was nothing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub(in crate::export) struct Spread {
+/// Nanoseconds; all zero if there was nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Spread {
     pub(in crate::export) count: u64,
-    pub(in crate::export) mean_ms: f64,
-    pub(in crate::export) min_ms: f64,
-    pub(in crate::export) p50_ms: f64,
-    pub(in crate::export) p95_ms: f64,
-    pub(in crate::export) max_ms: f64,
+    pub(in crate::export) sum_ns: u64,
+    pub(in crate::export) min_ns: u64,
+    pub(in crate::export) max_ns: u64,
+    pub(in crate::export) p50_ns: u64,
+    pub(in crate::export) p90_ns: u64,
+    pub(in crate::export) p99_ns: u64,
+    pub(in crate::export) p999_ns: u64,
 }
 
 impl Spread {
-    /// Of durations in nanoseconds.
+    /// Returns the spread of a list, exactly.
     pub(in crate::export) fn of(durations: impl Iterator<Item = u64>) -> Self {
         let mut sorted: Vec<u64> = durations.collect();
         sorted.sort_unstable();
-        let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else { return Self::default() };
-        // The smallest duration that at least `percent` of all do not exceed: always one that occurred.
-        let quantile = |percent: usize| sorted[(sorted.len() * percent).div_ceil(100).max(1) - 1];
-        let count = sorted.len() as u64;
+        let (Some(&min_ns), Some(&max_ns)) = (sorted.first(), sorted.last()) else { return Self::default() };
+        // The smallest duration that at least this share of all do not exceed: always one that occurred.
+        let quantile = |per_mille: usize| sorted[(sorted.len() * per_mille).div_ceil(1000).max(1) - 1];
         Self {
-            count,
-            mean_ms: ms(sorted.iter().sum::<u64>()) / count as f64,
-            min_ms: ms(min),
-            p50_ms: ms(quantile(50)),
-            p95_ms: ms(quantile(95)),
-            max_ms: ms(max),
+            count: sorted.len() as u64,
+            sum_ns: sorted.iter().sum(),
+            min_ns,
+            max_ns,
+            p50_ns: quantile(500),
+            p90_ns: quantile(900),
+            p99_ns: quantile(990),
+            p999_ns: quantile(999),
         }
+    }
+
+    /// Returns the spread of more durations than are kept: its quantiles are within 1 %.
+    pub(in crate::export) fn of_many(durations: &Durations) -> Self {
+        let Durations { count, sum_ns, min_ns, max_ns, .. } = *durations;
+        let [p50_ns, p90_ns, p99_ns, p999_ns] = [0.5, 0.9, 0.99, 0.999].map(|q| durations.quantile(q));
+        Self { count, sum_ns, min_ns, max_ns, p50_ns, p90_ns, p99_ns, p999_ns }
+    }
+
+    /// Returns the spread of a stage's calls: exactly, as long as all of them are kept, else with quantiles within 1 %.
+    pub(in crate::export) fn of_calls(node: &StageNode) -> Self {
+        let kept = node.occurrences.iter().map(|(_, duration)| *duration);
+        let Some(further) = &node.further else { return Self::of(kept) };
+        let mut all = (**further).clone();
+        kept.for_each(|duration| all.add(duration));
+        // The extremes are known exactly.
+        let (count, min_ns, max_ns) = (node.calls, node.shortest_ns(), node.max_ns);
+        let [p50_ns, p90_ns, p99_ns, p999_ns] =
+            [500, 900, 990, 999].map(|per_mille| all.quantile(per_mille).clamp(min_ns, max_ns));
+        Self { count, sum_ns: node.sum_ns, min_ns, max_ns, p50_ns, p90_ns, p99_ns, p999_ns }
+    }
+
+    /// Returns the mean in nanoseconds; 0 if there was nothing.
+    pub(in crate::export) fn mean_ns(&self) -> u64 {
+        self.sum_ns.checked_div(self.count).unwrap_or_default()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Spread;
+    use super::*;
 
     #[test]
     fn quantiles_are_durations_that_occurred() {
-        let spread = Spread::of((1..=100).rev().map(|ms| ms * 1_000_000));
-        let expected = Spread { count: 100, mean_ms: 50.5, min_ms: 1.0, p50_ms: 50.0, p95_ms: 95.0, max_ms: 100.0 };
-        assert_eq!(spread, expected);
-        assert_eq!(Spread::of([7_000_000].into_iter()).p95_ms, 7.0);
-        assert_eq!(Spread::of(std::iter::empty()).count, 0);
+        let spread = Spread::of((1..=1000).rev());
+        let expected = Spread {
+            count: 1000,
+            sum_ns: 500_500,
+            min_ns: 1,
+            max_ns: 1000,
+            p50_ns: 500,
+            p90_ns: 900,
+            p99_ns: 990,
+            p999_ns: 999,
+        };
+        assert_eq!((spread, spread.mean_ns()), (expected, 500));
+        assert_eq!(Spread::of([7].into_iter()).p999_ns, 7);
+        assert_eq!(Spread::of(std::iter::empty()), Spread::default());
     }
 }

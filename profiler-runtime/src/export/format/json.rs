@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-/// Version of the JSON reports: rises when a reader of the old ones would fail.
-pub(in crate::export) const SCHEMA_VERSION: u32 = 1;
+/// Version of the JSON reports, `major.minor`. The major number rises when a reader of the old ones would fail, the minor
+/// one when there are new fields. `schemas/` has a JSON Schema for each.
+pub(in crate::export) const SCHEMA_VERSION: &str = "2.0";
 
 /// Writes `value` indented, and a line end.
 ///

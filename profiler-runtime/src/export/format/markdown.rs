@@ -6,19 +6,19 @@ use std::fmt::Write;
 const MAX_NAME: usize = 40;
 
 /// Renders `rows` under `header`; the first column is text, the others are numbers.
-pub(in crate::export) fn render<const COLUMNS: usize>(header: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
-    let mut widths = header.map(str::len);
+pub(in crate::export) fn render(header: &[&str], rows: &[impl AsRef<[String]>]) -> String {
+    let mut widths: Vec<usize> = header.iter().map(|name| name.len()).collect();
     for row in rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
+        for (width, cell) in widths.iter_mut().zip(row.as_ref()) {
             *width = (*width).max(cell.chars().count());
         }
     }
     let mut text = String::new();
-    push_row(&mut text, &header, &widths);
+    push_row(&mut text, header, &widths);
     let rules: Vec<String> = widths.iter().enumerate().map(|(column, &width)| rule(column, width)).collect();
     push_row(&mut text, &rules, &widths);
     for row in rows {
-        push_row(&mut text, row, &widths);
+        push_row(&mut text, row.as_ref(), &widths);
     }
     text
 }
@@ -57,7 +57,7 @@ mod tests {
     #[test]
     fn columns_are_aligned_and_names_cannot_break_them() {
         let rows = [[cell("a|b\nc"), "1.5".to_owned()], [cell(&"é".repeat(50)), "1000".to_owned()]];
-        let text = render(["stage", "ms"], &rows);
+        let text = render(&["stage", "ms"], &rows);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         assert!(

@@ -35,8 +35,8 @@ struct DeviceReport {
     begin_bytes: u64,
     end_bytes: u64,
     peak_bytes: u64,
-    /// Since the window began.
-    peak_ms: f64,
+    /// When, since the window began.
+    peak_at_ns: u64,
     /// Of the end, what no recorded allocation explains.
     unexplained_bytes: i64,
     #[serde(flatten)]
@@ -46,8 +46,8 @@ struct DeviceReport {
 
 #[derive(Debug, Serialize)]
 struct StageReport {
-    /// The names from the outermost stage to this one, joined by `/`.
-    path: String,
+    /// Its `id` in the report's list of stages.
+    stage: usize,
     /// The most that the process had allocated while the stage ran.
     peak_bytes: u64,
     /// By how much that was more than when it began.
@@ -96,24 +96,25 @@ fn source_of(all: &Memory, device: &DeviceMemory) -> &'static str {
 
 impl DeviceReport {
     fn new(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> Self {
-        let stages = touched(trace, memory).into_iter();
+        // The list of stages is in this order.
+        let stages = trace.stages.in_order().into_iter().map(|(id, _)| memory.stage(id)).enumerate();
         Self {
             device: device_name(memory.device),
             source: source_of(all, memory),
             begin_bytes: memory.at_begin,
             end_bytes: memory.at_end,
             peak_bytes: memory.peak,
-            peak_ms: ms(memory.peak_at.saturating_sub(trace.begin)),
+            peak_at_ns: memory.peak_at.saturating_sub(trace.begin),
             unexplained_bytes: memory.unexplained,
             usage: memory.usage.into(),
-            stages: stages.map(|(path, stage)| Line(StageReport::new(path, &stage))).collect(),
+            stages: stages.map(|(id, stage)| Line(StageReport::new(id, &stage))).collect(),
         }
     }
 }
 
 impl StageReport {
-    fn new(path: String, stage: &StageMemory) -> Self {
-        Self { path, peak_bytes: stage.peak, peak_growth_bytes: stage.growth, usage: stage.usage.into() }
+    fn new(id: usize, stage: &StageMemory) -> Self {
+        Self { stage: id, peak_bytes: stage.peak, peak_growth_bytes: stage.growth, usage: stage.usage.into() }
     }
 }
 
@@ -122,18 +123,6 @@ impl From<Usage> for UsageReport {
         let Usage { allocs, frees, allocated, freed, failed } = usage;
         Self { allocations: allocs, frees, allocated_bytes: allocated, freed_bytes: freed, failed_allocations: failed }
     }
-}
-
-/// The stages that ran, with their paths, in the tree's order.
-fn touched(trace: &Trace, memory: &DeviceMemory) -> Vec<(String, StageMemory)> {
-    let mut outer: Vec<&str> = Vec::new();
-    let nodes = trace.stages.in_order().into_iter();
-    let stages = nodes.map(|(id, node)| {
-        outer.truncate(node.depth as usize);
-        outer.push(node.name());
-        (outer.join("/"), memory.stage(id))
-    });
-    stages.collect()
 }
 
 /// The summary's section; nothing if no memory was recorded.
@@ -159,7 +148,7 @@ pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     let rows = most_grown(trace, memory);
     if !rows.is_empty() {
         page.push('\n');
-        page.push_str(&render(["stage", "device", "peak", "growth", "net", "allocations"], &rows));
+        page.push_str(&render(&["stage", "device", "peak", "growth", "net", "allocations"], &rows));
     }
 }
 
@@ -204,7 +193,7 @@ fn full_name(device: &DeviceMemory) -> String {
 }
 
 /// As PyTorch writes devices: `cpu`, `cuda:0`.
-pub(super) fn device_name(device: Device) -> String {
+pub(in crate::export) fn device_name(device: Device) -> String {
     match device {
         Device::Cpu => "cpu".to_owned(),
         Device::Cuda(index) => format!("cuda:{index}"),

@@ -50,9 +50,9 @@ struct Meta<'a> {
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let session = (context.session.as_str(), trace.begin, trace.end, &trace.stages);
-    let (request_id, begin, end, stages) = match trace.requests.as_slice() {
-        [Request { id, begin, end, stages, .. }] => (id.as_str(), *begin, *end, stages),
-        _ => session,
+    let (request_id, begin, end, stages) = match trace.requests.only() {
+        Some(Request { id, begin, end, stages, .. }) => (id.as_str(), *begin, *end, stages),
+        None => session,
     };
     let steps = pipeline_stages(stages).into_iter();
     let inside = |step: &&Step| step.begin >= begin && step.end <= end;

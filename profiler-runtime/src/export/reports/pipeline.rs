@@ -27,12 +27,20 @@ pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
     durations.into_iter().map(line).collect()
 }
 
-/// The targets that ran in `tree`. A stage inside itself is in its outer call's time already.
+/// Returns the targets that ran in `tree`. A stage inside itself is in its outer call's time already.
 pub(in crate::export) fn durations(tree: &StageTree, config: &ProfilerConfig) -> Vec<StageDuration> {
     let mut durations: Vec<StageDuration> = Vec::new();
-    for (id, node) in tree.in_order() {
+    if !config.pipeline_profiler {
+        return durations;
+    }
+    // The names around a stage, outermost first.
+    let mut around: Vec<&'static str> = Vec::new();
+    for (_, node) in tree.in_order() {
         let name = node.name();
-        if !config.times(name) || tree.is_inside_itself(id) {
+        around.truncate(node.depth as usize);
+        let is_inside_itself = around.contains(&name);
+        around.push(name);
+        if is_inside_itself || !config.times(name) {
             continue;
         }
         match durations.iter_mut().find(|known| known.name == name) {
@@ -41,8 +49,7 @@ pub(in crate::export) fn durations(tree: &StageTree, config: &ProfilerConfig) ->
                 known.ns += node.sum_ns;
             }
             None => {
-                let outermost = tree.outermost(id);
-                let pipeline = if outermost == id { "" } else { tree.node(outermost).name() };
+                let pipeline = if node.depth == 0 { "" } else { around[0] };
                 let pipeline = pipeline.strip_suffix(".forward").unwrap_or(pipeline);
                 durations.push(StageDuration { name, pipeline, calls: node.calls, ns: node.sum_ns });
             }

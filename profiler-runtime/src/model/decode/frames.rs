@@ -60,8 +60,7 @@ impl Inside {
     }
 
     fn request_of(self, slice: &Slice) -> InRequest {
-        let depth = self.request.map_or(1, |around| around.depth + 1);
-        InRequest { depth, opened_in: self.node, key: slice.key() }
+        InRequest { opened_in: self.node, key: slice.key() }
     }
 }
 

@@ -196,7 +196,7 @@ fn requests_have_the_gpu_times_of_their_own_stages() {
     script.gpu = GpuRecord::Recorded(Box::new(device.0));
     let trace = Trace::build(script.finish());
     let busy = |at: usize| {
-        let stages = &trace.requests[at].stages;
+        let stages = &trace.requests.kept[at].stages;
         let stage = stages.in_order()[0].1.gpu.busy_ns;
         (stage, stages.node(crate::model::StageTree::ROOT).gpu.busy_ns)
     };
@@ -223,7 +223,7 @@ fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
     }
     script.gpu = GpuRecord::Recorded(Box::new(device.0));
     let trace = Trace::build(script.finish());
-    let busy = trace.requests.iter().map(|request| {
+    let busy = trace.requests.kept.iter().map(|request| {
         let stages = &request.stages;
         (
             request.id.as_str(),

@@ -7,7 +7,7 @@ use crate::model::context::{Context, EndedBy};
 use crate::model::decode::{Crossings, Decoder, Event, Nodes, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
-use crate::model::requests::{MAX_REQUESTS, Request, RequestBook, Scopes};
+use crate::model::requests::RequestBook;
 use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::steps::{Step, StepBook, StepLoop};
@@ -67,9 +67,9 @@ pub(super) struct Books {
     places: HashMap<u64, NodeId>,
     steps: StepBook,
     tasks: TaskBook,
-    pub(super) requests: Vec<Request>,
-    pub(super) requests_left_out: u64,
-    pub(super) scopes: Scopes,
+    pub(super) requests: RequestBook,
+    /// Whether the thread that is read serves requests.
+    serves: bool,
     pub(super) losses: Losses,
     /// How much calls said about themselves.
     pub(super) told: Told,
@@ -103,7 +103,8 @@ impl Pass {
             pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
             let (lanes, ranges) = (crossings.lanes, pass.next_id - first_id);
             pass.only_row &= lanes == 0;
-            pass.threads.push(Thread { identity: thread.thread.clone(), ranges, lanes, first_id, crossings });
+            let (identity, serves_requests) = (thread.thread.clone(), std::mem::take(&mut pass.books.serves));
+            pass.threads.push(Thread { identity, ranges, lanes, first_id, serves_requests, crossings });
         }
         pass
     }
@@ -112,7 +113,6 @@ impl Pass {
 impl Books {
     /// Reads one thread; the id after its last slice.
     fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
-        let mut requests = RequestBook::default();
         let mut tasks = std::mem::take(&mut self.places);
         while let Some(event) = decoder.next(&mut Places { stages, tasks: &mut tasks }) {
             match event {
@@ -121,7 +121,7 @@ impl Books {
                 Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {
                     owners.note(slice);
-                    self.slice(slice, stages, &mut requests);
+                    self.slice(slice, stages);
                 }
             }
         }
@@ -131,13 +131,11 @@ impl Books {
         self.losses.unreadable += decoder.unreadable;
         self.told.add(decoder.told());
         self.listed_dims.extend(decoder.listed_dims());
-        let room = MAX_REQUESTS.saturating_sub(self.requests.len());
-        self.requests_left_out += requests.left_out + requests.requests.len().saturating_sub(room) as u64;
-        self.requests.extend(requests.requests.into_iter().take(room));
         decoder.next_id()
     }
 
-    fn slice(&mut self, slice: &Slice, stages: &mut StageTree, requests: &mut RequestBook) {
+    fn slice(&mut self, slice: &Slice, stages: &mut StageTree) {
+        self.serves |= slice.request.is_some();
         self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
         self.losses.merged_ranges += u64::from(slice.site.is_overflow() && slice.task.is_none_or(|poll| poll.first));
         if let Some(poll) = slice.task {
@@ -145,10 +143,9 @@ impl Books {
             return;
         }
         match slice.site.kind() {
-            Kind::Request => requests.request(slice),
+            Kind::Request => self.requests.guard(slice),
             Kind::Stage | Kind::Step => {
                 stages.add_slice(slice.node, slice);
-                requests.stage(slice, stages, &mut self.scopes);
                 if slice.site.kind() == Kind::Step {
                     self.steps.add(slice.site, Step::of(slice));
                 }

@@ -7,6 +7,7 @@ use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Recording, Window};
 use crate::model::covers::Covers;
+use crate::model::decode::Decoder;
 use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
 use crate::model::memory;
 use crate::model::ops::{Gatherer, OpTable};
@@ -32,7 +33,11 @@ impl Trace {
         for task in &mut tasks {
             task.profiler_step = profiler_steps.get(&task.external_id).copied();
         }
-        let (requests, left_out) = books.scopes.close(books.requests, &tasks, &stages);
+        let mut requests = books.requests.close(&tasks);
+        let served = threads.iter().zip(&log.threads).filter(|(thread, _)| thread.serves_requests);
+        let served =
+            served.map(|(thread, log)| Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)));
+        requests.gather(served, &tasks, &mut stages);
         let mut trace = Self {
             context,
             begin: timeline.begin(),
@@ -46,7 +51,6 @@ impl Trace {
             unaccounted_ns: 0,
             loops,
             requests,
-            requests_left_out: books.requests_left_out + left_out,
             tasks,
             ops: Arc::default(),
             memory: None,
@@ -65,10 +69,10 @@ impl Trace {
         trace.losses.merged_names = trace.context.merged_names;
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
         let mut ops = Gatherer::of(&trace);
-        let mut covers = Covers::of(&trace.tasks, &trace.requests, &trace.stages);
+        let mut covers = Covers::of(&trace.tasks, &trace.requests.kept, &trace.stages);
         let covered = trace.second_pass(only_row, &mut ops, &mut covers);
         trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(covered);
-        covers.apply(&mut trace.stages, &mut trace.requests);
+        covers.apply(&mut trace.stages, &mut trace.requests.kept);
         trace.mark_slowed();
         trace.ops = Arc::new(OpTable::of(&trace, ops));
         trace
@@ -79,7 +83,7 @@ impl Trace {
         // CAST: a reading takes far less than 584 years.
         let cost_ns = self.context.cpu_clock_cost.as_nanos() as u64;
         self.stages.mark_slowed(cost_ns);
-        self.requests.iter_mut().for_each(|request| request.stages.mark_slowed(cost_ns));
+        self.requests.kept.iter_mut().for_each(|request| request.stages.mark_slowed(cost_ns));
         let slowed: Vec<&str> = self
             .stages
             .in_order()
@@ -112,7 +116,7 @@ impl Trace {
         let mut ranges = Ranges {
             owners,
             stages: &mut self.stages,
-            requests: self.requests.iter_mut().map(|request| (request.key, request)).collect(),
+            requests: self.requests.kept.iter_mut().map(|request| (request.key, request)).collect(),
             lives: self.tasks.iter().map(|task| (task.number, task.external_id)).collect(),
             window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,

@@ -25,7 +25,7 @@ use super::gpu::Gpu;
 use super::losses::Losses;
 use super::memory::Memory;
 use super::ops::OpTable;
-use super::requests::Request;
+use super::requests::Requests;
 use super::slice::Slice;
 use super::stages::StageTree;
 use super::steps::StepLoop;
@@ -58,10 +58,8 @@ pub(crate) struct Trace {
     pub(crate) unaccounted_ns: u64,
     /// The loops of steps, the driving one first.
     pub(crate) loops: Vec<StepLoop>,
-    /// The requests, in order of begin.
-    pub(crate) requests: Vec<Request>,
-    /// Requests beyond the first [`MAX_REQUESTS`](super::requests::MAX_REQUESTS).
-    pub(crate) requests_left_out: u64,
+    /// The requests.
+    pub(crate) requests: Requests,
     /// The lives of async ranges, in order of begin.
     pub(crate) tasks: Vec<Task>,
     /// What the operator tables are made from; outlives the trace.
@@ -97,6 +95,7 @@ pub(crate) struct Thread {
     /// How many lanes beside its own row, for ranges that cross others.
     pub(crate) lanes: u32,
     first_id: u64,
+    serves_requests: bool,
     crossings: Crossings,
 }
 

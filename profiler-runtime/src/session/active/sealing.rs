@@ -73,6 +73,7 @@ impl Active {
         let unknown = self.unknown_names(&names);
         self.warnings.extend(unknown.into_iter().chain(self.dumps.warning()).chain(full));
         let (context, stopped, claim) = (self.context(ended_by), self.handle(), self.claim.take());
+        stopped.note_iterations(context.recorded_iterations);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
@@ -93,6 +94,7 @@ impl Active {
             step_site: self.driver.site(),
             first_step: self.first_step,
             steps_passed: self.config.ring.then_some(self.passed),
+            recorded_iterations: self.schedule.recorded(),
             ended_by,
             merged_names: record::merged_names(),
             is_shown: gate::load() & gate::NVTX != 0,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::record::Record;
 use crate::control::job::report::{WorkerState, WorkerStatus};
-use crate::export;
+use crate::export::{self, RequestTimes};
 use crate::logging;
 
 /// Its name.
@@ -26,6 +26,9 @@ struct Job<'a> {
     names: &'a [String],
     /// Ranks with a failure.
     failed_ranks: Vec<u32>,
+    /// The requests of all workers together: one that several have served counts for each of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    requests: Option<RequestTimes>,
     workers: Vec<&'a WorkerStatus>,
 }
 
@@ -42,10 +45,11 @@ pub(super) fn write(record: &Record) {
         stages: &record.selection.stages,
         names: &record.selection.names,
         failed_ranks,
+        requests: RequestTimes::merged(workers.iter().filter_map(|status| status.requests.as_ref())),
         workers,
     };
     let path = folder.join(FILE);
-    if let Err(error) = export::write_report(&path, &job) {
+    if let Err(error) = export::write_report(&path, "job", &job) {
         logging::error!("cannot write `{}`: {error}", path.display());
     }
 }

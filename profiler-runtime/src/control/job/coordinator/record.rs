@@ -114,6 +114,7 @@ impl Line {
         status.code = answer.failure.as_ref().map(|failure| failure.code);
         status.artifacts.clone_from(&answer.artifacts);
         status.recorded_iterations = status.recorded_iterations.max(answer.recorded_iterations);
+        status.requests = answer.requests.as_deref().cloned();
         status.lost_ranges = answer.lost_ranges;
     }
 }

@@ -72,7 +72,7 @@ fn an_op_outside_of_stages_is_nobodys_and_a_request_has_its_own() {
     let trace = Trace::build(script.finish());
     let gpu = trace.gpu.as_ref().unwrap();
     assert_eq!((gpu.unattributed.busy_ns, gpu.total.busy_ns), (5_000, 12_000));
-    assert_eq!(trace.requests[0].stages.node(crate::model::StageTree::ROOT).gpu.busy_ns, 7_000);
+    assert_eq!(trace.requests.kept[0].stages.node(crate::model::StageTree::ROOT).gpu.busy_ns, 7_000);
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! Facts only: every number is in the timing report or the operator table too.
 
+mod stages;
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
@@ -16,7 +18,7 @@ use crate::export::format::utc::iso8601;
 use crate::export::memory;
 use crate::export::ops::averages::KeyAverages;
 use crate::export::ops::text::flops_with_unit;
-use crate::model::{GroupBy, KeyAverage, StageNode, StageTree, Trace};
+use crate::model::{GroupBy, KeyAverage, Requests, StepLoop, Trace};
 
 /// The page is smaller than this.
 const LIMIT: usize = 4096;
@@ -51,7 +53,7 @@ fn page(trace: &Trace) -> String {
     page
 }
 
-fn page_with(trace: &Trace, stages: usize) -> String {
+fn page_with(trace: &Trace, most_stages: usize) -> String {
     let context = &trace.context;
     let mut page =
         format!("# Profile `{}`, rank {} of {}\n\n", cell(&context.session), context.rank, context.world_size);
@@ -68,7 +70,8 @@ fn page_with(trace: &Trace, stages: usize) -> String {
         context.ended_by.as_str(),
     );
     push_sentences(&mut page, "Warnings", &warnings::all(trace));
-    push_stages(&mut page, trace, stages);
+    stages::push(&mut page, trace, most_stages);
+    push_requests(&mut page, trace);
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
     memory::report::push_section(&mut page, trace);
@@ -78,111 +81,49 @@ fn page_with(trace: &Trace, stages: usize) -> String {
     page
 }
 
-/// What the shares are shares of: the only request, or the session.
-struct Whole<'a> {
-    name: String,
-    duration: u64,
-    stages: &'a StageTree,
-    unaccounted: u64,
-}
-
-impl<'a> Whole<'a> {
-    fn of(trace: &'a Trace) -> Self {
-        match trace.requests.as_slice() {
-            [request] => Self {
-                name: format!("request `{}`", cell(&request.id)),
-                duration: request.duration(),
-                stages: &request.stages,
-                unaccounted: request.unaccounted_ns,
-            },
-            _ => Self {
-                name: "the session".to_owned(),
-                duration: trace.end - trace.begin,
-                stages: &trace.stages,
-                unaccounted: trace.unaccounted_ns,
-            },
-        }
+/// How long all requests took, and how many of them are not whole.
+fn push_requests(page: &mut String, trace: &Trace) {
+    let Requests { durations, cancelled, clipped, unfinished, kept, .. } = &trace.requests;
+    if durations.count == 0 {
+        return;
     }
-
-    fn share(&self, ns: u64) -> String {
-        format!("{:.1} %", ns as f64 * 100.0 / self.duration.max(1) as f64)
-    }
-}
-
-fn push_stages(page: &mut String, trace: &Trace, most: usize) {
-    let whole = Whole::of(trace);
-    let nodes = whole.stages.in_order();
-    let mut sums: Vec<u64> = nodes.iter().map(|(_, node)| node.sum_ns).collect();
-    sums.sort_unstable_by(|a, b| b.cmp(a));
-    // The longest stages stay; a stage is never longer than the one around it, unless it is async.
-    let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
-    let kept = nodes.iter().filter(|(_, node)| node.sum_ns >= least).take(most);
-    let mut rows: Vec<[String; 7]> = kept.clone().map(|(_, node)| stage_row(node, &whole)).collect();
-    let left_out = nodes.len() - rows.len();
-    rows.push(summed_row("(unaccounted)", whole.unaccounted, &whole));
-    let _ = writeln!(page, "\n## Stages\n\nShare of {}, {} ms. Times in ms.\n", whole.name, millis(whole.duration));
-    let header = ["stage", "calls", "sum", "self", "min", "max", "share"];
-    if let Ok(gpu) = &trace.gpu {
-        let times = kept.map(|(_, node)| node.gpu).chain([gpu.unattributed]);
-        let rows: Vec<[String; 8]> =
-            rows.iter().zip(times).map(|(row, times)| with_gpu(row, gpu::cell(gpu, times))).collect();
-        let [stage, calls, sum, own, min, max, share] = header;
-        page.push_str(&render([stage, calls, sum, own, min, max, share, gpu::column(gpu)], &rows));
-    } else {
-        page.push_str(&render(header, &rows));
-    }
-    if left_out > 0 {
-        let _ = writeln!(page, "\n{left_out} shorter stages are left out; the timing report has them.");
-    }
-}
-
-fn stage_row(node: &StageNode, whole: &Whole<'_>) -> [String; 7] {
-    let indent = "· ".repeat(node.depth.min(8) as usize);
-    let wait = if node.polls > 0 { " (async)" } else { "" };
-    let concurrent = if node.is_concurrent(whole.duration) { " concurrent" } else { "" };
-    [
-        format!("{indent}{}{wait}", cell(node.name())),
-        node.calls.to_string(),
-        millis(node.sum_ns),
-        millis(node.self_ns()),
-        millis(if node.calls == 0 { 0 } else { node.min_ns }),
-        millis(node.max_ns),
-        format!("{}{concurrent}", whole.share(node.sum_ns)),
+    let spread = Spread::of_many(durations);
+    let Spread { count, p50_ns, p90_ns, p99_ns, max_ns, .. } = spread;
+    let times = [spread.mean_ns(), p50_ns, p90_ns, p99_ns, max_ns].map(millis);
+    let row: Vec<String> = std::iter::once(count.to_string()).chain(times).collect();
+    page.push_str("\n## Requests\n\nAll of them; times in ms, quantiles within 1 %.\n\n");
+    page.push_str(&render(&["requests", "mean", "p50", "p90", "p99", "max"], &[row]));
+    let parts: Vec<String> = [
+        (*cancelled, "cancelled"),
+        (*clipped, "begun before the recording"),
+        (*unfinished, "open at its end"),
+        (if kept.len() as u64 == count { 0 } else { kept.len() as u64 }, "kept one by one in the timing report"),
     ]
-}
-
-/// The row with the GPU's time: of a stage, or of what no stage launched.
-fn with_gpu(row: &[String; 7], gpu: String) -> [String; 8] {
-    let [stage, calls, sum, own, min, max, share] = row.clone();
-    [stage, calls, sum, own, min, max, share, gpu]
-}
-
-fn summed_row(name: &str, ns: u64, whole: &Whole<'_>) -> [String; 7] {
-    let none = String::new;
-    [name.to_owned(), none(), millis(ns), none(), none(), none(), whole.share(ns)]
+    .into_iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{count} {what}"))
+    .collect();
+    if !parts.is_empty() {
+        let _ = writeln!(page, "\nOf these: {}.", parts.join(", "));
+    }
 }
 
 fn push_steps(page: &mut String, trace: &Trace) {
-    let durations = trace.requests.iter().map(|request| request.duration());
-    let requests = (trace.requests.len() > 1).then(|| ("(requests)".to_owned(), Spread::of(durations)));
-    let loops = trace.loops.iter().map(|each| {
-        let mark = if each.drives { " (ProfilerStep)" } else { "" };
-        (format!("{}{mark}", cell(each.name())), Spread::of(each.steps.iter().map(|step| step.end - step.begin)))
-    });
-    let all: Vec<_> = requests.into_iter().chain(loops).collect();
-    if all.is_empty() {
+    if trace.loops.is_empty() {
         return;
     }
-    let row = |(name, spread): &(String, Spread)| {
-        let ms = |ms: f64| format!("{ms:.3}");
-        let Spread { count, mean_ms, min_ms, p50_ms, p95_ms, max_ms } = *spread;
-        [name.clone(), count.to_string(), ms(mean_ms), ms(min_ms), ms(p50_ms), ms(p95_ms), ms(max_ms)]
+    let row = |each: &StepLoop| {
+        let mark = if each.drives { " (ProfilerStep)" } else { "" };
+        let spread = Spread::of(each.steps.iter().map(|step| step.end - step.begin));
+        let Spread { count, min_ns, p50_ns, p90_ns, p99_ns, max_ns, .. } = spread;
+        let times = [spread.mean_ns(), min_ns, p50_ns, p90_ns, p99_ns, max_ns].map(millis);
+        [format!("{}{mark}", cell(each.name())), count.to_string()].into_iter().chain(times).collect()
     };
-    let rows: Vec<[String; 7]> = all.iter().take(MAX_LOOPS).map(row).collect();
+    let rows: Vec<Vec<String>> = trace.loops.iter().take(MAX_LOOPS).map(row).collect();
     page.push_str("\n## Steps\n\nTimes in ms.\n\n");
-    page.push_str(&render(["loop", "steps", "mean", "min", "p50", "p95", "max"], &rows));
-    if all.len() > MAX_LOOPS {
-        let _ = writeln!(page, "\n{} more loops are in the timing report.", all.len() - MAX_LOOPS);
+    page.push_str(&render(&["loop", "steps", "mean", "min", "p50", "p90", "p99", "max"], &rows));
+    if trace.loops.len() > MAX_LOOPS {
+        let _ = writeln!(page, "\n{} more loops are in the timing report.", trace.loops.len() - MAX_LOOPS);
     }
 }
 
@@ -207,7 +148,7 @@ fn push_ops(page: &mut String, trace: &Trace) {
     };
     let rows: Vec<[String; 5]> = ops.iter().take(MAX_OPS).map(row).collect();
     let _ = writeln!(page, "\n## Ops\n\nShare of the self CPU time total, {} ms. Times in ms.\n", millis(total));
-    page.push_str(&render(["op", "calls", "self", "total", "share"], &rows));
+    page.push_str(&render(&["op", "calls", "self", "total", "share"], &rows));
     if ops.len() > MAX_OPS {
         let _ = writeln!(page, "\n{} more ops are in the operator table.", ops.len() - MAX_OPS);
     }

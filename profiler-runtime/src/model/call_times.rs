@@ -1,0 +1,74 @@
+//! The durations of a stage's many calls: a bin for each value of the eight leading bits.
+//!
+//! Not a [`Durations`](super::durations::Durations): its logarithm takes 50 to 75 ns, a third of what an export spends on a
+//! range, and stages may be called millions of times. This takes 2 ns and is as exact; but only requests are merged over
+//! ranks, by a sketch that other programs know.
+
+/// Leading bits of a duration that tell its bin: a quantile is within 0.4 %.
+const BITS: u32 = 8;
+/// Bins of all durations of one length in bits.
+const HALF: u64 = 1 << (BITS - 1);
+
+/// How many calls were how long.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallTimes {
+    count: u64,
+    bins: Vec<u64>,
+}
+
+impl CallTimes {
+    /// Adds a call.
+    pub(crate) fn add(&mut self, ns: u64) {
+        let shift = u64::from((u64::BITS - BITS).saturating_sub(ns.leading_zeros()));
+        // CAST: below 2^13.
+        let bin = (shift * HALF + (ns >> shift)) as usize;
+        if self.bins.len() <= bin {
+            self.bins.resize(bin + 1, 0);
+        }
+        self.bins[bin] += 1;
+        self.count += 1;
+    }
+
+    /// Returns the duration that so many in a thousand calls do not exceed, the middle of its bin; 0 if there is none.
+    pub(crate) fn quantile(&self, per_mille: u64) -> u64 {
+        let rank = (u128::from(self.count) * u128::from(per_mille)).div_ceil(1000).max(1);
+        let mut passed = 0;
+        let found = self.bins.iter().position(|count| {
+            passed += u128::from(*count);
+            passed >= rank
+        });
+        found.map_or(0, |bin| {
+            let bin = bin as u64;
+            let shift = (bin / HALF).saturating_sub(1);
+            ((bin - shift * HALF) << shift) + ((1 << shift) >> 1)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_of_calls_are_within_half_a_percent() {
+        let mut all: Vec<u64> = (0..100_000).map(|at| at * at % 60_000_000_007).collect();
+        let mut times = CallTimes::default();
+        all.iter().for_each(|ns| times.add(*ns));
+        all.sort_unstable();
+        for per_mille in [1, 10, 500, 900, 990, 999, 1000] {
+            let exact = all[per_mille as usize * 100 - 1] as f64;
+            let found = times.quantile(per_mille) as f64;
+            assert!((found - exact).abs() <= exact * 0.004, "{per_mille}: {found} for {exact}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_and_the_longest_durations_have_bins() {
+        for ns in [0, 1, 255, 256, 257, u64::MAX] {
+            let mut times = CallTimes::default();
+            times.add(ns);
+            assert!(times.quantile(500).abs_diff(ns) <= ns / 256, "{ns}");
+        }
+        assert_eq!(CallTimes::default().quantile(500), 0);
+    }
+}

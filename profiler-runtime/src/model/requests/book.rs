@@ -1,0 +1,67 @@
+//! The first look at requests: every one is counted and timed, and those worth keeping are picked.
+//!
+//! Their stages are gathered in a reading of their own ([`super::gather`]), once it is known which are kept: a request's
+//! duration is known at its end only, when its stages have long passed.
+
+use crate::model::slice::Slice;
+use crate::model::tasks::Task;
+use crate::record::Kind;
+
+use super::selection::Selection;
+use super::{Request, Requests, key};
+
+/// Takes requests down while threads are read, in any order.
+#[derive(Default)]
+pub(in crate::model) struct RequestBook {
+    requests: Requests,
+    selection: Selection,
+    /// When the first began.
+    first: Option<u64>,
+}
+
+impl RequestBook {
+    /// A guard's request has ended.
+    pub(in crate::model) fn guard(&mut self, slice: &Slice) {
+        self.requests.clipped += u64::from(slice.clipped);
+        self.requests.unfinished += u64::from(!slice.finished);
+        let times = (slice.begin, slice.end);
+        self.count(times, || Request {
+            clipped: slice.clipped,
+            finished: slice.finished,
+            ..Request::new(slice.args().text.clone(), times, key(slice.external_id, None))
+        });
+    }
+
+    fn task(&mut self, task: &Task) {
+        let cancelled = task.is_cancelled();
+        self.requests.cancelled += u64::from(cancelled);
+        self.requests.clipped += u64::from(task.clipped);
+        self.requests.unfinished += u64::from(!task.finished);
+        let times = (task.begin, task.end);
+        self.count(times, || {
+            let id = task.text.as_deref().map_or_else(|| format!("task {}", task.number), str::to_owned);
+            Request {
+                task: Some(task.number),
+                cancelled,
+                clipped: task.clipped,
+                finished: task.finished,
+                ..Request::new(id, times, key(0, Some(task.number)))
+            }
+        });
+    }
+
+    fn count(&mut self, (begin, end): (u64, u64), make: impl Fn() -> Request) {
+        self.requests.durations.add(end - begin);
+        if self.first.is_none_or(|first| begin < first) {
+            self.first = Some(begin);
+            self.requests.first_id = Some(make().id);
+        }
+        self.selection.offer(begin, end - begin, make);
+    }
+
+    /// Returns all requests, the futures' among them; none has its stages yet.
+    pub(in crate::model) fn close(mut self, tasks: &[Task]) -> Requests {
+        tasks.iter().filter(|task| task.site.kind() == Kind::Request).for_each(|task| self.task(task));
+        Requests { kept: self.selection.close(), ..self.requests }
+    }
+}

@@ -1,0 +1,170 @@
+//! Requests: the units of work that timings are grouped by.
+//!
+//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it was open are its
+//! stages. A future's request is a task: what ran in its polls, on whichever threads, is its own. All are counted and
+//! timed; a thousand at most are kept one by one, with their stages.
+//!
+//! ```text
+//! slices, tasks ─► book (counts all) ─► selection (which are kept) ─► gather (their stages)
+//! ```
+
+mod book;
+mod gather;
+mod selection;
+
+use std::collections::HashMap;
+
+use super::durations::Durations;
+use super::stages::{NodeId, StageTree};
+
+pub(super) use book::RequestBook;
+pub(crate) use selection::KeptAs;
+
+/// The requests of a session.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    /// How long all of them took.
+    pub(crate) durations: Durations,
+    /// Futures that were dropped before they were ready.
+    pub(crate) cancelled: u64,
+    /// Those that began before the recording: timed from there on.
+    pub(crate) clipped: u64,
+    /// Those that were open when the recording ended: timed up to there.
+    pub(crate) unfinished: u64,
+    /// The id of the first.
+    pub(crate) first_id: Option<String>,
+    /// Those that are kept one by one, in order of begin.
+    pub(crate) kept: Vec<Request>,
+}
+
+/// A request that is kept. Nanoseconds since the Unix epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    /// As the program named it.
+    pub(crate) id: String,
+    /// When it began.
+    pub(crate) begin: u64,
+    /// When it ended.
+    pub(crate) end: u64,
+    /// Why it is kept.
+    pub(crate) kept_as: KeptAs,
+    /// The number of its task, if it is a future.
+    pub(crate) task: Option<u64>,
+    /// It was dropped before it was ready.
+    pub(crate) cancelled: bool,
+    /// It began before the recording.
+    pub(crate) clipped: bool,
+    /// False if it was open when the recording ended.
+    pub(crate) finished: bool,
+    /// The stages that ran in it.
+    pub(crate) stages: StageTree,
+    /// Time in none of its top-level stages.
+    pub(crate) unaccounted_ns: u64,
+    /// See [`key`].
+    pub(super) key: u64,
+    /// Its own node for a node of the session's tree.
+    places: HashMap<NodeId, NodeId>,
+    /// The node of the session's tree for each of its own.
+    origins: Vec<NodeId>,
+}
+
+impl Requests {
+    /// Returns the only request, if there was one alone.
+    pub(crate) fn only(&self) -> Option<&Request> {
+        if self.durations.count == 1 { self.kept.first() } else { None }
+    }
+}
+
+impl Request {
+    fn new(id: String, (begin, end): (u64, u64), key: u64) -> Self {
+        Self {
+            id,
+            begin,
+            end,
+            kept_as: KeptAs::default(),
+            task: None,
+            cancelled: false,
+            clipped: false,
+            finished: true,
+            stages: StageTree::of_request(),
+            unaccounted_ns: end - begin,
+            key,
+            places: HashMap::new(),
+            origins: vec![StageTree::ROOT],
+        }
+    }
+
+    /// How long it took.
+    pub(crate) const fn duration(&self) -> u64 {
+        self.end - self.begin
+    }
+
+    /// Returns the node of the session's tree for one of the request's.
+    pub(crate) fn origin(&self, node: NodeId) -> NodeId {
+        self.origins.get(node.0 as usize).copied().unwrap_or(StageTree::ROOT)
+    }
+
+    /// Adds GPU work that it launched from a stage of the session's tree. In order of begin.
+    pub(super) fn add_gpu(&mut self, node: NodeId, begin: u64, end: u64) {
+        let place = self.places.get(&node).copied().unwrap_or(StageTree::ROOT);
+        self.stages.add_gpu(place, begin, end);
+    }
+
+    /// Takes time from the own time of a stage of the session's tree, if it ran in this request.
+    pub(super) fn take_own(&mut self, node: NodeId, ns: u64) {
+        if let Some(&place) = self.places.get(&node) {
+            self.stages.take_own(place, ns);
+        }
+    }
+
+    /// Async stages cover so much of it, besides what other stages cover.
+    pub(super) const fn cover(&mut self, ns: u64) {
+        self.unaccounted_ns = self.unaccounted_ns.saturating_sub(ns);
+    }
+
+    /// Returns its own node for a node of the session's tree, made if it is new. It was opened in the stage `opened_in`.
+    fn place(&mut self, node: NodeId, opened_in: NodeId, tree: &StageTree) -> NodeId {
+        self.places.entry(opened_in).or_insert(StageTree::ROOT);
+        let (mut new, mut at) = (Vec::new(), node);
+        let mut place = loop {
+            if let Some(&place) = self.places.get(&at) {
+                break place;
+            }
+            if at == StageTree::ROOT {
+                break StageTree::ROOT;
+            }
+            new.push(at);
+            at = tree.node(at).parent;
+        };
+        for at in new.into_iter().rev() {
+            let Some(site) = tree.node(at).site else { continue };
+            place = self.stages.child(place, site);
+            self.places.insert(at, place);
+            if place.0 as usize == self.origins.len() {
+                self.origins.push(at);
+            }
+        }
+        place
+    }
+}
+
+/// The innermost request around a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InRequest {
+    /// The stage in which the request was opened.
+    pub(super) opened_in: NodeId,
+    /// See [`key`].
+    pub(super) key: u64,
+}
+
+/// Marks the key of a future's request.
+const TASK: u64 = 1 << 63;
+
+/// What names a request: the `External id` of its range; of a future's, whose polls are many ranges, its task's number
+/// with a mark.
+pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
+    match task {
+        Some(task) => task | TASK,
+        None => external_id,
+    }
+}
