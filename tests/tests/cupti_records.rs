@@ -56,7 +56,9 @@ fn kept(version: &str) -> (u32, Vec<(Vec<u8>, String)>) {
         let (bytes, name) = line.split_once(' ').unwrap_or((line, ""));
         (bytes.as_bytes().chunks(2).map(hex).collect(), name.to_owned())
     };
-    (head.strip_prefix("cupti ").unwrap().parse().unwrap(), lines.lines().map(record).collect())
+    let (totals, lines): (Vec<&str>, Vec<&str>) = lines.lines().partition(|line| line.starts_with("total "));
+    assert!(totals.contains(&"total 10 21") && totals.contains(&"total 36 1"), "all are counted: {totals:?}");
+    (head.strip_prefix("cupti ").unwrap().parse().unwrap(), lines.into_iter().map(record).collect())
 }
 
 fn kind(record: &[u8]) -> u32 {

@@ -3,10 +3,15 @@
 //! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the log, one function a
 //! line, where `{pid}` stands for the process; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's
 //! primary context exists from its first `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes
-//! one before `main`'s first call. Streams, events and their clock are in [`streams`].
+//! one before `main`'s first call. Streams, events and their clock are in [`streams`]; `CUDA_DOUBLE_DEVICE=works` makes a
+//! device that runs kernels, copies and graphs by itself and tells CUPTI's double of them.
 
+pub mod graphs;
 pub mod memory;
+pub mod runtime;
 pub mod streams;
+pub mod work;
+mod works;
 
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_uint, c_void};
@@ -17,6 +22,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 type Context = *mut c_void;
 
+const INVALID_VALUE: c_int = 1;
 const NOT_INITIALIZED: c_int = 3;
 const NO_DEVICE: c_int = 100;
 const INVALID_DEVICE: c_int = 101;
@@ -169,6 +175,7 @@ pub unsafe extern "C" fn cuDeviceGetAttribute(value: *mut c_int, attribute: c_in
         8 => 49_152,
         10 => 32,
         12 | 82 => 65_536,
+        13 => work::CLOCK_KHZ,
         16 => 100,
         39 => 2048,
         75 => 9,
@@ -262,6 +269,7 @@ fn in_context(call: &str) -> c_int {
 /// As in CUDA.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuCtxSynchronize() -> c_int {
+    works::wait(17, 4, u32::MAX, works::wait_for_all);
     in_context("cuCtxSynchronize")
 }
 

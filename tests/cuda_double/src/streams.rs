@@ -1,14 +1,18 @@
 //! Streams and events on a clock that the test moves: a device on which time passes only when somebody says so.
 //!
 //! `double_work` puts work on a stream, `double_pass` lets time pass. An event happens when its stream comes to it; asked
-//! before, it is not ready. `CUDA_DOUBLE_FAIL` names a function that fails.
+//! before, it is not ready. `CUDA_DOUBLE_FAIL` names a function that fails. On a device that works by itself
+//! the clock is the machine's.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use crate::work::Work;
+use crate::works::{self, driver_call, note_end, unix_ns, wait_until, works};
 use crate::{CURRENT, Context, INVALID_CONTEXT, MOST, device_of, log};
 
-type Stream = *mut c_void;
+pub(crate) type Stream = *mut c_void;
 type Event = *mut c_void;
 
 const INVALID_HANDLE: c_int = 400;
@@ -23,24 +27,59 @@ static EVENTS: AtomicI64 = AtomicI64::new(0);
 /// Streams that are not destroyed.
 static STREAMS: AtomicI64 = AtomicI64::new(0);
 /// The default streams.
-static DEFAULT: [Queue; MOST] = [const { Queue::new(0) }; MOST];
+static DEFAULT: [Queue; MOST] = [const { Queue::new(0, DEFAULT_NUMBER) }; MOST];
 
-struct Queue {
+pub(crate) struct Queue {
     /// 0: a default stream, of whichever context is current.
     context: usize,
+    /// CUPTI's number of the stream.
+    pub(crate) number: u32,
     /// When its work is done.
     done: AtomicU64,
     capturing: AtomicU32,
+    captured: Mutex<Vec<Work>>,
 }
 
+/// The default stream's number.
+const DEFAULT_NUMBER: u32 = 7;
+
 impl Queue {
-    const fn new(context: usize) -> Self {
-        Self { context, done: AtomicU64::new(0), capturing: AtomicU32::new(0) }
+    const fn new(context: usize, number: u32) -> Self {
+        let (done, capturing) = (AtomicU64::new(0), AtomicU32::new(0));
+        Self { context, number, done, capturing, captured: Mutex::new(Vec::new()) }
     }
 
     fn comes_to(&self) -> u64 {
-        self.done.load(Ordering::SeqCst).max(NOW.load(Ordering::SeqCst))
+        self.done.load(Ordering::SeqCst).max(now())
     }
+
+    /// When work of this length, launched now, begins and ends.
+    pub(crate) fn take(&self, ns: u64) -> (u64, u64) {
+        let begin = self.comes_to();
+        self.done.store(begin + ns, Ordering::SeqCst);
+        note_end(begin + ns);
+        (begin, begin + ns)
+    }
+
+    /// Keeps work for the graph; gives it back if nothing is being captured.
+    pub(crate) fn capture(&self, work: Work) -> Option<Work> {
+        if self.capturing.load(Ordering::SeqCst) == 0 {
+            return Some(work);
+        }
+        self.captured.lock().unwrap_or_else(PoisonError::into_inner).push(work);
+        None
+    }
+
+    /// What was captured.
+    pub(crate) fn end_capture(&self) -> Vec<Work> {
+        self.capturing.store(0, Ordering::SeqCst);
+        std::mem::take(&mut *self.captured.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Nanoseconds on the device.
+fn now() -> u64 {
+    if works() { unix_ns() } else { NOW.load(Ordering::SeqCst) }
 }
 
 struct Moment {
@@ -53,7 +92,7 @@ fn current() -> usize {
 }
 
 /// A stream and its context.
-fn queue(stream: &Stream) -> Option<(&Queue, usize)> {
+pub(crate) fn queue(stream: &Stream) -> Option<(&Queue, usize)> {
     if stream.is_null() {
         return Some((DEFAULT.get(device_of(current())?)?, current()));
     }
@@ -84,9 +123,11 @@ pub unsafe extern "C" fn cuStreamCreate(stream: *mut Stream, _flags: c_uint) -> 
     if current() == 0 {
         return INVALID_CONTEXT;
     }
+    static NUMBER: AtomicU32 = AtomicU32::new(DEFAULT_NUMBER);
     STREAMS.fetch_add(1, Ordering::SeqCst);
+    let number = NUMBER.fetch_add(1, Ordering::SeqCst) + 1;
     // SAFETY: the caller passes a place for the stream.
-    unsafe { *stream = Box::into_raw(Box::new(Queue::new(current()))).cast() };
+    unsafe { *stream = Box::into_raw(Box::new(Queue::new(current(), number))).cast() };
     code(call("cuStreamCreate"))
 }
 
@@ -140,7 +181,10 @@ pub unsafe extern "C" fn cuThreadExchangeStreamCaptureMode(mode: *mut c_int) -> 
 /// # Safety
 /// As in CUDA.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cuStreamSynchronize(_stream: Stream) -> c_int {
+pub unsafe extern "C" fn cuStreamSynchronize(stream: Stream) -> c_int {
+    if let Some((queue, _)) = queue(&stream) {
+        works::wait(126, 3, queue.number, || wait_until(queue.done.load(Ordering::SeqCst)));
+    }
     code(call("cuStreamSynchronize"))
 }
 
@@ -177,6 +221,7 @@ pub unsafe extern "C" fn cuEventRecord(event: Event, stream: Stream) -> c_int {
     if moment(&event).context != context {
         return INVALID_HANDLE;
     }
+    driver_call(119);
     moment(&event).at.store(queue.comes_to(), Ordering::SeqCst);
     code(call("cuEventRecord"))
 }
@@ -188,13 +233,14 @@ pub unsafe extern "C" fn cuEventQuery(event: Event) -> c_int {
     if let Err(code) = call("cuEventQuery") {
         return code;
     }
-    if moment(&event).at.load(Ordering::SeqCst) > NOW.load(Ordering::SeqCst) { NOT_READY } else { 0 }
+    if moment(&event).at.load(Ordering::SeqCst) > now() { NOT_READY } else { 0 }
 }
 
 /// # Safety
 /// As in CUDA.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cuEventSynchronize(_event: Event) -> c_int {
+pub unsafe extern "C" fn cuEventSynchronize(event: Event) -> c_int {
+    works::wait(121, 1, u32::MAX, || wait_until(moment(&event).at.load(Ordering::SeqCst)));
     code(call("cuEventSynchronize"))
 }
 
@@ -210,7 +256,7 @@ pub unsafe extern "C" fn cuEventElapsedTime(ms: *mut f32, from: Event, to: Event
         return INVALID_HANDLE;
     }
     let [from, to] = [from, to].map(|moment| moment.at.load(Ordering::SeqCst));
-    if from.max(to) > NOW.load(Ordering::SeqCst) {
+    if from.max(to) > now() {
         return NOT_READY;
     }
     // SAFETY: the caller passes a place for the number.

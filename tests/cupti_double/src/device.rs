@@ -63,8 +63,11 @@ fn thread_id(system: bool) -> u32 {
     if !system {
         return 12;
     }
-    let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
-    link.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0)
+    thread_local!(static ID: u32 = {
+        let link = std::fs::read_link("/proc/thread-self").unwrap_or_default();
+        link.file_name().and_then(|name| name.to_str()?.parse().ok()).unwrap_or(0)
+    });
+    ID.with(|id| *id)
 }
 
 /// Writes a record into the current buffer, if its kind is enabled.

@@ -45,7 +45,8 @@ pub unsafe extern "C" fn double_unfinished(name: *const c_char, stream: u32) {
     kernel(name, stream, (now(), 0), correlation, (0, 0));
 }
 
-fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
+/// A kernel's record.
+pub(crate) fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
     let version = Version::chosen();
     let mut record = version.record(kind::KERNEL).u16(6, 40).u64(16, begin).u64(24, end);
     record = record.u32(40, 0).u32(44, 1).u32(48, stream).u32(92, correlation);
@@ -59,6 +60,34 @@ fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlatio
     emit(&record);
 }
 
+/// A copy's record: its kind, and the kinds of memory from and to.
+pub(crate) fn copy(
+    kinds: [u8; 3],
+    bytes: u64,
+    stream: u32,
+    (begin, end): (u64, u64),
+    correlation: u32,
+    graph: (u32, u64),
+) {
+    let [copy, from, to] = kinds;
+    let record = Version::chosen().record(kind::COPY).u8(4, copy).u8(5, from).u8(6, to).u64(8, bytes);
+    let record = record.u64(16, begin).u64(24, end).u32(32, 0).u32(36, 1).u32(40, stream);
+    emit(&record.u32(44, correlation).u64(64, graph.1).u32(72, graph.0));
+}
+
+/// A fill's record.
+pub(crate) fn fill(bytes: u64, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
+    let record = Version::chosen().record(kind::FILL).u64(8, bytes).u64(16, begin).u64(24, end).u32(32, 0);
+    let record = record.u32(36, 1).u32(40, stream).u32(44, correlation).u16(50, 3);
+    emit(&record.u64(64, graph.1).u32(72, graph.0));
+}
+
+/// The record of memory that was taken (`operation` 1) or given back (2).
+pub(crate) fn memory(operation: u32, memory: u32, (address, bytes): (u64, u64), correlation: u32) {
+    let record = Version::chosen().record(kind::MEMORY).u32(4, operation).u32(8, memory).u32(12, correlation);
+    emit(&record.u64(16, address).u64(24, bytes).u64(32, now()).u32(48, std::process::id()).u32(52, 0));
+}
+
 /// A copy from pageable host memory.
 ///
 /// # Safety
@@ -66,10 +95,7 @@ fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlatio
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_copy(stream: u32, bytes: u64, duration: u64) {
     let correlation = call(kind::DRIVER, 277, None);
-    let (begin, end) = run(stream, duration);
-    let record = Version::chosen().record(kind::COPY).u8(4, 1).u8(5, 1).u8(6, 3).u64(8, bytes);
-    let record = record.u64(16, begin).u64(24, end).u32(32, 0).u32(36, 1).u32(40, stream);
-    emit(&record.u32(44, correlation).u64(64, 0).u32(72, 0));
+    copy([1, 1, 3], bytes, stream, run(stream, duration), correlation, (0, 0));
 }
 
 /// A copy from device 0 to device 1.
@@ -93,9 +119,7 @@ pub unsafe extern "C" fn double_peer_copy(stream: u32, bytes: u64, duration: u64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_fill(stream: u32, bytes: u64, duration: u64) {
     let correlation = call(kind::DRIVER, 283, None);
-    let (begin, end) = run(stream, duration);
-    let record = Version::chosen().record(kind::FILL).u64(8, bytes).u64(16, begin).u64(24, end).u32(32, 0);
-    emit(&record.u32(36, 1).u32(40, stream).u32(44, correlation).u16(50, 3).u64(64, 0).u32(72, 0));
+    fill(bytes, stream, run(stream, duration), correlation, (0, 0));
 }
 
 /// Takes memory (`operation` 1) or gives it back (2).
@@ -104,9 +128,8 @@ pub unsafe extern "C" fn double_fill(stream: u32, bytes: u64, duration: u64) {
 /// None needed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn double_memory(operation: u32, address: u64, bytes: u64) {
-    let correlation = call(kind::DRIVER, 597 + operation, None);
-    let record = Version::chosen().record(kind::MEMORY).u32(4, operation).u32(8, 3).u32(12, correlation);
-    emit(&record.u64(16, address).u64(24, bytes).u64(32, now()).u32(52, 0));
+    let correlation = call(kind::DRIVER, if operation == 1 { 598 } else { 600 }, None);
+    memory(operation, 3, (address, bytes), correlation);
 }
 
 /// Waits for a stream, after calls that are asked often and say nothing.

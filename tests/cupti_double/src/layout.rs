@@ -2,6 +2,8 @@
 //!
 //! Lengths and offsets were measured on NVIDIA's libraries; nothing is shared with the reader under test.
 
+use std::sync::OnceLock;
+
 /// Kinds of records.
 pub(crate) mod kind {
     pub(crate) const COPY: u32 = 1;
@@ -60,8 +62,11 @@ const fn version(name: &'static str, number: u32, lengths: [usize; 7]) -> Versio
 impl Version {
     /// The one that `CUPTI_DOUBLE_VERSION` names; 12.9.
     pub(crate) fn chosen() -> Self {
-        let name = std::env::var("CUPTI_DOUBLE_VERSION").unwrap_or_else(|_| "12.9".to_owned());
-        VERSIONS.into_iter().find(|version| version.name == name).unwrap_or(VERSIONS[7])
+        static CHOSEN: OnceLock<Version> = OnceLock::new();
+        *CHOSEN.get_or_init(|| {
+            let name = std::env::var("CUPTI_DOUBLE_VERSION").unwrap_or_else(|_| "12.9".to_owned());
+            VERSIONS.into_iter().find(|version| version.name == name).unwrap_or(VERSIONS[7])
+        })
     }
 
     /// Length of a record of this kind; `None` for a kind that this version does not have.

@@ -2,13 +2,15 @@
 //!
 //! `CUPTI_DOUBLE_VERSION` chooses the version (`12.9`), `CUPTI_DOUBLE_FAIL` a call that fails
 //! (`cuptiSubscribe=39`), `CUPTI_DOUBLE_ORDER=reversed` the order of buffers, `CUPTI_DOUBLE_LOG` a file for the calls that
-//! switch something. What a program would launch, a test launches through the `double_*` functions.
+//! switch something. What a program would launch, a test launches through the `double_*` functions ([`launch`]), or the
+//! double of libcuda reports it ([`driver`]).
 
 mod device;
+pub mod driver;
 pub mod launch;
 mod layout;
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::ptr;
@@ -195,21 +197,37 @@ pub unsafe extern "C" fn cuptiActivityPopExternalCorrelationId(kind: u32, last: 
 /// As in CUPTI.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuptiGetCallbackName(domain: u32, function: u32, name: *mut *const c_char) -> i32 {
-    let text = match (domain, function) {
-        (1, 119) => c"cuEventRecord",
-        (1, 121) => c"cuEventSynchronize",
-        (1, 295) => c"cuStreamWaitEvent",
-        (1, 307) => c"cuLaunchKernel",
-        (1, 277) => c"cuMemcpyHtoDAsync_v2",
-        (1, 283) => c"cuMemsetD8Async",
-        (1, 514) => c"cuGraphLaunch",
-        (1, 126) => c"cuStreamSynchronize",
-        (1, 598) => c"cuMemAllocAsync",
-        (1, 599) => c"cuMemFreeAsync",
-        (2, 211) => c"cudaLaunchKernel_v7000",
-        _ => return 1,
-    };
+    let Some(text) = name_of(domain, function) else { return 1 };
     // SAFETY: the caller passes a place for the pointer.
     unsafe { *name = text.as_ptr() };
     0
+}
+
+/// What CUPTI calls the functions that the doubles have.
+fn name_of(domain: u32, function: u32) -> Option<&'static CStr> {
+    Some(match (domain, function) {
+        (1, 17) => c"cuCtxSynchronize",
+        (1, 38) => c"cuMemFreeHost",
+        (1, 119) => c"cuEventRecord",
+        (1, 121) => c"cuEventSynchronize",
+        (1, 126) => c"cuStreamSynchronize",
+        (1, 243) => c"cuMemAlloc_v2",
+        (1, 245) => c"cuMemFree_v2",
+        (1, 277) => c"cuMemcpyHtoDAsync_v2",
+        (1, 279) => c"cuMemcpyDtoHAsync_v2",
+        (1, 281) => c"cuMemcpyDtoDAsync_v2",
+        (1, 283) => c"cuMemsetD8Async",
+        (1, 294) => c"cuMemAllocHost_v2",
+        (1, 295) => c"cuStreamWaitEvent",
+        (1, 307) => c"cuLaunchKernel",
+        (1, 371) => c"cuMemAllocManaged",
+        (1, 514) => c"cuGraphLaunch",
+        (1, 598) => c"cuMemAllocAsync",
+        (1, 600) => c"cuMemFreeAsync",
+        (2, 41) => c"cudaMemcpyAsync_v3020",
+        (2, 51) => c"cudaMemsetAsync_v3020",
+        (2, 131) => c"cudaStreamSynchronize_v3020",
+        (2, 211) => c"cudaLaunchKernel_v7000",
+        _ => return None,
+    })
 }

@@ -108,7 +108,8 @@ impl Cupti {
     }
 
     fn open(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Absent> {
-        if let Some(path) = env("PROFILER_CUPTI_LIB") {
+        // An empty name would be the program itself.
+        if let Some(path) = env("PROFILER_CUPTI_LIB").filter(|path| !path.is_empty()) {
             let library = Library::open(&path).map_err(|_| Absent::NoCupti(driver))?;
             return Self::of(&library, Path::new(&path));
         }

@@ -1,11 +1,12 @@
 //! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and what the tests of the decoder replay.
 //!
 //! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session, the last session's in the
-//! end. The file is text. Its first line is `cupti ` and the version that `cuptiGetVersion` tells; each further line is a
-//! record: its bytes in hexadecimal, and behind a space the name of the kernel that it points to, or of the function that
-//! it numbers. A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
+//! end; `PROFILER_CUPTI_RECORDS_EACH` says how many instead. The file is text. Its first line is `cupti ` and the version
+//! that `cuptiGetVersion` tells; each further line is a record: its bytes in hexadecimal, and behind a space the name of the
+//! kernel that it points to, or of the function that it numbers. The last lines are `total `, a kind, and how many records
+//! of it there were. A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::{OsString, c_char};
 use std::fmt::Write as _;
 use std::fs;
@@ -21,30 +22,35 @@ use super::record::Record;
 /// Names the file.
 const FILE: &str = "PROFILER_CUPTI_RECORDS";
 /// Records of one kind that are kept: a file of all kinds stays below 20 kB.
-const MOST: u32 = 8;
+const MOST: u64 = 8;
+/// Says how many instead.
+const EACH: &str = "PROFILER_CUPTI_RECORDS_EACH";
 
 /// Keeps records.
 pub(super) struct Keeper<'a> {
     cupti: &'a Cupti,
     file: OsString,
     text: String,
-    kept: HashMap<u32, u32>,
+    most: u64,
+    /// How many there were of each kind.
+    seen: BTreeMap<u32, u64>,
 }
 
 impl<'a> Keeper<'a> {
     /// `None` unless the environment asks for it.
     pub(super) fn from_env(cupti: &'a Cupti) -> Option<Self> {
         let file = std::env::var_os(FILE).filter(|file| !file.is_empty())?;
-        Some(Self { cupti, file, text: format!("cupti {}\n", cupti.version), kept: HashMap::new() })
+        let most = std::env::var(EACH).ok().and_then(|number| number.parse().ok()).unwrap_or(MOST);
+        Some(Self { cupti, file, text: format!("cupti {}\n", cupti.version), most, seen: BTreeMap::new() })
     }
 
     /// Takes a record down, if there are not enough of its kind.
     pub(super) fn record(&mut self, record: Record) {
-        let kept = self.kept.entry(record.kind()).or_default();
-        if *kept >= MOST || record.bytes().is_empty() {
+        let seen = self.seen.entry(record.kind()).or_default();
+        *seen += 1;
+        if *seen > self.most || record.bytes().is_empty() {
             return;
         }
-        *kept += 1;
         for byte in record.bytes() {
             // Writing to a `String` cannot fail.
             let _ = write!(self.text, "{byte:02x}");
@@ -70,7 +76,10 @@ impl<'a> Keeper<'a> {
     }
 
     /// Writes the file.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(mut self) {
+        for (kind, count) in &self.seen {
+            let _ = writeln!(self.text, "total {kind} {count}");
+        }
         if let Err(error) = fs::write(&self.file, self.text) {
             logging::warn!("cannot keep CUPTI's records in `{}`: {error}", self.file.to_string_lossy());
         }

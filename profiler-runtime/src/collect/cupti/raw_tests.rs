@@ -1,8 +1,8 @@
 //! Recordings of CUPTI, replayed: every file `recorded/*.records`, against what the decoder read from it when somebody
 //! looked it through, `recorded/*.decoded`.
 //!
-//! To add one from a machine with a GPU, run `gpu_workload` (an example of the tests' package) there with
-//! `PROFILER_CUPTI_RECORDS` set to a new file here, and the tests with `RECORDED=overwrite`; then read what was decoded.
+//! To add one from a machine with a GPU, run `gpu_workload fixture` over what `tests/gpu/run.sh` brought back, with a new file
+//! here as its result, and the tests with `RECORDED=overwrite`; then read what was decoded.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -38,7 +38,8 @@ fn parse(text: &str) -> (u32, Vec<Recorded>) {
         let (bytes, name) = line.split_once(' ').unwrap_or((line, ""));
         Recorded { bytes: bytes.as_bytes().chunks(2).map(hex).collect(), name: name.to_owned() }
     };
-    (head.strip_prefix("cupti ").unwrap().parse().unwrap(), records.lines().map(record).collect())
+    let lines = records.lines().filter(|line| !line.starts_with("total "));
+    (head.strip_prefix("cupti ").unwrap().parse().unwrap(), lines.map(record).collect())
 }
 
 /// What the decoder makes of a file.
