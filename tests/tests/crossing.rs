@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use profiler_runtime::{
-    GroupBy, Manifest, ProfilerConfig, Range, op, profiled_stage, request, stage, start_profile_with, step,
-    stop_profile,
+    GroupBy, Manifest, ProfilerConfig, Range, op, profiled_stage, request, request_scope, stage, start_profile_with,
+    step, stop_profile,
 };
 use profiler_tests::{Bench, Trace, timing};
 use serde_json::Value;
@@ -172,6 +172,7 @@ fn steps_that_replace_each_other_drive_the_schedule() {
         drop(step);
     });
     assert_eq!((ran.trace.ended_by(), ran.trace.step_numbers()), ("iterations", vec![1, 2, 3]));
+    assert_eq!(ran.trace.step_indices(), [1, 2, 3]);
     assert!(ran.trace.steps().iter().all(|step| step.end - step.begin > 900.0));
     assert_eq!(ran.timing["loops"].as_array().unwrap().len(), 1);
 }
@@ -222,6 +223,25 @@ fn guards_over_awaits_are_in_their_own_futures() {
     let depth = |name| ran.stage(name)["depth"].as_u64().unwrap();
     let depths = ["branch.long", "held.long", "inner", "branch.short", "held.short"].map(depth);
     assert_eq!(depths, [0, 1, 2, 0, 1], "{}", ran.timing);
+}
+
+/// A1: the poll of a request's future does not end a request's guard.
+#[test]
+fn a_request_held_over_the_polls_of_another_keeps_its_end() {
+    let bench = Bench::alone();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let held = async {
+        let _held = request("held");
+        Until(Instant::now() + Duration::from_millis(10)).await;
+        drop(op!("last"));
+    };
+    let ran = record(bench.config(), || runtime.block_on(request_scope("around", held)));
+    let last = ran.trace.named("last").remove(0);
+    let requests = ran.trace.named("request");
+    let held = requests.iter().filter(|slice| slice.args["polls"].is_null() && slice.end - slice.begin > 9_000.0);
+    let held: Vec<_> = held.filter(|slice| last.is_inside(slice)).collect();
+    assert_eq!(held.len(), 1, "{requests:?}");
+    assert_eq!(ran.trace.losses("unfinished") + ran.trace.losses("began_before"), 0);
 }
 
 /// A1: guards in a `Vec`, an `Option` and the same function again.

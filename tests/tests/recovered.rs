@@ -14,7 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use profiler_runtime::{
-    ProfilerConfig, profiled_op, profiled_stage, profiled_step, start_profile_with, step, stop_profile,
+    ProfilerConfig, profiled_op, profiled_stage, profiled_step, stage, start_profile_with, step, stop_profile,
 };
 use profiler_tests::{Bench, Trace, child_of, double, in_child, manifest};
 use serde_json::{Value, json};
@@ -111,6 +111,23 @@ fn works() {
             (0..5).for_each(|_| leaf(0));
             step();
         }),
+        "guards" => {
+            let mut step = None;
+            for index in 0..10 {
+                step = Some((step!("guarded", index), step.take().is_some()));
+                leaf(100);
+            }
+            drop(step);
+        }
+        "many guards" => {
+            let next = || stage!("next");
+            let first = next();
+            let mut last = next();
+            for _ in 2..100_000 {
+                last = next();
+            }
+            drop((first, last));
+        }
         "loads" => loads(&folder),
         _ => {
             block();
@@ -218,6 +235,30 @@ fn a_recovered_ring_shows_its_last_iterations_under_their_own_numbers() {
     let trace = recovered(bench.path());
     assert_eq!((trace.step_numbers(), trace.step_indices()), (vec![7, 8, 9], vec![107, 108, 109]));
     assert_eq!((trace.count("leaf"), trace.losses("overwritten")), (15, 7 * 6));
+}
+
+/// A1: steps of guards that replace each other are iterations after the death of the process too.
+#[test]
+fn a_recovered_ring_of_guards_shows_the_last_ones() {
+    let bench = Bench::alone();
+    run(&program(), "guards", &config(&bench, json!({"ring": true, "ring_steps": 3})));
+    let trace = recovered(bench.path());
+    assert_eq!((trace.step_numbers(), trace.step_indices(), trace.count("leaf")), (vec![7, 8, 9], vec![7, 8, 9], 3));
+    assert!(trace.steps().iter().all(|step| step.end - step.begin > 99.0));
+}
+
+/// A1: of a guard whose begin was overwritten, what is left is its own end.
+#[test]
+fn guards_of_a_recovered_ring_end_by_identity() {
+    let bench = Bench::alone();
+    run(&program(), "many guards", &config(&bench, json!({"ring": true, "max_spool_mb": 2})));
+    let trace = recovered(bench.path());
+    let shown = trace.named("next");
+    assert_eq!(shown.len() as u64 + trace.losses("overwritten"), 100_000);
+    assert_eq!(trace.losses("unfinished") + trace.losses("began_before"), 0);
+    let clipped: Vec<_> = shown.iter().filter(|slice| slice.is("began_before")).collect();
+    let longest = shown.iter().map(|slice| slice.end - slice.begin).fold(0.0, f64::max);
+    assert!(clipped.len() == 2 && clipped.iter().any(|slice| slice.end - slice.begin == longest), "{clipped:?}");
 }
 
 #[test]

@@ -85,6 +85,7 @@ fn pipeline() {
     let inner = stage!("inner");
     drop(op!("inside"));
     drop(outer);
+    drop(op!("after"));
     drop(inner);
     profiler_runtime::step();
     other.join().unwrap();
@@ -127,10 +128,13 @@ fn workbook(manifest: &Manifest) -> PathBuf {
     manifest.artifact("ops").expect("a workbook").path.clone()
 }
 
-/// Nanoseconds of the threads' slices that no other of their row encloses, as the file shows them: without the lives of
-/// futures and the steps between bare calls, which are no time of a thread.
+/// Nanoseconds of the slices that no other of their thread encloses, as the file shows them: without the lives of futures and
+/// the steps between bare calls, which are no time of a thread.
 fn top_level_ns(trace: &Trace) -> u64 {
     let ns = |value: &serde_json::Value| (value.as_f64().unwrap() * 1000.0).round() as u64;
+    let row = |name| trace.named(name)[0].tid;
+    // A lane of the main thread, to which `inner` has moved.
+    let (lane, main) = (row("inner"), row("outer"));
     let mut rows: HashMap<u64, Vec<(u64, u64)>> = HashMap::new();
     let events = trace.json["traceEvents"].as_array().unwrap();
     let steps = events.iter().find(|event| event["name"] == "thread_name" && event["args"]["name"] == "steps").unwrap();
@@ -138,20 +142,18 @@ fn top_level_ns(trace: &Trace) -> u64 {
         let is_range = event["cat"] == "cpu_op" || event["cat"] == "user_annotation";
         if is_range && event["args"]["polls"].is_null() && event["tid"] != steps["tid"] {
             let (begin, duration) = (ns(&event["ts"]), ns(&event["dur"]));
-            rows.entry(event["tid"].as_u64().unwrap()).or_default().push((begin, begin + duration));
+            let tid = event["tid"].as_u64().unwrap();
+            rows.entry(if tid == lane { main } else { tid }).or_default().push((begin, begin + duration));
         }
     }
-    let mut sum = 0;
-    for row in rows.values_mut() {
-        row.sort_by_key(|&(begin, end)| (begin, std::cmp::Reverse(end)));
-        let mut until = 0;
-        for &(begin, end) in row.iter().filter(|slice| slice.1 > slice.0) {
-            if begin >= until {
-                (sum, until) = (sum + end - begin, end);
-            }
-        }
-    }
-    sum
+    let is_top = |row: &[(u64, u64)], (begin, end)| {
+        let is_around = |other: &&(u64, u64)| other.0 <= begin && end <= other.1 && **other != (begin, end);
+        row.iter().find(is_around).is_none()
+    };
+    let top = |row: &Vec<(u64, u64)>| {
+        row.iter().filter(|slice| is_top(row, **slice)).map(|(begin, end)| end - begin).sum::<u64>()
+    };
+    rows.values().map(top).sum()
 }
 
 fn total_ns(table: &KeyAverages) -> u64 {

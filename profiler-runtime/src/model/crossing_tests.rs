@@ -162,6 +162,34 @@ fn guards_end_between_polls_and_after_their_task() {
     assert_eq!(tree, expected);
 }
 
+/// A1: what a cancelled future held is no time of its own.
+#[test]
+fn a_guard_that_ends_between_polls_covers_its_task() {
+    let mut script = Script::new();
+    let [task, a, b] = ["task", "a", "b"].map(|name| script.site(Kind::Stage, name));
+    script.poll(task, 1, 10).guard(a, 20).guard(b, 25).end(task, 30);
+    script.drop_guard(b, 25, 60).drop_guard(a, 20, 100);
+    script.entry(Tag::Task, 0, task, 1).entry(Tag::TaskEnd, 0, task, 101).thread("main");
+    // Alive at the end, and what it holds too.
+    script.poll(task, 2, 200).guard(a, 250).end(task, 300).thread("other");
+    let trace = Trace::build(script.finish());
+    let first = stages(&trace);
+    assert_eq!(first[0], ("task", 0, 91 + LENGTH - 200, 11 + 50));
+    assert_eq!(first[1..], [("a", 1, 80 + LENGTH - 250, 45 + LENGTH - 250), ("b", 2, 35, 35)]);
+}
+
+/// A1: stages of a request that cross cover it once.
+#[test]
+fn stages_that_cross_cover_their_request_once() {
+    let mut script = Script::new();
+    let [a, b] = ["a", "b"].map(|name| script.site(Kind::Stage, name));
+    let request = script.site(Kind::Request, "request");
+    script.guard(request, 100).guard(a, 110).guard(b, 120).drop_guard(a, 110, 150).drop_guard(b, 120, 180);
+    script.drop_guard(request, 100, 200).thread("main");
+    let trace = Trace::build(script.finish());
+    assert_eq!(trace.requests.kept[0].unaccounted_ns, 30);
+}
+
 /// A1: leaked guards are open to the end, and what ran in them is theirs.
 #[test]
 fn a_leaked_guard_ends_with_the_recording() {

@@ -39,6 +39,9 @@ pub(crate) struct Slice {
     /// Of a stage or step: time of stages and steps directly inside it on its thread, but for lives. Of a poll: by which it
     /// is more than in the polls before.
     pub(crate) stage_children_ns: u64,
+    /// Of a stage or step that ended between two polls of the task directly around it: by how much more of that life stages
+    /// were covering it then.
+    pub(super) covers_life_ns: u64,
     /// CPU time of the thread between its begin and its end, if that was measured.
     pub(crate) cpu_ns: Option<u64>,
     /// Memory of the host that was allocated on this thread while it was open.

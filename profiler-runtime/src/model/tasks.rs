@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::record::{Kind, Site};
 
 use super::lanes::Lanes;
-use super::requests::InRequest;
+use super::requests::{self, InRequest};
 use super::slice::{Poll, Slice};
 use super::stages::NodeId;
 
@@ -117,6 +117,15 @@ impl TaskBook {
         life.index = life.index.or(args.index);
         if !args.text.is_empty() {
             life.text = Some(args.text.as_str().into());
+        }
+    }
+
+    /// A stage that was held over polls of a task and ended between two.
+    pub(super) fn cover(&mut self, slice: &Slice) {
+        if slice.covers_life_ns > 0
+            && let Some(task) = requests::task_of(slice.stage_around)
+        {
+            self.lives.entry(task).or_default().stage_children_ns += slice.covers_life_ns;
         }
     }
 

@@ -113,10 +113,14 @@ pub(super) fn tell_index(site: u32, index: u64) {
     TOLD.set(Some((site, index)));
 }
 
-/// A range begins on this thread. Returns its key for [`end`] if the tool knows it.
-pub(super) fn begin(site: &'static Site) -> Option<u64> {
-    let told = TOLD.take().filter(|(told, _)| *told == site.number());
-    tool().and_then(|tool| push(tool, site, index(site, told.map(|(_, index)| index))))
+/// Returns the index that the step of this site which begins now has been given.
+pub(super) fn told(site: u32) -> Option<u64> {
+    TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
+}
+
+/// A range begins on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool knows it.
+pub(super) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
+    tool().and_then(|tool| push(tool, site, index(site, told)))
 }
 
 /// The range with this key ends; on the same thread.

@@ -5,11 +5,11 @@
 
 use super::entry::{Entry, Tag};
 use super::shape::{ShapeWriter, Shaped};
-use super::site::Site;
+use super::site::{Kind, Site};
 use super::{annotate, buffer, gate, ledger, select};
 
 /// Who may want a description.
-const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT;
+const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT | gate::STEPS;
 
 /// Lets the attribute's generated code describe the call that begins next on this thread.
 #[inline(always)]
@@ -33,11 +33,13 @@ fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call
     }
 }
 
-/// What is left of the gate for this call: everything if it is recorded, else what an attached tool wants.
+/// What is left of the gate for this call: everything if it is recorded, else what an attached tool wants, and of a step what
+/// its end may begin to record.
 fn wanted_by(site: &'static Site, gate: u32) -> u32 {
     let gate = annotate::sought(gate);
     let recorded = gate & gate::RECORD != 0 && (gate & gate::FILTER == 0 || select::admits(site));
-    if recorded { gate } else { gate & gate::NVTX }
+    let others = if site.kind() == Kind::Step { gate::NVTX | gate::STEPS } else { gate::NVTX };
+    if recorded { gate } else { gate & others }
 }
 
 /// The description as entries, for a call that begins later.
@@ -91,7 +93,7 @@ impl Call {
     pub fn index(&mut self, index: impl IntoCount) {
         let index = index.into_count();
         // A future's tool reads it from what is held.
-        if self.gate & gate::NVTX != 0 && self.writer.held.is_none() {
+        if self.gate & (gate::NVTX | gate::STEPS) != 0 && self.writer.held.is_none() {
             annotate::tell_index(self.writer.site, index);
         }
         self.write(Tag::Index, index);

@@ -85,6 +85,8 @@ thread_local! {
 #[derive(Clone, Copy)]
 struct Held {
     site: &'static Site,
+    /// The step's own index.
+    index: Option<u64>,
     /// The word of the fast path if the begin is in the stream, else 0.
     recorded: u64,
     /// Its CPU time is measured.
@@ -158,10 +160,11 @@ impl Range {
             buffer::move_on();
         }
         let gate = annotate::sought(gate);
-        let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site) };
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
+        let index = if is_step || gate & gate::NVTX != 0 { annotate::told(site.number()) } else { None };
+        let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site, index) };
         let step = if is_step { steps::begin(site.number()) } else { None };
-        let mut held = Held { site, recorded: 0, timed: false, admitted: false, correlated: None, shown, step };
+        let mut held = Held { site, index, recorded: 0, timed: false, admitted: false, correlated: None, shown, step };
         held.record(gate);
         held.keep()
     }
@@ -248,6 +251,9 @@ impl Held {
             && next.recorded == 0
             && std::ptr::eq(next.site, self.site)
         {
+            if let Some(index) = next.index {
+                buffer::append(false, || Entry::new(Tag::Index, next.site.number(), index));
+            }
             next.record(gate);
             let _ = HELD.try_with(|held| held.borrow_mut().get_mut(key).map(|held| *held = next));
         }

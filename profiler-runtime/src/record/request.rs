@@ -15,14 +15,17 @@ use super::gate;
 use super::range::Range;
 use super::site::{Kind, Site};
 
+/// Of guards.
 static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
+/// Of futures: a poll ends the innermost range of its site, which may not be a guard's.
+static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
 /// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
 /// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread.
 ///
 /// Cost while nothing records: one load. While recording: two entries and one more per eight bytes of the id.
 pub fn request(id: &str) -> Range {
-    tell(id);
+    tell(&SITE, id);
     Range::enter(&SITE)
 }
 
@@ -42,7 +45,7 @@ pub fn request(id: &str) -> Range {
 /// }
 /// ```
 pub fn request_scope<I: AsRef<str>, F: Future>(id: I, future: F) -> RequestScope<I, F> {
-    RequestScope { id, future: instrument(&SITE, future) }
+    RequestScope { id, future: instrument(&SCOPE, future) }
 }
 
 pin_project! {
@@ -62,15 +65,15 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.project();
         if this.future.is_untold() {
-            tell(this.id.as_ref());
+            tell(&SCOPE, this.id.as_ref());
         }
         this.future.poll(context)
     }
 }
 
 /// Says the id of the request that begins next on this thread.
-fn tell(id: &str) {
+fn tell(site: &'static Site, id: &str) {
     if gate::load() & gate::RECORD != 0 {
-        Call::text(SITE.number(), id);
+        Call::text(site.number(), id);
     }
 }

@@ -5,7 +5,7 @@
 
 /// Intervals that may overlap each other, in any order.
 #[derive(Debug, Default)]
-pub(super) struct Cover {
+pub(in crate::model) struct Cover {
     /// Length of what is not kept any more: nothing to come overlaps it.
     past_ns: u64,
     /// Disjoint and in order.
@@ -14,7 +14,7 @@ pub(super) struct Cover {
 
 impl Cover {
     /// Adds an interval; `oldest` is before the begin of all to come. Returns by how much it covers more than before.
-    pub(super) fn add(&mut self, begin: u64, end: u64, oldest: u64) -> u64 {
+    pub(in crate::model) fn add(&mut self, begin: u64, end: u64, oldest: u64) -> u64 {
         let first = self.recent.partition_point(|known| known.1 < begin);
         let last = first + self.recent[first..].partition_point(|known| known.0 <= end);
         let known = &self.recent[first..last];

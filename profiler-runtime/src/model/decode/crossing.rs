@@ -156,10 +156,12 @@ impl Reading<'_> {
         let open = self.nest.open_mut();
         let (is_on_the_row, is_poll) = (open[at].lane == 0, open[at].task.is_some());
         for above in at + 1..open.len() {
-            let around = around_of(&open[..above], self.sites);
+            if is_poll {
+                // What is set aside with its task is around nothing else until that goes on.
+                open[above].around = around_of(&open[..above], self.sites);
+            }
             let frame = &mut open[above];
             frame.crosses = true;
-            frame.around = around;
             if frame.lane == 0 && (is_on_the_row || is_poll) {
                 frame.lane = self.lanes.take(frame.id, u64::MAX);
             }

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::requests::InRequest;
+use crate::model::requests::{self, InRequest};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::record::Kind;
@@ -27,6 +27,14 @@ pub(super) struct Frame {
     covers: Option<Box<Covers>>,
     /// Since when it waits with its task for the next poll; 0 if it does not.
     left_at: u64,
+}
+
+/// What a range that is set aside is in.
+#[derive(Clone, Copy)]
+pub(super) struct Holder {
+    task: u64,
+    /// The place of the innermost stage around it that is set aside too.
+    stage: Option<usize>,
 }
 
 /// All slices, and stages and steps alone.
@@ -169,6 +177,9 @@ impl Nest<Frame> {
         ended.stop_waiting(end);
         if let Some(first) = held {
             ended.covered(first, end, oldest);
+            if let (true, Some(task)) = (ended.slice.is_stage(), task) {
+                tasks.entry(task).or_default();
+            }
         }
         let slice = &mut ended.slice;
         (slice.end, slice.until) = (end, end);
@@ -190,6 +201,42 @@ impl Nest<Frame> {
                 None => &mut covers.get_or_insert_default().stages,
             };
             outer.stage_children_ns += cover.add(slice.begin, end, oldest);
+        }
+    }
+
+    /// Returns what holds the range that is set aside at this place: the task, and the place of the stage within that.
+    #[cold]
+    pub(super) fn holder(&mut self, at: usize) -> Option<Holder> {
+        let task = self.aside_mut().get(at)?.0;
+        let before = self.aside_mut().get(..at)?;
+        let stage = before.iter().rposition(|(of, frame)| *of == task && frame.slice.is_stage());
+        Some(Holder { task, stage })
+    }
+
+    /// The range that has just ended, at `end`, was set aside: it is directly inside a stage of the same task, or the task.
+    #[cold]
+    pub(super) fn finish_aside(&mut self, end: u64, around: usize, held: Holder, tasks: &mut HashMap<u64, Cover>) {
+        let oldest = self.oldest(around, end);
+        let Some((ended, open)) = self.ended_mut() else { return };
+        ended.stop_waiting(end);
+        (ended.slice.end, ended.slice.until) = (end, end);
+        if let Some(Frame { slice: outer, .. }) = open.get_mut(..around).and_then(<[Frame]>::last_mut) {
+            hand_up(&mut ended.slice, outer);
+        }
+        let begin = ended.slice.begin;
+        if !ended.slice.is_stage() {
+            return;
+        }
+        let (mut key, mut covers_life_ns) = (0, 0);
+        if let Some((_, Frame { slice, covers, .. })) = held.stage.and_then(|at| self.aside_mut().get_mut(at)) {
+            key = slice.key();
+            slice.stage_children_ns += covers.get_or_insert_default().stages.add(begin, end, oldest);
+        } else if let Some(cover) = tasks.get_mut(&held.task) {
+            key = requests::key(0, Some(held.task));
+            covers_life_ns = cover.add(begin, end, oldest);
+        }
+        if let Some((Frame { slice, .. }, _)) = self.ended_mut() {
+            (slice.stage_around, slice.covers_life_ns) = (key, covers_life_ns);
         }
     }
 

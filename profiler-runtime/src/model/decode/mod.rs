@@ -22,7 +22,7 @@ use super::slice::{NetBytes, Poll, Slice};
 use super::stages::NodeId;
 use super::time::Timeline;
 
-use cover::Cover;
+pub(super) use cover::Cover;
 pub(super) use crossing::Crossings;
 use crossing::{Crossing, Outer};
 pub(super) use event::{Event, NoNodes, Nodes};
@@ -198,6 +198,7 @@ impl<'a> Decoder<'a> {
             children_ns: 0,
             away_ns: 0,
             stage_children_ns: 0,
+            covers_life_ns: 0,
             cpu_ns,
             cpu_memory: NetBytes::default(),
             device_memory: NetBytes::default(),
@@ -329,8 +330,11 @@ impl<'a> Decoder<'a> {
     /// The range at this place ends.
     #[inline]
     fn finish(&mut self, end: u64, place: Place) {
+        let holder = if let Place::Aside(at) = place { self.frames.holder(at) } else { None };
         let around = self.frames.end(place);
-        if self.crosses {
+        if let Some(holder) = holder {
+            self.frames.finish_aside(end, around, holder, &mut self.tasks);
+        } else if self.crosses {
             self.frames.finish_among_crossing(end, around, &mut self.tasks);
         } else {
             self.frames.finish(end, around);
@@ -343,11 +347,19 @@ impl<'a> Decoder<'a> {
 
     /// The stream is over: what is open ends with the recording, innermost first.
     fn close_open(&mut self) -> Option<Event<'_>> {
-        if !self.frames.is_all_here() {
-            self.frames.let_all_go();
-        }
-        self.frames.open_mut().last_mut()?.slice.finished = false;
-        self.finish(self.timeline.end().max(self.now), Place::Innermost);
+        let aside = self.frames.aside_mut().len();
+        let place = match self.frames.open_mut() {
+            [.., last] => {
+                last.slice.finished = false;
+                Place::Innermost
+            }
+            [] => {
+                let at = aside.checked_sub(1)?;
+                self.frames.aside_mut().get_mut(at)?.1.slice.finished = false;
+                Place::Aside(at)
+            }
+        };
+        self.finish(self.timeline.end().max(self.now), place);
         self.frames.end_cpu_time(None);
         self.frames.ended().map(|frame| Event::Slice(&frame.slice))
     }

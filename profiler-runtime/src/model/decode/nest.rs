@@ -112,14 +112,6 @@ impl<F: Opened> Nest<F> {
         first
     }
 
-    /// Puts back all that is set aside: nothing more comes.
-    pub(super) fn let_all_go(&mut self) {
-        for (_, frame) in self.aside.drain(..) {
-            self.frames.insert(self.open, frame);
-            self.open += 1;
-        }
-    }
-
     /// Finds the range that this ends.
     #[inline]
     pub(super) fn find(&self, end: Entry) -> Option<Place> {

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::decode::{Decoder, Event};
+use crate::model::decode::{Cover, Decoder, Event};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::tasks::Task;
@@ -27,31 +27,35 @@ impl Requests {
                 request.task(task, opened_in, tree);
             }
         }
+        let mut covers: Vec<Cover> = self.kept.iter().map(|_| Cover::default()).collect();
         for mut decoder in threads {
             while let Some(event) = decoder.next(tree) {
                 let Event::Slice(slice) = event else { continue };
                 let Some(InRequest { opened_in, key }) = slice.request else { continue };
                 if slice.is_stage()
                     && slice.task.is_none()
-                    && let Some(request) = by_key.get(&key).and_then(|&at| self.kept.get_mut(at))
+                    && let Some(&at) = by_key.get(&key)
+                    && let (Some(request), Some(cover)) = (self.kept.get_mut(at), covers.get_mut(at))
                 {
-                    request.slice(slice, opened_in, tree);
+                    request.slice(slice, opened_in, tree, cover);
                 }
             }
-        }
-        for request in &mut self.kept {
-            // The lives that cover more of it are known when all rows are read: see `covers`.
-            let covered = request.stages.node(StageTree::ROOT).children_ns;
-            request.unaccounted_ns = request.duration().saturating_sub(covered);
         }
     }
 }
 
 impl Request {
-    /// Adds a stage or step that ran in it, on the row of its guard or in a poll.
-    fn slice(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree) {
+    /// Adds a stage or step that ran in it, on the row of its guard or in a poll. `cover` is what those directly in it cover;
+    /// the lives that cover more of it are known when all rows are read: see `covers`.
+    fn slice(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree, cover: &mut Cover) {
         let place = self.place(slice.node, opened_in, tree);
         self.stages.add_slice(place, slice);
+        if self.stages.node(place).parent == StageTree::ROOT {
+            // On the thread of a guard they end as they begin; polls of a future are read thread by thread.
+            let oldest = if self.task.is_some() { 0 } else { slice.begin };
+            let covered = cover.add(slice.begin, slice.end, oldest);
+            self.unaccounted_ns = self.unaccounted_ns.saturating_sub(covered);
+        }
     }
 
     /// Adds an async one, whose life was opened in it.

@@ -168,3 +168,8 @@ pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
         None => external_id,
     }
 }
+
+/// Returns the task that a key names.
+pub(super) const fn task_of(key: u64) -> Option<u64> {
+    if key & TASK == 0 { None } else { Some(key & !TASK) }
+}

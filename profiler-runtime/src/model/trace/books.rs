@@ -146,6 +146,7 @@ impl Books {
             Kind::Request => self.requests.guard(slice),
             Kind::Stage | Kind::Step => {
                 stages.add_slice(slice.node, slice);
+                self.tasks.cover(slice);
                 if slice.site.kind() == Kind::Step {
                     self.steps.add(slice.site, Step::of(slice));
                 }
