@@ -16,6 +16,7 @@ ANNOTATED = ("cpu_op", "user_annotation")
 ON_A_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
 CALLS = ("cuda_driver", "cuda_runtime")
 FIRST_MADE_UP = 5_000_000  # Rows that are no threads.
+LANE = re.compile(r" \(overlapping \d+\)$")
 STEP = re.compile(r"ProfilerStep#(\d+)")
 
 
@@ -57,11 +58,12 @@ class Trace:
         return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
 
     def top_level_ns(self):
-        """Time of the threads' slices that no other of their row encloses: without lives of futures and bare steps."""
-        rows, steps = defaultdict(list), self.row_of_steps()
+        """Time of the threads' slices that no other of their thread encloses: without lives of futures and bare steps."""
+        threads, rows = self.threads(), defaultdict(list)
         for event in self.slices:
-            if event["cat"] in ANNOTATED and "polls" not in event["args"] and event["tid"] not in steps:
-                rows[event["pid"], event["tid"]].append((event["begin"], event["end"]))
+            thread = threads.get((event["pid"], event["tid"]))
+            if event["cat"] in ANNOTATED and "polls" not in event["args"] and thread is not None:
+                rows[thread].append((event["begin"], event["end"]))
         total = 0
         for slices in rows.values():
             covered = 0
@@ -71,10 +73,17 @@ class Trace:
                     covered = end
         return total
 
-    def row_of_steps(self):
-        """The row of the iterations between bare `step()` calls, if there were any."""
-        names = [event for event in self.events if event.get("ph") == "M" and event["name"] == "thread_name"]
-        return {event["tid"] for event in names if event["args"]["name"] == "steps" and event["tid"] >= FIRST_MADE_UP}
+    def threads(self):
+        """The thread of each row of the host: a lane follows its thread. The row of bare `step()` calls is of none."""
+        threads, last = {}, None
+        for event in self.events:
+            if event.get("ph") == "M" and event["name"] == "thread_name":
+                tid, name = event["tid"], event["args"]["name"]
+                made_up = tid >= FIRST_MADE_UP
+                if not (made_up and LANE.search(name)):
+                    last = None if made_up and name == "steps" else (event["pid"], tid)
+                threads[event["pid"], tid] = last
+        return threads
 
     def device_ns(self, launched=False):
         """Time of kernels, copies and fills, each by itself; of those that a range launched, if asked so."""

@@ -101,7 +101,12 @@ fn own_time_is_what_no_child_covers() {
     let manifest = stopped.wait().unwrap();
     let timing = timing(stopped.folder().unwrap());
     let own = ms(&stage_of(&timing, "prepare"), "self");
-    assert!((30.0..38.0).contains(&own), "{own} ms");
+    // The two overlap: both wait while either does.
+    let trace = Trace::read(stopped.folder().unwrap());
+    let [whole, a, b] = ["prepare", "fetch.a", "fetch.b"].map(|name| life(&trace, name));
+    assert!(a.end > b.begin && b.end > a.begin);
+    let left = (whole.end - whole.begin - (a.end.max(b.end) - a.begin.min(b.begin))) / 1e3;
+    assert!(own >= 30.0 && (own - left).abs() < 0.001, "{own} ms, by the trace {left} ms");
     let summary = std::fs::read_to_string(&manifest.artifact("summary").unwrap().path).unwrap();
     for row in summary.lines().filter(|line| line.contains("fetch.")) {
         let share: f64 = row.split('|').rev().find_map(|cell| cell.split('%').next()?.trim().parse().ok()).unwrap();
@@ -157,6 +162,30 @@ fn waiting_is_no_cpu_time_and_all_artifacts_agree() {
     let text = std::fs::read_to_string(&manifest.artifact("table").unwrap().path).unwrap();
     let shown = format!("Self CPU time total: {:.3}ms", total.as_nanos() as f64 / 1e6);
     assert!(text.contains(&shown), "{shown} in {text}");
+}
+
+#[profiled_stage("hold")]
+async fn hold(name: &str) {
+    let _guard = profiler_runtime::stage(name);
+    wait(300).await;
+    compute(5);
+}
+
+/// A3: neither is what a guard is held over, and each moment of a thread counts once.
+#[test]
+fn a_guard_over_a_wait_has_no_cpu_time_of_it() {
+    let bench = Bench::alone();
+    start_profile_with(bench.config()).unwrap();
+    finish(async { tokio::join!(hold("held.a"), hold("held.b"), serve()) });
+    let stopped = stop_profile().unwrap();
+    let manifest = stopped.wait().unwrap();
+    let table = manifest.key_averages(GroupBy::Name);
+    for name in ["held.a", "held.b"] {
+        let row = table.rows().iter().find(|row| row.name == name).unwrap();
+        assert!((5.0..150.0).contains(&(row.cpu_time.as_secs_f64() * 1e3)), "{row:?}");
+    }
+    let wall = Trace::read(stopped.folder().unwrap()).seconds();
+    assert!(table.self_cpu_time_total().as_secs_f64() < wall, "{table}");
 }
 
 #[profiled_stage("call")]

@@ -4,15 +4,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use profiler_runtime::{GroupBy, op, profiled_stage, profiled_step, start_profile_with, stop_profile};
 use profiler_tests::{Bench, Trace};
 
-/// Computes for so long, as the thread's own clock tells.
+/// What this thread has computed, as its own clock tells.
+fn computed() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a place for the answer.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
+/// Computes for so long, however busy the machine is.
 fn compute(ms: u64) {
-    let end = Instant::now() + Duration::from_millis(ms);
-    while Instant::now() < end {}
+    let end = computed() + Duration::from_millis(ms);
+    while computed() < end {}
 }
 
 #[profiled_stage("sleeps")]
@@ -59,14 +67,15 @@ fn cpu_time_is_what_the_thread_computed() {
     let trace = Trace::read(stopped.folder().unwrap());
     let sleeps = trace.named("sleeps").remove(0);
     let of_sleeps = cpu_ms(&trace, "sleeps")[0];
-    assert!(sleeps.end - sleeps.begin >= 60_000.0 && (1.0..45.0).contains(&of_sleeps), "{of_sleeps} ms");
+    assert!(sleeps.end - sleeps.begin >= 60_000.0 && (10.0..45.0).contains(&of_sleeps), "{of_sleeps} ms");
     let of_step = cpu_ms(&trace, "computes")[0];
-    assert!((5.0..=30.0).contains(&of_step), "{of_step} ms");
+    assert!((20.0..40.0).contains(&of_step), "{of_step} ms");
     // Four polls, and the life with their sum.
     let of_polls = cpu_ms(&trace, "polled");
     assert_eq!(of_polls.len(), 5);
     let most = of_polls.iter().fold(0.0, |most: f64, ms| most.max(*ms));
-    assert!((of_polls.iter().sum::<f64>() - 2.0 * most).abs() < 0.01 && most < 40.0, "{of_polls:?}");
+    assert!((of_polls.iter().sum::<f64>() - 2.0 * most).abs() < 0.01, "{of_polls:?}");
+    assert!((15.0..40.0).contains(&most), "{of_polls:?}");
     assert!(cpu_ms(&trace, "inner").is_empty(), "ops are not measured");
     let table = manifest.key_averages(GroupBy::Name);
     let row = |name: &str| table.rows().iter().find(|row| row.name == name).unwrap().clone();

@@ -79,7 +79,7 @@ pub(crate) enum Tag {
     /// When it began; value: nanoseconds since the context's reference, as a signed number.
     MeasuredAt = 20,
     /// The thread's CPU clock just before the begin or end of this site that follows; value: nanoseconds.
-    CpuTime = 24,
+    CpuTime = 21,
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
@@ -116,7 +116,7 @@ impl Tag {
             18 => Self::OnStream,
             19 => Self::Measured,
             20 => Self::MeasuredAt,
-            24 => Self::CpuTime,
+            21 => Self::CpuTime,
             _ => return None,
         })
     }

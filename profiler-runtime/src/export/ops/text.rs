@@ -146,6 +146,9 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
     } else if matches!(table.sorted_by, SortBy::SelfCudaTime | SortBy::CudaTime) {
         lines.push("Sorted by self CPU time: there are no GPU records.".to_owned());
     }
+    if table.rows().iter().any(|row| row.cpu_time > table.self_cpu_time_total()) {
+        lines.push("CPU totals above 100 %: a call inside another of the same name counts in both.".to_owned());
+    }
     let left_out = table.rows().len() - shown;
     if left_out > 0 {
         lines.push(format!("{left_out} more rows are not shown; their times are in the total."));

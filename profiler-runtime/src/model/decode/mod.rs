@@ -220,13 +220,13 @@ impl<'a> Decoder<'a> {
         {
             self.pending.reuse(call);
         }
-        let (place, task, begin) = (self.frames.open().len(), frame.slice.task, frame.slice.begin);
+        let (place, task) = (self.frames.open().len(), frame.slice.task);
         self.frames.push(frame);
         if let Some(poll) = task
             && !self.frames.is_all_here()
             && self.frames.resume(poll.task)
         {
-            self.frames.come_back(place + 1, begin);
+            self.frames.come_back(place + 1, self.now);
             self.frames.refresh(place + 1);
         }
         place
