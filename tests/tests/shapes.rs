@@ -44,7 +44,7 @@ fn dims_give_the_shape_of_any_tensor() {
     let bench = Bench::alone();
     let trace = bench.record(with_shapes(&bench), || {
         by_dims(&Tensor { dims: vec![2, 3] });
-        drop(op!("i64 dims", shapes(Dims(&vec![4_i64, 5], Dtype::F32), 2.0_f32)));
+        drop(op!("i64 dims", shapes(Dims(&[4_i64, 5], Dtype::F32), 2.0_f32)));
     });
     assert_eq!(shape_of(&trace, "by_dims"), (json!([[2, 3]]), json!(["c10::BFloat16"])));
     assert_eq!(shape_of(&trace, "i64 dims").0, json!([[4, 5], []]));

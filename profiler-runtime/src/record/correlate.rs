@@ -10,11 +10,10 @@
 use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use smallvec::SmallVec;
 
-use super::{buffer, gate};
+use super::{buffer, gate, overhead};
 
 /// What is called around a range, on its thread.
 #[derive(Clone, Copy, Debug)]
@@ -44,15 +43,16 @@ pub(crate) fn install(hooks: Hooks) {
 
 /// Measures what a tie costs, where nothing is launched between its two calls. Once a session, when the hooks work.
 pub(crate) fn measure() {
-    const TIES: u32 = 128;
+    const TIES: usize = 64;
     let Some(hooks) = HOOKS.get() else { return };
-    let start = Instant::now();
-    for _ in 0..TIES {
-        (hooks.push)(0);
-        (hooks.pop)();
-    }
-    // CAST: 128 ties take less than 2^64 ps, which are half a year.
-    let picoseconds = (start.elapsed().as_nanos() * 1000 / u128::from(TIES)) as u64;
+    let ns = overhead::cheapest(TIES, || {
+        for _ in 0..TIES {
+            (hooks.push)(0);
+            (hooks.pop)();
+        }
+    });
+    // CAST: saturates.
+    let picoseconds = (ns * 1000.0) as u64;
     // ORDERING: a statistic.
     COST.store(picoseconds, Ordering::Relaxed);
 }

@@ -14,7 +14,7 @@ use super::{Action, Dims, clock};
 
 /// Times that each is paid in a round.
 const TIMES: usize = 512;
-/// Rounds; the cheapest counts, because the system interrupts the others.
+/// Rounds that are compared.
 const ROUNDS: usize = 4;
 
 /// Nanoseconds that recording costs its thread.
@@ -40,49 +40,56 @@ impl Costs {
 }
 
 fn of_range() -> f64 {
-    least(|scratch| {
-        for at in 0..TIMES {
-            scratch[2 * at] = Entry::new(Tag::Begin, 1, clock::ticks());
-            scratch[2 * at + 1] = Entry::new(Tag::End, 1, clock::ticks());
+    let mut scratch = scratch();
+    cheapest(TIMES, || {
+        for pair in scratch.chunks_exact_mut(2) {
+            pair[0] = Entry::new(Tag::Begin, 1, clock::ticks());
+            pair[1] = Entry::new(Tag::End, 1, clock::ticks());
         }
+        black_box(&scratch);
     })
 }
 
 fn of_allocation() -> f64 {
-    least(|scratch| {
+    let mut scratch = scratch();
+    cheapest(TIMES, || {
         for pair in scratch.chunks_exact_mut(2) {
             let block = black_box((0x1000, 64));
             pair.copy_from_slice(&memory::entries(Action::Alloc, Device::Cpu, clock::ticks(), block));
         }
+        black_box(&scratch);
     })
 }
 
 /// Of a matrix.
 fn of_description() -> f64 {
     let dims = black_box([2_usize, 3]);
-    let mut writer = ShapeWriter { site: 1, held: Some(Vec::with_capacity(2 * TIMES)) };
-    least(|_| {
+    let mut writer = ShapeWriter { site: 1, held: Some(scratch()) };
+    cheapest(TIMES, || {
+        if let Some(held) = &mut writer.held {
+            held.clear();
+        }
         for _ in 0..TIMES {
             Dims(&dims, Dtype::F32).write_shape(&mut writer);
         }
-        if let Some(held) = &mut writer.held {
-            black_box(&held);
-            held.clear();
-        }
+        black_box(&writer);
     })
 }
 
-/// Nanoseconds of one time, in the cheapest round.
-fn least(mut round: impl FnMut(&mut [Entry])) -> f64 {
-    let mut scratch = vec![Entry::new(Tag::End, 0, 0); 2 * TIMES];
-    let mut least = u128::MAX;
-    for _ in 0..ROUNDS {
+/// Room for two entries each time, touched before.
+fn scratch() -> Vec<Entry> {
+    vec![Entry::new(Tag::End, 0, 0); 2 * TIMES]
+}
+
+/// Returns the nanoseconds of one time, of `round`s that do something so many times: the cheapest counts, because the system
+/// interrupts the others.
+pub(crate) fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
+    let rounds = (0..ROUNDS).map(|_| {
         let start = Instant::now();
-        round(&mut scratch);
-        least = least.min(start.elapsed().as_nanos());
-        black_box(&scratch);
-    }
-    least as f64 / TIMES as f64
+        round();
+        start.elapsed().as_nanos()
+    });
+    rounds.min().unwrap_or_default() as f64 / times as f64
 }
 
 #[cfg(test)]

@@ -328,7 +328,7 @@ mod tests {
     fn dims_are_the_shape_of_a_tensor() {
         let expected = [head(Dtype::F16, 2), (Some(Tag::Dims), 2)];
         assert_eq!(written(&Dims(&[2_usize, 3], Dtype::F16)), expected);
-        assert_eq!(written(&Dims(&vec![2_i64, 3], Dtype::F16)), expected);
+        assert_eq!(written(&Dims(&[2_i64, 3], Dtype::F16)), expected);
         assert_eq!(written(&Dims(&[2, -1], Dtype::F16))[0], head(Dtype::F16, 2));
         assert_eq!(written(&Dims(&[1_u32; 20], Dtype::F32))[0], head(Dtype::F32, 8));
     }

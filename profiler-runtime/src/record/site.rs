@@ -169,7 +169,7 @@ pub(crate) fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
         interned.merge(&key);
         key.1 = OVERFLOW.to_owned();
     }
-    *interned.sites.entry(key).or_insert_with_key(|(kind, name)| {
+    interned.sites.entry(key).or_insert_with_key(|(kind, name)| {
         let name = Box::leak(name.clone().into_boxed_str());
         Box::leak(Box::new(Site::new(*kind, name, "", 0, "")))
     })

@@ -8,8 +8,8 @@
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
+use crate::record::overhead;
 use crate::record::stack::{self, MAX_DEPTH};
 
 use super::walk;
@@ -36,15 +36,16 @@ pub(crate) fn ns_per_stack() -> f64 {
 }
 
 fn measure() {
-    const WALKS: u32 = 64;
+    const WALKS: usize = 16;
     let mut addresses = [0; MAX_DEPTH];
     capture(&mut addresses);
-    let start = Instant::now();
-    for _ in 0..WALKS {
-        black_box(capture(black_box(&mut addresses)));
-    }
-    // CAST: 64 walks take less than 2^64 ps, which are half a year.
-    let picoseconds = (start.elapsed().as_nanos() * 1000 / u128::from(WALKS)) as u64;
+    let ns = overhead::cheapest(WALKS, || {
+        for _ in 0..WALKS {
+            black_box(capture(black_box(&mut addresses)));
+        }
+    });
+    // CAST: saturates.
+    let picoseconds = (ns * 1000.0) as u64;
     // ORDERING: a statistic.
     COST.store(picoseconds, Ordering::Relaxed);
 }
