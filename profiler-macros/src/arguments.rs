@@ -4,23 +4,65 @@
 //! skipped up to the next comma, so that the arguments after it are still checked.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::ext::IdentExt;
-use syn::parse::{End, ParseStream, Parser};
+use syn::parse::{End, Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::{Expr, Token, parenthesized, token};
 
+use crate::expand::ours_at;
+use crate::fragment;
 use crate::mistakes::Mistakes;
 
 /// One argument.
 pub(crate) enum Argument {
     /// `"name"`, or another expression without a key.
-    Positional(Expr),
+    Positional(Value),
     /// `key`, or `key =` with nothing after it.
     Bare(Ident),
     /// `key = value`.
-    Assigned(Ident, Expr),
+    Assigned(Ident, Value),
     /// `key(value, …)`.
-    Listed(Ident, Vec<Expr>),
+    Listed(Ident, Vec<Value>),
+}
+
+/// An expression, and the tokens in which it was written: what `syn` has taken apart and put together again has lost the
+/// precedence of a macro's fragments.
+pub(crate) struct Value {
+    pub(crate) expression: Expr,
+    tokens: TokenStream,
+}
+
+impl Parse for Value {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let begin = input.cursor();
+        let expression = input.parse()?;
+        Ok(Self { expression, tokens: fragment::expressions(&fragment::between(begin, input.cursor())) })
+    }
+}
+
+impl ToTokens for Value {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(self.tokens.clone());
+    }
+}
+
+impl Value {
+    /// `&value`, in parentheses where `&` would bind to a part of it only.
+    pub(crate) fn borrowed(&self) -> TokenStream {
+        match &self.expression {
+            Expr::Path(_)
+            | Expr::Field(_)
+            | Expr::MethodCall(_)
+            | Expr::Call(_)
+            | Expr::Index(_)
+            | Expr::Macro(_)
+            | Expr::Paren(_)
+            | Expr::Group(_) => quote_spanned!(ours_at(self.expression.span())=> &#self),
+            other => quote_spanned!(ours_at(other.span())=> &(#self)),
+        }
+    }
 }
 
 /// Reads what stands between the attribute's parentheses.
@@ -68,7 +110,7 @@ fn argument(input: ParseStream<'_>) -> syn::Result<Argument> {
         let key = input.call(Ident::parse_any)?;
         let listed;
         parenthesized!(listed in input);
-        let values = listed.call(Punctuated::<Expr, Token![,]>::parse_terminated)?;
+        let values = listed.call(Punctuated::<Value, Token![,]>::parse_terminated)?;
         return Ok(Argument::Listed(key, values.into_iter().collect()));
     }
     if input.peek2(Token![,]) || input.peek2(End) {

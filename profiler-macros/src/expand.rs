@@ -6,53 +6,61 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
-use syn::Expr;
-use syn::spanned::Spanned;
 
-use crate::flow::{Flow, written_in_body};
+use crate::flow::Flow;
+use crate::function::Function;
 use crate::future;
 use crate::model::{Annotated, Description};
+use crate::parameters::Moved;
 
 impl Annotated {
     /// The function that replaces the user's.
     pub(crate) fn expand(&self) -> TokenStream {
         let Self { kind, name, krate, function, .. } = self;
-        let (head, inner_attributes) = (&function.head, &function.inner_attributes);
+        let Function { before, after, inner_attributes, .. } = function;
         let kind = Ident::new(kind.variant(), Span::mixed_site());
-        let timed = match self.flow {
-            Flow::Closure => self.in_closure(),
-            Flow::Guard => self.under_guard(),
-            Flow::Async => future::of_async_fn(self),
-            Flow::Future => future::of_opaque(self),
-            Flow::BoxedFuture => future::of_boxed(self),
-        };
+        let (parameters, timed) = self.timed();
         let body = quote_spanned! {Span::mixed_site()=>
             #inner_attributes
-            #krate::__private::site!(__PROFILER_SITE, #kind, #name);
+            let __profiler_site = #krate::__private::site!(#kind, #name);
             #timed
         };
         let mut braces = Group::new(function.body.delimiter(), body);
         // The user's, because rustc reports no function as unused whose last token is a macro's.
         braces.set_span(function.body.span());
-        quote_spanned!(Span::mixed_site()=> #head #braces)
+        quote_spanned!(Span::mixed_site()=> #before #parameters #after #braces)
     }
 
-    fn in_closure(&self) -> TokenStream {
-        let (krate, body) = (&self.krate, &self.function.body);
-        let describe = self.describe();
-        let output = written_in_body(&self.function.signature);
-        quote_spanned! {Span::mixed_site()=>
-            #describe
-            #krate::__private::run(&__PROFILER_SITE, move || -> #output #body)
+    /// The parameters and what is left of the function's body.
+    fn timed(&self) -> (Group, TokenStream) {
+        match self.flow {
+            Flow::Closure => self.in_closure(),
+            Flow::Guard => (self.function.parameters.group().clone(), self.under_guard()),
+            Flow::Async => future::of_async_fn(self),
+            Flow::Future => future::of_opaque(self),
+            Flow::BoxedFuture => future::of_boxed(self),
+            Flow::Returned => future::of_returned(self),
         }
     }
 
-    fn under_guard(&self) -> TokenStream {
-        let (krate, body) = (&self.krate, &self.function.body);
+    fn in_closure(&self) -> (Group, TokenStream) {
+        let (krate, function) = (&self.krate, &self.function);
         let describe = self.describe();
+        let Moved { signature, statements } = function.parameters.in_closure(&function.body);
+        let closure = closure(function, &function.output(), &statements);
+        let timed = quote_spanned! {Span::mixed_site()=>
+            #describe
+            #krate::__private::run(__profiler_site, #closure)
+        };
+        (signature, timed)
+    }
+
+    fn under_guard(&self) -> TokenStream {
+        let krate = &self.krate;
+        let (describe, body) = (self.describe(), block(&self.function));
         quote_spanned! {Span::mixed_site()=>
             #describe
-            let __profiler_range = #krate::__private::Range::enter(&__PROFILER_SITE);
+            let __profiler_range = #krate::__private::Range::enter(__profiler_site);
             #body
         }
     }
@@ -60,8 +68,24 @@ impl Annotated {
     fn describe(&self) -> Option<TokenStream> {
         let krate = &self.krate;
         let tell = self.description.tell()?;
-        Some(quote_spanned!(Span::mixed_site()=> #krate::__private::describe(&__PROFILER_SITE, #tell);))
+        Some(quote_spanned!(Span::mixed_site()=> #krate::__private::describe(__profiler_site, #tell);))
     }
+}
+
+/// The body in a closure that returns `output`.
+pub(crate) fn closure(function: &Function, output: &TokenStream, statements: &TokenStream) -> TokenStream {
+    let body = block(function);
+    quote_spanned!(Span::mixed_site()=> move || -> #output { #statements #body })
+}
+
+/// The body as the last expression of a block of ours.
+///
+/// A block of ours has the edition of this crate, in which what the last expression borrows is given back before the
+/// block's variables are dropped, as it is before a function's parameters are; the body's own braces keep the user's.
+/// The attribute, which allows nothing, keeps lints from taking those for superfluous ones.
+pub(crate) fn block(function: &Function) -> TokenStream {
+    let body = &function.body;
+    quote_spanned!(Span::mixed_site()=> #[allow()] #body)
 }
 
 impl Description {
@@ -71,7 +95,7 @@ impl Description {
             return None;
         }
         let inputs = self.shapes.iter().map(|input| {
-            let input = borrowed(input);
+            let input = input.borrowed();
             quote_spanned!(Span::mixed_site()=> __profiler_call.shape(#input);)
         });
         let shapes = (!self.shapes.is_empty())
@@ -82,23 +106,6 @@ impl Description {
         let index =
             self.index.as_ref().map(|index| quote_spanned!(Span::mixed_site()=> __profiler_call.index(#index);));
         Some(quote_spanned!(Span::mixed_site()=> |__profiler_call| { #shapes #flops #index }))
-    }
-}
-
-/// `&input`, in parentheses where `&` would bind to a part of it only.
-fn borrowed(input: &Expr) -> TokenStream {
-    match input {
-        Expr::Path(_)
-        | Expr::Field(_)
-        | Expr::MethodCall(_)
-        | Expr::Call(_)
-        | Expr::Index(_)
-        | Expr::Macro(_)
-        | Expr::Paren(_)
-        | Expr::Group(_) => {
-            quote_spanned!(ours_at(input.span())=> &#input)
-        }
-        _ => quote_spanned!(ours_at(input.span())=> &(#input)),
     }
 }
 

@@ -1,16 +1,12 @@
 //! How a function's time flows: now, or when its future is polled.
 //!
-//! Decided from the signature alone. A type alias or a named future type tells nothing, so such a function is timed
-//! like any other: its range is the call that makes the future.
+//! The signature decides, as far as it says: `async`, `impl Future`, a pinned box. Behind any other path there may be a
+//! boxed future too, under an alias or as an associated type; there the generated code lets the type decide.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::visit_mut::{VisitMut, visit_type_mut};
-use syn::{
-    GenericArgument, Path, PathArguments, ReturnType, Signature, Type, TypeParamBound, parse_quote, parse_quote_spanned,
-};
+use syn::{GenericArgument, Path, PathArguments, Type, TypeParamBound};
 
-use crate::expand::ours_at;
 use crate::function::Function;
 
 /// What the range of a call covers.
@@ -25,46 +21,83 @@ pub(crate) enum Flow {
     Async,
     /// The life of the returned `impl Future`.
     Future,
-    /// The life of the returned `Pin<Box<dyn Future>>`.
+    /// The life of the returned `Pin<Box<impl Future>>`.
     BoxedFuture,
+    /// The life of the returned boxed future, if that is what the type is; else the body, run in a closure.
+    Returned,
 }
 
 impl Flow {
-    /// The flow of `function`.
-    pub(crate) fn of(function: &Function) -> Self {
-        let signature = &function.signature;
-        if signature.asyncness.is_some() {
+    /// The flow of `function`; `value` says that what it returns is no future.
+    pub(crate) fn of(function: &Function, value: bool) -> Self {
+        if function.opening.asyncness.is_some() {
             return Self::Async;
         }
-        let output = match &signature.output {
-            ReturnType::Default => None,
-            ReturnType::Type(_, output) => Some(ungrouped(output)),
-        };
-        match output {
-            Some(Type::ImplTrait(opaque)) if names_future(&opaque.bounds) => Self::Future,
-            Some(output) if is_boxed_future(output) => Self::BoxedFuture,
-            output
-                if signature.variadic.is_some()
-                    || output.is_some_and(needs_guard)
-                    || depends_on_its_frame(function) =>
-            {
-                Self::Guard
-            }
+        let output = function.ty.as_ref().map(ungrouped);
+        let boxed = output.and_then(pinned);
+        match (output, boxed) {
+            (Some(Type::ImplTrait(opaque)), _) if !value && names_future(&opaque.bounds) => Self::Future,
+            (_, Some(Type::ImplTrait(opaque))) if !value && names_future(&opaque.bounds) => Self::BoxedFuture,
+            (_, Some(Type::TraitObject(object))) if !value && names_future(&object.bounds) => Self::Returned,
+            _ if needs_guard(function, output) => Self::Guard,
+            (Some(output), _) if !value && may_be_boxed_future(output) => Self::Returned,
+            _ if may_know_its_caller(function) => Self::Guard,
             _ => Self::Closure,
         }
     }
 }
 
-/// A closure cannot be said to return `!`, and `impl Fn(&str)` tells a returned closure its argument types only from
-/// the function's own tail.
-fn needs_guard(output: &Type) -> bool {
-    matches!(output, Type::Never(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
+/// Where a closure would change what the body means.
+fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
+    function.is_unclear()
+        || output.is_some_and(is_only_a_functions)
+        || !function.parameters.are_names()
+        || depends_on_its_frame(function)
 }
 
-/// `Location::caller()` in a closure is the closure's caller, and a closure does not inline across target features.
+/// A method of a trait may have `#[track_caller]` from the trait, out of sight here. That matters where the body tells
+/// its place: asks for it, or panics.
+pub(crate) fn may_know_its_caller(function: &Function) -> bool {
+    const TELLING: [&str; 9] =
+        ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
+    let tells = |ident: &Ident| {
+        let name = ident.to_string();
+        TELLING.iter().any(|telling| name.contains(telling))
+    };
+    let body = function.body.stream();
+    let is_of_a_trait = !function.opening.visible && function.parameters.have_receiver();
+    is_of_a_trait && (indexes(body.clone()) || mentions(body, &tells))
+}
+
+/// Whether something is followed by brackets, at any depth.
+fn indexes(tokens: TokenStream) -> bool {
+    let mut is_value = false;
+    tokens.into_iter().any(|tree| {
+        let was_value = is_value;
+        is_value = match &tree {
+            TokenTree::Group(group) => group.delimiter() != Delimiter::Brace,
+            tree => !matches!(tree, TokenTree::Punct(_)),
+        };
+        match tree {
+            TokenTree::Group(group) if was_value && group.delimiter() == Delimiter::Bracket => true,
+            TokenTree::Group(group) => indexes(group.stream()),
+            _ => false,
+        }
+    })
+}
+
+/// A closure cannot be said to return `!` or `impl Trait`, which a macro may hide, and `impl Fn(&str)` tells a returned
+/// closure its argument types only from the function's own tail.
+fn is_only_a_functions(output: &Type) -> bool {
+    matches!(output, Type::Never(_) | Type::Macro(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
+}
+
+/// `Location::caller()` in a closure is the closure's caller, a closure does not inline across target features, and
+/// some lints that may be expected of a function look at its own body only.
 fn depends_on_its_frame(function: &Function) -> bool {
-    function.attributes.iter().any(|attribute| {
-        mentions(attribute.to_token_stream(), &|ident| ident == "track_caller" || ident == "target_feature")
+    const ATTRIBUTES: [&str; 3] = ["track_caller", "target_feature", "expect"];
+    function.opening.attributes.iter().any(|attribute| {
+        mentions(attribute.meta.to_token_stream(), &|ident| ATTRIBUTES.iter().any(|name| ident == name))
     })
 }
 
@@ -85,22 +118,30 @@ fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
+/// Whether the standard library's `Future` is among the bounds: by its name alone, or by a path that leads there.
 fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
-    bounds.into_iter().any(|bound| matches!(bound, TypeParamBound::Trait(bound) if ends_in(&bound.path, &["Future"])))
+    const LIBRARIES: [&str; 6] = ["Future", "core", "future", "futures", "futures_util", "std"];
+    let leads_there =
+        |path: &Path| path.segments.first().is_some_and(|first| LIBRARIES.iter().any(|it| first.ident == it));
+    bounds.into_iter().any(|bound| match bound {
+        TypeParamBound::Trait(bound) => ends_in(&bound.path, &["Future"]) && leads_there(&bound.path),
+        _ => false,
+    })
 }
 
-fn is_boxed_future(ty: &Type) -> bool {
-    let Some(path) = path_of(ty) else { return false };
-    if ends_in(path, &["BoxFuture", "LocalBoxFuture"]) {
-        return true;
-    }
-    let boxed = ends_in(path, &["Pin"]).then(|| type_argument(path)).flatten().and_then(path_of);
-    let inner = boxed.filter(|path| ends_in(path, &["Box"])).and_then(type_argument);
-    match inner {
-        Some(Type::TraitObject(object)) => names_future(&object.bounds),
-        Some(Type::ImplTrait(opaque)) => names_future(&opaque.bounds),
-        _ => false,
-    }
+/// What a `Pin<Box<…>>` holds.
+fn pinned(ty: &Type) -> Option<&Type> {
+    let boxed = path_of(ty).filter(|path| ends_in(path, &["Pin"])).and_then(type_argument).and_then(path_of)?;
+    Some(boxed).filter(|path| ends_in(path, &["Box"])).and_then(type_argument)
+}
+
+/// Whether a type may be an alias of a boxed future: a path that is none of the common types that are not.
+fn may_be_boxed_future(ty: &Type) -> bool {
+    const OTHERS: [&str; 28] = [
+        "Arc", "Box", "Cow", "HashMap", "Option", "Ordering", "Pin", "Rc", "Result", "Self", "String", "Vec", "bool",
+        "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128", "usize",
+    ];
+    path_of(ty).is_some_and(|path| !ends_in(path, &OTHERS))
 }
 
 fn path_of(ty: &Type) -> Option<&Path> {
@@ -120,29 +161,4 @@ fn type_argument(path: &Path) -> Option<&Type> {
 
 fn ends_in(path: &Path, names: &[&str]) -> bool {
     path.segments.last().is_some_and(|segment| names.iter().any(|name| segment.ident == name))
-}
-
-/// The return type as it may be written inside a body: `impl Trait` becomes `_`. Without one, `()` stands at the
-/// function's name, where errors may point.
-pub(crate) fn written_in_body(signature: &Signature) -> Type {
-    match &signature.output {
-        ReturnType::Default => parse_quote_spanned!(ours_at(signature.ident.span())=> ()),
-        ReturnType::Type(_, ty) => {
-            let mut ty = (**ty).clone();
-            EraseOpaque.visit_type_mut(&mut ty);
-            ty
-        }
-    }
-}
-
-struct EraseOpaque;
-
-impl VisitMut for EraseOpaque {
-    fn visit_type_mut(&mut self, ty: &mut Type) {
-        if let Type::ImplTrait(_) = ty {
-            *ty = parse_quote!(_);
-        } else {
-            visit_type_mut(self, ty);
-        }
-    }
 }

@@ -1,37 +1,61 @@
 //! The annotated item, read just far enough: its signature and where its body begins.
 //!
-//! The tokens before the body are kept as they are and the body is not parsed: syntax that `syn` does not know yet
-//! passes through, and an annotated function compiles as fast as it can.
+//! The body is neither parsed nor taken apart: syntax that `syn` does not know yet passes through, an unfinished body
+//! causes the compiler's own error once, and an annotated function compiles as fast as it can. Nor are tokens rebuilt
+//! without need: an invisible group, which is how a macro's fragment keeps its precedence, loses its meaning for the
+//! compiler when a procedural macro puts it into a stream anew (see [`crate::fragment`]).
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use quote::quote_spanned;
+use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Signature, Token, Visibility};
+use syn::{Abi, Attribute, Token, Type, Visibility};
 
+use crate::expand::ours_at;
+use crate::fragment;
 use crate::kind::Kind;
 use crate::mistakes::Mistakes;
+use crate::parameters::{self, Parameters};
 
 /// A function or method with a body.
 pub(crate) struct Function {
-    /// Everything before the body: attributes, visibility, signature.
-    pub(crate) head: TokenStream,
-    pub(crate) attributes: Vec<Attribute>,
-    pub(crate) signature: Signature,
+    /// The tokens of attributes, visibility, name and generics.
+    pub(crate) before: TokenStream,
+    pub(crate) parameters: Parameters,
+    /// The tokens of the return type and the where clause.
+    pub(crate) after: TokenStream,
+    /// The tokens of the return type alone; empty without one.
+    output: TokenStream,
+    /// The same as a type, if it is one.
+    pub(crate) ty: Option<Type>,
+    pub(crate) opening: Opening,
     /// `#![…]` at the start of the body: they must stay at the start of the function.
     pub(crate) inner_attributes: TokenStream,
     /// The body in its braces, without its inner attributes.
     pub(crate) body: Group,
 }
 
+/// A function up to its name. The rest is split, and only what matters is parsed: what is unfinished or newer than `syn`
+/// is the compiler's to judge.
+pub(crate) struct Opening {
+    pub(crate) attributes: Vec<Attribute>,
+    /// Whether a visibility is written, as in an implementation of a trait it cannot be.
+    pub(crate) visible: bool,
+    pub(crate) constness: Option<Token![const]>,
+    pub(crate) asyncness: Option<Token![async]>,
+    pub(crate) name: Ident,
+}
+
 /// Keywords by which an item is told from others; `fn` last among those that may precede it.
 const ITEM_KEYWORDS: [&str; 12] =
     ["struct", "enum", "union", "trait", "impl", "mod", "static", "type", "use", "macro_rules", "macro", "fn"];
 
-/// Reads the item that the attribute is on.
-pub(crate) fn read(kind: Kind, item: TokenStream, mistakes: &mut Mistakes) -> Option<Function> {
+/// Reads the item that the attribute with these `options` is on.
+pub(crate) fn read(kind: Kind, item: TokenStream, options: TokenStream, mistakes: &mut Mistakes) -> Option<Function> {
     let mut head: Vec<_> = flattened(item).into_iter().collect();
     let body = head.pop().and_then(braces);
     let keyword = item_keyword(&head);
-    let parsed = split_signature.parse2(head.iter().cloned().collect());
+    let parsed = Opening::parse_beginning.parse2(head.iter().cloned().collect());
     let attribute = kind.attribute();
     match (keyword, parsed, body) {
         (Some(keyword), ..) if keyword != "fn" => {
@@ -41,10 +65,7 @@ pub(crate) fn read(kind: Kind, item: TokenStream, mistakes: &mut Mistakes) -> Op
             mistakes.at(keyword, what);
             None
         }
-        (Some(_), Ok((attributes, signature)), Some(body)) => {
-            let (inner_attributes, body) = split_inner_attributes(&body);
-            Some(Function { head: head.into_iter().collect(), attributes, signature, inner_attributes, body })
-        }
+        (Some(_), Ok(opening), Some(body)) => Function::new(&head, opening, &body, options),
         (Some(keyword), _, None) => {
             let name = name_after(&keyword, &head).unwrap_or(keyword);
             let what = format!(
@@ -59,6 +80,65 @@ pub(crate) fn read(kind: Kind, item: TokenStream, mistakes: &mut Mistakes) -> Op
         }
         (None, Ok(_), _) => None,
     }
+}
+
+impl Function {
+    fn new(head: &[TokenTree], opening: Opening, body: &Group, options: TokenStream) -> Option<Self> {
+        let (at, group) = parenthesized(head)?;
+        let (before, after) = (&head[..at], &head[at + 1..]);
+        let (inner_attributes, body) = split_inner_attributes(body);
+        let output = fragment::types(output(after));
+        Some(Self {
+            before: fragment::types(before),
+            parameters: parameters::read(group, options),
+            after: fragment::types(after),
+            ty: syn::parse2(output.clone()).ok(),
+            output,
+            opening,
+            inner_attributes,
+            body,
+        })
+    }
+
+    /// The return type as it is written, or the one that is meant; errors then point at the function's name.
+    pub(crate) fn output(&self) -> TokenStream {
+        if self.output.is_empty() {
+            return quote_spanned!(ours_at(self.opening.name.span())=> ());
+        }
+        self.output.clone()
+    }
+
+    /// Whether the return type cannot be told, though there is one.
+    pub(crate) fn is_unclear(&self) -> bool {
+        self.ty.is_none() && !self.output.is_empty()
+    }
+}
+
+impl Opening {
+    fn parse_beginning(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attributes = input.call(Attribute::parse_outer)?;
+        let visible = !matches!(input.parse()?, Visibility::Inherited);
+        input.parse::<Option<Token![default]>>()?;
+        let constness = input.parse()?;
+        let asyncness = input.parse()?;
+        input.call(safety)?;
+        input.parse::<Option<Abi>>()?;
+        input.parse::<Token![fn]>()?;
+        let name = input.call(Ident::parse_any)?;
+        input.parse::<TokenStream>()?;
+        Ok(Self { attributes, visible, constness, asyncness, name })
+    }
+}
+
+fn safety(input: ParseStream<'_>) -> syn::Result<()> {
+    input.parse::<Option<Token![unsafe]>>()?;
+    if input.peek(Ident::peek_any) && !input.peek(Token![extern]) && !input.peek(Token![fn]) {
+        let ahead = input.fork();
+        if ahead.call(Ident::parse_any)? == "safe" {
+            input.call(Ident::parse_any)?;
+        }
+    }
+    Ok(())
 }
 
 /// The item without the invisible delimiters in which a macro's fragment comes.
@@ -102,25 +182,52 @@ fn name_after(keyword: &Ident, head: &[TokenTree]) -> Option<Ident> {
     }
 }
 
-fn split_signature(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Signature)> {
-    let attributes = input.call(Attribute::parse_outer)?;
-    input.parse::<Visibility>()?;
-    input.parse::<Option<Token![default]>>()?;
-    Ok((attributes, input.parse()?))
+/// The parameters and where they are: the first parentheses behind the name that are in no angle brackets.
+fn parenthesized(head: &[TokenTree]) -> Option<(usize, &Group)> {
+    let name = head.iter().position(|tree| is_ident(tree, "fn"))? + 1;
+    let (mut depth, mut dash) = (0_usize, false);
+    for (at, tree) in head.iter().enumerate().skip(name) {
+        match tree {
+            TokenTree::Group(group) if depth == 0 && group.delimiter() == Delimiter::Parenthesis => {
+                return Some((at, group));
+            }
+            TokenTree::Punct(punct) if punct.as_char() == '<' => depth += 1,
+            TokenTree::Punct(punct) if punct.as_char() == '>' && !dash => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        dash = is_punct(tree, '-');
+    }
+    None
 }
 
+/// What stands between the arrow and the where clause.
+fn output(after: &[TokenTree]) -> &[TokenTree] {
+    let end = after.iter().position(|tree| is_ident(tree, "where")).unwrap_or(after.len());
+    let begins = after.first().is_some_and(|tree| is_punct(tree, '-'));
+    if begins { after.get(2..end).unwrap_or_default() } else { &[] }
+}
+
+fn is_ident(tree: &TokenTree, name: &str) -> bool {
+    matches!(tree, TokenTree::Ident(ident) if ident == name)
+}
+
+fn is_punct(tree: &TokenTree, sign: char) -> bool {
+    matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
+}
+
+/// The inner attributes and the body without them; a body without any is the very group that the user wrote.
 fn split_inner_attributes(body: &Group) -> (TokenStream, Group) {
-    let mut statements = body.stream().into_iter().peekable();
-    let mut inner = TokenStream::new();
-    let is = |tree: Option<&TokenTree>, sign| matches!(tree, Some(TokenTree::Punct(punct)) if punct.as_char() == sign);
-    while is(statements.peek(), '#') {
-        let mut ahead = statements.clone().skip(1);
-        if !is(ahead.next().as_ref(), '!') {
-            break;
-        }
-        inner.extend(statements.by_ref().take(3));
+    let statements: Vec<_> = body.stream().into_iter().collect();
+    let is = |at: usize, sign| statements.get(at).is_some_and(|tree| is_punct(tree, sign));
+    let mut at = 0;
+    while is(at, '#') && is(at + 1, '!') {
+        at += 3;
     }
-    let mut rest = Group::new(Delimiter::Brace, statements.collect());
-    rest.set_span(body.span());
-    (inner, rest)
+    let (inner, rest) = statements.split_at(at.min(statements.len()));
+    if inner.is_empty() {
+        return (TokenStream::new(), body.clone());
+    }
+    let mut bare = Group::new(Delimiter::Brace, fragment::expressions(rest));
+    bare.set_span(body.span());
+    (inner.iter().cloned().collect(), bare)
 }

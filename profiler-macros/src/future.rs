@@ -1,94 +1,128 @@
 //! Functions that return a future: the range is the future's life, from its first poll, and not the call that makes it.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::parse::Parser;
+use syn::Type;
 use syn::spanned::Spanned;
-use syn::{Block, Expr, ExprAsync, ExprCall, ReturnType, Stmt, Type, parse_quote};
 
-use crate::expand::ours_at;
-use crate::flow::{mentions, written_in_body};
+use crate::expand::{block, closure, ours_at};
+use crate::flow::{may_know_its_caller, mentions};
+use crate::fragment;
+use crate::function::Function;
 use crate::model::Annotated;
+use crate::parameters::Moved;
 
 /// `async fn`: the body becomes an inner future, which is the one that is timed.
-pub(crate) fn of_async_fn(annotated: &Annotated) -> TokenStream {
-    let body = &annotated.function.body;
-    let output = match written_in_body(&annotated.function.signature) {
-        // `!` may not be named in a body: the future returns an empty type that may be, and the function does not
-        // return.
-        Type::Never(_) => parse_quote!(::core::convert::Infallible),
-        output => output,
-    };
-    let return_type = return_type(&output);
-    let life = life(annotated, &quote_spanned!(Span::mixed_site()=> async move { #return_type #body }));
-    match &annotated.function.signature.output {
-        ReturnType::Type(_, output) if matches!(**output, Type::Never(_)) => {
-            quote_spanned!(Span::mixed_site()=> match #life.await {})
-        }
+///
+/// Both blocks return, in code that never runs, a value of one unknown type: so inference knows what the inner one
+/// returns before it sees the body, as a signature would tell it. Without that, a body that returns a `Box<dyn Error>`
+/// through a coercion does not compile; and a type that cannot be written in a body, such as `impl Trait`, need not be.
+pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
+    let (krate, function) = (&annotated.krate, &annotated.function);
+    let Moved { signature, statements } = function.parameters.in_async_block(&function.body);
+    let body = block(function);
+    let returned = returned(function);
+    let life = life(annotated, &quote_spanned!(Span::mixed_site()=> async move { #returned #statements #body }));
+    let timed = match &function.ty {
+        // A value of type `!` makes what is around it unreachable: the inner future returns another empty type, and the
+        // function does not return.
+        Some(Type::Never(_)) => quote_spanned! {Span::mixed_site()=>
+            let __profiler_returned = #krate::__private::Returns::<::core::convert::Infallible>::new();
+            match #life.await {}
+        },
         // A future in an `async fn` is meant, in an `async` block clippy takes it for forgotten.
-        ReturnType::Type(_, output) if mentions_future(output.to_token_stream()) => {
-            quote_spanned! {Span::mixed_site()=>
-                #[allow(clippy::async_yields_async)]
-                let __profiler_output = #life.await;
-                __profiler_output
-            }
-        }
-        _ => quote_spanned!(Span::mixed_site()=> #life.await),
+        Some(output) if mentions_future(output.to_token_stream()) => quote_spanned! {Span::mixed_site()=>
+            let __profiler_returned = #krate::__private::Returns::new();
+            #returned
+            #[allow(clippy::async_yields_async)]
+            let __profiler_output = #life.await;
+            __profiler_output
+        },
+        _ => quote_spanned! {Span::mixed_site()=>
+            let __profiler_returned = #krate::__private::Returns::new();
+            #returned
+            #life.await
+        },
+    };
+    (signature, timed)
+}
+
+/// `-> impl Future`: the body runs now and its value is timed. The parameters too are what is left of them.
+pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
+    let Function { parameters, body, .. } = &annotated.function;
+    if returns(body) {
+        // A `return` must leave the body only. The closure is called by a function that takes any `FnOnce`: called
+        // directly, the compiler would take it for an `FnMut`, which may not return what it borrows.
+        let Moved { signature, statements } = parameters.in_closure(body);
+        let closure = closure(&annotated.function, &quote!(_), &statements);
+        let none = quote!(::core::option::Option::None);
+        let value = quote_spanned!(Span::mixed_site()=> ::core::option::Option::unwrap_or_else(#none, #closure));
+        return (signature, life(annotated, &value));
     }
+    let body = block(&annotated.function);
+    (parameters.group().clone(), life(annotated, &quote_spanned!(Span::mixed_site()=> { #body })))
 }
 
-/// `-> impl Future`: the body runs now and its value is timed.
-pub(crate) fn of_opaque(annotated: &Annotated) -> TokenStream {
-    life(annotated, &value(annotated, &written_in_body(&annotated.function.signature)))
-}
-
-/// `-> Pin<Box<dyn Future>>`: the block in a `Box::pin(async { … })` at the end is timed in place; any other value is
+/// `-> Pin<Box<impl Future>>`: the block in a `Box::pin(async { … })` at the end is timed in place; any other value is
 /// boxed once more.
-pub(crate) fn of_boxed(annotated: &Annotated) -> TokenStream {
+pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     if let Some(body) = with_timed_tail(annotated) {
-        return body;
+        return (annotated.function.parameters.group().clone(), body);
     }
     let krate = &annotated.krate;
-    let output = written_in_body(&annotated.function.signature);
-    let value = value(annotated, &output);
-    let future = quote_spanned! {Span::mixed_site()=>
-        { let __profiler_future: #output = #value; __profiler_future }
-    };
-    let life = life(annotated, &future);
-    quote_spanned!(Span::mixed_site()=> #krate::__private::Box::pin(#life))
+    let (parameters, life) = of_opaque(annotated);
+    (parameters, quote_spanned!(Span::mixed_site()=> #krate::__private::Box::pin(#life)))
 }
 
-/// Tells inference what an async block returns, as a signature would: without it, a body that returns a `Box<dyn
-/// Error>` through a coercion does not compile.
-fn return_type(output: &Type) -> Option<TokenStream> {
-    if let Type::Infer(_) = output {
-        return None;
+/// A type that may be that of a boxed future: the type itself decides, in the runtime.
+pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
+    let Function { parameters, body, .. } = &annotated.function;
+    if let Some(body) = with_timed_tail(annotated) {
+        return (parameters.group().clone(), body);
     }
-    Some(quote_spanned! {ours_at(output.span())=>
-        if let ::core::option::Option::Some(__profiler_output) = ::core::option::Option::<#output>::None {
+    let (krate, output) = (&annotated.krate, annotated.function.output());
+    let returned = returned(&annotated.function);
+    let call = match annotated.description.tell() {
+        None => quote_spanned!(Span::mixed_site()=> ::core::default::Default::default()),
+        Some(tell) => quote_spanned!(Span::mixed_site()=> __profiler_returned.describe(__profiler_site, #tell)),
+    };
+    let opening = quote_spanned! {Span::mixed_site()=>
+        use #krate::__private::OfValue as _;
+        let __profiler_returned = #krate::__private::Returns::new();
+        #returned
+        let __profiler_call = #call;
+    };
+    if may_know_its_caller(&annotated.function) && !returns(body) {
+        let body = block(&annotated.function);
+        let timed = quote_spanned! {Span::mixed_site()=>
+            #opening
+            let __profiler_range = __profiler_returned.enter(__profiler_site);
+            __profiler_returned.leave(__profiler_site, __profiler_call, { #body })
+        };
+        return (parameters.group().clone(), timed);
+    }
+    let Moved { signature, statements } = parameters.in_closure(body);
+    let closure = closure(&annotated.function, &output, &statements);
+    let timed = quote_spanned! {Span::mixed_site()=>
+        #opening
+        __profiler_returned.run(__profiler_site, __profiler_call, #closure)
+    };
+    (signature, timed)
+}
+
+/// Says in code that never runs that `__profiler_returned` is what the function, or the block, returns. The type is not
+/// written: where it is wrong, it is wrong once, in the signature.
+fn returned(function: &Function) -> TokenStream {
+    quote_spanned! {ours_at(function.output().span())=>
+        if let ::core::option::Option::Some(__profiler_output) = __profiler_returned.none() {
             return __profiler_output;
         }
-    })
-}
-
-/// The body's value. A `return` in it must leave the body only, so it then runs in a closure, called by a function that
-/// takes any `FnOnce`: called directly, the compiler would take it for an `FnMut`, which may not return what it
-/// borrows.
-fn value(annotated: &Annotated, output: &Type) -> TokenStream {
-    let body = &annotated.function.body;
-    if mentions(body.stream(), &is_return) {
-        return quote_spanned! {Span::mixed_site()=>
-            ::core::option::Option::unwrap_or_else(::core::option::Option::None, move || -> #output #body)
-        };
     }
-    let mut block = Group::new(Delimiter::Brace, body.stream());
-    // As the user's own, lints would take the braces for superfluous ones.
-    block.set_span(ours_at(body.span()));
-    block.to_token_stream()
 }
 
-fn is_return(ident: &Ident) -> bool {
-    ident == "return"
+/// Whether a body, or a closure in it, has a `return`.
+fn returns(body: &Group) -> bool {
+    mentions(body.stream(), &|ident| ident == "return")
 }
 
 fn mentions_future(output: TokenStream) -> bool {
@@ -99,11 +133,11 @@ fn mentions_future(output: TokenStream) -> bool {
 fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     let krate = &annotated.krate;
     match annotated.description.tell() {
-        None => quote_spanned!(Span::mixed_site()=> #krate::__private::instrument(&__PROFILER_SITE, #future)),
+        None => quote_spanned!(Span::mixed_site()=> #krate::__private::instrument(__profiler_site, #future)),
         Some(tell) => quote_spanned! {Span::mixed_site()=>
             #krate::__private::instrument_call(
-                &__PROFILER_SITE,
-                #krate::__private::describe_async(&__PROFILER_SITE, #tell),
+                __profiler_site,
+                #krate::__private::describe_async(__profiler_site, #tell),
                 #future
             )
         },
@@ -113,29 +147,55 @@ fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
 /// The body with the async block in its tail timed, if the tail is a literal `Box::pin(async { … })` and nothing before
 /// it returns.
 fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
-    let mut statements = Block::parse_within.parse2(annotated.function.body.stream()).ok()?;
-    let Some(Stmt::Expr(Expr::Call(tail), None)) = statements.pop() else { return None };
-    let future = pinned_block(&tail)?;
-    if statements.iter().any(|statement| mentions(statement.to_token_stream(), &is_return)) {
+    let mut statements: Vec<_> = annotated.function.body.stream().into_iter().collect();
+    let Some(TokenTree::Group(argument)) = statements.pop() else { return None };
+    let path = statements.len() - path_length(&statements);
+    let (before, function) = statements.split_at(path);
+    let ends = before.last().is_none_or(|tree| match tree {
+        TokenTree::Punct(punct) => punct.as_char() == ';',
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        _ => false,
+    });
+    let returns = before.iter().any(|tree| mentions(tree.to_token_stream(), &|ident| ident == "return"));
+    if !ends || returns || !is_box_pin(function) || !is_async_block(&argument) {
         return None;
     }
-    let mut timed = life(annotated, &future.to_token_stream());
+    let future = argument.stream();
+    let mut timed = life(annotated, &future);
     if !annotated.description.is_empty() {
         // The description is told at the first poll, on the thread that polls.
         timed = quote_spanned!(Span::mixed_site()=> async move { #timed.await });
     }
-    let func = &tail.func;
-    let mut argument = Group::new(Delimiter::Parenthesis, timed);
-    argument.set_span(tail.paren_token.span.join());
-    Some(quote!(#(#statements)* #func #argument))
+    let mut timed = Group::new(Delimiter::Parenthesis, timed);
+    timed.set_span(argument.span());
+    let (before, function) = (fragment::expressions(before), fragment::types(function));
+    Some(quote!(#before #function #timed))
 }
 
-fn pinned_block(tail: &ExprCall) -> Option<&ExprAsync> {
-    let Expr::Path(func) = &*tail.func else { return None };
-    let mut names = func.path.segments.iter().rev().map(|segment| &segment.ident);
-    let is_box_pin = names.next().is_some_and(|name| name == "pin") && names.next().is_some_and(|name| name == "Box");
-    match (is_box_pin, tail.args.first(), tail.args.len()) {
-        (true, Some(Expr::Async(future)), 1) => Some(future),
+/// How many of the last trees are a path.
+fn path_length(trees: &[TokenTree]) -> usize {
+    let is_path = |tree: &&TokenTree| match tree {
+        TokenTree::Ident(_) => true,
+        TokenTree::Punct(punct) => punct.as_char() == ':',
+        TokenTree::Group(_) | TokenTree::Literal(_) => false,
+    };
+    trees.iter().rev().take_while(is_path).count()
+}
+
+fn is_box_pin(path: &[TokenTree]) -> bool {
+    let names = path.iter().filter_map(|tree| match tree {
+        TokenTree::Ident(ident) => Some(ident.to_string()),
         _ => None,
-    }
+    });
+    let names: Vec<_> = names.collect();
+    names.ends_with(&["Box".to_owned(), "pin".to_owned()])
+}
+
+/// Whether `(async { … })`, with or without `move`, is all that the group holds.
+fn is_async_block(argument: &Group) -> bool {
+    let trees: Vec<_> = argument.stream().into_iter().collect();
+    let Some((TokenTree::Group(block), keywords)) = trees.split_last() else { return false };
+    let keywords: Vec<_> = keywords.iter().map(ToString::to_string).collect();
+    let is_async = matches!(keywords.iter().map(String::as_str).collect::<Vec<_>>()[..], ["async"] | ["async", "move"]);
+    argument.delimiter() == Delimiter::Parenthesis && block.delimiter() == Delimiter::Brace && is_async
 }

@@ -42,13 +42,13 @@ impl Kind {
     /// The options that this attribute takes.
     pub(crate) const fn options(self) -> &'static [&'static str] {
         match self {
-            Self::Stage => &["name", "crate"],
-            Self::Step => &["name", "index", "crate"],
-            Self::Op => &["name", "shapes", "flops", "crate"],
+            Self::Stage => &["name", "value", "crate"],
+            Self::Step => &["name", "index", "value", "crate"],
+            Self::Op => &["name", "shapes", "flops", "value", "crate"],
         }
     }
 
-    /// The options as a phrase: "`name`, `index` and `crate`".
+    /// The options as a phrase: "`name`, `index`, `value` and `crate`".
     pub(crate) fn options_phrase(self) -> String {
         let quoted: Vec<_> = self.options().iter().map(|option| format!("`{option}`")).collect();
         match quoted.split_last() {
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn options_read_as_a_phrase() {
-        assert_eq!(Kind::Step.options_phrase(), "`name`, `index` and `crate`");
+        assert_eq!(Kind::Step.options_phrase(), "`name`, `index`, `value` and `crate`");
         assert_eq!(Kind::Stage.written_with("\"a\""), "#[profiled_stage(\"a\")]");
     }
 }

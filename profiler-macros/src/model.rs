@@ -3,14 +3,15 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Expr, LitStr, Path, parse_quote};
+use syn::{LitStr, Path, parse_quote};
 
-use crate::arguments;
+use crate::arguments::{self, Value};
 use crate::flow::{self, Flow};
 use crate::function::{self, Function};
 use crate::kind::Kind;
 use crate::mistakes::Mistakes;
 use crate::options::{self, Options};
+use crate::renamed;
 
 /// An annotated function.
 pub(crate) struct Annotated {
@@ -26,9 +27,9 @@ pub(crate) struct Annotated {
 /// What a call tells about itself beyond its time.
 #[derive(Default)]
 pub(crate) struct Description {
-    pub(crate) shapes: Vec<Expr>,
-    pub(crate) flops: Option<Expr>,
-    pub(crate) index: Option<Expr>,
+    pub(crate) shapes: Vec<Value>,
+    pub(crate) flops: Option<Value>,
+    pub(crate) index: Option<Value>,
 }
 
 impl Description {
@@ -38,27 +39,35 @@ impl Description {
 }
 
 impl Annotated {
-    /// Reads the attribute's `arguments` and its `item`. `Err` holds a `compile_error!` for each mistake.
-    pub(crate) fn read(kind: Kind, arguments: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
+    /// Reads the `tokens` of the attribute's arguments and its `item`. `Err` holds a `compile_error!` for each mistake.
+    pub(crate) fn read(kind: Kind, tokens: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
         let mut mistakes = Mistakes::default();
-        let arguments = arguments::read(arguments, &mut mistakes);
+        let arguments = arguments::read(tokens.clone(), &mut mistakes);
         let options = options::read(kind, arguments, &mut mistakes);
-        let function = function::read(kind, item, &mut mistakes);
+        if let (None, Some(name)) = (&options.krate, renamed::runtime()) {
+            let example = kind.written_with(&format!("crate = {name}"));
+            mistakes.here(format!("the runtime is called `{name}` in this crate: write `{example}`"));
+        }
+        let function = function::read(kind, item, tokens, &mut mistakes);
         if let Some(function) = &function {
             check(kind, function, &mut mistakes);
+            if let Some(value) = options.value.as_ref().filter(|_| function.opening.asyncness.is_some()) {
+                let what = "`value` times the call, and the call of an `async fn` does nothing: remove `value`";
+                mistakes.at(value, what);
+            }
         }
         mistakes.finish(function.map(|function| Self::new(kind, options, function)))
     }
 
     fn new(kind: Kind, options: Options, function: Function) -> Self {
-        let Options { name, shapes, flops, index, krate } = options;
-        let own_name = || LitStr::new(&function.signature.ident.unraw().to_string(), Span::mixed_site());
+        let Options { name, shapes, flops, index, value, krate } = options;
+        let own_name = || LitStr::new(&function.opening.name.unraw().to_string(), Span::mixed_site());
         Self {
             kind,
             name: name.unwrap_or_else(own_name),
             krate: krate.unwrap_or_else(|| parse_quote!(::profiler_runtime)),
             description: Description { shapes, flops, index },
-            flow: Flow::of(&function),
+            flow: Flow::of(&function, value.is_some()),
             function,
         }
     }
@@ -67,13 +76,13 @@ impl Annotated {
 /// Functions whose body cannot be timed.
 fn check(kind: Kind, function: &Function, mistakes: &mut Mistakes) {
     let attribute = kind.attribute();
-    if let Some(constness) = &function.signature.constness {
+    if let Some(constness) = &function.opening.constness {
         let what = format!(
             "a `const fn` may run in the compiler, where there is no time to measure: remove `const` or `{attribute}`"
         );
         mistakes.at(constness, what);
     }
-    for written in &function.attributes {
+    for written in &function.opening.attributes {
         if flow::mentions(written.meta.to_token_stream(), &|ident| ident == "naked") {
             mistakes.at(
                 &written.meta,

@@ -6,7 +6,7 @@
 use proc_macro2::Ident;
 use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
-use crate::arguments::Argument;
+use crate::arguments::{Argument, Value};
 use crate::kind::Kind;
 use crate::mistakes::Mistakes;
 use crate::nearest::nearest;
@@ -17,11 +17,13 @@ pub(crate) struct Options {
     /// The name; without it the function's own is used.
     pub(crate) name: Option<LitStr>,
     /// The inputs whose shapes an op records.
-    pub(crate) shapes: Vec<Expr>,
+    pub(crate) shapes: Vec<Value>,
     /// The number of floating point operations of an op's call.
-    pub(crate) flops: Option<Expr>,
+    pub(crate) flops: Option<Value>,
     /// The index of a step.
-    pub(crate) index: Option<Expr>,
+    pub(crate) index: Option<Value>,
+    /// Where the function is said to return a value and no future.
+    pub(crate) value: Option<Ident>,
     /// The runtime's path where it is not `::profiler_runtime`.
     pub(crate) krate: Option<Path>,
 }
@@ -53,22 +55,24 @@ impl Reader<'_> {
         }
     }
 
-    fn positional(&mut self, position: usize, value: &Expr) {
-        if position > 0 && string(value).is_some() {
+    fn positional(&mut self, position: usize, value: &Value) {
+        if position > 0 && string(&value.expression).is_some() {
             let example = self.kind.written_with("\"…\", …");
             self.mistakes.at(value, format!("the name comes first, as in `{example}`"));
         } else {
             self.seen.push("name".to_owned());
-            self.name(value);
+            self.name(&value.expression);
         }
     }
 
-    /// A key without a value is never complete: a known one wants its value, an unknown one may be a name without
+    /// A key without a value is complete if it is `value` itself: another known one wants its value, an unknown one may be a name without
     /// quotes.
     fn bare(&mut self, key: &Ident) {
         let text = key.to_string();
         if Kind::taking(&text).is_some() {
-            if self.admits(key) {
+            if text == "value" && self.admits(key) {
+                self.options.value = Some(key.clone());
+            } else if text != "value" && self.admits(key) {
                 self.mistakes.at(key, format!("`{text}` needs a value: write `{}`", form(&text)));
             }
         } else if nearest(&text, self.kind.options().iter().copied()).is_some() {
@@ -106,17 +110,17 @@ impl Reader<'_> {
         false
     }
 
-    fn assigned(&mut self, key: &Ident, value: Expr) {
+    fn assigned(&mut self, key: &Ident, value: Value) {
         match key.to_string().as_str() {
-            "name" => self.name(&value),
+            "name" => self.name(&value.expression),
             "flops" => self.options.flops = Some(value),
             "index" => self.options.index = Some(value),
-            "crate" => self.krate(value),
+            "crate" => self.krate(value.expression),
             _ => self.wrong_form(key),
         }
     }
 
-    fn listed(&mut self, key: &Ident, values: Vec<Expr>) {
+    fn listed(&mut self, key: &Ident, values: Vec<Value>) {
         if key != "shapes" {
             self.wrong_form(key);
         } else if values.is_empty() {
@@ -148,6 +152,7 @@ impl Reader<'_> {
     fn krate(&mut self, value: Expr) {
         match value {
             Expr::Path(path) if path.qself.is_none() => self.options.krate = Some(path.path),
+            Expr::Group(group) => self.krate(*group.expr),
             Expr::Lit(_) => {
                 self.mistakes.at(value, format!("the crate is a path without quotes, as in `{}`", form("crate")))
             }
@@ -163,6 +168,7 @@ fn form(option: &str) -> &'static str {
         "shapes" => "shapes(x, self.weight)",
         "flops" => "flops = 2 * m * n * k",
         "index" => "index = step",
+        "value" => "value",
         _ => "crate = my_crate::profiler_runtime",
     }
 }

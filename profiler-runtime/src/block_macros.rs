@@ -91,6 +91,16 @@ macro_rules! __profiler_site {
     };
 }
 
+/// A site of its own: an expression, so that without it an attribute's code lacks one name and not two.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __profiler_site_reference {
+    ($kind:ident, $name:expr) => {{
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+        &__PROFILER_SITE
+    }};
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {

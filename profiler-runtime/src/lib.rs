@@ -168,10 +168,10 @@ pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::__profiler_site as site;
+    pub use crate::__profiler_site_reference as site;
     pub use crate::record::{
-        Call, Instrumented, IntoCount, Kind, Range, Registered, Site, describe, describe_async, instrument,
-        instrument_call, run,
+        Call, Instrumented, IntoCount, Kind, OfValue, Range, Registered, Returns, Site, describe, describe_async,
+        instrument, instrument_call, run,
     };
     pub use inventory;
     pub use std::boxed::Box;

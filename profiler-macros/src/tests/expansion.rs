@@ -17,12 +17,16 @@ fn a_function_is_its_site_and_its_body_in_a_closure() {
     let expected = "\
 /// Decodes.
 pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
-    ::profiler_runtime::__private::site!(__PROFILER_SITE, Stage, \"vae.decode\");
+    let __profiler_site = ::profiler_runtime::__private::site!(Stage, \"vae.decode\");
     ::profiler_runtime::__private::run(
-        &__PROFILER_SITE,
+        __profiler_site,
         move || -> Result<Tensor> {
-            let x = self.conv(z)?;
-            Ok(x)
+            let z = z;
+            #[allow()]
+            {
+                let x = self.conv(z)?;
+                Ok(x)
+            }
         },
     )
 }
@@ -33,15 +37,15 @@ pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
 #[test]
 fn an_op_tells_its_call_before_it_begins() {
     let item = quote! {
-        fn linear(x: &Tensor, n: usize) -> Tensor {
+        fn linear(x: &Tensor, n: usize) -> Vec<u32> {
             x.matmul(n)
         }
     };
     let expected = "\
-fn linear(x: &Tensor, n: usize) -> Tensor {
-    ::profiler_runtime::__private::site!(__PROFILER_SITE, Op, \"linear\");
+fn linear(x: &Tensor, n: usize) -> Vec<u32> {
+    let __profiler_site = ::profiler_runtime::__private::site!(Op, \"linear\");
     ::profiler_runtime::__private::describe(
-        &__PROFILER_SITE,
+        __profiler_site,
         |__profiler_call| {
             if __profiler_call.wants_shapes() {
                 __profiler_call.shape(&x);
@@ -53,8 +57,14 @@ fn linear(x: &Tensor, n: usize) -> Tensor {
         },
     );
     ::profiler_runtime::__private::run(
-        &__PROFILER_SITE,
-        move || -> Tensor { x.matmul(n) },
+        __profiler_site,
+        move || -> Vec<u32> {
+            let x = x;
+            let _ = &x;
+            let n = n;
+            let _ = &n;
+            #[allow()] { x.matmul(n) }
+        },
     )
 }
 ";
@@ -70,22 +80,27 @@ fn an_async_function_awaits_its_timed_body() {
     };
     let expected = "\
 async fn step(x: u32) -> Result<u32, Error> {
-    renamed::__private::site!(__PROFILER_SITE, Step, \"step\");
+    let __profiler_site = renamed::__private::site!(Step, \"step\");
+    let __profiler_returned = renamed::__private::Returns::new();
+    if let ::core::option::Option::Some(__profiler_output) = __profiler_returned.none() {
+        return __profiler_output;
+    }
     renamed::__private::instrument_call(
-            &__PROFILER_SITE,
+            __profiler_site,
             renamed::__private::describe_async(
-                &__PROFILER_SITE,
+                __profiler_site,
                 |__profiler_call| {
                     __profiler_call.index(x);
                 },
             ),
             async move {
-                if let ::core::option::Option::Some(__profiler_output) = ::core::option::Option::<
-                    Result<u32, Error>,
-                >::None {
+                if let ::core::option::Option::Some(__profiler_output) = __profiler_returned
+                    .none()
+                {
                     return __profiler_output;
                 }
-                { Ok(x) }
+                let _ = &x;
+                #[allow()] { Ok(x) }
             },
         )
         .await
@@ -107,8 +122,9 @@ fn a_function_that_knows_its_caller_is_guarded() {
 #[track_caller]
 fn checked() {
     #![allow(unused)]
-    ::profiler_runtime::__private::site!(__PROFILER_SITE, Stage, \"checked\");
-    let __profiler_range = ::profiler_runtime::__private::Range::enter(&__PROFILER_SITE);
+    let __profiler_site = ::profiler_runtime::__private::site!(Stage, \"checked\");
+    let __profiler_range = ::profiler_runtime::__private::Range::enter(__profiler_site);
+    #[allow()]
     {
         panic!();
     }
@@ -118,7 +134,7 @@ fn checked() {
 }
 
 #[test]
-fn a_boxed_block_is_timed_in_place_and_another_value_is_boxed_again() {
+fn a_boxed_block_is_timed_in_place_and_else_the_type_decides() {
     let block = quote! {
         fn encode(&self) -> Pin<Box<dyn Future<Output = u32> + '_>> {
             let n = 1;
@@ -135,6 +151,6 @@ fn a_boxed_block_is_timed_in_place_and_another_value_is_boxed_again() {
         }
     };
     let text = expanded(Kind::Stage, quote!(), value);
-    assert!(text.contains("::profiler_runtime::__private::Box::pin("), "{text}");
+    assert!(text.contains("__profiler_returned\n        .run("), "{text}");
     assert!(text.contains("move || -> BoxFuture<'_, u32>"), "a `return` leaves the body only: {text}");
 }

@@ -15,7 +15,8 @@ fn flow(item: &str) -> Flow {
 fn plain_functions_run_in_a_closure() {
     assert_eq!(flow("fn f() {}"), Flow::Closure);
     assert_eq!(flow("unsafe extern \"C\" fn f(x: impl Fn() -> u32) -> Option<&str> { None }"), Flow::Closure);
-    assert_eq!(flow("fn f() -> Future { Future }"), Flow::Closure);
+    assert_eq!(flow("fn f() -> Result<Tensor> { g() }"), Flow::Closure);
+    assert_eq!(flow("fn f(mut a: A, (b, c): (B, C), D { e, f: (g, _h) }: D) {}"), Flow::Closure);
     assert_eq!(flow("fn f() -> Box<dyn Fn() -> BoxFuture<'static, u32>> { g() }"), Flow::Closure);
     assert_eq!(flow("fn f() -> Box<dyn Future<Output = ()>> { g() }"), Flow::Closure);
 }
@@ -27,16 +28,60 @@ fn a_guard_stands_where_a_closure_would_change_the_body() {
     assert_eq!(flow("#[cfg_attr(debug_assertions, track_caller)] fn f() {}"), Flow::Guard);
     assert_eq!(flow("#[target_feature(enable = \"avx2\")] fn f() {}"), Flow::Guard);
     assert_eq!(flow("unsafe extern \"C\" fn f(n: u32, ...) {}"), Flow::Guard);
+    assert_eq!(flow("fn f() -> iterator!() { g() }"), Flow::Guard);
+    assert_eq!(flow("#[expect(clippy::needless_return)] fn f() { return; }"), Flow::Guard);
 }
 
 #[test]
-fn futures_are_known_by_every_name() {
+fn a_pattern_that_leaves_a_part_behind_keeps_its_place() {
+    for pattern in
+        ["_", "(a, _)", "A { a, .. }", "[a, ..]", "ref a", "(a, ref b)", "(mut a, b)", "A", "#[allow(unused)] a"]
+    {
+        assert_eq!(flow(&format!("fn f({pattern}: A) {{}}")), Flow::Guard, "{pattern}");
+    }
+}
+
+/// F7: a trait's `#[track_caller]` is not to be seen from an implementation.
+#[test]
+fn a_method_that_tells_its_place_keeps_its_frame() {
+    for body in
+        ["{ Location::caller() }", "{ if x { self.0.unwrap() } }", "{ debug_assert_eq!(1, x); }", "{ &self.0[1] }"]
+    {
+        assert_eq!(flow(&format!("fn f(&self, x: u32) -> &u32 {body}")), Flow::Guard, "{body}");
+        assert_eq!(flow(&format!("pub fn f(&self, x: u32) -> &u32 {body}")), Flow::Closure, "{body}");
+        assert_eq!(flow(&format!("fn f(x: u32) -> &u32 {body}")), Flow::Closure, "{body}");
+    }
+    for body in ["{ x + 1 }", "{ vec![x] }", "{ #[cfg(x)] { [1] } }", "{ f([x]) }"] {
+        assert_eq!(flow(&format!("fn f(&self, x: u32) -> u32 {body}")), Flow::Closure, "{body}");
+    }
+}
+
+/// F12: what cannot be read is left to the compiler, and timed nevertheless.
+#[test]
+fn an_unfinished_signature_is_no_mistake() {
+    assert_eq!(flow("fn f(a: ) -> u32 { 1 }"), Flow::Guard);
+    assert_eq!(flow("fn f(a) {}"), Flow::Closure);
+    assert_eq!(flow("fn f() -> {}"), Flow::Closure);
+    assert_eq!(flow("async fn f(a: ) { a. }"), Flow::Async);
+}
+
+#[test]
+fn a_path_may_be_the_name_of_a_boxed_future() {
+    for output in
+        ["Self::Future", "Fut<'a>", "Future", "futures::future::LocalBoxFuture<'_, u32>", "Pin<Box<dyn Future>>"]
+    {
+        assert_eq!(flow(&format!("fn f() -> {output} {{ g() }}")), Flow::Returned, "{output}");
+        let said = model(Kind::Stage, quote!(value), tokens(&format!("fn f() -> {output} {{ g() }}")));
+        assert_eq!(said.flow, Flow::Closure, "{output}");
+    }
+}
+
+#[test]
+fn a_future_of_a_hidden_type_is_known_by_its_name() {
     assert_eq!(flow("async fn f() -> impl Future {}"), Flow::Async);
     assert_eq!(flow("fn f() -> impl Send + ::core::future::Future<Output = u32> { g() }"), Flow::Future);
     assert_eq!(flow("fn f() -> (impl Future<Output = u32>) { g() }"), Flow::Future);
-    assert_eq!(flow("fn f() -> futures::future::LocalBoxFuture<'_, u32> { g() }"), Flow::BoxedFuture);
-    assert_eq!(flow("fn f() -> Pin<Box<dyn Future<Output = u32> + Send>> { g() }"), Flow::BoxedFuture);
-    assert_eq!(flow("fn f() -> std::pin::Pin<std::boxed::Box<(dyn Future + 'a)>> { g() }"), Flow::BoxedFuture);
+    assert_eq!(flow("fn f() -> impl own::Future { g() }"), Flow::Guard);
     assert_eq!(flow("fn f() -> Pin<Box<impl Future>> { g() }"), Flow::BoxedFuture);
 }
 

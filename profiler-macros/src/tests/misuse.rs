@@ -48,13 +48,19 @@ fn every_option_is_checked() {
     assert_eq!(of(Kind::Stage, "\"a\", name = \"b\""), "`name` is given twice: keep one of them");
     assert_eq!(
         of(Kind::Step, "flops = 1"),
-        "`flops` is an option of `#[profiled_op]`: `#[profiled_step]` takes `name`, `index` and `crate`"
+        "`flops` is an option of `#[profiled_op]`: `#[profiled_step]` takes `name`, `index`, `value` and `crate`"
     );
     assert!(of(Kind::Op, "\"a\\0b\"").starts_with("the name contains a NUL"));
     assert_eq!(of(Kind::Op, "flops"), "`flops` needs a value: write `flops = 2 * m * n * k`");
     assert_eq!(of(Kind::Op, "shapes"), "`shapes` needs a value: write `shapes(x, self.weight)`");
     assert_eq!(of(Kind::Op, "name ="), "`name` needs a value: write `name = \"…\"`");
     assert_eq!(of(Kind::Step, "\"a\" index = 1"), "expected a comma before the next argument");
+}
+
+#[test]
+fn the_call_of_an_async_fn_cannot_be_timed() {
+    let sentence = only_sentence(Kind::Stage, "value", "async fn f() {}");
+    assert_eq!(sentence, "`value` times the call, and the call of an `async fn` does nothing: remove `value`");
 }
 
 #[test]

@@ -5,11 +5,14 @@
 //! ranges nest in the poll, whichever thread runs it.
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 
 use super::clock;
@@ -42,7 +45,8 @@ fn next_task() -> u64 {
 
 pin_project! {
     /// A future whose life and polls are recorded as ranges of a site.
-    #[derive(Debug)]
+    ///
+    /// It has the traits of the future that it wraps, so that a function may promise them of what it returns.
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {
         #[pin]
@@ -87,7 +91,7 @@ pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> 
 }
 
 /// What a future's call said about itself: kept until the first poll, which may be on another thread.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct DescribedCall(Vec<Entry>);
 
 /// [`describe`](super::describe()) for a future's call. Allocates while it is recorded.
@@ -108,6 +112,29 @@ impl<F> Instrumented<F> {
         gate::load() & gate::RECORD != 0 && self.life.told != gate::recording()
     }
 }
+
+/// The clone is another task, which begins with its own first poll.
+impl<F: Clone> Clone for Instrumented<F> {
+    fn clone(&self) -> Self {
+        Self { future: self.future.clone(), life: Life::new(self.life.site, self.life.described.clone()) }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for Instrumented<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.future.fmt(formatter)
+    }
+}
+
+impl<F: FusedFuture> FusedFuture for Instrumented<F> {
+    fn is_terminated(&self) -> bool {
+        self.future.is_terminated()
+    }
+}
+
+// A panic between two writes of a life leaves no more behind than a range without an end.
+impl UnwindSafe for Life {}
+impl RefUnwindSafe for Life {}
 
 impl<F: Future> Future for Instrumented<F> {
     type Output = F::Output;

@@ -20,7 +20,7 @@ struct Life {
 }
 
 /// A call that has been described.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Described(());
 
 /// `describe` for a future's call.

@@ -2,11 +2,13 @@
 
 mod call;
 mod future;
+mod returned;
 
 use std::cell::{Cell, RefCell};
 
 pub use call::{Call, NotebookNumber, describe};
 pub use future::{Described, Instrumented, describe_async, instrument, instrument_call};
+pub use returned::{OfValue, Returns};
 
 thread_local! {
     static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
@@ -65,15 +67,16 @@ pub fn run<R>(site: &'static Site, body: impl FnOnce() -> R) -> R {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __notebook_site {
-    ($site:ident, $kind:ident, $name:expr) => {
-        static $site: $crate::notebook::Site = $crate::notebook::Site { kind: ::core::stringify!($kind), name: $name };
-    };
+    ($kind:ident, $name:expr) => {{
+        static SITE: $crate::notebook::Site = $crate::notebook::Site { kind: ::core::stringify!($kind), name: $name };
+        &SITE
+    }};
 }
 
 /// The names that generated code may use.
 #[doc(hidden)]
 pub mod __private {
-    pub use super::{Range, describe, describe_async, instrument, instrument_call, run};
+    pub use super::{OfValue, Range, Returns, describe, describe_async, instrument, instrument_call, run};
     pub use crate::__notebook_site as site;
     pub use std::boxed::Box;
 }

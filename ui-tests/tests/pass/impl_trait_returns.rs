@@ -51,6 +51,33 @@ async fn later_nested(fail: bool) -> Result<Vec<impl Display>, Box<dyn std::erro
     Ok(vec![1])
 }
 
+/// F9: `impl Trait` that only a macro writes.
+macro_rules! iterator {
+    ($item:ty) => { impl Iterator<Item = $item> };
+}
+
+macro_rules! returning {
+    ($name:ident, $output:ty, $value:expr) => {
+        #[profiled_stage]
+        fn $name() -> $output {
+            $value
+        }
+    };
+}
+
+#[profiled_stage]
+fn of_a_macro() -> iterator!(u32) {
+    [1, 2].into_iter()
+}
+
+#[profiled_stage]
+async fn later_of_a_macro() -> iterator!(u32) {
+    [1, 2].into_iter()
+}
+
+returning!(in_a_macro, impl Iterator<Item = u32>, [1, 2].into_iter());
+returning!(future_in_a_macro, impl Future<Output = u32>, async { 1 });
+
 fn main() {
     assert!(evens(&[1, 2, 4]).eq([2, 4]));
     assert_eq!(length()("abc"), 3);
@@ -60,6 +87,8 @@ fn main() {
     assert_eq!(result(false).map(|one| one.to_string()).unwrap(), "1");
     assert_eq!(boxed().map(|n| n.to_string()).collect::<String>(), "12");
     futures::executor::block_on(async {
+        assert_eq!(of_a_macro().count() + later_of_a_macro().await.count() + in_a_macro().count(), 6);
+        assert_eq!(future_in_a_macro().await, 1);
         assert_eq!(later("ab").await.count(), 2);
         assert!(later_nested(true).await.is_err());
         assert_eq!(later_nested(false).await.unwrap().len(), 1);

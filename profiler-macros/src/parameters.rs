@@ -1,0 +1,272 @@
+//! The parameters of a function whose body moves into a closure or an async block: how they move there.
+//!
+//! A function drops its parameters after the variables of its body, the last one first, and with each what its pattern
+//! has left of the argument. A closure drops what it has captured in the order of first use, and captures only what is
+//! used. So the moved body begins with statements that take every parameter along and restore the order: a variable
+//! that is bound anew (`let a = a;`) is dropped with the body's own variables, in reverse; one that is only mentioned
+//! (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::buffer::Cursor;
+use syn::ext::IdentExt;
+use syn::parse::discouraged::Speculative;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Pat, PatIdent, Receiver, ReceiverKind, Token, Type};
+
+use crate::flow::mentions;
+use crate::fragment;
+
+/// The parameters of one function, in order.
+pub(crate) struct Parameters {
+    group: Group,
+    list: Vec<Parameter>,
+    /// Whether all could be read.
+    is_clear: bool,
+    /// The attribute's options: a parameter may be there for them only.
+    options: TokenStream,
+}
+
+struct Parameter {
+    attributes: Vec<Attribute>,
+    pattern: TokenStream,
+    /// The colon and the type.
+    ty: TokenStream,
+    binding: Binding,
+}
+
+/// What a parameter's pattern binds.
+enum Binding {
+    /// `self`; its name if it is there by value.
+    Receiver(Option<Ident>),
+    /// A name, `mut` or not.
+    Name(Ident, Option<Token![mut]>),
+    /// Names, in order, and nothing else: no part of the argument is left behind.
+    Names(Vec<Ident>),
+    /// Something else.
+    Other,
+}
+
+/// A signature's parameters, and the statements with which the moved body begins.
+pub(crate) struct Moved {
+    pub(crate) signature: Group,
+    pub(crate) statements: TokenStream,
+}
+
+/// Reads the parameters from their parentheses. Those that cannot be read stay as they are.
+pub(crate) fn read(group: &Group, options: TokenStream) -> Parameters {
+    let all = |input: ParseStream<'_>| {
+        let mut list = Vec::new();
+        while !input.is_empty() {
+            list.push(parameter(input)?);
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(list)
+    };
+    let list = all.parse2(group.stream()).ok();
+    let is_clear = list.is_some();
+    Parameters { group: group.clone(), list: list.unwrap_or_default(), is_clear, options }
+}
+
+fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
+    let attributes = input.call(Attribute::parse_outer)?;
+    let begin = input.cursor();
+    let ahead = input.fork();
+    let binding = if let Ok(receiver) = ahead.parse::<Receiver>() {
+        input.advance_to(&ahead);
+        let by_value = !matches!(receiver.kind, ReceiverKind::Reference(..));
+        Binding::Receiver(by_value.then(|| Ident::new("self", receiver.self_token.span)))
+    } else if input.parse::<Option<Token![...]>>()?.is_some() {
+        Binding::Other
+    } else {
+        Binding::of(&input.call(Pat::parse_single)?)
+    };
+    let colon = input.cursor();
+    let pattern = between(begin, colon);
+    if input.parse::<Option<Token![:]>>()?.is_some() {
+        input.parse::<Type>()?;
+    }
+    Ok(Parameter { attributes, pattern, ty: between(colon, input.cursor()), binding })
+}
+
+/// The tokens from one place to another, as they were written.
+fn between(begin: Cursor<'_>, end: Cursor<'_>) -> TokenStream {
+    fragment::types(&fragment::between(begin, end))
+}
+
+impl Binding {
+    fn of(pattern: &Pat) -> Self {
+        if let Pat::Ident(PatIdent { by_ref: None, subpat: None, ident, mutability, .. }) = pattern
+            && is_variable(ident)
+        {
+            return Self::Name(ident.clone(), *mutability);
+        }
+        let mut names = Vec::new();
+        if binds_all(pattern, &mut names) { Self::Names(names) } else { Self::Other }
+    }
+}
+
+/// Whether a pattern binds every part of its value, by value and immutably; `names` receives what it binds.
+fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
+    match pattern {
+        Pat::Ident(PatIdent { by_ref: None, mutability: None, subpat: None, ident, .. }) => {
+            names.push(ident.clone());
+            is_variable(ident)
+        }
+        Pat::Tuple(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
+        Pat::TupleStruct(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
+        Pat::Slice(slice) => slice.elems.iter().all(|element| binds_all(element, names)),
+        Pat::Struct(of) => of.rest.is_none() && of.fields.iter().all(|field| binds_all(&field.pat, names)),
+        Pat::Reference(reference) => binds_all(&reference.pat, names),
+        Pat::Paren(inner) => binds_all(&inner.pat, names),
+        _ => false,
+    }
+}
+
+/// Not a constant, a unit struct or a variant, which a pattern may name too.
+fn is_variable(ident: &Ident) -> bool {
+    !ident.unraw().to_string().starts_with(char::is_uppercase)
+}
+
+impl Parameters {
+    /// The parameters as they were written, in their parentheses.
+    pub(crate) fn group(&self) -> &Group {
+        &self.group
+    }
+
+    /// Whether all can move into a closure with the signature as it is, but for `mut`.
+    pub(crate) fn are_names(&self) -> bool {
+        let is_name = |parameter: &Parameter| {
+            !matches!(parameter.binding, Binding::Other) && !parameter.attributes.iter().any(is_about_lints)
+        };
+        self.is_clear && self.list.iter().all(is_name)
+    }
+
+    /// Whether the first is `self`, by value or not.
+    pub(crate) fn have_receiver(&self) -> bool {
+        self.list.first().is_some_and(|first| matches!(first.binding, Binding::Receiver(_)))
+    }
+
+    /// All bound anew in a closure.
+    pub(crate) fn in_closure(&self, body: &Group) -> Moved {
+        self.moved(body, 0)
+    }
+
+    /// In an async block, where a captured variable that is bound anew takes its room twice: only those are that have to
+    /// be, and those behind them.
+    pub(crate) fn in_async_block(&self, body: &Group) -> Moved {
+        let is_captured = |parameter: &Parameter| match &parameter.binding {
+            Binding::Receiver(_) => true,
+            Binding::Name(name, mutability) => {
+                mutability.is_none() && parameter.attributes.is_empty() && is_among(body.stream(), name)
+            }
+            Binding::Names(names) => {
+                parameter.attributes.is_empty() && names.iter().all(|name| is_among(body.stream(), name))
+            }
+            Binding::Other => false,
+        };
+        self.moved(body, self.list.iter().position(|parameter| !is_captured(parameter)).unwrap_or(self.list.len()))
+    }
+
+    /// The parameters before `first_bound` are captured, the others bound anew.
+    fn moved(&self, body: &Group, first_bound: usize) -> Moved {
+        let (captured, bound) = self.list.split_at(first_bound);
+        let mentioned = captured.iter().rev().map(|parameter| parameter.mention(body));
+        let bound_anew = bound.iter().enumerate().map(|(at, parameter)| parameter.bind_anew(at, body, &self.options));
+        let statements = quote!(#(#mentioned)* #(#bound_anew)*);
+        if bound.iter().all(Parameter::stays) {
+            return Moved { signature: self.group.clone(), statements };
+        }
+        let captured =
+            captured.iter().map(|Parameter { attributes, pattern, ty, .. }| quote!(#(#attributes)* #pattern #ty));
+        let bound = bound.iter().enumerate().map(|(at, parameter)| parameter.in_signature(at));
+        let written = captured.chain(bound);
+        let mut signature = Group::new(Delimiter::Parenthesis, quote!(#(#written),*));
+        signature.set_span(self.group.span());
+        Moved { signature, statements }
+    }
+}
+
+impl Parameter {
+    /// Captures all that is not bound anew: an unused one stays behind, where it is dropped last, as `self` is anyway.
+    fn mention(&self, body: &Group) -> TokenStream {
+        match &self.binding {
+            Binding::Receiver(Some(this)) if is_among(body.stream(), this) => mention(this),
+            Binding::Name(name, _) => mention(name),
+            Binding::Names(names) => names.iter().rev().map(mention).collect(),
+            Binding::Receiver(_) | Binding::Other => TokenStream::new(),
+        }
+    }
+
+    fn bind_anew(&self, at: usize, body: &Group, options: &TokenStream) -> TokenStream {
+        let attributes: Vec<_> = self.attributes.iter().filter(|it| is_about_lints(it) || is_condition(it)).collect();
+        let bind = |name: &Ident, mutability: Option<Token![mut]>| {
+            let (used, allowed) = (is_among(options.clone(), name).then(|| mention(name)), allowed(name));
+            quote_spanned!(Span::mixed_site()=> #(#attributes)* #allowed let #mutability #name = #name; #used)
+        };
+        match &self.binding {
+            Binding::Receiver(_) => self.mention(body),
+            Binding::Name(name, mutability) => bind(name, *mutability),
+            Binding::Names(names) => names.iter().map(|name| bind(name, None)).collect(),
+            Binding::Other => {
+                let (argument, pattern) = (argument(at), &self.pattern);
+                quote_spanned! {Span::mixed_site()=>
+                    #(#attributes)* let #argument = #argument;
+                    #(#attributes)* let #pattern = #argument;
+                }
+            }
+        }
+    }
+
+    /// Whether a parameter that is bound anew is written in the signature as it was.
+    fn stays(&self) -> bool {
+        let plain = match &self.binding {
+            Binding::Receiver(_) => return true,
+            Binding::Name(_, mutability) => mutability.is_none(),
+            Binding::Names(_) => true,
+            Binding::Other => false,
+        };
+        plain && !self.attributes.iter().any(is_about_lints)
+    }
+
+    /// A parameter that is bound anew, in the signature: `mut` and lint levels have gone to its statement.
+    fn in_signature(&self, at: usize) -> TokenStream {
+        let Self { attributes, pattern, ty, binding } = self;
+        let pattern = match binding {
+            Binding::Name(name, _) => name.to_token_stream(),
+            Binding::Other => argument(at).to_token_stream(),
+            Binding::Receiver(_) => return quote!(#(#attributes)* #pattern #ty),
+            Binding::Names(_) => pattern.clone(),
+        };
+        let attributes = attributes.iter().filter(|attribute| !is_about_lints(attribute));
+        quote!(#(#attributes)* #pattern #ty)
+    }
+}
+
+fn mention(name: &Ident) -> TokenStream {
+    let allowed = allowed(name);
+    quote_spanned!(Span::mixed_site()=> #allowed let _ = &#name;)
+}
+
+/// A name that begins with an underscore is used by these statements, and by nothing else.
+fn allowed(name: &Ident) -> Option<TokenStream> {
+    let is_meant = name.to_string().starts_with('_');
+    is_meant.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
+}
+
+/// The name of a parameter whose pattern is not one; an `async fn` shows such names in its documentation anyway.
+fn argument(at: usize) -> Ident {
+    format_ident!("__arg{}", at, span = Span::mixed_site())
+}
+
+fn is_among(tokens: TokenStream, name: &Ident) -> bool {
+    mentions(tokens, &|ident| ident == name)
+}
+
+fn is_about_lints(attribute: &Attribute) -> bool {
+    ["allow", "warn", "deny", "forbid", "expect"].iter().any(|level| attribute.path().is_ident(level))
+}
+
+fn is_condition(attribute: &Attribute) -> bool {
+    ["cfg", "cfg_attr"].iter().any(|condition| attribute.path().is_ident(condition))
+}
