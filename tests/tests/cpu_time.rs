@@ -105,7 +105,7 @@ fn a_stage_that_the_readings_slow_down_is_marked() {
     let trace = bench.record(bench.config().cpu_time(true), || (0..100).for_each(|_| tiny()));
     let told = trace.warnings().iter().any(|warning| warning.contains("`cpu_time` makes the stage `tiny`"));
     assert!(told, "{:?}", trace.warnings());
-    let trace = bench.record(bench.config().cpu_time(true), || compute_in_a_stage());
+    let trace = bench.record(bench.config().cpu_time(true), compute_in_a_stage);
     assert!(!trace.warnings().iter().any(|warning| warning.contains("cpu_time")), "{:?}", trace.warnings());
 }
 

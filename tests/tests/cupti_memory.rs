@@ -10,7 +10,7 @@ use std::fs;
 
 use gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, stop_profile};
-use profiler_tests::{in_child, timing, unpickle};
+use profiler_tests::{in_child, stage_paths, timing, unpickle};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
@@ -52,10 +52,16 @@ fn device_memory_is_reported_beside_the_hosts() {
     let cuda = devices.iter().find(|device| device["source"] == "cupti").unwrap();
     assert_eq!((&cuda["device"], &cuda["peak_bytes"]), (&json!("cuda:0"), &json!(32 * MIB)));
     assert_eq!((&cuda["begin_bytes"], &cuda["end_bytes"]), (&json!(0), &json!(8 * MIB)));
-    let stage = |name: &str| cuda["stages"].as_array().unwrap().iter().find(|stage| stage["path"] == name).unwrap();
+    let paths = stage_paths(&report);
+    let id = |name: &str| paths.iter().position(|path| path == name).unwrap();
+    let stage =
+        |name: &str| cuda["stages"].as_array().unwrap().iter().find(|stage| stage["stage"] == id(name)).unwrap();
     let peaks = |name: &str| (stage(name)["peak_bytes"].clone(), stage(name)["peak_growth_bytes"].clone());
     assert_eq!(peaks("load"), (json!(8 * MIB), json!(8 * MIB)));
     assert_eq!(peaks("diffuse"), (json!(32 * MIB), json!(24 * MIB)));
+    let listed = &report["stages"][id("diffuse")]["memory_peaks"];
+    let seen = json!({"device": "cuda:0", "source": "cupti", "bytes": 32 * MIB});
+    assert!(listed.as_array().unwrap().contains(&seen), "{listed}");
     let text = |name: &str| fs::read_to_string(session.join(name)).unwrap();
     let summary = text("summary_rank0.md");
     assert!(summary.contains("`cuda:0 (CUPTI)`: peak 32.00 MiB after "), "{summary}");

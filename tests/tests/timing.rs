@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use profiler_runtime::{ProfilerConfig, request, stage, start_profile_with, step, stop_profile};
+use profiler_runtime::{ProfilerConfig, profiled_stage, request, stage, start_profile_with, step, stop_profile};
 use profiler_tests::{Bench, manifest, stage_paths, timing};
 use serde_json::{Value, json};
 
@@ -94,6 +94,30 @@ fn the_table_shows_what_ran_outside_the_request() {
     }
     assert_eq!((&timing["filter"], &timing["requests"]["count"]), (&Value::Null, &json!(1)));
     assert_eq!(timing["requests"]["kept"][0]["stages"].as_array().unwrap().len(), 1);
+}
+
+#[profiled_stage("fetch")]
+async fn fetch() {
+    tokio::task::yield_now().await;
+    sleep(Duration::from_millis(15));
+    tokio::task::yield_now().await;
+}
+
+/// Lives that overlap are longer than the session: the table says so, and shows what they worked beside.
+#[test]
+fn the_table_shows_busy_time_beside_concurrent_lives() {
+    let bench = Bench::alone();
+    let folder = record(bench.config(), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async { tokio::join!(fetch(), fetch(), fetch(), fetch()) });
+    });
+    let (timing, summary) = (timing(&folder), summary(&folder));
+    let stage = &timing["stages"][0];
+    assert_eq!((ns(stage, "lives"), ns(stage, "cancelled"), &stage["concurrent"]), (4, 0, &json!(true)));
+    assert!(ns(stage, "busy_ns") >= 60_000_000 && ns(stage, "busy_ns") < ns(stage, "sum_ns"), "{stage}");
+    let row = summary.lines().find(|line| line.starts_with("| fetch (async) ")).unwrap();
+    let busy = format!(" {:.3} |", ns(stage, "busy_ns") as f64 / 1e6);
+    assert!(row.contains(" % (concurrent) |") && row.contains(&busy), "{row}");
 }
 
 /// A17: a selection is said, and its gaps are not called unaccounted alone.

@@ -86,7 +86,8 @@ fn source(memory: &Memory) -> &'static str {
     }
 }
 
-fn source_of(all: &Memory, device: &DeviceMemory) -> &'static str {
+/// Returns who told of a device's memory.
+pub(in crate::export) fn source_of(all: &Memory, device: &DeviceMemory) -> &'static str {
     match (device.reporter, device.device) {
         (Reporter::Cuda, _) => "cupti",
         (Reporter::Program, Device::Cpu) if all.has_allocator => "allocator",

@@ -1,7 +1,7 @@
 //! Reports: what a recording adds up to, for programs and for people.
 //!
 //! ```text
-//! timing     timing_rank*.json   stage and step times per request ─ stages (its records)
+//! timing     timing_rank*.json   stage, step and request times  ─ stages (its records)
 //! summary    summary_rank*.md    the same on one page
 //! perf_dump  perf_dump_path      SGLang-diffusion's light report  ─ commit (which code ran)
 //! pipeline   log lines           vLLM-Omni's pipeline profiler

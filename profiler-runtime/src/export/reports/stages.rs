@@ -3,14 +3,14 @@
 //! A record names the one around it by number, so that the file grows with the number of records, however deep they lie.
 //! The requests' own records are short, and name the session's by number too.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde::Serialize;
 
 use crate::export::facts::gpu::{TimesReport, of_stage};
 use crate::export::facts::spread::Spread;
 use crate::export::format::json::Line;
-use crate::export::memory::report::device_name;
+use crate::export::memory::report::{device_name, source_of};
 use crate::model::{NodeId, Request, StageNode, Trace};
 
 /// One stage at one place, all its calls together.
@@ -32,9 +32,10 @@ pub(super) struct StageReport {
     /// GPU work that it launched, it or a stage inside it; absent if the GPU was not recorded.
     #[serde(flatten)]
     gpu: Option<TimesReport>,
-    /// The most that the process had allocated while it ran, in bytes, by device; absent if memory was not recorded.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    memory_peak_bytes: BTreeMap<String, u64>,
+    /// The most that the process had allocated while it ran, for each device and whoever told of its memory; absent if
+    /// memory was not recorded.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    memory_peaks: Vec<MemoryPeak>,
     /// The first calls, in order of their ends.
     occurrences: Vec<Occurrence>,
     #[serde(skip_serializing_if = "is_zero")]
@@ -90,6 +91,13 @@ struct Occurrence {
     /// Since the window began.
     begin_ns: u64,
     duration_ns: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct MemoryPeak {
+    device: String,
+    source: &'static str,
+    bytes: u64,
 }
 
 /// One stage of one request.
@@ -163,16 +171,21 @@ impl StageReport {
             times: Times::of(node, trace.end - trace.begin),
             quantiles: Quantiles { p50_ns, p90_ns, p99_ns, p999_ns },
             gpu: of_stage(trace, &trace.stages, place),
-            memory_peak_bytes: memory_peaks(trace, place),
+            memory_peaks: memory_peaks(trace, place),
             occurrences_left_out: node.calls - node.occurrences.len() as u64,
             occurrences: occurrences.collect(),
         }
     }
 }
 
-fn memory_peaks(trace: &Trace, place: NodeId) -> BTreeMap<String, u64> {
-    let devices = trace.memory.iter().flat_map(|memory| &memory.devices);
-    devices.map(|device| (device_name(device.device), device.stage(place).peak)).collect()
+fn memory_peaks(trace: &Trace, place: NodeId) -> Vec<MemoryPeak> {
+    let Some(memory) = &trace.memory else { return Vec::new() };
+    let peaks = memory.all().map(|device| MemoryPeak {
+        device: device_name(device.device),
+        source: source_of(memory, device),
+        bytes: device.stage(place).peak,
+    });
+    peaks.collect()
 }
 
 impl Times {
