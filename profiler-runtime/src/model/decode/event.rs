@@ -1,5 +1,7 @@
 //! What a reader of a stream is told, and what it is asked.
 
+use std::collections::HashMap;
+
 use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
@@ -48,5 +50,26 @@ impl Nodes for StageTree {
             Kind::Stage | Kind::Step => self.child(parent, site),
             Kind::Op | Kind::Request => parent,
         }
+    }
+}
+
+/// Finds places in the tree of stages: for every poll of a task that of its first, as far as that was read before.
+pub(in crate::model) struct Places<'a> {
+    pub(in crate::model) stages: &'a mut StageTree,
+    pub(in crate::model) tasks: &'a mut HashMap<u64, NodeId>,
+}
+
+impl Nodes for Places<'_> {
+    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
+        self.stages.enter(parent, site)
+    }
+
+    fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
+        let known = self.tasks.get(&poll.task).copied().filter(|_| !poll.first);
+        known.unwrap_or_else(|| {
+            let node = self.stages.enter(parent, site);
+            self.tasks.insert(poll.task, node);
+            node
+        })
     }
 }

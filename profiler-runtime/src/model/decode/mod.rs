@@ -25,7 +25,7 @@ use super::time::Timeline;
 pub(super) use cover::Cover;
 pub(super) use crossing::Crossings;
 use crossing::{Crossing, Outer};
-pub(super) use event::{Event, NoNodes, Nodes};
+pub(super) use event::{Event, NoNodes, Nodes, Places};
 use frames::{Frame, Inside};
 use nest::{Nest, Place};
 use pending::Pending;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::decode::{Cover, Decoder, Event};
+use crate::model::decode::{Cover, Decoder, Event, Places};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::tasks::Task;
@@ -10,12 +10,12 @@ use crate::model::tasks::Task;
 use super::{InRequest, Request, Requests};
 
 impl Requests {
-    /// Gives every kept request its stages. `tree` is the session's: the reading finds its nodes and makes none.
+    /// Gives every kept request its stages. The tree is the session's: the reading finds its nodes and makes none.
     pub(in crate::model) fn gather<'a>(
         &mut self,
         threads: impl Iterator<Item = Decoder<'a>>,
         tasks: &[Task],
-        tree: &mut StageTree,
+        Places { stages: tree, tasks: places }: Places<'_>,
     ) {
         if self.kept.is_empty() {
             return;
@@ -29,7 +29,7 @@ impl Requests {
         }
         let mut covers: Vec<Cover> = self.kept.iter().map(|_| Cover::default()).collect();
         for mut decoder in threads {
-            while let Some(event) = decoder.next(tree) {
+            while let Some(event) = decoder.next(&mut Places { stages: tree, tasks: places }) {
                 let Event::Slice(slice) = event else { continue };
                 let Some(InRequest { opened_in, key }) = slice.request else { continue };
                 if slice.is_stage()

@@ -4,11 +4,11 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Context, EndedBy};
-use crate::model::decode::{Crossings, Decoder, Event, Nodes, Told};
+use crate::model::decode::{Crossings, Decoder, Event, Places, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
 use crate::model::requests::RequestBook;
-use crate::model::slice::{Poll, Slice};
+use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::{Task, TaskBook};
@@ -39,32 +39,11 @@ pub(super) struct Pass {
     pub(super) only_row: bool,
 }
 
-/// Finds places in the tree of stages: for every poll of a task that of its first, as far as that was read before.
-struct Places<'a> {
-    stages: &'a mut StageTree,
-    tasks: &'a mut HashMap<u64, NodeId>,
-}
-
-impl Nodes for Places<'_> {
-    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
-        self.stages.enter(parent, site)
-    }
-
-    fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
-        let known = self.tasks.get(&poll.task).copied().filter(|_| !poll.first);
-        known.unwrap_or_else(|| {
-            let node = self.stages.enter(parent, site);
-            self.tasks.insert(poll.task, node);
-            node
-        })
-    }
-}
-
 /// What is written down on the way.
 #[derive(Default)]
 pub(super) struct Books {
     /// Places of tasks.
-    places: HashMap<u64, NodeId>,
+    pub(super) places: HashMap<u64, NodeId>,
     steps: StepBook,
     tasks: TaskBook,
     pub(super) requests: RequestBook,

@@ -7,7 +7,7 @@ use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Recording, Window};
 use crate::model::covers::Covers;
-use crate::model::decode::Decoder;
+use crate::model::decode::{Decoder, Places};
 use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
 use crate::model::memory;
 use crate::model::ops::{Gatherer, OpTable};
@@ -37,7 +37,7 @@ impl Trace {
         let served = threads.iter().zip(&log.threads).filter(|(thread, _)| thread.serves_requests);
         let served =
             served.map(|(thread, log)| Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)));
-        requests.gather(served, &tasks, &mut stages);
+        requests.gather(served, &tasks, Places { stages: &mut stages, tasks: &mut books.places });
         let mut trace = Self {
             context,
             begin: timeline.begin(),
