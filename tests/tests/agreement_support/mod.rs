@@ -1,0 +1,68 @@
+//! Random programs, what is right about them, and what the artifacts of their sessions say.
+//!
+//! [`program`] makes them up, [`run`] and [`player`] play them with real guards and keep a [`log`], [`story`] tells from
+//! it what a session has to show, [`trace`] finds each of those ranges in the trace, and [`oracle`] computes all else
+//! from when these began and ended. The other files read an artifact each and compare it with that.
+
+mod log;
+mod operators;
+mod oracle;
+mod perfetto;
+mod player;
+pub(crate) mod program;
+pub(crate) mod run;
+mod stages;
+mod story;
+mod summary;
+mod trace;
+
+use std::fmt::Debug;
+use std::path::Path;
+
+use profiler_runtime::Manifest;
+
+use run::{Played, Session};
+use story::Story;
+
+/// Agreement, or in words what does not agree with what.
+pub(crate) type Verdict = Result<(), String>;
+
+/// Compares what an artifact says with what is right.
+pub(crate) fn same<T: PartialEq + Debug>(what: &str, seen: &T, right: &T) -> Verdict {
+    if seen == right { Ok(()) } else { Err(format!("{what}\n  seen:  {seen:?}\n  right: {right:?}")) }
+}
+
+/// Whether a time with a unit is this many nanoseconds, to its last digit.
+pub(crate) fn near(text: &str, ns: u64) -> bool {
+    let number = text.trim_end_matches(char::is_alphabetic);
+    let unit = match &text[number.len()..] {
+        "us" => 1e3,
+        "ms" => 1e6,
+        "s" => 1e9,
+        _ => f64::NAN,
+    };
+    number.parse::<f64>().is_ok_and(|number| (number * unit - ns as f64).abs() <= 0.000_51 * unit)
+}
+
+/// Whether all artifacts of all sessions of a program agree with what it did.
+pub(crate) fn agree(played: &Played) -> Verdict {
+    let all: Vec<_> = played.sessions.iter().map(|session| (session.from, session.to)).collect();
+    for Session { stopped, from, to } in &played.sessions {
+        let manifest = stopped.wait().map_err(|error| error.to_string())?;
+        let folder = stopped.folder().ok_or("no folder")?;
+        let story = Story::of(&played.logs, (*from, *to), &all);
+        agree_on(story, &manifest, folder).map_err(|wrong| format!("session {from}..{to}: {wrong}"))?;
+    }
+    Ok(())
+}
+
+/// The same for one session, of which this is to be shown.
+pub(crate) fn agree_on(mut story: Story, manifest: &Manifest, folder: &Path) -> Verdict {
+    same("errors", &manifest.errors, &Vec::new())?;
+    let window = trace::compare(&mut story, folder)?;
+    let mut verdicts = vec![stages::compare(&story.spans, window, folder)];
+    verdicts.push(operators::compare(&story, manifest));
+    verdicts.push(summary::compare(&story.spans, window, manifest));
+    let wrong: Vec<String> = verdicts.into_iter().filter_map(Result::err).collect();
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
