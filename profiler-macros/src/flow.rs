@@ -47,7 +47,7 @@ impl Flow {
     }
 }
 
-/// Where a closure would change what the body means.
+/// Returns whether a closure would change what the body means.
 fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
     function.is_unclear()
         || output.is_some_and(is_only_a_functions)
@@ -69,7 +69,7 @@ pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     is_of_a_trait && (indexes(body.clone()) || mentions(body, &tells))
 }
 
-/// Whether something is followed by brackets, at any depth.
+/// Returns whether something is followed by brackets, at any depth.
 fn indexes(tokens: TokenStream) -> bool {
     let mut is_value = false;
     tokens.into_iter().any(|tree| {
@@ -118,7 +118,7 @@ fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// Whether the standard library's `Future` is among the bounds: by its name alone, or by a path that leads there.
+/// Returns whether the standard library's `Future` is among the bounds: by its name alone, or by a path that leads there.
 fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
     const LIBRARIES: [&str; 6] = ["Future", "core", "future", "futures", "futures_util", "std"];
     let leads_there =
@@ -129,13 +129,13 @@ fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> boo
     })
 }
 
-/// What a `Pin<Box<…>>` holds.
+/// Returns the type that a `Pin<Box<…>>` holds.
 fn pinned(ty: &Type) -> Option<&Type> {
     let boxed = path_of(ty).filter(|path| ends_in(path, &["Pin"])).and_then(type_argument).and_then(path_of)?;
     Some(boxed).filter(|path| ends_in(path, &["Box"])).and_then(type_argument)
 }
 
-/// Whether a type may be an alias of a boxed future: a path that is none of the common types that are not.
+/// Returns whether a type may be an alias of a boxed future: a path that is none of the common types that are not.
 fn may_be_boxed_future(ty: &Type) -> bool {
     const OTHERS: [&str; 28] = [
         "Arc", "Box", "Cow", "HashMap", "Option", "Ordering", "Pin", "Rc", "Result", "Self", "String", "Vec", "bool",

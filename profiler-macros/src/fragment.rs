@@ -48,7 +48,7 @@ fn rebuilt(trees: &[TokenTree], needs_parentheses: impl Fn(&TokenStream) -> bool
     trees.iter().map(whole).collect()
 }
 
-/// Not a statement, a pattern, a type or an item.
+/// Returns whether it is an expression, rather than a statement, a pattern, a type or an item.
 fn is_expression(fragment: &TokenStream) -> bool {
     use syn::Expr::{Let, Macro, Verbatim};
     syn::parse2(fragment.clone()).is_ok_and(|expression| !matches!(expression, Let(_) | Macro(_) | Verbatim(_)))

@@ -26,7 +26,7 @@ pub(crate) struct Function {
     pub(crate) after: TokenStream,
     /// The tokens of the return type alone; empty without one.
     output: TokenStream,
-    /// The same as a type, if it is one.
+    /// Return type, if it could be read.
     pub(crate) ty: Option<Type>,
     pub(crate) opening: Opening,
     /// `#![…]` at the start of the body: they must stay at the start of the function.
@@ -39,7 +39,7 @@ pub(crate) struct Function {
 /// is the compiler's to judge.
 pub(crate) struct Opening {
     pub(crate) attributes: Vec<Attribute>,
-    /// Whether a visibility is written, as in an implementation of a trait it cannot be.
+    /// True if a visibility is written, as it cannot be in an implementation of a trait.
     pub(crate) visible: bool,
     pub(crate) constness: Option<Token![const]>,
     pub(crate) asyncness: Option<Token![async]>,
@@ -108,7 +108,7 @@ impl Function {
         self.output.clone()
     }
 
-    /// Whether the return type cannot be told, though there is one.
+    /// Returns whether there is a return type that could not be read.
     pub(crate) fn is_unclear(&self) -> bool {
         self.ty.is_none() && !self.output.is_empty()
     }
@@ -200,7 +200,7 @@ fn parenthesized(head: &[TokenTree]) -> Option<(usize, &Group)> {
     None
 }
 
-/// What stands between the arrow and the where clause.
+/// Returns the tokens between the arrow and the where clause.
 fn output(after: &[TokenTree]) -> &[TokenTree] {
     let end = after.iter().position(|tree| is_ident(tree, "where")).unwrap_or(after.len());
     let begins = after.first().is_some_and(|tree| is_punct(tree, '-'));

@@ -120,7 +120,7 @@ fn returned(function: &Function) -> TokenStream {
     }
 }
 
-/// Whether a body, or a closure in it, has a `return`.
+/// Returns whether a body, or a closure in it, has a `return`.
 fn returns(body: &Group) -> bool {
     mentions(body.stream(), &|ident| ident == "return")
 }
@@ -172,7 +172,7 @@ fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     Some(quote!(#before #function #timed))
 }
 
-/// How many of the last trees are a path.
+/// Returns how many of the last trees are a path.
 fn path_length(trees: &[TokenTree]) -> usize {
     let is_path = |tree: &&TokenTree| match tree {
         TokenTree::Ident(_) => true,
@@ -191,7 +191,7 @@ fn is_box_pin(path: &[TokenTree]) -> bool {
     names.ends_with(&["Box".to_owned(), "pin".to_owned()])
 }
 
-/// Whether `(async { … })`, with or without `move`, is all that the group holds.
+/// Returns whether `(async { … })`, with or without `move`, is all that the group holds.
 fn is_async_block(argument: &Group) -> bool {
     let trees: Vec<_> = argument.stream().into_iter().collect();
     let Some((TokenTree::Group(block), keywords)) = trees.split_last() else { return false };

@@ -22,7 +22,7 @@ pub(crate) struct Options {
     pub(crate) flops: Option<Value>,
     /// The index of a step.
     pub(crate) index: Option<Value>,
-    /// Where the function is said to return a value and no future.
+    /// Option that says that the function returns a value and no future.
     pub(crate) value: Option<Ident>,
     /// The runtime's path where it is not `::profiler_runtime`.
     pub(crate) krate: Option<Path>,

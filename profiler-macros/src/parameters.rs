@@ -21,7 +21,7 @@ use crate::fragment;
 pub(crate) struct Parameters {
     group: Group,
     list: Vec<Parameter>,
-    /// Whether all could be read.
+    /// True if all could be read.
     is_clear: bool,
     /// The attribute's options: a parameter may be there for them only.
     options: TokenStream,
@@ -35,7 +35,7 @@ struct Parameter {
     binding: Binding,
 }
 
-/// What a parameter's pattern binds.
+/// Variables that a parameter's pattern binds.
 enum Binding {
     /// `self`; its name if it is there by value.
     Receiver(Option<Ident>),
@@ -106,7 +106,7 @@ impl Binding {
     }
 }
 
-/// Whether a pattern binds every part of its value, by value and immutably; `names` receives what it binds.
+/// Returns whether a pattern binds every part of its value, by value and immutably; `names` receives what it binds.
 fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
     match pattern {
         Pat::Ident(PatIdent { by_ref: None, mutability: None, subpat: None, ident, .. }) => {
@@ -123,7 +123,7 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
     }
 }
 
-/// Not a constant, a unit struct or a variant, which a pattern may name too.
+/// Returns whether a pattern's name is a variable, rather than a constant, a unit struct or a variant.
 fn is_variable(ident: &Ident) -> bool {
     !ident.unraw().to_string().starts_with(char::is_uppercase)
 }
@@ -134,7 +134,7 @@ impl Parameters {
         &self.group
     }
 
-    /// Whether all can move into a closure with the signature as it is, but for `mut`.
+    /// Returns whether all can move into a closure with the signature as it is, but for `mut`.
     pub(crate) fn are_names(&self) -> bool {
         let is_name = |parameter: &Parameter| {
             !matches!(parameter.binding, Binding::Other) && !parameter.attributes.iter().any(is_about_lints)
@@ -142,7 +142,7 @@ impl Parameters {
         self.is_clear && self.list.iter().all(is_name)
     }
 
-    /// Whether the first is `self`, by value or not.
+    /// Returns whether the first is `self`, by value or not.
     pub(crate) fn have_receiver(&self) -> bool {
         self.list.first().is_some_and(|first| matches!(first.binding, Binding::Receiver(_)))
     }
@@ -152,8 +152,8 @@ impl Parameters {
         self.moved(body, 0)
     }
 
-    /// In an async block, where a captured variable that is bound anew takes its room twice: only those are that have to
-    /// be, and those behind them.
+    /// Binds parameters anew in an async block, where a captured variable that is bound anew takes its room twice: only
+    /// those that have to be, and those behind them.
     pub(crate) fn in_async_block(&self, body: &Group) -> Moved {
         let is_captured = |parameter: &Parameter| match &parameter.binding {
             Binding::Receiver(_) => true,
@@ -218,7 +218,7 @@ impl Parameter {
         }
     }
 
-    /// Whether a parameter that is bound anew is written in the signature as it was.
+    /// Returns whether a parameter that is bound anew is written in the signature as it was.
     fn stays(&self) -> bool {
         let plain = match &self.binding {
             Binding::Receiver(_) => return true,

@@ -14,7 +14,7 @@ pub(crate) fn runtime() -> Option<String> {
     among(env::args_os().filter_map(|argument| argument.into_string().ok()))
 }
 
-/// The same from a compiler's arguments, in which a dependency is `--extern options:name=file`.
+/// Finds the name in a compiler's arguments, in which a dependency is `--extern options:name=file`.
 fn among(arguments: impl Iterator<Item = String>) -> Option<String> {
     let mut other = None;
     let mut is_dependency = false;
@@ -34,7 +34,7 @@ fn among(arguments: impl Iterator<Item = String>) -> Option<String> {
     other
 }
 
-/// Whether a file is the runtime's library: `libprofiler_runtime-…`.
+/// Returns whether a file is the runtime's library: `libprofiler_runtime-…`.
 fn is_runtime(file: &str) -> bool {
     let name = Path::new(file).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
     let name = name.strip_prefix("lib").unwrap_or(name);

@@ -20,7 +20,7 @@ pub(crate) const VARIABLE: &str = "PROFILER_LOG";
 /// Different texts that are told on standard error.
 const MAX_TOLD: usize = 1000;
 
-/// Whether the configuration in effect asks for silence.
+/// True if the configuration in effect asks for silence.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Sends an error.
@@ -65,7 +65,7 @@ pub(crate) fn send(level: Level, notice: bool, target: &str, message: fmt::Argum
     drop(sent);
 }
 
-/// Whether standard error is to be left alone.
+/// Returns whether standard error is to be left alone.
 fn is_silenced() -> bool {
     static OFF: OnceLock<bool> = OnceLock::new();
     let off = || std::env::var_os(VARIABLE).is_some_and(|value| value.eq_ignore_ascii_case("off"));

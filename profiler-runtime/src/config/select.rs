@@ -17,7 +17,7 @@ impl ProfilerConfig {
         self.stages.is_empty() || any_matches(&self.stages, name)
     }
 
-    /// Whether only some stages are recorded: `stages` names them.
+    /// Returns whether only some stages are recorded: `stages` names them.
     pub(crate) fn is_selective(&self) -> bool {
         !self.stages.is_empty()
     }

@@ -9,7 +9,7 @@ const BITS: u32 = 8;
 /// Bins of all durations of one length in bits.
 const HALF: u64 = 1 << (BITS - 1);
 
-/// How many calls were how long.
+/// Counts of calls by duration.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct CallTimes {
     count: u64,

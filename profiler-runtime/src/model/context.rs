@@ -104,9 +104,9 @@ pub(crate) struct Context {
     pub(crate) ended_by: EndedBy,
     /// Names made at run time that the process has used beyond those that are kept apart; 0 if that is not known.
     pub(crate) merged_names: u64,
-    /// Whether an attached tool was shown the ranges too.
+    /// True if an attached tool was shown the ranges too.
     pub(crate) is_shown: bool,
-    /// What recording costs here.
+    /// Costs of recording on this machine.
     pub(crate) costs: Costs,
     /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the recording.
     pub(crate) cpu_clock_cost: Duration,

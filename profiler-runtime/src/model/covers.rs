@@ -12,7 +12,7 @@ use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
 use super::tasks::Task;
 
-/// What has async stages directly inside it, by its key ([`requests::key`]).
+/// Stages and requests with async stages directly inside them, by key ([`requests::key`]).
 #[derive(Default)]
 pub(super) struct Covers {
     by_key: HashMap<u64, Cover>,
@@ -27,7 +27,7 @@ struct Cover {
     node: Option<NodeId>,
     /// The request that the stage ran in.
     request: Option<u64>,
-    /// When it began and ended, once that is known.
+    /// Its begin and end, once they are known.
     within: Option<(u64, u64)>,
     /// Time of the lives in which a stage directly inside it ran on its row, too.
     shared_ns: u64,
@@ -36,7 +36,7 @@ struct Cover {
 /// The reading of one row.
 #[derive(Default)]
 pub(super) struct RowCovers {
-    /// Until when a key's stages on this row have been told.
+    /// End of the last stage on this row that was told, for each key.
     until: HashMap<u64, u64>,
 }
 

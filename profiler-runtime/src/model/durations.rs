@@ -8,7 +8,7 @@ use std::fmt;
 use serde::Deserialize;
 use sketches_ddsketch::{Config, DDSketch};
 
-/// How far a quantile may be off, as a share of itself.
+/// Bound of a quantile's error, as a share of itself.
 pub(crate) const RELATIVE_ACCURACY: f64 = 0.01;
 /// Enough for durations from a nanosecond to 19 years; below those, bins are merged.
 const MOST_BINS: u32 = 2048;
@@ -29,7 +29,7 @@ pub(crate) struct Durations {
     sketch: DDSketch,
 }
 
-/// What a sketch counts, for other programs: see [`Durations::bins`].
+/// Counts of a sketch, for other programs: see [`Durations::bins`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bins {
     /// Durations of 0 ns.
@@ -131,7 +131,7 @@ impl fmt::Debug for Durations {
 mod tests {
     use super::*;
 
-    /// From 0 ns to a minute, most of them short.
+    /// Returns durations from 0 ns to a minute, most of them short.
     fn sample(count: u64) -> Vec<u64> {
         (0..count).map(|at| at * at % 60_000_000_007).collect()
     }

@@ -8,13 +8,13 @@ use super::stages::NodeId;
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Slice {
-    /// What ran.
+    /// The annotated place.
     pub(crate) site: &'static Site,
-    /// When it began.
+    /// Its begin.
     pub(crate) begin: u64,
-    /// When it ended; never before `begin`.
+    /// Its end; never before `begin`.
     pub(crate) end: u64,
-    /// Its end; of a guard whose place another of any site took, as in `step = step!(…)`, when that began.
+    /// Its end; of a guard whose place another of any site took, as in `step = step!(…)`, the begin of that.
     pub(super) until: u64,
     /// 0: the thread's own row. Else an extra row of the thread, for a range that crosses another: slices of one row nest or
     /// are disjoint.
@@ -36,11 +36,11 @@ pub(crate) struct Slice {
     pub(crate) children_ns: u64,
     /// Time that it was held over while its task waited: none of its thread's.
     pub(super) away_ns: u64,
-    /// Of a stage or step: time of stages and steps directly inside it on its thread, but for lives. Of a poll: by which it
-    /// is more than in the polls before.
+    /// Time of stages and steps directly inside a stage or step, on its thread, but for lives. Of a poll: by which it is
+    /// more than in the polls before.
     pub(crate) stage_children_ns: u64,
-    /// Of a stage or step that ended between two polls of the task directly around it: by how much more of that life stages
-    /// were covering it then.
+    /// Growth of what stages cover of the life directly around a stage or step that ended between two polls of that task; 0
+    /// of others.
     pub(super) covers_life_ns: u64,
     /// CPU time of the thread between its begin and its end, if that was measured.
     pub(crate) cpu_ns: Option<u64>,
@@ -107,7 +107,7 @@ static NO_ARGS: CallArgs =
     CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
 
 impl Slice {
-    /// How long it took.
+    /// Returns how long it took.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
     }
@@ -118,7 +118,7 @@ impl Slice {
         self.duration().saturating_sub(self.away_ns)
     }
 
-    /// Time not spent in slices directly inside it.
+    /// Returns the time not spent in slices directly inside it.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.busy_ns().saturating_sub(self.children_ns)
     }
@@ -135,7 +135,7 @@ impl Slice {
         requests::key(self.external_id, self.task.map(|poll| poll.task))
     }
 
-    /// Key of the request that it is, or that it ran in.
+    /// Returns the key of the request that it is, or that it ran in.
     pub(super) fn request_key(&self) -> Option<u64> {
         match self.site.kind() {
             Kind::Request => Some(self.key()),
@@ -143,7 +143,7 @@ impl Slice {
         }
     }
 
-    /// What the call said about itself.
+    /// Returns what the call said about itself.
     pub(crate) fn args(&self) -> &CallArgs {
         self.call.as_deref().unwrap_or(&NO_ARGS)
     }
@@ -156,7 +156,7 @@ impl NetBytes {
         self.total = self.total.saturating_add(bytes);
     }
 
-    /// Both sums.
+    /// Adds both sums.
     pub(super) const fn add(&mut self, other: Self) {
         self.own = self.own.saturating_add(other.own);
         self.total = self.total.saturating_add(other.total);
@@ -164,14 +164,14 @@ impl NetBytes {
 }
 
 impl CallArgs {
-    /// Whether the call said nothing.
+    /// Returns whether the call said nothing.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         let Self { inputs, flops, index, text, stack } = self;
         inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty() && stack.is_empty()
     }
 
-    /// Empty again, keeping its memory.
+    /// Empties it, keeping its memory.
     pub(super) fn clear(&mut self) {
         self.inputs.clear();
         self.flops = None;
@@ -200,12 +200,12 @@ impl Tensor {
         }
     }
 
-    /// Dims, outermost first.
+    /// Returns the dims, outermost first.
     pub(crate) fn dims(&self) -> &[u64] {
         &self.dims[..usize::from(self.count)]
     }
 
-    /// Strides in elements, one for each dim.
+    /// Returns the strides in elements, one for each dim.
     pub(crate) fn strides(&self) -> [i64; MAX_DIMS] {
         if self.strided > 0 {
             return self.strides;

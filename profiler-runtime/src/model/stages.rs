@@ -19,7 +19,7 @@ pub(crate) struct NodeId(pub(crate) u32);
 /// Times of one stage at one place of the tree. Nanoseconds.
 #[derive(Clone, Debug)]
 pub(crate) struct StageNode {
-    /// Which stage or step; `None` for the root.
+    /// The stage or step; `None` for the root.
     pub(crate) site: Option<&'static Site>,
     /// The stage around it.
     pub(crate) parent: NodeId,
@@ -37,7 +37,7 @@ pub(crate) struct StageNode {
     pub(crate) children_ns: u64,
     /// See [`self_ns`](Self::self_ns).
     own_ns: u64,
-    /// Until when a life directly inside it lasts, and whose.
+    /// End of the life directly inside it that lasts longest, and whose life that is.
     lives_until: (u64, NodeId),
     /// Calls that are lives of async stages, `lives <= calls`.
     pub(crate) lives: u64,
@@ -49,18 +49,18 @@ pub(crate) struct StageNode {
     pub(crate) cancelled: u64,
     /// Calls that began before what is kept of the recording; their times are what is kept of them.
     pub(crate) clipped: u64,
-    /// Whether a life of it ran at the same time as another, of it or of a sibling: their sums may exceed the time around
+    /// True if a life of it ran at the same time as another, of it or of a sibling: their sums may exceed the time around
     /// them. Of calls on several threads see [`is_concurrent`](Self::is_concurrent).
     pub(crate) concurrent: bool,
     /// CPU time of its threads in it, of lives in their polls; `None` where that was not measured.
     pub(crate) cpu_ns: Option<u64>,
-    /// Whether measuring the CPU time makes it more than 1 % slower.
+    /// True if measuring the CPU time makes it more than 1 % slower.
     pub(crate) cpu_slows: bool,
     /// The first calls, `(begin, duration)`, at most [`MAX_OCCURRENCES`].
     pub(crate) occurrences: Vec<(u64, u64)>,
-    /// How long the calls took that are not among the first.
+    /// Durations of the calls that are not among the first.
     pub(crate) further: Option<Box<CallTimes>>,
-    /// When it first began: the order of siblings.
+    /// First begin: the order of siblings.
     pub(crate) first_begin: u64,
     /// GPU work that it launched, or a stage inside it did. Says nothing where the GPU was not recorded.
     pub(crate) gpu: GpuTimes,
@@ -99,7 +99,7 @@ impl StageTree {
         Self { kept_calls: 0, ..Self::new() }
     }
 
-    /// The node of `site` inside `parent`, made if it is new.
+    /// Returns the node of `site` inside `parent`, made if it is new.
     pub(crate) fn child(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
         let nodes = &mut self.nodes;
         let around = &nodes[parent.0 as usize];
@@ -115,12 +115,12 @@ impl StageTree {
         })
     }
 
-    /// The node of `site` inside `parent`, if it ran there.
+    /// Returns the node of `site` inside `parent`, if it ran there.
     pub(super) fn find(&self, parent: NodeId, site: &'static Site) -> Option<NodeId> {
         self.children.get(&(parent, site.kind(), site.name())).copied()
     }
 
-    /// One node.
+    /// Returns a node.
     pub(crate) fn node(&self, id: NodeId) -> &StageNode {
         &self.nodes[id.0 as usize]
     }
@@ -218,7 +218,7 @@ impl StageTree {
         self.node_mut(Self::ROOT).gpu.add(begin, end);
     }
 
-    /// Every node but the root, parents before children, siblings in the order in which they first began.
+    /// Returns every node but the root, parents before children, siblings in the order in which they first began.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         for (index, node) in self.nodes.iter().enumerate().skip(1) {
@@ -267,17 +267,17 @@ impl StageNode {
         }
     }
 
-    /// The stage's name; empty for the root.
+    /// Returns the stage's name; empty for the root.
     pub(crate) fn name(&self) -> &'static str {
         self.site.map_or("", Site::name)
     }
 
-    /// Whether it stands for all stages that lie too deep for nodes of their own.
+    /// Returns whether it stands for all stages that lie too deep for nodes of their own.
     pub(crate) fn is_cut(&self) -> bool {
         self.site.is_some_and(|site| std::ptr::eq(site, &raw const DEEPER))
     }
 
-    /// Whether it is a step rather than a stage.
+    /// Returns whether it is a step rather than a stage.
     pub(crate) fn is_step(&self) -> bool {
         self.site.is_some_and(|site| site.kind() == Kind::Step)
     }
@@ -299,7 +299,7 @@ impl StageNode {
         self.concurrent || self.sum_ns > whole_ns
     }
 
-    /// At each begin and end, of lives at those of their polls.
+    /// Returns how often the CPU clock was read: at each begin and end, of lives at those of their polls.
     const fn cpu_readings(&self) -> u64 {
         if self.cpu_ns.is_some() { 2 * (self.calls - self.lives + self.polls) } else { 0 }
     }

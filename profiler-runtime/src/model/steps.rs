@@ -19,8 +19,8 @@ pub(crate) struct Step {
     pub(crate) end: u64,
     /// The slice or task that it is, by `External id`; 0 for bare `step()` calls.
     pub(crate) external_id: u64,
-    /// Whether it began after every earlier step of its loop had ended, or in the place of one. Consumers need steps that do
-    /// not overlap: only these are named `ProfilerStep#N`.
+    /// True if it began after every earlier step of its loop had ended, or in the place of one. Consumers need steps that
+    /// do not overlap: only these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
     /// Its end, or when the guard began that took its place.
     until: u64,

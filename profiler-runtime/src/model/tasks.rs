@@ -100,7 +100,7 @@ struct First {
 }
 
 impl TaskBook {
-    /// A poll.
+    /// Takes up a poll.
     pub(super) fn poll(&mut self, poll: Poll, slice: &Slice) {
         let life = self.lives.entry(poll.task).or_default();
         life.whole |= poll.first && !slice.clipped;
@@ -120,7 +120,7 @@ impl TaskBook {
         }
     }
 
-    /// A stage that was held over polls of a task and ended between two.
+    /// Takes up a stage that was held over polls of a task and ended between two.
     pub(super) fn cover(&mut self, slice: &Slice) {
         if slice.covers_life_ns > 0
             && let Some(task) = requests::task_of(slice.stage_around)
@@ -129,17 +129,17 @@ impl TaskBook {
         }
     }
 
-    /// Its end.
+    /// Takes up the end of a task.
     pub(super) fn end(&mut self, task: u64, at: u64, completed: bool) {
         self.lives.entry(task).or_default().ended = Some((at, completed));
     }
 
-    /// Tasks that ended without a poll here: they began before the recording.
+    /// Returns how many tasks ended without a poll here: they began before the recording.
     pub(super) fn unpolled(&self) -> u64 {
         self.lives.values().filter(|life| life.first.is_none()).count() as u64
     }
 
-    /// All tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
+    /// Returns all tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
     pub(super) fn close(self, window_end: u64, first_id: u64) -> Vec<Task> {
         let mut tasks: Vec<Task> =
             self.lives.into_iter().filter_map(|(number, life)| life.close(number, window_end)).collect();

@@ -17,9 +17,9 @@ const MOST_PENDING: usize = 512;
 pub(crate) struct Carry {
     /// Begins of open ranges, outermost first, each after its description; then what describes a begin to come.
     entries: Vec<Entry>,
-    /// Where the entries of each open range start, and its begin.
+    /// Start of the entries of each open range, and its begin.
     open: Vec<(usize, Entry)>,
-    /// Where the descriptions of the next begin start.
+    /// Start of the descriptions of the next begin.
     pending: usize,
     /// Ranges whose end was absorbed, and their begin too.
     pub(crate) overwritten: u64,

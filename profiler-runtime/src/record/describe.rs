@@ -33,8 +33,8 @@ fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call
     }
 }
 
-/// What is left of the gate for this call: everything if it is recorded, else what an attached tool wants, and of a step what
-/// its end may begin to record.
+/// Returns what is left of the gate for this call: everything if it is recorded, else what an attached tool wants, and of a
+/// step what its end may begin to record.
 fn wanted_by(site: &'static Site, gate: u32) -> u32 {
     let gate = annotate::sought(gate);
     let recorded = gate & gate::RECORD != 0 && (gate & gate::FILTER == 0 || select::admits(site));

@@ -27,7 +27,7 @@ pub(crate) struct Entry {
 const GUARD: u32 = 1 << 31;
 /// Marks a guard's word: as [`GUARD`], where the word has it.
 const GUARD_WORD: u64 = (GUARD as u64) << 32;
-/// What names a begin: these bits of its ticks.
+/// Bits of a begin's ticks that name it.
 const IDENTITY: u32 = GUARD - 1;
 
 /// What an entry means.
@@ -209,7 +209,7 @@ impl Entry {
         self.value
     }
 
-    /// Whether it means this, which is not an end.
+    /// Returns whether it means this, which is not an end.
     #[inline(always)]
     pub(crate) const fn is(self, tag: Tag) -> bool {
         self.head >> ARGUMENT_BITS == tag as u32

@@ -62,15 +62,15 @@ struct Life {
     task: u64,
     /// The recording that last decided about it and was told what its call said, see [`gate::recording`]; 0 for none.
     told: u32,
-    /// What that recording decided.
+    /// Decision of that recording.
     state: State,
     /// It was polled before, whether or not that was recorded.
     polled: bool,
     /// Of a step: as it began, if it was polled while steps were counted.
     step: Option<steps::StepLife>,
-    /// What the call said about itself: each recording is told, and which will be the last is not known.
+    /// Description of the call: each recording is told, and which will be the last is not known.
     described: Vec<Entry>,
-    /// What an attached tool knows of it.
+    /// State of it that an attached tool knows.
     shown: Option<Box<annotate::Life>>,
 }
 
@@ -107,7 +107,7 @@ pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, futu
 }
 
 impl<F> Instrumented<F> {
-    /// Whether its next poll is the first of a recording.
+    /// Returns whether its next poll is the first of a recording.
     pub(super) fn is_untold(&self) -> bool {
         gate::load() & gate::RECORD != 0 && self.life.told != gate::recording()
     }

@@ -219,7 +219,7 @@ fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) 
     }
 }
 
-/// What an allocation or release leaves in the stream.
+/// Writes an allocation or release to the stream.
 #[inline(always)]
 pub(super) fn entries(action: Action, device: Device, ticks: u64, (address, bytes): (u64, u64)) -> [Entry; 2] {
     let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);

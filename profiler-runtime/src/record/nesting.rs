@@ -78,14 +78,14 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Whether the guards that end in `entries` are those that begin there, if it is as many: what repeats by its sites alone may
-/// still be a guard that replaces the one before it again and again.
+/// Returns whether the guards that end in `entries` are those that begin there, if it is as many: what repeats by its sites
+/// alone may still be a guard that replaces the one before it again and again.
 fn ends_what_it_begins(entries: &[Entry]) -> bool {
     entries.iter().fold(0, |all, entry| all ^ entry.guard_name()) == 0
 }
 
-/// How many entries at the front of both mean the same but for their values, and for the begins that ends name; counted in
-/// whole blocks.
+/// Returns how many entries at the front of both mean the same but for their values, and for the begins that ends name;
+/// counted in whole blocks.
 fn common(one: &[Entry], other: &[Entry]) -> usize {
     let is_same = |(one, other): &(&[Entry; BLOCK], &[Entry; BLOCK])| {
         // All are compared before one is decided on: that is one branch for all.

@@ -61,7 +61,7 @@ fn of_allocation() -> f64 {
     })
 }
 
-/// Of a matrix.
+/// Measures the description of a matrix.
 fn of_description() -> f64 {
     let dims = black_box([2_usize, 3]);
     let mut writer = ShapeWriter { site: 1, held: Some(scratch()) };

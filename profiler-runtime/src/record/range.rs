@@ -77,11 +77,11 @@ pub struct Range {
 }
 
 thread_local! {
-    /// What the guards of this thread have to do out of line.
+    /// Work that the guards of this thread have to do out of line.
     static HELD: RefCell<OpenList<Held>> = const { RefCell::new(OpenList::new()) };
 }
 
-/// What a guard has to do out of line when it ends.
+/// Work that a guard has to do out of line when it ends.
 #[derive(Clone, Copy)]
 struct Held {
     site: &'static Site,

@@ -15,9 +15,9 @@ use super::gate;
 use super::range::Range;
 use super::site::{Kind, Site};
 
-/// Of guards.
+/// Site of guards.
 static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
-/// Of futures: a poll ends the innermost range of its site, which may not be a guard's.
+/// Site of futures: a poll ends the innermost range of its site, which may not be a guard's.
 static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
 /// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in

@@ -48,7 +48,7 @@ impl<R> fmt::Debug for Returns<R> {
     }
 }
 
-/// What is done for a type that is no boxed future: the range is the call.
+/// Recording of a call whose type is no boxed future: the range is the call.
 pub trait OfValue<R>: Sized {
     /// Describes the call that begins next.
     #[inline(always)]

@@ -21,7 +21,7 @@ pub trait Shaped {
     /// Tells `out` dtype and dims: one call per input.
     fn write_shape(&self, out: &mut ShapeWriter);
 
-    /// Whether it is a `usize`, of which a tuple may be a tensor's dims.
+    /// Returns whether it is a `usize`, of which a tuple may be a tensor's dims.
     #[doc(hidden)]
     fn is_count(&self) -> bool {
         false
@@ -129,7 +129,7 @@ fn is_row_major(dims: &[usize], strides: &[isize]) -> bool {
 pub trait Element {
     /// Its dtype.
     const DTYPE: Dtype;
-    /// Whether it is `usize`: a list of them may be a tensor's dims.
+    /// True for `usize`: a list of them may be a tensor's dims.
     #[doc(hidden)]
     const IS_COUNT: bool = false;
 }

@@ -264,7 +264,7 @@ fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
     }
 }
 
-/// What recording costs on this machine, with what was measured when it began.
+/// Returns what recording costs on this machine, with what was measured when it began.
 fn costs() -> Costs {
     Costs { stack: stacks::ns_per_stack(), link: correlate::ns_per_link(), ..Costs::measure() }
 }

@@ -32,7 +32,7 @@ pub(super) struct Keeper<'a> {
     file: OsString,
     text: String,
     most: u64,
-    /// How many there were of each kind.
+    /// Number of records of each kind.
     seen: BTreeMap<u32, u64>,
 }
 

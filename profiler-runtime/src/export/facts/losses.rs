@@ -19,7 +19,7 @@ pub(crate) struct LossReport<'a> {
     unreadable: u64,
     /// Allocations and releases for which there was no room in the buffers.
     memory_events: u64,
-    /// In the artifacts, but not under their own names.
+    /// Ranges that are in the artifacts, but not under their own names.
     names_merged: MergedNames,
     /// Began before the recording: shown nowhere.
     began_before: u64,

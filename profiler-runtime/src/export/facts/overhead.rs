@@ -29,7 +29,7 @@ pub(in crate::export) struct Overhead {
     pub(in crate::export) estimated_ns: u64,
     /// Of the recording's wall time. Threads pay in parallel, so this is an upper bound.
     pub(in crate::export) percent: f64,
-    /// What costs too and is not in the estimate, because it cannot be measured without disturbing the program.
+    /// Costs that are not in the estimate, because they cannot be measured without disturbing the program.
     pub(in crate::export) not_included: Vec<&'static str>,
 }
 
@@ -85,7 +85,7 @@ impl Overhead {
     }
 }
 
-/// What the program reported, and what there was no room for.
+/// Returns the allocations and releases that the program reported, those without room included.
 fn allocations(trace: &Trace) -> u64 {
     let Some(memory) = &trace.memory else { return 0 };
     let recorded = memory.devices.iter().map(|each| each.usage.allocs + each.usage.frees + each.usage.failed);
@@ -108,7 +108,7 @@ fn not_included(trace: &Trace) -> Vec<&'static str> {
     parts.into_iter().filter(|(is_paid, _)| *is_paid).map(|(_, what)| what).collect()
 }
 
-/// In whole nanoseconds.
+/// Rounds to whole nanoseconds.
 fn whole(ns: f64) -> u64 {
     // CAST: saturates; a recording costs far less than 584 years.
     ns.round() as u64

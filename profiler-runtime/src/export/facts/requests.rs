@@ -30,7 +30,7 @@ struct Sketch(Bins);
 #[derive(Serialize, Deserialize)]
 struct SketchForm {
     kind: String,
-    /// Of a quantile that is made from it.
+    /// Error of a quantile that is made from it, as a share of itself.
     relative_accuracy: f64,
     /// The bin `key` holds durations from `gamma ^ key` to `gamma ^ (key + 1)` nanoseconds.
     gamma: f64,

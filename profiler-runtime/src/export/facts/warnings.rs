@@ -30,7 +30,7 @@ fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     sentences.chain((more > 0).then(|| format!("{more} more sites record the shapes of lists of integers")))
 }
 
-/// What the sheets `by_shape` and `by_stack` cannot show, if there is such a thing.
+/// Tells the calls that the sheets `by_shape` and `by_stack` cannot show apart, if there are any.
 fn merged_calls(trace: &Trace) -> Option<String> {
     let calls = trace.ops.merged_calls;
     let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \

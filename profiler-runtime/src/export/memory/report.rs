@@ -16,7 +16,7 @@ const MAX_STAGES: usize = 6;
 /// What was allocated. Bytes.
 #[derive(Debug, Serialize)]
 pub(in crate::export) struct MemoryReport {
-    /// Where the host's numbers come from; without an allocator that reports there are none.
+    /// Source of the host's numbers; without an allocator that reports there are none.
     source: &'static str,
     /// Smaller blocks of the host are not in the numbers.
     least_bytes: u64,
@@ -29,15 +29,15 @@ pub(in crate::export) struct MemoryReport {
 #[derive(Debug, Serialize)]
 struct DeviceReport {
     device: String,
-    /// Who told of its memory: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes from CUDA, for
+    /// Source of its numbers: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes from CUDA, for
     /// pools too, from the recording's begin on.
     source: &'static str,
     begin_bytes: u64,
     end_bytes: u64,
     peak_bytes: u64,
-    /// When, since the window began.
+    /// Time of the peak, since the window began.
     peak_at_ns: u64,
-    /// Of the end, what no recorded allocation explains.
+    /// Part of the end that no recorded allocation explains.
     unexplained_bytes: i64,
     #[serde(flatten)]
     usage: UsageReport,
@@ -50,7 +50,7 @@ struct StageReport {
     stage: usize,
     /// The most that the process had allocated while the stage ran.
     peak_bytes: u64,
-    /// By how much that was more than when it began.
+    /// Growth to that peak since the stage began.
     peak_growth_bytes: u64,
     #[serde(flatten)]
     usage: UsageReport,

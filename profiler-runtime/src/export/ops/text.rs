@@ -174,7 +174,7 @@ fn name(row: &KeyAverage) -> String {
     format!("{}{}", one_line(&row.name), if row.is_async { " (async)" } else { "" })
 }
 
-/// What a row is, in one word.
+/// Returns the kind of a row in one word.
 pub(super) const fn kind(row: &KeyAverage) -> &'static str {
     match row.kind {
         Some(Kind::Stage) => "stage",

@@ -42,7 +42,7 @@ pub(super) struct StageReport {
     occurrences_left_out: u64,
 }
 
-/// What a request's record and the session's both say of a stage.
+/// Fields of a stage that a request's record and the session's have in common.
 #[derive(Debug, Serialize)]
 struct Times {
     calls: u64,
@@ -67,7 +67,7 @@ struct Times {
     lives: Option<Lives>,
 }
 
-/// What is said of async stages alone: of the calls that are lives of futures.
+/// Fields of async stages alone: of the calls that are lives of futures.
 #[derive(Debug, Serialize)]
 struct Lives {
     lives: u64,
@@ -105,7 +105,7 @@ struct MemoryPeak {
 pub(super) struct InRequest {
     /// The `id` of the session's record.
     stage: usize,
-    /// When it first began, since the window began.
+    /// First begin, since the window began.
     begin_ns: u64,
     #[serde(flatten)]
     times: Times,

@@ -37,7 +37,7 @@ struct Timing<'a> {
     ended_by: &'static str,
     /// Iterations of the driving loop.
     recorded_iterations: u64,
-    /// What was recorded, if not everything.
+    /// Selection in effect, if not everything was recorded.
     filter: Option<Filter<'a>>,
     /// Every stage of the session, in whatever request or none.
     stages: Vec<Line<StageReport>>,
@@ -80,7 +80,7 @@ struct RequestReport<'a> {
     /// Since the window began.
     begin_ns: u64,
     duration_ns: u64,
-    /// Of a future's request: the `task` of its life in the trace.
+    /// Number of a future's request: the `task` of its life in the trace.
     #[serde(skip_serializing_if = "Option::is_none")]
     task: Option<u64>,
     #[serde(flatten)]
@@ -96,7 +96,7 @@ struct RequestReport<'a> {
     stage_durations: BTreeMap<&'static str, f64>,
 }
 
-/// What is not as usual; false is left out.
+/// Marks of a request that is not whole; false is left out.
 #[derive(Serialize)]
 struct Ending {
     #[serde(skip_serializing_if = "is_false")]
@@ -114,7 +114,7 @@ fn is_false(value: &bool) -> bool {
 #[derive(Serialize)]
 struct LoopReport {
     name: &'static str,
-    /// Whether it counted the iterations and is `ProfilerStep#N` in the trace.
+    /// True if it counted the iterations and is `ProfilerStep#N` in the trace.
     drives: bool,
     #[serde(flatten)]
     spread: Spread,

@@ -18,7 +18,7 @@ pub(in crate::model) struct Crossing {
     pub(super) id: u64,
     /// The row, 0 for the thread's own: slices of one row nest or are disjoint.
     pub(super) lane: u32,
-    /// What was around it from its begin to its end.
+    /// Surroundings from its begin to its end.
     pub(super) around: Around,
 }
 
@@ -29,10 +29,10 @@ pub(super) struct Around {
     pub(super) request: Option<Outer>,
 }
 
-/// What names a range that is open: a task by its number, because it goes on from poll to poll.
+/// Name of an open range: of a poll its task, which goes on from poll to poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outer {
-    /// By `External id`.
+    /// Range with this `External id`.
     Range(u64),
     Task(u64),
 }
@@ -44,12 +44,12 @@ impl Outer {
     }
 }
 
-/// What crosses on a thread.
+/// Ranges of a thread that cross others.
 #[derive(Clone, Debug, Default)]
 pub(in crate::model) struct Crossings {
-    /// In order of begin.
+    /// Ranges in order of begin.
     pub(super) ranges: Vec<Crossing>,
-    /// How many lanes they need beside the thread's own row.
+    /// Lanes that they need beside the thread's own row.
     pub(in crate::model) lanes: u32,
 }
 
@@ -60,7 +60,7 @@ struct Mark {
     task: Option<u64>,
     lane: u32,
     crosses: bool,
-    /// While it is set aside.
+    /// Surroundings while it is set aside.
     around: Around,
 }
 
@@ -79,7 +79,7 @@ impl Opened for Mark {
     }
 }
 
-/// The reading.
+/// State of the first reading.
 struct Reading<'a> {
     sites: &'a [&'static Site],
     nest: Nest<Mark>,
@@ -150,7 +150,7 @@ impl Reading<'_> {
         }
     }
 
-    /// The range at this place ends before those that began after it.
+    /// Marks those that outlive the range at this place, which ends.
     #[cold]
     fn outlived(&mut self, at: usize) {
         let open = self.nest.open_mut();
@@ -168,7 +168,7 @@ impl Reading<'_> {
         }
     }
 
-    /// A range that is set aside ends: those that began in it are in what is around it.
+    /// Gives those that began in a range that ends set aside what is around that.
     #[cold]
     fn end_aside(&mut self, at: usize) {
         let aside = self.nest.aside_mut();

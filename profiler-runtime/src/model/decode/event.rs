@@ -7,7 +7,7 @@ use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
 use crate::record::{Kind, Site};
 
-/// What a stream tells.
+/// Event of a stream.
 #[derive(Debug)]
 pub(in crate::model) enum Event<'a> {
     /// A range has ended.
@@ -24,12 +24,12 @@ pub(in crate::model) enum Event<'a> {
 
 /// Finds the stage tree's node for a range that begins.
 pub(in crate::model) trait Nodes {
-    /// Whether [`Event::Begin`] is told.
+    /// True if [`Event::Begin`] is told.
     const TELLS_BEGINS: bool = false;
 
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
 
-    /// The same for a poll: a task has one place, wherever it is polled.
+    /// Finds the node of a poll: a task has one place, wherever it is polled.
     fn enter_poll(&mut self, _poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
         self.enter(parent, site)
     }

@@ -8,22 +8,22 @@ use crate::record::entry::Entry;
 
 /// An open range.
 pub(super) trait Opened {
-    /// Its begin.
+    /// Returns its begin.
     fn begin(&self) -> Entry;
-    /// Its number among the thread's ranges, which rises with their begins.
+    /// Returns its number among the thread's ranges, which rises with their begins.
     fn id(&self) -> u64;
-    /// The task that it is a poll of.
+    /// Returns the task that it is a poll of.
     fn task(&self) -> Option<u64>;
 }
 
-/// Where an open range lies.
+/// Place of an open range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// It is the innermost.
+    /// The innermost.
     Innermost,
-    /// Inside the first so many; others began after it.
+    /// Place behind the first so many; others began after it.
     Inside(usize),
-    /// With a task that is not being polled.
+    /// Place among those that are set aside with their tasks.
     Aside(usize),
 }
 
@@ -31,7 +31,7 @@ pub(super) enum Place {
 pub(super) struct Nest<F> {
     frames: Vec<F>,
     open: usize,
-    /// By task, what outlived its poll: outermost first.
+    /// Ranges that outlived a poll, with the task's number: outermost first.
     aside: Vec<(u64, F)>,
 }
 
@@ -42,24 +42,24 @@ impl<F> Default for Nest<F> {
 }
 
 impl<F: Opened> Nest<F> {
-    /// The ranges that are open.
+    /// Returns the ranges that are open.
     #[inline]
     pub(super) fn open(&self) -> &[F] {
         &self.frames[..self.open]
     }
 
-    /// The same.
+    /// Returns the ranges that are open.
     #[inline]
     pub(super) fn open_mut(&mut self) -> &mut [F] {
         &mut self.frames[..self.open]
     }
 
-    /// What is open and set aside.
+    /// Returns the ranges that are open and set aside, with their tasks.
     pub(super) fn aside_mut(&mut self) -> &mut [(u64, F)] {
         &mut self.aside
     }
 
-    /// Whether nothing is set aside.
+    /// Returns whether nothing is set aside.
     pub(super) fn is_all_here(&self) -> bool {
         self.aside.is_empty()
     }
@@ -77,7 +77,7 @@ impl<F: Opened> Nest<F> {
         Some((ended.first_mut()?, open))
     }
 
-    /// One more is open.
+    /// Opens one more.
     #[inline]
     pub(super) fn push(&mut self, frame: F) {
         match self.frames.get_mut(self.open) {
@@ -98,7 +98,7 @@ impl<F: Opened> Nest<F> {
         self.open > open
     }
 
-    /// The task is over: what was set aside with it lies among the others, as it began. Returns the first place that
+    /// Puts what was set aside with a task that is over among the others, as it began. Returns the first place that
     /// changed.
     #[cold]
     pub(super) fn let_go(&mut self, task: u64) -> usize {
@@ -127,7 +127,7 @@ impl<F: Opened> Nest<F> {
         inside.or_else(|| self.aside.iter().rposition(|(_, frame)| end.ends(frame.begin())).map(Place::Aside))
     }
 
-    /// The range there ends. Returns how many of those that stay are around it.
+    /// Ends the range there. Returns how many of those that stay are around it.
     #[inline]
     pub(super) fn end(&mut self, place: Place) -> usize {
         match place {

@@ -6,7 +6,7 @@ use crate::model::slice::{CallArgs, Poll, Tensor};
 use crate::record::entry::{Entry, Tag};
 use crate::record::{Dtype, LISTS_DIMS};
 
-/// How much calls said about themselves.
+/// Number of things that calls said about themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
     /// Shapes of inputs, FLOPs, indices of steps and ids of requests.
@@ -22,7 +22,7 @@ pub(super) struct Pending {
     call: Option<Box<CallArgs>>,
     /// The task that the next poll or end belongs to.
     pub(super) task: Option<Poll>,
-    /// How much was said.
+    /// Number of things that were said.
     pub(super) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
     pub(super) listed_dims: BTreeSet<u32>,
@@ -37,7 +37,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Whether nothing was said.
+    /// Returns whether nothing was said.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.call.is_none() && self.task.is_none() && self.cpu_clock.is_none()
@@ -49,7 +49,7 @@ impl Pending {
         self.cpu_clock.take().filter(|(site, _)| *site == number).map(|(_, ns)| ns)
     }
 
-    /// What was said about the site with this number, which begins.
+    /// Takes what was said about the site with this number, which begins.
     #[cold]
     pub(super) fn take(&mut self, number: u32) -> (Option<Poll>, Option<Box<CallArgs>>) {
         let task = self.task.take();
@@ -65,7 +65,7 @@ impl Pending {
         self.spare.push(call);
     }
 
-    /// Something is said.
+    /// Takes up the next entry of a description.
     #[cold]
     pub(super) fn describe(&mut self, tag: Tag, entry: Entry) {
         if !matches!(tag, Tag::Dims | Tag::Frames) && self.site != entry.site() {
@@ -137,7 +137,7 @@ impl Told {
         self.stacks += u64::from(tag == Tag::Stack);
     }
 
-    /// Both sums.
+    /// Adds both sums.
     pub(in crate::model) const fn add(&mut self, other: Self) {
         self.descriptions += other.descriptions;
         self.stacks += other.stacks;

@@ -19,9 +19,9 @@ const ON_HOST: [u32; 2] = [1, 2];
 pub(crate) struct Taken {
     /// When, in nanoseconds since the Unix epoch.
     pub(crate) at: u64,
-    /// On which device.
+    /// Device that it is on.
     pub(crate) device: record::Device,
-    /// Where on it.
+    /// Address on the device.
     pub(crate) address: u64,
     /// Size of the block.
     pub(crate) bytes: u64,
@@ -34,7 +34,7 @@ pub(crate) struct Taken {
 }
 
 impl Taken {
-    /// By how much the device's total changes.
+    /// Returns by how much the device's total changes.
     pub(crate) fn change(&self) -> i64 {
         let bytes = i64::try_from(self.bytes).unwrap_or(i64::MAX);
         if self.is_free { -bytes } else { bytes }

@@ -49,7 +49,7 @@ pub(crate) struct Gpu {
     pub(crate) ops: Vec<PlacedOp>,
     /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its ranges.
     pub(crate) calls: Vec<PlacedCall>,
-    /// For how long each stage and step kept each stream, with everything inside it.
+    /// Spans of what each stage and step launched on each stream, with everything inside it.
     pub(crate) annotations: Vec<Annotation>,
     /// Waits.
     pub(crate) syncs: Vec<Placed<Wait>>,

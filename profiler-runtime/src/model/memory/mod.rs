@@ -31,7 +31,7 @@ pub(crate) struct MemoryLog {
     pub(crate) end: Levels,
 }
 
-/// Who told of an allocation.
+/// Source of what is known of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reporter {
     /// The program: its allocator, or a framework.
@@ -47,7 +47,7 @@ pub(crate) struct Allocation {
     pub(crate) at: u64,
     /// What happened.
     pub(crate) action: Action,
-    /// Who told of it.
+    /// Source of what is known of it.
     pub(crate) reporter: Reporter,
     /// Where the memory lies.
     pub(crate) device: Device,
@@ -79,7 +79,7 @@ pub(crate) struct Memory {
 /// Memory of one device. Bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceMemory {
-    /// Who told of it.
+    /// Source of what is known of it.
     pub(crate) reporter: Reporter,
     /// Which.
     pub(crate) device: Device,

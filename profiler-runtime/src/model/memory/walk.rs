@@ -89,7 +89,7 @@ impl Trace {
 }
 
 impl Allocation {
-    /// What was taken from CUDA, outside of all ranges.
+    /// Returns an allocation from CUDA, outside of all ranges.
     fn of_taken(taken: &Taken) -> Self {
         Self {
             at: taken.at,
@@ -108,16 +108,16 @@ impl Allocation {
 struct Source<'a> {
     thread: usize,
     decoder: Option<Decoder<'a>>,
-    /// What its calls took from CUDA and gave back, the latest first.
+    /// Blocks that its calls took from CUDA and gave back, the latest first.
     taken: Vec<Allocation>,
     /// The open ranges, by `External id`, with their paths; while something is left of `taken`.
     open: Vec<(u64, NodeId)>,
-    /// What the decoder has told, but comes after the last of `taken`.
+    /// Event that the decoder has told, but that comes after the last of `taken`.
     told: Option<Told>,
     next: Option<Moment>,
 }
 
-/// What a decoder tells.
+/// Event of a decoder.
 #[derive(Clone, Copy)]
 struct Told {
     at: u64,
@@ -125,7 +125,7 @@ struct Told {
     moment: Option<Moment>,
 }
 
-/// What becomes of the ranges that are open.
+/// Change of the ranges that are open.
 #[derive(Clone, Copy)]
 enum Change {
     Opens(u64, NodeId),

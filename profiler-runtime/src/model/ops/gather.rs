@@ -25,7 +25,7 @@ pub(super) const STEPS: &str = "ProfilerStep*";
 #[derive(Default)]
 pub(in crate::model) struct Gatherer {
     gathered: Vec<Gathered>,
-    /// By number of site and [`Flavour`]: the group of calls that said nothing, from 1.
+    /// Group of the calls that said nothing, from 1, by number of site and [`Flavour`].
     plain: Vec<[usize; 4]>,
     /// Async ranges, by their tasks' numbers.
     lives: HashMap<u64, Life>,
@@ -59,7 +59,7 @@ struct Gathered {
     same_hash: Option<usize>,
 }
 
-/// What tells calls of one site apart, whatever they said.
+/// Difference between calls of one site, whatever they said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Flavour {
     /// It is a `ProfilerStep`.
@@ -67,7 +67,7 @@ struct Flavour {
     is_async: bool,
 }
 
-/// What the polls of an async range came to.
+/// Sums over the polls of an async range.
 #[derive(Default)]
 struct Life {
     /// The group that it counts in: that of its first poll, whose call stack is where it began to run.

@@ -86,7 +86,7 @@ pub(crate) struct Sums {
     pub(crate) flops_ns: u64,
     /// Of [`calls_with_flops`](Self::calls_with_flops), those whose time is not known.
     pub(crate) untimed_flops: u64,
-    /// Of async ranges from the first poll to the end, and of bare steps from one to the next: with waiting, so no CPU time.
+    /// Wall time of async ranges from the first poll to the end, and of bare steps from one to the next: no CPU time.
     pub(crate) wall_ns: u64,
     /// Polls.
     pub(crate) polls: u64,

@@ -56,7 +56,7 @@ pub struct KeyAverage {
     pub input_shapes: Option<Vec<Vec<u64>>>,
     /// Call stack, innermost frame first; only in a table [by stack](GroupBy::Stack).
     pub stack: Vec<String>,
-    /// Whether it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
+    /// True if it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
     pub is_async: bool,
     /// Whether it is work of the GPU: a kernel, a copy or a fill. Then it has no CPU time, and its CUDA times are those of
     /// the work itself, which the ranges that launched it show a second time.
@@ -73,12 +73,12 @@ pub struct KeyAverage {
     /// else of CPU time. `None` where their time is not known: of an async op, of one that launched GPU work in some calls
     /// only, and where there is a GPU that was not recorded.
     pub flops_per_second: Option<f64>,
-    /// What it is: ranges of one name and two kinds are two rows. `None` for work of the GPU.
+    /// Kind of the range: ranges of one name and two kinds are two rows. `None` for work of the GPU.
     pub kind: Option<Kind>,
-    /// Of an async range from its first poll to its end, of the iterations between bare [`step()`](crate::step()) calls from one
-    /// to the next: waiting included. `None` for others, whose CPU time it is.
+    /// Wall time of an async range from its first poll to its end, and of the iterations between bare
+    /// [`step()`](crate::step()) calls from one to the next: waiting included. `None` for others, whose CPU time it is.
     pub wall_time: Option<Duration>,
-    /// Of an async range: how often it was polled.
+    /// Polls of an async range; 0 for others.
     pub polls: u64,
     /// CPU time of its threads while it was open, of stages and steps under `cpu_time`; `None` where it was not measured.
     pub thread_cpu_time: Option<Duration>,

@@ -15,7 +15,7 @@ use super::{Request, Requests, key};
 pub(in crate::model) struct RequestBook {
     requests: Requests,
     selection: Selection,
-    /// When the first began.
+    /// Begin of the first.
     first: Option<u64>,
 }
 

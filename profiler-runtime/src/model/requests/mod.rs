@@ -23,7 +23,7 @@ pub(crate) use selection::KeptAs;
 /// The requests of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    /// How long all of them took.
+    /// Durations of all of them.
     pub(crate) durations: Durations,
     /// Futures that were dropped before they were ready.
     pub(crate) cancelled: u64,
@@ -42,11 +42,11 @@ pub(crate) struct Requests {
 pub(crate) struct Request {
     /// As the program named it.
     pub(crate) id: String,
-    /// When it began.
+    /// Its begin.
     pub(crate) begin: u64,
-    /// When it ended.
+    /// Its end.
     pub(crate) end: u64,
-    /// Why it is kept.
+    /// Reasons for which it is kept.
     pub(crate) kept_as: KeptAs,
     /// The number of its task, if it is a future.
     pub(crate) task: Option<u64>,
@@ -94,7 +94,7 @@ impl Request {
         }
     }
 
-    /// How long it took.
+    /// Returns how long it took.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
     }
@@ -160,8 +160,8 @@ pub(crate) struct InRequest {
 /// Marks the key of a future's request.
 const TASK: u64 = 1 << 63;
 
-/// What names a request: the `External id` of its range; of a future's, whose polls are many ranges, its task's number
-/// with a mark.
+/// Returns the key of a request: the `External id` of its range; of a future's, whose polls are many ranges, its task's
+/// number with a mark.
 pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
     match task {
         Some(task) => task | TASK,

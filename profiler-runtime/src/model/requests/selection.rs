@@ -9,9 +9,9 @@ use std::collections::{BinaryHeap, HashMap};
 
 use super::Request;
 
-/// How many are kept: of the slowest, of the newest, at random.
+/// Numbers that are kept: of the slowest, of the newest, at random.
 const MOST: [usize; 3] = [100, 100, 800];
-/// What a request is kept as; the order is that of [`MOST`].
+/// Names of what a request is kept as; the order is that of [`MOST`].
 const WORDS: [&str; 3] = ["slowest", "newest", "sample"];
 
 /// Why a request is kept: one bit for each word.
@@ -65,7 +65,7 @@ impl Selection {
         }
     }
 
-    /// Those that are kept, in order of begin.
+    /// Returns those that are kept, in order of begin.
     pub(super) fn close(self) -> Vec<Request> {
         let mut kept: Vec<Request> = self.kept.into_values().collect();
         kept.sort_by_key(|request| (request.begin, request.end, request.key));

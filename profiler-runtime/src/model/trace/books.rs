@@ -47,10 +47,10 @@ pub(super) struct Books {
     steps: StepBook,
     tasks: TaskBook,
     pub(super) requests: RequestBook,
-    /// Whether the thread that is read serves requests.
+    /// True if the thread that is read serves requests.
     serves: bool,
     pub(super) losses: Losses,
-    /// How much calls said about themselves.
+    /// Number of things that calls said about themselves.
     pub(super) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
     pub(super) listed_dims: BTreeSet<u32>,

@@ -68,7 +68,7 @@ pub(crate) struct Trace {
     pub(crate) memory: Option<Memory>,
     /// What is missing.
     pub(crate) losses: Losses,
-    /// How much calls said about themselves.
+    /// Number of things that calls said about themselves.
     pub(crate) told: Told,
     /// Sites that have recorded the shape of a list of `usize`, which may be the dims of a tensor.
     pub(crate) listed_dims: Vec<&'static Site>,
@@ -92,7 +92,7 @@ pub(crate) struct Thread {
     pub(crate) identity: ThreadIdentity,
     /// How many slices it has.
     pub(crate) ranges: u64,
-    /// How many lanes beside its own row, for ranges that cross others.
+    /// Lanes beside its own row, for ranges that cross others.
     pub(crate) lanes: u32,
     first_id: u64,
     serves_requests: bool,

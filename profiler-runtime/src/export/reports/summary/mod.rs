@@ -81,7 +81,7 @@ fn page_with(trace: &Trace, most_stages: usize) -> String {
     page
 }
 
-/// How long all requests took, and how many of them are not whole.
+/// Writes how long all requests took, and how many of them are not whole.
 fn push_requests(page: &mut String, trace: &Trace) {
     let Requests { durations, cancelled, clipped, unfinished, kept, .. } = &trace.requests;
     if durations.count == 0 {

@@ -53,9 +53,9 @@ fn selection(trace: &Trace) -> String {
 
 struct Table<'a> {
     trace: &'a Trace,
-    /// Whether a stage is async: those were busy for less than they lived.
+    /// True if a stage is async: those were busy for less than they lived.
     has_busy: bool,
-    /// Whether CPU time was measured.
+    /// True if CPU time was measured.
     has_cpu: bool,
 }
 

@@ -1,0 +1,137 @@
+//! The begin of a range: where it lies, as far as its end cannot change that.
+//!
+//! The stage and the request around a range are those around the innermost open one, unless it is known to cross
+//! ([`Crossing`]): then the first reading has found the ones that are open at its end, too.
+
+use crate::model::slice::{NetBytes, Poll, Slice};
+use crate::model::stages::NodeId;
+use crate::record::entry::Entry;
+use crate::record::{Kind, Site};
+
+use super::Decoder;
+use super::crossing::{Crossing, Outer};
+use super::event::Nodes;
+use super::frames::{Frame, Inside};
+
+impl Decoder<'_> {
+    /// Begins a range. Returns its place; `None` if its site is unknown.
+    #[inline]
+    pub(super) fn begin(&mut self, entry: Entry, nodes: &mut impl Nodes) -> Option<usize> {
+        let begin = self.advance(entry.value());
+        let number = entry.site();
+        let Some(&site) = self.sites.get((number as usize).wrapping_sub(1)) else {
+            self.unreadable += 1;
+            return None;
+        };
+        let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
+        let inside = self.frames.open().last().map_or(Inside::NOTHING, |frame| frame.inside);
+        let (around, lane, node) = self.enter((number, site), task, nodes);
+        let external_id = self.next_id;
+        self.next_id += 1;
+        // The clock at its begin, until it ends.
+        let cpu_ns = self.pending.take_cpu_clock(number);
+        let stage_id = match site.kind() {
+            Kind::Stage | Kind::Step => external_id,
+            Kind::Op | Kind::Request => around.stage_id,
+        };
+        self.clipped += u64::from(self.is_carry);
+        let slice = Slice {
+            site,
+            begin,
+            end: begin,
+            until: begin,
+            lane,
+            external_id,
+            node,
+            stage_id,
+            around_id: 0,
+            request: around.request,
+            stage_around: 0,
+            children_ns: 0,
+            away_ns: 0,
+            stage_children_ns: 0,
+            covers_life_ns: 0,
+            cpu_ns,
+            cpu_memory: NetBytes::default(),
+            device_memory: NetBytes::default(),
+            finished: true,
+            clipped: self.is_carry,
+            task,
+            call,
+        };
+        let inside = inside.of(&slice);
+        Some(self.open(Frame::new(slice, entry, inside)))
+    }
+
+    /// Opens a range, with what its task has set aside inside it. Returns its place.
+    #[inline]
+    fn open(&mut self, frame: Frame) -> usize {
+        // What the range said that has ended there can be used again.
+        if let Some((ended, _)) = self.frames.ended_mut()
+            && let Some(call) = ended.slice.call.take()
+        {
+            self.pending.reuse(call);
+        }
+        let (place, task) = (self.frames.open().len(), frame.slice.task);
+        self.frames.push(frame);
+        if let Some(poll) = task
+            && !self.frames.is_all_here()
+            && self.frames.resume(poll.task)
+        {
+            self.frames.come_back(place + 1, self.now);
+        }
+        place
+    }
+
+    /// Returns the surroundings of the range that begins, from its begin to its end, its lane and its node.
+    #[inline]
+    fn enter(
+        &mut self,
+        (number, site): (u32, &'static Site),
+        task: Option<Poll>,
+        nodes: &mut impl Nodes,
+    ) -> (Inside, u32, NodeId) {
+        if self.crossings.first().is_some_and(|crossing| crossing.id == self.next_id) {
+            let (around, lane) = self.crossing();
+            let node = match task {
+                Some(poll) => nodes.enter_poll(poll, around.node, site),
+                None => nodes.enter(around.node, site),
+            };
+            return (around, lane, node);
+        }
+        let (around, last) = match self.frames.open_mut().last_mut() {
+            Some(frame) => (frame.inside, &mut frame.child),
+            None => (Inside::NOTHING, &mut self.outermost),
+        };
+        let node = match (task, *last) {
+            (Some(poll), _) => nodes.enter_poll(poll, around.node, site),
+            (None, Some((site, node))) if site == number => node,
+            (None, _) => {
+                let node = nodes.enter(around.node, site);
+                *last = Some((number, node));
+                node
+            }
+        };
+        (around, 0, node)
+    }
+
+    /// Returns the surroundings and the lane of the range that begins, which crosses others.
+    #[cold]
+    fn crossing(&mut self) -> (Inside, u32) {
+        let Some((Crossing { around, lane, .. }, rest)) = self.crossings.split_first() else {
+            return (Inside::NOTHING, 0);
+        };
+        self.crossings = rest;
+        let place = |outer: Option<Outer>| outer.and_then(|outer| self.frames.place_of(outer));
+        let (stage_at, request_at) = (place(around.stage), place(around.request));
+        let inside = |place: Option<usize>| self.frames.open().get(place?).map(|frame| frame.inside);
+        let stage = inside(stage_at).unwrap_or(Inside::NOTHING);
+        let mut request = inside(request_at).and_then(|inside| inside.request);
+        if let Some(request) = &mut request
+            && stage_at < request_at
+        {
+            request.opened_in = stage.node;
+        }
+        (Inside { request, ..stage }, *lane)
+    }
+}
