@@ -134,6 +134,26 @@ fn a_guard_over_awaits_is_in_its_task_and_around_what_it_does() {
     assert_eq!(trace.ops.self_ns(), 70 + 90, "waiting is no time of the thread, and each moment counts once");
 }
 
+/// A3: of two guards that wait together, each has the time in which neither it waited nor the other ran.
+#[test]
+fn guards_that_wait_together_have_their_own_times() {
+    let mut script = Script::new();
+    let [task, a, b] = ["task", "a", "b"].map(|name| script.site(Kind::Stage, name));
+    script.poll(task, 1, 0).guard(a, 10).guard(b, 20).end(task, 50);
+    script.poll(task, 1, 500).drop_guard(b, 20, 520).drop_guard(a, 10, 530).end(task, 540).task_end(task, 1, 541);
+    // Crossing each other.
+    script.poll(task, 2, 600).guard(a, 610).guard(b, 620).end(task, 650);
+    script.poll(task, 2, 800).drop_guard(a, 610, 820).drop_guard(b, 620, 830).end(task, 840).task_end(task, 2, 841);
+    script.thread("main");
+    let trace = Trace::build(script.finish());
+    let own: Vec<_> = slices(&trace, 0).into_iter().map(|(name, begin, _, own)| (name, begin, own)).collect();
+    let expected = [
+        [("task", 0, 10), ("a", 10, 20), ("b", 20, 50), ("task", 500, 10)],
+        [("task", 600, 10), ("a", 610, 60), ("b", 620, 60), ("task", 800, 10)],
+    ];
+    assert_eq!(own, expected.concat());
+}
+
 /// A future that is polled elsewhere than at first has one place.
 #[test]
 fn a_task_has_the_place_of_its_first_poll() {

@@ -218,10 +218,16 @@ impl StageTree {
         self.node_mut(Self::ROOT).gpu.add(begin, end);
     }
 
-    /// Returns every node but the root, parents before children, siblings in the order in which they first began.
+    /// Returns every node but the root, parents before children, siblings in the order in which they first began. A node in
+    /// which nothing ran (a future was polled at that place, and is shown at the place of its first poll) is left out.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
-        for (index, node) in self.nodes.iter().enumerate().skip(1) {
+        let mut ran: Vec<bool> = self.nodes.iter().map(StageNode::ran).collect();
+        // Children come after their parents.
+        for (index, node) in self.nodes.iter().enumerate().skip(1).rev() {
+            ran[node.parent.0 as usize] |= ran[index];
+        }
+        for (index, node) in self.nodes.iter().enumerate().skip(1).filter(|(index, _)| ran[*index]) {
             // CAST: see `child`.
             by_parent.entry(node.parent).or_default().push(NodeId(index as u32));
         }
@@ -240,6 +246,11 @@ impl StageTree {
 }
 
 impl StageNode {
+    /// Returns whether it was called, or launched work on a GPU.
+    pub(crate) const fn ran(&self) -> bool {
+        self.calls > 0 || self.gpu.ops > 0
+    }
+
     const fn new(site: Option<&'static Site>, parent: NodeId, depth: u32) -> Self {
         Self {
             site,

@@ -109,7 +109,7 @@ impl Nest<Frame> {
         let Some(open) = open.get_mut(..around) else { return };
         // A poll that began later goes around what is held over polls: around that part of it.
         if let Some(outer) = open.last_mut() {
-            outer.cover(slice.begin, end, oldest);
+            outer.cover((slice.begin, end), slice.away_ns, oldest);
         }
         if !slice.is_stage() {
             return;
@@ -152,7 +152,7 @@ impl Nest<Frame> {
         let held = self.aside_mut().iter_mut().filter(|(of, _)| *of == task);
         let Some(first) = held.filter_map(|(_, frame)| frame.wait(now)).min() else { return };
         let Some((poll, _)) = self.ended_mut() else { return };
-        poll.cover(first, now, oldest);
+        poll.cover((first, now), 0, oldest);
         if poll.slice.is_stage() {
             tasks.entry(task).or_default();
         }

@@ -68,10 +68,17 @@ impl Frame {
         Self { slice, begin, inside, child: None, covers: None, left_at: 0 }
     }
 
-    /// Counts a range directly inside it that ran from `begin`, or before it, to `end`.
-    pub(super) fn cover(&mut self, begin: u64, end: u64, oldest: u64) {
+    /// Covers a part of it: a range directly inside it ran from `begin`, or before it, to `end`, and was `away` so long.
+    ///
+    /// The part is measured on the clock of this range, which stands while it is away itself: whatever is inside it was
+    /// away whenever it was.
+    pub(super) fn cover(&mut self, (begin, end): (u64, u64), away: u64, oldest: u64) {
+        let own = &mut self.slice;
+        let stood = own.away_ns;
+        let from = if begin <= own.begin { own.begin } else { begin.saturating_sub(stood.saturating_sub(away)) };
+        let (to, oldest) = (end.saturating_sub(stood), oldest.saturating_sub(stood));
         let all = &mut self.covers.get_or_insert_default().all;
-        self.slice.children_ns += all.add(begin.max(self.slice.begin), end, oldest);
+        own.children_ns += all.add(from.min(to), to, oldest);
     }
 
     /// Lets it wait with its task. Returns its begin if it ran until now.
