@@ -101,6 +101,8 @@ for crate in "${crates[@]}"; do
   config='{"profiler":"torch","torch_profiler_dir":"'$work/sessions/$crate'"}'
   recording=$(PROFILER_CONFIG=$config tests annotated "$crate" recording)
   sessions=$(find "$work/sessions/$crate" -name 'trace_rank*' 2>/dev/null | wc -l)
+  # Gigabytes, where tests call millions of functions.
+  rm -rf "$work/sessions/$crate"
   # shellcheck disable=SC2059
   printf "$row" "$crate" "$annotated" "$constant" "$foreign" "$in_macros" "$plain" "$off" "$recording" "$sessions"
   for label in off recording; do
