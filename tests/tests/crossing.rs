@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use profiler_runtime::{
-    GroupBy, Manifest, ProfilerConfig, Range, op, profiled_stage, request, request_scope, stage, start_profile_with,
-    step, stop_profile,
+    GroupBy, Manifest, ProfilerConfig, Range, op, profiled_stage, profiled_step, request, request_scope, stage,
+    start_profile_with, step, stop_profile,
 };
 use profiler_tests::{Bench, Trace, timing};
 use serde_json::Value;
@@ -175,6 +175,30 @@ fn steps_that_replace_each_other_drive_the_schedule() {
     assert_eq!(ran.trace.step_indices(), [1, 2, 3]);
     assert!(ran.trace.steps().iter().all(|step| step.end - step.begin > 900.0));
     assert_eq!(ran.timing["loops"].as_array().unwrap().len(), 1);
+}
+
+#[profiled_step("token", index = index)]
+async fn token(index: u64) {
+    for part in 0..2 {
+        let _part = step!("part", part);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A1: a step that is held over `.await` ends in another poll of the step around it, and is inside that.
+#[test]
+fn steps_over_awaits_leave_the_schedule_to_the_outer_loop() {
+    let bench = Bench::alone();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ran = record(bench.config().delay_iterations(1).max_iterations(2), || {
+        runtime.block_on(async {
+            for index in 0..5 {
+                token(index).await;
+            }
+        });
+    });
+    assert_eq!((ran.trace.ended_by(), ran.trace.step_indices()), ("iterations", vec![1, 2]));
+    assert_eq!(ran.trace.count("part"), 4);
 }
 
 /// Pending until `moment`.

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use profiler_runtime::{op, profiled_stage, profiled_step, stage};
 use profiler_tests::Bench;
 
@@ -68,4 +72,73 @@ fn a_pattern_that_matches_nothing_is_a_warning_with_the_nearest_name() {
         "{warnings:?}"
     );
     assert_eq!(trace.count("vae.decode"), 1);
+}
+
+#[profiled_stage("fetch")]
+async fn fetch() {
+    let _held = stage!("held");
+    tokio::task::yield_now().await;
+    drop(op!("own"));
+}
+
+#[profiled_stage("other")]
+async fn other() {
+    drop(op!("foreign"));
+    tokio::task::yield_now().await;
+    drop(op!("foreign"));
+}
+
+fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+/// A17: what a future holds over `.await` is around nothing of the thread's other tasks.
+#[test]
+fn a_guard_over_an_await_selects_its_own_future_alone() {
+    let bench = Bench::alone();
+    for patterns in [["fetch"], ["held"]] {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let trace = bench.record(bench.config().stages(patterns), || {
+            runtime.block_on(async { tokio::join!(fetch(), other()) });
+            drop(stage!("after"));
+        });
+        let counts = ["held", "own", "other", "foreign", "after"].map(|name| trace.count(name));
+        assert_eq!(counts, [1, 1, 0, 0, 0], "{patterns:?}");
+    }
+}
+
+/// A17: a cancelled future takes nothing from the stage in which it is dropped.
+#[test]
+fn a_cancelled_future_leaves_what_is_selected_around_it() {
+    let bench = Bench::alone();
+    let trace = bench.record(bench.config().stages(["around", "fetch"]), || {
+        let mut future = Box::pin(fetch());
+        assert!(poll(future.as_mut()).is_pending());
+        let _around = stage!("around");
+        drop(future);
+        drop(op!("inner"));
+    });
+    assert_eq!((trace.count("fetch"), trace.count("inner")), (2, 1), "a life and its poll");
+}
+
+/// A17: what one session has selected is no part of the next one's selection.
+#[test]
+fn a_guard_of_an_earlier_selection_selects_nothing() {
+    let bench = Bench::alone();
+    let mut open = None;
+    bench.record(bench.config().stages(["first"]), || {
+        std::mem::forget(stage!("first"));
+        open = Some(stage!("first"));
+    });
+    let trace = bench.record(bench.config().stages(["second"]), || {
+        drop(stage!("left out"));
+        let second = stage!("second");
+        drop(open.take());
+        drop(op!("inner"));
+        drop(second);
+        drop(stage!("left out"));
+        let mut future = pin!(other());
+        assert!(poll(future.as_mut()).is_pending());
+    });
+    assert_eq!(["left out", "second", "inner", "foreign"].map(|name| trace.count(name)), [0, 1, 1, 0]);
 }

@@ -64,6 +64,8 @@ struct Life {
     told: u32,
     /// Decision of that recording.
     state: State,
+    /// What `select` counts of the guards that it holds between polls.
+    held: select::Held,
     /// It was polled before, whether or not that was recorded.
     polled: bool,
     /// Of a step: as it began, if it was polled while steps were counted.
@@ -159,12 +161,14 @@ impl<F: Future> Future for Instrumented<F> {
 }
 
 /// One poll of a recorded task.
-struct Slice {
+struct Slice<'a> {
+    held: &'a mut select::Held,
     site: u32,
     recorded: bool,
     /// Its CPU time is measured.
     timed: bool,
-    admitted: bool,
+    /// `select` counts what it holds.
+    filtered: Option<select::Polled>,
     correlated: Option<u64>,
     shown: Option<u64>,
     step: Option<u64>,
@@ -173,11 +177,12 @@ struct Slice {
 impl Life {
     #[inline(always)]
     const fn new(site: &'static Site, described: Vec<Entry>) -> Self {
-        Self { site, task: 0, told: 0, state: State::LeftOut, polled: false, step: None, described, shown: None }
+        let held = select::Held::none();
+        Self { site, task: 0, told: 0, state: State::LeftOut, held, polled: false, step: None, described, shown: None }
     }
 
     #[inline(never)]
-    fn begin_poll(&mut self, gate: u32) -> Slice {
+    fn begin_poll(&mut self, gate: u32) -> Slice<'_> {
         let site = self.site.number();
         let gate = annotate::sought(gate);
         let shown = if gate & gate::NVTX == 0 { None } else { self.show_poll() };
@@ -188,36 +193,40 @@ impl Life {
             key
         });
         let timed = cpu_time::is_measured(gate, self.site);
-        let mut slice = Slice { site, recorded: false, timed, admitted: false, correlated: None, shown, step };
         let first = !std::mem::replace(&mut self.polled, true);
-        if gate & gate::RECORD == 0 {
+        let is_recorded = gate & gate::RECORD != 0 && self.is_recorded(gate);
+        let is_filtered = gate & (gate::RECORD | gate::FILTER) == gate::RECORD | gate::FILTER;
+        let is_admitted = self.state == State::Admitted;
+        let filtered = if is_filtered { select::begin_poll(self.task, is_admitted, self.held) } else { None };
+        let Self { task, held, .. } = self;
+        let mut slice = Slice { held, site, recorded: false, timed, filtered, correlated: None, shown, step };
+        if !is_recorded {
             return slice;
-        }
-        let recording = gate::recording();
-        let is_told = std::mem::replace(&mut self.told, recording) == recording;
-        if !is_told {
-            self.decide(gate);
-        }
-        if self.state == State::LeftOut {
-            return slice;
-        }
-        if !is_told {
-            self.tell();
         }
         let flags = if first { FIRST_POLL } else { 0 };
         let described = gate & gate::STACKS == 0 || stack::write(site);
-        if described && buffer::append(false, || Entry::new(Tag::Task, site, self.task).with_argument(flags)) {
+        if described && buffer::append(false, || Entry::new(Tag::Task, site, *task).with_argument(flags)) {
             slice.correlated = correlate::push(gate);
             if timed {
                 cpu_time::write(site);
             }
             slice.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
         }
-        slice.admitted = self.state == State::Admitted;
-        if slice.admitted {
-            select::enter();
-        }
         slice
+    }
+
+    /// Whether the recording that runs has it: what sees it for the first time decides, and is told.
+    fn is_recorded(&mut self, gate: u32) -> bool {
+        let recording = gate::recording();
+        let is_told = std::mem::replace(&mut self.told, recording) == recording;
+        if !is_told {
+            self.decide(gate);
+        }
+        let is_recorded = self.state != State::LeftOut;
+        if is_recorded && !is_told {
+            self.tell();
+        }
+        is_recorded
     }
 
     /// A recording sees it for the first time. Its number stays the same in all of them.
@@ -228,7 +237,7 @@ impl Life {
             true if select::admits(self.site) => State::Admitted,
             true => State::LeftOut,
         };
-        if self.task == 0 && self.state != State::LeftOut {
+        if self.task == 0 {
             self.task = next_task();
         }
     }
@@ -280,7 +289,7 @@ impl Drop for Life {
     }
 }
 
-impl Drop for Slice {
+impl Drop for Slice<'_> {
     fn drop(&mut self) {
         if self.recorded {
             let ticks = clock::ticks();
@@ -296,8 +305,8 @@ impl Drop for Slice {
         if let Some(key) = self.shown {
             annotate::end(key);
         }
-        if self.admitted {
-            select::leave();
+        if let Some(poll) = &self.filtered {
+            *self.held = select::end_poll(poll);
         }
         if let Some(step) = self.step {
             steps::suspend(step);

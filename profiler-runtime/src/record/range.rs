@@ -92,7 +92,7 @@ struct Held {
     /// Its CPU time is measured.
     timed: bool,
     /// `select` counts it.
-    admitted: bool,
+    admitted: Option<select::Admitted>,
     /// The GPU's profiler knows it.
     correlated: Option<u64>,
     /// A tool knows it.
@@ -164,7 +164,7 @@ impl Range {
         let index = if is_step || gate & gate::NVTX != 0 { annotate::told(site.number()) } else { None };
         let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site, index) };
         let step = if is_step { steps::begin(site.number()) } else { None };
-        let mut held = Held { site, index, recorded: 0, timed: false, admitted: false, correlated: None, shown, step };
+        let mut held = Held { site, index, recorded: 0, timed: false, admitted: None, correlated: None, shown, step };
         held.record(gate);
         held.keep()
     }
@@ -195,10 +195,7 @@ impl Held {
         } else if let Some(id) = self.correlated.take() {
             correlate::pop(id);
         }
-        self.admitted = recorded && filtered;
-        if self.admitted {
-            select::enter();
-        }
+        self.admitted = if recorded && filtered { select::enter() } else { None };
     }
 
     /// Leaves it to its guard to end.
@@ -229,8 +226,8 @@ impl Held {
         if let Some(key) = self.shown {
             annotate::end(key);
         }
-        if self.admitted {
-            select::leave();
+        if let Some(admitted) = self.admitted {
+            select::leave(admitted);
         }
         if let Some(key) = self.step {
             steps::end(key);

@@ -1,13 +1,17 @@
 //! Selection: which ranges are recorded while the gate's `FILTER` bit is set.
 //!
 //! A site is recorded if the session's pattern admits its name, or if it runs inside a range that was admitted, on the
-//! same thread or inside the same poll.
+//! same thread or inside the same poll. A guard that is held over `.await` admits what its own future does: it is set aside
+//! with the future between polls, so that other tasks of the thread are selected for themselves.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
+use smallvec::SmallVec;
+
 use super::site::Site;
+use super::{gate, ledger};
 
 type Pattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
@@ -19,8 +23,47 @@ struct Filter {
 static FILTER: RwLock<Option<Filter>> = RwLock::new(None);
 
 thread_local! {
-    /// Admitted ranges that are open on this thread.
-    static INSIDE: Cell<u32> = const { Cell::new(0) };
+    static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: SmallVec::new_const() }) };
+}
+
+/// What is open on a thread.
+struct Inside {
+    /// The recording that the count belongs to: what an earlier one has admitted admits nothing now.
+    recording: u32,
+    /// Admitted ranges.
+    count: u32,
+    /// Tasks that are being polled, outermost first.
+    polls: SmallVec<[u64; 4]>,
+}
+
+/// An admitted guard, until its end.
+#[derive(Clone, Copy)]
+pub(super) struct Admitted {
+    recording: u32,
+    /// The task in whose poll it began; 0 for none.
+    task: u64,
+}
+
+/// Admitted guards that a task holds between polls.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    recording: u32,
+    count: u32,
+}
+
+impl Held {
+    pub(super) const fn none() -> Self {
+        Self { recording: 0, count: 0 }
+    }
+}
+
+/// A poll, until its end.
+pub(super) struct Polled {
+    recording: u32,
+    /// Admitted ranges around it.
+    around: u32,
+    /// 1 if it is admitted itself.
+    own: u32,
 }
 
 /// Sets what is admitted, or lifts the selection.
@@ -31,7 +74,7 @@ pub(crate) fn set(pattern: Option<Pattern>) {
 
 /// Whether a range of this site, beginning here and now, is recorded.
 pub(super) fn admits(site: &'static Site) -> bool {
-    INSIDE.get() > 0 || matches(site)
+    with(|inside| inside.count > 0).unwrap_or(false) || matches(site)
 }
 
 fn matches(site: &'static Site) -> bool {
@@ -50,12 +93,63 @@ fn matches(site: &'static Site) -> bool {
     answer
 }
 
-/// An admitted range begins on this thread.
-pub(super) fn enter() {
-    INSIDE.set(INSIDE.get() + 1);
+/// An admitted guard begins on this thread.
+pub(super) fn enter() -> Option<Admitted> {
+    with(|inside| {
+        inside.count += 1;
+        Admitted { recording: inside.recording, task: inside.polls.last().copied().unwrap_or(0) }
+    })
 }
 
-/// It ends.
-pub(super) fn leave() {
-    INSIDE.set(INSIDE.get().saturating_sub(1));
+/// It ends. While its task is not being polled, as when that is dropped, it is not among those that are counted.
+pub(super) fn leave(guard: Admitted) {
+    with(|inside| {
+        if guard.recording == inside.recording && (guard.task == 0 || inside.polls.contains(&guard.task)) {
+            inside.count = inside.count.saturating_sub(1);
+        }
+    });
+}
+
+/// A poll of `task` begins: what the task holds is open again.
+pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Polled> {
+    with(|inside| {
+        if inside.polls.len() == inside.polls.capacity() {
+            // The list's memory is not the program's.
+            let _own = ledger::own();
+            inside.polls.reserve(1);
+        }
+        inside.polls.push(task);
+        let polled = Polled { recording: inside.recording, around: inside.count, own: is_admitted.into() };
+        let held = if held.recording == inside.recording { held.count } else { 0 };
+        inside.count += polled.own + held;
+        polled
+    })
+}
+
+/// It ends. Returns what the task holds from here on.
+pub(super) fn end_poll(poll: &Polled) -> Held {
+    let held = with(|inside| {
+        inside.polls.pop();
+        if poll.recording != inside.recording {
+            return Held::none();
+        }
+        let left = inside.count.saturating_sub(poll.own);
+        // A guard from around it may have ended in it.
+        inside.count = left.min(poll.around);
+        Held { recording: inside.recording, count: left - inside.count }
+    });
+    held.unwrap_or(Held::none())
+}
+
+/// Calls `with` what is open on this thread; `None` if the thread is ending.
+fn with<R>(with: impl FnOnce(&mut Inside) -> R) -> Option<R> {
+    let call = |inside: &RefCell<Inside>| {
+        let mut inside = inside.try_borrow_mut().ok()?;
+        let recording = gate::recording();
+        if inside.recording != recording {
+            (inside.recording, inside.count) = (recording, 0);
+        }
+        Some(with(&mut inside))
+    };
+    INSIDE.try_with(call).ok().flatten()
 }

@@ -42,6 +42,9 @@ struct OpenStep {
     site: u32,
     counting: u32,
     began: u64,
+    is_poll: bool,
+    /// The site of the future in whose poll it began: it may end in another poll, which then began after it.
+    future: Option<u32>,
 }
 
 /// A step that is a future, as it began with its first poll.
@@ -64,15 +67,16 @@ pub(crate) fn listen(listener: Listener) {
 
 /// A step begins on this thread. Returns its key for [`end`]; `None` while the thread is ending: it does not count.
 pub(super) fn begin(site: u32) -> Option<u64> {
-    begin_poll(site).map(|(key, _)| key)
+    open(site, false).map(|(key, _)| key)
 }
 
-/// The step of a guard ends. It was inside the innermost step that is open and was when it began.
+/// The step of a guard ends. It was inside the future in whose poll it began, else the innermost step that is open and was
+/// when it began.
 pub(super) fn end(key: u64) {
     let ended = OPEN.try_with(|open| {
         let mut open = open.borrow_mut();
         let (step, around) = open.end(key)?;
-        Some((step, open.innermost_of(around).map(|outer| outer.site)))
+        Some((step, step.future.or_else(|| open.innermost_of(around).map(|outer| outer.site))))
     });
     if let Ok(Some((step, inside))) = ended {
         tell(step, inside);
@@ -82,12 +86,18 @@ pub(super) fn end(key: u64) {
 /// A poll of a step that is a future begins on this thread. Returns its key for [`suspend`], and the step if it is its
 /// first.
 pub(super) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
+    open(site, true)
+}
+
+fn open(site: u32, is_poll: bool) -> Option<(u64, StepLife)> {
     // ORDERING: see `count_anew`.
-    let step = OpenStep { site, counting: COUNTING.load(Ordering::Relaxed), began: clock::ticks() };
+    let (counting, began) = (COUNTING.load(Ordering::Relaxed), clock::ticks());
     let begun = OPEN.try_with(|open| {
         let mut open = open.borrow_mut();
-        let inside = open.innermost().map(|outer| outer.site);
-        (open.begin(step), StepLife { step, inside })
+        let outer = open.innermost().copied();
+        let future = outer.filter(|outer| outer.is_poll).map(|outer| outer.site);
+        let step = OpenStep { site, counting, began, is_poll, future };
+        (open.begin(step), StepLife { step, inside: outer.map(|outer| outer.site) })
     });
     begun.ok()
 }
