@@ -55,8 +55,8 @@ fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
         || depends_on_its_frame(function)
 }
 
-/// A method of a trait may have `#[track_caller]` from the trait, out of sight here. That matters where the body tells
-/// its place: asks for it, or panics.
+/// A function of a trait may have `#[track_caller]` from the trait, out of sight here. That matters where the body tells
+/// its place: asks for it, or panics. One without `self` may as well be free: only those that ask are taken for a trait's.
 pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     const TELLING: [&str; 9] =
         ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
@@ -65,8 +65,9 @@ pub(crate) fn may_know_its_caller(function: &Function) -> bool {
         TELLING.iter().any(|telling| name.contains(telling))
     };
     let body = function.body.stream();
-    let is_of_a_trait = !function.opening.visible && function.parameters.have_receiver();
-    is_of_a_trait && (indexes(body.clone()) || mentions(body, &tells))
+    let asks = || mentions(body.clone(), &|ident| ident == "caller");
+    let is_method = function.parameters.have_receiver();
+    !function.opening.visible && (asks() || is_method && (indexes(body.clone()) || mentions(body.clone(), &tells)))
 }
 
 /// Returns whether something is followed by brackets, at any depth.

@@ -90,7 +90,7 @@ impl Function {
         let output = fragment::types(output(after));
         Some(Self {
             before: fragment::types(before),
-            parameters: parameters::read(group, options),
+            parameters: parameters::read(group, &output, options),
             after: fragment::types(after),
             ty: syn::parse2(output.clone()).ok(),
             output,

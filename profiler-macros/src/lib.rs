@@ -34,11 +34,12 @@
 //!   # assert_eq!(last(vec![1].into()), 1);
 //!   ```
 //! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe` where the
-//!   function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`.
+//!   function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`. A closure that an
+//!   `async fn` returns as `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
 //! - No lint is added. Lints that look at a function's own body do not look into a closure, nor into the block of an `async
 //!   fn`: `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
-//!   `needless_pass_by_ref_mut`, `needless_pass_by_value`, `needless_return`, `unnecessary_wraps` and `unused_async` say
-//!   nothing there. With `#[expect]` on it, a function that is not `async` has them all.
+//!   `needless_pass_by_ref_mut`, `needless_pass_by_value`, `needless_return`, `only_used_in_recursion`, `ptr_arg`,
+//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding` say nothing there, or not all. With `#[expect]` on it, a function that is not `async` has them all.
 //!
 //! With the feature `enable` off, the attributes check their arguments and return the function unchanged.
 
@@ -87,7 +88,7 @@ use model::Annotated;
 /// |---|---|
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
 /// | `value` | what is returned is no future: the range is the call |
-/// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
+/// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 ///
 /// Cost while nothing records: one relaxed load and a branch.
 #[proc_macro_attribute]
@@ -112,7 +113,7 @@ pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
 /// | `index = expression` | your own number of the iteration, any of Rust's number types; evaluated only while recording |
 /// | `value` | what is returned is no future: the range is the call |
-/// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
+/// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 #[proc_macro_attribute]
 pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Step, arguments.into(), item.into(), RECORDING).into()
@@ -142,7 +143,7 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `shapes(expression, …)` | the inputs, each `Shaped`; evaluated, by reference, only while shapes are recorded |
 /// | `flops = expression` | floating point operations of this call; evaluated only while they are recorded |
 /// | `value` | what is returned is no future: the range is the call |
-/// | `crate = path` | where the runtime is, if not at `::profiler_runtime` |
+/// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 ///
 /// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its dims
 /// and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.

@@ -3,7 +3,7 @@
 //! Parsing and checking push into it and go on; [`Mistakes::finish`] is the only way to a model, so none can be
 //! forgotten.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::TokenStream;
 use quote::ToTokens;
 
 /// What is wrong so far.
@@ -16,11 +16,6 @@ impl Mistakes {
     /// Adds a mistake at `place`: a sentence, lower case, that says what to write instead.
     pub(crate) fn at(&mut self, place: impl ToTokens, sentence: impl std::fmt::Display) {
         self.add(syn::Error::new_spanned(place, sentence));
-    }
-
-    /// Adds a mistake of the attribute as a whole.
-    pub(crate) fn here(&mut self, sentence: impl std::fmt::Display) {
-        self.add(syn::Error::new(Span::call_site(), sentence));
     }
 
     /// Adds a mistake that the parser has found.

@@ -44,10 +44,6 @@ impl Annotated {
         let mut mistakes = Mistakes::default();
         let arguments = arguments::read(tokens.clone(), &mut mistakes);
         let options = options::read(kind, arguments, &mut mistakes);
-        if let (None, Some(name)) = (&options.krate, renamed::runtime()) {
-            let example = kind.written_with(&format!("crate = {name}"));
-            mistakes.here(format!("the runtime is called `{name}` in this crate: write `{example}`"));
-        }
         let function = function::read(kind, item, tokens, &mut mistakes);
         if let Some(function) = &function {
             check(kind, function, &mut mistakes);
@@ -65,7 +61,7 @@ impl Annotated {
         Self {
             kind,
             name: name.unwrap_or_else(own_name),
-            krate: krate.unwrap_or_else(|| parse_quote!(::profiler_runtime)),
+            krate: krate.or_else(renamed::runtime).unwrap_or_else(|| parse_quote!(::profiler_runtime)),
             description: Description { shapes, flops, index },
             flow: Flow::of(&function, value.is_some()),
             function,

@@ -6,7 +6,7 @@
 //! that is bound anew (`let a = a;`) is dropped with the body's own variables, in reverse; one that is only mentioned
 //! (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::buffer::Cursor;
 use syn::ext::IdentExt;
@@ -25,6 +25,8 @@ pub(crate) struct Parameters {
     is_clear: bool,
     /// The attribute's options: a parameter may be there for them only.
     options: TokenStream,
+    /// Whether the function may return a parameter that is a reference.
+    may_return_references: bool,
 }
 
 struct Parameter {
@@ -53,8 +55,9 @@ pub(crate) struct Moved {
     pub(crate) statements: TokenStream,
 }
 
-/// Reads the parameters from their parentheses. Those that cannot be read stay as they are.
-pub(crate) fn read(group: &Group, options: TokenStream) -> Parameters {
+/// Reads the parameters of a function that returns `output` from their parentheses. Those that cannot be read stay as they
+/// are.
+pub(crate) fn read(group: &Group, output: &TokenStream, options: TokenStream) -> Parameters {
     let all = |input: ParseStream<'_>| {
         let mut list = Vec::new();
         while !input.is_empty() {
@@ -65,7 +68,8 @@ pub(crate) fn read(group: &Group, options: TokenStream) -> Parameters {
     };
     let list = all.parse2(group.stream()).ok();
     let is_clear = list.is_some();
-    Parameters { group: group.clone(), list: list.unwrap_or_default(), is_clear, options }
+    let may_return_references = has_sign(output.clone(), &['&', '\'']);
+    Parameters { group: group.clone(), list: list.unwrap_or_default(), is_clear, options, may_return_references }
 }
 
 fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
@@ -83,8 +87,11 @@ fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
     };
     let colon = input.cursor();
     let pattern = between(begin, colon);
-    if input.parse::<Option<Token![:]>>()?.is_some() {
-        input.parse::<Type>()?;
+    match (&binding, input.parse::<Option<Token![:]>>()?) {
+        (_, Some(_)) => drop(input.parse::<Type>()?),
+        // In a statement of ours the compiler would complain about the same pattern again.
+        (Binding::Other, None) => return Err(input.error("a pattern without a type")),
+        (_, None) => {}
     }
     Ok(Parameter { attributes, pattern, ty: between(colon, input.cursor()), binding })
 }
@@ -116,7 +123,11 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
         Pat::Tuple(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::TupleStruct(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::Slice(slice) => slice.elems.iter().all(|element| binds_all(element, names)),
-        Pat::Struct(of) => of.rest.is_none() && of.fields.iter().all(|field| binds_all(&field.pat, names)),
+        // Bound anew, an unused `a` of `S { a }` would be told to become `_a`, which is no field.
+        Pat::Struct(of) => {
+            of.rest.is_none()
+                && of.fields.iter().all(|field| field.colon_token.is_some() && binds_all(&field.pat, names))
+        }
         Pat::Reference(reference) => binds_all(&reference.pat, names),
         Pat::Paren(inner) => binds_all(&inner.pat, names),
         _ => false,
@@ -172,7 +183,7 @@ impl Parameters {
     fn moved(&self, body: &Group, first_bound: usize) -> Moved {
         let (captured, bound) = self.list.split_at(first_bound);
         let mentioned = captured.iter().rev().map(|parameter| parameter.mention(body));
-        let bound_anew = bound.iter().enumerate().map(|(at, parameter)| parameter.bind_anew(at, body, &self.options));
+        let bound_anew = bound.iter().enumerate().map(|(at, parameter)| parameter.bind_anew(at, body, self));
         let statements = quote!(#(#mentioned)* #(#bound_anew)*);
         if bound.iter().all(Parameter::stays) {
             return Moved { signature: self.group.clone(), statements };
@@ -198,11 +209,16 @@ impl Parameter {
         }
     }
 
-    fn bind_anew(&self, at: usize, body: &Group, options: &TokenStream) -> TokenStream {
+    fn bind_anew(&self, at: usize, body: &Group, all: &Parameters) -> TokenStream {
         let attributes: Vec<_> = self.attributes.iter().filter(|it| is_about_lints(it) || is_condition(it)).collect();
         let bind = |name: &Ident, mutability: Option<Token![mut]>| {
-            let (used, allowed) = (is_among(options.clone(), name).then(|| mention(name)), allowed(name));
-            quote_spanned!(Span::mixed_site()=> #(#attributes)* #allowed let #mutability #name = #name; #used)
+            // Clippy takes a `&Vec<T>` that a closure returns for a slice, and overlooks what is mentioned.
+            let is_returned = all.may_return_references && has_sign(self.ty.clone(), &['&']);
+            let is_mentioned = is_returned || is_among(all.options.clone(), name);
+            let (used, allowed) = (is_mentioned.then(|| mention(name)), allowed(name));
+            quote_spanned! {Span::mixed_site()=>
+                #(#attributes)* #allowed #[allow(clippy::shadow_same)] let #mutability #name = #name; #used
+            }
         };
         match &self.binding {
             Binding::Receiver(_) => self.mention(body),
@@ -261,6 +277,15 @@ fn argument(at: usize) -> Ident {
 
 fn is_among(tokens: TokenStream, name: &Ident) -> bool {
     mentions(tokens, &|ident| ident == name)
+}
+
+/// Whether one of these signs is among the tokens, at any depth.
+fn has_sign(tokens: TokenStream, signs: &[char]) -> bool {
+    tokens.into_iter().any(|tree| match tree {
+        TokenTree::Punct(punct) => signs.contains(&punct.as_char()),
+        TokenTree::Group(group) => has_sign(group.stream(), signs),
+        TokenTree::Ident(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 fn is_about_lints(attribute: &Attribute) -> bool {

@@ -1,7 +1,8 @@
 //! The runtime under another name: a dependency that is renamed in `Cargo.toml`.
 //!
-//! Generated code then names a crate that is not there, and the compiler cannot say what to write. The compiler that runs
-//! the attribute was told the names of all dependencies, and the file of each, which a new name does not change.
+//! The compiler that runs the attribute was told the names of all dependencies, and the file of each, which a new name does
+//! not change. So generated code finds a renamed runtime without `crate = …`. Where the arguments cannot be read, as with a
+//! build system that passes them in a file, it names `::profiler_runtime`, which an `extern crate` may have made good.
 
 use std::env;
 use std::path::Path;
@@ -9,9 +10,10 @@ use std::path::Path;
 /// The runtime's name as a crate.
 const RUNTIME: &str = "profiler_runtime";
 
-/// The name that the runtime has in the crate that is being compiled, if it is known and another one.
-pub(crate) fn runtime() -> Option<String> {
-    among(env::args_os().filter_map(|argument| argument.into_string().ok()))
+/// The runtime's path in the crate that is being compiled, if it is known and another one than its own name.
+pub(crate) fn runtime() -> Option<syn::Path> {
+    let name = among(env::args_os().filter_map(|argument| argument.into_string().ok()))?;
+    syn::parse_str(&format!("::{name}")).ok()
 }
 
 /// Finds the name in a compiler's arguments, in which a dependency is `--extern options:name=file`.

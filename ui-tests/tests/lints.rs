@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(warnings, clippy::all, clippy::pedantic, rust_2018_idioms, unused_qualifications)]
+#![deny(clippy::shadow_same, clippy::allow_attributes_without_reason)]
 
 use std::error::Error;
 use std::fmt::Display;
@@ -74,6 +75,17 @@ fn unit_tail(out: &mut Vec<u32>) {
     out.push(1);
 }
 
+/// F3: clippy takes what a closure returns for a slice's elements, and would want slices here.
+#[profiled_stage]
+fn longer<'a>(a: &'a String, b: &'a String) -> &'a String {
+    if a.len() > b.len() { a } else { b }
+}
+
+#[profiled_stage]
+fn whole(values: &mut Vec<u32>) -> &mut [u32] {
+    values
+}
+
 #[profiled_stage]
 async fn nothing() {
     ready(()).await;
@@ -121,7 +133,8 @@ fn annotated_code_does_what_it_says() {
     assert_eq!(latents.map(f32::to_bits), [0.5_f32.to_bits()]);
     let mut out = Vec::new();
     unit_tail(&mut out);
-    assert_eq!(out, [1]);
+    assert_eq!(whole(&mut out), [1]);
+    assert_eq!(longer(&"a".to_owned(), &"bc".to_owned()), "bc");
     assert!(block_on(fallible(String::new())).is_err());
     assert!(block_on(fallible("1".to_owned())).is_ok());
     assert_eq!(block_on(async { future_of_a_future().await.await }), 1);

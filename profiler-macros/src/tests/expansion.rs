@@ -21,6 +21,7 @@ pub fn decode(&self, z: &Tensor) -> Result<Tensor> {
     ::profiler_runtime::__private::run(
         __profiler_site,
         move || -> Result<Tensor> {
+            #[allow(clippy::shadow_same)]
             let z = z;
             #[allow()]
             {
@@ -59,8 +60,10 @@ fn linear(x: &Tensor, n: usize) -> Vec<u32> {
     ::profiler_runtime::__private::run(
         __profiler_site,
         move || -> Vec<u32> {
+            #[allow(clippy::shadow_same)]
             let x = x;
             let _ = &x;
+            #[allow(clippy::shadow_same)]
             let n = n;
             let _ = &n;
             #[allow()] { x.matmul(n) }

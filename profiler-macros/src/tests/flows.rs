@@ -16,7 +16,7 @@ fn plain_functions_run_in_a_closure() {
     assert_eq!(flow("fn f() {}"), Flow::Closure);
     assert_eq!(flow("unsafe extern \"C\" fn f(x: impl Fn() -> u32) -> Option<&str> { None }"), Flow::Closure);
     assert_eq!(flow("fn f() -> Result<Tensor> { g() }"), Flow::Closure);
-    assert_eq!(flow("fn f(mut a: A, (b, c): (B, C), D { e, f: (g, _h) }: D) {}"), Flow::Closure);
+    assert_eq!(flow("fn f(mut a: A, (b, c): (B, C), D { e: i, f: (g, _h) }: D) {}"), Flow::Closure);
     assert_eq!(flow("fn f() -> Box<dyn Fn() -> BoxFuture<'static, u32>> { g() }"), Flow::Closure);
     assert_eq!(flow("fn f() -> Box<dyn Future<Output = ()>> { g() }"), Flow::Closure);
 }
@@ -34,9 +34,18 @@ fn a_guard_stands_where_a_closure_would_change_the_body() {
 
 #[test]
 fn a_pattern_that_leaves_a_part_behind_keeps_its_place() {
-    for pattern in
-        ["_", "(a, _)", "A { a, .. }", "[a, ..]", "ref a", "(a, ref b)", "(mut a, b)", "A", "#[allow(unused)] a"]
-    {
+    for pattern in [
+        "_",
+        "(a, _)",
+        "A { a, .. }",
+        "[a, ..]",
+        "ref a",
+        "(a, ref b)",
+        "(mut a, b)",
+        "A",
+        "A { a }",
+        "#[allow(unused)] a",
+    ] {
         assert_eq!(flow(&format!("fn f({pattern}: A) {{}}")), Flow::Guard, "{pattern}");
     }
 }
@@ -49,8 +58,9 @@ fn a_method_that_tells_its_place_keeps_its_frame() {
     {
         assert_eq!(flow(&format!("fn f(&self, x: u32) -> &u32 {body}")), Flow::Guard, "{body}");
         assert_eq!(flow(&format!("pub fn f(&self, x: u32) -> &u32 {body}")), Flow::Closure, "{body}");
-        assert_eq!(flow(&format!("fn f(x: u32) -> &u32 {body}")), Flow::Closure, "{body}");
     }
+    assert_eq!(flow("fn f(x: u32) -> &u32 { &T[x].unwrap() }"), Flow::Closure);
+    assert_eq!(flow("fn f() -> u32 { Location::caller().line() }"), Flow::Guard);
     for body in ["{ x + 1 }", "{ vec![x] }", "{ #[cfg(x)] { [1] } }", "{ f([x]) }"] {
         assert_eq!(flow(&format!("fn f(&self, x: u32) -> u32 {body}")), Flow::Closure, "{body}");
     }
@@ -63,6 +73,14 @@ fn an_unfinished_signature_is_no_mistake() {
     assert_eq!(flow("fn f(a) {}"), Flow::Closure);
     assert_eq!(flow("fn f() -> {}"), Flow::Closure);
     assert_eq!(flow("async fn f(a: ) { a. }"), Flow::Async);
+}
+
+/// F12: the compiler complains about a pattern once.
+#[test]
+fn a_pattern_without_a_type_stays_where_it_is() {
+    let text = model(Kind::Stage, TokenStream::new(), tokens("async fn f((a, _), mut b: u32) {}")).expand().to_string();
+    let parameters = tokens("((a, _), mut b: u32)").to_string();
+    assert!(text.contains(&parameters), "{text}");
 }
 
 #[test]

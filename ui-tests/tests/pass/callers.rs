@@ -18,6 +18,8 @@ trait Placed {
     fn checked(&self, n: Option<u32>) -> Number;
     #[track_caller]
     fn by_default(&self) -> u32;
+    #[track_caller]
+    fn made() -> Number;
 }
 
 struct Number(u32);
@@ -43,6 +45,11 @@ impl Placed for Number {
     fn by_default(&self) -> u32 {
         Location::caller().line()
     }
+
+    #[profiled_stage]
+    fn made() -> Number {
+        Number(Location::caller().line())
+    }
 }
 
 impl Index<usize> for Number {
@@ -65,6 +72,7 @@ fn main() {
     assert_eq!(number.place().line(), line!());
     assert_eq!(number.line(), line!());
     assert_eq!(number.by_default(), line!());
+    assert_eq!(Number::made().0, line!());
     assert_eq!(number.checked(Some(2)).0, 2);
     assert!(catch_unwind(|| Number(1).checked(None).0).is_err());
     assert_eq!(PANICKED.get(), line!() - 1);
