@@ -49,7 +49,7 @@ impl ToTokens for Value {
 }
 
 impl Value {
-    /// `&value`, in parentheses where `&` would bind to a part of it only.
+    /// Returns `&value`, in parentheses where `&` would bind to a part of it only.
     pub(crate) fn borrowed(&self) -> TokenStream {
         match &self.expression {
             Expr::Path(_)

@@ -31,7 +31,7 @@ impl Annotated {
         quote_spanned!(Span::mixed_site()=> #before #parameters #after #braces)
     }
 
-    /// The parameters and what is left of the function's body.
+    /// Returns the parameters and what is left of the function's body.
     fn timed(&self) -> (Group, TokenStream) {
         match self.flow {
             Flow::Closure => self.in_closure(),
@@ -72,13 +72,13 @@ impl Annotated {
     }
 }
 
-/// The body in a closure that returns `output`.
+/// Returns the body in a closure that returns `output`.
 pub(crate) fn closure(function: &Function, output: &TokenStream, statements: &TokenStream) -> TokenStream {
     let body = block(function);
     quote_spanned!(Span::mixed_site()=> move || -> #output { #statements #body })
 }
 
-/// The body as the last expression of a block of ours.
+/// Returns the body as the last expression of a block of ours.
 ///
 /// A block of ours has the edition of this crate, in which what the last expression borrows is given back before the
 /// block's variables are dropped, as it is before a function's parameters are; the body's own braces keep the user's.

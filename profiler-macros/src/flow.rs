@@ -28,7 +28,7 @@ pub(crate) enum Flow {
 }
 
 impl Flow {
-    /// The flow of `function`; `value` says that what it returns is no future.
+    /// Returns the flow of `function`; `value` says that what it returns is no future.
     pub(crate) fn of(function: &Function, value: bool) -> Self {
         if function.opening.asyncness.is_some() {
             return Self::Async;
@@ -55,8 +55,9 @@ fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
         || depends_on_its_frame(function)
 }
 
-/// A function of a trait may have `#[track_caller]` from the trait, out of sight here. That matters where the body tells
-/// its place: asks for it, or panics. One without `self` may as well be free: only those that ask are taken for a trait's.
+/// Returns whether it may: a function of a trait may have `#[track_caller]` from the trait, out of sight here. That matters
+/// where the body tells its place: asks for it, or panics. One without `self` may as well be free: only those that ask are
+/// taken for a trait's.
 pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     const TELLING: [&str; 9] =
         ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
@@ -87,14 +88,14 @@ fn indexes(tokens: TokenStream) -> bool {
     })
 }
 
-/// A closure cannot be said to return `!` or `impl Trait`, which a macro may hide, and `impl Fn(&str)` tells a returned
-/// closure its argument types only from the function's own tail.
+/// Returns whether only a function can have this type: a closure cannot be said to return `!` or `impl Trait`, which a
+/// macro may hide, and `impl Fn(&str)` tells a returned closure its argument types only from the function's own tail.
 fn is_only_a_functions(output: &Type) -> bool {
     matches!(output, Type::Never(_) | Type::Macro(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
 }
 
-/// `Location::caller()` in a closure is the closure's caller, a closure does not inline across target features, and
-/// some lints that may be expected of a function look at its own body only.
+/// Returns whether the frame matters: `Location::caller()` in a closure is the closure's caller, a closure does not inline
+/// across target features, and some lints that may be expected of a function look at its own body only.
 fn depends_on_its_frame(function: &Function) -> bool {
     const ATTRIBUTES: [&str; 3] = ["track_caller", "target_feature", "expect"];
     function.opening.attributes.iter().any(|attribute| {

@@ -10,7 +10,7 @@ use syn::buffer::Cursor;
 
 use crate::expand::ours_at;
 
-/// The trees from one place of a parser to another, as they were written.
+/// Returns the trees from one place of a parser to another, as they were written.
 pub(crate) fn between(mut begin: Cursor<'_>, end: Cursor<'_>) -> Vec<TokenTree> {
     let mut trees = Vec::new();
     while begin != end {

@@ -100,7 +100,7 @@ impl Function {
         })
     }
 
-    /// The return type as it is written, or the one that is meant; errors then point at the function's name.
+    /// Returns the return type as it is written, or the one that is meant; errors then point at the function's name.
     pub(crate) fn output(&self) -> TokenStream {
         if self.output.is_empty() {
             return quote_spanned!(ours_at(self.opening.name.span())=> ());
@@ -182,7 +182,7 @@ fn name_after(keyword: &Ident, head: &[TokenTree]) -> Option<Ident> {
     }
 }
 
-/// The parameters and where they are: the first parentheses behind the name that are in no angle brackets.
+/// Finds the parameters and where they are: the first parentheses behind the name that are in no angle brackets.
 fn parenthesized(head: &[TokenTree]) -> Option<(usize, &Group)> {
     let name = head.iter().position(|tree| is_ident(tree, "fn"))? + 1;
     let (mut depth, mut dash) = (0_usize, false);
@@ -215,7 +215,7 @@ fn is_punct(tree: &TokenTree, sign: char) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// The inner attributes and the body without them; a body without any is the very group that the user wrote.
+/// Splits the inner attributes from the body; a body without any is the very group that the user wrote.
 fn split_inner_attributes(body: &Group) -> (TokenStream, Group) {
     let statements: Vec<_> = body.stream().into_iter().collect();
     let is = |at: usize, sign| statements.get(at).is_some_and(|tree| is_punct(tree, sign));

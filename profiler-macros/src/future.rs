@@ -47,7 +47,7 @@ pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     (signature, timed)
 }
 
-/// `-> impl Future`: the body runs now and its value is timed. The parameters too are what is left of them.
+/// Expands `-> impl Future`: the body runs now and its value is timed. The parameters too are what is left of them.
 pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if returns(body) {
@@ -63,8 +63,8 @@ pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     (parameters.group().clone(), life(annotated, &quote_spanned!(Span::mixed_site()=> { #body })))
 }
 
-/// `-> Pin<Box<impl Future>>`: the block in a `Box::pin(async { … })` at the end is timed in place; any other value is
-/// boxed once more.
+/// Expands `-> Pin<Box<impl Future>>`: the block in a `Box::pin(async { … })` at the end is timed in place; any other value
+/// is boxed once more.
 pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     if let Some(body) = with_timed_tail(annotated) {
         return (annotated.function.parameters.group().clone(), body);
@@ -74,7 +74,7 @@ pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     (parameters, quote_spanned!(Span::mixed_site()=> #krate::__private::Box::pin(#life)))
 }
 
-/// A type that may be that of a boxed future: the type itself decides, in the runtime.
+/// Expands what may return a boxed future: the type itself decides, in the runtime.
 pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if let Some(body) = with_timed_tail(annotated) {

@@ -48,7 +48,7 @@ impl Kind {
         }
     }
 
-    /// The options as a phrase: "`name`, `index`, `value` and `crate`".
+    /// Returns the options as a phrase: "`name`, `index`, `value` and `crate`".
     pub(crate) fn options_phrase(self) -> String {
         let quoted: Vec<_> = self.options().iter().map(|option| format!("`{option}`")).collect();
         match quoted.split_last() {

@@ -96,7 +96,7 @@ fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
     Ok(Parameter { attributes, pattern, ty: between(colon, input.cursor()), binding })
 }
 
-/// The tokens from one place to another, as they were written.
+/// Returns the tokens from one place to another, as they were written.
 fn between(begin: Cursor<'_>, end: Cursor<'_>) -> TokenStream {
     fragment::types(&fragment::between(begin, end))
 }
@@ -140,7 +140,7 @@ fn is_variable(ident: &Ident) -> bool {
 }
 
 impl Parameters {
-    /// The parameters as they were written, in their parentheses.
+    /// Returns the parameters as they were written, in their parentheses.
     pub(crate) fn group(&self) -> &Group {
         &self.group
     }
@@ -158,7 +158,7 @@ impl Parameters {
         self.list.first().is_some_and(|first| matches!(first.binding, Binding::Receiver(_)))
     }
 
-    /// All bound anew in a closure.
+    /// Binds all anew in a closure.
     pub(crate) fn in_closure(&self, body: &Group) -> Moved {
         self.moved(body, 0)
     }
@@ -179,7 +179,7 @@ impl Parameters {
         self.moved(body, self.list.iter().position(|parameter| !is_captured(parameter)).unwrap_or(self.list.len()))
     }
 
-    /// The parameters before `first_bound` are captured, the others bound anew.
+    /// Captures the parameters before `first_bound` and binds the others anew.
     fn moved(&self, body: &Group, first_bound: usize) -> Moved {
         let (captured, bound) = self.list.split_at(first_bound);
         let mentioned = captured.iter().rev().map(|parameter| parameter.mention(body));
@@ -245,7 +245,7 @@ impl Parameter {
         plain && !self.attributes.iter().any(is_about_lints)
     }
 
-    /// A parameter that is bound anew, in the signature: `mut` and lint levels have gone to its statement.
+    /// Returns a parameter that is bound anew, in the signature: `mut` and lint levels have gone to its statement.
     fn in_signature(&self, at: usize) -> TokenStream {
         let Self { attributes, pattern, ty, binding } = self;
         let pattern = match binding {
@@ -264,13 +264,13 @@ fn mention(name: &Ident) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> #allowed let _ = &#name;)
 }
 
-/// A name that begins with an underscore is used by these statements, and by nothing else.
+/// Allows a name that begins with an underscore to be used by these statements, and by nothing else.
 fn allowed(name: &Ident) -> Option<TokenStream> {
     let is_meant = name.to_string().starts_with('_');
     is_meant.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
 }
 
-/// The name of a parameter whose pattern is not one; an `async fn` shows such names in its documentation anyway.
+/// Returns the name of a parameter whose pattern is not one; an `async fn` shows such names in its documentation anyway.
 fn argument(at: usize) -> Ident {
     format_ident!("__arg{}", at, span = Span::mixed_site())
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 /// The runtime's name as a crate.
 const RUNTIME: &str = "profiler_runtime";
 
-/// The runtime's path in the crate that is being compiled, if it is known and another one than its own name.
+/// Returns the runtime's path in the crate that is being compiled, if it is known and another one than its own name.
 pub(crate) fn runtime() -> Option<syn::Path> {
     let name = among(env::args_os().filter_map(|argument| argument.into_string().ok()))?;
     syn::parse_str(&format!("::{name}")).ok()

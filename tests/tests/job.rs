@@ -12,7 +12,7 @@ use std::time::Duration;
 use job_support::{LONG, Place, Process, is_whole, job, patient, read, states, until, until_recorded};
 use profiler_runtime::ProfilerConfig;
 use profiler_runtime::job::{ControlError, Controller, Coordinator, Selection, WorkerState};
-use schema_support::problems;
+use schema_support::{problems, undescribed};
 use serde_json::Value;
 
 use WorkerState::{Idle, Recording, Written};
@@ -54,6 +54,7 @@ fn two_workers_write_one_session_into_one_folder() {
     assert_eq!((&summary["state"], &summary["is_complete"]), (&"stopped".into(), &true.into()));
     assert_eq!(summary["workers"].as_array().unwrap().len(), 2);
     assert_eq!(problems("job", &summary), Vec::<String>::new(), "{summary:#}");
+    assert_eq!(undescribed("job", &summary), Vec::<String>::new());
     assert_totals(&summary, &folder);
     assert_eq!(coordinator.session(&report.session).unwrap(), report);
     assert_eq!(coordinator.folder(&report.session), report.folder);

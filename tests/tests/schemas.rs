@@ -9,7 +9,7 @@ use profiler_runtime::{
     start_profile_with, step, stop_profile,
 };
 use profiler_tests::{Bench, manifest, timing};
-use schema_support::problems;
+use schema_support::{problems, undescribed};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -49,6 +49,8 @@ fn checked(config: ProfilerConfig, work: impl FnOnce()) -> (Value, Value) {
     let (timing, manifest) = (timing(folder), manifest(folder));
     assert_eq!(problems("timing", &timing), Vec::<String>::new(), "{timing:#}");
     assert_eq!(problems("manifest", &manifest), Vec::<String>::new(), "{manifest:#}");
+    assert_eq!(undescribed("timing", &timing), Vec::<String>::new());
+    assert_eq!(undescribed("manifest", &manifest), Vec::<String>::new());
     (timing, manifest)
 }
 
@@ -79,4 +81,7 @@ fn a_schema_refuses_what_is_not_a_report() {
     assert!(refused("timing", &timing, &|timing| drop(timing["requests"].as_object_mut().unwrap().remove("p99_ns"))));
     assert!(refused("manifest", &manifest, &|manifest| manifest["artifacts"][0]["crc32"] = json!("none")));
     assert!(!refused("timing", &timing, &|timing| timing["stages"][0]["new_field"] = json!([])), "a minor version");
+    let mut newer = timing.clone();
+    newer["stages"][0]["new_field"] = json!([]);
+    assert_eq!(undescribed("timing", &newer).len(), 1, "a field that the schema does not describe");
 }

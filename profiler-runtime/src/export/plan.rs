@@ -164,7 +164,7 @@ fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     }
 }
 
-/// The trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
+/// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
 fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let config = &trace.context.config;
     let suffix = if config.torch_profiler_use_gzip { ".gz" } else { "" };

@@ -107,7 +107,8 @@ impl RowCovers {
         }
     }
 
-    /// The slice ran directly inside the stage or request with this key. Slices of a row come in order of their ends.
+    /// Counts a slice that ran directly inside the stage or request with this key. Slices of a row come in order of their
+    /// ends.
     fn inside(&mut self, key: u64, slice: &Slice, covers: &mut Covers) {
         let Some(cover) = covers.by_key.get_mut(&key) else { return };
         let until = self.until.entry(key).or_default();

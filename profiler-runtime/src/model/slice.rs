@@ -126,7 +126,7 @@ impl Slice {
     /// Returns whether it is a stage or a step.
     #[inline]
     pub(crate) fn is_stage(&self) -> bool {
-        matches!(self.site.kind(), Kind::Stage | Kind::Step)
+        self.site.is_stage()
     }
 
     /// Returns the key under which ranges inside it name it.

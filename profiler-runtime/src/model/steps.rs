@@ -57,7 +57,7 @@ impl Step {
         Self { number: 0, index, begin, end, external_id, sequential: true, until: end, finished: true }
     }
 
-    /// The step that a slice is.
+    /// Returns the step that a slice is.
     pub(super) fn of(slice: &Slice) -> Self {
         let step = Self::new(slice.begin, slice.end, slice.args().index, slice.external_id);
         Self { until: slice.until, finished: slice.finished, ..step }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{Kind, Site};
+use crate::record::Site;
 
 use super::lanes::Lanes;
 use super::requests::{self, InRequest};
@@ -65,7 +65,7 @@ impl Task {
 
     /// Returns whether it is a stage or a step.
     pub(super) fn is_stage(&self) -> bool {
-        matches!(self.site.kind(), Kind::Stage | Kind::Step)
+        self.site.is_stage()
     }
 }
 

@@ -87,24 +87,24 @@ impl Script {
         self.entry(Tag::Begin, 0, site, at)
     }
 
-    /// The range of a guard begins.
+    /// Begins the range of a guard.
     pub(crate) fn guard(&mut self, site: u32, at: u64) -> &mut Self {
         self.entries.push(Entry::begin_of_guard(site, at));
         self
     }
 
-    /// The guard that began at `began` is dropped.
+    /// Drops the guard that began at `began`.
     pub(crate) fn drop_guard(&mut self, site: u32, began: u64, at: u64) -> &mut Self {
         self.entries.push(Entry::end_of_guard(Entry::guard(site, began), at));
         self
     }
 
-    /// A poll of a task begins.
+    /// Begins a poll of a task.
     pub(crate) fn poll(&mut self, site: u32, task: u64, at: u64) -> &mut Self {
         self.entry(Tag::Task, 0, site, task).begin(site, at)
     }
 
-    /// A task is over.
+    /// Ends a task.
     pub(crate) fn task_end(&mut self, site: u32, task: u64, at: u64) -> &mut Self {
         self.entry(Tag::Task, 0, site, task).entry(Tag::TaskEnd, COMPLETED, site, at)
     }

@@ -31,10 +31,10 @@ pub(crate) trait Tool: Debug + Sync {
     fn push(&self, site: &'static Site, index: Option<u64>);
     /// The innermost range of this thread ends.
     fn pop(&self);
-    /// The life of a future begins, or a guard goes on that does not nest any more; the answer goes to [`end`](Self::end),
-    /// from whichever thread.
+    /// Shows the life of a future, or a guard that goes on and does not nest any more; the answer goes to
+    /// [`end`](Self::end), from whichever thread.
     fn start(&self, site: &'static Site, index: Option<u64>) -> u64;
-    /// That is over.
+    /// Ends what [`start`](Self::start) has shown.
     fn end(&self, life: u64);
 }
 
@@ -118,12 +118,12 @@ pub(super) fn told(site: u32) -> Option<u64> {
     TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
 }
 
-/// A range begins on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool knows it.
+/// Begins a range on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool knows it.
 pub(super) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
     tool().and_then(|tool| push(tool, site, index(site, told)))
 }
 
-/// The range with this key ends; on the same thread.
+/// Ends the range with this key, on the same thread.
 pub(super) fn end(key: u64) {
     // The tool is called without the list: it may have ranges of its own.
     let ended = OPEN.try_with(|open| {
@@ -192,7 +192,7 @@ impl Life {
         Some(Box::new(Self { tool, id: tool.start(site, index), index }))
     }
 
-    /// A poll begins on this thread. Returns its key for [`end`] if the tool knows it.
+    /// Begins a poll on this thread. Returns its key for [`end`] if the tool knows it.
     pub(super) fn begin_poll(&self, site: &'static Site) -> Option<u64> {
         push(self.tool, site, self.index)
     }

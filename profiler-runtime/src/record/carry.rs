@@ -175,8 +175,8 @@ impl Carry {
         }
     }
 
-    /// The begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`, or as shortly
-    /// before as their ends admit: for a stream of whose past nothing is known.
+    /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`, or
+    /// as shortly before as their ends admit: for a stream of whose past nothing is known.
     pub(super) fn of_orphans<'a>(entries: impl Iterator<Item = &'a Entry>, ticks: u64) -> Self {
         let (mut open, mut orphans) = (Vec::new(), Vec::new());
         for entry in entries {

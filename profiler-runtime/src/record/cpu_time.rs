@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 
 use super::buffer;
 use super::entry::{Entry, Tag};
-use super::site::{Kind, Site};
+use super::site::Site;
 
 /// Readings measured for the cost of one.
 const READINGS: u32 = 400;
 
 /// Returns whether the CPU time of ranges of `site` is measured while the gate is this.
 pub(super) fn is_measured(gate: u32, site: &Site) -> bool {
-    gate & super::gate::CPU_TIME != 0 && matches!(site.kind(), Kind::Stage | Kind::Step)
+    gate & super::gate::CPU_TIME != 0 && site.is_stage()
 }
 
 /// Writes down the CPU clock of this thread for the begin or end of `site` that follows. Without room for it the range has

@@ -215,7 +215,7 @@ impl Life {
         slice
     }
 
-    /// Whether the recording that runs has it: what sees it for the first time decides, and is told.
+    /// Returns whether the recording that runs has it: one that sees it for the first time decides, and is told.
     fn is_recorded(&mut self, gate: u32) -> bool {
         let recording = gate::recording();
         let is_told = std::mem::replace(&mut self.told, recording) == recording;
@@ -229,7 +229,7 @@ impl Life {
         is_recorded
     }
 
-    /// A recording sees it for the first time. Its number stays the same in all of them.
+    /// Decides for a recording that sees it for the first time. Its number stays the same in all of them.
     fn decide(&mut self, gate: u32) {
         let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
         self.state = match filtered {

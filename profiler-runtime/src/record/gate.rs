@@ -83,7 +83,7 @@ pub(crate) fn set(session: u32) {
     });
 }
 
-/// The number of the recording that goes on, from 1: what was told in an earlier one has to be told again.
+/// Returns the number of the recording that goes on, from 1: what was told in an earlier one has to be told again.
 pub(super) fn recording() -> u32 {
     // ORDERING: see `load`.
     RECORDINGS.load(Ordering::Relaxed)

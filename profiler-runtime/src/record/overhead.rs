@@ -76,7 +76,7 @@ fn of_description() -> f64 {
     })
 }
 
-/// Room for two entries each time, touched before.
+/// Returns room for two entries each time, touched before.
 fn scratch() -> Vec<Entry> {
     vec![Entry::new(Tag::End, 0, 0); 2 * TIMES]
 }

@@ -235,8 +235,8 @@ impl Held {
         }
     }
 
-    /// The end of a step may have begun a recording. A step of the same loop that took its place, as in `step = step!(…)`,
-    /// began just before: it is recorded from here on.
+    /// Records the next step where the end of a step has begun a recording. A step of the same loop that took its place, as
+    /// in `step = step!(…)`, began just before: it is recorded from here on.
     fn begin_next(&self, own_key: u64) {
         let gate = gate::load();
         if self.recorded != 0 || gate & gate::RECORD == 0 {

@@ -19,7 +19,7 @@ use super::site::Site;
 pub struct Returns<R>(PhantomData<fn() -> R>);
 
 impl<R> Returns<R> {
-    /// The type that inference finds.
+    /// Names the type that inference finds.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::new_without_default, reason = "generated code names what it calls")]
@@ -27,7 +27,7 @@ impl<R> Returns<R> {
         Self(PhantomData)
     }
 
-    /// No value of the type, for code that says what it would do with one.
+    /// Returns `None`, for code that says what it would do with one.
     #[inline(always)]
     pub const fn none(&self) -> Option<R> {
         None

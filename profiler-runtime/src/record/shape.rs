@@ -55,7 +55,7 @@ impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
     }
 }
 
-/// A dim as an index; negative ones are 0.
+/// Returns a dim as an index; negative ones are 0.
 fn count(dim: impl IntoCount) -> usize {
     usize::try_from(dim.into_count()).unwrap_or(usize::MAX)
 }
@@ -74,7 +74,7 @@ impl ShapeWriter {
         self.marked(dtype, dims, 0);
     }
 
-    /// One tensor, with [`LISTS_DIMS`] or no mark.
+    /// Writes one tensor, with [`LISTS_DIMS`] or no mark.
     #[inline(always)]
     fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
         let dims = &dims[..dims.len().min(MAX_DIMS)];
@@ -105,7 +105,7 @@ impl ShapeWriter {
         }
     }
 
-    /// A list of elements. Of `usize` it may be the dims of a tensor that was meant.
+    /// Writes a list of elements. Of `usize` it may be the dims of a tensor that was meant.
     fn list<T: Element>(&mut self, length: usize) {
         self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
     }
@@ -231,7 +231,7 @@ impl<T: Shaped> Shaped for Option<T> {
 macro_rules! tuples {
     ($(($($name:ident)+)),+) => {$(
         impl<$($name: Shaped),+> Shaped for ($($name,)+) {
-            /// One input for each part. Several `usize` and nothing else may be the dims of a tensor that was meant.
+            /// Writes one input for each part. Several `usize` and nothing else may be the dims of a tensor that was meant.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
                 let ($($name,)+) = self;

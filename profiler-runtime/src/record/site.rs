@@ -71,6 +71,12 @@ impl Site {
         self.kind
     }
 
+    /// Returns whether it is a stage or a step: these are the nodes of the stage tree.
+    #[inline]
+    pub(crate) const fn is_stage(&self) -> bool {
+        matches!(self.kind, Kind::Stage | Kind::Step)
+    }
+
     /// Source file, as the compiler names it.
     pub const fn file(&self) -> &'static str {
         self.file

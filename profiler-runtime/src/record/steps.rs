@@ -65,12 +65,12 @@ pub(crate) fn listen(listener: Listener) {
     let _ = LISTENER.set(listener);
 }
 
-/// A step begins on this thread. Returns its key for [`end`]; `None` while the thread is ending: it does not count.
+/// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending: it does not count.
 pub(super) fn begin(site: u32) -> Option<u64> {
     open(site, false).map(|(key, _)| key)
 }
 
-/// The step of a guard ends. It was inside the future in whose poll it began, else the innermost step that is open and was
+/// Ends the step of a guard. It was inside the future in whose poll it began, else the innermost step that is open and was
 /// when it began.
 pub(super) fn end(key: u64) {
     let ended = OPEN.try_with(|open| {
@@ -83,7 +83,7 @@ pub(super) fn end(key: u64) {
     }
 }
 
-/// A poll of a step that is a future begins on this thread. Returns its key for [`suspend`], and the step if it is its
+/// Begins a poll of a step that is a future on this thread. Returns its key for [`suspend`], and the step if it is its
 /// first.
 pub(super) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
     open(site, true)
@@ -102,12 +102,12 @@ fn open(site: u32, is_poll: bool) -> Option<(u64, StepLife)> {
     begun.ok()
 }
 
-/// A poll of a step ends.
+/// Ends a poll of a step.
 pub(super) fn suspend(key: u64) {
     let _ = OPEN.try_with(|open| open.borrow_mut().end(key));
 }
 
-/// A step that is a future ends.
+/// Ends a step that is a future.
 pub(super) fn end_life(life: StepLife) {
     tell(life.step, life.inside);
 }

@@ -36,7 +36,7 @@ impl Writer {
         Self { ordinal, os_id: 0, thread: None, first_name: [0; 16], last_name: OnceLock::new() }
     }
 
-    /// The calling thread, which this is, ends: nobody can ask for its name any more.
+    /// Notes that the calling thread, which this is, ends: nobody can ask for its name any more.
     pub(super) fn ends(&self) {
         let _ = self.last_name.set(os_name());
     }
@@ -70,7 +70,7 @@ impl Writer {
     }
 }
 
-/// The name as the operating system keeps it.
+/// Cuts the name as the operating system does.
 fn cut(name: &[u8]) -> OsName {
     let mut kept = [0; 16];
     let most = kept.len() - 1;

@@ -13,7 +13,7 @@ use plotters::series::AreaSeries;
 use crate::export::format::json::ms;
 use crate::export::format::markdown::cell;
 use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
-use crate::record::{Device, Kind, Site};
+use crate::record::Device;
 
 use super::report::{device_name, human_bytes, unit_of};
 
@@ -115,15 +115,14 @@ impl Drawing {
     }
 }
 
-/// The devices that have a panel, in the panels' order.
+/// Returns the devices that have a panel, in the panels' order.
 fn devices(trace: &Trace) -> Vec<&DeviceMemory> {
     trace.memory.iter().flat_map(Memory::all).collect()
 }
 
 /// Number of stages around a stage.
 fn depth(paths: &Paths, path: crate::model::NodeId) -> usize {
-    let is_stage = |site: &&'static Site| matches!(site.kind(), Kind::Stage | Kind::Step);
-    paths.sites(path).filter(is_stage).count().saturating_sub(1)
+    paths.sites(path).filter(|site| site.is_stage()).count().saturating_sub(1)
 }
 
 fn push_band(levels: &mut [Vec<Band>; MAX_DEPTH], depth: usize, band: Band) {

@@ -66,7 +66,7 @@ struct UsageReport {
 }
 
 impl MemoryReport {
-    /// The report; `None` if memory was not recorded.
+    /// Returns the report; `None` if memory was not recorded.
     pub(in crate::export) fn of(trace: &Trace) -> Option<Self> {
         let memory = trace.memory.as_ref()?;
         Some(Self {
@@ -153,7 +153,7 @@ pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     }
 }
 
-/// The stages in which memory grew most: of each device as many as of the others.
+/// Returns the stages in which memory grew most: of each device as many as of the others.
 fn most_grown(trace: &Trace, memory: &Memory) -> Vec<[String; 6]> {
     let mut rows: Vec<(usize, usize, [String; 6])> = Vec::new();
     for (number, device) in memory.all().enumerate() {
@@ -184,7 +184,7 @@ fn stage_row(stage: &StageMemory, name: &str, device: &DeviceMemory) -> [String;
     ]
 }
 
-/// The device's name, and who told of it where that is not the program.
+/// Returns the device's name, and who told of it where that is not the program.
 fn full_name(device: &DeviceMemory) -> String {
     let name = device_name(device.device);
     match device.reporter {

@@ -73,61 +73,81 @@ fn line<'a>(columns: &'a [Column], cell: impl Fn(&'a Column) -> &'a str) -> Stri
 }
 
 fn columns(table: &KeyAverages, rows: &[KeyAverage]) -> Vec<Column> {
-    let total = table.self_cpu_time_total();
-    let number = |head: &str, cell: &dyn Fn(&KeyAverage) -> String| Column {
-        head: head.to_owned(),
-        width: WIDTH.max(head.len()),
-        to_the_left: false,
-        cells: rows.iter().map(|row| vec![cell(row)]).collect(),
-    };
-    let mut columns = vec![
-        text_column("Name", MOST[0], rows, |row| vec![name(row)]),
-        number("Self CPU %", &|row| share(row.self_cpu_time, total)),
-        number("Self CPU", &|row| time(row.self_cpu_time)),
-        number("CPU total %", &|row| share(row.cpu_time, total)),
-        number("CPU total", &|row| time(row.cpu_time)),
-        number("CPU time avg", &|row| time(average(row, row.cpu_time))),
-    ];
-    if let Some(total) = table.self_cuda_time_total() {
-        columns.push(number("Self CUDA", &|row| time(row.self_cuda_time.unwrap_or_default())));
-        columns.push(number("Self CUDA %", &|row| share(row.self_cuda_time.unwrap_or_default(), total)));
-        columns.push(number("CUDA total", &|row| time(row.cuda_time.unwrap_or_default())));
-        columns.push(number("CUDA time avg", &|row| time(average(row, row.cuda_time.unwrap_or_default()))));
-    }
-    if rows.iter().any(|row| row.cpu_memory.is_some()) {
-        columns.push(number("CPU Mem", &|row| memory(row.cpu_memory)));
-        columns.push(number("Self CPU Mem", &|row| memory(row.self_cpu_memory)));
-    }
-    if rows.iter().any(|row| row.cuda_memory.is_some()) {
-        columns.push(number("CUDA Mem", &|row| memory(row.cuda_memory)));
-        columns.push(number("Self CUDA Mem", &|row| memory(row.self_cuda_memory)));
-    }
-    columns.push(number("# of Calls", &|row| row.count.to_string()));
-    if table.columns.shapes {
-        let shapes = |row: &KeyAverage| vec![row.input_shapes.as_deref().map(shapes).unwrap_or_default()];
-        columns.push(text_column("Input Shapes", MOST[1], rows, shapes));
-    }
-    if table.columns.stack {
-        let frames = |row: &KeyAverage| row.stack.iter().take(FRAMES).map(|frame| one_line(frame)).collect();
-        columns.push(Column { to_the_left: true, ..text_column("Source Location", MOST[2], rows, frames) });
-    }
-    if table.columns.flops && rows.iter().any(|row| row.flops.is_some()) {
-        let least = rows.iter().filter_map(|row| row.flops.filter(|&flops| flops > 0)).min().unwrap_or(0);
-        let (scale, unit) = unit_of(least);
-        let cell = |row: &KeyAverage| row.flops.map_or("--".to_owned(), |flops| format!("{:.3}", flops as f64 / scale));
-        columns.push(number(&format!("Total {unit}"), &cell));
-    }
-    columns.push(number("Kind", &|row| kind(row).to_owned()));
+    let mut columns = Columns { rows, all: Vec::new() };
+    columns.add_times(table);
+    columns.add_memory();
+    columns.number("# of Calls", |row| row.count.to_string());
+    columns.add_descriptions(table);
+    columns.number("Kind", |row| kind(row).to_owned());
     if rows.iter().any(|row| row.is_async) {
-        columns.push(number("# of Polls", &|row| if row.is_async { row.polls.to_string() } else { String::new() }));
+        columns.number("# of Polls", |row| if row.is_async { row.polls.to_string() } else { String::new() });
     }
     if rows.iter().any(|row| row.wall_time.is_some()) {
-        columns.push(number("Wall total", &|row| row.wall_time.map(time).unwrap_or_default()));
+        columns.number("Wall total", |row| row.wall_time.map(time).unwrap_or_default());
     }
     if rows.iter().any(|row| row.thread_cpu_time.is_some()) {
-        columns.push(number("Thread CPU", &|row| row.thread_cpu_time.map(time).unwrap_or_default()));
+        columns.number("Thread CPU", |row| row.thread_cpu_time.map(time).unwrap_or_default());
     }
-    columns
+    columns.all
+}
+
+/// The columns of some rows, from the left.
+struct Columns<'a> {
+    rows: &'a [KeyAverage],
+    all: Vec<Column>,
+}
+
+impl Columns<'_> {
+    fn number(&mut self, head: &str, cell: impl Fn(&KeyAverage) -> String) {
+        let cells = self.rows.iter().map(|row| vec![cell(row)]).collect();
+        self.all.push(Column { head: head.to_owned(), width: WIDTH.max(head.len()), to_the_left: false, cells });
+    }
+
+    fn add_times(&mut self, table: &KeyAverages) {
+        let total = table.self_cpu_time_total();
+        self.all.push(text_column("Name", MOST[0], self.rows, |row| vec![name(row)]));
+        self.number("Self CPU %", |row| share(row.self_cpu_time, total));
+        self.number("Self CPU", |row| time(row.self_cpu_time));
+        self.number("CPU total %", |row| share(row.cpu_time, total));
+        self.number("CPU total", |row| time(row.cpu_time));
+        self.number("CPU time avg", |row| time(average(row, row.cpu_time)));
+        if let Some(total) = table.self_cuda_time_total() {
+            self.number("Self CUDA", |row| time(row.self_cuda_time.unwrap_or_default()));
+            self.number("Self CUDA %", |row| share(row.self_cuda_time.unwrap_or_default(), total));
+            self.number("CUDA total", |row| time(row.cuda_time.unwrap_or_default()));
+            self.number("CUDA time avg", |row| time(average(row, row.cuda_time.unwrap_or_default())));
+        }
+    }
+
+    fn add_memory(&mut self) {
+        if self.rows.iter().any(|row| row.cpu_memory.is_some()) {
+            self.number("CPU Mem", |row| memory(row.cpu_memory));
+            self.number("Self CPU Mem", |row| memory(row.self_cpu_memory));
+        }
+        if self.rows.iter().any(|row| row.cuda_memory.is_some()) {
+            self.number("CUDA Mem", |row| memory(row.cuda_memory));
+            self.number("Self CUDA Mem", |row| memory(row.self_cuda_memory));
+        }
+    }
+
+    fn add_descriptions(&mut self, table: &KeyAverages) {
+        let rows = self.rows;
+        if table.columns.shapes {
+            let shapes = |row: &KeyAverage| vec![row.input_shapes.as_deref().map(shapes).unwrap_or_default()];
+            self.all.push(text_column("Input Shapes", MOST[1], rows, shapes));
+        }
+        if table.columns.stack {
+            let frames = |row: &KeyAverage| row.stack.iter().take(FRAMES).map(|frame| one_line(frame)).collect();
+            self.all.push(Column { to_the_left: true, ..text_column("Source Location", MOST[2], rows, frames) });
+        }
+        if table.columns.flops && rows.iter().any(|row| row.flops.is_some()) {
+            let least = rows.iter().filter_map(|row| row.flops.filter(|&flops| flops > 0)).min().unwrap_or(0);
+            let (scale, unit) = unit_of(least);
+            self.number(&format!("Total {unit}"), |row| {
+                row.flops.map_or("--".to_owned(), |flops| format!("{:.3}", flops as f64 / scale))
+            });
+        }
+    }
 }
 
 /// A column as wide as its longest cell and four more, and no wider than `most`; longer cells are cut.
@@ -169,7 +189,7 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
     lines
 }
 
-/// The name as the table shows it: on one line, and told from what is not async.
+/// Returns the name as the table shows it: on one line, and told from what is not async.
 fn name(row: &KeyAverage) -> String {
     format!("{}{}", one_line(&row.name), if row.is_async { " (async)" } else { "" })
 }

@@ -118,7 +118,7 @@ fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 

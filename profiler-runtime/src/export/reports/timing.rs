@@ -16,7 +16,7 @@ use crate::export::memory::report::MemoryReport;
 use crate::model::{Request, StageTree, Step, StepLoop, Trace};
 
 use super::pipeline;
-use super::stages::{InRequest, StageReport, Stages};
+use super::stages::{InRequest, StageReport, Stages, is_false};
 
 /// Steps of a loop that are listed; all of them are in its spread.
 const MAX_STEPS: usize = 10_000;
@@ -105,10 +105,6 @@ struct Ending {
     clipped: bool,
     #[serde(skip_serializing_if = "is_false")]
     unfinished: bool,
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 #[derive(Serialize)]

@@ -126,7 +126,7 @@ impl Reading<'_> {
         }
     }
 
-    /// `next_id` is that of the next range: the time by which lanes are given.
+    /// Ends a range; `next_id` is that of the next range: the time by which lanes are given.
     #[inline]
     fn end(&mut self, end: Entry, next_id: u64) {
         let Some(place) = self.nest.find(end) else { return };
@@ -183,7 +183,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Nothing more comes: what is open ends with the recording, innermost first.
+    /// Closes the reading: what is open ends with the recording, innermost first.
     fn close(mut self) -> Crossings {
         let open = self.nest.open();
         for (at, frame) in open.iter().enumerate().filter(|(_, frame)| frame.crosses) {

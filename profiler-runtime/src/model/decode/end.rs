@@ -146,7 +146,7 @@ impl Nest<Frame> {
         }
     }
 
-    /// If it is a poll: what is held over it waits from now on, and has covered the poll since its begin.
+    /// Lets what is held over a poll wait from its end on: until then that has covered the poll since it began.
     fn leave(&mut self, now: u64, oldest: u64, tasks: &mut HashMap<u64, Cover>) {
         let Some(task) = self.ended().and_then(Opened::task) else { return };
         let held = self.aside_mut().iter_mut().filter(|(of, _)| *of == task);

@@ -27,8 +27,10 @@
 //! Each poll of a future is a range of the thread that polls; the future itself, a *task*, has a number. A guard that is
 //! held over `.await` is open when its poll ends. It is *set aside* with the task: ranges that begin then, of other tasks,
 //! are not inside it. The task's next poll takes it back in, so that what runs in that poll is inside the guard, and the
-//! guard inside the task. The time in between is *away*: part of the guard's duration, but not of what its thread did
-//! ([`Slice::away_ns`]). When the task ends, what is still set aside goes on as any other range of the thread.
+//! guard inside the task. The time in between it is *away*: part of its duration, but not of what its thread did
+//! ([`Slice::away_ns`](super::slice::Slice::away_ns)). What is inside it was away whenever it was, so its children are
+//! measured on a clock that stands meanwhile ([`Frame::cover`]). When the task ends, what is still set aside goes on as any
+//! other range of the thread.
 //!
 //! No poll is open at both ends of such a guard, but the task is: `crossing` names tasks by their number rather than by a
 //! poll, and what stages cover of a task is kept over its polls ([`Decoder::tasks`]). Lives are not slices of a thread:
@@ -93,7 +95,7 @@ pub(in crate::model) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// A reader whose first slice gets `first_id`, as in the reading that has found `crossings`.
+    /// Creates a reader whose first slice gets `first_id`, as in the reading that has found `crossings`.
     pub(in crate::model) fn new(
         log: &'a ThreadLog,
         timeline: &'a Timeline,

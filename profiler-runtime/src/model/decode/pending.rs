@@ -15,6 +15,13 @@ pub(crate) struct Told {
     pub(crate) stacks: u64,
 }
 
+/// A request's id on its way: eight bytes an entry.
+#[derive(Default)]
+struct Text {
+    left: usize,
+    bytes: Vec<u8>,
+}
+
 /// A description under construction.
 #[derive(Default)]
 pub(super) struct Pending {
@@ -30,8 +37,7 @@ pub(super) struct Pending {
     pub(super) cpu_clock: Option<(u32, u64)>,
     dims_left: u8,
     frames_left: usize,
-    text_left: usize,
-    text: Vec<u8>,
+    text: Text,
     #[expect(clippy::vec_box, reason = "the boxes move into slices")]
     spare: Vec<Box<CallArgs>>,
 }
@@ -88,33 +94,17 @@ impl Pending {
                 }
                 call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
             }
-            Tag::Dims => {
-                let Some(tensor) = call.inputs.last_mut() else { return };
-                for dim in [entry.value(), entry.second()] {
-                    if self.dims_left > 0 {
-                        tensor.push(dim);
-                        self.dims_left -= 1;
-                    }
-                }
-            }
+            Tag::Dims => push_dims(&mut self.dims_left, &[entry.value(), entry.second()], &mut call.inputs),
             Tag::Stride => {
                 if let Some(tensor) = call.inputs.last_mut() {
                     // CAST: the writer's signed number.
                     tensor.push_stride(entry.value() as i64);
                 }
             }
-            Tag::TextLength => {
-                // CAST: the length of a `str`.
-                self.text_left = entry.value() as usize;
-                self.text.clear();
-            }
+            Tag::TextLength => self.text.begin(entry.value()),
             Tag::Text => {
-                let bytes = entry.value().to_le_bytes();
-                let count = self.text_left.min(bytes.len());
-                self.text_left -= count;
-                self.text.extend_from_slice(&bytes[..count]);
-                if self.text_left == 0 {
-                    call.text = String::from_utf8_lossy(&self.text).into_owned();
+                if let Some(text) = self.text.push(entry.value()) {
+                    call.text = text;
                 }
             }
             Tag::Stack => {
@@ -124,10 +114,26 @@ impl Pending {
                 push_frames(&mut self.frames_left, &[entry.value()], &mut call.stack);
             }
             Tag::Frames => push_frames(&mut self.frames_left, &[entry.value(), entry.second()], &mut call.stack),
-            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::Memory | Tag::Block => {}
-            Tag::CpuTime => {}
-            Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
+            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::CpuTime => {}
+            Tag::Memory | Tag::Block | Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
         }
+    }
+}
+
+impl Text {
+    fn begin(&mut self, length: u64) {
+        // CAST: the length of a `str`.
+        self.left = length as usize;
+        self.bytes.clear();
+    }
+
+    /// Takes up the next bytes. Returns the text if these are the last.
+    fn push(&mut self, bytes: u64) -> Option<String> {
+        let bytes = bytes.to_le_bytes();
+        let count = self.left.min(bytes.len());
+        self.left -= count;
+        self.bytes.extend_from_slice(&bytes[..count]);
+        (self.left == 0).then(|| String::from_utf8_lossy(&self.bytes).into_owned())
     }
 }
 
@@ -141,6 +147,15 @@ impl Told {
     pub(in crate::model) const fn add(&mut self, other: Self) {
         self.descriptions += other.descriptions;
         self.stacks += other.stacks;
+    }
+}
+
+/// Takes up as many of `dims` as the last input still lacks.
+fn push_dims(left: &mut u8, dims: &[u64], inputs: &mut [Tensor]) {
+    let Some(tensor) = inputs.last_mut() else { return };
+    for dim in dims.iter().take(usize::from(*left)) {
+        tensor.push(*dim);
+        *left -= 1;
     }
 }
 

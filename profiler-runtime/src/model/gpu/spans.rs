@@ -51,12 +51,12 @@ impl Spans {
 }
 
 impl Ranges<'_> {
-    /// The `External id` that a range is shown by: a poll by that of its life.
+    /// Returns the `External id` that a range is shown by: a poll by that of its life.
     fn shown_id(&self, owner: Owner) -> u64 {
         owner.task.and_then(|task| self.lives.get(&task).copied()).unwrap_or(owner.external_id)
     }
 
-    /// The `External id` that the stage around a range is shown by, 0 without one.
+    /// Returns the `External id` that the stage around a range is shown by, 0 without one.
     fn stage_around(&self, owner: Owner) -> u64 {
         let around = self.owners.range(owner.around_id).and_then(|around| self.owners.range(around.stage_id));
         around.map_or(0, |stage| self.shown_id(stage))

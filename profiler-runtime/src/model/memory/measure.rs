@@ -2,7 +2,7 @@
 
 use crate::model::Trace;
 use crate::model::stages::{NodeId, StageTree};
-use crate::record::{Device, Kind};
+use crate::record::Device;
 
 use super::walk::{Call, Moment};
 use super::{Allocation, DeviceMemory, Memory, MemoryLog, Paths, Reporter, StageMemory, Usage};
@@ -141,8 +141,7 @@ impl Book<'_> {
             None => StageTree::ROOT,
             Some(site) => {
                 let around = self.place(paths, paths.parent(path));
-                let is_stage = matches!(site.kind(), Kind::Stage | Kind::Step);
-                if is_stage { self.stages.find(around, site).unwrap_or(around) } else { around }
+                if site.is_stage() { self.stages.find(around, site).unwrap_or(around) } else { around }
             }
         };
         if self.places.len() <= index {

@@ -11,7 +11,7 @@ use crate::model::decode::{Decoder, Event};
 use crate::model::gpu::Taken;
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
-use crate::record::{Action, Kind, Site};
+use crate::record::{Action, Site};
 
 use super::{Allocation, Paths, Reporter};
 
@@ -72,7 +72,7 @@ impl Trace {
 }
 
 impl Trace {
-    /// One for each thread, and one for calls of threads that recorded nothing.
+    /// Creates one for each thread, and one for calls of threads that recorded nothing.
     fn sources(&self) -> Vec<Source<'_>> {
         let mut sources: Vec<Source<'_>> =
             (0..self.threads.len()).map(|thread| Source::of(thread, self.decoder(thread))).collect();
@@ -184,20 +184,16 @@ impl<'a> Source<'a> {
     }
 }
 
-fn is_stage(slice: &Slice) -> bool {
-    matches!(slice.site.kind(), Kind::Stage | Kind::Step)
-}
-
 fn begin(slice: &Slice) -> Option<Moment> {
     let call = match slice.task {
         Some(poll) if poll.first => Call::Task(poll.task),
         Some(_) => return None,
         None => Call::Range(slice.external_id),
     };
-    is_stage(slice).then_some(Moment::Begin { call, site: slice.site, path: slice.node, at: slice.begin })
+    slice.is_stage().then_some(Moment::Begin { call, site: slice.site, path: slice.node, at: slice.begin })
 }
 
 fn end(slice: &Slice) -> Option<Moment> {
-    let is_range = is_stage(slice) && slice.task.is_none();
+    let is_range = slice.is_stage() && slice.task.is_none();
     is_range.then_some(Moment::End { call: Call::Range(slice.external_id), at: slice.end })
 }

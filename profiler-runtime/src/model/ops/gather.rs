@@ -108,7 +108,7 @@ impl Gatherer {
         }
     }
 
-    /// A poll: its times are its async range's, which may be polled on any thread.
+    /// Adds a poll: its times are its async range's, which may be polled on any thread.
     fn poll(&mut self, poll: Poll, slice: &Slice) {
         let (own, total) = self.launched.end(slice);
         let known = self.lives.get(&poll.task).and_then(|life| life.place);
@@ -127,7 +127,7 @@ impl Gatherer {
         }
     }
 
-    /// The life of an async range: one call, with what its polls came to.
+    /// Adds the life of an async range: one call, with what its polls came to.
     pub(super) fn life(&mut self, task: &Task) {
         let Some(Life { place: Some(place), mut sums }) = self.lives.remove(&task.number) else { return };
         sums.count = 1;
@@ -135,7 +135,7 @@ impl Gatherer {
         self.gathered[place].group.sums.add(&sums);
     }
 
-    /// The iterations between bare `step()` calls, all together: how long they took, and GPU time of what was launched
+    /// Adds the iterations between bare `step()` calls, all together: how long they took, and GPU time of what was launched
     /// meanwhile. What ran meanwhile on any thread is their CPU time, and none of their own.
     pub(super) fn bare_steps(&mut self, name: &'static str, count: u64, (wall_ns, gpu_total_ns): (u64, u64)) {
         let place = self.add(None, Flavour { is_step: true, is_async: false }, &CallArgs::default());

@@ -20,7 +20,7 @@ pub(in crate::model) struct RequestBook {
 }
 
 impl RequestBook {
-    /// A guard's request has ended.
+    /// Takes down the request of a guard.
     pub(in crate::model) fn guard(&mut self, slice: &Slice) {
         self.requests.clipped += u64::from(slice.clipped);
         self.requests.unfinished += u64::from(!slice.finished);

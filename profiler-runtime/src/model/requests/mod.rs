@@ -117,7 +117,7 @@ impl Request {
         }
     }
 
-    /// Async stages cover so much of it, besides what other stages cover.
+    /// Notes that async stages cover so much of it, besides what other stages cover.
     pub(super) const fn cover(&mut self, ns: u64) {
         self.unaccounted_ns = self.unaccounted_ns.saturating_sub(ns);
     }

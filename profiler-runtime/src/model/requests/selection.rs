@@ -19,7 +19,7 @@ const WORDS: [&str; 3] = ["slowest", "newest", "sample"];
 pub(crate) struct KeptAs(u8);
 
 impl KeptAs {
-    /// The words for it: `slowest`, `newest`, `sample`.
+    /// Returns the words for it: `slowest`, `newest`, `sample`.
     pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
         WORDS.into_iter().enumerate().filter(move |(at, _)| self.0 & 1 << at != 0).map(|(_, word)| word)
     }

@@ -68,14 +68,19 @@ impl Trace {
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.merged_names = trace.context.merged_names;
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
-        let mut ops = Gatherer::of(&trace);
-        let mut covers = Covers::of(&trace.tasks, &trace.requests.kept, &trace.stages);
-        let covered = trace.second_pass(only_row, &mut ops, &mut covers);
-        trace.unaccounted_ns = (trace.end - trace.begin).saturating_sub(covered);
-        covers.apply(&mut trace.stages, &mut trace.requests.kept);
-        trace.mark_slowed();
-        trace.ops = Arc::new(OpTable::of(&trace, ops));
+        trace.read_again(only_row);
         trace
+    }
+
+    /// Reads the threads again for what needs the names and lives that the first reading has found.
+    fn read_again(&mut self, only_row: bool) {
+        let mut ops = Gatherer::of(self);
+        let mut covers = Covers::of(&self.tasks, &self.requests.kept, &self.stages);
+        let covered = self.second_pass(only_row, &mut ops, &mut covers);
+        self.unaccounted_ns = (self.end - self.begin).saturating_sub(covered);
+        covers.apply(&mut self.stages, &mut self.requests.kept);
+        self.mark_slowed();
+        self.ops = Arc::new(OpTable::of(self, ops));
     }
 
     /// Marks the stages that the measuring of CPU time has made slower, and tells of them.

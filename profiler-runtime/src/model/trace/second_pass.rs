@@ -31,7 +31,7 @@ impl Trace {
         union::covered(rows)
     }
 
-    /// The outermost stages of a row, in order. On the way every slice is shown to `readers`.
+    /// Returns the outermost stages of a row, in order. On the way every slice is shown to `readers`.
     fn top_level_stages<'a>(
         &'a self,
         thread: usize,

@@ -88,7 +88,7 @@ impl Table<'_> {
         self.with_gpu(row, node.gpu)
     }
 
-    /// The row of the time in which no stage ran, and of the GPU's work that none launched.
+    /// Returns the row of the time in which no stage ran, and of the GPU's work that none launched.
     fn rest(&self) -> Vec<String> {
         let (ns, none) = (self.trace.unaccounted_ns, String::new);
         let is_selective = self.trace.context.config.is_selective();
