@@ -15,7 +15,7 @@ select distinct name from process where name glob 'rank *'
 SLICES = """
 select process.name as process, slice.name as name, slice.ts as ts, slice.dur as dur
 from slice join thread_track on slice.track_id = thread_track.id join thread using (utid) join process using (upid)
-where process.name glob 'rank *'
+where process.name glob 'rank *' and slice.category is not 'Trace' -- the session's own span is no range
 """
 ARROWS = """
 select begin.name as begin, finish.name as finish from flow

@@ -47,6 +47,8 @@ fn a_session_stopped_before_it_recorded_says_so() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().delay_iterations(5), || denoise(2));
     assert_eq!(trace.warnings(), ["nothing was recorded: the session ended in its phase `delay`, after 2 iterations"]);
+    let trace = bench.record(bench.config().delay_iterations(5), || {});
+    assert_eq!(trace.warnings(), ["nothing was recorded: the session ended in its phase `delay`, after 0 iterations"]);
     let trace = bench.record(bench.config().warmup_iterations(3), || denoise(2));
     assert_eq!(trace.count("transformer.forward"), 0, "a warm-up is discarded");
 }

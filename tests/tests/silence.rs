@@ -78,7 +78,10 @@ fn losses_and_missing_files_are_one_warning_with_counts() {
     let lines = told("work", &config.to_string(), unchanged);
     let [warning, folder] = lines.as_slice() else { panic!("{lines:?}") };
     assert!(warning.contains("lacks 3 things: ranges: ") && warning.contains("raise `max_buffer_mb`"), "{warning}");
-    assert!(warning.contains("`memory_snapshot_rank0.pickle`: no allocation was reported"), "{warning}");
+    assert!(
+        warning.contains("`memory_snapshot_rank0.pickle`, `memory_rank0.svg`: no allocation was reported"),
+        "{warning}"
+    );
     assert!(folder.contains("artifacts are in"), "{folder}");
 }
 

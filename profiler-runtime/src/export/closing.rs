@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::export::facts::{losses, warnings};
-use crate::export::manifest::Manifest;
+use crate::export::manifest::{Manifest, Missing};
 use crate::logging;
 use crate::model::{EndedBy, Trace};
 use crate::record;
@@ -16,15 +16,25 @@ const INSTANT_NS: u64 = 10_000_000;
 /// Says in one warning what the artifacts lack, if anything, and then where they are.
 pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
     let session = &manifest.session;
-    let missing = manifest.missing.iter().map(|missing| format!("`{}`: {}", missing.name, missing.reason));
-    let lacks: Vec<String> = losses::avoidable(trace).into_iter().chain(missing).collect();
-    if !lacks.is_empty() {
-        logging::warn!("session `{session}` lacks {} things: {}", lacks.len(), lacks.join("; "));
+    let losses = losses::avoidable(trace);
+    let things = losses.len() + manifest.missing.len();
+    if things > 0 {
+        let said: Vec<String> = losses.into_iter().chain(missing(&manifest.missing)).collect();
+        let plural = if things == 1 { "" } else { "s" };
+        logging::warn!("session `{session}` lacks {things} thing{plural}: {}", said.join("; "));
     }
     if folder != Path::new("") {
         let files = manifest.artifacts().len();
         logging::notice!("session `{session}`: {files} artifacts are in `{}`", folder.display());
     }
+}
+
+/// Returns a sentence for each reason why files are missing: those that share one are named together.
+fn missing(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
+    files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
+        let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();
+        format!("{}: {}", names.join(", "), files[0].reason)
+    })
 }
 
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
@@ -38,7 +48,9 @@ pub(super) fn warn(trace: &mut Trace) {
 
 /// Returns why a recording without a range has none, and what to write.
 fn why_empty(trace: &Trace) -> Option<String> {
-    if trace.ranges > 0 || !trace.loops.is_empty() {
+    // A session that ended before its schedule let it record has said so.
+    let is_explained = trace.context.warnings.iter().any(|warning| warning.starts_with("nothing was recorded"));
+    if trace.ranges > 0 || !trace.loops.is_empty() || is_explained {
         return None;
     }
     let known = record::sites().count();

@@ -154,4 +154,19 @@ impl EndedBy {
             Self::Recovered => "recovered",
         }
     }
+
+    /// Returns how the recording ended, as the summary says it.
+    pub(crate) const fn sentence(self) -> &'static str {
+        match self {
+            Self::Stop => "it was stopped",
+            Self::Iterations => "its iterations were recorded",
+            Self::Duration => "its time was over",
+            Self::Exit => "the process exited",
+            Self::Signal => "a signal ended the process",
+            Self::Crash => "the process crashed",
+            Self::Dump => "dumped while it goes on",
+            Self::SlowStep => "dumped at a slow step while it goes on",
+            Self::Recovered => "recovered after the process was gone",
+        }
+    }
 }

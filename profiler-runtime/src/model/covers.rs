@@ -90,14 +90,14 @@ impl Covers {
 }
 
 impl RowCovers {
-    /// Takes up the next slice of the row; `tree` is that of the reading.
-    pub(super) fn slice(&mut self, slice: &Slice, tree: &StageTree, covers: &mut Covers) {
+    /// Takes up the next slice of the row.
+    pub(super) fn slice(&mut self, slice: &Slice, covers: &mut Covers) {
         if covers.by_key.is_empty() || !slice.is_stage() || slice.task.is_some() {
             return;
         }
         self.inside(slice.stage_around, slice, covers);
         if let Some(request) = slice.request
-            && tree.node(slice.node).parent == request.opened_in
+            && slice.stage_request != request.key
         {
             self.inside(request.key, slice, covers);
         }

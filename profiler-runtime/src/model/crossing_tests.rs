@@ -210,6 +210,18 @@ fn stages_that_cross_cover_their_request_once() {
     assert_eq!(trace.requests.kept[0].unaccounted_ns, 30);
 }
 
+/// A1: a stage in one that outlives the request is directly in the request.
+#[test]
+fn a_stage_around_that_outlives_the_request_is_no_stage_of_it() {
+    let mut script = Script::new();
+    let [a, b] = ["a", "b"].map(|name| script.site(Kind::Stage, name));
+    let request = script.site(Kind::Request, "request");
+    script.guard(request, 100).guard(a, 110).guard(b, 120).drop_guard(b, 120, 150);
+    script.drop_guard(request, 100, 200).drop_guard(a, 110, 300).thread("main");
+    let trace = Trace::build(script.finish());
+    assert_eq!(trace.requests.kept[0].unaccounted_ns, 70);
+}
+
 /// A1: leaked guards are open to the end, and what ran in them is theirs.
 #[test]
 fn a_leaked_guard_ends_with_the_recording() {

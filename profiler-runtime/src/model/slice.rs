@@ -32,6 +32,8 @@ pub(crate) struct Slice {
     pub(super) request: Option<InRequest>,
     /// Key of the stage or step directly around it when it ended, see [`requests::key`]; 0 without one.
     pub(super) stage_around: u64,
+    /// Key of the request that this stage ran in; 0 without one.
+    pub(super) stage_request: u64,
     /// Time of slices directly inside it: of all together, where they overlap.
     pub(crate) children_ns: u64,
     /// Time that it was held over while its task waited: none of its thread's.
@@ -121,6 +123,18 @@ impl Slice {
     /// Returns the time not spent in slices directly inside it.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.busy_ns().saturating_sub(self.children_ns)
+    }
+
+    /// Notes the stage or step directly around it.
+    #[inline]
+    pub(super) fn lies_in(&mut self, outer: &Self) {
+        (self.stage_around, self.stage_request) = (outer.key(), outer.request_around());
+    }
+
+    /// Returns the key of the request that it ran in, 0 without one.
+    #[inline]
+    pub(super) fn request_around(&self) -> u64 {
+        self.request.map_or(0, |request| request.key)
     }
 
     /// Returns whether it is a stage or a step.

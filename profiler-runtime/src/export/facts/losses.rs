@@ -93,7 +93,10 @@ fn failures(losses: &Losses) -> Vec<String> {
         (
             "ranges",
             buffer_full,
-            format!("no room in the buffers of {threads} thread(s); raise `max_buffer_mb` or record fewer steps"),
+            format!(
+                "no room in the buffers of {threads} thread{}; raise `max_buffer_mb` or record fewer steps",
+                if threads == 1 { "" } else { "s" }
+            ),
         ),
         ("ranges", losses.ending_threads, "recorded by threads that were ending".into()),
         ("ranges", losses.unreadable, "written by a version that this one cannot read".into()),

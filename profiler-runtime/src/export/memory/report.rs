@@ -132,7 +132,7 @@ pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     page.push_str("\n## Memory\n\n");
     for device in memory.all() {
         let before = match device.reporter {
-            Reporter::Program => format!("{} at the begin", human_bytes(device.at_begin)),
+            Reporter::Program => format!("{} at the start", human_bytes(device.at_begin)),
             Reporter::Cuda => "without what was taken before".to_owned(),
         };
         // Writing to a `String` cannot fail.

@@ -47,6 +47,7 @@ impl Decoder<'_> {
             around_id: 0,
             request: around.request,
             stage_around: 0,
+            stage_request: 0,
             children_ns: 0,
             away_ns: 0,
             stage_children_ns: 0,

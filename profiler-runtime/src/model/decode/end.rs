@@ -92,7 +92,7 @@ impl Nest<Frame> {
         if slice.is_stage()
             && let Some(Frame { slice: outer, .. }) = innermost_stage(open)
         {
-            slice.stage_around = outer.key();
+            slice.lies_in(outer);
             if slice.task.is_none() {
                 outer.stage_children_ns += duration;
             }
@@ -115,7 +115,7 @@ impl Nest<Frame> {
             return;
         }
         let Some(Frame { slice: outer, covers, .. }) = innermost_stage(open) else { return };
-        slice.stage_around = outer.key();
+        slice.lies_in(outer);
         if slice.task.is_none() {
             let cover = match outer.task {
                 Some(poll) => tasks.entry(poll.task).or_default(),
@@ -133,16 +133,16 @@ impl Nest<Frame> {
         let Some(begin) = self.ended().filter(|frame| frame.slice.is_stage()).map(|frame| frame.slice.begin) else {
             return;
         };
-        let (mut key, mut covers_life_ns) = (0, 0);
+        let (mut key, mut request, mut covers_life_ns) = (0, 0, 0);
         if let Some((_, Frame { slice, covers, .. })) = holder.stage.and_then(|at| self.aside_mut().get_mut(at)) {
-            key = slice.key();
+            (key, request) = (slice.key(), slice.request_around());
             slice.stage_children_ns += covers.get_or_insert_default().stages.add(begin, end, oldest);
         } else if let Some(cover) = tasks.get_mut(&holder.task) {
             key = requests::key(0, Some(holder.task));
             covers_life_ns = cover.add(begin, end, oldest);
         }
         if let Some((Frame { slice, .. }, _)) = self.ended_mut() {
-            (slice.stage_around, slice.covers_life_ns) = (key, covers_life_ns);
+            (slice.stage_around, slice.stage_request, slice.covers_life_ns) = (key, request, covers_life_ns);
         }
     }
 

@@ -50,9 +50,11 @@ impl Request {
     fn slice(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree, cover: &mut Cover) {
         let place = self.place(slice.node, opened_in, tree);
         self.stages.add_slice(place, slice);
-        if self.stages.node(place).parent == StageTree::ROOT {
-            // On the thread of a guard they end as they begin; polls of a future are read thread by thread.
-            let oldest = if self.task.is_some() { 0 } else { slice.begin };
+        if slice.stage_request != self.key {
+            // On the thread of a guard they end as they begin, unless one began in a stage that outlives the request; polls of
+            // a future are read thread by thread.
+            let in_order = self.task.is_none() && slice.stage_around == 0;
+            let oldest = if in_order { slice.begin } else { 0 };
             let covered = cover.add(slice.begin, slice.end, oldest);
             self.unaccounted_ns = self.unaccounted_ns.saturating_sub(covered);
         }

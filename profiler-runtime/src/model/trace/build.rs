@@ -97,10 +97,13 @@ impl Trace {
             .map(|(_, node)| node.name())
             .collect();
         if let Some(first) = slowed.first() {
-            let more = slowed.len().checked_sub(1).filter(|more| *more > 0);
-            let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
+            let more = match slowed.len() {
+                1 => String::new(),
+                2 => " and one other stage".to_owned(),
+                stages => format!(" and {} other stages", stages - 1),
+            };
             self.context.warnings.push(format!(
-                "`cpu_time` makes the stage `{first}`{more} more than 1 % slower ({cost_ns} ns a reading): leave it out for exact times"
+                "`cpu_time` makes `{first}`{more} more than 1 % slower ({cost_ns} ns a reading): leave it out for exact times"
             ));
         }
     }

@@ -45,7 +45,7 @@ impl Trace {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
                 let (ops, covers) = &mut *readers.borrow_mut();
                 ops.slice(slice, self.profiler_step(slice).is_some());
-                row.slice(slice, &tree, covers);
+                row.slice(slice, covers);
                 let is_stage = slice.is_stage() && slice.task.is_none();
                 if is_stage && tree.node(slice.node).depth == 0 {
                     return Some((slice.begin, slice.end));

@@ -60,14 +60,14 @@ fn page_with(trace: &Trace, most_stages: usize) -> String {
     // Writing to a `String` cannot fail, here and below.
     let _ = writeln!(
         page,
-        "`{}` (pid {}) on `{}`, {} to {}: {} ms, ended by {}.",
+        "`{}` (pid {}) on `{}`, {} to {}: {} ms; {}.",
         cell(&context.process_name),
         context.pid,
         cell(&context.host),
         iso8601(trace.begin),
         iso8601(trace.end),
         millis(trace.end - trace.begin),
-        context.ended_by.as_str(),
+        context.ended_by.sentence(),
     );
     push_sentences(&mut page, "Warnings", &warnings::all(trace));
     stages::push(&mut page, trace, most_stages);
@@ -169,13 +169,14 @@ fn push_profiler(page: &mut String, trace: &Trace) {
     let lost = if trace.losses.missing() == 0 { "nothing lost" } else { "see the losses" };
     // Streams that threads share have no id.
     let threads = trace.threads.iter().filter(|thread| thread.identity.os_id != 0).count();
+    let plural = if threads == 1 { "" } else { "s" };
     let not_included = match &overhead.not_included[..] {
         [] => String::new(),
         costs => format!(" Not in it: {}.", costs.join("; ")),
     };
     let _ = writeln!(
         page,
-        "\n## The profiler itself\n\n{} ranges on {threads} thread(s), {lost}. Estimated cost: {}; {} ms in all, {:.3} % of \
+        "\n## The profiler itself\n\n{} ranges on {threads} thread{plural}, {lost}. Estimated cost: {}; {} ms in all, {:.3} % of \
          the recording.{not_included} {}",
         overhead.ranges,
         overhead.parts(),

@@ -29,7 +29,12 @@ pub(super) fn push(page: &mut String, trace: &Trace, most: usize) {
     let mut rows: Vec<Vec<String>> = kept.iter().map(|node| table.stage(node)).collect();
     rows.push(table.rest());
     let whole = millis(trace.end - trace.begin);
-    let _ = writeln!(page, "\n## Stages\n\nShare of the session, {whole} ms. Times in ms.{}\n", selection(trace));
+    let _ = writeln!(
+        page,
+        "\n## Stages\n\nShare of the session, {whole} ms. Times in ms{}.{}\n",
+        table.legend(),
+        selection(trace)
+    );
     page.push_str(&render(&table.header(), &rows));
     let left_out = nodes.len() - kept.len();
     if left_out > 0 {
@@ -66,6 +71,16 @@ impl Table<'_> {
         header.extend(self.has_cpu.then_some("cpu"));
         header.extend(self.trace.gpu.as_ref().ok().map(gpu::column));
         header
+    }
+
+    /// Returns what the columns mean that not every table has.
+    fn legend(&self) -> &'static str {
+        match (self.has_busy, self.has_cpu) {
+            (false, false) => "",
+            (true, false) => "; `busy`: without the waiting of futures",
+            (false, true) => "; `cpu`: of it on a core",
+            (true, true) => "; `busy`: without the waiting of futures, `cpu`: of it on a core",
+        }
     }
 
     fn stage(&self, node: &StageNode) -> Vec<String> {
