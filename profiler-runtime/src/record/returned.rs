@@ -77,35 +77,39 @@ pub trait OfValue<R>: Sized {
 
 impl<R> OfValue<R> for Returns<R> {}
 
+/// A boxed future: a trait, and one implementation below, so that an unknown type is not six methods too many.
+pub trait BoxedFuture: Sized {
+    /// Times the life of the future.
+    fn timed(self, site: &'static Site, call: DescribedCall) -> Self;
+}
+
+impl<R: BoxedFuture> Returns<R> {
+    /// Describes the future that is made next.
+    #[inline(always)]
+    pub fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
+        describe_async(site, tell)
+    }
+
+    /// Runs `body`; the range of `site` is the life of the future that it returns.
+    pub fn run(self, site: &'static Site, call: DescribedCall, body: impl FnOnce() -> R) -> R {
+        body().timed(site, call)
+    }
+
+    /// Begins nothing: a body that no closure may hold makes the future now.
+    #[inline(always)]
+    pub fn enter(self, _site: &'static Site) {}
+
+    /// Times the life of `future`.
+    pub fn leave(self, site: &'static Site, call: DescribedCall, future: R) -> R {
+        future.timed(site, call)
+    }
+}
+
 macro_rules! boxed_futures {
     ($(dyn Future $(+ $bound:ident)*;)*) => {$(
-        impl<'a, T> Returns<Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>> {
-            /// Describes the future that is made next.
-            #[inline(always)]
-            pub fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
-                describe_async(site, tell)
-            }
-
-            /// Runs `body`; the range of `site` is the life of the future that it returns.
-            pub fn run<F>(self, site: &'static Site, call: DescribedCall, body: F) -> Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>
-            where
-                F: FnOnce() -> Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>,
-            {
-                self.leave(site, call, body())
-            }
-
-            /// Begins nothing: a body that no closure may hold makes the future now.
-            #[inline(always)]
-            pub fn enter(self, _site: &'static Site) {}
-
-            /// Times the life of `future`.
-            pub fn leave(
-                self,
-                site: &'static Site,
-                call: DescribedCall,
-                future: Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>>,
-            ) -> Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>> {
-                let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::pin(instrument_call(site, call, future));
+        impl<'a, T> BoxedFuture for Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>> {
+            fn timed(self, site: &'static Site, call: DescribedCall) -> Self {
+                let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::pin(instrument_call(site, call, self));
                 // SAFETY: both types are the same but for the lifetime of the object. The compiler asks of it that `T` outlives
                 // `'a`, as it does of every type that names `T`; a boxed future of that type need not, and the function that
                 // made one has no such bound. What the new box holds is that future and data of ours that borrows nothing: it

@@ -1,0 +1,15 @@
+//! F12: a return type that is not there is one error.
+
+use profiler_runtime::profiled_stage;
+
+#[profiled_stage]
+fn decode(latents: u32) -> Tensor {
+    latents
+}
+
+#[profiled_stage]
+async fn encode(text: u32) -> Tensor {
+    text
+}
+
+fn main() {}
