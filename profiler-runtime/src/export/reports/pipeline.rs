@@ -40,7 +40,7 @@ pub(in crate::export) fn durations(tree: &StageTree, config: &ProfilerConfig) ->
         around.truncate(node.depth as usize);
         let is_inside_itself = around.contains(&name);
         around.push(name);
-        if is_inside_itself || !config.times(name) {
+        if is_inside_itself || node.calls == 0 || !config.times(name) {
             continue;
         }
         match durations.iter_mut().find(|known| known.name == name) {

@@ -142,8 +142,7 @@ impl Stages {
 
     /// Returns a request's records, in the order of the session's tree.
     pub(super) fn of_request(&self, trace: &Trace, request: &Request) -> Vec<Line<InRequest>> {
-        // A stage in which the request was opened is around its stages, and did not run in it.
-        let nodes = request.stages.in_order().into_iter().filter(|(_, node)| node.ran());
+        let nodes = request.stages.in_order().into_iter().filter(|(_, node)| node.calls > 0);
         let records = nodes.filter_map(|(place, node)| {
             Some(Line(InRequest {
                 stage: self.ids.get(&request.origin(place)).copied()?,

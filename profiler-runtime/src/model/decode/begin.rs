@@ -124,15 +124,9 @@ impl Decoder<'_> {
         };
         self.crossings = rest;
         let place = |outer: Option<Outer>| outer.and_then(|outer| self.frames.place_of(outer));
-        let (stage_at, request_at) = (place(around.stage), place(around.request));
-        let inside = |place: Option<usize>| self.frames.open().get(place?).map(|frame| frame.inside);
-        let stage = inside(stage_at).unwrap_or(Inside::NOTHING);
-        let mut request = inside(request_at).and_then(|inside| inside.request);
-        if let Some(request) = &mut request
-            && stage_at < request_at
-        {
-            request.opened_in = stage.node;
-        }
+        let inside = |outer| self.frames.open().get(place(outer)?).map(|frame| frame.inside);
+        let stage = inside(around.stage).unwrap_or(Inside::NOTHING);
+        let request = inside(around.request).and_then(|inside| inside.request);
         (Inside { request, ..stage }, *lane)
     }
 }

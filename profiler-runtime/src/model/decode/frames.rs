@@ -53,12 +53,8 @@ impl Inside {
         match slice.site.kind() {
             Kind::Stage | Kind::Step => Self { node: slice.node, stage_id: slice.external_id, ..self },
             Kind::Op => self,
-            Kind::Request => Self { request: Some(self.request_of(slice)), ..self },
+            Kind::Request => Self { request: Some(InRequest { key: slice.key() }), ..self },
         }
-    }
-
-    fn request_of(self, slice: &Slice) -> InRequest {
-        InRequest { opened_in: self.node, key: slice.key() }
     }
 }
 

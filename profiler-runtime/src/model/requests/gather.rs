@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::decode::{Cover, Decoder, Event, Places};
 use crate::model::slice::Slice;
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::StageTree;
 use crate::model::tasks::Task;
 
 use super::{InRequest, Request, Requests};
@@ -22,22 +22,22 @@ impl Requests {
         }
         let by_key: HashMap<u64, usize> = self.kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
         for task in tasks.iter().filter(|task| task.is_stage()) {
-            let Some(InRequest { opened_in, key }) = task.request else { continue };
+            let Some(InRequest { key }) = task.request else { continue };
             if let Some(request) = by_key.get(&key).and_then(|&at| self.kept.get_mut(at)) {
-                request.task(task, opened_in, tree);
+                request.task(task, tree);
             }
         }
         let mut covers: Vec<Cover> = self.kept.iter().map(|_| Cover::default()).collect();
         for mut decoder in threads {
             while let Some(event) = decoder.next(&mut Places { stages: tree, tasks: places }) {
                 let Event::Slice(slice) = event else { continue };
-                let Some(InRequest { opened_in, key }) = slice.request else { continue };
+                let Some(InRequest { key }) = slice.request else { continue };
                 if slice.is_stage()
                     && slice.task.is_none()
                     && let Some(&at) = by_key.get(&key)
                     && let (Some(request), Some(cover)) = (self.kept.get_mut(at), covers.get_mut(at))
                 {
-                    request.slice(slice, opened_in, tree, cover);
+                    request.slice(slice, tree, cover);
                 }
             }
         }
@@ -47,8 +47,8 @@ impl Requests {
 impl Request {
     /// Adds a stage or step that ran in it, on the row of its guard or in a poll. `cover` is what those directly in it cover;
     /// the lives that cover more of it are known when all rows are read: see `covers`.
-    fn slice(&mut self, slice: &Slice, opened_in: NodeId, tree: &StageTree, cover: &mut Cover) {
-        let place = self.place(slice.node, opened_in, tree);
+    fn slice(&mut self, slice: &Slice, tree: &StageTree, cover: &mut Cover) {
+        let place = self.place(slice.node, tree);
         self.stages.add_slice(place, slice);
         if slice.stage_request != self.key {
             // On the thread of a guard they end as they begin, unless one began in a stage that outlives the request; polls of
@@ -61,8 +61,8 @@ impl Request {
     }
 
     /// Adds an async one, whose life was opened in it.
-    fn task(&mut self, task: &Task, opened_in: NodeId, tree: &StageTree) {
-        let place = self.place(task.node, opened_in, tree);
+    fn task(&mut self, task: &Task, tree: &StageTree) {
+        let place = self.place(task.node, tree);
         self.stages.add_life(place, task);
     }
 }

@@ -122,9 +122,9 @@ impl Request {
         self.unaccounted_ns = self.unaccounted_ns.saturating_sub(ns);
     }
 
-    /// Returns its own node for a node of the session's tree, made if it is new. It was opened in the stage `opened_in`.
-    fn place(&mut self, node: NodeId, opened_in: NodeId, tree: &StageTree) -> NodeId {
-        self.places.entry(opened_in).or_insert(StageTree::ROOT);
+    /// Returns its own node for a node of the session's tree, made if it is new, at the same place: stages around the
+    /// request are around its own, without a call.
+    fn place(&mut self, node: NodeId, tree: &StageTree) -> NodeId {
         let (mut new, mut at) = (Vec::new(), node);
         let mut place = loop {
             if let Some(&place) = self.places.get(&at) {
@@ -151,8 +151,6 @@ impl Request {
 /// The innermost request around a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct InRequest {
-    /// The stage in which the request was opened.
-    pub(super) opened_in: NodeId,
     /// See [`key`].
     pub(super) key: u64,
 }
