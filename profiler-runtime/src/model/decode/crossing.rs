@@ -4,6 +4,8 @@
 //! everything inside it has long been told. So a first reading, which does no more than find each end's begin, notes the few
 //! that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
 
+use std::collections::HashSet;
+
 use crate::model::lanes::Lanes;
 use crate::record::entry::{Entry, Tag};
 use crate::record::registry::ThreadLog;
@@ -27,6 +29,16 @@ pub(in crate::model) struct Crossing {
 pub(super) struct Around {
     pub(super) stage: Option<Outer>,
     pub(super) request: Option<Outer>,
+}
+
+impl Around {
+    /// Returns the `External id`s of those that are ranges.
+    fn ids(self) -> impl Iterator<Item = u64> {
+        [self.stage, self.request].into_iter().flatten().filter_map(|outer| match outer {
+            Outer::Range(id) => Some(id),
+            Outer::Task(_) => None,
+        })
+    }
 }
 
 /// Name of an open range: of a poll its task, which goes on from poll to poll.
@@ -85,12 +97,20 @@ struct Reading<'a> {
     nest: Nest<Mark>,
     lanes: Lanes,
     crossings: Vec<Crossing>,
+    /// `External id`s of what is around those that are set aside.
+    around_aside: HashSet<u64>,
 }
 
 impl Crossings {
     /// Reads a thread whose first range gets `first_id`.
     pub(in crate::model) fn of(log: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Self {
-        let mut reading = Reading { sites, nest: Nest::default(), lanes: Lanes::default(), crossings: Vec::new() };
+        let mut reading = Reading {
+            sites,
+            nest: Nest::default(),
+            lanes: Lanes::default(),
+            crossings: Vec::new(),
+            around_aside: HashSet::new(),
+        };
         let (mut next_id, mut pending) = (first_id, None);
         for &entry in log.pages().flatten() {
             match entry.tag() {
@@ -148,6 +168,21 @@ impl Reading<'_> {
             }
             self.crossings.push(Crossing { id: ended.id, lane: ended.lane, around: ended.around });
         }
+        if !self.around_aside.is_empty() {
+            self.leave_behind(around);
+        }
+    }
+
+    /// If the range that has just ended was around some that are set aside: they outlive it, and lie in what it lay in,
+    /// inside the first `around` of those that are open.
+    #[cold]
+    fn leave_behind(&mut self, around: usize) {
+        let Some(&Mark { id, task: None, .. }) = self.nest.ended() else { return };
+        if self.around_aside.remove(&id) {
+            let outer = around_of(&self.nest.open()[..around], self.sites);
+            self.around_aside.extend(outer.ids());
+            lift(self.nest.aside_mut(), Outer::Range(id), outer);
+        }
     }
 
     /// Marks those that outlive the range at this place, which ends.
@@ -159,6 +194,7 @@ impl Reading<'_> {
             if is_poll {
                 // What is set aside with its task is around nothing else until that goes on.
                 open[above].around = around_of(&open[..above], self.sites);
+                self.around_aside.extend(open[above].around.ids());
             }
             let frame = &mut open[above];
             frame.crosses = true;
@@ -173,14 +209,7 @@ impl Reading<'_> {
     fn end_aside(&mut self, at: usize) {
         let aside = self.nest.aside_mut();
         let (ended, around) = (Outer::of(&aside[at].1), aside[at].1.around);
-        for (_, frame) in &mut aside[at + 1..] {
-            if frame.around.stage == Some(ended) {
-                frame.around.stage = around.stage;
-            }
-            if frame.around.request == Some(ended) {
-                frame.around.request = around.request;
-            }
-        }
+        lift(&mut aside[at + 1..], ended, around);
     }
 
     /// Closes the reading: what is open ends with the recording, innermost first.
@@ -196,6 +225,18 @@ impl Reading<'_> {
         self.crossings.sort_unstable_by_key(|crossing| crossing.id);
         self.crossings.shrink_to_fit();
         Crossings { ranges: self.crossings, lanes: self.lanes.count() }
+    }
+}
+
+/// Puts those that lie in `ended` into `outer`, which that lies in.
+fn lift(aside: &mut [(u64, Mark)], ended: Outer, outer: Around) {
+    for (_, Mark { around, .. }) in aside {
+        if around.stage == Some(ended) {
+            around.stage = outer.stage;
+        }
+        if around.request == Some(ended) {
+            around.request = outer.request;
+        }
     }
 }
 

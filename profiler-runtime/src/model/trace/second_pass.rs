@@ -22,16 +22,25 @@ impl Trace {
             return self.stages.node(StageTree::ROOT).children_ns;
         }
         let readers = RefCell::new((ops, covers));
-        let rows: Vec<_> = (0..self.threads.len()).map(|thread| self.top_level_stages(thread, &readers)).collect();
-        let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> =
-            rows.into_iter().map(|row| Box::new(row) as _).collect();
+        let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> = Vec::new();
+        for (index, thread) in self.threads.iter().enumerate() {
+            let stages = self.top_level_stages(index, &readers);
+            if thread.lanes == 0 {
+                rows.push(Box::new(stages));
+                continue;
+            }
+            // Others run while a guard is set aside with its task: these end, and are told, before it.
+            let mut stages: Vec<_> = stages.collect();
+            stages.sort_unstable();
+            rows.push(Box::new(stages.into_iter()));
+        }
         // A life may outlast the stage that it began in: each counts, at whatever depth.
         let lives = self.tasks.iter().filter(|task| task.is_stage());
         rows.push(Box::new(lives.map(|task| (task.begin, task.end))));
         union::covered(rows)
     }
 
-    /// Returns the outermost stages of a row, in order. On the way every slice is shown to `readers`.
+    /// Returns the outermost stages of a row, in order of their ends. On the way every slice is shown to `readers`.
     fn top_level_stages<'a>(
         &'a self,
         thread: usize,

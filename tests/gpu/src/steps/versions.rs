@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use profiler_runtime::doctor;
+use profiler_runtime::{doctor, stage};
 use serde_json::Value;
 
 use crate::bench::{Bench, Recorded};
@@ -18,7 +18,10 @@ pub(super) fn run(bench: &Bench) -> Outcome {
     found.note("multiprocessors", bench.gpu.attribute(16), "");
     found.note("memory", (bench.gpu.memory() >> 20) as u64, "MiB");
     found.note("clock", bench.gpu.attribute(13) / 1000, "MHz");
-    let session = Recorded::of(bench.config(), || bench.gpu.spin(bench.stream, 100));
+    let session = Recorded::of(bench.config(), || {
+        let _stage = stage!("versions");
+        bench.gpu.spin(bench.stream, 100);
+    });
     let gpu = &session.timing["gpu"];
     found.demand("CUPTI starts", gpu["source"].clone(), "", ("cupti", gpu["source"] == "cupti"));
     if gpu["source"] == "cupti" {
