@@ -15,7 +15,7 @@ const BUDGET: [(Scenario, f64); 5] = [
     (Scenario::On, 43.0),
     (Scenario::Nested, 43.0),
     (Scenario::Shapes, 340.0),
-    (Scenario::Block, 60.0),
+    (Scenario::Block, 50.0),
 ];
 /// Allocations per span, in steady state.
 const ALLOCATIONS: f64 = 0.005;

@@ -45,6 +45,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         "spool",
         "cuda_sync_events",
         "cpu_time",
+        "quiet",
         "torch_profiler_use_gzip",
         "torch_profiler_record_shapes",
         "torch_profiler_with_stack",
