@@ -67,7 +67,7 @@ impl Drop for PlainEnd {
 /// An open range; it ends when this is dropped. Stays on its thread.
 ///
 /// A word, so that a guard which records nothing is a register and one comparison: 0 for nothing; negative on the fast path,
-/// where it is what [`Entry::end_of_guard`] makes the end of; else the key of what has to be done out of line at the end,
+/// where it is what `Entry::end_of_guard` makes the end of; else the key of what has to be done out of line at the end,
 /// and in its lowest bit whether the begin is in the stream.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
