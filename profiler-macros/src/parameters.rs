@@ -25,7 +25,7 @@ pub(crate) struct Parameters {
     is_clear: bool,
     /// The attribute's options: a parameter may be there for them only.
     options: TokenStream,
-    /// Whether the function may return a parameter that is a reference.
+    /// Returns whether the function may return a parameter that is a reference.
     may_return_references: bool,
 }
 
@@ -279,7 +279,7 @@ fn is_among(tokens: TokenStream, name: &Ident) -> bool {
     mentions(tokens, &|ident| ident == name)
 }
 
-/// Whether one of these signs is among the tokens, at any depth.
+/// Returns whether one of these signs is among the tokens, at any depth.
 fn has_sign(tokens: TokenStream, signs: &[char]) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Punct(punct) => signs.contains(&punct.as_char()),

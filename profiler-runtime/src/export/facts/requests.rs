@@ -1,4 +1,4 @@
-//! What is said of all requests together, in a form that adds up over the ranks of a job: timing report, `job.json`.
+//! The figures of all requests together, in a form that adds up over the ranks of a job: timing report, `job.json`.
 
 use serde::{Deserialize, Serialize};
 

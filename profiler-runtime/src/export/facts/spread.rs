@@ -1,4 +1,4 @@
-//! How durations are spread: count, sum, extremes and quantiles, the same in every report.
+//! The spread of durations: count, sum, extremes and quantiles, the same in every report.
 
 use serde::{Deserialize, Serialize};
 

@@ -15,7 +15,7 @@ use super::frames::Frame;
 use super::nest::{Nest, Opened, Place};
 use super::{Decoder, Event};
 
-/// What is around a range that is set aside.
+/// Surroundings of a range that is set aside.
 #[derive(Clone, Copy)]
 struct Holder {
     task: u64,
