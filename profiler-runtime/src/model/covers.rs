@@ -1,9 +1,10 @@
-//! What the lives of async stages cover of the stage or request that they were first polled in.
+//! What stages that may overlap their siblings cover of the stage that they ran in: guards that cross others, and the lives
+//! of async stages.
 //!
-//! A stage's own time is its duration without the union of the stages that ran in it. Those on its own row are known when it
-//! ends ([`Slice::stage_children_ns`]); a life is known when every thread has been read, and may go on elsewhere at the same
-//! time. So the second reading tells which part of the lives the rows have covered already, and the rest is taken from what
-//! is a stage's own, or in no stage of a request. Exact, in memory that grows with the number of async stages.
+//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no other, and
+//! thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are written down in the first reading; the
+//! second tells which part of them the disjoint ones have covered already, and the rest is taken from the stage's own time.
+//! Exact, in memory that grows with the number of async stages and of stages that cross.
 
 use std::collections::HashMap;
 
@@ -12,128 +13,124 @@ use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
 use super::tasks::Task;
 
-/// Stages and requests with async stages directly inside them, by key ([`requests::key`]).
+/// Takes down the stages that cross others, while threads are read.
 #[derive(Default)]
+pub(super) struct CoverBook {
+    inside: Vec<Inside>,
+}
+
+/// A stage that may overlap its siblings.
+struct Inside {
+    /// Key of the stage around it ([`requests::key`]).
+    key: u64,
+    node: NodeId,
+    begin: u64,
+    end: u64,
+}
+
+/// Stages with such stages directly inside them, by key.
 pub(super) struct Covers {
     by_key: HashMap<u64, Cover>,
 }
 
-/// A stage or request, and the lives in it.
-#[derive(Default)]
+/// A stage, and what covers it.
 struct Cover {
-    /// Merged, in order.
-    lives: Vec<(u64, u64)>,
-    /// The stage's place in the session's tree; `None` for a request.
-    node: Option<NodeId>,
-    /// The request that the stage ran in.
+    /// Disjoint, in order.
+    intervals: Vec<(u64, u64)>,
+    /// Its place in the session's tree.
+    node: NodeId,
+    /// The request that it ran in.
     request: Option<u64>,
     /// Its begin and end, once they are known.
     within: Option<(u64, u64)>,
-    /// Time of the lives in which a stage directly inside it ran on its row, too.
+    /// Time of the intervals in which a stage that crosses no other ran directly inside it, too.
     shared_ns: u64,
 }
 
-/// The reading of one row.
-#[derive(Default)]
-pub(super) struct RowCovers {
-    /// End of the last stage on this row that was told, for each key.
-    until: HashMap<u64, u64>,
-}
+impl CoverBook {
+    /// Takes up a stage or step if it crosses others.
+    pub(super) fn crossing(&mut self, slice: &Slice) {
+        if slice.crosses && slice.stage_around != 0 {
+            let &Slice { stage_around: key, node, begin, end, .. } = slice;
+            self.inside.push(Inside { key, node, begin, end });
+        }
+    }
 
-impl Covers {
-    /// Returns the stages and requests around `tasks`, which are in order of begin.
-    pub(super) fn of(tasks: &[Task], requests: &[Request], stages: &StageTree) -> Self {
-        let mut covers = Self::default();
-        for task in tasks.iter().filter(|task| task.is_stage()) {
-            if task.stage_around != 0 {
-                let around = covers.by_key.entry(task.stage_around).or_default();
-                around.node = Some(stages.node(task.node).parent);
-                around.add(task);
-            }
-            if let Some(request) = task.request {
-                covers.by_key.entry(request.key).or_default().add(task);
-            }
+    /// Returns what these and the lives of `tasks` cover.
+    pub(super) fn close(self, tasks: &[Task], stages: &StageTree) -> Covers {
+        let Self { mut inside } = self;
+        let lives = tasks.iter().filter(|task| task.is_stage() && task.stage_around != 0);
+        inside.extend(lives.map(|&Task { stage_around: key, node, begin, end, .. }| Inside { key, node, begin, end }));
+        inside.sort_unstable_by_key(|each| (each.key, each.begin));
+        let mut by_key: HashMap<u64, Cover> = HashMap::new();
+        for each in inside {
+            let cover = by_key.entry(each.key).or_insert_with(|| Cover {
+                intervals: Vec::new(),
+                node: stages.node(each.node).parent,
+                request: None,
+                within: None,
+                shared_ns: 0,
+            });
+            cover.add(each.begin, each.end);
         }
         for task in tasks {
-            if let Some(cover) = covers.by_key.get_mut(&requests::key(0, Some(task.number))) {
+            if let Some(cover) = by_key.get_mut(&requests::key(0, Some(task.number))) {
                 cover.within = Some((task.begin, task.end));
                 cover.request = task.request.map(|request| request.key);
             }
         }
-        for request in requests {
-            if let Some(cover) = covers.by_key.get_mut(&request.key) {
-                cover.within = Some((request.begin, request.end));
-            }
-        }
-        covers
-    }
-
-    /// Takes what the lives cover besides the rows from the stages' own time, and from the requests' unaccounted time.
-    pub(super) fn apply(self, stages: &mut StageTree, requests: &mut [Request]) {
-        let places: HashMap<u64, usize> = requests.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
-        let request_at = |key: u64| places.get(&key).copied();
-        for (key, cover) in self.by_key {
-            let ns = cover.besides_the_rows();
-            match cover.node {
-                Some(node) => {
-                    stages.take_own(node, ns);
-                    let around = cover.request.and_then(request_at).and_then(|at| requests.get_mut(at));
-                    around.into_iter().for_each(|request| request.take_own(node, ns));
-                }
-                None => {
-                    let request = request_at(key).and_then(|at| requests.get_mut(at));
-                    request.into_iter().for_each(|request| request.cover(ns));
-                }
-            }
-        }
+        Covers { by_key }
     }
 }
 
-impl RowCovers {
-    /// Takes up the next slice of the row.
-    pub(super) fn slice(&mut self, slice: &Slice, covers: &mut Covers) {
-        if covers.by_key.is_empty() || !slice.is_stage() || slice.task.is_some() {
+impl Covers {
+    /// Takes up the next slice of a row.
+    pub(super) fn slice(&mut self, slice: &Slice) {
+        if self.by_key.is_empty() || !slice.is_stage() || slice.task.is_some() {
             return;
         }
-        self.inside(slice.stage_around, slice, covers);
-        if let Some(request) = slice.request
-            && slice.stage_request != request.key
+        if !slice.crosses
+            && let Some(around) = self.by_key.get_mut(&slice.stage_around)
         {
-            self.inside(request.key, slice, covers);
+            around.shared_ns += overlap(&around.intervals, (slice.begin, slice.end));
         }
-        if let Some(cover) = covers.by_key.get_mut(&slice.key()) {
+        if let Some(cover) = self.by_key.get_mut(&slice.key()) {
             cover.within = Some((slice.begin, slice.end));
             cover.request = slice.request.map(|request| request.key);
         }
     }
 
-    /// Counts a slice that ran directly inside the stage or request with this key. Slices of a row come in order of their
-    /// ends.
-    fn inside(&mut self, key: u64, slice: &Slice, covers: &mut Covers) {
-        let Some(cover) = covers.by_key.get_mut(&key) else { return };
-        let until = self.until.entry(key).or_default();
-        cover.shared_ns += overlap(&cover.lives, (slice.begin.max(*until), slice.end));
-        *until = slice.end;
+    /// Takes what they cover from the stages' own time, in the session and in the requests that are kept.
+    pub(super) fn apply(self, stages: &mut StageTree, requests: &mut [Request]) {
+        let places: HashMap<u64, usize> = requests.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
+        for cover in self.by_key.into_values() {
+            let ns = cover.besides_the_disjoint();
+            stages.take_own(cover.node, ns);
+            let place = cover.request.and_then(|key| places.get(&key).copied());
+            if let Some(request) = place.and_then(|at| requests.get_mut(at)) {
+                request.take_own(cover.node, ns);
+            }
+        }
     }
 }
 
 impl Cover {
-    /// Adds a life, which begins after those before it.
-    fn add(&mut self, task: &Task) {
-        match self.lives.last_mut() {
-            Some((_, end)) if task.begin <= *end => *end = task.end.max(*end),
-            _ => self.lives.push((task.begin, task.end)),
+    /// Adds an interval, which begins after those before it.
+    fn add(&mut self, begin: u64, end: u64) {
+        match self.intervals.last_mut() {
+            Some((_, until)) if begin <= *until => *until = end.max(*until),
+            _ => self.intervals.push((begin, end)),
         }
     }
 
-    fn besides_the_rows(&self) -> u64 {
-        self.within.map_or(0, |within| overlap(&self.lives, within).saturating_sub(self.shared_ns))
+    fn besides_the_disjoint(&self) -> u64 {
+        self.within.map_or(0, |within| overlap(&self.intervals, within).saturating_sub(self.shared_ns))
     }
 }
 
 /// Returns how much of the interval the others, which are disjoint and in order, cover.
-fn overlap(lives: &[(u64, u64)], (begin, end): (u64, u64)) -> u64 {
-    let first = lives.partition_point(|life| life.1 <= begin);
-    let inside = lives[first..].iter().take_while(|life| life.0 < end);
-    inside.map(|life| life.1.min(end).saturating_sub(life.0.max(begin))).sum()
+fn overlap(intervals: &[(u64, u64)], (begin, end): (u64, u64)) -> u64 {
+    let first = intervals.partition_point(|interval| interval.1 <= begin);
+    let inside = intervals[first..].iter().take_while(|interval| interval.0 < end);
+    inside.map(|interval| interval.1.min(end).saturating_sub(interval.0.max(begin))).sum()
 }

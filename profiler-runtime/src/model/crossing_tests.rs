@@ -313,10 +313,6 @@ proptest! {
             let stage = if range.is_stage() { Some(at) } else { stage };
             prop_assert_eq!(slice.stage_id, id(stage));
             prop_assert_eq!(slice.self_ns(), own(&all, Some(at), |_| true, range.end - range.begin));
-            if range.is_stage() {
-                let by_stages = own(&all, Some(at), Range::is_stage, range.end - range.begin);
-                prop_assert_eq!(slice.duration() - slice.stage_children_ns, by_stages);
-            }
         }
         let stages = || all.iter().zip(0..).filter(|(range, _)| range.is_stage());
         let by_stages: u64 =

@@ -30,7 +30,7 @@ pub(crate) struct Slice {
     pub(super) around_id: u64,
     /// The request that it ran in.
     pub(super) request: Option<InRequest>,
-    /// Key of the stage or step directly around it when it ended, see [`requests::key`]; 0 without one.
+    /// Key of the stage or step directly around it at its end, see [`requests::key`]; 0 without one.
     pub(super) stage_around: u64,
     /// Key of the request that this stage ran in; 0 without one.
     pub(super) stage_request: u64,
@@ -38,12 +38,11 @@ pub(crate) struct Slice {
     pub(crate) children_ns: u64,
     /// Time that it was held over while its task waited: none of its thread's.
     pub(super) away_ns: u64,
-    /// Time of stages and steps directly inside a stage or step, on its thread, but for lives. Of a poll: by which it is
-    /// more than in the polls before.
+    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no other: disjoint. For the rest
+    /// see [`covers`](super::covers).
     pub(crate) stage_children_ns: u64,
-    /// Growth of what stages cover of the life directly around a stage or step that ended between two polls of that task; 0
-    /// of others.
-    pub(super) covers_life_ns: u64,
+    /// Whether it outlived a range that it began in, or one that began in it.
+    pub(super) crosses: bool,
     /// CPU time of the thread between its begin and its end, if that was measured.
     pub(crate) cpu_ns: Option<u64>,
     /// Memory of the host that was allocated on this thread while it was open.
@@ -123,12 +122,6 @@ impl Slice {
     /// Returns the time not spent in slices directly inside it.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.busy_ns().saturating_sub(self.children_ns)
-    }
-
-    /// Notes the stage or step directly around it.
-    #[inline]
-    pub(super) fn lies_in(&mut self, outer: &Self) {
-        (self.stage_around, self.stage_request) = (outer.key(), outer.request_around());
     }
 
     /// Returns the key of the request that it ran in, 0 without one.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::record::Site;
 
 use super::lanes::Lanes;
-use super::requests::{self, InRequest};
+use super::requests::InRequest;
 use super::slice::{Poll, Slice};
 use super::stages::NodeId;
 
@@ -24,7 +24,7 @@ pub(crate) struct Task {
     pub(crate) busy_ns: u64,
     /// Polls.
     pub(crate) polls: u64,
-    /// Time of stages directly inside its polls, on the polls' rows.
+    /// Time of stages directly inside its polls, on the polls' rows, that cross no other.
     pub(super) stage_children_ns: u64,
     /// CPU time in its polls, if that was measured.
     pub(crate) cpu_ns: Option<u64>,
@@ -117,15 +117,6 @@ impl TaskBook {
         life.index = life.index.or(args.index);
         if !args.text.is_empty() {
             life.text = Some(args.text.as_str().into());
-        }
-    }
-
-    /// Takes up a stage that was held over polls of a task and ended between two.
-    pub(super) fn cover(&mut self, slice: &Slice) {
-        if slice.covers_life_ns > 0
-            && let Some(task) = requests::task_of(slice.stage_around)
-        {
-            self.lives.entry(task).or_default().stage_children_ns += slice.covers_life_ns;
         }
     }
 

@@ -34,6 +34,11 @@ pub(crate) fn same<T: PartialEq + Debug>(what: &str, seen: &T, right: &T) -> Ver
 
 /// Whether a time with a unit is this many nanoseconds, to its last digit.
 pub(crate) fn near(text: &str, ns: u64) -> bool {
+    off(text, ns) <= 0.510
+}
+
+/// By how many of its last digit's units a time with a unit is not this many nanoseconds.
+pub(crate) fn off(text: &str, ns: u64) -> f64 {
     let number = text.trim_end_matches(char::is_alphabetic);
     let unit = match &text[number.len()..] {
         "us" => 1e3,
@@ -41,7 +46,7 @@ pub(crate) fn near(text: &str, ns: u64) -> bool {
         "s" => 1e9,
         _ => f64::NAN,
     };
-    number.parse::<f64>().is_ok_and(|number| (number * unit - ns as f64).abs() <= 0.000_51 * unit)
+    number.parse::<f64>().map_or(f64::NAN, |number| (number * 1e3 - ns as f64 * 1e3 / unit).abs())
 }
 
 /// Whether all artifacts of all sessions of a program agree with what it did.

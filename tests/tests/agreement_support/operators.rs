@@ -9,7 +9,7 @@ use profiler_runtime::{GroupBy, Kind, Manifest};
 
 use super::oracle::{self, Row, RowKey};
 use super::story::{Span, Story};
-use super::{Verdict, near, same};
+use super::{Verdict, near, off, same};
 
 /// Rows by what a table tells of them: name, whether it is a future's, and whether it is an op where that is told.
 type Rows = Vec<(String, bool, Option<bool>, Row)>;
@@ -77,7 +77,12 @@ fn compare_text(table: &str, right: &BTreeMap<RowKey, Row>) -> Verdict {
             let times = near(own, row.own) && near(total, row.total);
             (key.1.as_str(), key.2) == (name, is_async) && times && row.count.to_string() == count
         };
-        let place = left.iter().position(agrees).ok_or_else(|| format!("text: {line}  right: {right:?}"))?;
+        // Of two that round to the same digits the nearer one.
+        let nearest = |(_, one): &(usize, &(&RowKey, &Row)), (_, other): &(usize, &(&RowKey, &Row))| {
+            off(total, one.1.total).total_cmp(&off(total, other.1.total))
+        };
+        let place = left.iter().enumerate().filter(|(_, row)| agrees(row)).min_by(nearest);
+        let (place, _) = place.ok_or_else(|| format!("text: {line}  right: {right:?}"))?;
         left.remove(place);
     }
     same("rows that the text has not", &left, &Vec::new())

@@ -6,7 +6,7 @@ use profiler_runtime::Manifest;
 
 use super::oracle::{self, Node, Path};
 use super::story::Span;
-use super::{Verdict, near};
+use super::{Verdict, near, off};
 
 pub(super) fn compare(spans: &[Span], window: (u64, u64), manifest: &Manifest) -> Verdict {
     let page =
@@ -34,7 +34,13 @@ pub(super) fn compare(spans: &[Span], window: (u64, u64), manifest: &Manifest) -
                 && cell("calls") == node.calls.to_string()
                 && times.iter().all(|(head, ns)| near(&(cell(head) + "ms"), *ns))
         };
-        let place = left.iter().position(agrees).ok_or_else(|| format!("summary: {line}\n  right: {nodes:?}"))?;
+        // Of two that round to the same digits the nearer one.
+        let nearest = |(_, one): &(usize, &(&Path, &Node)), (_, other): &(usize, &(&Path, &Node))| {
+            let off = |node: &Node| off(&(cell("sum") + "ms"), node.sum);
+            off(one.1).total_cmp(&off(other.1))
+        };
+        let place = left.iter().enumerate().filter(|(_, row)| agrees(row)).min_by(nearest);
+        let (place, _) = place.ok_or_else(|| format!("summary: {line}\n  right: {nodes:?}"))?;
         left.remove(place);
     }
     match left.as_slice() {

@@ -4,7 +4,7 @@
 //! ([`Crossing`]): then the first reading has found the ones that are open at its end, too.
 
 use crate::model::slice::{NetBytes, Poll, Slice};
-use crate::model::stages::NodeId;
+use crate::model::stages::{NodeId, StageTree};
 use crate::record::entry::Entry;
 use crate::record::{Kind, Site};
 
@@ -12,6 +12,22 @@ use super::Decoder;
 use super::crossing::{Crossing, Outer};
 use super::event::Nodes;
 use super::frames::{Frame, Inside};
+
+/// Surroundings of a range that begins.
+#[derive(Clone, Copy)]
+struct Around {
+    inside: Inside,
+    lane: u32,
+    node: NodeId,
+    /// Key and request of the stage directly around it, where that is not found at its end.
+    stage: (u64, u64),
+    /// Of one that crosses others: see [`Crossing`].
+    ends: u64,
+}
+
+impl Around {
+    const NOTHING: Self = Self { inside: Inside::NOTHING, lane: 0, node: StageTree::ROOT, stage: (0, 0), ends: 0 };
+}
 
 impl Decoder<'_> {
     /// Begins a range. Returns its place; `None` if its site is unknown.
@@ -25,7 +41,8 @@ impl Decoder<'_> {
         };
         let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
         let inside = self.frames.open().last().map_or(Inside::NOTHING, |frame| frame.inside);
-        let (around, lane, node) = self.enter((number, site), task, nodes);
+        let crosses = self.crossings.first().is_some_and(|crossing| crossing.id == self.next_id);
+        let Around { inside: around, lane, node, stage, ends } = self.enter((number, site), task, crosses, nodes);
         let external_id = self.next_id;
         self.next_id += 1;
         // The clock at its begin, until it ends.
@@ -46,12 +63,12 @@ impl Decoder<'_> {
             stage_id,
             around_id: 0,
             request: around.request,
-            stage_around: 0,
-            stage_request: 0,
+            stage_around: stage.0,
+            stage_request: stage.1,
             children_ns: 0,
             away_ns: 0,
             stage_children_ns: 0,
-            covers_life_ns: 0,
+            crosses,
             cpu_ns,
             cpu_memory: NetBytes::default(),
             device_memory: NetBytes::default(),
@@ -61,7 +78,7 @@ impl Decoder<'_> {
             call,
         };
         let inside = inside.of(&slice);
-        Some(self.open(Frame::new(slice, entry, inside)))
+        Some(self.open(Frame::new(slice, entry, inside, ends)))
     }
 
     /// Opens a range, with what its task has set aside inside it. Returns its place.
@@ -84,49 +101,55 @@ impl Decoder<'_> {
         place
     }
 
-    /// Returns the surroundings of the range that begins, from its begin to its end, its lane and its node.
+    /// Returns what is around the range that begins, from its begin to its end.
     #[inline]
     fn enter(
         &mut self,
         (number, site): (u32, &'static Site),
         task: Option<Poll>,
+        crosses: bool,
         nodes: &mut impl Nodes,
-    ) -> (Inside, u32, NodeId) {
-        if self.crossings.first().is_some_and(|crossing| crossing.id == self.next_id) {
-            let (around, lane) = self.crossing();
+    ) -> Around {
+        if crosses {
+            let around = self.crossing();
             let node = match task {
                 Some(poll) => nodes.enter_poll(poll, around.node, site),
                 None => nodes.enter(around.node, site),
             };
-            return (around, lane, node);
+            return Around { node, ..around };
         }
-        let (around, last) = match self.frames.open_mut().last_mut() {
+        let (inside, last) = match self.frames.open_mut().last_mut() {
             Some(frame) => (frame.inside, &mut frame.child),
             None => (Inside::NOTHING, &mut self.outermost),
         };
         let node = match (task, *last) {
-            (Some(poll), _) => nodes.enter_poll(poll, around.node, site),
+            (Some(poll), _) => nodes.enter_poll(poll, inside.node, site),
             (None, Some((site, node))) if site == number => node,
             (None, _) => {
-                let node = nodes.enter(around.node, site);
+                let node = nodes.enter(inside.node, site);
                 *last = Some((number, node));
                 node
             }
         };
-        (around, 0, node)
+        Around { inside, node, ..Around::NOTHING }
     }
 
-    /// Returns the surroundings and the lane of the range that begins, which crosses others.
+    /// Returns what is around the range that begins, which crosses others; its node is the stage's.
     #[cold]
-    fn crossing(&mut self) -> (Inside, u32) {
-        let Some((Crossing { around, lane, .. }, rest)) = self.crossings.split_first() else {
-            return (Inside::NOTHING, 0);
+    fn crossing(&mut self) -> Around {
+        let Some((Crossing { around, lane, ends, .. }, rest)) = self.crossings.split_first() else {
+            return Around::NOTHING;
         };
         self.crossings = rest;
-        let place = |outer: Option<Outer>| outer.and_then(|outer| self.frames.place_of(outer));
-        let inside = |outer| self.frames.open().get(place(outer)?).map(|frame| frame.inside);
-        let stage = inside(around.stage).unwrap_or(Inside::NOTHING);
-        let request = inside(around.request).and_then(|inside| inside.request);
-        (Inside { request, ..stage }, *lane)
+        let place = |outer: Option<Outer>| self.frames.open().get(self.frames.place_of(outer?)?);
+        let request = place(around.request).and_then(|frame| frame.inside.request);
+        let (inside, lane, ends) = (Inside { request, ..Inside::NOTHING }, *lane, *ends);
+        let nothing = Around { inside, lane, ends, ..Around::NOTHING };
+        place(around.stage).map_or(nothing, |Frame { inside, slice, .. }| Around {
+            inside: Inside { request, ..*inside },
+            node: inside.node,
+            stage: (slice.key(), slice.request_around()),
+            ..nothing
+        })
     }
 }

@@ -4,7 +4,9 @@
 //! everything inside it has long been told. So a first reading, which does no more than find each end's begin, notes the few
 //! that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
 
-use std::collections::HashSet;
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::model::lanes::Lanes;
 use crate::record::entry::{Entry, Tag};
@@ -22,6 +24,8 @@ pub(in crate::model) struct Crossing {
     pub(super) lane: u32,
     /// Surroundings from its begin to its end.
     pub(super) around: Around,
+    /// Its end in ticks; `u64::MAX` if the recording ended first.
+    pub(super) ends: u64,
 }
 
 /// The innermost stage or step, and the innermost request, that were open at a range's begin and at its end.
@@ -29,16 +33,6 @@ pub(in crate::model) struct Crossing {
 pub(super) struct Around {
     pub(super) stage: Option<Outer>,
     pub(super) request: Option<Outer>,
-}
-
-impl Around {
-    /// Returns the `External id`s of those that are ranges.
-    fn ids(self) -> impl Iterator<Item = u64> {
-        [self.stage, self.request].into_iter().flatten().filter_map(|outer| match outer {
-            Outer::Range(id) => Some(id),
-            Outer::Task(_) => None,
-        })
-    }
 }
 
 /// Name of an open range: of a poll its task, which goes on from poll to poll.
@@ -72,8 +66,28 @@ struct Mark {
     task: Option<u64>,
     lane: u32,
     crosses: bool,
-    /// Surroundings while it is set aside.
-    around: Around,
+    /// What was around it when it was first set aside.
+    chain: Option<Chain>,
+    /// Whether it has ended, for the chains that it is in.
+    over: Option<Over>,
+}
+
+type Over = Rc<Cell<bool>>;
+
+/// The stages and requests around a range that is set aside with its task: it may go on elsewhere, and is inside the
+/// innermost of these that it does not outlive.
+#[derive(Clone)]
+struct Chain {
+    /// Outermost first; shared by all that are set aside at the same time.
+    links: Rc<[Link]>,
+    /// Number of those that are around it.
+    len: usize,
+}
+
+struct Link {
+    outer: Outer,
+    is_request: bool,
+    over: Over,
 }
 
 impl Opened for Mark {
@@ -97,8 +111,8 @@ struct Reading<'a> {
     nest: Nest<Mark>,
     lanes: Lanes,
     crossings: Vec<Crossing>,
-    /// `External id`s of what is around those that are set aside.
-    around_aside: HashSet<u64>,
+    /// Whether tasks are over, for the chains that they are in.
+    tasks: HashMap<u64, Over>,
 }
 
 impl Crossings {
@@ -109,7 +123,7 @@ impl Crossings {
             nest: Nest::default(),
             lanes: Lanes::default(),
             crossings: Vec::new(),
-            around_aside: HashSet::new(),
+            tasks: HashMap::new(),
         };
         let (mut next_id, mut pending) = (first_id, None);
         for &entry in log.pages().flatten() {
@@ -122,10 +136,8 @@ impl Crossings {
                 Some(Tag::End) => reading.end(entry, next_id),
                 Some(Tag::Task) => pending = Some(entry.value()),
                 Some(Tag::TaskEnd) => {
-                    if let Some(task) = pending.take()
-                        && !reading.nest.is_all_here()
-                    {
-                        reading.nest.let_go(task);
+                    if let Some(task) = pending.take() {
+                        reading.task_ends(task);
                     }
                 }
                 _ => {}
@@ -138,7 +150,7 @@ impl Crossings {
 impl Reading<'_> {
     #[inline]
     fn begin(&mut self, begin: Entry, id: u64, task: Option<u64>) {
-        self.nest.push(Mark { begin, id, task, lane: 0, crosses: false, around: Around::default() });
+        self.nest.push(Mark { begin, id, task, lane: 0, crosses: false, chain: None, over: None });
         if let Some(task) = task
             && !self.nest.is_all_here()
         {
@@ -146,42 +158,37 @@ impl Reading<'_> {
         }
     }
 
+    #[inline]
+    fn task_ends(&mut self, task: u64) {
+        if !self.nest.is_all_here() {
+            self.nest.let_go(task);
+        }
+        if !self.tasks.is_empty()
+            && let Some(over) = self.tasks.remove(&task)
+        {
+            over.set(true);
+        }
+    }
+
     /// Ends a range; `next_id` is that of the next range: the time by which lanes are given.
     #[inline]
     fn end(&mut self, end: Entry, next_id: u64) {
         let Some(place) = self.nest.find(end) else { return };
-        match place {
-            Place::Innermost => {}
-            Place::Inside(at) => self.outlived(at),
-            Place::Aside(at) => self.end_aside(at),
+        if let Place::Inside(at) = place {
+            self.outlived(at);
         }
         let around = self.nest.end(place);
-        if let Some((ended, open)) = self.nest.ended_mut()
-            && ended.crosses
-        {
-            if !matches!(place, Place::Aside(_)) {
-                ended.around = around_of(&open[..around], self.sites);
-            }
+        let Some((ended, open)) = self.nest.ended_mut() else { return };
+        if let Some(over) = &ended.over {
+            over.set(true);
+        }
+        if ended.crosses {
             if ended.lane > 0 {
                 // The lane is free for what begins after this.
                 self.lanes.release(ended.lane, next_id - 1);
             }
-            self.crossings.push(Crossing { id: ended.id, lane: ended.lane, around: ended.around });
-        }
-        if !self.around_aside.is_empty() {
-            self.leave_behind(around);
-        }
-    }
-
-    /// If the range that has just ended was around some that are set aside: they outlive it, and lie in what it lay in,
-    /// inside the first `around` of those that are open.
-    #[cold]
-    fn leave_behind(&mut self, around: usize) {
-        let Some(&Mark { id, task: None, .. }) = self.nest.ended() else { return };
-        if self.around_aside.remove(&id) {
-            let outer = around_of(&self.nest.open()[..around], self.sites);
-            self.around_aside.extend(outer.ids());
-            lift(self.nest.aside_mut(), Outer::Range(id), outer);
+            let around = ended.around(&open[..around], self.sites);
+            self.crossings.push(Crossing { id: ended.id, lane: ended.lane, around, ends: end.value() });
         }
     }
 
@@ -190,13 +197,10 @@ impl Reading<'_> {
     fn outlived(&mut self, at: usize) {
         let open = self.nest.open_mut();
         let (is_on_the_row, is_poll) = (open[at].lane == 0, open[at].task.is_some());
-        for above in at + 1..open.len() {
-            if is_poll {
-                // What is set aside with its task is around nothing else until that goes on.
-                open[above].around = around_of(&open[..above], self.sites);
-                self.around_aside.extend(open[above].around.ids());
-            }
-            let frame = &mut open[above];
+        if is_poll && open[at + 1..].iter().any(|frame| frame.chain.is_none()) {
+            chain(open, at + 1, self.sites, &mut self.tasks);
+        }
+        for frame in &mut open[at + 1..] {
             frame.crosses = true;
             if frame.lane == 0 && (is_on_the_row || is_poll) {
                 frame.lane = self.lanes.take(frame.id, u64::MAX);
@@ -204,23 +208,16 @@ impl Reading<'_> {
         }
     }
 
-    /// Gives those that began in a range that ends set aside what is around that.
-    #[cold]
-    fn end_aside(&mut self, at: usize) {
-        let aside = self.nest.aside_mut();
-        let (ended, around) = (Outer::of(&aside[at].1), aside[at].1.around);
-        lift(&mut aside[at + 1..], ended, around);
-    }
-
     /// Closes the reading: what is open ends with the recording, innermost first.
     fn close(mut self) -> Crossings {
         let open = self.nest.open();
         for (at, frame) in open.iter().enumerate().filter(|(_, frame)| frame.crosses) {
-            let around = around_of(&open[..at], self.sites);
-            self.crossings.push(Crossing { id: frame.id, lane: frame.lane, around });
+            let around = frame.around(&open[..at], self.sites);
+            self.crossings.push(Crossing { id: frame.id, lane: frame.lane, around, ends: u64::MAX });
         }
-        for (_, Mark { id, lane, around, .. }) in self.nest.aside_mut() {
-            self.crossings.push(Crossing { id: *id, lane: *lane, around: *around });
+        for (_, frame) in self.nest.aside_mut() {
+            let around = frame.around(&[], self.sites);
+            self.crossings.push(Crossing { id: frame.id, lane: frame.lane, around, ends: u64::MAX });
         }
         self.crossings.sort_unstable_by_key(|crossing| crossing.id);
         self.crossings.shrink_to_fit();
@@ -228,23 +225,43 @@ impl Reading<'_> {
     }
 }
 
-/// Puts those that lie in `ended` into `outer`, which that lies in.
-fn lift(aside: &mut [(u64, Mark)], ended: Outer, outer: Around) {
-    for (_, Mark { around, .. }) in aside {
-        if around.stage == Some(ended) {
-            around.stage = outer.stage;
-        }
-        if around.request == Some(ended) {
-            around.request = outer.request;
-        }
+/// Notes what is around those from this place on, which are set aside for the first time.
+fn chain(open: &mut [Mark], from: usize, sites: &[&'static Site], tasks: &mut HashMap<u64, Over>) {
+    let (mut links, mut lens) = (Vec::new(), Vec::with_capacity(open.len()));
+    for frame in &mut *open {
+        lens.push(links.len());
+        let Some(is_request) = frame.holds(sites) else { continue };
+        let outer = Outer::of(frame);
+        let over = match frame.task {
+            Some(task) => tasks.entry(task).or_default(),
+            None => frame.over.get_or_insert_default(),
+        };
+        links.push(Link { outer, is_request, over: Rc::clone(over) });
+    }
+    let links: Rc<[Link]> = links.into();
+    for (frame, len) in open.iter_mut().zip(lens).skip(from) {
+        frame.chain.get_or_insert_with(|| Chain { links: Rc::clone(&links), len });
     }
 }
 
-fn around_of(open: &[Mark], sites: &[&'static Site]) -> Around {
-    let kind = |frame: &&Mark| sites.get((frame.begin.site() as usize).wrapping_sub(1)).map(|site| site.kind());
-    let innermost = |is: fn(Kind) -> bool| open.iter().rev().find(|frame| kind(frame).is_some_and(is)).map(Outer::of);
-    Around {
-        stage: innermost(|kind| matches!(kind, Kind::Stage | Kind::Step)),
-        request: innermost(|kind| kind == Kind::Request),
+impl Mark {
+    /// Returns whether it is a request; `None` if it is neither that nor a stage or step.
+    fn holds(&self, sites: &[&'static Site]) -> Option<bool> {
+        match sites.get((self.begin.site() as usize).wrapping_sub(1))?.kind() {
+            Kind::Stage | Kind::Step => Some(false),
+            Kind::Request => Some(true),
+            Kind::Op => None,
+        }
+    }
+
+    /// Returns what is around it, which lies inside `open`.
+    fn around(&self, open: &[Self], sites: &[&'static Site]) -> Around {
+        let Some(Chain { links, len }) = &self.chain else {
+            let innermost = |wanted| open.iter().rev().find(|frame| frame.holds(sites) == Some(wanted)).map(Outer::of);
+            return Around { stage: innermost(false), request: innermost(true) };
+        };
+        let left = || links[..*len].iter().rev().filter(|link| !link.over.get());
+        let innermost = |wanted| left().find(|link| link.is_request == wanted).map(|link| link.outer);
+        Around { stage: innermost(false), request: innermost(true) }
     }
 }

@@ -1,27 +1,16 @@
 //! The end of a range: its slice is complete, and counts for what is around it.
 //!
 //! Three ways, from the common one to the rare one: on a thread on which nothing crosses, what a range covers of the one
-//! around it is its duration; where ranges cross, what they cover together is kept exactly ([`Cover`]); and a range that is
-//! set aside with its task when it ends is in no range of the thread, but in a stage that waits with it or in the task.
+//! around it is its duration; where ranges cross, what they cover together is kept exactly ([`Frame::cover`]); and a range
+//! that is set aside with its task when it ends is in no range of the thread. What stages cover of a stage is the sum of those that cross no other; the rest is found when all threads are read
+//! ([`covers`](crate::model::covers)).
 
-use std::collections::HashMap;
-
-use crate::model::requests;
 use crate::model::slice::Slice;
 use crate::record::entry::Entry;
 
-use super::cover::Cover;
 use super::frames::Frame;
 use super::nest::{Nest, Opened, Place};
 use super::{Decoder, Event};
-
-/// Surroundings of a range that is set aside.
-#[derive(Clone, Copy)]
-struct Holder {
-    task: u64,
-    /// Place of the innermost stage that is set aside too, with the same task.
-    stage: Option<usize>,
-}
 
 impl Decoder<'_> {
     /// Ends a range. Returns false if none was open for this entry.
@@ -41,12 +30,11 @@ impl Decoder<'_> {
 
     #[inline]
     fn finish(&mut self, end: u64, place: Place) {
-        let holder = if let Place::Aside(at) = place { self.frames.holder(at) } else { None };
         let around = self.frames.end(place);
-        if let Some(holder) = holder {
-            self.frames.finish_aside(end, around, holder, &mut self.tasks);
+        if matches!(place, Place::Aside(_)) {
+            self.frames.complete(end, around);
         } else if self.crosses {
-            self.frames.finish_among_crossing(end, around, &mut self.tasks);
+            self.frames.finish_among_crossing(end, around);
         } else {
             self.frames.finish(end, around);
         }
@@ -89,72 +77,44 @@ impl Nest<Frame> {
             hand_up(slice, outer);
             outer.children_ns += duration;
         }
-        if slice.is_stage()
-            && let Some(Frame { slice: outer, .. }) = innermost_stage(open)
-        {
-            slice.lies_in(outer);
-            if slice.task.is_none() {
-                outer.stage_children_ns += duration;
-            }
+        if slice.is_stage() {
+            slice.lie_in_stage(open);
         }
     }
 
-    /// Completes its slice on a thread on which ranges cross. `tasks` has what stages cover of tasks, by the task's number.
+    /// Completes its slice on a thread on which ranges cross.
     #[cold]
-    fn finish_among_crossing(&mut self, end: u64, around: usize, tasks: &mut HashMap<u64, Cover>) {
+    fn finish_among_crossing(&mut self, end: u64, around: usize) {
         let oldest = self.oldest(around, end);
-        self.leave(end, oldest, tasks);
+        self.leave(end);
         self.complete(end, around);
-        let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
+        let Some((Frame { slice, ran_from, .. }, open)) = self.ended_mut() else { return };
         let Some(open) = open.get_mut(..around) else { return };
-        // A poll that began later goes around what is held over polls: around that part of it.
         if let Some(outer) = open.last_mut() {
-            outer.cover((slice.begin, end), slice.away_ns, oldest);
+            outer.cover((*ran_from, end), oldest);
         }
-        if !slice.is_stage() {
-            return;
-        }
-        let Some(Frame { slice: outer, covers, .. }) = innermost_stage(open) else { return };
-        slice.lies_in(outer);
-        if slice.task.is_none() {
-            let cover = match outer.task {
-                Some(poll) => tasks.entry(poll.task).or_default(),
-                None => &mut covers.get_or_insert_default().stages,
-            };
-            outer.stage_children_ns += cover.add(slice.begin, end, oldest);
+        // What is around one that crosses was known at its begin.
+        if !slice.crosses && slice.is_stage() {
+            slice.lie_in_stage(open);
         }
     }
 
-    /// Completes its slice, which was set aside: directly inside a stage of the same task, or the task itself.
-    #[cold]
-    fn finish_aside(&mut self, end: u64, around: usize, holder: Holder, tasks: &mut HashMap<u64, Cover>) {
-        let oldest = self.oldest(around, end);
-        self.complete(end, around);
-        let Some(begin) = self.ended().filter(|frame| frame.slice.is_stage()).map(|frame| frame.slice.begin) else {
-            return;
-        };
-        let (mut key, mut request, mut covers_life_ns) = (0, 0, 0);
-        if let Some((_, Frame { slice, covers, .. })) = holder.stage.and_then(|at| self.aside_mut().get_mut(at)) {
-            (key, request) = (slice.key(), slice.request_around());
-            slice.stage_children_ns += covers.get_or_insert_default().stages.add(begin, end, oldest);
-        } else if let Some(cover) = tasks.get_mut(&holder.task) {
-            key = requests::key(0, Some(holder.task));
-            covers_life_ns = cover.add(begin, end, oldest);
-        }
-        if let Some((Frame { slice, .. }, _)) = self.ended_mut() {
-            (slice.stage_around, slice.stage_request, slice.covers_life_ns) = (key, request, covers_life_ns);
-        }
-    }
-
-    /// Lets what is held over a poll wait from its end on: until then that has covered the poll since it began.
-    fn leave(&mut self, now: u64, oldest: u64, tasks: &mut HashMap<u64, Cover>) {
+    /// Lets what is held over a poll wait from its end on. Each covered what was around it since it ran: the innermost that
+    /// is held, too, and ends later, or the poll.
+    fn leave(&mut self, now: u64) {
         let Some(task) = self.ended().and_then(Opened::task) else { return };
-        let held = self.aside_mut().iter_mut().filter(|(of, _)| *of == task);
-        let Some(first) = held.filter_map(|(_, frame)| frame.wait(now)).min() else { return };
-        let Some((poll, _)) = self.ended_mut() else { return };
-        poll.cover((first, now), 0, oldest);
-        if poll.slice.is_stage() {
-            tasks.entry(task).or_default();
+        let mut around: Vec<usize> = Vec::new();
+        for at in 0..self.aside_mut().len() {
+            let Some((_, held)) = self.aside_mut().get_mut(at).filter(|(of, _)| *of == task) else { continue };
+            let (ends, Some(part)) = (held.ends, held.wait(now)) else { continue };
+            while around.pop_if(|at| self.aside_mut().get(*at).is_none_or(|(_, outer)| outer.ends < ends)).is_some() {}
+            let outer = around.last().copied();
+            around.push(at);
+            if let Some((_, outer)) = outer.and_then(|outer| self.aside_mut().get_mut(outer)) {
+                outer.cover(part, outer.ran_from);
+            } else if let Some((poll, _)) = self.ended_mut() {
+                poll.cover(part, poll.slice.begin);
+            }
         }
     }
 
@@ -165,15 +125,6 @@ impl Nest<Frame> {
         if let Some(Frame { slice: outer, .. }) = open.get_mut(..around).and_then(<[Frame]>::last_mut) {
             hand_up(&mut ended.slice, outer);
         }
-    }
-
-    /// Returns what is around the range that is set aside at this place.
-    #[cold]
-    fn holder(&mut self, at: usize) -> Option<Holder> {
-        let task = self.aside_mut().get(at)?.0;
-        let before = self.aside_mut().get(..at)?;
-        let stage = before.iter().rposition(|(of, frame)| *of == task && frame.slice.is_stage());
-        Some(Holder { task, stage })
     }
 
     /// Subtracts the thread's CPU clock at its begin from the one at its end.
@@ -198,11 +149,10 @@ impl Nest<Frame> {
         }
     }
 
-    /// Returns the first begin of those that may still end inside the first `around`; `now` if there are none.
-    fn oldest(&mut self, around: usize, now: u64) -> u64 {
-        let aside = self.aside_mut().iter().map(|(_, frame)| frame.slice.begin).min();
-        let above = self.open().get(around..).unwrap_or_default().iter().map(|frame| frame.slice.begin).min();
-        aside.into_iter().chain(above).min().unwrap_or(now)
+    /// Returns since when those that may still end inside the first `around` have run; `now` if there are none.
+    fn oldest(&self, around: usize, now: u64) -> u64 {
+        let above = self.open().get(around..).unwrap_or_default();
+        above.iter().map(|frame| frame.ran_from).min().unwrap_or(now)
     }
 }
 
@@ -214,7 +164,16 @@ fn hand_up(slice: &mut Slice, outer: &mut Slice) {
     slice.around_id = outer.external_id;
 }
 
-#[inline]
-fn innermost_stage(open: &mut [Frame]) -> Option<&mut Frame> {
-    open.iter_mut().rev().find(|frame| frame.slice.is_stage())
+impl Slice {
+    /// Counts a stage or step for the innermost one around it.
+    #[inline]
+    fn lie_in_stage(&mut self, open: &mut [Frame]) {
+        let Some(Frame { slice: outer, .. }) = open.iter_mut().rev().find(|frame| frame.slice.is_stage()) else {
+            return;
+        };
+        (self.stage_around, self.stage_request) = (outer.key(), outer.request_around());
+        if self.task.is_none() {
+            outer.stage_children_ns += self.duration();
+        }
+    }
 }

@@ -22,16 +22,13 @@ pub(super) struct Frame {
     /// Site and node of the child seen last: most children are of one site.
     pub(super) child: Option<(u32, NodeId)>,
     /// Time that the ranges directly inside it cover, on a thread on which ranges cross.
-    pub(super) covers: Option<Box<Covers>>,
+    covers: Option<Box<Cover>>,
+    /// Since when its thread has run it: its begin, or the last poll's of the task that it is held over.
+    pub(super) ran_from: u64,
     /// Begin of its wait for the next poll of its task; 0 if it does not wait.
     left_at: u64,
-}
-
-/// Time that all ranges cover, and stages and steps alone.
-#[derive(Default)]
-pub(super) struct Covers {
-    all: Cover,
-    pub(super) stages: Cover,
+    /// Of one that crosses others, in ticks: see [`Crossing`](super::crossing::Crossing).
+    pub(super) ends: u64,
 }
 
 /// The innermost stage and request around a range that begins.
@@ -60,37 +57,31 @@ impl Inside {
 
 impl Frame {
     #[inline]
-    pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside) -> Self {
-        Self { slice, begin, inside, child: None, covers: None, left_at: 0 }
+    pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside, ends: u64) -> Self {
+        let ran_from = slice.begin;
+        Self { slice, begin, inside, child: None, covers: None, ran_from, left_at: 0, ends }
     }
 
-    /// Covers a part of it: a range directly inside it ran from `begin`, or before it, to `end`, and was `away` so long.
-    ///
-    /// The part is measured on the clock of this range, which stands while it is away itself: whatever is inside it was
-    /// away whenever it was.
-    pub(super) fn cover(&mut self, (begin, end): (u64, u64), away: u64, oldest: u64) {
-        let own = &mut self.slice;
-        let stood = own.away_ns;
-        let from = if begin <= own.begin { own.begin } else { begin.saturating_sub(stood.saturating_sub(away)) };
-        let (to, oldest) = (end.saturating_sub(stood), oldest.saturating_sub(stood));
-        let all = &mut self.covers.get_or_insert_default().all;
-        own.children_ns += all.add(from.min(to), to, oldest);
+    /// Covers a part of it: a range directly inside it was run from `begin` to `end`; `oldest` is before all parts to come.
+    pub(super) fn cover(&mut self, (begin, end): (u64, u64), oldest: u64) {
+        let begin = begin.max(self.slice.begin);
+        self.slice.children_ns += self.covers.get_or_insert_default().add(begin, end, oldest);
     }
 
-    /// Lets it wait with its task. Returns its begin if it ran until now.
-    pub(super) fn wait(&mut self, now: u64) -> Option<u64> {
+    /// Lets it wait with its task. Returns the part in which it ran until now, if it ran.
+    pub(super) fn wait(&mut self, now: u64) -> Option<(u64, u64)> {
         let ran = self.left_at == 0;
         if ran {
             self.left_at = now;
         }
-        ran.then_some(self.slice.begin)
+        ran.then_some((self.ran_from, now))
     }
 
     /// Ends its wait, if it waits.
     pub(super) fn run_again(&mut self, now: u64) {
         if self.left_at > 0 {
             self.slice.away_ns += now.saturating_sub(self.left_at);
-            self.left_at = 0;
+            (self.ran_from, self.left_at) = (now, 0);
         }
     }
 }

@@ -28,13 +28,17 @@
 //! held over `.await` is open when its poll ends. It is *set aside* with the task: ranges that begin then, of other tasks,
 //! are not inside it. The task's next poll takes it back in, so that what runs in that poll is inside the guard, and the
 //! guard inside the task. The time in between it is *away*: part of its duration, but not of what its thread did
-//! ([`Slice::away_ns`](super::slice::Slice::away_ns)). What is inside it was away whenever it was, so its children are
-//! measured on a clock that stands meanwhile ([`Frame::cover`]). When the task ends, what is still set aside goes on as any
+//! ([`Slice::away_ns`](super::slice::Slice::away_ns)): what is around a guard is covered by the parts in which it ran. When the task ends, what is still set aside goes on as any
 //! other range of the thread.
 //!
 //! No poll is open at both ends of such a guard, but the task is: `crossing` names tasks by their number rather than by a
-//! poll, and what stages cover of a task is kept over its polls ([`Decoder::tasks`]). Lives are not slices of a thread:
-//! what they cover of the stages around them is found when all threads have been read ([`covers`](super::covers)).
+//! poll.
+//!
+//! # What stages cover of each other
+//!
+//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no other it is
+//! their sum, which the decoder keeps. Guards that cross may overlap their siblings, and lives are not slices of a thread:
+//! what these cover is found when all threads have been read ([`covers`](super::covers)).
 
 mod begin;
 mod cover;
@@ -44,8 +48,6 @@ mod event;
 mod frames;
 mod nest;
 mod pending;
-
-use std::collections::HashMap;
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Pages, ThreadLog};
@@ -81,8 +83,6 @@ pub(in crate::model) struct Decoder<'a> {
     crosses: bool,
     /// Those of them that have not begun.
     crossings: &'a [Crossing],
-    /// Time that stages cover of tasks, by the task's number, while the task lives.
-    tasks: HashMap<u64, Cover>,
     pending: Pending,
     halves: Halves,
     next_id: u64,
@@ -113,7 +113,6 @@ impl<'a> Decoder<'a> {
             outermost: None,
             crosses: !crossings.ranges.is_empty(),
             crossings: &crossings.ranges,
-            tasks: HashMap::new(),
             pending: Pending::default(),
             halves: Halves::default(),
             next_id: first_id,
@@ -201,7 +200,6 @@ impl<'a> Decoder<'a> {
     #[inline]
     fn task_ends(&mut self, task: u64) {
         if self.crosses {
-            self.tasks.remove(&task);
             let from = self.frames.let_go(task);
             self.frames.come_back(from, self.now);
         }

@@ -7,7 +7,13 @@ use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
 use crate::model::tasks::Task;
 
-use super::{InRequest, Request, Requests};
+use super::{InRequest, Request, Requests, task_of};
+
+/// A request that is kept, and what stages cover of it.
+struct Covered<'a> {
+    request: &'a mut Request,
+    cover: Cover,
+}
 
 impl Requests {
     /// Gives every kept request its stages. The tree is the session's: the reading finds its nodes and makes none.
@@ -20,49 +26,55 @@ impl Requests {
         if self.kept.is_empty() {
             return;
         }
-        let by_key: HashMap<u64, usize> = self.kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
+        let kept = self.kept.iter_mut().map(|request| (request.key, Covered { request, cover: Cover::default() }));
+        let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
+        let mut lives: HashMap<u64, u64> = HashMap::new();
         for task in tasks.iter().filter(|task| task.is_stage()) {
             let Some(InRequest { key }) = task.request else { continue };
-            if let Some(request) = by_key.get(&key).and_then(|&at| self.kept.get_mut(at)) {
-                request.task(task, tree);
+            lives.insert(task.number, key);
+            if let Some(covered) = kept.get_mut(&key) {
+                covered.task(task, tree);
             }
         }
-        let mut covers: Vec<Cover> = self.kept.iter().map(|_| Cover::default()).collect();
         for mut decoder in threads {
             while let Some(event) = decoder.next(&mut Places { stages: tree, tasks: places }) {
                 let Event::Slice(slice) = event else { continue };
                 let Some(InRequest { key }) = slice.request else { continue };
                 if slice.is_stage()
                     && slice.task.is_none()
-                    && let Some(&at) = by_key.get(&key)
-                    && let (Some(request), Some(cover)) = (self.kept.get_mut(at), covers.get_mut(at))
+                    && let Some(covered) = kept.get_mut(&key)
                 {
-                    request.slice(slice, tree, cover);
+                    // A life belongs to the request of its first poll, wherever it goes on.
+                    let around = task_of(slice.stage_around).map(|task| lives.get(&task).copied());
+                    let is_outermost = around.unwrap_or(Some(slice.stage_request)) != Some(key);
+                    covered.slice(slice, tree, is_outermost);
                 }
             }
         }
     }
 }
 
-impl Request {
-    /// Adds a stage or step that ran in it, on the row of its guard or in a poll. `cover` is what those directly in it cover;
-    /// the lives that cover more of it are known when all rows are read: see `covers`.
-    fn slice(&mut self, slice: &Slice, tree: &StageTree, cover: &mut Cover) {
-        let place = self.place(slice.node, tree);
-        self.stages.add_slice(place, slice);
-        if slice.stage_request != self.key {
-            // On the thread of a guard they end as they begin, unless one began in a stage that outlives the request; polls of
-            // a future are read thread by thread.
-            let in_order = self.task.is_none() && slice.stage_around == 0;
-            let oldest = if in_order { slice.begin } else { 0 };
-            let covered = cover.add(slice.begin, slice.end, oldest);
-            self.unaccounted_ns = self.unaccounted_ns.saturating_sub(covered);
+impl Covered<'_> {
+    /// Adds a stage or step that ran in it, on the row of its guard or in a poll.
+    fn slice(&mut self, slice: &Slice, tree: &StageTree, is_outermost: bool) {
+        let place = self.request.place(slice.node, tree);
+        self.request.stages.add_slice(place, slice);
+        if is_outermost {
+            self.cover(slice.begin, slice.end);
         }
     }
 
-    /// Adds an async one, whose life was opened in it.
+    /// Adds an async one, whose life was opened in it and may outlast it.
     fn task(&mut self, task: &Task, tree: &StageTree) {
-        let place = self.place(task.node, tree);
-        self.stages.add_life(place, task);
+        let place = self.request.place(task.node, tree);
+        self.request.stages.add_life(place, task);
+        self.cover(task.begin, task.end);
+    }
+
+    fn cover(&mut self, begin: u64, end: u64) {
+        let request = &mut self.request;
+        let (begin, end) = (begin.clamp(request.begin, request.end), end.clamp(request.begin, request.end));
+        let ns = self.cover.add(begin, end, 0);
+        request.unaccounted_ns = request.unaccounted_ns.saturating_sub(ns);
     }
 }

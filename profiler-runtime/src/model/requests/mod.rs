@@ -117,11 +117,6 @@ impl Request {
         }
     }
 
-    /// Notes that async stages cover so much of it, besides what other stages cover.
-    pub(super) const fn cover(&mut self, ns: u64) {
-        self.unaccounted_ns = self.unaccounted_ns.saturating_sub(ns);
-    }
-
     /// Returns its own node for a node of the session's tree, made if it is new, at the same place: stages around the
     /// request are around its own, without a call.
     fn place(&mut self, node: NodeId, tree: &StageTree) -> NodeId {

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Context, EndedBy};
+use crate::model::covers::CoverBook;
 use crate::model::decode::{Crossings, Decoder, Event, Places, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
@@ -47,6 +48,8 @@ pub(super) struct Books {
     steps: StepBook,
     tasks: TaskBook,
     pub(super) requests: RequestBook,
+    /// Stages that cross others.
+    pub(super) covers: CoverBook,
     /// True if the thread that is read serves requests.
     serves: bool,
     pub(super) losses: Losses,
@@ -125,7 +128,7 @@ impl Books {
             Kind::Request => self.requests.guard(slice),
             Kind::Stage | Kind::Step => {
                 stages.add_slice(slice.node, slice);
-                self.tasks.cover(slice);
+                self.covers.crossing(slice);
                 if slice.site.kind() == Kind::Step {
                     self.steps.add(slice.site, Step::of(slice));
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Recording, Window};
-use crate::model::covers::Covers;
+use crate::model::covers::CoverBook;
 use crate::model::decode::{Decoder, Places};
 use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
 use crate::model::memory;
@@ -68,14 +68,14 @@ impl Trace {
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.merged_names = trace.context.merged_names;
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
-        trace.read_again(only_row);
+        trace.read_again(only_row, books.covers);
         trace
     }
 
     /// Reads the threads again for what needs the names and lives that the first reading has found.
-    fn read_again(&mut self, only_row: bool) {
+    fn read_again(&mut self, only_row: bool, crossing: CoverBook) {
         let mut ops = Gatherer::of(self);
-        let mut covers = Covers::of(&self.tasks, &self.requests.kept, &self.stages);
+        let mut covers = crossing.close(&self.tasks, &self.stages);
         let covered = self.second_pass(only_row, &mut ops, &mut covers);
         self.unaccounted_ns = (self.end - self.begin).saturating_sub(covered);
         covers.apply(&mut self.stages, &mut self.requests.kept);

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use crate::model::covers::{Covers, RowCovers};
+use crate::model::covers::Covers;
 use crate::model::decode::Event;
 use crate::model::ops::Gatherer;
 use crate::model::stages::StageTree;
@@ -47,14 +47,14 @@ impl Trace {
         readers: &'a RefCell<(&mut Gatherer, &mut Covers)>,
     ) -> impl Iterator<Item = (u64, u64)> + 'a {
         let mut decoder = self.decoder(thread);
-        let (mut tree, mut row) = (StageTree::new(), RowCovers::default());
+        let mut tree = StageTree::new();
         std::iter::from_fn(move || {
             let decoder = decoder.as_mut()?;
             loop {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
                 let (ops, covers) = &mut *readers.borrow_mut();
                 ops.slice(slice, self.profiler_step(slice).is_some());
-                row.slice(slice, covers);
+                covers.slice(slice);
                 let is_stage = slice.is_stage() && slice.task.is_none();
                 if is_stage && tree.node(slice.node).depth == 0 {
                     return Some((slice.begin, slice.end));
