@@ -12,7 +12,7 @@ mod player;
 pub(crate) mod program;
 pub(crate) mod run;
 mod stages;
-mod story;
+pub(crate) mod story;
 mod summary;
 mod trace;
 

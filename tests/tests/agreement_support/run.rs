@@ -40,8 +40,21 @@ impl Ask {
     }
 }
 
-/// Plays it, with its sessions.
-pub(crate) fn run(program: &Program, bench: &Bench) -> Played {
+/// The same program with one session from its begin on, which is spooled; it is stopped where the program says.
+pub(crate) fn spooled(program: Program) -> Program {
+    let boundaries = program.boundaries.iter().enumerate();
+    let boundaries = boundaries.map(|(at, _)| if at == 0 { Boundary::Start } else { Boundary::Nothing }).collect();
+    Program { ask: Ask::Spool, boundaries, ..program }
+}
+
+/// What it does, without a session.
+pub(crate) fn logs(program: &Program, bench: &Bench) -> Vec<Log> {
+    let boundaries = program.boundaries.iter().map(|_| Boundary::Nothing).collect();
+    run(&Program { boundaries, ..program.clone() }, bench, || {}).logs
+}
+
+/// Plays it, with its sessions; `stop` comes before the last of them is stopped.
+pub(crate) fn run(program: &Program, bench: &Bench, stop: impl Fn()) -> Played {
     let turns = Barrier::new(program.threads.len() + 1);
     let turn = || {
         turns.wait();
@@ -57,11 +70,15 @@ pub(crate) fn run(program: &Program, bench: &Bench) -> Played {
         let last = if program.stops_early { Boundary::Stop } else { Boundary::Nothing };
         for (at, boundary) in program.boundaries.iter().chain([&last]).enumerate() {
             turns.wait();
+            if at == program.boundaries.len() && program.stops_early {
+                stop();
+            }
             sessions.pass(at, *boundary);
             turns.wait();
         }
         players.into_iter().map(|player| player.join().expect("a log")).collect()
     });
+    stop();
     sessions.pass(program.boundaries.len() + 1, Boundary::Stop);
     Played { logs, sessions: sessions.ended }
 }
