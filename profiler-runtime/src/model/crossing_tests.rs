@@ -131,7 +131,7 @@ fn a_guard_over_awaits_is_in_its_task_and_around_what_it_does() {
     assert_eq!(own[1..], [("one", 21), ("a", 110), ("inner", 10), ("two", 21), ("b", 120)]);
     let polls: Vec<_> = slices(&trace, 0).into_iter().filter(|(name, ..)| *name == "one").collect();
     assert_eq!(polls, [("one", 10, 30, 10), ("one", 110, 150, 10)], "each keeps its begin and end");
-    assert_eq!(trace.ops.self_ns(), 70 + 90, "waiting is no time of the thread, and each moment counts once");
+    assert_eq!(trace.ops.busy_ns, 70 + 90, "waiting is no time of the thread, and each moment counts once");
 }
 
 /// A3: of two guards that wait together, each has the time in which neither it waited nor the other ran.

@@ -22,7 +22,7 @@ pub(super) fn compare(story: &Story, manifest: &Manifest) -> Verdict {
         (row.name.clone(), row.is_async, Some(row.is_op), sums)
     });
     compare_rows("key averages", seen.collect(), &right)?;
-    let total: u64 = right.values().map(|row| row.own).sum();
+    let total = oracle::busy(&story.timed_parts());
     same("self CPU time total", &ns(table.self_cpu_time_total()), &total)?;
     compare_rows("the workbook", workbook(manifest)?, &right)?;
     compare_text(&table.table(), &right)?;

@@ -100,6 +100,15 @@ fn path(spans: &[Span], at: usize) -> Path {
     path
 }
 
+/// The time in which the threads ran a range, each by itself.
+pub(crate) fn busy(parts: &[(usize, Span)]) -> u64 {
+    let mut threads = BTreeMap::<usize, Vec<(u64, u64)>>::new();
+    for (_, part) in parts {
+        threads.entry(part.thread).or_default().push((part.begin, part.end));
+    }
+    threads.into_values().map(union).sum()
+}
+
 /// The operator table: a call or a life each, and the time in which threads ran them.
 pub(crate) fn rows(spans: &[Span], parts: &[(usize, Span)]) -> BTreeMap<RowKey, Row> {
     let of = |at: usize| match spans[at].what {

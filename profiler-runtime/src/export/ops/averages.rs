@@ -48,6 +48,7 @@ pub struct KeyAverages {
     pub(super) limit: usize,
     pub(super) columns: Columns,
     pub(super) merged_calls: u64,
+    busy: Duration,
 }
 
 /// Which optional columns the text has.
@@ -68,7 +69,8 @@ impl KeyAverages {
             gpu: table.gpu == GpuKnowledge::Recorded,
         };
         let merged_calls = if by == GroupBy::Name { 0 } else { table.merged_calls };
-        Self { rows: table.rows(by), sorted_by: SortBy::default(), limit: DEFAULT_LIMIT, columns, merged_calls }
+        let busy = Duration::from_nanos(table.busy_ns);
+        Self { rows: table.rows(by), sorted_by: SortBy::default(), limit: DEFAULT_LIMIT, columns, merged_calls, busy }
     }
 
     /// The table of a trace.
@@ -82,10 +84,11 @@ impl KeyAverages {
         &self.rows
     }
 
-    /// The sum of all rows' self times: the time of everything that nothing else on its row of the trace encloses.
+    /// The time in which threads ran at least one range, each thread by itself, and never more than they had. It is the sum of
+    /// all rows' self times, except where guards overlap and neither is in the other: these have that time both.
     #[must_use]
-    pub fn self_cpu_time_total(&self) -> Duration {
-        self.rows.iter().map(|row| row.self_cpu_time).sum()
+    pub const fn self_cpu_time_total(&self) -> Duration {
+        self.busy
     }
 
     /// The sum of the GPU's own rows: the time of every kernel, copy and fill of the trace. `None` if the GPU was not

@@ -167,7 +167,7 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
         lines.push("Sorted by self CPU time: there are no GPU records.".to_owned());
     }
     if table.rows().iter().any(|row| row.cpu_time > table.self_cpu_time_total()) {
-        lines.push("CPU totals above 100 %: a call inside another of the same name counts in both.".to_owned());
+        lines.push("CPU totals above 100 %: calls that are concurrent, or one in the other, count in both.".to_owned());
     }
     let left_out = table.rows().len() - shown;
     if left_out > 0 {

@@ -28,6 +28,20 @@ impl Cover {
     }
 }
 
+/// Time in which a thread ran at least one range.
+#[derive(Default)]
+pub(super) struct Busy {
+    pub(super) ns: u64,
+    cover: Cover,
+}
+
+impl Busy {
+    /// Adds a part in which a range ran that lies in no other; `oldest` is before all parts to come.
+    pub(super) fn add(&mut self, (begin, end): (u64, u64), oldest: u64) {
+        self.ns += self.cover.add(begin, end, oldest);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::collection::vec;

@@ -8,6 +8,7 @@
 use crate::model::slice::Slice;
 use crate::record::entry::Entry;
 
+use super::cover::Busy;
 use super::frames::Frame;
 use super::nest::{Nest, Opened, Place};
 use super::{Decoder, Event};
@@ -34,9 +35,9 @@ impl Decoder<'_> {
         if matches!(place, Place::Aside(_)) {
             self.frames.complete(end, around);
         } else if self.crosses {
-            self.frames.finish_among_crossing(end, around);
+            self.frames.finish_among_crossing(end, around, &mut self.busy);
         } else {
-            self.frames.finish(end, around);
+            self.frames.finish(end, around, &mut self.busy);
         }
         if let Place::Inside(at) = place {
             self.frames.hand_over(at, self.next_id);
@@ -68,7 +69,7 @@ impl Decoder<'_> {
 impl Nest<Frame> {
     /// Completes its slice on a thread on which no ranges cross.
     #[inline]
-    fn finish(&mut self, end: u64, around: usize) {
+    fn finish(&mut self, end: u64, around: usize, busy: &mut Busy) {
         let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
         let Some(open) = open.get_mut(..around) else { return };
         (slice.end, slice.until) = (end, end);
@@ -76,6 +77,8 @@ impl Nest<Frame> {
         if let Some(Frame { slice: outer, .. }) = open.last_mut() {
             hand_up(slice, outer);
             outer.children_ns += duration;
+        } else {
+            busy.ns += duration;
         }
         if slice.is_stage() {
             slice.lie_in_stage(open);
@@ -84,14 +87,15 @@ impl Nest<Frame> {
 
     /// Completes its slice on a thread on which ranges cross.
     #[cold]
-    fn finish_among_crossing(&mut self, end: u64, around: usize) {
+    fn finish_among_crossing(&mut self, end: u64, around: usize, busy: &mut Busy) {
         let oldest = self.oldest(around, end);
         self.leave(end);
         self.complete(end, around);
         let Some((Frame { slice, ran_from, .. }, open)) = self.ended_mut() else { return };
         let Some(open) = open.get_mut(..around) else { return };
-        if let Some(outer) = open.last_mut() {
-            outer.cover((*ran_from, end), oldest);
+        match open.last_mut() {
+            Some(outer) => outer.cover((*ran_from, end), oldest),
+            None => busy.add((*ran_from, end), oldest),
         }
         // What is around one that crosses was known at its begin.
         if !slice.crosses && slice.is_stage() {

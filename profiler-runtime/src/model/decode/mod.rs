@@ -58,6 +58,7 @@ use super::slice::Poll;
 use super::stages::NodeId;
 use super::time::Timeline;
 
+use cover::Busy;
 pub(super) use cover::Cover;
 use crossing::Crossing;
 pub(super) use crossing::Crossings;
@@ -85,6 +86,7 @@ pub(in crate::model) struct Decoder<'a> {
     crossings: &'a [Crossing],
     pending: Pending,
     halves: Halves,
+    busy: Busy,
     next_id: u64,
     /// Ends without a begin.
     pub(in crate::model) began_before: u64,
@@ -115,6 +117,7 @@ impl<'a> Decoder<'a> {
             crossings: &crossings.ranges,
             pending: Pending::default(),
             halves: Halves::default(),
+            busy: Busy::default(),
             next_id: first_id,
             began_before: 0,
             clipped: 0,
@@ -125,6 +128,11 @@ impl<'a> Decoder<'a> {
     /// Returns the id after the last slice's.
     pub(in crate::model) const fn next_id(&self) -> u64 {
         self.next_id
+    }
+
+    /// Returns the time in which the thread has run at least one range so far.
+    pub(in crate::model) const fn busy_ns(&self) -> u64 {
+        self.busy.ns
     }
 
     /// Returns the numbers of the sites that have recorded the shape of a list of dims so far.

@@ -38,6 +38,7 @@ pub(in crate::model) struct Gatherer {
     merged_calls: u64,
     launched: Launched,
     bare_steps: BareSteps,
+    busy_ns: u64,
 }
 
 /// The iterations between bare `step()` calls, which follow each other.
@@ -106,6 +107,11 @@ impl Gatherer {
             sums.flops_on_gpu += u64::from(total.ns > 0);
             sums.flops_gpu_ns += total.ns;
         }
+    }
+
+    /// Adds the time in which a thread, of which every slice was shown, ran at least one range.
+    pub(in crate::model) const fn busy(&mut self, ns: u64) {
+        self.busy_ns += ns;
     }
 
     /// Adds a poll: its times are its async range's, which may be polled on any thread.
@@ -235,7 +241,7 @@ impl Gatherer {
 
     /// Looks the stacks up, each once.
     pub(super) fn finish(self, symbols: &Symbols) -> OpTable {
-        let mut table = OpTable { merged_calls: self.merged_calls, ..OpTable::default() };
+        let mut table = OpTable { merged_calls: self.merged_calls, busy_ns: self.busy_ns, ..OpTable::default() };
         let mut known: HashMap<String, u32> = HashMap::new();
         for Gathered { addresses, mut group, .. } in self.gathered {
             let frames = symbols.frames(&addresses).map(|frame| {

@@ -3,8 +3,8 @@
 //! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges the groups as a table
 //! wants them, so that every table has the same sums. CPU times are those of the threads' slices: an async range is one row
 //! with the time of its polls, its life is told beside that, and what ran between bare `step()` calls has its own rows. So
-//! the sum of all self times is the time of the threads' slices that no other slice of their row encloses, to the nanosecond,
-//! and never more than the threads had.
+//! the sum of all self times is the time in which the threads ran a range, to the nanosecond; where guards that overlap are
+//! siblings, each has the time of both, and the total still counts it once: it is never more than the threads had.
 
 mod gather;
 mod launched;
@@ -39,6 +39,9 @@ pub(crate) struct OpTable {
     pub(super) frames: Vec<String>,
     /// Calls whose shapes or stack found no group of their own.
     pub(crate) merged_calls: u64,
+    /// Time in which threads ran at least one range, each thread by itself: the sum of all self times, unless siblings
+    /// overlap.
+    pub(crate) busy_ns: u64,
     /// Whether memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
     pub(super) has_memory: (bool, bool),
     /// What is known of the GPU's times.
@@ -156,11 +159,6 @@ impl OpTable {
             Err(_) => GpuKnowledge::NoGpu,
         };
         table
-    }
-
-    /// The sum of all self times.
-    pub(crate) fn self_ns(&self) -> u64 {
-        self.groups.iter().map(|group| group.sums.self_ns).sum()
     }
 }
 

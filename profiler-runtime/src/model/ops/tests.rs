@@ -32,6 +32,17 @@ fn call(script: &mut Script, op: u32, dims: (u64, u64), flops: Option<u64>, (beg
     script.begin(op, begin).end(op, end);
 }
 
+/// A3: a total is never more than the threads had, whatever is open at the same time.
+#[test]
+fn siblings_that_overlap_count_once_in_the_total() {
+    let mut script = Script::new();
+    let (a, b) = (script.site(Kind::Stage, "a"), script.site(Kind::Stage, "b"));
+    script.guard(a, 100).guard(b, 200).drop_guard(a, 100, 500).drop_guard(b, 200, 700).thread("main");
+    let trace = Trace::build(script.finish());
+    let own = ["a", "b"].map(|name| row(&trace, GroupBy::Name, name).self_cpu_time.as_nanos());
+    assert_eq!((own, trace.ops.busy_ns), ([400, 500], 600));
+}
+
 #[test]
 fn self_time_is_what_nothing_inside_took_and_all_steps_are_one_row() {
     let mut script = Script::new();
@@ -46,7 +57,7 @@ fn self_time_is_what_nothing_inside_took_and_all_steps_are_one_row() {
     let trace = Trace::build(script.finish());
     let expected = [("diffuse", 1, 900, 1000), ("ProfilerStep*", 2, 60, 100), ("mul", 2, 40, 40)];
     assert_eq!(rows(&trace, GroupBy::Name), expected.map(|(name, n, own, all)| (name.to_owned(), n, own, all)));
-    assert_eq!(trace.ops.self_ns(), 1000);
+    assert_eq!(trace.ops.busy_ns, 1000);
 }
 
 #[test]
@@ -108,7 +119,7 @@ fn an_async_op_is_one_row_with_the_time_of_its_polls() {
     assert_eq!((fetch.self_cpu_time, fetch.cpu_time, fetch.wall_time), (ns(25), ns(30), Some(ns(420))));
     assert_eq!((fetch.flops, fetch.flops_per_second), (Some(70), None), "its time is not that of its polls");
     assert_eq!((fetch.calls_with_flops, fetch.calls_without_flops), (1, 0));
-    assert_eq!((trace.ops.rows(GroupBy::Name).len(), trace.ops.self_ns()), (2, 30), "what the thread was busy");
+    assert_eq!((trace.ops.rows(GroupBy::Name).len(), trace.ops.busy_ns), (2, 30), "what the thread was busy");
 }
 
 /// A3: the polls of a described call count where the call was described, on whichever thread they ran.
@@ -212,7 +223,9 @@ proptest! {
         let trace = Trace::build(script.finish());
         let mut shown = 0;
         trace.walk(0, |slice| shown += slice.self_ns());
-        prop_assert_eq!(trace.ops.self_ns(), shown);
+        let own = |row: &KeyAverage| row.self_cpu_time.as_nanos() as u64;
+        prop_assert_eq!(trace.ops.rows(GroupBy::Name).iter().map(own).sum::<u64>(), shown);
+        prop_assert!(trace.ops.busy_ns <= shown.min(trace.end - trace.begin));
         prop_assert_eq!(trace.ops.rows(GroupBy::Name).iter().map(|row| row.count).sum::<u64>(), trace.ranges);
     }
 }

@@ -104,6 +104,7 @@ pub(crate) struct Walk<'a> {
     trace: &'a Trace,
     decoder: Option<Decoder<'a>>,
     shown: u64,
+    busy_ns: u64,
 }
 
 impl Trace {
@@ -117,7 +118,7 @@ impl Trace {
 
     /// The same, in parts.
     pub(crate) fn begin_walk(&self, thread: usize) -> Walk<'_> {
-        Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
+        Walk { trace: self, decoder: self.decoder(thread), shown: 0, busy_ns: 0 }
     }
 
     /// A walk has shown one more slice than `shown`.
@@ -179,7 +180,13 @@ impl Walk<'_> {
         }
         // ORDERING: a statistic.
         self.trace.walked.fetch_add(self.shown % TOLD, Ordering::Relaxed);
+        self.busy_ns = decoder.busy_ns();
         self.decoder = None;
         false
+    }
+
+    /// Returns the time in which the thread ran at least one range, once all are shown.
+    pub(in crate::model) const fn busy_ns(&self) -> u64 {
+        self.busy_ns
     }
 }

@@ -17,7 +17,12 @@ impl Trace {
     pub(super) fn second_pass(&self, only_row: bool, ops: &mut Gatherer, covers: &mut Covers) -> u64 {
         if only_row && self.tasks.is_empty() {
             for thread in 0..self.threads.len() {
-                self.walk(thread, |slice| ops.slice(slice, self.profiler_step(slice).is_some()));
+                let mut walk = self.begin_walk(thread);
+                walk.until(|slice| {
+                    ops.slice(slice, self.profiler_step(slice).is_some());
+                    false
+                });
+                ops.busy(walk.busy_ns());
             }
             return self.stages.node(StageTree::ROOT).children_ns;
         }
@@ -51,8 +56,12 @@ impl Trace {
         std::iter::from_fn(move || {
             let decoder = decoder.as_mut()?;
             loop {
-                let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
                 let (ops, covers) = &mut *readers.borrow_mut();
+                let Some(event) = decoder.next(&mut tree) else {
+                    ops.busy(decoder.busy_ns());
+                    return None;
+                };
+                let Event::Slice(slice) = event else { continue };
                 ops.slice(slice, self.profiler_step(slice).is_some());
                 covers.slice(slice);
                 let is_stage = slice.is_stage() && slice.task.is_none();

@@ -134,7 +134,7 @@ fn push_ops(page: &mut String, trace: &Trace) {
     if ops.is_empty() {
         return;
     }
-    let total = trace.ops.self_ns();
+    let total = trace.ops.busy_ns;
     let row = |row: &&KeyAverage| {
         let wait = if row.is_async { " (async)" } else { "" };
         let own = row.self_cpu_time.as_nanos() as f64;
@@ -143,7 +143,11 @@ fn push_ops(page: &mut String, trace: &Trace) {
             row.count.to_string(),
             format!("{:.3}", own / 1e6),
             format!("{:.3}", row.cpu_time.as_nanos() as f64 / 1e6),
-            format!("{:.1} %", own * 100.0 / total.max(1) as f64),
+            format!(
+                "{:.1} %{}",
+                own * 100.0 / total.max(1) as f64,
+                if own > total as f64 { " (concurrent)" } else { "" }
+            ),
         ]
     };
     let rows: Vec<[String; 5]> = ops.iter().take(MAX_OPS).map(row).collect();
