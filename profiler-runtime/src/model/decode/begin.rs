@@ -82,7 +82,8 @@ impl Decoder<'_> {
     }
 
     /// Opens a range, with what its task has set aside inside it. Returns its place.
-    #[inline]
+    // A frame is large: it is made where it lies only if this and `push` are part of `begin`.
+    #[inline(always)]
     fn open(&mut self, frame: Frame) -> usize {
         // What the range said that has ended there can be used again.
         if let Some((ended, _)) = self.frames.ended_mut()

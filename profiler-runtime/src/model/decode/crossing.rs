@@ -118,6 +118,9 @@ struct Reading<'a> {
 impl Crossings {
     /// Reads a thread whose first range gets `first_id`.
     pub(in crate::model) fn of(log: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Self {
+        if nests(log) {
+            return Self::default();
+        }
         let mut reading = Reading {
             sites,
             nest: Nest::default(),
@@ -145,6 +148,19 @@ impl Crossings {
         }
         reading.close()
     }
+}
+
+/// Returns whether all ranges end in the reverse order of their begins, as on most threads: then nothing crosses.
+fn nests(log: &ThreadLog) -> bool {
+    let mut open: Vec<Entry> = Vec::new();
+    log.pages().flatten().all(|&entry| match entry.tag() {
+        Some(Tag::Begin) => {
+            open.push(entry);
+            true
+        }
+        Some(Tag::End) => open.pop().is_some_and(|begin| entry.ends(begin)),
+        _ => true,
+    })
 }
 
 impl Reading<'_> {

@@ -56,7 +56,7 @@ impl Inside {
 }
 
 impl Frame {
-    #[inline]
+    #[inline(always)]
     pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside, ends: u64) -> Self {
         let ran_from = slice.begin;
         Self { slice, begin, inside, child: None, covers: None, ran_from, left_at: 0, ends }

@@ -78,7 +78,7 @@ impl<F: Opened> Nest<F> {
     }
 
     /// Opens one more.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, frame: F) {
         match self.frames.get_mut(self.open) {
             Some(ended) => *ended = frame,
