@@ -9,11 +9,12 @@
 //! ```
 //!
 //! The model is in the library beside this file, its functions annotated with the profiler's attributes. This is only
-//! the program around it: it starts a session after loading and ends it when the video is saved.
+//! the program around it: it starts a session before the model is loaded and ends it when the video is saved.
 
 use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use profiler_examples::cli::Cli;
@@ -46,17 +47,17 @@ fn run(cli: Cli) -> profiler_examples::Result<()> {
             request.num_frames
         ));
     }
-    let pipeline = Pipeline::load(&job.source, &device()?)?;
-
+    let device = device()?;
     let usual = cli.usual_profile();
     let profile = profiling::start(cli.profiler, usual).unwrap_or_else(|error| {
         warn(format_args!("warning: running without the profiler: {error}"));
         None
     });
+    let pipeline = Pipeline::load(&job.source, &device)?;
     let mut progress = Progress::new(request.num_inference_steps);
     {
-        let _request = profiler_runtime::request("wan_i2v");
-        pipeline.forward(request, &job.picture, &job.output, &mut progress)?;
+        let _request = profiler_runtime::request(&request_id());
+        pipeline.run(request, &job.picture, &job.output, &mut progress)?;
     }
     say(format_args!("video: {}", job.output.path().display()));
     match profile.and_then(ProfileGuard::stop).map(|stopped| wait_for_artifacts(&stopped)) {
@@ -65,6 +66,12 @@ fn run(cli: Cli) -> profiler_examples::Result<()> {
         None => {}
     }
     Ok(())
+}
+
+/// A name that no other run has: `--profile` calls its traces by it, in a folder that all runs share.
+fn request_id() -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("wan_i2v_{:x}_{}", since.as_micros(), std::process::id())
 }
 
 /// Where every artifact is, and what is missing.

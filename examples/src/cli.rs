@@ -20,8 +20,8 @@ use crate::{Result, image};
 #[derive(Debug, clap::Parser)]
 #[command(name = "wan_i2v", version)]
 pub struct Cli {
-    /// Diffusers directory of Wan2.2-I2V-A14B [default: built-in weights].
-    #[arg(long, value_name = "DIR")]
+    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default: built-in weights].
+    #[arg(long, value_name = "DIR|NAME")]
     pub model: Option<PathBuf>,
 
     /// Size of the built-in model.
@@ -114,7 +114,7 @@ impl Cli {
     /// Whatever the user has to correct.
     pub fn job(&self) -> Result<Job> {
         let (source, defaults) = match (&self.model, self.preset) {
-            (Some(folder), _) => (Source::Directory(folder.clone()), Request::full_size()),
+            (Some(model), _) => (Source::at(model)?, Request::full_size()),
             (None, Preset::Tiny) => (Source::Formula(Preset::Tiny), Request::tiny()),
             (None, Preset::Small) => (Source::Formula(Preset::Small), Request::small()),
         };

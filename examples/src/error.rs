@@ -37,6 +37,18 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A model that is named as on the hub is not on this machine.
+    #[error(
+        "`{id}` is no folder, and `{cache}` holds no download of that model: fetch it with `hf download {id}`, or give a \
+         Diffusers directory with `--model`"
+    )]
+    ModelNotHere {
+        /// Name of the model.
+        id: String,
+        /// Where the hub's tools put what they fetch.
+        cache: PathBuf,
+    },
+
     /// A JSON file of the model directory is broken or describes another model.
     #[error("`{path}` is not usable: {problem}")]
     ModelConfig {

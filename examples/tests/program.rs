@@ -21,14 +21,23 @@ struct Run {
 
 /// Runs the program, which `cargo test` builds beside the tests, in an empty folder.
 fn run(flags: &[&str]) -> Run {
+    run_with(flags, &[])
+}
+
+fn run_with(flags: &[&str], variables: &[(&str, &str)]) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let test = std::env::current_exe().unwrap();
     let program: PathBuf = test.ancestors().nth(2).unwrap().join("examples").join("wan_i2v");
     let mut command = Command::new(program);
-    for name in ["PROFILER_CONFIG", "VLLM_TORCH_PROFILER_DIR", "VLLM_TORCH_CUDA_PROFILE"] {
+    for name in ["PROFILER_CONFIG", "VLLM_TORCH_PROFILER_DIR", "VLLM_TORCH_CUDA_PROFILE", "VLLM_PROFILER_MAX_ITERS"] {
         command.env_remove(name);
     }
-    let ended = command.args(flags).current_dir(&folder).output().expect("`cargo test` without `--test` builds it");
+    let ended = command
+        .args(flags)
+        .envs(variables.iter().copied())
+        .current_dir(&folder)
+        .output()
+        .expect("`cargo test` without `--test` builds it");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Run { code: ended.status.code(), stdout: text(ended.stdout), stderr: text(ended.stderr), folder }
 }
@@ -44,7 +53,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
     let run = run(&SHORT);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    let listed: BTreeMap<&str, &str> = run.stdout.lines().filter_map(|line| line.split_once(": ")).collect();
+    let listed = listed(&run);
     assert_eq!(listed["video"], "i2v_output.mp4");
     assert_eq!(names(run.folder.path()), ["i2v_output.mp4", "perf"]);
     for kind in ["trace", "timing", "summary", "manifest"] {
@@ -54,6 +63,10 @@ fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
     let timing: Value = serde_json::from_slice(&fs::read(listed["timing"]).unwrap()).unwrap();
     let paths = stage_paths(&timing);
     for path in [
+        "load.pipeline/load.text_encoder",
+        "load.pipeline/load.transformer_2",
+        "load.pipeline/load.vae",
+        "diffusion_forward/pipeline.forward",
         "pipeline.forward/input_validation",
         "pipeline.forward/text_encoding/tokenizer.forward",
         "pipeline.forward/text_encoding/text_encoder.forward",
@@ -68,6 +81,52 @@ fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
     ] {
         assert!(paths.iter().any(|known| known.ends_with(path)), "no stage `{path}` in {paths:?}");
     }
+}
+
+/// What the program has printed, by kind.
+fn listed(run: &Run) -> BTreeMap<&str, &str> {
+    run.stdout.lines().filter_map(|line| line.split_once(": ")).collect()
+}
+
+/// How often each name is in the trace that the program has written.
+fn counts(run: &Run) -> BTreeMap<String, usize> {
+    let path = run.folder.path().join(listed(run)["trace"]);
+    let mut packed = fs::read(&path).unwrap();
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        let unpacked = Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
+        packed = unpacked.stdout;
+    }
+    let trace: Value = serde_json::from_slice(&packed).unwrap();
+    let mut counts = BTreeMap::new();
+    for event in trace["traceEvents"].as_array().unwrap().iter().filter(|event| event["ph"] == "X") {
+        *counts.entry(event["name"].as_str().unwrap().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// D4: an iteration is a forward pass, as in vLLM-Omni, so that one of them is a whole video.
+#[test]
+fn one_iteration_is_a_whole_generation() {
+    let steps = ["--num-frames", "1", "--num-inference-steps", "3"];
+    for variables in [&[][..], &[("VLLM_TORCH_PROFILER_DIR", "./perf"), ("VLLM_PROFILER_MAX_ITERS", "1")]] {
+        let run = run_with(&steps, variables);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let counts = counts(&run);
+        let of = |name: &str| counts.get(name).copied().unwrap_or(0);
+        assert_eq!((of("ProfilerStep#0"), of("ProfilerStep#1")), (1, 0), "{variables:?}");
+        assert_eq!((of("denoise_step"), of("vae.decode"), of("export")), (3, 1, 1), "{variables:?}");
+    }
+}
+
+/// D4: `--profile` is SGLang's, which counts denoising steps.
+#[test]
+fn the_profile_flag_counts_denoising_steps() {
+    let steps = ["--num-frames", "1", "--num-inference-steps", "4", "--profile", "--num-profiled-timesteps", "2"];
+    let run = run(&steps);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let counts = counts(&run);
+    let counted = counts.keys().filter(|name| name.starts_with("ProfilerStep#")).count();
+    assert_eq!((counted, counts.get("scheduler.step")), (2, Some(&2)), "{counts:?}");
 }
 
 /// The names from the outermost stage to each one, joined by `/`.

@@ -42,6 +42,39 @@ fn two_workers_make_the_very_video_that_one_process_makes() {
     assert_ne!(data[0], data[1], "another seed");
 }
 
+/// E15: a request from another server's guide is served, and told what ran.
+#[test]
+fn a_foreign_model_is_served_with_a_warning() {
+    let server = Server::start(&[], &[]);
+    let asked = json!({"model": "Qwen/Qwen-Image\nx", "prompt": "A cat", "num_inference_steps": 1});
+    let answer = server.post_json("/v1/images/generations", &asked).ok();
+    assert_eq!(answer.header("x-model"), Some("wan2.2-i2v-tiny"));
+    let warning = "`Qwen/Qwen-Image\\nx` is not served here: `wan2.2-i2v-tiny` ran instead";
+    assert_eq!(answer.header("x-warning"), Some(warning));
+    let own = json!({"model": "wan2.2-i2v-tiny", "prompt": "A cat", "num_inference_steps": 1});
+    assert_eq!(server.post_json("/v1/images/generations", &own).ok().header("x-warning"), None);
+}
+
+/// E16: every kind of answer tells how long the stages took.
+#[test]
+fn answers_hold_the_durations_of_the_stages() {
+    let server = Server::start(&[], &[]);
+    let stages = ["diffuse", "text_encoder.forward", "tokenizer.forward", "vae.decode", "vae.encode"];
+    let check = |durations: &serde_json::Value| {
+        let durations = durations.as_object().unwrap();
+        assert!(durations.keys().eq(stages), "{durations:?}");
+        assert!(durations.values().all(|seconds| seconds.as_f64().unwrap() > 0.0), "{durations:?}");
+    };
+    let sync = server.post_form("/v1/videos/sync", &QUICK, None).ok();
+    check(&serde_json::from_str(sync.header("x-stage-durations").unwrap()).unwrap());
+    let asked = json!({"prompt": "A cat", "num_inference_steps": 1});
+    check(&server.post_json("/v1/images/generations", &asked).ok().json()["stage_durations"]);
+    let job = server.post_form("/v1/videos", &QUICK, None).ok().json();
+    let path = format!("/v1/videos/{}", job["id"].as_str().unwrap());
+    let done = until(|| Some(server.get(&path).ok().json()).filter(|job| job["completed_at"].is_u64()));
+    check(&done["stage_durations"]);
+}
+
 #[test]
 fn a_job_is_asked_for_until_its_video_is_there() {
     let server = Server::start(&[], &[]);
@@ -66,7 +99,7 @@ fn a_job_is_asked_for_until_its_video_is_there() {
 
 #[test]
 fn a_mistake_is_one_sentence_that_says_what_would_be_right() {
-    let server = Server::start(&["--token", "secret"], &[]);
+    let server = Server::start(&["--token", "secret", "--strict-model"], &[]);
     let asked = |fields: &[(&str, &str)], file: Option<&[u8]>| {
         let mut body = String::new();
         for (name, text) in fields {

@@ -77,6 +77,36 @@ fn start_a_request_and_stop_leave_both_ranks_in_one_folder() {
     assert_eq!((pids(&merged).len(), count(&merged, "cfg.exchange")), (2, 4), "both ranks side by side");
 }
 
+/// D6: the server's allocator tells what each stage allocates.
+#[test]
+fn with_memory_each_worker_writes_its_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config: Value = serde_json::from_str(&torch(folder.path())).unwrap();
+    config["torch_profiler_with_memory"] = json!(true);
+    let server = Server::start(&["--profiler-config", &config.to_string()], &[]);
+    server.post("/start_profile").ok();
+    server.post_form("/v1/videos/sync", &QUICK, None).ok();
+    server.post("/stop_profile").ok();
+    assert!(session(folder.path()).join("memory_snapshot_rank0.pickle").is_file());
+}
+
+/// Loading is profiled in a session of its own, before anybody can ask for one.
+#[test]
+fn the_loading_of_the_model_can_be_profiled() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--workers", "2", "--profile-startup", "--profiler-config", &torch(folder.path())];
+    let server = Server::start(&flags, &[]);
+    let session = session(folder.path());
+    for rank in 0..2 {
+        let trace = read(&session.join(format!("trace_rank{rank}.json")));
+        for stage in ["load.pipeline", "load.text_encoder", "load.transformer", "load.vae"] {
+            assert_eq!(count(&trace, stage), 1, "{stage} in rank {rank}");
+        }
+    }
+    server.post("/start_profile").ok();
+    server.post("/stop_profile").ok();
+}
+
 #[test]
 fn a_session_that_is_active_at_ctrl_c_is_written() {
     let folder = tempfile::tempdir().unwrap();

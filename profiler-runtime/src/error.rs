@@ -90,8 +90,8 @@ impl fmt::Display for Error {
                 let folder = folder.display();
                 write!(
                     f,
-                    "cannot write to `{folder}`: give a local folder in `torch_profiler_dir` or `output_dir`, and copy it \
-                     from there"
+                    "cannot write to `{folder}`, a store and no folder of this machine: give a local folder in \
+                     `torch_profiler_dir` or `output_dir`, and copy the session to the store when it is written"
                 )
             }
             Self::Folder { folder, source } => {

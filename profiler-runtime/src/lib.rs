@@ -143,7 +143,9 @@ pub mod cuda {
 }
 
 pub use collect::ProfilingAllocator;
-pub use config::{ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, TraceFormat, Warning};
+pub use config::{
+    Activities, ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, TraceFormat, Warning,
+};
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
 #[cfg(feature = "http")]

@@ -40,17 +40,25 @@ pub struct Cli {
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
 
+    /// Refuse requests that name another model than the one served, instead of serving them with a warning.
+    #[arg(long)]
+    pub strict_model: bool,
+
     /// Seconds that one video may take.
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: u64,
 
-    /// Diffusers directory of Wan2.2-I2V-A14B [default: built-in weights].
-    #[arg(long, value_name = "DIR")]
+    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default: built-in weights].
+    #[arg(long, value_name = "DIR|NAME")]
     pub model: Option<PathBuf>,
 
     /// Size of the built-in model.
     #[arg(long, value_enum, default_value_t, conflicts_with = "model")]
     pub preset: Preset,
+
+    /// Profile the loading of the model: a session of its own, before the server listens.
+    #[arg(long)]
+    pub profile_startup: bool,
 
     /// The profiler's own flags.
     #[command(flatten)]
@@ -83,10 +91,10 @@ impl Cli {
         Duration::from_secs(self.time_limit)
     }
 
-    pub(super) fn source(&self) -> Source {
+    pub(super) fn source(&self) -> crate::Result<Source> {
         match &self.model {
-            Some(folder) => Source::Directory(folder.clone()),
-            None => Source::Formula(self.preset),
+            Some(model) => Source::at(model),
+            None => Ok(Source::Formula(self.preset)),
         }
     }
 
@@ -102,6 +110,8 @@ impl Cli {
     /// What `/v1/models` calls the model.
     pub(super) fn model_name(&self) -> String {
         match (&self.model, self.preset) {
+            // As on the hub, clients know it by the whole name.
+            (Some(name), _) if !name.exists() => name.to_string_lossy().into_owned(),
             (Some(folder), _) => folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned(),
             (None, Preset::Tiny) => "wan2.2-i2v-tiny".to_owned(),
             (None, Preset::Small) => "wan2.2-i2v-small".to_owned(),
@@ -115,5 +125,8 @@ impl Cli {
             (None, Preset::Tiny) => command.args(["--preset", "tiny"]),
             (None, Preset::Small) => command.args(["--preset", "small"]),
         };
+        if self.profile_startup {
+            command.arg("--profile-startup");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! A replica is one worker, or a pair that splits guidance. The queue is bounded, and everything that stays in it when
 //! the last replica is gone is answered at once: whoever waits sees the other end of its channel close.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
@@ -41,6 +42,8 @@ pub(super) struct Wish {
 pub(super) struct Made {
     pub(super) file: Vec<u8>,
     pub(super) seconds: f64,
+    /// Seconds of each stage, all of its calls together.
+    pub(super) stage_durations: BTreeMap<String, f64>,
 }
 
 /// Why something was not made.

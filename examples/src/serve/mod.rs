@@ -41,7 +41,7 @@ use axum::Router;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
-use self::api::Service;
+use self::api::{Model, Service};
 use self::fleet::Fleet;
 use self::process::Worker;
 use self::profile::Profile;
@@ -60,7 +60,7 @@ const GRACE: Duration = Duration::from_secs(60);
 /// When an argument is wrong, the address is taken, a worker cannot load the model, or the profiler cannot be configured.
 pub fn run(cli: Cli) -> Result<(), ServeError> {
     match &cli.worker {
-        Some(folder) => Ok(worker::run(&cli.source(), folder, place()?)?),
+        Some(folder) => Ok(worker::run(&cli.source()?, folder, place()?, cli.profile_startup)?),
         None => serve(cli),
     }
 }
@@ -79,7 +79,7 @@ fn serve(cli: Cli) -> Result<(), ServeError> {
     let address = SocketAddr::new(cli.host, cli.port);
     let socket = TcpListener::bind(address).map_err(|source| ServeError::Address { address, source })?;
     let address = socket.local_addr().map_err(|source| ServeError::Address { address, source })?;
-    let config = cli.source().config()?;
+    let config = cli.source()?.config()?;
     // This user's alone: whoever could write into it could join the job.
     let private = Permissions::from_mode(0o700);
     let folder =
@@ -89,7 +89,8 @@ fn serve(cli: Cli) -> Result<(), ServeError> {
     let workers = start(&cli, folder.path(), &profile)?;
     let fleet = Arc::new(Fleet::new(workers, cli.time_limit()).map_err(ServeError::System)?);
     let token = cli.token();
-    let service = Service::new(Arc::clone(&fleet), cli.model_name(), config, cli.defaults(), token.as_deref());
+    let model = Model::new(cli.model_name(), cli.strict_model);
+    let service = Service::new(Arc::clone(&fleet), model, config, cli.defaults(), token.as_deref());
     let routes = api::router(Arc::new(service)).merge(profile.routes(&cli, address));
     say(format_args!("listening on http://{address}"));
     let served = listen(socket, routes, &fleet);
@@ -112,10 +113,16 @@ fn start(cli: &Cli, folder: &Path, profile: &Profile) -> Result<Vec<Worker>, Ser
         Worker::spawn(command, rank).map_err(ServeError::System)
     };
     let workers: Vec<Worker> = (0..cli.workers).map(spawn).collect::<Result<_, _>>()?;
+    if cli.profile_startup {
+        profile.begin_startup(workers.len());
+    }
     for (rank, worker) in workers.iter().enumerate() {
         worker.wait_until_ready().map_err(|why| ServeError::Worker { rank, why })?;
     }
     profile.wait_for(workers.len());
+    if cli.profile_startup {
+        profile.finish();
+    }
     Ok(workers)
 }
 
@@ -157,4 +164,9 @@ async fn either((interrupt, terminate): &mut (Signal, Signal)) {
 /// A line on stdout. When nobody reads it any more, the work goes on.
 fn say(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// A line on stderr.
+fn warn(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "warning: {line}");
 }

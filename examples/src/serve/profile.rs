@@ -2,23 +2,25 @@
 //!
 //! Nothing here records: each worker opens and closes its own captures when the coordinator says so.
 
-use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use axum::Router;
-use profiler_runtime::ProfilerArgs;
 use profiler_runtime::http::{self, HttpOptions};
 use profiler_runtime::job::{ControlError, Controller, Coordinator, CoordinatorOptions, Membership, Selection};
+use profiler_runtime::{ProfilerArgs, Status};
 
-use super::ServeError;
 use super::cli::Cli;
+use super::{ServeError, warn};
 
 /// How long the workers may take to join; each has loaded the model by then.
 const JOINING: Duration = Duration::from_secs(10);
+/// How often a worker looks whether its session has begun.
+const POLL: Duration = Duration::from_millis(5);
 /// How long the end of the server waits for artifacts.
 const WRITING: Duration = Duration::from_secs(120);
 
@@ -57,6 +59,17 @@ impl Profile {
         }
     }
 
+    /// Starts a session that is to show how the workers load the model; they wait for it.
+    pub(super) fn begin_startup(&self, workers: usize) {
+        let Some(coordinator) = &self.0 else {
+            return warn(format_args!("`--profile-startup` does nothing without a profiler: add `--profiler-config`"));
+        };
+        self.wait_for(workers);
+        if let Err(error) = coordinator.start(&Selection::default()) {
+            warn(format_args!("loading is not profiled: {error}"));
+        }
+    }
+
     /// The profiler's endpoints.
     pub(super) fn routes(&self, cli: &Cli, address: SocketAddr) -> Router {
         let Some(coordinator) = &self.0 else { return Router::new() };
@@ -80,15 +93,18 @@ impl Profile {
     }
 }
 
+/// Waits in a worker until the session that shows its loading has begun, for a while.
+pub(super) fn wait_for_startup() {
+    let deadline = Instant::now() + JOINING;
+    while !matches!(profiler_runtime::status(), Status::Active(_)) && Instant::now() < deadline {
+        thread::sleep(POLL);
+    }
+}
+
 /// Joins the coordinator that the server has named, for as long as the result lives. Without one, or if it cannot be, the
 /// worker works unprofiled.
 pub(super) fn join() -> Option<Membership> {
     let address = std::env::var("PROFILER_COORDINATOR").ok()?;
     let joined = profiler_runtime::job::join(&address);
     joined.map_err(|error| warn(format_args!("this worker is not profiled: {error}"))).ok()
-}
-
-/// A line on stderr.
-fn warn(line: std::fmt::Arguments<'_>) {
-    let _ = writeln!(io::stderr(), "warning: {line}");
 }

@@ -66,7 +66,7 @@ fn order(wish: &Wish, number: u64, part: Option<Part>) -> Order {
 
 fn outcome(worker: &mut Worker, number: u64, deadline: Instant) -> Result<Made, Trouble> {
     match worker.answer(number, deadline).map_err(Trouble::Lost)? {
-        (Answer::Done { seconds, .. }, file) => Ok(Made { file, seconds }),
+        (Answer::Done { seconds, stage_durations, .. }, file) => Ok(Made { file, seconds, stage_durations }),
         (Answer::Failed { why, through_other_rank: true, .. }, _) => Err(Trouble::ThroughOtherRank(why)),
         (Answer::Failed { why, .. }, _) => Err(Trouble::Failed(why)),
         (Answer::Ready | Answer::Unusable { .. }, _) => Err(Trouble::Failed("it said something else".to_owned())),
@@ -89,10 +89,12 @@ fn sum_up(outcomes: Vec<Result<Made, Trouble>>) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     fn made() -> Result<Made, Trouble> {
-        Ok(Made { file: vec![1], seconds: 1.0 })
+        Ok(Made { file: vec![1], seconds: 1.0, stage_durations: BTreeMap::new() })
     }
 
     fn through() -> Result<Made, Trouble> {

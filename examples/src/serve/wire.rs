@@ -3,6 +3,7 @@
 //! They talk through one end each of a socket pair, of which the worker's end is its standard input. So there is no path
 //! to guess, nobody else can connect, and each side sees at once that the other has ended.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use serde::de::DeserializeOwned;
@@ -55,7 +56,7 @@ pub(super) enum Answer {
     /// The model cannot be loaded; the worker ends.
     Unusable { why: String },
     /// The order is done. The product's bytes follow, none from the rank of a pair that makes the negative prediction.
-    Done { number: u64, seconds: f64 },
+    Done { number: u64, seconds: f64, stage_durations: BTreeMap<String, f64> },
     /// The order failed. `through_other_rank`: not by itself, but because its pair did.
     Failed { number: u64, why: String, through_other_rank: bool },
 }

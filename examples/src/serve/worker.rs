@@ -14,7 +14,7 @@ use profiler_runtime::{profiled_stage, profiled_step};
 
 use super::link::{Link, Meeting};
 use super::wire::{self, Answer, Order, Part, Product};
-use crate::wan::{GuidanceSplit, Pipeline, Source};
+use crate::wan::{GuidanceSplit, Pipeline, Source, StageDurations};
 use crate::{Error, Result, chain, device_of};
 
 /// Place of a process in the job, as torchrun numbers it.
@@ -39,9 +39,12 @@ impl Place {
 ///
 /// # Errors
 /// When standard input is no socket, or the model cannot be loaded; the server has been told then.
-pub(super) fn run(source: &Source, folder: &Path, place: Place) -> Result<()> {
+pub(super) fn run(source: &Source, folder: &Path, place: Place, profiles_startup: bool) -> Result<()> {
     let mut server = server().map_err(|source| Error::Read { path: "standard input".into(), source })?;
-    let _joined = super::profile::join();
+    let joined = super::profile::join();
+    if profiles_startup && joined.is_some() {
+        super::profile::wait_for_startup();
+    }
     let mut worker = match Worker::load(source, folder, place) {
         Ok(worker) => worker,
         Err(error) => {
@@ -89,8 +92,13 @@ impl Worker {
     fn answer(&mut self, order: &Order, pixels: Vec<u8>) -> (Answer, Vec<u8>) {
         let begin = Instant::now();
         let _request = profiler_runtime::request(&order.request_id);
-        match self.iterate(order, pixels) {
-            Ok(product) => (Answer::Done { number: order.number, seconds: begin.elapsed().as_secs_f64() }, product),
+        let mut durations = StageDurations::default();
+        match self.iterate(order, pixels, &mut durations) {
+            Ok(product) => {
+                let seconds = begin.elapsed().as_secs_f64();
+                let stage_durations = durations.0.into_iter().map(|(name, seconds)| (name.to_owned(), seconds));
+                (Answer::Done { number: order.number, seconds, stage_durations: stage_durations.collect() }, product)
+            }
             Err(error) => {
                 let through_other_rank = matches!(error, Error::OtherRank { .. });
                 (Answer::Failed { number: order.number, why: chain(&error), through_other_rank }, Vec::new())
@@ -102,16 +110,22 @@ impl Worker {
     /// profiler's schedule, so its `delay_iterations` and the like count forward passes, as in vLLM-Omni, and not the
     /// denoising steps inside them.
     #[profiled_step("worker_iteration")]
-    fn iterate(&mut self, order: &Order, pixels: Vec<u8>) -> Result<Vec<u8>> {
+    fn iterate(&mut self, order: &Order, pixels: Vec<u8>, durations: &mut StageDurations) -> Result<Vec<u8>> {
         let mut link = match (&self.meeting, order.part) {
             (Some(meeting), Some(_)) => Some(meeting.meet(order.number)?),
             _ => None,
         };
-        self.forward(order, pixels, link.as_mut())
+        self.forward(order, pixels, link.as_mut(), durations)
     }
 
     #[profiled_stage("diffusion_forward")]
-    fn forward(&self, order: &Order, pixels: Vec<u8>, link: Option<&mut Link>) -> Result<Vec<u8>> {
+    fn forward(
+        &self,
+        order: &Order,
+        pixels: Vec<u8>,
+        link: Option<&mut Link>,
+        durations: &mut StageDurations,
+    ) -> Result<Vec<u8>> {
         let Some(picture) = RgbImage::from_raw(order.picture_width, order.picture_height, pixels) else {
             let value = format!("{}x{}", order.picture_width, order.picture_height);
             return Err(Error::Argument { name: "picture", value, expected: "the size of its pixels".to_owned() });
@@ -119,11 +133,11 @@ impl Worker {
         // Both ranks of a pair come to the same latents; decoding them once is enough.
         let makes_product = order.part != Some(Part::Negative);
         let split = link.map(|link| link as &mut dyn GuidanceSplit);
-        let latents = self.pipeline.denoise(&order.request, &picture, split, &mut ())?;
+        let latents = self.pipeline.denoise(&order.request, &picture, split, durations)?;
         if !makes_product {
             return Ok(Vec::new());
         }
-        let video = self.pipeline.decode(&latents, &order.request, &mut ())?;
+        let video = self.pipeline.decode(&latents, &order.request, durations)?;
         match order.product {
             Product::Video => video.to_mp4(),
             Product::Image => video.first_frame_to_png(),

@@ -12,6 +12,7 @@ mod formula;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod half_precision;
+mod hub;
 mod layers;
 mod observer;
 mod pipeline;
@@ -29,7 +30,7 @@ mod vae;
 
 pub use config::{ModelConfig, SchedulerConfig, TextEncoderConfig, TransformerConfig, VaeConfig};
 pub use denoise::{GuidanceSplit, Prediction};
-pub use observer::Observer;
+pub use observer::{Observer, StageDurations};
 pub use pipeline::Pipeline;
 pub use request::{Expert, Request, SIDE_MULTIPLE};
 pub use source::{Preset, Source};

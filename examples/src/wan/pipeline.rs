@@ -5,12 +5,12 @@
 
 use ::image::RgbImage;
 use candle_core::{DType, Device, Tensor};
-use profiler_runtime::profiled_stage;
+use profiler_runtime::{profiled_stage, profiled_step, stage};
 
 use super::config::ModelConfig;
 use super::denoise::{Conditions, Experts, GuidanceSplit, Prediction, Prompts};
 use super::formula;
-use super::observer::Observer;
+use super::observer::{Observer, timed};
 use super::request::Request;
 use super::source::Source;
 use super::text_encoder::TextEncoder;
@@ -36,29 +36,55 @@ impl Pipeline {
     ///
     /// # Errors
     /// When a file is missing or corrupt, a tensor is missing or misshapen, or the device has too little memory.
+    #[profiled_stage("load.pipeline")]
     pub fn load(source: &Source, device: &Device) -> Result<Self> {
         let config = source.config()?;
         let dtype = source.dtype(device);
         let weights = |component| source.weights(component, dtype, device);
-        Ok(Self {
-            tokenizer: Tokenizer::load(source)?,
-            text_encoder: TextEncoder::load(&config.text_encoder, &weights("text_encoder")?)?,
-            experts: Experts {
-                high_noise: Transformer::load(&config.transformer, &weights("transformer")?)?,
-                low_noise: Transformer::load(&config.transformer_2, &weights("transformer_2")?)?,
-            },
-            vae: Vae::load(&config.vae, &source.weights("vae", DType::F32, device)?)?,
-            config,
-            device: device.clone(),
-        })
+        let tokenizer = {
+            let _load = stage!("load.tokenizer");
+            Tokenizer::load(source)?
+        };
+        let text_encoder = {
+            let _load = stage!("load.text_encoder");
+            TextEncoder::load(&config.text_encoder, &weights("text_encoder")?)?
+        };
+        let high_noise = {
+            let _load = stage!("load.transformer");
+            Transformer::load(&config.transformer, &weights("transformer")?)?
+        };
+        let low_noise = {
+            let _load = stage!("load.transformer_2");
+            Transformer::load(&config.transformer_2, &weights("transformer_2")?)?
+        };
+        let vae = {
+            let _load = stage!("load.vae");
+            Vae::load(&config.vae, &source.weights("vae", DType::F32, device)?)?
+        };
+        let experts = Experts { high_noise, low_noise };
+        Ok(Self { tokenizer, text_encoder, experts, vae, config, device: device.clone() })
     }
 
     /// Makes a video and writes it to `output`.
     ///
+    /// The whole forward pass is one iteration of the profiler's schedule, as vLLM-Omni counts them, and not each
+    /// denoising step inside it: `max_iterations: 1` keeps one video from its prompt to its file.
+    ///
     /// # Errors
     /// As [`Pipeline::generate`], and when the video cannot be written.
+    #[profiled_step("diffusion_forward")]
+    pub fn run(
+        &self,
+        request: &Request,
+        picture: &RgbImage,
+        output: &Output,
+        observer: &mut dyn Observer,
+    ) -> Result<()> {
+        self.forward(request, picture, output, observer)
+    }
+
     #[profiled_stage("pipeline.forward")]
-    pub fn forward(
+    fn forward(
         &self,
         request: &Request,
         picture: &RgbImage,
@@ -97,11 +123,12 @@ impl Pipeline {
         let prompts = self.encode_text(request, split.as_ref().map(|split| split.own()), observer)?;
         let pixels = image::to_tensor(picture, request.width, request.height, &self.device)?;
         observer.on_tensor(format_args!("image"), &pixels);
-        let picture = self.vae.encode(&pixels, request.frames(), observer)?;
+        let encode = |observer: &mut dyn Observer| self.vae.encode(&pixels, request.frames(), observer);
+        let picture = timed("vae.encode", observer, encode)?;
         let (condition, noise) = self.prepare_latents(request, &picture, observer)?;
         let schedule = self.prepare_timesteps(request);
         let conditions = Conditions { request, prompts, condition, schedule };
-        self.experts.diffuse(&conditions, noise, split, observer)
+        timed("diffuse", observer, |observer| self.experts.diffuse(&conditions, noise, split, observer))
     }
 
     /// The second part of [`Pipeline::generate`]: the latents' video.
@@ -109,7 +136,7 @@ impl Pipeline {
     /// # Errors
     /// When the device has too little memory.
     pub fn decode(&self, latents: &Tensor, request: &Request, observer: &mut dyn Observer) -> Result<Video> {
-        let frames = self.vae.decode(latents, observer)?;
+        let frames = timed("vae.decode", observer, |observer| self.vae.decode(latents, observer))?;
         observer.on_tensor(format_args!("video"), &frames);
         Ok(Video::from_tensor(&frames, request.fps)?)
     }
@@ -128,9 +155,10 @@ impl Pipeline {
                 Prediction::Negative => ("negative_prompt", &request.negative_prompt),
             };
             let length = request.max_sequence_length;
-            let ids = self.tokenizer.forward(text, length)?;
+            let ids = timed("tokenizer.forward", observer, |_| self.tokenizer.forward(text, length))?;
             observer.on_tensor(format_args!("text.{name}.input_ids"), &Tensor::new(ids.as_slice(), &Device::Cpu)?);
-            let embeds = self.text_encoder.forward(&ids, length, observer)?;
+            let forward = |observer: &mut dyn Observer| self.text_encoder.forward(&ids, length, observer);
+            let embeds = timed("text_encoder.forward", observer, forward)?;
             observer.on_tensor(format_args!("{name}_embeds"), &embeds);
             Ok(embeds)
         };

@@ -3,7 +3,7 @@
 //! Both give the same three things, so the model's code is the same for both: configurations, a `VarBuilder` per
 //! component, and the tokenizer's JSON.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
@@ -12,6 +12,7 @@ use super::checkpoint::Checkpoint;
 use super::config::{ModelConfig, SchedulerConfig, TextEncoderConfig, TransformerConfig, VaeConfig};
 use super::directory;
 use super::formula::FormulaWeights;
+use super::hub;
 use crate::Result;
 
 /// The tokenizer of the built-in sizes: a small Unigram model of umT5's structure.
@@ -45,6 +46,14 @@ impl Default for Source {
 }
 
 impl Source {
+    /// The model in a folder, or one that the hub's tools have fetched under this name.
+    ///
+    /// # Errors
+    /// When it is the name of a model on the hub, and not here.
+    pub fn at(model: &Path) -> Result<Self> {
+        hub::folder(model, |name| std::env::var_os(name)).map(Self::Directory)
+    }
+
     /// The configuration of every component.
     ///
     /// # Errors

@@ -62,9 +62,13 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let line = receiver.recv_timeout(LIMIT).expect("the server says where it listens");
-        let address = line.strip_prefix("listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, address, _folder: folder }
+        let mut server = Self { child, address: String::new(), _folder: folder };
+        // A session of its loading comes first.
+        while server.address.is_empty() {
+            let line = receiver.recv_timeout(LIMIT).expect("the server says where it listens");
+            server.address = line.strip_prefix("listening on http://").unwrap_or_default().to_owned();
+        }
+        server
     }
 
     pub(crate) fn get(&self, path: &str) -> Answer {

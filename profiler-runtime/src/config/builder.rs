@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::choice::{GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, Profiler, TraceFormat};
 use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
@@ -84,6 +84,7 @@ setters! {
     wait_iterations(count: u64) = count;
     warmup_iterations(count: u64) = count;
     active_iterations(count: u64) = count;
+    torch_profiler_activities(activities: Activities) = activities;
     output_dir(dir: impl Into<PathBuf>) = Some(dir.into());
     stages(patterns: impl IntoIterator<Item = impl Into<String>>) = patterns.into_iter().map(Into::into).collect();
     step_of(name: impl Into<String>) = Some(name.into());

@@ -1,4 +1,4 @@
-//! The settings that are one of a few words: a type each, because other rooms branch on them.
+//! The settings that are one of a few words, or some of them: a type each, because other rooms branch on them.
 //!
 //! `config` judges what is allowed beside a word, `session` what to start, `export` and `collect` what to write and to
 //! open.
@@ -50,6 +50,52 @@ pub enum GpuTiming {
     /// From CUDA events around the ranges that name their stream, such as [`cuda::stage_on`](crate::cuda::stage_on).
     /// Light: two events a range, and no kernels in the trace.
     Events,
+}
+
+/// What of a running program a session records when `profiler` is `torch`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Activities {
+    /// The ranges of the program: stages, steps and ops.
+    pub cpu: bool,
+    /// What the GPU does: kernels, copies, calls of the CUDA API.
+    pub cuda: bool,
+    /// Intel's GPUs, which nothing here records: a configuration that names them gets a warning.
+    pub xpu: bool,
+}
+
+impl Activities {
+    /// Ranges only.
+    pub const CPU: Self = Self { cpu: true, cuda: false, xpu: false };
+    /// What the GPU does, and nothing else.
+    pub const CUDA: Self = Self { cpu: false, cuda: true, xpu: false };
+
+    /// The names in a configuration; `GPU` is SGLang's for `CUDA`.
+    pub(crate) const WORDS: &[&str] = &["CPU", "CUDA", "GPU", "XPU"];
+}
+
+/// Ranges and what the GPU does.
+impl Default for Activities {
+    fn default() -> Self {
+        Self { cpu: true, ..Self::CUDA }
+    }
+}
+
+impl Setting for Activities {
+    fn to_value(&self) -> Value {
+        let words = [("CPU", self.cpu), ("CUDA", self.cuda), ("XPU", self.xpu)];
+        words.into_iter().filter(|(_, on)| *on).map(|(word, _)| word).collect()
+    }
+
+    /// Null is "not set".
+    fn from_value(value: &Value) -> Option<Self> {
+        if value.is_null() {
+            return Some(Self::default());
+        }
+        let words = value.as_array()?;
+        let has = |word: &str| words.iter().any(|given| given == word);
+        Some(Self { cpu: has("CPU"), cuda: has("CUDA") || has("GPU"), xpu: has("XPU") })
+    }
 }
 
 /// The words of a type, there and back, in the order in which messages list them.

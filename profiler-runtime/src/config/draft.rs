@@ -4,6 +4,7 @@
 //! is the one way out, so that no problem can be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -13,8 +14,9 @@ use super::env::Environment;
 use super::error::{ConfigError, Origin, Parsed, Problem, Warning};
 use super::kind::found;
 use super::pattern::nearest;
-use super::settings::{FIELDS, IGNORED, ProfilerConfig};
+use super::settings::{FIELDS, ProfilerConfig};
 use super::table::Field;
+use super::upstream::{Fate, Name, PROTON_DIR, Place};
 use super::{paths, rules};
 
 /// A configuration in the making.
@@ -25,6 +27,10 @@ pub(crate) struct Draft {
     origins: BTreeMap<&'static str, Origin>,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
+    /// Names of upstream's that do nothing here, and where each is written.
+    accepted: Vec<(&'static Name, String)>,
+    /// Folder of a configuration for Proton.
+    proton_dir: Option<PathBuf>,
     /// Fields whose value is unknown because what was given was refused: no rule may build on them.
     faulty: BTreeSet<&'static str>,
 }
@@ -38,6 +44,8 @@ impl Draft {
             origins: BTreeMap::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
+            accepted: Vec::new(),
+            proton_dir: None,
             faulty: BTreeSet::new(),
         }
     }
@@ -61,6 +69,19 @@ impl Draft {
         draft
     }
 
+    /// A draft of what was read before, to be changed.
+    pub(crate) fn again(parsed: Parsed) -> Self {
+        let Parsed { config, warnings, origins, origin } = parsed;
+        Self { config, warnings, origins, ..Self::new(origin) }
+    }
+
+    /// Sets a field to a value from `place`, if it fits.
+    pub(crate) fn change(&mut self, field: &str, value: &Value, place: &str) {
+        if let Some(field) = Field::named(field) {
+            self.set(field, value, place, Origin::Request);
+        }
+    }
+
     /// Lays a whole document over the draft.
     pub(crate) fn absorb(&mut self, document: Document) {
         let Value::Object(members) = document.value else {
@@ -71,7 +92,7 @@ impl Draft {
         for (name, value) in &members {
             match Field::named(name) {
                 Some(field) => self.set(field, value, name, self.origin.clone()),
-                None => self.unknown(name, name),
+                None => self.foreign(name, value, name),
             };
         }
     }
@@ -80,12 +101,18 @@ impl Draft {
     pub(crate) fn set_text(&mut self, name: &str, text: &str, place: &str, origin: Origin) -> bool {
         match Field::named(name) {
             Some(field) => self.set(field, &field.kind.value_of(text), place, origin),
-            None => self.unknown(name, place),
+            None => self.foreign(name, &Value::from(text), place),
         }
     }
 
     /// Sets a field if the value fits, else notes why not.
     fn set(&mut self, field: &'static Field, value: &Value, place: &str, origin: Origin) -> bool {
+        let known = value.as_str().and_then(|value| Name::of_value(field.name, value));
+        if let Some(row) = known {
+            self.accepted.push((row, place.to_owned()));
+            let torch = Value::from(Profiler::Torch.as_str());
+            return self.set(field, &torch, place, origin);
+        }
         if !self.judge(field, value, place) {
             return false;
         }
@@ -124,12 +151,17 @@ impl Draft {
 
     /// The configuration, with every warning; or every problem.
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
+        self.use_proton_dir();
+        self.warn_of_accepted();
         rules::apply(&self.config, &self.faulty, &mut self.problems, &mut self.warnings);
         self.resolve_paths(env);
         if !self.problems.is_empty() {
             return Err(ConfigError { problems: self.problems, origin: self.origin });
         }
-        let Self { config, warnings, origins, origin, .. } = self;
+        let Self { config, mut warnings, origins, origin, .. } = self;
+        // A draft that is finished again is judged again.
+        let mut seen = BTreeSet::new();
+        warnings.retain(|warning| seen.insert(warning.to_string()));
         Ok(Parsed { config, warnings, origins, origin })
     }
 
@@ -184,15 +216,45 @@ impl Draft {
         right
     }
 
-    /// A name that is no field: true if it is one of vLLM's that do nothing here.
-    fn unknown(&mut self, name: &str, place: &str) -> bool {
-        if let Some((ignored, why)) = IGNORED.iter().find(|(ignored, _)| *ignored == name) {
-            self.warn(place, format!("`{ignored}` does nothing here: {why}"));
-            return true;
+    /// Takes a name that is no field: one of upstream's, else a mistake.
+    fn foreign(&mut self, name: &str, value: &Value, place: &str) -> bool {
+        match Name::find(Place::Field, name) {
+            Some(row) if row.name == PROTON_DIR => {
+                let folder = value.as_str().filter(|folder| !folder.is_empty());
+                self.proton_dir = folder.map(PathBuf::from);
+            }
+            Some(row) => self.accepted.push((row, place.to_owned())),
+            None => {
+                let known = FIELDS.iter().map(|field| field.name).chain(Name::foreign_fields());
+                self.problem(Problem::new(place, "unknown field").did_you_mean(nearest(name, known)));
+                return false;
+            }
         }
-        let near = nearest(name, FIELDS.iter().map(|field| field.name));
-        self.problem(Problem::new(place, "unknown field").did_you_mean(near));
-        false
+        true
+    }
+
+    /// Warns once for each reason why names do nothing here.
+    fn warn_of_accepted(&mut self) {
+        let mut accepted = std::mem::take(&mut self.accepted);
+        while let Some((first, _)) = accepted.first() {
+            let fate = first.fate;
+            let (alike, others): (Vec<_>, Vec<_>) = accepted.into_iter().partition(|(row, _)| row.fate == fate);
+            accepted = others;
+            let Fate::Accepted { warning } = fate else { continue };
+            let places: Vec<&str> = alike.iter().map(|(_, place)| place.as_str()).collect();
+            let names: Vec<String> = alike.iter().map(|(row, _)| format!("`{}`", row.name)).collect();
+            let verb = if names.len() == 1 { "does" } else { "do" };
+            self.warn(places.join(", "), format!("{} {verb} nothing here: {warning}", names.join(", ")));
+        }
+    }
+
+    /// Takes Proton's folder where a `torch` session has no other.
+    fn use_proton_dir(&mut self) {
+        let config = &mut self.config;
+        let has_none = config.torch_profiler_dir.is_none() && config.output_dir.is_none();
+        if config.profiler == Profiler::Torch && has_none {
+            config.torch_profiler_dir = self.proton_dir.take();
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::error::{ConfigError, Origin, Parsed, Problem};
 use super::kind::boolean;
 use super::settings::ProfilerConfig;
 use super::source::inline_or_file;
+use super::upstream::Name;
 
 /// How variables are looked up.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -19,13 +20,13 @@ pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 const CONFIG: &str = "PROFILER_CONFIG";
 const TORCH_DIR: &str = "VLLM_TORCH_PROFILER_DIR";
 const CUDA: &str = "VLLM_TORCH_CUDA_PROFILE";
-const MAX_ITERS: &str = "VLLM_PROFILER_MAX_ITERS";
 
 impl ProfilerConfig {
     /// Reads `PROFILER_CONFIG`: a JSON object, or the path of a JSON, YAML or TOML file.
     ///
     /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder), `VLLM_TORCH_CUDA_PROFILE=1`
-    /// (`cuda`) and `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) count. An empty variable is an unset one. Nothing
+    /// (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) and vLLM's other switches of that
+    /// time, such as `VLLM_TORCH_PROFILER_WITH_STACK=1`. An empty variable is an unset one. Nothing
     /// set is `Ok(None)`.
     ///
     /// # Errors
@@ -66,12 +67,11 @@ pub(crate) fn draft(env: Environment<'_>) -> Option<Draft> {
 fn older_switches(env: Environment<'_>) -> Option<Draft> {
     let folder = env(TORCH_DIR).filter(|folder| !folder.is_empty());
     let cuda = variable(env, CUDA).map_or(Ok(false), |text| switch(&text?));
-    let limit = variable(env, MAX_ITERS).transpose();
     let asked = folder.is_some() || cuda != Ok(false);
     let first = match (&folder, asked) {
         (Some(_), _) => TORCH_DIR,
         (None, true) => CUDA,
-        (None, false) => MAX_ITERS,
+        (None, false) => "VLLM_PROFILER_MAX_ITERS",
     };
     let mut draft = Draft::new(Origin::Variable(first));
     match cuda {
@@ -91,15 +91,18 @@ fn older_switches(env: Environment<'_>) -> Option<Draft> {
             config.torch_profiler_dir = Some(folder.into());
         });
     }
-    let right = match limit {
-        Ok(None) => true,
-        Ok(Some(text)) => draft.set_text("max_iterations", &text, MAX_ITERS, Origin::Variable(MAX_ITERS)),
-        Err(problem) => {
-            draft.problem(problem);
-            false
+    let mut right = true;
+    for (name, field) in Name::variables().filter(|(name, _)| ![TORCH_DIR, CUDA].contains(name)) {
+        match variable(env, name) {
+            None => {}
+            Some(Ok(text)) => right &= draft.set_text(field, &text, name, Origin::Variable(name)),
+            Some(Err(problem)) => {
+                draft.problem(problem);
+                right = false;
+            }
         }
-    };
-    // A limit alone asks for no session, but a wrong one is still a mistake to report.
+    }
+    // Such a variable alone asks for no session, but a wrong one is still a mistake to report.
     (asked || !right).then_some(draft)
 }
 

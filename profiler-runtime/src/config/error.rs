@@ -46,6 +46,8 @@ pub enum Origin {
     Variable(&'static str),
     /// A file.
     File(PathBuf),
+    /// The body of a request to start.
+    Request,
     /// A command-line flag, with its dashes.
     Flag(Cow<'static, str>),
 }
@@ -56,6 +58,7 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
             Self::Code => f.write_str("the program"),
             Self::Json => f.write_str("JSON text"),
+            Self::Request => f.write_str("the request"),
             Self::Variable(name) => write!(f, "`{name}`"),
             Self::File(path) => write!(f, "`{}`", path.display()),
             Self::Flag(flag) => write!(f, "`{flag}`"),

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Path,
     /// A list of texts, none of them empty.
     Texts,
+    /// A list of some of these words; null is "not set".
+    Words(&'static [&'static str]),
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             Self::Text => "a string".into(),
             Self::Path => "a path, as a string".into(),
             Self::Texts => "a list of strings".into(),
+            Self::Words(words) => format!("a list of {}", either(words)),
         }
     }
 
@@ -51,12 +54,21 @@ impl Kind {
         if let (Self::Texts, Value::Array(items)) = (self, value) {
             return items.iter().enumerate().filter_map(|(at, item)| item_problem(path, at, item)).collect();
         }
+        if let (Self::Words(words), Value::Array(items)) = (self, value) {
+            let word = Self::Choice(words);
+            let wrong = items.iter().enumerate().filter(|(_, item)| !item.is_string() || !word.accepts(item));
+            return wrong.flat_map(|(at, item)| word.refuse(&format!("{path}[{at}]"), item)).collect();
+        }
         if let (Self::Text | Self::Path, Value::String(text)) = (self, value) {
             return text.contains('\0').then(|| nul(path)).into_iter().collect();
         }
         if self.accepts(value) {
             return Vec::new();
         }
+        self.refuse(path, value)
+    }
+
+    fn refuse(self, path: &str, value: &Value) -> Vec<Problem> {
         let mut problem = Problem::new(path, format!("expected {}, found {}", self.expects(), found(value)));
         problem.suggestion = self.repair(value);
         vec![problem]
@@ -71,8 +83,10 @@ impl Kind {
             Self::Flag => boolean(trimmed).map(Value::Bool),
             Self::Whole { .. } => serde_json::from_str(trimmed).ok().filter(Value::is_number),
             Self::Seconds => trimmed.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map(Value::Number),
-            Self::Texts if trimmed.starts_with('[') => serde_json::from_str(trimmed).ok(),
-            Self::Texts => Some(trimmed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect()),
+            Self::Texts | Self::Words(_) if trimmed.starts_with('[') => serde_json::from_str(trimmed).ok(),
+            Self::Texts | Self::Words(_) => {
+                Some(trimmed.split(',').map(str::trim).filter(|name| !name.is_empty()).collect())
+            }
             Self::Choice(_) | Self::Text | Self::Path => None,
         };
         fitting.unwrap_or_else(|| Value::from(text))
@@ -88,6 +102,7 @@ impl Kind {
             Self::Seconds => value.as_f64().is_some_and(|number| (0.0..=MOST_SECONDS).contains(&number)),
             Self::Text | Self::Path => value.is_null() || value.is_string(),
             Self::Texts => value.is_array(),
+            Self::Words(_) => value.is_array() || value.is_null(),
         }
     }
 
@@ -108,7 +123,7 @@ impl Kind {
                 let number: f64 = text?.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
                 Some(format!("write {number}, without quotes"))
             }
-            Self::Texts => Some(format!("write [{}]", Value::from(text?))),
+            Self::Texts | Self::Words(_) => Some(format!("write [{}]", Value::from(text?))),
             Self::Text | Self::Path => None,
         }
     }

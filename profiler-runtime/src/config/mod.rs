@@ -9,6 +9,7 @@
 //!                                                                 │
 //! settings (the table) = table + kind (what a value has to be) + value, choice (the types of values)
 //!
+//! upstream: the names of vLLM and SGLang, and what becomes of each
 //! paths, trace_name, select, pattern: what particular fields mean
 //! ```
 //!
@@ -32,20 +33,27 @@ mod settings;
 mod source;
 mod table;
 mod trace_name;
+mod upstream;
 mod value;
 mod yaml;
 
-pub use choice::{GpuTiming, Profiler, TraceFormat};
+pub use choice::{Activities, GpuTiming, Profiler, TraceFormat};
+pub(crate) use draft::Draft;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
 pub(crate) use paths::Folder;
-#[cfg(feature = "http")]
 pub(crate) use pattern::nearest;
 pub use settings::ProfilerConfig;
+#[cfg(any(feature = "http", feature = "clap"))]
+pub(crate) use upstream::Name;
+#[cfg(feature = "http")]
+pub(crate) use {
+    table::Field,
+    upstream::{Fate, Place},
+};
 // What the command-line flags are made from.
 #[cfg(feature = "clap")]
 pub(crate) use {
-    draft::Draft,
     env::{Environment, draft as env_draft},
-    settings::{FIELDS, IGNORED},
+    settings::FIELDS,
     source::inline_or_file,
 };

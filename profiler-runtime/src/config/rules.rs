@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::choice::{GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, Profiler, TraceFormat};
 use super::error::{Problem, Warning};
 use super::paths::is_uri;
 use super::settings::ProfilerConfig;
@@ -24,6 +24,7 @@ pub(super) fn apply(
     rules.torch_only();
     rules.iterations();
     rules.times();
+    rules.activities();
     rules.recorder();
     rules.pipeline();
     rules.gpu();
@@ -82,9 +83,6 @@ impl Rules<'_> {
             return;
         };
         self.problems.extend(trace_name::problems(pattern, self.config));
-        if !pattern.contains("{rank}") {
-            self.warn("trace_file", "without `{rank}`, several ranks in one folder would replace each other's trace");
-        }
     }
 
     fn torch_only(&mut self) {
@@ -100,6 +98,7 @@ impl Rules<'_> {
             ("torch_profiler_with_memory", config.torch_profiler_with_memory),
             ("torch_profiler_with_flops", config.torch_profiler_with_flops),
             ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
+            ("torch_profiler_activities", config.torch_profiler_activities != Activities::default()),
             ("trace_file", config.trace_file.is_some()),
             ("trace_format", config.trace_format != TraceFormat::default()),
             ("cuda_sync_events", config.cuda_sync_events),
@@ -135,6 +134,23 @@ impl Rules<'_> {
             let problem =
                 Problem::new("delay_secs", "cannot be combined with `delay_iterations`: a session has one start");
             self.problems.push(problem.suggest("keep one of the two"));
+        }
+    }
+
+    fn activities(&mut self) {
+        let field = "torch_profiler_activities";
+        let Activities { cpu, cuda, xpu } = self.config.torch_profiler_activities;
+        match (xpu, cpu || cuda) {
+            (false, false) if self.know(&[field]) => {
+                let problem = Problem::new(field, "expected at least one activity to record, found none");
+                self.problems.push(problem.suggest("leave it out to record `CPU` and `CUDA`"));
+            }
+            (true, true) => self.warn(field, "`XPU` does nothing here: there is no source for Intel's GPUs"),
+            (true, false) => self.warn(
+                field,
+                "`XPU` does nothing here: there is no source for Intel's GPUs; `CPU` and `CUDA` are recorded instead",
+            ),
+            _ => {}
         }
     }
 

@@ -3,6 +3,7 @@
 //! Sites are registered before the program runs, so a name that matches none of them is a slip to report at the start
 //! of the session, not an empty trace to wonder about at its end.
 
+use super::choice::{Activities, Profiler};
 use super::error::Warning;
 use super::pattern::{matches, nearest};
 use super::settings::ProfilerConfig;
@@ -20,6 +21,18 @@ impl ProfilerConfig {
     /// Returns whether only some stages are recorded: `stages` names them.
     pub(crate) fn is_selective(&self) -> bool {
         !self.stages.is_empty()
+    }
+
+    /// Returns whether ranges are recorded: with `CUDA` alone they are not.
+    pub(crate) fn records_ranges(&self) -> bool {
+        let Activities { cpu, cuda, .. } = self.torch_profiler_activities;
+        self.profiler != Profiler::Torch || cpu || !cuda
+    }
+
+    /// Returns whether the GPU is recorded, where there is one.
+    pub(crate) fn records_gpu(&self) -> bool {
+        let Activities { cpu, cuda, .. } = self.torch_profiler_activities;
+        self.profiler == Profiler::Torch && self.gpu && (cuda || !cpu)
     }
 
     /// Whether `pipeline_profiler` is on and times the stage `name`.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::choice::{GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, Profiler, TraceFormat};
 use super::kind::Kind;
 use super::table::{Field, settings};
 use super::value::Setting;
@@ -61,6 +61,9 @@ settings! {
         /// Iterations recorded after `wait_iterations` and `warmup_iterations`. Counts only if one of these is above 0.
         active_iterations: u64 = 1, Kind::Whole { least: 1, most: u32::MAX as u64 };
 
+        /// What to record when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA` (what the GPU does). With
+        /// `CUDA` alone there are no ranges in traces and tables. `XPU` is accepted, and nothing records one.
+        torch_profiler_activities: Activities = Activities::default(), Kind::Words(Activities::WORDS);
         /// Output folder when `profiler` is `torch`, where it is another name of `torch_profiler_dir`, or `cuda`, which
         /// writes the timing report, the summary and the manifest: into `./profiler_out` unless this says otherwise.
         output_dir: Option<PathBuf> = None, Kind::Path;
@@ -145,17 +148,6 @@ settings! {
         trigger_file: Option<PathBuf> = None, Kind::Path;
     }
 }
-
-/// vLLM's fields that have no counterpart here: accepted, each with the reason why it does nothing.
-pub(crate) const IGNORED: &[(&str, &str)] = &[
-    ("ignore_frontend", "the process that controls a job records nothing of its own"),
-    (
-        "capture_torch_profiler",
-        "CUDA graph capture is not a phase of its own here; a trace shows it like any other call",
-    ),
-    ("detailed_trace_annotation", "the names of ranges are those of the annotated functions, always in full"),
-    ("torch_profiler_execution_trace", "there is no PyTorch dispatcher whose execution graph could be written"),
-];
 
 fn default_targets() -> Vec<String> {
     ["vae.encode", "vae.decode", "diffuse", "text_encoder.forward", "tokenizer.forward"].map(String::from).to_vec()

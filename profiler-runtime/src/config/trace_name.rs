@@ -3,8 +3,8 @@
 //! vLLM-Omni and SGLang name the same artifact differently; `trace_file` is the one setting for both, a plain file
 //! name with two placeholders, never a path: where artifacts go is `torch_profiler_dir`'s business alone.
 
-use super::choice::TraceFormat;
-use super::error::Problem;
+use super::choice::{Profiler, TraceFormat};
+use super::error::{ConfigError, Origin, Problem};
 use super::pattern::nearest;
 use super::settings::ProfilerConfig;
 
@@ -24,6 +24,22 @@ impl ProfilerConfig {
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
         self.trace_name(self.trace_format == TraceFormat::Perfetto, rank, request_id)
+    }
+
+    /// Checks that the ranks of a job do not replace each other's trace.
+    ///
+    /// # Errors
+    ///
+    /// `trace_file` names the same file for all of them.
+    pub(crate) fn check_ranks(&self) -> Result<(), ConfigError> {
+        match &self.trace_file {
+            Some(pattern) if self.profiler == Profiler::Torch && !pattern.contains("{rank}") => {
+                let message = format!("is {pattern:?}, which is one file for all ranks of this job");
+                let problem = Problem::new(FIELD, message).suggest("put `{rank}` into the name");
+                Err(ConfigError { problems: vec![problem], origin: Origin::Code })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The name of the trace in Perfetto's format, or of the JSON.

@@ -10,6 +10,7 @@ mod guard;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod job;
+mod names;
 mod trigger;
 
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
-use crate::session::{self, Recovered, SessionId, Status, Stopped};
+use crate::session::{self, Given, Recovered, SessionId, Status, Stopped};
 
 #[cfg(feature = "clap")]
 pub use args::ProfilerArgs;
@@ -160,10 +161,11 @@ fn begin(parsed: Parsed) -> Result<Stopped, Error> {
 }
 
 /// Starts a session, under the name that a coordinator has given it.
-fn begin_as(parsed: Parsed, given: Option<SessionId>) -> Result<Stopped, Error> {
+fn begin_as(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
     enabled()?;
     if parsed.config.is_off() {
         return Err(Error::NotConfigured);
     }
+    names::check_step_of(&parsed.config)?;
     session::start(parsed, given)
 }

@@ -53,6 +53,12 @@ fn why_empty(trace: &Trace) -> Option<String> {
     if trace.ranges > 0 || !trace.loops.is_empty() || is_explained {
         return None;
     }
+    if !trace.context.config.records_ranges() {
+        let absent = trace.gpu.as_ref().err()?;
+        return Some(format!(
+            "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and of the GPU {absent}"
+        ));
+    }
     let known = record::sites().count();
     let stages = &trace.context.config.stages;
     let reason = if known == 0 {

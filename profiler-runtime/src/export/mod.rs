@@ -23,6 +23,7 @@ mod memory;
 mod ops;
 mod plan;
 mod progress;
+mod replaced;
 mod reports;
 mod second_name;
 mod sink;
@@ -65,8 +66,12 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     gauge.begin(trace, plans.len());
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
+        let is_replaced = !plan.path.starts_with(folder) && replaced::is_file(&plan.path);
         let written = caught::caught(|| sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, out)));
         let is_written = written.is_ok();
+        if is_replaced && is_written {
+            replaced::tell(&plan.path, folder, &manifest.session);
+        }
         manifest.note(plan.kind, &plan.path, folder, written);
         if let Some(second) = plan.second.filter(|_| is_written) {
             manifest.note_second(&second, folder, second_name::add(&plan.path, &second));

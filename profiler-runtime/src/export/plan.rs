@@ -46,15 +46,15 @@ impl Plan {
 /// it has none.
 pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) -> Vec<Plan> {
     let context = &trace.context;
-    let (config, rank) = (&context.config, context.rank);
+    let (config, part) = (&context.config, context.file_part());
     let mut plans = Vec::new();
     if has_folder(config, folder) {
         if config.profiler == Profiler::Torch {
             push_traces(trace, folder, &mut plans);
-            let ops = folder.join(format!("ops_rank{rank}.xlsx"));
+            let ops = folder.join(format!("ops_{part}.xlsx"));
             plans.push(Plan::new("ops", ops, workbook::write));
             if config.torch_profiler_dump_cuda_time_total {
-                let table = folder.join(format!("profiler_out_{rank}.txt"));
+                let table = folder.join(format!("profiler_out_{}.txt", part.trim_start_matches("rank")));
                 plans.push(Plan::new("table", table, |trace, _, out| ops::text::write(trace, out)));
             }
         }
@@ -64,15 +64,15 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
         if config.profiler == Profiler::Torch && config.torch_profiler_with_memory {
             push_memory(trace, folder, &mut plans, missing);
         }
-        plans.push(Plan::new("timing", folder.join(format!("timing_rank{rank}.json")), |trace, _, out| {
+        plans.push(Plan::new("timing", folder.join(format!("timing_{part}.json")), |trace, _, out| {
             timing::write(trace, out)
         }));
-        plans.push(Plan::new("summary", folder.join(format!("summary_rank{rank}.md")), |trace, _, out| {
+        plans.push(Plan::new("summary", folder.join(format!("summary_{part}.md")), |trace, _, out| {
             summary::write(trace, out)
         }));
     }
     if let Some(path) = &config.perf_dump_path {
-        plans.push(Plan::new("perf_dump", of_rank(path, rank), |trace, _, out| perf_dump::write(trace, out)));
+        plans.push(Plan::new("perf_dump", of_rank(path, context.rank), |trace, _, out| perf_dump::write(trace, out)));
     }
     plans
 }
@@ -101,8 +101,8 @@ fn push_stacks(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
         (cpu, ("stacks_cpu", "flame_cpu"), flame::Of::Cpu),
         (folded::Folded::of_gpu(trace), ("stacks_cuda", "flame_cuda"), flame::Of::Cuda),
     ] {
-        let rank = trace.context.rank;
-        let (text, picture) = (format!("{}_rank{rank}.txt", kinds.0), format!("{}_rank{rank}.svg", kinds.1));
+        let part = trace.context.file_part();
+        let (text, picture) = (format!("{}_{part}.txt", kinds.0), format!("{}_{part}.svg", kinds.1));
         let stacks = match stacks {
             Ok(stacks) => Rc::new(stacks),
             Err(reason) => {
@@ -123,8 +123,8 @@ fn push_stacks(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
 
 /// The memory snapshot and the chart.
 fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mut Vec<Missing>) {
-    let rank = trace.context.rank;
-    let (snapshot, chart) = (format!("memory_snapshot_rank{rank}.pickle"), format!("memory_rank{rank}.svg"));
+    let part = trace.context.file_part();
+    let (snapshot, chart) = (format!("memory_snapshot_{part}.pickle"), format!("memory_{part}.svg"));
     let reason = match &trace.memory {
         None => "nothing was recorded",
         Some(memory) if memory.all().next().is_none() => NO_ALLOCATOR,
@@ -146,22 +146,32 @@ const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator]
 /// Where the manifest goes, if anywhere.
 pub(super) fn manifest_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let context = &trace.context;
-    has_folder(&context.config, folder).then(|| folder.join(format!("manifest_rank{}.json", context.rank)))
+    has_folder(&context.config, folder).then(|| folder.join(format!("manifest_{}.json", context.file_part())))
 }
 
 fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {
     config.profiler != Profiler::None && folder != Path::new("")
 }
 
-/// A name of the user's lies in the configured folder itself: it need not be searched in a session's.
+/// A name of the user's lies in the configured folder itself: it need not be searched in a session's. One that the program's
+/// request completes is nobody's choice, so it is not used twice: the id gets a number.
 fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
-    let request = trace.requests.first_id.as_ref().unwrap_or(&context.session);
-    let name = context.config.trace_name(perfetto, context.rank, request);
-    match (&context.config.trace_file, &context.config.torch_profiler_dir) {
-        (Some(_), Some(configured)) => configured.join(name),
-        _ => folder.join(name),
+    let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
+    if context.is_frontend {
+        let name = context.config.trace_name(perfetto, context.rank, request);
+        return folder.join(name.replace(&format!("rank{}", context.rank), &context.file_part()));
     }
+    let name = |request: &str| context.config.trace_name(perfetto, context.rank, request);
+    let (Some(pattern), Some(configured)) = (&context.config.trace_file, &context.config.torch_profiler_dir) else {
+        return folder.join(name(request));
+    };
+    let first = configured.join(name(request));
+    if !pattern.contains("{request_id}") || !first.exists() {
+        return first;
+    }
+    let others = (2..u32::MAX).map(|number| configured.join(name(&format!("{request}-{number}"))));
+    others.skip_while(|path| path.exists()).next().unwrap_or(first)
 }
 
 /// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
@@ -169,7 +179,9 @@ fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let config = &trace.context.config;
     let suffix = if config.torch_profiler_use_gzip { ".gz" } else { "" };
     let name = format!("rank{}.pt.trace.json{suffix}", trace.context.rank);
-    config.trace_file.is_none().then(|| folder.join("traces").join(name))
+    // Whoever reads that folder takes every file in it for a rank's.
+    let is_alone = config.trace_file.is_none() && !trace.context.is_frontend;
+    is_alone.then(|| folder.join("traces").join(name))
 }
 
 /// Rank 0 writes the path as configured; others, which would overwrite it, add their number: `perf_rank1.json`.

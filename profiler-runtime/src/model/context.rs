@@ -78,6 +78,8 @@ pub(crate) struct Context {
     pub(crate) session: String,
     /// Global rank, 0 when alone.
     pub(crate) rank: u32,
+    /// The process that controls the job: it has no rank among those that work.
+    pub(crate) is_frontend: bool,
     /// Rank on this host.
     pub(crate) local_rank: u32,
     /// Processes of the job.
@@ -110,10 +112,29 @@ pub(crate) struct Context {
     pub(crate) costs: Costs,
     /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the recording.
     pub(crate) cpu_clock_cost: Duration,
+    /// Id of the last request that began in the session, for one that began before the recording.
+    pub(crate) last_request: Option<String>,
     /// Things the user should know, in full sentences.
     pub(crate) warnings: Vec<String>,
     /// Number of the first of these, which the host was told when the session began.
     pub(crate) warnings_told: usize,
+}
+
+impl Context {
+    /// Returns what it is called among the processes of the job: `rank 0`.
+    pub(crate) fn place(&self) -> String {
+        if self.is_frontend { "front-end".to_owned() } else { format!("rank {}", self.rank) }
+    }
+
+    /// Returns the part of its artifacts' names that tells it from other processes: `rank0`.
+    pub(crate) fn file_part(&self) -> String {
+        file_part((!self.is_frontend).then_some(self.rank))
+    }
+}
+
+/// Returns the part of artifacts' names for a rank, or for the process that has none.
+pub(crate) fn file_part(rank: Option<u32>) -> String {
+    rank.map_or_else(|| "frontend".to_owned(), |rank| format!("rank{rank}"))
 }
 
 /// Why a recording ended.

@@ -43,7 +43,7 @@ pub(crate) mod testing;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-pub(crate) use context::{Context, EndedBy, Recording, Window};
+pub(crate) use context::{Context, EndedBy, Recording, Window, file_part};
 pub(crate) use durations::{Bins, Durations, RELATIVE_ACCURACY};
 pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, Taken, copy_name, fill_name};
 pub(crate) use losses::Losses;

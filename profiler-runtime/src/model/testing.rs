@@ -164,6 +164,8 @@ fn context() -> Context {
         is_shown: false,
         costs: Costs { range: 40.0, allocation: 20.0, description: 10.0, ..Costs::default() },
         cpu_clock_cost: std::time::Duration::ZERO,
+        last_request: None,
+        is_frontend: false,
         warnings: Vec::new(),
         warnings_told: 0,
     }

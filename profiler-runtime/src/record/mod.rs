@@ -29,7 +29,7 @@ pub(crate) mod overhead;
 mod range;
 mod ready;
 pub(crate) mod registry;
-mod request;
+pub(crate) mod request;
 mod returned;
 mod run;
 pub(crate) mod select;

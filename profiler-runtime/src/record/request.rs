@@ -5,6 +5,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
@@ -73,7 +74,44 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
 
 /// Says the id of the request that begins next on this thread.
 fn tell(site: &'static Site, id: &str) {
-    if gate::load() & gate::RECORD != 0 {
+    let gate = gate::load();
+    if gate & gate::RECORD != 0 {
         Call::text(site.number(), id);
     }
+    if gate & gate::STEPS != 0 {
+        note(id);
+    }
+}
+
+/// Longest id that is noted, in bytes.
+const MAX_NOTED: usize = 128;
+
+/// Id of the last request that has begun in this session. A schedule may begin to record in the middle of it; the stream's
+/// part before that is gone, and with it the id.
+struct Noted {
+    length: usize,
+    bytes: [u8; MAX_NOTED],
+}
+
+static LAST: Mutex<Noted> = Mutex::new(Noted { length: 0, bytes: [0; MAX_NOTED] });
+
+/// Notes an id. Waits for nobody: of requests that begin at the same moment, one is enough.
+fn note(id: &str) {
+    let Ok(mut last) = LAST.try_lock() else { return };
+    let most = id.len().min(MAX_NOTED);
+    let length = (0..=most).rev().find(|&end| id.is_char_boundary(end)).unwrap_or(0);
+    last.bytes[..length].copy_from_slice(&id.as_bytes()[..length]);
+    last.length = length;
+}
+
+/// Forgets the requests of earlier sessions.
+pub(crate) fn forget_last() {
+    LAST.lock().unwrap_or_else(PoisonError::into_inner).length = 0;
+}
+
+/// Returns the id of the last request that has begun in this session.
+pub(crate) fn last() -> Option<String> {
+    let last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let id = String::from_utf8_lossy(&last.bytes[..last.length]);
+    (!id.is_empty()).then(|| id.into_owned())
 }

@@ -38,7 +38,7 @@ pub(crate) struct GpuSealed {
 impl Gpu {
     /// Opens libraries and starts nothing. May take long the first time: not under the lock.
     pub(crate) fn prepare(config: &ProfilerConfig) -> Self {
-        let capture = if config.profiler != Profiler::Torch || !config.gpu {
+        let capture = if !config.records_gpu() {
             Capture::Absent(Absent::NotWanted)
         } else if config.gpu_timing == GpuTiming::Events {
             Capture::Absent(Absent::EventsWanted)
@@ -49,7 +49,7 @@ impl Gpu {
                 buffer_bytes: usize::try_from(config.max_buffer_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
             })
         };
-        let may_time = config.profiler == Profiler::Torch && config.gpu && config.gpu_timing != GpuTiming::Cupti;
+        let may_time = config.records_gpu() && config.gpu_timing != GpuTiming::Cupti;
         let mut gpu = Self {
             profiler: config.profiler,
             capture,

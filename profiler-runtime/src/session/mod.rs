@@ -27,6 +27,7 @@ mod status;
 mod timer;
 mod window;
 
+pub(crate) use active::Given;
 pub use outcome::Stopped;
 pub use place::SessionId;
 pub(crate) use place::{host_name, of_this_process as this_rank};

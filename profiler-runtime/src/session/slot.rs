@@ -13,7 +13,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::active::Active;
+use super::active::{Active, Given};
 use super::ending;
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
@@ -55,7 +55,7 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 /// # Errors
 ///
 /// A session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
-pub(crate) fn start(parsed: Parsed, given: Option<SessionId>) -> Result<Stopped, Error> {
+pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
     let _own = ledger::own();
     steps::listen(step_ended);
     // Not under the lock: it loads a library and may log.
@@ -156,14 +156,23 @@ fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     }
 }
 
-/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts nothing here.
+/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts nothing here. `asked` is the
+/// name that a request gives it, `prefix` what the name begins with; both are plain names.
 ///
 /// # Errors
 ///
 /// The folder is remote, or cannot be created.
-pub(crate) fn reserve(base: Option<&Path>) -> Result<(SessionId, Option<PathBuf>), Error> {
+pub(crate) fn reserve(
+    base: Option<&Path>,
+    asked: Option<&str>,
+    prefix: Option<&str>,
+) -> Result<(SessionId, Option<PathBuf>), Error> {
     let env = |name: &str| std::env::var_os(name);
-    let place = lock().names.get_or_insert_default().reserve(base, place::read_ranks(env).0, env)?;
+    let place = match asked {
+        // Numbered for itself: the first of a name has none.
+        Some(asked) => Names::default().reserve_asked(base, prefix, asked)?,
+        None => lock().names.get_or_insert_default().reserve(base, prefix, place::read_ranks(env).0, env)?,
+    };
     for warning in place.warnings {
         logging::warn!("{warning}");
     }

@@ -150,6 +150,9 @@ impl SessionNote {
             is_shown: false,
             costs: Costs::measure(),
             cpu_clock_cost: self.cpu_clock_cost,
+            last_request: None,
+            // It has no spool.
+            is_frontend: false,
             warnings,
             warnings_told: 0,
         }

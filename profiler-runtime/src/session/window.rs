@@ -79,8 +79,8 @@ fn shut() {
 
 fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
     let when = |wanted: bool, bit: u32| if wanted { bit } else { 0 };
-    gate::RECORD
-        | gate::STEPS
+    gate::STEPS
+        | when(config.records_ranges(), gate::RECORD)
         | when(!config.stages.is_empty(), gate::FILTER)
         | when(config.torch_profiler_record_shapes, gate::SHAPES)
         | when(config.torch_profiler_with_flops, gate::FLOPS)

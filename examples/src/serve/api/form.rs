@@ -8,7 +8,7 @@
 //! | `size`, or `width` and `height` | the picture's aspect | `832x480`; multiples of 16 |
 //! | `num_frames`, or `seconds` | the model's | one more than a multiple of 4 |
 //! | `num_inference_steps`, `guidance_scale`, `guidance_scale_2`, `boundary_ratio`, `flow_shift`, `seed`, `fps` | the model's | |
-//! | `model` | | if given, the one that is served |
+//! | `model` | | a name; another than the one that is served gets a warning ([`super::model`]) |
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use ::image::RgbImage;
 use axum::body::Bytes;
 use axum::extract::Multipart;
 use axum::extract::multipart::Field;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 
 use super::Service;
 use super::limits::{self, number, size};
@@ -32,6 +32,8 @@ const UPLOADING: Duration = Duration::from_secs(60);
 pub(super) struct Form {
     pub(super) request: Request,
     pub(super) picture: RgbImage,
+    /// What the answer says of the model.
+    pub(super) headers: HeaderMap,
 }
 
 /// What has been read so far.
@@ -61,7 +63,7 @@ pub(super) async fn read(mut form: Multipart, service: &Service) -> Result<Form,
     let too_slow =
         || Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", format!("the form took over {UPLOADING:?}"));
     tokio::time::timeout(UPLOADING, upload).await.map_err(|_| too_slow())??;
-    service.check_model(fields.model.as_deref())?;
+    let headers = service.model.headers(fields.model.as_deref())?;
     request.prompt = fields.prompt.filter(|prompt| !prompt.trim().is_empty()).ok_or(Refusal::missing("prompt"))?;
     if let Some(seconds) = fields.seconds {
         request.num_frames = (seconds.clamp(0.0, 600.0) * f64::from(request.fps)) as usize;
@@ -79,7 +81,7 @@ pub(super) async fn read(mut form: Multipart, service: &Service) -> Result<Form,
     request.height = fields.height.unwrap_or(fitting.1);
     limits::check(&request, &service.config)?;
     let picture = given.unwrap_or_else(|| image::demo(request.width, request.height));
-    Ok(Form { request, picture })
+    Ok(Form { request, picture, headers })
 }
 
 async fn take(field: Field<'_>, fields: &mut Fields, request: &mut Request) -> Result<(), Refusal> {

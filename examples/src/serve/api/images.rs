@@ -2,20 +2,22 @@
 //!
 //! The model starts from a picture, and this endpoint has none: it starts from the one that the program makes.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
+use axum::response::IntoResponse;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::refusal::Refusal;
 use super::{Shared, limits, unix_now};
 use crate::image;
-use crate::serve::fleet::Wish;
+use crate::serve::fleet::{Made, Wish};
 use crate::serve::wire::Product;
 
 /// Pictures that one request may ask for.
@@ -44,9 +46,9 @@ pub(super) struct Asked {
 pub(super) async fn generate(
     State(service): Shared,
     asked: Result<Json<Asked>, JsonRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<impl IntoResponse, Refusal> {
     let Json(asked) = asked?;
-    service.check_model(asked.model.as_deref())?;
+    let headers = service.model.headers(asked.model.as_deref())?;
     only("response_format", asked.response_format.as_deref(), "b64_json")?;
     only("output_format", asked.output_format.as_deref(), "png")?;
     let count = asked.n.unwrap_or(1);
@@ -72,7 +74,7 @@ pub(super) async fn generate(
     limits::check(&request, &service.config)?;
 
     let (size, picture) = (format!("{}x{}", request.width, request.height), image::demo(request.width, request.height));
-    let mut made = Vec::new();
+    let (mut made, mut durations) = (Vec::new(), BTreeMap::new());
     for _ in 0..count {
         let wish = Wish {
             id: service.id("image_gen"),
@@ -81,11 +83,21 @@ pub(super) async fn generate(
             product: Product::Image,
             begun: Arc::default(),
         };
-        let file = service.make(wish).await?.file;
+        let Made { file, stage_durations, .. } = service.make(wish).await?;
+        for (stage, seconds) in stage_durations {
+            *durations.entry(stage).or_insert(0.0) += seconds;
+        }
         made.push(json!({ "b64_json": STANDARD.encode(file), "url": null, "revised_prompt": null }));
         request.seed = request.seed.wrapping_add(1);
     }
-    Ok(Json(json!({ "created": unix_now().as_secs(), "data": made, "output_format": "png", "size": size })))
+    let body = json!({
+        "created": unix_now().as_secs(),
+        "data": made,
+        "output_format": "png",
+        "size": size,
+        "stage_durations": durations,
+    });
+    Ok((headers, Json(body)))
 }
 
 /// Refuses any value but the one that can be had.

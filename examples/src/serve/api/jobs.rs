@@ -1,6 +1,6 @@
 //! Videos that are made while nobody waits: remembered until they have been asked for, up to a limit.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -35,6 +35,7 @@ pub(super) struct Job {
 struct File {
     bytes: Bytes,
     seconds: f64,
+    stage_durations: BTreeMap<String, f64>,
 }
 
 impl Job {
@@ -69,6 +70,7 @@ impl Job {
             "created_at": self.created_at,
             "completed_at": self.completed_at,
             "inference_time_s": file.map(|file| file.seconds),
+            "stage_durations": file.map(|file| &file.stage_durations),
             "media_type": "video/mp4",
             "error": error.map(|error| json!({ "message": error.to_string() })),
         })
@@ -115,7 +117,11 @@ impl Jobs {
         while made + jobs.iter().map(Job::bytes).sum::<usize>() > KEPT && forget_oldest(&mut jobs) {}
         if let Some(job) = jobs.iter_mut().find(|job| job.id == id) {
             job.completed_at = Some(unix_now().as_secs());
-            job.result = Some(outcome.map(|made| File { bytes: made.file.into(), seconds: made.seconds }));
+            job.result = Some(outcome.map(|Made { file, seconds, stage_durations }| File {
+                bytes: file.into(),
+                seconds,
+                stage_durations,
+            }));
         }
     }
 
@@ -151,7 +157,7 @@ mod tests {
         for (number, size) in sizes.iter().enumerate() {
             let id = number.to_string();
             jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
-            jobs.finish(&id, Ok(Made { file: vec![0; *size], seconds: 1.0 }));
+            jobs.finish(&id, Ok(Made { file: vec![0; *size], seconds: 1.0, stage_durations: BTreeMap::new() }));
         }
         jobs
     }
@@ -163,7 +169,7 @@ mod tests {
         for number in 0..=REMEMBERED {
             let id = number.to_string();
             jobs.add(Job::new(id.clone(), "model".to_owned(), Request::tiny(), Arc::default()));
-            jobs.finish(&id, Ok(Made { file: vec![], seconds: 1.0 }));
+            jobs.finish(&id, Ok(Made { file: vec![], seconds: 1.0, stage_durations: BTreeMap::new() }));
         }
         assert_eq!(jobs.show("unfinished").unwrap()["status"], "queued");
         assert!(jobs.show("0").is_err() && jobs.show(&REMEMBERED.to_string()).is_ok());

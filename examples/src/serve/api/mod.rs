@@ -17,6 +17,7 @@ mod form;
 mod images;
 mod jobs;
 mod limits;
+mod model;
 mod refusal;
 mod token;
 mod videos;
@@ -35,6 +36,7 @@ use serde_json::{Value, json};
 
 use self::jobs::Jobs;
 use self::limits::UPLOAD;
+pub(super) use self::model::Model;
 use self::refusal::Refusal;
 use self::token::Token;
 use super::fleet::{Fleet, Made, Outcome, Unmade, Wish};
@@ -44,8 +46,7 @@ use crate::wan::{ModelConfig, Request};
 /// What the handlers share.
 pub(super) struct Service {
     pub(super) fleet: Arc<Fleet>,
-    /// The name that requests may give.
-    pub(super) model: String,
+    pub(super) model: Model,
     pub(super) config: ModelConfig,
     /// What a request leaves out.
     pub(super) defaults: Request,
@@ -59,7 +60,7 @@ type Shared = State<Arc<Service>>;
 impl Service {
     pub(super) fn new(
         fleet: Arc<Fleet>,
-        model: String,
+        model: Model,
         config: ModelConfig,
         defaults: Request,
         token: Option<&str>,
@@ -81,15 +82,6 @@ impl Service {
     /// The outcome, or why there is none any more.
     fn settle(&self, outcome: Option<Outcome>) -> Outcome {
         outcome.unwrap_or_else(|| Err(self.fleet.no_worker()))
-    }
-
-    fn check_model(&self, given: Option<&str>) -> Result<(), Refusal> {
-        match given {
-            Some(given) if given != self.model => {
-                Err(Refusal::wrong("model", format_args!("`{given}` is not served here, `{}` is", self.model)))
-            }
-            _ => Ok(()),
-        }
     }
 }
 
@@ -123,7 +115,7 @@ async fn health(State(service): Shared) -> impl IntoResponse {
 }
 
 async fn models(State(service): Shared) -> Json<Value> {
-    let model = json!({ "id": service.model, "object": "model", "owned_by": "profiler-examples" });
+    let model = json!({ "id": service.model.name(), "object": "model", "owned_by": "profiler-examples" });
     Json(json!({ "object": "list", "data": [model] }))
 }
 

@@ -6,9 +6,10 @@ use std::sync::atomic::AtomicBool;
 use axum::Json;
 use axum::extract::multipart::MultipartRejection;
 use axum::extract::{Multipart, Path, State};
+use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::form::{self, Form};
 use super::jobs::Job;
@@ -19,9 +20,10 @@ use crate::serve::wire::Product;
 
 const MP4: &str = "video/mp4";
 
-fn wish(service: &Service, form: Form, begun: &Arc<AtomicBool>) -> Wish {
-    let Form { request, picture } = form;
-    Wish { id: service.id("video_gen"), request, picture, product: Product::Video, begun: Arc::clone(begun) }
+fn wish(service: &Service, form: Form, begun: &Arc<AtomicBool>) -> (Wish, HeaderMap) {
+    let Form { request, picture, headers } = form;
+    let id = service.id("video_gen");
+    (Wish { id, request, picture, product: Product::Video, begun: Arc::clone(begun) }, headers)
 }
 
 /// `POST /v1/videos/sync`
@@ -29,26 +31,26 @@ pub(super) async fn sync(
     State(service): Shared,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<impl IntoResponse, Refusal> {
-    let wish = wish(&service, form::read(form?, &service).await?, &Arc::default());
+    let (wish, of_model) = wish(&service, form::read(form?, &service).await?, &Arc::default());
     let id = wish.id.clone();
     let made = service.make(wish).await?;
     let headers = [
         ("content-type", MP4.to_owned()),
         ("x-request-id", id),
-        ("x-model", service.model.clone()),
         ("x-inference-time-s", format!("{:.3}", made.seconds)),
+        ("x-stage-durations", json!(made.stage_durations).to_string()),
     ];
-    Ok((headers, made.file))
+    Ok((of_model, headers, made.file))
 }
 
 /// `POST /v1/videos`
 pub(super) async fn submit(
     State(service): Shared,
     form: Result<Multipart, MultipartRejection>,
-) -> Result<Json<Value>, Refusal> {
+) -> Result<impl IntoResponse, Refusal> {
     let begun = Arc::default();
-    let wish = wish(&service, form::read(form?, &service).await?, &begun);
-    let job = Job::new(wish.id.clone(), service.model.clone(), wish.request.clone(), begun);
+    let (wish, headers) = wish(&service, form::read(form?, &service).await?, &begun);
+    let job = Job::new(wish.id.clone(), service.model.name().to_owned(), wish.request.clone(), begun);
     let (id, shown) = (wish.id.clone(), job.show());
     let outcome = service.fleet.submit(wish)?;
     service.jobs.add(job);
@@ -56,7 +58,7 @@ pub(super) async fn submit(
         let outcome = outcome.await.ok();
         service.jobs.finish(&id, service.settle(outcome));
     });
-    Ok(Json(shown))
+    Ok((headers, Json(shown)))
 }
 
 /// `GET /v1/videos/{id}`

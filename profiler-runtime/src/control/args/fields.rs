@@ -4,7 +4,7 @@
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use crate::config;
+use crate::config::{self, ProfilerConfig};
 
 /// What was given field by field.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -15,7 +15,7 @@ pub(super) struct FieldFlags {
 
 impl FieldFlags {
     fn names() -> impl Iterator<Item = &'static str> {
-        config::FIELDS.iter().map(|field| field.name).chain(config::IGNORED.iter().map(|(name, _)| *name))
+        config::FIELDS.iter().map(|field| field.name).chain(config::Name::foreign_fields())
     }
 
     fn id(name: &str) -> String {
@@ -39,11 +39,14 @@ impl FromArgMatches for FieldFlags {
 
 impl Args for FieldFlags {
     fn augment_args(command: Command) -> Command {
+        let default = ProfilerConfig::default();
         let fields = config::FIELDS.iter().map(|field| {
-            Arg::new(Self::id(field.name)).help(field.meaning()).value_name("VALUE").hide_short_help(true)
+            let (values, usual) = (field.kind.expects(), (field.get)(&default));
+            let help = format!("{} [{values}; default: {usual}]", field.meaning());
+            Arg::new(Self::id(field.name)).help(help).value_name("VALUE").hide_short_help(true)
         });
-        let ignored = config::IGNORED.iter().map(|(name, _)| Arg::new(Self::id(name)).hide(true));
-        command.args(fields.chain(ignored).map(|arg| {
+        let foreign = config::Name::foreign_fields().map(|name| Arg::new(Self::id(name)).hide(true));
+        command.args(fields.chain(foreign).map(|arg| {
             let flag = arg.get_id().to_string();
             // Both spellings of every word break, as vLLM takes them.
             let spellings = [flag.replacen('-', "_", 1), flag.replace('_', "-")];

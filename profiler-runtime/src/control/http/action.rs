@@ -14,8 +14,8 @@ use tokio::task::spawn_blocking;
 use super::audit::Peer;
 use super::door::Door;
 use super::refusal::Refusal;
-use super::{answer, audit, body, query};
-use crate::control::job::{ControlError, Report, Selection};
+use super::{answer, audit, body, merging, query};
+use crate::control::job::{ControlError, Report, Selection, SessionWishes};
 
 /// `POST /start_profile`.
 pub(super) async fn start(State(door): State<Arc<Door>>, request: Request) -> Response {
@@ -50,10 +50,14 @@ async fn act(door: Arc<Door>, peer: Peer, request: Request, action: Action) -> R
     let prefix = prefix(&request);
     let timeout = door.is_timed.then_some(door.options.read_timeout);
     let selection = body::read(request, timeout, door.options.body_limit).await?;
+    if wait.is_some() && selection.wishes != SessionWishes::default() {
+        return Err(body::bad("a stop takes `stages` only: send the other fields to `/start_profile`"));
+    }
+    let warnings = selection.wishes.warnings.clone();
     let answer = spawn_blocking(move || ask(&door, peer, &selection, wait));
     let (status, result) = answer.await.map_err(|_| Refusal::failed())?;
     Ok(match result {
-        Ok(report) => answer::of(&report, status, &prefix),
+        Ok(report) => answer::of(&report, status, &prefix, &warnings),
         Err(refusal) => refusal.into_response(),
     })
 }
@@ -61,7 +65,13 @@ async fn act(door: Arc<Door>, peer: Peer, request: Request, action: Action) -> R
 /// Asks the controller and writes the audit line. `wait` is `None` for a start.
 fn ask(door: &Door, peer: Peer, selection: &Selection, wait: Option<bool>) -> (StatusCode, Result<Report, Refusal>) {
     let result: Result<Report, ControlError> = match wait {
-        None => door.controller.start(selection),
+        None => {
+            let started = door.controller.start(selection);
+            if let (Ok(report), true) = (&started, selection.wishes.merge) {
+                merging::when_written(&door.controller, &report.session);
+            }
+            started
+        }
         Some(wait) => {
             let most = if wait { door.options.stop_wait } else { Duration::ZERO };
             door.controller.stop(selection, most)

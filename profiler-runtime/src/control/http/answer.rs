@@ -15,7 +15,9 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_'
 pub(super) fn status(report: &Report) -> StatusCode {
     if !report.is_complete() {
         StatusCode::BAD_GATEWAY
-    } else if report.workers.iter().any(|worker| worker.state == WorkerState::Writing) {
+    } else if report.workers.iter().any(|worker| worker.state == WorkerState::Writing)
+        || report.frontend.as_ref().is_some_and(|own| own.state == WorkerState::Writing)
+    {
         StatusCode::ACCEPTED
     } else {
         StatusCode::OK
@@ -24,17 +26,25 @@ pub(super) fn status(report: &Report) -> StatusCode {
 
 /// The report for programs; a folder that is not Unicode is shown as well as it can be.
 pub(super) fn body(report: &Report) -> Value {
-    json!({
+    let mut body = json!({
         "session": report.session,
         "folder": report.folder.as_ref().map(|folder| folder.to_string_lossy()),
         "complete": report.is_complete(),
         "workers": report.workers,
-    })
+    });
+    if let Some(frontend) = &report.frontend {
+        body["frontend"] = json!(frontend);
+    }
+    body
 }
 
-/// The answer to start and stop. `prefix` is what the user's server has put before the routes.
-pub(super) fn of(report: &Report, status: StatusCode, prefix: &str) -> Response {
-    let mut response = (status, Json(body(report))).into_response();
+/// The answer to start and stop, with what the request asked for in vain. `prefix` is what the user's server has put before the routes.
+pub(super) fn of(report: &Report, status: StatusCode, prefix: &str, warnings: &[String]) -> Response {
+    let mut body = body(report);
+    if !warnings.is_empty() {
+        body["warnings"] = warnings.into();
+    }
+    let mut response = (status, Json(body)).into_response();
     if status == StatusCode::ACCEPTED {
         let place = format!("{prefix}/profile/sessions/{}", percent(&report.session));
         response.headers_mut().extend(HeaderValue::try_from(place).ok().map(|place| (header::LOCATION, place)));

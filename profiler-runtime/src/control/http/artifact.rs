@@ -50,7 +50,7 @@ pub(super) async fn download(
 /// The file, and its name as the manifest has it.
 fn find(door: &Door, id: &str, name: &str) -> Result<(String, File, u64), Refusal> {
     let report = known(door, id).ok_or_else(unknown_session)?;
-    let listed = report.workers.iter().flat_map(|worker| &worker.artifacts).find(|artifact| artifact.name == name);
+    let listed = report.artifacts().find(|artifact| artifact.name == name);
     let listed = listed.ok_or_else(|| {
         let message = "the session lists no artifact of this name: `/profile/sessions/{id}` lists those there are";
         Refusal::not_found("no_such_artifact", message)

@@ -1,4 +1,5 @@
-//! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing.
+//! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing; of a start also the keys that vLLM's and SGLang's
+//! clients send.
 //!
 //! Whatever comes in is a selection or a sentence that says what would be right.
 
@@ -12,11 +13,14 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::refusal::Refusal;
-use crate::config::nearest;
+use super::wishes;
 use crate::control::job::Selection;
 
 /// What a body may look like.
 const EXAMPLE: &str = "{\"stages\": [0, \"vae.*\"]}";
+/// The key for stages, and upstream's for the same.
+const STAGES: &str = "stages";
+const PROFILE_STAGES: &str = "profile_stages";
 /// Stages in one body: more than any pipeline has.
 const MOST: usize = 256;
 /// Characters of one name.
@@ -46,53 +50,57 @@ pub(super) async fn read(request: Request, timeout: Option<Duration>, limit: usi
     selection(&bytes)
 }
 
-/// What a body selects.
+/// What a body selects, and what else it asks for.
 fn selection(body: &[u8]) -> Result<Selection, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Selection::default());
     }
     let Fields(fields) = serde_json::from_slice(body)
         .map_err(|error| bad(format!("the body is not such as {EXAMPLE}, or empty: {error}")))?;
-    let mut stages = None;
-    for (name, value) in fields {
-        if name != "stages" {
-            let meant = nearest(&name, ["stages"]).map_or("there is only", |_| "did you mean");
-            return Err(bad(format!("`{}` is not a field: {meant} `stages`", shown(&name))));
+    let mut selection = Selection::default();
+    let mut seen: Vec<&str> = Vec::new();
+    for (key, value) in &fields {
+        let is_stages = [STAGES, PROFILE_STAGES].contains(&key.as_str());
+        if is_stages && [STAGES, PROFILE_STAGES].iter().any(|other| seen.contains(other)) || seen.contains(&&**key) {
+            return Err(bad(format!("`{key}` is given twice: put all of it into one")));
         }
-        if stages.replace(value).is_some() {
-            return Err(bad("`stages` is given twice: put all stages into one list"));
+        seen.push(key);
+        match value {
+            // As other servers' clients send what they leave out.
+            Value::Null => {}
+            Value::Array(list) if is_stages => {
+                let wishes = std::mem::take(&mut selection.wishes);
+                selection = Selection { wishes, ..select(list, key)? };
+            }
+            _ if is_stages => return Err(bad(format!("`{key}` is not a list: write it as in {EXAMPLE}"))),
+            value => wishes::take(key, value, &mut selection.wishes)?,
         }
     }
-    match stages {
-        // As other servers' clients send it.
-        None | Some(Value::Null) => Ok(Selection::default()),
-        Some(Value::Array(list)) => select(list),
-        Some(_) => Err(bad(format!("`stages` is not a list: write it as in {EXAMPLE}"))),
-    }
+    Ok(selection)
 }
 
-fn select(list: Vec<Value>) -> Result<Selection, Refusal> {
+fn select(list: &[Value], key: &str) -> Result<Selection, Refusal> {
     if list.is_empty() {
-        return Err(bad("`stages` is empty: name at least one, or leave it out to select everything"));
+        return Err(bad(format!("`{key}` is empty: name at least one, or leave it out to select everything")));
     }
     if list.len() > MOST {
-        return Err(bad(format!("`stages` has more than {MOST} entries: use patterns such as \"vae.*\"")));
+        return Err(bad(format!("`{key}` has more than {MOST} entries: use patterns such as \"vae.*\"")));
     }
     let (mut numbers, mut names) = (Vec::new(), Vec::new());
-    for (at, value) in list.into_iter().enumerate() {
+    for (at, value) in list.iter().enumerate() {
         match value {
             Value::Number(number) => match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
                 Some(number) => numbers.push(number),
                 None => {
-                    return Err(bad(format!("`stages[{at}]` is not the number of a stage process: 0, 1, 2, …")));
+                    return Err(bad(format!("`{key}[{at}]` is not the number of a stage process: 0, 1, 2, …")));
                 }
             },
-            Value::String(name) if is_name(&name) => names.push(name),
+            Value::String(name) if is_name(name) => names.push(name.clone()),
             Value::String(_) => {
                 let what = format!("is not the name of a range: 1 to {LONGEST} characters without control characters");
-                return Err(bad(format!("`stages[{at}]` {what}")));
+                return Err(bad(format!("`{key}[{at}]` {what}")));
             }
-            _ => return Err(bad(format!("`stages[{at}]` is neither a number nor a name: write it as in {EXAMPLE}"))),
+            _ => return Err(bad(format!("`{key}[{at}]` is neither a number nor a name: write it as in {EXAMPLE}"))),
         }
     }
     names.sort_unstable();
@@ -133,10 +141,6 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     }
 }
 
-fn shown(name: &str) -> String {
-    name.chars().take(40).flat_map(char::escape_debug).collect()
-}
-
-fn bad(message: impl Into<String>) -> Refusal {
+pub(super) fn bad(message: impl Into<String>) -> Refusal {
     Refusal::bad("bad_body", message)
 }

@@ -56,8 +56,7 @@ pub(super) fn unknown_session() -> Refusal {
 
 /// The manifests that can be read, by name.
 fn manifests(report: &Report, folder: &Path) -> Map<String, Value> {
-    let artifacts = report.workers.iter().flat_map(|worker| &worker.artifacts);
-    let names = artifacts.filter(|artifact| artifact.kind == "manifest").map(|artifact| &artifact.name);
+    let names = report.artifacts().filter(|artifact| artifact.kind == "manifest").map(|artifact| &artifact.name);
     names.filter_map(|name| Some((name.clone(), manifest(folder, name)?))).collect()
 }
 

@@ -37,7 +37,13 @@
 //! | `GET /profile/sessions/{id}/artifacts/{name}` | a file that a manifest of that session lists |
 //!
 //! The optional body `{"stages": […]}` selects stage processes by number and ranges by name; without it everything is
-//! selected. The type of the body is not looked at: it is JSON.
+//! selected. A name that nothing bears is refused if one that exists is near it; a pattern (`"vae*"`) never is. The type of
+//! the body is not looked at: it is JSON.
+//!
+//! A start also takes what vLLM's and SGLang's clients send, for this session alone: `num_steps`, `start_step` or
+//! `delay_steps`, `activities`, `record_shapes`, `with_stack`, `profile_stages`, `profile_id` and `profile_prefix` (plain
+//! names), `merge_profiles`. `profile_by_stage` is accepted with a warning, `output_dir` is refused: a request never names
+//! a path. What a request asks for and does not get is in the answer's `warnings`.
 //!
 //! # Status codes
 //!
@@ -75,11 +81,13 @@ mod body;
 mod door;
 mod listener;
 mod look;
+mod merging;
 mod options;
 mod origin;
 mod query;
 mod refusal;
 mod token;
+mod wishes;
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;

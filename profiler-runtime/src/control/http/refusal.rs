@@ -59,6 +59,7 @@ impl From<ControlError> for Refusal {
             E::NotActive => (StatusCode::CONFLICT, "not_active"),
             E::OtherSelection { .. } => (StatusCode::CONFLICT, "other_selection"),
             E::NoSuchStage { .. } => (StatusCode::BAD_REQUEST, "no_such_stage"),
+            E::NoSuchName { .. } => (StatusCode::BAD_REQUEST, "no_such_name"),
             E::NoWorkers => (StatusCode::SERVICE_UNAVAILABLE, "no_workers"),
             E::Session(Error::NotConfigured) => (StatusCode::CONFLICT, "not_configured"),
             E::Session(Error::Disabled) => (StatusCode::CONFLICT, "disabled"),

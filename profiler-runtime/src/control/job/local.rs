@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::report::{
     ControlError, FailureCode, JobStatus, MOST_NAME, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };
-use super::{Controller, REMEMBERED, Selection};
+use super::{Controller, REMEMBERED, Selection, asked};
 use crate::control;
 use crate::error::Error;
 use crate::export::Manifest;
@@ -55,11 +55,17 @@ impl Controller for Local {
             return Err(ControlError::NoSuchStage { stage, known: vec![this.stage] });
         }
         let mut parsed = control::configured()?.ok_or(Error::NotConfigured)?;
+        asked::check_names(&selection.names)?;
         if !selection.names.is_empty() {
             parsed.config = parsed.config.stages(selection.names.clone());
         }
+        let parsed = selection.wishes.lay_over(parsed).map_err(Error::from)?;
         let mut state = self.state();
-        let handle = control::begin(parsed)?;
+        if let Status::Active(progress) = session::status() {
+            return Err(ControlError::AlreadyActive { session: progress.session.to_string() });
+        }
+        let given = asked::reserve(&selection.wishes, &parsed)?;
+        let handle = control::begin_as(parsed, given.map(Into::into))?;
         state.selection = selection.clone();
         state.sessions.push_back(handle.clone());
         if state.sessions.len() > REMEMBERED {
@@ -70,7 +76,9 @@ impl Controller for Local {
 
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
         let mut state = self.state();
-        if !selection.is_everything() && *selection != state.selection && matches!(session::status(), Status::Active(_))
+        if !selection.is_everything()
+            && !selection.is_same_part(&state.selection)
+            && matches!(session::status(), Status::Active(_))
         {
             let (active, asked) = (state.selection.to_string(), selection.to_string());
             return Err(ControlError::OtherSelection { active, asked });
@@ -157,12 +165,21 @@ pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>
             let artifacts = artifacts.collect();
             let code = error.is_some().then_some(FailureCode::Artifacts);
             let requests = (manifest.requests.count() > 0).then_some(manifest.requests);
-            WorkerStatus { state, error, code, artifacts, requests, lost_ranges: manifest.ranges_lost, ..line }
+            WorkerStatus {
+                state,
+                error,
+                code,
+                artifacts,
+                missing: manifest.missing,
+                requests,
+                lost_ranges: manifest.ranges_lost,
+                ..line
+            }
         }
     };
     report(stopped, line)
 }
 
 fn report(handle: &Stopped, line: WorkerStatus) -> Report {
-    Report { session: handle.session().to_string(), folder: handle.folder().map(PathBuf::from), workers: vec![line] }
+    Report::new(handle.session().as_str(), handle.folder().map(PathBuf::from), vec![line])
 }

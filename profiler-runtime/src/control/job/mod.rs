@@ -23,6 +23,7 @@
 //! | `PROFILER_WORKER_NAME` | what reports call it; `diffusion_rank_{R}` if unset |
 
 mod address;
+mod asked;
 mod coordinator;
 mod installed;
 mod lines;
@@ -42,10 +43,13 @@ use std::time::Duration;
 
 pub use crate::export::RequestTimes;
 pub use address::{Address, LinkError};
+pub use asked::SessionWishes;
 pub use coordinator::{Coordinator, CoordinatorOptions};
 pub use installed::{install, installed};
 pub use local::Local;
-pub use report::{ControlError, FailureCode, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus};
+pub use report::{
+    ControlError, FailureCode, Frontend, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
+};
 pub use selection::Selection;
 pub(super) use worker::{COORDINATOR, join_from_env};
 pub use worker::{Membership, join};

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::export::RequestTimes;
+use crate::export::{Missing, RequestTimes};
 
 /// Who a worker is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,9 @@ pub struct WorkerStatus {
     pub code: Option<FailureCode>,
     /// What it has written.
     pub artifacts: Vec<WorkerArtifact>,
+    /// What it was asked to write and did not, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
     /// Iterations recorded so far.
     pub recorded_iterations: u64,
     /// The requests that it has served, once its artifacts are written.
@@ -137,6 +140,7 @@ impl WorkerStatus {
             error: None,
             code: None,
             artifacts: Vec::new(),
+            missing: Vec::new(),
             recorded_iterations: 0,
             requests: None,
             lost_ranges: 0,
@@ -169,6 +173,24 @@ pub struct WorkerArtifact {
     pub bytes: u64,
 }
 
+/// The coordinator's own process, where it is in the session: see
+/// [`CoordinatorOptions::frontend`](super::CoordinatorOptions::frontend).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Frontend {
+    /// Process id.
+    pub pid: u32,
+    /// What it does.
+    pub state: WorkerState,
+    /// Why, if something went wrong.
+    pub error: Option<String>,
+    /// What it has written.
+    pub artifacts: Vec<WorkerArtifact>,
+    /// What it was asked to write and did not, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<Missing>,
+}
+
 /// What start and stop did.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -179,19 +201,30 @@ pub struct Report {
     pub folder: Option<PathBuf>,
     /// One line for each selected worker, by rank.
     pub workers: Vec<WorkerStatus>,
+    /// The coordinator's own process, if it is in the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frontend: Option<Frontend>,
 }
 
 impl Report {
     /// For a [`Controller`](super::Controller) of your own.
     #[must_use]
     pub fn new(session: impl Into<String>, folder: Option<PathBuf>, workers: Vec<WorkerStatus>) -> Self {
-        Self { session: session.into(), folder, workers }
+        Self { session: session.into(), folder, workers, frontend: None }
     }
 
     /// Whether every worker did what it was asked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.workers.iter().any(|worker| worker.state.is_failure())
+        let mut states =
+            self.workers.iter().map(|worker| worker.state).chain(self.frontend.iter().map(|own| own.state));
+        !states.any(WorkerState::is_failure)
+    }
+
+    /// Returns what all of them have written.
+    pub(crate) fn artifacts(&self) -> impl Iterator<Item = &WorkerArtifact> {
+        let frontend = self.frontend.iter().flat_map(|own| &own.artifacts);
+        self.workers.iter().flat_map(|worker| &worker.artifacts).chain(frontend)
     }
 }
 
@@ -238,6 +271,13 @@ pub enum ControlError {
         /// Those there are.
         known: Vec<u32>,
     },
+    /// A request names a range that does not exist, and one that does is near.
+    NoSuchName {
+        /// As it was written.
+        name: String,
+        /// The nearest that exists.
+        near: String,
+    },
     /// No worker has joined.
     NoWorkers,
     /// Anything that a session's start or stop can fail with.
@@ -257,6 +297,11 @@ impl fmt::Display for ControlError {
             Self::NoSuchStage { stage, known } => {
                 write!(f, "no worker has the stage {stage}; there are {known:?}")
             }
+            Self::NoSuchName { name, near } => write!(
+                f,
+                "no stage, step or op is called `{name}`: did you mean `{near}`? If the program makes that name at run \
+                 time, write `{name}*`"
+            ),
             Self::NoWorkers => {
                 f.write_str("no worker has joined: give the workers the address in `PROFILER_COORDINATOR`")
             }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::asked::SessionWishes;
+
 /// Stage processes by number, and ranges by name; empty selects everything.
 ///
 /// A pipeline whose stages are processes of their own (thinker 0, talker 1, vocoder 2) is selected by number; stages
@@ -12,6 +14,8 @@ pub struct Selection {
     pub stages: Vec<u32>,
     /// Names or patterns of ranges: instead of the configuration's `stages`.
     pub names: Vec<String>,
+    /// What a start asks for beside these; of no interest to a stop.
+    pub wishes: SessionWishes,
 }
 
 impl Selection {
@@ -21,13 +25,18 @@ impl Selection {
         let mut stages: Vec<u32> = stages.into_iter().collect();
         stages.sort_unstable();
         stages.dedup();
-        Self { stages, names: Vec::new() }
+        Self { stages, ..Self::default() }
     }
 
     /// Whether it selects everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.stages.is_empty() && self.names.is_empty()
+    }
+
+    /// Returns whether both select the same part of the job.
+    pub(super) fn is_same_part(&self, other: &Self) -> bool {
+        (&self.stages, &self.names) == (&other.stages, &other.names)
     }
 
     /// Whether a worker of this stage is selected.

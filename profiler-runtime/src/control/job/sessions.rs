@@ -75,7 +75,7 @@ impl Sessions {
         }
         let name = SessionId::given(session).ok_or_else(|| bad("the session's name is not a plain file name"))?;
         let parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
-        let handle = control::begin_as(parsed, Some(name)).map_err(|error| as_failure(&error))?;
+        let handle = control::begin_as(parsed, Some(name.into())).map_err(|error| as_failure(&error))?;
         self.started.push_back(Started { handle, is_told: false });
         if self.started.len() > REMEMBERED {
             self.started.pop_front();
@@ -168,6 +168,7 @@ pub(super) fn settled(id: u64, handle: &Stopped, outcome: Result<Manifest, Error
     Answer {
         failure,
         artifacts: line.artifacts,
+        missing: line.missing,
         recorded_iterations: line.recorded_iterations,
         requests: line.requests.map(Box::new),
         lost_ranges: line.lost_ranges,

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState};
 use super::token::Token;
-use crate::export::RequestTimes;
+use crate::export::{Missing, RequestTimes};
 
 /// Rises when one side would misunderstand the other.
 pub(super) const PROTOCOL: u32 = 1;
@@ -79,6 +79,8 @@ pub(super) struct Answer {
     #[serde(default)]
     pub(super) artifacts: Vec<WorkerArtifact>,
     #[serde(default)]
+    pub(super) missing: Vec<Missing>,
+    #[serde(default)]
     pub(super) recorded_iterations: u64,
     #[serde(default)]
     pub(super) requests: Option<Box<RequestTimes>>,
@@ -108,6 +110,7 @@ impl Answer {
             state,
             failure: None,
             artifacts: Vec::new(),
+            missing: Vec::new(),
             recorded_iterations,
             requests: None,
             lost_ranges,

@@ -36,7 +36,7 @@ pub(in crate::export) fn write(stacks: &Folded, of: Of, context: &Context, out: 
         Of::Cpu => ("CPU time", "own time of ranges by call stack", "functions and ranges"),
         Of::Cuda => ("GPU time", "kernels by the call stack that launched them", "functions, ranges and kernels"),
     };
-    options.title = format!("{time} of {}, rank {}", context.process_name, context.rank);
+    options.title = format!("{time} of {}, {}", context.process_name, context.place());
     options.subtitle = Some(format!("session {}: {what}", context.session));
     "µs".clone_into(&mut options.count_name);
     names.clone_into(&mut options.name_type);

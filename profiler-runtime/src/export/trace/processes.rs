@@ -28,7 +28,7 @@ pub(super) fn device_name(trace: &Trace, device: u32) -> String {
 
 /// Returns the name of what belongs to the rank and is neither program nor device: `rank 0 · CUPTI overhead`.
 pub(super) fn of_rank(trace: &Trace, what: &str) -> String {
-    format!("{}{what}", prefix(trace.context.rank))
+    format!("{} · {what}", trace.context.place())
 }
 
 /// Returns what the names of a rank's processes begin with.

@@ -28,8 +28,23 @@ use crate::error::Error;
 use crate::logging;
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
-use crate::record::{self, Site, cpu_time, registry, site};
+use crate::record::{self, Site, cpu_time, registry, request, site};
 use std::path::Path;
+
+/// What a coordinator has decided about a session.
+#[derive(Clone, Debug)]
+pub(crate) struct Given {
+    /// The name that all processes of the job share.
+    pub(crate) session: SessionId,
+    /// This is the coordinator's own process, which has no rank among those that work.
+    pub(crate) is_frontend: bool,
+}
+
+impl From<SessionId> for Given {
+    fn from(session: SessionId) -> Self {
+        Self { session, is_frontend: false }
+    }
+}
 
 /// A session that has begun and is not sealed.
 #[derive(Debug)]
@@ -41,6 +56,8 @@ pub(crate) struct Active {
     warnings_told: usize,
     /// On the folder.
     claim: Option<Claim>,
+    /// See [`Given`].
+    is_frontend: bool,
     schedule: Schedule,
     driver: Driver,
     /// When `delay_secs` are over; the schedule begins then.
@@ -68,10 +85,10 @@ impl Active {
     ///
     /// # Errors
     ///
-    /// Its folder is remote, or cannot be created or written to.
+    /// Its folder is remote, or cannot be created or written to; or the ranks of its job would write one trace.
     pub(crate) fn new(
         parsed: Parsed,
-        given: Option<SessionId>,
+        given: Option<Given>,
         gpu: Gpu,
         names: &mut Names,
         env: impl Fn(&str) -> Option<OsString> + Copy,
@@ -79,8 +96,13 @@ impl Active {
         let config = parsed.config;
         logging::set_quiet(config.quiet);
         let (ranks, rank_warning) = place::read_ranks(env);
+        if ranks.in_job {
+            config.check_ranks()?;
+        }
         let mut claim = |base: Option<&Path>| match &given {
-            Some(session) => place::given(session.clone(), base, ranks.rank),
+            Some(Given { session, is_frontend }) => {
+                place::given(session.clone(), base, (!is_frontend).then_some(ranks.rank))
+            }
             None => names.claim(base, ranks, env),
         };
         let mut warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
@@ -99,6 +121,7 @@ impl Active {
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
             claim: place.claim,
+            is_frontend: given.is_some_and(|given| given.is_frontend),
             ranks,
             warnings,
             warnings_told: 0,
@@ -153,6 +176,7 @@ impl Active {
     /// Begins, or begins to wait for `delay_secs`; no step counts until then.
     pub(crate) fn begin(&mut self, now: Instant) {
         window::prepare(&self.config);
+        request::forget_last();
         self.open_spool();
         self.begins = seconds(self.config.delay_secs).and_then(|delay| now.checked_add(delay));
         if self.begins.is_none() {

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
 use crate::record::host_clock::HostClock;
 use crate::record::overhead::Costs;
-use crate::record::{self, Site, gate, site};
+use crate::record::{self, Site, gate, request, site};
 use crate::session::outcome::Export;
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
@@ -71,13 +71,43 @@ impl Active {
         let full = spool.as_ref().and_then(|spool| spool.failure());
         let full = full.map(|reason| format!("the spool could not grow, and ranges are lost for it: {reason}"));
         let unknown = self.unknown_names(&names);
-        self.warnings.extend(unknown.into_iter().chain(self.dumps.warning()).chain(full));
+        let left_out = self.left_out(ended_by);
+        self.warnings.extend(unknown.into_iter().chain(self.dumps.warning()).chain(full).chain(left_out));
         let (context, stopped, claim) = (self.context(ended_by), self.handle(), self.claim.take());
         stopped.note_iterations(context.recorded_iterations);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
         Export::new(recording, self.gpu, claim, stopped).with(spool, self.dumps.into_last())
+    }
+
+    /// Says what the schedule has left out of a recording.
+    fn left_out(&self, ended_by: EndedBy) -> Option<String> {
+        let recorded = self.schedule.recorded();
+        let unit = |count: u64| if count == 1 { "iteration" } else { "iterations" };
+        let driver = self
+            .driver
+            .site()
+            .and_then(site::by_number)
+            .map_or("`step()`".to_owned(), |site| format!("`{}`", site.name()));
+        let seconds = self.config.delay_secs;
+        let parts: Vec<String> = [
+            (seconds > 0.0).then(|| format!("the first {seconds} s")),
+            (self.first_step > 0)
+                .then(|| format!("the first {} {} of {driver}", self.first_step, unit(self.first_step))),
+            match ended_by {
+                EndedBy::Iterations => {
+                    Some(format!("what came after the {recorded} {} of {driver} that were recorded", unit(recorded)))
+                }
+                EndedBy::Duration => Some(format!("what came after {} s of recording", self.config.duration_secs)),
+                _ => None,
+            },
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        let is_recorded = matches!(self.phase(), Phase::Active | Phase::Done);
+        (is_recorded && !parts.is_empty()).then(|| format!("left out, as the configuration asks: {}", parts.join("; ")))
     }
 
     /// What a trace says of the session.
@@ -100,6 +130,8 @@ impl Active {
             is_shown: gate::load() & gate::NVTX != 0,
             costs: Costs::default(),
             cpu_clock_cost: self.cpu_clock_cost,
+            last_request: request::last(),
+            is_frontend: self.is_frontend,
             warnings: self.warnings.clone(),
             warnings_told: self.warnings_told,
             config: self.config.clone(),

@@ -20,6 +20,7 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::export::iso8601;
+use crate::model::file_part;
 use crate::record::clock::Anchor;
 
 pub(crate) use host::{host_name, process_name};
@@ -63,6 +64,7 @@ impl Drop for Claim {
 }
 
 /// How ids of one session are made.
+#[derive(Clone)]
 enum Stem {
     /// Given by the launcher; the folder may hold other ranks' files already.
     Shared(String),
@@ -76,6 +78,14 @@ impl Stem {
     fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
         let (name, wrong) = job::name(ranks, env);
         (name.map_or_else(own_stem, Self::Shared), wrong.into_iter().collect())
+    }
+
+    /// Puts a prefix before it.
+    fn after(&self, prefix: &str) -> Self {
+        match self {
+            Self::Shared(name) => Self::Shared(format!("{prefix}-{name}")),
+            Self::Own(name) => Self::Own(format!("{prefix}-{name}")),
+        }
     }
 }
 
@@ -100,7 +110,7 @@ impl Names {
         let mut taken = None;
         let (name, folder, claim) = self.first_free(base, &stem, |name, folder| {
             let claim = match stem {
-                Stem::Shared(_) => claim_shared(folder, ranks.rank)?.map(Some),
+                Stem::Shared(_) => claim_shared(folder, &file_part(Some(ranks.rank)))?.map(Some),
                 Stem::Own(_) => claim_own(folder)?.then_some(None),
             };
             if claim.is_none() {
@@ -120,19 +130,40 @@ impl Names {
     pub(crate) fn reserve(
         &mut self,
         base: Option<&Path>,
+        prefix: Option<&str>,
         ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
         let (stem, warnings) = Stem::of(ranks, env);
+        let stem = prefix.map_or_else(|| stem.clone(), |prefix| stem.after(prefix));
+        Ok(Place { warnings, ..self.reserve_of(base, &stem)? })
+    }
+
+    /// The same for a session whose name a request gives.
+    ///
+    /// # Errors
+    ///
+    /// As for [`claim`](Self::claim).
+    pub(crate) fn reserve_asked(
+        &mut self,
+        base: Option<&Path>,
+        prefix: Option<&str>,
+        asked: &str,
+    ) -> Result<Place, Error> {
+        let stem = Stem::Shared(asked.to_owned());
+        self.reserve_of(base, &prefix.map_or_else(|| stem.clone(), |prefix| stem.after(prefix)))
+    }
+
+    fn reserve_of(&mut self, base: Option<&Path>, stem: &Stem) -> Result<Place, Error> {
         let (name, folder) = match base {
-            None => (self.next(&stem), None),
+            None => (self.next(stem), None),
             Some(base) => {
                 let claim = |_: &str, folder: &Path| Ok(claim_own(folder)?.then_some(()));
-                let (name, folder, ()) = self.first_free(base, &stem, claim)?;
+                let (name, folder, ()) = self.first_free(base, stem, claim)?;
                 (name, Some(folder))
             }
         };
-        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
+        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings: Vec::new(), claim: None })
     }
 
     /// The next name whose folder in `base` can be had, and what `claim` made of it.
@@ -167,15 +198,17 @@ impl Names {
 /// # Errors
 ///
 /// The folder is remote, cannot be created or written to, or holds artifacts of this rank.
-pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: u32) -> Result<Place, Error> {
+pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: Option<u32>) -> Result<Place, Error> {
+    let part = file_part(rank);
     let place = |session, folder, claim| Place { session, folder, is_shared: true, warnings: Vec::new(), claim };
     let Some(base) = base else { return Ok(place(session, None, None)) };
     make_base(base)?;
     let folder = base.join(session.as_str());
-    match claim_shared(&folder, rank) {
+    match claim_shared(&folder, &part) {
         Ok(Some(claim)) => Ok(place(session, Some(folder), Some(claim))),
         Ok(None) => {
-            let taken = format!("it holds artifacts of rank {rank} already");
+            let whose = rank.map_or("the front-end".to_owned(), |rank| format!("rank {rank}"));
+            let taken = format!("it holds artifacts of {whose} already");
             Err(failed(&folder, io::Error::new(io::ErrorKind::AlreadyExists, taken)))
         }
         Err(error) => Err(failed(&folder, error)),
@@ -229,11 +262,11 @@ fn claim_own(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this rank, or another process that takes
-/// itself for the same rank has claimed it.
-fn claim_shared(folder: &Path, rank: u32) -> io::Result<Option<Claim>> {
+/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this part of the job, such as `rank0`, or
+/// another process that takes itself for the same has claimed it.
+fn claim_shared(folder: &Path, part: &str) -> io::Result<Option<Claim>> {
     fs::create_dir_all(folder)?;
-    let of_this_rank = format!("rank{rank}.");
+    let of_this_rank = format!("{part}.");
     for entry in fs::read_dir(folder)? {
         if entry?.file_name().to_string_lossy().contains(&of_this_rank) {
             return Ok(None);

@@ -138,22 +138,23 @@ fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
     let error = Names::default().claim(Some(Path::new("s3://bucket/perf")), ALONE, nothing_set).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot write to `s3://bucket/perf`: give a local folder in `torch_profiler_dir` or `output_dir`, and copy it from there"
+        "cannot write to `s3://bucket/perf`, a store and no folder of this machine: give a local folder in \
+         `torch_profiler_dir` or `output_dir`, and copy the session to the store when it is written"
     );
 }
 
 #[test]
 fn a_jobs_folder_is_new_and_every_rank_finds_it() {
     let base = tempfile::tempdir().unwrap();
-    let reserve = |names: &mut Names| names.reserve(Some(base.path()), ALONE, launched_as("job-7")).unwrap();
+    let reserve = |names: &mut Names| names.reserve(Some(base.path()), None, ALONE, launched_as("job-7")).unwrap();
     let place = reserve(&mut Names::default());
     assert_eq!(place.folder, Some(base.path().join("job-7")));
     for rank in [0, 1] {
-        let of_rank = given(place.session.clone(), Some(base.path()), rank).unwrap();
+        let of_rank = given(place.session.clone(), Some(base.path()), Some(rank)).unwrap();
         assert_eq!((of_rank.folder, of_rank.session.as_str()), (place.folder.clone(), "job-7"));
     }
     fs::write(base.path().join("job-7/manifest_rank1.json"), "").unwrap();
-    let error = given(place.session, Some(base.path()), 1).unwrap_err();
+    let error = given(place.session, Some(base.path()), Some(1)).unwrap_err();
     assert!(error.to_string().contains("it holds artifacts of rank 1 already"), "{error}");
     assert_eq!(reserve(&mut Names::default()).session.as_str(), "job-7-2", "a coordinator started again");
 }

@@ -5,8 +5,9 @@
 
 use serde::Serialize;
 
+use super::frontend;
 use super::record::Record;
-use crate::control::job::report::{WorkerState, WorkerStatus};
+use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
 use crate::export::{self, RequestTimes};
 use crate::logging;
 
@@ -30,6 +31,8 @@ struct Job<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestTimes>,
     workers: Vec<&'a WorkerStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    frontend: Option<Frontend>,
 }
 
 /// Writes the file; a failure is logged, because the ranks' own artifacts are worth more than this.
@@ -47,6 +50,7 @@ pub(super) fn write(record: &Record) {
         failed_ranks,
         requests: RequestTimes::merged(workers.iter().filter_map(|status| status.requests.as_ref())),
         workers,
+        frontend: record.frontend.as_ref().map(frontend::line),
     };
     let path = folder.join(FILE);
     if let Err(error) = export::write_report(&path, "job", &job) {

@@ -12,6 +12,7 @@
 //! workers run on: they end the session that it has started, write it, and look for the coordinator again.
 
 mod door;
+mod frontend;
 mod journal;
 mod member;
 mod options;
@@ -26,7 +27,7 @@ use std::time::{Duration, Instant};
 use super::address::{Address, LinkError};
 use super::link::{Listener, Stream};
 use super::report::{ControlError, JobStatus, Report};
-use super::{Controller, Selection, worker};
+use super::{Controller, Selection, asked, worker};
 use crate::config::{Folder, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
@@ -137,6 +138,9 @@ impl Controller for Coordinator {
             table.end(&session);
         }
         drop(table);
+        if matches!(&report, Some((_, true))) {
+            frontend::stop(shared.frontend(&session).as_ref());
+        }
         shared.publish(&session);
         report.map(|(report, _)| report).ok_or(ControlError::NotActive)
     }
@@ -145,6 +149,7 @@ impl Controller for Coordinator {
         let _own = ledger::own();
         let (shared, begin) = (&*self.shared, Instant::now());
         let session = shared.close(selection)?;
+        frontend::stop(shared.frontend(&session).as_ref());
         let limit = shared.options.stop_timeout;
         let orders = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_orders);
         let mut table = shared.wait(begin + limit, orders);
@@ -152,7 +157,10 @@ impl Controller for Coordinator {
         drop(table);
         let artifacts = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_artifacts);
         let deadline = begin.checked_add(wait).unwrap_or(begin + Duration::from_secs(1 << 30));
-        let report = shared.wait(deadline, artifacts).record(&session).map(record::Record::report);
+        drop(shared.wait(deadline, artifacts));
+        let left = deadline.saturating_duration_since(Instant::now());
+        frontend::wait(shared.frontend(&session).as_ref(), left);
+        let report = shared.table().record(&session).map(record::Record::report);
         shared.publish(&session);
         report.ok_or(ControlError::NotActive)
     }
@@ -207,12 +215,17 @@ impl Shared {
 
     /// What to record: the coordinator's configuration, with the selected names.
     fn configured(&self, selection: &Selection) -> Result<ProfilerConfig, ControlError> {
+        asked::check_names(&selection.names)?;
         let configured = match &self.options.config {
             Some(config) => config.clone(),
             None => control::configured()?.ok_or(Error::NotConfigured)?.config,
         };
         let named = if selection.names.is_empty() { configured } else { configured.stages(selection.names.clone()) };
-        let config = named.validate().map_err(Error::from)?.config;
+        let parsed = named.validate().and_then(|parsed| selection.wishes.lay_over(parsed)).map_err(Error::from)?;
+        for warning in &selection.wishes.warnings {
+            logging::warn!("{warning}");
+        }
+        let config = parsed.config;
         if config.is_off() {
             return Err(Error::NotConfigured.into());
         }
@@ -229,9 +242,17 @@ impl Shared {
         let _turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         self.table().may_start(selection)?;
         let config_line = serde_json::to_value(config).unwrap_or_default();
-        let (session, folder) = session::reserve(config.folder().as_ref().map(Folder::path))?;
+        let wishes = &selection.wishes;
+        let (name, prefix) = (wishes.name.as_deref(), wishes.prefix.as_deref());
+        let (session, folder) = session::reserve(config.folder().as_ref().map(Folder::path), name, prefix)?;
         logging::info!("session `{session}` starts on {selection}");
-        self.change(|table| table.begin(session.to_string(), folder, selection, config_line));
+        let own = if self.options.frontend { frontend::start(config, &session) } else { None };
+        self.change(|table| {
+            table.begin(session.to_string(), folder, selection, config_line);
+            if let Some(record) = table.record_mut(session.as_str()) {
+                record.frontend = own;
+            }
+        });
         Ok(session.to_string())
     }
 
@@ -244,7 +265,14 @@ impl Shared {
         let Some(session) = table.active.clone() else { return };
         if table.record(&session).is_some_and(record::Record::is_over) {
             table.end(&session);
+            drop(table);
+            frontend::stop(self.frontend(&session).as_ref());
         }
+    }
+
+    /// Returns the part of this process in a session.
+    fn frontend(&self, session: &str) -> Option<frontend::Part> {
+        self.table().record(session)?.frontend.clone()
     }
 
     /// Tells the workers of the active session that it ends.
@@ -252,7 +280,7 @@ impl Shared {
         self.change(|table| {
             let session = table.active.clone().ok_or(ControlError::NotActive)?;
             let started = table.record(&session).map(|record| record.selection.clone()).unwrap_or_default();
-            if !selection.is_everything() && *selection != started {
+            if !selection.is_everything() && !selection.is_same_part(&started) {
                 let (active, asked) = (started.to_string(), selection.to_string());
                 return Err(ControlError::OtherSelection { active, asked });
             }

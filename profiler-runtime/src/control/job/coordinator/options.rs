@@ -15,6 +15,7 @@ pub struct CoordinatorOptions {
     pub(super) stop_timeout: Duration,
     pub(super) status_timeout: Duration,
     pub(super) start_late_joiners: bool,
+    pub(super) frontend: bool,
 }
 
 impl Default for CoordinatorOptions {
@@ -26,6 +27,7 @@ impl Default for CoordinatorOptions {
             stop_timeout: Duration::from_secs(10),
             status_timeout: Duration::from_secs(1),
             start_late_joiners: false,
+            frontend: false,
         }
     }
 }
@@ -59,6 +61,14 @@ impl CoordinatorOptions {
     /// How long a status waits for workers that do not answer. 1 s.
     pub const fn status_timeout(mut self, most: Duration) -> Self {
         self.status_timeout = most;
+        self
+    }
+
+    /// Records the coordinator's own process too, from start to stop: its artifacts are `trace_frontend.json`,
+    /// `timing_frontend.json` and so on in the session's folder, and [`Report::frontend`](super::super::Report::frontend)
+    /// lists them. Only with `profiler: torch`; the GPU is left to the workers. Off.
+    pub const fn frontend(mut self, on: bool) -> Self {
+        self.frontend = on;
         self
     }
 

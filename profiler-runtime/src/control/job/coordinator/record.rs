@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::frontend::{self, Part};
 use crate::control::job::Selection;
 use crate::control::job::report::{Report, Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::Answer;
@@ -24,6 +25,8 @@ pub(super) struct Record {
     pub(super) is_stopped: bool,
     /// By rank.
     pub(super) lines: BTreeMap<u32, Line>,
+    /// The coordinator's own.
+    pub(super) frontend: Option<Part>,
 }
 
 /// One worker's part in it.
@@ -113,6 +116,7 @@ impl Line {
         status.error = answer.failure.as_ref().map(|failure| failure.message.clone()).or_else(|| self.cut.clone());
         status.code = answer.failure.as_ref().map(|failure| failure.code);
         status.artifacts.clone_from(&answer.artifacts);
+        status.missing.clone_from(&answer.missing);
         status.recorded_iterations = status.recorded_iterations.max(answer.recorded_iterations);
         status.requests = answer.requests.as_deref().cloned();
         status.lost_ranges = answer.lost_ranges;
@@ -123,7 +127,8 @@ impl Record {
     /// The last known report.
     pub(super) fn report(&self) -> Report {
         let workers = self.lines.values().map(|line| line.status.clone()).collect();
-        Report { session: self.session.clone(), folder: self.folder.clone(), workers }
+        let frontend = self.frontend.as_ref().map(frontend::line);
+        Report { frontend, ..Report::new(self.session.clone(), self.folder.clone(), workers) }
     }
 
     /// Whether an answer to a start or stop is still awaited.

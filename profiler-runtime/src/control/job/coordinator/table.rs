@@ -71,7 +71,8 @@ impl Table {
     /// A session begins: every selected member is told.
     pub(super) fn begin(&mut self, session: String, folder: Option<PathBuf>, selection: &Selection, config: Value) {
         let (lines, selection) = (BTreeMap::new(), selection.clone());
-        let record = Record { session: session.clone(), folder, selection, config, is_stopped: false, lines };
+        let record =
+            Record { session: session.clone(), folder, selection, config, is_stopped: false, lines, frontend: None };
         self.active = Some(session);
         self.records.push_back(record);
         if self.records.len() > REMEMBERED {

@@ -55,8 +55,8 @@ fn page(trace: &Trace) -> String {
 
 fn page_with(trace: &Trace, most_stages: usize) -> String {
     let context = &trace.context;
-    let mut page =
-        format!("# Profile `{}`, rank {} of {}\n\n", cell(&context.session), context.rank, context.world_size);
+    let of = if context.is_frontend { String::new() } else { format!(" of {}", context.world_size) };
+    let mut page = format!("# Profile `{}`, {}{of}\n\n", cell(&context.session), context.place());
     // Writing to a `String` cannot fail, here and below.
     let _ = writeln!(
         page,

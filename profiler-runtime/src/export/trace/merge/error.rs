@@ -23,6 +23,11 @@ pub enum MergeError {
         /// Why.
         source: Arc<io::Error>,
     },
+    /// A file is a trace in Perfetto's format, or a folder holds no others.
+    Perfetto {
+        /// Which.
+        file: PathBuf,
+    },
     /// A file is not a trace of one rank by this profiler.
     NotOurs {
         /// Which.
@@ -97,6 +102,14 @@ impl fmt::Display for MergeError {
                 )
             }
             Self::Read { file, source } => write!(f, "cannot read `{}`: {source}", file.display()),
+            Self::Perfetto { file } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "`{file}` is in Perfetto's format, and only JSON traces are merged: record with `trace_format` \
+                           \"chrome\" or \"both\""
+                )
+            }
             Self::NotOurs { file, what } => {
                 write!(f, "`{}` {what}: give `trace_rank*.json` files as profiler-runtime wrote them", file.display())
             }

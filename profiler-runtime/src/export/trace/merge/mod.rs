@@ -84,19 +84,26 @@ fn files_of(inputs: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, MergeError> {
     let mut files = Vec::new();
     for input in inputs.iter().map(AsRef::as_ref) {
         if !input.is_dir() {
+            if is_perfetto_name(&input.to_string_lossy()) {
+                return Err(MergeError::Perfetto { file: input.to_owned() });
+            }
             files.push(input.to_owned());
             continue;
         }
         let failed = |source| MergeError::Read { file: input.to_owned(), source: Arc::new(source) };
-        let before = files.len();
+        let (before, mut perfetto) = (files.len(), None);
         for entry in fs::read_dir(input).map_err(failed)? {
             let entry = entry.map_err(failed)?;
-            if is_trace_name(&entry.file_name().to_string_lossy()) {
+            let name = entry.file_name();
+            if is_trace_name(&name.to_string_lossy()) {
                 files.push(entry.path());
+            } else if is_perfetto_name(&name.to_string_lossy()) {
+                perfetto = Some(entry.path());
             }
         }
         if files.len() == before {
-            return Err(MergeError::NoTraces { folder: input.to_owned() });
+            let none = MergeError::NoTraces { folder: input.to_owned() };
+            return Err(perfetto.map_or(none, |file| MergeError::Perfetto { file }));
         }
     }
     if files.is_empty() { Err(MergeError::NoInputs) } else { Ok(files) }
@@ -104,6 +111,10 @@ fn files_of(inputs: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, MergeError> {
 
 fn is_trace_name(name: &str) -> bool {
     name.starts_with("trace_rank") && (name.ends_with(".json") || name.ends_with(".json.gz"))
+}
+
+fn is_perfetto_name(name: &str) -> bool {
+    name.ends_with(".pftrace") || name.ends_with(".pftrace.gz")
 }
 
 fn is_same_file(one: &Path, other: &Path) -> bool {

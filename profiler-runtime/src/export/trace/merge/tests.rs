@@ -264,6 +264,18 @@ fn a_folder_gives_all_its_ranks_and_missing_ones_are_named() {
     assert!(matches!(error, MergeError::NoTraces { .. }), "{error}");
 }
 
+/// D8: whoever names a trace in Perfetto's format, or its folder, is told how to record one that can be merged.
+#[test]
+fn a_trace_in_perfettos_format_is_refused_with_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("trace_rank0.pftrace");
+    fs::write(&file, b"\n\x02\x08\x01").unwrap();
+    for input in [folder.path(), &file] {
+        let error = merge(&[input], folder.path().join("x.json"), &MergeOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("trace_rank0.pftrace") && error.contains("`trace_format` \"chrome\""), "{error}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

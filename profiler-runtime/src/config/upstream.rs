@@ -1,0 +1,258 @@
+//! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and what becomes of each here.
+//!
+//! Whoever comes from there brings configurations and clients along, and those must not switch the profiler off. So a name
+//! is done, accepted with one warning that says what it does not do here, or refused with the reason; only what nobody
+//! knows is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
+//! table in `docs/upstream.md` all come from [`NAMES`]: following upstream is a row.
+
+/// A name that upstream knows.
+#[derive(Debug)]
+pub(crate) struct Name {
+    /// The name as upstream spells it; `field = "value"` for a value.
+    pub(crate) name: &'static str,
+    /// The version or pull request that introduced it.
+    #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
+    pub(crate) since: &'static str,
+    /// Where it is given.
+    pub(crate) place: Place,
+    /// What becomes of it here.
+    pub(crate) fate: Fate,
+}
+
+/// Where upstream takes a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A field of the profiler's configuration.
+    Field,
+    /// A key in the body of `POST /start_profile`.
+    Body,
+    /// A variable of the environment.
+    Variable,
+}
+
+/// What becomes of a name here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Sets this field of the configuration.
+    Sets(&'static str),
+    /// Does what it does upstream, without a field; in words for the documentation.
+    Does(&'static str),
+    /// Is accepted, with this warning.
+    Accepted {
+        /// Why it does nothing here.
+        warning: &'static str,
+    },
+    /// Is refused.
+    Refused {
+        /// Why, and what to do instead.
+        reason: &'static str,
+    },
+}
+
+const OMNI: &str = "vLLM-Omni 0.14";
+const PROTON: &str = "vLLM #48789";
+const REQUEST: &str = "vLLM #35340, SGLang #7608";
+const OLDER: &str = "vLLM 0.6";
+const SGLANG: &str = "SGLang";
+
+/// Explains all of proton's fields at once: together they are one warning.
+const NO_PROTON: &str =
+    "what `proton` would record is recorded as with `torch`; its aggregated call tree is not written";
+
+const fn field(name: &'static str, since: &'static str, fate: Fate) -> Name {
+    Name { name, since, place: Place::Field, fate }
+}
+
+/// A field of the same name.
+const fn same(name: &'static str, since: &'static str) -> Name {
+    field(name, since, Fate::Sets(name))
+}
+
+const fn accepted(name: &'static str, since: &'static str, warning: &'static str) -> Name {
+    field(name, since, Fate::Accepted { warning })
+}
+
+const fn proton(name: &'static str) -> Name {
+    accepted(name, PROTON, NO_PROTON)
+}
+
+const fn body(name: &'static str, fate: Fate) -> Name {
+    Name { name, since: REQUEST, place: Place::Body, fate }
+}
+
+const fn variable(name: &'static str, since: &'static str, field: &'static str) -> Name {
+    Name { name, since, place: Place::Variable, fate: Fate::Sets(field) }
+}
+
+/// Every name of upstream's.
+pub(crate) const NAMES: &[Name] = &[
+    same("profiler", OMNI),
+    same("torch_profiler_dir", OMNI),
+    same("torch_profiler_use_gzip", OMNI),
+    same("torch_profiler_record_shapes", OMNI),
+    same("torch_profiler_with_stack", OMNI),
+    same("torch_profiler_with_memory", OMNI),
+    same("torch_profiler_with_flops", OMNI),
+    same("torch_profiler_dump_cuda_time_total", OMNI),
+    same("delay_iterations", OMNI),
+    same("max_iterations", OMNI),
+    same("wait_iterations", OMNI),
+    same("warmup_iterations", OMNI),
+    same("active_iterations", OMNI),
+    same("torch_profiler_activities", "vLLM #57460"),
+    accepted(
+        "ignore_frontend",
+        OMNI,
+        "whether the controlling process is recorded is the program's choice: `CoordinatorOptions::frontend`",
+    ),
+    accepted(
+        "capture_torch_profiler",
+        OMNI,
+        "CUDA graph capture is not a phase of its own here; a trace shows it like any other call",
+    ),
+    accepted(
+        "detailed_trace_annotation",
+        OMNI,
+        "the names of ranges are those of the annotated functions, always in full",
+    ),
+    accepted(
+        "torch_profiler_execution_trace",
+        "vLLM #46336",
+        "there is no PyTorch dispatcher whose execution graph could be written",
+    ),
+    proton("profiler = \"proton\""),
+    field(PROTON_DIR, PROTON, Fate::Does("is the output folder where no other is given")),
+    proton("proton_profiler_context"),
+    proton("proton_profiler_data"),
+    proton("proton_profiler_backend"),
+    proton("proton_profiler_mode"),
+    proton("proton_profiler_hook"),
+    proton("proton_profiler_output_format"),
+    proton("proton_profiler_graph_attribution"),
+    proton("proton_profiler_flush_interval"),
+    body("num_steps", Fate::Sets("max_iterations")),
+    body("start_step", Fate::Sets("delay_iterations")),
+    body("delay_steps", Fate::Sets("delay_iterations")),
+    body("activities", Fate::Sets("torch_profiler_activities")),
+    body("record_shapes", Fate::Sets("torch_profiler_record_shapes")),
+    body("with_stack", Fate::Sets("torch_profiler_with_stack")),
+    body("profile_stages", Fate::Does("is another name of `stages`")),
+    body("profile_id", Fate::Does("names the session, and its folder")),
+    body("profile_prefix", Fate::Does("begins the session's name")),
+    body(
+        "merge_profiles",
+        Fate::Does("merges the traces of all ranks into `trace_merged.json.gz` when they are written"),
+    ),
+    body(
+        "profile_by_stage",
+        Fate::Accepted { warning: "stages are told apart in every trace, and one trace shows all of them" },
+    ),
+    body(
+        "output_dir",
+        Fate::Refused {
+            reason: "a request names no path: set `torch_profiler_dir` where the server is started, and name the session \
+                     with `profile_id`",
+        },
+    ),
+    variable("VLLM_TORCH_PROFILER_DIR", OLDER, "torch_profiler_dir"),
+    variable("VLLM_TORCH_CUDA_PROFILE", OLDER, "profiler"),
+    variable("VLLM_PROFILER_MAX_ITERS", OLDER, "max_iterations"),
+    variable("VLLM_PROFILER_DELAY_ITERS", OLDER, "delay_iterations"),
+    variable("VLLM_TORCH_PROFILER_RECORD_SHAPES", OLDER, "torch_profiler_record_shapes"),
+    variable("VLLM_TORCH_PROFILER_WITH_PROFILE_MEMORY", OLDER, "torch_profiler_with_memory"),
+    variable("VLLM_TORCH_PROFILER_WITH_STACK", OLDER, "torch_profiler_with_stack"),
+    variable("VLLM_TORCH_PROFILER_WITH_FLOPS", OLDER, "torch_profiler_with_flops"),
+    variable("VLLM_TORCH_PROFILER_USE_GZIP", OLDER, "torch_profiler_use_gzip"),
+    variable("VLLM_TORCH_PROFILER_DUMP_CUDA_TIME_TOTAL", OLDER, "torch_profiler_dump_cuda_time_total"),
+    variable("SGLANG_DIFFUSION_TORCH_PROFILER_DIR", SGLANG, "torch_profiler_dir"),
+    variable("SGLANG_TORCH_PROFILER_DIR", SGLANG, "torch_profiler_dir"),
+];
+
+/// Field that names the folder when `profiler` is `proton`.
+pub(crate) const PROTON_DIR: &str = "proton_profiler_dir";
+
+impl Name {
+    /// Returns the row of `name` where upstream takes it in that place.
+    pub(crate) fn find(place: Place, name: &str) -> Option<&'static Self> {
+        NAMES.iter().find(|row| row.place == place && row.name == name)
+    }
+
+    /// Returns the row of a value that upstream has for `field`.
+    pub(crate) fn of_value(field: &str, value: &str) -> Option<&'static Self> {
+        Self::find(Place::Field, &format!("{field} = {value:?}"))
+    }
+
+    /// Returns the fields of upstream's that are none here.
+    pub(crate) fn foreign_fields() -> impl Iterator<Item = &'static str> {
+        let rows = NAMES.iter().filter(|row| row.place == Place::Field && !row.name.contains(' '));
+        rows.map(|row| row.name).filter(|name| super::table::Field::named(name).is_none())
+    }
+
+    /// Returns vLLM's variables, each with the field that it sets.
+    pub(crate) fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
+        NAMES.iter().filter_map(|row| match (row.place, row.fate) {
+            (Place::Variable, Fate::Sets(field)) if row.name.starts_with("VLLM") => Some((row.name, field)),
+            _ => None,
+        })
+    }
+
+    /// Returns the keys of a request's body.
+    #[cfg(feature = "http")]
+    pub(crate) fn body_keys() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().filter(|row| row.place == Place::Body).map(|row| row.name)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::config::table::Field;
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/upstream.md");
+    const MARKERS: (&str, &str) = ("<!-- names: begin -->\n", "<!-- names: end -->");
+
+    /// Returns the table of the page, in Markdown.
+    fn table() -> String {
+        let mut table = String::from("| name | where | since | here |\n|---|---|---|---|\n");
+        for row in NAMES {
+            let place = match row.place {
+                Place::Field => "field",
+                Place::Body => "request",
+                Place::Variable => "environment",
+            };
+            let fate = match row.fate {
+                Fate::Sets(field) if field == row.name => "done".to_owned(),
+                Fate::Sets(field) => format!("done: sets `{field}`"),
+                Fate::Does(what) => format!("done: {what}"),
+                Fate::Accepted { warning } => format!("accepted with a warning: {warning}"),
+                Fate::Refused { reason } => format!("refused: {reason}"),
+            };
+            table.push_str(&format!("| `{}` | {place} | {} | {fate} |\n", row.name, row.since));
+        }
+        table
+    }
+
+    /// D5: the page's table is the table that the reader works with; `UPDATE_DOCS=1` writes it.
+    #[test]
+    fn the_page_has_every_name_of_upstreams() {
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (before, rest) = page.split_once(MARKERS.0).unwrap();
+        let (shown, after) = rest.split_once(MARKERS.1).unwrap();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            let fresh = [before, MARKERS.0, &table(), MARKERS.1, after].concat();
+            std::fs::write(PAGE, fresh).unwrap();
+        } else {
+            assert_eq!(shown, table(), "run this test with UPDATE_DOCS=1");
+        }
+    }
+
+    #[test]
+    fn what_a_name_sets_is_a_field() {
+        for row in NAMES {
+            if let Fate::Sets(field) = row.fate {
+                assert!(Field::named(field).is_some(), "{}", row.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The coordinator's own process in a session: a member that has no rank, because it does none of the work.
+//!
+//! It records from start to stop, whatever schedule the workers follow: the requests that it takes are no iterations. It
+//! leaves the GPU to them.
+
+use std::time::Duration;
+
+use crate::config::{Profiler, ProfilerConfig};
+use crate::control;
+use crate::control::job::local::written;
+use crate::control::job::report::{Frontend, WorkerState};
+use crate::session::{self, Given, SessionId, Status, Stopped};
+
+/// Its part in a session: what will hold its artifacts, or why it does not record.
+pub(super) type Part = Result<Stopped, String>;
+
+/// Begins to record under this name, if the configuration is one for ranges.
+pub(super) fn start(config: &ProfilerConfig, session: &SessionId) -> Option<Part> {
+    let config = config_of(config)?;
+    let given = Given { session: session.clone(), is_frontend: true };
+    let started = config.validate().map_err(Into::into).and_then(|parsed| control::begin_as(parsed, Some(given)));
+    Some(started.map_err(|error| error.to_string()))
+}
+
+/// Returns what it records: the workers' configuration without what only they have.
+fn config_of(config: &ProfilerConfig) -> Option<ProfilerConfig> {
+    let default = ProfilerConfig::default();
+    (config.profiler == Profiler::Torch && config.records_ranges()).then(|| ProfilerConfig {
+        delay_iterations: 0,
+        max_iterations: 0,
+        wait_iterations: 0,
+        warmup_iterations: 0,
+        active_iterations: default.active_iterations,
+        step_of: None,
+        slow_step_ms: 0,
+        max_dumps: default.max_dumps,
+        gpu: false,
+        gpu_timing: default.gpu_timing,
+        spool: false,
+        max_spool_mb: default.max_spool_mb,
+        trace_file: None,
+        perf_dump_path: None,
+        pipeline_profiler: false,
+        pipeline_targets: default.pipeline_targets,
+        ..config.clone()
+    })
+}
+
+/// Ends its part; the artifacts are written in the background.
+pub(super) fn stop(part: Option<&Part>) {
+    if let Some(Ok(stopped)) = part {
+        session::stop_this(stopped.session());
+    }
+}
+
+/// Waits at most so long for its artifacts.
+pub(super) fn wait(part: Option<&Part>, most: Duration) {
+    if let Some(Ok(stopped)) = part {
+        let _ = stopped.wait_timeout(most);
+    }
+}
+
+/// Returns its line in a report.
+pub(super) fn line(part: &Part) -> Frontend {
+    let pid = std::process::id();
+    let none = |state, error| Frontend { pid, state, error, artifacts: Vec::new(), missing: Vec::new() };
+    let stopped = match part {
+        Ok(stopped) => stopped,
+        Err(why) => return none(WorkerState::Failed, Some(why.clone())),
+    };
+    if matches!(session::status(), Status::Active(progress) if progress.session == *stopped.session()) {
+        return none(WorkerState::Recording, None);
+    }
+    let line = written(stopped, stopped.wait_timeout(Duration::ZERO)).workers.pop();
+    line.map_or_else(
+        || none(WorkerState::Writing, None),
+        |line| Frontend { artifacts: line.artifacts, missing: line.missing, ..none(line.state, line.error) },
+    )
+}

@@ -1,0 +1,42 @@
+//! Names of stages, steps and ops that a configuration or a request gives, compared with those that the program has.
+
+use std::collections::BTreeSet;
+
+use crate::config::{self, ConfigError, Origin, Problem, ProfilerConfig};
+use crate::record::{self, Kind, Site, site};
+
+/// Returns the sites that are known by now: of those that are made at run time, the ones that have run.
+fn known() -> impl Iterator<Item = &'static Site> {
+    record::sites().chain(site::numbered())
+}
+
+/// Returns the first name that nothing bears although a name that exists is near it, and that name. A pattern with `*` or
+/// `?` is never taken for a slip.
+pub(super) fn first_slip(names: &[String]) -> Option<(&str, &'static str)> {
+    let known: Vec<&'static str> = known().map(Site::name).collect();
+    let mut absent = names.iter().filter(|name| !name.contains(['*', '?']) && !known.contains(&name.as_str()));
+    absent.find_map(|name| Some((name.as_str(), config::nearest(name, known.iter().copied())?)))
+}
+
+/// Refuses a `step_of` that names a stage or an op: no iteration would ever end.
+///
+/// # Errors
+///
+/// The name is that of a stage or an op, and of no step.
+pub(super) fn check_step_of(config: &ProfilerConfig) -> Result<(), ConfigError> {
+    let Some(name) = &config.step_of else { return Ok(()) };
+    let is_step = |site: &&Site| site.kind() == Kind::Step;
+    let of_name: Vec<&Site> = known().filter(|site| site.name() == name).collect();
+    if of_name.is_empty() || of_name.iter().any(is_step) {
+        return Ok(());
+    }
+    let steps: BTreeSet<&str> = known().filter(|site| is_step(&site)).map(Site::name).collect();
+    let remedy = if steps.is_empty() {
+        "put `#[profiled_step]` on the body of the loop, or leave `step_of` out".to_owned()
+    } else {
+        let quoted: Vec<String> = steps.iter().map(|step| format!("`{step}`")).collect();
+        format!("name a step: {}", quoted.join(", "))
+    };
+    let problem = Problem::new("step_of", format!("`{name}` is a stage or an op, and no step")).suggest(remedy);
+    Err(ConfigError { problems: vec![problem], origin: Origin::Code })
+}

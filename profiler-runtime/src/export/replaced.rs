@@ -1,0 +1,146 @@
+//! A file under a name that the user has spelled out (`trace_file`, `perf_dump_path`) replaces that of an earlier session.
+//!
+//! The earlier session's manifest lists a size and a checksum that fit no more, so the file is taken out of its artifacts
+//! and told among what is missing.
+
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::format::json::write_indented;
+use super::manifest::Missing;
+use super::sink;
+use crate::logging;
+
+/// Returns whether `path` is a file that a rename replaces, and no device, pipe or link.
+pub(super) fn is_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+/// Says in the log that `session`, whose folder this is, has replaced the file at `path`, and in the manifest of the session
+/// that wrote it.
+pub(super) fn tell(path: &Path, folder: &Path, session: &str) {
+    logging::info!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
+    for manifest in manifests_beside(folder) {
+        if let Err(error) = amend(&manifest, path, session) {
+            logging::warn!("`{}` still lists `{}`: {error}", manifest.display(), path.display());
+        }
+    }
+}
+
+/// Returns the manifests of the other sessions in the folder that holds this one.
+fn manifests_beside(folder: &Path) -> Vec<PathBuf> {
+    let files = |folder: &Path| {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).collect::<Vec<_>>()
+    };
+    let is_manifest = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("manifest_") && name.ends_with(".json")
+    };
+    let sessions = folder.parent().map(files).unwrap_or_default();
+    let others = sessions.into_iter().filter(|other| other != folder && other.is_dir());
+    others.flat_map(|other| files(&other)).filter(is_manifest).collect()
+}
+
+/// Moves the file from a manifest's artifacts to what is missing, if it is listed there.
+fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
+    let text = fs::read_to_string(manifest)?;
+    let name = path.to_string_lossy();
+    if !text.contains(&*Value::from(&*name).to_string()) {
+        return Ok(());
+    }
+    let mut members: Members = serde_json::from_str(&text)?;
+    let mut is_listed = false;
+    for (key, value) in &mut members.0 {
+        match key.as_str() {
+            "artifacts" => {
+                let mut list: Vec<Box<RawValue>> = serde_json::from_str(value.get())?;
+                let before = list.len();
+                list.retain(|artifact| !is_of(artifact, &name));
+                is_listed = list.len() < before;
+                *value = Member::List(list);
+            }
+            "missing" if is_listed => {
+                let mut list: Vec<Box<RawValue>> = serde_json::from_str(value.get())?;
+                let reason = format!("session `{session}` has replaced it: its configuration names the same file");
+                list.push(to_raw_value(&Missing::new(name.to_string(), reason))?);
+                *value = Member::List(list);
+            }
+            _ => {}
+        }
+    }
+    if !is_listed {
+        return Ok(());
+    }
+    sink::write_file(manifest, false, |out| write_indented(out, &members)).map(drop)
+}
+
+/// Returns whether an artifact has this name.
+fn is_of(artifact: &RawValue, name: &str) -> bool {
+    serde_json::from_str::<Value>(artifact.get()).is_ok_and(|artifact| artifact["name"] == name)
+}
+
+/// The members of a manifest in their order, each as it is written.
+struct Members(Vec<(String, Member)>);
+
+/// A member of a manifest.
+enum Member {
+    /// Left as it was.
+    Same(Box<RawValue>),
+    /// A list that has changed, one record a line.
+    List(Vec<Box<RawValue>>),
+}
+
+impl Member {
+    /// Returns the text of a member that has not changed.
+    fn get(&self) -> &str {
+        match self {
+            Self::Same(value) => value.get(),
+            Self::List(_) => "[]",
+        }
+    }
+}
+
+impl Serialize for Members {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, member)| (key, member)))
+    }
+}
+
+impl Serialize for Member {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Same(value) => value.serialize(serializer),
+            Self::List(list) => list.serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a manifest")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+        let mut members = Vec::new();
+        while let Some((key, value)) = map.next_entry()? {
+            members.push((key, Member::Same(value)));
+        }
+        Ok(Members(members))
+    }
+}
