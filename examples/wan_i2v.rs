@@ -74,17 +74,12 @@ fn request_id() -> String {
     format!("wan_i2v_{:x}_{}", since.as_micros(), std::process::id())
 }
 
-/// Where every artifact is, and what is missing.
+/// Shows where the time went, what is missing, and where the artifacts are.
 fn show(manifest: &Manifest) {
     for line in manifest.pipeline_lines() {
         say(format_args!("{line}"));
     }
-    for artifact in manifest.artifacts() {
-        say(format_args!("{}: {}", artifact.kind, artifact.path.display()));
-    }
-    for missing in &manifest.missing {
-        warn(format_args!("not written: {}: {}", missing.name, missing.reason));
-    }
+    say(format_args!("\n{}", manifest.summary().for_terminal()));
 }
 
 /// A line on stdout. When nobody reads it any more, as behind `| head`, the work goes on.

@@ -6,7 +6,7 @@
 use std::io::{self, Write};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use profiler_runtime::{Error, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_parsed, profile_with};
+use profiler_runtime::{Error, PrintSummary, ProfileGuard, ProfilerArgs, ProfilerConfig, profile_parsed, profile_with};
 
 /// What the profiler's log lines have in common.
 const TARGET: &str = "profiler_runtime";
@@ -21,13 +21,21 @@ pub fn start(args: ProfilerArgs, unless_asked: Option<ProfilerConfig>) -> Result
     let asked = args.into_config(|name| std::env::var_os(name))?;
     match asked {
         Some(parsed) if parsed.config.is_off() => Ok(None),
-        Some(parsed) => profile_parsed(parsed).map(Some),
-        None => unless_asked.map(profile_with).transpose(),
+        Some(mut parsed) => {
+            parsed.config.print_summary = unless_printed(parsed.config.print_summary);
+            profile_parsed(parsed).map(Some)
+        }
+        None => unless_asked.map(|config| profile_with(config.print_summary(PrintSummary::Never))).transpose(),
     }
 }
 
-/// Shows on stderr what the profiler warns of, and in a server who started and stopped it. Without a logger its warnings
-/// are in the manifest only.
+/// The program prints the summary itself, whether or not it runs in a terminal: once is enough.
+fn unless_printed(asked: PrintSummary) -> PrintSummary {
+    if asked == PrintSummary::Auto { PrintSummary::Never } else { asked }
+}
+
+/// Shows on stderr what the profiler warns of, and in a server who started and stopped it. A program
+/// that has a logger of its own keeps it.
 pub fn show_warnings() {
     struct Stderr;
 

@@ -54,13 +54,13 @@ fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
     let run = run(&SHORT);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let listed = listed(&run);
-    assert_eq!(listed["video"], "i2v_output.mp4");
+    assert!(run.stdout.starts_with("video: i2v_output.mp4\n"), "{}", run.stdout);
     assert_eq!(names(run.folder.path()), ["i2v_output.mp4", "perf"]);
     for kind in ["trace", "timing", "summary", "manifest"] {
-        assert!(Path::new(listed[kind]).is_file(), "{kind}: {}", listed[kind]);
+        assert!(listed[kind].is_file(), "{kind}: {}", listed[kind].display());
     }
 
-    let timing: Value = serde_json::from_slice(&fs::read(listed["timing"]).unwrap()).unwrap();
+    let timing: Value = serde_json::from_slice(&fs::read(&listed["timing"]).unwrap()).unwrap();
     let paths = stage_paths(&timing);
     for path in [
         "load.pipeline/load.text_encoder",
@@ -83,17 +83,20 @@ fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
     }
 }
 
-/// What the program has printed, by kind.
-fn listed(run: &Run) -> BTreeMap<&str, &str> {
-    run.stdout.lines().filter_map(|line| line.split_once(": ")).collect()
+/// What the program has written, by kind.
+fn listed(run: &Run) -> BTreeMap<&str, PathBuf> {
+    let mut lines = run.stdout.lines().skip_while(|line| !line.starts_with("artifacts in "));
+    let folder = Path::new(lines.next().unwrap().strip_prefix("artifacts in ").unwrap());
+    let named = lines.filter_map(|line| line.trim().split_once("  "));
+    named.map(|(kind, name)| (kind, run.folder.path().join(folder).join(name.trim()))).collect()
 }
 
 /// How often each name is in the trace that the program has written.
 fn counts(run: &Run) -> BTreeMap<String, usize> {
-    let path = run.folder.path().join(listed(run)["trace"]);
-    let mut packed = fs::read(&path).unwrap();
+    let path = &listed(run)["trace"];
+    let mut packed = fs::read(path).unwrap();
     if path.extension().is_some_and(|extension| extension == "gz") {
-        let unpacked = Command::new("gzip").arg("-dc").arg(&path).output().unwrap();
+        let unpacked = Command::new("gzip").arg("-dc").arg(path).output().unwrap();
         packed = unpacked.stdout;
     }
     let trace: Value = serde_json::from_slice(&packed).unwrap();
@@ -127,6 +130,17 @@ fn the_profile_flag_counts_denoising_steps() {
     let counts = counts(&run);
     let counted = counts.keys().filter(|name| name.starts_with("ProfilerStep#")).count();
     assert_eq!((counted, counts.get("scheduler.step")), (2, Some(&2)), "{counts:?}");
+}
+
+/// E12: a newcomer reads the stages, the slowest ops, what is missing, then the paths; each once.
+#[test]
+fn a_plain_run_ends_with_where_its_time_went() {
+    let run = run(&SHORT);
+    let at = |text: &str| run.stdout.find(text).unwrap_or_else(|| panic!("no `{text}` in\n{}", run.stdout));
+    let places = ["\nstage ", "\n  vae.decode ", "\nop ", "\ncausal_conv3d ", "GPU: ", "\nartifacts in "].map(at);
+    assert!(places.is_sorted(), "{places:?}\n{}", run.stdout);
+    assert_eq!(run.stdout.matches("artifacts in ").count(), 1);
+    assert!(run.stderr.is_empty(), "{}", run.stderr);
 }
 
 /// The names from the outermost stage to each one, joined by `/`.

@@ -99,13 +99,16 @@ impl fmt::Display for Error {
                 write!(f, "cannot write to the folder `{folder}`: {source}; ")?;
                 f.write_str("give one that can be created in `torch_profiler_dir` or `output_dir`")
             }
-            Self::Thread { name, source } => write!(f, "cannot start the thread `{name}`: {source}"),
+            Self::Thread { name, source } => {
+                write!(f, "cannot start the thread `{name}`: {source}; raise the process's limit of threads")
+            }
             Self::Dump { session, reason } => write!(f, "cannot dump the session `{session}`: {reason}"),
             Self::Spool { path, reason } => write!(f, "cannot recover `{}`: {reason}", path.display()),
             Self::Export { session, message } => {
                 write!(
                     f,
-                    "the artifacts of session `{session}` are not written: the exporter panicked with `{message}`"
+                    "the artifacts of session `{session}` are not written: the exporter panicked with `{message}`; that is \
+                     a defect of the profiler, please report it"
                 )
             }
         }

@@ -144,7 +144,8 @@ pub mod cuda {
 
 pub use collect::ProfilingAllocator;
 pub use config::{
-    Activities, ConfigError, GpuTiming, Origin, Parsed, Problem, Profiler, ProfilerConfig, TraceFormat, Warning,
+    Activities, ConfigError, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig, TraceFormat,
+    Warning,
 };
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
@@ -157,7 +158,7 @@ pub use control::{
 pub use error::Error;
 pub use export::{
     Alignment, Artifact, ExportProgress, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing,
-    SortBy, merge,
+    SortBy, Summary, merge,
 };
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};

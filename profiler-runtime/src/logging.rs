@@ -55,7 +55,7 @@ pub(crate) fn set_quiet(quiet: bool) {
 /// Sends a message to the logger; without one, to standard error if it is at least a warning or a `notice`.
 pub(crate) fn send(level: Level, notice: bool, target: &str, message: fmt::Arguments<'_>) {
     let sent = catch_unwind(AssertUnwindSafe(|| {
-        if log::max_level() != LevelFilter::Off {
+        if !is_absent() {
             log::log!(target: target, level, "{message}");
         } else if (notice || level <= Level::Warn) && !is_silenced() {
             tell_once(level, message, &mut io::stderr().lock());
@@ -63,6 +63,19 @@ pub(crate) fn send(level: Level, notice: bool, target: &str, message: fmt::Argum
     }));
     // A logger's panic has been reported by the panic hook.
     drop(sent);
+}
+
+/// Returns whether the program has no logger.
+pub(crate) fn is_absent() -> bool {
+    log::max_level() == LevelFilter::Off
+}
+
+/// Writes a page for people to standard error, unless that is to be left alone.
+pub(crate) fn print(page: impl fmt::Display) {
+    if !is_silenced() {
+        // Nobody may be reading any more.
+        let _ = writeln!(io::stderr().lock(), "\n{page}");
+    }
 }
 
 /// Returns whether standard error is to be left alone.

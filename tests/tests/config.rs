@@ -34,6 +34,7 @@ fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
         ("perf_dump_path", json!("/dump.json"), json!({}), Some(json!("s3://bucket/x"))),
         ("trigger_file", json!("/run/profile"), json!(true), Some(json!("s3://bucket/x"))),
         ("gpu_timing", json!("events"), json!(true), Some(json!("event"))),
+        ("print_summary", json!("always"), json!(true), Some(json!("sometimes"))),
         ("trace_format", json!("perfetto"), json!(true), Some(json!("json"))),
         ("torch_profiler_activities", json!(["CPU"]), json!("CPU"), Some(json!(["TPU"]))),
         ("nvtx", json!(false), json!("no"), None),

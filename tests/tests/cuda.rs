@@ -29,7 +29,7 @@ fn program() {
         return;
     }
     let scenario = std::env::var("SCENARIO").unwrap();
-    if !["late context", "no context", "no device", "nothing there"].contains(&scenario.as_str()) {
+    if !["late context", "no iteration", "no context", "no device", "nothing there"].contains(&scenario.as_str()) {
         make_context();
     }
     let config = match scenario.as_str() {
@@ -47,7 +47,12 @@ fn program() {
             make_context();
         }
         let _named = (scenario == "named steps").then(|| step!("denoise_step"));
-        iterations(6);
+        if scenario == "no iteration" {
+            drop(stage!("work"));
+            make_context();
+        } else {
+            iterations(6);
+        }
         let manifest = stop_profile().unwrap().wait().unwrap();
         for warning in &manifest.warnings {
             println!("warning: {warning}");
@@ -107,14 +112,22 @@ fn a_range_waits_for_the_first_context() {
 #[test]
 fn without_context_device_or_driver_there_is_one_warning_and_the_program_runs_on() {
     for (scenario, variables, says) in [
-        ("no context", &[][..], "has created no CUDA context"),
+        ("no context", &[][..], "had no CUDA context: start the session in the process that uses the GPU"),
         ("no device", &[("CUDA_DOUBLE_DEVICES", "0")], "the CUDA driver finds no device"),
-        ("nothing there", &[], "there is no CUDA driver (`libcuda.so.1`) here"),
+        ("nothing there", &[], "no CUDA driver (`libcuda.so.1`) can be opened here"),
     ] {
         let (calls, warnings) = run(scenario, variables);
         assert_eq!(calls, Vec::<String>::new(), "{scenario}");
         assert!(warnings.len() == 1 && warnings[0].contains(says), "{scenario}: {warnings:?}");
     }
+}
+
+/// D11: a program that has a context by now is not told that it has none.
+#[test]
+fn a_context_that_came_too_late_is_told_as_that() {
+    let (calls, warnings) = run("no iteration", &[]);
+    assert_eq!(calls, Vec::<String>::new());
+    assert!(warnings.len() == 1 && warnings[0].contains("ended no iteration after it had made one"), "{warnings:?}");
 }
 
 #[test]

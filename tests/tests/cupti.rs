@@ -276,12 +276,14 @@ fn beside_another_tool_cupti_is_not_touched() {
 fn a_missing_or_ancient_cupti_is_a_reason_with_its_remedy() {
     let ran = run(&[("CUPTI_DOUBLE_VERSION", "11.6")]);
     assert_eq!(ran.manifest["gpu"]["reason_code"], "cupti_too_old");
+    assert!(ran.manifest["gpu"]["reason"].as_str().unwrap().contains("has API 16, older than CUDA 11.7's (API 17)"));
     let folder = tempdir().unwrap();
     let mut command = machine("without_cupti", folder.path());
     succeeded(command.env("PROFILER_CUPTI_LIB", folder.path().join("nothing")));
     let gpu = manifest(&session(folder.path()))["gpu"].clone();
-    assert_eq!(gpu["reason_code"], "no_cupti");
-    assert!(gpu["reason"].as_str().unwrap().contains("install the one of CUDA 12"), "{gpu}");
+    assert_eq!(gpu["reason_code"], "cupti_unusable");
+    let reason = gpu["reason"].as_str().unwrap();
+    assert!(reason.contains("nothing: cannot open shared object file") && reason.contains("unset it"), "{gpu}");
 }
 
 #[test]

@@ -14,8 +14,8 @@ use std::time::Duration;
 use calamine::{Data, Reader, Xlsx, open_workbook};
 use gpu_support::{Device, machine, make_context, perf, session, succeeded};
 use profiler_runtime::{
-    GroupBy, KeyAverage, ProfilerConfig, SortBy, profiled_op, profiled_stage, stage, start_profile_with, step,
-    stop_profile,
+    GroupBy, KeyAverage, PrintSummary, ProfilerConfig, SortBy, profiled_op, profiled_stage, stage, start_profile_with,
+    step, stop_profile,
 };
 use profiler_tests::{Trace, in_child, manifest};
 use serde_json::Value;
@@ -49,6 +49,7 @@ fn pipeline() {
     }
     make_context();
     let config = ProfilerConfig::torch(perf()).torch_profiler_record_shapes(true).torch_profiler_with_stack(true);
+    let config = config.print_summary(PrintSummary::Always);
     let config = config.torch_profiler_with_flops(true).torch_profiler_dump_cuda_time_total(true);
     start_profile_with(config.torch_profiler_with_memory(true)).unwrap();
     let device = Device::open();
@@ -122,15 +123,17 @@ struct Ran {
     _folder: TempDir,
     session: PathBuf,
     trace: Trace,
+    /// What it said on standard error.
+    printed: String,
 }
 
 fn run(variables: &[(&str, &str)]) -> Ran {
     let folder = tempdir().unwrap();
     let kept = std::env::var_os("PROFILER_TESTS_KEEP").map(PathBuf::from);
     let place = kept.as_deref().unwrap_or(folder.path());
-    succeeded(machine("pipeline", place).envs(variables.iter().copied()));
-    let session = session(place);
-    Ran { _folder: folder, trace: Trace::read(&session), session }
+    let output = succeeded(machine("pipeline", place).envs(variables.iter().copied()));
+    let (session, printed) = (session(place), String::from_utf8(output.stderr).unwrap());
+    Ran { _folder: folder, trace: Trace::read(&session), session, printed }
 }
 
 /// Nanoseconds of each kind of GPU work, as the file shows them.
@@ -197,6 +200,27 @@ fn the_text_table_is_sorted_by_the_gpus_time() {
     assert!(lines[3].trim_start().starts_with("attention ") && lines[3].contains("  153.0"), "{text}");
     assert!(lines[4].trim_start().starts_with("softmax ") && lines[4].contains("  51.8"), "{text}");
     assert!(text.contains("\nSelf CUDA time total: 176.5") && !text.contains("no GPU records"), "{text}");
+}
+
+/// E10: the summary has a GPU column for ops, and says what each `self` means; the printed one has it too.
+#[test]
+fn the_summary_tells_the_gpu_time_of_ops() {
+    let ran = run(&[]);
+    let page = fs::read_to_string(ran.session.join("summary_rank0.md")).unwrap();
+    let ops = page.split("## Ops").nth(1).unwrap();
+    assert!(ops.contains("Share of the self CUDA time total, 0.177 ms"), "{ops}");
+    let cells = |name: &str| -> Vec<String> {
+        let row = ops.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap();
+        row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    assert_eq!(cells("op")[2..], ["self CPU", "CPU total", "self CUDA", "share"]);
+    assert_eq!(cells("attention")[4..], ["0.153", "86.7 %"]);
+    assert_eq!(cells("tokenize")[4..], ["0.000", "0.0 %"]);
+    let heads: Vec<&str> = page.lines().filter(|line| line.contains(" self |")).collect();
+    assert!(heads.iter().all(|head| head.starts_with("| stage ")), "one meaning: {heads:?}");
+    assert!(page.contains("`self`: in no stage inside it") && page.contains("`self CPU`: in nothing else recorded"));
+    let row = ran.printed.lines().find(|line| line.starts_with("attention ")).unwrap();
+    assert!(row.contains("0.153  86.7%") && ran.printed.contains("self CUDA"), "{}", ran.printed);
 }
 
 #[test]

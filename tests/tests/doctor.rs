@@ -34,7 +34,19 @@ fn a_machine_with_everything_is_told_so() {
     ] {
         assert!(said.contains(line), "`{line}` is not in\n{said}");
     }
-    assert!(said.contains("libcupti_double.so, version 28") && !said.contains("missing"), "{said}");
+    let library = "ok       libcupti       CUDA 12.9's CUPTI (API 28), /";
+    assert!(said.contains(library) && said.contains("libcupti_double.so") && !said.contains("missing"), "{said}");
+}
+
+/// E14, E18: the line follows forked workers, and what to try when a report has no kernels stands below it.
+#[test]
+fn a_report_without_kernels_is_answered_below_the_line() {
+    let said = examine(&[]);
+    let (line, answers) = said.split_once("If its report has no kernels:").unwrap();
+    assert!(line.contains(" --trace-fork-before-exec=true --cuda-graph-trace=node --capture-range="), "{line}");
+    for answer in ["Record more steps", "`--capture-range`", "`--trace-fork-before-exec=true`"] {
+        assert!(answers.contains(answer), "`{answer}` is not in\n{answers}");
+    }
 }
 
 #[test]
@@ -48,7 +60,7 @@ fn what_is_missing_comes_with_its_remedy() {
         (
             "PROFILER_CUPTI_LIB",
             "/nothing",
-            "missing  libcupti       libcupti is not installed: install the one of CUDA 12",
+            "missing  libcupti       `/nothing` cannot be used: /nothing: cannot open shared object file",
         ),
         ("CUPTI_DOUBLE_FAIL", "cuptiActivityEnable=35", "missing  permission     this user may not trace the GPU"),
         ("NSYS_PROFILING_SESSION_ID", "1", "missing  attached tool  `NSYS_PROFILING_SESSION_ID` is set"),

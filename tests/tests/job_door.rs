@@ -74,7 +74,10 @@ fn without_the_token_nobody_joins() {
     let place = Place::new();
     let coordinator = over_tcp(&place);
     for wrong in [json!("an uncommon worm"), json!(""), json!(null)] {
-        assert_eq!(refused(&coordinator, |hello| hello["token"] = wrong), "the token is not the coordinator's");
+        assert_eq!(
+            refused(&coordinator, |hello| hello["token"] = wrong),
+            "the token is not the coordinator's: give both the same `PROFILER_COORDINATOR_TOKEN`"
+        );
     }
     let none = Coordinator::bind("tcp://127.0.0.1:0", CoordinatorOptions::default()).unwrap_err();
     assert!(matches!(none, LinkError::NoToken { .. }), "{none}");

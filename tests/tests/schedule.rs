@@ -46,9 +46,11 @@ fn the_trace_shows_exactly_the_iterations_that_were_asked_for() {
 fn a_session_stopped_before_it_recorded_says_so() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config().delay_iterations(5), || denoise(2));
-    assert_eq!(trace.warnings(), ["nothing was recorded: the session ended in its phase `delay`, after 2 iterations"]);
-    let trace = bench.record(bench.config().delay_iterations(5), || {});
-    assert_eq!(trace.warnings(), ["nothing was recorded: the session ended in its phase `delay`, after 0 iterations"]);
+    let said = "nothing was recorded: the session ended in its phase `delay`, after ";
+    let remedy = "stop it later, or lower `delay_iterations`, `wait_iterations` and `warmup_iterations`";
+    assert_eq!(trace.warnings(), [format!("{said}2 iterations; {remedy}")]);
+    let trace = bench.record(bench.config().delay_secs(600.0), || {});
+    assert_eq!(trace.warnings(), [format!("{said}0 iterations; stop it later, or lower `delay_secs`")]);
     let trace = bench.record(bench.config().warmup_iterations(3), || denoise(2));
     assert_eq!(trace.count("transformer.forward"), 0, "a warm-up is discarded");
 }

@@ -118,7 +118,7 @@ fn the_table_shows_busy_time_beside_concurrent_lives() {
     let row = summary.lines().find(|line| line.starts_with("| fetch (async) ")).unwrap();
     let busy = format!(" {:.3} |", ns(stage, "busy_ns") as f64 / 1e6);
     assert!(row.contains(" % (concurrent) |") && row.contains(&busy), "{row}");
-    assert!(summary.contains("Times in ms; `busy`: without the waiting of futures."), "{summary}");
+    assert!(summary.contains("`self`: in no stage inside it, `busy`: without the waiting of futures."), "{summary}");
     assert!(summary.contains(" ms; it was stopped.") && summary.contains(" ranges on 1 thread, "), "{summary}");
 }
 

@@ -48,14 +48,14 @@ pub enum ServeError {
     Config(#[from] ConfigError),
 
     /// The profiler's coordinator cannot be started.
-    #[error("the profiler cannot be offered")]
+    #[error("the workers' profiler cannot be controlled")]
     Profiler {
         /// What it said.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
     /// The operating system refused a folder, a process, a thread or a socket.
-    #[error("the system refused to start the server's processes")]
+    #[error("the system refused a folder, process, thread or socket that the server needs")]
     System(#[source] io::Error),
 
     /// The model cannot be used.

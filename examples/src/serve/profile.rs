@@ -55,7 +55,9 @@ impl Profile {
         let Some(coordinator) = &self.0 else { return };
         let joined = coordinator.wait_for_workers(workers, JOINING);
         if joined < workers {
-            warn(format_args!("only {joined} of {workers} workers have joined the profiler so far"));
+            warn(format_args!(
+                "only {joined} of {workers} workers have joined the profiler: a start leaves out those that have not by then"
+            ));
         }
     }
 

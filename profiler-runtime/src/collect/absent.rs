@@ -17,7 +17,7 @@ pub(crate) enum Absent {
     GoesOn,
     /// It was never read: the process ended.
     ProcessGone,
-    /// There is no CUDA driver.
+    /// There is no CUDA driver that could be opened.
     NoDriver,
     /// The driver lacks a function.
     DriverTooOld(&'static CStr),
@@ -27,8 +27,10 @@ pub(crate) enum Absent {
     DriverFailed(&'static str, i32),
     /// There is no libcupti for this version of CUDA.
     NoCupti(u32),
-    /// This libcupti is older than 11.7, or lacks a function.
-    CuptiTooOld(String),
+    /// This libcupti, whose version is told, is older than 11.7.
+    CuptiTooOld(String, u32),
+    /// This libcupti is there and cannot be used, for this reason.
+    CuptiUnusable(String, String),
     /// The environment says that a tool is attached.
     ToolAttached(&'static str),
     /// CUPTI serves somebody else.
@@ -55,7 +57,8 @@ impl Absent {
             Self::NoDevice => "no_device",
             Self::DriverFailed(..) => "driver_failed",
             Self::NoCupti(_) => "no_cupti",
-            Self::CuptiTooOld(_) => "cupti_too_old",
+            Self::CuptiTooOld(..) => "cupti_too_old",
+            Self::CuptiUnusable(..) => "cupti_unusable",
             Self::ToolAttached(_) => "tool_attached",
             Self::Occupied => "occupied",
             Self::NotPermitted => "not_permitted",
@@ -81,22 +84,31 @@ impl fmt::Display for Absent {
             Self::NothingRecorded => f.write_str("the session recorded nothing"),
             Self::GoesOn => f.write_str("the session goes on: the GPU's records are read when it ends"),
             Self::ProcessGone => f.write_str("the process ended before the GPU's records were read"),
-            Self::NoDriver => f.write_str("there is no CUDA driver (`libcuda.so.1`) here"),
+            Self::NoDriver => f.write_str("no CUDA driver (`libcuda.so.1`) can be opened here"),
             Self::DriverTooOld(function) => {
                 let function = function.to_string_lossy();
                 write!(f, "the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed")
             }
             Self::NoDevice => f.write_str("the CUDA driver finds no device"),
-            Self::DriverFailed(call, code) => write!(f, "`{call}` failed with CUDA error {code}"),
+            Self::DriverFailed(call, code) => {
+                write!(f, "`{call}` failed with CUDA error {code}: see what `nvidia-smi` says")
+            }
             Self::NoCupti(version) => {
                 let (major, minor) = (version / 1000, version % 1000 / 10);
                 write!(
                     f,
-                    "libcupti is not installed: install the one of CUDA {major} (the driver supports {major}.{minor}), or \
-                     set `PROFILER_CUPTI_LIB` to its path"
+                    "libcupti is not found: install the one of CUDA {major} (the driver supports {major}.{minor}), or set \
+                     `PROFILER_CUPTI_LIB` to its path"
                 )
             }
-            Self::CuptiTooOld(path) => write!(f, "`{path}` is older than CUDA 11.7: install a newer libcupti"),
+            Self::CuptiTooOld(path, version) => {
+                write!(f, "`{path}` has API {version}, older than CUDA 11.7's (API 17): install a newer libcupti")
+            }
+            Self::CuptiUnusable(path, why) => write!(
+                f,
+                "`{path}` cannot be used: {why}; set `PROFILER_CUPTI_LIB` to the libcupti of a CUDA toolkit, or unset it to \
+                 have it searched for"
+            ),
             Self::ToolAttached(variable) => {
                 write!(f, "another tool is attached (`{variable}` is set), and CUPTI serves one at a time")
             }

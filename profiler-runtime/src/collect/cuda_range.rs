@@ -31,6 +31,9 @@ pub(crate) enum CaptureRange {
     Open(u64),
 }
 
+/// Begin of a sentence on why there was nothing to capture.
+const UNOPENED: &str = "the CUDA capture range was never opened: this process had";
+
 impl CaptureRange {
     /// Opens it if the GPU is in use, else at the next [`retry`](Self::retry).
     ///
@@ -64,11 +67,14 @@ impl CaptureRange {
     pub(crate) fn close(self) -> Option<String> {
         match self {
             Self::Shut => None,
-            Self::Wanted => Some(
-                "the CUDA capture range was never opened: this process has created no CUDA context in the recorded \
-                 iterations"
-                    .to_owned(),
-            ),
+            // A context is looked for when recording begins and after each iteration.
+            Self::Wanted if Driver::get().is_ok_and(Driver::has_context) => Some(format!(
+                "{UNOPENED} no CUDA context when the recording began, and ended no iteration after it had made one: use the \
+                 GPU before the start, or end iterations with `step()`"
+            )),
+            Self::Wanted => Some(format!(
+                "{UNOPENED} no CUDA context: start the session in the process that uses the GPU, and while it does"
+            )),
             Self::Open(number) => {
                 let mut state = lock();
                 let driver = Driver::get().ok()?;

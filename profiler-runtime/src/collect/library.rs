@@ -3,6 +3,7 @@
 //! Never closed: CUDA's libraries leave threads and callbacks behind. [`driver`](super::driver),
 //! [`cupti`](super::cupti) and [`nvtx`](super::nvtx) look their functions up here.
 
+use std::error::Error as _;
 use std::ffi::{CStr, OsStr};
 use std::mem::ManuallyDrop;
 
@@ -20,7 +21,9 @@ impl Library {
         // SAFETY: the names come from this room, from `PROFILER_CUPTI_LIB` and from the variable that attaches an NVTX
         // tool: libraries whose constructors may run at any time and on any thread.
         let opened = unsafe { libloading::Library::new(name.as_ref()) };
-        opened.map(|library| Self(ManuallyDrop::new(library))).map_err(|error| error.to_string())
+        // The error itself says no more than that it failed; its source is what the linker said.
+        let words = |error: libloading::Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        opened.map(|library| Self(ManuallyDrop::new(library))).map_err(words)
     }
 
     /// The library of this name if the process has loaded it already.

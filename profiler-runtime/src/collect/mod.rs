@@ -3,7 +3,7 @@
 //!
 //! Each source can be absent, and says why ([`absent::Absent`]): nothing is linked, every library is opened while the
 //! program runs. `session` starts and ends them; `unsafe` lives here because they speak C. So does [`ending`], which is no
-//! source: it sees the end of the process come.
+//! source: it sees the end of the process come; and [`terminal`], which knows what people see.
 
 pub(crate) mod absent;
 mod allocator;
@@ -19,6 +19,7 @@ mod library;
 pub(crate) mod nvtx;
 pub(crate) mod stacks;
 mod stream;
+pub(crate) mod terminal;
 
 pub use allocator::ProfilingAllocator;
 #[cfg(feature = "cudarc")]

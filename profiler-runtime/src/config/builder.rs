@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::choice::{Activities, GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, PrintSummary, Profiler, TraceFormat};
 use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
@@ -105,6 +105,7 @@ setters! {
     gpu(on: bool) = on;
     gpu_timing(timing: GpuTiming) = timing;
     cuda_sync_events(on: bool) = on;
+    print_summary(when: PrintSummary) = when;
     quiet(on: bool) = on;
     cpu_time(on: bool) = on;
     perf_dump_path(path: impl Into<PathBuf>) = Some(path.into());

@@ -98,6 +98,19 @@ impl Setting for Activities {
     }
 }
 
+/// When a session prints its summary on standard error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum PrintSummary {
+    /// Where that is a terminal.
+    #[default]
+    Auto,
+    /// Wherever it goes.
+    Always,
+    /// Not at all.
+    Never,
+}
+
 /// The words of a type, there and back, in the order in which messages list them.
 macro_rules! words {
     ($type:ident: $($variant:ident = $word:literal),+) => {
@@ -138,4 +151,5 @@ macro_rules! words {
 
 words!(Profiler: Torch = "torch", Cuda = "cuda", None = "none");
 words!(TraceFormat: Chrome = "chrome", Perfetto = "perfetto", Both = "both");
+words!(PrintSummary: Auto = "auto", Always = "always", Never = "never");
 words!(GpuTiming: Auto = "auto", Cupti = "cupti", Events = "events");

@@ -8,6 +8,9 @@ use super::error::Warning;
 use super::pattern::{matches, nearest};
 use super::settings::ProfilerConfig;
 
+/// Names of the program that a warning lists.
+const MAX_EXAMPLES: usize = 5;
+
 impl ProfilerConfig {
     /// Whether `stages` names the stage `name`; with no `stages`, every stage is.
     ///
@@ -69,7 +72,17 @@ fn any_matches(patterns: &[String], name: &str) -> bool {
 fn warning(path: String, name: &str, known: &[&str]) -> Warning {
     let remedy = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => "nothing is recorded for it unless the program makes that name at run time".into(),
+        None => format!("nothing is recorded for it unless the program makes that name at run time{}", examples(known)),
     };
     Warning { path, message: format!("`{name}` matches no registered stage, step or op; {remedy}") }
+}
+
+/// Returns names that would match, where none is near.
+fn examples(known: &[&str]) -> String {
+    let mut names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = if names.len() > MAX_EXAMPLES { ", …" } else { "" };
+    names.truncate(MAX_EXAMPLES);
+    if names.is_empty() { String::new() } else { format!("; the program has {}{more}", names.join(", ")) }
 }

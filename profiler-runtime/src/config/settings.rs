@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::choice::{Activities, GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, PrintSummary, Profiler, TraceFormat};
 use super::kind::Kind;
 use super::table::{Field, settings};
 use super::value::Setting;
@@ -128,6 +128,9 @@ settings! {
         /// Write a trace event for each wait for a stream, event or context. Holistic Trace Analysis counts them as
         /// kernels.
         cuda_sync_events: bool = false, Kind::Flag;
+        /// Print at the end of a session where the time went, what is missing and where the artifacts are, on standard
+        /// error: `auto` (if that is a terminal), `always` or `never`. Rank 0 does; `quiet` stops it too.
+        print_summary: PrintSummary = PrintSummary::Auto, Kind::Choice(PrintSummary::NAMES);
         /// Leave standard error alone: without it, errors, warnings and the folder of the artifacts are written there in a
         /// program that has no logger. `PROFILER_LOG=off` in the environment does the same.
         quiet: bool = false, Kind::Flag;

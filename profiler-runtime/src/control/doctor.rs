@@ -60,11 +60,9 @@ fn of_driver(driver: &Result<&'static Driver, Absent>) -> Finding {
             let version = driver.version();
             finding("driver", true, format!("supports CUDA {}.{}", version / 1000, version % 1000 / 10))
         }
-        Err(reason @ Absent::NoDriver) => finding(
-            "driver",
-            false,
-            format!("{reason}: install NVIDIA's driver; in a container run it with `--gpus all`"),
-        ),
+        Err(reason @ Absent::NoDriver) => {
+            finding("driver", false, format!("{reason}: install NVIDIA's driver; start a container with `--gpus all`"))
+        }
         Err(reason @ Absent::NoDevice) => finding(
             "driver",
             false,
@@ -88,7 +86,7 @@ fn of_cupti(driver: &'static Driver) -> Vec<Finding> {
     match Cupti::get(driver) {
         Err(reason) => vec![finding("libcupti", false, reason.to_string())],
         Ok(library) => {
-            let found = format!("{}, version {}", library.path.display(), library.version);
+            let found = format!("{}, {}", cupti::toolkit(library.version), library.path.display());
             let permission = match (tool, cupti::probe(driver, library)) {
                 (Some(variable), _) => Err(Absent::ToolAttached(variable)),
                 (None, probed) => probed,
@@ -121,7 +119,7 @@ fn of_tool() -> Finding {
 }
 
 fn of_nvtx() -> Finding {
-    match std::env::var_os("NVTX_INJECTION64_PATH") {
+    match std::env::var_os("NVTX_INJECTION64_PATH").filter(|path| !path.is_empty()) {
         None => finding("NVTX", true, "no tool is attached; ranges cost one load"),
         Some(path) if Path::new(&path).exists() => {
             finding("NVTX", true, format!("a tool is attached: {}", Path::new(&path).display()))
@@ -134,12 +132,23 @@ fn of_nvtx() -> Finding {
     }
 }
 
-/// Kernels of graphs one by one, and one report for each session.
+/// What to try where Nsight Systems shows no kernels.
+const NO_KERNELS: &str = "
+If its report has no kernels:
+  - Is there a report at all? Only what a session records is captured: with delay or warm-up iterations, run more.
+  - Was the run too short? Record more steps, or leave the two `--capture-range` flags and PROFILER_CONFIG out: nsys then
+    captures the whole program. `--delay=N --duration=N` (seconds) cut a window out of that.
+  - Do other processes do the work? Each has to open the range itself: call `profile_from_env()` in every worker.
+    `--trace-fork-before-exec=true` follows those that are forked.
+  - Is no driver found above? Then no program can run kernels here.";
+
+/// Kernels of graphs one by one, children that are forked, and one report for each session.
 fn nsys_command(program: impl Iterator<Item = String>) -> String {
     let program: Vec<String> = program.map(|word| quoted(&word)).collect();
     format!(
-        "PROFILER_CONFIG='{{\"profiler\": \"cuda\"}}' nsys profile --trace=cuda,nvtx,osrt --cuda-graph-trace=node \
-         --capture-range=cudaProfilerApi --capture-range-end=repeat --output=profile {}",
+        "PROFILER_CONFIG='{{\"profiler\": \"cuda\"}}' nsys profile --trace=cuda,nvtx,osrt \
+         --trace-fork-before-exec=true --cuda-graph-trace=node --capture-range=cudaProfilerApi \
+         --capture-range-end=repeat --output=profile {}",
         program.join(" ")
     )
 }
@@ -167,7 +176,7 @@ impl fmt::Display for Diagnosis {
         for finding in &self.findings {
             writeln!(f, "{finding}")?;
         }
-        write!(f, "\nTo record this program with Nsight Systems:\n  {}", self.nsys)
+        write!(f, "\nTo record this program with Nsight Systems:\n  {}\n{NO_KERNELS}", self.nsys)
     }
 }
 

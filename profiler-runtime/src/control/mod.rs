@@ -18,6 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
+use crate::logging;
 use crate::session::{self, Given, Recovered, SessionId, Status, Stopped};
 
 #[cfg(feature = "clap")]
@@ -54,10 +55,10 @@ fn keep(parsed: Parsed) {
 ///
 /// [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's configuration is
 /// wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts could not be
-/// written.
+/// written. The first is told in the log too: programs that look at no error would run unprofiled without a word.
 pub fn start_profile() -> Result<SessionId, Error> {
     enabled()?;
-    let parsed = configured()?.ok_or(Error::NotConfigured)?;
+    let parsed = configured()?.ok_or(Error::NotConfigured).inspect_err(|error| logging::warn!("{error}"))?;
     begin(parsed).map(|handle| handle.session().clone())
 }
 

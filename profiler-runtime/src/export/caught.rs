@@ -6,8 +6,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What `write` returns, or its panic as an error.
 pub(super) fn caught<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-    let panicked =
-        |panic: Box<dyn Any + Send>| io::Error::other(format!("its writer panicked: {}", panic_text(&*panic)));
+    let panicked = |panic: Box<dyn Any + Send>| {
+        io::Error::other(format!(
+            "its writer panicked: {}; make room if the disk is full, else report it",
+            panic_text(&*panic)
+        ))
+    };
     catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
@@ -25,7 +29,10 @@ mod tests {
     #[allow(clippy::panic)]
     fn a_panic_is_an_error_with_its_text() {
         let result: io::Result<()> = caught(|| panic!("no room for {}", "this"));
-        assert_eq!(result.map_err(|error| error.to_string()), Err("its writer panicked: no room for this".to_owned()));
+        assert_eq!(
+            result.map_err(|error| error.to_string()),
+            Err("its writer panicked: no room for this; make room if the disk is full, else report it".to_owned())
+        );
         assert!(matches!(caught(|| Ok(7)), Ok(7)));
     }
 }

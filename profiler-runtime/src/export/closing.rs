@@ -4,8 +4,10 @@
 
 use std::path::Path;
 
+use crate::collect::terminal;
+use crate::config::{PrintSummary, Profiler, ProfilerConfig};
 use crate::export::facts::{losses, warnings};
-use crate::export::manifest::{Manifest, Missing};
+use crate::export::manifest::{Manifest, by_reason};
 use crate::logging;
 use crate::model::{EndedBy, Trace};
 use crate::record;
@@ -18,23 +20,45 @@ pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
     let session = &manifest.session;
     let losses = losses::avoidable(trace);
     let things = losses.len() + manifest.missing.len();
-    if things > 0 {
-        let said: Vec<String> = losses.into_iter().chain(missing(&manifest.missing)).collect();
+    let prints = prints(trace);
+    // The page that is printed says the same: a program without a logger would read it twice.
+    if things > 0 && !(prints && logging::is_absent()) {
+        let said: Vec<String> = losses.into_iter().chain(by_reason(&manifest.missing)).collect();
         let plural = if things == 1 { "" } else { "s" };
         logging::warn!("session `{session}` lacks {things} thing{plural}: {}", said.join("; "));
     }
+    // They go with every recording, and are no fault: those who keep a log find them there.
+    for sentence in losses::natural(trace) {
+        logging::info!("session `{session}`: {sentence}");
+    }
+    if let Some(filter) = filter(&trace.context.config) {
+        logging::info!("session `{session}`: {filter}");
+    }
     if folder != Path::new("") {
         let files = manifest.artifacts().len();
-        logging::notice!("session `{session}`: {files} artifacts are in `{}`", folder.display());
+        let said = format_args!("session `{session}`: {files} artifacts are in `{}`", folder.display()).to_string();
+        if prints { logging::info!("{said}") } else { logging::notice!("{said}") }
+    }
+    if prints {
+        logging::print(manifest.summary().for_terminal());
     }
 }
 
-/// Returns a sentence for each reason why files are missing: those that share one are named together.
-fn missing(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
-    files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
-        let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();
-        format!("{}: {}", names.join(", "), files[0].reason)
-    })
+/// Returns whether the summary is printed: once a session, however many ranks it has.
+fn prints(trace: &Trace) -> bool {
+    let context = &trace.context;
+    let is_last = !matches!(context.ended_by, EndedBy::Dump | EndedBy::SlowStep);
+    let is_wanted = match context.config.print_summary {
+        PrintSummary::Auto => terminal::is_watched(),
+        PrintSummary::Always => true,
+        PrintSummary::Never => false,
+    };
+    is_last && is_wanted && context.rank == 0 && context.config.profiler != Profiler::None
+}
+
+/// Returns what the configuration keeps out of the recording.
+fn filter(config: &ProfilerConfig) -> Option<String> {
+    config.is_selective().then(|| format!("only {:?} and what runs inside were recorded (`stages`)", config.stages))
 }
 
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
@@ -59,17 +83,33 @@ fn why_empty(trace: &Trace) -> Option<String> {
             "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and of the GPU {absent}"
         ));
     }
-    let known = record::sites().count();
-    let stages = &trace.context.config.stages;
-    let reason = if known == 0 {
-        "the program has no annotated function: put `#[profiled_stage]` on some".to_owned()
-    } else if stages.is_empty() {
-        format!("none of the {known} annotated functions and blocks ran in the session")
-    } else {
-        format!("`stages` selects {stages:?}, and none of these ran in the session")
-    };
+    let reason = reason(record::sites().count(), &trace.context.config.stages);
     let is_instant = trace.context.ended_by == EndedBy::Stop && trace.end - trace.begin < INSTANT_NS;
     let hint =
         if is_instant { ", which was over at once: `let _ =` drops a guard, `let _profile =` keeps it" } else { "" };
     Some(format!("nothing was recorded: {reason}{hint}"))
+}
+
+/// Returns why nothing ran, in a program with so many annotations of which these are selected.
+fn reason(annotated: usize, stages: &[String]) -> String {
+    if annotated == 0 {
+        "the program has no annotated function: put `#[profiled_stage]` on some".to_owned()
+    } else if stages.is_empty() {
+        format!("none of the {annotated} annotated functions and blocks ran in the session")
+    } else {
+        format!("`stages` selects {stages:?}, and none of these ran in the session")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reason;
+
+    /// D2: an empty session says what to write.
+    #[test]
+    fn a_program_without_annotations_is_told_to_put_some() {
+        assert_eq!(reason(0, &[]), "the program has no annotated function: put `#[profiled_stage]` on some");
+        assert!(reason(3, &[]).starts_with("none of the 3 annotated"));
+        assert!(reason(3, &["vae.*".to_owned()]).contains(r#"["vae.*"]"#));
+    }
 }

@@ -17,6 +17,7 @@ use super::facts::requests::RequestTimes;
 use super::facts::warnings;
 use super::format::json::{Line, SCHEMA_VERSION, write_indented};
 use super::format::utc::iso8601;
+use super::reports::printed::Times;
 
 /// A file that a session has written, complete and on the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -74,6 +75,8 @@ pub struct Manifest {
     /// For [`key_averages`](Self::key_averages).
     pub(super) ops: Arc<OpTable>,
     pub(super) config: ProfilerConfig,
+    /// For [`summary`](Self::summary).
+    pub(super) times: Times,
 }
 
 impl Manifest {
@@ -91,6 +94,7 @@ impl Manifest {
             pipeline_lines: Vec::new(),
             ops: Arc::clone(&trace.ops),
             config: context.config.clone(),
+            times: Times::of(trace),
         }
     }
 
@@ -124,6 +128,14 @@ impl Missing {
     pub(super) fn new(name: String, reason: impl Into<String>) -> Self {
         Self { name, reason: reason.into() }
     }
+}
+
+/// Returns a sentence for each reason why files are missing: those that share one are named together.
+pub(super) fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
+    files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
+        let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();
+        format!("{}: {}", names.join(", "), files[0].reason)
+    })
 }
 
 /// What a file is called in the manifest of `folder`.

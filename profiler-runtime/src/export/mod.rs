@@ -49,6 +49,7 @@ pub use manifest::{Artifact, Manifest, Missing};
 pub use ops::averages::{KeyAverages, SortBy};
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
+pub use reports::printed::Summary;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
 use format::json;
@@ -67,7 +68,9 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
         let is_replaced = !plan.path.starts_with(folder) && replaced::is_file(&plan.path);
-        let written = caught::caught(|| sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, out)));
+        let written = caught::caught(|| {
+            sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, &manifest.missing, out))
+        });
         let is_written = written.is_ok();
         if is_replaced && is_written {
             replaced::tell(&plan.path, folder, &manifest.session);
@@ -116,7 +119,9 @@ impl Manifest {
         match written {
             Ok(written) => self.artifacts.push(Artifact::new(kind, path, folder, written)),
             Err(error) => {
-                let message = format!("cannot write `{}`: {error}", path.display());
+                let place = path.display();
+                let message =
+                    format!("cannot write `{place}`: {error}; see that its folder has room and may be written to");
                 logging::error!("{message}");
                 self.missing.push(Missing::new(name_in(path, folder), error.to_string()));
                 self.errors.push(message);
@@ -130,7 +135,10 @@ impl Manifest {
         match (added, self.artifacts.last_mut()) {
             (Ok(()), Some(artifact)) => artifact.second_name = Some(name),
             (Err(error), _) => {
-                logging::warn!("cannot give the trace its second name `{}`: {error}", second.display());
+                logging::warn!(
+                    "cannot give the trace its second name `{}`: {error}; copy the trace there for tools that want a folder",
+                    second.display()
+                );
                 self.missing.push(Missing::new(name, error.to_string()));
             }
             (Ok(()), None) => {}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crate::config::{Profiler, ProfilerConfig, TraceFormat};
-use crate::model::Trace;
+use crate::model::{Memory, Trace};
 
 use super::manifest::Missing;
 use super::memory::{chart, snapshot};
@@ -24,21 +24,22 @@ pub(super) struct Plan {
     write: Writer,
 }
 
-type Writer = Box<dyn Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()>>;
+/// Writes the contents; what is missing of the session is known by then, other than what comes after.
+type Writer = Box<dyn Fn(&Trace, &[Missing], &mut dyn Write) -> io::Result<()>>;
 
 impl Plan {
     fn new(
         kind: &'static str,
         path: PathBuf,
-        write: impl Fn(&Trace, &Path, &mut dyn Write) -> io::Result<()> + 'static,
+        write: impl Fn(&Trace, &[Missing], &mut dyn Write) -> io::Result<()> + 'static,
     ) -> Self {
         let gzip = path.extension().is_some_and(|extension| extension == "gz");
         Self { kind, path, gzip, second: None, write: Box::new(write) }
     }
 
     /// Writes the contents.
-    pub(super) fn write(&self, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
-        (self.write)(trace, &self.path, out)
+    pub(super) fn write(&self, trace: &Trace, missing: &[Missing], out: &mut dyn Write) -> io::Result<()> {
+        (self.write)(trace, missing, out)
     }
 }
 
@@ -52,7 +53,8 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
         if config.profiler == Profiler::Torch {
             push_traces(trace, folder, &mut plans);
             let ops = folder.join(format!("ops_{part}.xlsx"));
-            plans.push(Plan::new("ops", ops, workbook::write));
+            let path = ops.clone();
+            plans.push(Plan::new("ops", ops, move |trace, _, out| workbook::write(trace, &path, out)));
             if config.torch_profiler_dump_cuda_time_total {
                 let table = folder.join(format!("profiler_out_{}.txt", part.trim_start_matches("rank")));
                 plans.push(Plan::new("table", table, |trace, _, out| ops::text::write(trace, out)));
@@ -67,12 +69,13 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
         plans.push(Plan::new("timing", folder.join(format!("timing_{part}.json")), |trace, _, out| {
             timing::write(trace, out)
         }));
-        plans.push(Plan::new("summary", folder.join(format!("summary_{part}.md")), |trace, _, out| {
-            summary::write(trace, out)
-        }));
     }
     if let Some(path) = &config.perf_dump_path {
         plans.push(Plan::new("perf_dump", of_rank(path, context.rank), |trace, _, out| perf_dump::write(trace, out)));
+    }
+    if has_folder(config, folder) {
+        // The last: it tells which of the others are missing.
+        plans.push(Plan::new("summary", folder.join(format!("summary_{part}.md")), summary::write));
     }
     plans
 }
@@ -81,9 +84,9 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
 fn push_traces(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>) {
     let format = trace.context.config.trace_format;
     if format != TraceFormat::Perfetto {
-        let plan = Plan::new("trace", trace_path(trace, folder, false), |trace, path, out| {
-            chrome::write(trace, &path.to_string_lossy(), out)
-        });
+        let path = trace_path(trace, folder, false);
+        let shown = path.to_string_lossy().into_owned();
+        let plan = Plan::new("trace", path, move |trace, _, out| chrome::write(trace, &shown, out));
         plans.push(Plan { second: second_path(trace, folder), ..plan });
     }
     if format != TraceFormat::Chrome {
@@ -126,8 +129,8 @@ fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
     let part = trace.context.file_part();
     let (snapshot, chart) = (format!("memory_snapshot_{part}.pickle"), format!("memory_{part}.svg"));
     let reason = match &trace.memory {
-        None => "nothing was recorded",
-        Some(memory) if memory.all().next().is_none() => NO_ALLOCATOR,
+        None => "nothing was recorded".to_owned(),
+        Some(memory) if memory.all().next().is_none() => no_allocation(memory),
         Some(_) => {
             let snapshot = folder.join(snapshot);
             plans.push(Plan::new("memory_snapshot", snapshot, |trace, _, out| snapshot::write(trace, out)));
@@ -135,10 +138,22 @@ fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
             return;
         }
     };
-    missing.extend([snapshot, chart].map(|name| Missing::new(name, reason)));
+    missing.extend([snapshot, chart].map(|name| Missing::new(name, reason.as_str())));
 }
 
-/// How to get what is missing.
+/// Returns why there is nothing to show, as far as that is known.
+fn no_allocation(memory: &Memory) -> String {
+    if memory.has_allocator {
+        let least = memory.least_bytes;
+        format!(
+            "no block of {least} bytes or more was allocated or freed: lower `ProfilingAllocator::at_least` to see others"
+        )
+    } else {
+        NO_ALLOCATOR.to_owned()
+    }
+}
+
+/// How to get what is missing where nothing reports.
 const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
                             profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
                             the program, or report a framework's memory with `profiler_runtime::record_alloc`";

@@ -7,10 +7,11 @@ use flate2::Crc;
 use serde_json::{Value, json};
 
 use crate::config::{Profiler, ProfilerConfig};
-use crate::model::Trace;
 use crate::model::testing::Script;
+use crate::model::{MemoryLog, Trace};
 use crate::record::Kind;
 use crate::record::entry::Tag;
+use crate::record::memory::Levels;
 
 use super::{Gauge, Manifest, write_session};
 
@@ -49,6 +50,47 @@ fn names(folder: &Path) -> Vec<String> {
         fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// D2: an allocator that reports nothing is not taken for one that is not installed.
+#[test]
+fn an_installed_allocator_is_not_asked_for_again() {
+    let base = tempfile::tempdir().unwrap();
+    let missing = |levels: Levels| {
+        let mut script = pipeline(torch(base.path()).torch_profiler_with_memory(true));
+        script.memory = Some(MemoryLog { begin: levels.clone(), end: levels });
+        let manifest = write(script, &base.path().join("session"));
+        manifest.missing.iter().map(|file| file.reason.clone()).next().unwrap()
+    };
+    assert!(missing(Levels::default()).contains("#[global_allocator]"));
+    let installed = missing(Levels { has_allocator: true, least_bytes: 1024, ..Levels::default() });
+    assert!(installed.starts_with("no block of 1024 bytes or more was allocated or freed: lower"), "{installed}");
+}
+
+/// E12: the summary fits the terminal, whatever is in it, and leaves out what matters least.
+#[test]
+fn the_printed_summary_fits_its_width_and_tells_all() {
+    let base = tempfile::tempdir().unwrap();
+    let mut script = pipeline(torch(base.path()).torch_profiler_with_memory(true));
+    let op = script.site(Kind::Op, "an operator with a name that no column of a terminal has room for");
+    script.begin(op, 70_000).end(op, 90_000).thread("other");
+    script.context.warnings.push("the user should know of this, which is a long sentence".to_owned());
+    let manifest = write(script, &base.path().join("session"));
+    for width in [40, 80, 120] {
+        let text = manifest.summary().width(width).ascii().to_string();
+        let has_path = |line: &&str| line.starts_with("artifacts in") || line.contains("_rank0.");
+        let long: Vec<&str> = text.lines().filter(|line| line.len() > width && !has_path(line)).collect();
+        assert!(long.is_empty() && text.is_ascii(), "{width}: {long:?}\n{text}");
+        for said in
+            ["generate ", "    denoise_step ", "(in no stage)", "an operator", "no allocation", "warnings", "manifest"]
+        {
+            assert!(
+                text.contains(said) || said.starts_with("no a") && text.contains("nothing was"),
+                "{width}: no `{said}` in\n{text}"
+            );
+        }
+        assert_eq!(text.contains("##"), width >= 80, "{text}");
+    }
 }
 
 #[test]
@@ -146,7 +188,7 @@ fn the_profiler_decides_what_is_written() {
     let perf = base.path().join("deep/perf.json");
     for (profiler, expected) in [
         (Profiler::None, ["perf_dump"].as_slice()),
-        (Profiler::Cuda, ["timing", "summary", "perf_dump", "manifest"].as_slice()),
+        (Profiler::Cuda, ["timing", "perf_dump", "summary", "manifest"].as_slice()),
     ] {
         let config = ProfilerConfig { profiler, perf_dump_path: Some(perf.clone()), ..ProfilerConfig::default() };
         let manifest = write(pipeline(config), base.path());

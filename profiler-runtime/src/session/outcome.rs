@@ -260,7 +260,7 @@ fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
     if !manifest.errors.is_empty() {
         logging::warn!("session `{session}` keeps its spool: `recover` makes the artifacts that could not be written");
     } else if let Err(error) = spool.discard() {
-        logging::warn!("session `{session}` cannot delete its spool: {error}");
+        logging::warn!("session `{session}` cannot delete its spool, which nobody needs any more: {error}");
     }
 }
 

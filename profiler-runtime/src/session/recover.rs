@@ -87,7 +87,10 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     }
     for file in [&files.entries, &files.journal] {
         if let Err(error) = fs::remove_file(file) {
-            logging::warn!("cannot remove `{}`, which is recovered: {error}", file.display());
+            logging::warn!(
+                "cannot delete `{}`, which is recovered: {error}; delete it before the next `recover`",
+                file.display()
+            );
         }
     }
     Ok(Some(manifest))
@@ -96,8 +99,8 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
 /// The recording, and what keeps others from recovering it too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
     let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
-    let note: SessionNote =
-        serde_json::from_value(session).map_err(|error| format!("its journal is of another version: {error}"))?;
+    let note: SessionNote = serde_json::from_value(session)
+        .map_err(|error| format!("its journal is damaged or of another version: {error}"))?;
     let mut context = note.into_context();
     context.recorded_iterations = salvaged.iterations.saturating_sub(context.first_step);
     let end = end_anchor(process, start, last, end);

@@ -2,7 +2,7 @@
 //!
 //! The activity API only. One table serves CUPTI 11.7 to 13.5: none of these functions has changed.
 
-use std::ffi::{OsString, c_char, c_void};
+use std::ffi::{CStr, OsString, c_char, c_void};
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
@@ -78,6 +78,18 @@ pub(super) const END_OF_BUFFER: i32 = 12;
 /// The oldest version whose records are known: CUDA 11.7.
 const OLDEST: u32 = 17;
 
+/// The toolkits of versions that have a number of their own.
+const TOOLKITS: [(u32, &str); 8] = [
+    (17, "11.7"),
+    (18, "11.8 to 12.1"),
+    (20, "12.2"),
+    (21, "12.3"),
+    (22, "12.4"),
+    (24, "12.6"),
+    (26, "12.8"),
+    (28, "12.9"),
+];
+
 /// An open libcupti.
 #[derive(Debug)]
 pub(crate) struct Cupti {
@@ -110,8 +122,9 @@ impl Cupti {
     fn open(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Absent> {
         // An empty name would be the program itself.
         if let Some(path) = env("PROFILER_CUPTI_LIB").filter(|path| !path.is_empty()) {
-            let library = Library::open(&path).map_err(|_| Absent::NoCupti(driver))?;
-            return Self::of(&library, Path::new(&path));
+            let path = PathBuf::from(path);
+            let library = Library::open(&path).map_err(|error| unusable(&path, error))?;
+            return Self::of(&library, &path);
         }
         // A second libcupti in one process is trouble (triton#9793).
         for name in search::loaded_names() {
@@ -121,22 +134,29 @@ impl Cupti {
         }
         let mut reason = Absent::NoCupti(driver);
         for path in search::candidates(driver, env) {
-            let Ok(library) = Library::open(&path) else { continue };
-            match Self::of(&library, &path) {
-                Ok(cupti) => return Ok(cupti),
-                Err(why) => reason = why,
+            match Library::open(&path) {
+                Ok(library) => match Self::of(&library, &path) {
+                    Ok(cupti) => return Ok(cupti),
+                    Err(why) => reason = why,
+                },
+                // Of a bare name the linker cannot say more than that it did not find it.
+                Err(error) if path.is_absolute() => reason = unusable(&path, error),
+                Err(_) => {}
             }
         }
         Err(reason)
     }
 
     fn of(library: &Library, path: &Path) -> Result<Self, Absent> {
-        let too_old = || Absent::CuptiTooOld(path.display().to_string());
-        let functions = Functions::of(library).map_err(|_| too_old())?;
+        let lacking = |name: &CStr| unusable(path, format!("it has no function `{}`", name.to_string_lossy()));
+        let functions = Functions::of(library).map_err(lacking)?;
         let mut version = 0;
         // SAFETY: the version is written to a local; the call needs neither driver nor device.
         unsafe { (functions.version)(&mut version) };
-        if version < OLDEST { Err(too_old()) } else { Ok(Self { functions, version, path: path.to_owned() }) }
+        if version < OLDEST {
+            return Err(Absent::CuptiTooOld(path.display().to_string(), version));
+        }
+        Ok(Self { functions, version, path: path.to_owned() })
     }
 
     /// What it calls a function, if it knows it.
@@ -159,6 +179,22 @@ impl Cupti {
     }
 }
 
+/// Returns what people call a CUPTI of this version: "CUDA 12.8's CUPTI (API 26)".
+pub(crate) fn toolkit(version: u32) -> String {
+    let cuda = match TOOLKITS.iter().find(|(api, _)| *api == version) {
+        Some((_, cuda)) => (*cuda).to_owned(),
+        // Since CUDA 13.0 the number says it: 130001.
+        None if version >= 100_000 => format!("{}.{}", version / 10_000, version % 10_000 / 100),
+        None => return format!("a CUPTI with API {version}"),
+    };
+    format!("CUDA {cuda}'s CUPTI (API {version})")
+}
+
+/// The library at `path` cannot be used.
+fn unusable(path: &Path, why: String) -> Absent {
+    Absent::CuptiUnusable(path.display().to_string(), why)
+}
+
 /// What the failure of a call means.
 pub(super) fn absent(call: &'static str, code: i32) -> Absent {
     match code {
@@ -166,5 +202,23 @@ pub(super) fn absent(call: &'static str, code: i32) -> Absent {
         35 => Absent::NotPermitted,
         27 | 33 | 40 | 41 | 43 | 45 => Absent::Unsupported(code),
         _ => Absent::CuptiFailed(call, code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// E14: people know the toolkit's version; only programs know CUPTI's.
+    #[test]
+    fn a_version_is_told_as_the_toolkit_it_belongs_to() {
+        for (version, told) in [
+            (18, "CUDA 11.8 to 12.1's CUPTI (API 18)"),
+            (26, "CUDA 12.8's CUPTI (API 26)"),
+            (130_500, "CUDA 13.5's CUPTI (API 130500)"),
+            (27, "a CUPTI with API 27"),
+        ] {
+            assert_eq!(toolkit(version), told);
+        }
     }
 }

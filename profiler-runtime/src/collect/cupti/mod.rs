@@ -27,7 +27,7 @@ use api::OUR_IDS;
 use buffers::Full;
 use running::{Running, begin};
 
-pub(crate) use api::Cupti;
+pub(crate) use api::{Cupti, toolkit};
 
 /// What a session wants beyond kernels, copies, fills and calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -108,6 +108,11 @@ impl Symbols {
 
     /// What the program lacks for complete stacks, in a full sentence.
     pub(crate) fn missing(&self) -> Option<String> {
+        // Symbol tables are found through it.
+        self.missing_where(!cfg!(target_os = "linux") || Path::new("/proc/self/exe").exists())
+    }
+
+    fn missing_where(&self, can_find_files: bool) -> Option<String> {
         let frames = || {
             self.by_address.values().flatten().filter_map(|found| match found {
                 Found::Frame(frame) => Some(frame),
@@ -118,14 +123,14 @@ impl Symbols {
         let nameless = frames().filter(|frame| frame.function == NO_SYMBOL).count();
         // C libraries seldom come with lines; nothing can be done about it here.
         let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
-        if nameless * 10 > total && cfg!(target_os = "linux") && !Path::new("/proc/self/exe").exists() {
+        if nameless * 10 > total && !can_find_files {
             Some(format!(
                 "{nameless} of the {total} functions in call stacks have no name, because `/proc` cannot be read: mount it"
             ))
         } else if nameless * 10 > total {
             Some(format!(
-                "{nameless} of the {total} functions in call stacks have no name, the program is stripped: build it with \
-                 `strip = false` in its `[profile.release]`"
+                "{nameless} of the {total} functions in call stacks have no name, because no symbol table has one: if they \
+                 are the program's own, build it with `strip = false` in its `[profile.release]`"
             ))
         } else if placeless * 10 > total {
             Some(format!(

@@ -46,7 +46,7 @@ pub enum HttpError {
     },
     /// The token is empty.
     EmptyToken,
-    /// The operating system gave no thread or no event queue.
+    /// The operating system gave no thread, or no event queue for the socket.
     Thread(Arc<io::Error>),
 }
 
@@ -65,7 +65,12 @@ impl fmt::Display for HttpError {
                 f.write_str("`HttpOptions::token`, or listen on a loopback address such as `127.0.0.1:8089`")
             }
             Self::EmptyToken => f.write_str("the token is empty: give one that cannot be guessed, or none"),
-            Self::Thread(error) => write!(f, "cannot start the thread `{THREAD}`: {error}"),
+            Self::Thread(error) => {
+                write!(
+                    f,
+                    "no thread or event queue for `{THREAD}` can be had: {error}; raise the limits of the process"
+                )
+            }
         }
     }
 }

@@ -73,7 +73,8 @@ impl Sessions {
         if self.is_closed {
             return Err(bad("the worker is leaving"));
         }
-        let name = SessionId::given(session).ok_or_else(|| bad("the session's name is not a plain file name"))?;
+        let name = SessionId::given(session)
+            .ok_or_else(|| bad(&format!("the session's name {session:?} is no plain file name")))?;
         let parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
         let handle = control::begin_as(parsed, Some(name.into())).map_err(|error| as_failure(&error))?;
         self.started.push_back(Started { handle, is_told: false });
@@ -177,7 +178,7 @@ pub(super) fn settled(id: u64, handle: &Stopped, outcome: Result<Manifest, Error
 }
 
 fn unknown(id: u64, session: String) -> Answer {
-    let message = format!("the session `{session}` was not started here");
+    let message = format!("the session `{session}` was not started here, or is too long ago");
     Answer::failed(id, Some(session), Failure::new(FailureCode::NotActive, message))
 }
 

@@ -71,11 +71,12 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
-        Ok(found) if !found.file_type().is_socket() => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"))
-        }
+        Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(
+            io::ErrorKind::AlreadyExists,
+            "there is a file that is no socket: name another, or delete it",
+        )),
         Ok(_) if UnixStream::connect(path).is_ok() => {
-            Err(io::Error::new(io::ErrorKind::AddrInUse, "another coordinator listens there"))
+            Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there: name another, or end it"))
         }
         Ok(_) => fs::remove_file(path),
     }
@@ -112,7 +113,7 @@ mod tests {
         assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
         assert!(connect(&path).is_ok());
         let second = Listener::bind(&path).unwrap_err().to_string();
-        assert!(second.ends_with("another coordinator listens there"), "{second}");
+        assert!(second.ends_with("another process listens there: name another, or end it"), "{second}");
         drop(listener);
         assert!(!path.exists());
     }

@@ -163,7 +163,12 @@ impl Joined {
         match wire::decode(&line)? {
             Greeting::Refused { reason } => return Err(format!("this worker is refused: {reason}")),
             Greeting::Welcome { protocol } if protocol == PROTOCOL => {}
-            Greeting::Welcome { protocol } => return Err(format!("it speaks protocol {protocol}, not {PROTOCOL}")),
+            Greeting::Welcome { protocol } => {
+                return Err(format!(
+                    "it speaks protocol {protocol}, this worker {PROTOCOL}: build both with the same version of \
+                     `profiler-runtime`"
+                ));
+            }
         }
         let stream = Arc::new(stream);
         let mut link = self.link();

@@ -68,7 +68,16 @@ impl<'a> LossReport<'a> {
 }
 
 /// Returns one sentence for each cause that there was; none if nothing is missing.
-pub(in crate::export) fn sentences(losses: &Losses) -> Vec<String> {
+fn sentences(losses: &Losses) -> Vec<String> {
+    failures(losses).into_iter().chain(shown_in_part(losses)).collect()
+}
+
+/// Returns a sentence for each loss that a recording's begin and end bring with them.
+pub(in crate::export) fn natural(trace: &Trace) -> Vec<String> {
+    shown_in_part(&trace.losses).collect()
+}
+
+fn shown_in_part(losses: &Losses) -> impl Iterator<Item = String> + use<> {
     let shown_in_part = [
         (losses.began_before, "began before the recording; not shown"),
         (losses.overwritten, "older than what is kept (`ring`); not shown"),
@@ -76,7 +85,12 @@ pub(in crate::export) fn sentences(losses: &Losses) -> Vec<String> {
         (losses.unfinished, "still open at the end; shown up to there"),
     ];
     let shown_in_part = shown_in_part.into_iter().filter(|(count, _)| *count > 0);
-    failures(losses).into_iter().chain(shown_in_part.map(|(count, what)| format!("ranges: {count}, {what}"))).collect()
+    shown_in_part.map(|(count, what)| format!("ranges: {count}, {what}"))
+}
+
+/// Returns a sentence for each cause of loss that there was, on the host and on the GPU.
+pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
+    sentences(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect()
 }
 
 /// Returns a sentence for each loss that a user can do something about; those that a recording's begin and end bring with
@@ -98,8 +112,12 @@ fn failures(losses: &Losses) -> Vec<String> {
                 if threads == 1 { "" } else { "s" }
             ),
         ),
-        ("ranges", losses.ending_threads, "recorded by threads that were ending".into()),
-        ("ranges", losses.unreadable, "written by a version that this one cannot read".into()),
+        (
+            "ranges",
+            losses.ending_threads,
+            "recorded by threads that were ending; end those threads after the session".into(),
+        ),
+        ("ranges", losses.unreadable, "not readable here: damaged, or of another version".into()),
         (
             "ranges",
             losses.merged_ranges,

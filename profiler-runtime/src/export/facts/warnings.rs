@@ -1,7 +1,8 @@
 //! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
 //! trace shows.
 
-use crate::model::Trace;
+use crate::export::reports::pipeline;
+use crate::model::{Context, EndedBy, Trace};
 
 /// Sites of one kind of mistake that get a sentence of their own.
 const MAX_SITES: usize = 8;
@@ -13,7 +14,7 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
 
 /// Returns the warnings that the trace gives rise to. The log has the others already.
 pub(in crate::export) fn found(trace: &Trace) -> Vec<String> {
-    listed_dims(trace).chain(merged_calls(trace)).collect()
+    listed_dims(trace).chain(merged_calls(trace)).chain(no_iteration(trace)).chain(no_target(trace)).collect()
 }
 
 /// Sites whose `shapes(…)` has a list of `usize`: most likely a tensor's dims, taken for a tensor.
@@ -36,4 +37,29 @@ fn merged_calls(trace: &Trace) -> Option<String> {
     let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
                     under their names alone; record fewer steps to see them apart";
     (calls > 0).then(|| format!("{calls} {sentence}"))
+}
+
+/// Tells that a session which should have ended by itself had nothing to count.
+fn no_iteration(trace: &Trace) -> Option<String> {
+    let Context { config, recorded_iterations, ended_by, .. } = &trace.context;
+    let is_counted = config.max_iterations > 0 && *recorded_iterations == 0 && *ended_by != EndedBy::Dump;
+    (is_counted && trace.ranges > 0).then(|| {
+        format!(
+            "`max_iterations` is {}, but no iteration ended in the session: put `#[profiled_step]` on the body of the loop, \
+             or call `step()` after each",
+            config.max_iterations
+        )
+    })
+}
+
+/// Tells that the pipeline profiler had nothing to time.
+fn no_target(trace: &Trace) -> Option<String> {
+    let config = &trace.context.config;
+    let is_empty = config.pipeline_profiler && trace.ranges > 0 && pipeline::log_lines(trace).is_empty();
+    is_empty.then(|| {
+        format!(
+            "`pipeline_profiler` timed nothing: no stage that ran matches {:?} (`pipeline_targets`)",
+            config.pipeline_targets
+        )
+    })
 }

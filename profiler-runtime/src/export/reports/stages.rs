@@ -122,6 +122,19 @@ pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 
+/// Returns the `most` longest stages in the order of the tree, and how many others there are.
+pub(super) fn longest(trace: &Trace, most: usize) -> (Vec<&StageNode>, usize) {
+    let nodes = trace.stages.in_order();
+    let mut sums: Vec<u64> = nodes.iter().map(|(_, node)| node.sum_ns).collect();
+    sums.sort_unstable_by(|a, b| b.cmp(a));
+    // A stage is never longer than the one around it, unless it is async.
+    let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
+    let kept: Vec<&StageNode> =
+        nodes.iter().map(|(_, node)| *node).filter(|node| node.sum_ns >= least).take(most).collect();
+    let left_out = nodes.len() - kept.len();
+    (kept, left_out)
+}
+
 /// The session's records, and their numbers.
 pub(super) struct Stages {
     pub(super) reports: Vec<Line<StageReport>>,

@@ -116,7 +116,7 @@ impl Active {
             })?,
         };
         warnings.extend(rank_warning);
-        warnings.extend((ranks.in_job && !place.is_shared).then(|| folder_of_its_own(ranks, env)));
+        warnings.extend((ranks.in_job && !place.is_shared).then(|| place::folder_of_its_own(ranks, env)));
         warnings.extend(place.warnings);
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
@@ -317,14 +317,4 @@ impl Active {
 /// A configured number of seconds; 0 is no limit, and so is more than a clock can hold.
 fn seconds(configured: f64) -> Option<Duration> {
     if configured > 0.0 { Duration::try_from_secs_f64(configured).ok() } else { None }
-}
-
-/// Tells that the ranks of a job have no folder in common.
-fn folder_of_its_own(Ranks { rank, world_size, .. }: Ranks, env: impl Fn(&str) -> Option<OsString>) -> String {
-    let (variable, is_set) = (place::SHARED_ID, env(place::SHARED_ID).is_some_and(|id| !id.is_empty()));
-    let state = if is_set { "no usable name" } else { "not set and the launcher names no job" };
-    format!(
-        "this is rank {rank} of {world_size}, but `{variable}` is {state}: each rank writes into a folder of its own; set \
-         it to the same name for all"
-    )
 }

@@ -58,8 +58,13 @@ impl Active {
         let (log, window, memory) = match self.window.take() {
             Some(window) if matches!(phase, Phase::Active | Phase::Done) => window.close(self.dumps.oldest()),
             _ => {
+                let remedy = if self.begins.is_some() {
+                    "stop it later, or lower `delay_secs`"
+                } else {
+                    "stop it later, or lower `delay_iterations`, `wait_iterations` and `warmup_iterations`"
+                };
                 let warning = format!(
-                    "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations"
+                    "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations; {remedy}"
                 );
                 self.warnings.push(warning);
                 window::close_empty()

@@ -35,6 +35,18 @@ pub(super) fn name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Opt
     }
 }
 
+/// Returns a sentence that says that the ranks of a job have no folder in common, and why.
+pub(crate) fn folder_of_its_own(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> String {
+    let Ranks { rank, world_size, .. } = ranks;
+    let is_set = env(SHARED_ID).is_some_and(|id| !id.is_empty());
+    // A launcher's name may be there and too long.
+    let state = if is_set { "no usable name" } else { "not set and the launcher gives no usable name of the job" };
+    format!(
+        "this is rank {rank} of {world_size}, but `{SHARED_ID}` is {state}: each rank writes into a folder of its own; set \
+         it to the same name for all"
+    )
+}
+
 /// What the launcher calls the job.
 fn launchers(text: impl Fn(&str) -> Option<String>) -> Option<String> {
     // torchrun's default, `none`, is the same for every job.
@@ -98,6 +110,17 @@ mod tests {
         }
         for variables in [&[][..], &[none], &[(POD_INDEX, "1"), ("HOSTNAME", "wan-2")], &[("HOSTNAME", "wan-2")]] {
             assert_eq!(named(variables), None, "{variables:?}");
+        }
+    }
+
+    /// D11: a variable with a wrong value is set.
+    #[test]
+    fn ranks_without_a_common_folder_are_told_why() {
+        let told = |value: Option<&str>| folder_of_its_own(TWO, |_| value.map(Into::into));
+        let named = "this is rank 0 of 2, but `PROFILER_SESSION_ID` is no usable name: ";
+        assert!(told(Some("a/b")).starts_with(named), "{}", told(Some("a/b")));
+        for unset in [None, Some("")] {
+            assert!(told(unset).contains("`PROFILER_SESSION_ID` is not set and the launcher"), "{}", told(unset));
         }
     }
 

@@ -25,7 +25,8 @@ use crate::record::clock::Anchor;
 
 pub(crate) use host::{host_name, process_name};
 pub use id::SessionId;
-pub(crate) use job::SHARED_ID;
+use job::SHARED_ID;
+pub(crate) use job::folder_of_its_own;
 pub(crate) use ranks::{Ranks, of_this_process, read as read_ranks};
 
 /// Longest part of an id that is the host's name.
@@ -224,13 +225,11 @@ fn make_base(base: &Path) -> Result<(), Error> {
 
 /// Says of a symbolic link to nothing what it is, where the system says that the file exists.
 fn explained(base: &Path, error: io::Error) -> io::Error {
-    match fs::read_link(base) {
-        Ok(target) if !base.exists() => {
-            let message = format!("it is a link to `{}`, which does not exist: create that", target.display());
-            io::Error::new(io::ErrorKind::NotFound, message)
-        }
-        _ => error,
-    }
+    let dangling = base.ancestors().find_map(|part| Some((part, fs::read_link(part).ok().filter(|_| !part.exists())?)));
+    let Some((link, target)) = dangling else { return error };
+    let link = if link == base { "it".to_owned() } else { format!("`{}`", link.display()) };
+    let message = format!("{link} is a link to `{}`, which does not exist: create that", target.display());
+    io::Error::new(io::ErrorKind::NotFound, message)
 }
 
 fn failed(folder: &Path, source: io::Error) -> Error {

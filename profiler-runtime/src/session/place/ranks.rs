@@ -7,6 +7,8 @@
 
 use std::ffi::OsString;
 
+use crate::logging;
+
 /// This process's place in the job; rank 0 of 1 when alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranks {
@@ -50,9 +52,14 @@ const STAGE: &str = "PROFILER_STAGE_ID";
 /// This process's place in the job, and the number of its stage process: 0 if the environment gives none.
 pub(crate) fn of_this_process() -> (Ranks, u32) {
     let env = |name: &str| std::env::var_os(name);
-    let stage = env(STAGE).and_then(|text| number(STAGE, &text).ok()).unwrap_or(0);
+    let stage = env(STAGE).filter(|text| !text.is_empty()).map_or(Ok(0), |text| number(STAGE, &text));
+    let stage = stage.unwrap_or_else(|wrong| {
+        logging::warn!("{wrong}: this process is taken for stage 0");
+        0
+    });
     (read(env).0, stage)
 }
+
 /// A pod's number in an indexed job of Kubernetes, which has no variable for their count.
 pub(super) const POD_INDEX: &str = "JOB_COMPLETION_INDEX";
 

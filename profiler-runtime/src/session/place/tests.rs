@@ -126,6 +126,9 @@ fn a_link_to_nothing_is_named_as_such() {
     std::os::unix::fs::symlink("gone", &link).unwrap();
     let error = Names::default().claim(Some(&link), ALONE, nothing_set).unwrap_err();
     assert!(error.to_string().contains("it is a link to `gone`, which does not exist: create that"), "{error}");
+    let error = Names::default().claim(Some(&link.join("below")), ALONE, nothing_set).unwrap_err();
+    let said = format!("`{}` is a link to `gone`, which does not exist: create that", link.display());
+    assert!(error.to_string().contains(&said), "{error}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub(in crate::collect::stacks) fn look_up(
     let more = warnings.len().saturating_sub(MOST_WARNINGS);
     warnings.truncate(MOST_WARNINGS);
     if more > 0 {
-        warnings.push(format!("{more} more files are gone or others by now: their functions have no name"));
+        warnings.push(format!("functions of {more} more files in call stacks have no name"));
     }
     if !left.is_empty() {
         let count = left.len();

@@ -57,7 +57,7 @@ fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<AtomicUsize>) {
         match greeted {
             Ok(Some((worker, connection))) => listen(&shared, &stream, lines, &worker, connection),
             Ok(None) => {}
-            Err(reason) => logging::warn!("the coordinator has refused a connection: {reason}"),
+            Err(reason) => logging::warn!("nobody has joined by a connection to the coordinator: {reason}"),
         }
     };
     if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-member")).spawn(work) {
@@ -82,7 +82,9 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, lines: &mut Lines) -> Resul
             (None, _) => stream.is_local(),
         };
         if !is_welcome {
-            return Err("the token is not the coordinator's".to_owned());
+            return Err(
+                "the token is not the coordinator's: give both the same `PROFILER_COORDINATOR_TOKEN`".to_owned()
+            );
         }
         if hello.protocol != PROTOCOL {
             return Err(format!(

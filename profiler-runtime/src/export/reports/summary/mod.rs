@@ -6,6 +6,7 @@ mod stages;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
+use std::time::Duration;
 
 use crate::export::facts::gpu;
 use crate::export::facts::losses;
@@ -15,8 +16,9 @@ use crate::export::facts::warnings;
 use crate::export::format::json::ms;
 use crate::export::format::markdown::{cell, render};
 use crate::export::format::utc::iso8601;
+use crate::export::manifest::{Missing, by_reason};
 use crate::export::memory;
-use crate::export::ops::averages::KeyAverages;
+use crate::export::ops::averages::{KeyAverages, SortBy};
 use crate::export::ops::text::flops_with_unit;
 use crate::model::{GroupBy, KeyAverage, Requests, StepLoop, Trace};
 
@@ -34,15 +36,15 @@ const MAX_SENTENCES: usize = 4;
 const MAX_SENTENCE: usize = 160;
 
 /// Writes the page.
-pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
-    out.write_all(page(trace).as_bytes())
+pub(in crate::export) fn write(trace: &Trace, missing: &[Missing], out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(page(trace, missing).as_bytes())
 }
 
 /// The page with as many stages as fit.
-fn page(trace: &Trace) -> String {
+fn page(trace: &Trace, missing: &[Missing]) -> String {
     let mut page = String::new();
     for stages in (0..=MAX_STAGES).rev() {
-        page = page_with(trace, stages);
+        page = page_with(trace, missing, stages);
         if page.len() < LIMIT {
             return page;
         }
@@ -53,7 +55,7 @@ fn page(trace: &Trace) -> String {
     page
 }
 
-fn page_with(trace: &Trace, most_stages: usize) -> String {
+fn page_with(trace: &Trace, missing: &[Missing], most_stages: usize) -> String {
     let context = &trace.context;
     let of = if context.is_frontend { String::new() } else { format!(" of {}", context.world_size) };
     let mut page = format!("# Profile `{}`, {}{of}\n\n", cell(&context.session), context.place());
@@ -75,8 +77,8 @@ fn page_with(trace: &Trace, most_stages: usize) -> String {
     push_steps(&mut page, trace);
     push_ops(&mut page, trace);
     memory::report::push_section(&mut page, trace);
-    let losses: Vec<String> = losses::sentences(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect();
-    push_sentences(&mut page, "Losses", &losses);
+    push_sentences(&mut page, "Missing", &by_reason(missing).collect::<Vec<_>>());
+    push_sentences(&mut page, "Losses", &losses::all(trace));
     push_profiler(&mut page, trace);
     page
 }
@@ -127,32 +129,44 @@ fn push_steps(page: &mut String, trace: &Trace) {
     }
 }
 
-/// The ops that took longest, and what is known of their FLOPs.
+/// The ops that took longest (on the GPU, if that was recorded), and what is known of their FLOPs.
 fn push_ops(page: &mut String, trace: &Trace) {
-    let table = KeyAverages::of(trace, GroupBy::Name);
+    let table = KeyAverages::of(trace, GroupBy::Name).sort_by(SortBy::SelfCudaTime);
     let ops: Vec<&KeyAverage> = table.rows().iter().filter(|row| row.is_op).collect();
     if ops.is_empty() {
         return;
     }
-    let total = trace.ops.busy_ns;
+    let (cpu, cuda) = (trace.ops.busy_ns, table.self_cuda_time_total());
+    let ns = |time: Duration| time.as_nanos() as f64;
+    let share = |part: Duration, whole: f64| {
+        let mark = if ns(part) > whole { " (concurrent)" } else { "" };
+        format!("{:.1} %{mark}", ns(part) * 100.0 / whole.max(1.0))
+    };
     let row = |row: &&KeyAverage| {
         let wait = if row.is_async { " (async)" } else { "" };
-        let own = row.self_cpu_time.as_nanos() as f64;
-        [
+        let mut cells = vec![
             format!("{}{wait}", cell(&row.name)),
             row.count.to_string(),
-            format!("{:.3}", own / 1e6),
-            format!("{:.3}", row.cpu_time.as_nanos() as f64 / 1e6),
-            format!(
-                "{:.1} %{}",
-                own * 100.0 / total.max(1) as f64,
-                if own > total as f64 { " (concurrent)" } else { "" }
-            ),
-        ]
+            format!("{:.3}", ns(row.self_cpu_time) / 1e6),
+            format!("{:.3}", ns(row.cpu_time) / 1e6),
+        ];
+        if let Some(whole) = cuda {
+            let own = row.self_cuda_time;
+            cells.push(own.map_or("n/a".to_owned(), |own| format!("{:.3}", ns(own) / 1e6)));
+            cells.push(own.map_or("n/a".to_owned(), |own| share(own, ns(whole))));
+        } else {
+            cells.push(share(row.self_cpu_time, cpu as f64));
+        }
+        cells
     };
-    let rows: Vec<[String; 5]> = ops.iter().take(MAX_OPS).map(row).collect();
-    let _ = writeln!(page, "\n## Ops\n\nShare of the self CPU time total, {} ms. Times in ms.\n", millis(total));
-    page.push_str(&render(&["op", "calls", "self", "total", "share"], &rows));
+    let rows: Vec<Vec<String>> = ops.iter().take(MAX_OPS).map(row).collect();
+    let (whole, gpu) = match cuda {
+        Some(whole) => (format!("self CUDA time total, {:.3} ms", ns(whole) / 1e6), Some("self CUDA")),
+        None => (format!("self CPU time total, {} ms", millis(cpu)), None),
+    };
+    let _ = writeln!(page, "\n## Ops\n\nShare of the {whole}. Times in ms; `self CPU`: in nothing else recorded.\n");
+    let header: Vec<&str> = ["op", "calls", "self CPU", "CPU total"].into_iter().chain(gpu).chain(["share"]).collect();
+    page.push_str(&render(&header, &rows));
     if ops.len() > MAX_OPS {
         let _ = writeln!(page, "\n{} more ops are in the operator table.", ops.len() - MAX_OPS);
     }

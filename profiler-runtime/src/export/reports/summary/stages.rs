@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::export::facts::gpu;
 use crate::export::format::json::ms;
 use crate::export::format::markdown::{cell, render};
+use crate::export::reports::stages::longest;
 use crate::model::{GpuTimes, StageNode, Trace};
 
 use super::millis;
@@ -14,13 +15,7 @@ const MAX_PATTERNS: usize = 3;
 
 /// Adds the table, with at most `most` stages.
 pub(super) fn push(page: &mut String, trace: &Trace, most: usize) {
-    let nodes = trace.stages.in_order();
-    let mut sums: Vec<u64> = nodes.iter().map(|(_, node)| node.sum_ns).collect();
-    sums.sort_unstable_by(|a, b| b.cmp(a));
-    // The longest stages stay; a stage is never longer than the one around it, unless it is async.
-    let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
-    let kept: Vec<&StageNode> =
-        nodes.iter().map(|(_, node)| *node).filter(|node| node.sum_ns >= least).take(most).collect();
+    let (kept, left_out) = longest(trace, most);
     let table = Table {
         trace,
         has_busy: kept.iter().any(|node| node.lives > 0),
@@ -36,7 +31,6 @@ pub(super) fn push(page: &mut String, trace: &Trace, most: usize) {
         selection(trace)
     );
     page.push_str(&render(&table.header(), &rows));
-    let left_out = nodes.len() - kept.len();
     if left_out > 0 {
         let _ = writeln!(page, "\n{left_out} shorter stages are left out; the timing report has them.");
     }
@@ -73,13 +67,15 @@ impl Table<'_> {
         header
     }
 
-    /// Returns what the columns mean that not every table has.
+    /// Returns what the columns mean.
     fn legend(&self) -> &'static str {
         match (self.has_busy, self.has_cpu) {
-            (false, false) => "",
-            (true, false) => "; `busy`: without the waiting of futures",
-            (false, true) => "; `cpu`: of it on a core",
-            (true, true) => "; `busy`: without the waiting of futures, `cpu`: of it on a core",
+            (false, false) => "; `self`: in no stage inside it",
+            (true, false) => "; `self`: in no stage inside it, `busy`: without the waiting of futures",
+            (false, true) => "; `self`: in no stage inside it, `cpu`: of it on a core",
+            (true, true) => {
+                "; `self`: in no stage inside it, `busy`: without the waiting of futures, `cpu`: of it on a core"
+            }
         }
     }
 

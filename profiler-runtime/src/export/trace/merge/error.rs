@@ -101,7 +101,9 @@ impl fmt::Display for MergeError {
                            session, or name the files"
                 )
             }
-            Self::Read { file, source } => write!(f, "cannot read `{}`: {source}", file.display()),
+            Self::Read { file, source } => {
+                write!(f, "cannot read `{}`: {source}; give a trace that this user may read", file.display())
+            }
             Self::Perfetto { file } => {
                 let file = file.display();
                 write!(
@@ -114,7 +116,7 @@ impl fmt::Display for MergeError {
                 write!(f, "`{}` {what}: give `trace_rank*.json` files as profiler-runtime wrote them", file.display())
             }
             Self::Truncated { file } => {
-                write!(f, "`{}` ends in the middle: it was not copied as a whole; copy it again", file.display())
+                write!(f, "`{}` ends in the middle: copy it again, or give the ranks that are whole", file.display())
             }
             Self::Malformed { file, line, what } => {
                 let file = file.display();
@@ -146,7 +148,13 @@ impl fmt::Display for MergeError {
             Self::OutputIsInput { file } => {
                 write!(f, "the merged trace would replace its input `{}`: give it another name", file.display())
             }
-            Self::Write { file, source } => write!(f, "cannot write `{}`: {source}", file.display()),
+            Self::Write { file, source } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "cannot write `{file}`: {source}; give an output in a folder that has room and may be written to"
+                )
+            }
         }
     }
 }

@@ -210,7 +210,7 @@ fn what_cannot_be_merged_is_refused_with_the_file_and_the_remedy() {
             "`DIR/trace_rank1.json` has no key `profiler` before its events: give `trace_rank*.json`",
         ),
         (with_text(|_| "PK\u{3}\u{4}".to_owned()), "`DIR/trace_rank1.json` is not laid out as a trace: give"),
-        (with_text(cut), "`DIR/trace_rank1.json` ends in the middle: it was not copied as a whole"),
+        (with_text(cut), "`DIR/trace_rank1.json` ends in the middle: copy it again, or give the ranks that are whole"),
         (with_text(|text| text.trim_end_matches("}\n").to_owned()), "`DIR/trace_rank1.json` ends in the middle"),
         (with_text(|text| text[..300].to_owned()), "`DIR/trace_rank1.json` ends in the middle"),
         (with_text(|text| text.replace("\"ts\":", "\"at\":")), "line "),

@@ -1,0 +1,58 @@
+//! What the terminal behind standard error can show: how many columns, and which letters.
+//!
+//! For the summary that `export` prints there at the end of a session. Nothing is asked before that.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal};
+
+/// Returns whether somebody may be looking at standard error.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
+}
+
+/// Returns the width of the terminal behind standard error; `None` if that is no terminal, or does not know.
+#[cfg(unix)]
+pub(crate) fn columns() -> Option<usize> {
+    // SAFETY: `winsize` is four integers, for which zero is a value.
+    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: the request writes one `winsize`, to which the pointer leads.
+    let answered = unsafe { libc::ioctl(libc::STDERR_FILENO, libc::TIOCGWINSZ, &raw mut size) } == 0;
+    (answered && size.ws_col > 0).then(|| usize::from(size.ws_col))
+}
+
+/// Returns `None`: the width is not asked for here.
+#[cfg(not(unix))]
+pub(crate) fn columns() -> Option<usize> {
+    None
+}
+
+/// Returns whether the locale's letters are those of Unicode.
+pub(crate) fn is_unicode() -> bool {
+    names_utf8(|name| std::env::var_os(name))
+}
+
+/// The first of these variables that is set names the locale.
+fn names_utf8(env: impl Fn(&str) -> Option<OsString>) -> bool {
+    let set = |name: &&str| env(name).filter(|value| !value.is_empty());
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default();
+    let locale = locale.to_string_lossy().to_lowercase();
+    locale.contains("utf-8") || locale.contains("utf8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_variable_that_is_set_names_the_locale() {
+        for (variables, expected) in [
+            (&[("LANG", "de_DE.UTF-8")][..], true),
+            (&[("LC_ALL", "C"), ("LANG", "en_US.UTF-8")], false),
+            (&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")], true),
+            (&[], false),
+        ] {
+            let env = |name: &str| variables.iter().find(|(set, _)| *set == name).map(|(_, value)| value.into());
+            assert_eq!(names_utf8(env), expected, "{variables:?}");
+        }
+    }
+}
