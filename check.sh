@@ -28,7 +28,7 @@ options='"torch_profiler_record_shapes":true,"torch_profiler_with_stack":true,"t
 options+=',"torch_profiler_with_flops":true,"torch_profiler_dump_cuda_time_total":true'
 step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",$options}" \
   cargo run --release --example wan_i2v -- --output "$log/video.mp4"
-step "job of two processes" cargo run -p profiler-tests --example job -- "$log/job"
+step "job of four processes" cargo run -p profiler-tests --example job -- "$log/job" 4
 step "two ranks" cargo run -p profiler-tests --example two_ranks -- "$log/ranks"
 
 step "formatting" cargo fmt --all --check

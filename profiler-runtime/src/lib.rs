@@ -144,8 +144,8 @@ pub mod cuda {
 
 pub use collect::ProfilingAllocator;
 pub use config::{
-    Activities, ConfigError, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig, TraceFormat,
-    Warning,
+    Activities, ConfigError, CudaApiNames, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig,
+    TraceFormat, Warning,
 };
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;

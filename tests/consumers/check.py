@@ -13,10 +13,13 @@ from pathlib import Path
 
 import formats_reader
 import hta_reader
+import libreoffice_reader
 import merged_reader
+import perfetto_page_reader
 import perfetto_reader
 import reports
 import snapshot_reader
+import speedscope_reader
 import stacks_reader
 import tensorboard_reader
 import workbook_reader
@@ -28,11 +31,14 @@ READERS = {
     "trace": lambda _, traces: "; ".join(trace.check() for trace in traces),
     "reports": reports.check,
     "workbook": workbook_reader.check,
+    "libreoffice": libreoffice_reader.check,
     "snapshot": snapshot_reader.check,
     "stacks": stacks_reader.check,
     "hta": hta_reader.check,
     "tensorboard": tensorboard_reader.check,
     "perfetto": perfetto_reader.check,
+    "perfetto-ui": perfetto_page_reader.check,
+    "speedscope": speedscope_reader.check,
     "formats": formats_reader.check,
     "merged": merged_reader.check,
 }

@@ -24,11 +24,23 @@ def check(folder, traces):
         breakdown = analysis.get_gpu_user_annotation_breakdown(use_gpu_annotation=False, visualize=False)
         stacks = CallGraph(analysis.t, ranks=ranks[:1]).call_stacks
         kernels = [check_kernels(analysis, trace) for trace in traces if trace.kernels]
+        launches = [check_launches(analysis, trace) for trace in traces if trace.has_runtime_names]
     demand(ranks == [trace.rank for trace in traces], f"found ranks {ranks}")
     demand(len(steps) > 0, "found no steps")
     demand(breakdown is not None and len(breakdown) > 0, "found no annotations")
-    seen = f"ranks {ranks}, steps {[int(step) for step in steps]}, {len(stacks)} call stacks"
-    return "; ".join([seen, *kernels])
+    seen = f"ranks {ranks}, {len(steps)} steps, {len(stacks)} call stacks"
+    return "; ".join([seen, *kernels, *launches])
+
+
+def check_launches(analysis, trace):
+    """Its launch statistics have every kernel, copy and fill of its own call, whichever API that was of."""
+    statistics = analysis.get_cuda_kernel_launch_stats(ranks=[trace.rank], include_memory_events=True, visualize=False)[trace.rank]
+    frame = analysis.t.traces[trace.rank]
+    correlations = set(frame[frame["stream"] != -1]["correlation"])
+    of_graphs = {event["args"]["correlation"] for event in trace.kernels if "graph id" in event["args"]}
+    expected = correlations - of_graphs
+    demand(expected and set(statistics["correlation"]) == expected, f"{len(statistics)} launches of {len(expected)}")
+    return f"{len(expected)} launches"
 
 
 def check_kernels(analysis, trace):

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Writes a session in both trace formats, with everything that a trace can show and a GPU made of the doubles, and proves
-# that Perfetto makes the same of both: perfetto.sh. Needs what run.sh needs.
+# that Perfetto makes the same of both, and that the tables say the same; then sessions of a program that calls CUDA's driver,
+# with the names by which consumers find its launches: perfetto.sh. Needs what run.sh needs.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
@@ -10,6 +11,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/libraries"
 cp "$built/libcuda_double.so" "$work/libraries/libcuda.so.1"
-env -u PROFILER_CONFIG -u NSYS_PROFILING_SESSION_ID LD_LIBRARY_PATH="$work/libraries" PROFILER_CUPTI_LIB="$built/libcupti_double.so" \
-  "$built/examples/two_formats" "$work/perf"
-bash "$here/run.sh" --reader trace --reader perfetto --reader formats "$work"/perf/*/
+session() {
+  env -u PROFILER_CONFIG -u NSYS_PROFILING_SESSION_ID LD_LIBRARY_PATH="$work/libraries" PROFILER_CUPTI_LIB="$built/libcupti_double.so" \
+    "$built/examples/two_formats" "$work/$1" "${@:2}"
+}
+session both
+bash "$here/run.sh" --reader trace --reader reports --reader workbook --reader perfetto --reader formats "$work"/both/*/
+session runtime runtime
+session tensorboard tensorboard
+bash "$here/run.sh" --reader trace --reader hta --reader tensorboard "$work"/{runtime,tensorboard}/*/

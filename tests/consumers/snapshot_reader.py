@@ -3,6 +3,7 @@
 MemoryViz has an unpickler of its own, in JavaScript: what it refuses, it refuses without a word.
 """
 
+import json
 import pickle
 import pickletools
 from collections import defaultdict
@@ -37,10 +38,13 @@ def check_rank(folder, trace):
     with open(path, "rb") as file:
         snapshot = Plain(file).load()
     segments, devices = snapshot["segments"], snapshot["device_traces"]
-    live = [replay(events) for events in devices]
     for segment in segments:
         check_segment(segment, len(devices))
-    check_live(segments, live)
+    left = blocks_left(segments, len(devices))
+    live = [replay(events, blocks) for events, blocks in zip(devices, left)]
+    check_peaks(folder, trace, [peak for _, peak in live])
+    live = [blocks for blocks, _ in live]
+    demand(left == live, "the segments do not hold the blocks that the events leave")
     allocated = [event["size"] for events in devices for event in events if event["action"] == "alloc"]
     reported = [event["args"]["Bytes"] for event in trace.events if event["name"] == "[memory]" and event["args"]["Bytes"] > 0]
     demand(sorted(allocated) == sorted(reported), f"{len(allocated)} allocations here, {len(reported)} in the trace, or other sizes")
@@ -54,9 +58,22 @@ def check_opcodes(contents):
         demand(not isinstance(argument, int) or abs(argument) <= EXACT, f"MemoryViz rounds {argument}")
 
 
-def replay(events):
-    """What is allocated in the end: sizes by address. A block is freed in two events, with the size that it was allocated with."""
-    live, pending, last = {}, {}, 0
+def from_before(events, left):
+    """The blocks that PyTorch's page draws from the beginning: freed or left, and never allocated."""
+    live, known = {}, set()
+    for event in events:
+        if event["action"] == "free_requested" and event["addr"] not in known:
+            live[event["addr"]] = event["size"]
+        if "addr" in event:
+            known.add(event["addr"])
+    live.update((address, size) for address, size in left.items() if address not in known)
+    return live
+
+
+def replay(events, left):
+    """What is allocated in the end, sizes by address, and the most at any time. A block is freed in two events, with the size that it was allocated with."""
+    live, pending, last = from_before(events, left), {}, 0
+    level = peak = sum(live.values())
     for event in events:
         action, size = event["action"], event["size"]
         demand(event["time_us"] >= last, f"{event} comes before the event ahead of it")
@@ -65,16 +82,28 @@ def replay(events):
         if action == "alloc":
             demand(event["addr"] not in live, f"{event} is where a block is already")
             live[event["addr"]] = size
+            level += size
+            peak = max(peak, level)
         elif action == "free_requested":
-            # One from before the recording is unknown.
-            demand(live.pop(event["addr"], size) == size, f"{event} has another size than its block")
+            demand(live.pop(event["addr"], None) == size, f"{event} has another size than its block")
+            level -= size
             pending[event["addr"]] = size
         elif action == "free_completed":
             demand(pending.pop(event["addr"], None) == size, f"{event} was not requested")
         else:
             demand(action == "oom" and "device_free" in event, f"unexpected event {event}")
     demand(not pending, f"{len(pending)} blocks were requested to be freed, and never were")
-    return live
+    return live, peak
+
+
+def check_peaks(folder, trace, peaks):
+    """The peaks are the timing report's, which the chart and the summary show too. A block that is moved is gone for a moment here."""
+    memory = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))["memory"]
+    names = [f"cuda:{device}" for device in range(len(peaks) - 1)] + ["cpu"]
+    for name, peak in zip(names, peaks):
+        # A device may be told of twice: what the program says comes first.
+        told = next((device["peak_bytes"] for device in memory["devices"] if device["device"] == name), 0)
+        demand(0.99 * told <= peak <= told, f"{name} has a peak of {peak} bytes here, of {told} in the reports")
 
 
 def check_segment(segment, devices):
@@ -93,13 +122,13 @@ def check_segment(segment, devices):
     demand(segment["active_size"] == allocated + sizes["active_pending_free"], "`active_size` is not that of the blocks")
 
 
-def check_live(segments, live):
-    """The blocks of segments are those that the events leave."""
-    in_segments = [{} for _ in live]
+def blocks_left(segments, devices):
+    """The blocks of each device's segments, sizes by address."""
+    left = [{} for _ in range(devices)]
     for segment in segments:
         blocks = [block for block in segment["blocks"] if block["state"] == "active_allocated"]
-        in_segments[segment["device"]].update((block["address"], block["requested_size"]) for block in blocks)
-    demand(in_segments == live, "the segments do not hold the blocks that the events leave")
+        left[segment["device"]].update((block["address"], block["requested_size"]) for block in blocks)
+    return left
 
 
 def check_frames(frames):

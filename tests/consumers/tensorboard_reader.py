@@ -1,11 +1,22 @@
-"""TensorBoard's profiler plugin: parses every rank, sees its steps and its operators, and renders its views."""
+"""TensorBoard and its profiler plugin: every rank is parsed, with its steps, operators and views, and the server lists it."""
 
+import gzip
 import json
+import socket
+import subprocess
+import sys
 import tempfile
+import time
+import urllib.request
+from collections import Counter
+from urllib.parse import urlencode
 
-from outcome import Absent, demand, quiet
+from outcome import Absent, Wrong, demand, quiet
 
 VIEWS = {"Overview", "Operator", "Trace"}
+SECONDS = 60
+# What the server answers by name of the view, for one worker.
+ROUTES = {"Overview": "overview", "Operator": "operation/table", "Kernel": "kernel", "Memory": "memory"}
 
 
 def check(folder, traces):
@@ -33,5 +44,66 @@ def check(folder, traces):
             json.dumps([profile.overview, profile.operation_table_by_name, profile.operation_table_by_name_input])
             operators = len(data.op_list_groupby_name)
             demand(operators > 0, "found no operators")
+            check_device_times(data, trace)
             seen.append(f"rank {trace.rank}: {operators} operators, {len(expected)} steps")
-    return "; ".join(seen)
+    return "; ".join([*seen, check_server(folder, traces)])
+
+
+def check_device_times(data, trace):
+    """With calls in the category that it knows, its operators have the GPU's time of what they launched."""
+    if all(event["cat"] != "Runtime" for event in trace.calls):
+        return
+    by_name, ids = Counter(), {event["args"]["External id"]: event["name"] for event in trace.slices if event["cat"] == "cpu_op"}
+    for event in trace.kernels:
+        if name := ids.get(event["args"].get("External id")):
+            by_name[name] += event["end"] - event["begin"]
+    shown = {operator.name: operator.self_device_duration for operator in data.op_list_groupby_name}
+    demand(by_name, "no operator launched anything")
+    for name, ns in by_name.items():
+        demand(abs(shown[name] * 1000 - ns) < 1000, f"the device time of `{name}` is {shown[name]} µs, not {ns} ns")
+
+
+def check_server(folder, traces):
+    """TensorBoard, started as the README says, lists the session as one run, and answers what its page asks for."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(folder / "traces"), "--port", str(port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        address = f"http://localhost:{port}/data/plugin/pytorch_profiler"
+        run = wait_for_run(address, len(traces))
+        views = set(ask(address, "views", run=run))
+        demand(VIEWS <= views, f"the server's views are {views}")
+        for view in views & set(ROUTES):
+            workers = ask(address, "workers", run=run, view=view)
+            demand(len(workers) == len(traces), f"the server's view {view} has the workers {workers}")
+            for worker in workers:
+                span = ask(address, "spans", run=run, worker=worker)
+                demand(ask(address, ROUTES[view], run=run, worker=worker, span=span[0], group_by="Operation"), f"{view} is empty")
+    finally:
+        server.terminate()
+        server.wait(10)
+    return f"its server shows {', '.join(sorted(views))}"
+
+
+def wait_for_run(address, workers):
+    """The name of the run, once the server has loaded all of it."""
+    ends = time.monotonic() + SECONDS
+    while time.monotonic() < ends:
+        try:
+            listed = ask(address, "runs")
+        except OSError:  # It does not listen yet.
+            listed = {"runs": [], "loading": True}
+        if listed["runs"] and not listed["loading"]:
+            demand(len(listed["runs"]) == 1, f"the server lists the runs {listed['runs']}")
+            return listed["runs"][0]
+        time.sleep(0.2)
+    raise Wrong(f"the server lists no run of {workers} workers")
+
+
+def ask(address, route, **parameters):
+    with urllib.request.urlopen(f"{address}/{route}?{urlencode(parameters)}", timeout=SECONDS) as answer:
+        body = answer.read()
+        # Some answers are compressed, whatever is asked for.
+        return json.loads(gzip.decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body)

@@ -14,7 +14,8 @@ from outcome import Wrong, demand
 
 ANNOTATED = ("cpu_op", "user_annotation")
 ON_A_DEVICE = ("kernel", "gpu_memcpy", "gpu_memset")
-CALLS = ("cuda_driver", "cuda_runtime")
+# The last is TensorBoard's, see `cuda_api_names`.
+CALLS = ("cuda_driver", "cuda_runtime", "Runtime")
 FIRST_MADE_UP = 5_000_000  # Rows that are no threads.
 LANE = re.compile(r" \(overlapping \d+\)$")
 STEP = re.compile(r"ProfilerStep#(\d+)")
@@ -36,6 +37,7 @@ class Trace:
             event["end"] = event["begin"] + int(event["dur"] * 1000)
         self.kernels = [event for event in self.slices if event["cat"] in ON_A_DEVICE]
         self.calls = [event for event in self.slices if event["cat"] in CALLS]
+        self.has_runtime_names = any("called" in event["args"] for event in self.calls)
         self.steps = sorted((e for e in self.slices if STEP.fullmatch(e["name"])), key=lambda event: event["begin"])
 
     @classmethod
@@ -58,11 +60,15 @@ class Trace:
         return f"rank {self.rank}: {len(self.slices)} slices {dict(kinds)}, {len(self.steps)} steps"
 
     def top_level_ns(self):
-        """Time of the threads' slices that no other of their thread encloses: without lives of futures and bare steps."""
+        """Time of the threads' slices that no other of their thread encloses: without lives of futures and bare steps.
+
+        What waits in between says so by `busy_us`, lives of futures and guards that are held over `.await`: they are busy
+        in the polls of their futures, which are slices too.
+        """
         threads, rows = self.threads(), defaultdict(list)
         for event in self.slices:
             thread = threads.get((event["pid"], event["tid"]))
-            if event["cat"] in ANNOTATED and "polls" not in event["args"] and thread is not None:
+            if event["cat"] in ANNOTATED and "busy_us" not in event["args"] and thread is not None:
                 rows[thread].append((event["begin"], event["end"]))
         total = 0
         for slices in rows.values():

@@ -1,4 +1,7 @@
-"""`ops_rank*.xlsx` as openpyxl and pandas read it: vLLM-Omni's sheets and columns, and the trace's time on every sheet."""
+"""`ops_rank*.xlsx` as openpyxl and pandas read it: vLLM-Omni's sheets and columns, the trace's time on every sheet, and pages that people can read."""
+
+import json
+import unicodedata
 
 from outcome import Absent, demand, demand_file, quiet
 
@@ -24,6 +27,7 @@ def check(folder, traces):
         for sheet in openpyxl.load_workbook(path):
             check_layout(sheet)
         sheets = pandas.read_excel(path, sheet_name=None, engine="openpyxl")
+        check_stages(folder, trace, sheets.pop("stages"))
         demand("summary" in sheets and set(sheets) <= set(KEYS), f"sheets are {list(sheets)}")
         for name, table in sheets.items():
             check_table(name, table, trace)
@@ -41,6 +45,46 @@ def check_layout(sheet):
     # The format adds a padding of less than a character.
     widths = [dimension.width for dimension in sheet.column_dimensions.values()]
     demand(all(12 <= width < 81 for width in widths), f"`{sheet.title}` has columns as wide as {widths}")
+    setup = sheet.page_setup
+    fits = sheet.sheet_properties.pageSetUpPr.fitToPage and (setup.fitToWidth or 1, setup.fitToHeight) == (1, 0)
+    demand(fits and setup.orientation == "landscape", f"`{sheet.title}` does not print as wide as a page")
+    demand(sheet.print_title_rows == "$1:$1", f"`{sheet.title}` does not print its header on every page")
+    demand(all(cell.font.bold for cell in sheet[1]), f"`{sheet.title}` has a header that is not bold")
+    for column in sheet.iter_cols(min_row=1):
+        check_column(sheet, column[0], column[1:])
+
+
+def check_column(sheet, head, cells):
+    """Who reads a sheet sees no column that tells nothing, no naked number and no text that is cut off."""
+    told = [cell for cell in cells if cell.value is not None and cell.value is not False]
+    # Neighbours of one width are one record.
+    hidden = any(each.hidden and each.min <= head.column <= each.max for each in sheet.column_dimensions.values())
+    demand(told or hidden or not cells, f"`{head.value}` of `{sheet.title}` is empty, and shown")
+    if hidden:
+        return
+    numbers = [cell for cell in told if isinstance(cell.value, (int, float)) and cell.value is not True]
+    naked = [cell.coordinate for cell in numbers if cell.number_format == "General"]
+    demand(not naked, f"numbers of `{sheet.title}` without a format: {naked[:5]}")
+    for cell in told:
+        demand(cell.alignment.vertical == "top", f"{cell.coordinate} of `{sheet.title}` is not at the top")
+        if isinstance(cell.value, str):
+            lines = len(cell.value.splitlines())
+            high = sheet.row_dimensions[cell.row].height or 15
+            demand(cell.alignment.wrap_text and high >= min(15 * lines, 409), f"{cell.coordinate} of `{sheet.title}` is cut off")
+
+
+def check_stages(folder, trace, table):
+    """The sheet of stages has the timing report's, and the rest."""
+    timing = json.loads((folder / f"timing_rank{trace.rank}.json").read_text("utf-8"))
+    told = [(name, calls, us) for name, calls, us in zip(table["stage"], table["calls"], to_ns(table["total_us"]))][:-1]
+    expected = [(as_cell(stage["name"]), stage["calls"], stage["sum_ns"]) for stage in timing["stages"]]
+    demand(told == expected, "`stages` has other stages")
+
+
+def as_cell(text):
+    """Cells hold no control characters but line breaks."""
+    return "".join(letter for letter in text if letter == "\n" or unicodedata.category(letter) != "Cc")
+    demand("unaccounted)" in table["stage"].iloc[-1], "`stages` does not say what is unaccounted for")
 
 
 def check_table(name, table, trace):

@@ -2,7 +2,8 @@
 //! makes of the other.
 //!
 //! ```text
-//! two_formats FOLDER   one session into FOLDER
+//! two_formats FOLDER           one session into FOLDER
+//! two_formats FOLDER runtime   one with these `cuda_api_names`, as JSON, whose steps are the GPU's
 //! ```
 //!
 //! `consumers/perfetto.sh` runs it, where there are doubles with work for a GPU (see `gpu_work`).
@@ -13,11 +14,12 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+use std::time::Duration;
 
 use libloading::{Library, Symbol};
 use profiler_runtime::{
-    ProfilerConfig, ProfilingAllocator, TraceFormat, op, profiled_op, profiled_stage, profiled_step, request, stage,
-    start_profile_with, step, stop_profile,
+    CudaApiNames, ProfilerConfig, ProfilingAllocator, TraceFormat, op, profiled_op, profiled_stage, profiled_step,
+    request, stage, start_profile_with, step, stop_profile,
 };
 
 #[global_allocator]
@@ -45,6 +47,14 @@ fn denoise_step(step: u64, x: &[f32]) -> f32 {
 
 #[profiled_stage("text_encoder")]
 async fn encode() {
+    let mut again = false;
+    poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
+}
+
+/// A guard that is held while its future waits.
+#[profiled_stage("prefetch")]
+async fn prefetch() {
+    let _held = stage!("held over an await");
     let mut again = false;
     poll_fn(|_| if std::mem::replace(&mut again, true) { Poll::Ready(()) } else { Poll::Pending }).await;
 }
@@ -120,15 +130,27 @@ fn make_context() {
 fn main() {
     let folder = std::env::args().nth(1).expect("the folder to write into");
     make_context();
+    let names = match std::env::args().nth(2).as_deref() {
+        None => CudaApiNames::Called,
+        Some("runtime") => CudaApiNames::Runtime,
+        Some("tensorboard") => CudaApiNames::Tensorboard,
+        Some(names) => panic!("unknown names `{names}`"),
+    };
+    let is_called = names == CudaApiNames::Called;
     let config = ProfilerConfig::torch(folder)
-        .trace_format(TraceFormat::Both)
+        .trace_format(if is_called { TraceFormat::Both } else { TraceFormat::Chrome })
+        .cuda_api_names(names)
         .torch_profiler_record_shapes(true)
         .torch_profiler_with_flops(true)
         .torch_profiler_with_stack(true)
         .torch_profiler_with_memory(true)
-        .cuda_sync_events(true)
-        .step_of("denoise_step");
+        .cuda_sync_events(is_called)
+        .step_of(if is_called { "denoise_step" } else { "gpu_step" });
     start_profile_with(config).unwrap();
+    let mut prefetch = pin!(prefetch());
+    assert!(!poll(prefetch.as_mut()));
+    thread::sleep(Duration::from_millis(1));
+    assert!(poll(prefetch.as_mut()));
     let mut encoders = [pin!(encode()), pin!(encode())];
     encoders.iter_mut().for_each(|encoder| assert!(!poll(encoder.as_mut())));
     let [first, second] = &mut encoders;

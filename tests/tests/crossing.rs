@@ -244,6 +244,11 @@ fn guards_over_awaits_are_in_their_own_futures() {
         let long = long.as_nanos() as f64;
         assert!((time(ran.stage(name), "sum") - long).abs() < 8e6 && (ran.traced(name) - long).abs() < 8e6, "{name}");
     }
+    for name in ["held.long", "held.short"] {
+        let held = ran.trace.named(name).remove(0);
+        let busy = held.args["busy_us"].as_f64().expect("a guard over `.await` says how long it was busy");
+        assert!(0.0 < busy && busy < held.end - held.begin, "{name}: {busy} µs");
+    }
     let depth = |name| ran.stage(name)["depth"].as_u64().unwrap();
     let depths = ["branch.long", "held.long", "inner", "branch.short", "held.short"].map(depth);
     assert_eq!(depths, [0, 1, 2, 0, 1], "{}", ran.timing);

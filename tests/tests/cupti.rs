@@ -7,7 +7,7 @@
 mod gpu_support;
 
 use gpu_support::{Device, calls, machine, make_context, perf, session, succeeded};
-use profiler_runtime::{ProfilerConfig, op, stage, start_profile_with, step, stop_profile};
+use profiler_runtime::{CudaApiNames, ProfilerConfig, op, stage, start_profile_with, step, stop_profile};
 use profiler_tests::{Trace, in_child, manifest, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
@@ -344,5 +344,45 @@ fn a_wait_says_which_record_of_which_stream_it_waited_for() {
         let before = waits[2];
         assert_eq!(before["wait_on_cuda_event_id"], 2);
         assert!(before.get("wait_on_stream").is_none(), "recorded before the session: {before}");
+    }
+}
+
+/// Launches by the driver's API and by the runtime's, which calls the driver's inside.
+#[test]
+#[ignore = "run by the test below, as a process of its own"]
+fn launches() {
+    if !in_child() {
+        return;
+    }
+    make_context();
+    let names =
+        if std::env::var_os("TENSORBOARD").is_some() { CudaApiNames::Tensorboard } else { CudaApiNames::Runtime };
+    start_profile_with(ProfilerConfig::torch(perf()).cuda_api_names(names)).unwrap();
+    {
+        let (_op, device) = (op!("attention"), Device::open());
+        device.kernel(c"softmax", 7, 1_000);
+        device.copy(7, 4096, 1_000);
+        device.fill(7, 4096, 1_000);
+        device.runtime_kernel(c"norm", 7, 1_000);
+    }
+    stop_profile().unwrap().wait().unwrap();
+}
+
+/// E5: launches of the driver's API are named as consumers look for them, and by what was called too.
+#[test]
+fn driver_calls_have_the_runtimes_names_if_asked() {
+    for (names, category) in [("RUNTIME", "cuda_runtime"), ("TENSORBOARD", "Runtime")] {
+        let folder = tempdir().unwrap();
+        succeeded(machine("launches", folder.path()).env(names, "1"));
+        let trace = Trace::read(&session(folder.path()));
+        let of_name = |name: &str| {
+            let calls = trace.named(name).into_iter().map(|call| (call.category.clone(), call.args["called"].clone()));
+            calls.collect::<Vec<_>>()
+        };
+        let called = |name: &str| (category.to_owned(), Value::from(name));
+        assert_eq!(of_name("cudaMemcpyAsync"), [called("cuMemcpyHtoDAsync_v2")]);
+        assert_eq!(of_name("cudaMemsetAsync"), [called("cuMemsetD8Async")]);
+        assert_eq!(of_name("cudaLaunchKernel"), [called("cuLaunchKernel"), (category.to_owned(), Value::Null)]);
+        assert_eq!(of_name("cuLaunchKernel"), [("cuda_driver".to_owned(), Value::Null)], "inside the runtime's");
     }
 }

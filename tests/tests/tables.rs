@@ -42,7 +42,8 @@ const COLUMNS: [&str; 21] = [
 ];
 
 /// Columns of our own, the last.
-const OURS: [&str; 3] = ["kind", "polls", "wall_time_total_us"];
+const OURS: [&str; 7] =
+    ["kind", "polls", "wall_time_total_us", "self_cpu_share", "cpu_time_avg_us", "self_cuda_share", "cuda_time_avg_us"];
 
 #[profiled_op("linear", shapes(x), flops = flops::linear(&[x.len() / 4, 4], &[8, 4]))]
 fn linear(x: &[f32]) -> f32 {
@@ -180,23 +181,49 @@ fn trace_workbook_text_and_library_tell_the_same_times_to_the_nanosecond() {
 fn the_workbook_has_the_sheets_that_were_asked_for_and_its_columns_in_order() {
     let bench = Bench::alone();
     for (config, sheets, columns) in [
-        (bench.config(), ["summary"].as_slice(), [&COLUMNS[..], &OURS].concat()),
-        (bench.config().torch_profiler_record_shapes(true), &["summary", "by_shape"], [&COLUMNS[..], &OURS].concat()),
+        (bench.config(), ["summary", "stages"].as_slice(), [&COLUMNS[..], &OURS].concat()),
+        (
+            bench.config().torch_profiler_record_shapes(true),
+            &["summary", "by_shape", "stages"],
+            [&COLUMNS[..], &OURS].concat(),
+        ),
         (
             bench.config().torch_profiler_with_stack(true).torch_profiler_with_flops(true),
-            &["summary", "by_stack"],
+            &["summary", "by_stack", "stages"],
             [&COLUMNS[..], &["total_flops", "achieved_flops_per_s", "flops_formula"], &OURS].concat(),
         ),
     ] {
         let (_, manifest) = record(config);
         let mut workbook: Xlsx<_> = open_workbook(workbook(&manifest)).unwrap();
         assert_eq!(workbook.sheet_names(), sheets);
-        for sheet in sheets {
+        for sheet in &sheets[..sheets.len() - 1] {
             let range = workbook.worksheet_range(sheet).unwrap();
             let heads: Vec<String> = range.rows().next().unwrap().iter().map(ToString::to_string).collect();
             assert_eq!(heads, columns);
         }
     }
+}
+
+/// E6: the workbook shows shares, averages and the stages.
+#[test]
+fn the_workbook_tells_shares_averages_and_stages() {
+    let bench = Bench::alone();
+    let (_, manifest) = record(everything(&bench));
+    let rows = sheet(&workbook(&manifest), "summary");
+    let shares: f64 = rows.iter().map(|row| number(row, "self_cpu_share")).sum();
+    assert!((shares - 1.0).abs() < 1e-9, "{shares}");
+    for row in &rows {
+        let off = number(row, "cpu_time_avg_us") * number(row, "count") - number(row, "cpu_time_total_us");
+        assert!(off.abs() <= 0.001 * number(row, "count"), "{row:?}");
+    }
+    let stages = sheet(&workbook(&manifest), "stages");
+    let named = |name: &str| stages.iter().find(|row| text(row, "stage") == name).unwrap();
+    assert_eq!((number(named("diffuse"), "calls"), number(named("denoise_step"), "calls")), (2.0, 5.0));
+    assert_eq!((number(named("diffuse"), "depth"), number(named("denoise_step"), "depth")), (0.0, 1.0));
+    assert_eq!((text(named("denoise_step"), "kind"), number(named("decode"), "polls")), ("step", 3.0));
+    let own = number(named("diffuse"), "total_us") - number(named("denoise_step"), "total_us");
+    assert!((own - number(named("diffuse"), "self_us")).abs() < 0.01, "{own}");
+    assert_eq!(text(stages.last().unwrap(), "stage"), "(unaccounted)");
 }
 
 #[test]

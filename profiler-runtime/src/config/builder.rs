@@ -5,7 +5,7 @@
 
 use std::path::PathBuf;
 
-use super::choice::{Activities, GpuTiming, PrintSummary, Profiler, TraceFormat};
+use super::choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
 use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
@@ -98,6 +98,7 @@ setters! {
     max_dumps(count: u64) = count;
     spool(on: bool) = on;
     max_spool_mb(mebibytes: u64) = mebibytes;
+    stack_std_functions(on: bool) = on;
     trace_file(name: impl Into<String>) = Some(name.into());
     trace_format(format: TraceFormat) = format;
     nvtx(on: bool) = on;
@@ -106,6 +107,7 @@ setters! {
     gpu_timing(timing: GpuTiming) = timing;
     cuda_sync_events(on: bool) = on;
     print_summary(when: PrintSummary) = when;
+    cuda_api_names(names: CudaApiNames) = names;
     quiet(on: bool) = on;
     cpu_time(on: bool) = on;
     perf_dump_path(path: impl Into<PathBuf>) = Some(path.into());

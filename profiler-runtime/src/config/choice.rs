@@ -111,6 +111,22 @@ pub enum PrintSummary {
     Never,
 }
 
+/// What calls of the CUDA driver's API are named in the JSON trace. A program that calls the driver directly, such as one on
+/// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum CudaApiNames {
+    /// What was called, as Kineto writes it.
+    #[default]
+    Called,
+    /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
+    /// the name. Holistic Trace Analysis and TraceLens find launches by that.
+    Runtime,
+    /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
+    /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
+    Tensorboard,
+}
+
 /// The words of a type, there and back, in the order in which messages list them.
 macro_rules! words {
     ($type:ident: $($variant:ident = $word:literal),+) => {
@@ -152,4 +168,5 @@ macro_rules! words {
 words!(Profiler: Torch = "torch", Cuda = "cuda", None = "none");
 words!(TraceFormat: Chrome = "chrome", Perfetto = "perfetto", Both = "both");
 words!(PrintSummary: Auto = "auto", Always = "always", Never = "never");
+words!(CudaApiNames: Called = "called", Runtime = "runtime", Tensorboard = "tensorboard");
 words!(GpuTiming: Auto = "auto", Cupti = "cupti", Events = "events");

@@ -37,7 +37,7 @@ mod upstream;
 mod value;
 mod yaml;
 
-pub use choice::{Activities, GpuTiming, PrintSummary, Profiler, TraceFormat};
+pub use choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
 pub(crate) use draft::Draft;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
 pub(crate) use paths::Folder;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use super::choice::{Activities, GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, CudaApiNames, GpuTiming, Profiler, TraceFormat};
 use super::error::{Problem, Warning};
 use super::paths::is_uri;
 use super::settings::ProfilerConfig;
@@ -99,9 +99,11 @@ impl Rules<'_> {
             ("torch_profiler_with_flops", config.torch_profiler_with_flops),
             ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
             ("torch_profiler_activities", config.torch_profiler_activities != Activities::default()),
+            ("stack_std_functions", config.stack_std_functions),
             ("trace_file", config.trace_file.is_some()),
             ("trace_format", config.trace_format != TraceFormat::default()),
             ("cuda_sync_events", config.cuda_sync_events),
+            ("cuda_api_names", config.cuda_api_names != CudaApiNames::default()),
             ("gpu_timing", config.gpu_timing != GpuTiming::Auto),
             ("slow_step_ms", config.slow_step_ms > 0),
             ("spool", config.spool),

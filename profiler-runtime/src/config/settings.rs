@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::choice::{Activities, GpuTiming, PrintSummary, Profiler, TraceFormat};
+use super::choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
 use super::kind::Kind;
 use super::table::{Field, settings};
 use super::value::Setting;
@@ -107,6 +107,8 @@ settings! {
         /// SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal, also
         /// if a handler of the program then lets it run on. Unix only.
         write_on_crash: bool = true, Kind::Flag;
+        /// Keep the standard library's functions (of iterators, options, locks) in call stacks.
+        stack_std_functions: bool = false, Kind::Flag;
         /// File name of the trace, instead of `trace_rank{rank}.json[.gz]`. `{rank}` and `{request_id}` are replaced. In
         /// Perfetto's format the name ends in `.pftrace` where this ends in `.json`.
         trace_file: Option<String> = None, Kind::Text;
@@ -131,6 +133,10 @@ settings! {
         /// Print at the end of a session where the time went, what is missing and where the artifacts are, on standard
         /// error: `auto` (if that is a terminal), `always` or `never`. Rank 0 does; `quiet` stops it too.
         print_summary: PrintSummary = PrintSummary::Auto, Kind::Choice(PrintSummary::NAMES);
+        /// Names of calls of the CUDA driver's API in the JSON trace: `called` (as they are), `runtime` (as the runtime's API
+        /// calls them: Holistic Trace Analysis and TraceLens find launches by that) or `tensorboard` (the same, in the
+        /// category that TensorBoard's plugin knows). For programs that call the driver directly, such as candle's.
+        cuda_api_names: CudaApiNames = CudaApiNames::Called, Kind::Choice(CudaApiNames::NAMES);
         /// Leave standard error alone: without it, errors, warnings and the folder of the artifacts are written there in a
         /// program that has no logger. `PROFILER_LOG=off` in the environment does the same.
         quiet: bool = false, Kind::Flag;

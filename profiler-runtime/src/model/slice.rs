@@ -119,6 +119,12 @@ impl Slice {
         self.duration().saturating_sub(self.away_ns)
     }
 
+    /// Returns [`busy_ns`](Self::busy_ns) of a guard that was held while its task waited; `None` of all else.
+    #[inline]
+    pub(crate) fn busy_if_held_ns(&self) -> Option<u64> {
+        (self.away_ns > 0).then(|| self.busy_ns())
+    }
+
     /// Returns the time not spent in slices directly inside it.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.busy_ns().saturating_sub(self.children_ns)

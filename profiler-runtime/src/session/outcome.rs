@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
-use crate::collect::stacks::symbols::Symbols;
+use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::collect::{ending, stacks};
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
@@ -232,7 +232,8 @@ fn run(parked: &Mutex<Option<Export>>) {
             recording.gpu = sealed.decode();
         }
         if recording.context.config.torch_profiler_with_stack {
-            recording.symbols = Symbols::resolve(&recording.log);
+            let std = Std::of(recording.context.config.stack_std_functions);
+            recording.symbols = Symbols::resolve(&recording.log, std);
             recording.context.warnings.extend(recording.symbols.missing());
         }
         let mut trace = Trace::build(recording);

@@ -12,7 +12,7 @@ use super::window::{self, Recorded};
 use crate::collect::absent::Absent;
 use crate::collect::events;
 use crate::collect::gpu::GpuRecord;
-use crate::collect::stacks::symbols::Symbols;
+use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::logging;
@@ -115,7 +115,8 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
     let (log, window, memory) =
         if context.config.ring { cut(recorded, &mut context, salvaged.iterations) } else { recorded };
     let symbols = if context.config.torch_profiler_with_stack {
-        let (symbols, warnings) = Symbols::resolve_in_files(&log, salvaged.code);
+        let std = Std::of(context.config.stack_std_functions);
+        let (symbols, warnings) = Symbols::resolve_in_files(&log, salvaged.code, std);
         context.warnings.extend(warnings);
         symbols
     } else {

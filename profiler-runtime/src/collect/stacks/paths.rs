@@ -66,10 +66,19 @@ pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
         || sources.has_profiler(&frame.file)
 }
 
+/// Whether it is a function of the standard library's: none of the program's own, and no trait of it for a type of the
+/// program's.
+pub(super) fn is_of_std(frame: &Frame) -> bool {
+    let path = frame.function.trim_start_matches(['<', '&', '*', '(', '[']);
+    let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);
+    ["core::", "alloc::", "std::"].iter().any(|own| path.starts_with(own))
+        || ["library/core/src/", "library/alloc/src/", "library/std/src/"].iter().any(|own| frame.file.contains(own))
+}
+
 /// Whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them was inlined
 /// only the last part of its path may be known.
 pub(super) fn is_body_of(inner: &str, outer: &str) -> bool {
-    let inner = without_closure(inner);
+    let inner = without_closures(inner);
     inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)
 }
 
@@ -83,6 +92,19 @@ pub(super) fn last_part(function: &str) -> &str {
 fn is_short(function: &str) -> bool {
     let path = function.split('<').next().unwrap_or_default();
     !path.is_empty() && !path.contains("::")
+}
+
+/// Whether it is a closure, or the body of an `async fn`.
+pub(super) fn is_closure(function: &str) -> bool {
+    without_closure(function).len() < function.len()
+}
+
+/// The function that a closure in a closure is in.
+pub(super) fn without_closures(mut function: &str) -> &str {
+    while is_closure(function) {
+        function = without_closure(function);
+    }
+    function
 }
 
 /// The function that a closure is in; empty for a closure of which nothing else is known.

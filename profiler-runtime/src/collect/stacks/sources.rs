@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::record::{Site, sites};
+
 /// See the module.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Sources {
@@ -13,16 +15,27 @@ pub(super) struct Sources {
     here: String,
     /// The profiler's own, [`shortened`](Self::shortened).
     profiler: String,
+    /// Folders of workspaces, each with its slash: compilers name files from there, wherever the program runs.
+    #[serde(skip)]
+    roots: Vec<String>,
 }
 
 impl Sources {
     pub(super) fn of_this_process() -> Self {
         let here = std::env::current_dir().unwrap_or_default().to_string_lossy().into_owned();
-        let mut sources = Self { here, profiler: String::new() };
+        let mut sources = Self { here, ..Self::default() };
         // From here up to the crate's sources.
         let own = Path::new(file!()).ancestors().nth(3).unwrap_or(Path::new(""));
         sources.profiler = sources.shortened(own);
         sources
+    }
+
+    /// Learns the folder of a workspace from a function whose crate has annotated code, if there is one to be learnt.
+    pub(super) fn note(&mut self, file: &str, function: &str) {
+        if Path::new(file).is_absolute() && self.shortened(Path::new(file)) == file {
+            let root = sites().find_map(|site| root(site, file, function));
+            self.roots.extend(root.map(str::to_owned));
+        }
     }
 
     /// Whether it is a file of the profiler's; `file` is [`shortened`](Self::shortened).
@@ -32,12 +45,21 @@ impl Sources {
 
     /// A source file without what differs between machines: the folder that the program runs in, cargo's, rustc's.
     pub(super) fn shortened(&self, file: &Path) -> String {
-        if let Ok(inside) = file.strip_prefix(&self.here) {
+        if let Ok(inside) = file.strip_prefix(&self.here)
+            && !self.here.is_empty()
+        {
             return inside.to_string_lossy().into_owned();
+        }
+        let name = file.to_string_lossy();
+        if let Some(inside) = self.roots.iter().find_map(|root| name.strip_prefix(root)) {
+            return inside.to_owned();
         }
         let parts: Vec<_> = file.iter().collect();
         let after = |from: usize| parts[from..].iter().collect::<PathBuf>().to_string_lossy().into_owned();
         let at = |name: &str| parts.iter().position(|part| *part == name);
+        if let Some(at) = name.find("/lib/rustlib/src/rust/library/") {
+            return name[at + "/lib/rustlib/src/rust/".len()..].to_owned();
+        }
         match (at("registry"), at("rustc")) {
             // …/registry/src/<index>/<crate>-<version>/src/…
             (Some(registry), _)
@@ -47,9 +69,17 @@ impl Sources {
             }
             // /rustc/<commit>/library/…
             (_, Some(1)) if parts.len() > 3 => after(3),
-            _ => file.to_string_lossy().into_owned(),
+            _ => name.into_owned(),
         }
     }
+}
+
+/// Returns the folder from which the compiler names the file of a site, where that is the function's file.
+fn root<'a>(site: &Site, file: &'a str, function: &str) -> Option<&'a str> {
+    let own = site.module().split("::").next()?;
+    let path = function.trim_start_matches(['<', '&']).strip_prefix(own)?;
+    let root = file.strip_suffix(site.file())?;
+    (path.starts_with("::") && root.ends_with(['/', '\\'])).then_some(root)
 }
 
 #[cfg(test)]
@@ -58,7 +88,7 @@ mod tests {
 
     #[test]
     fn files_are_named_without_the_machine() {
-        let sources = Sources { here: "/build/app".to_owned(), profiler: String::new() };
+        let sources = Sources { here: "/build/app".to_owned(), ..Sources::default() };
         let short = |file: &str| sources.shortened(Path::new(file));
         assert_eq!(short("/build/app/src/main.rs"), "src/main.rs");
         assert_eq!(
@@ -66,13 +96,27 @@ mod tests {
             "candle-core-0.11.1/src/tensor.rs"
         );
         assert_eq!(short("/rustc/0123abcd/library/core/src/iter.rs"), "library/core/src/iter.rs");
+        let rust = "/u/.rustup/toolchains/stable/lib/rustlib/src/rust/library/core/src/iter.rs";
+        assert_eq!(short(rust), "library/core/src/iter.rs");
         assert_eq!(short("/elsewhere/src/lib.rs"), "/elsewhere/src/lib.rs");
         assert_eq!(short("src/lib.rs"), "src/lib.rs");
     }
 
+    /// E7: paths are relative to the workspace, wherever the program runs.
+    #[test]
+    fn annotated_code_tells_where_its_workspace_is() {
+        static SITE: Site = Site::new(crate::record::Kind::Op, "linear", "wan/src/layers.rs", 7, "wan::layers");
+        let root = |file, function| root(&SITE, file, function);
+        assert_eq!(root("/build/ws/wan/src/layers.rs", "wan::layers::linear"), Some("/build/ws/"));
+        assert_eq!(root("/build/ws/wan/src/layers.rs", "other::layers::linear"), None, "a crate of another workspace");
+        assert_eq!(root("/build/my-wan/src/layers.rs", "wan::layers::linear"), None, "part of a folder's name");
+        let sources = Sources { roots: vec!["/build/ws/".to_owned()], ..Sources::default() };
+        assert_eq!(sources.shortened(Path::new("/build/ws/vae/src/lib.rs")), "vae/src/lib.rs");
+    }
+
     #[test]
     fn the_profilers_files_are_known_wherever_it_was_built() {
-        let mut sources = Sources { here: "/build/app".to_owned(), profiler: String::new() };
+        let mut sources = Sources { here: "/build/app".to_owned(), ..Sources::default() };
         assert!(!sources.has_profiler("src/main.rs"), "nothing is known");
         for own in ["profiler-runtime/src", "/u/.cargo/registry/src/index-1a2b/profiler-runtime-0.1.0/src"] {
             sources.profiler = sources.shortened(Path::new(own));

@@ -7,17 +7,17 @@ fn frame(function: &str) -> Frame {
 }
 
 /// Symbols in which address `n` has the `n`th of these functions, each a chain of inlined ones.
-fn symbols(functions: &[&[&str]]) -> (Symbols, Vec<u64>) {
+fn symbols(functions: &[&[&str]], std: Std) -> (Symbols, Vec<u64>) {
     let found =
-        |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name), &Sources::default())).collect();
+        |names: &&[&str]| names.iter().filter_map(|name| classified(frame(name), &Sources::default(), std)).collect();
     let by_address = (1..).zip(functions.iter().map(found)).collect();
     let addresses = (1..=functions.len() as u64).collect();
     (Symbols { by_address, deeper: frame("(deeper functions)") }, addresses)
 }
 
 fn names(functions: &[&[&str]]) -> Vec<String> {
-    let (symbols, stack) = symbols(functions);
-    symbols.frames(&stack).map(|frame| frame.function.clone()).collect()
+    let (symbols, stack) = symbols(functions, Std::LeftOut);
+    symbols.frames(&stack).map(|frame| frame.function.to_owned()).collect()
 }
 
 #[test]
@@ -42,11 +42,29 @@ fn an_annotated_function_and_its_body_are_one_frame() {
     let (run_recorded, run) = ("profiler_runtime::record::range::run_recorded", "profiler_runtime::record::range::run");
     for closure in ["{{closure}}", "{closure#0}"] {
         let body = format!("wan::block::{closure}");
-        assert_eq!(names(&[&["wan::linear"], &[&body, run_recorded], &[run, "wan::block"]]), ["wan::linear", &body]);
+        let shown = names(&[&["wan::linear"], &[&body, run_recorded], &[run, "wan::block"]]);
+        assert_eq!(shown, ["wan::linear", "wan::block"], "by its name");
         assert_eq!(names(&[&[&body], &["wan::block"]]), [body.as_str(), "wan::block"], "a closure of the user's own");
     }
     let poll = "<profiler_runtime::record::future::Instrumented<F> as core::future::future::Future>::poll";
     assert_eq!(names(&[&["wan::load::{{closure}}"], &[poll], &["wan::load"]]).len(), 2, "a future is not its poller");
+    let body = "wan::load::{{closure}}::{{closure}}";
+    let shown = names(&[&[body, poll], &["wan::load::{{closure}}"], &["wan::main::{{closure}}"]]);
+    assert_eq!(shown, ["wan::load", "wan::main::{{closure}}"], "an `async fn` by its name");
+}
+
+/// E7: what the standard library runs between two functions of the program's is left out, unless it is asked for.
+#[test]
+fn plumbing_of_std_is_left_out_unless_it_is_kept() {
+    let stack: &[&[&str]] = &[
+        &["wan::block::{{closure}}", "<core::iter::adapters::map::Map<I,F> as core::iter::Iterator>::fold"],
+        &["<&mut alloc::vec::Vec<T> as core::iter::Extend<T>>::extend", "<wan::Vae as core::fmt::Display>::fmt"],
+        &["std::panicking::catch_unwind", "stdlib::main"],
+    ];
+    let of_program = ["wan::block::{{closure}}", "<wan::Vae as core::fmt::Display>::fmt", "stdlib::main"];
+    assert_eq!(names(stack), of_program);
+    let (kept, addresses) = symbols(stack, Std::Kept);
+    assert_eq!(kept.frames(&addresses).count(), 6);
 }
 
 #[test]
@@ -57,9 +75,10 @@ fn functions_without_names_are_told_once() {
 
 #[test]
 fn a_stack_that_is_cut_says_so() {
-    let (symbols, _) = symbols(&[&["wan::recursive"], &["std::sys::backtrace::__rust_begin_short_backtrace"]]);
+    let (symbols, _) =
+        symbols(&[&["wan::recursive"], &["std::sys::backtrace::__rust_begin_short_backtrace"]], Std::Kept);
     let mut stack = vec![1; MAX_DEPTH];
-    let last = |stack: &[u64]| symbols.frames(stack).last().map(|frame| frame.function.clone());
+    let last = |stack: &[u64]| symbols.frames(stack).last().map(|frame| frame.function.to_owned());
     assert_eq!(last(&stack).as_deref(), Some("(deeper functions)"));
     stack[MAX_DEPTH - 1] = 2;
     assert_eq!(last(&stack).as_deref(), Some("wan::recursive"), "it came to the start");
@@ -67,13 +86,14 @@ fn a_stack_that_is_cut_says_so() {
 
 #[test]
 fn a_frame_is_written_as_in_pytorch() {
-    assert_eq!(frame("wan::linear").to_string(), "src/a.rs(7): wan::linear");
-    assert_eq!(Frame { file: String::new(), ..frame("wan::linear") }.to_string(), "wan::linear");
+    let linear = frame("wan::linear");
+    assert_eq!(Shown::of(&linear).to_string(), "src/a.rs(7): wan::linear");
+    assert_eq!(Shown { file: "", ..Shown::of(&linear) }.to_string(), "wan::linear");
 }
 
 #[test]
 fn a_program_without_debug_information_is_told_what_to_do() {
-    let (mut symbols, _) = symbols(&[&["wan::linear"], &["wan::block"]]);
+    let (mut symbols, _) = symbols(&[&["wan::linear"], &["wan::block"]], Std::Kept);
     assert_eq!(symbols.missing(), None);
     let bare = |function: &str| vec![Found::Frame(Frame { function: function.to_owned(), ..Frame::default() })];
     symbols.by_address.insert(9, bare("malloc"));

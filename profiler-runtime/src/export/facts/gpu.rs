@@ -189,7 +189,7 @@ pub(in crate::export) fn of_stage(trace: &Trace, stages: &StageTree, stage: Node
 }
 
 /// CUPTI knows of every stage what it launched; events know of those that were timed.
-fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
+pub(in crate::export) fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
     gpu.source == Source::Cupti || times.ops > 0
 }
 

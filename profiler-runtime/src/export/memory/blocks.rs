@@ -22,6 +22,8 @@ pub(super) struct Blocks {
     live: BTreeMap<u64, Block>,
     /// Begin and end.
     stretches: BTreeMap<u64, u64>,
+    /// Bytes of blocks that were there before the recording, and were freed in it.
+    freed_of_before: u64,
 }
 
 impl Blocks {
@@ -51,8 +53,19 @@ impl Blocks {
             Some(block) => block.bytes,
             None => {
                 self.stretch(address, bytes);
+                self.freed_of_before = self.freed_of_before.saturating_add(bytes);
                 bytes
             }
+        }
+    }
+
+    /// What is left of the `bytes` that were allocated before the recording becomes a block, where no other ever was: its
+    /// addresses are not known.
+    pub(super) fn keep_from_before(&mut self, bytes: u64, path: NodeId) {
+        let left = bytes.saturating_sub(self.freed_of_before);
+        let end = self.stretches.last_key_value().map_or(0, |(_, end)| *end);
+        if left > 0 {
+            self.alloc(end.saturating_add(ALIGNMENT), Block { bytes: left, path });
         }
     }
 
@@ -108,6 +121,21 @@ mod tests {
         blocks.alloc(PAGE * 12, block(PAGE * 8));
         assert_eq!(blocks.segments().collect::<Vec<_>>(), [(PAGE * 10, PAGE * 21)]);
         assert_eq!(blocks.within(PAGE * 11, PAGE * 12).map(|(address, _)| address).collect::<Vec<_>>(), [PAGE * 11]);
+    }
+
+    /// E11: what was there before the recording is there in a replay.
+    #[test]
+    fn what_is_left_from_before_is_a_block_of_its_own() {
+        let mut blocks = Blocks::default();
+        blocks.alloc(PAGE * 10, block(10));
+        assert_eq!(blocks.free(PAGE * 12, 30), 30, "not allocated in the recording");
+        blocks.keep_from_before(100, NodeId(7));
+        let left = Block { bytes: 70, path: NodeId(7) };
+        assert_eq!(blocks.within(PAGE * 13, u64::MAX).collect::<Vec<_>>(), [(PAGE * 14, &left)]);
+        let mut all_freed = Blocks::default();
+        all_freed.free(PAGE, 100);
+        all_freed.keep_from_before(100, NodeId(7));
+        assert_eq!(all_freed.within(0, u64::MAX).count(), 0);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use plotters::prelude::*;
 use plotters::series::AreaSeries;
 
 use crate::export::format::json::ms;
-use crate::export::format::markdown::cell;
 use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
 use crate::record::Device;
 
+use super::legend::{self, COLOURS};
 use super::report::{device_name, human_bytes, unit_of};
 
 const WIDTH: u32 = 1280;
@@ -27,21 +27,8 @@ const COLUMNS: u64 = 1100;
 const MAX_DEPTH: usize = 6;
 /// Calls that are shown as bands.
 const MAX_BANDS: usize = 500;
-/// Stages that the legend names.
-const MAX_LEGEND: usize = 10;
 
 const INK: RGBColor = RGBColor(32, 74, 135);
-const COLOURS: [RGBColor; 8] = [
-    RGBColor(245, 121, 0),
-    RGBColor(115, 210, 22),
-    RGBColor(117, 80, 123),
-    RGBColor(237, 212, 0),
-    RGBColor(52, 101, 164),
-    RGBColor(204, 0, 0),
-    RGBColor(193, 125, 17),
-    RGBColor(85, 87, 83),
-];
-
 /// Writes the chart.
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let drawing = Drawing::of(trace);
@@ -57,10 +44,10 @@ struct Drawing {
 }
 
 /// A stage's call.
-struct Band {
-    name: &'static str,
-    begin: u64,
-    end: u64,
+pub(super) struct Band {
+    pub(super) name: &'static str,
+    pub(super) begin: u64,
+    pub(super) end: u64,
 }
 
 /// A device's totals, thinned out.
@@ -203,7 +190,9 @@ fn draw(trace: &Trace, drawing: &Drawing) -> Result<String, Box<dyn Error>> {
     }
     root.present()?;
     drop(root);
-    Ok(svg)
+    // As wide as the window: a telephone shows all of it too.
+    let size = format!("width=\"{WIDTH}\" height=\"{}\"", PANEL_HEIGHT as usize * panels);
+    Ok(svg.replacen(&size, "width=\"100%\"", 1))
 }
 
 fn draw_panel<DB: DrawingBackend>(
@@ -216,25 +205,22 @@ where
     DB::ErrorType: 'static,
 {
     let (unit, unit_name) = unit_of(device.peak);
-    let names = stages(bands);
-    // Above the highest point there is room for the legend.
-    let room = 1.12 + 0.055 * names.len() as f64;
-    let (length, top) = (ms(trace.end - trace.begin).max(0.001), (device.peak as f64 / unit * room).max(1.0));
-    let mut chart = ChartBuilder::on(area)
-        .caption(title(trace, device), ("sans-serif", 18))
+    let (shown, more) = legend::stages(trace, device, bands);
+    let plot = if shown.is_empty() { WIDTH } else { WIDTH - legend::WIDTH };
+    let (area, beside) = area.split_horizontally(plot);
+    let (length, top) = (ms(trace.end - trace.begin).max(0.001), (device.peak as f64 / unit * 1.12).max(1.0));
+    let mut chart = ChartBuilder::on(&area)
         .margin(14)
+        .margin_top(48)
         .x_label_area_size(44)
         .y_label_area_size(96)
         .build_cartesian_2d(0.0..length, 0.0..top)?;
-    for (name, colour) in names.into_iter().zip(COLOURS.iter().cycle()) {
-        let calls = bands.iter().filter(|band| band.name == name);
+    for (stage, colour) in shown.iter().zip(COLOURS) {
+        let calls = bands.iter().filter(|band| band.name == stage.name);
         let at = |ns: u64| ms(ns.saturating_sub(trace.begin));
-        let areas =
-            calls.map(|band| Rectangle::new([(at(band.begin), 0.0), (at(band.end), top)], colour.mix(0.22).filled()));
-        chart
-            .draw_series(areas)?
-            .label(legend(trace, device, name))
-            .legend(move |(x, y)| Rectangle::new([(x, y - 5), (x + 14, y + 5)], colour.mix(0.6).filled()));
+        chart.draw_series(
+            calls.map(|band| Rectangle::new([(at(band.begin), 0.0), (at(band.end), top)], colour.mix(0.22).filled())),
+        )?;
     }
     chart
         .configure_mesh()
@@ -247,16 +233,8 @@ where
         .draw()?;
     let steps = line.steps((trace.begin, trace.end), unit);
     chart.draw_series(AreaSeries::new(steps, 0.0, INK.mix(0.25)).border_style(INK.stroke_width(1)))?;
-    if !bands.is_empty() {
-        let mut labels = chart.configure_series_labels();
-        labels
-            .background_style(WHITE.mix(0.85))
-            .border_style(BLACK.mix(0.3))
-            .label_font(("sans-serif", 13))
-            .position(SeriesLabelPosition::UpperRight)
-            .draw()?;
-    }
-    Ok(())
+    area.draw(&Text::new(title(trace, device), (20, 14), ("sans-serif", 18)))?;
+    legend::draw(&beside, &shown, more)
 }
 
 fn title(trace: &Trace, device: &DeviceMemory) -> String {
@@ -274,21 +252,4 @@ fn title(trace: &Trace, device: &DeviceMemory) -> String {
         ms(device.peak_at.saturating_sub(trace.begin)),
         human_bytes(device.at_end),
     )
-}
-
-/// The stages that have bands, in the order in which they first ran; those beyond the legend's room are left out.
-fn stages(bands: &[Band]) -> Vec<&'static str> {
-    let mut names = Vec::new();
-    for band in bands {
-        if !names.contains(&band.name) && names.len() < MAX_LEGEND {
-            names.push(band.name);
-        }
-    }
-    names
-}
-
-fn legend(trace: &Trace, device: &DeviceMemory, name: &str) -> String {
-    let nodes = trace.stages.in_order();
-    let peak = nodes.iter().filter(|(_, node)| node.name() == name).map(|(id, _)| device.stage(*id).peak).max();
-    format!("{}: peak {}", cell(name), human_bytes(peak.unwrap_or_default()))
 }

@@ -10,6 +10,7 @@
 
 mod blocks;
 pub(super) mod chart;
+mod legend;
 mod pickle;
 pub(super) mod report;
 pub(super) mod snapshot;

@@ -2,7 +2,8 @@
 //!
 //! PyTorch's allocator cuts blocks out of segments that it got from the driver. Ours are the addresses that blocks of
 //! the recording lay at, joined to stretches: a snapshot whose blocks lie in no segment is one that MemoryViz cannot
-//! draw. Blocks from before the recording that outlive it are unknown and not in it. The frames of a block are the ranges
+//! draw. Blocks from before the recording that outlive it are one block at the end of the addresses, which is never allocated:
+//! readers then count it from the beginning, and their peak is that of the other reports. The frames of a block are the ranges
 //! that were open when it was allocated, with the places in the code that they are named at. A device of which the program
 //! reported nothing is shown as CUPTI saw it.
 
@@ -19,6 +20,8 @@ use super::pickle::{Memo, Pickle};
 const LARGE: u64 = 2 << 20;
 /// Ranges around an allocation that are told, innermost first.
 const MAX_FRAMES: usize = 32;
+/// Path of what was allocated before the recording: no range has it.
+const BEFORE: NodeId = NodeId(u32::MAX);
 
 /// Writes the snapshot.
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
@@ -68,6 +71,7 @@ impl Snapshot<'_, '_> {
             }
         });
         self.pickle.end_list();
+        blocks.keep_from_before(shown.map_or(0, |shown| shown.at_begin), BEFORE);
         blocks
     }
 
@@ -242,7 +246,17 @@ fn push_block(p: &mut Pickle<'_>, state: &'static str, (address, bytes): (u64, u
         p.word("frames");
         match frames {
             Some(memo) => p.again(memo),
-            None => p.list(|_| {}),
+            None if state == "inactive" => p.list(|_| {}),
+            None => p.list(|p| {
+                p.dict(|p| {
+                    p.word("filename");
+                    p.word("");
+                    p.word("line");
+                    p.integer(0);
+                    p.word("name");
+                    p.word("(allocated before the recording)");
+                });
+            }),
         }
     });
 }

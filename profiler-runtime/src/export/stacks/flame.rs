@@ -30,7 +30,7 @@ pub(in crate::export) enum Of {
 pub(in crate::export) fn write(stacks: &Folded, of: Of, context: &Context, out: &mut dyn Write) -> io::Result<()> {
     use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 
-    let lines: Vec<String> = stacks.functions().collect();
+    let lines: Vec<String> = stacks.micros().map(|(line, micros)| format!("{line} {micros}")).collect();
     let mut options = Options::default();
     let (time, what, names) = match of {
         Of::Cpu => ("CPU time", "own time of ranges by call stack", "functions and ranges"),

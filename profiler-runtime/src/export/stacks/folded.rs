@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::collect::stacks::symbols::{Frame, Symbols};
+use crate::collect::stacks::symbols::{Shown, Symbols};
 use crate::model::{PlacedOp, Trace};
 use crate::record::Site;
 
@@ -21,16 +21,9 @@ const NOBODY: &str = "(no range)";
 /// Own time by stack and range, or time on the GPU by stack, range and kernel.
 #[derive(Debug)]
 pub(in crate::export) struct Folded {
-    /// Outermost function first, then the range, then the kernel; nanoseconds.
-    lines: BTreeMap<Line, u64>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Line {
-    /// As PyTorch writes frames.
-    places: String,
-    /// Functions alone.
-    functions: String,
+    /// Outermost function first, then the range, then the kernel; nanoseconds. Without files and lines: calls from two lines
+    /// of a function are one box in a picture.
+    lines: BTreeMap<String, u64>,
 }
 
 impl Folded {
@@ -60,7 +53,7 @@ impl Folded {
         let mut lines = BTreeMap::new();
         for (stack, sites) in &sums {
             for (site, ns) in sites {
-                *lines.entry(Line::new(&trace.symbols, stack, &[site.name()])).or_default() += ns;
+                *lines.entry(line(&trace.symbols, stack, &[site.name()])).or_default() += ns;
             }
         }
         Self { lines }.shown()
@@ -84,7 +77,7 @@ impl Folded {
         let mut lines = BTreeMap::new();
         let mut push = |stack: &[u64], range: &str, kernels: HashMap<Cow<'_, str>, u64>| {
             for (kernel, ns) in kernels {
-                *lines.entry(Line::new(&trace.symbols, stack, &[range, &kernel])).or_default() += ns;
+                *lines.entry(line(&trace.symbols, stack, &[range, &kernel])).or_default() += ns;
             }
         };
         for thread in 0..trace.threads.len() {
@@ -104,46 +97,36 @@ impl Folded {
 
     /// Writes the file.
     pub(in crate::export) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        self.micros().try_for_each(|(line, micros)| writeln!(out, "{} {micros}", line.places))
-    }
-
-    /// Lines of functions without files and lines: calls from two lines of a function are one box in a picture.
-    #[cfg_attr(not(feature = "flamegraph"), expect(dead_code, reason = "for the picture"))]
-    pub(in crate::export) fn functions(&self) -> impl Iterator<Item = String> {
-        self.micros().map(|(line, micros)| format!("{} {micros}", line.functions))
+        self.micros().try_for_each(|(line, micros)| writeln!(out, "{line} {micros}"))
     }
 
     /// Lines that took a whole microsecond.
-    fn micros(&self) -> impl Iterator<Item = (&Line, u64)> {
-        self.lines.iter().map(|(line, ns)| (line, ns / 1000)).filter(|(_, micros)| *micros > 0)
+    pub(in crate::export) fn micros(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.lines.iter().map(|(line, ns)| (line.as_str(), ns / 1000)).filter(|(_, micros)| *micros > 0)
     }
 }
 
-impl Line {
-    /// `names` come behind the functions: the range, and what it launched.
-    fn new(symbols: &Symbols, stack: &[u64], names: &[&str]) -> Self {
-        let mut frames: Vec<&Frame> = symbols.frames(stack).collect();
-        frames.reverse();
-        let mut line = Self { places: String::new(), functions: String::new() };
-        for frame in frames {
-            push(&mut line.places, &frame.to_string());
-            push(&mut line.functions, &function(frame));
-        }
-        for name in names {
-            push(&mut line.places, name);
-            push(&mut line.functions, name);
-        }
-        line
+/// A line without its time; `names` come behind the functions: the range, and what it launched.
+fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
+    let mut frames: Vec<Shown<'_>> = symbols.frames(stack).collect();
+    frames.reverse();
+    let mut line = String::new();
+    for frame in frames {
+        push(&mut line, &function(frame));
     }
+    for name in names {
+        push(&mut line, name);
+    }
+    line
 }
 
 /// What a frame is called without its place; a closure of which nothing else is known keeps its file.
-fn function(frame: &Frame) -> Cow<'_, str> {
-    match Path::new(&frame.file).file_name() {
+fn function(frame: Shown<'_>) -> Cow<'_, str> {
+    match Path::new(frame.file).file_name() {
         Some(file) if frame.function.starts_with('{') => {
             Cow::Owned(format!("{}:{}", file.to_string_lossy(), frame.function))
         }
-        _ => Cow::Borrowed(&frame.function),
+        _ => Cow::Borrowed(frame.function),
     }
 }
 

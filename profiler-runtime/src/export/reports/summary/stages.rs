@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::export::facts::gpu;
+use crate::export::facts::{gpu, rest_name};
 use crate::export::format::json::ms;
 use crate::export::format::markdown::{cell, render};
 use crate::export::reports::stages::longest;
@@ -102,9 +102,8 @@ impl Table<'_> {
     /// Returns the row of the time in which no stage ran, and of the GPU's work that none launched.
     fn rest(&self) -> Vec<String> {
         let (ns, none) = (self.trace.unaccounted_ns, String::new);
-        let is_selective = self.trace.context.config.is_selective();
-        let name = if is_selective { "(not selected or unaccounted)" } else { "(unaccounted)" };
-        let mut row = vec![name.to_owned(), none(), millis(ns), none(), none(), none(), self.share(ns)];
+        let mut row =
+            vec![rest_name(self.trace).to_owned(), none(), millis(ns), none(), none(), none(), self.share(ns)];
         row.extend(self.has_busy.then(none));
         row.extend(self.has_cpu.then(none));
         self.with_gpu(row, self.trace.gpu.as_ref().map_or_else(|_| GpuTimes::default(), |gpu| gpu.unattributed))

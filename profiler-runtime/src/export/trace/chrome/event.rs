@@ -49,8 +49,7 @@ impl<'out> Events<'out> {
         }
         push_number(out, "task", task.number);
         push_number(out, "polls", task.polls);
-        out.extend_from_slice(b",\"busy_us\":");
-        push_micros(out, task.busy_ns);
+        push_busy(out, Some(task.busy_ns));
         push_cpu_time(out, task.cpu_ns);
         if task.clipped {
             push_true(out, "began_before");
@@ -134,6 +133,14 @@ pub(super) fn push_text(out: &mut Vec<u8>, key: &str, text: &str) {
 }
 
 /// Appends the thread's CPU time, if it was measured.
+/// Time of what waited in between: what is held over `.await`, and futures.
+pub(super) fn push_busy(out: &mut Vec<u8>, ns: Option<u64>) {
+    if let Some(ns) = ns {
+        push_key(out, "busy_us");
+        push_micros(out, ns);
+    }
+}
+
 pub(super) fn push_cpu_time(out: &mut Vec<u8>, ns: Option<u64>) {
     if let Some(ns) = ns {
         push_key(out, "cpu_time_us");

@@ -4,13 +4,14 @@
 //! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
 //! ([`gpu_rows`](super::gpu_rows)).
 
-use crate::collect::gpu::{Api, GpuOp, Work};
+use crate::collect::gpu::{GpuOp, Work};
 use crate::export::trace::gpu::names::{copy_name, fill_name};
 use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
 
-use super::event::{Events, push_id, push_key, push_number, push_times};
+use super::api_calls;
+use super::event::{Events, push_id, push_key, push_number, push_text, push_times};
 use super::gpu_rows::GpuRows;
 use super::heads::{Place, push_head};
 use super::number::{push_integer, push_micros, push_signed};
@@ -143,15 +144,15 @@ impl Writer<'_, '_, '_> {
     fn call(&mut self, placed: &PlacedCall) {
         let PlacedCall { call, external_id, is_inner, launched } = *placed;
         let row = self.thread_row(call.thread);
-        let name = self.name(call.name).to_owned();
-        let category = match call.api {
-            Api::Driver => "cuda_driver",
-            Api::Runtime => "cuda_runtime",
-        };
-        self.open(category, &name, row, (call.begin, call.end));
+        let called = self.name(call.name).to_owned();
+        let shown = api_calls::shown(self.trace.context.config.cuda_api_names, call.api, &called, is_inner);
+        self.open(shown.category, shown.name.unwrap_or(&called), row, (call.begin, call.end));
         let out = &mut self.events.page.text;
         out.extend_from_slice(b"\"cbid\":");
         push_integer(out, u64::from(call.function));
+        if shown.name.is_some() {
+            push_text(out, "called", &called);
+        }
         if !is_inner {
             // HTA wants one call for a correlation id.
             push_number(out, "correlation", u64::from(call.correlation));

@@ -5,6 +5,7 @@
 //! page of another ([`threads`]), then all else, and the window's marks; HTA needs metadata first, nobody needs events
 //! sorted by time.
 
+mod api_calls;
 mod container;
 pub(super) mod escape;
 mod event;

@@ -5,7 +5,9 @@
 
 use crate::model::{CallArgs, Slice, Trace};
 
-use super::event::{push_close, push_cpu_time, push_id, push_number, push_step_head, push_text, push_times, push_true};
+use super::event::{
+    push_busy, push_close, push_cpu_time, push_id, push_number, push_step_head, push_text, push_times, push_true,
+};
 use super::heads::Heads;
 use super::inputs::Inputs;
 use super::stacks::Stacks;
@@ -72,6 +74,7 @@ impl<'a> Ranges<'a> {
         if let Some(poll) = slice.task {
             push_number(out, "task", poll.task);
         }
+        push_busy(out, slice.busy_if_held_ns());
         push_cpu_time(out, slice.cpu_ns);
         if slice.clipped {
             push_true(out, "began_before");
@@ -85,5 +88,6 @@ impl<'a> Ranges<'a> {
 /// Whether there is nothing to say but when it ran.
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
-    slice.finished && !slice.clipped && slice.task.is_none() && slice.cpu_ns.is_none() && slice.args().is_empty()
+    let has_times = slice.cpu_ns.is_some() || slice.busy_if_held_ns().is_some();
+    slice.finished && !slice.clipped && slice.task.is_none() && !has_times && slice.args().is_empty()
 }

@@ -39,6 +39,9 @@ pub(super) fn begin((sequence, page): Out<'_>, trace: &Trace, slice: &Slice, tra
 pub(super) fn end((sequence, page): Out<'_>, slice: &Slice, track: u64) {
     sequence.event(page, slice.end, event::END, |event| {
         event.track(track);
+        if let Some(ns) = slice.busy_if_held_ns() {
+            event.float(Key::BusyUs, ns as f64 / 1000.0);
+        }
         if let Some(ns) = slice.cpu_ns {
             event.float(Key::CpuTimeUs, ns as f64 / 1000.0);
         }

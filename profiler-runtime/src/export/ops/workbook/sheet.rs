@@ -1,0 +1,220 @@
+//! One sheet of a workbook: how its columns look on a screen and on paper.
+//!
+//! A value that was not measured is an empty cell, never 0. A column in which nothing is told is there for scripts, which
+//! know vLLM-Omni's columns by their names, and hidden from people. Paper is as wide as the columns that are seen, and
+//! every page begins with their names.
+
+use std::time::Duration;
+
+use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet, XlsxError};
+
+/// Characters that a cell can hold.
+const MAX_TEXT: usize = 32_767;
+/// Rows of a sheet below its header.
+const MAX_ROWS: usize = (1 << 20) - 1;
+/// Narrowest and widest column, in characters.
+const WIDTHS: (usize, usize) = (12, 80);
+/// Characters that the button of the filter takes.
+const BUTTON: usize = 4;
+/// Height of a line, and of the highest row, in points.
+const HEIGHTS: (usize, usize) = (15, 409);
+const A4: u8 = 9;
+/// Letters that a line of the widest column holds at least: most are narrower than a digit.
+const LINE: usize = 96;
+/// Deepest indentation that the format knows, less that of every text.
+const MAX_INDENT: u32 = 14;
+
+/// One column of a table whose rows are made from `T`.
+pub(super) struct Column<T> {
+    head: &'static str,
+    shows: Shows,
+    cell: fn(&T) -> Cell,
+}
+
+/// How the cells of a column are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shows {
+    /// As it is; long lines are wrapped.
+    Text,
+    /// A whole number.
+    Count,
+    /// Microseconds, with their three decimals.
+    Micros,
+    /// A part of a whole: a number from 0 to 1.
+    Share,
+    /// Yes or no.
+    Flag,
+    /// The same in every table: for scripts only.
+    Nothing,
+}
+
+/// What a cell holds.
+pub(super) enum Cell {
+    Empty,
+    Number(f64),
+    Text(String),
+    /// A text that stands below others.
+    Indented(String, u32),
+    Flag(bool),
+}
+
+/// Writes a table into an empty sheet.
+pub(super) fn fill<T>(
+    sheet: &mut Worksheet,
+    rows: impl Iterator<Item = T>,
+    columns: &[Column<T>],
+) -> Result<(), XlsxError> {
+    let formats: Vec<Format> = columns.iter().map(|column| column.shows.format()).collect();
+    for (place, column) in (0..).zip(columns) {
+        sheet.write_string_with_format(0, place, column.head, &column.shows.head())?;
+    }
+    let mut widest = vec![0; columns.len()];
+    let mut count = 0;
+    for (row, each) in (1..).zip(rows.take(MAX_ROWS)) {
+        let cells: Vec<Cell> = columns.iter().map(|column| (column.cell)(&each)).collect();
+        // LibreOffice makes rows as high as their text only where it is told so.
+        let lines = cells.iter().map(Cell::lines).max().unwrap_or(1);
+        if lines > 1 {
+            sheet.set_row_height(row, (lines * HEIGHTS.0).min(HEIGHTS.1) as f64)?;
+        }
+        for (((place, cell), format), widest) in (0..).zip(cells).zip(&formats).zip(&mut widest) {
+            *widest = (*widest).max(cell.width());
+            cell.write(sheet, (row, place), format)?;
+        }
+        count = row;
+    }
+    for ((place, column), widest) in (0..).zip(columns).zip(widest) {
+        let width = (widest + 3).max(column.head.len() + BUTTON);
+        sheet.set_column_width(place, width.clamp(WIDTHS.0, WIDTHS.1) as f64)?;
+        if column.shows == Shows::Nothing || (widest == 0 && count > 0) {
+            sheet.set_column_hidden(place)?;
+        }
+    }
+    sheet.set_freeze_panes(1, 0)?;
+    // CAST: a table has some dozens of columns.
+    sheet.autofilter(0, 0, count, columns.len() as u16 - 1)?;
+    print(sheet)
+}
+
+fn print(sheet: &mut Worksheet) -> Result<(), XlsxError> {
+    sheet.set_paper_size(A4).set_landscape().set_print_fit_to_pages(1, 0);
+    sheet.set_margins(0.4, 0.4, 0.4, 0.6, 0.2, 0.3).set_footer("&L&F, &A&Rpage &P of &N");
+    sheet.set_repeat_rows(0, 0)?;
+    Ok(())
+}
+
+impl<T> Column<T> {
+    /// Creates a column with its name, which scripts find it by.
+    pub(super) const fn new(head: &'static str, shows: Shows, cell: fn(&T) -> Cell) -> Self {
+        Self { head, shows, cell }
+    }
+}
+
+impl Shows {
+    fn format(self) -> Format {
+        let format = self.aligned();
+        match self {
+            Self::Text => format.set_text_wrap(),
+            Self::Count => format.set_num_format("#,##0"),
+            Self::Micros => format.set_num_format("#,##0.000"),
+            Self::Share => format.set_num_format("0.00%"),
+            // LibreOffice shows a formatted flag as a number else.
+            Self::Flag => format.set_num_format("\"TRUE\";\"TRUE\";\"FALSE\""),
+            Self::Nothing => format,
+        }
+    }
+
+    fn head(self) -> Format {
+        let format = self.aligned().set_bold().set_background_color(Color::RGB(0x00E8_ECF2));
+        format.set_border_bottom(FormatBorder::Thin)
+    }
+
+    /// Numbers stand on the right and texts on the left, both a little off the next column.
+    fn aligned(self) -> Format {
+        let format = Format::new().set_align(FormatAlign::Top);
+        match self {
+            Self::Count | Self::Micros | Self::Share => format.set_align(FormatAlign::Right).set_indent(1),
+            Self::Text | Self::Flag | Self::Nothing => format.set_align(FormatAlign::Left).set_indent(1),
+        }
+    }
+}
+
+impl Cell {
+    /// Text as a cell can hold it: not too long, and without what XML has no characters for.
+    pub(super) fn text(text: &str) -> Self {
+        Self::Text(fitting(text))
+    }
+
+    /// The same, below `depth` others.
+    pub(super) fn indented(text: &str, depth: u32) -> Self {
+        Self::Indented(fitting(text), depth.min(MAX_INDENT))
+    }
+
+    pub(super) fn bytes(bytes: Option<i64>) -> Self {
+        bytes.map_or(Self::Empty, |bytes| Self::Number(bytes as f64))
+    }
+
+    pub(super) fn us(time: Duration) -> Self {
+        Self::Number(time.as_nanos() as f64 / 1e3)
+    }
+
+    pub(super) fn us_if_known(time: Option<Duration>) -> Self {
+        time.map_or(Self::Empty, Self::us)
+    }
+
+    /// A part of a whole; nothing where the whole is nothing.
+    pub(super) fn share(part: Duration, whole: Duration) -> Self {
+        if whole.is_zero() { Self::Empty } else { Self::Number(part.as_secs_f64() / whole.as_secs_f64()) }
+    }
+
+    /// Returns its width in characters; 0 where nothing is told.
+    fn width(&self) -> usize {
+        let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
+        match self {
+            Self::Empty | Self::Flag(false) => 0,
+            // Three decimals, and a comma for every three digits.
+            Self::Number(number) => format!("{number:.3}").len() * 4 / 3,
+            Self::Text(text) => widest(text),
+            Self::Indented(text, depth) => widest(text) + *depth as usize,
+            Self::Flag(true) => "TRUE".len(),
+        }
+    }
+
+    /// Returns the number of lines that it takes in a column of the greatest width.
+    fn lines(&self) -> usize {
+        match self {
+            Self::Text(text) | Self::Indented(text, _) => {
+                text.lines().map(|line| line.chars().count().div_ceil(LINE).max(1)).sum()
+            }
+            Self::Empty | Self::Number(_) | Self::Flag(_) => 1,
+        }
+    }
+
+    fn write(self, sheet: &mut Worksheet, (row, column): (u32, u16), format: &Format) -> Result<(), XlsxError> {
+        match self {
+            Self::Empty => {}
+            Self::Number(number) => {
+                sheet.write_number_with_format(row, column, number, format)?;
+            }
+            Self::Text(text) => {
+                sheet.write_string_with_format(row, column, text, format)?;
+            }
+            Self::Indented(text, depth) => {
+                // CAST: at most `MAX_INDENT`.
+                let format = format.clone().set_indent(1 + depth as u8);
+                sheet.write_string_with_format(row, column, text, &format)?;
+            }
+            Self::Flag(flag) => {
+                sheet.write_boolean_with_format(row, column, flag, format)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn fitting(text: &str) -> String {
+    let letters = text.encode_utf16().count();
+    let kept = text.chars().filter(|&letter| letter == '\n' || !letter.is_control());
+    // A letter may take two of the places.
+    if letters > MAX_TEXT { kept.take(MAX_TEXT / 2).collect() } else { kept.collect() }
+}
