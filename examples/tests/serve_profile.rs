@@ -1,4 +1,4 @@
-//! A running server is profiled by HTTP: each worker writes its own artifacts, the server's process writes none.
+//! A running server is profiled by HTTP: each worker writes its own artifacts, and so does the server's process.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -68,7 +68,11 @@ fn start_a_request_and_stop_leave_both_ranks_in_one_folder() {
         let manifest = read(&session.join(format!("manifest_rank{rank}.json")));
         assert_eq!((&manifest["rank"], &manifest["world_size"]), (&json!(rank), &json!(2)), "{manifest}");
     }
-    assert_eq!(recorded, workers, "each worker records, the server's process does not");
+    assert_eq!(recorded, workers, "each worker records its own work");
+    let frontend = read(&session.join("trace_frontend.json"));
+    assert_eq!((count(&frontend, "diffusion_forward"), report["frontend"]["state"].as_str()), (0, Some("written")));
+    let timing = read(&session.join("timing_frontend.json")).to_string();
+    assert!(timing.contains(id) && timing.contains("frontend.wait"), "D6: the front-end is in the session: {timing}");
 
     let merged = folder.path().join("merged.json");
     let ranks = merge(&[&session], &merged, &MergeOptions::default()).unwrap().ranks;

@@ -6,7 +6,7 @@
 //!             └ profile: POST /start_profile ─► Coordinator ═ Unix socket ═► each worker's own session
 //! ```
 //!
-//! The server's process computes nothing and records nothing. It starts `--workers` copies of itself with `RANK`,
+//! The server's process computes nothing; it records how long requests wait in it. It starts `--workers` copies of itself with `RANK`,
 //! `LOCAL_RANK` and `WORLD_SIZE` set as torchrun does; each loads the model, joins the profiler's coordinator and makes
 //! what it is ordered. With two workers classifier-free guidance is split: rank 0 makes the prediction for the prompt,
 //! rank 1 the one for the negative prompt, and they exchange them in every step. More workers are pairs that take turns;

@@ -1,6 +1,7 @@
 //! The profiler across the workers: one coordinator, its endpoints, and what a worker needs to join.
 //!
-//! Nothing here records: each worker opens and closes its own captures when the coordinator says so.
+//! Each worker opens and closes its own captures when the coordinator says so; so does this process, for the requests that
+//! wait in it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -36,7 +37,7 @@ impl Profile {
             warn(format_args!("{warning}"));
         }
         let address = format!("unix:{}", folder.join("profiler.sock").display());
-        let options = CoordinatorOptions::default().config(parsed.config);
+        let options = CoordinatorOptions::default().config(parsed.config).frontend(true);
         let coordinator = Coordinator::bind(&address, options);
         coordinator
             .map(|coordinator| Self(Some(Arc::new(coordinator))))

@@ -30,7 +30,7 @@ pub(super) fn check_step_of(config: &ProfilerConfig) -> Result<(), ConfigError> 
     if of_name.is_empty() || of_name.iter().any(is_step) {
         return Ok(());
     }
-    let steps: BTreeSet<&str> = known().filter(|site| is_step(&site)).map(Site::name).collect();
+    let steps: BTreeSet<&str> = known().filter(is_step).map(Site::name).collect();
     let remedy = if steps.is_empty() {
         "put `#[profiled_step]` on the body of the loop, or leave `step_of` out".to_owned()
     } else {

@@ -185,8 +185,8 @@ fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     if !pattern.contains("{request_id}") || !first.exists() {
         return first;
     }
-    let others = (2..u32::MAX).map(|number| configured.join(name(&format!("{request}-{number}"))));
-    others.skip_while(|path| path.exists()).next().unwrap_or(first)
+    let mut others = (2..u32::MAX).map(|number| configured.join(name(&format!("{request}-{number}"))));
+    others.find(|path| !path.exists()).unwrap_or(first)
 }
 
 /// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.

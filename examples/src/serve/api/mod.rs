@@ -32,7 +32,9 @@ use axum::middleware::from_fn_with_state;
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use profiler_runtime::{profiled_stage, request_scope};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 
 use self::jobs::Jobs;
 use self::limits::UPLOAD;
@@ -75,13 +77,15 @@ impl Service {
     }
 
     async fn make(&self, wish: Wish) -> Result<Made, Refusal> {
-        let outcome = self.fleet.submit(wish)?;
-        Ok(self.settle(outcome.await.ok())?)
+        let (id, outcome) = (wish.id.clone(), self.fleet.submit(wish)?);
+        Ok(request_scope(id, self.wait(outcome)).await?)
     }
 
-    /// The outcome, or why there is none any more.
-    fn settle(&self, outcome: Option<Outcome>) -> Outcome {
-        outcome.unwrap_or_else(|| Err(self.fleet.no_worker()))
+    /// Waits for an outcome, or for the reason why there is none any more. In a profile it lasts as long as the request's
+    /// turn in the queue and its work in the workers together.
+    #[profiled_stage("frontend.wait")]
+    async fn wait(&self, outcome: oneshot::Receiver<Outcome>) -> Outcome {
+        outcome.await.unwrap_or_else(|_| Err(self.fleet.no_worker()))
     }
 }
 

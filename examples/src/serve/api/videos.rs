@@ -55,8 +55,8 @@ pub(super) async fn submit(
     let outcome = service.fleet.submit(wish)?;
     service.jobs.add(job);
     tokio::spawn(async move {
-        let outcome = outcome.await.ok();
-        service.jobs.finish(&id, service.settle(outcome));
+        let made = profiler_runtime::request_scope(&id, service.wait(outcome)).await;
+        service.jobs.finish(&id, made);
     });
     Ok((headers, Json(shown)))
 }
