@@ -87,6 +87,17 @@ fn a_start_without_a_configuration_is_told() {
     assert!(line.starts_with("profiler: warning: profiling is not configured: set `PROFILER_CONFIG`"), "{line}");
 }
 
+/// D2: fields that record nothing without `profiler` are no reason to record nothing in silence.
+#[test]
+fn a_configuration_that_is_off_is_told_by_its_fields() {
+    let lines = told("work", r#"{"torch_profiler_with_stack": true}"#, unchanged);
+    assert!(
+        lines.iter().any(|line| line.contains("is `none`, so nothing is recorded; set it to `torch`")),
+        "{lines:?}"
+    );
+    assert_eq!(told("work", "{}", unchanged), [""; 0]);
+}
+
 /// D2: names in `stages` that nothing bears come with the nearest, or with those that there are.
 #[test]
 fn stages_that_match_nothing_are_told_with_what_would() {
@@ -154,9 +165,10 @@ fn losses_and_missing_files_are_one_warning_with_counts() {
 
 #[test]
 fn an_empty_session_explains_itself() {
-    for (runs, said) in
-        [("nothing", "annotated functions and blocks ran in the session"), ("let _", "`let _ =` drops a guard")]
-    {
+    for (runs, said) in [
+        ("nothing", "annotated functions and blocks ran in the session"),
+        ("let _", "if its guard was bound by `let _ =`"),
+    ] {
         let bench = Bench::alone();
         let lines = told(runs, &torch(&bench).to_string(), unchanged);
         assert!(lines[0].contains("nothing was recorded") && lines[0].contains(said), "{runs}: {lines:?}");

@@ -80,7 +80,7 @@ pub(crate) fn expand(path: &Path, env: Environment<'_>) -> Result<PathBuf, Probl
     let home = ["HOME", "USERPROFILE"].into_iter().filter_map(env).find(|home| !home.is_empty());
     match home {
         Some(home) => Ok(Path::new(&home).join(below)),
-        None => Err(unexpanded(path, "`HOME` is not set")),
+        None => Err(unexpanded(path, "`HOME` is not set, or empty")),
     }
 }
 

@@ -150,7 +150,12 @@ fn configured() -> Result<Option<Parsed>, Error> {
         Some(parsed) => Some(parsed),
         None => ProfilerConfig::from_env()?,
     };
-    Ok(parsed.filter(|parsed| !parsed.config.is_off()))
+    if let Some(off) = parsed.as_ref().filter(|parsed| parsed.config.is_off()) {
+        // No session carries them into its log.
+        off.warnings.iter().for_each(|warning| logging::warn!("{warning}"));
+        return Ok(None);
+    }
+    Ok(parsed)
 }
 
 fn enabled() -> Result<(), Error> {

@@ -86,8 +86,11 @@ fn why_empty(trace: &Trace) -> Option<String> {
     }
     let reason = reason(record::sites().count(), &trace.context.config.stages);
     let is_instant = trace.context.ended_by == EndedBy::Stop && trace.end - trace.begin < INSTANT_NS;
-    let hint =
-        if is_instant { ", which was over at once: `let _ =` drops a guard, `let _profile =` keeps it" } else { "" };
+    let hint = if is_instant {
+        ", which was over at once: if its guard was bound by `let _ =`, which drops it, write `let _profile =`"
+    } else {
+        ""
+    };
     Some(format!("nothing was recorded: {reason}{hint}"))
 }
 

@@ -10,10 +10,11 @@ pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
         wait = match (name, value) {
             ("wait", "true" | "1" | "") => true,
             ("wait", "false" | "0") => false,
-            ("wait", _) => return Err(bad("`wait` is `true` or `false`")),
+            // What a client has sent is not echoed.
+            ("wait", _) => return Err(bad("`wait` has another value than `true` or `false`: write one of these")),
             _ => {
-                let meant = nearest(name, ["wait"]).map_or("the only one is", |_| "did you mean");
-                return Err(bad(&format!("the query has an unknown parameter: {meant} `wait`")));
+                let meant = nearest(name, ["wait"]).map_or("the only one is `wait`", |_| "did you mean `wait`?");
+                return Err(bad(&format!("the query has an unknown parameter: {meant}")));
             }
         };
     }
