@@ -132,8 +132,7 @@ pub(super) fn push_text(out: &mut Vec<u8>, key: &str, text: &str) {
     push_string(out, text);
 }
 
-/// Appends the thread's CPU time, if it was measured.
-/// Time of what waited in between: what is held over `.await`, and futures.
+/// Appends the time in polls of what waited in between: of a guard that is held over `.await`, of a future's life.
 pub(super) fn push_busy(out: &mut Vec<u8>, ns: Option<u64>) {
     if let Some(ns) = ns {
         push_key(out, "busy_us");
@@ -141,6 +140,7 @@ pub(super) fn push_busy(out: &mut Vec<u8>, ns: Option<u64>) {
     }
 }
 
+/// Appends the thread's CPU time, if it was measured.
 pub(super) fn push_cpu_time(out: &mut Vec<u8>, ns: Option<u64>) {
     if let Some(ns) = ns {
         push_key(out, "cpu_time_us");
