@@ -49,10 +49,10 @@ pub(crate) enum Fate {
     },
 }
 
-const OMNI: &str = "vLLM-Omni 0.14";
+const OMNI: &str = "vLLM-Omni #3051";
 const PROTON: &str = "vLLM #48789";
 const REQUEST: &str = "vLLM #35340, SGLang #7608";
-const OLDER: &str = "vLLM 0.6";
+const OLDER: &str = "vLLM";
 const SGLANG: &str = "SGLang";
 
 /// Explains all of proton's fields at once: together they are one warning.
@@ -154,12 +154,12 @@ pub(crate) const NAMES: &[Name] = &[
                      with `profile_id`",
         },
     ),
-    variable("VLLM_TORCH_PROFILER_DIR", OLDER, "torch_profiler_dir"),
+    variable("VLLM_TORCH_PROFILER_DIR", "vLLM #7451", "torch_profiler_dir"),
     variable("VLLM_TORCH_CUDA_PROFILE", OLDER, "profiler"),
     variable("VLLM_PROFILER_MAX_ITERS", OLDER, "max_iterations"),
     variable("VLLM_PROFILER_DELAY_ITERS", OLDER, "delay_iterations"),
-    variable("VLLM_TORCH_PROFILER_RECORD_SHAPES", OLDER, "torch_profiler_record_shapes"),
-    variable("VLLM_TORCH_PROFILER_WITH_PROFILE_MEMORY", OLDER, "torch_profiler_with_memory"),
+    variable("VLLM_TORCH_PROFILER_RECORD_SHAPES", "vLLM #21803", "torch_profiler_record_shapes"),
+    variable("VLLM_TORCH_PROFILER_WITH_PROFILE_MEMORY", "vLLM #21803", "torch_profiler_with_memory"),
     variable("VLLM_TORCH_PROFILER_WITH_STACK", OLDER, "torch_profiler_with_stack"),
     variable("VLLM_TORCH_PROFILER_WITH_FLOPS", OLDER, "torch_profiler_with_flops"),
     variable("VLLM_TORCH_PROFILER_USE_GZIP", OLDER, "torch_profiler_use_gzip"),

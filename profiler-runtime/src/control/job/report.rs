@@ -222,6 +222,7 @@ impl Report {
     }
 
     /// Returns what all of them have written.
+    #[cfg(feature = "http")]
     pub(crate) fn artifacts(&self) -> impl Iterator<Item = &WorkerArtifact> {
         let frontend = self.frontend.iter().flat_map(|own| &own.artifacts);
         self.workers.iter().flat_map(|worker| &worker.artifacts).chain(frontend)
