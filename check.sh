@@ -44,6 +44,7 @@ if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi
 step "instruction budget" cargo bench -p profiler-benches --bench instructions -- --only ours --budget
+step "the pages' commands" bash tests/readme.sh
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh
 step "programs that end badly" bash tests/consumers/faults.sh
