@@ -137,7 +137,7 @@ fn the_profile_flag_counts_denoising_steps() {
 fn a_plain_run_ends_with_where_its_time_went() {
     let run = run(&SHORT);
     let at = |text: &str| run.stdout.find(text).unwrap_or_else(|| panic!("no `{text}` in\n{}", run.stdout));
-    let places = ["\nstage ", "\n  vae.decode ", "\nop ", "\ncausal_conv3d ", "GPU: ", "\nartifacts in "].map(at);
+    let places = ["\nstage ", "\n    vae.decode ", "\nop ", "\ncausal_conv3d ", "GPU: ", "\nartifacts in "].map(at);
     assert!(places.is_sorted(), "{places:?}\n{}", run.stdout);
     assert_eq!(run.stdout.matches("artifacts in ").count(), 1);
     assert!(run.stderr.is_empty(), "{}", run.stderr);

@@ -52,7 +52,8 @@ pub(super) fn capture_range(bench: &Bench) -> Outcome {
     let before = ["cuProfilerStart", "cuProfilerStop"].map(calls);
     let output = succeeded(&mut bench.part("ranges", bench.out.as_path()))?;
     let printed = String::from_utf8_lossy(&output.stdout);
-    let warnings: Vec<&str> = printed.lines().filter(|line| line.starts_with("warning: ")).collect();
+    let unopened = |line: &&str| line.starts_with("warning: ") && line.contains("capture range");
+    let warnings: Vec<&str> = printed.lines().filter(unopened).collect();
     found.demand_count("recordings that could not open it", warnings.len(), 0);
     if !warnings.is_empty() {
         found.note("warnings", warnings.join("; "), "");
