@@ -94,7 +94,9 @@ def pipeline(database):
     around = parents(shown)
     stages = Counter((one.name, around[one] and around[one].name) for one in shown if one.category in ("stage", "step"))
     expected = {
-        ("pipeline.forward", "request"): 1,
+        ("load.pipeline", None): 1,
+        ("diffusion_forward", "request"): 1,
+        ("pipeline.forward", "diffusion_forward"): 1,
         ("text_encoding", "pipeline.forward"): 1,
         ("vae.encode", "pipeline.forward"): 1,
         ("diffuse", "pipeline.forward"): 1,
