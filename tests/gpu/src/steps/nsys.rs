@@ -12,14 +12,18 @@ use super::parts::{OPS, STEPS, story};
 /// Reports of this size are brought back.
 const MOST_BYTES: u64 = 15 << 20;
 
-/// The command, if it is in the path.
-pub(super) fn nsys() -> Option<PathBuf> {
-    let folders = std::env::var_os("PATH")?;
-    std::env::split_paths(&folders).map(|folder| folder.join("nsys")).find(|path| path.is_file())
+/// The command, or why it is of no use.
+pub(super) fn nsys() -> Result<PathBuf, &'static str> {
+    if std::env::var_os("CUDA_DOUBLE_LOG").is_some() {
+        return Err("Nsight Systems has no double, and cannot watch the others");
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut places = std::env::split_paths(&folders).map(|folder| folder.join("nsys"));
+    places.find(|path| path.is_file()).ok_or("`nsys` is not on this machine")
 }
 
 pub(super) fn run(bench: &Bench) -> Outcome {
-    let nsys = nsys().ok_or("`nsys` is not on this machine")?;
+    let nsys = nsys()?;
     let report = bench.place("busy.nsys-rep");
     let mut command = Command::new(&nsys);
     command.args(["profile", "--trace=cuda,nvtx", "--sample=none", "--cpuctxsw=none", "--force-overwrite=true", "-o"]);

@@ -62,9 +62,12 @@ pub(super) fn capture_range(bench: &Bench) -> Outcome {
         found.demand_count("calls of `cuProfilerStart`", calls("cuProfilerStart") - before[0], RANGES as u64);
         found.demand_count("calls of `cuProfilerStop`", calls("cuProfilerStop") - before[1], RANGES as u64);
     }
-    let Some(nsys) = nsys() else {
-        found.note("Nsight Systems", "not here: whether it captures is not known", "");
-        return Ok(found);
+    let nsys = match nsys() {
+        Ok(nsys) => nsys,
+        Err(reason) => {
+            found.note("Nsight Systems", format!("whether it captures is not known: {reason}"), "");
+            return Ok(found);
+        }
     };
     let reports = bench.place("captured");
     fs::create_dir_all(&reports).map_err(|error| error.to_string())?;
