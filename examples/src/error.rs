@@ -45,7 +45,7 @@ pub enum Error {
     ModelNotHere {
         /// Name of the model.
         id: String,
-        /// Where the hub's tools put what they fetch.
+        /// The folder that the hub's tools fetch into.
         cache: PathBuf,
     },
 

@@ -83,7 +83,7 @@ fn a_plain_run_lists_the_video_and_the_artifacts_of_its_profile() {
     }
 }
 
-/// What the program has written, by kind.
+/// Returns the files that the program has written, by kind.
 fn listed(run: &Run) -> BTreeMap<&str, PathBuf> {
     let mut lines = run.stdout.lines().skip_while(|line| !line.starts_with("artifacts in "));
     let folder = Path::new(lines.next().unwrap().strip_prefix("artifacts in ").unwrap());
@@ -91,7 +91,7 @@ fn listed(run: &Run) -> BTreeMap<&str, PathBuf> {
     named.map(|(kind, name)| (kind, run.folder.path().join(folder).join(name.trim()))).collect()
 }
 
-/// How often each name is in the trace that the program has written.
+/// Counts each name in the trace that the program has written.
 fn counts(run: &Run) -> BTreeMap<String, usize> {
     let path = &listed(run)["trace"];
     let mut packed = fs::read(path).unwrap();

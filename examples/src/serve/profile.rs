@@ -20,7 +20,7 @@ use super::{ServeError, warn};
 
 /// How long the workers may take to join; each has loaded the model by then.
 const JOINING: Duration = Duration::from_secs(10);
-/// How often a worker looks whether its session has begun.
+/// Pause between two looks of a worker for the begin of its session.
 const POLL: Duration = Duration::from_millis(5);
 /// How long the end of the server waits for artifacts.
 const WRITING: Duration = Duration::from_secs(120);

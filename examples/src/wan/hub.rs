@@ -20,7 +20,7 @@ pub(super) fn folder(model: &Path, env: impl Fn(&str) -> Option<OsString>) -> Re
     snapshot(&download).ok_or_else(|| Error::ModelNotHere { id: id.to_owned(), cache })
 }
 
-/// Whether this is `organisation/name`.
+/// Returns whether this is `organisation/name`.
 fn is_id(text: &str) -> bool {
     let plain = |part: &str| {
         let letters = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
@@ -29,7 +29,7 @@ fn is_id(text: &str) -> bool {
     text.split_once('/').is_some_and(|(organisation, name)| plain(organisation) && plain(name))
 }
 
-/// Where the hub's tools put what they fetch.
+/// The folder that the hub's tools fetch into.
 fn cache(env: impl Fn(&str) -> Option<OsString>) -> PathBuf {
     let set = |name: &str| env(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     set("HF_HUB_CACHE").unwrap_or_else(|| {

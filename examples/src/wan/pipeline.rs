@@ -80,17 +80,7 @@ impl Pipeline {
         output: &Output,
         observer: &mut dyn Observer,
     ) -> Result<()> {
-        self.forward(request, picture, output, observer)
-    }
-
-    #[profiled_stage("pipeline.forward")]
-    fn forward(
-        &self,
-        request: &Request,
-        picture: &RgbImage,
-        output: &Output,
-        observer: &mut dyn Observer,
-    ) -> Result<()> {
+        let _forward = stage!("pipeline.forward");
         let video = self.generate(request, picture, observer)?;
         output.write(&video)
     }

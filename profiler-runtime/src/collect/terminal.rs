@@ -1,4 +1,4 @@
-//! What the terminal behind standard error can show: how many columns, and which letters.
+//! The terminal behind standard error: its columns, and the letters that it can show.
 //!
 //! For the summary that `export` prints there at the end of a session. Nothing is asked before that.
 

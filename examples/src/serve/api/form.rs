@@ -32,7 +32,7 @@ const UPLOADING: Duration = Duration::from_secs(60);
 pub(super) struct Form {
     pub(super) request: Request,
     pub(super) picture: RgbImage,
-    /// What the answer says of the model.
+    /// Headers of the answer that name the model.
     pub(super) headers: HeaderMap,
 }
 

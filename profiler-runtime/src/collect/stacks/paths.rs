@@ -66,7 +66,7 @@ pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
         || sources.has_profiler(&frame.file)
 }
 
-/// Whether it is a function of the standard library's: none of the program's own, and no trait of it for a type of the
+/// Returns whether it is a function of the standard library's: none of the program's own, and no trait of it for a type of the
 /// program's.
 pub(super) fn is_of_std(frame: &Frame) -> bool {
     let path = frame.function.trim_start_matches(['<', '&', '*', '(', '[']);
@@ -94,7 +94,7 @@ fn is_short(function: &str) -> bool {
     !path.is_empty() && !path.contains("::")
 }
 
-/// Whether it is a closure, or the body of an `async fn`.
+/// Returns whether it is a closure, or the body of an `async fn`.
 pub(super) fn is_closure(function: &str) -> bool {
     without_closure(function).len() < function.len()
 }

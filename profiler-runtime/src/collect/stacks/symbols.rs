@@ -48,7 +48,7 @@ pub(crate) struct Shown<'a> {
     line: u32,
 }
 
-/// Whether call stacks show the standard library's functions: of iterators, options, locks, unwinding.
+/// The standard library's functions in call stacks: those of iterators, options, locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Std {
     /// They do not.
@@ -193,7 +193,7 @@ impl<'a> Frames<'a> {
         next.filter(|found| matches!(found, Found::Profiler | Found::Run | Found::Poll))
     }
 
-    /// Whether a function is one that the last stands for: the annotated one around its body, or one more without a name.
+    /// Returns whether a function is one that the last stands for: the annotated one around its body, or one more without a name.
     fn is_told(&self, frame: &Frame) -> bool {
         let Some(last) = self.last else { return false };
         match self.around {

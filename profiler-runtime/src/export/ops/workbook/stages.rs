@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::export::facts::{gpu, rest_name};
 use crate::model::{GpuTimes, StageNode, Trace};
 
-use super::sheet::Shows::{Count, Micros, Share, Text};
+use super::sheet::Shows::{Count, Flag, Micros, Share, Text};
 use super::sheet::{Cell, Column};
 
 /// A stage at its place in the tree, or the time in which none ran.
@@ -20,7 +20,7 @@ pub(super) struct Row<'a> {
 }
 
 /// Columns of the sheet.
-pub(super) fn columns<'a>() -> [Column<Row<'a>>; 14] {
+pub(super) fn columns<'a>() -> [Column<Row<'a>>; 15] {
     [
         Column::new("stage", Text, |row| Cell::indented(row.name, row.node.map_or(0, |node| node.depth))),
         Column::new("kind", Text, |row| match row.node {
@@ -32,6 +32,11 @@ pub(super) fn columns<'a>() -> [Column<Row<'a>>; 14] {
         Column::new("total_us", Micros, |row| Cell::us(row.sum)),
         Column::new("self_us", Micros, |row| row.time(|node| Some(node.self_ns()))),
         Column::new("share", Share, |row| Cell::share(row.sum, row.whole)),
+        Column::new("concurrent", Flag, |row| match row.node {
+            // CAST: a recording is shorter than 584 years.
+            Some(node) => Cell::Flag(node.is_concurrent(row.whole.as_nanos() as u64)),
+            None => Cell::Empty,
+        }),
         Column::new("avg_us", Micros, |row| row.time(|node| node.sum_ns.checked_div(node.calls))),
         Column::new("shortest_us", Micros, |row| row.time(|node| Some(node.shortest_ns()))),
         Column::new("longest_us", Micros, |row| row.time(|node| Some(node.max_ns))),

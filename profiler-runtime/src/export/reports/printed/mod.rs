@@ -241,8 +241,9 @@ fn millis(ns: u64) -> String {
     if ms < 1e5 { format!("{ms:.3}") } else { format!("{ms:.0}") }
 }
 
+/// Returns a share in percent; more than the whole is the time of what ran at the same time.
 fn percent(share: f64) -> String {
-    format!("{:.1}%", share * 100.0)
+    format!("{}{:.1}%", if share > 1.0 { "concurrent " } else { "" }, share * 100.0)
 }
 
 /// A name on one line, that sends the terminal no command.
