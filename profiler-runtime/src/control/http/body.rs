@@ -66,8 +66,7 @@ fn selection(body: &[u8]) -> Result<Selection, Refusal> {
         }
         seen.push(key);
         match value {
-            // As other servers' clients send what they leave out.
-            Value::Null => {}
+            Value::Null if is_stages => {}
             Value::Array(list) if is_stages => {
                 let wishes = std::mem::take(&mut selection.wishes);
                 selection = Selection { wishes, ..select(list, key)? };

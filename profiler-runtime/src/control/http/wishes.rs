@@ -11,13 +11,17 @@ const ACTIVITIES: &str = "torch_profiler_activities";
 /// Longest name of a session in a request, so that it stays one with a prefix and a number.
 const LONGEST: usize = 48;
 
-/// Takes one key of a body, whose value is not null.
+/// Takes one key of a body.
 ///
 /// # Errors
 ///
 /// Nobody knows the key, it is refused here, or its value does not fit.
 pub(super) fn take(key: &str, value: &Value, wishes: &mut SessionWishes) -> Result<(), Refusal> {
     let Some(row) = Name::find(Place::Body, key) else { return Err(unknown(key)) };
+    // As other servers' clients send what they leave out.
+    if value.is_null() {
+        return Ok(());
+    }
     match row.fate {
         Fate::Refused { reason } => return Err(bad(format!("`{key}` is not taken here: {reason}"))),
         // What is switched off does not miss.
