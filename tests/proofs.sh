@@ -1,57 +1,93 @@
 #!/usr/bin/env bash
-# The proofs that need nightly Rust: Miri, ThreadSanitizer, fuzzing. Runs what this machine can, and says what it skips;
-# docs/proofs.md says what each shows. Usage: tests/proofs.sh [miri] [tsan] [fuzz], all three without an argument.
+# The proofs that need nightly Rust: Miri, ThreadSanitizer, fuzzing; docs/proofs.md says what each shows.
+#
+#   tests/proofs.sh [--allow-skip PART,…] [PART…]     all of miri, tsan and fuzz without a PART
+#
+# Fails where a proof failed, ran no test, or was skipped on this machine without being named in `--allow-skip`; the last line
+# names what was skipped. `FUZZ_SECONDS` says how long each fuzzer runs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 host=$(rustc -vV | sed -n 's/^host: //p')
 target=${CARGO_TARGET_DIR:-target}
 seconds=${FUZZ_SECONDS:-120}
+allowed=,
+skipped=()
 failed=0
+printed=$(mktemp)
+trap 'rm -f "$printed"' EXIT
 
-# Whether nightly Rust has a component; says so if not.
-has() {
-  rustup component list --toolchain nightly --installed 2>/dev/null | grep -q "^$1" && return
-  echo "skipped: $2 needs \`rustup component add --toolchain nightly $1\`"
+# skip PART WHY
+skip() {
+  echo "skipped: $1: $2"
+  skipped+=("$1")
+  [[ $allowed == *",$1,"* ]] || { echo "$1 may not be skipped without \`--allow-skip $1\`" && failed=1; }
+}
+
+# component PART NAME: says that PART is skipped where nightly Rust lacks the component.
+component() {
+  rustup component list --toolchain nightly --installed 2>/dev/null | grep -q "^$2" && return
+  skip "$1" "it needs \`rustup component add --toolchain nightly $2\`"
   return 1
 }
 
-step() {
+# proof TITLE COMMAND…: runs it; a run of tests in which none passed proves nothing.
+proof() {
   printf '\n== %s\n' "$1"
   shift
-  "$@" || failed=1
+  "$@" 2>&1 | tee "$printed"
+  local status=${PIPESTATUS[0]} passed
+  passed=$(awk '/^test result:/ { sum += $4; seen = 1 } END { if (seen) print sum }' "$printed")
+  if [[ $status != 0 ]]; then
+    failed=1
+  elif [[ ${passed-} == 0 ]]; then
+    echo "no test was run" && failed=1
+  fi
 }
 
 miri() {
-  has miri "Miri" || return 0
-  step "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR="$target/miri" \
+  component miri miri || return 0
+  proof "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR="$target/miri" \
     cargo +nightly miri test -p profiler-runtime --lib record::
 }
 
 tsan() {
-  has rust-src "ThreadSanitizer" || return 0
+  component tsan rust-src || return 0
   case $host in
     x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) ;;
-    *) echo "skipped: ThreadSanitizer on $host"; return 0 ;;
+    *) skip tsan "it does not know $host" && return 0 ;;
   esac
-  step "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
+  proof "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
     cargo +nightly test -Zbuild-std --target "$host" -p profiler-tests --test stress --test ledger_load
 }
 
 fuzz() {
-  command -v cargo-fuzz >/dev/null || { echo "skipped: fuzzing needs \`cargo install cargo-fuzz\`"; return 0; }
-  rustup toolchain list | grep -q '^nightly' || { echo "skipped: fuzzing needs nightly Rust"; return 0; }
-  for input in config recover; do
+  command -v cargo-fuzz >/dev/null || { skip fuzz "it needs \`cargo install cargo-fuzz\`" && return 0; }
+  rustup toolchain list | grep -q '^nightly' || { skip fuzz "it needs nightly Rust" && return 0; }
+  for file in tests/fuzz/targets/*.rs; do
+    local input=${file##*/}
+    input=${input%.rs}
+    # What it learns stays out of the kept inputs.
+    local kept=tests/fuzz/corpus/$input learned=$target/fuzz/corpus/$input
+    [[ -d $kept ]] || kept=
+    mkdir -p "$learned"
     # Names of recovered sites stay for ever, as sites do.
-    step "fuzzing $input for $seconds s" env CARGO_TARGET_DIR="$target/fuzz" ASAN_OPTIONS=detect_leaks=0 \
-      cargo +nightly fuzz run "$input" --fuzz-dir tests/fuzz -- -max_total_time="$seconds" -max_len=65536
+    proof "fuzzing $input for $seconds s" env CARGO_TARGET_DIR="$target/fuzz" ASAN_OPTIONS=detect_leaks=0 PROFILER_LOG=off \
+      cargo +nightly fuzz run "$input" --fuzz-dir tests/fuzz "$learned" ${kept:+"$kept"} -- \
+      -max_total_time="$seconds" -max_len=65536
   done
 }
 
-[ $# -gt 0 ] || set -- miri tsan fuzz
-for part; do
-  case $part in
-    miri | tsan | fuzz) "$part" ;;
-    *) echo "unknown: \`$part\`; there are miri, tsan and fuzz"; failed=1 ;;
+parts=()
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    miri | tsan | fuzz) parts+=("$1") ;;
+    --allow-skip) allowed=",${2:-}," && shift ;;
+    *) echo "unknown: \`$1\`; there are miri, tsan and fuzz" && exit 2 ;;
   esac
+  shift
 done
+for part in "${parts[@]:-miri tsan fuzz}"; do
+  for one in $part; do "$one"; done
+done
+printf '\nskipped: %s\n' "${skipped[*]:-nothing}"
 exit $failed

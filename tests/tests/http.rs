@@ -136,7 +136,10 @@ fn a_body_that_is_wrong_is_told_what_would_be_right() {
     };
     assert!(said(r#"{"stage": [0]}"#).contains("`stage` is not a field: did you mean `stages`"));
     assert!(said(r#"{"tenant": "x"}"#).contains("`tenant` is not a field: there are `stages`, `num_steps`"));
-    assert!(said(r#"{"tenant": null}"#).contains("`tenant` is not a field"), "what a client leaves out has a known key");
+    assert!(
+        said(r#"{"tenant": null}"#).contains("`tenant` is not a field"),
+        "what a client leaves out has a known key"
+    );
     assert!(said(r#"{"stages": 0}"#).contains("not a list"));
     assert!(said(r#"{"stages": []}"#).contains("leave it out"));
     assert!(said(r#"{"stages": [0], "stages": [1]}"#).contains("twice"));

@@ -1,0 +1,69 @@
+//! Whatever a client sends, the listener answers with HTTP or closes the connection, and is there for the next one.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use profiler_runtime::http::{HttpOptions, Listener, Server};
+use profiler_runtime::job::{ControlError, Controller, JobStatus, Report, Selection};
+
+/// Longer than an answer takes on a busy machine.
+const LONG: Duration = Duration::from_secs(60);
+
+static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    let listener = Listener::bind("127.0.0.1:0", Arc::new(Content), HttpOptions::new()).expect("binds");
+    listener.spawn().expect("starts")
+});
+
+/// Sends the bytes to a listener, and then a request that it must answer.
+pub fn http(bytes: &[u8]) {
+    let at = SERVER.local_addr();
+    let answer = exchange(at, bytes, true);
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 "), "{}", String::from_utf8_lossy(&answer));
+    assert!(!answer.starts_with(b"HTTP/1.1 5"), "{}", String::from_utf8_lossy(&answer));
+    let request = format!("GET /profile/status HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    let answer = exchange(at, request.as_bytes(), false);
+    assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer));
+}
+
+/// Returns what is answered until the server closes; `is_all` says that nothing more will come.
+fn exchange(at: SocketAddr, bytes: &[u8], is_all: bool) -> Vec<u8> {
+    let mut stream = TcpStream::connect(at).expect("listens");
+    stream.set_read_timeout(Some(LONG)).expect("a socket");
+    // The server may have heard enough before the end.
+    let _ = stream.write_all(bytes);
+    if is_all {
+        let _ = stream.shutdown(Shutdown::Write);
+    }
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    answer
+}
+
+/// Whatever is asked works.
+struct Content;
+
+impl Controller for Content {
+    fn start(&self, _: &Selection) -> Result<Report, ControlError> {
+        Ok(Report::new("a session", None, Vec::new()))
+    }
+
+    fn stop(&self, selection: &Selection, _: Duration) -> Result<Report, ControlError> {
+        self.start(selection)
+    }
+
+    fn status(&self) -> JobStatus {
+        JobStatus::new(None, Vec::new())
+    }
+
+    fn session(&self, session: &str) -> Option<Report> {
+        assert!(!session.contains(['/', '\\', '\0']), "what cannot be a session is not asked for: {session:?}");
+        None
+    }
+
+    fn folder(&self, _: &str) -> Option<PathBuf> {
+        None
+    }
+}
