@@ -1,0 +1,159 @@
+//! Sessions of every kind one after the other for as long as it is told, and what a service would notice: ranges that are
+//! neither in the trace nor counted as lost, and memory, descriptors, threads or files that become more.
+//!
+//! `cargo run --release -p profiler-tests --example soak -- 60` soaks for 60 minutes and prints a line a minute. It ends with
+//! the first range that is missing, and at the end if the process has grown since its first third.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use profiler_runtime::{
+    Manifest, MergeOptions, ProfilerConfig, ProfilingAllocator, TraceFormat, dump_profile, merge, profiled_op,
+    profiled_stage, profiled_step, request, start_profile_with, stop_profile,
+};
+use profiler_tests::Trace;
+
+#[global_allocator]
+static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
+
+const THREADS: u64 = 4;
+/// Of these each thread makes so many, in a thread of its own each: threads come and go as ranges do.
+const REQUESTS: u64 = 8;
+const STEPS: u64 = 5;
+const OPS: u64 = 20;
+/// What a process may hold more at its end than after its first third: allocators keep what they have once had.
+const MORE_KB: u64 = 48 << 10;
+
+#[profiled_op("linear", shapes(x), flops = 2 * x.len())]
+fn linear(x: &[f32]) -> f32 {
+    x.iter().sum()
+}
+
+#[profiled_step("denoise_step")]
+fn denoise_step(x: &[f32]) -> f32 {
+    (0..OPS).map(|_| linear(x)).sum()
+}
+
+#[profiled_stage("diffuse")]
+async fn diffuse(x: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for _ in 0..STEPS {
+        sum += denoise_step(x);
+        tokio::task::yield_now().await;
+    }
+    sum
+}
+
+/// Serves its requests on threads that end with them.
+fn work() {
+    let serve = || {
+        let x = [1.0; 64];
+        for number in 0..REQUESTS {
+            let _request = request(&format!("request {number}"));
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            std::hint::black_box(runtime.block_on(diffuse(&x)));
+        }
+    };
+    thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(serve))));
+}
+
+/// The configuration of this round: every mode and every artifact has its turn, in every combination.
+fn config(round: u64, folder: &Path) -> ProfilerConfig {
+    let turn = |of: u64, one_in: u64| (round / of).is_multiple_of(one_in);
+    ProfilerConfig::torch(folder)
+        .spool(turn(1, 2))
+        .ring(turn(2, 3))
+        .max_buffer_mb(if turn(3, 2) { 256 } else { 4 })
+        .torch_profiler_record_shapes(turn(4, 2))
+        .torch_profiler_with_memory(turn(5, 3))
+        .torch_profiler_with_stack(turn(7, 4))
+        .torch_profiler_dump_cuda_time_total(turn(6, 2))
+        .torch_profiler_use_gzip(turn(8, 4))
+        .quiet(true)
+        .trace_format(if turn(9, 3) { TraceFormat::Perfetto } else { TraceFormat::Chrome })
+}
+
+/// One session; returns its ranges.
+fn round(number: u64, folder: &Path) -> u64 {
+    let config = config(number, folder);
+    let (is_ring, is_chrome) = (config.ring, config.trace_format == TraceFormat::Chrome);
+    let is_plain = is_chrome && !config.torch_profiler_use_gzip;
+    start_profile_with(config).unwrap();
+    work();
+    if is_ring && number.is_multiple_of(5) {
+        drop(dump_profile().unwrap().wait().unwrap());
+    }
+    let stopped = stop_profile().unwrap();
+    let session = stopped.folder().unwrap().to_owned();
+    let manifest = stopped.wait().unwrap();
+    assert_eq!(manifest.errors, Vec::<String>::new(), "round {number}");
+    if is_plain {
+        is_whole(&manifest, &Trace::read(&session), is_ring);
+    }
+    if is_chrome {
+        merge(&[&session], session.join("merged.json.gz"), &MergeOptions::default()).unwrap();
+    }
+    made()
+}
+
+/// Every range is in the trace or counted as lost; a ring tells what it has overwritten.
+fn is_whole(manifest: &Manifest, trace: &Trace, is_ring: bool) {
+    let in_trace = trace.json["profiler"]["ranges"].as_u64().unwrap();
+    let overwritten = if is_ring { trace.losses("overwritten") } else { 0 };
+    assert!(overwritten > 0 || in_trace + manifest.ranges_lost == made(), "{in_trace} of {}: {manifest:?}", made());
+}
+
+/// A session's ranges: requests, polls of the stage, steps and ops.
+fn made() -> u64 {
+    THREADS * REQUESTS * (2 + STEPS + STEPS * (1 + OPS))
+}
+
+/// What the process holds: resident memory, descriptors, threads.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    resident_kb: u64,
+    descriptors: u64,
+    threads: u64,
+}
+
+impl Held {
+    fn now() -> Self {
+        let status = fs::read_to_string("/proc/self/status").unwrap();
+        let number = |name: &str| {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse().unwrap()
+        };
+        let descriptors = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+        Self { resident_kb: number("VmRSS:"), descriptors, threads: number("Threads:") }
+    }
+}
+
+fn main() {
+    let minutes: f64 = std::env::args().nth(1).map_or(60.0, |text| text.parse().expect("minutes"));
+    let (begin, length) = (Instant::now(), Duration::from_secs_f64(minutes * 60.0));
+    let folder = tempfile::tempdir().unwrap();
+    let (mut rounds, mut ranges, mut next_line) = (0, 0, Duration::from_secs(60));
+    let mut early = None;
+    while begin.elapsed() < length {
+        let session = folder.path().join("perf");
+        ranges += round(rounds, &session);
+        fs::remove_dir_all(&session).unwrap();
+        rounds += 1;
+        if early.is_none() && begin.elapsed() > length / 3 {
+            early = Some(Held::now());
+        }
+        if begin.elapsed() > next_line {
+            println!("{:5.1?}: {rounds} sessions, {ranges} ranges, {:?}", begin.elapsed(), Held::now());
+            next_line += Duration::from_secs(60);
+        }
+    }
+    let (early, late) = (early.unwrap(), Held::now());
+    println!("{rounds} sessions, {ranges} ranges; {early:?} -> {late:?}");
+    assert!(late.resident_kb <= early.resident_kb + MORE_KB, "memory grows");
+    assert!(late.descriptors <= early.descriptors && late.threads <= early.threads, "{early:?} -> {late:?}");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "files stay behind");
+}
