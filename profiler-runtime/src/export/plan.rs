@@ -53,8 +53,7 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
         if config.profiler == Profiler::Torch {
             push_traces(trace, folder, &mut plans);
             let ops = folder.join(format!("ops_{part}.xlsx"));
-            let path = ops.clone();
-            plans.push(Plan::new("ops", ops, move |trace, _, out| workbook::write(trace, &path, out)));
+            plans.push(Plan::new("ops", ops, |trace, _, out| workbook::write(trace, out)));
             if config.torch_profiler_dump_cuda_time_total {
                 let table = folder.join(format!("profiler_out_{}.txt", part.trim_start_matches("rank")));
                 plans.push(Plan::new("table", table, |trace, _, out| ops::text::write(trace, out)));

@@ -1,6 +1,7 @@
 //! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
 //! trace shows.
 
+use crate::export::ops::workbook::MAX_ROWS;
 use crate::export::reports::pipeline;
 use crate::model::{Context, EndedBy, Trace};
 
@@ -14,7 +15,8 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
 
 /// Returns the warnings that the trace gives rise to. The log has the others already.
 pub(in crate::export) fn found(trace: &Trace) -> Vec<String> {
-    listed_dims(trace).chain(merged_calls(trace)).chain(no_iteration(trace)).chain(no_target(trace)).collect()
+    let ops = merged_calls(trace).into_iter().chain(long_sheets(trace));
+    listed_dims(trace).chain(ops).chain(no_iteration(trace)).chain(no_target(trace)).collect()
 }
 
 /// Sites whose `shapes(…)` has a list of `usize`: most likely a tensor's dims, taken for a tensor.
@@ -37,6 +39,17 @@ fn merged_calls(trace: &Trace) -> Option<String> {
     let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
                     under their names alone; record fewer steps to see them apart";
     (calls > 0).then(|| format!("{calls} {sentence}"))
+}
+
+/// Tells that a sheet of the workbook may be longer than what is written of it.
+fn long_sheets(trace: &Trace) -> Option<String> {
+    let groups = trace.ops.group_count();
+    (groups > MAX_ROWS).then(|| {
+        format!(
+            "names, shapes and stacks make {groups} groups of calls: each sheet of the workbook has its first {MAX_ROWS} rows by \
+             self time; `Manifest::key_averages` has all"
+        )
+    })
 }
 
 /// Tells that a session which should have ended by itself had nothing to count.

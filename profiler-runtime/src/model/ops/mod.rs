@@ -187,6 +187,13 @@ impl Group {
     }
 }
 
+impl OpTable {
+    /// Returns how many different names, shapes and stacks the calls have: the most rows that a table of them can have.
+    pub(crate) const fn group_count(&self) -> usize {
+        self.groups.len()
+    }
+}
+
 impl fmt::Debug for OpTable {
     /// Its size: it is part of a manifest, which people print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,48 +1,71 @@
 //! `ops_rank*.xlsx`: the operator tables and the stages for spreadsheets and pandas, with vLLM-Omni's sheets and columns.
 //!
-//! Rows go through a temporary file beside the workbook, one at a time. [`sheet`] knows how a sheet looks and prints,
-//! [`columns`] what is in the operator tables, [`stages`] what is in the sheet of stages. That sheet is the last: readers
-//! that ask for no sheet get the first, which is vLLM-Omni's `summary`.
+//! Made in memory and then written by us: the library's temporary files are stores that a full disk makes it panic at, and
+//! a panic ends a host with `panic = "abort"`. What else it would panic at is looked for before it is called. [`sheet`] knows
+//! how a sheet looks and prints, [`columns`] what is in the operator tables, [`stages`] what is in the sheet of stages. That
+//! sheet is the last: readers that ask for no sheet get the first, which is vLLM-Omni's `summary`.
 
 mod columns;
 mod sheet;
 mod stages;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use rust_xlsxwriter::{Workbook, Worksheet, XlsxError};
+use rust_xlsxwriter::Workbook;
 
 use crate::config::ProfilerConfig;
 use crate::model::{GroupBy, Trace};
 
 use super::averages::KeyAverages;
+use sheet::Column;
 
 /// Frames that make a row of `by_stack`.
 const FRAMES: usize = 8;
 
-/// Writes the workbook; `path` is where it will be.
-pub(in crate::export) fn write(trace: &Trace, path: &Path, out: &mut dyn Write) -> io::Result<()> {
-    let bytes = workbook(trace, path.parent()).map_err(io::Error::other)?;
+pub(in crate::export) use sheet::MAX_ROWS;
+
+/// Writes the workbook.
+pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+    let bytes = workbook(trace)?;
     out.write_all(&bytes)
 }
 
-fn workbook(trace: &Trace, folder: Option<&Path>) -> Result<Vec<u8>, XlsxError> {
-    let mut workbook = Workbook::new();
-    if let Some(folder) = folder.filter(|folder| *folder != Path::new("")) {
-        workbook.set_tempdir(folder)?;
+fn workbook(trace: &Trace) -> io::Result<Vec<u8>> {
+    // The library dates each workbook.
+    if SystemTime::now() < UNIX_EPOCH {
+        return Err(io::Error::other("the machine's clock is before 1970, which a workbook cannot tell: set it"));
     }
     let config = &trace.context.config;
+    let mut workbook = Workbook::new();
     for (name, by) in tables(config) {
         let table = KeyAverages::of(trace, by);
-        sheet::fill(add(&mut workbook, name)?, columns::rows(&table), &columns::of(config))?;
+        fill(&mut workbook, name, columns::rows(&table), &columns::of(config))?;
     }
-    sheet::fill(add(&mut workbook, "stages")?, stages::rows(trace), &stages::columns())?;
-    workbook.save_to_buffer()
+    fill(&mut workbook, "stages", stages::rows(trace), &stages::columns())?;
+    find_threads(workbook.worksheets().len())?;
+    workbook.save_to_buffer().map_err(io::Error::other)
 }
 
-fn add<'a>(workbook: &'a mut Workbook, name: &str) -> Result<&'a mut Worksheet, XlsxError> {
-    workbook.add_worksheet_with_constant_memory()?.set_name(name)
+fn fill<T>(
+    workbook: &mut Workbook,
+    name: &str,
+    rows: impl Iterator<Item = T>,
+    columns: &[Column<T>],
+) -> io::Result<()> {
+    let sheet = workbook.add_worksheet().set_name(name).map_err(io::Error::other)?;
+    sheet::fill(sheet, rows, columns).map_err(io::Error::other)
+}
+
+/// Fails where so many threads at once cannot be had: the library takes one for each sheet, and panics without.
+fn find_threads(count: usize) -> io::Result<()> {
+    let gate = Mutex::new(());
+    thread::scope(|scope| {
+        let _closed = gate.lock();
+        (0..count).try_for_each(|_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock())).map(drop))
+    })
 }
 
 fn tables(config: &ProfilerConfig) -> impl Iterator<Item = (&'static str, GroupBy)> {
