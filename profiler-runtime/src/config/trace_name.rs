@@ -11,6 +11,8 @@ use super::settings::ProfilerConfig;
 const FIELD: &str = "trace_file";
 const JSON: &str = ".json";
 const PERFETTO: &str = ".pftrace";
+/// Longest pattern, in bytes: a file's name may have 255, with a request's id in it.
+const LONGEST_PATTERN: usize = 96;
 const PLACEHOLDERS: [&str; 2] = ["rank", "request_id"];
 /// Names of the other artifacts, which a trace must not replace.
 const TAKEN: [&str; 5] = ["manifest_rank", "timing_rank", "summary_rank", "memory_snapshot_rank", "profiler_out_"];
@@ -20,7 +22,7 @@ impl ProfilerConfig {
     /// Perfetto's format `.pftrace` stands for `.json`; of two traces it is the name of the JSON.
     ///
     /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`, so that the name stays a
-    /// name whatever the id.
+    /// name whatever the id. A session puts its first 128 characters there.
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
         self.trace_name(self.trace_format == TraceFormat::Perfetto, rank, request_id)
@@ -66,6 +68,9 @@ pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     };
     if pattern.contains(['/', '\\', ':']) || pattern.starts_with('.') {
         refuse(format!("expected a plain file name, found {pattern:?}"), "set the folder with `torch_profiler_dir`");
+    }
+    if pattern.len() > LONGEST_PATTERN {
+        refuse(format!("has {} bytes, more than {LONGEST_PATTERN}", pattern.len()), "shorten it");
     }
     let bare = pattern.strip_suffix(".gz");
     let (bare, packed, gzip) = (bare.unwrap_or(pattern), bare.is_some(), config.torch_profiler_use_gzip);

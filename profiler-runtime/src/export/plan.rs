@@ -14,6 +14,9 @@ use super::reports::{perf_dump, summary, timing};
 use super::stacks::{flame, folded};
 use super::trace::{chrome, perfetto};
 
+/// Characters of a request's id in a trace's name: a file's name may have 255.
+const LONGEST_ID: usize = 128;
+
 /// A file to write.
 pub(super) struct Plan {
     pub(super) kind: &'static str,
@@ -172,6 +175,7 @@ fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {
 fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
     let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
+    let request: &str = &request.chars().take(LONGEST_ID).collect::<String>();
     if context.is_frontend {
         let name = context.config.trace_name(perfetto, context.rank, request);
         return folder.join(name.replace(&format!("rank{}", context.rank), &context.file_part()));

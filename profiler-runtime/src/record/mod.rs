@@ -21,6 +21,7 @@ pub(crate) mod entry;
 mod future;
 pub(crate) mod gate;
 pub(crate) mod host_clock;
+mod label;
 pub(crate) mod ledger;
 pub(crate) mod memory;
 mod nesting;
@@ -62,7 +63,7 @@ pub use site::{Kind, Registered, Site, sites};
 pub(crate) use site::{MAX_DYNAMIC, dynamic_site, merged_names};
 
 /// A stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
-/// lock while something records.
+/// lock while something records. One longer than 256 bytes is cut and ends in `…`.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)
 }

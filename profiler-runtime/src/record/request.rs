@@ -13,6 +13,7 @@ use pin_project_lite::pin_project;
 use super::describe::Call;
 use super::future::{Instrumented, instrument};
 use super::gate;
+use super::label::{self, LONGEST};
 use super::range::Range;
 use super::site::{Kind, Site};
 
@@ -22,7 +23,8 @@ static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module
 static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
 /// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
-/// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread.
+/// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread. An id longer
+/// than 256 bytes is cut and ends in `…`.
 ///
 /// Cost while nothing records: one load. While recording: two entries and one more per eight bytes of the id.
 pub fn request(id: &str) -> Range {
@@ -32,6 +34,8 @@ pub fn request(id: &str) -> Range {
 
 /// Makes a request of a future: the stages and steps that run in its polls, on whichever threads, are timed under this
 /// id. Requests that run at the same time are kept apart, also on one thread.
+///
+/// An id longer than 256 bytes is cut, as by [`request`].
 ///
 /// What the future hands to other tasks (`spawn`) is no longer in it, unless that is a scope too. The request lasts from
 /// its first poll to its completion or drop.
@@ -76,32 +80,28 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
 fn tell(site: &'static Site, id: &str) {
     let gate = gate::load();
     if gate & gate::RECORD != 0 {
-        Call::text(site.number(), id);
+        label::with_cut(id, |id| Call::text(site.number(), id));
     }
     if gate & gate::STEPS != 0 {
-        note(id);
+        label::with_cut(id, note);
     }
 }
-
-/// Longest id that is noted, in bytes.
-const MAX_NOTED: usize = 128;
 
 /// Id of the last request that has begun in this session. A schedule may begin to record in the middle of it; the stream's
 /// part before that is gone, and with it the id.
 struct Noted {
     length: usize,
-    bytes: [u8; MAX_NOTED],
+    bytes: [u8; LONGEST],
 }
 
-static LAST: Mutex<Noted> = Mutex::new(Noted { length: 0, bytes: [0; MAX_NOTED] });
+static LAST: Mutex<Noted> = Mutex::new(Noted { length: 0, bytes: [0; LONGEST] });
 
 /// Notes an id. Waits for nobody: of requests that begin at the same moment, one is enough.
 fn note(id: &str) {
     let Ok(mut last) = LAST.try_lock() else { return };
-    let most = id.len().min(MAX_NOTED);
-    let length = (0..=most).rev().find(|&end| id.is_char_boundary(end)).unwrap_or(0);
-    last.bytes[..length].copy_from_slice(&id.as_bytes()[..length]);
-    last.length = length;
+    let Some(kept) = last.bytes.get_mut(..id.len()) else { return };
+    kept.copy_from_slice(id.as_bytes());
+    last.length = id.len();
 }
 
 /// Forgets the requests of earlier sessions.

@@ -9,8 +9,8 @@ use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::ledger;
 use super::spool::running;
+use super::{label, ledger};
 
 /// What a site stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -168,6 +168,10 @@ fn interned() -> MutexGuard<'static, Interned> {
 
 /// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
 pub(crate) fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
+    label::with_cut(name, |name| intern(kind, name))
+}
+
+fn intern(kind: Kind, name: &str) -> &'static Site {
     let _own = ledger::own();
     let mut interned = interned();
     let mut key = (kind, name.to_owned());

@@ -6,6 +6,7 @@
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
+use super::label;
 use super::registry::{ThreadIdentity, os_thread_id};
 
 /// A name as the operating system keeps it: ends with a zero.
@@ -46,7 +47,7 @@ impl Writer {
         let Self { ordinal, os_id, thread, .. } = self;
         let name = match thread {
             Some(thread) => self.new_name(thread).unwrap_or_else(|| match thread.name() {
-                Some(name) => name.to_owned(),
+                Some(name) => label::with_cut(name, str::to_owned),
                 None => format!("thread {os_id}"),
             }),
             None => "allocations of threads without ranges".to_owned(),
