@@ -176,7 +176,8 @@ fn log_report(what: &str, report: &Report) {
     logging::info!("{what}");
     for worker in report.workers.iter().filter(|worker| worker.state.is_failure()) {
         let why = worker.error.as_deref().unwrap_or("it does not say why");
-        logging::error!("`{}` (rank {}): {why}", worker.worker.name, worker.worker.rank);
+        let (name, why) = (logging::plain(&worker.worker.name), logging::plain(why));
+        logging::error!("`{name}` (rank {}): {why}", worker.worker.rank);
     }
 }
 

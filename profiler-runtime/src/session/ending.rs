@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::slot;
 use crate::collect::ending::{self, Ending};
 use crate::config::ProfilerConfig;
+use crate::logging;
 use crate::model::EndedBy;
 
 const THREAD: &str = "profiler-ending";
@@ -36,12 +37,16 @@ fn write_all(ending: Ending) {
     let deadline = Instant::now() + ending.patience();
     let (done, finished) = mpsc::channel();
     let work = move || {
+        let held = logging::hold();
         slot::finish(ending, deadline);
         // The other side may have lost its patience.
         let _ = done.send(());
+        drop(held);
     };
-    if thread::Builder::new().name(THREAD.to_owned()).spawn(work).is_ok() {
-        let _ = finished.recv_timeout(ending.patience());
+    let started = thread::Builder::new().name(THREAD.to_owned()).spawn(work).is_ok();
+    if started && finished.recv_timeout(ending.patience()).is_ok() {
+        // Until the host's logger has been told, or does not return.
+        let _ = finished.recv_timeout(logging::PATIENCE);
     }
 }
 

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
@@ -38,8 +38,32 @@ struct Ended {
     folder: Option<PathBuf>,
     progress: Gauge,
     recorded_iterations: AtomicU64,
-    outcome: Mutex<Option<Result<Manifest, Error>>>,
+    outcome: Mutex<Outcome>,
     written: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Outcome {
+    /// What became of the artifacts, and when.
+    result: Option<(Result<Manifest, Error>, Instant)>,
+    /// The host's logger has heard of it.
+    is_told: bool,
+}
+
+impl Outcome {
+    /// Returns the result once the host has been told, or its logger has had its time: who waits may end the process.
+    fn known(&self) -> Option<&Result<Manifest, Error>> {
+        self.result.as_ref().filter(|_| self.time_to_tell().is_zero()).map(|(result, _)| result)
+    }
+
+    /// Returns how much longer the logger may take.
+    fn time_to_tell(&self) -> Duration {
+        match &self.result {
+            Some(_) if self.is_told => Duration::ZERO,
+            Some((_, when)) => logging::PATIENCE.saturating_sub(when.elapsed()),
+            None => Duration::MAX,
+        }
+    }
 }
 
 /// A sealed recording on its way to the exporters.
@@ -103,24 +127,25 @@ impl Stopped {
     ///
     /// [`Error::Export`] if the exporter panicked.
     pub fn wait(&self) -> Result<Manifest, Error> {
-        let mut outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outcome = self.outcome();
         loop {
-            match outcome.as_ref() {
-                Some(result) => return result.clone(),
-                None => outcome = self.0.written.wait(outcome).unwrap_or_else(PoisonError::into_inner),
+            if let Some(result) = outcome.known() {
+                return result.clone();
             }
+            let most = outcome.time_to_tell();
+            (outcome, _) = self.0.written.wait_timeout(outcome, most).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
     /// [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not written by then.
     pub fn wait_timeout(&self, most: Duration) -> Option<Result<Manifest, Error>> {
         let start = Instant::now();
-        let mut outcome = self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner);
-        while outcome.is_none() {
-            let left = most.checked_sub(start.elapsed())?;
+        let mut outcome = self.outcome();
+        while outcome.known().is_none() {
+            let left = most.checked_sub(start.elapsed())?.min(outcome.time_to_tell());
             (outcome, _) = self.0.written.wait_timeout(outcome, left).unwrap_or_else(PoisonError::into_inner);
         }
-        outcome.clone()
+        outcome.known().cloned()
     }
 
     /// How far the artifacts are.
@@ -166,16 +191,25 @@ impl Stopped {
     /// Whether the artifacts are written, or never will be.
     #[must_use]
     pub fn is_written(&self) -> bool {
-        self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.outcome().known().is_some()
     }
 
-    /// Says so in the log, and wakes those who wait: in this order, because one of them may be about to end the process.
+    fn outcome(&self) -> MutexGuard<'_, Outcome> {
+        self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes down what became of the artifacts. Who waits goes on when the host has been [told](Self::note_told), or soon
+    /// after.
     fn settle(&self, result: Result<Manifest, Error>) {
         if let Err(error) = &result {
-            // The host's logger may be what panicked.
-            let _ = catch_unwind(AssertUnwindSafe(|| logging::error!("{error}")));
+            logging::error!("{error}");
         }
-        *self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        self.outcome().result = Some((result, Instant::now()));
+        self.0.written.notify_all();
+    }
+
+    fn note_told(&self) {
+        self.outcome().is_told = true;
         self.0.written.notify_all();
     }
 }
@@ -213,6 +247,7 @@ impl Export {
         };
         let started = ending::without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work));
         if let Err(error) = started {
+            let _held = logging::hold();
             logging::warn!(
                 "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
             );
@@ -223,6 +258,8 @@ impl Export {
 
 fn run(parked: &Mutex<Option<Export>>) {
     let _own = ledger::own();
+    // The host's logger may block: it hears of everything when the artifacts are on disk.
+    let held = logging::hold();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let Export { mut recording, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -253,6 +290,8 @@ fn run(parked: &Mutex<Option<Export>>) {
             message: export::panic_text(&*panic),
         }),
     );
+    drop(held);
+    stopped.note_told();
 }
 
 /// A spool is worth its place on the disk only while artifacts are missing.

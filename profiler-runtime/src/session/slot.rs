@@ -230,6 +230,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
         slot.ended = Some(export.stopped.clone());
     }
     drop(slot);
+    let _held = (dump.is_some() || export.is_some()).then(logging::hold);
     if moved {
         CHANGED.notify_all();
     }
@@ -242,13 +243,16 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
 }
 
 fn launch_dump(export: Export) -> Stopped {
+    let _held = logging::hold();
     let stopped = export.stopped.clone();
     logging::info!("`{}` is being written while its session goes on", stopped.session());
     export.launch();
     stopped
 }
 
+/// Sends a recording on its way to its artifacts. The host's logger hears of it when it is: it may block.
 fn launch(export: Export) -> Stopped {
+    let _held = logging::hold();
     CHANGED.notify_all();
     let export = export.finish_gpu();
     let stopped = export.stopped.clone();

@@ -13,6 +13,7 @@ use super::{Controller, REMEMBERED, Selection, asked};
 use crate::control;
 use crate::error::Error;
 use crate::export::Manifest;
+use crate::logging;
 use crate::session::{self, Status, Stopped};
 
 /// The variable that names a worker.
@@ -60,6 +61,7 @@ impl Controller for Local {
             parsed.config = parsed.config.stages(selection.names.clone());
         }
         let parsed = selection.wishes.lay_over(parsed).map_err(Error::from)?;
+        let _held = logging::hold();
         let mut state = self.state();
         if let Status::Active(progress) = session::status() {
             return Err(ControlError::AlreadyActive { session: progress.session.to_string() });
@@ -75,6 +77,7 @@ impl Controller for Local {
     }
 
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
+        let held = logging::hold();
         let mut state = self.state();
         if !selection.is_everything()
             && !selection.is_same_part(&state.selection)
@@ -89,6 +92,7 @@ impl Controller for Local {
             state.sessions.push_back(stopped.clone());
         }
         drop(state);
+        drop(held);
         Ok(written(&stopped, stopped.wait_timeout(wait)))
     }
 
@@ -142,7 +146,7 @@ pub(super) fn this_worker() -> Worker {
 /// What a worker is called: `given` if that is a name, as long as one.
 fn worker_name(rank: u32, given: Option<OsString>) -> String {
     let given = given.and_then(|given| given.into_string().ok());
-    let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.chars().any(char::is_control);
+    let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.contains(logging::acts);
     given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 

@@ -101,6 +101,7 @@ pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'st
 impl Drop for Membership {
     fn drop(&mut self) {
         let _own = ledger::own();
+        let _held = logging::hold();
         let last_words = self.worker.sessions().close();
         let mut link = self.worker.link();
         link.is_leaving = true;
@@ -161,7 +162,7 @@ impl Joined {
         let (mut lines, deadline) = (Lines::default(), Instant::now() + PATIENCE);
         let line = lines.next(&stream, MOST_HELLO, Some(deadline)).map_err(|error| error.to_string())?;
         match wire::decode(&line)? {
-            Greeting::Refused { reason } => return Err(format!("this worker is refused: {reason}")),
+            Greeting::Refused { reason } => return Err(format!("this worker is refused: {}", logging::plain(&reason))),
             Greeting::Welcome { protocol } if protocol == PROTOCOL => {}
             Greeting::Welcome { protocol } => {
                 return Err(format!(
@@ -204,7 +205,10 @@ impl Joined {
         if is_leaving {
             return;
         }
-        match self.sessions().end() {
+        let held = logging::hold();
+        let ended = self.sessions().end();
+        drop(held);
+        match ended {
             Some(session) => logging::warn!(
                 "the profiler's coordinator is gone ({reason}): its session `{session}` is ended and written; looking for \
                  it again"
@@ -215,7 +219,9 @@ impl Joined {
 
     fn obey(self: &Arc<Self>, stream: &Arc<Stream>, order: Order) {
         let id = order.id;
+        let held = logging::hold();
         let outcome = self.sessions().obey(id, order.request);
+        drop(held);
         match outcome {
             Outcome::Now(answer) => self.tell(stream, &answer),
             Outcome::WhenWritten(handle) => self.tell_when_written(stream, id, handle),
@@ -249,6 +255,7 @@ impl Joined {
 fn say(stream: &Stream, answer: &Answer) -> bool {
     /// One line at a time, whichever thread has it.
     static TURN: Mutex<()> = Mutex::new(());
+    let _held = logging::hold();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let send = |line: Vec<u8>| (&mut &*stream).write_all(&line).map_err(|error| error.to_string());
     let sent = wire::encode(answer).and_then(send);

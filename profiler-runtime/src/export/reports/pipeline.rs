@@ -3,6 +3,7 @@
 //! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
 
 use crate::config::ProfilerConfig;
+use crate::logging;
 use crate::model::{StageTree, Trace};
 
 /// One stage's time.
@@ -22,7 +23,8 @@ pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
         let (seconds, micros) = (stage.ns / 1_000_000_000, stage.ns / 1000 % 1_000_000);
         let calls = if stage.calls == 1 { String::new() } else { format!(" in {} calls", stage.calls) };
         let dot = if stage.pipeline.is_empty() { "" } else { "." };
-        format!("[DiffusionTiming] {}{dot}{} took {seconds}.{micros:06}s{calls}", stage.pipeline, stage.name)
+        let (pipeline, name) = (logging::plain(stage.pipeline), logging::plain(stage.name));
+        format!("[DiffusionTiming] {pipeline}{dot}{name} took {seconds}.{micros:06}s{calls}")
     };
     durations.into_iter().map(line).collect()
 }

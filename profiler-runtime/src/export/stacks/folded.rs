@@ -12,6 +12,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use crate::collect::stacks::symbols::{Shown, Symbols};
+use crate::logging;
 use crate::model::{PlacedOp, Trace};
 use crate::record::Site;
 
@@ -136,7 +137,7 @@ fn push(line: &mut String, frame: &str) {
         line.push(';');
     }
     let plain =
-        |letter: char| if letter == ';' || letter.is_whitespace() || letter.is_control() { '_' } else { letter };
+        |letter: char| if letter == ';' || letter.is_whitespace() || logging::acts(letter) { '_' } else { letter };
     line.extend(frame.chars().map(plain));
     if frame.is_empty() {
         line.push('_');

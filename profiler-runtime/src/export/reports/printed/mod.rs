@@ -14,6 +14,7 @@ use crate::export::format::json::ms;
 use crate::export::manifest::by_reason;
 use crate::export::ops::averages::SortBy;
 use crate::export::reports::stages::longest;
+use crate::logging;
 use crate::model::{GpuTimes, GroupBy, StageNode, Trace};
 
 use columns::{Head, Letters, Row, push, push_sentence};
@@ -248,5 +249,5 @@ fn percent(share: f64) -> String {
 
 /// A name on one line, that sends the terminal no command.
 fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if logging::acts(letter) { ' ' } else { letter }).collect()
 }

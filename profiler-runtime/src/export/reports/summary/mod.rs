@@ -20,6 +20,7 @@ use crate::export::manifest::{Missing, by_reason};
 use crate::export::memory;
 use crate::export::ops::averages::{KeyAverages, SortBy};
 use crate::export::ops::text::flops_with_unit;
+use crate::logging;
 use crate::model::{GroupBy, KeyAverage, Requests, StepLoop, Trace};
 
 /// The page is smaller than this.
@@ -210,7 +211,7 @@ fn push_sentences(page: &mut String, title: &str, sentences: &[String]) {
     }
     let _ = writeln!(page, "\n## {title}\n");
     for sentence in sentences.iter().take(MAX_SENTENCES) {
-        let line: String = sentence.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+        let line: String = sentence.chars().map(|letter| if logging::acts(letter) { ' ' } else { letter }).collect();
         let short: String = line.chars().take(MAX_SENTENCE).collect();
         let _ = writeln!(page, "- {short}{}", if short.len() < line.len() { "…" } else { "" });
     }

@@ -3,7 +3,11 @@
 //! A profiler that fails silently is taken for one that found nothing. So a program without a logger (`log::max_level()` is
 //! `Off`, as it is with a `tracing` subscriber alone) is told errors, warnings and where the artifacts are on standard
 //! error, each text once. `PROFILER_LOG=off` and the configuration's `quiet` stop that; a logger's own level is the host's
-//! choice and decides alone. Nothing here panics: a logger that does is the host's, and costs one message.
+//! choice and decides alone. Nothing here panics: a logger that does is the host's, and costs one message. One that blocks
+//! or calls the profiler finds none of its locks held, and no recording that waits for its artifacts.
+
+mod held;
+mod plain;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,11 +16,14 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use log::{Level, LevelFilter};
 
 /// Environment variable that silences standard error: `off`.
 pub(crate) const VARIABLE: &str = "PROFILER_LOG";
+/// How long what is over waits for the host's logger to be told so.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Different texts that are told on standard error.
 const MAX_TOLD: usize = 1000;
 
@@ -46,6 +53,9 @@ macro_rules! notice {
 // `warn` itself is an attribute of the language.
 pub(crate) use {error, info, notice, warning as warn};
 
+pub(crate) use held::hold;
+pub(crate) use plain::{acts, plain};
+
 /// Sets whether standard error is left alone.
 pub(crate) fn set_quiet(quiet: bool) {
     // ORDERING: a message at this very moment may go either way.
@@ -53,16 +63,19 @@ pub(crate) fn set_quiet(quiet: bool) {
 }
 
 /// Sends a message to the logger; without one, to standard error if it is at least a warning or a `notice`.
-pub(crate) fn send(level: Level, notice: bool, target: &str, message: fmt::Arguments<'_>) {
-    let sent = catch_unwind(AssertUnwindSafe(|| {
-        if !is_absent() {
-            log::log!(target: target, level, "{message}");
-        } else if (notice || level <= Level::Warn) && !is_silenced() {
-            tell_once(level, message, &mut io::stderr().lock());
-        }
-    }));
-    // A logger's panic has been reported by the panic hook.
-    drop(sent);
+pub(crate) fn send(level: Level, notice: bool, target: &'static str, message: fmt::Arguments<'_>) {
+    let is_wanted = if is_absent() { notice || level <= Level::Warn } else { level <= log::max_level() };
+    if is_wanted {
+        held::send(Message::Line { level, target, text: plain::message(&message.to_string()).into_owned() });
+    }
+}
+
+/// Sends a line of the audit log: to a logger alone.
+#[cfg(feature = "http")]
+pub(crate) fn audit(level: Level, target: &'static str, message: fmt::Arguments<'_>) {
+    if !is_absent() {
+        send(level, false, target, message);
+    }
 }
 
 /// Returns whether the program has no logger.
@@ -72,9 +85,29 @@ pub(crate) fn is_absent() -> bool {
 
 /// Writes a page for people to standard error, unless that is to be left alone.
 pub(crate) fn print(page: impl fmt::Display) {
-    if !is_silenced() {
-        // Nobody may be reading any more.
-        let _ = writeln!(io::stderr().lock(), "\n{page}");
+    held::send(Message::Page(page.to_string()));
+}
+
+/// Something for people.
+enum Message {
+    Line { level: Level, target: &'static str, text: String },
+    Page(String),
+}
+
+impl Message {
+    /// Gives it to whoever it is for. Never panics, whatever the host's logger does.
+    fn deliver(self) {
+        let delivered = catch_unwind(AssertUnwindSafe(|| match &self {
+            Self::Line { level, target, text } if !is_absent() => log::log!(target: target, *level, "{text}"),
+            _ if is_silenced() => {}
+            Self::Line { level, text, .. } => tell_once(*level, text, &mut io::stderr().lock()),
+            // Nobody may be reading any more.
+            Self::Page(page) => drop(writeln!(io::stderr().lock(), "\n{page}")),
+        }));
+        // A logger's panic has been reported by the panic hook; what it carries may panic when it is dropped.
+        if let Err(panic) = delivered {
+            std::mem::forget(panic);
+        }
     }
 }
 
@@ -87,12 +120,11 @@ fn is_silenced() -> bool {
 }
 
 /// Writes a line that was not written before.
-fn tell_once(level: Level, message: fmt::Arguments<'_>, out: &mut impl Write) {
+fn tell_once(level: Level, text: &str, out: &mut impl Write) {
     static TOLD: OnceLock<(RandomState, Mutex<HashSet<u64>>)> = OnceLock::new();
     let (state, told) = TOLD.get_or_init(Default::default);
-    let text = message.to_string();
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-    if told.len() >= MAX_TOLD || !told.insert(state.hash_one(&text)) {
+    if told.len() >= MAX_TOLD || !told.insert(state.hash_one(text)) {
         return;
     }
     drop(told);
@@ -114,9 +146,9 @@ mod tests {
     fn a_text_is_told_once_under_its_level() {
         let mut out = Vec::new();
         for _ in 0..2 {
-            tell_once(Level::Warn, format_args!("the disk of {} is full", "logging::tests"), &mut out);
+            tell_once(Level::Warn, "the disk of logging::tests is full", &mut out);
         }
-        tell_once(Level::Error, format_args!("it is lost (logging::tests)"), &mut out);
+        tell_once(Level::Error, "it is lost (logging::tests)", &mut out);
         let expected = "profiler: warning: the disk of logging::tests is full\nprofiler: error: it is lost \
                         (logging::tests)\n";
         assert_eq!(String::from_utf8(out).unwrap(), expected);

@@ -1,0 +1,62 @@
+//! Messages that wait on their thread until the profiler is done with what must not wait for the host's logger.
+//!
+//! A logger may block, panic, or call the profiler. So none is called while a lock of ours is held, nor between the end of
+//! a recording and its artifacts: who is about to do either holds the thread's messages first, and they are delivered
+//! when that is over.
+
+use std::cell::{Cell, RefCell};
+use std::marker::PhantomData;
+use std::mem;
+
+use super::Message;
+
+thread_local! {
+    /// How many [`Held`] there are on this thread.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+    static WAITING: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
+    /// A message of this thread is being delivered.
+    static DELIVERS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread's messages are held. The last one on a thread delivers them when it is dropped: declared before a lock's
+/// guard, that is after the lock is free.
+#[must_use = "messages are held until this is dropped"]
+pub(crate) struct Held(PhantomData<*const ()>);
+
+/// Holds this thread's messages.
+pub(crate) fn hold() -> Held {
+    // Without thread-locals, at a thread's very end, messages are delivered at once.
+    let _ = DEPTH.try_with(|depth| depth.set(depth.get() + 1));
+    Held(PhantomData)
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let is_last = DEPTH.try_with(|depth| {
+            depth.set(depth.get().saturating_sub(1));
+            depth.get() == 0
+        });
+        if is_last == Ok(true) {
+            let waiting = WAITING.try_with(|waiting| mem::take(&mut *waiting.borrow_mut()));
+            waiting.unwrap_or_default().into_iter().for_each(deliver);
+        }
+    }
+}
+
+/// Delivers a message, now or when this thread's messages are no longer held.
+pub(super) fn send(message: Message) {
+    if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
+        return deliver(message);
+    }
+    let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(message));
+}
+
+/// Delivers a message. One that a logger's own call to the profiler has caused is dropped: the logger is at work on the one
+/// that led to it, and would be called for ever.
+fn deliver(message: Message) {
+    if DELIVERS.try_with(|delivers| delivers.replace(true)).unwrap_or(false) {
+        return;
+    }
+    message.deliver();
+    let _ = DELIVERS.try_with(|delivers| delivers.set(false));
+}
