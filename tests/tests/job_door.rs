@@ -6,13 +6,17 @@
 
 mod job_support;
 
+use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use job_support::{LONG, Place, Process, is_whole, job, patient, until_recorded};
-use profiler_runtime::ProfilerConfig;
-use profiler_runtime::job::{Address, Controller, Coordinator, CoordinatorOptions, LinkError, Selection};
+use job_support::{LONG, Place, Process, is_whole, job, patient, until, until_recorded};
+use profiler_runtime::job::{Address, Controller, Coordinator, CoordinatorOptions, LinkError, Selection, install};
+use profiler_runtime::{ProfilerConfig, profile_with};
+use profiler_tests::{child_of, in_child};
 use serde_json::{Value, json};
 
 const TOKEN: &str = "an uncommon word";
@@ -147,4 +151,155 @@ fn a_rank_has_one_worker() {
     assert!(reason.starts_with("rank 0 has joined already: `diffusion_rank_0`, process "), "{reason}");
     assert!(reason.ends_with("give each worker a `RANK` of its own"), "{reason}");
     assert!(first.runs() && coordinator.status().workers.len() == 1);
+}
+
+/// G14: silent connections, and hundreds that come and go, keep no worker out of the job.
+#[test]
+fn strangers_in_hundreds_keep_no_worker_out() {
+    let place = Place::new();
+    let coordinator = over_tcp(&place);
+    let silent: Vec<_> = (0..64).map(|_| connect(&coordinator)).collect();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut open = VecDeque::new();
+                while !is_over.load(Ordering::SeqCst) {
+                    open.push_back(connect(&coordinator));
+                    if open.len() > 50 {
+                        open.pop_front();
+                    }
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
+        }
+        let begin = Instant::now();
+        let workers = job(&coordinator, &[0, 1, 2, 3]);
+        let took = begin.elapsed();
+        let report = coordinator.start(&Selection::default()).unwrap();
+        is_over.store(true, Ordering::SeqCst);
+        assert!(report.is_complete() && report.workers.len() == workers.len(), "{report:?}");
+        assert!(took < LONG / 2, "{took:?}");
+    });
+    drop(silent);
+}
+
+/// G14: members are no strangers: a job of more workers than strangers may be here works.
+#[test]
+fn members_take_no_place_of_strangers() {
+    let place = Place::new();
+    let coordinator = over_tcp(&place);
+    let mut members = Vec::new();
+    for rank in 0..80 {
+        let mut hello = hello();
+        hello["rank"] = json!(rank);
+        let mut stream = connect(&coordinator);
+        stream.write_all(format!("{hello}\n").as_bytes()).unwrap();
+        let mut said = String::new();
+        BufReader::new(&stream).read_line(&mut said).unwrap();
+        assert_eq!(said, "{\"welcome\":{\"protocol\":1}}\n", "rank {rank}");
+        members.push(stream);
+    }
+    assert_eq!(coordinator.wait_for_workers(80, LONG), 80);
+}
+
+/// G14: a byte a second is not heard out.
+#[test]
+fn a_hello_has_to_come_in_time() {
+    let place = Place::new();
+    let coordinator = over_tcp(&place);
+    let mut stream = connect(&coordinator);
+    let mut other = stream.try_clone().unwrap();
+    let begin = Instant::now();
+    let drip = std::thread::spawn(move || {
+        while other.write_all(b" ").is_ok() {
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    });
+    let mut said = String::new();
+    // A reset is an end, too.
+    let _ = stream.read_to_string(&mut said);
+    let took = begin.elapsed();
+    assert!((Duration::from_secs(9)..LONG / 2).contains(&took), "{took:?}");
+    drop(stream);
+    drip.join().unwrap();
+}
+
+/// What the host's logger was given.
+static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+struct Kept;
+
+impl log::Log for Kept {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        LINES.lock().unwrap().push(record.args().to_string());
+    }
+
+    fn flush(&self) {}
+}
+
+fn lines_with(part: &str) -> usize {
+    LINES.lock().unwrap().iter().filter(|line| line.contains(part)).count()
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn logged() {
+    if !in_child() {
+        return;
+    }
+    log::set_logger(&Kept).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let place = Place::new();
+    let coordinator = Arc::new(over_tcp(&place));
+
+    // G14: one line for each kind of refusal, however often it comes.
+    for _ in 0..50 {
+        refused(&coordinator, |hello| hello["token"] = json!("guessed"));
+    }
+    let silent: Vec<_> = (0..100).map(|_| connect(&coordinator)).collect();
+    until("both kinds are told", || lines_with("the token is not") == 1 && lines_with("when another came") == 1);
+    drop(silent);
+
+    // G15: nothing that a worker says begins a line or commands a terminal.
+    let forged = "no room\nERROR forged\r\u{1b}[2J\u{9b}31m\u{202e}txt.exe";
+    for name in ["a\u{202e}b", "a\u{1b}[2J", "a\nb"] {
+        assert!(refused(&coordinator, |hello| hello["name"] = json!(name)).contains("no plain text"), "{name:?}");
+    }
+    let mut member = connect(&coordinator);
+    member.write_all(format!("{}\n", hello()).as_bytes()).unwrap();
+    assert_eq!(coordinator.wait_for_workers(1, LONG), 1);
+    install(Arc::clone(&coordinator) as Arc<dyn Controller>);
+    let trigger = place.path().join("trigger");
+    let _profile = profile_with(ProfilerConfig::torch(place.perf()).trigger_file(&trigger)).unwrap();
+    std::fs::write(&trigger, "").unwrap();
+    let mut reader = BufReader::new(member.try_clone().unwrap());
+    let order = std::iter::from_fn(|| {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().map(|_| serde_json::from_str::<Value>(&line).unwrap_or_default())
+    });
+    let order = order.skip_while(|line| line["request"] != "start").take(1).next().unwrap();
+    let failure = json!({"code": "folder", "message": forged});
+    let answer = json!({"id": order["id"], "session": order["session"], "state": "failed", "failure": failure});
+    member.write_all(format!("{answer}\n").as_bytes()).unwrap();
+    until("its failure is told", || lines_with("(rank 5): no room\\n") == 1);
+    let nonsense = json!({"id": 7, "session": null, "state": forged});
+    member.write_all(format!("{nonsense}\n").as_bytes()).unwrap();
+    until("its end is told", || lines_with("(rank 5) is gone") == 1);
+    for line in &*LINES.lock().unwrap() {
+        let acts = |letter: char| letter.is_control() || letter == '\u{202e}';
+        assert!(!line.contains(acts) && !line.contains("guessed"), "{line:?}");
+    }
+}
+
+/// G14, G15: strangers fill no log, and what they say is written out.
+#[test]
+fn what_strangers_and_workers_say_is_logged_safely() {
+    let output = child_of("logged").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }

@@ -11,6 +11,7 @@ mod guard;
 pub mod http;
 pub mod job;
 mod names;
+mod refusals;
 mod trigger;
 
 use std::sync::{Mutex, PoisonError};

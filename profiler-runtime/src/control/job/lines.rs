@@ -43,10 +43,20 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// Waits for the first byte.
+    pub(super) fn begin(&mut self, stream: &Stream, deadline: Instant) -> Result<(), NoLine> {
+        while self.bytes.is_empty() {
+            if self.read(stream, Some(deadline))? {
+                return Err(NoLine::Late);
+            }
+        }
+        Ok(())
+    }
+
     /// The next line, without its end. What has come by the deadline is read after it, too: this process may have been
     /// suspended meanwhile.
     pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> Result<Vec<u8>, NoLine> {
-        let (mut chunk, mut is_late) = ([0; 4096], false);
+        let mut is_late = false;
         loop {
             if let Some(line) = self.take(most)? {
                 return Ok(line);
@@ -54,18 +64,24 @@ impl Lines {
             if is_late {
                 return Err(NoLine::Late);
             }
-            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            is_late = left.is_some_and(|left| left.is_zero());
-            stream.set_read_timeout(left.map(|left| left.max(A_LOOK))).map_err(NoLine::Broken)?;
-            match (&*stream).read(&mut chunk) {
-                Ok(0) => return Err(NoLine::End),
-                Ok(count) => self.push(&chunk[..count]),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {}
-                    _ => return Err(NoLine::Broken(error)),
-                },
-            }
+            is_late = self.read(stream, deadline)?;
         }
+    }
+
+    /// Reads what is there, or comes by the deadline. Returns whether that had passed before.
+    fn read(&mut self, stream: &Stream, deadline: Option<Instant>) -> Result<bool, NoLine> {
+        let mut chunk = [0; 4096];
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        stream.set_read_timeout(left.map(|left| left.max(A_LOOK))).map_err(NoLine::Broken)?;
+        match (&*stream).read(&mut chunk) {
+            Ok(0) => return Err(NoLine::End),
+            Ok(count) => self.push(&chunk[..count]),
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {}
+                _ => return Err(NoLine::Broken(error)),
+            },
+        }
+        Ok(left.is_some_and(|left| left.is_zero()))
     }
 
     fn push(&mut self, bytes: &[u8]) {

@@ -2,7 +2,7 @@
 //! ends it.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use super::address::Address;
@@ -48,6 +48,15 @@ impl Stream {
     /// Whether only the same user's processes can be at the other end.
     pub(super) fn is_local(&self) -> bool {
         !matches!(self, Self::Tcp(_))
+    }
+
+    /// Returns the host at the other end; `None` for a socket of this one.
+    pub(super) fn host(&self) -> Option<IpAddr> {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+            Self::Tcp(socket) => socket.peer_addr().ok().map(|address| address.ip()),
+        }
     }
 
     fn prepare(&self) -> io::Result<()> {

@@ -1,24 +1,28 @@
 //! How workers come in: a thread that accepts connections, and one for each of them that reads what the worker says.
 //!
 //! Before a worker has shown who it is, it gets one short line, little time, and one of few places: whoever reaches the
-//! address can take up no more.
+//! address can take up no more, and keeps no worker out.
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::member::{self, Member};
-use crate::control::job::lines::Lines;
-use crate::control::job::link::{Listener, PATIENCE, Stream};
+use super::strangers::Strangers;
+use crate::control::job::lines::{Lines, NoLine};
+use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
 use crate::logging;
 use crate::record::ledger;
 
-/// Connections that may be saying who they are at the same time.
-const MOST_STRANGERS: usize = 64;
+/// How long a connection may take to say anything.
+const FIRST_BYTE: Duration = Duration::from_secs(2);
+/// How long it may take to have said who it is.
+const WHOLE_HELLO: Duration = Duration::from_secs(10);
 const THREAD: &str = "profiler-coordinator";
 
 /// Accepts connections until the coordinator ends.
@@ -26,14 +30,14 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<
     let shared = Arc::clone(shared);
     let work = move || {
         let _own = ledger::own();
-        let strangers = Arc::new(AtomicUsize::new(0));
+        let strangers = Arc::new(Strangers::new());
         while !shared.table().is_closed {
             match listener.accept() {
                 Ok(stream) => let_in(&shared, stream, &strangers),
                 Err(error) => {
-                    logging::warn!("the coordinator could not take in a connection: {error}");
+                    strangers.tell("accept", &format!("it could not be taken in: {error}"));
                     // Out of descriptors, most likely: trying at once would only burn a core.
-                    std::thread::sleep(std::time::Duration::from_millis(20));
+                    std::thread::sleep(Duration::from_millis(20));
                 }
             }
         }
@@ -41,69 +45,38 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<
     std::thread::Builder::new().name(THREAD.to_owned()).spawn(work).map(drop)
 }
 
-fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<AtomicUsize>) {
-    if strangers.fetch_add(1, Ordering::SeqCst) >= MOST_STRANGERS {
-        strangers.fetch_sub(1, Ordering::SeqCst);
-        logging::warn!("the coordinator has closed a connection: {MOST_STRANGERS} others have not said who they are");
-        return;
-    }
-    let (shared, of_thread) = (Arc::clone(shared), Arc::clone(strangers));
+fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
+    let stranger = strangers.add(stream);
+    let (shared, of_thread, here) = (Arc::clone(shared), Arc::clone(strangers), Arc::clone(&stranger));
     let work = move || {
         let _own = ledger::own();
-        let stream = Arc::new(stream);
         let mut lines = Lines::default();
-        let greeted = greet(&shared, &stream, &mut lines);
-        of_thread.fetch_sub(1, Ordering::SeqCst);
-        match greeted {
-            Ok(Some((worker, connection))) => listen(&shared, &stream, lines, &worker, connection),
-            Ok(None) => {}
-            Err(reason) => logging::warn!("nobody has joined by a connection to the coordinator: {reason}"),
+        let heard = hear(&here.stream, &mut lines);
+        of_thread.remove(&here);
+        let kind = if heard.is_ok() { "refused" } else { "silent" };
+        match greet(&shared, &here.stream, heard) {
+            Ok((worker, connection)) => listen(&shared, &here.stream, lines, &worker, connection),
+            // The coordinator itself has knocked, to end.
+            Err(_) if shared.table().is_closed => {}
+            Err(reason) => of_thread.tell(kind, &reason),
         }
     };
     if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-member")).spawn(work) {
-        strangers.fetch_sub(1, Ordering::SeqCst);
-        logging::warn!("the coordinator has no thread for a connection: {error}");
+        strangers.remove(&stranger);
+        strangers.tell("thread", &format!("there is no thread for it: {error}"));
     }
 }
 
-/// Hears who it is and takes it in; nobody if the coordinator itself has knocked, to end.
-fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, lines: &mut Lines) -> Result<Option<(Worker, u64)>, String> {
-    static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
-    if shared.table().is_closed {
-        return Ok(None);
-    }
-    let admitted = (|| {
-        let line =
-            lines.next(stream, MOST_HELLO, Some(Instant::now() + PATIENCE)).map_err(|error| error.to_string())?;
-        let hello: Hello = wire::decode(&line)?;
-        let is_welcome = match (&shared.options.token, &hello.token) {
-            (Some(token), Some(shown)) => token.is(shown),
-            (Some(_), None) => false,
-            (None, _) => stream.is_local(),
-        };
-        if !is_welcome {
-            return Err(
-                "the token is not the coordinator's: give both the same `PROFILER_COORDINATOR_TOKEN`".to_owned()
-            );
-        }
-        if hello.protocol != PROTOCOL {
-            return Err(format!(
-                "it speaks protocol {}, the coordinator {PROTOCOL}: build both with the same version of \
-                 `profiler-runtime`",
-                hello.protocol
-            ));
-        }
-        if !hello.worker.is_plain() {
-            return Err("its name or host is empty, too long or no plain text".to_owned());
-        }
-        let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-        let (member, waiting) = Member::new(hello.worker.clone(), connection, Arc::clone(stream));
-        shared.change(|table| {
-            // The worker must hear this before it is asked for anything; a line this short waits for nobody.
-            table.admit(member, shared.options.start_late_joiners)
-        })?;
-        Ok((hello.worker, connection, waiting))
-    })();
+/// Returns the first line.
+fn hear(stream: &Stream, lines: &mut Lines) -> Result<Vec<u8>, NoLine> {
+    let begin = Instant::now();
+    lines.begin(stream, begin + FIRST_BYTE)?;
+    lines.next(stream, MOST_HELLO, Some(begin + WHOLE_HELLO))
+}
+
+/// Takes in whoever has said this, and says so; or why not.
+fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: Result<Vec<u8>, NoLine>) -> Result<(Worker, u64), String> {
+    let admitted = heard.map_err(|error| error.to_string()).and_then(|line| admit(shared, stream, &line));
     let greeting = match &admitted {
         Ok(_) => Greeting::Welcome { protocol: PROTOCOL },
         Err(reason) => Greeting::Refused { reason: reason.clone() },
@@ -121,7 +94,38 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, lines: &mut Lines) -> Resul
     }
     let Worker { name, rank, stage, pid, host } = &worker;
     logging::info!("`{name}` has joined: rank {rank}, stage {stage}, process {pid} on `{host}`");
-    Ok(Some((worker, connection)))
+    Ok((worker, connection))
+}
+
+/// Makes the worker that has said this a member, if it may be one. Returns it, its connection's number and what is to be
+/// sent to it.
+fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, u64, Receiver<Vec<u8>>), String> {
+    static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
+    let hello: Hello = wire::decode(line)?;
+    let is_welcome = match (&shared.options.token, &hello.token) {
+        (Some(token), Some(shown)) => token.is(shown),
+        (Some(_), None) => false,
+        (None, _) => stream.is_local(),
+    };
+    if !is_welcome {
+        return Err("the token is not the coordinator's: give both the same `PROFILER_COORDINATOR_TOKEN`".to_owned());
+    }
+    if hello.protocol != PROTOCOL {
+        return Err(format!(
+            "it speaks protocol {}, the coordinator {PROTOCOL}: build both with the same version of `profiler-runtime`",
+            hello.protocol
+        ));
+    }
+    if !hello.worker.is_plain() {
+        return Err("its name or host is empty, too long or no plain text".to_owned());
+    }
+    let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+    let (member, waiting) = Member::new(hello.worker.clone(), connection, Arc::clone(stream));
+    shared.change(|table| {
+        // The worker must hear this before it is asked for anything; a line this short waits for nobody.
+        table.admit(member, shared.options.start_late_joiners)
+    })?;
+    Ok((hello.worker, connection, waiting))
 }
 
 /// Takes down what a worker says until its connection ends.
@@ -144,5 +148,5 @@ fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, c
     // In this order: who sees the connection end finds the place free.
     shared.change(|table| table.lose(worker.rank, connection, &reason));
     stream.close();
-    logging::info!("`{}` (rank {}) is gone: {reason}", worker.name, worker.rank);
+    logging::info!("`{}` (rank {}) is gone: {}", worker.name, worker.rank, logging::plain(&reason));
 }

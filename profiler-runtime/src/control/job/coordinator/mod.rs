@@ -17,6 +17,7 @@ mod journal;
 mod member;
 mod options;
 mod record;
+mod strangers;
 mod table;
 
 use std::net::TcpListener;
@@ -239,6 +240,7 @@ impl Shared {
     /// Names a session, makes its folder and tells the selected workers.
     fn open(&self, config: &ProfilerConfig, selection: &Selection) -> Result<String, ControlError> {
         self.forget_ended();
+        let _held = logging::hold();
         let _turn = self.starting.lock().unwrap_or_else(PoisonError::into_inner);
         self.table().may_start(selection)?;
         let config_line = serde_json::to_value(config).unwrap_or_default();
@@ -277,6 +279,7 @@ impl Shared {
 
     /// Tells the workers of the active session that it ends.
     fn close(&self, selection: &Selection) -> Result<String, ControlError> {
+        let _held = logging::hold();
         self.change(|table| {
             let session = table.active.clone().ok_or(ControlError::NotActive)?;
             let started = table.record(&session).map(|record| record.selection.clone()).unwrap_or_default();
@@ -308,6 +311,7 @@ impl Shared {
     }
 
     fn publish(&self, session: &str) {
+        let _held = logging::hold();
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let record = self.table().record(session).cloned();
         if let Some(record) = record {

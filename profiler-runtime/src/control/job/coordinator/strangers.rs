@@ -1,0 +1,93 @@
+//! Connections that have not said who they are: a bounded number, of which a new one takes the place of another.
+//!
+//! A worker says who it is at once, so it is the others who give way: the oldest connection of the host that has the most of
+//! them. Members are no strangers, and take no place here.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::control::job::link::Stream;
+use crate::control::refusals::{Refusals, and_more};
+use crate::logging;
+
+/// Strangers at a time.
+const MOST: usize = 32;
+/// A connection that has said nothing for so long may be closed for another.
+const GRACE: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub(super) struct Strangers {
+    /// Oldest first.
+    here: Mutex<Vec<Arc<Stranger>>>,
+    /// One is a stranger no more.
+    gone: Condvar,
+    refusals: Refusals,
+}
+
+/// A connection, until it is known whose it is.
+#[derive(Debug)]
+pub(super) struct Stranger {
+    pub(super) stream: Arc<Stream>,
+    /// Its host; `None` for this one, by a Unix socket.
+    host: Option<IpAddr>,
+    since: Instant,
+}
+
+impl Strangers {
+    pub(super) const fn new() -> Self {
+        Self { here: Mutex::new(Vec::new()), gone: Condvar::new(), refusals: Refusals::new(tell_more) }
+    }
+
+    fn here(&self) -> MutexGuard<'_, Vec<Arc<Stranger>>> {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes in a connection. If there is no room, another one is closed for it, once that has had its chance: the workers
+    /// of a large job come all at once.
+    pub(super) fn add(&self, stream: Stream) -> Arc<Stranger> {
+        let mut here = self.here();
+        let given_up = loop {
+            let Some(at) = first_to_go(&here).filter(|_| here.len() >= MOST) else { break None };
+            let left = GRACE.saturating_sub(here[at].since.elapsed());
+            if left.is_zero() {
+                break Some(here.remove(at));
+            }
+            here = self.gone.wait_timeout(here, left).unwrap_or_else(PoisonError::into_inner).0;
+        };
+        let stranger = Arc::new(Stranger { host: stream.host(), stream: Arc::new(stream), since: Instant::now() });
+        here.push(Arc::clone(&stranger));
+        drop(here);
+        if let Some(other) = given_up {
+            other.stream.close();
+            self.tell("no_room", "it had not said who it is when another came");
+        }
+        stranger
+    }
+
+    /// It is known whose connection it is, or that it is nobody's.
+    pub(super) fn remove(&self, stranger: &Arc<Stranger>) {
+        self.here().retain(|other| !Arc::ptr_eq(other, stranger));
+        self.gone.notify_one();
+    }
+
+    /// Logs why nobody has joined by a connection, once a minute for each kind of reason.
+    pub(super) fn tell(&self, kind: &'static str, reason: &str) {
+        if let Some(untold) = self.refusals.count(kind) {
+            let (reason, more) = (logging::plain(reason), and_more(untold));
+            logging::warn!("nobody has joined by a connection to the coordinator: {reason}{more}");
+        }
+    }
+}
+
+fn tell_more(more: fmt::Arguments<'_>) {
+    logging::warn!("connections to the coordinator by which nobody has joined: {more}");
+}
+
+/// Returns the place of the oldest stranger of the host that has the most.
+fn first_to_go(here: &[Arc<Stranger>]) -> Option<usize> {
+    let of_host = |host| here.iter().filter(|other| other.host == host).count();
+    // Of several that are equal, `max_by_key` takes the last.
+    (0..here.len()).rev().max_by_key(|&at| of_host(here[at].host))
+}

@@ -1,0 +1,84 @@
+//! Refusals in the log: of each reason one line a minute, however many strangers knock.
+//!
+//! The first of a reason is told in full. The others of the next minute are counted, and the next line says how many they
+//! were; what is still uncounted when the listener ends is told then.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Time between two lines of one reason.
+const BETWEEN: Duration = Duration::from_secs(60);
+
+/// What has been told of each reason.
+#[derive(Debug)]
+pub(super) struct Refusals {
+    /// Logs what is told at the end.
+    log: fn(fmt::Arguments<'_>),
+    told: Mutex<BTreeMap<&'static str, Told>>,
+}
+
+#[derive(Debug)]
+struct Told {
+    last: Instant,
+    untold: u64,
+}
+
+impl Refusals {
+    pub(super) const fn new(log: fn(fmt::Arguments<'_>)) -> Self {
+        Self { log, told: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// Counts a refusal. Returns how many of its reason were not told before it, if this one is to be told.
+    pub(super) fn count(&self, reason: &'static str) -> Option<u64> {
+        self.count_at(reason, Instant::now())
+    }
+
+    fn count_at(&self, reason: &'static str, now: Instant) -> Option<u64> {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        match told.get_mut(reason) {
+            Some(told) if now.saturating_duration_since(told.last) < BETWEEN => {
+                told.untold += 1;
+                None
+            }
+            Some(told) => {
+                told.last = now;
+                Some(std::mem::take(&mut told.untold))
+            }
+            None => {
+                told.insert(reason, Told { last: now, untold: 0 });
+                Some(0)
+            }
+        }
+    }
+}
+
+impl Drop for Refusals {
+    fn drop(&mut self) {
+        let told = std::mem::take(self.told.get_mut().unwrap_or_else(PoisonError::into_inner));
+        for (reason, Told { untold, .. }) in told.into_iter().filter(|(_, told)| told.untold > 0) {
+            (self.log)(format_args!("{reason}: {untold} more since the last line"));
+        }
+    }
+}
+
+/// Returns the end of a line that stands for so many others, too.
+pub(super) fn and_more(untold: u64) -> String {
+    if untold == 0 { String::new() } else { format!(" (and {untold} more like it since the last line)") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G14: whoever knocks a thousand times fills no log.
+    #[test]
+    fn a_reason_is_told_once_a_minute_with_a_count() {
+        let (refusals, begin) = (Refusals::new(|_| {}), Instant::now());
+        let told: Vec<_> =
+            (0..180).filter_map(|second| refusals.count_at("late", begin + Duration::from_secs(second))).collect();
+        assert_eq!(told, [0, 59, 59]);
+        assert_eq!(refusals.count_at("other", begin), Some(0), "one reason hides no other");
+    }
+}
