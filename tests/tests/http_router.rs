@@ -7,7 +7,7 @@ mod http_support;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http_support::{Scripted, get, post, report};
+use http_support::{Scripted, get, post, report, request};
 use profiler_runtime::http::{HttpOptions, router, router_from_env};
 use profiler_runtime::job::WorkerState;
 use profiler_tests::{child_of, in_child};
@@ -29,23 +29,45 @@ fn users_server(routes: axum::Router, with_peers: bool) -> (tokio::runtime::Runt
 }
 
 #[test]
-fn the_routes_work_in_a_users_server_which_needs_no_timers_and_no_peer_addresses() {
-    for with_peers in [false, true] {
-        let routes = router(Arc::new(Scripted::content()), HttpOptions::new());
-        let (_runtime, at) = users_server(routes, with_peers);
-        assert_eq!(get(at, "/health").body, b"ok");
-        assert_eq!(post(at, "/start_profile", r#"{"stages": [0]}"#).status, 200);
-        assert_eq!(get(at, "/start_profile").status, 405);
-        assert_eq!(post(at, "/health", "").header("x-content-type-options"), None, "their own routes are left alone");
-        assert_eq!(get(at, "/nowhere").body, b"", "and so is their 404");
+fn the_routes_work_in_a_users_server_which_needs_no_timers() {
+    let routes = router(Arc::new(Scripted::content()), HttpOptions::new());
+    let (_runtime, at) = users_server(routes, true);
+    assert_eq!(get(at, "/health").body, b"ok");
+    assert_eq!(post(at, "/start_profile", r#"{"stages": [0]}"#).status, 200);
+    assert_eq!(get(at, "/start_profile").status, 405);
+    assert_eq!(post(at, "/health", "").header("x-content-type-options"), None, "their own routes are left alone");
+    assert_eq!(get(at, "/nowhere").body, b"", "and so is their 404");
+}
+
+/// D7, G12: a server that does not tell who asks lets nobody in without a token, whatever `Host` says.
+#[test]
+fn a_peer_that_is_not_known_needs_the_token() {
+    let controller = Arc::new(Scripted::content());
+    let (_runtime, at) = users_server(router(Arc::<Scripted>::clone(&controller), HttpOptions::new()), false);
+    let artifact = "GET /profile/sessions/a%20session/artifacts/trace.json";
+    for line in ["POST /start_profile", "POST /stop_profile", "GET /profile/status", artifact] {
+        for host in ["Host: localhost", "Host: 127.0.0.1", "Host: [::1]"] {
+            let reply = request(at, line, &[host], "");
+            assert_eq!(reply.refusal(), (403, "peer_unknown".into()), "{line} {host}");
+            let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+            assert!(message.contains("into_make_service_with_connect_info::<SocketAddr>()"), "{message}");
+            assert!(message.contains("PROFILER_HTTP_TOKEN"), "{message}");
+        }
     }
+    assert_eq!(controller.calls(), [], "nothing was done");
+    assert_eq!(get(at, "/health").body, b"ok");
+
+    let guarded = router(Arc::new(Scripted::content()), HttpOptions::new().token("secret"));
+    let (_runtime, at) = users_server(guarded, false);
+    assert_eq!(post(at, "/start_profile", "").refusal(), (401, "token_missing".into()));
+    assert_eq!(request(at, "POST /start_profile", &["Authorization: Bearer secret"], "").status, 200);
 }
 
 #[test]
 fn nested_routes_answer_with_their_whole_address() {
     let stop = Ok(report(&[WorkerState::Writing]));
     let routes = router(Arc::new(Scripted { stop, ..Scripted::content() }), HttpOptions::new());
-    let (_runtime, at) = users_server(axum::Router::new().nest("/admin", routes), false);
+    let (_runtime, at) = users_server(axum::Router::new().nest("/admin", routes), true);
     let reply = post(at, "/admin/stop_profile", "");
     assert_eq!(reply.header("location"), Some("/admin/profile/sessions/a%20session"));
     assert_eq!(get(at, reply.header("location").unwrap()).status, 202);

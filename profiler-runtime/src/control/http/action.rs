@@ -35,25 +35,25 @@ enum Action {
 
 async fn respond(door: Arc<Door>, request: Request, action: Action) -> Response {
     let (peer, path) = (audit::peer(&request), request.uri().path().to_owned());
-    act(door, peer, request, action).await.unwrap_or_else(|refusal| {
-        audit::refused(peer, &path, &refusal);
+    act(&door, peer, request, action).await.unwrap_or_else(|refusal| {
+        audit::refused(&door, peer, &path, &refusal);
         refusal.into_response()
     })
 }
 
 /// An error is a request that could not be read; what the controller answers has its own audit line.
-async fn act(door: Arc<Door>, peer: Peer, request: Request, action: Action) -> Result<Response, Refusal> {
+async fn act(door: &Arc<Door>, peer: Peer, request: Request, action: Action) -> Result<Response, Refusal> {
     let wait = match action {
         Action::Start => query::none(request.uri().query()).map(|()| None)?,
         Action::Stop(wait) => Some(wait?),
     };
     let prefix = prefix(&request);
-    let timeout = door.is_timed.then_some(door.options.read_timeout);
-    let selection = body::read(request, timeout, door.options.body_limit).await?;
+    let selection = body::read(request, door.options.body_limit).await?;
     if wait.is_some() && selection.wishes != SessionWishes::default() {
         return Err(body::bad("a stop takes `stages` only: send the other fields to `/start_profile`"));
     }
     let warnings = selection.wishes.warnings.clone();
+    let door = Arc::clone(door);
     let answer = spawn_blocking(move || ask(&door, peer, &selection, wait));
     let (status, result) = answer.await.map_err(|_| Refusal::failed())?;
     Ok(match result {

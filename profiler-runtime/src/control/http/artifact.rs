@@ -3,14 +3,19 @@
 //! The name in the request is only compared; the path is made from the manifest's.
 
 use std::fs::File;
+use std::io;
 use std::path::{Component, Path};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{self, Request, State};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
@@ -31,6 +36,7 @@ pub(super) async fn download(
 ) -> Result<Response, Refusal> {
     let peer = audit::peer(&request);
     let Ok(extract::Path((id, name))) = place else { return Err(unknown_session()) };
+    let Ok(turn) = Arc::clone(&door.downloads).try_acquire_owned() else { return Err(too_many()) };
     let found = spawn_blocking(move || {
         let found = find(&door, &id, &name);
         let outcome = found.as_ref().map_or_else(|refusal| refusal.status.as_u16(), |_| 200);
@@ -38,13 +44,30 @@ pub(super) async fn download(
         found
     });
     let (name, file, bytes) = found.await.map_err(|_| Refusal::failed())??;
-    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(file), CHUNK);
+    let stream = ReaderStream::with_capacity(Turn { file: tokio::fs::File::from_std(file), _turn: turn }, CHUNK);
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name))),
         (header::CONTENT_LENGTH, HeaderValue::from(bytes)),
         (header::CONTENT_DISPOSITION, disposition(&name)),
     ];
     Ok((headers, Body::from_stream(stream)).into_response())
+}
+
+/// A file that is being downloaded, and the turn of its download.
+struct Turn {
+    file: tokio::fs::File,
+    _turn: OwnedSemaphorePermit,
+}
+
+impl AsyncRead for Turn {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.file).poll_read(context, into)
+    }
+}
+
+fn too_many() -> Refusal {
+    let message = "too many downloads are under way: try again when one has ended";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_downloads", message)
 }
 
 /// The file, and its name as the manifest has it.

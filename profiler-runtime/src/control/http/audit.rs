@@ -1,13 +1,18 @@
-//! The audit log: one line for each action, download and refusal.
+//! The audit log: one line for each action and download, and one a minute for each reason of refusals.
 //!
 //! Whatever a client has sent is escaped, so that it cannot begin a line of its own, and secrets are never given to it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, Request};
 
+use log::Level;
+
+use super::door::Door;
 use super::refusal::Refusal;
+use crate::control::refusals::{Refusals, and_more};
+use crate::logging;
 
 /// Filter the log by this.
 const TARGET: &str = "profiler_runtime::audit";
@@ -25,13 +30,29 @@ pub(super) fn peer(request: &Request) -> Peer {
 /// Something was done, or tried.
 pub(super) fn done(peer: Peer, action: &str, what: &impl Display, session: &str, outcome: &impl Display) {
     let (peer, what, session) = (shown(peer), escaped(&what.to_string()), escaped(session));
-    log::info!(target: TARGET, "peer={peer} action={action} on=\"{what}\" session=\"{session}\" outcome={outcome}");
+    let line = format_args!("peer={peer} action={action} on=\"{what}\" session=\"{session}\" outcome={outcome}");
+    logging::audit(Level::Info, TARGET, line);
 }
 
 /// A request was turned away.
-pub(super) fn refused(peer: Peer, path: &str, refusal: &Refusal) {
+pub(super) fn refused(door: &Door, peer: Peer, path: &str, refusal: &Refusal) {
+    let Some(untold) = door.refusals.count(refusal.code) else { return };
     let (peer, path, code, status) = (shown(peer), escaped(path), refusal.code, refusal.status.as_u16());
-    log::warn!(target: TARGET, "peer={peer} path=\"{path}\" outcome={status} reason={code}");
+    let line = format_args!("peer={peer} path=\"{path}\" outcome={status} reason={code}{}", and_more(untold));
+    logging::audit(Level::Warn, TARGET, line);
+}
+
+/// A connection was cut off, because another wanted its place.
+pub(super) fn cut_off(refusals: &Refusals) {
+    if let Some(untold) = refusals.count("no_room") {
+        let line = format_args!("a slow connection has made room for another one{}", and_more(untold));
+        logging::audit(Level::Warn, TARGET, line);
+    }
+}
+
+/// What was refused and not told yet when the door closes.
+pub(super) fn more(more: fmt::Arguments<'_>) {
+    logging::audit(Level::Warn, TARGET, format_args!("refused, reason={more}"));
 }
 
 fn shown(peer: Peer) -> String {

@@ -4,7 +4,7 @@
 //! Whatever comes in is a selection or a sentence that says what would be right.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::places::Place;
 use super::refusal::Refusal;
 use super::wishes;
 use crate::control::job::Selection;
@@ -26,8 +27,9 @@ const MOST: usize = 256;
 /// Characters of one name.
 const LONGEST: usize = 256;
 
-/// Reads the body, within the limits, and says what it selects. Without `timeout` it takes as long as the client likes.
-pub(super) async fn read(request: Request, timeout: Option<Duration>, limit: usize) -> Result<Selection, Refusal> {
+/// Reads the body, within the limits, and says what it selects. In a server of the user's, the time that it takes is that
+/// server's business.
+pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Refusal> {
     let too_large = || {
         let message = format!("the body has more than {limit} bytes: send only the stages, {EXAMPLE}");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
@@ -36,13 +38,17 @@ pub(super) async fn read(request: Request, timeout: Option<Duration>, limit: usi
     if request.body().size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
+    let place = request.extensions().get::<Arc<Place>>().cloned();
     let bytes = Bytes::from_request(request, &());
-    let bytes = match timeout {
+    let bytes = match &place {
         None => bytes.await,
-        Some(most) => tokio::time::timeout(most, bytes).await.map_err(|_| {
+        Some(place) => tokio::time::timeout(place.time_left(), bytes).await.map_err(|_| {
             Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body came too slowly: send it at once")
         })?,
     };
+    if let Some(place) = place {
+        place.works();
+    }
     let bytes = bytes.map_err(|rejected| match rejected.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => bad("the body could not be read to its end: send it again"),

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
+use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use tokio::sync::Semaphore;
 
 use super::audit::{self, Peer};
 use super::options::HttpOptions;
-use super::origin::Hosts;
+use super::origin::{self, Hosts};
+use super::places::{self, Place};
 use super::refusal::Refusal;
 use crate::control::job::Controller;
+use crate::control::refusals::Refusals;
 
 /// What answers may be used for: to be saved, not to be shown as pages.
 const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -25,8 +29,9 @@ const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
 pub(super) struct Door {
     pub(super) controller: Arc<dyn Controller>,
     pub(super) options: HttpOptions,
-    /// The runtime is ours: it has timers.
-    pub(super) is_timed: bool,
+    pub(super) refusals: Refusals,
+    /// Files that may be open for downloads, also in a server of the user's, which has timeouts of its own or none.
+    pub(super) downloads: Arc<Semaphore>,
     hosts: Hosts,
 }
 
@@ -34,24 +39,19 @@ impl Door {
     /// For a server of the user's.
     pub(super) fn new(controller: Arc<dyn Controller>, options: HttpOptions) -> Self {
         let hosts = Hosts { allowed: options.hosts.clone(), bound: None };
-        Self { controller, options, is_timed: false, hosts }
+        let downloads = Arc::new(Semaphore::new(places::MOST));
+        Self { controller, options, refusals: Refusals::new(audit::more), downloads, hosts }
     }
 
     /// For our own listener.
     pub(super) fn bound_to(self, address: std::net::IpAddr) -> Self {
         let hosts = Hosts { bound: Some(address), ..self.hosts };
-        Self { is_timed: true, hosts, ..self }
+        Self { hosts, ..self }
     }
 
     fn admits(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
         let Some(token) = &self.options.token else {
-            return match peer {
-                Some(peer) if !peer.ip().to_canonical().is_loopback() => Err(Refusal::forbidden(
-                    "token_required",
-                    "requests from other machines need a token: set `PROFILER_HTTP_TOKEN`, or `HttpOptions::token`",
-                )),
-                _ => Ok(()),
-            };
+            return check_is_here(peer, headers);
         };
         let mut offers = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(offer), None) = (offers.next(), offers.next()) else {
@@ -72,15 +72,41 @@ impl Door {
     }
 }
 
+/// Refuses who is not known to be on this machine.
+fn check_is_here(peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(peer) = peer else {
+        return Err(Refusal::forbidden(
+            "peer_unknown",
+            "this server does not tell the profiler who asks: serve it with \
+             `into_make_service_with_connect_info::<SocketAddr>()`, or set a token in `PROFILER_HTTP_TOKEN` or with \
+             `HttpOptions::token`",
+        ));
+    };
+    if peer.ip().to_canonical().is_loopback() && !origin::is_forwarded(headers) {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(
+        "token_required",
+        "requests from other machines, and those that a proxy has passed on, need a token: set `PROFILER_HTTP_TOKEN`, or \
+         `HttpOptions::token`",
+    ))
+}
+
 /// Lets a request in, or turns it away.
 pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
     let peer = audit::peer(&request);
     let checked =
         door.hosts.check(request.uri(), request.headers()).and_then(|()| door.admits(peer, request.headers()));
     let mut response = match checked {
-        Ok(()) => next.run(request).await,
+        Ok(()) => {
+            let place = request.extensions().get::<Arc<Place>>().filter(|_| request.body().is_end_stream());
+            if let Some(place) = place {
+                place.works();
+            }
+            next.run(request).await
+        }
         Err(refusal) => {
-            audit::refused(peer, request.uri().path(), &refusal);
+            audit::refused(&door, peer, request.uri().path(), &refusal);
             refusal.into_response()
         }
     };

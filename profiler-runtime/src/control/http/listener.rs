@@ -1,7 +1,7 @@
 //! A listener of its own: one thread with a small runtime, or any runtime of the program's.
 //!
-//! Heads and bodies must come within a limit and there is room for a limited number of connections, so that clients that
-//! send nothing cost neither threads nor files for ever.
+//! Requests must come within a limit and there is room for a limited number of connections, so that clients that send
+//! nothing, or read nothing, cost neither threads nor files for ever.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -10,27 +10,20 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 use std::{fmt, io};
 
-use axum::extract::ConnectInfo;
-use axum::{Extension, Router};
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::audit;
+use super::connection::converse;
 use super::door::Door;
 use super::options::HttpOptions;
+use super::places::{Place, Places};
 use super::refusal::Refusal;
 use crate::control::job::Controller;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";
-/// Connections at a time; the next waits until one ends.
-const CONNECTIONS: usize = 512;
-/// A head may have so many bytes.
-const HEAD_LIMIT: usize = 16 << 10;
-/// How long to wait when there are no more file descriptors.
+/// How long to wait when there are no more file descriptors, or no more places.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Why a listener could not be started.
@@ -138,22 +131,32 @@ impl Listener {
     pub async fn run(self) -> Result<Infallible, HttpError> {
         let timeout = self.door.options.read_timeout;
         let socket = tokio::net::TcpListener::from_std(self.socket).map_err(|error| HttpError::Thread(error.into()))?;
-        let routes = super::routes(Arc::new(self.door)).fallback(no_such_path);
-        let room = Arc::new(Semaphore::new(CONNECTIONS));
+        let door = Arc::new(self.door);
+        let routes = super::routes(Arc::clone(&door)).fallback(no_such_path);
+        let mut places = Places::default();
         // Aborts the connections when this future is dropped.
         let mut connections = JoinSet::new();
         loop {
-            let place = Arc::clone(&room).acquire_owned().await;
-            match socket.accept().await {
-                Ok((stream, peer)) => {
-                    let routes = routes.clone();
-                    connections.spawn(async move {
-                        let _place = place;
-                        converse(stream, peer, routes, timeout).await;
-                    });
+            let Ok((stream, peer)) = socket.accept().await else {
+                tokio::time::sleep(EXHAUSTED).await;
+                continue;
+            };
+            loop {
+                let (is_room, is_cut) = places.make_room();
+                if is_cut {
+                    audit::cut_off(&door.refusals);
+                    // Its socket is closed before there is another.
+                    tokio::task::yield_now().await;
                 }
-                Err(_) => tokio::time::sleep(EXHAUSTED).await,
+                if is_room {
+                    break;
+                }
+                // It does not matter which of them has ended, or that none has.
+                let _ = tokio::time::timeout(EXHAUSTED, connections.join_next()).await;
             }
+            let place = Place::new(timeout);
+            let work = converse(stream, peer, routes.clone(), Arc::clone(&place), timeout);
+            places.add(place, connections.spawn(work));
             while connections.try_join_next().is_some() {}
         }
     }
@@ -213,14 +216,6 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
     }
-}
-
-/// One connection, request by request. Its errors are the client's.
-async fn converse(stream: TcpStream, peer: SocketAddr, routes: Router, timeout: Duration) {
-    let service = TowerToHyperService::new(routes.layer(Extension(ConnectInfo(peer))));
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(timeout).max_buf_size(HEAD_LIMIT);
-    let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn no_such_path() -> Refusal {

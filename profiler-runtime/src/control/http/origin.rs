@@ -10,6 +10,9 @@ use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use super::refusal::Refusal;
 
+/// What proxies add, beside `X-Forwarded-…`.
+const FORWARDED: [&str; 7] =
+    ["forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Which hosts requests may be sent to.
@@ -54,6 +57,12 @@ impl Hosts {
             address.is_loopback() || bound.is_some_and(|bound| bound == address || bound.is_unspecified())
         })
     }
+}
+
+/// Returns whether a proxy says that it has passed the request on: its client may be anywhere, although the proxy is here.
+pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
+    let tells = |name: &HeaderName| FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded");
+    headers.keys().any(tells)
 }
 
 /// The one host of a request.

@@ -1,12 +1,15 @@
 //! Why a request is not carried out: a status, a code for programs and a sentence for people.
 
+use std::sync::Arc;
+
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::audit;
+use super::door::Door;
 use crate::control::job::ControlError;
 use crate::error::Error;
 
@@ -83,11 +86,11 @@ impl IntoResponse for Refusal {
 }
 
 /// Answers a method that the path does not have; `Allow` is added by the router.
-pub(super) async fn wrong_method(request: Request) -> Refusal {
+pub(super) async fn wrong_method(State(door): State<Arc<Door>>, request: Request) -> Refusal {
     let is_action = matches!(request.uri().path().rsplit('/').next(), Some("start_profile" | "stop_profile"));
     let wanted = if is_action { "POST" } else { "GET" };
     let message = format!("`{}` is not possible here: use `{wanted}`", request.method());
     let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message);
-    audit::refused(audit::peer(&request), request.uri().path(), &refusal);
+    audit::refused(&door, audit::peer(&request), request.uri().path(), &refusal);
     refusal
 }
