@@ -30,6 +30,14 @@ pub(crate) fn hold() -> Held {
     Held(PhantomData)
 }
 
+impl Held {
+    /// Takes what would be delivered when this is dropped, for another thread to deliver.
+    pub(crate) fn take(self) -> Waiting {
+        let is_last = DEPTH.try_with(Cell::get) == Ok(1);
+        Waiting(if is_last { take_waiting() } else { Vec::new() })
+    }
+}
+
 impl Drop for Held {
     fn drop(&mut self) {
         let is_last = DEPTH.try_with(|depth| {
@@ -37,9 +45,26 @@ impl Drop for Held {
             depth.get() == 0
         });
         if is_last == Ok(true) {
-            let waiting = WAITING.try_with(|waiting| mem::take(&mut *waiting.borrow_mut()));
-            waiting.unwrap_or_default().into_iter().for_each(deliver);
+            Waiting(take_waiting()).deliver();
         }
+    }
+}
+
+fn take_waiting() -> Vec<Message> {
+    WAITING.try_with(|waiting| mem::take(&mut *waiting.borrow_mut())).unwrap_or_default()
+}
+
+/// Messages that have not been delivered.
+#[must_use = "somebody has to deliver them"]
+pub(crate) struct Waiting(Vec<Message>);
+
+impl Waiting {
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn deliver(self) {
+        self.0.into_iter().for_each(deliver);
     }
 }
 

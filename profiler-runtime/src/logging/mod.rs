@@ -53,7 +53,7 @@ macro_rules! notice {
 // `warn` itself is an attribute of the language.
 pub(crate) use {error, info, notice, warning as warn};
 
-pub(crate) use held::hold;
+pub(crate) use held::{Waiting, hold};
 pub(crate) use plain::{acts, plain};
 
 /// Sets whether standard error is left alone.

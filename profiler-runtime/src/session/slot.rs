@@ -24,7 +24,7 @@ use crate::collect::ending::Ending;
 use crate::collect::nvtx;
 use crate::config::Parsed;
 use crate::error::Error;
-use crate::logging;
+use crate::logging::{self, Waiting};
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
 use crate::record::{gate, ledger};
@@ -230,7 +230,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
         slot.ended = Some(export.stopped.clone());
     }
     drop(slot);
-    let _held = (dump.is_some() || export.is_some()).then(logging::hold);
+    let held = (dump.is_some() || export.is_some()).then(logging::hold);
     if moved {
         CHANGED.notify_all();
     }
@@ -240,6 +240,22 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
         None => {}
     }
     export.map(launch);
+    if let Some(held) = held {
+        log_elsewhere(held.take());
+    }
+}
+
+/// Logs on a thread of its own: this one is in a function of the program's, which has asked the profiler for nothing.
+fn log_elsewhere(messages: Waiting) {
+    if messages.is_empty() {
+        return;
+    }
+    let work = move || {
+        let _own = ledger::own();
+        messages.deliver();
+    };
+    // Without a thread they are lost: the manifest says what matters of them.
+    drop(thread::Builder::new().name("profiler-log".to_owned()).spawn(work));
 }
 
 fn launch_dump(export: Export) -> Stopped {
