@@ -12,7 +12,9 @@
 //! environment and calls [`profile_from_env`](crate::profile_from_env):
 //!
 //! TCP is not encrypted, and a worker shows its token to whoever listens at the address: use it in networks that are
-//! trusted.
+//! trusted. A coordinator hears out 32 connections at a time that have not said who they are: two seconds to the first byte,
+//! ten to the whole line; when all are taken, the oldest of the host that has the most gives way. Workers that have joined
+//! do not count. Why connections were refused is one line a minute in the log for each kind of reason.
 //!
 //! | variable | of a worker |
 //! |---|---|
