@@ -4,11 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::process::{Child, Stdio};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use profiler_runtime::job::{Controller, Local, Selection};
 use profiler_runtime::{
-    ProfilerConfig, dump_profile, profiled_stage, profiled_step, stage, start_profile_with, status, stop_profile,
+    ProfilerConfig, configure, dump_profile, profiled_stage, profiled_step, stage, start_profile_with, status,
+    stop_profile,
 };
 use profiler_tests::{Bench, Trace, child_of, in_child};
 
@@ -23,7 +26,10 @@ enum Does {
     Panic,
     Block,
     Reenter,
+    Control,
 }
+
+static CONTROLLER: LazyLock<Local> = LazyLock::new(Local::new);
 
 struct Host(Does);
 
@@ -55,6 +61,11 @@ impl log::Log for Host {
                 let _ = start_profile_with(ProfilerConfig::torch(std::env::temp_dir().join("never")).stages(["none"]));
                 let _ = stop_profile().map(|stopped| stopped.wait_timeout(Duration::ZERO));
             }
+            Does::Control => {
+                let _ = CONTROLLER.start(&Selection::default());
+                let _ = CONTROLLER.stop(&Selection::default(), Duration::ZERO);
+                let _ = CONTROLLER.status();
+            }
         }
     }
 
@@ -79,6 +90,7 @@ fn program() {
     let does = match std::env::var("LOGGER").unwrap().as_str() {
         "panics" | "panics under a hook" => Does::Panic,
         "blocks" => Does::Block,
+        "controls" => Does::Control,
         _ => Does::Reenter,
     };
     let ends = std::env::var("ENDS").unwrap();
@@ -104,6 +116,15 @@ fn program() {
         assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"the program's own"));
     }
     (0..4).for_each(|number| assert_eq!(iterate(number), number + 1, "nothing leaves it"));
+    if ends == "controller" {
+        drop(stop_profile().unwrap().wait());
+        // It warns of names that nothing bears, and of its end.
+        let folder = std::env::var("FOLDER").unwrap();
+        configure(ProfilerConfig::torch(folder).pipeline_profiler(true).pipeline_targets(["nothing"])).unwrap();
+        let _ = CONTROLLER.start(&Selection::default());
+        let _ = CONTROLLER.stop(&Selection::default(), SOON);
+        assert!(CALLS.load(Ordering::SeqCst) > 2, "the logger was called");
+    }
     if ends == "stop" {
         let stopped = stop_profile().unwrap();
         stopped.wait().unwrap();
@@ -134,6 +155,7 @@ fn every_session_is_written_whatever_the_logger_does() {
             }
         }
     }
+    programs.push(start(&bench, "controls", "controller"));
     for (folder, begin, mut child) in programs {
         while child.try_wait().unwrap().is_none() && begin.elapsed() < SOON {
             std::thread::sleep(Duration::from_millis(20));

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use http_support::{Scripted, get, listen, lists, post, read, report};
-use profiler_runtime::http::HttpOptions;
+use profiler_runtime::http::{HttpOptions, router};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Report, Selection, WorkerState};
 use profiler_tests::{child_of, in_child};
 
@@ -147,6 +147,37 @@ fn attempt(at: SocketAddr) -> bool {
     stream.write_all(request.as_bytes()).is_ok()
         && stream.read_to_string(&mut answer).is_ok()
         && answer.starts_with("HTTP/1.1 200")
+}
+
+/// G13: in a server of the user's, which may have no timeouts, so many artifacts are open at a time and no more.
+#[test]
+fn downloads_in_a_users_server_are_limited() {
+    let folder = tempfile::tempdir().unwrap();
+    File::create(folder.path().join("trace.json")).unwrap().set_len(64 << 20).unwrap();
+    let written = lists(report(&[WorkerState::Written]), "trace.json");
+    let controller = Scripted { stop: Ok(written), folder: Some(folder.path().into()), ..Scripted::content() };
+    let routes = router(Arc::new(controller), HttpOptions::new());
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_io().build().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let at = listener.local_addr().unwrap();
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    runtime.spawn(async move { axum::serve(listener, service).await });
+    let path = "/profile/sessions/a%20session/artifacts/trace.json";
+    let greedy: Vec<_> = (0..32)
+        .map(|_| {
+            let mut stream = connect(at);
+            stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {at}\r\n\r\n").as_bytes()).unwrap();
+            stream.read_exact(&mut [0; 12]).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(get(at, path).refusal(), (503, "too_many_downloads".into()));
+    assert_eq!(get(at, "/profile/status").status, 200);
+    drop(greedy);
+    let begin = Instant::now();
+    while get(at, path).status != 200 {
+        assert!(begin.elapsed() < LONG, "a place is free when its client has gone");
+    }
 }
 
 /// How many descriptors this process has open, and how many of them are this file.

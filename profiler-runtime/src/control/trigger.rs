@@ -191,8 +191,7 @@ impl Drop for Triggers {
         self.state.state().is_over = true;
         self.state.changed.notify_all();
         for thread in self.threads.drain(..) {
-            // A thread that panicked has nothing left to start.
-            let _ = thread.join();
+            logging::join(thread);
         }
         let started = self.state.state().started.take();
         if let Some(controller) = started {

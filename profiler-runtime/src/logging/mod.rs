@@ -16,7 +16,8 @@ use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter};
 
@@ -86,6 +87,18 @@ pub(crate) fn is_absent() -> bool {
 /// Writes a page for people to standard error, unless that is to be left alone.
 pub(crate) fn print(page: impl fmt::Display) {
     held::send(Message::Page(page.to_string()));
+}
+
+/// Waits for the end of a thread that logs, unless the host's logger does not return to it.
+pub(crate) fn join(thread: JoinHandle<()>) {
+    let begin = Instant::now();
+    while !thread.is_finished() && begin.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    if thread.is_finished() {
+        // Its panic has been reported by the panic hook.
+        let _ = thread.join();
+    }
 }
 
 /// Something for people.

@@ -35,10 +35,13 @@ enum Action {
 
 async fn respond(door: Arc<Door>, request: Request, action: Action) -> Response {
     let (peer, path) = (audit::peer(&request), request.uri().path().to_owned());
-    act(&door, peer, request, action).await.unwrap_or_else(|refusal| {
-        audit::refused(&door, peer, &path, &refusal);
-        refusal.into_response()
-    })
+    match act(&door, peer, request, action).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            audit::refused(&door, peer, &path, &refusal).await;
+            refusal.into_response()
+        }
+    }
 }
 
 /// An error is a request that could not be read; what the controller answers has its own audit line.

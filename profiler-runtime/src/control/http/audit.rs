@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, Request};
 
 use log::Level;
+use tokio::task::spawn_blocking;
 
 use super::door::Door;
 use super::refusal::Refusal;
@@ -34,19 +35,21 @@ pub(super) fn done(peer: Peer, action: &str, what: &impl Display, session: &str,
     logging::audit(Level::Info, TARGET, line);
 }
 
-/// A request was turned away.
-pub(super) fn refused(door: &Door, peer: Peer, path: &str, refusal: &Refusal) {
+/// A request was turned away. Logged on a thread that may block: the host's logger must not hold up the other requests.
+pub(super) async fn refused(door: &Door, peer: Peer, path: &str, refusal: &Refusal) {
     let Some(untold) = door.refusals.count(refusal.code) else { return };
     let (peer, path, code, status) = (shown(peer), escaped(path), refusal.code, refusal.status.as_u16());
-    let line = format_args!("peer={peer} path=\"{path}\" outcome={status} reason={code}{}", and_more(untold));
-    logging::audit(Level::Warn, TARGET, line);
+    let line = format!("peer={peer} path=\"{path}\" outcome={status} reason={code}{}", and_more(untold));
+    // A runtime that is ending logs no more.
+    let _ = spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}"))).await;
 }
 
 /// A connection was cut off, because another wanted its place.
 pub(super) fn cut_off(refusals: &Refusals) {
     if let Some(untold) = refusals.count("no_room") {
-        let line = format_args!("a slow connection has made room for another one{}", and_more(untold));
-        logging::audit(Level::Warn, TARGET, line);
+        let line = format!("a slow connection has made room for another one{}", and_more(untold));
+        // Nobody waits for it.
+        drop(spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}"))));
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next:
             next.run(request).await
         }
         Err(refusal) => {
-            audit::refused(&door, peer, request.uri().path(), &refusal);
+            audit::refused(&door, peer, request.uri().path(), &refusal).await;
             refusal.into_response()
         }
     };

@@ -20,6 +20,7 @@ use super::options::HttpOptions;
 use super::places::{Place, Places};
 use super::refusal::Refusal;
 use crate::control::job::Controller;
+use crate::logging;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";
@@ -207,7 +208,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+            logging::join(thread);
         }
     }
 }

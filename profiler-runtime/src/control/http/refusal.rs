@@ -91,6 +91,6 @@ pub(super) async fn wrong_method(State(door): State<Arc<Door>>, request: Request
     let wanted = if is_action { "POST" } else { "GET" };
     let message = format!("`{}` is not possible here: use `{wanted}`", request.method());
     let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message);
-    audit::refused(&door, audit::peer(&request), request.uri().path(), &refusal);
+    audit::refused(&door, audit::peer(&request), request.uri().path(), &refusal).await;
     refusal
 }
