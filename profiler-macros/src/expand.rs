@@ -6,7 +6,9 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
+use syn::Path;
 
+use crate::count;
 use crate::flow::Flow;
 use crate::function::Function;
 use crate::future;
@@ -67,7 +69,7 @@ impl Annotated {
 
     fn describe(&self) -> Option<TokenStream> {
         let krate = &self.krate;
-        let tell = self.description.tell()?;
+        let tell = self.description.tell(krate)?;
         Some(quote_spanned!(Span::mixed_site()=> #krate::__private::describe(__profiler_site, #tell);))
     }
 }
@@ -90,7 +92,7 @@ pub(crate) fn block(function: &Function) -> TokenStream {
 
 impl Description {
     /// The closure that tells the runtime about a call; nothing in it is computed unless it is recorded.
-    pub(crate) fn tell(&self) -> Option<TokenStream> {
+    pub(crate) fn tell(&self, krate: &Path) -> Option<TokenStream> {
         if self.is_empty() {
             return None;
         }
@@ -101,6 +103,7 @@ impl Description {
         let shapes = (!self.shapes.is_empty())
             .then(|| quote_spanned!(Span::mixed_site()=> if __profiler_call.wants_shapes() { #(#inputs)* }));
         let flops = self.flops.as_ref().map(|flops| {
+            let flops = count::checked(flops, krate);
             quote_spanned!(Span::mixed_site()=> if __profiler_call.wants_flops() { __profiler_call.flops(#flops); })
         });
         let index =

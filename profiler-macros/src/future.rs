@@ -82,7 +82,7 @@ pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
     }
     let (krate, output) = (&annotated.krate, annotated.function.output());
     let returned = returned(&annotated.function);
-    let call = match annotated.description.tell() {
+    let call = match annotated.description.tell(&annotated.krate) {
         None => quote_spanned!(Span::mixed_site()=> ::core::default::Default::default()),
         Some(tell) => quote_spanned!(Span::mixed_site()=> __profiler_returned.describe(__profiler_site, #tell)),
     };
@@ -132,7 +132,7 @@ fn mentions_future(output: TokenStream) -> bool {
 /// `future`, timed. Its description is told when this is evaluated.
 fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     let krate = &annotated.krate;
-    match annotated.description.tell() {
+    match annotated.description.tell(&annotated.krate) {
         None => quote_spanned!(Span::mixed_site()=> #krate::__private::instrument(__profiler_site, #future)),
         Some(tell) => quote_spanned! {Span::mixed_site()=>
             #krate::__private::instrument_call(

@@ -46,6 +46,7 @@
 #![forbid(unsafe_code)]
 
 mod arguments;
+mod count;
 mod expand;
 mod flow;
 mod fragment;

@@ -173,8 +173,8 @@ pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 pub mod __private {
     pub use crate::__profiler_site_reference as site;
     pub use crate::record::{
-        Call, Instrumented, IntoCount, Kind, OfValue, Range, Registered, Returns, Site, describe, describe_async,
-        instrument, instrument_call, run,
+        Call, Count, Instrumented, IntoCount, Kind, OfValue, Range, Registered, Returns, Site, count, describe,
+        describe_async, instrument, instrument_call, run, whole,
     };
     pub use inventory;
     pub use std::boxed::Box;

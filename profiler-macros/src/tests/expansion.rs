@@ -53,7 +53,11 @@ fn linear(x: &Tensor, n: usize) -> Vec<u32> {
                 __profiler_call.shape(&(n + 1));
             }
             if __profiler_call.wants_flops() {
-                __profiler_call.flops(2 * n);
+                __profiler_call
+                    .flops(
+                        (::profiler_runtime::__private::whole(2i128)
+                            * ::profiler_runtime::__private::count(n)),
+                    );
             }
         },
     );

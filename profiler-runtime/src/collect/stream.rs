@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
-use crate::record::{Call, Kind, Range, Site, describe_open, dynamic_site, gate};
+use crate::record::{Call, Kind, Range, Site, describe_open, dynamic_site, gate, ledger};
 
 use super::events::{self, Handle, Open};
 
@@ -155,7 +155,7 @@ pub fn step_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> StreamR
 }
 
 fn dynamic<'a>(kind: Kind, stream: BorrowedStream<'a>, name: &str) -> StreamRange<'a> {
-    if gate::load() == 0 {
+    if gate::load() == 0 || ledger::is_own() {
         return StreamRange { begun: None };
     }
     StreamRange::enter(dynamic_site(kind, name), stream)

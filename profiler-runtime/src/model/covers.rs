@@ -76,7 +76,7 @@ impl CoverBook {
         for task in tasks {
             if let Some(cover) = by_key.get_mut(&requests::key(0, Some(task.number))) {
                 cover.within = Some((task.begin, task.end));
-                cover.request = task.request.map(|request| request.key);
+                cover.request = task.request().map(|request| request.key);
             }
         }
         Covers { by_key }

@@ -12,6 +12,7 @@
 //! No I/O, no clock, no features. `session` builds a [`Trace`], `export` reads it. The slices themselves are never all in
 //! memory: an exporter walks a thread with [`Trace::walk`], which decodes again, because decoding is cheaper than keeping.
 
+mod by_task;
 mod call_times;
 mod context;
 mod covers;

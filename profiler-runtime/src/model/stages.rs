@@ -172,10 +172,10 @@ impl StageTree {
         let node = self.node_mut(place);
         node.lives += 1;
         node.busy_ns += task.busy_ns;
-        node.polls += task.polls;
+        node.polls += u64::from(task.polls);
         node.cancelled += u64::from(task.is_cancelled());
         node.clipped += u64::from(task.clipped);
-        node.add_cpu(task.cpu_ns);
+        node.add_cpu(task.cpu_ns());
         let around = node.parent;
         let around = self.node_mut(around);
         let (until, other) = around.lives_until;

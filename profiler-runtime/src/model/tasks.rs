@@ -1,13 +1,15 @@
 //! Tasks: the lives of async ranges, gathered from whichever threads polled them.
+//!
+//! A server has millions: a life is one record of a hundred bytes from its first poll that is read to the last artifact, and
+//! what few of them say is kept apart.
 
-use std::collections::HashMap;
+use crate::record::{Kind, Site};
 
-use crate::record::Site;
-
+use super::by_task::ByTask;
 use super::lanes::Lanes;
 use super::requests::InRequest;
 use super::slice::{Poll, Slice};
-use super::stages::NodeId;
+use super::stages::{NodeId, StageTree};
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
@@ -22,37 +24,63 @@ pub(crate) struct Task {
     pub(crate) end: u64,
     /// Time inside polls.
     pub(crate) busy_ns: u64,
-    /// Polls.
-    pub(crate) polls: u64,
     /// Time of stages directly inside its polls, on the polls' rows, that cross no other.
     pub(super) stage_children_ns: u64,
-    /// CPU time in its polls, if that was measured.
-    pub(crate) cpu_ns: Option<u64>,
+    /// Unique in the trace: `External id`.
+    pub(crate) external_id: u64,
+    /// Key of the request that its first poll ran in; 0 without one.
+    request: u64,
+    /// Key of the stage directly around its first poll; 0 without one.
+    pub(super) stage_around: u64,
+    said: Option<Box<Said>>,
+    /// Polls.
+    pub(crate) polls: u32,
+    /// Row, from 1: tasks of one lane do not overlap.
+    pub(crate) lane: u32,
+    /// Its place in the stage tree.
+    pub(super) node: NodeId,
     /// False if it was dropped before it was ready, or was still alive.
     pub(crate) completed: bool,
     /// False if it was still alive when recording ended.
     pub(crate) finished: bool,
     /// True if its first poll was before what is kept of the recording; then `begin` is its first poll there.
     pub(crate) clipped: bool,
-    /// Row, from 1: tasks of one lane do not overlap.
-    pub(crate) lane: u32,
-    /// Unique in the trace: `External id`.
-    pub(crate) external_id: u64,
-    /// The user's own index of a step.
-    pub(crate) index: Option<u64>,
-    /// A request's id.
-    pub(crate) text: Option<Box<str>>,
-    /// The request that its first poll ran in.
-    pub(super) request: Option<InRequest>,
-    /// Key of the stage directly around its first poll; 0 without one.
-    pub(super) stage_around: u64,
-    /// `N` if it is written as `ProfilerStep#N`.
-    pub(crate) profiler_step: Option<u64>,
-    /// Its place in the stage tree.
-    pub(super) node: NodeId,
 }
 
+/// What few tasks have.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    cpu_ns: Option<u64>,
+    index: Option<u64>,
+    text: Option<Box<str>>,
+    profiler_step: Option<u64>,
+}
+
+/// Stands for the site of a task of which no poll was read.
+static UNPOLLED: Site = Site::new(Kind::Op, "", "", 0, "");
+
 impl Task {
+    const fn new(number: u64) -> Self {
+        Self {
+            number,
+            site: &UNPOLLED,
+            begin: u64::MAX,
+            end: 0,
+            busy_ns: 0,
+            stage_children_ns: 0,
+            external_id: 0,
+            request: 0,
+            stage_around: 0,
+            said: None,
+            polls: 0,
+            lane: 0,
+            node: StageTree::ROOT,
+            completed: false,
+            finished: false,
+            clipped: true,
+        }
+    }
+
     /// Returns how long it lived.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
@@ -67,110 +95,119 @@ impl Task {
     pub(super) fn is_stage(&self) -> bool {
         self.site.is_stage()
     }
+
+    /// Returns the CPU time in its polls, if that was measured.
+    pub(crate) fn cpu_ns(&self) -> Option<u64> {
+        self.said.as_ref()?.cpu_ns
+    }
+
+    /// Returns the user's own index of a step.
+    pub(crate) fn index(&self) -> Option<u64> {
+        self.said.as_ref()?.index
+    }
+
+    /// Returns a request's id.
+    pub(crate) fn text(&self) -> Option<&str> {
+        self.said.as_ref()?.text.as_deref()
+    }
+
+    /// Returns `N` if it is written as `ProfilerStep#N`.
+    pub(crate) fn profiler_step(&self) -> Option<u64> {
+        self.said.as_ref()?.profiler_step
+    }
+
+    /// Sets that it is written as `ProfilerStep#N`.
+    pub(super) fn set_profiler_step(&mut self, number: u64) {
+        self.said.get_or_insert_default().profiler_step = Some(number);
+    }
+
+    /// Returns the request that its first poll ran in.
+    pub(super) fn request(&self) -> Option<InRequest> {
+        (self.request != 0).then_some(InRequest { key: self.request })
+    }
+
+    fn poll(&mut self, poll: Poll, slice: &Slice) {
+        self.clipped &= !poll.first || slice.clipped;
+        self.stage_children_ns += slice.stage_children_ns;
+        self.busy_ns += slice.duration();
+        self.polls = self.polls.saturating_add(1);
+        self.end = self.end.max(slice.end);
+        if slice.begin < self.begin || self.polls == 1 {
+            let &Slice { begin, site, node, request, stage_around, .. } = slice;
+            (self.begin, self.site, self.node, self.stage_around) = (begin, site, node, stage_around);
+            self.request = request.map_or(0, |request| request.key);
+        }
+        if let Some(ns) = slice.cpu_ns {
+            *self.said.get_or_insert_default().cpu_ns.get_or_insert(0) += ns;
+        }
+        let args = slice.args();
+        if let Some(index) = args.index {
+            self.said.get_or_insert_default().index.get_or_insert(index);
+        }
+        if !args.text.is_empty() {
+            self.said.get_or_insert_default().text = Some(args.text.as_str().into());
+        }
+    }
 }
 
 /// Gathers tasks while threads are read, in any order.
 #[derive(Default)]
 pub(super) struct TaskBook {
-    lives: HashMap<u64, Life>,
-}
-
-#[derive(Default)]
-struct Life {
-    first: Option<First>,
-    /// Its very first poll was recorded.
-    whole: bool,
-    index: Option<u64>,
-    text: Option<Box<str>>,
-    busy_ns: u64,
-    polls: u64,
-    stage_children_ns: u64,
-    cpu_ns: Option<u64>,
-    last_poll_end: u64,
-    ended: Option<(u64, bool)>,
-}
-
-/// The first of the polls that are recorded.
-struct First {
-    begin: u64,
-    site: &'static Site,
-    node: NodeId,
-    request: Option<InRequest>,
-    stage_around: u64,
+    tasks: Vec<Task>,
+    places: ByTask,
 }
 
 impl TaskBook {
     /// Takes up a poll.
     pub(super) fn poll(&mut self, poll: Poll, slice: &Slice) {
-        let life = self.lives.entry(poll.task).or_default();
-        life.whole |= poll.first && !slice.clipped;
-        life.stage_children_ns += slice.stage_children_ns;
-        life.cpu_ns = slice.cpu_ns.map_or(life.cpu_ns, |ns| Some(life.cpu_ns.unwrap_or(0) + ns));
-        life.busy_ns += slice.duration();
-        life.polls += 1;
-        life.last_poll_end = life.last_poll_end.max(slice.end);
-        if life.first.as_ref().is_none_or(|first| slice.begin < first.begin) {
-            let &Slice { begin, site, node, request, stage_around, .. } = slice;
-            life.first = Some(First { begin, site, node, request, stage_around });
-        }
-        let args = slice.args();
-        life.index = life.index.or(args.index);
-        if !args.text.is_empty() {
-            life.text = Some(args.text.as_str().into());
-        }
+        self.task(poll.task).poll(poll, slice);
     }
 
     /// Takes up the end of a task.
     pub(super) fn end(&mut self, task: u64, at: u64, completed: bool) {
-        self.lives.entry(task).or_default().ended = Some((at, completed));
+        let task = self.task(task);
+        (task.finished, task.completed) = (true, completed);
+        // A first poll on one thread and the end on another are read from two counters that agree only to a few
+        // nanoseconds.
+        task.end = task.end.max(at);
+    }
+
+    fn task(&mut self, number: u64) -> &mut Task {
+        let known = self.places.get(number).map(|place| place as usize).filter(|place| *place < self.tasks.len());
+        let place = known.unwrap_or_else(|| {
+            let place = self.tasks.len();
+            if place == self.tasks.capacity() {
+                // Twice as much would be memory for nothing.
+                self.tasks.reserve_exact(place / 4 + 64);
+            }
+            // CAST: four thousand million tasks do not fit into memory.
+            self.places.set(number, place as u32);
+            self.tasks.push(Task::new(number));
+            place
+        });
+        &mut self.tasks[place]
     }
 
     /// Returns how many tasks ended without a poll here: they began before the recording.
     pub(super) fn unpolled(&self) -> u64 {
-        self.lives.values().filter(|life| life.first.is_none()).count() as u64
+        self.tasks.iter().filter(|task| task.polls == 0).count() as u64
     }
 
     /// Returns all tasks that were polled, in order of begin, on lanes, with ids from `first_id`.
     pub(super) fn close(self, window_end: u64, first_id: u64) -> Vec<Task> {
-        let mut tasks: Vec<Task> =
-            self.lives.into_iter().filter_map(|(number, life)| life.close(number, window_end)).collect();
-        tasks.sort_by_key(|task| (task.begin, task.end));
+        let Self { mut tasks, places } = self;
+        drop(places);
+        tasks.retain(|task| task.polls > 0);
+        for task in tasks.iter_mut().filter(|task| !task.finished) {
+            task.end = task.end.max(window_end);
+        }
+        tasks.sort_unstable_by_key(|task| (task.begin, task.end, task.number));
         let mut lanes = Lanes::default();
         for (task, id) in tasks.iter_mut().zip(first_id..) {
+            task.end = task.end.max(task.begin);
             task.lane = lanes.take(task.begin, task.end);
             task.external_id = id;
         }
         tasks
-    }
-}
-
-impl Life {
-    /// `None` for an end whose polls were before the recording.
-    fn close(self, number: u64, window_end: u64) -> Option<Task> {
-        let First { begin, site, node, request, stage_around } = self.first?;
-        let (end, completed) = self.ended.unwrap_or((window_end, false));
-        Some(Task {
-            number,
-            site,
-            begin,
-            // A first poll on one thread and the end on another are read from two counters that agree only to a few
-            // nanoseconds.
-            end: end.max(self.last_poll_end).max(begin),
-            busy_ns: self.busy_ns,
-            polls: self.polls,
-            stage_children_ns: self.stage_children_ns,
-            cpu_ns: self.cpu_ns,
-            completed,
-            finished: self.ended.is_some(),
-            clipped: !self.whole,
-            lane: 0,
-            external_id: 0,
-            index: self.index,
-            text: self.text,
-            request,
-            stage_around,
-            profiler_step: None,
-            node,
-        })
     }
 }

@@ -126,7 +126,7 @@ impl Script {
         let ordinal = self.threads.len() as u32 + 1;
         let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: name.to_owned() };
         self.threads.push(ThreadLog {
-            thread,
+            thread: thread.into(),
             runs: Run::of(&std::mem::take(&mut self.entries)),
             carry: Carry::default(),
             lost: 0,

@@ -20,9 +20,9 @@ use std::sync::{Mutex, Once, PoisonError};
 use smallvec::SmallVec;
 
 use super::entry::{Entry, Tag};
-use super::gate;
 use super::open::OpenList;
 use super::site::{Kind, Site};
+use super::{gate, ledger};
 use crate::logging;
 
 /// Whom ranges are shown to. An index is that of the step that the range is or lies in.
@@ -120,14 +120,17 @@ pub(super) fn told(site: u32) -> Option<u64> {
 
 /// Begins a range on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool knows it.
 pub(super) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
+    // A signal handler that comes in between shows nothing: locks may be held, here and in the tool.
+    let _own = ledger::own();
     tool().and_then(|tool| push(tool, site, index(site, told)))
 }
 
 /// Ends the range with this key, on the same thread.
 pub(super) fn end(key: u64) {
+    let _own = ledger::own();
     // The tool is called without the list: it may have ranges of its own.
     let ended = OPEN.try_with(|open| {
-        let mut open = open.borrow_mut();
+        let mut open = open.try_borrow_mut().ok()?;
         let (ended, around) = open.end(key)?;
         let is_on_the_stack = |(_, open): &&(u64, Open)| open.started.is_none();
         let above: SmallVec<[_; 4]> = open.after(around).iter().filter(is_on_the_stack).copied().collect();
@@ -146,7 +149,8 @@ fn pop(tool: &'static dyn Tool, above: &[(u64, Open)]) {
     tool.pop();
     for &(key, Open { tool, site, index, .. }) in above {
         let number = tool.start(site, index);
-        let goes_on = OPEN.try_with(|open| open.borrow_mut().get_mut(key).map(|open| open.started = Some(number)));
+        let goes_on =
+            OPEN.try_with(|open| open.try_borrow_mut().ok()?.get_mut(key).map(|open| open.started = Some(number)));
         if !matches!(goes_on, Ok(Some(()))) {
             tool.end(number);
         }
@@ -156,7 +160,7 @@ fn pop(tool: &'static dyn Tool, above: &[(u64, Open)]) {
 fn push(tool: &'static dyn Tool, site: &'static Site, index: Option<u64>) -> Option<u64> {
     // A thread whose thread-locals are gone shows nothing more.
     let open = Open { tool, site, index, started: None };
-    let key = OPEN.try_with(|list| list.borrow_mut().begin(open)).ok()?;
+    let key = OPEN.try_with(|list| Some(list.try_borrow_mut().ok()?.begin(open))).ok()??;
     tool.push(site, index);
     Some(key)
 }
@@ -167,7 +171,7 @@ fn index(site: &'static Site, told: Option<u64>) -> Option<u64> {
         return told;
     }
     if site.kind() != Kind::Step {
-        return OPEN.try_with(|open| open.borrow().innermost()?.index).ok()?;
+        return OPEN.try_with(|open| open.try_borrow().ok()?.innermost()?.index).ok()?;
     }
     let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);
     let next = steps.entry(site.number()).or_default();

@@ -5,6 +5,12 @@
 //! [`VACANT`], which is always full, so that the hot path has one check (is there room?) and everything else is out of
 //! line in `append_slow`. Only the owner moves the cursor; it publishes each entry with a release store, and readers
 //! take the lock that the owner needs for the next chunk.
+//!
+//! # Re-entry
+//!
+//! A signal handler may interrupt the recorder, and its allocator may be annotated. The fast path bears that
+//! ([`cursor`](super::cursor)). Out of line the thread holds locks and allocates: it is marked as the profiler's
+//! ([`ledger::own`]) from before the first lock, and whatever comes here meanwhile on that thread is dropped and counted.
 
 use std::cell::Cell;
 use std::ptr;
@@ -22,6 +28,8 @@ static VACANT: Cursor = Cursor::full();
 thread_local! {
     /// Without a destructor: reading it is one instruction.
     static CURSOR: Cell<*const Cursor> = const { Cell::new(&raw const VACANT) };
+    /// Ends that were refused while the thread worked for the profiler, and their number: its next chunk begins with them.
+    static OWED: Cell<([Entry; 8], usize)> = const { Cell::new(([Entry::EMPTY; 8], 0)) };
     /// Owns the stream; its destructor hands the stream over when the thread ends.
     static OWNED: Owned = const { Owned(Cell::new(None)) };
 }
@@ -44,6 +52,7 @@ impl Drop for Owned {
         if let Some(stream) = self.0.take() {
             stream.thread.ends();
             stream.finish();
+            registry::leave(&stream);
         }
     }
 }
@@ -123,6 +132,10 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
 /// Whose stream this thread writes, and the position of its next entry; `None` while the thread is ending. Takes the
 /// stream's lock, which only readers share.
 pub(super) fn next_place() -> Option<(u32, u64)> {
+    if ledger::is_own() {
+        return None;
+    }
+    let _own = ledger::own();
     OWNED
         .try_with(|owned| {
             let stream = owned.stream();
@@ -147,6 +160,10 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     if running::is_foreign() {
         return false;
     }
+    if ledger::is_own() {
+        refuse(entry);
+        return false;
+    }
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
         let stream = owned.stream();
@@ -159,13 +176,34 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
         }
         return false;
     };
-    if !stream.grow(may_overdraw) {
-        if entry.loses_range() {
-            stream.count_loss();
+    // A signal handler may have filled the new chunk by now.
+    while stream.grow(may_overdraw) {
+        let (owed, count) = OWED.replace(([Entry::EMPTY; 8], 0));
+        for owed in &owed[..count] {
+            append_if_room(|| *owed);
         }
-        return false;
+        if append_if_room(|| entry) {
+            return true;
+        }
     }
-    append(may_overdraw, || entry)
+    if entry.loses_range() {
+        stream.count_loss();
+    }
+    false
+}
+
+/// There is no room, and the calling thread is in the middle of making some, or of other work of the profiler.
+fn refuse(entry: Entry) {
+    if entry.loses_range() {
+        registry::count_reentry();
+    } else if entry.is_end() {
+        // Its begin may have found room; without an end it would be around everything that follows.
+        let (mut owed, count) = OWED.get();
+        if let Some(place) = owed.get_mut(count) {
+            *place = entry;
+            OWED.set((owed, count + 1));
+        }
+    }
 }
 
 /// This thread writes no more into its chunk, such as one that a process which was just forked off shares with its
@@ -180,6 +218,7 @@ pub(super) fn leave_chunk() {
 
 /// This thread leaves its chunk if that lies where chunks came from before.
 pub(super) fn move_on() {
+    let _own = ledger::own();
     let is_behind = OWNED.try_with(|owned| {
         let stream = owned.0.take();
         let is_behind = stream.as_ref().is_some_and(|stream| stream.is_behind());

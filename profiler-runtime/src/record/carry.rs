@@ -98,7 +98,9 @@ impl Carry {
             Some(Tag::TaskEnd) => self.consume(Tag::Task),
             Some(Tag::Block) => self.allocate(entry),
             Some(Tag::Timed | Tag::OnStream) => self.add_to_innermost(entry),
-            Some(Tag::StepMark | Tag::Measured | Tag::MeasuredAt) | None => {}
+            Some(Tag::StepMark | Tag::Measured | Tag::MeasuredAt) => {}
+            // A range whose begin another has replaced: see `cursor`.
+            None => self.overwritten += u64::from(entry.is_empty()),
             Some(_) if self.entries.len() - self.pending < MOST_PENDING => self.entries.push(entry),
             Some(_) => self.entries.truncate(self.pending),
         }

@@ -1,19 +1,23 @@
 //! Chunks: the 64 KiB pieces that streams are made of, from memory within a byte budget, or from a file (`spool`).
 //!
+//! In memory a thread's first chunk is of 4 KiB, and what an ended thread has not filled is cut off ([`Chunk::fitted`]): a
+//! program may have a hundred thousand threads.
+//!
 //! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing
 //! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back.
 
+use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::entry::Entry;
 pub(super) use super::ready::place;
-use super::slab::{CHUNK_BYTES, Slabs};
+use super::slab::{CHUNK_BYTES, SMALL_BYTES, Slabs};
 use super::spool::Spool;
 use super::{ledger, ready};
 
-/// Entries of a chunk: 64 KiB, 2,048 ranges.
+/// Most entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
 static SLABS: Mutex<Slabs> = Mutex::new(Slabs::new());
@@ -44,6 +48,8 @@ pub(crate) struct Chunk {
     start: NonNull<Entry>,
     /// Position of the chunk's first entry in its thread's stream.
     base: u64,
+    /// Entries that fit.
+    capacity: usize,
     home: Home,
     /// The number of where chunks came from then.
     store: u64,
@@ -58,6 +64,8 @@ pub(crate) struct Chunk {
 /// Where a chunk's memory comes from.
 enum Home {
     Slabs,
+    /// The program's allocator: as large as what it holds.
+    Fitted,
     /// The spool, and the chunk's number in it.
     Spool(Arc<Spool>, u32),
 }
@@ -80,27 +88,49 @@ impl Chunk {
         let store = store_number();
         if let Some(spool) = current_spool() {
             if let Some((start, number)) = spool.take(thread, base) {
-                return Some(Self::new(start.cast(), base, Home::Spool(spool, number), store));
+                return Some(Self::new((start.cast(), ENTRIES), base, Home::Spool(spool, number), store));
             }
             if within_budget {
                 return None;
             }
         }
+        let bytes = if base == 0 { SMALL_BYTES } else { CHUNK_BYTES };
         // ORDERING: a counter, no data hangs on it; an overshoot is impossible because the addition itself is atomic.
-        let before = IN_USE.fetch_add(CHUNK_BYTES, Ordering::Relaxed);
-        let allowed = !within_budget || before + CHUNK_BYTES <= BUDGET.load(Ordering::Relaxed);
-        let start = if allowed { slabs().take() } else { None };
+        let before = IN_USE.fetch_add(bytes, Ordering::Relaxed);
+        let allowed = !within_budget || before + bytes <= BUDGET.load(Ordering::Relaxed);
+        let take = if base == 0 { Slabs::take_small } else { Slabs::take };
+        let start = if allowed { take(&mut slabs()) } else { None };
         let Some(start) = start else {
-            IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
+            IN_USE.fetch_sub(bytes, Ordering::Relaxed);
             return None;
         };
-        Some(Self::new(start.cast(), base, Home::Slabs, store))
+        let capacity = bytes / size_of::<Entry>();
+        Some(Self::new((start.cast(), capacity), base, Home::Slabs, store))
+    }
+
+    /// Returns a copy that is no larger than what this one, which is sealed, holds; `None` if that would save little, or if
+    /// there is no memory.
+    pub(super) fn fitted(&self) -> Option<Self> {
+        let (order, length) = self.sealed()?;
+        if !matches!(self.home, Home::Slabs) || length == 0 || 2 * length > self.capacity {
+            return None;
+        }
+        let layout = Layout::array::<Entry>(length).ok()?;
+        // SAFETY: the layout's size is not zero.
+        let start: NonNull<Entry> = NonNull::new(unsafe { alloc(layout) })?.cast();
+        // SAFETY: `length` entries are published, and the copy is as long.
+        unsafe { start.copy_from_nonoverlapping(self.start, length) };
+        // ORDERING: a counter, see `take`.
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        let copy = Self::new((start, length), self.base, Home::Fitted, self.store);
+        let _ = copy.sealed.set((order, length));
+        Some(copy)
     }
 
     /// A chunk that the budget does not know of: one test must not take the room of another.
     #[cfg(test)]
     pub(super) fn uncounted() -> Option<Self> {
-        let chunk = Self::new(slabs().take()?.cast(), 0, Home::Slabs, store_number());
+        let chunk = Self::new((slabs().take()?.cast(), ENTRIES), 0, Home::Slabs, store_number());
         // ORDERING: nobody else has it.
         chunk.counted.store(false, Ordering::Relaxed);
         Some(chunk)
@@ -108,14 +138,14 @@ impl Chunk {
 
     /// A chunk that a spool holds, with so many entries.
     pub(super) fn found(spool: &Arc<Spool>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
-        let chunk = Self::new(start.cast(), base, Home::Spool(Arc::clone(spool), number), 0);
+        let chunk = Self::new((start.cast(), ENTRIES), base, Home::Spool(Arc::clone(spool), number), 0);
         chunk.seal(length);
         chunk
     }
 
-    fn new(start: NonNull<Entry>, base: u64, home: Home, store: u64) -> Self {
-        let counted = AtomicBool::new(matches!(home, Home::Slabs));
-        Self { start, base, home, store, sealed: OnceLock::new(), counted, beside: AtomicBool::new(false) }
+    fn new((start, capacity): (NonNull<Entry>, usize), base: u64, home: Home, store: u64) -> Self {
+        let counted = AtomicBool::new(!matches!(home, Home::Spool(..)));
+        Self { start, base, capacity, home, store, sealed: OnceLock::new(), counted, beside: AtomicBool::new(false) }
     }
 
     /// The number of where chunks came from when this one was taken.
@@ -126,6 +156,15 @@ impl Chunk {
     /// Position of the first entry in the thread's stream.
     pub(crate) fn base(&self) -> u64 {
         self.base
+    }
+
+    /// Entries that fit.
+    pub(super) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn bytes(&self) -> usize {
+        self.capacity * size_of::<Entry>()
     }
 
     /// Where the writer begins.
@@ -155,7 +194,7 @@ impl Chunk {
     /// It is overwritten: others may use its room, even if somebody still reads it.
     pub(super) fn give_up(&self, is_read: bool) {
         match &self.home {
-            Home::Slabs => self.uncount(),
+            Home::Slabs | Home::Fitted => self.uncount(),
             // ORDERING: read by the last owner's drop.
             Home::Spool(spool, number) => self.beside.store(spool.give_up(*number, is_read), Ordering::Relaxed),
         }
@@ -164,7 +203,7 @@ impl Chunk {
     fn uncount(&self) {
         // ORDERING: counters, see `take`.
         if self.counted.swap(false, Ordering::Relaxed) {
-            IN_USE.fetch_sub(CHUNK_BYTES, Ordering::Relaxed);
+            IN_USE.fetch_sub(self.bytes(), Ordering::Relaxed);
         }
     }
 
@@ -183,7 +222,22 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         let _own = ledger::own();
         match &self.home {
-            Home::Slabs => slabs().give(self.start.cast()),
+            Home::Slabs => {
+                let written = self.sealed().map_or(self.capacity, |(_, length)| length);
+                // SAFETY: nobody else has it any more.
+                unsafe { self.start.write_bytes(0, written) };
+                if self.bytes() == SMALL_BYTES {
+                    slabs().give_small(self.start.cast());
+                } else {
+                    slabs().give(self.start.cast());
+                }
+            }
+            Home::Fitted => {
+                if let Ok(layout) = Layout::array::<Entry>(self.capacity) {
+                    // SAFETY: allocated with this layout; nobody else has it any more.
+                    unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+                }
+            }
             // ORDERING: nobody else has it any more.
             Home::Spool(spool, number) => spool.give(*number, self.beside.load(Ordering::Relaxed)),
         }

@@ -81,7 +81,7 @@ pub(super) fn push(gate: u32) -> Option<u64> {
     }
     let (hooks, (ordinal, position)) = (HOOKS.get()?, buffer::next_place()?);
     let id = id(ordinal, position);
-    PUSHED.try_with(|pushed| pushed.borrow_mut().push(id)).ok()?;
+    PUSHED.try_with(|pushed| Some(pushed.try_borrow_mut().ok()?.push(id))).ok()??;
     (hooks.push)(id);
     Some(id)
 }
@@ -90,7 +90,7 @@ pub(super) fn push(gate: u32) -> Option<u64> {
 pub(super) fn pop(id: u64) -> Option<()> {
     let hooks = HOOKS.get()?;
     let above = PUSHED.try_with(|pushed| {
-        let mut pushed = pushed.borrow_mut();
+        let mut pushed = pushed.try_borrow_mut().ok()?;
         let at = pushed.iter().rposition(|open| *open == id)?;
         pushed.remove(at);
         Some(SmallVec::<[u64; 8]>::from_slice(&pushed[at..]))

@@ -3,10 +3,13 @@
 //! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session or an
 //! attached tool wants it: off, a description costs the gate's load.
 
+use std::panic::{self, AssertUnwindSafe};
+
+use super::count::IntoCount;
 use super::entry::{Entry, Tag};
 use super::shape::{ShapeWriter, Shaped};
 use super::site::{Kind, Site};
-use super::{annotate, buffer, gate, ledger, select};
+use super::{annotate, buffer, gate, ledger, registry, select};
 
 /// Who may want a description.
 const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT | gate::STEPS;
@@ -27,9 +30,21 @@ pub(crate) fn describe_open(site: &'static Site, gate: u32, tell: impl FnOnce(&m
 
 #[inline(never)]
 fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
+    // Its range is refused.
+    if ledger::is_own() {
+        return;
+    }
     let gate = wanted_by(site, gate);
     if gate != 0 {
-        tell(&mut Call { gate, writer: ShapeWriter { site: site.number(), held: None } });
+        told(&mut Call { gate, writer: ShapeWriter { site: site.number(), held: None } }, tell);
+    }
+}
+
+/// Lets a call describe itself. What panics in there would not have run unprofiled: the call goes on, without the rest of its
+/// description, and is counted.
+fn told(call: &mut Call, tell: impl FnOnce(&mut Call)) {
+    if panic::catch_unwind(AssertUnwindSafe(|| tell(call))).is_err() {
+        registry::count_failed_description();
     }
 }
 
@@ -51,12 +66,15 @@ pub(super) fn held(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Vec<Ent
 
 #[cold]
 fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
+    if ledger::is_own() {
+        return Vec::new();
+    }
     // What is held is the profiler's memory, not the program's.
     let _own = ledger::own();
     let gate = wanted_by(site, gate);
     let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Vec::new()) } };
     if gate != 0 {
-        tell(&mut call);
+        told(&mut call, tell);
     }
     call.writer.held.unwrap_or_default()
 }
@@ -86,7 +104,10 @@ impl Call {
 
     /// Floating point operations of the call.
     pub fn flops(&mut self, flops: impl IntoCount) {
-        self.write(Tag::Flops, flops.into_count());
+        match flops.operand().recorded() {
+            Some(flops) => self.write(Tag::Flops, flops),
+            None => registry::count_failed_description(),
+        }
     }
 
     /// The user's own index of the step.
@@ -106,43 +127,13 @@ impl Call {
         }
     }
 
-    /// A text, eight bytes an entry.
+    /// A text, eight bytes an entry. The caller keeps it [short](super::label).
     pub(super) fn text(site: u32, text: &str) {
-        let length = Entry::new(Tag::TextLength, site, text.len() as u64);
-        buffer::append(false, || length);
-        for bytes in text.as_bytes().chunks(8) {
+        buffer::append(false, || Entry::new(Tag::TextLength, site, text.len() as u64));
+        for piece in text.as_bytes().chunks(8) {
             let mut eight = [0; 8];
-            eight[..bytes.len()].copy_from_slice(bytes);
-            let entry = Entry::new(Tag::Text, site, u64::from_le_bytes(eight));
-            buffer::append(false, || entry);
+            eight[..piece.len()].copy_from_slice(piece);
+            buffer::append(false, || Entry::new(Tag::Text, site, u64::from_le_bytes(eight)));
         }
     }
 }
-
-/// A number of operations or an index, from any of Rust's number types.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a number",
-    note = "`flops` and `index` take any integer or float"
-)]
-pub trait IntoCount {
-    /// Negative numbers and NaN become 0, too large ones the largest.
-    fn into_count(self) -> u64;
-}
-
-macro_rules! counts {
-    (try: $($integer:ty),*; as: $($float:ty),*) => {
-        $(impl IntoCount for $integer {
-            fn into_count(self) -> u64 {
-                u64::try_from(self).unwrap_or_default()
-            }
-        })*
-        $(impl IntoCount for $float {
-            fn into_count(self) -> u64 {
-                // CAST: `as` saturates and turns NaN into 0, which is what the trait promises.
-                self as u64
-            }
-        })*
-    };
-}
-
-counts!(try: u8, u16, u32, u64, usize, i8, i16, i32, i64, isize; as: f32, f64);

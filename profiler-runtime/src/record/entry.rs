@@ -123,6 +123,9 @@ impl Tag {
 }
 
 impl Entry {
+    /// What is in memory where nothing was ever written.
+    pub(super) const EMPTY: Self = Self { value: 0, site: 0, head: 0 };
+
     /// An entry of this kind.
     #[inline(always)]
     pub(crate) const fn new(tag: Tag, site: u32, value: u64) -> Self {

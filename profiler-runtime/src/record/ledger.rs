@@ -97,7 +97,7 @@ impl Drop for Own {
 }
 
 /// Whether this thread works for the profiler.
-pub(super) fn is_own() -> bool {
+pub(crate) fn is_own() -> bool {
     LEDGER.get().is_some_and(|ledger| ptr::eq(ledger, &raw const PROFILER))
 }
 

@@ -13,6 +13,7 @@ mod carry;
 mod chunk;
 pub(crate) mod clock;
 pub(crate) mod correlate;
+mod count;
 pub(crate) mod cpu_time;
 mod cursor;
 mod describe;
@@ -48,8 +49,9 @@ pub(crate) mod timed;
 mod writer;
 
 pub(crate) use chunk::{set_budget, warm};
+pub use count::{Count, IntoCount, count, whole};
 pub(crate) use describe::describe_open;
-pub use describe::{Call, IntoCount, describe};
+pub use describe::{Call, describe};
 pub use dtype::Dtype;
 pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub(crate) use memory::Action;
@@ -79,5 +81,9 @@ pub fn step_named(name: &str) -> Range {
 }
 
 fn dynamic(kind: Kind, name: &str) -> Range {
-    if gate::load() == 0 { Range::nothing() } else { Range::enter(dynamic_site(kind, name)) }
+    match gate::load() {
+        0 => Range::nothing(),
+        gate if ledger::is_own() => Range::refused(gate),
+        _ => Range::enter(dynamic_site(kind, name)),
+    }
 }

@@ -13,7 +13,7 @@ use super::describe::{Call, describe_open};
 use super::entry::{Entry, Tag};
 use super::open::OpenList;
 use super::site::{self, Kind, Site};
-use super::{annotate, buffer, correlate, cpu_time, gate, select, stack, steps};
+use super::{annotate, buffer, correlate, cpu_time, gate, ledger, registry, select, stack, steps};
 
 /// Runs `body` as a range of `site`. Cost: see the crate's documentation.
 #[inline(always)]
@@ -135,6 +135,15 @@ impl Range {
         if begun { Self::of(word) } else { Self::begin_full(site, gate) }
     }
 
+    /// Counts a range that begins where the thread works for the profiler, as in a signal handler that interrupted it: locks
+    /// may be held.
+    pub(super) fn refused(gate: u32) -> Self {
+        if gate & gate::RECORD != 0 {
+            registry::count_reentry();
+        }
+        Self::nothing()
+    }
+
     pub(crate) const fn nothing() -> Self {
         Self::of(0)
     }
@@ -156,6 +165,9 @@ impl Range {
     #[cold]
     #[inline(never)]
     fn begin_full(site: &'static Site, gate: u32) -> Self {
+        if ledger::is_own() {
+            return Self::refused(gate);
+        }
         if gate & gate::MOVING != 0 {
             buffer::move_on();
         }
@@ -205,8 +217,8 @@ impl Held {
             return Range::nothing();
         }
         let mut held = Some(self);
-        let key = HELD.try_with(|all| held.take().map(|held| all.borrow_mut().begin(held)));
-        // The thread is ending: the range is over at once.
+        let key = HELD.try_with(|all| all.try_borrow_mut().ok().and_then(|mut all| Some(all.begin(held.take()?))));
+        // The thread is ending, or was interrupted here: the range is over at once.
         if let Some(held) = held {
             held.end(clock::ticks(), u64::MAX);
         }
@@ -242,7 +254,7 @@ impl Held {
         if self.recorded != 0 || gate & gate::RECORD == 0 {
             return;
         }
-        let last = HELD.try_with(|held| held.borrow().last().copied());
+        let last = HELD.try_with(|held| held.try_borrow().ok().and_then(|held| held.last().copied()));
         if let Ok(Some((key, mut next))) = last
             && key > own_key
             && next.recorded == 0
@@ -252,7 +264,13 @@ impl Held {
                 buffer::append(false, || Entry::new(Tag::Index, next.site.number(), index));
             }
             next.record(gate);
-            let _ = HELD.try_with(|held| held.borrow_mut().get_mut(key).map(|held| *held = next));
+            let _ = HELD.try_with(|held| {
+                if let Ok(mut held) = held.try_borrow_mut()
+                    && let Some(held) = held.get_mut(key)
+                {
+                    *held = next;
+                }
+            });
         }
     }
 }
@@ -277,7 +295,7 @@ impl Drop for Range {
 #[inline(never)]
 fn end_full(key: u64) {
     let ticks = clock::ticks();
-    let held = HELD.try_with(|held| held.borrow_mut().end(key));
+    let held = HELD.try_with(|held| held.try_borrow_mut().ok().and_then(|mut held| held.end(key)));
     if let Ok(Some((held, _))) = held {
         held.end(ticks, key);
     }

@@ -3,9 +3,8 @@
 //! Streams belong to this registry, not to thread-locals: a stop reads the stream of a blocked thread, and of one that
 //! has ended.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,15 +14,20 @@ pub(crate) use super::carry::Carry;
 use super::entry::Entry;
 pub(crate) use super::run::Run;
 use super::spool::running;
-use super::stream::Stream;
+use super::stream::{Stream, Taken};
 pub(super) use super::writer::Writer;
 use super::{chunk, ledger};
 
+/// In order of their threads' numbers.
 static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
 /// Threads that may begin to record in a session before the list of streams grows.
 const EXPECTED_THREADS: usize = 256;
 /// Ranges that a thread tried to record after its thread-locals were gone.
 static LATE: AtomicU64 = AtomicU64::new(0);
+/// Ranges that began where the recorder itself ran.
+static REENTERED: AtomicU64 = AtomicU64::new(0);
+/// Calls whose description has failed.
+static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
 
 /// Who wrote a stream.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
@@ -39,21 +43,55 @@ pub(crate) struct ThreadIdentity {
 /// How far every stream had come at one moment.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Marks {
-    positions: HashMap<u32, u64>,
-    losses: HashMap<u32, u64>,
+    /// In order of the threads' numbers.
+    threads: Vec<Mark>,
     late: u64,
+    reentered: u64,
+    undescribed: u64,
+}
+
+/// How far a stream had come.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    ordinal: u32,
+    position: u64,
+    lost: u64,
 }
 
 /// One thread's part of a session.
 pub(crate) struct ThreadLog {
     /// Whose it is.
-    pub(crate) thread: ThreadIdentity,
+    pub(crate) thread: Named,
     /// Its entries.
     pub(crate) runs: Vec<Run>,
     /// What is left of the entries before them: decoded first.
     pub(crate) carry: Carry,
     /// Ranges for which there was no room.
     pub(crate) lost: u64,
+}
+
+/// A thread whose name is asked for when it is needed: the system takes a while to tell it, and a stop asks for thousands.
+pub(crate) struct Named {
+    stream: Option<Arc<Stream>>,
+    identity: OnceLock<ThreadIdentity>,
+}
+
+impl From<ThreadIdentity> for Named {
+    fn from(identity: ThreadIdentity) -> Self {
+        Self { stream: None, identity: identity.into() }
+    }
+}
+
+impl Named {
+    fn of(stream: &Arc<Stream>) -> Self {
+        Self { stream: Some(Arc::clone(stream)), identity: OnceLock::new() }
+    }
+
+    /// Returns who it is: under the name that it has now, or had when it ended.
+    pub(crate) fn identity(&self) -> &ThreadIdentity {
+        let nobody = || ThreadIdentity { ordinal: 0, os_id: 0, name: String::new() };
+        self.identity.get_or_init(|| self.stream.as_ref().map_or_else(nobody, |stream| stream.thread.identity()))
+    }
 }
 
 /// All threads' parts of a session.
@@ -63,6 +101,10 @@ pub(crate) struct Log {
     pub(crate) threads: Vec<ThreadLog>,
     /// Ranges that threads tried to record while they were ending.
     pub(crate) lost_late: u64,
+    /// Ranges that began where the recorder itself ran, such as in a signal handler that interrupted it.
+    pub(crate) lost_to_reentry: u64,
+    /// Calls whose shapes or FLOPs could not be computed.
+    pub(crate) undescribed: u64,
     /// Ranges of threads that are not among them, for which there was no room.
     pub(crate) lost_elsewhere: u64,
     /// Counts of what was overwritten of threads that are not among them.
@@ -112,8 +154,35 @@ fn next_ordinal() -> u32 {
 fn enrol(thread: Writer) -> Arc<Stream> {
     let stream = Arc::new(Stream::new(thread));
     running::note_thread(&stream.thread);
-    streams(|all| all.push(Arc::clone(&stream)));
+    let ordinal = stream.thread.ordinal;
+    streams(|all| {
+        // Almost always the last.
+        let place = all.partition_point(|other| other.thread.ordinal < ordinal);
+        all.insert(place, Arc::clone(&stream));
+    });
     stream
+}
+
+/// A thread has ended: nothing stays of it where nothing that it recorded is of interest.
+pub(super) fn leave(stream: &Arc<Stream>) {
+    let ordinal = stream.thread.ordinal;
+    let gone = streams(|all| {
+        let place = all.binary_search_by_key(&ordinal, |other| other.thread.ordinal).ok()?;
+        all[place].is_over().then(|| all.remove(place))
+    });
+    drop(gone);
+}
+
+/// What a call would have said of itself panicked, or is no number.
+pub(super) fn count_failed_description() {
+    // ORDERING: a statistic.
+    UNDESCRIBED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The calling thread runs the recorder itself: a range that begins meanwhile is lost.
+pub(super) fn count_reentry() {
+    // ORDERING: a statistic.
+    REENTERED.fetch_add(1, Ordering::Relaxed);
 }
 
 pub(super) fn count_late_loss() {
@@ -133,26 +202,39 @@ impl Marks {
     }
 
     fn of(all: &[Arc<Stream>]) -> Self {
-        // ORDERING: a statistic.
-        let mut marks = Self { late: LATE.load(Ordering::Relaxed), ..Self::default() };
-        for stream in all {
-            marks.positions.insert(stream.thread.ordinal, stream.length());
-            marks.losses.insert(stream.thread.ordinal, stream.losses());
-        }
-        marks
+        let of = |stream: &Arc<Stream>| Mark {
+            ordinal: stream.thread.ordinal,
+            position: stream.length(),
+            lost: stream.losses(),
+        };
+        let mut threads = Vec::with_capacity(all.len());
+        threads.extend(all.iter().map(of));
+        Self { threads, ..Self::without_threads() }
+    }
+
+    fn without_threads() -> Self {
+        // ORDERING: statistics.
+        let [late, reentered, undescribed] =
+            [&LATE, &REENTERED, &UNDESCRIBED].map(|count| count.load(Ordering::Relaxed));
+        Self { threads: Vec::new(), late, reentered, undescribed }
     }
 
     /// By number of the thread.
     pub(super) fn positions(&self) -> Vec<(u32, u64)> {
-        self.positions.iter().map(|(ordinal, position)| (*ordinal, *position)).collect()
+        self.threads.iter().map(|mark| (mark.ordinal, mark.position)).collect()
+    }
+
+    fn mark(&self, ordinal: u32) -> Option<&Mark> {
+        let place = self.threads.binary_search_by_key(&ordinal, |mark| mark.ordinal).ok()?;
+        self.threads.get(place)
     }
 
     fn position(&self, ordinal: u32) -> u64 {
-        self.positions.get(&ordinal).copied().unwrap_or(0)
+        self.mark(ordinal).map_or(0, |mark| mark.position)
     }
 
     fn lost(&self, ordinal: u32) -> u64 {
-        self.losses.get(&ordinal).copied().unwrap_or(0)
+        self.mark(ordinal).map_or(0, |mark| mark.lost)
     }
 }
 
@@ -196,6 +278,13 @@ impl<'a> Iterator for Pages<'a> {
 }
 
 impl Log {
+    fn of(threads: Vec<ThreadLog>, from: &Marks, to: &Marks, gone: overwrite::Gone, horizon: u64) -> Self {
+        let lost_late = to.late.saturating_sub(from.late);
+        let lost_to_reentry = to.reentered.saturating_sub(from.reentered);
+        let undescribed = to.undescribed.saturating_sub(from.undescribed);
+        Self { threads, lost_late, lost_to_reentry, undescribed, lost_elsewhere: gone.lost, gone: gone.carry, horizon }
+    }
+
     /// Leaves out what was recorded before `ticks`, but for the ranges that were open then.
     pub(crate) fn cut(&mut self, ticks: u64) {
         for thread in &mut self.threads {
@@ -232,21 +321,44 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
             let (runs, carry) = stream.runs(from.position(ordinal), to.position(ordinal));
             let lost = to.lost(ordinal).saturating_sub(from.lost(ordinal));
             if !runs.is_empty() || lost > 0 || carry.last > 0 {
-                threads.push(ThreadLog { thread: stream.thread.identity(), runs, carry, lost });
+                threads.push(ThreadLog { thread: Named::of(stream), runs, carry, lost });
             }
         }
         // A stream is either among them or gone: what overwrites it holds this lock.
         (overwrite::horizon(), overwrite::gone())
     });
-    let lost_late = to.late.saturating_sub(from.late);
-    Log { threads, lost_late, lost_elsewhere: gone.lost_since(from), gone: gone.carry, horizon }
+    Log::of(threads, from, to, gone, horizon)
+}
+
+/// Takes what was recorded since the marks, as [`collect`] up to now and [`forget`] do. Streams are visited once: there may be
+/// tens of thousands.
+pub(crate) fn take(from: &Marks) -> Log {
+    let _own = ledger::own();
+    let (threads, gone, horizon, over) = streams(|all| {
+        let mut threads = Vec::with_capacity(all.len());
+        let over: Vec<_> = all
+            .extract_if(.., |stream| {
+                let Taken { runs, carry, lost, is_over } = stream.take(from.position(stream.thread.ordinal));
+                if !runs.is_empty() || lost > 0 || carry.last > 0 {
+                    threads.push(ThreadLog { thread: Named::of(stream), runs, carry, lost });
+                }
+                is_over
+            })
+            .collect();
+        let (horizon, gone) = (overwrite::horizon(), overwrite::gone());
+        overwrite::forget();
+        (threads, gone, horizon, over)
+    });
+    drop(over);
+    Log::of(threads, from, &Marks::without_threads(), gone, horizon)
 }
 
 /// Ranges for which there was no room since the marks.
 pub(crate) fn lost_since(from: &Marks) -> u64 {
+    let _own = ledger::own();
     let (now, gone) = streams(|all| (Marks::of(all), overwrite::gone()));
-    let of_threads = now.losses.iter().map(|(ordinal, lost)| lost.saturating_sub(from.lost(*ordinal)));
-    of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + gone.lost_since(from)
+    let of_threads = now.threads.iter().map(|mark| mark.lost.saturating_sub(from.lost(mark.ordinal)));
+    of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + gone.lost
 }
 
 /// Every thread that has a stream.
@@ -285,10 +397,10 @@ pub(crate) fn forget(before: &Marks) {
 fn let_go(all: &mut Vec<Arc<Stream>>, before: &Marks) -> Vec<Arc<Stream>> {
     overwrite::forget();
     for stream in all.iter() {
-        stream.forget(before.position(stream.thread.ordinal));
+        let ordinal = stream.thread.ordinal;
+        stream.forget(before.position(ordinal), before.lost(ordinal));
     }
-    let marks = |ordinal| (before.position(ordinal), before.lost(ordinal));
-    all.extract_if(.., |stream| stream.is_over(marks(stream.thread.ordinal))).collect()
+    all.extract_if(.., |stream| stream.is_over()).collect()
 }
 
 /// Bytes that all recordings of this process take at the moment.

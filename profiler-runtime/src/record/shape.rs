@@ -1,7 +1,7 @@
 //! Shapes of an op's inputs: dims, strides and dtype of whatever implements [`Shaped`].
 
 use super::buffer;
-use super::describe::IntoCount;
+use super::count::IntoCount;
 use super::dtype::Dtype;
 use super::entry::{Entry, Tag};
 

@@ -25,10 +25,11 @@ pub(crate) fn capture_with(capture: Capture) {
 #[inline(never)]
 pub(super) fn write(site: u32) -> bool {
     let Some(capture) = CAPTURE.get() else { return true };
-    // What the walker may have to allocate is not the program's.
-    let _own = ledger::own();
     let mut addresses = [0; MAX_DEPTH];
+    // What the walker may have to allocate is not the program's.
+    let own = ledger::own();
     let count = capture(&mut addresses);
+    drop(own);
     let Some((first, others)) = addresses.get(..count).and_then(<[u64]>::split_first) else { return true };
     // CAST: at most `MAX_DEPTH`.
     let stack = Entry::new(Tag::Stack, site, *first).with_argument(count as u32);

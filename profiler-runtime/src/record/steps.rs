@@ -74,7 +74,7 @@ pub(super) fn begin(site: u32) -> Option<u64> {
 /// when it began.
 pub(super) fn end(key: u64) {
     let ended = OPEN.try_with(|open| {
-        let mut open = open.borrow_mut();
+        let mut open = open.try_borrow_mut().ok()?;
         let (step, around) = open.end(key)?;
         Some((step, step.future.or_else(|| open.innermost_of(around).map(|outer| outer.site))))
     });
@@ -93,18 +93,18 @@ fn open(site: u32, is_poll: bool) -> Option<(u64, StepLife)> {
     // ORDERING: see `count_anew`.
     let (counting, began) = (COUNTING.load(Ordering::Relaxed), clock::ticks());
     let begun = OPEN.try_with(|open| {
-        let mut open = open.borrow_mut();
+        let mut open = open.try_borrow_mut().ok()?;
         let outer = open.innermost().copied();
         let future = outer.filter(|outer| outer.is_poll).map(|outer| outer.site);
         let step = OpenStep { site, counting, began, is_poll, future };
-        (open.begin(step), StepLife { step, inside: outer.map(|outer| outer.site) })
+        Some((open.begin(step), StepLife { step, inside: outer.map(|outer| outer.site) }))
     });
-    begun.ok()
+    begun.ok().flatten()
 }
 
 /// Ends a poll of a step.
 pub(super) fn suspend(key: u64) {
-    let _ = OPEN.try_with(|open| open.borrow_mut().end(key));
+    let _ = OPEN.try_with(|open| open.try_borrow_mut().ok().and_then(|mut open| open.end(key)));
 }
 
 /// Ends a step that is a future.

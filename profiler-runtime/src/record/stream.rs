@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::carry::Carry;
-use super::chunk::{self, Chunk, ENTRIES};
+use super::chunk::{self, Chunk};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::registry;
@@ -37,6 +37,19 @@ struct Kept {
     carry: Carry,
     /// Entries ever appended, if no chunk is left to tell.
     past: u64,
+    /// Ranges lost before what is of interest.
+    lost_before: u64,
+}
+
+/// What a stop takes of a stream.
+pub(super) struct Taken {
+    pub(super) runs: Vec<Run>,
+    /// What is left of the entries before them.
+    pub(super) carry: Carry,
+    /// Ranges that found no room.
+    pub(super) lost: u64,
+    /// Nothing more will come.
+    pub(super) is_over: bool,
 }
 
 impl Stream {
@@ -76,11 +89,14 @@ impl Stream {
             if chunk::store_number() != store {
                 continue;
             }
+            if kept.chunks.try_reserve(1).is_err() {
+                return self.refuse(generation);
+            }
             self.seal_last(&kept);
-            let start = chunk.start();
+            let (start, capacity) = (chunk.start(), chunk.capacity());
             kept.chunks.push(chunk::place(chunk));
             // SAFETY: the owner runs this.
-            unsafe { self.cursor.enter(start, start.wrapping_add(ENTRIES)) };
+            unsafe { self.cursor.enter(start, start.wrapping_add(capacity)) };
             return true;
         }
     }
@@ -144,11 +160,15 @@ impl Stream {
         }
     }
 
-    /// Its thread has ended.
+    /// Its thread has ended: it keeps no more memory than it has used.
     pub(super) fn finish(&self) {
-        let kept = self.kept();
+        let mut kept = self.kept();
         self.seal_last(&kept);
+        let fitted = kept.chunks.last().and_then(|last| last.fitted());
+        let replaced =
+            kept.chunks.last_mut().zip(fitted).map(|(last, fitted)| std::mem::replace(last, chunk::place(fitted)));
         drop(kept);
+        drop(replaced);
         // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
         self.finished.store(true, Ordering::Release);
         chunk::note_change();
@@ -174,7 +194,9 @@ impl Stream {
         if let Some((_, length)) = chunk.sealed() {
             return length;
         }
-        (self.cursor.published().addr() - chunk.start().addr()) / size_of::<Entry>()
+        let written = (self.cursor.published().addr() - chunk.start().addr()) / size_of::<Entry>();
+        // A signal handler may have moved the cursor past the end: see there.
+        written.min(chunk.capacity())
     }
 
     fn position(&self, kept: &Kept) -> u64 {
@@ -195,6 +217,10 @@ impl Stream {
     /// The entries at positions `from..to`, as far as they are still there, and what is left of the others.
     pub(super) fn runs(&self, from: u64, to: u64) -> (Vec<Run>, Carry) {
         let kept = self.kept();
+        (self.kept_runs(&kept, from, to), kept.carry.clone())
+    }
+
+    fn kept_runs(&self, kept: &Kept, from: u64, to: u64) -> Vec<Run> {
         let mut runs = Vec::with_capacity(kept.chunks.len());
         for chunk in &kept.chunks {
             let filled = self.filled(chunk) as u64;
@@ -205,7 +231,22 @@ impl Stream {
                 runs.push(unsafe { Run::new(Arc::clone(chunk), from, to) });
             }
         }
-        (runs, kept.carry.clone())
+        runs
+    }
+
+    /// Takes what there is from a position on; nothing of it is of interest any more. One lock for all of it.
+    pub(super) fn take(&self, from: u64) -> Taken {
+        let mut kept = self.kept();
+        let (position, losses) = (self.position(&kept), self.losses());
+        let runs = self.kept_runs(&kept, from, position);
+        let lost = losses - kept.lost_before;
+        let carry = std::mem::take(&mut kept.carry);
+        let gone = self.let_go(&mut kept, position);
+        kept.lost_before = losses;
+        let is_over = self.is_finished();
+        drop(kept);
+        drop(gone);
+        Taken { runs, carry, lost, is_over }
     }
 
     /// When its oldest chunk was full, if it may be overwritten: never the one that is being written.
@@ -233,9 +274,15 @@ impl Stream {
         self.is_finished() && self.kept().chunks.is_empty()
     }
 
-    /// Whether nothing more will come, and nothing has come after this position and these losses.
-    pub(super) fn is_over(&self, (position, losses): (u64, u64)) -> bool {
-        self.is_finished() && self.length() <= position && self.losses() <= losses
+    /// Whether nothing more will come, and there is nothing of interest.
+    pub(super) fn is_over(&self) -> bool {
+        let kept = self.kept();
+        self.is_finished() && self.position(&kept) <= kept.floor && self.losses() <= kept.lost_before
+    }
+
+    /// Ranges lost since what is of interest began.
+    pub(super) fn lost_lately(&self) -> u64 {
+        self.losses() - self.kept().lost_before
     }
 
     /// What was overwritten.
@@ -244,16 +291,21 @@ impl Stream {
     }
 
     /// Lets go of the chunks that end before `position`; never of the one being written. What comes after is of
-    /// interest, and nothing before.
-    pub(super) fn forget(&self, position: u64) {
+    /// interest, and nothing before; so are the losses after `losses`.
+    pub(super) fn forget(&self, position: u64, losses: u64) {
         let mut kept = self.kept();
+        let gone = self.let_go(&mut kept, position);
+        kept.carry = Carry::default();
+        kept.lost_before = losses;
+        drop(kept);
+        drop(gone);
+    }
+
+    fn let_go(&self, kept: &mut Kept, position: u64) -> SmallVec<[Arc<Chunk>; 2]> {
         let most = kept.chunks.len().saturating_sub(1);
         let ends_before = |chunk: &&Arc<Chunk>| chunk.base() + self.filled(chunk) as u64 <= position;
         let old = kept.chunks.iter().take(most).take_while(ends_before).count();
-        let gone: Vec<_> = kept.chunks.drain(..old).collect();
         kept.floor = position;
-        kept.carry = Carry::default();
-        drop(kept);
-        drop(gone);
+        kept.chunks.drain(..old).collect()
     }
 }

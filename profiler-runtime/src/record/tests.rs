@@ -122,7 +122,7 @@ fn what_threads_write_at_the_same_time_lies_on_cache_lines_of_their_own() {
     lines.sort_unstable();
     lines.dedup();
     assert_eq!(lines.len(), 8, "{addresses:?}");
-    let chunks: Vec<_> = addresses.iter().map(|[_, entry]| entry / (64 << 10)).collect();
+    let chunks: Vec<_> = addresses.iter().map(|[_, entry]| entry / (4 << 10)).collect();
     assert!(chunks.iter().all(|one| chunks.iter().filter(|other| one == *other).count() == 1), "whole chunks apart");
 }
 

@@ -201,7 +201,7 @@ pub(crate) fn status() -> Status {
 
 /// A bare `step()` call: the end of an iteration that no site names.
 pub(crate) fn step_call() {
-    if gate::load() & gate::STEPS == 0 {
+    if gate::load() & gate::STEPS == 0 || ledger::is_own() {
         return;
     }
     steps::mark();
@@ -210,6 +210,10 @@ pub(crate) fn step_call() {
 
 /// `record` tells of every step that ends while steps are counted, on the thread that ended it.
 fn step_ended(end: StepEnd) {
+    // In a signal handler, say, that interrupted the session on this thread, which holds the lock.
+    if ledger::is_own() {
+        return;
+    }
     advance(|active| active.step_end(end, Instant::now()));
 }
 

@@ -96,10 +96,8 @@ impl OpenWindow {
         let closed = clock::ticks();
         shut();
         let memory = self.memory();
-        let to = Marks::now();
+        let log = registry::take(&self.from);
         let end = Anchor::now();
-        let log = registry::collect(&self.from, &to);
-        registry::forget(&to);
         self.cut(log, end, closed, oldest, memory)
     }
 

@@ -68,6 +68,15 @@ impl Chunk {
         self.base
     }
 
+    pub(super) fn capacity(&self) -> usize {
+        ENTRIES
+    }
+
+    /// As large as what it holds already.
+    pub(super) fn fitted(&self) -> Option<Self> {
+        None
+    }
+
     pub(super) fn start(&self) -> *mut Entry {
         self.memory.as_ref().unwrap()[0].get().cast()
     }

@@ -55,9 +55,8 @@ pub fn each<R>(f: impl FnMut(&Arc<Stream>) -> R) -> Vec<R> {
 pub fn forget(marks: impl Fn(&Stream) -> (u64, u64)) -> usize {
     let gone: Vec<_> = streams(|all| {
         let marks: Vec<_> = all.iter().map(|stream| marks(stream)).collect();
-        all.iter().zip(&marks).for_each(|(stream, (position, _))| stream.forget(*position));
-        let mut marks = marks.into_iter();
-        all.extract_if(.., |stream| marks.next().is_some_and(|marks| stream.is_over(marks))).collect()
+        all.iter().zip(&marks).for_each(|(stream, (position, losses))| stream.forget(*position, *losses));
+        all.extract_if(.., |stream| stream.is_over()).collect()
     });
     gone.len()
 }

@@ -33,3 +33,8 @@ impl<T> AtomicPtr<T> {
         self.atomic().store(value, ordering);
     }
 }
+
+/// No signals here.
+pub(super) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
+    pointer.store(pointer.load(Ordering::Relaxed).wrapping_add(count), Ordering::Release);
+}

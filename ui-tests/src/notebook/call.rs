@@ -47,3 +47,4 @@ impl NotebookNumber for u64 {}
 impl NotebookNumber for usize {}
 impl NotebookNumber for i32 {}
 impl NotebookNumber for f64 {}
+impl NotebookNumber for profiler_runtime::__private::Count {}

@@ -78,5 +78,6 @@ macro_rules! __notebook_site {
 pub mod __private {
     pub use super::{OfValue, Range, Returns, describe, describe_async, instrument, instrument_call, run};
     pub use crate::__notebook_site as site;
+    pub use profiler_runtime::__private::{count, whole};
     pub use std::boxed::Box;
 }

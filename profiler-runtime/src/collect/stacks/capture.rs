@@ -16,6 +16,8 @@ use super::walk;
 
 /// Picoseconds that one walk took here when it was measured last.
 static COST: AtomicU64 = AtomicU64::new(0);
+/// Walks that did not fit into what was left of their stack.
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
 /// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a millisecond).
 pub(crate) fn prepare() {
@@ -53,13 +55,30 @@ fn measure() {
 /// See [`stack::Capture`].
 #[inline(never)]
 fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
+    if !walk::fits() {
+        // ORDERING: a statistic.
+        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        return 0;
+    }
     walk::walk(addresses).unwrap_or_else(|| walk_slowly(addresses))
 }
 
+/// Returns how many call stacks were left out since this was asked last, because too little was left of the stack to walk it.
+pub(crate) fn left_out() -> u64 {
+    // ORDERING: a statistic.
+    LEFT_OUT.swap(0, Ordering::Relaxed)
+}
+
 #[cold]
+#[inline(never)]
 fn walk_slowly(addresses: &mut [u64]) -> usize {
     let mut count = 0;
+    // The unwinder's own functions lie below this one, whatever their names are.
+    let here = (&raw const count).addr();
     let take = |frame: &backtrace::Frame| {
+        if (1..=here).contains(&frame.sp().addr()) {
+            return true;
+        }
         let ip: *mut c_void = frame.ip();
         addresses[count] = ip.addr() as u64;
         count += 1;

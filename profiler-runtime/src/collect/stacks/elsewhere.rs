@@ -9,6 +9,11 @@ pub(super) mod walk {
     /// Nothing to give back.
     pub(in crate::collect::stacks) fn unload() {}
 
+    /// Not known here.
+    pub(in crate::collect::stacks) fn fits() -> bool {
+        true
+    }
+
     /// Not possible here.
     pub(in crate::collect::stacks) fn walk(_addresses: &mut [u64]) -> Option<usize> {
         None

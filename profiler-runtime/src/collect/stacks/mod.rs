@@ -23,6 +23,6 @@ mod linux;
 #[path = "elsewhere.rs"]
 mod linux;
 
-pub(crate) use capture::{ns_per_stack, prepare, release};
+pub(crate) use capture::{left_out, ns_per_stack, prepare, release};
 pub(crate) use linux::noted;
 use linux::{files, names, walk};

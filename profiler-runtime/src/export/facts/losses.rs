@@ -1,26 +1,36 @@
 //! Losses as reports show them: by cause, zero included, so that "nothing is missing" is a statement.
 
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
 use serde::Serialize;
 
 use crate::export::facts::gpu;
 use crate::model::{Losses, Trace};
 use crate::record::MAX_DYNAMIC;
 
+/// Threads whose losses are shown one by one.
+const MOST_THREADS: usize = 16;
+
 /// Counts of ranges.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct LossReport<'a> {
     /// In no artifact although they ran.
     missing: u64,
-    /// Of these: no room in the buffers, by thread.
+    /// Of these: no room in the buffers, by thread; of many threads those that lost most, and the sum of the others.
     buffer_full: Vec<ThreadLoss<'a>>,
     /// Of these: recorded by threads that were ending.
     ending_threads: u64,
+    /// Of these: recorded where the recorder itself ran, as in a signal handler that interrupted it.
+    reentered: u64,
     /// Of these: entries that this version cannot read.
     unreadable: u64,
     /// Allocations and releases for which there was no room in the buffers.
     memory_events: u64,
     /// Ranges that are in the artifacts, but not under their own names.
     names_merged: MergedNames,
+    /// Calls that are shown without shapes or FLOPs, because computing these panicked or overflowed.
+    descriptions_failed: u64,
     /// Began before the recording: shown nowhere.
     began_before: u64,
     /// Overwritten by later ones (`ring`), or older than `ring_secs` or `ring_steps`: shown nowhere.
@@ -33,7 +43,7 @@ pub(crate) struct LossReport<'a> {
 
 #[derive(Clone, Debug, Serialize)]
 struct ThreadLoss<'a> {
-    thread: &'a str,
+    thread: Cow<'a, str>,
     ranges: u64,
 }
 
@@ -48,23 +58,38 @@ struct MergedNames {
 
 impl<'a> LossReport<'a> {
     pub(in crate::export) fn new(losses: &'a Losses) -> Self {
-        let by_thread = losses.buffer_full.iter().map(|(thread, ranges)| ThreadLoss { thread, ranges: *ranges });
         Self {
             missing: losses.missing(),
-            buffer_full: by_thread.collect(),
+            buffer_full: by_thread(&losses.buffer_full),
             ending_threads: losses.ending_threads,
+            reentered: losses.reentered,
             unreadable: losses.unreadable,
             memory_events: losses.memory_events,
             names_merged: MergedNames {
                 ranges: losses.merged_ranges,
                 names: (losses.merged_ranges == 0 || losses.merged_names > 0).then_some(losses.merged_names),
             },
+            descriptions_failed: losses.descriptions_failed,
             began_before: losses.began_before,
             overwritten: losses.overwritten,
             clipped: losses.clipped,
             unfinished: losses.unfinished,
         }
     }
+}
+
+/// Returns the losses of the threads that lost most, and a line for all others.
+fn by_thread(losses: &[(String, u64)]) -> Vec<ThreadLoss<'_>> {
+    let mut all: Vec<_> = losses.iter().collect();
+    all.sort_by_key(|(_, ranges)| Reverse(*ranges));
+    let others = all.split_off(all.len().min(MOST_THREADS));
+    let mut lines: Vec<_> =
+        all.into_iter().map(|(thread, ranges)| ThreadLoss { thread: thread.into(), ranges: *ranges }).collect();
+    if !others.is_empty() {
+        let ranges = others.iter().map(|(_, ranges)| ranges).sum();
+        lines.push(ThreadLoss { thread: format!("{} other threads", others.len()).into(), ranges });
+    }
+    lines
 }
 
 /// Returns one sentence for each cause that there was; none if nothing is missing.
@@ -117,6 +142,11 @@ fn failures(losses: &Losses) -> Vec<String> {
             losses.ending_threads,
             "recorded by threads that were ending; end those threads after the session".into(),
         ),
+        (
+            "ranges",
+            losses.reentered,
+            "recorded in a signal handler or an allocator that ran inside the profiler; annotate neither".into(),
+        ),
         ("ranges", losses.unreadable, "not readable here: damaged, or of another version".into()),
         (
             "ranges",
@@ -125,6 +155,11 @@ fn failures(losses: &Losses) -> Vec<String> {
                 "shown as `(too many dynamic names)`: {names} than the {MAX_DYNAMIC} that are kept apart; \
                  put what differs into `index`"
             ),
+        ),
+        (
+            "calls",
+            losses.descriptions_failed,
+            "FLOPs or shapes failed: what computes them panicked or overflowed; they are shown without".into(),
         ),
         (
             "allocations",

@@ -37,7 +37,7 @@ pub(super) fn crowd(threads: u32) -> Trace {
     let runs = recording.log.threads[0].runs.clone();
     recording.log.threads.extend((2..=threads).map(|ordinal| {
         let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: "worker".to_owned() };
-        ThreadLog { thread, runs: runs.clone(), carry: Carry::default(), lost: 0 }
+        ThreadLog { thread: thread.into(), runs: runs.clone(), carry: Carry::default(), lost: 0 }
     }));
     Trace::build(recording)
 }

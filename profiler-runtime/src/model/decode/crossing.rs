@@ -133,13 +133,14 @@ impl Crossings {
             match entry.tag() {
                 // The decoder counts like this.
                 Some(Tag::Begin) if (1..=sites.len()).contains(&(entry.site() as usize)) => {
-                    reading.begin(entry, next_id, pending.take());
+                    let task = pending.take_if(|(site, _)| *site == entry.site());
+                    reading.begin(entry, next_id, task.map(|(_, task)| task));
                     next_id += 1;
                 }
                 Some(Tag::End) => reading.end(entry, next_id),
-                Some(Tag::Task) => pending = Some(entry.value()),
+                Some(Tag::Task) => pending = Some((entry.site(), entry.value())),
                 Some(Tag::TaskEnd) => {
-                    if let Some(task) = pending.take() {
+                    if let Some((_, task)) = pending.take() {
                         reading.task_ends(task);
                     }
                 }

@@ -21,6 +21,7 @@ impl Decoder<'_> {
         let end = self.advance(entry.value());
         let Some(place) = self.frames.find(entry) else {
             self.began_before += 1;
+            self.has_orphan = true;
             return false;
         };
         let cpu_clock = self.pending.take_cpu_clock(entry.site());

@@ -1,6 +1,6 @@
 //! What a reader of a stream is told, and what it is asked.
 
-use std::collections::HashMap;
+use crate::model::by_task::ByTask;
 
 use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
@@ -56,7 +56,7 @@ impl Nodes for StageTree {
 /// Finds places in the tree of stages: for every poll of a task that of its first, as far as that was read before.
 pub(in crate::model) struct Places<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
-    pub(in crate::model) tasks: &'a mut HashMap<u64, NodeId>,
+    pub(in crate::model) tasks: &'a mut ByTask,
 }
 
 impl Nodes for Places<'_> {
@@ -65,10 +65,10 @@ impl Nodes for Places<'_> {
     }
 
     fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
-        let known = self.tasks.get(&poll.task).copied().filter(|_| !poll.first);
+        let known = self.tasks.get(poll.task).map(NodeId).filter(|_| !poll.first);
         known.unwrap_or_else(|| {
             let node = self.stages.enter(parent, site);
-            self.tasks.insert(poll.task, node);
+            self.tasks.set(poll.task, node.0);
             node
         })
     }

@@ -68,6 +68,9 @@ use nest::Nest;
 use pending::Pending;
 pub(super) use pending::Told;
 
+/// Entries that the recorder writes at once: the dims and strides of a tensor, and its head.
+const MOST_INTERRUPTED: usize = 16;
+
 /// A reader of one thread's stream.
 pub(in crate::model) struct Decoder<'a> {
     timeline: &'a Timeline,
@@ -88,12 +91,16 @@ pub(in crate::model) struct Decoder<'a> {
     halves: Halves,
     busy: Busy,
     next_id: u64,
+    /// An end without a begin came since the last place where the recorder was interrupted.
+    has_orphan: bool,
     /// Ends without a begin.
     pub(in crate::model) began_before: u64,
     /// Ranges of which only the last part is shown.
     pub(in crate::model) clipped: u64,
     /// Entries of an unknown kind or site.
     pub(in crate::model) unreadable: u64,
+    /// Entries of signal handlers that the entry which they interrupted has replaced.
+    pub(in crate::model) reentered: u64,
 }
 
 impl<'a> Decoder<'a> {
@@ -119,9 +126,11 @@ impl<'a> Decoder<'a> {
             halves: Halves::default(),
             busy: Busy::default(),
             next_id: first_id,
+            has_orphan: false,
             began_before: 0,
             clipped: 0,
             unreadable: 0,
+            reentered: 0,
         }
     }
 
@@ -173,7 +182,7 @@ impl<'a> Decoder<'a> {
                 }
                 Some(Tag::TaskEnd) => {
                     let at = self.advance(entry.value());
-                    if let Some(poll) = self.pending.task.take() {
+                    if let Some((_, poll)) = self.pending.task.take() {
                         self.task_ends(poll.task);
                         return Some(Event::TaskEnd { task: poll.task, at, completed: entry.argument() == COMPLETED });
                     }
@@ -181,7 +190,8 @@ impl<'a> Decoder<'a> {
                 }
                 Some(Tag::StepMark) => return Some(Event::StepMark(self.advance(entry.value()))),
                 Some(Tag::Task) => {
-                    self.pending.task = Some(Poll { task: entry.value(), first: entry.argument() == FIRST_POLL })
+                    let poll = Poll { task: entry.value(), first: entry.argument() == FIRST_POLL };
+                    self.pending.task = Some((entry.site(), poll));
                 }
                 Some(Tag::CpuTime) => self.pending.cpu_clock = Some((entry.site(), entry.value())),
                 Some(Tag::Memory) => self.halves.first(entry),
@@ -193,8 +203,28 @@ impl<'a> Decoder<'a> {
                 // `timed` reads these.
                 Some(Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt) => {}
                 Some(tag) => self.pending.describe(tag, entry),
-                None => self.unreadable += 1,
+                None => self.unknown(entry),
             }
+        }
+    }
+
+    /// Counts entries that mean nothing. A few empty ones are what the recorder leaves where it was interrupted
+    /// (`record::cursor`), as many as it was writing; more are a page that a disk has lost.
+    #[cold]
+    fn unknown(&mut self, entry: Entry) {
+        if !entry.is_empty() {
+            self.unreadable += 1;
+            return;
+        }
+        let left = self.entries.as_slice();
+        let more = left.iter().position(|next| !next.is_empty()).unwrap_or(left.len());
+        self.entries = left[more..].iter();
+        if more < MOST_INTERRUPTED {
+            self.reentered += 1;
+            // The end of the range whose begin was replaced.
+            self.began_before -= u64::from(std::mem::take(&mut self.has_orphan));
+        } else {
+            self.unreadable += 1 + more as u64;
         }
     }
 

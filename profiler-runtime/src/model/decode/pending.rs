@@ -27,8 +27,8 @@ struct Text {
 pub(super) struct Pending {
     site: u32,
     call: Option<Box<CallArgs>>,
-    /// The task that the next poll or end belongs to.
-    pub(super) task: Option<Poll>,
+    /// The task that the next poll or end of a site belongs to.
+    pub(super) task: Option<(u32, Poll)>,
     /// Number of things that were said.
     pub(super) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
@@ -58,7 +58,8 @@ impl Pending {
     /// Takes what was said about the site with this number, which begins.
     #[cold]
     pub(super) fn take(&mut self, number: u32) -> (Option<Poll>, Option<Box<CallArgs>>) {
-        let task = self.task.take();
+        // A signal handler may have begun a range between the two.
+        let task = self.task.take_if(|(site, _)| *site == number).map(|(_, poll)| poll);
         if self.site != number {
             return (task, None);
         }

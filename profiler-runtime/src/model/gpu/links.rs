@@ -67,7 +67,7 @@ impl Owners {
     /// Finds the numbers of a thread's ranges; the first that begins has `first_id`. `sites` is how many there are: the
     /// decoder skips the begin of a site that it does not know.
     pub(in crate::model) fn number(&mut self, thread: &ThreadLog, sites: usize, first_id: u64) {
-        let ordinal = thread.thread.ordinal;
+        let ordinal = thread.thread.identity().ordinal;
         let Some(positions) = self.wanted.remove(&ordinal) else { return };
         let mut positions = positions.into_iter().peekable();
         let is_range =

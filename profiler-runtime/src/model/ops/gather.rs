@@ -80,7 +80,7 @@ impl Gatherer {
     /// Of this trace, and empty: linear in what it is shown, it allocates per group.
     pub(in crate::model) fn of(trace: &Trace) -> Self {
         let launched = trace.gpu.as_ref().map(|gpu| Launched::new(gpu, by_cuda(trace))).unwrap_or_default();
-        let step_tasks = trace.tasks.iter().filter(|task| task.profiler_step.is_some()).map(|task| task.number);
+        let step_tasks = trace.tasks.iter().filter(|task| task.profiler_step().is_some()).map(|task| task.number);
         let bare = trace.loops.iter().find(|each| each.site.is_none()).map_or(&[][..], |each| &each.steps);
         let (begin, end) = (bare.first().map_or(0, |step| step.begin), bare.last().map_or(0, |step| step.end));
         let bare_steps = BareSteps { begin, end, busy_ns: 0 };

@@ -39,7 +39,7 @@ impl RequestBook {
         self.requests.unfinished += u64::from(!task.finished);
         let times = (task.begin, task.end);
         self.count(times, || {
-            let id = task.text.as_deref().map_or_else(|| format!("task {}", task.number), str::to_owned);
+            let id = task.text().map_or_else(|| format!("task {}", task.number), str::to_owned);
             Request {
                 task: Some(task.number),
                 cancelled,

@@ -30,7 +30,7 @@ impl Requests {
         let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
         let mut lives: HashMap<u64, u64> = HashMap::new();
         for task in tasks.iter().filter(|task| task.is_stage()) {
-            let Some(InRequest { key }) = task.request else { continue };
+            let Some(InRequest { key }) = task.request() else { continue };
             lives.insert(task.number, key);
             if let Some(covered) = kept.get_mut(&key) {
                 covered.task(task, tree);

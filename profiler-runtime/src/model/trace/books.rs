@@ -1,16 +1,17 @@
 //! The pass over every thread's stream: stages, steps, tasks, requests and losses, gathered in one reading.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Context, EndedBy};
+use crate::model::by_task::ByTask;
 use crate::model::covers::CoverBook;
 use crate::model::decode::{Crossings, Decoder, Event, Places, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
 use crate::model::requests::RequestBook;
 use crate::model::slice::Slice;
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::StageTree;
 use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::{Task, TaskBook};
 use crate::model::time::Timeline;
@@ -44,7 +45,7 @@ pub(super) struct Pass {
 #[derive(Default)]
 pub(super) struct Books {
     /// Places of tasks.
-    pub(super) places: HashMap<u64, NodeId>,
+    pub(super) places: ByTask,
     steps: StepBook,
     tasks: TaskBook,
     pub(super) requests: RequestBook,
@@ -85,7 +86,8 @@ impl Pass {
             pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
             let (lanes, ranges) = (crossings.lanes, pass.next_id - first_id);
             pass.only_row &= lanes == 0;
-            let (identity, serves_requests) = (thread.thread.clone(), std::mem::take(&mut pass.books.serves));
+            let (identity, serves_requests) =
+                (thread.thread.identity().clone(), std::mem::take(&mut pass.books.serves));
             pass.threads.push(Thread { identity, ranges, lanes, first_id, serves_requests, crossings });
         }
         pass
@@ -111,6 +113,7 @@ impl Books {
         self.losses.began_before += decoder.began_before;
         self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
+        self.losses.reentered += decoder.reentered;
         self.told.add(decoder.told());
         self.listed_dims.extend(decoder.listed_dims());
         decoder.next_id()
@@ -140,9 +143,11 @@ impl Books {
     /// Takes down what never came into the streams, or was overwritten there.
     pub(super) fn lost(&mut self, log: &Log) {
         for thread in log.threads.iter().filter(|thread| thread.lost > 0) {
-            self.losses.buffer_full.push((thread.thread.name.clone(), thread.lost));
+            self.losses.buffer_full.push((thread.thread.identity().name.clone(), thread.lost));
         }
         self.losses.ending_threads = log.lost_late;
+        self.losses.reentered += log.lost_to_reentry;
+        self.losses.descriptions_failed = log.undescribed;
         if log.lost_elsewhere > 0 {
             self.losses.buffer_full.push((ELSEWHERE.to_owned(), log.lost_elsewhere));
         }
@@ -160,7 +165,7 @@ impl Books {
                 stages.add_life(task.node, task);
             }
             if task.site.kind() == Kind::Step {
-                self.steps.add(task.site, Step::new(task.begin, task.end, task.index, task.external_id));
+                self.steps.add(task.site, Step::new(task.begin, task.end, task.index(), task.external_id));
             }
             self.losses.unfinished += u64::from(!task.finished);
             self.losses.clipped += u64::from(task.clipped);

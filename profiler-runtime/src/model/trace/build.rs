@@ -31,7 +31,9 @@ impl Trace {
         let loops = books.close_steps(&context, &sites, &timeline);
         let profiler_steps = named_steps(&loops);
         for task in &mut tasks {
-            task.profiler_step = profiler_steps.get(&task.external_id).copied();
+            if let Some(number) = profiler_steps.get(&task.external_id) {
+                task.set_profiler_step(*number);
+            }
         }
         let mut requests = books.requests.close(&tasks);
         let served = threads.iter().zip(&log.threads).filter(|(thread, _)| thread.serves_requests);
@@ -118,14 +120,15 @@ impl Trace {
     ) -> Result<Gpu, Absent> {
         let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
         let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
-            let log = log_of_threads.iter().find(|log| log.thread.os_id == u64::from(thread));
+            let log = log_of_threads.iter().find(|log| log.thread.identity().os_id == u64::from(thread));
             Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
         };
+        let lives = || self.tasks.iter().map(|task| (task.number, task.external_id)).collect();
         let mut ranges = Ranges {
             owners,
             stages: &mut self.stages,
             requests: self.requests.kept.iter_mut().map(|request| (request.key, request)).collect(),
-            lives: self.tasks.iter().map(|task| (task.number, task.external_id)).collect(),
+            lives: if matches!(record, GpuRecord::Absent(_)) { HashMap::new() } else { lives() },
             window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,
         };

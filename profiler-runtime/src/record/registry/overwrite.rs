@@ -9,7 +9,6 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Marks;
 use crate::record::carry::Carry;
 use crate::record::chunk;
 use crate::record::spool::running;
@@ -26,15 +25,8 @@ static GONE: Mutex<Option<Gone>> = Mutex::new(None);
 pub(super) struct Gone {
     /// Counts.
     pub(super) carry: Carry,
-    /// Ranges for which there was no room, by number of the thread.
-    lost: Vec<(u32, u64)>,
-}
-
-impl Gone {
-    /// Ranges for which there was no room since the marks.
-    pub(super) fn lost_since(&self, from: &Marks) -> u64 {
-        self.lost.iter().map(|(ordinal, lost)| lost.saturating_sub(from.lost(*ordinal))).sum()
-    }
+    /// Ranges for which there was no room.
+    pub(super) lost: u64,
 }
 
 /// From this moment on nothing was overwritten.
@@ -74,7 +66,7 @@ pub(in crate::record) fn oldest() -> bool {
         for stream in all.extract_if(.., |stream| stream.is_spent()) {
             let gone = gone.get_or_insert_default();
             gone.carry.add_counts(&stream.carry());
-            gone.lost.push((stream.thread.ordinal, stream.losses()));
+            gone.lost += stream.lost_lately();
         }
         count > 0
     })

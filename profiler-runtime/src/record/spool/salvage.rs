@@ -109,7 +109,7 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
         gaps += missing;
         let unknown = || ThreadIdentity { ordinal: *ordinal, os_id: 0, name: format!("thread {ordinal}") };
         let thread = told.threads.get(ordinal).cloned().unwrap_or_else(unknown);
-        threads.push(ThreadLog { thread, runs, lost: 0, carry: Carry::default() });
+        threads.push(ThreadLog { thread: thread.into(), runs, lost: 0, carry: Carry::default() });
     }
     for thread in &mut threads {
         torn += u64::from(drop_torn(thread));
@@ -118,7 +118,7 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
         }
     }
     threads.retain(|thread| !thread.runs.is_empty());
-    threads.sort_by_key(|thread| thread.thread.ordinal);
+    threads.sort_by_key(|thread| thread.thread.identity().ordinal);
     let last = spool.last_anchor().filter(|last| last.ticks > window.start.ticks).unwrap_or(window.start);
     let end = threads.iter().filter_map(last_ticks).max().unwrap_or(0).max(window.start.ticks);
     let gone = Carry::of_overwritten(spool.count(OVERWRITTEN));
@@ -126,7 +126,15 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
         session,
         code: told.code,
         events: told.events,
-        log: Log { threads, lost_late: 0, lost_elsewhere: spool.count(LOST), gone, horizon },
+        log: Log {
+            threads,
+            lost_late: 0,
+            lost_to_reentry: 0,
+            undescribed: 0,
+            lost_elsewhere: spool.count(LOST),
+            gone,
+            horizon,
+        },
         sites: sites(told.sites),
         process: window.process,
         start: window.start,

@@ -3,6 +3,7 @@
 use super::Active;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
+use crate::collect::stacks;
 use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
@@ -77,7 +78,14 @@ impl Active {
         let full = full.map(|reason| format!("the spool could not grow, and ranges are lost for it: {reason}"));
         let unknown = self.unknown_names(&names);
         let left_out = self.left_out(ended_by);
-        self.warnings.extend(unknown.into_iter().chain(self.dumps.warning()).chain(full).chain(left_out));
+        let unwalked = stacks::left_out();
+        let unwalked = (unwalked > 0).then(|| {
+            format!(
+                "call stacks: {unwalked} left out, where less than 64 KiB was left of a thread's stack; give it more"
+            )
+        });
+        self.warnings
+            .extend(unknown.into_iter().chain(self.dumps.warning()).chain(full).chain(left_out).chain(unwalked));
         let (context, stopped, claim) = (self.context(ended_by), self.handle(), self.claim.take());
         stopped.note_iterations(context.recorded_iterations);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.

@@ -1,6 +1,6 @@
 //! The fast walk: from return address to return address by rules that each thread remembers.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_void;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,28 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static WALKER: RefCell<Option<Walker>> = const { RefCell::new(None) };
+    /// Where the thread's stack begins and ends; nothing before it was asked for.
+    static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
+}
+
+/// Bytes that a walk may need of the stack that it is on; a thread's first, which reads rules, needs most.
+const NEEDED: u64 = 64 << 10;
+
+/// Returns whether a walk fits into what is left of the thread's stack. A coroutine's own stack is not known: it is taken to
+/// be large enough.
+pub(in crate::collect::stacks) fn fits() -> bool {
+    let at = Registers::here().stack;
+    let (start, end) = bounds();
+    !(start..end).contains(&at) || at - start >= NEEDED
+}
+
+fn bounds() -> (u64, u64) {
+    if let Some(known) = STACK.get() {
+        return known;
+    }
+    let Range { start, end } = stack_of_this_thread();
+    STACK.set(Some((start, end)));
+    (start, end)
 }
 
 /// What a thread walks with.
@@ -74,7 +96,8 @@ impl Walker {
     #[cold]
     fn new() -> Self {
         let scratch = Scratch::new();
-        Self { generation: 0, rules: None, known: Known::new(), scratch, stack: stack_of_this_thread() }
+        let (start, end) = bounds();
+        Self { generation: 0, rules: None, known: Known::new(), scratch, stack: start..end }
     }
 
     #[inline]

@@ -32,25 +32,25 @@ impl<'out> Events<'out> {
     pub(super) fn task(&mut self, task: &Task, tid: u64) {
         let (at, place) = (self.relative(task.begin), (u64::from(self.pid), tid));
         let out = &mut self.page.text;
-        match task.profiler_step {
+        match task.profiler_step() {
             None => push_head(out, category(task.site.kind()), task.site.name(), place),
             Some(number) => push_step_head(out, number, place),
         }
         push_times(out, at, task.end.saturating_sub(task.begin));
         push_id(out, task.external_id);
-        if task.profiler_step.is_some() {
+        if task.profiler_step().is_some() {
             push_text(out, "step", task.site.name());
         }
-        if let Some(text) = &task.text {
+        if let Some(text) = task.text() {
             push_text(out, "request_id", text);
         }
-        if let Some(index) = task.index {
+        if let Some(index) = task.index() {
             push_number(out, "index", index);
         }
         push_number(out, "task", task.number);
-        push_number(out, "polls", task.polls);
+        push_number(out, "polls", task.polls.into());
         push_busy(out, Some(task.busy_ns));
-        push_cpu_time(out, task.cpu_ns);
+        push_cpu_time(out, task.cpu_ns());
         if task.clipped {
             push_true(out, "began_before");
         }

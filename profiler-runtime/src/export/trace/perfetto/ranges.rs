@@ -120,24 +120,24 @@ fn begin_task(writer: &mut Writer<'_>, task: &Task, track: u64) {
         event.track(track);
         let is_op = task.site.kind() == Kind::Op;
         event.category(if is_op { Category::Op } else { Category::Annotation });
-        match task.profiler_step {
+        match task.profiler_step() {
             None => event.site(task.site),
             Some(number) => event.own_name(&step_name(number)),
         }
         event.number(Key::ExternalId, task.external_id);
-        if task.profiler_step.is_some() {
+        if task.profiler_step().is_some() {
             event.text(Key::Step, task.site.name());
         }
-        if let Some(index) = task.index {
+        if let Some(index) = task.index() {
             event.number(Key::Index, index);
         }
-        if let Some(text) = &task.text {
+        if let Some(text) = task.text() {
             event.text(Key::RequestId, text);
         }
         event.number(Key::Task, task.number);
-        event.number(Key::Polls, task.polls);
+        event.number(Key::Polls, task.polls.into());
         event.float(Key::BusyUs, task.busy_ns as f64 / 1000.0);
-        if let Some(ns) = task.cpu_ns {
+        if let Some(ns) = task.cpu_ns() {
             event.float(Key::CpuTimeUs, ns as f64 / 1000.0);
         }
         if task.clipped {

@@ -86,7 +86,7 @@ impl TimedRanges {
                 Some(Tag::Timed) => {
                     let of = last.filter(|(site, ..)| *site == entry.site());
                     tie = of.map(|(_, name, external_id)| {
-                        let (thread, context) = (thread.thread.ordinal, entry.argument());
+                        let (thread, context) = (thread.thread.identity().ordinal, entry.argument());
                         (entry.value(), Tie { external_id, name, thread, context, stream: 0 })
                     });
                 }

@@ -1,0 +1,237 @@
+//! Memory of a recording is bounded: by threads that have ended, by names, and by what clients send.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread::{self, Builder, JoinHandle};
+
+use profiler_runtime::{profiled_stage, request, stage, start_profile_with, stop_profile};
+use profiler_tests::{Bench, Trace, manifest, timing};
+
+/// Counts what is allocated.
+struct Counting;
+
+/// Bytes that are allocated.
+static LIVE: AtomicI64 = AtomicI64::new(0);
+/// The most that there were since it was last set.
+static PEAK: AtomicI64 = AtomicI64::new(0);
+
+thread_local! {
+    /// Allocations of this thread.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let live = LIVE.fetch_add(layout.size() as i64, Ordering::Relaxed) + layout.size() as i64;
+        PEAK.fetch_max(live, Ordering::Relaxed);
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promise.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as i64, Ordering::Relaxed);
+        // SAFETY: the caller's promise.
+        unsafe { System.dealloc(block, layout) };
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[profiled_stage("work")]
+fn work() {}
+
+fn spawn(run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    Builder::new().stack_size(64 << 10).spawn(run).unwrap()
+}
+
+/// B7: an ended thread keeps what it has used, so that a small budget is enough for many.
+#[test]
+fn ended_threads_keep_what_they_used() {
+    const THREADS: usize = 12_000;
+    let bench = Bench::alone();
+    let trace = bench.record(bench.config().max_buffer_mb(2), || {
+        for _ in 0..THREADS {
+            spawn(|| (0..3).for_each(|_| work())).join().unwrap();
+        }
+    });
+    assert_eq!((trace.count("work"), trace.losses("missing")), (3 * THREADS, 0));
+}
+
+/// G4: nothing stays of threads whose ranges are gone, whether they end before the stop or after it.
+#[test]
+fn nothing_stays_of_threads_that_are_gone() {
+    let bench = Bench::alone();
+    let session = |ended: usize, living: usize| {
+        start_profile_with(bench.config()).unwrap();
+        (0..ended).for_each(|_| spawn(work).join().unwrap());
+        let begun = Arc::new(Barrier::new(living + 1));
+        let over = Arc::new(Barrier::new(living + 1));
+        let live = || {
+            let (begun, over) = (Arc::clone(&begun), Arc::clone(&over));
+            spawn(move || {
+                work();
+                begun.wait();
+                over.wait();
+            })
+        };
+        let threads: Vec<_> = (0..living).map(|_| live()).collect();
+        begun.wait();
+        let stopped = stop_profile().unwrap();
+        over.wait();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        stopped.wait().unwrap();
+        drop(stopped);
+        LIVE.load(Ordering::Relaxed)
+    };
+    session(2000, 200);
+    let before = session(10, 10);
+    let grown = session(2000, 200) - before;
+    assert!(grown < 50_000, "{grown} bytes stay");
+}
+
+/// G4: under its lock, a stop does little for each thread.
+#[test]
+fn a_stop_does_little_for_each_thread() {
+    const THREADS: u64 = 1000;
+    let bench = Bench::alone();
+    start_profile_with(bench.config()).unwrap();
+    let begun = Arc::new(Barrier::new(THREADS as usize + 1));
+    let threads: Vec<_> = (0..THREADS)
+        .map(|_| {
+            let begun = Arc::clone(&begun);
+            spawn(move || {
+                work();
+                begun.wait();
+                thread::park();
+            })
+        })
+        .collect();
+    begun.wait();
+    let before = ALLOCATIONS.get();
+    let stopped = stop_profile().unwrap();
+    let allocations = ALLOCATIONS.get() - before;
+    for thread in threads {
+        thread.thread().unpark();
+        thread.join().unwrap();
+    }
+    stopped.wait().unwrap();
+    assert!(allocations < 2 * THREADS, "{allocations} allocations");
+    assert_eq!(Trace::read(stopped.folder().unwrap()).count("work"), THREADS as usize);
+}
+
+/// B7: the losses of many threads are a few lines, whose sum is right.
+#[test]
+fn losses_of_many_threads_are_few_lines() {
+    let bench = Bench::alone();
+    let record = |_| spawn(|| (0..200).for_each(|_| work()));
+    let trace = bench.record(bench.config().max_buffer_mb(1), || {
+        let hold = stage!("held");
+        (0..1500).map(record).for_each(|thread| thread.join().unwrap());
+        drop(hold);
+    });
+    let lines = trace.json["profiler"]["losses"]["buffer_full"].as_array().unwrap().clone();
+    let sum: u64 = lines.iter().map(|line| line["ranges"].as_u64().unwrap()).sum();
+    assert!(sum > 0 && lines.len() <= 17, "{} lines", lines.len());
+    assert_eq!(sum + trace.count("work") as u64, 1500 * 200);
+}
+
+/// G16: what a client or a program chooses at run time is cut at a stated length, at a character, with a mark.
+#[test]
+fn texts_have_a_longest_length() {
+    let bench = Bench::alone();
+    let long = "é".repeat(500_000);
+    start_profile_with(bench.config().max_buffer_mb(1).ring(true)).unwrap();
+    let body = || {
+        drop(stage!("before"));
+        let _request = request(&"é".repeat(500_000));
+        drop(stage(&"é".repeat(500_000)));
+        drop(stage!("after"));
+    };
+    Builder::new().name("é".repeat(5000)).spawn(body).unwrap().join().unwrap();
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    let folder = stopped.folder().unwrap();
+    let cut = format!("{}…", &long[..252]);
+    let trace = Trace::read(folder);
+    assert_eq!(["before", "after", &cut].map(|name| trace.count(name)), [1; 3]);
+    let timing = timing(folder);
+    assert_eq!(timing["requests"]["kept"][0]["request_id"], cut, "{}", timing["requests"]);
+    let events = trace.json["traceEvents"].as_array().unwrap();
+    let names: Vec<_> = events.iter().filter_map(|event| event["args"]["name"].as_str()).collect();
+    assert!(names.iter().any(|name| name.starts_with(&cut)) && names.iter().all(|name| name.len() < 300));
+    assert!(manifest(folder).to_string().len() < 100_000);
+}
+
+/// G4: for a look at how long a stop takes: `cargo test --release --test bounds -- --ignored --nocapture stop`.
+#[test]
+#[ignore = "needs 20,000 threads; prints a time"]
+#[cfg(target_os = "linux")]
+fn time_of_a_stop_with_20000_threads() {
+    let bench = Bench::alone();
+    start_profile_with(bench.config()).unwrap();
+    static BEGUN: AtomicI64 = AtomicI64::new(0);
+    extern "C" fn run(_: *mut libc::c_void) -> *mut libc::c_void {
+        work();
+        BEGUN.fetch_add(1, Ordering::Relaxed);
+        loop {
+            thread::park();
+        }
+    }
+    for _ in 0..20_000 {
+        // The standard library's threads need more mappings than the system has.
+        // SAFETY: zero is a valid attribute before it is set up, and the function fits.
+        unsafe {
+            let (mut attributes, mut thread) = (std::mem::zeroed(), 0);
+            libc::pthread_attr_init(&raw mut attributes);
+            libc::pthread_attr_setstacksize(&raw mut attributes, 64 << 10);
+            let made = libc::pthread_create(&raw mut thread, &raw const attributes, run, std::ptr::null_mut());
+            assert_eq!(made, 0);
+        }
+    }
+    while BEGUN.load(Ordering::Relaxed) < 20_000 {
+        thread::yield_now();
+    }
+    let from = std::time::Instant::now();
+    let stopped = stop_profile().unwrap();
+    println!("a stop with 20,000 threads took {:?}", from.elapsed());
+    stopped.wait().unwrap();
+    assert_eq!(Trace::read(stopped.folder().unwrap()).count("work"), 20_000);
+}
+
+#[profiled_stage("handler")]
+async fn handler() {
+    for _ in 0..4 {
+        part().await;
+    }
+}
+
+#[profiled_stage("part")]
+async fn part() {
+    std::hint::black_box(());
+}
+
+/// G1: bytes that an export needs for an async task.
+#[test]
+fn an_export_needs_few_bytes_for_a_task() {
+    const HANDLERS: i64 = 20_000;
+    let bench = Bench::alone();
+    start_profile_with(bench.config().max_buffer_mb(1000)).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for _ in 0..HANDLERS {
+        runtime.block_on(handler());
+    }
+    let before = LIVE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    let added = PEAK.load(Ordering::Relaxed) - before;
+    println!("{} bytes a task", added / (5 * HANDLERS));
+    assert!(added < 0);
+}
