@@ -3,7 +3,8 @@
 //!
 //! Each source can be absent, and says why ([`absent::Absent`]): nothing is linked, every library is opened while the
 //! program runs. `session` starts and ends them; `unsafe` lives here because they speak C. So does [`ending`], which is no
-//! source: it sees the end of the process come; and [`terminal`], which knows what people see.
+//! source: it sees the end of the process come; [`outlet`], which keeps what a write may raise from the host; and [`terminal`],
+//! which knows what people see.
 
 pub(crate) mod absent;
 mod allocator;
@@ -17,6 +18,7 @@ pub(crate) mod events;
 pub(crate) mod gpu;
 mod library;
 pub(crate) mod nvtx;
+pub(crate) mod outlet;
 pub(crate) mod stacks;
 mod stream;
 pub(crate) mod terminal;

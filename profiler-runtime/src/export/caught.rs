@@ -1,4 +1,4 @@
-//! A writer that panics costs its artifact, not the session's: rust_xlsxwriter unwraps when the disk is full.
+//! A writer that panics costs its artifact, not the session's. None should: with `panic = "abort"` it ends the host.
 
 use std::any::Any;
 use std::io;

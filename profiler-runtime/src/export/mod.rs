@@ -20,6 +20,7 @@ mod format;
 mod gzip;
 mod manifest;
 mod memory;
+mod mount;
 mod ops;
 mod plan;
 mod progress;
@@ -28,6 +29,7 @@ mod reports;
 mod second_name;
 mod sink;
 mod stacks;
+mod target;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -46,7 +48,9 @@ pub(crate) use caught::panic_text;
 pub use facts::requests::RequestTimes;
 pub(crate) use format::utc::iso8601;
 pub use manifest::{Artifact, Manifest, Missing};
+pub(crate) use mount::shortcomings;
 pub use ops::averages::{KeyAverages, SortBy};
+pub(crate) use plan::obstacles;
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
 pub use reports::printed::Summary;
@@ -67,7 +71,7 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
     gauge.begin(trace, plans.len());
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
-        let is_replaced = !plan.path.starts_with(folder) && replaced::is_file(&plan.path);
+        let is_replaced = !plan.path.starts_with(folder) && target::is_replaced(&plan.path);
         let written = caught::caught(|| {
             sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, &manifest.missing, out))
         });

@@ -12,6 +12,7 @@ use super::memory::{chart, snapshot};
 use super::ops::{self, workbook};
 use super::reports::{perf_dump, summary, timing};
 use super::stacks::{flame, folded};
+use super::target::Target;
 use super::trace::{chrome, perfetto};
 
 /// Characters of a request's id in a trace's name: a file's name may have 255.
@@ -159,6 +160,19 @@ fn no_allocation(memory: &Memory) -> String {
 const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
                             profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
                             the program, or report a framework's memory with `profiler_runtime::record_alloc`";
+
+/// Returns which paths that the configuration spells out cannot be written to, as far as that shows before the session.
+pub(crate) fn obstacles(config: &ProfilerConfig, rank: u32) -> Vec<String> {
+    let dump = config.perf_dump_path.as_ref().map(|path| ("perf_dump_path", of_rank(path, rank)));
+    let folder = config.torch_profiler_dir.as_ref().filter(|_| config.profiler == Profiler::Torch);
+    let trace = folder.zip(config.trace_file.as_ref().filter(|name| !name.contains('{')));
+    let trace = trace.map(|(folder, name)| ("trace_file", folder.join(name)));
+    let refused = |(field, path): (&str, PathBuf)| {
+        let error = Target::of(&path).err()?;
+        Some(format!("{field}: cannot write `{}`: {error}", path.display()))
+    };
+    dump.into_iter().chain(trace).filter_map(refused).collect()
+}
 
 /// Where the manifest goes, if anywhere.
 pub(super) fn manifest_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {

@@ -16,11 +16,6 @@ use super::manifest::Missing;
 use super::sink;
 use crate::logging;
 
-/// Returns whether `path` is a file that a rename replaces, and no device, pipe or link.
-pub(super) fn is_file(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
-}
-
 /// Says in the log that `session`, whose folder this is, has replaced the file at `path`, and in the manifest of the session
 /// that wrote it.
 pub(super) fn tell(path: &Path, folder: &Path, session: &str) {

@@ -1,13 +1,18 @@
 //! Where every artifact goes through: a file is complete under its name, or it is not there.
 //!
 //! Written under a hidden name beside its place, compressed and checksummed on the way, flushed to the disk, then renamed.
-//! Whatever goes wrong (a full disk, a folder that vanished) removes the hidden file and is an error with a reason.
+//! Whatever goes wrong (a full disk, a folder that vanished) removes the hidden file and is an error with a reason, never a
+//! signal. Where nothing can be renamed, the hidden file is copied, and stays until its copy is whole; the manifest, which
+//! is written last, lists what is. Devices and pipes are written into ([`Target`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Crc;
+
+use super::target::{self, Target};
+use crate::collect::outlet;
 
 const BUFFER: usize = 64 << 10;
 
@@ -19,19 +24,44 @@ pub(super) struct Written {
     pub(super) crc32: u32,
 }
 
-/// Writes `path` with what `body` writes; replaces an earlier file of that name.
+/// Writes `path` with what `body` writes; replaces an earlier file of that name, and no device, pipe or link.
 pub(super) fn write_file(
     path: &Path,
     gzip: bool,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<Written> {
+    outlet::without_signals(|| match Target::of(path)? {
+        Target::File(path) => replace(&path, gzip, body),
+        Target::Stream(path) => fill(target::open_stream(&path)?, gzip, body).map(|(_, written)| written),
+    })
+}
+
+fn replace(path: &Path, gzip: bool, body: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Written> {
     let hidden = Hidden::beside(path)?;
     let file = File::options().write(true).create_new(true).open(&hidden.0)?;
+    if let Ok(earlier) = fs::metadata(path) {
+        // Who might read the earlier one may read this; where nobody can be told, so be it.
+        let _ = file.set_permissions(earlier.permissions());
+    }
     let (file, written) = fill(file, gzip, body)?;
-    file.sync_all()?;
+    sync(&file)?;
     drop(file);
-    hidden.rename_to(path)?;
+    hidden.move_to(path)?;
     Ok(written)
+}
+
+/// Waits until a file is on the disk, where the file system knows how to.
+fn sync(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        Err(error) if is_unsupported(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Returns whether a file system has not the operation at all; some say so by refusing it to everybody.
+fn is_unsupported(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, ResourceBusy, Unsupported};
+    matches!(error.kind(), Unsupported | InvalidInput | PermissionDenied | CrossesDevices | ResourceBusy)
 }
 
 /// The same, in a folder that is made if it is missing.
@@ -80,11 +110,25 @@ impl Hidden {
         }
     }
 
-    fn rename_to(mut self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.0, path)?;
-        self.0 = PathBuf::new();
+    fn move_to(mut self, path: &Path) -> io::Result<()> {
+        match fs::rename(&self.0, path) {
+            Ok(()) => self.0 = PathBuf::new(),
+            Err(error) if is_unsupported(&error) => self.copy_to(path)?,
+            Err(error) => return Err(error),
+        }
         sync_folder(path);
         Ok(())
+    }
+
+    /// What rename does, where there is none: until it is done, the hidden file is the whole one.
+    fn copy_to(&self, path: &Path) -> io::Result<()> {
+        let mut whole = File::open(&self.0)?;
+        let mut copy = File::options().write(true).create(true).truncate(true).open(path)?;
+        let copied = io::copy(&mut whole, &mut copy).and_then(|_| sync(&copy));
+        copied.inspect_err(|_| {
+            // Half a file is worth less than none.
+            let _ = fs::remove_file(path).or_else(|_| copy.set_len(0));
+        })
     }
 }
 

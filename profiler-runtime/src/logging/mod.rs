@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter};
 
+use crate::collect::outlet::without_signals;
+
 /// Environment variable that silences standard error: `off`.
 pub(crate) const VARIABLE: &str = "PROFILER_LOG";
 /// How long what is over waits for the host's logger to be told so.
@@ -115,7 +117,7 @@ impl Message {
             _ if is_silenced() => {}
             Self::Line { level, text, .. } => tell_once(*level, text, &mut io::stderr().lock()),
             // Nobody may be reading any more.
-            Self::Page(page) => drop(writeln!(io::stderr().lock(), "\n{page}")),
+            Self::Page(page) => drop(without_signals(|| writeln!(io::stderr().lock(), "\n{page}"))),
         }));
         // A logger's panic has been reported by the panic hook; what it carries may panic when it is dropped.
         if let Err(panic) = delivered {
@@ -147,7 +149,7 @@ fn tell_once(level: Level, text: &str, out: &mut impl Write) {
         _ => "",
     };
     // Nobody may be reading any more.
-    let _ = writeln!(out, "profiler: {word}{text}");
+    let _ = without_signals(|| writeln!(out, "profiler: {word}{text}"));
 }
 
 #[cfg(test)]

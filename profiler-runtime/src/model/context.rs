@@ -34,7 +34,7 @@ pub(crate) struct Recording {
 /// When recording was on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
-    /// The process's first anchor, for the rate.
+    /// The process's first anchor.
     pub(crate) process: Anchor,
     /// Recording began.
     pub(crate) start: Anchor,
@@ -42,28 +42,19 @@ pub(crate) struct Window {
     pub(crate) end: Anchor,
     /// Ticks between which ranges were recorded for certain: within the two above, where the gate opens and shuts.
     pub(crate) open: (u64, u64),
+    /// Some time after it, if the process lived: tells whether the clocks kept their pace.
+    pub(crate) later: Option<Anchor>,
 }
 
 impl Window {
-    /// Nanoseconds and ticks between the anchors that lie furthest apart.
-    fn rate(&self) -> (u64, u64) {
-        let ns = self.end.monotonic_ns.saturating_sub(self.process.monotonic_ns);
-        (ns.max(1), self.end.ticks.saturating_sub(self.process.ticks).max(1))
-    }
-
     /// The moment so long before the end, in ticks.
     pub(crate) fn ticks_before_end(&self, long: Duration) -> u64 {
-        let (ns, ticks) = self.rate();
-        let before = long.as_nanos().saturating_mul(u128::from(ticks)) / u128::from(ns);
-        self.end.ticks.saturating_sub(u64::try_from(before).unwrap_or(u64::MAX))
+        self.end.ticks.saturating_sub(self.pace().ticks_of(long))
     }
 
     /// Moves the begin to this moment, in ticks, after the present one.
     pub(crate) fn begin_at(&mut self, ticks: u64) {
-        let (ns, rate_ticks) = self.rate();
-        let later = u128::from(ticks.saturating_sub(self.start.ticks)) * u128::from(ns) / u128::from(rate_ticks);
-        // CAST: a recording is shorter than 584 years.
-        let later = later as u64;
+        let later = self.pace().ns_of(ticks.saturating_sub(self.start.ticks));
         self.start.ticks = self.start.ticks.max(ticks);
         self.start.monotonic_ns = self.start.monotonic_ns.saturating_add(later);
         self.start.unix_ns = self.start.unix_ns.saturating_add(later);

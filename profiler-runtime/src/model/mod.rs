@@ -23,6 +23,7 @@ mod lanes;
 mod losses;
 mod memory;
 mod ops;
+pub(crate) mod pace;
 mod requests;
 mod slice;
 mod stages;

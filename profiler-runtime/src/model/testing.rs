@@ -136,8 +136,8 @@ impl Script {
 
     /// The recording.
     pub(crate) fn finish(self) -> Recording {
-        let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20 };
-        let window = Window { process: at(0), start: at(0), end: at(LENGTH), open: (0, LENGTH) };
+        let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 20, asleep_ns: 0 };
+        let window = Window { process: at(0), start: at(0), end: at(LENGTH), open: (0, LENGTH), later: None };
         let log = Log { threads: self.threads, ..Log::default() };
         let Self { sites, gpu, context, memory, .. } = self;
         Recording { log, sites, window, symbols: Symbols::default(), memory, gpu, context }

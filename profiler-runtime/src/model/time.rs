@@ -1,10 +1,11 @@
 //! From ticks to nanoseconds since the Unix epoch.
 //!
-//! The rate comes from the two anchors that lie furthest apart (the process's first and the window's last), the
-//! position from the window's first: a step of the real-time clock during the recording bends nothing. Integer
-//! arithmetic, monotone: what nests in ticks nests in nanoseconds.
+//! The rate is the recording's [`pace`](super::pace), the position that of the window's first anchor: a step of the
+//! real-time clock during the recording bends nothing. Integer arithmetic, monotone: what nests in ticks nests in
+//! nanoseconds.
 
 use super::context::Window;
+use super::pace::Pace;
 use crate::record::clock::Anchor;
 
 /// One moment on both of the host's clocks, in nanoseconds.
@@ -36,9 +37,8 @@ pub(crate) struct Timeline {
 impl Timeline {
     /// The conversion between the window's anchors.
     pub(crate) fn new(window: &Window) -> Self {
-        let ticks = window.end.ticks.saturating_sub(window.process.ticks);
-        let ns = window.end.monotonic_ns.saturating_sub(window.process.monotonic_ns);
-        let rate = if ticks == 0 { 1 << FRACTION } else { (u128::from(ns) << FRACTION) / u128::from(ticks) };
+        let Pace { ns, ticks } = window.pace();
+        let rate = (u128::from(ns) << FRACTION) / u128::from(ticks);
         // CAST: a tick is shorter than four seconds.
         let rate = rate.max(1) as u64;
         let uncertainty = window.start.uncertainty_ticks.max(window.end.uncertainty_ticks);
@@ -107,9 +107,15 @@ mod tests {
             monotonic_ns: ns,
             unix_ns: 5_000_000_000 + ns,
             uncertainty_ticks: 30,
+            asleep_ns: 0,
         };
-        let timeline =
-            Timeline::new(&Window { process: at(0), start: at(1_000_000), end: at(9_000_000), open: (0, 0) });
+        let timeline = Timeline::new(&Window {
+            process: at(0),
+            start: at(1_000_000),
+            end: at(9_000_000),
+            open: (0, 0),
+            later: None,
+        });
         assert_eq!(timeline.begin(), 5_001_000_000);
         assert!(timeline.end().abs_diff(5_009_000_000) <= 1);
         assert!(timeline.ns(1_000 + 3 * 2_000_000).abs_diff(5_002_000_000) <= 1);
@@ -120,8 +126,9 @@ mod tests {
 
     #[test]
     fn an_empty_window_is_a_window() {
-        let anchor = Anchor { ticks: 7, monotonic_ns: 3, unix_ns: 11, uncertainty_ticks: 0 };
-        let timeline = Timeline::new(&Window { process: anchor, start: anchor, end: anchor, open: (7, 7) });
+        let anchor = Anchor { ticks: 7, monotonic_ns: 3, unix_ns: 11, uncertainty_ticks: 0, asleep_ns: 0 };
+        let timeline =
+            Timeline::new(&Window { process: anchor, start: anchor, end: anchor, open: (7, 7), later: None });
         assert_eq!((timeline.begin(), timeline.end()), (11, 11));
     }
 }

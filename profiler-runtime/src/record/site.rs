@@ -112,15 +112,20 @@ impl Site {
 
     #[cold]
     fn enrol(&'static self) -> u32 {
+        /// Whoever ends a session needs the list meanwhile: a journal may be slow.
+        static ENROLS: Mutex<()> = Mutex::new(());
         let _own = ledger::own();
-        let mut numbered = NUMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = ENROLS.lock().unwrap_or_else(PoisonError::into_inner);
         let present = self.fast_number() & !OUT_OF_LINE;
         if present != 0 {
             return present;
         }
-        numbered.push(self);
-        // CAST: more than 2^31 annotated places do not fit into a program.
-        let number = numbered.len() as u32;
+        let number = {
+            let mut numbered = NUMBERED.lock().unwrap_or_else(PoisonError::into_inner);
+            numbered.push(self);
+            // CAST: more than 2^31 annotated places do not fit into a program.
+            numbered.len() as u32
+        };
         // Before the first record can be written.
         running::note_site(self, number);
         let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };

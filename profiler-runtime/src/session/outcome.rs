@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
+use super::window;
 use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::collect::{ending, stacks};
 use crate::error::Error;
@@ -22,6 +23,9 @@ use crate::record::{correlate, ledger};
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
+
+/// Begin of the sentence about a spool that took no more.
+const FAILED_SPOOL: &str = "the spool could not grow, and ranges are lost for it";
 
 /// How often a progress bar moves.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -264,6 +268,8 @@ fn run(parked: &Mutex<Option<Export>>) {
     let Export { mut recording, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.costs = costs();
+        // The measuring of costs has taken some time already.
+        window::look_back(&mut recording.window);
         if let Some(mut sealed) = sealed {
             recording.context.warnings.append(&mut sealed.warnings);
             recording.gpu = sealed.decode();
@@ -274,6 +280,10 @@ fn run(parked: &Mutex<Option<Export>>) {
             recording.context.warnings.extend(recording.symbols.missing());
         }
         let mut trace = Trace::build(recording);
+        // What was lost may show only when it is read.
+        let failed = spool.as_ref().and_then(failed_spool);
+        let warnings = &mut trace.context.warnings;
+        warnings.extend(failed.filter(|_| !warnings.iter().any(|told| told.starts_with(FAILED_SPOOL))));
         export::write_session(&mut trace, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
     }));
     drop(claim);
@@ -292,6 +302,11 @@ fn run(parked: &Mutex<Option<Export>>) {
     );
     drop(held);
     stopped.note_told();
+}
+
+/// Says that a spool has not held all of its recording, and why.
+pub(super) fn failed_spool(spool: &Spooling) -> Option<String> {
+    spool.failure().map(|reason| format!("{FAILED_SPOOL}: {reason}"))
 }
 
 /// A spool is worth its place on the disk only while artifacts are missing.

@@ -4,7 +4,7 @@ use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::iterations::Iterations;
 use super::spool::{Files, SessionNote};
@@ -16,10 +16,12 @@ use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::logging;
+use crate::model::pace::Pace;
 use crate::model::{Context, MemoryLog, Recording, Trace, Window};
 use crate::record::clock::Anchor;
 use crate::record::ledger;
 use crate::record::memory::Levels;
+use crate::record::spool::journal;
 use crate::record::spool::salvage::{self, Refusal, Salvaged};
 
 /// What [`recover`](crate::recover) found.
@@ -33,6 +35,9 @@ pub struct Recovered {
     /// Spools that cannot be read, or artifacts that cannot be written: those spools are kept.
     pub failed: Vec<Error>,
 }
+
+/// Longest time between a process's signs of life, which come every second unless a disk keeps them.
+const MOST_SILENCE: Duration = Duration::from_secs(3_600);
 
 /// See [`crate::recover`].
 pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
@@ -62,6 +67,8 @@ fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
             found.extend(Files::of_journal(&path));
         }
     }
+    // What is empty was recovered where nothing can be deleted, or its process ended before it recorded.
+    found.retain(|files| fs::metadata(&files.journal).is_ok_and(|journal| journal.len() > 0));
     found.sort_by(|one, other| one.journal.cmp(&other.journal));
     Ok(found)
 }
@@ -85,12 +92,11 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     if let Some(error) = manifest.errors.first() {
         return Err(failed(error.clone()));
     }
-    for file in [&files.entries, &files.journal] {
-        if let Err(error) = fs::remove_file(file) {
-            logging::warn!(
-                "cannot delete `{}`, which is recovered: {error}; delete it before the next `recover`",
-                file.display()
-            );
+    for (file, deleted) in
+        [(&files.journal, journal::discard(&files.journal)), (&files.entries, fs::remove_file(&files.entries))]
+    {
+        if let Err(error) = deleted {
+            logging::warn!("cannot delete `{}`, which is recovered: {error}; delete it yourself", file.display());
         }
     }
     Ok(Some(manifest))
@@ -104,7 +110,7 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
     let mut context = note.into_context();
     context.recorded_iterations = salvaged.iterations.saturating_sub(context.first_step);
     let end = end_anchor(process, start, last, end);
-    let window = Window { process, start, end, open: (start.ticks, end.ticks) };
+    let window = Window { process, start, end, open: (start.ticks, end.ticks), later: None };
     warn(&mut context, salvaged.torn, salvaged.unreadable);
     // How much was allocated when recording began died with the process: totals are those of the recording.
     let memory = context.config.torch_profiler_with_memory.then(|| {
@@ -148,22 +154,17 @@ fn cut(recorded: Recorded, context: &mut Context, passed: u64) -> Recorded {
     cut
 }
 
-/// Where the recording ended: at its last entry, or at the last sign of life after it. The rate of ticks is that of the
-/// anchors that lie furthest apart. An entry that claims to be of the future is not believed.
+/// Where the recording ended: at its last entry, or at the last sign of life after it. An entry that claims to be much later
+/// than that is not believed. What the clocks of this machine say is of no interest: it may be another one.
 fn end_anchor(process: Anchor, start: Anchor, last: Anchor, end: u64) -> Anchor {
-    let ns = u128::from(last.monotonic_ns.saturating_sub(process.monotonic_ns).max(1));
-    let ticks = u128::from(last.ticks.saturating_sub(process.ticks).max(1));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    let most = now.saturating_sub(u128::from(start.unix_ns)) * ticks / ns + u128::from(start.ticks);
-    let most = u64::try_from(most).unwrap_or(u64::MAX).max(last.ticks);
-    let end = end.min(most).max(last.ticks);
-    // CAST: a process lives for less than 584 years.
-    let later = |from: Anchor| (u128::from(end.saturating_sub(from.ticks)) * ns / ticks) as u64;
+    let pace = Pace::until(&process, &start, &last);
+    let after = end.saturating_sub(last.ticks).min(pace.ticks_of(MOST_SILENCE));
+    let later = pace.ns_of(after);
     Anchor {
-        ticks: end,
-        monotonic_ns: process.monotonic_ns.saturating_add(later(process)),
-        unix_ns: start.unix_ns.saturating_add(later(start)),
-        uncertainty_ticks: last.uncertainty_ticks,
+        ticks: last.ticks.saturating_add(after),
+        monotonic_ns: last.monotonic_ns.saturating_add(later),
+        unix_ns: last.unix_ns.saturating_add(later),
+        ..last
     }
 }
 

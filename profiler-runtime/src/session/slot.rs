@@ -27,7 +27,7 @@ use crate::error::Error;
 use crate::logging::{self, Waiting};
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
-use crate::record::{gate, ledger};
+use crate::record::{clock, gate, ledger};
 
 /// What the lock guards.
 #[derive(Debug)]
@@ -65,6 +65,7 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
     if let Some(active) = &slot.active {
         return Err(Error::AlreadyActive { session: active.session().clone() });
     }
+    clock::choose();
     let names = slot.names.get_or_insert_default();
     let mut active = Active::new(parsed, given, gpu, names, |name| std::env::var_os(name))?;
     if active.is_timed() {

@@ -15,6 +15,9 @@ use crate::record::registry::{self, Log, Marks};
 use crate::record::spool::running::Spooling;
 use crate::record::{gate, select, set_budget, warm};
 
+/// A reading of the clocks takes a ten-thousandth of it.
+const LOOK_BACK_NS: u64 = 1_000_000;
+
 /// A recording that goes on.
 #[derive(Debug)]
 pub(crate) struct OpenWindow {
@@ -115,7 +118,7 @@ impl OpenWindow {
 
     fn cut(&self, log: Log, end: Anchor, closed: u64, oldest: u64, memory: Option<MemoryLog>) -> Recorded {
         let open = (self.opened, closed.max(self.opened));
-        let window = Window { process: Anchor::of_process(), start: self.start, end, open };
+        let window = Window { process: Anchor::of_process(), start: self.start, end, open, later: None };
         cut((log, window, memory), self.most, oldest)
     }
 
@@ -146,12 +149,23 @@ pub(crate) fn cut((mut log, mut window, mut memory): Recorded, most: Option<Dura
     (log, window, memory)
 }
 
+/// Reads the clocks once more, long enough after the recording to tell whether they keep their pace.
+pub(crate) fn look_back(window: &mut Window) {
+    let since = |now: &Anchor| now.monotonic_ns.saturating_sub(window.end.monotonic_ns);
+    let mut now = Anchor::now();
+    if since(&now) < LOOK_BACK_NS {
+        std::thread::sleep(Duration::from_nanos(LOOK_BACK_NS));
+        now = Anchor::now();
+    }
+    window.later = Some(now);
+}
+
 /// Ends a session that has not come to its recording; what its warm-up recorded is given back.
 pub(crate) fn close_empty() -> Recorded {
     shut();
     registry::forget(&Marks::now());
     let now = Anchor::now();
     let open = (now.ticks, now.ticks);
-    let window = Window { process: Anchor::of_process(), start: now, end: now, open };
+    let window = Window { process: Anchor::of_process(), start: now, end: now, open, later: None };
     (Log::default(), window, None)
 }

@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::collect::gpu::Api;
+use crate::collect::outlet;
 use crate::logging;
 
 use super::api::{Cupti, kind};
@@ -80,7 +81,12 @@ impl<'a> Keeper<'a> {
         for (kind, count) in &self.seen {
             let _ = writeln!(self.text, "total {kind} {count}");
         }
-        if let Err(error) = fs::write(&self.file, self.text) {
+        let written = outlet::without_signals(|| match fs::metadata(&self.file) {
+            // A pipe might never be read.
+            Ok(found) if !found.is_file() => Err(std::io::Error::other("it is no file: name one")),
+            _ => fs::write(&self.file, self.text),
+        });
+        if let Err(error) = written {
             logging::warn!("cannot keep CUPTI's records in `{}`: {error}", self.file.to_string_lossy());
         }
     }

@@ -17,6 +17,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Ending;
+#[cfg(all(target_os = "linux", not(miri)))]
+use crate::record::spool::fault;
 
 const THREAD: &str = "profiler-signals";
 const TERMINATIONS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
@@ -93,6 +95,8 @@ pub(super) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     unsafe {
         let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigfillset(&raw mut all);
+        // A fault ends a thread that blocks its signal, also where it could be survived.
+        libc::sigdelset(&raw mut all, libc::SIGBUS);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
         let started = start();
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
@@ -111,6 +115,10 @@ extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_v
 }
 
 extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
+    #[cfg(all(target_os = "linux", not(miri)))]
+    if signal == libc::SIGBUS && fault::absorb(info) {
+        return;
+    }
     if is_ours() && !ACTS.get() && !ENDING.swap(true, Ordering::SeqCst) {
         write(TO_THREAD.load(Ordering::SeqCst), signal as u8);
         wait_for(DONE.load(Ordering::SeqCst));

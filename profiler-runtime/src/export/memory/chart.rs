@@ -11,6 +11,7 @@ use plotters::prelude::*;
 use plotters::series::AreaSeries;
 
 use crate::export::format::json::ms;
+use crate::export::format::xml;
 use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
 use crate::record::Device;
 
@@ -192,7 +193,7 @@ fn draw(trace: &Trace, drawing: &Drawing) -> Result<String, Box<dyn Error>> {
     drop(root);
     // As wide as the window: a telephone shows all of it too.
     let size = format!("width=\"{WIDTH}\" height=\"{}\"", PANEL_HEIGHT as usize * panels);
-    Ok(svg.replacen(&size, "width=\"100%\"", 1))
+    Ok(svg.replacen(&size, "width=\"100%\"", 1).chars().map(xml::shown).collect())
 }
 
 fn draw_panel<DB: DrawingBackend>(

@@ -30,14 +30,17 @@ pub(in crate::export) enum Of {
 pub(in crate::export) fn write(stacks: &Folded, of: Of, context: &Context, out: &mut dyn Write) -> io::Result<()> {
     use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 
-    let lines: Vec<String> = stacks.micros().map(|(line, micros)| format!("{line} {micros}")).collect();
+    use crate::export::format::xml;
+
+    let shown = |text: &str| text.chars().map(xml::shown).collect::<String>();
+    let lines: Vec<String> = stacks.micros().map(|(line, micros)| format!("{} {micros}", shown(line))).collect();
     let mut options = Options::default();
     let (time, what, names) = match of {
         Of::Cpu => ("CPU time", "own time of ranges by call stack", "functions and ranges"),
         Of::Cuda => ("GPU time", "kernels by the call stack that launched them", "functions, ranges and kernels"),
     };
-    options.title = format!("{time} of {}, {}", context.process_name, context.place());
-    options.subtitle = Some(format!("session {}: {what}", context.session));
+    options.title = shown(&format!("{time} of {}, {}", context.process_name, context.place()));
+    options.subtitle = Some(shown(&format!("session {}: {what}", context.session)));
     "µs".clone_into(&mut options.count_name);
     names.clone_into(&mut options.name_type);
     // The head of a kernel's name says what it is, and the tail of a function's path.

@@ -84,8 +84,10 @@ mod tests {
             monotonic_ns: ns,
             unix_ns: EPOCH + ns + gained,
             uncertainty_ticks: 0,
+            asleep_ns: 0,
         };
-        let window = Window { process: at(0, 0), start: at(0, 0), end: at(1_000_000_000, gained), open: (0, 0) };
+        let window =
+            Window { process: at(0, 0), start: at(0, 0), end: at(1_000_000_000, gained), open: (0, 0), later: None };
         GpuClock::new(&window, &Timeline::new(&window), &samples)
     }
 

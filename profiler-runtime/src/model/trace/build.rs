@@ -22,7 +22,8 @@ impl Trace {
     /// Reads the recording twice, once for what slices are called and once for what needs that. Linear in the number of
     /// entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
-        let Recording { log, sites, window, symbols, memory, gpu, context } = recording;
+        let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
+        context.warnings.extend(window.warnings(&log));
         let timeline = Timeline::new(&window);
         let Pass { threads, mut stages, mut books, owners, timed, next_id, only_row } =
             Pass::over(&log, &sites, &timeline, &gpu);

@@ -33,7 +33,11 @@ impl Mapping {
         match *self {}
     }
 
-    pub(super) fn populate(&self, _offset: usize, _bytes: usize) {
+    pub(super) fn populate(&self, _offset: usize, _bytes: usize) -> io::Result<()> {
+        match *self {}
+    }
+
+    pub(super) fn failed_pages(&self) -> usize {
         match *self {}
     }
 

@@ -76,8 +76,13 @@ impl Journal {
     /// Appends a line. One that cannot be written is missing when the journal is read: what it was about is counted
     /// there.
     pub(super) fn append(&self, note: &Note) {
-        let Ok(json) = serde_json::to_string(note) else { return };
-        let line = format!("{:08x} {json}\n", checksum(&json));
+        self.append_all(std::slice::from_ref(note));
+    }
+
+    /// Appends lines with one write: a disk may take long for each.
+    pub(super) fn append_all(&self, notes: &[Note]) {
+        let json = notes.iter().filter_map(|note| serde_json::to_string(note).ok());
+        let line: String = json.map(|json| format!("{:08x} {json}\n", checksum(&json))).collect();
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, length) = &mut *guard;
         let end = *length + line.len() as u64;
@@ -91,8 +96,14 @@ impl Journal {
     }
 
     pub(super) fn discard(&self) -> io::Result<()> {
-        std::fs::remove_file(&self.path)
+        discard(&self.path)
     }
+}
+
+/// Deletes a journal; where nothing can be deleted, empties it: an empty one is nobody's to recover.
+pub(crate) fn discard(path: &Path) -> io::Result<()> {
+    let empty = |error| File::options().write(true).truncate(true).open(path).map(drop).map_err(|_| error);
+    std::fs::remove_file(path).or_else(empty)
 }
 
 /// The lines of a journal, and how many could not be read. Any bytes will do.

@@ -2,7 +2,7 @@
 //!
 //! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of a file on a full disk
 //! would be a SIGBUS for the host. What cannot be allocated is an error instead, also where a limit on the size of files
-//! would be a SIGXFSZ. Linux only; `elsewhere` stands in on other systems.
+//! would be a SIGXFSZ. Where blocks can fail all the same, [`fault`] survives it. Linux only; `elsewhere` stands in on other systems.
 
 use std::fs::File;
 use std::io;
@@ -10,11 +10,14 @@ use std::os::fd::AsRawFd;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
+use super::fault::Guard;
+
 /// A file, mapped shared.
 pub(super) struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
     file: File,
+    guard: Guard,
 }
 
 // SAFETY: the mapping is plain memory, which its users share by rules of their own.
@@ -31,8 +34,12 @@ impl Mapping {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
-        Ok(Self { start, bytes, file })
+        let start: NonNull<u8> = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        let guard = Guard::over(start.as_ptr() as usize, bytes).inspect_err(|_| {
+            // SAFETY: mapped just now; nobody knows of it.
+            unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
+        })?;
+        Ok(Self { start, bytes, file, guard })
     }
 
     /// The memory at an offset, which must lie inside.
@@ -78,19 +85,38 @@ impl Mapping {
     }
 
     /// The pages will be written soon: makes them present at once, which is cheaper than one after the other.
-    pub(super) fn populate(&self, offset: usize, bytes: usize) {
-        self.advise(offset, bytes, libc::MADV_POPULATE_WRITE);
+    ///
+    /// # Errors
+    ///
+    /// A store into one of them would fail.
+    pub(super) fn populate(&self, offset: usize, bytes: usize) -> io::Result<()> {
+        match self.advise(offset, bytes, libc::MADV_POPULATE_WRITE) {
+            // Kernels before 5.14 do not know the advice.
+            Err(error) if error.raw_os_error() == Some(libc::EFAULT) => Err(error),
+            _ => Ok(()),
+        }
     }
 
-    /// Takes the pages out of the process's memory; they come back from the file when they are touched.
+    /// Takes the pages out of the process's memory; they come back from the file when they are touched. Those that have
+    /// failed would not, so all stay.
     pub(super) fn release(&self, offset: usize, bytes: usize) {
-        self.advise(offset, bytes, libc::MADV_DONTNEED);
+        if self.failed_pages() == 0 {
+            // A kernel that refuses it changes nothing.
+            let _ = self.advise(offset, bytes, libc::MADV_DONTNEED);
+        }
     }
 
-    fn advise(&self, offset: usize, bytes: usize, advice: i32) {
-        // SAFETY: inside our own mapping of a file, whose contents no advice changes. A kernel that refuses it changes
-        // nothing.
-        unsafe { libc::madvise(self.at(offset).as_ptr().cast(), bytes, advice) };
+    /// Returns how many pages could not be stored to or read.
+    pub(super) fn failed_pages(&self) -> usize {
+        self.guard.failed_pages()
+    }
+
+    fn advise(&self, offset: usize, bytes: usize, advice: i32) -> io::Result<()> {
+        // SAFETY: inside our own mapping of a file, whose contents no advice changes.
+        match unsafe { libc::madvise(self.at(offset).as_ptr().cast(), bytes, advice) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
     }
 
     /// Gives blocks back to the disk; what was in them is gone.
@@ -108,6 +134,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
+        self.guard.end();
         // SAFETY: mapped by `new`; nobody can reach it any more.
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
     }

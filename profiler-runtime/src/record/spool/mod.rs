@@ -9,7 +9,9 @@
 //! a power failure leaves is what has reached the disk, which [`running`] asks for every second. Row by row, a slab's
 //! index says whose entries a chunk holds; the chunk is zero behind them. [`salvage`] reads all of it back.
 
-mod journal;
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) mod fault;
+pub(crate) mod journal;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod mapping;
 #[cfg(not(all(target_os = "linux", not(miri))))]
@@ -34,7 +36,7 @@ use room::{Next, Room};
 /// First word of the file; a machine of another byte order reads another one.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
 /// Second word: rises when a reader of the old layout would be wrong.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 const HEADER: usize = CHUNK_BYTES;
 /// Chunks of entries in a slab.
 const CHUNKS: usize = 31;
@@ -47,6 +49,8 @@ const LOST: usize = 32;
 const ITERATIONS: usize = 40;
 const ANCHORS: usize = 64;
 const ANCHOR: usize = 64;
+/// Where an anchor's checksum is, behind its words.
+const CHECK: usize = 40;
 
 /// The file of one session's chunks.
 pub(crate) struct Spool {
@@ -85,7 +89,7 @@ impl Spool {
     /// A chunk of zeros for this thread's entries from `base` on, and its number; `None` if there is no room, in the
     /// capacity or on the disk.
     pub(super) fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)> {
-        if running::is_foreign() {
+        if running::is_foreign() || self.mapping.failed_pages() > 0 {
             return None;
         }
         let (number, used_before) = self.find()?;
@@ -94,10 +98,22 @@ impl Spool {
             // A reader of the file finds the old entries, or an empty chunk of the old row: both are right.
             self.mapping.clear(at, CHUNK_BYTES);
         } else {
-            self.mapping.populate(at, CHUNK_BYTES);
+            self.populate(number, at)?;
         }
         self.write_row(number, thread, base);
         Some((self.mapping.at(at), number))
+    }
+
+    /// Makes sure that a chunk can be written to; it is given back if not.
+    fn populate(&self, number: u32, at: usize) -> Option<()> {
+        let populated = self.mapping.populate(at, CHUNK_BYTES);
+        populated
+            .map_err(|error| {
+                let mut room = self.room();
+                room.give(number, false);
+                room.failure = Some(error);
+            })
+            .ok()
     }
 
     /// A chunk with blocks, and whether they were used before.
@@ -207,20 +223,26 @@ impl Spool {
         let at = ANCHORS + turn % 2 * ANCHOR;
         let words = anchor_words(anchor);
         // ORDERING: the check tells whether all are of one anchor.
-        self.mapping.word(at + 32).store(0, Ordering::Release);
+        self.mapping.word(at + CHECK).store(0, Ordering::Release);
         for (place, word) in words.into_iter().enumerate() {
             self.mapping.word(at + place * 8).store(word, Ordering::Release);
         }
-        self.mapping.word(at + 32).store(u64::from(check(&words)), Ordering::Release);
+        self.mapping.word(at + CHECK).store(u64::from(check(&words)), Ordering::Release);
     }
 
     fn sync(&self) -> io::Result<()> {
         self.mapping.sync()
     }
 
-    /// Why it could not grow, if it could not.
+    /// Why it took no more, if it did not.
     fn failure(&self) -> Option<String> {
-        self.room().failure.as_ref().map(ToString::to_string)
+        let pages = self.mapping.failed_pages();
+        let failed = (pages > 0).then(|| {
+            format!(
+                "{pages} pages of it were lost: its disk is full, or somebody has cut the file off; record elsewhere"
+            )
+        });
+        failed.or_else(|| self.room().failure.as_ref().map(ToString::to_string))
     }
 
     /// Deletes the file. What threads still have of it stays until they leave it; the rest is the disk's again.
@@ -239,8 +261,8 @@ impl Spool {
     }
 }
 
-fn anchor_words(anchor: &Anchor) -> [u64; 4] {
-    [anchor.ticks, anchor.monotonic_ns, anchor.unix_ns, anchor.uncertainty_ticks]
+fn anchor_words(anchor: &Anchor) -> [u64; 5] {
+    [anchor.ticks, anchor.monotonic_ns, anchor.unix_ns, anchor.uncertainty_ticks, anchor.asleep_ns]
 }
 
 const fn slab_at(number: u32) -> usize {

@@ -53,10 +53,10 @@ impl Spooling {
         FORKS.call_once(|| mapping::at_fork(in_child));
         set_journal(Some(Arc::clone(&new.journal)));
         // Whoever comes from now on is noted as they come, maybe twice.
-        registry::identities().into_iter().for_each(|thread| new.journal.append(&Note::Thread(thread)));
-        for (known, number) in site::numbered().into_iter().zip(1..) {
-            new.journal.append(&Note::Site(SiteNote::of(known, number)));
-        }
+        let threads = registry::identities().into_iter().map(Note::Thread);
+        let sites =
+            site::numbered().into_iter().zip(1..).map(|(known, number)| Note::Site(SiteNote::of(known, number)));
+        new.journal.append_all(&threads.chain(sites).collect::<Vec<_>>());
         chunk::set_spool(Some(Arc::clone(&new.spool)));
         new.tick();
         Ok(new)

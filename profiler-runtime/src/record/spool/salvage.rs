@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::journal::{self, Note, SiteNote, WindowNote};
 use super::mapping::{self, Mapping};
 use super::{
-    ANCHOR, ANCHORS, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
+    ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
     anchor_words, check, chunk_at, row_at,
 };
 use crate::record::carry::Carry;
@@ -210,9 +210,10 @@ impl Spool {
     fn last_anchor(&self) -> Option<Anchor> {
         let read = |turn: usize| {
             let at = ANCHORS + turn * ANCHOR;
-            let [ticks, monotonic_ns, unix_ns, uncertainty_ticks] = [0, 8, 16, 24].map(|word| self.number(at + word));
-            let anchor = Anchor { ticks, monotonic_ns, unix_ns, uncertainty_ticks };
-            (self.number(at + 32) == u64::from(check(&anchor_words(&anchor)))).then_some(anchor)
+            let [ticks, monotonic_ns, unix_ns, uncertainty_ticks, asleep_ns] =
+                [0, 8, 16, 24, 32].map(|word| self.number(at + word));
+            let anchor = Anchor { ticks, monotonic_ns, unix_ns, uncertainty_ticks, asleep_ns };
+            (self.number(at + CHECK) == u64::from(check(&anchor_words(&anchor)))).then_some(anchor)
         };
         [read(0), read(1)].into_iter().flatten().max_by_key(|anchor| anchor.ticks)
     }

@@ -25,6 +25,7 @@ use crate::collect::cupti;
 use crate::collect::ending::Ending;
 use crate::config::{Folder, Parsed, ProfilerConfig};
 use crate::error::Error;
+use crate::export;
 use crate::logging;
 use crate::model::EndedBy;
 use crate::record::steps::{self, StepEnd};
@@ -118,6 +119,8 @@ impl Active {
         warnings.extend(rank_warning);
         warnings.extend((ranks.in_job && !place.is_shared).then(|| place::folder_of_its_own(ranks, env)));
         warnings.extend(place.warnings);
+        warnings.extend(export::obstacles(&config, ranks.rank));
+        warnings.extend(place.folder.as_deref().and_then(export::shortcomings));
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
             claim: place.claim,

@@ -10,7 +10,7 @@ use crate::model::{Context, EndedBy, Recording};
 use crate::record::host_clock::HostClock;
 use crate::record::overhead::Costs;
 use crate::record::{self, Site, gate, request, site};
-use crate::session::outcome::Export;
+use crate::session::outcome::{Export, failed_spool};
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
 use crate::session::{place, window};
@@ -74,8 +74,7 @@ impl Active {
         let spool = self.spool.take().map(OpenSpool::end);
         let sites = site::numbered();
         let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(Site::name).collect();
-        let full = spool.as_ref().and_then(|spool| spool.failure());
-        let full = full.map(|reason| format!("the spool could not grow, and ranges are lost for it: {reason}"));
+        let full = spool.as_ref().and_then(failed_spool);
         let unknown = self.unknown_names(&names);
         let left_out = self.left_out(ended_by);
         let unwalked = stacks::left_out();

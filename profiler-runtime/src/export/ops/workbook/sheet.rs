@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet, XlsxError};
 
+use crate::export::format::xml;
+
 /// Characters that a cell can hold.
 const MAX_TEXT: usize = 32_767;
 /// Rows of a sheet below its header, the first by self time: each takes about 4 kB until the workbook is written.
@@ -214,7 +216,7 @@ impl Cell {
 
 fn fitting(text: &str) -> String {
     let letters = text.encode_utf16().count();
-    let kept = text.chars().filter(|&letter| letter == '\n' || !letter.is_control());
+    let kept = text.chars().filter(|&letter| letter == '\n' || (!letter.is_control() && xml::has(letter)));
     // A letter may take two of the places.
     if letters > MAX_TEXT { kept.take(MAX_TEXT / 2).collect() } else { kept.collect() }
 }

@@ -75,8 +75,8 @@ mod tests {
     const EPOCH: u64 = 1_790_000_000_000_000_000;
 
     fn timeline() -> Timeline {
-        let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 0 };
-        Timeline::new(&Window { process: at(0), start: at(0), end: at(1_000_000_000), open: (0, 0) })
+        let at = |ns| Anchor { ticks: ns, monotonic_ns: ns, unix_ns: EPOCH + ns, uncertainty_ticks: 0, asleep_ns: 0 };
+        Timeline::new(&Window { process: at(0), start: at(0), end: at(1_000_000_000), open: (0, 0), later: None })
     }
 
     fn clock(began: Option<u64>, ended: Option<(i64, u64)>) -> DeviceClock {

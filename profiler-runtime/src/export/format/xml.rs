@@ -1,0 +1,25 @@
+//! Text in XML: what it has no characters for.
+//!
+//! A name may hold anything; one control character, U+FFFE or U+FFFF makes a whole picture or workbook unreadable.
+
+/// Returns whether XML 1.0 has this character. Tabs and line ends aside, control characters are none.
+pub(in crate::export) const fn has(letter: char) -> bool {
+    !matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// Returns the character, or the one that stands for what cannot be shown.
+pub(in crate::export) const fn shown(letter: char) -> char {
+    if has(letter) { letter } else { char::REPLACEMENT_CHARACTER }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C5: no text leaves XML.
+    #[test]
+    fn what_xml_has_no_characters_for_is_replaced() {
+        let text: String = "\u{0}\u{1b}<a>\u{fffe}\u{ffff}\u{202e}\t步".chars().map(shown).collect();
+        assert_eq!(text, "\u{fffd}\u{fffd}<a>\u{fffd}\u{fffd}\u{202e}\t步");
+    }
+}

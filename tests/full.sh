@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# The heavy proofs, run before something is called done; docs/proofs.md says what each shows.
+#   tests/full.sh [--allow-skip STEP,STEP…] [STEP…]
+# What has passed on these sources is not run again: a run that was cut off goes on where it was. Prints a table in the end,
+# and fails where a step failed, or was skipped without being named.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+export CARGO_TERM_COLOR=never
+steps=(disk-tmpfs disk-btrfs disk-fuse disk-readonly)
+
+allowed=,
+chosen=()
+while [[ $# -gt 0 ]]; do
+  case $1 in
+    --allow-skip) allowed+=${2:?names of steps}, && shift ;;
+    *) chosen+=("$1") ;;
+  esac
+  shift
+done
+[[ ${#chosen[@]} -gt 0 ]] || chosen=("${steps[@]}")
+
+# The sources that a result is of: the commit and what has changed since.
+sources=$(git rev-parse --short HEAD)-$({ git diff HEAD && git ls-files -z --others --exclude-standard | xargs -0 cat; } | cksum | tr ' ' -)
+results=${CARGO_TARGET_DIR:-target}/full/$sources
+mkdir -p "$results"
+
+# Runs a step. 77 says that this machine cannot: the last line is the reason.
+run() {
+  case $1 in
+    disk-*) bash tests/full/disks.sh "${1#disk-}" ;;
+  esac
+}
+
+for step in "${chosen[@]}"; do
+  case " ${steps[*]} " in
+    *" $step "*) ;;
+    *) echo "unknown: \`$step\`; there are ${steps[*]}" && exit 2 ;;
+  esac
+  [[ $(cut -f1 "$results/$step" 2>/dev/null) == passed ]] && continue
+  printf '\n== %s\n' "$step"
+  started=$SECONDS
+  run "$step" 2>&1 | tee "$results/$step.log"
+  case ${PIPESTATUS[0]} in
+    0) outcome=passed ;;
+    77) outcome=skipped ;;
+    *) outcome=failed ;;
+  esac
+  printf '%s\t%d s\t%s\n' "$outcome" $((SECONDS - started)) "$(tail -1 "$results/$step.log" | cut -c1-100)" >"$results/$step"
+done
+
+printf '\n%-16s %-8s %s\n' step outcome "time, last line"
+failed=0
+for step in "${chosen[@]}"; do
+  IFS=$'\t' read -r outcome time last <"$results/$step"
+  [[ $outcome == skipped && $allowed == *",$step,"* ]] && outcome=allowed
+  [[ $outcome == passed || $outcome == allowed ]] || failed=1
+  printf '%-16s %-8s %s, %s\n' "$step" "$outcome" "$time" "$last"
+done
+exit $failed

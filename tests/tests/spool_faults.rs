@@ -1,0 +1,172 @@
+//! Spools whose file fails under them: the recording loses what did not fit, and the host lives. Faults elsewhere are the
+//! host's, as they were.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod spool_support;
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use profiler_runtime::{Manifest, ProfilerConfig, profiled_op, start_profile_with, stop_profile};
+use profiler_tests::{Bench, child_of, in_child, manifest};
+
+#[profiled_op("leaf")]
+#[inline(never)]
+fn leaf() {}
+
+fn folder() -> PathBuf {
+    std::env::var_os("FOLDER").unwrap().into()
+}
+
+/// A session with a spool in this folder.
+fn spooled(folder: PathBuf, write_on_crash: bool) -> ProfilerConfig {
+    let mut config = ProfilerConfig::torch(folder).spool(true);
+    config.write_on_crash = write_on_crash;
+    config
+}
+
+fn child(name: &str, folder: &Path) -> Command {
+    let mut child = child_of(name);
+    child.env("FOLDER", folder);
+    child
+}
+
+/// Records until the file is cut off, and after it.
+fn recording_cut_off() -> Manifest {
+    let folder = folder().join("cut off");
+    start_profile_with(ProfilerConfig::torch(&folder).spool(true)).unwrap();
+    (0..5_000).for_each(|_| leaf());
+    let entries = spool_support::only_folder(&folder).join(".spool_rank0.entries");
+    File::options().write(true).open(entries).unwrap().set_len(0).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..20_000).for_each(|_| leaf()));
+        }
+    });
+    (0..20_000).for_each(|_| leaf());
+    stop_profile().unwrap().wait().unwrap()
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn records_into_a_file_that_is_cut_off() {
+    if !in_child() {
+        return;
+    }
+    let manifest = recording_cut_off();
+    assert_eq!(manifest.errors, [""; 0]);
+    let told = manifest.warnings.iter().find(|told| told.starts_with("the spool could not grow")).expect("is told");
+    assert!(told.contains(" pages of it were lost"), "{told}");
+    assert!(manifest.ranges_lost > 50_000, "what found no room is counted: {}", manifest.ranges_lost);
+    // The next session has a spool of its own.
+    start_profile_with(ProfilerConfig::torch(folder()).spool(true)).unwrap();
+    (0..5_000).for_each(|_| leaf());
+    let manifest = stop_profile().unwrap().wait().unwrap();
+    assert!(manifest.warnings.is_empty() && manifest.ranges_lost == 0, "{:?}", manifest.warnings);
+}
+
+/// G5: somebody truncates the spool's file: its recording ends, counted and told, and the host does not.
+#[test]
+fn a_spool_that_is_cut_off_costs_its_recording_only() {
+    let bench = Bench::alone();
+    let output = child("records_into_a_file_that_is_cut_off", bench.path()).output().unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+/// A page of a file that is shorter than its mapping: touching it is a fault.
+fn page_beyond_the_end() -> *mut u8 {
+    let file = tempfile::tempfile().unwrap();
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED);
+    // SAFETY: a new mapping at an address of the kernel's choice.
+    let page = unsafe { libc::mmap(ptr::null_mut(), 4096, access, kind, file.as_raw_fd(), 0) };
+    assert_ne!(page, libc::MAP_FAILED);
+    page.cast()
+}
+
+static HANDLED: AtomicUsize = AtomicUsize::new(0);
+
+/// The host lives with faults of its own: it puts a page there.
+extern "C" fn on_fault(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+    HANDLED.fetch_add(1, Ordering::SeqCst);
+    // SAFETY: the page is the one of the mapping above.
+    unsafe {
+        let page = (*info).si_addr() as usize & !4095;
+        let kind = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        libc::mmap(ptr::without_provenance_mut(page), 4096, libc::PROT_READ | libc::PROT_WRITE, kind, -1, 0);
+    }
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn has_a_handler_of_its_own() {
+    if !in_child() {
+        return;
+    }
+    // SAFETY: the handler has the signature that SA_SIGINFO asks for.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = on_fault as extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) as usize;
+        action.sa_flags = libc::SA_SIGINFO;
+        assert_eq!(libc::sigaction(libc::SIGBUS, &raw const action, ptr::null_mut()), 0);
+    }
+    start_profile_with(spooled(folder(), false)).unwrap();
+    for faults in 1..4 {
+        // SAFETY: the handler puts a page there.
+        unsafe { page_beyond_the_end().write_volatile(1) };
+        assert_eq!(HANDLED.load(Ordering::SeqCst), faults);
+        leaf();
+    }
+    stop_profile().unwrap().wait().unwrap();
+    assert!(!recording_cut_off().warnings.is_empty());
+    assert_eq!(HANDLED.load(Ordering::SeqCst), 3, "a fault of the spool's is not the host's");
+}
+
+/// G5: a host that handles its own faults goes on to.
+#[test]
+fn the_hosts_own_handler_gets_its_faults() {
+    let bench = Bench::alone();
+    let output = child("has_a_handler_of_its_own", bench.path()).output().unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn faults_elsewhere() {
+    if !in_child() {
+        return;
+    }
+    let writes = std::env::var("WRITES").unwrap() == "true";
+    // The handlers are installed in one order, and in the other.
+    start_profile_with(spooled(folder().join("first"), !writes)).unwrap();
+    stop_profile().unwrap().wait().unwrap();
+    start_profile_with(spooled(folder().join("second"), writes)).unwrap();
+    (0..100).for_each(|_| leaf());
+    // SAFETY: it is not: the fault ends the process.
+    unsafe { page_beyond_the_end().write_volatile(1) };
+}
+
+/// G5: a fault elsewhere is a crash as before: its artifacts are written where that is asked for, and its signal ends the
+/// host.
+#[test]
+fn a_fault_elsewhere_is_a_crash_as_before() {
+    for writes in [true, false] {
+        let bench = Bench::alone_in_memory();
+        let status = child("faults_elsewhere", bench.path()).env("WRITES", writes.to_string()).status().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGBUS), "{status}");
+        let folder = spool_support::only_folder(&bench.path().join("second"));
+        assert_eq!(folder.join("manifest_rank0.json").exists(), writes);
+        if writes {
+            assert_eq!(manifest(&folder)["ended_by"], "crash");
+        } else {
+            spool_support::recovered(&bench.path().join("second"));
+        }
+    }
+}
