@@ -61,6 +61,11 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// This process was forked off the one that has the session, whose artifacts that one writes when it ends.
+    ParentsSession {
+        /// The session.
+        session: SessionId,
+    },
     /// The exporter panicked: a defect of the profiler, which has cost this session's artifacts.
     Export {
         /// Whose artifacts.
@@ -104,6 +109,11 @@ impl fmt::Display for Error {
             }
             Self::Dump { session, reason } => write!(f, "cannot dump the session `{session}`: {reason}"),
             Self::Spool { path, reason } => write!(f, "cannot recover `{}`: {reason}", path.display()),
+            Self::ParentsSession { session } => write!(
+                f,
+                "the session `{session}` is that of the process which this one was forked off: its artifacts are written \
+                 there"
+            ),
             Self::Export { session, message } => {
                 write!(
                     f,

@@ -26,12 +26,18 @@ const FOREIGN: [&str; 15] = [
 /// A command that runs the `#[ignore]`d test `name` of this binary in a process of its own.
 pub fn child_of(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
+    let arguments = ["--ignored", "--exact", "--nocapture", "--test-threads=1", name];
+    clean(&mut command).args(arguments).env(MARK, "1");
+    command
+}
+
+/// Runs the command without the variables that the profiler would obey.
+pub fn clean(command: &mut Command) -> &mut Command {
     for (variable, _) in std::env::vars_os() {
         if FOREIGN.iter().any(|foreign| variable.to_string_lossy().starts_with(foreign)) {
             command.env_remove(variable);
         }
     }
-    command.args(["--ignored", "--exact", "--nocapture", "--test-threads=1", name]).env(MARK, "1");
     command
 }
 

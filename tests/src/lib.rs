@@ -12,6 +12,8 @@ mod logger;
 #[cfg(target_os = "linux")]
 mod million;
 mod pickle;
+#[cfg(target_os = "linux")]
+pub mod processes;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -20,7 +22,7 @@ use profiler_runtime::ProfilerConfig;
 use tempfile::TempDir;
 
 pub use artifacts::{Slice, Trace, manifest, stage_paths, timing};
-pub use child::{child_of, in_child};
+pub use child::{child_of, clean, in_child};
 pub use doubles::double;
 pub use logger::{Hold, held, report};
 #[cfg(target_os = "linux")]

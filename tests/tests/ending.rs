@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 use std::io::{BufRead, BufReader};
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -26,9 +26,11 @@ fn program() {
         return;
     }
     let ending = std::env::var("ENDING").unwrap();
-    // A shell ignores it for what it runs in the background, and a child inherits that.
-    // SAFETY: the default action is no function.
-    unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+    for signal in [libc::SIGINT, libc::SIGHUP, libc::SIGQUIT] {
+        // A shell ignores it for what it runs in the background, and a child inherits that.
+        // SAFETY: the default action is no function.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
     if ending == "own handler" {
         install_own_handler();
     }
@@ -47,11 +49,73 @@ fn program() {
         "exit on another thread" => thread::spawn(|| std::process::exit(3)).join().unwrap(),
         "panic that may not unwind" => may_not_unwind(),
         "fault" => fault(),
+        // SAFETY: a signal to this process.
+        "quit" => unsafe {
+            libc::kill(libc::getpid(), libc::SIGQUIT);
+            wait_for_a_signal();
+        },
         "stack overflow" => {
             overflow(0);
         }
         "fork" => fork_and_wait(),
+        "exit without threads" => {
+            no_more_threads();
+            std::process::exit(3)
+        }
+        "exit without threads or files" => {
+            no_more_threads();
+            limit(libc::RLIMIT_FSIZE, 1 << 10, 1 << 10);
+            std::process::exit(3)
+        }
+        "limit on CPU time" => exceed_cpu_time(),
         _ => wait_for_a_signal(),
+    }
+}
+
+fn limit(what: libc::__rlimit_resource_t, soft: u64, hard: u64) {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: the structure is complete.
+    assert_eq!(unsafe { libc::setrlimit(what, &raw const limit) }, 0);
+}
+
+/// Every further thread is refused, as where a container's limit is reached: by a filter, because root has no limit.
+#[cfg(target_os = "linux")]
+fn no_more_threads() {
+    let refuse = libc::SECCOMP_RET_ERRNO | libc::EAGAIN.cast_unsigned();
+    // CAST: numbers of system calls and constants of the filter are small.
+    let is_call = |call: libc::c_long, skip| libc::sock_filter {
+        code: (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16,
+        jt: skip,
+        jf: 0,
+        k: call as u32,
+    };
+    let answer = |k| libc::sock_filter { code: (libc::BPF_RET | libc::BPF_K) as u16, jt: 0, jf: 0, k };
+    let load_call = libc::sock_filter { code: (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16, jt: 0, jf: 0, k: 0 };
+    let mut filter = [
+        load_call,
+        is_call(libc::SYS_clone3, 2),
+        is_call(libc::SYS_clone, 1),
+        answer(libc::SECCOMP_RET_ALLOW),
+        answer(refuse),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: the filter lives until the calls have returned.
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+    assert!(thread::Builder::new().spawn(|| ()).is_err());
+}
+
+#[cfg(not(target_os = "linux"))]
+fn no_more_threads() {}
+
+/// The kernel sends SIGXCPU after a second of CPU time, and again every second.
+fn exceed_cpu_time() {
+    limit(libc::RLIMIT_CPU, 1, 60);
+    let begin = Instant::now();
+    while begin.elapsed() < Duration::from_secs(60) {
+        std::hint::spin_loop();
     }
 }
 
@@ -160,9 +224,10 @@ fn process_exit_waits_for_artifacts_that_are_being_written() {
     assert_written(&bench, "stop");
 }
 
+/// G17: a service's supervisor, terminal and limits end it in more ways than SIGTERM.
 #[test]
 fn a_signal_that_ends_the_program_writes_first_and_stays_the_programs_status() {
-    for signal in [libc::SIGTERM, libc::SIGINT] {
+    for signal in [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU] {
         let bench = Bench::alone_in_memory();
         assert_eq!(end(&bench, "signal", &[signal], &json!({})).signal(), Some(signal));
         assert_written(&bench, "signal");
@@ -181,6 +246,53 @@ fn a_crash_writes_what_was_recorded_and_stays_a_crash() {
     let bench = Bench::alone_in_memory();
     assert_eq!(end(&bench, "signal", &[libc::SIGABRT], &json!({})).signal(), Some(libc::SIGABRT), "sent by another");
     assert_written(&bench, "crash");
+}
+
+/// C3: where no thread can be had, the one that ends writes, and a limit on files does not end it.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_end_without_threads_is_written_by_the_one_that_ends() {
+    let bench = Bench::alone();
+    assert_eq!(end(&bench, "exit without threads", &[], &json!({})).code(), Some(3));
+    assert_written(&bench, "exit");
+    drop(bench);
+    let bench = Bench::alone();
+    assert_eq!(end(&bench, "exit without threads or files", &[], &json!({})).code(), Some(3));
+}
+
+/// G17: the kernel repeats SIGXCPU while the artifacts are written.
+#[test]
+fn a_limit_on_cpu_time_writes_what_was_recorded() {
+    let bench = Bench::alone_in_memory();
+    assert_eq!(end(&bench, "limit on CPU time", &[], &json!({})).signal(), Some(libc::SIGXCPU));
+    assert_written(&bench, "signal");
+}
+
+/// G17: a core dump is what SIGQUIT is sent for.
+#[test]
+fn sigquit_still_dumps_core() {
+    let dumps = |command: &mut Command| {
+        let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+        let raise = move || {
+            // SAFETY: the structure is complete. Where the limit cannot be raised, neither program dumps.
+            unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
+            Ok(())
+        };
+        // SAFETY: a system call between fork and exec.
+        let status = unsafe { command.pre_exec(raise) }.status().unwrap();
+        assert_eq!(status.signal(), Some(libc::SIGQUIT));
+        status.core_dumped()
+    };
+    let bench = Bench::alone_in_memory();
+    let config = json!({"profiler": "torch", "torch_profiler_dir": bench.path().join("sessions")});
+    let mut profiled = child_of("program");
+    profiled.env("PROFILER_CONFIG", config.to_string()).env("ENDING", "quit").env("RANGES", "10");
+    let mut plain = Command::new("sh");
+    plain.args(["-c", "kill -QUIT $$"]);
+    let [profiled, plain] =
+        [profiled, plain].map(|mut command| dumps(command.current_dir(bench.path()).stdout(Stdio::null())));
+    assert_eq!(profiled, plain);
+    assert_eq!(manifest(&sessions(&bench.path().join("sessions"))[0])["ended_by"], "signal");
 }
 
 /// A signal that is sent to the process may be handled by any thread that lets it through.

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use super::absent::Absent;
 use super::gpu::Device;
 use super::library::{Library, functions};
+use crate::record::process::PerProcess;
 
 type Context = *mut c_void;
 
@@ -55,7 +56,7 @@ impl Driver {
     ///
     /// There is none, or it has no device: asked once, the answer stays.
     pub(crate) fn get() -> Result<&'static Self, Absent> {
-        static DRIVER: OnceLock<Result<Driver, Absent>> = OnceLock::new();
+        static DRIVER: PerProcess<OnceLock<Result<Driver, Absent>>> = PerProcess::new(|_| OnceLock::new());
         DRIVER.get_or_init(Self::open).as_ref().map_err(Clone::clone)
     }
 

@@ -100,8 +100,9 @@ settings! {
         /// Write the artifacts when the program ends without a stop: `main` returns, or `process::exit` is called. The
         /// process is kept for up to 60 seconds until they are written.
         write_on_exit: bool = true, Kind::Flag;
-        /// Write the artifacts when SIGTERM or SIGINT ends the program, for up to 20 seconds. A signal that the program
-        /// handles itself is left to the program; a second signal ends it at once. Unix only.
+        /// Write the artifacts when SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU ends the program, for up to 20 seconds. A signal
+        /// that the program handles or ignores is left to the program, and so is SIGALRM; a second signal ends it at once.
+        /// Exit status and core dump are those of the signal. Unix only.
         write_on_signal: bool = true, Kind::Flag;
         /// Write the artifacts when the program aborts (a panic that may not unwind, no memory) or crashes (SIGSEGV, SIGBUS,
         /// SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal, also

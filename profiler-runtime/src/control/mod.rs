@@ -20,6 +20,7 @@ use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::logging;
+use crate::record::process::PerProcess;
 use crate::session::{self, Given, Recovered, SessionId, Status, Stopped};
 
 #[cfg(feature = "clap")]
@@ -28,7 +29,8 @@ pub use doctor::{Diagnosis, Finding, doctor};
 pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
 
 /// What [`configure`] has set.
-static CONFIGURED: Mutex<Option<Parsed>> = Mutex::new(None);
+static CONFIGURED: PerProcess<Mutex<Option<Parsed>>> =
+    PerProcess::new(|parents| Mutex::new(parents.and_then(|parents| parents.try_lock().ok()?.clone())));
 
 /// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A session that is
 /// active keeps its own; what an attached tool is shown (`nvtx`, `nvtx_domain`) changes at once.

@@ -5,6 +5,7 @@
 //! but wait; both are off unless the configuration names them.
 
 use std::fmt;
+use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
@@ -13,7 +14,8 @@ use std::time::Duration;
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
 use crate::logging;
-use crate::record::ledger;
+use crate::record::process::Stamp;
+use crate::record::{ledger, pinned};
 use crate::session;
 
 /// How often the file is looked for.
@@ -22,13 +24,14 @@ const POLL: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Triggers that are armed, until this is dropped: then what they have started is stopped and written.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Triggers {
     state: Arc<Armed>,
     #[cfg(unix)]
     signals: Option<signal_hook::iterator::Handle>,
     /// Waited for at the end: one of them may be in the middle of a start.
     threads: Vec<JoinHandle<()>>,
+    process: Stamp,
 }
 
 /// What the threads share.
@@ -52,7 +55,8 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
 
 /// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
 pub(super) fn arm(config: &ProfilerConfig) -> Option<Triggers> {
-    let mut triggers = Triggers::default();
+    pinned::pin_this_library();
+    let mut triggers = Triggers::new();
     if config.toggle_on_sigusr2 {
         triggers.listen();
     }
@@ -63,6 +67,16 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Triggers> {
 }
 
 impl Triggers {
+    fn new() -> Self {
+        Self {
+            state: Arc::default(),
+            #[cfg(unix)]
+            signals: None,
+            threads: Vec::new(),
+            process: Stamp::here(),
+        }
+    }
+
     /// SIGUSR2 from now on toggles.
     #[cfg(unix)]
     fn listen(&mut self) {
@@ -184,6 +198,11 @@ fn log_report(what: &str, report: &Report) {
 impl Drop for Triggers {
     fn drop(&mut self) {
         let _own = ledger::own();
+        if self.process.is_foreign() {
+            // The threads are the parent's, and so is what they have started.
+            mem::forget(mem::take(&mut self.threads));
+            return;
+        }
         #[cfg(unix)]
         if let Some(signals) = &self.signals {
             signals.close();

@@ -54,6 +54,7 @@ pub(crate) use plan::obstacles;
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
 pub use reports::printed::Summary;
+pub(crate) use sink::remove_unfinished;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
 use format::json;

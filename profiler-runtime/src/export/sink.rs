@@ -1,13 +1,15 @@
 //! Where every artifact goes through: a file is complete under its name, or it is not there.
 //!
-//! Written under a hidden name beside its place, compressed and checksummed on the way, flushed to the disk, then renamed.
-//! Whatever goes wrong (a full disk, a folder that vanished) removes the hidden file and is an error with a reason, never a
-//! signal. Where nothing can be renamed, the hidden file is copied, and stays until its copy is whole; the manifest, which
-//! is written last, lists what is. Devices and pipes are written into ([`Target`]).
+//! Written under a hidden name beside its place, which no other process and no other file has, compressed and checksummed on
+//! the way, flushed to the disk, then renamed. Whatever goes wrong (a full disk, a folder that vanished) removes the hidden
+//! file and is an error with a reason, never a signal. Where nothing can be renamed, the hidden file is copied, and stays
+//! until its copy is whole; the manifest, which is written last, lists what is. Devices and pipes are written into
+//! ([`Target`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Crc;
 
@@ -15,6 +17,8 @@ use super::target::{self, Target};
 use crate::collect::outlet;
 
 const BUFFER: usize = 64 << 10;
+/// End of a file's name while it is written.
+const SUFFIX: &str = ".tmp";
 
 /// What is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,12 +102,13 @@ struct Hidden(PathBuf);
 
 impl Hidden {
     fn beside(path: &Path) -> io::Result<Self> {
+        static COUNTER: AtomicU64 = AtomicU64::new(1);
         let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
-        let mut hidden = std::ffi::OsString::from(".");
-        hidden.push(name);
-        hidden.push(".tmp");
+        // ORDERING: only uniqueness matters.
+        let (process, number) = (std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let hidden = format!(".{}.{process}-{number}{SUFFIX}", name.to_string_lossy());
         let hidden = Self(path.with_file_name(hidden));
-        // What a killed process left behind would be in the way.
+        // What a killed process with the same id left behind would be in the way.
         match fs::remove_file(&hidden.0) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
             _ => Ok(hidden),
@@ -137,6 +142,20 @@ impl Drop for Hidden {
         if self.0 != Path::new("") {
             // The reason that led here is worth more than a second one.
             let _ = fs::remove_file(&self.0);
+        }
+    }
+}
+
+/// Deletes what a process that has died was writing into a folder: files of this part of the job, such as `rank0`.
+pub(crate) fn remove_unfinished(folder: &Path, part: &str, process: u32) {
+    let (of_part, of_process) = (format!("{part}."), format!(".{process}-"));
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let is_hidden = name.starts_with('.') && name.ends_with(SUFFIX);
+        if is_hidden && name.contains(&of_part) && name.contains(&of_process) {
+            // It is in nobody's way.
+            let _ = fs::remove_file(entry.path());
         }
     }
 }
@@ -206,9 +225,30 @@ mod tests {
     #[test]
     fn what_a_killed_process_left_is_no_obstacle() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(".trace.json.tmp"), b"half").unwrap();
-        write_file(&folder.path().join("trace.json"), false, |out| out.write_all(b"whole")).unwrap();
-        assert_eq!(names(folder.path()), ["trace.json"]);
+        let others = [".trace_rank0.json.18-1.tmp", ".trace_rank1.json.17-1.tmp"];
+        for half in [".trace_rank0.json.17-1.tmp", others[0], others[1]] {
+            fs::write(folder.path().join(half), b"half").unwrap();
+        }
+        write_file(&folder.path().join("trace_rank0.json"), false, |out| out.write_all(b"whole")).unwrap();
+        remove_unfinished(folder.path(), "rank0", 17);
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [others[0], others[1], "trace_rank0.json"], "the other processes may live");
+    }
+
+    /// G2: a file that is written twice at the same moment is one of both, whole.
+    #[test]
+    fn two_writers_of_one_file_do_not_share_a_temporary() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.json");
+        write_file(&path, false, |outer| {
+            outer.write_all(b"outer")?;
+            write_file(&path, false, |inner| inner.write_all(b"inner"))?;
+            assert_eq!(fs::read(&path)?, b"inner");
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!((fs::read(&path).unwrap().as_slice(), names(folder.path()).len()), (&b"outer"[..], 1));
     }
 
     #[test]

@@ -54,6 +54,7 @@ macro_rules! notice {
 }
 
 // `warn` itself is an attribute of the language.
+use crate::record::process::PerProcess;
 pub(crate) use {error, info, notice, warning as warn};
 
 pub(crate) use held::{Waiting, hold};
@@ -136,8 +137,8 @@ fn is_silenced() -> bool {
 
 /// Writes a line that was not written before.
 fn tell_once(level: Level, text: &str, out: &mut impl Write) {
-    static TOLD: OnceLock<(RandomState, Mutex<HashSet<u64>>)> = OnceLock::new();
-    let (state, told) = TOLD.get_or_init(Default::default);
+    static TOLD: PerProcess<(RandomState, Mutex<HashSet<u64>>)> = PerProcess::new(|_| Default::default());
+    let (state, told) = &*TOLD;
     let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
     if told.len() >= MAX_TOLD || !told.insert(state.hash_one(text)) {
         return;

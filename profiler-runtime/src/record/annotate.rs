@@ -21,6 +21,7 @@ use smallvec::SmallVec;
 
 use super::entry::{Entry, Tag};
 use super::open::OpenList;
+use super::process::{self, PerProcess};
 use super::site::{Kind, Site};
 use super::{gate, ledger};
 use crate::logging;
@@ -46,7 +47,7 @@ inventory::collect!(Finder);
 /// The tool, or null.
 static TOOL: AtomicPtr<&'static dyn Tool> = AtomicPtr::new(ptr::null_mut());
 /// How often each site of a step has begun, for steps without an index of their own.
-static STEPS: Mutex<BTreeMap<u32, u64>> = Mutex::new(BTreeMap::new());
+static STEPS: PerProcess<Mutex<BTreeMap<u32, u64>>> = PerProcess::new(|_| Mutex::default());
 
 /// A range of this thread that the tool takes to be open.
 #[derive(Clone, Copy)]
@@ -68,8 +69,8 @@ thread_local! {
 
 /// Looks for a tool, once in the life of the process; returns when that is done.
 pub(crate) fn seek() {
-    static SOUGHT: Once = Once::new();
-    if !cfg!(feature = "enable") || SOUGHT.is_completed() || SEEKING.replace(true) {
+    static SOUGHT: PerProcess<Once> = PerProcess::new(|_| Once::new());
+    if !cfg!(feature = "enable") || !gate::is_unsought() || SEEKING.replace(true) {
         return;
     }
     let mut problems = Vec::new();
@@ -83,11 +84,19 @@ pub(crate) fn seek() {
     }
 }
 
-/// The gate, after a tool has been looked for.
+/// The gate, after a tool has been looked for and a forked child was told that it is one.
 #[inline]
 pub(super) fn sought(gate: u32) -> u32 {
-    if gate & gate::UNSOUGHT == 0 {
+    if gate & (gate::UNSOUGHT | gate::FORKED) == 0 {
         return gate;
+    }
+    settle(gate)
+}
+
+#[cold]
+fn settle(gate: u32) -> u32 {
+    if gate & gate::FORKED != 0 && gate::take_forked() {
+        process::tell_child();
     }
     seek();
     gate::load()

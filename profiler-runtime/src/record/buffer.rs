@@ -13,14 +13,14 @@
 //! ([`ledger::own`]) from before the first lock, and whatever comes here meanwhile on that thread is dropped and counted.
 
 use std::cell::Cell;
+use std::mem;
 use std::ptr;
 use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::entry::Entry;
-use super::spool::running;
 use super::stream::Stream;
-use super::{ledger, registry};
+use super::{gate, ledger, process, registry};
 
 /// The cursor of a thread without a stream: full for ever.
 static VACANT: Cursor = Cursor::full();
@@ -34,14 +34,30 @@ thread_local! {
     static OWNED: Owned = const { Owned(Cell::new(None)) };
 }
 
-struct Owned(Cell<Option<Arc<Stream>>>);
+/// The stream, and the process that it was made in.
+struct Owned(Cell<Option<(u32, Arc<Stream>)>>);
 
 impl Owned {
     /// This thread's stream, made if it has none.
     fn stream(&self) -> Arc<Stream> {
-        let stream = self.0.take().unwrap_or_else(registry::new_stream);
-        self.0.set(Some(Arc::clone(&stream)));
+        let stream = self.take().unwrap_or_else(registry::new_stream);
+        self.put(Arc::clone(&stream));
         stream
+    }
+
+    /// Takes out this thread's stream. One of the process that this one was forked off stays the parent's: it is neither
+    /// written to nor dropped.
+    fn take(&self) -> Option<Arc<Stream>> {
+        let (process, stream) = self.0.take()?;
+        if process == process::number() {
+            return Some(stream);
+        }
+        mem::forget(stream);
+        None
+    }
+
+    fn put(&self, stream: Arc<Stream>) {
+        self.0.set(Some((process::number(), stream)));
     }
 }
 
@@ -49,7 +65,7 @@ impl Drop for Owned {
     fn drop(&mut self) {
         CURSOR.set(&raw const VACANT);
         let _own = ledger::own();
-        if let Some(stream) = self.0.take() {
+        if let Some(stream) = self.take() {
             stream.thread.ends();
             stream.finish();
             registry::leave(&stream);
@@ -103,7 +119,7 @@ pub(crate) fn append_slice(entries: &[Entry]) {
 
 #[inline(never)]
 fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
-    if running::is_foreign() {
+    if is_of_the_parent() {
         return false;
     }
     let _own = ledger::own();
@@ -118,10 +134,10 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
     }
     OWNED
         .try_with(|owned| {
-            let stream = owned.0.take()?;
+            let stream = owned.take()?;
             // SAFETY: this thread owns the stream.
             let appended = unsafe { stream.append_all(&entries()) };
-            owned.0.set(Some(stream));
+            owned.put(stream);
             Some(appended)
         })
         .ok()
@@ -156,8 +172,7 @@ pub(super) fn addresses() -> [usize; 2] {
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
-    // A lock of the parent's could be held for ever.
-    if running::is_foreign() {
+    if is_of_the_parent() {
         return false;
     }
     if ledger::is_own() {
@@ -206,8 +221,23 @@ fn refuse(entry: Entry) {
     }
 }
 
-/// This thread writes no more into its chunk, such as one that a process which was just forked off shares with its
-/// parent.
+/// Whether what is to be appended belongs to a range of the process that this one was forked off, which has no session of
+/// its own.
+fn is_of_the_parent() -> bool {
+    process::check();
+    let is_of_the_parent = process::is_child() && gate::load() & gate::RECORD == 0;
+    if is_of_the_parent {
+        become_child();
+    }
+    is_of_the_parent
+}
+
+/// This thread has no stream: that of the process which this one was just forked off is its parent's.
+pub(super) fn become_child() {
+    CURSOR.set(&raw const VACANT);
+}
+
+/// This thread writes no more into its chunk.
 pub(super) fn leave_chunk() {
     let cursor = CURSOR.get();
     if !ptr::eq(cursor, &raw const VACANT) {
@@ -220,9 +250,9 @@ pub(super) fn leave_chunk() {
 pub(super) fn move_on() {
     let _own = ledger::own();
     let is_behind = OWNED.try_with(|owned| {
-        let stream = owned.0.take();
-        let is_behind = stream.as_ref().is_some_and(|stream| stream.is_behind());
-        owned.0.set(stream);
+        let Some(stream) = owned.take() else { return false };
+        let is_behind = stream.is_behind();
+        owned.put(stream);
         is_behind
     });
     if is_behind == Ok(true) {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::entry::Entry;
+use super::process::PerProcess;
 pub(super) use super::ready::place;
 use super::slab::{CHUNK_BYTES, SMALL_BYTES, Slabs};
 use super::spool::Spool;
@@ -20,9 +21,9 @@ use super::{ledger, ready};
 /// Most entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
-static SLABS: Mutex<Slabs> = Mutex::new(Slabs::new());
+static SLABS: PerProcess<Mutex<Slabs>> = PerProcess::new(|_| Mutex::new(Slabs::new()));
 /// Where chunks come from while it is set.
-static SPOOL: Mutex<Option<Arc<Spool>>> = Mutex::new(None);
+static SPOOL: PerProcess<Mutex<Option<Arc<Spool>>>> = PerProcess::new(|_| Mutex::default());
 /// Whether it is set.
 static SPOOLS: AtomicBool = AtomicBool::new(false);
 /// Rises whenever chunks begin to come from elsewhere.
@@ -276,6 +277,15 @@ pub(super) fn set_spool(new: Option<Arc<Spool>>) {
     let old = std::mem::replace(&mut *spool(), new);
     drop(old);
     // ORDERING: a chunk from elsewhere is found out under its stream's lock.
+    STORE.fetch_add(1, Ordering::Relaxed);
+    note_change();
+}
+
+/// This process was just forked off: the parent's chunks are none of its own.
+pub(super) fn become_child() {
+    // ORDERING: this process has one thread, or is about to find out.
+    SPOOLS.store(false, Ordering::Relaxed);
+    IN_USE.store(0, Ordering::Relaxed);
     STORE.fetch_add(1, Ordering::Relaxed);
     note_change();
 }

@@ -7,6 +7,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::process::PerProcess;
+
 /// Ranges are recorded.
 pub(crate) const RECORD: u32 = 1;
 /// A session counts steps, whether or not it records at the moment.
@@ -40,11 +42,14 @@ pub(crate) const GPU: u32 = 1 << 17;
 pub(crate) const EVENTS: u32 = 1 << 18;
 /// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
 pub(crate) const MOVING: u32 = 1 << 20;
+/// The process was forked off one that had a session: the first range tells, and clears it (`process::tell_child`).
+pub(crate) const FORKED: u32 = 1 << 21;
 /// Nobody has looked for a tool yet: the first range does, and clears it (`annotate::seek`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
 /// Bits that the fast path does not serve: one test tells.
-pub(crate) const SLOW: u32 = FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | CPU_TIME | NVTX | GPU | MOVING | UNSOUGHT;
+pub(crate) const SLOW: u32 =
+    FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | CPU_TIME | NVTX | GPU | MOVING | FORKED | UNSOUGHT;
 
 /// The gate of a program that has run nothing yet.
 const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
@@ -54,13 +59,11 @@ const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
 struct Gate(AtomicU32);
 
 static GATE: Gate = Gate(AtomicU32::new(FIRST));
-/// What the gate is made of; the lock orders those who change it.
-static PARTS: Mutex<Parts> = Mutex::new(Parts { session: 0, tool: FIRST });
-
-struct Parts {
-    session: u32,
-    tool: u32,
-}
+/// What the gate is made of: what the session needs, and what the tool does.
+static SESSION: AtomicU32 = AtomicU32::new(0);
+static TOOL: AtomicU32 = AtomicU32::new(FIRST);
+/// Orders those who change them.
+static CHANGES: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
 /// Recordings that have begun.
 static RECORDINGS: AtomicU32 = AtomicU32::new(0);
@@ -74,12 +77,13 @@ pub(crate) fn load() -> u32 {
 
 /// Sets what a session needs; [`SLOW_CLOCK`] is added where the machine needs it.
 pub(crate) fn set(session: u32) {
-    change(|parts| {
+    change(|| {
         if session & RECORD != 0 {
             // ORDERING: published by the gate, or seen late as the gate is.
             RECORDINGS.fetch_add(1, Ordering::Relaxed);
         }
-        parts.session = session;
+        // ORDERING: under the lock.
+        SESSION.store(session, Ordering::Relaxed);
     });
 }
 
@@ -91,20 +95,36 @@ pub(super) fn recording() -> u32 {
 
 /// Sets what an attached tool needs: [`NVTX`] or nothing.
 pub(super) fn set_tool(bits: u32) {
-    change(|parts| parts.tool = parts.tool & UNSOUGHT | bits);
+    // ORDERING: under the lock.
+    change(|| TOOL.store(TOOL.load(Ordering::Relaxed) & UNSOUGHT | bits, Ordering::Relaxed));
+}
+
+/// Returns whether a tool is still to be looked for.
+pub(super) fn is_unsought() -> bool {
+    // ORDERING: set once; the `Once` of `annotate` decides.
+    TOOL.load(Ordering::Relaxed) & UNSOUGHT != 0
 }
 
 /// A tool has been looked for.
 pub(super) fn sought() {
-    change(|parts| parts.tool &= !UNSOUGHT);
+    // ORDERING: under the lock.
+    change(|| {
+        TOOL.fetch_and(!UNSOUGHT, Ordering::Relaxed);
+    });
 }
 
-fn change(part: impl FnOnce(&mut Parts)) {
-    let mut parts = PARTS.lock().unwrap_or_else(PoisonError::into_inner);
-    part(&mut parts);
-    let bits = parts.session | parts.tool;
+fn change(part: impl FnOnce()) {
+    let _changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
+    part();
+    publish();
+}
+
+fn publish() {
+    // ORDERING: under the lock, or in a process that has one thread.
+    let bits = SESSION.load(Ordering::Relaxed) | TOOL.load(Ordering::Relaxed);
     let added = match bits {
         0 => 0,
+        // Asked before the clock: a child that was just forked off may not read files.
         _ if bits & RECORD == 0 => NOT_RECORDING,
         _ if super::clock::is_fast() => 0,
         _ => SLOW_CLOCK,
@@ -116,12 +136,26 @@ fn change(part: impl FnOnce(&mut Parts)) {
 /// Every thread has left the chunk that it wrote.
 pub(super) fn moved() {
     if load() & MOVING != 0 {
-        change(|parts| parts.session &= !MOVING);
+        // ORDERING: under the lock.
+        change(|| {
+            SESSION.fetch_and(!MOVING, Ordering::Relaxed);
+        });
     }
 }
 
-/// Nothing is recorded from here on. Takes no lock: for a process that was just forked off.
-pub(super) fn shut_for_good() {
-    // ORDERING: see `load`.
-    GATE.0.store(0, Ordering::Relaxed);
+/// This process was just forked off: the session is its parent's, the tool is its own. Takes no lock.
+pub(super) fn become_child() {
+    // ORDERING: see `publish`.
+    if SESSION.load(Ordering::Relaxed) != 0 {
+        SESSION.store(FORKED, Ordering::Relaxed);
+    }
+    publish();
+}
+
+/// Returns whether it is still to be told that this process was forked off: true once.
+pub(super) fn take_forked() -> bool {
+    let mut was_forked = false;
+    // ORDERING: under the lock.
+    change(|| was_forked = SESSION.fetch_and(!FORKED, Ordering::Relaxed) & FORKED != 0);
+    was_forked
 }

@@ -28,6 +28,8 @@ pub(crate) mod memory;
 mod nesting;
 mod open;
 pub(crate) mod overhead;
+pub(crate) mod pinned;
+pub(crate) mod process;
 mod range;
 mod ready;
 pub(crate) mod registry;

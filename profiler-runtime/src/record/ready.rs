@@ -7,12 +7,13 @@ use std::mem::MaybeUninit;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::chunk::Chunk;
+use super::process::PerProcess;
 
 /// Places that are kept ready, and chunks of memory.
 pub(super) const COUNT: usize = 32;
 
 /// Allocations that have nothing in them yet.
-static PLACES: Mutex<Vec<Arc<MaybeUninit<Chunk>>>> = Mutex::new(Vec::new());
+static PLACES: PerProcess<Mutex<Vec<Arc<MaybeUninit<Chunk>>>>> = PerProcess::new(|_| Mutex::default());
 
 fn places() -> MutexGuard<'static, Vec<Arc<MaybeUninit<Chunk>>>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)

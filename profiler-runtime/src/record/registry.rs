@@ -12,6 +12,7 @@ pub(super) mod overwrite;
 
 pub(crate) use super::carry::Carry;
 use super::entry::Entry;
+use super::process::PerProcess;
 pub(crate) use super::run::Run;
 use super::spool::running;
 use super::stream::{Stream, Taken};
@@ -19,7 +20,7 @@ pub(super) use super::writer::Writer;
 use super::{chunk, ledger};
 
 /// In order of their threads' numbers.
-static STREAMS: Mutex<Vec<Arc<Stream>>> = Mutex::new(Vec::new());
+static STREAMS: PerProcess<Mutex<Vec<Arc<Stream>>>> = PerProcess::new(|_| Mutex::default());
 /// Threads that may begin to record in a session before the list of streams grows.
 const EXPECTED_THREADS: usize = 256;
 /// Ranges that a thread tried to record after its thread-locals were gone.
@@ -138,7 +139,8 @@ const SHARED: usize = 16;
 /// Gives `write` a stream that threads share. `place`: an address of the calling thread's own, which spreads the
 /// threads over them.
 pub(super) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> R {
-    static STREAMS: [Mutex<Option<Arc<Stream>>>; SHARED] = [const { Mutex::new(None) }; SHARED];
+    static STREAMS: PerProcess<[Mutex<Option<Arc<Stream>>>; SHARED]> =
+        PerProcess::new(|_| [const { Mutex::new(None) }; SHARED]);
     // Threads' own memory lies pages apart.
     let shared = &STREAMS[(place >> 12) % SHARED];
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);

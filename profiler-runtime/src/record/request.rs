@@ -14,6 +14,7 @@ use super::describe::Call;
 use super::future::{Instrumented, instrument};
 use super::gate;
 use super::label::{self, LONGEST};
+use super::process::PerProcess;
 use super::range::Range;
 use super::site::{Kind, Site};
 
@@ -94,7 +95,7 @@ struct Noted {
     bytes: [u8; LONGEST],
 }
 
-static LAST: Mutex<Noted> = Mutex::new(Noted { length: 0, bytes: [0; LONGEST] });
+static LAST: PerProcess<Mutex<Noted>> = PerProcess::new(|_| Mutex::new(Noted { length: 0, bytes: [0; LONGEST] }));
 
 /// Notes an id. Waits for nobody: of requests that begin at the same moment, one is enough.
 fn note(id: &str) {

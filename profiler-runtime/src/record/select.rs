@@ -10,6 +10,7 @@ use std::sync::{PoisonError, RwLock};
 
 use smallvec::SmallVec;
 
+use super::process::PerProcess;
 use super::site::Site;
 use super::{gate, ledger};
 
@@ -20,7 +21,7 @@ struct Filter {
     answers: HashMap<u32, bool>,
 }
 
-static FILTER: RwLock<Option<Filter>> = RwLock::new(None);
+static FILTER: PerProcess<RwLock<Option<Filter>>> = PerProcess::new(|_| RwLock::default());
 
 thread_local! {
     static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: SmallVec::new_const() }) };

@@ -4,13 +4,17 @@
 //! program can name its stages before it runs them. It gets a number when it first records; records carry the number.
 //! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them.
 
+mod numbered;
+
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
+use std::ptr;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::process::PerProcess;
 use super::spool::running;
-use super::{label, ledger};
+use super::{label, ledger, pinned};
 
 /// What a site stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -51,8 +55,6 @@ const MAX_MERGED: usize = 1 << 16;
 const OVERFLOW: &str = "(too many dynamic names)";
 /// Steps and requests: they do more than record.
 const OUT_OF_LINE: u32 = 1 << 31;
-
-static NUMBERED: Mutex<Vec<&'static Site>> = Mutex::new(Vec::new());
 
 impl Site {
     /// A site; what the attributes and block macros put into a `static`.
@@ -112,26 +114,19 @@ impl Site {
 
     #[cold]
     fn enrol(&'static self) -> u32 {
-        /// Whoever ends a session needs the list meanwhile: a journal may be slow.
-        static ENROLS: Mutex<()> = Mutex::new(());
         let _own = ledger::own();
-        let _turn = ENROLS.lock().unwrap_or_else(PoisonError::into_inner);
-        let present = self.fast_number() & !OUT_OF_LINE;
-        if present != 0 {
-            return present;
+        // Names made at run time are no library's.
+        if !self.file.is_empty() {
+            pinned::pin(self);
         }
-        let number = {
-            let mut numbered = NUMBERED.lock().unwrap_or_else(PoisonError::into_inner);
-            numbered.push(self);
-            // CAST: more than 2^31 annotated places do not fit into a program.
-            numbered.len() as u32
+        let publish = |number| {
+            // Before the first record can be written.
+            running::note_site(self, number);
+            let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
+            // ORDERING: see `fast_number`.
+            self.number.store(number | flag, Ordering::Relaxed);
         };
-        // Before the first record can be written.
-        running::note_site(self, number);
-        let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
-        // ORDERING: see `fast_number`.
-        self.number.store(number | flag, Ordering::Relaxed);
-        number
+        numbered::add(self, || self.fast_number() & !OUT_OF_LINE, publish)
     }
 }
 
@@ -143,18 +138,34 @@ pub(super) const fn is_fast(number: u32) -> bool {
 
 /// Every site that has recorded, in order of number (the first has number 1).
 pub(crate) fn numbered() -> Vec<&'static Site> {
-    NUMBERED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    numbered::all()
 }
 
 /// The site with this number.
 pub(crate) fn by_number(number: u32) -> Option<&'static Site> {
-    let index = (number as usize).checked_sub(1)?;
-    NUMBERED.lock().unwrap_or_else(PoisonError::into_inner).get(index).copied()
+    numbered::get(number)
 }
 
 /// Every site that is linked into the program, whether or not it has run, in no particular order.
 pub fn sites() -> impl Iterator<Item = &'static Site> {
-    inventory::iter::<Registered>.into_iter().map(|registered| registered.0)
+    once_around(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
+}
+
+/// Ends where a site comes again: a library that is unloaded before it records, and then loaded again, enters its sites
+/// twice, which makes a ring of the list.
+fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item = &'static Site> {
+    let (mut known, mut since, mut until) = (ptr::null(), 0_u64, 1_u64);
+    let is_new = move |site: &&'static Site| {
+        if ptr::eq(*site, known) {
+            return false;
+        }
+        since += 1;
+        if since == until {
+            (known, since, until) = (ptr::from_ref(*site), 0, until * 2);
+        }
+        true
+    };
+    all.take_while(is_new)
 }
 
 /// Sites of names known only at run time.
@@ -165,10 +176,11 @@ struct Interned {
     merged: HashSet<u64>,
 }
 
-static INTERNED: OnceLock<Mutex<Interned>> = OnceLock::new();
+/// A child makes sites of its own for the names that it uses.
+static INTERNED: PerProcess<Mutex<Interned>> = PerProcess::new(|_| Mutex::default());
 
 fn interned() -> MutexGuard<'static, Interned> {
-    INTERNED.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+    INTERNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
@@ -203,5 +215,22 @@ impl Interned {
             let hash = self.sites.hasher().hash_one(key);
             self.merged.insert(hash);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G8: sites that were entered twice do not go on for ever.
+    #[test]
+    fn a_ring_of_sites_ends() {
+        static SITES: [Site; 3] = [const { Site::new(Kind::Op, "", "", 0, "") }; 3];
+        let [first, ring @ ..] = &SITES;
+        for count in [0, 1, 2] {
+            let found = once_around(std::iter::once(first).chain(ring[..count].iter().cycle())).count();
+            assert!((1 + count..10).contains(&found), "{found}");
+        }
+        assert_eq!(once_around(SITES.iter()).count(), 3);
     }
 }

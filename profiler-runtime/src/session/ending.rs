@@ -13,6 +13,7 @@ use crate::collect::ending::{self, Ending};
 use crate::config::ProfilerConfig;
 use crate::logging;
 use crate::model::EndedBy;
+use crate::record::process;
 
 const THREAD: &str = "profiler-ending";
 
@@ -30,23 +31,29 @@ pub(super) fn watch(config: &ProfilerConfig) {
 
 /// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's driver or the host's
 /// logger may never return now.
-fn write_all(ending: Ending) {
+fn write_all(how: Ending) {
+    process::check();
     if slot::is_busy() == Some(false) {
         return;
     }
-    let deadline = Instant::now() + ending.patience();
+    let deadline = Instant::now() + how.patience();
     let (done, finished) = mpsc::channel();
     let work = move || {
         let held = logging::hold();
-        slot::finish(ending, deadline);
+        slot::finish(how, deadline);
         // The other side may have lost its patience.
         let _ = done.send(());
         drop(held);
     };
-    let started = thread::Builder::new().name(THREAD.to_owned()).spawn(work).is_ok();
-    if started && finished.recv_timeout(ending.patience()).is_ok() {
-        // Until the host's logger has been told, or does not return.
-        let _ = finished.recv_timeout(logging::PATIENCE);
+    let started = ending::without_signals(|| thread::Builder::new().name(THREAD.to_owned()).spawn(work));
+    match started {
+        Ok(_) if finished.recv_timeout(how.patience()).is_ok() => {
+            // Until the host's logger has been told, or does not return.
+            let _ = finished.recv_timeout(logging::PATIENCE);
+        }
+        Ok(_) => {}
+        // Better unbounded than not at all.
+        Err(_) => ending::without_signals(|| slot::finish(how, deadline)),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
 use crate::model::{GroupBy, Recording, Trace};
 use crate::record::overhead::Costs;
+use crate::record::process::Stamp;
 use crate::record::spool::running::Spooling;
 use crate::record::{correlate, ledger};
 
@@ -42,6 +43,8 @@ struct Ended {
     folder: Option<PathBuf>,
     progress: Gauge,
     recorded_iterations: AtomicU64,
+    /// A child that is forked off has a copy, which nobody settles.
+    process: Stamp,
     outcome: Mutex<Outcome>,
     written: Condvar,
 }
@@ -94,6 +97,7 @@ impl Stopped {
             folder,
             progress: Gauge::default(),
             recorded_iterations: AtomicU64::new(0),
+            process: Stamp::here(),
             outcome: Mutex::default(),
             written: Condvar::new(),
         }))
@@ -129,8 +133,10 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// [`Error::Export`] if the exporter panicked.
+    /// [`Error::Export`] if the exporter panicked; [`Error::ParentsSession`] in a child that was forked off after the
+    /// session began.
     pub fn wait(&self) -> Result<Manifest, Error> {
+        self.check_process()?;
         let mut outcome = self.outcome();
         loop {
             if let Some(result) = outcome.known() {
@@ -143,6 +149,9 @@ impl Stopped {
 
     /// [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not written by then.
     pub fn wait_timeout(&self, most: Duration) -> Option<Result<Manifest, Error>> {
+        if let Err(error) = self.check_process() {
+            return Some(Err(error));
+        }
         let start = Instant::now();
         let mut outcome = self.outcome();
         while outcome.known().is_none() {
@@ -195,7 +204,16 @@ impl Stopped {
     /// Whether the artifacts are written, or never will be.
     #[must_use]
     pub fn is_written(&self) -> bool {
-        self.outcome().known().is_some()
+        self.is_foreign() || self.outcome().known().is_some()
+    }
+
+    /// Returns whether the session is that of a process which this one was forked off: nothing of it may be waited for.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.0.process.is_foreign()
+    }
+
+    fn check_process(&self) -> Result<(), Error> {
+        if self.is_foreign() { Err(Error::ParentsSession { session: self.session().clone() }) } else { Ok(()) }
     }
 
     fn outcome(&self) -> MutexGuard<'_, Outcome> {
@@ -255,7 +273,8 @@ impl Export {
             logging::warn!(
                 "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
             );
-            run(&parked);
+            // No thread is left to take a signal that a limit on files sends to the one that writes.
+            ending::without_signals(|| run(&parked));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::logging;
 use crate::model::pace::Pace;
-use crate::model::{Context, MemoryLog, Recording, Trace, Window};
+use crate::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
 use crate::record::clock::Anchor;
 use crate::record::ledger;
 use crate::record::memory::Levels;
@@ -84,6 +84,9 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     let folder = files.journal.parent().unwrap_or(Path::new("."));
     let written = catch_unwind(AssertUnwindSafe(|| {
         let (recording, lock) = recording(salvaged)?;
+        // Ranks in containers may have one process id.
+        let part = file_part(Some(recording.context.rank));
+        export::remove_unfinished(folder, &part, recording.context.pid);
         let manifest = export::write_session(&mut Trace::build(recording), folder, &Gauge::default());
         drop(lock);
         Ok(manifest)

@@ -26,8 +26,9 @@ use crate::config::Parsed;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
 use crate::model::EndedBy;
+use crate::record::process::PerProcess;
 use crate::record::steps::{self, StepEnd};
-use crate::record::{clock, gate, ledger};
+use crate::record::{clock, gate, ledger, pinned, process};
 
 /// What the lock guards.
 #[derive(Debug)]
@@ -41,11 +42,14 @@ pub(super) struct Slot {
     names: Option<Names>,
 }
 
-static SLOT: Mutex<Slot> = Mutex::new(Slot { active: None, ended: None, exporting: Vec::new(), names: None });
+static SLOT: PerProcess<Mutex<Slot>> =
+    PerProcess::new(|_| Mutex::new(Slot { active: None, ended: None, exporting: Vec::new(), names: None }));
 /// The active session or its deadline has changed.
-pub(super) static CHANGED: Condvar = Condvar::new();
+pub(super) static CHANGED: PerProcess<Condvar> = PerProcess::new(|_| Condvar::new());
 
+/// The lock. A child that was forked off has a slot of its own.
 pub(super) fn lock() -> MutexGuard<'static, Slot> {
+    process::check();
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -57,6 +61,7 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 /// A session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
 pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
     let _own = ledger::own();
+    pinned::pin_this_library();
     steps::listen(step_ended);
     // Not under the lock: it loads a library and may log.
     nvtx::attach();

@@ -11,6 +11,7 @@ use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
 use crate::collect::gpu::Api;
 use crate::collect::library::{Library, functions};
+use crate::record::process::PerProcess;
 
 use super::decode::text;
 use super::search;
@@ -100,7 +101,7 @@ pub(crate) struct Cupti {
     pub(crate) path: PathBuf,
 }
 
-static CUPTI: OnceLock<Result<Cupti, Absent>> = OnceLock::new();
+static CUPTI: PerProcess<OnceLock<Result<Cupti, Absent>>> = PerProcess::new(|_| OnceLock::new());
 
 impl Cupti {
     /// The libcupti that fits the driver: searched once, the answer stays.

@@ -4,6 +4,7 @@
 //! program's. They take one lock for a moment and call nothing (kineto#1347: a lock that is held around a call of
 //! CUPTI's is a deadlock). Buffers that are full wait here for the decoder, in no particular order.
 
+use crate::record::process::PerProcess;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::catch_unwind;
@@ -41,7 +42,7 @@ struct Pool {
     queues: Vec<(usize, u32)>,
 }
 
-static POOL: Mutex<Option<Pool>> = Mutex::new(None);
+static POOL: PerProcess<Mutex<Option<Pool>>> = PerProcess::new(|_| Mutex::default());
 
 fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
     let mut pool: MutexGuard<'_, Option<Pool>> = POOL.lock().unwrap_or_else(PoisonError::into_inner);

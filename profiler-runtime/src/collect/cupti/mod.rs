@@ -22,6 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::absent::Absent;
 use super::driver::Driver;
 use super::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord};
+use crate::record::process::PerProcess;
 
 use api::OUR_IDS;
 use buffers::Full;
@@ -69,7 +70,8 @@ struct State {
     ended: Vec<(u64, Undecoded)>,
 }
 
-static STATE: Mutex<State> = Mutex::new(State { last: 0, running: None, ended: Vec::new() });
+static STATE: PerProcess<Mutex<State>> =
+    PerProcess::new(|_| Mutex::new(State { last: 0, running: None, ended: Vec::new() }));
 
 fn state() -> MutexGuard<'static, State> {
     STATE.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,6 +9,7 @@ use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
 use crate::collect::gpu::{ClockSample, GpuLosses};
 use crate::record::correlate::{self, Hooks};
+use crate::record::process::PerProcess;
 
 use super::api::{Cupti, FORCED, SYSTEM_THREAD_IDS, absent, kind};
 use super::{Undecoded, Wanted, buffers, noise, pop, push};
@@ -146,7 +147,7 @@ fn check(call: &'static str, code: i32) -> Result<(), Absent> {
 
 /// Once in a process: CUPTI has one pair of callbacks.
 fn register(cupti: &Cupti) -> Result<(), Absent> {
-    static REGISTERED: OnceLock<()> = OnceLock::new();
+    static REGISTERED: PerProcess<OnceLock<()>> = PerProcess::new(|_| OnceLock::new());
     if REGISTERED.get().is_none() {
         // SAFETY: the two functions live as long as the process and have the signatures that CUPTI wants.
         let code = unsafe { (cupti.functions.register)(buffers::requested, buffers::completed) };

@@ -14,7 +14,7 @@ use std::time::Duration;
 pub(crate) enum Ending {
     /// `main` has returned, or `process::exit` was called.
     Exit,
-    /// SIGTERM or SIGINT.
+    /// A signal that is sent to end a program: SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU.
     Signal,
     /// SIGSEGV, SIGBUS, SIGILL, SIGFPE or SIGABRT.
     Crash,

@@ -6,37 +6,86 @@
 //! ```
 //!
 //! A handler may call next to nothing: it writes a byte, and after a crash it waits, bounded, because the crashed
-//! instruction would run again. SIGTERM and SIGINT are watched only where nobody else handles them; if a handler that the
-//! program installs later calls ours, ours does nothing. A second signal ends the process at once. A child that was
-//! forked without `exec` has our handlers but not the thread: it dies as it would have. A runtime that lives with faults
-//! (it has a handler of its own) gets its handler back with the first one.
+//! instruction would run again. Signals that end a program are watched only where nobody else handles them; if a handler
+//! that the program installs later calls ours, ours does nothing. A second signal ends the process at once. A child that
+//! was forked without `exec` has our handlers but not the thread: it dies as it would have, unless it has a session of its
+//! own, and with it a thread. A runtime that lives with faults (it has a handler of its own) gets its handler back with the
+//! first one.
+//!
+//! A program and its plugins may each have a copy of this code. They know each other's handlers by the signals that those
+//! block ([`SIGNATURE`]): a copy that comes later puts its handler before the other's, and hands the signal on to it.
 
-use std::cell::Cell;
+use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
+use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Ending;
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::record::spool::fault;
+use crate::record::process::PerProcess;
 
 const THREAD: &str = "profiler-signals";
-const TERMINATIONS: [c_int; 2] = [libc::SIGTERM, libc::SIGINT];
+/// What a terminal, a supervisor, a closed connection or a limit on CPU time sends. Not SIGALRM, which is a program's own.
+const TERMINATIONS: [c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU];
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
+/// Signals that are blocked while one of our handlers runs: a choice that nobody else makes.
+#[cfg(target_os = "linux")]
+const SIGNATURE: [c_int; 7] = [41, 43, 44, 48, 53, 55, 62];
+#[cfg(not(target_os = "linux"))]
+const SIGNATURE: [c_int; 5] = [libc::SIGURG, libc::SIGIO, libc::SIGWINCH, libc::SIGTTOU, libc::SIGVTALRM];
+/// Signals that are looked at for it.
+const SIGNALS: c_int = if cfg!(target_os = "linux") { 64 } else { 31 };
 
 /// Write end of the pipe to the thread, and read end of the pipe from it; -1 before there are any.
 static TO_THREAD: AtomicI32 = AtomicI32::new(-1);
 static DONE: AtomicI32 = AtomicI32::new(-1);
-/// Whose handlers these are.
+/// The process that has the thread, and the one that has passed on a signal.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
-/// A signal has been passed on.
-static ENDING: AtomicBool = AtomicBool::new(false);
-/// What each of [`CRASHES`] did before.
-static BEFORE: Mutex<[Option<libc::sigaction>; CRASHES.len()]> = Mutex::new([None; CRASHES.len()]);
+static ENDING: AtomicU32 = AtomicU32::new(0);
+/// Orders those who install handlers.
+static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
+/// What each signal did before.
+static BEFORE: [Before; SIGNALS as usize + 1] = [const { Before::unknown() }; SIGNALS as usize + 1];
 
 thread_local! {
     /// This thread acts on a signal: it must not wait for itself.
     static ACTS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// An action, written once and read in handlers.
+struct Before {
+    is_known: AtomicBool,
+    action: UnsafeCell<MaybeUninit<libc::sigaction>>,
+}
+
+// SAFETY: written by the holder of `TURN` before `is_known` is set, and never again.
+unsafe impl Sync for Before {}
+
+impl Before {
+    const fn unknown() -> Self {
+        Self { is_known: AtomicBool::new(false), action: UnsafeCell::new(MaybeUninit::uninit()) }
+    }
+
+    /// Keeps the first; the caller holds `TURN`.
+    fn note(&self, action: libc::sigaction) {
+        if !self.is_known.load(Ordering::SeqCst) {
+            // SAFETY: nobody reads it before it is known, and the lock lets nobody else write.
+            unsafe { (*self.action.get()).write(action) };
+            self.is_known.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn get(&self) -> Option<libc::sigaction> {
+        // SAFETY: written before it was known.
+        self.is_known.load(Ordering::SeqCst).then(|| unsafe { (*self.action.get()).assume_init() })
+    }
+}
+
+fn before(signal: c_int) -> &'static Before {
+    // CAST: a signal's number.
+    &BEFORE[signal as usize]
 }
 
 type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
@@ -44,27 +93,40 @@ type Handler = extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void);
 /// Calls `act` on a thread of its own before one of these signals ends the process.
 pub(super) fn watch(endings: &[Ending], act: fn(Ending)) {
     let (terminations, crashes) = (endings.contains(&Ending::Signal), endings.contains(&Ending::Crash));
-    let mut before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     if !(terminations || crashes) || !is_ready(act) {
         return;
     }
     if terminations {
-        TERMINATIONS.iter().filter(|&&signal| current(signal) == Some(libc::SIG_DFL)).for_each(|&signal| {
-            install(signal, on_termination);
-        });
+        let is_free =
+            |signal: &&c_int| current(**signal).is_some_and(|now| is_default(&now) || is_a_copys(**signal, &now));
+        TERMINATIONS.iter().filter(is_free).for_each(|&signal| install(signal, on_termination));
     }
     if crashes {
-        for (signal, before) in CRASHES.iter().zip(before.iter_mut()) {
-            if before.is_none() {
-                *before = install(*signal, on_crash);
-            }
-        }
+        let is_new = |signal: &&c_int| before(**signal).get().is_none();
+        CRASHES.iter().filter(is_new).for_each(|&signal| install(signal, on_crash));
     }
+}
+
+fn is_default(action: &libc::sigaction) -> bool {
+    action.sa_sigaction == libc::SIG_DFL
+}
+
+/// Whether another copy of this code handles the signal, and does not know of this one.
+fn is_a_copys(signal: c_int, action: &libc::sigaction) -> bool {
+    before(signal).get().is_none() && is_signed(action)
+}
+
+/// Whether a copy of this code has installed the action.
+fn is_signed(action: &libc::sigaction) -> bool {
+    // SAFETY: the set comes from the system or from `install`.
+    let blocks = |signal| unsafe { libc::sigismember(&raw const action.sa_mask, signal) } == 1;
+    action.sa_flags & libc::SA_SIGINFO != 0 && (1..=SIGNALS).all(|signal| blocks(signal) == SIGNATURE.contains(&signal))
 }
 
 /// Makes the pipes and the thread, once in a process; false if the system gives none.
 fn is_ready(act: fn(Ending)) -> bool {
-    // ORDERING: under the lock of `BEFORE`.
+    // ORDERING: under the lock.
     if PROCESS.load(Ordering::Relaxed) == std::process::id() {
         return true;
     }
@@ -74,7 +136,7 @@ fn is_ready(act: fn(Ending)) -> bool {
         while let Some(signal) = read(wakes) {
             let is_crash = CRASHES.contains(&signal);
             act(if is_crash { Ending::Crash } else { Ending::Signal });
-            if is_crash { write(finished, 0) } else { end_by(signal) }
+            if is_crash { write(finished, 0) } else { pass_on(signal) }
         }
     };
     if without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work)).is_err() {
@@ -88,9 +150,10 @@ fn is_ready(act: fn(Ending)) -> bool {
 }
 
 /// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that is sent to the process
-/// to any thread, and one that has to act then, or is waited for, would wait for itself.
-pub(super) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them. A new thread begins
+/// to any thread, and one that has to act then, or is waited for, would wait for itself. Also for work on this thread that
+/// may meet a limit on the size of files: that is an error to the work, and no signal afterwards.
+pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: the sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them. A new thread begins
     // with the mask of the one that starts it.
     unsafe {
         let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
@@ -98,20 +161,47 @@ pub(super) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
         // A fault ends a thread that blocks its signal, also where it could be survived.
         libc::sigdelset(&raw mut all, libc::SIGBUS);
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-        let started = start();
+        let was_pending = is_pending(libc::SIGXFSZ);
+        let done = work();
+        if !was_pending && is_pending(libc::SIGXFSZ) {
+            take(libc::SIGXFSZ);
+        }
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
-        started
+        done
+    }
+}
+
+/// Whether a signal waits to be let through.
+fn is_pending(signal: c_int) -> bool {
+    // SAFETY: `sigpending` writes the set.
+    unsafe {
+        let mut waiting = std::mem::zeroed();
+        libc::sigpending(&raw mut waiting) == 0 && libc::sigismember(&raw const waiting, signal) == 1
+    }
+}
+
+/// Takes a signal that is pending and blocked.
+fn take(signal: c_int) {
+    // SAFETY: the set is initialised by `sigemptyset`; the signal's number is written to a local.
+    unsafe {
+        let (mut set, mut taken) = (std::mem::zeroed(), 0);
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, signal);
+        libc::sigwait(&raw const set, &raw mut taken);
     }
 }
 
 extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {
-    if current(signal) != Some(on_termination as Handler as libc::sighandler_t) {
+    let ours = on_termination as Handler as libc::sighandler_t;
+    if current(signal).is_none_or(|now| now.sa_sigaction != ours) {
         return;
     }
-    if !is_ours() || ENDING.swap(true, Ordering::SeqCst) {
-        return end_by(signal);
+    if is_ours() && is_first() {
+        write(TO_THREAD.load(Ordering::SeqCst), signal as u8);
+    } else if signal != libc::SIGXCPU || !is_ours() {
+        end_by(signal);
     }
-    write(TO_THREAD.load(Ordering::SeqCst), signal as u8);
+    // The limit on CPU time is told every second: the thread is at it.
 }
 
 extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
@@ -119,14 +209,14 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void
     if signal == libc::SIGBUS && fault::absorb(info) {
         return;
     }
-    if is_ours() && !ACTS.get() && !ENDING.swap(true, Ordering::SeqCst) {
+    if is_ours() && !ACTS.get() && is_first() {
         write(TO_THREAD.load(Ordering::SeqCst), signal as u8);
         wait_for(DONE.load(Ordering::SeqCst));
     }
     // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
     let was_sent = unsafe { (*info).si_code } <= 0;
     restore(signal);
-    ENDING.store(false, Ordering::SeqCst);
+    ENDING.store(0, Ordering::SeqCst);
     if was_sent {
         // A fault comes again by itself when its instruction runs again; a signal that was sent does not.
         // SAFETY: `raise` may be called in a handler.
@@ -136,15 +226,18 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void
 
 /// Whether this is the process that has the thread, and not a fork of it.
 fn is_ours() -> bool {
-    // SAFETY: `getpid` has no arguments and cannot fail.
-    PROCESS.load(Ordering::SeqCst) == unsafe { libc::getpid() }.cast_unsigned()
+    PROCESS.load(Ordering::SeqCst) == std::process::id()
 }
 
-/// What a crash's signal did before us does it again. Without a lock: `watch` never changes an entry once it is there.
+/// Whether no signal was passed on in this process yet.
+fn is_first() -> bool {
+    let id = std::process::id();
+    ENDING.swap(id, Ordering::SeqCst) != id
+}
+
+/// What a signal did before us does it again.
 fn restore(signal: c_int) {
-    let index = CRASHES.iter().position(|&crash| crash == signal);
-    let before = BEFORE.try_lock().ok().and_then(|before| before[index?]);
-    match before {
+    match before(signal).get() {
         // SAFETY: the action was read from the system for this signal.
         Some(action) => unsafe {
             libc::sigaction(signal, &raw const action, std::ptr::null_mut());
@@ -153,9 +246,24 @@ fn restore(signal: c_int) {
     }
 }
 
+/// Ends the process by a signal that was acted on, or lets another copy of this code act on it first.
+fn pass_on(signal: c_int) {
+    if before(signal).get().is_some_and(|action| is_signed(&action)) {
+        restore(signal);
+        send(signal);
+    } else {
+        end_by(signal);
+    }
+}
+
 /// The signal's default action: the process ends with the signal as its status.
 fn end_by(signal: c_int) {
     set_default(signal);
+    send(signal);
+}
+
+/// Sends a signal to this process.
+fn send(signal: c_int) {
     // SAFETY: plain system calls that may be made in a handler; the set is initialised by `sigemptyset`. The signal is
     // sent to the process, because the thread that runs this may block it.
     unsafe {
@@ -176,26 +284,31 @@ fn set_default(signal: c_int) {
     }
 }
 
-/// Who handles the signal now.
-fn current(signal: c_int) -> Option<libc::sighandler_t> {
+/// What the signal does now.
+fn current(signal: c_int) -> Option<libc::sigaction> {
     // SAFETY: asks only; the action is initialised by the call that succeeds.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
-        (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some(action.sa_sigaction)
+        (libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0).then_some(action)
     }
 }
 
-/// Makes `handler` the signal's; what it was before. On the thread's alternate stack, if it has one: a stack may be what
-/// has run out.
-fn install(signal: c_int, handler: Handler) -> Option<libc::sigaction> {
+/// Makes `handler` the signal's, and notes what it was before. On the thread's alternate stack, if it has one: a stack may
+/// be what has run out.
+fn install(signal: c_int, handler: Handler) {
+    // A signal that comes at once finds it.
+    let Some(now) = current(signal) else { return };
+    before(signal).note(now);
     // SAFETY: the handler has the signature that SA_SIGINFO asks for, and calls only what a handler may call.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as libc::sighandler_t;
         action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK | libc::SA_RESTART;
         libc::sigemptyset(&raw mut action.sa_mask);
-        let mut before: libc::sigaction = std::mem::zeroed();
-        (libc::sigaction(signal, &raw const action, &raw mut before) == 0).then_some(before)
+        for blocked in SIGNATURE {
+            libc::sigaddset(&raw mut action.sa_mask, blocked);
+        }
+        libc::sigaction(signal, &raw const action, std::ptr::null_mut());
     }
 }
 

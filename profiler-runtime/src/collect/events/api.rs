@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use crate::collect::absent::Absent;
 use crate::collect::driver::{Driver, LIBRARY};
 use crate::collect::library::{Library, functions};
+use crate::record::process::PerProcess;
 
 type Raw = *mut c_void;
 
@@ -73,7 +74,7 @@ impl Cuda {
     ///
     /// There is none, it has no device, or it is too old: asked once, the answer stays.
     pub(super) fn get() -> Result<&'static Self, Absent> {
-        static CUDA: OnceLock<Result<Cuda, Absent>> = OnceLock::new();
+        static CUDA: PerProcess<OnceLock<Result<Cuda, Absent>>> = PerProcess::new(|_| OnceLock::new());
         let open = || {
             let driver = Driver::get()?;
             let library = Library::open(LIBRARY).map_err(|_| Absent::NoDriver)?;

@@ -18,6 +18,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::record::Site;
 use crate::record::ledger;
+use crate::record::process::PerProcess;
 
 use super::absent::Absent;
 use api::Cuda;
@@ -30,7 +31,8 @@ pub(crate) use spooled::{NotedContexts, recovered};
 pub(super) use {api::Handle, pool::Open};
 
 /// Read by ranges; written when a session begins or ends, and when a context is new: in steady state nobody waits.
-static STATE: RwLock<State> = RwLock::new(State { last: 0, running: None, ended: Vec::new() });
+static STATE: PerProcess<RwLock<State>> =
+    PerProcess::new(|_| RwLock::new(State { last: 0, running: None, ended: Vec::new() }));
 
 #[derive(Debug)]
 struct State {

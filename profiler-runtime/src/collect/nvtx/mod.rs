@@ -20,6 +20,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::config::ProfilerConfig;
 use crate::record::annotate::{self, Finder, Tool};
+use crate::record::pinned;
+use crate::record::process::PerProcess;
 use domain::Domain;
 #[cfg(not(feature = "nvtx-sdk"))]
 use own as client;
@@ -31,7 +33,9 @@ inventory::submit! { Finder(find) }
 /// Set once a tool is attached.
 static ATTACHED: OnceLock<()> = OnceLock::new();
 /// Every domain that was ever asked for: a tool cannot forget one either.
-static DOMAINS: Mutex<Vec<(String, &'static &'static dyn Tool)>> = Mutex::new(Vec::new());
+static DOMAINS: PerProcess<Mutex<Domains>> = PerProcess::new(|_| Mutex::default());
+
+type Domains = Vec<(String, &'static &'static dyn Tool)>;
 
 /// Loads the tool, if one wants to be attached and nothing has loaded it yet. Costs the tool's start, tens of
 /// milliseconds, once; without a tool, nothing.
@@ -51,6 +55,8 @@ fn find() -> Option<String> {
     match client::attach() {
         Ok(true) => {
             let _ = ATTACHED.set(());
+            // The tool calls back.
+            pinned::pin_this_library();
             // A configuration that cannot be read is reported by whoever starts a session with it.
             let configured = ProfilerConfig::from_env().ok().flatten();
             show(&configured.map_or_else(ProfilerConfig::default, |parsed| parsed.config));

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::sync::{Mutex, PoisonError};
 
+use crate::record::process::PerProcess;
 use nvtx::domain;
 
 /// Names the tool's library.
@@ -60,7 +61,7 @@ thread_local! {
 }
 
 fn lives<R>(change: impl FnOnce(&mut Lives) -> R) -> R {
-    static LIVES: Mutex<Option<Lives>> = Mutex::new(None);
+    static LIVES: PerProcess<Mutex<Option<Lives>>> = PerProcess::new(|_| Mutex::default());
     change(LIVES.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
 }
 

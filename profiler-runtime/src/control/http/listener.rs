@@ -21,6 +21,8 @@ use super::places::{Place, Places};
 use super::refusal::Refusal;
 use crate::control::job::Controller;
 use crate::logging;
+use crate::record::pinned;
+use crate::record::process::Stamp;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";
@@ -87,6 +89,7 @@ pub struct Server {
     address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    process: Stamp,
 }
 
 impl Listener {
@@ -168,6 +171,7 @@ impl Listener {
     ///
     /// [`HttpError::Thread`].
     pub fn spawn(self) -> Result<Server, HttpError> {
+        pinned::pin_this_library();
         let failed = |error: io::Error| HttpError::Thread(Arc::new(error));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
@@ -183,7 +187,7 @@ impl Listener {
             runtime.shutdown_background();
         };
         let thread = thread::Builder::new().name(THREAD.to_owned()).spawn(work).map_err(failed)?;
-        Ok(Server { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Server { address, stop: Some(stop), thread: Some(thread), process: Stamp::here() })
     }
 }
 
@@ -206,6 +210,11 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.process.is_foreign() {
+            // The thread is the parent's: what would wake it is not, and it is never over here.
+            std::mem::forget((self.stop.take(), self.thread.take()));
+            return;
+        }
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             logging::join(thread);

@@ -1,10 +1,11 @@
 //! The controller that signals and files act on: this process's own, unless the program has installed another.
 
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Controller, Local};
+use crate::record::process::PerProcess;
 
-static INSTALLED: LazyLock<Mutex<Arc<dyn Controller>>> = LazyLock::new(|| Mutex::new(Arc::new(Local::new())));
+static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> = PerProcess::new(|_| Mutex::new(Arc::new(Local::new())));
 
 /// Makes `controller` the one that triggers act on, such as the [`Coordinator`](super::Coordinator) of a job in the
 /// process that has it.

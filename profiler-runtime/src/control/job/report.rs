@@ -99,7 +99,9 @@ impl FailureCode {
             Error::NotActive => Self::NotActive,
             Error::RemoteFolder { .. } | Error::Folder { .. } => Self::Folder,
             Error::Thread { .. } => Self::Thread,
-            Error::Export { .. } | Error::Dump { .. } | Error::Spool { .. } => Self::Artifacts,
+            Error::Export { .. } | Error::Dump { .. } | Error::Spool { .. } | Error::ParentsSession { .. } => {
+                Self::Artifacts
+            }
         }
     }
 }

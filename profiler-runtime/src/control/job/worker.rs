@@ -19,7 +19,8 @@ use super::sessions::{Outcome, Sessions, settled};
 use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
 use crate::logging;
-use crate::record::ledger;
+use crate::record::process::{PerProcess, Stamp};
+use crate::record::{ledger, pinned};
 use crate::session::{self, Stopped};
 
 /// Name of the thread that obeys.
@@ -30,7 +31,7 @@ pub(crate) const COORDINATOR: &str = "PROFILER_COORDINATOR";
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
 /// A process has one coordinator.
-static JOINED: AtomicBool = AtomicBool::new(false);
+static JOINED: PerProcess<AtomicBool> = PerProcess::new(|_| AtomicBool::new(false));
 
 /// A place in a job, until it is dropped: then what the coordinator has started is stopped, its artifacts are waited for,
 /// and the coordinator is told.
@@ -38,6 +39,7 @@ static JOINED: AtomicBool = AtomicBool::new(false);
 #[must_use = "the worker leaves the job when this is dropped"]
 pub struct Membership {
     worker: Arc<Joined>,
+    process: Stamp,
 }
 
 #[derive(Debug)]
@@ -78,9 +80,10 @@ pub fn join(address: &str) -> Result<Membership, LinkError> {
     if JOINED.swap(true, Ordering::SeqCst) {
         return Err(LinkError::AlreadyJoined);
     }
+    pinned::pin_this_library();
     let (sessions, link) = (Mutex::default(), Mutex::default());
     let worker = Arc::new(Joined { address, token, sessions, link, changed: Condvar::new() });
-    let membership = Membership { worker: Arc::clone(&worker) };
+    let membership = Membership { worker: Arc::clone(&worker), process: Stamp::here() };
     let thread = std::thread::Builder::new().name(THREAD.to_owned());
     thread.spawn(move || worker.run()).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
     Ok(membership)
@@ -101,6 +104,10 @@ pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'st
 impl Drop for Membership {
     fn drop(&mut self) {
         let _own = ledger::own();
+        if self.process.is_foreign() {
+            // The place in the job is the parent's, and so is the connection.
+            return;
+        }
         let _held = logging::hold();
         let last_words = self.worker.sessions().close();
         let mut link = self.worker.link();
@@ -254,7 +261,7 @@ impl Joined {
 /// Sends an answer whole; false if that fails: such a connection is at its end.
 fn say(stream: &Stream, answer: &Answer) -> bool {
     /// One line at a time, whichever thread has it.
-    static TURN: Mutex<()> = Mutex::new(());
+    static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
     let _held = logging::hold();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let send = |line: Vec<u8>| (&mut &*stream).write_all(&line).map_err(|error| error.to_string());

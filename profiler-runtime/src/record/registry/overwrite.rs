@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::record::carry::Carry;
 use crate::record::chunk;
+use crate::record::process::PerProcess;
 use crate::record::spool::running;
 use crate::record::stream::Stream;
 
@@ -18,7 +19,7 @@ use crate::record::stream::Stream;
 static HORIZON: AtomicU64 = AtomicU64::new(0);
 
 /// Threads that have ended and of whose entries nothing is left.
-static GONE: Mutex<Option<Gone>> = Mutex::new(None);
+static GONE: PerProcess<Mutex<Option<Gone>>> = PerProcess::new(|_| Mutex::default());
 
 /// What is remembered of them.
 #[derive(Clone, Debug, Default)]

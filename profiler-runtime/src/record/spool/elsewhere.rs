@@ -58,8 +58,10 @@ pub(super) fn lock(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
+pub(super) fn descriptor(_file: &File) -> i32 {
+    -1
+}
+
 pub(super) fn may_reach(_bytes: u64) -> bool {
     true
 }
-
-pub(super) fn at_fork(_in_child: extern "C" fn()) {}

@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use super::mapping;
 use crate::record::clock::Anchor;
+use crate::record::process::descriptors::ClosedInChild;
 use crate::record::registry::ThreadIdentity;
 use crate::record::{Kind, Site};
 
@@ -59,6 +60,8 @@ pub(super) struct WindowNote {
 /// A journal that is written.
 pub(super) struct Journal {
     path: PathBuf,
+    /// Before the file: a child that is forked off does not keep the lock when its parent ends.
+    _closed: ClosedInChild,
     /// The file, locked for as long as this process lives, and its length.
     file: Mutex<(File, u64)>,
 }
@@ -70,7 +73,8 @@ impl Journal {
         if !mapping::lock(&file)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        Ok(Self { path: path.to_owned(), file: Mutex::new((file, 0)) })
+        let _closed = ClosedInChild::new(mapping::descriptor(&file));
+        Ok(Self { path: path.to_owned(), _closed, file: Mutex::new((file, 0)) })
     }
 
     /// Appends a line. One that cannot be written is missing when the journal is read: what it was about is counted

@@ -150,21 +150,15 @@ pub(super) fn lock(file: &File) -> io::Result<bool> {
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
+/// The file's number in this process.
+pub(super) fn descriptor(file: &File) -> i32 {
+    file.as_raw_fd()
+}
+
 /// Whether this process may make files so large: asking first spares it a signal that would end it.
 pub(super) fn may_reach(bytes: u64) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel fills in a structure of ours.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } == 0;
     !known || bytes <= limit.rlim_cur
-}
-
-/// Where processes that are forked off stop recording: they share the file, and would write over their parent's
-/// entries.
-pub(super) fn at_fork(in_child: extern "C" fn()) {
-    // SAFETY: the handler touches atomics and a thread-local without a destructor only.
-    unsafe { libc::pthread_atfork(None, None, Some(handler(in_child))) };
-}
-
-const fn handler(function: extern "C" fn()) -> unsafe extern "C" fn() {
-    function
 }

@@ -89,7 +89,7 @@ impl Spool {
     /// A chunk of zeros for this thread's entries from `base` on, and its number; `None` if there is no room, in the
     /// capacity or on the disk.
     pub(super) fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)> {
-        if running::is_foreign() || self.mapping.failed_pages() > 0 {
+        if self.mapping.failed_pages() > 0 {
             return None;
         }
         let (number, used_before) = self.find()?;
@@ -179,7 +179,7 @@ impl Spool {
     }
 
     fn clear_row(&self, number: u32) {
-        if !running::is_foreign() && self.capacity > 0 {
+        if self.capacity > 0 {
             // ORDERING: see `write_row`.
             self.mapping.word(row_at(number) + 8).store(0, Ordering::Release);
         }

@@ -5,20 +5,19 @@
 
 use std::io;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
+use super::Spool;
 use super::journal::{Journal, Note, SiteNote, WindowNote};
-use super::{Spool, mapping};
 use crate::record::clock::Anchor;
+use crate::record::process::PerProcess;
 use crate::record::registry::{self, Marks, Writer};
-use crate::record::{Site, buffer, chunk, gate, ledger, site};
+use crate::record::{Site, chunk, gate, ledger, site};
 
-static JOURNAL: Mutex<Option<Arc<Journal>>> = Mutex::new(None);
-/// This process was forked off one that records into a file: it does not.
-static FOREIGN: AtomicBool = AtomicBool::new(false);
+static JOURNAL: PerProcess<Mutex<Option<Arc<Journal>>>> = PerProcess::new(|_| Mutex::default());
 
 /// A session's spool, while it records and until it is exported.
 #[derive(Clone)]
@@ -49,8 +48,6 @@ impl Spooling {
         let journal = Journal::create(journal).inspect_err(|_| drop(std::fs::remove_file(entries)))?;
         let new = Self { spool, journal: Arc::new(journal), from: Arc::default(), turn: Arc::default() };
         new.note_session(session);
-        static FORKS: Once = Once::new();
-        FORKS.call_once(|| mapping::at_fork(in_child));
         set_journal(Some(Arc::clone(&new.journal)));
         // Whoever comes from now on is noted as they come, maybe twice.
         let threads = registry::identities().into_iter().map(Note::Thread);
@@ -136,9 +133,6 @@ impl Spooling {
     ///
     /// One cannot be deleted.
     pub(crate) fn discard(&self) -> io::Result<()> {
-        if is_foreign() {
-            return Ok(());
-        }
         self.journal.discard()?;
         self.spool.discard()
     }
@@ -169,20 +163,5 @@ pub(in crate::record) fn note_site(site: &Site, number: u32) {
 pub(in crate::record) fn note_overwritten(ticks: u64, ranges: u64) {
     if let Some(spool) = chunk::current_spool() {
         spool.note_overwritten(ticks, ranges);
-    }
-}
-
-/// Whether the file belongs to the process that this one was forked off.
-pub(in crate::record) fn is_foreign() -> bool {
-    // ORDERING: set before any other thread of this process exists.
-    FOREIGN.load(Ordering::Relaxed)
-}
-
-extern "C" fn in_child() {
-    if chunk::has_spool() {
-        // ORDERING: see `is_foreign`.
-        FOREIGN.store(true, Ordering::Relaxed);
-        gate::shut_for_good();
-        buffer::leave_chunk();
     }
 }

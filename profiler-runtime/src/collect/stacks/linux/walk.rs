@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::code::{Rule, Rules, Scratch, Step};
+use crate::record::process::PerProcess;
 
-static RULES: Mutex<Option<Arc<Rules>>> = Mutex::new(None);
+static RULES: PerProcess<Mutex<Option<Arc<Rules>>>> = PerProcess::new(|_| Mutex::default());
 /// Changes whenever [`RULES`] do, so that a walk need not take the lock.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 

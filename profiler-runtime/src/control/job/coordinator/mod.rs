@@ -33,7 +33,8 @@ use crate::config::{Folder, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
 use crate::logging;
-use crate::record::ledger;
+use crate::record::process::Stamp;
+use crate::record::{ledger, pinned};
 use crate::session;
 use table::Table;
 
@@ -60,6 +61,7 @@ pub use options::CoordinatorOptions;
 pub struct Coordinator {
     shared: Arc<Shared>,
     address: Address,
+    process: Stamp,
 }
 
 #[derive(Debug)]
@@ -92,6 +94,7 @@ impl Coordinator {
                     .map_err(|source| LinkError::Bind { address: asked.clone(), source: Arc::new(source) })?,
             ),
         };
+        pinned::pin_this_library();
         let address = listener.address(&asked);
         let shared = Arc::new(Shared {
             options,
@@ -101,7 +104,7 @@ impl Coordinator {
             writing: Mutex::default(),
         });
         door::open(&shared, listener).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
-        Ok(Self { shared, address })
+        Ok(Self { shared, address, process: Stamp::here() })
     }
 
     /// Where it listens, with the port that the system has chosen.
@@ -184,6 +187,10 @@ impl Controller for Coordinator {
 impl Drop for Coordinator {
     fn drop(&mut self) {
         let _own = ledger::own();
+        if self.process.is_foreign() {
+            // The workers are the parent's.
+            return;
+        }
         self.shared.change(|table| {
             table.is_closed = true;
             table.members.values().for_each(member::Member::close);

@@ -1,0 +1,220 @@
+//! A program that forks while it is profiled, for `tests/forks.rs`: `forks STORY FOLDER THREADS [spool]`.
+//!
+//! The parent records, forks, waits for its child and records on, beside threads that record too. The child records, and
+//! ends as the story tells; it may have a session of its own.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+#[cfg(target_os = "linux")]
+mod program {
+    use std::os::unix::process::CommandExt;
+    use std::path::{Path, PathBuf};
+    use std::process::{Command, exit};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{env, fs, thread};
+
+    use profiler_runtime::{
+        Error, ProfilerConfig, Status, configure, op, profile_with, profiled_step, stage, start_profile,
+        start_profile_with, status, stop_profile,
+    };
+    use profiler_tests::processes::{fork, fork_without_handlers, listing, pause, wait_for_child};
+
+    /// Iterations of the parent before and after the fork, and of a child.
+    const BEFORE: usize = 10;
+    const AFTER: usize = 7;
+    const IN_CHILD: usize = 5;
+
+    #[profiled_step]
+    fn parent_step() {
+        drop(stage!("parent work"));
+    }
+
+    #[profiled_step]
+    fn child_step() {
+        drop(stage!("child work"));
+    }
+
+    #[profiled_step]
+    fn step_on_a_thread() {}
+
+    struct Story {
+        name: String,
+        folder: PathBuf,
+        threads: usize,
+        spool: bool,
+    }
+
+    pub(crate) fn main() {
+        let mut words = env::args().skip(1);
+        let mut word = || words.next();
+        let story = Story {
+            name: word().unwrap(),
+            folder: word().unwrap().into(),
+            threads: word().unwrap().parse().unwrap(),
+            spool: word().is_some(),
+        };
+        match story.name.as_str() {
+            "daemonise" => story.daemonise(),
+            "configured" => story.configured(),
+            "parent is killed" => story.parent_is_killed(),
+            "thread returns" => {
+                let thread = thread::spawn(move || story.fork());
+                // In the child this thread does not exist.
+                thread.join().unwrap();
+            }
+            _ => story.fork(),
+        }
+    }
+
+    impl Story {
+        fn config(&self, whose: &str) -> ProfilerConfig {
+            ProfilerConfig::torch(self.folder.join(whose)).spool(self.spool)
+        }
+
+        fn fork(&self) {
+            let over = Arc::new(AtomicBool::new(false));
+            let guard = profile_with(self.config("parent")).unwrap();
+            let threads: Vec<_> = (0..self.threads).map(|_| busy_thread(Arc::clone(&over))).collect();
+            (0..BEFORE).for_each(|_| parent_step());
+            let open = stage!("open at the fork");
+            let before = listing(&self.folder.join("parent"));
+            let child = if self.name.starts_with("clone") { fork_without_handlers() } else { fork() };
+            if child == 0 {
+                // A handle of a thread that does not exist cannot be dropped.
+                std::mem::forget(threads);
+                return self.in_the_child();
+            }
+            println!("child: {:?}", wait_for_child(child));
+            assert_eq!(listing(&self.folder.join("parent")), before, "the child has touched its parent's files");
+            drop(open);
+            (0..AFTER).for_each(|_| parent_step());
+            over.store(true, Ordering::SeqCst);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            drop(guard);
+        }
+
+        fn in_the_child(&self) {
+            (0..IN_CHILD).for_each(|_| child_step());
+            match self.name.as_str() {
+                "return" | "thread returns" => {}
+                "exit" | "clone" => exit(0),
+                // SAFETY: ends the process.
+                "_exit" => unsafe { libc::_exit(0) },
+                "panic" => {
+                    let _open = stage!("child open");
+                    panic!("in the child");
+                }
+                "exec" => panic!("{}", Command::new("true").exec()),
+                "kill" => end_by(libc::SIGKILL),
+                "term" => end_by(libc::SIGTERM),
+                "stop" => {
+                    assert!(matches!(stop_profile(), Err(Error::NotActive)));
+                    assert_eq!(status(), Status::Idle);
+                    exit(0)
+                }
+                "spawn" => {
+                    assert!(Command::new("true").status().unwrap().success());
+                    exit(0)
+                }
+                "own session" | "clone, own session" => self.own_session(),
+                "own session, term" => {
+                    start_profile_with(self.config("child")).unwrap();
+                    (0..IN_CHILD).for_each(|_| child_step());
+                    end_by(libc::SIGTERM)
+                }
+                "double fork" => {
+                    let grandchild = fork();
+                    if grandchild == 0 {
+                        (0..IN_CHILD).for_each(|_| child_step());
+                        self.own_session();
+                    }
+                    exit(i32::from(wait_for_child(grandchild) != profiler_tests::processes::Ended::Exit(0)))
+                }
+                story => panic!("{story}"),
+            }
+        }
+
+        /// Records in a session of this process on two threads; the end of the process writes it.
+        fn own_session(&self) -> ! {
+            start_profile_with(self.config("child")).unwrap();
+            (0..IN_CHILD).for_each(|_| child_step());
+            thread::spawn(|| (0..IN_CHILD).for_each(|_| child_step())).join().unwrap();
+            exit(0)
+        }
+
+        /// The parent begins a session and ends; the daemon that it leaves records a bit.
+        fn daemonise(&self) {
+            start_profile_with(self.config("parent")).unwrap();
+            (0..BEFORE).for_each(|_| parent_step());
+            if fork() == 0 {
+                (0..IN_CHILD).for_each(|_| child_step());
+            }
+            exit(0);
+        }
+
+        /// A server that profiles its workers only.
+        fn configured(&self) {
+            configure(self.config("child")).unwrap();
+            parent_step();
+            let child = fork();
+            if child == 0 {
+                start_profile().unwrap();
+                (0..IN_CHILD).for_each(|_| child_step());
+                exit(0);
+            }
+            println!("child: {:?}", wait_for_child(child));
+        }
+
+        /// The child outlives its parent, which is killed while it records.
+        fn parent_is_killed(&self) {
+            start_profile_with(self.config("parent")).unwrap();
+            (0..BEFORE).for_each(|_| parent_step());
+            let child = self.folder.join("child");
+            if fork() == 0 {
+                child_step();
+                write_whole(&child, &std::process::id().to_string());
+                loop {
+                    pause();
+                }
+            }
+            while !child.exists() {
+                pause();
+            }
+            end_by(libc::SIGKILL)
+        }
+    }
+
+    /// A thread that takes every lock of a session, all the time.
+    fn busy_thread(over: Arc<AtomicBool>) -> thread::JoinHandle<()> {
+        thread::spawn(move || {
+            while !over.load(Ordering::SeqCst) {
+                step_on_a_thread();
+                let _ = (status(), op("a name at run time"));
+                pause();
+            }
+        })
+    }
+
+    fn write_whole(path: &Path, text: &str) {
+        let part = path.with_extension("part");
+        fs::write(&part, text).unwrap();
+        fs::rename(part, path).unwrap();
+    }
+
+    fn end_by(signal: libc::c_int) -> ! {
+        // SAFETY: a signal to this process.
+        unsafe { libc::kill(libc::getpid(), signal) };
+        loop {
+            pause();
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn main() {
+    program::main();
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {}

@@ -1,0 +1,123 @@
+//! Processes that are waited for with a limit: one that hangs fails its test.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// For a program, which ends in seconds; machines are busy.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// How a process has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this status.
+    Exit(i32),
+    /// By this signal.
+    Signal(i32),
+    /// It had to be killed.
+    Hangs,
+}
+
+/// A program's end, and what it said.
+#[derive(Debug)]
+pub struct Outcome {
+    /// How it has ended.
+    pub ended: Ended,
+    /// Its standard output.
+    pub stdout: String,
+    /// Its standard error.
+    pub stderr: String,
+}
+
+impl From<ExitStatus> for Ended {
+    fn from(status: ExitStatus) -> Self {
+        status.code().map_or_else(|| Self::Signal(status.signal().unwrap_or(0)), Self::Exit)
+    }
+}
+
+/// Gives other threads a turn.
+pub fn pause() {
+    thread::sleep(Duration::from_micros(100));
+}
+
+/// Forks as C programs and Python do; 0 in the child.
+pub fn fork() -> i32 {
+    // SAFETY: what the child may do is what the tests are about.
+    let child = unsafe { libc::fork() };
+    assert!(child >= 0, "there is no process to be had");
+    child
+}
+
+/// Forks without a handler being run; 0 in the child.
+pub fn fork_without_handlers() -> i32 {
+    // SAFETY: as above; a child with a copy of the memory.
+    let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    i32::try_from(child).ok().filter(|child| *child >= 0).expect("a process")
+}
+
+/// Waits for a forked child of this process.
+pub fn wait_for_child(child: i32) -> Ended {
+    let begin = Instant::now();
+    let mut status = 0;
+    loop {
+        // SAFETY: the status is written to a local.
+        match unsafe { libc::waitpid(child, &raw mut status, libc::WNOHANG) } {
+            0 if begin.elapsed() < PATIENCE / 2 => thread::sleep(Duration::from_millis(1)),
+            0 => {
+                // SAFETY: it has not been waited for.
+                unsafe { libc::kill(child, libc::SIGKILL) };
+                return Ended::Hangs;
+            }
+            _ => return ExitStatus::from_raw(status).into(),
+        }
+    }
+}
+
+/// Names of the folders in `base`, and of the files in them.
+pub fn listing(base: &Path) -> Vec<String> {
+    let names = |folder: &Path| -> Vec<String> {
+        let entries = fs::read_dir(folder).into_iter().flatten();
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+    };
+    let folders = names(base);
+    let files =
+        folders.iter().flat_map(|name| names(&base.join(name)).into_iter().map(move |file| format!("{name}/{file}")));
+    let mut all: Vec<String> = files.collect();
+    all.extend(folders);
+    all.sort();
+    all
+}
+
+/// Runs a program until it and its children have closed their output.
+pub fn run(command: &mut Command) -> Outcome {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program");
+    let pipes: [Box<dyn Read + Send>; 2] =
+        [Box::new(child.stdout.take().expect("a pipe")), Box::new(child.stderr.take().expect("a pipe"))];
+    let readers = pipes.map(|mut pipe| {
+        thread::spawn(move || {
+            let mut text = Vec::new();
+            pipe.read_to_end(&mut text).expect("readable");
+            String::from_utf8_lossy(&text).into_owned()
+        })
+    });
+    let ended = wait(&mut child);
+    let [stdout, stderr] = readers.map(|reader| reader.join().expect("is read"));
+    Outcome { ended, stdout, stderr }
+}
+
+/// Waits for a program.
+pub fn wait(child: &mut Child) -> Ended {
+    let begin = Instant::now();
+    while begin.elapsed() < PATIENCE {
+        if let Some(status) = child.try_wait().expect("is a child") {
+            return status.into();
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().and_then(|()| child.wait()).expect("ends");
+    Ended::Hangs
+}

@@ -1,0 +1,161 @@
+//! Programs that fork while they are profiled (`src/bin/forks.rs`): what a child does costs its parent nothing, and is its
+//! own.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use profiler_runtime::recover;
+use profiler_tests::processes::{self, Ended, Outcome, listing};
+use profiler_tests::{Bench, Trace, clean, manifest};
+
+/// Iterations of the parent before and after the fork, and of a child.
+const BEFORE: usize = 10;
+const AFTER: usize = 7;
+const IN_CHILD: usize = 5;
+
+fn program(bench: &Bench, story: &str, threads: usize, spool: bool) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forks"));
+    clean(&mut command).arg(story).arg(bench.path()).arg(threads.to_string()).args(spool.then_some("spool"));
+    command
+}
+
+fn run(bench: &Bench, story: &str, threads: usize, spool: bool) -> Outcome {
+    processes::run(&mut program(bench, story, threads, spool))
+}
+
+/// The trace of the only session in this folder, which ended so.
+fn only_trace(bench: &Bench, whose: &str, ended_by: &str) -> Trace {
+    let base = bench.path().join(whose);
+    let folders: Vec<_> = fs::read_dir(&base).unwrap().map(|folder| folder.unwrap().path()).collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    assert_eq!(manifest(&folders[0])["ended_by"], ended_by);
+    assert!(listing(&base).iter().all(|name| !name.contains("/.")), "{:?}", listing(&base));
+    Trace::read(&folders[0])
+}
+
+/// The parent's session has everything that the parent recorded, and nothing of the child.
+fn assert_parents(bench: &Bench, ranges: usize, ended_by: &str) {
+    let trace = only_trace(bench, "parent", ended_by);
+    assert_eq!(["parent work", "child work"].map(|name| trace.count(name)), [ranges, 0]);
+    assert_eq!(["missing", "unfinished"].map(|what| trace.losses(what)), [0, 0]);
+}
+
+/// The child's session has what the child recorded in it.
+fn assert_childs(bench: &Bench, ranges: usize, ended_by: &str) {
+    let trace = only_trace(bench, "child", ended_by);
+    assert_eq!(["child work", "parent work"].map(|name| trace.count(name)), [ranges, 0]);
+    assert_eq!(["missing", "unfinished"].map(|what| trace.losses(what)), [0, 0]);
+}
+
+/// Runs a story with one thread and with a hundred, in memory and with a spool.
+fn each(story: &str, ended: Ended, check: impl Fn(&Bench, &Outcome)) {
+    for (threads, spool) in [(0, false), (100, false), (0, true), (100, true)] {
+        let bench = Bench::alone();
+        let outcome = run(&bench, story, threads, spool);
+        let is_right = outcome.ended == Ended::Exit(0) && outcome.stdout.contains(&format!("child: {ended:?}\n"));
+        assert!(is_right, "`{story}`, {threads} threads, spool: {spool}: {outcome:?}");
+        assert_parents(&bench, BEFORE + AFTER, "stop");
+        check(&bench, &outcome);
+    }
+}
+
+/// The child has left nothing but one warning.
+fn nothing_else(bench: &Bench, outcome: &Outcome) {
+    assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 1);
+    assert_eq!(outcome.stderr.matches("was forked off").count(), 1, "{}", outcome.stderr);
+}
+
+/// B1, B2: a child that returns or exits, at once and in the middle of its parent's session.
+#[test]
+fn a_child_that_exits_leaves_its_parents_session_alone() {
+    for story in ["return", "thread returns", "exit", "_exit"] {
+        each(story, Ended::Exit(0), nothing_else);
+    }
+}
+
+/// B1: the same for a panic, another program and signals.
+#[test]
+fn a_child_that_ends_otherwise_leaves_its_parent_alone() {
+    each("panic", Ended::Exit(101), nothing_else);
+    each("exec", Ended::Exit(0), nothing_else);
+    each("kill", Ended::Signal(libc::SIGKILL), nothing_else);
+    each("term", Ended::Signal(libc::SIGTERM), nothing_else);
+}
+
+/// B1: a child has no session to stop, and programs that it starts change nothing.
+#[test]
+fn a_child_has_no_session_to_stop() {
+    each("stop", Ended::Exit(0), nothing_else);
+    each("spawn", Ended::Exit(0), nothing_else);
+}
+
+/// B1: a child whose fork ran no handler finds out by itself.
+#[test]
+fn a_child_of_clone_leaves_its_parent_alone() {
+    for story in ["clone", "clone, own session"] {
+        let bench = Bench::alone();
+        let outcome = run(&bench, story, 0, false);
+        assert!(outcome.ended == Ended::Exit(0) && outcome.stdout.contains("child: Exit(0)"), "{outcome:?}");
+        assert_parents(&bench, BEFORE + AFTER, "stop");
+        if story == "clone" {
+            assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 1);
+        } else {
+            assert_childs(&bench, 2 * IN_CHILD, "exit");
+        }
+    }
+}
+
+/// G2: a child starts with fresh locks and fresh streams, and so does a child's child.
+#[test]
+fn a_child_can_have_a_session_of_its_own() {
+    for story in ["own session", "double fork"] {
+        each(story, Ended::Exit(0), |bench, _| assert_childs(bench, 2 * IN_CHILD, "exit"));
+    }
+}
+
+/// G17: the thread that waits for signals is made anew.
+#[test]
+fn a_childs_own_session_is_written_on_sigterm() {
+    let ended = Ended::Signal(libc::SIGTERM);
+    each("own session, term", ended, |bench, _| assert_childs(bench, IN_CHILD, "signal"));
+}
+
+/// B1: a session that was begun before a program became a daemon is the first process's.
+#[test]
+fn a_session_before_daemonising_is_written_by_the_parent() {
+    for spool in [false, true] {
+        let bench = Bench::alone();
+        let outcome = run(&bench, "daemonise", 0, spool);
+        assert!(outcome.ended == Ended::Exit(0), "{outcome:?}");
+        assert_parents(&bench, BEFORE, "exit");
+        nothing_else(&bench, &outcome);
+    }
+}
+
+/// B1: what was configured before the fork counts in the child.
+#[test]
+fn a_worker_starts_with_the_configuration_of_its_parent() {
+    let bench = Bench::alone();
+    let outcome = run(&bench, "configured", 0, false);
+    assert!(outcome.stdout.contains("child: Exit(0)"), "{outcome:?}");
+    assert_childs(&bench, IN_CHILD, "exit");
+}
+
+/// B3: a child does not hold what tells that its parent lives.
+#[test]
+fn a_killed_parent_is_recovered_while_its_child_lives() {
+    let bench = Bench::alone();
+    let mut command = program(&bench, "parent is killed", 0, true);
+    let ended = processes::wait(&mut command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    assert_eq!(ended, Ended::Signal(libc::SIGKILL));
+    let child: i32 = fs::read_to_string(bench.path().join("child")).unwrap().parse().unwrap();
+    let recovered = recover(bench.path().join("parent"));
+    // SAFETY: the child runs until it is killed.
+    assert_eq!(unsafe { libc::kill(child, libc::SIGKILL) }, 0, "the child lives");
+    let recovered = recovered.unwrap();
+    assert!(recovered.running.is_empty() && recovered.sessions.len() == 1, "{recovered:?}");
+    assert_parents(&bench, BEFORE, "recovered");
+}
