@@ -148,6 +148,11 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its dims
 /// and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.
+///
+/// Sums, products and quotients that stand in `flops` itself are computed in 128 bits, whatever types their parts have; those
+/// in a block, a closure or a called function are computed as they are written. What overflows 64 bits all the same, divides
+/// by zero or panics costs the call its FLOPs and nothing else: it is counted as `descriptions_failed`. (Built with
+/// `panic = "abort"`, a panic there ends the program.)
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, arguments.into(), item.into(), RECORDING).into()

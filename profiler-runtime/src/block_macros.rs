@@ -25,7 +25,8 @@ macro_rules! step {
 
 /// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul",
 /// shapes(a, b))`, and with its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are
-/// computed only while they are recorded.
+/// computed only while they are recorded, in the types of their parts: write `2 * m as u64 * …` where these are small
+/// (the attribute computes in 128 bits).
 #[macro_export]
 macro_rules! op {
     ($name:literal) => {

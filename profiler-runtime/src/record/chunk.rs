@@ -21,6 +21,9 @@ use super::{ledger, ready};
 /// Most entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
+/// Entries of a thread's first chunk.
+const FIRST_ENTRIES: u64 = (SMALL_BYTES / size_of::<Entry>()) as u64;
+
 static SLABS: PerProcess<Mutex<Slabs>> = PerProcess::new(|_| Mutex::new(Slabs::new()));
 /// Where chunks come from while it is set.
 static SPOOL: PerProcess<Mutex<Option<Arc<Spool>>>> = PerProcess::new(|_| Mutex::default());
@@ -82,8 +85,8 @@ impl Chunk {
     /// budget is spent and `within_budget` is asked for.
     pub(super) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
         let _own = ledger::own();
-        // Not for a thread's first.
-        if base > 0 {
+        // Not for a thread's first, nor for the one after that, which is soon.
+        if base > FIRST_ENTRIES {
             make_ready();
         }
         let store = store_number();

@@ -102,6 +102,8 @@ impl Slabs {
 
     /// Asks for another slab if fewer chunks are free. Until it is touched, it costs addresses only.
     pub(super) fn reserve(&mut self, chunks: usize) {
+        // For the first chunks of threads, so that none has to allocate the list that they are in.
+        let _ = self.cut.try_reserve(chunks);
         let free = self.slabs.iter().map(|slab| slab.free.count_ones() as usize);
         if free.sum::<usize>() < chunks && self.slabs.try_reserve(1).is_ok() {
             self.slabs.extend(Slab::new());

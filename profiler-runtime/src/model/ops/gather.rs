@@ -8,6 +8,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::collect::stacks::symbols::Symbols;
 use crate::model::Trace;
+use crate::model::by_task::ByTask;
 use crate::model::slice::{CallArgs, NetBytes, Poll, Slice};
 use crate::model::tasks::Task;
 use crate::record::{Kind, Site};
@@ -27,8 +28,11 @@ pub(in crate::model) struct Gatherer {
     gathered: Vec<Gathered>,
     /// Group of the calls that said nothing, from 1, by number of site and [`Flavour`].
     plain: Vec<[usize; 4]>,
-    /// Async ranges, by their tasks' numbers.
-    lives: HashMap<u64, Life>,
+    /// Groups that async ranges count in, by their tasks' numbers: that of the first poll, whose call stack is where it began
+    /// to run.
+    places: ByTask,
+    /// Sums over the polls of those whose first poll was not read yet.
+    unsettled: HashMap<u64, Sums>,
     /// Tasks that are `ProfilerStep`s.
     step_tasks: HashSet<u64>,
     described: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
@@ -66,14 +70,6 @@ struct Flavour {
     /// It is a `ProfilerStep`.
     is_step: bool,
     is_async: bool,
-}
-
-/// Sums over the polls of an async range.
-#[derive(Default)]
-struct Life {
-    /// The group that it counts in: that of its first poll, whose call stack is where it began to run.
-    place: Option<usize>,
-    sums: Sums,
 }
 
 impl Gatherer {
@@ -117,25 +113,33 @@ impl Gatherer {
     /// Adds a poll: its times are its async range's, which may be polled on any thread.
     fn poll(&mut self, poll: Poll, slice: &Slice) {
         let (own, total) = self.launched.end(slice);
-        let known = self.lives.get(&poll.task).and_then(|life| life.place);
+        let settles = poll.first || !slice.args().inputs.is_empty();
+        let known = self.places.get(poll.task).map(|place| place as usize);
         let place = match known {
-            Some(place) if !poll.first && slice.args().inputs.is_empty() => place,
+            Some(place) if !settles => place,
             _ => self.place(slice, Flavour { is_step: self.step_tasks.contains(&poll.task), is_async: true }),
         };
-        let life = self.lives.entry(poll.task).or_default();
-        life.place = Some(place);
-        life.sums.polls += 1;
-        life.sums.add_slice(slice, own, total);
+        // CAST: groups are few.
+        self.places.set(poll.task, place as u32);
+        let settled = &mut self.gathered[place].group.sums;
+        if settles && let Some(before) = self.unsettled.remove(&poll.task) {
+            settled.add(&before);
+        }
+        let waits = !settles && (known.is_none() || self.unsettled.contains_key(&poll.task));
+        let sums = if waits { self.unsettled.entry(poll.task).or_default() } else { settled };
+        sums.polls += 1;
+        sums.add_slice(slice, own, total);
         if let Some(flops) = slice.args().flops {
-            life.sums.add_flops(flops);
+            sums.add_flops(flops);
             // How long they took is not known: it waited, or went on elsewhere.
-            life.sums.untimed_flops += 1;
+            sums.untimed_flops += 1;
         }
     }
 
     /// Adds the life of an async range: one call, with what its polls came to.
     pub(super) fn life(&mut self, task: &Task) {
-        let Some(Life { place: Some(place), mut sums }) = self.lives.remove(&task.number) else { return };
+        let Some(place) = self.places.get(task.number).map(|place| place as usize) else { return };
+        let mut sums = self.unsettled.remove(&task.number).unwrap_or_default();
         sums.count = 1;
         sums.wall_ns = task.duration();
         self.gathered[place].group.sums.add(&sums);

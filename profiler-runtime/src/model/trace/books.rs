@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::collect::gpu::GpuRecord;
-use crate::model::context::{Context, EndedBy};
 use crate::model::by_task::ByTask;
+use crate::model::context::{Context, EndedBy};
 use crate::model::covers::CoverBook;
 use crate::model::decode::{Crossings, Decoder, Event, Places, Told};
 use crate::model::gpu::{Owners, TimedRanges};
