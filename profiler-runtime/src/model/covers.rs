@@ -39,8 +39,8 @@ struct Cover {
     intervals: Vec<(u64, u64)>,
     /// Its place in the session's tree.
     node: NodeId,
-    /// The request that it ran in.
-    request: Option<u64>,
+    /// Key of the request that it ran in; 0 without one.
+    request: u64,
     /// Its begin and end, once they are known.
     within: Option<(u64, u64)>,
     /// Time of the intervals in which a stage that crosses no other ran directly inside it, too.
@@ -67,7 +67,7 @@ impl CoverBook {
             let cover = by_key.entry(each.key).or_insert_with(|| Cover {
                 intervals: Vec::new(),
                 node: stages.node(each.node).parent,
-                request: None,
+                request: 0,
                 within: None,
                 shared_ns: 0,
             });
@@ -76,7 +76,7 @@ impl CoverBook {
         for task in tasks {
             if let Some(cover) = by_key.get_mut(&requests::key(0, Some(task.number))) {
                 cover.within = Some((task.begin, task.end));
-                cover.request = task.request().map(|request| request.key);
+                cover.request = task.request;
             }
         }
         Covers { by_key }
@@ -96,7 +96,7 @@ impl Covers {
         }
         if let Some(cover) = self.by_key.get_mut(&slice.key()) {
             cover.within = Some((slice.begin, slice.end));
-            cover.request = slice.request.map(|request| request.key);
+            cover.request = slice.request;
         }
     }
 
@@ -106,8 +106,8 @@ impl Covers {
         for cover in self.by_key.into_values() {
             let ns = cover.besides_the_disjoint();
             stages.take_own(cover.node, ns);
-            let place = cover.request.and_then(|key| places.get(&key).copied());
-            if let Some(request) = place.and_then(|at| requests.get_mut(at)) {
+            let place = places.get(&cover.request);
+            if let Some(request) = place.and_then(|at| requests.get_mut(*at)) {
                 request.take_own(cover.node, ns);
             }
         }

@@ -308,7 +308,7 @@ proptest! {
             prop_assert_eq!((slice.begin - EPOCH, slice.end - EPOCH), (range.begin, range.end));
             let id = |place: Option<usize>| place.map_or(0, |place| place as u64 + 1);
             prop_assert_eq!(slice.around_id, id(around(&all, at, |_| true)));
-            prop_assert_eq!(slice.request.map_or(0, |r| r.key), id(around(&all, at, |r| r.kind == Kind::Request)));
+            prop_assert_eq!(slice.request, id(around(&all, at, |r| r.kind == Kind::Request)));
             let stage = around(&all, at, Range::is_stage);
             let stage = if range.is_stage() { Some(at) } else { stage };
             prop_assert_eq!(slice.stage_id, id(stage));

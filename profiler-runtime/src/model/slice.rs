@@ -2,7 +2,7 @@
 
 use crate::record::{Dtype, Kind, MAX_DIMS, Site};
 
-use super::requests::{self, InRequest};
+use super::requests;
 use super::stages::NodeId;
 
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
@@ -28,8 +28,8 @@ pub(crate) struct Slice {
     pub(super) stage_id: u64,
     /// `External id` of the range that was innermost around it when it ended; 0 without one.
     pub(super) around_id: u64,
-    /// The request that it ran in.
-    pub(super) request: Option<InRequest>,
+    /// Key of the request that it ran in, see [`requests::key`]; 0 without one.
+    pub(super) request: u64,
     /// Key of the stage or step directly around it at its end, see [`requests::key`]; 0 without one.
     pub(super) stage_around: u64,
     /// Key of the request that this stage ran in; 0 without one.
@@ -130,12 +130,6 @@ impl Slice {
         self.busy_ns().saturating_sub(self.children_ns)
     }
 
-    /// Returns the key of the request that it ran in, 0 without one.
-    #[inline]
-    pub(super) fn request_around(&self) -> u64 {
-        self.request.map_or(0, |request| request.key)
-    }
-
     /// Returns whether it is a stage or a step.
     #[inline]
     pub(crate) fn is_stage(&self) -> bool {
@@ -152,7 +146,7 @@ impl Slice {
     pub(super) fn request_key(&self) -> Option<u64> {
         match self.site.kind() {
             Kind::Request => Some(self.key()),
-            _ => self.request.map(|request| request.key),
+            _ => (self.request != 0).then_some(self.request),
         }
     }
 

@@ -129,47 +129,24 @@ impl StageTree {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// Adds one call, of which stages directly inside it took `stage_children_ns`.
-    pub(super) fn add_call(&mut self, id: NodeId, begin: u64, duration: u64, stage_children_ns: u64) {
-        self.add_times(id, begin, duration, stage_children_ns);
-        let parent = self.node(id).parent;
-        self.node_mut(parent).children_ns += duration;
-    }
-
     /// Adds the call that a slice is.
     pub(super) fn add_slice(&mut self, id: NodeId, slice: &Slice) {
-        self.add_call(id, slice.begin, slice.duration(), slice.stage_children_ns);
+        let (kept_calls, duration) = (self.kept_calls, slice.duration());
         let node = self.node_mut(id);
+        node.add_times((slice.begin, duration), slice.stage_children_ns, kept_calls);
         node.clipped += u64::from(slice.clipped);
         if !node.is_cut() {
             node.add_cpu(slice.cpu_ns);
         }
-    }
-
-    fn add_times(&mut self, id: NodeId, begin: u64, duration: u64, stage_children_ns: u64) {
-        let (kept_calls, own_ns) = (self.kept_calls, duration.saturating_sub(stage_children_ns));
-        let node = self.node_mut(id);
-        node.own_ns += own_ns;
-        node.calls += 1;
-        node.first_begin = node.first_begin.min(begin);
-        if node.is_cut() {
-            node.sum_ns += own_ns;
-            return;
-        }
-        node.sum_ns += duration;
-        node.min_ns = node.min_ns.min(duration);
-        node.max_ns = node.max_ns.max(duration);
-        if node.occurrences.len() < kept_calls {
-            node.occurrences.push((begin, duration));
-        } else if kept_calls > 0 {
-            node.further.get_or_insert_default().add(duration);
-        }
+        let parent = node.parent;
+        self.node_mut(parent).children_ns += duration;
     }
 
     /// Adds the life of an async stage, in order of begin; its stages inside have been added by their own threads.
     pub(super) fn add_life(&mut self, place: NodeId, task: &Task) {
-        self.add_times(place, task.begin, task.duration(), task.stage_children_ns);
+        let kept_calls = self.kept_calls;
         let node = self.node_mut(place);
+        node.add_times((task.begin, task.duration()), task.stage_children_ns, kept_calls);
         node.lives += 1;
         node.busy_ns += task.busy_ns;
         node.polls += u64::from(task.polls);
@@ -315,6 +292,28 @@ impl StageNode {
         if self.cpu_ns.is_some() { 2 * (self.calls - self.lives + self.polls) } else { 0 }
     }
 
+    /// Adds a call, of which stages directly inside it took `stage_children_ns`.
+    #[inline]
+    fn add_times(&mut self, (begin, duration): (u64, u64), stage_children_ns: u64, kept_calls: usize) {
+        let own_ns = duration.saturating_sub(stage_children_ns);
+        self.own_ns += own_ns;
+        self.calls += 1;
+        self.first_begin = self.first_begin.min(begin);
+        if self.is_cut() {
+            self.sum_ns += own_ns;
+            return;
+        }
+        self.sum_ns += duration;
+        self.min_ns = self.min_ns.min(duration);
+        self.max_ns = self.max_ns.max(duration);
+        if self.occurrences.len() < kept_calls {
+            self.occurrences.push((begin, duration));
+        } else if kept_calls > 0 {
+            self.further.get_or_insert_default().add(duration);
+        }
+    }
+
+    #[inline]
     fn add_cpu(&mut self, ns: Option<u64>) {
         if let Some(ns) = ns {
             self.cpu_ns = Some(self.cpu_ns.unwrap_or(0) + ns);

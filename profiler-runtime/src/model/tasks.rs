@@ -7,7 +7,6 @@ use crate::record::{Kind, Site};
 
 use super::by_task::ByTask;
 use super::lanes::Lanes;
-use super::requests::InRequest;
 use super::slice::{Poll, Slice};
 use super::stages::{NodeId, StageTree};
 
@@ -29,7 +28,7 @@ pub(crate) struct Task {
     /// Unique in the trace: `External id`.
     pub(crate) external_id: u64,
     /// Key of the request that its first poll ran in; 0 without one.
-    request: u64,
+    pub(super) request: u64,
     /// Key of the stage directly around its first poll; 0 without one.
     pub(super) stage_around: u64,
     said: Option<Box<Said>>,
@@ -121,11 +120,6 @@ impl Task {
         self.said.get_or_insert_default().profiler_step = Some(number);
     }
 
-    /// Returns the request that its first poll ran in.
-    pub(super) fn request(&self) -> Option<InRequest> {
-        (self.request != 0).then_some(InRequest { key: self.request })
-    }
-
     fn poll(&mut self, poll: Poll, slice: &Slice) {
         self.clipped &= !poll.first || slice.clipped;
         self.stage_children_ns += slice.stage_children_ns;
@@ -134,8 +128,8 @@ impl Task {
         self.end = self.end.max(slice.end);
         if slice.begin < self.begin || self.polls == 1 {
             let &Slice { begin, site, node, request, stage_around, .. } = slice;
-            (self.begin, self.site, self.node, self.stage_around) = (begin, site, node, stage_around);
-            self.request = request.map_or(0, |request| request.key);
+            (self.begin, self.site, self.node) = (begin, site, node);
+            (self.request, self.stage_around) = (request, stage_around);
         }
         if let Some(ns) = slice.cpu_ns {
             *self.said.get_or_insert_default().cpu_ns.get_or_insert(0) += ns;

@@ -22,9 +22,9 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Ending;
+use crate::record::process::PerProcess;
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::record::spool::fault;
-use crate::record::process::PerProcess;
 
 const THREAD: &str = "profiler-signals";
 /// What a terminal, a supervisor, a closed connection or a limit on CPU time sends. Not SIGALRM, which is a program's own.

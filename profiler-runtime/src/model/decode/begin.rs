@@ -4,7 +4,7 @@
 //! ([`Crossing`]): then the first reading has found the ones that are open at its end, too.
 
 use crate::model::slice::{NetBytes, Poll, Slice};
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::NodeId;
 use crate::record::entry::Entry;
 use crate::record::{Kind, Site};
 
@@ -12,22 +12,7 @@ use super::Decoder;
 use super::crossing::{Crossing, Outer};
 use super::event::Nodes;
 use super::frames::{Frame, Inside};
-
-/// Surroundings of a range that begins.
-#[derive(Clone, Copy)]
-struct Around {
-    inside: Inside,
-    lane: u32,
-    node: NodeId,
-    /// Key and request of the stage directly around it, where that is not found at its end.
-    stage: (u64, u64),
-    /// Of one that crosses others: see [`Crossing`].
-    ends: u64,
-}
-
-impl Around {
-    const NOTHING: Self = Self { inside: Inside::NOTHING, lane: 0, node: StageTree::ROOT, stage: (0, 0), ends: 0 };
-}
+use super::pending::Said;
 
 impl Decoder<'_> {
     /// Begins a range. Returns its place; `None` if its site is unknown.
@@ -39,36 +24,72 @@ impl Decoder<'_> {
             self.unreadable += 1;
             return None;
         };
-        let (task, call) = if self.pending.is_empty() { (None, None) } else { self.pending.take(number) };
-        let inside = self.frames.open().last().map_or(Inside::NOTHING, |frame| frame.inside);
-        let crosses = self.crossings.first().is_some_and(|crossing| crossing.id == self.next_id);
-        let Around { inside: around, lane, node, stage, ends } = self.enter((number, site), task, crosses, nodes);
+        // Most ranges say nothing and are on a thread on which none cross: a copy of `open` that knows so is short.
+        if self.pending.is_empty() && !self.crosses {
+            let (inside, node) = self.enter((number, site), None, nodes);
+            Some(self.open((entry, site, begin), inside, (inside, node), Said::default()))
+        } else {
+            Some(self.begin_with_all(entry, site, begin, nodes))
+        }
+    }
+
+    /// Begins a range of which something was said, or on a thread on which ranges cross. Returns its place.
+    #[inline(never)]
+    fn begin_with_all(&mut self, entry: Entry, site: &'static Site, begin: u64, nodes: &mut impl Nodes) -> usize {
+        let number = entry.site();
+        let said = self.pending.take(number);
+        let task = said.task;
+        let Some(crossing) = self.next_crossing() else {
+            let (inside, node) = self.enter((number, site), task, nodes);
+            let place = self.open((entry, site, begin), inside, (inside, node), said);
+            self.resume(task, place);
+            return place;
+        };
+        let inside = self.frames.innermost().map_or(Inside::NOTHING, |frame| frame.inside);
+        let (around, stage) = self.around(crossing);
+        let node = match task {
+            Some(poll) => nodes.enter_poll(poll, around.node, site),
+            None => nodes.enter(around.node, site),
+        };
+        let place = self.open((entry, site, begin), inside, (around, node), said);
+        self.frames.cross(crossing, stage);
+        self.resume(task, place);
+        place
+    }
+
+    /// Opens a range in `inside`, where the innermost open one is; it lies in `around`. Returns its place.
+    #[inline(always)]
+    fn open(
+        &mut self,
+        (entry, site, begin): (Entry, &'static Site, u64),
+        inside: Inside,
+        (around, node): (Inside, NodeId),
+        Said { task, call, cpu_ns }: Said,
+    ) -> usize {
         let external_id = self.next_id;
         self.next_id += 1;
-        // The clock at its begin, until it ends.
-        let cpu_ns = self.pending.take_cpu_clock(number);
+        self.clipped += u64::from(self.is_carry);
         let stage_id = match site.kind() {
             Kind::Stage | Kind::Step => external_id,
             Kind::Op | Kind::Request => around.stage_id,
         };
-        self.clipped += u64::from(self.is_carry);
         let slice = Slice {
             site,
             begin,
             end: begin,
             until: begin,
-            lane,
+            lane: 0,
             external_id,
             node,
             stage_id,
             around_id: 0,
             request: around.request,
-            stage_around: stage.0,
-            stage_request: stage.1,
+            stage_around: 0,
+            stage_request: 0,
             children_ns: 0,
             away_ns: 0,
             stage_children_ns: 0,
-            crosses,
+            crosses: false,
             cpu_ns,
             cpu_memory: NetBytes::default(),
             device_memory: NetBytes::default(),
@@ -78,79 +99,63 @@ impl Decoder<'_> {
             call,
         };
         let inside = inside.of(&slice);
-        Some(self.open(Frame::new(slice, entry, inside, ends)))
-    }
-
-    /// Opens a range, with what its task has set aside inside it. Returns its place.
-    // A frame is large: it is made where it lies only if this and `push` are part of `begin`.
-    #[inline(always)]
-    fn open(&mut self, frame: Frame) -> usize {
+        let place = self.frames.open().len();
         // What the range said that has ended there can be used again.
-        if let Some((ended, _)) = self.frames.ended_mut()
-            && let Some(call) = ended.slice.call.take()
-        {
+        if let Some(call) = self.frames.push(Frame::new(slice, entry, inside)).and_then(|ended| ended.slice.call) {
             self.pending.reuse(call);
         }
-        let (place, task) = (self.frames.open().len(), frame.slice.task);
-        self.frames.push(frame);
+        place
+    }
+
+    /// Takes what the task of a poll that has just begun has set aside back into it.
+    fn resume(&mut self, task: Option<Poll>, place: usize) {
         if let Some(poll) = task
             && !self.frames.is_all_here()
             && self.frames.resume(poll.task)
         {
             self.frames.come_back(place + 1, self.now);
         }
-        place
     }
 
-    /// Returns what is around the range that begins, from its begin to its end.
+    /// Returns what is around a range that begins now and crosses no other, and its node.
     #[inline]
     fn enter(
         &mut self,
         (number, site): (u32, &'static Site),
         task: Option<Poll>,
-        crosses: bool,
         nodes: &mut impl Nodes,
-    ) -> Around {
-        if crosses {
-            let around = self.crossing();
-            let node = match task {
-                Some(poll) => nodes.enter_poll(poll, around.node, site),
-                None => nodes.enter(around.node, site),
-            };
-            return Around { node, ..around };
-        }
-        let (inside, last) = match self.frames.open_mut().last_mut() {
+    ) -> (Inside, NodeId) {
+        let (inside, last) = match self.frames.innermost() {
             Some(frame) => (frame.inside, &mut frame.child),
             None => (Inside::NOTHING, &mut self.outermost),
         };
         let node = match (task, *last) {
             (Some(poll), _) => nodes.enter_poll(poll, inside.node, site),
-            (None, Some((site, node))) if site == number => node,
+            (None, Some((known, node))) if known == number => node,
             (None, _) => {
                 let node = nodes.enter(inside.node, site);
                 *last = Some((number, node));
                 node
             }
         };
-        Around { inside, node, ..Around::NOTHING }
+        (inside, node)
     }
 
-    /// Returns what is around the range that begins, which crosses others; its node is the stage's.
-    #[cold]
-    fn crossing(&mut self) -> Around {
-        let Some((Crossing { around, lane, ends, .. }, rest)) = self.crossings.split_first() else {
-            return Around::NOTHING;
-        };
+    /// Returns the range that begins now if it crosses others.
+    fn next_crossing(&mut self) -> Option<Crossing> {
+        let (first, rest) = self.crossings.split_first().filter(|(first, _)| first.id == self.next_id)?;
         self.crossings = rest;
+        Some(*first)
+    }
+
+    /// Returns what is around a range that crosses others, and the key and request of the stage directly around it.
+    #[cold]
+    fn around(&self, Crossing { around, .. }: Crossing) -> (Inside, (u64, u64)) {
         let place = |outer: Option<Outer>| self.frames.open().get(self.frames.place_of(outer?)?);
-        let request = place(around.request).and_then(|frame| frame.inside.request);
-        let (inside, lane, ends) = (Inside { request, ..Inside::NOTHING }, *lane, *ends);
-        let nothing = Around { inside, lane, ends, ..Around::NOTHING };
-        place(around.stage).map_or(nothing, |Frame { inside, slice, .. }| Around {
-            inside: Inside { request, ..*inside },
-            node: inside.node,
-            stage: (slice.key(), slice.request_around()),
-            ..nothing
-        })
+        let request = place(around.request).map_or(0, |frame| frame.inside.request);
+        match place(around.stage) {
+            Some(Frame { inside, slice, .. }) => (Inside { request, ..*inside }, (slice.key(), slice.request)),
+            None => (Inside { request, ..Inside::NOTHING }, (0, 0)),
+        }
     }
 }

@@ -116,11 +116,8 @@ struct Reading<'a> {
 }
 
 impl Crossings {
-    /// Reads a thread whose first range gets `first_id`.
+    /// Reads a thread whose first range gets `first_id`. What nests need not be read: it has none.
     pub(in crate::model) fn of(log: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Self {
-        if nests(log) {
-            return Self::default();
-        }
         let mut reading = Reading {
             sites,
             nest: Nest::default(),
@@ -151,23 +148,10 @@ impl Crossings {
     }
 }
 
-/// Returns whether all ranges end in the reverse order of their begins, as on most threads: then nothing crosses.
-fn nests(log: &ThreadLog) -> bool {
-    let mut open: Vec<Entry> = Vec::new();
-    log.pages().flatten().all(|&entry| match entry.tag() {
-        Some(Tag::Begin) => {
-            open.push(entry);
-            true
-        }
-        Some(Tag::End) => open.pop().is_some_and(|begin| entry.ends(begin)),
-        _ => true,
-    })
-}
-
 impl Reading<'_> {
     #[inline]
     fn begin(&mut self, begin: Entry, id: u64, task: Option<u64>) {
-        self.nest.push(Mark { begin, id, task, lane: 0, crosses: false, chain: None, over: None });
+        let _ended = self.nest.push(Mark { begin, id, task, lane: 0, crosses: false, chain: None, over: None });
         if let Some(task) = task
             && !self.nest.is_all_here()
         {

@@ -3,14 +3,13 @@
 //! A slice is made, shown and replaced where it lies: it is large, and moving it from place to place would cost as much as
 //! everything else that decoding does.
 
-use crate::model::requests::InRequest;
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::record::Kind;
 use crate::record::entry::Entry;
 
 use super::cover::Cover;
-use super::crossing::Outer;
+use super::crossing::{Crossing, Outer};
 use super::nest::{Nest, Opened};
 
 /// An open range.
@@ -21,14 +20,20 @@ pub(super) struct Frame {
     pub(super) inside: Inside,
     /// Site and node of the child seen last: most children are of one site.
     pub(super) child: Option<(u32, NodeId)>,
-    /// Time that the ranges directly inside it cover, on a thread on which ranges cross.
-    covers: Option<Box<Cover>>,
+    /// State that is needed only where ranges cross.
+    among: Option<Box<Among>>,
+}
+
+/// State of a range on a thread on which ranges cross.
+struct Among {
+    /// Time that the ranges directly inside it cover.
+    covers: Cover,
     /// Since when its thread has run it: its begin, or the last poll's of the task that it is held over.
-    pub(super) ran_from: u64,
+    ran_from: u64,
     /// Begin of its wait for the next poll of its task; 0 if it does not wait.
     left_at: u64,
-    /// Of one that crosses others, in ticks: see [`Crossing`](super::crossing::Crossing).
-    pub(super) ends: u64,
+    /// End in ticks of one that crosses others, see [`Crossing`]; else 0.
+    ends: u64,
 }
 
 /// The innermost stage and request around a range that begins.
@@ -37,12 +42,13 @@ pub(super) struct Inside {
     pub(super) node: NodeId,
     /// `External id` of the stage's range, 0 without one.
     pub(super) stage_id: u64,
-    pub(super) request: Option<InRequest>,
+    /// Key of the request, 0 without one.
+    pub(super) request: u64,
 }
 
 impl Inside {
     /// Surroundings of a range that is in no other.
-    pub(super) const NOTHING: Self = Self { node: StageTree::ROOT, stage_id: 0, request: None };
+    pub(super) const NOTHING: Self = Self { node: StageTree::ROOT, stage_id: 0, request: 0 };
 
     /// Returns what is around a range that begins in `slice`, which lies in `self`.
     #[inline]
@@ -50,38 +56,53 @@ impl Inside {
         match slice.site.kind() {
             Kind::Stage | Kind::Step => Self { node: slice.node, stage_id: slice.external_id, ..self },
             Kind::Op => self,
-            Kind::Request => Self { request: Some(InRequest { key: slice.key() }), ..self },
+            Kind::Request => Self { request: slice.key(), ..self },
         }
     }
 }
 
 impl Frame {
     #[inline(always)]
-    pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside, ends: u64) -> Self {
-        let ran_from = slice.begin;
-        Self { slice, begin, inside, child: None, covers: None, ran_from, left_at: 0, ends }
+    pub(super) const fn new(slice: Slice, begin: Entry, inside: Inside) -> Self {
+        Self { slice, begin, inside, child: None, among: None }
+    }
+
+    fn among(&mut self) -> &mut Among {
+        let ran_from = self.slice.begin;
+        self.among.get_or_insert_with(|| Box::new(Among { covers: Cover::default(), ran_from, left_at: 0, ends: 0 }))
+    }
+
+    /// Returns since when its thread has run it.
+    pub(super) fn ran_from(&self) -> u64 {
+        self.among.as_ref().map_or(self.slice.begin, |among| among.ran_from)
+    }
+
+    /// Returns its end in ticks if it crosses others, else 0.
+    pub(super) fn ends(&self) -> u64 {
+        self.among.as_ref().map_or(0, |among| among.ends)
     }
 
     /// Covers a part of it: a range directly inside it was run from `begin` to `end`; `oldest` is before all parts to come.
     pub(super) fn cover(&mut self, (begin, end): (u64, u64), oldest: u64) {
         let begin = begin.max(self.slice.begin);
-        self.slice.children_ns += self.covers.get_or_insert_default().add(begin, end, oldest);
+        self.slice.children_ns += self.among().covers.add(begin, end, oldest);
     }
 
     /// Lets it wait with its task. Returns the part in which it ran until now, if it ran.
     pub(super) fn wait(&mut self, now: u64) -> Option<(u64, u64)> {
-        let ran = self.left_at == 0;
+        let among = self.among();
+        let ran = among.left_at == 0;
         if ran {
-            self.left_at = now;
+            among.left_at = now;
         }
-        ran.then_some((self.ran_from, now))
+        ran.then_some((among.ran_from, now))
     }
 
     /// Ends its wait, if it waits.
     pub(super) fn run_again(&mut self, now: u64) {
-        if self.left_at > 0 {
-            self.slice.away_ns += now.saturating_sub(self.left_at);
-            (self.ran_from, self.left_at) = (now, 0);
+        if let Some(among) = self.among.as_mut().filter(|among| among.left_at > 0) {
+            self.slice.away_ns += now.saturating_sub(among.left_at);
+            (among.ran_from, among.left_at) = (now, 0);
         }
     }
 }
@@ -103,6 +124,17 @@ impl Opened for Frame {
 }
 
 impl Nest<Frame> {
+    /// Notes that the range which has just begun crosses others; `stage` is the key and the request of the one directly
+    /// around it.
+    #[cold]
+    pub(super) fn cross(&mut self, Crossing { lane, ends, .. }: Crossing, stage: (u64, u64)) {
+        if let Some(frame) = self.open_mut().last_mut() {
+            (frame.slice.crosses, frame.slice.lane) = (true, lane);
+            (frame.slice.stage_around, frame.slice.stage_request) = stage;
+            frame.among().ends = ends;
+        }
+    }
+
     /// Finds the open range with this name.
     pub(super) fn place_of(&self, outer: Outer) -> Option<usize> {
         self.open().iter().rposition(|frame| Outer::of(frame) == outer)

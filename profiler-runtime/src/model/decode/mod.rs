@@ -15,12 +15,12 @@
 //! late              ├──────┤      began in `outer` and `held`, and ends in `held` alone: in `held`
 //! ```
 //!
-//! The parent of `held` is known only at its end, when everything inside it has long been told. So a thread is read twice.
-//! The first reading (`crossing`) notes the few ranges that cross another, with the stage and the request that are around
-//! them to their end, and with a lane of their own, so that the slices of a row nest. The second, the [`Decoder`], then
-//! knows at each begin (`begin`) where the range belongs, and at each end (`end`) what it covers of its parent: its
-//! duration, or where ranges cross, the part that no other has covered (`cover`). Both keep the open ranges in a `nest`,
-//! and thus agree.
+//! The parent of `held` is known only at its end, when everything inside it has long been told. So a thread is read twice,
+//! unless a glance at it (`survey`) has shown that all its ranges nest. The first reading (`crossing`) notes the few ranges
+//! that cross another, with the stage and the request that are around them to their end, and with a lane of their own, so
+//! that the slices of a row nest. The second, the [`Decoder`], then knows at each begin (`begin`) where the range belongs,
+//! and at each end (`end`) what it covers of its parent: its duration, or where ranges cross, the part that no other has
+//! covered (`cover`). Both keep the open ranges in a `nest`, and thus agree.
 //!
 //! # Futures
 //!
@@ -48,6 +48,7 @@ mod event;
 mod frames;
 mod nest;
 mod pending;
+mod survey;
 
 use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use crate::record::registry::{Pages, ThreadLog};
@@ -66,7 +67,7 @@ pub(super) use event::{Event, NoNodes, Nodes, Places};
 use frames::Frame;
 use nest::Nest;
 use pending::Pending;
-pub(super) use pending::Told;
+pub(super) use survey::{Survey, Told};
 
 /// Entries that the recorder writes at once: the dims and strides of a tensor, and its head.
 const MOST_INTERRUPTED: usize = 16;
@@ -142,16 +143,6 @@ impl<'a> Decoder<'a> {
     /// Returns the time in which the thread has run at least one range so far.
     pub(in crate::model) const fn busy_ns(&self) -> u64 {
         self.busy.ns
-    }
-
-    /// Returns the numbers of the sites that have recorded the shape of a list of dims so far.
-    pub(in crate::model) fn listed_dims(&self) -> impl Iterator<Item = u32> + '_ {
-        self.pending.listed_dims.iter().copied()
-    }
-
-    /// Returns how much calls have said about themselves so far.
-    pub(in crate::model) const fn told(&self) -> Told {
-        self.pending.told
     }
 
     /// Reads on to the next event.

@@ -77,14 +77,35 @@ impl<F: Opened> Nest<F> {
         Some((ended.first_mut()?, open))
     }
 
-    /// Opens one more.
+    /// Returns the innermost range.
+    #[inline]
+    pub(super) fn innermost(&mut self) -> Option<&mut F> {
+        self.frames.get_mut(self.open.wrapping_sub(1))
+    }
+
+    /// Opens one more. Returns the range that has ended in its place.
+    // A frame is large: it is made where it lies only if this is part of the caller.
     #[inline(always)]
-    pub(super) fn push(&mut self, frame: F) {
-        match self.frames.get_mut(self.open) {
-            Some(ended) => *ended = frame,
-            None => self.frames.push(frame),
-        }
+    pub(super) fn push(&mut self, frame: F) -> Option<F> {
+        let place = self.open;
         self.open += 1;
+        match self.frames.get_mut(place) {
+            Some(ended) => Some(std::mem::replace(ended, frame)),
+            None => {
+                self.frames.push(frame);
+                None
+            }
+        }
+    }
+
+    /// Closes the innermost range if this is its end. Returns it, and those around it.
+    #[inline]
+    pub(super) fn close(&mut self, end: Entry) -> Option<(&mut F, &mut [F])> {
+        let around = self.open.checked_sub(1)?;
+        let (open, last) = self.frames.split_at_mut_checked(around)?;
+        let last = last.first_mut().filter(|last| end.ends(last.begin()))?;
+        self.open = around;
+        Some((last, open))
     }
 
     /// Puts back what was set aside with `task`, a poll of which has just begun. Returns whether there was anything.

@@ -1,18 +1,16 @@
 //! What has been said about the call that begins next: the entries before its begin, gathered.
 
-use std::collections::BTreeSet;
-
 use crate::model::slice::{CallArgs, Poll, Tensor};
+use crate::record::Dtype;
 use crate::record::entry::{Entry, Tag};
-use crate::record::{Dtype, LISTS_DIMS};
 
-/// Number of things that calls said about themselves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Told {
-    /// Shapes of inputs, FLOPs, indices of steps and ids of requests.
-    pub(crate) descriptions: u64,
-    /// Call stacks.
-    pub(crate) stacks: u64,
+/// What was said about a range that begins.
+#[derive(Default)]
+pub(super) struct Said {
+    pub(super) task: Option<Poll>,
+    pub(super) call: Option<Box<CallArgs>>,
+    /// The thread's CPU clock.
+    pub(super) cpu_ns: Option<u64>,
 }
 
 /// A request's id on its way: eight bytes an entry.
@@ -29,10 +27,6 @@ pub(super) struct Pending {
     call: Option<Box<CallArgs>>,
     /// The task that the next poll or end of a site belongs to.
     pub(super) task: Option<(u32, Poll)>,
-    /// Number of things that were said.
-    pub(super) told: Told,
-    /// Numbers of the sites that have recorded the shape of a list of dims.
-    pub(super) listed_dims: BTreeSet<u32>,
     /// The thread's CPU clock before the begin or end of a site.
     pub(super) cpu_clock: Option<(u32, u64)>,
     dims_left: u8,
@@ -56,14 +50,11 @@ impl Pending {
     }
 
     /// Takes what was said about the site with this number, which begins.
-    #[cold]
-    pub(super) fn take(&mut self, number: u32) -> (Option<Poll>, Option<Box<CallArgs>>) {
+    pub(super) fn take(&mut self, number: u32) -> Said {
         // A signal handler may have begun a range between the two.
         let task = self.task.take_if(|(site, _)| *site == number).map(|(_, poll)| poll);
-        if self.site != number {
-            return (task, None);
-        }
-        (task, self.call.take())
+        let call = if self.site == number { self.call.take() } else { None };
+        Said { task, call, cpu_ns: self.take_cpu_clock(number) }
     }
 
     /// Takes back the memory of a description that has been read.
@@ -81,7 +72,6 @@ impl Pending {
                 self.reuse(call);
             }
         }
-        self.told.note(tag);
         let spare = &mut self.spare;
         let call = self.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
         match tag {
@@ -90,9 +80,6 @@ impl Pending {
             Tag::Shape => {
                 // CAST: the writer packs two bytes.
                 self.dims_left = entry.value() as u8;
-                if entry.value() & LISTS_DIMS != 0 {
-                    self.listed_dims.insert(entry.site());
-                }
                 call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
             }
             Tag::Dims => push_dims(&mut self.dims_left, &[entry.value(), entry.second()], &mut call.inputs),
@@ -135,19 +122,6 @@ impl Text {
         self.left -= count;
         self.bytes.extend_from_slice(&bytes[..count]);
         (self.left == 0).then(|| String::from_utf8_lossy(&self.bytes).into_owned())
-    }
-}
-
-impl Told {
-    fn note(&mut self, tag: Tag) {
-        self.descriptions += u64::from(matches!(tag, Tag::Shape | Tag::Flops | Tag::Index | Tag::TextLength));
-        self.stacks += u64::from(tag == Tag::Stack);
-    }
-
-    /// Adds both sums.
-    pub(in crate::model) const fn add(&mut self, other: Self) {
-        self.descriptions += other.descriptions;
-        self.stacks += other.stacks;
     }
 }
 

@@ -90,14 +90,16 @@ impl Owners {
         }
     }
 
-    /// Takes note of a range that has ended. The range around one that launched something ends later, and is watched from
-    /// now on.
+    /// Takes note of a range that has ended. Returns whether it launched something, or one inside it did: the range around
+    /// one that launched something ends later, and is watched from now on.
     #[inline]
-    pub(in crate::model) fn note(&mut self, slice: &Slice) {
+    pub(in crate::model) fn note(&mut self, slice: &Slice) -> bool {
         if self.owners.is_empty() {
-            return;
+            return false;
         }
-        if let Some(owner) = self.owners.get_mut(&slice.external_id) {
+        let owner = self.owners.get_mut(&slice.external_id);
+        let launches = owner.is_some();
+        if let Some(owner) = owner {
             owner.node = slice.node;
             owner.stage_id = slice.stage_id;
             owner.request = slice.request_key();
@@ -107,6 +109,7 @@ impl Owners {
                 self.watch(slice.around_id);
             }
         }
+        launches
     }
 
     /// Will be told about the range with this `External id`.

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 
 use crate::collect::gpu::Work;
 use crate::model::gpu::{Gpu, PlacedOp};
-use crate::model::slice::Slice;
 use crate::model::steps::Step;
 
 use super::{Group, Sums};
@@ -32,7 +31,7 @@ impl Share {
     }
 }
 
-/// The shares of ranges, while the threads are read.
+/// The shares of ranges, in the order in which they ended.
 #[derive(Default)]
 pub(super) struct Launched {
     /// What ranges launched themselves, by `External id`.
@@ -62,17 +61,13 @@ impl Launched {
         }
     }
 
-    /// The shares of a range that has ended: its own, and with what is inside it.
-    #[inline]
-    pub(super) fn end(&mut self, slice: &Slice) -> (Share, Share) {
-        if self.own.is_empty() {
-            return <(Share, Share)>::default();
-        }
-        let own = self.own.get(&slice.external_id).copied().unwrap_or_default();
-        let mut total = self.inside.remove(&slice.external_id).unwrap_or_default();
+    /// Returns the shares of a range, after those of the ranges that ended before it: its own, and with what is inside it.
+    pub(super) fn end(&mut self, external_id: u64, around_id: u64) -> (Share, Share) {
+        let own = self.own.get(&external_id).copied().unwrap_or_default();
+        let mut total = self.inside.remove(&external_id).unwrap_or_default();
         total.add(own);
         if !total.is_nothing() {
-            self.inside.entry(slice.around_id).or_default().add(total);
+            self.inside.entry(around_id).or_default().add(total);
         }
         (own, total)
     }

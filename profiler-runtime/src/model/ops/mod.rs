@@ -12,6 +12,7 @@ mod launched;
 #[allow(clippy::unwrap_used)]
 mod launched_tests;
 mod rows;
+mod settle;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -28,8 +29,6 @@ use super::slice::NetBytes;
 pub use rows::{GroupBy, KeyAverage};
 
 pub(in crate::model) use gather::Gatherer;
-
-use gather::STEPS;
 
 /// Everything that the operator tables of a recording are made from.
 #[derive(Clone, Default)]
@@ -138,18 +137,10 @@ impl Sums {
 }
 
 impl OpTable {
-    /// Of what `gatherer` has been shown: every slice.
-    pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer) -> Self {
+    /// Creates the table of what `gatherer` has been shown, which is every slice; for `busy_ns` see [`Gatherer::settle`].
+    pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer, busy_ns: u64) -> Self {
         let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
-        for task in &trace.tasks {
-            gatherer.life(task);
-        }
-        for each in trace.loops.iter().filter(|each| each.site.is_none()) {
-            let name = if each.drives { STEPS } else { each.name() };
-            let total = each.steps.iter().map(|step| step.end - step.begin).sum();
-            let gpu_ns = gpu.map_or(0, |gpu| launched::of_steps(gpu, &each.steps));
-            gatherer.bare_steps(name, each.steps.len() as u64, (total, gpu_ns));
-        }
+        gatherer.settle(trace, busy_ns);
         let mut table = gatherer.finish(&trace.symbols);
         table.groups.extend(gpu.map(launched::groups).unwrap_or_default());
         table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported(trace) || by_cuda(trace));

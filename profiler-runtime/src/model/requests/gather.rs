@@ -7,7 +7,7 @@ use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
 use crate::model::tasks::Task;
 
-use super::{InRequest, Request, Requests, task_of};
+use super::{Request, Requests, task_of};
 
 /// A request that is kept, and what stages cover of it.
 struct Covered<'a> {
@@ -30,17 +30,17 @@ impl Requests {
         let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
         let mut lives: HashMap<u64, u64> = HashMap::new();
         for task in tasks.iter().filter(|task| task.is_stage()) {
-            let Some(InRequest { key }) = task.request() else { continue };
-            lives.insert(task.number, key);
-            if let Some(covered) = kept.get_mut(&key) {
+            lives.insert(task.number, task.request);
+            if let Some(covered) = kept.get_mut(&task.request) {
                 covered.task(task, tree);
             }
         }
         for mut decoder in threads {
             while let Some(event) = decoder.next(&mut Places { stages: tree, tasks: places }) {
                 let Event::Slice(slice) = event else { continue };
-                let Some(InRequest { key }) = slice.request else { continue };
-                if slice.is_stage()
+                let key = slice.request;
+                if key != 0
+                    && slice.is_stage()
                     && slice.task.is_none()
                     && let Some(covered) = kept.get_mut(&key)
                 {

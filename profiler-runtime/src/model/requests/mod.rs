@@ -143,13 +143,6 @@ impl Request {
     }
 }
 
-/// The innermost request around a slice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct InRequest {
-    /// See [`key`].
-    pub(super) key: u64,
-}
-
 /// Marks the key of a future's request.
 const TASK: u64 = 1 << 63;
 

@@ -1,4 +1,4 @@
-//! The pass over every thread's stream: stages, steps, tasks, requests and losses, gathered in one reading.
+//! The pass over every thread's stream: stages, steps, tasks, requests, operators and losses, gathered in one reading.
 
 use std::collections::BTreeSet;
 
@@ -6,9 +6,10 @@ use crate::collect::gpu::GpuRecord;
 use crate::model::by_task::ByTask;
 use crate::model::context::{Context, EndedBy};
 use crate::model::covers::CoverBook;
-use crate::model::decode::{Crossings, Decoder, Event, Places, Told};
+use crate::model::decode::{Crossings, Decoder, Event, Places, Survey, Told};
 use crate::model::gpu::{Owners, TimedRanges};
 use crate::model::losses::Losses;
+use crate::model::ops::Gatherer;
 use crate::model::requests::RequestBook;
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
@@ -51,6 +52,7 @@ pub(super) struct Books {
     pub(super) requests: RequestBook,
     /// Stages that cross others.
     pub(super) covers: CoverBook,
+    pub(super) ops: Gatherer,
     /// True if the thread that is read serves requests.
     serves: bool,
     pub(super) losses: Losses,
@@ -81,7 +83,10 @@ impl Pass {
             if matches!(gpu, GpuRecord::Timed(_)) {
                 pass.timed.read(thread, sites, first_id).into_iter().for_each(|id| pass.owners.watch(id));
             }
-            let crossings = Crossings::of(thread, sites, first_id);
+            let survey = Survey::of(thread);
+            pass.books.told.add(survey.told);
+            pass.books.listed_dims.extend(&survey.listed_dims);
+            let crossings = if survey.nests { Crossings::default() } else { Crossings::of(thread, sites, first_id) };
             let mut decoder = Decoder::new(thread, timeline, sites, (first_id, &crossings));
             pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
             let (lanes, ranges) = (crossings.lanes, pass.next_id - first_id);
@@ -104,23 +109,23 @@ impl Books {
                 Event::StepMark(at) => self.steps.mark(at),
                 Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {
-                    owners.note(slice);
+                    let launches = owners.note(slice);
+                    self.ops.slice(slice, launches);
                     self.slice(slice, stages);
                 }
             }
         }
         self.places = tasks;
+        self.ops.busy(decoder.busy_ns());
         self.losses.began_before += decoder.began_before;
         self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
         self.losses.reentered += decoder.reentered;
-        self.told.add(decoder.told());
-        self.listed_dims.extend(decoder.listed_dims());
         decoder.next_id()
     }
 
     fn slice(&mut self, slice: &Slice, stages: &mut StageTree) {
-        self.serves |= slice.request.is_some();
+        self.serves |= slice.request != 0;
         self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
         self.losses.merged_ranges += u64::from(slice.site.is_overflow() && slice.task.is_none_or(|poll| poll.first));
         if let Some(poll) = slice.task {

@@ -19,8 +19,8 @@ use super::Trace;
 use super::books::Pass;
 
 impl Trace {
-    /// Reads the recording twice, once for what slices are called and once for what needs that. Linear in the number of
-    /// entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    /// Reads the recording once, and where rows lie side by side or tasks live a second time for what they cover together.
+    /// Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
         context.warnings.extend(window.warnings(&log));
@@ -71,19 +71,18 @@ impl Trace {
         trace.memory = memory.map(|log| memory::measure(&trace, &log));
         trace.losses.merged_names = trace.context.merged_names;
         trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
-        trace.read_again(only_row, books.covers);
+        trace.read_again(only_row, books.covers, books.ops);
         trace
     }
 
-    /// Reads the threads again for what needs the names and lives that the first reading has found.
-    fn read_again(&mut self, only_row: bool, crossing: CoverBook) {
-        let mut ops = Gatherer::of(self);
+    /// Reads the threads again for what needs the lives that the first reading has found, and closes what did not.
+    fn read_again(&mut self, only_row: bool, crossing: CoverBook, ops: Gatherer) {
         let mut covers = crossing.close(&self.tasks, &self.stages);
-        let covered = self.second_pass(only_row, &mut ops, &mut covers);
+        let (covered, stepped) = self.second_pass(only_row, &mut covers);
         self.unaccounted_ns = (self.end - self.begin).saturating_sub(covered);
         covers.apply(&mut self.stages, &mut self.requests.kept);
         self.mark_slowed();
-        self.ops = Arc::new(OpTable::of(self, ops));
+        self.ops = Arc::new(OpTable::of(self, ops, stepped));
     }
 
     /// Marks the stages that the measuring of CPU time has made slower, and tells of them.

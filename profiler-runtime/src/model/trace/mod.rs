@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Recording ─► build ─ books (one pass over every thread's stream) ─► Trace ─► walk, edges: range by range, decoded again
-//!                    └ second_pass (operator tables, the time that no stage covers)
+//!                    └ second_pass (the time that no stage covers, where rows lie side by side)
 //! ```
 
 mod books;
@@ -104,7 +104,6 @@ pub(crate) struct Walk<'a> {
     trace: &'a Trace,
     decoder: Option<Decoder<'a>>,
     shown: u64,
-    busy_ns: u64,
 }
 
 impl Trace {
@@ -118,7 +117,7 @@ impl Trace {
 
     /// The same, in parts.
     pub(crate) fn begin_walk(&self, thread: usize) -> Walk<'_> {
-        Walk { trace: self, decoder: self.decoder(thread), shown: 0, busy_ns: 0 }
+        Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
     }
 
     /// A walk has shown one more slice than `shown`.
@@ -141,6 +140,11 @@ impl Trace {
     #[inline]
     pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
         if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
+    }
+
+    /// Returns whether the step with this `External id` is a `ProfilerStep`.
+    pub(in crate::model) fn is_profiler_step(&self, external_id: u64) -> bool {
+        self.profiler_steps.contains_key(&external_id)
     }
 
     /// When the last thing ended: the GPU works on when a recording ends.
@@ -180,13 +184,7 @@ impl Walk<'_> {
         }
         // ORDERING: a statistic.
         self.trace.walked.fetch_add(self.shown % TOLD, Ordering::Relaxed);
-        self.busy_ns = decoder.busy_ns();
         self.decoder = None;
         false
-    }
-
-    /// Returns the time in which the thread ran at least one range, once all are shown.
-    pub(in crate::model) const fn busy_ns(&self) -> u64 {
-        self.busy_ns
     }
 }

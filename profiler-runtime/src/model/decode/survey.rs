@@ -1,0 +1,131 @@
+//! A glance at a thread's stream before it is decoded: whether its ranges nest, and how much its calls said.
+//!
+//! On most threads every range ends before the one around it. Such a thread needs no reading for what crosses, and the
+//! decoder has less to do for each of its ranges. The glance does as little as possible for an entry: it converts no times
+//! and looks up no sites.
+
+use std::collections::BTreeSet;
+
+use crate::record::LISTS_DIMS;
+use crate::record::entry::{Entry, Tag};
+use crate::record::registry::ThreadLog;
+
+/// Number of things that calls said about themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Told {
+    /// Shapes of inputs, FLOPs, indices of steps and ids of requests.
+    pub(crate) descriptions: u64,
+    /// Call stacks.
+    pub(crate) stacks: u64,
+}
+
+/// Findings about a thread's stream.
+#[derive(Debug)]
+pub(in crate::model) struct Survey {
+    /// Whether all ranges end in the reverse order of their begins: then nothing crosses.
+    pub(in crate::model) nests: bool,
+    /// How much calls have said about themselves.
+    pub(in crate::model) told: Told,
+    /// Numbers of the sites that have recorded the shape of a list of dims.
+    pub(in crate::model) listed_dims: BTreeSet<u32>,
+}
+
+impl Survey {
+    /// Reads a thread.
+    pub(in crate::model) fn of(log: &ThreadLog) -> Self {
+        let mut survey = Self { nests: true, told: Told::default(), listed_dims: BTreeSet::new() };
+        let mut open: Vec<Entry> = Vec::new();
+        log.pages().for_each(|page| survey.read(page, &mut open));
+        survey
+    }
+
+    /// Reads on; `open` are the begins that have no end yet.
+    fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>) {
+        let mut entries = page.iter();
+        while let Some(&entry) = entries.next() {
+            if entry.is(Tag::Begin) {
+                // Most ranges hold no other: the next entry is their end.
+                match entries.as_slice() {
+                    [end, ..] if end.is_end() && end.ends(entry) => {
+                        let _end = entries.next();
+                    }
+                    _ => open.push(entry),
+                }
+            } else if entry.is_end() {
+                self.nests &= open.pop().is_some_and(|begin| entry.ends(begin));
+            } else {
+                self.hear(entry);
+            }
+        }
+    }
+
+    /// Counts what a call says.
+    #[inline]
+    fn hear(&mut self, entry: Entry) {
+        match entry.tag() {
+            Some(Tag::Shape) => {
+                self.told.descriptions += 1;
+                if entry.value() & LISTS_DIMS != 0 {
+                    self.listed_dims.insert(entry.site());
+                }
+            }
+            Some(Tag::Flops | Tag::Index | Tag::TextLength) => self.told.descriptions += 1,
+            Some(Tag::Stack) => self.told.stacks += 1,
+            _ => {}
+        }
+    }
+}
+
+impl Told {
+    /// Adds both sums.
+    pub(in crate::model) const fn add(&mut self, other: Self) {
+        self.descriptions += other.descriptions;
+        self.stacks += other.stacks;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::testing::Script;
+    use crate::record::Kind;
+
+    fn survey(write: impl FnOnce(&mut Script, [u32; 2])) -> Survey {
+        let mut script = Script::new();
+        let sites = ["outer", "inner"].map(|name| script.site(Kind::Stage, name));
+        write(&mut script, sites);
+        script.thread("main");
+        Survey::of(script.finish().log.threads.first().unwrap())
+    }
+
+    /// A1: whether a thread is read for what crosses.
+    #[test]
+    fn a_glance_tells_whether_ranges_nest() {
+        let nest = survey(|script, [outer, inner]| {
+            script.begin(outer, 1).guard(inner, 2).drop_guard(inner, 2, 3).begin(inner, 4).begin(inner, 5);
+            script.end(inner, 6).end(inner, 7).end(outer, 8).begin(outer, 9);
+        });
+        assert!(nest.nests);
+        let crossing = survey(|script, [outer, inner]| {
+            script.guard(outer, 1).guard(inner, 2).drop_guard(outer, 1, 3).drop_guard(inner, 2, 4);
+        });
+        let reversed = survey(|script, [outer, _]| {
+            script.guard(outer, 1).guard(outer, 2).drop_guard(outer, 1, 3).drop_guard(outer, 2, 4);
+        });
+        let begun_before = survey(|script, [outer, inner]| {
+            script.end(outer, 1).begin(inner, 2).end(inner, 3);
+        });
+        assert!(!crossing.nests && !reversed.nests && !begun_before.nests);
+    }
+
+    #[test]
+    fn a_glance_counts_what_calls_said() {
+        let survey = survey(|script, [outer, inner]| {
+            script.entry(Tag::Shape, 0, inner, 1 | LISTS_DIMS).entry(Tag::Dims, 0, 0, 4).entry(Tag::Flops, 0, inner, 9);
+            script.entry(Tag::Stack, 1, outer, 7).entry(Tag::Shape, 0, outer, 0).begin(outer, 10).end(outer, 11);
+        });
+        assert_eq!(survey.told, Told { descriptions: 3, stacks: 1 });
+        assert_eq!(survey.listed_dims, BTreeSet::from([2]));
+    }
+}

@@ -1,0 +1,123 @@
+//! What an operator table learns when all threads are read: which steps are `ProfilerStep`s, what the GPU did for which
+//! range, how long async ranges lived, and what happened between bare `step()` calls.
+//!
+//! The gatherer has put aside what waits for that: steps and async ranges with their sums, and the few ranges in which work
+//! was given to the GPU. So the threads need not be read a second time.
+
+use crate::model::Trace;
+use crate::model::gpu::Gpu;
+use crate::model::slice::{CallArgs, NetBytes, Slice};
+
+use super::gather::STEPS;
+use super::launched::{self, Launched, Share};
+use super::{Gatherer, Sums, by_cuda};
+
+/// Place where the sums of a slice are.
+#[derive(Clone, Copy)]
+pub(super) enum Account {
+    /// Index of a group.
+    Group(usize),
+    /// Index of a step.
+    Step(usize),
+    /// Number of a task.
+    Life(u64),
+}
+
+/// A step.
+pub(super) struct StepCall {
+    pub(super) external_id: u64,
+    /// The group that it counts in, unless it is a `ProfilerStep`.
+    pub(super) place: usize,
+    pub(super) sums: Sums,
+}
+
+/// A range in which work was given to the GPU.
+pub(super) struct Launcher {
+    external_id: u64,
+    /// `External id` of the range around it, 0 without one.
+    around_id: u64,
+    account: Account,
+    /// Whether it is a call that said how many FLOPs it takes.
+    has_flops: bool,
+}
+
+impl Launcher {
+    pub(super) fn new(slice: &Slice, account: Account) -> Self {
+        let &Slice { external_id, around_id, task, .. } = slice;
+        Self { external_id, around_id, account, has_flops: task.is_none() && slice.args().flops.is_some() }
+    }
+}
+
+impl Gatherer {
+    /// Adds what `trace` knows beside the slices; `busy_ns` is how long threads ran ranges between bare `step()` calls.
+    pub(super) fn settle(&mut self, trace: &Trace, busy_ns: u64) {
+        let gpu = trace.gpu.as_ref().ok();
+        if let Some(gpu) = gpu {
+            self.launched(Launched::new(gpu, by_cuda(trace)));
+        }
+        for StepCall { external_id, place, sums } in std::mem::take(&mut self.steps) {
+            let place = if trace.is_profiler_step(external_id) { self.steps_of(place) } else { place };
+            self.gathered[place].group.sums.add(&sums);
+        }
+        for task in &trace.tasks {
+            let Some(place) = self.places.get(task.number).map(|place| place as usize) else { continue };
+            let mut sums = self.lives.remove(&task.number).unwrap_or_default();
+            sums.count = 1;
+            sums.wall_ns = task.duration();
+            let place = if task.profiler_step().is_some() { self.steps_of(place) } else { place };
+            self.gathered[place].group.sums.add(&sums);
+        }
+        self.bare_steps(trace, gpu, busy_ns);
+    }
+
+    /// Adds the GPU's times to the ranges that launched its work, and to those around them.
+    fn launched(&mut self, mut launched: Launched) {
+        for Launcher { external_id, around_id, account, has_flops } in std::mem::take(&mut self.launchers) {
+            let (own, total) = launched.end(external_id, around_id);
+            let sums = match account {
+                Account::Group(place) => self.gathered.get_mut(place).map(|each| &mut each.group.sums),
+                Account::Step(at) => self.steps.get_mut(at).map(|step| &mut step.sums),
+                Account::Life(task) => match self.lives.get_mut(&task) {
+                    Some(sums) => Some(sums),
+                    // Its first poll was read meanwhile.
+                    None => self
+                        .places
+                        .get(task)
+                        .and_then(|place| Some(&mut self.gathered.get_mut(place as usize)?.group.sums)),
+                },
+            };
+            if let Some(sums) = sums {
+                sums.add_shares(own, total, has_flops);
+            }
+        }
+    }
+
+    /// Adds the iterations between bare `step()` calls, all together: how long they took, and GPU time of what was launched
+    /// meanwhile. What ran meanwhile on any thread is their CPU time, and none of their own.
+    fn bare_steps(&mut self, trace: &Trace, gpu: Option<&Gpu>, busy_ns: u64) {
+        for each in trace.loops.iter().filter(|each| each.site.is_none()) {
+            let place = self.add(None, false, &CallArgs::default());
+            let group = &mut self.gathered[place].group;
+            group.name = if each.drives { STEPS } else { each.name() }.into();
+            group.sums = Sums {
+                count: each.steps.len() as u64,
+                total_ns: busy_ns,
+                wall_ns: each.steps.iter().map(|step| step.end - step.begin).sum(),
+                gpu_total_ns: gpu.map_or(0, |gpu| launched::of_steps(gpu, &each.steps)),
+                ..Sums::default()
+            };
+        }
+    }
+}
+
+impl Sums {
+    fn add_shares(&mut self, own: Share, total: Share, has_flops: bool) {
+        self.gpu_self_ns += own.ns;
+        self.gpu_total_ns += total.ns;
+        self.device_memory.add(NetBytes { own: own.bytes, total: total.bytes });
+        if has_flops {
+            self.flops_on_gpu += u64::from(total.ns > 0);
+            self.flops_gpu_ns += total.ns;
+        }
+    }
+}
