@@ -72,7 +72,12 @@ fn program() {
     }
 }
 
-fn limit(what: libc::__rlimit_resource_t, soft: u64, hard: u64) {
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+type Resource = libc::c_int;
+
+fn limit(what: Resource, soft: u64, hard: u64) {
     let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: the structure is complete.
     assert_eq!(unsafe { libc::setrlimit(what, &raw const limit) }, 0);

@@ -119,12 +119,16 @@ pub(crate) fn append_slice(entries: &[Entry]) {
 
 #[inline(never)]
 fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
+    let is_vacant = ptr::eq(CURSOR.get(), &raw const VACANT);
+    // Without a stream every allocation comes here: too often for a system call.
+    if !is_vacant {
+        process::check();
+    }
     if is_of_the_parent() {
         return false;
     }
     let _own = ledger::own();
-    let cursor = CURSOR.get();
-    if ptr::eq(cursor, &raw const VACANT) {
+    if is_vacant {
         let place = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
         return registry::with_shared_stream(place, |stream| {
             // SAFETY: whoever holds the lock of a shared stream is its only writer. The clock is read under it: time
@@ -172,6 +176,7 @@ pub(super) fn addresses() -> [usize; 2] {
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
+    process::check();
     if is_of_the_parent() {
         return false;
     }
@@ -224,7 +229,6 @@ fn refuse(entry: Entry) {
 /// Whether what is to be appended belongs to a range of the process that this one was forked off, which has no session of
 /// its own.
 fn is_of_the_parent() -> bool {
-    process::check();
     let is_of_the_parent = process::is_child() && gate::load() & gate::RECORD == 0;
     if is_of_the_parent {
         become_child();

@@ -81,7 +81,7 @@ pub(super) fn push(gate: u32) -> Option<u64> {
     }
     let (hooks, (ordinal, position)) = (HOOKS.get()?, buffer::next_place()?);
     let id = id(ordinal, position);
-    PUSHED.try_with(|pushed| Some(pushed.try_borrow_mut().ok()?.push(id))).ok()??;
+    PUSHED.try_with(|pushed| pushed.try_borrow_mut().ok().map(|mut pushed| pushed.push(id))).ok()??;
     (hooks.push)(id);
     Some(id)
 }

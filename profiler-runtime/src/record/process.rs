@@ -7,7 +7,8 @@
 //!
 //! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`. Where none runs (`clone`,
 //! `_Fork`), [`check`] compares process ids on the slow paths: start, stop and end of a session, export, a thread's first
-//! range and each of its chunks. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load
+//! range and each of its chunks; until then such a child writes on into its parent's chunk, which is a copy unless it lies in
+//! a spool. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load
 //! everywhere, but the gate would have to live on it, in memory that no initialised static has. `vfork` and
 //! `posix_spawn` share the memory and run no handler: nothing happens.
 
