@@ -2,6 +2,9 @@
 
 /// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
 ///
+/// The guard stays on its thread, so a task that is spawned may not hold it across an `.await`: see
+/// [`Range`](crate::Range#in-async-code).
+///
 /// Cost: as `#[profiled_stage]` while something records. While nothing does, one load and two branches, and what it takes
 /// the function to keep a word until its end: 10 to 17 instructions, where the attribute takes 5.
 #[macro_export]
@@ -12,7 +15,7 @@ macro_rules! stage {
 }
 
 /// A step that lasts until the guard drops: `let _step = step!("denoise_step");`, or with an index of your own,
-/// `step!("denoise_step", i)`.
+/// `step!("denoise_step", i)`. In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! step {
     ($name:literal) => {
@@ -26,7 +29,7 @@ macro_rules! step {
 /// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul",
 /// shapes(a, b))`, and with its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are
 /// computed only while they are recorded, in the types of their parts: write `2 * m as u64 * …` where these are small
-/// (the attribute computes in 128 bits).
+/// (the attribute computes in 128 bits). In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! op {
     ($name:literal) => {

@@ -163,8 +163,9 @@ pub use export::{
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
 pub use record::{
-    Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site, op, record_alloc, record_free,
-    record_out_of_memory, request, request_scope, sites, stage, step_named,
+    CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site,
+    current_request, op, record_alloc, record_free, record_out_of_memory, request, request_scope, sites, stage,
+    step_named,
 };
 pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 

@@ -193,6 +193,59 @@ fn older_switches_work_alone_and_lose_to_profiler_config() {
     assert_eq!(new.unwrap().unwrap().config, ProfilerConfig::cuda());
 }
 
+/// D5: SGLang's variables: the folder, what ranges carry, and one that means nothing here.
+#[test]
+fn sglangs_variables_are_taken_too() {
+    let dir = ("SGLANG_TORCH_PROFILER_DIR", "/sglang");
+    let stack = ("SGLANG_PROFILE_WITH_STACK", "true");
+    let shapes = ("SGLANG_PROFILE_RECORD_SHAPES", "1");
+    let alone = env(&[dir, stack, shapes]).unwrap().unwrap();
+    let expected = ProfilerConfig::torch("/sglang").torch_profiler_with_stack(true).torch_profiler_record_shapes(true);
+    assert_eq!((alone.config, alone.warnings.len()), (expected, 0));
+    let second =
+        env(&[dir, ("SGLANG_PROFILE_V2", "1"), ("VLLM_TORCH_PROFILER_DISABLE_ASYNC_LLM", "0")]).unwrap().unwrap();
+    let told: Vec<String> = second.warnings.iter().map(ToString::to_string).collect();
+    assert!(
+        told.len() == 1 && told[0].starts_with("SGLANG_PROFILE_V2: `SGLANG_PROFILE_V2` does nothing here"),
+        "{told:?}"
+    );
+    assert_eq!(env(&[stack]).unwrap(), None, "asks for no session");
+    let torch = ("PROFILER_CONFIG", r#"{"profiler":"torch"}"#);
+    assert_eq!(env(&[dir, torch]).unwrap().unwrap().config, ProfilerConfig::torch("/sglang"));
+    let own = ("PROFILER_CONFIG", r#"{"profiler":"torch","torch_profiler_dir":"/own"}"#);
+    assert_eq!(env(&[dir, own]).unwrap().unwrap().config, ProfilerConfig::torch("/own"));
+    let cuda = env(&[dir, ("VLLM_TORCH_CUDA_PROFILE", "1")]).unwrap().unwrap().config;
+    assert_eq!(cuda, ProfilerConfig::cuda());
+}
+
+/// D5: a name cut short and misspelt, and one that only requests have, lead to the field.
+#[test]
+fn names_of_requests_lead_to_their_fields() {
+    for (name, field) in [
+        ("with_stak", "torch_profiler_with_stack"),
+        ("use_gzp", "torch_profiler_use_gzip"),
+        ("num_steps", "max_iterations"),
+        ("num_stesp", "max_iterations"),
+    ] {
+        for (file, text) in [
+            ("c.json", format!("{{\"{name}\": 1}}")),
+            ("c.yaml", format!("{name}: 1\n")),
+            ("c.toml", format!("{name} = 1\n")),
+        ] {
+            let error = read(file, &text).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{field}`?")), "{error}");
+        }
+    }
+}
+
+/// D8: a relative path that leads nowhere is shown as it was tried.
+#[test]
+fn a_missing_file_is_named_by_its_whole_path() {
+    let error = env(&[("PROFILER_CONFIG", "conf-that-is-absent.json")]).unwrap_err().to_string();
+    let tried = std::env::current_dir().unwrap().join("conf-that-is-absent.json");
+    assert!(error.contains(&format!("`{}`", tried.display())), "{error}");
+}
+
 #[test]
 fn a_wrong_switch_is_named_even_if_it_would_do_nothing() {
     for (variables, expected) in [

@@ -109,6 +109,23 @@ fn a_stage_that_the_readings_slow_down_is_marked() {
     assert!(!trace.warnings().iter().any(|warning| warning.contains("cpu_time")), "{:?}", trace.warnings());
 }
 
+#[profiled_stage("waits")]
+async fn waits() {
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A3: an async stage is judged by its life: a few readings do not make one slower that waits.
+#[test]
+fn an_async_stage_that_waits_is_not_slowed() {
+    let bench = Bench::alone();
+    let trace = bench.record(bench.config().cpu_time(true), || {
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(waits());
+    });
+    assert_eq!(trace.warnings(), [""; 0]);
+}
+
 #[profiled_stage("long")]
 fn compute_in_a_stage() {
     compute(20);

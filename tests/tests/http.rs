@@ -14,6 +14,7 @@ use profiler_runtime::http::{HttpOptions, Server};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Local, Report, Selection, WorkerState};
 use profiler_runtime::{configure, stage, step};
 use profiler_tests::{Bench, Trace};
+use serde_json::json;
 
 fn local(bench: &Bench) -> Server {
     configure(bench.config()).unwrap();
@@ -74,6 +75,41 @@ fn a_stop_tells_the_iterations_that_the_status_told() {
     let iterations = |reply: Reply| reply.json()["workers"][0]["recorded_iterations"].clone();
     assert_eq!([get(at, "/profile/status"), get(at, &place)].map(iterations), [60, 60]);
     assert_eq!([post(at, "/stop_profile", ""), get(at, &place)].map(iterations), [60, 60]);
+}
+
+/// A15, D6: a session that ended by itself is told with its iterations, and then with its folder and artifacts.
+#[test]
+fn the_status_names_the_session_that_was_written_last() {
+    let bench = Bench::alone();
+    configure(profiler_tests::held(bench.config())).unwrap();
+    let server = listen(Arc::new(Local::new()), HttpOptions::new());
+    let at = server.local_addr();
+    let hold = profiler_tests::Hold::begin();
+    let session = post(at, "/start_profile", r#"{"num_steps": 2}"#).json()["session"].as_str().unwrap().to_owned();
+    (0..4_u64).for_each(|index| {
+        let _step = step!("denoise_step", index);
+        profiler_tests::report();
+    });
+    let during = get(at, "/profile/status").json();
+    let line = &during["workers"][0];
+    assert_eq!(
+        (&during["session"], &line["state"], &line["recorded_iterations"]),
+        (&json!(session), &json!("writing"), &json!(2))
+    );
+    drop(hold);
+    let begin = Instant::now();
+    let after = loop {
+        let status = get(at, "/profile/status").json();
+        if status["session"].is_null() {
+            break status;
+        }
+        assert!(begin.elapsed() < Duration::from_secs(60), "never written: {status}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    let last = &after["last_session"];
+    assert_eq!((&last["session"], &last["workers"][0]["recorded_iterations"]), (&json!(session), &json!(2)), "{after}");
+    assert!(Path::new(last["folder"].as_str().unwrap()).is_dir(), "{after}");
+    assert!(!last["workers"][0]["artifacts"].as_array().unwrap().is_empty(), "{after}");
 }
 
 #[test]
@@ -143,6 +179,7 @@ fn a_body_that_is_wrong_is_told_what_would_be_right() {
     assert!(said(r#"{"stages": 0}"#).contains("not a list"));
     assert!(said(r#"{"stages": []}"#).contains("leave it out"));
     assert!(said(r#"{"stages": [0], "stages": [1]}"#).contains("twice"));
+    assert!(said(r#"{"num_steps": 99999999999999999999}"#).ends_with("found a number above 18446744073709551615"));
     for number in ["-1", "0.5", "4294967296", "1e3"] {
         assert!(said(&format!("{{\"stages\": [{number}]}}")).contains("`stages[0]` is not the number"), "{number}");
     }

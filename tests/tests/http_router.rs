@@ -73,12 +73,59 @@ fn nested_routes_answer_with_their_whole_address() {
     assert_eq!(get(at, reply.header("location").unwrap()).status, 202);
 }
 
+/// Prints what it is told.
+struct Printing;
+
+impl log::Log for Printing {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        println!("{}: {}", record.level(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+/// D2: a bare 404 is explained in the log.
+#[test]
+fn routes_that_are_left_out_are_told_in_the_log() {
+    let output = child_of("configured_server").env("LOGS", "1").output().unwrap();
+    let output = String::from_utf8(output.stdout).unwrap();
+    let said = "INFO: no profiler is configured (`PROFILER_CONFIG` is not set): `/start_profile` is not served";
+    assert_eq!(output.matches(said).count(), 1, "{output}");
+}
+
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn configured_server() {
     if in_child() {
+        if std::env::var_os("LOGS").is_some() {
+            log::set_logger(&Printing).unwrap();
+            log::set_max_level(log::LevelFilter::Info);
+        }
         let (_runtime, at) = users_server(router_from_env(), true);
         println!("status {}", get(at, "/profile/status").status);
+        if std::env::var_os("STARTS").is_some() {
+            println!("started {}", post(at, "/start_profile", "").status);
+            println!("stopped {}", post(at, "/stop_profile", "").status);
+        }
+    }
+}
+
+/// D5: SGLang's variables alone configure a server; beside a configuration without a folder, they give that.
+#[test]
+fn sglangs_folder_alone_configures_a_server() {
+    for variable in ["SGLANG_TORCH_PROFILER_DIR", "SGLANG_DIFFUSION_TORCH_PROFILER_DIR"] {
+        for config in ["", r#"{"profiler":"torch"}"#] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut child = child_of("configured_server");
+            child.env("PROFILER_CONFIG", config).env(variable, folder.path()).env("STARTS", "1");
+            let output = String::from_utf8(child.output().unwrap().stdout).unwrap();
+            assert!(output.contains("started 200") && output.contains("stopped 200"), "{variable} {config}: {output}");
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "{variable} {config}");
+        }
     }
 }
 

@@ -79,6 +79,23 @@ fn assert_totals(summary: &Value, folder: &Path) {
     }
 }
 
+/// D6: what a start warns of comes from the workers too, once for all; the status names the session that was written last.
+#[test]
+fn workers_warnings_reach_the_report_of_the_start() {
+    let place = Place::new();
+    let coordinator = place.coordinator();
+    let _workers = job(&coordinator, &[0, 1]);
+    assert!(coordinator.status().last_session.is_none());
+    let names = vec!["nothing_like_it".to_owned(), "work".to_owned()];
+    let selection = Selection { names, ..Selection::default() };
+    let started = coordinator.start(&selection).unwrap();
+    let [warning] = started.warnings.as_slice() else { panic!("{started:?}") };
+    assert!(warning.starts_with("stages[0]: `nothing_like_it` matches no registered"), "{warning}");
+    let report = coordinator.stop(&Selection::default(), LONG).unwrap();
+    assert!(report.warnings.is_empty(), "{report:?}");
+    assert_eq!(coordinator.status().last_session, Some(report));
+}
+
 #[test]
 fn wrong_orders_are_typed_errors_and_sessions_follow_each_other() {
     let place = Place::new();

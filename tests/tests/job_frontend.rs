@@ -46,6 +46,8 @@ fn the_front_end_is_in_the_session_without_a_rank() {
         }
         let trace = read(&folder.join("trace_frontend.json")).to_string();
         assert!(trace.contains("\"handler\"") && trace.contains("front-end · CPU"), "{trace}");
+        let page = std::fs::read_to_string(folder.join("summary_frontend.md")).unwrap();
+        assert!(page.contains("GPU: not recorded, the front-end leaves the GPU to the workers."), "{page}");
         let traces = std::fs::read_dir(folder.join("traces")).unwrap().count();
         assert_eq!(traces, 2, "only the ranks' traces");
         let summary = read(&folder.join("job.json"));

@@ -86,6 +86,42 @@ fn the_signal_starts_a_session_and_the_next_one_stops_it() {
     }
 }
 
+/// A server with the routes alone, and one with a guard beside them.
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn server() {
+    if !in_child() {
+        return;
+    }
+    let guard = std::env::var_os("GUARD").map(|_| profiler_runtime::profile_from_env());
+    let _routes = profiler_runtime::http::router_from_env();
+    let _server = profiler_runtime::http::serve("127.0.0.1:0").unwrap();
+    // The guard of this finds the triggers armed, if there is one.
+    if guard.is_some() { job_support::work() } else { job_support::work_without_guard() }
+}
+
+/// D5: the routes of a server arm the triggers as a guard does, and both together only once.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_server_with_routes_alone_hears_the_signal() {
+    for guard in [false, true] {
+        let place = Place::new();
+        let mut command = program(&place, "server", json!({"toggle_on_sigusr2": true}));
+        if guard {
+            command.env("GUARD", "1");
+        }
+        let mut process = Process::start(&mut command);
+        until("the signal is waited for", || waits_for_signal(&process));
+        process.signal("USR2");
+        until("it records", || sessions(&place).iter().any(|folder| place.has_recorded(folder)));
+        assert_eq!(sessions(&place).len(), 1, "guard: {guard}");
+        process.signal("USR2");
+        until("the session is written", || sessions(&place).iter().all(|folder| is_written(folder)));
+        assert!(process.runs() && sessions(&place).len() == 1, "guard: {guard}");
+        assert!(process.finish(), "guard: {guard}");
+    }
+}
+
 #[test]
 fn a_session_runs_while_the_trigger_file_is_there() {
     for program_name in ["worker", "parent"] {

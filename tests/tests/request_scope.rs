@@ -191,3 +191,70 @@ fn a_scope_is_its_future_while_nothing_records_and_a_dropped_one_ends() {
     let life = trace.named("request").into_iter().find(|slice| slice.args["polls"].is_u64()).unwrap();
     assert!(life.is("cancelled"), "{:?}", life.args);
 }
+
+#[profiled_stage("blocking")]
+fn blocking() {
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    encode();
+}
+
+/// What a handler hands to other threads, with its request and without.
+async fn hand_over() {
+    let request = profiler_runtime::current_request();
+    let inside = tokio::task::spawn_blocking(move || {
+        request.run(|| {
+            blocking();
+            // The thread that works for a request may hand it on.
+            let request = profiler_runtime::current_request();
+            std::thread::spawn(move || request.run(encode)).join().unwrap();
+        });
+    });
+    tokio::task::spawn_blocking(encode).await.unwrap();
+    inside.await.unwrap();
+}
+
+/// Work on another thread stays in its request, which counts once and is not idle meanwhile.
+#[test]
+fn a_request_goes_on_in_spawn_blocking() {
+    let bench = Bench::alone();
+    for selected in [&[][..], &["blocking"]] {
+        let config = bench.config().stages(selected.iter().copied());
+        let (timing, trace) = record(config, || {
+            runtime(2).block_on(async {
+                let hand = |number: u64| tokio::spawn(request_scope(format!("request-{number}"), hand_over()));
+                for handler in (0..4).map(hand).collect::<Vec<_>>() {
+                    handler.await.unwrap();
+                }
+            });
+        });
+        let mut stages = vec![(">encode".to_owned(), 1), ("blocking".to_owned(), 1)];
+        if selected.is_empty() {
+            stages.push(("encode".to_owned(), 1));
+        }
+        let expected: BTreeMap<_, _> = (0..4).map(|number| (format!("request-{number}"), stages.clone())).collect();
+        assert_eq!(calls(&timing), expected);
+        assert_eq!((&timing["requests"]["count"], &timing["requests"]["cancelled"]), (&json!(4), &json!(0)));
+        for request in timing["requests"]["kept"].as_array().unwrap() {
+            let number = |key: &str| request[key].as_u64().unwrap();
+            assert!(number("duration_ns") >= 30_000_000, "{request}");
+            assert!(number("unaccounted_ns") <= number("duration_ns") - 30_000_000, "{request}");
+        }
+        let lives = trace.named("request").into_iter().filter(|slice| slice.args["polls"].is_u64());
+        assert_eq!(lives.count(), 4);
+    }
+}
+
+/// A handle of a session that is over, and one that was taken outside of any request, only run their work.
+#[test]
+fn a_request_of_another_session_is_not_gone_on_with() {
+    let bench = Bench::alone();
+    let outside = profiler_runtime::current_request();
+    let mut taken = outside;
+    record(bench.config(), || {
+        let take = async { profiler_runtime::current_request() };
+        taken = runtime(1).block_on(request_scope("over", take));
+        assert_eq!(outside.run(|| 7), 7);
+    });
+    let (timing, trace) = record(bench.config(), || taken.run(encode));
+    assert_eq!((&timing["requests"]["count"], trace.count("encode"), trace.count("request")), (&json!(0), 1, 0));
+}

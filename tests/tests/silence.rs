@@ -79,6 +79,17 @@ fn a_tracing_subscriber_alone_leaves_nobody_uninformed() {
     assert_eq!(text.matches("profiler: error: this program runs without the profiler: ").count(), 1, "{text}");
 }
 
+/// D5: SGLang's folder alone profiles a program as vLLM's does.
+#[test]
+fn sglangs_folder_alone_profiles_a_program() {
+    for variable in ["SGLANG_TORCH_PROFILER_DIR", "VLLM_TORCH_PROFILER_DIR"] {
+        let bench = Bench::alone();
+        let lines = told("work", "", |command| command.env(variable, bench.path()));
+        let [line] = lines.as_slice() else { panic!("{variable}: {lines:?}") };
+        assert!(line.contains(&format!("artifacts are in `{}", bench.path().display())), "{line}");
+    }
+}
+
 /// D2: a start that nobody has configured says what to write.
 #[test]
 fn a_start_without_a_configuration_is_told() {
@@ -186,6 +197,25 @@ fn the_summary_is_printed_when_the_configuration_says_so() {
         assert_eq!(text.matches("\nartifacts in ").count(), printed, "{when}, {quiet}: {text}");
         assert_eq!(text.matches("silence.work ").count(), printed, "{when}, {quiet}: {text}");
     }
+}
+
+/// E12: a warning that the printed summary has is not told beside it.
+#[test]
+fn a_printed_warning_is_told_once() {
+    let bench = Bench::alone();
+    let mut config = torch(&bench);
+    (config["print_summary"], config["max_iterations"]) = ("always".into(), 4.into());
+    let text = stderr("work", &config.to_string(), unchanged);
+    assert_eq!(text.matches("`max_iterations` is 4, but").count(), 1, "{text}");
+}
+
+/// B11: of several ranks, each says who it is.
+#[test]
+fn each_of_several_ranks_says_where_its_artifacts_are() {
+    let bench = Bench::alone();
+    let ranks = [("RANK", "1"), ("WORLD_SIZE", "2"), ("PROFILER_SESSION_ID", "try-1")];
+    let lines = told("work", &torch(&bench).to_string(), |command| command.envs(ranks));
+    assert!(lines.iter().any(|line| line.contains("session `try-1`, rank 1: 5 artifacts are in")), "{lines:?}");
 }
 
 /// E12: what the printed summary says is not said beside it.

@@ -355,3 +355,31 @@ fn rank_0_prints_the_table_once_and_no_other_rank_does() {
         assert_eq!(printed.matches("Self CPU time total: ").count(), expected, "rank {rank}: {printed}");
     }
 }
+
+#[profiled_op("recurses")]
+fn recurses(deep: u32) {
+    thread::sleep(Duration::from_millis(2));
+    if deep > 0 {
+        recurses(deep - 1);
+    }
+}
+
+/// E12: an op that contains itself has its time more than once in its total, which table and summary say.
+#[test]
+fn an_op_inside_itself_is_told_to_count_twice() {
+    const SAID: &str = "CPU totals: calls that are concurrent or nested in one another are counted more than once.";
+    let bench = Bench::alone();
+    for (deep, told) in [(1, true), (0, false)] {
+        start_profile_with(bench.config()).unwrap();
+        recurses(deep);
+        {
+            // Totals stay below the whole: the note is about the op alone.
+            let _long = stage!("long");
+            thread::sleep(Duration::from_millis(30));
+        }
+        let stopped = stop_profile().unwrap();
+        let table = stopped.key_averages(GroupBy::Name).unwrap().to_string();
+        let summary = std::fs::read_to_string(stopped.folder().unwrap().join("summary_rank0.md")).unwrap();
+        assert_eq!((table.contains(SAID), summary.contains(SAID)), (told, told), "{table}\n{summary}");
+    }
+}

@@ -119,7 +119,52 @@ fn the_table_shows_busy_time_beside_concurrent_lives() {
     let busy = format!(" {:.3} |", ns(stage, "busy_ns") as f64 / 1e6);
     assert!(row.contains(" % (concurrent) |") && row.contains(&busy), "{row}");
     assert!(summary.contains("`self`: in no stage inside it, `busy`: without the waiting of futures."), "{summary}");
-    assert!(summary.contains(" ms; it was stopped.") && summary.contains(" ranges on 1 thread, "), "{summary}");
+    assert!(summary.contains(" ms; ended by a stop.") && summary.contains(" ranges on 1 thread, "), "{summary}");
+}
+
+/// E12: the printed table tells waiting from computing, and no bar is longer than the whole.
+#[test]
+fn the_printed_table_shows_busy_time_too() {
+    let bench = Bench::alone();
+    start_profile_with(bench.config()).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async { tokio::join!(fetch(), fetch(), fetch(), fetch()) });
+    let manifest = stop_profile().unwrap().wait().unwrap();
+    let text = manifest.summary().width(100).to_string();
+    let head = text.lines().find(|line| line.starts_with("stage ")).unwrap();
+    let titles: Vec<&str> = head.split_whitespace().collect();
+    assert_eq!(titles, ["stage", "calls", "total", "self", "busy", "share"], "{text}");
+    let row = text.lines().find(|line| line.starts_with("fetch (async) ")).unwrap();
+    assert!(row.contains("concurrent ") && row.ends_with("█▶"), "{text}");
+    assert!(text.contains("\n(unaccounted) "), "{text}");
+}
+
+/// The iterations that took longest are named, by the user's index where there is one.
+#[test]
+fn the_summary_names_the_slowest_iterations() {
+    let bench = Bench::alone();
+    let folder = record(bench.config(), || {
+        for index in 40..46_u64 {
+            let _indexed = step!("indexed", index);
+            sleep(Duration::from_millis(if index == 43 {
+                30
+            } else if index == 41 {
+                20
+            } else {
+                1
+            }));
+        }
+        (0..3).for_each(|at| {
+            let _plain = step!("plain");
+            sleep(Duration::from_millis(if at == 1 { 10 } else { 1 }));
+        });
+    });
+    let summary = summary(&folder);
+    let steps = summary.split("## Steps").nth(1).unwrap();
+    let row = |name: &str| steps.lines().find(|line| line.starts_with(&format!("| {name} "))).unwrap().to_owned();
+    let (indexed, plain) = (row("indexed"), row("plain"));
+    assert!(indexed.contains("| index 43: ") && indexed.contains(", index 41: "), "{summary}");
+    assert!(plain.contains(" #1: ") && plain.matches(": ").count() == 3, "{summary}");
 }
 
 /// A17: a selection is said, and its gaps are not called unaccounted alone.
@@ -134,6 +179,8 @@ fn a_selection_is_named_where_it_leaves_gaps() {
     assert_eq!(timing["filter"], json!({"stages": ["vae.*", "text"]}));
     assert!(ns(&timing, "unaccounted_ns") >= 30_000_000);
     assert!(summary.contains("Only `vae.*`, `text` and what runs inside were recorded"), "{summary}");
+    let said = r#"- only ["vae.*", "text"] and what runs inside were recorded, as `stages` asks"#;
+    assert!(summary.contains("## Notes") && summary.contains(said), "{summary}");
     assert!(summary.contains("| (not selected or unaccounted) |"), "{summary}");
 }
 

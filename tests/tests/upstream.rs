@@ -157,8 +157,13 @@ fn a_body_that_asks_for_a_path_is_refused() {
         (json!({"profile_id": "../x"}), "is no plain name"),
         (json!({"profile_prefix": "a/b"}), "is no plain name"),
         (json!({"profile_id": ".."}), "is no plain name"),
-        (json!({"num_steps": "5"}), "num_steps: expected a whole number"),
+        (json!({"num_steps": "five"}), "num_steps: expected a whole number"),
+        (json!({"num_steps": "-1"}), "num_steps: expected a whole number"),
         (json!({"start_step": 1, "delay_steps": 2}), "say the same"),
+        (json!({"activities": []}), "activities: expected at least one activity"),
+        (json!({"torch_profiler_with_stack": true}), "did you mean `with_stack`?"),
+        (json!({"max_buffer_mb": 1}), "is a field of the configuration, and of no request"),
+        (json!({"stages": ["batch"], "profile_stages": ["batch"]}), "`profile_stages` and `stages` say the same"),
         (json!({"num_step": 5}), "did you mean `num_steps`?"),
         (json!({"activities": ["TPU"]}), "activities[0]: expected"),
     ] {
@@ -167,6 +172,77 @@ fn a_body_that_asks_for_a_path_is_refused() {
         assert!(reply.json()["error"]["message"].as_str().unwrap().contains(part), "{body}: {}", reply.json());
     }
     assert_eq!(fs::read_dir(bench.path()).unwrap().count(), 0);
+}
+
+/// D5: a value that only the configuration's rules refuse is the body's fault, in the body's words.
+#[test]
+fn what_the_rules_refuse_is_the_bodys_fault() {
+    let bench = Bench::alone();
+    configure(bench.config().delay_secs(60.0)).unwrap();
+    let server = listen(Arc::new(Local::new()), HttpOptions::new());
+    let reply = post(server.local_addr(), "/start_profile", r#"{"start_step": 3}"#);
+    assert_eq!(reply.refusal(), (400, "bad_body".into()));
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("delay_secs: cannot be combined with `start_step`"), "{message}");
+    assert!(message.starts_with("the profiler configuration from the request"), "{message}");
+}
+
+/// D5: everything that is wrong with a body is told at once, in its order.
+#[test]
+fn all_problems_of_a_body_come_together() {
+    let bench = Bench::alone();
+    let server = local(&bench);
+    let body =
+        r#"{"with_stack": 1, "stages": [true, "batch", -1], "output_dir": "/x", "num_step": 5, "merge_profiles": 2}"#;
+    let reply = post(server.local_addr(), "/start_profile", body);
+    assert_eq!(reply.refusal(), (400, "bad_body".into()));
+    let message = reply.json()["error"]["message"].as_str().unwrap().to_owned();
+    let told: Vec<&str> = message.lines().collect();
+    let expected = [
+        "the body has 6 problems:",
+        "with_stack: expected",
+        "`stages[0]` is neither",
+        "`stages[2]` is not the number",
+        "`output_dir` is not taken here",
+        "`num_step` is not a field",
+        "`merge_profiles` is neither",
+    ];
+    assert_eq!(told.len(), expected.len(), "{message}");
+    assert!(told.iter().zip(expected).all(|(told, expected)| told.trim().starts_with(expected)), "{message}");
+    let known = post(server.local_addr(), "/start_profile", r#"{"tenant": 1}"#).json();
+    assert!(!known["error"]["message"].as_str().unwrap().contains("output_dir"), "{known}");
+    let query = post(server.local_addr(), "/start_profile?num_steps=5", "");
+    assert_eq!(query.refusal(), (400, "bad_query".into()));
+    assert!(query.json()["error"]["message"].as_str().unwrap().starts_with("`num_steps` belongs into the body"));
+}
+
+/// D5: the numbers of SGLang's client are strings.
+#[test]
+fn whole_numbers_of_a_body_may_be_strings() {
+    let bench = Bench::alone();
+    let body = json!({"num_steps": "2", "start_step": "3", "profile_stages": null, "stages": ["denoise_step"]});
+    let (_, folder) = session(&bench, &body);
+    assert_eq!(Trace::read(&folder).step_numbers(), [3, 4]);
+    let file = ProfilerConfig::from_json(r#"{"profiler":"torch","torch_profiler_dir":"/x","max_iterations":"2"}"#);
+    assert!(file.unwrap_err().to_string().contains("write 2, without quotes"), "files stay strict");
+}
+
+/// D2, D6: what a start warns of is in its answer, once, as the request calls it; the log has it once, too.
+#[test]
+fn warnings_of_a_start_are_in_the_answer() {
+    let bench = Bench::alone();
+    let body =
+        json!({"num_steps": 5, "profile_stages": [0, "prefill", "batch", "decode"], "activities": ["CPU", "XPU"]});
+    let (started, folder) = session(&bench, &body);
+    let told = started.json()["warnings"].clone();
+    let told: Vec<&str> = told.as_array().expect("warnings").iter().map(|told| told.as_str().unwrap()).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].starts_with("activities: `XPU` does nothing here"), "{told:?}");
+    assert!(told[1].starts_with("profile_stages[3]: `decode` matches no registered"), "{told:?}");
+    assert!(told[2].starts_with("profile_stages[1]: `prefill` matches no registered"), "{told:?}");
+    let manifest = manifest(&folder);
+    let about = |warning: &&Value| warning.as_str().unwrap().contains("`prefill` matches no");
+    assert_eq!(manifest["warnings"].as_array().unwrap().iter().filter(about).count(), 1, "{manifest:#}");
 }
 
 /// D3: a slip in a name is told before the session, and can be insisted on.
@@ -185,6 +261,17 @@ fn a_name_near_one_that_exists_is_refused() {
         assert_eq!(post(server.local_addr(), "/start_profile", &body).status, 200, "{insisted}");
         assert_eq!(post(server.local_addr(), "/stop_profile", "").status, 200);
     }
+}
+
+/// D2: a session that no guard has begun is not told of a guard.
+#[test]
+fn an_empty_session_of_a_request_has_no_guard_to_bind() {
+    let bench = Bench::alone();
+    let server = local(&bench);
+    assert_eq!(post(server.local_addr(), "/start_profile", "").status, 200);
+    let folder = folder(&post(server.local_addr(), "/stop_profile", ""));
+    let warnings = manifest(&folder)["warnings"].to_string();
+    assert!(warnings.contains("nothing was recorded") && !warnings.contains("let _"), "{warnings}");
 }
 
 /// D3: a stage ends no iteration.
@@ -214,7 +301,7 @@ fn an_answer_says_what_is_missing() {
     assert!(missing[0]["reason"].as_str().unwrap().contains("global_allocator"), "{answer}");
 }
 
-/// D4: what a schedule leaves out is said once, in the summary too.
+/// D4: what a schedule leaves out is said once, in the summary too, and is no warning.
 #[test]
 fn what_a_schedule_leaves_out_is_said() {
     let bench = Bench::alone();
@@ -223,11 +310,13 @@ fn what_a_schedule_leaves_out_is_said() {
     (0..6).for_each(|_| denoise_step());
     let stopped = profiler_runtime::stop_profile().unwrap();
     let manifest = stopped.wait().unwrap();
-    let told = "left out, as the configuration asks: the first 1 iteration of `denoise_step`; what came after the 2 \
+    let told = "left out, as the configuration asks: the first iteration of `denoise_step`; what came after the 2 \
                 iterations of `denoise_step` that were recorded";
-    assert_eq!(manifest.warnings, [told]);
+    assert_eq!((manifest.notes.as_slice(), manifest.warnings.len()), (&[told.to_owned()][..], 0));
     let summary = fs::read_to_string(stopped.folder().unwrap().join("summary_rank0.md")).unwrap();
-    assert!(summary.contains("left out, as the configuration asks"), "{summary}");
+    assert!(summary.contains("## Notes\n\n- left out, as the configuration asks"), "{summary}");
+    assert!(!summary.contains("## Warnings"), "{summary}");
+    assert!(manifest.summary().to_string().contains("\nnotes\n  left out"), "{}", manifest.summary());
     let whole = bench.record(bench.config(), denoise_step);
     assert!(whole.warnings().is_empty());
 }

@@ -9,6 +9,8 @@ use std::fmt;
 pub(crate) enum Absent {
     /// The configuration does not want it.
     NotWanted,
+    /// The process controls a job, and its workers record it.
+    LeftToWorkers,
     /// The configuration wants CUDA events instead of CUPTI.
     EventsWanted,
     /// Nothing was recorded at all.
@@ -48,6 +50,7 @@ impl Absent {
     pub(crate) const fn code(&self) -> &'static str {
         match self {
             Self::NotWanted => "off",
+            Self::LeftToWorkers => "left_to_workers",
             Self::EventsWanted => "events_wanted",
             Self::NothingRecorded => "nothing_recorded",
             Self::GoesOn => "session_goes_on",
@@ -69,8 +72,13 @@ impl Absent {
 
     /// Whether the user should hear of it: a machine without a GPU has nothing to record.
     pub(crate) const fn is_surprising(&self) -> bool {
-        use Absent::{EventsWanted, GoesOn, NoDevice, NoDriver, NotWanted, NothingRecorded, ProcessGone};
-        !matches!(self, NotWanted | EventsWanted | NothingRecorded | GoesOn | ProcessGone | NoDriver | NoDevice)
+        use Absent::{
+            EventsWanted, GoesOn, LeftToWorkers, NoDevice, NoDriver, NotWanted, NothingRecorded, ProcessGone,
+        };
+        !matches!(
+            self,
+            NotWanted | LeftToWorkers | EventsWanted | NothingRecorded | GoesOn | ProcessGone | NoDriver | NoDevice
+        )
     }
 }
 
@@ -78,6 +86,7 @@ impl fmt::Display for Absent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotWanted => f.write_str("the configuration does not ask for it"),
+            Self::LeftToWorkers => f.write_str("the front-end leaves the GPU to the workers"),
             Self::EventsWanted => f.write_str(
                 "the configuration asks for CUDA events (`gpu_timing`), which time the ranges that name their stream",
             ),

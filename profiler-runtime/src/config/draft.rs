@@ -10,10 +10,9 @@ use serde_json::Value;
 
 use super::choice::Profiler;
 use super::document::Document;
-use super::env::Environment;
+use super::env::{self, Environment};
 use super::error::{ConfigError, Origin, Parsed, Problem, Warning};
 use super::kind::found;
-use super::pattern::nearest;
 use super::settings::{FIELDS, ProfilerConfig};
 use super::table::Field;
 use super::upstream::{Fate, Name, PROTON_DIR, Place};
@@ -71,13 +70,15 @@ impl Draft {
 
     /// A draft of what was read before, to be changed.
     pub(crate) fn again(parsed: Parsed) -> Self {
-        let Parsed { config, warnings, origins, origin } = parsed;
+        let Parsed { config, warnings, origins, origin, .. } = parsed;
         Self { config, warnings, origins, ..Self::new(origin) }
     }
 
     /// Sets a field to a value from `place`, if it fits.
     pub(crate) fn change(&mut self, field: &str, value: &Value, place: &str) {
         if let Some(field) = Field::named(field) {
+            // They were about the value before.
+            self.warnings.retain(|warning| warning.path != field.name);
             self.set(field, value, place, Origin::Request);
         }
     }
@@ -151,7 +152,7 @@ impl Draft {
 
     /// The configuration, with every warning; or every problem.
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
-        self.use_proton_dir();
+        self.use_foreign_dir(env);
         self.warn_of_accepted();
         rules::apply(&self.config, &self.faulty, &mut self.problems, &mut self.warnings);
         self.resolve_paths(env);
@@ -162,7 +163,7 @@ impl Draft {
         // A draft that is finished again is judged again.
         let mut seen = BTreeSet::new();
         warnings.retain(|warning| seen.insert(warning.to_string()));
-        Ok(Parsed { config, warnings, origins, origin })
+        Ok(Parsed { config, warnings, origins, origin, places: BTreeMap::new() })
     }
 
     /// Makes paths absolute, and the two names of a `torch` session's folder say the same.
@@ -225,8 +226,7 @@ impl Draft {
             }
             Some(row) => self.accepted.push((row, place.to_owned())),
             None => {
-                let known = FIELDS.iter().map(|field| field.name).chain(Name::foreign_fields());
-                self.problem(Problem::new(place, "unknown field").did_you_mean(nearest(name, known)));
+                self.problem(Problem::new(place, "unknown field").did_you_mean(Name::nearest_field(name)));
                 return false;
             }
         }
@@ -248,13 +248,25 @@ impl Draft {
         }
     }
 
-    /// Takes Proton's folder where a `torch` session has no other.
-    fn use_proton_dir(&mut self) {
-        let config = &mut self.config;
+    /// Takes Proton's folder, or that of SGLang's variables, where a `torch` session has no other.
+    fn use_foreign_dir(&mut self, env: Environment<'_>) {
+        const FIELD: &str = "torch_profiler_dir";
+        let config = &self.config;
         let has_none = config.torch_profiler_dir.is_none() && config.output_dir.is_none();
-        if config.profiler == Profiler::Torch && has_none {
-            config.torch_profiler_dir = self.proton_dir.take();
+        let is_right = !self.faulty.contains(FIELD) && !self.faulty.contains("output_dir");
+        if config.profiler != Profiler::Torch || !has_none || !is_right {
+            return;
         }
+        if let Some(folder) = self.proton_dir.take() {
+            self.config.torch_profiler_dir = Some(folder);
+        } else if let Some((name, folder)) = env::sglang_folder(env) {
+            self.preset(&[FIELD], &Origin::Variable(name), |config| config.torch_profiler_dir = Some(folder.into()));
+        }
+    }
+
+    /// Takes a name of upstream's that does nothing here.
+    pub(crate) fn accept(&mut self, row: &'static Name) {
+        self.accepted.push((row, row.name.to_owned()));
     }
 }
 

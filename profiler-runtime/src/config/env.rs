@@ -11,7 +11,7 @@ use super::error::{ConfigError, Origin, Parsed, Problem};
 use super::kind::boolean;
 use super::settings::ProfilerConfig;
 use super::source::inline_or_file;
-use super::upstream::Name;
+use super::upstream::{Fate, Name, SGLANG_FOLDERS};
 
 /// How variables are looked up.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -26,8 +26,9 @@ impl ProfilerConfig {
     ///
     /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder), `VLLM_TORCH_CUDA_PROFILE=1`
     /// (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) and vLLM's other switches of that
-    /// time, such as `VLLM_TORCH_PROFILER_WITH_STACK=1`. An empty variable is an unset one. Nothing
-    /// set is `Ok(None)`.
+    /// time, such as `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
+    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG` for `torch` that names
+    /// no folder, they give that. An empty variable is an unset one. Nothing set is `Ok(None)`.
     ///
     /// # Errors
     ///
@@ -65,11 +66,13 @@ pub(crate) fn draft(env: Environment<'_>) -> Option<Draft> {
 }
 
 fn older_switches(env: Environment<'_>) -> Option<Draft> {
-    let folder = env(TORCH_DIR).filter(|folder| !folder.is_empty());
     let cuda = variable(env, CUDA).map_or(Ok(false), |text| switch(&text?));
+    let vllm = set_folder(env, TORCH_DIR);
+    // SGLang's names where a session would go, and asks for none beside another profiler.
+    let folder = vllm.or_else(|| sglang_folder(env).filter(|_| cuda == Ok(false)));
     let asked = folder.is_some() || cuda != Ok(false);
     let first = match (&folder, asked) {
-        (Some(_), _) => TORCH_DIR,
+        (Some((name, _)), _) => name,
         (None, true) => CUDA,
         (None, false) => "VLLM_PROFILER_MAX_ITERS",
     };
@@ -85,25 +88,45 @@ fn older_switches(env: Environment<'_>) -> Option<Draft> {
         }
         Err(problem) => draft.problem(problem),
     }
-    if let Some(folder) = folder {
-        draft.preset(&["profiler", "torch_profiler_dir"], &Origin::Variable(TORCH_DIR), |config| {
+    if let Some((name, folder)) = folder {
+        draft.preset(&["profiler", "torch_profiler_dir"], &Origin::Variable(name), |config| {
             config.profiler = Profiler::Torch;
             config.torch_profiler_dir = Some(folder.into());
         });
     }
+    let right = single_fields(&mut draft, env);
+    // Such a variable alone asks for no session, but a wrong one is still a mistake to report.
+    (asked || !right).then_some(draft)
+}
+
+/// Sets what variables say about single fields; false if one of them is wrong.
+fn single_fields(draft: &mut Draft, env: Environment<'_>) -> bool {
     let mut right = true;
-    for (name, field) in Name::variables().filter(|(name, _)| ![TORCH_DIR, CUDA].contains(name)) {
-        match variable(env, name) {
-            None => {}
-            Some(Ok(text)) => right &= draft.set_text(field, &text, name, Origin::Variable(name)),
-            Some(Err(problem)) => {
+    let chosen = [TORCH_DIR, CUDA, SGLANG_FOLDERS[0], SGLANG_FOLDERS[1]];
+    for row in Name::variables().filter(|row| !chosen.contains(&row.name)) {
+        match (variable(env, row.name), row.fate) {
+            (Some(Ok(text)), Fate::Sets(field)) => {
+                right &= draft.set_text(field, &text, row.name, Origin::Variable(row.name));
+            }
+            // What is switched off does not miss.
+            (Some(Ok(text)), _) if boolean(text.trim()) != Some(false) => draft.accept(row),
+            (Some(Err(problem)), _) => {
                 draft.problem(problem);
                 right = false;
             }
+            _ => {}
         }
     }
-    // Such a variable alone asks for no session, but a wrong one is still a mistake to report.
-    (asked || !right).then_some(draft)
+    right
+}
+
+/// Returns the folder that one of SGLang's variables names, and which does.
+pub(crate) fn sglang_folder(env: Environment<'_>) -> Option<(&'static str, OsString)> {
+    SGLANG_FOLDERS.into_iter().find_map(|name| set_folder(env, name))
+}
+
+fn set_folder(env: Environment<'_>, name: &'static str) -> Option<(&'static str, OsString)> {
+    env(name).filter(|folder| !folder.is_empty()).map(|folder| (name, folder))
 }
 
 /// The text of a variable that is set and not blank.

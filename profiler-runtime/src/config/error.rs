@@ -23,7 +23,12 @@ pub struct Parsed {
     pub(crate) origins: BTreeMap<&'static str, Origin>,
     /// Where the configuration as a whole came from.
     pub(crate) origin: Origin,
+    /// Places that somebody has written in other words, as a request does: `stages[0]` there is `profile_stages[1]`.
+    pub(crate) places: Places,
 }
+
+/// What the user has called places of a configuration, by what they are called here.
+pub(crate) type Places = BTreeMap<String, String>;
 
 impl Parsed {
     /// Where the configuration came from.
@@ -119,6 +124,29 @@ pub struct Warning {
     pub message: String,
 }
 
+impl Warning {
+    /// Returns it in the words of whoever wrote the places.
+    pub(crate) fn in_words_of(self, places: &Places) -> Self {
+        Self { path: in_words_of(places, self.path), message: quoted_in_words_of(places, self.message) }
+    }
+}
+
+fn in_words_of(places: &Places, path: String) -> String {
+    let field = path.split('[').next().unwrap_or_default();
+    match (places.get(&path), places.get(field)) {
+        (Some(written), _) => written.clone(),
+        (None, Some(written)) => format!("{written}{}", &path[field.len()..]),
+        (None, None) => path,
+    }
+}
+
+/// Returns a message in which fields are called what the user has called them.
+fn quoted_in_words_of(places: &Places, message: String) -> String {
+    places
+        .iter()
+        .fold(message, |message, (field, written)| message.replace(&format!("`{field}`"), &format!("`{written}`")))
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path, self.message)
@@ -133,6 +161,18 @@ pub struct ConfigError {
     pub problems: Vec<Problem>,
     /// Where the configuration came from.
     pub origin: Origin,
+}
+
+impl ConfigError {
+    /// Returns it as one of a request, in the request's words.
+    pub(crate) fn of_request(self, places: &Places) -> Self {
+        let problems = self.problems.into_iter().map(|problem| Problem {
+            path: in_words_of(places, problem.path),
+            message: quoted_in_words_of(places, problem.message),
+            suggestion: problem.suggestion.map(|remedy| quoted_in_words_of(places, remedy)),
+        });
+        Self { problems: problems.collect(), origin: Origin::Request }
+    }
 }
 
 impl fmt::Display for ConfigError {

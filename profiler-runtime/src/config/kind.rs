@@ -10,6 +10,9 @@ use super::pattern::nearest;
 /// Longest delay or duration: about 31 years, far inside what `Duration` can hold.
 const MOST_SECONDS: f64 = 1e9;
 
+/// Largest whole number that is read digit by digit.
+const MOST_WHOLE: f64 = u64::MAX as f64 - 1.0;
+
 /// Longest text quoted back in a message, in characters.
 const QUOTED: usize = 40;
 
@@ -167,6 +170,10 @@ pub(crate) fn found(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(on) => on.to_string(),
+        // Its digits are lost: it would be shown as `1e+20`.
+        Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|number| number > MOST_WHOLE) => {
+            format!("a number above {}", u64::MAX)
+        }
         Value::Number(number) => number.to_string(),
         Value::String(text) if text.chars().count() > QUOTED => {
             let start: String = text.chars().take(QUOTED).collect();

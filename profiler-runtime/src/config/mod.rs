@@ -39,6 +39,7 @@ mod yaml;
 
 pub use choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
 pub(crate) use draft::Draft;
+pub(crate) use error::Places;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
 pub(crate) use paths::Folder;
 pub(crate) use pattern::nearest;
@@ -47,13 +48,14 @@ pub use settings::ProfilerConfig;
 pub(crate) use upstream::Name;
 #[cfg(feature = "http")]
 pub(crate) use {
+    kind::Kind,
     table::Field,
     upstream::{Fate, Place},
 };
 // What the command-line flags are made from.
 #[cfg(feature = "clap")]
 pub(crate) use {
-    env::{Environment, draft as env_draft},
+    env::{Environment, draft as env_draft, sglang_folder},
     settings::FIELDS,
     source::inline_or_file,
 };

@@ -3,6 +3,9 @@
 //! Stage names are short and few, so the matcher is the plain two-pointer one: no compilation, no allocation, at most
 //! `pattern × name` steps.
 
+/// What most fields of a `torch` session begin with.
+const PREFIX: &str = "torch_profiler_";
+
 /// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
@@ -34,7 +37,7 @@ pub(crate) fn matches(pattern: &str, name: &str) -> bool {
 /// The candidate that `name` was probably meant to be, if one is near.
 ///
 /// Near is a small edit distance, without regard to case or to `-` for `_`; or a name cut short at the front, such as
-/// `with_stack` for `torch_profiler_with_stack`.
+/// `with_stack` or `with_stak` for `torch_profiler_with_stack`.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
     candidates
@@ -56,10 +59,14 @@ fn distance(wanted: &str, candidate: &str) -> Option<usize> {
     let distance = strsim::damerau_levenshtein(wanted, candidate);
     let allowed = (wanted.chars().count() / 4).max(1);
     let cut_short = wanted.len() >= 4 && candidate.ends_with(wanted);
-    match distance {
-        0 => Some(0),
+    // Upstream's requests and programs leave the beginning of their fields out.
+    let without_prefix = candidate.strip_prefix(PREFIX).filter(|_| wanted.len() >= 4 && !wanted.starts_with(PREFIX));
+    let shortened = without_prefix.map(|short| strsim::damerau_levenshtein(wanted, short));
+    match (distance, shortened) {
+        (0, _) => Some(0),
         _ if cut_short => Some(1),
         _ if wanted.len() >= 2 && distance <= allowed => Some(distance),
+        (_, Some(distance)) if distance <= allowed => Some(distance + 1),
         _ => None,
     }
 }
@@ -99,6 +106,7 @@ mod tests {
             ("vae_decode", Some("vae.decode")),
             ("Diffuse", Some("diffuse")),
             ("with-stack", Some("torch_profiler_with_stack")),
+            ("with_stak", Some("torch_profiler_with_stack")),
             ("tokenizer", None),
             ("", None),
         ] {

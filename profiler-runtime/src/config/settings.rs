@@ -150,7 +150,8 @@ settings! {
         pipeline_profiler: bool = false, Kind::Flag;
         /// The stages that `pipeline_profiler` times, as names or patterns.
         pipeline_targets: Vec<String> = default_targets(), Kind::Texts;
-        /// The signal SIGUSR2 starts a session, the next one stops it. `profile_from_env` then waits for it instead of
+        /// The signal SIGUSR2 starts a session, the next one stops it. `profile_from_env`, and the `router_from_env` and `serve`
+        /// of a server, then wait for it; `profile_from_env` does so instead of
         /// starting at once.
         toggle_on_sigusr2: bool = false, Kind::Flag;
         /// A session runs while this file exists: it is looked for five times a second. `profile_from_env` then waits for

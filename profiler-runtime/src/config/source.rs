@@ -89,8 +89,8 @@ fn read(path: &Path) -> Result<String, Problem> {
         return Err(Problem::new("", "expected a file, found a folder").suggest("name the file in it"));
     }
     let mut bytes = Vec::new();
-    let file = File::open(path).map_err(|error| unreadable(&error))?;
-    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(&error))?;
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
     if bytes.len() as u64 > MOST_BYTES {
         return Err(Problem::new("", format!("expected at most {MOST_BYTES} bytes, found more")));
     }
@@ -100,8 +100,10 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-fn unreadable(error: &std::io::Error) -> Problem {
-    let problem = Problem::new("", format!("cannot read the file: {error}"));
+/// `path` is shown as it was tried: a relative one says nothing without the folder that the program was started in.
+fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+    let tried = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let problem = Problem::new("", format!("cannot read the file `{}`: {error}", tried.display()));
     match error.kind() {
         std::io::ErrorKind::NotFound => problem.suggest("check the path"),
         std::io::ErrorKind::PermissionDenied => problem.suggest("allow this user to read it"),

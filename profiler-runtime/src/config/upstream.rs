@@ -5,6 +5,8 @@
 //! knows is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
 //! table in `docs/upstream.md` all come from [`NAMES`]: following upstream is a row.
 
+use super::pattern::nearest;
+
 /// A name that upstream knows.
 #[derive(Debug)]
 pub(crate) struct Name {
@@ -82,6 +84,10 @@ const fn body(name: &'static str, fate: Fate) -> Name {
 
 const fn variable(name: &'static str, since: &'static str, field: &'static str) -> Name {
     Name { name, since, place: Place::Variable, fate: Fate::Sets(field) }
+}
+
+const fn idle_variable(name: &'static str, since: &'static str, warning: &'static str) -> Name {
+    Name { name, since, place: Place::Variable, fate: Fate::Accepted { warning } }
 }
 
 /// Every name of upstream's.
@@ -164,9 +170,20 @@ pub(crate) const NAMES: &[Name] = &[
     variable("VLLM_TORCH_PROFILER_WITH_FLOPS", OLDER, "torch_profiler_with_flops"),
     variable("VLLM_TORCH_PROFILER_USE_GZIP", OLDER, "torch_profiler_use_gzip"),
     variable("VLLM_TORCH_PROFILER_DUMP_CUDA_TIME_TOTAL", OLDER, "torch_profiler_dump_cuda_time_total"),
-    variable("SGLANG_DIFFUSION_TORCH_PROFILER_DIR", SGLANG, "torch_profiler_dir"),
-    variable("SGLANG_TORCH_PROFILER_DIR", SGLANG, "torch_profiler_dir"),
+    idle_variable(
+        "VLLM_TORCH_PROFILER_DISABLE_ASYNC_LLM",
+        OLDER,
+        "whether the controlling process is recorded is the program's choice: `CoordinatorOptions::frontend`",
+    ),
+    variable(SGLANG_FOLDERS[0], SGLANG, "torch_profiler_dir"),
+    variable(SGLANG_FOLDERS[1], SGLANG, "torch_profiler_dir"),
+    variable("SGLANG_PROFILE_WITH_STACK", SGLANG, "torch_profiler_with_stack"),
+    variable("SGLANG_PROFILE_RECORD_SHAPES", SGLANG, "torch_profiler_record_shapes"),
+    idle_variable("SGLANG_PROFILE_V2", SGLANG, "there is one profiler, and no second version of it to choose"),
 ];
+
+/// Where SGLang looks for an output folder, the more special one first.
+pub(crate) const SGLANG_FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_DIR", "SGLANG_TORCH_PROFILER_DIR"];
 
 /// Field that names the folder when `profiler` is `proton`.
 pub(crate) const PROTON_DIR: &str = "proton_profiler_dir";
@@ -188,18 +205,26 @@ impl Name {
         rows.map(|row| row.name).filter(|name| super::table::Field::named(name).is_none())
     }
 
-    /// Returns vLLM's variables, each with the field that it sets.
-    pub(crate) fn variables() -> impl Iterator<Item = (&'static str, &'static str)> {
-        NAMES.iter().filter_map(|row| match (row.place, row.fate) {
-            (Place::Variable, Fate::Sets(field)) if row.name.starts_with("VLLM") => Some((row.name, field)),
-            _ => None,
-        })
+    /// Returns upstream's variables.
+    pub(crate) fn variables() -> impl Iterator<Item = &'static Self> {
+        NAMES.iter().filter(|row| row.place == Place::Variable)
     }
 
-    /// Returns the keys of a request's body.
-    #[cfg(feature = "http")]
-    pub(crate) fn body_keys() -> impl Iterator<Item = &'static str> {
-        NAMES.iter().filter(|row| row.place == Place::Body).map(|row| row.name)
+    /// Returns the keys of a request's body that are not refused.
+    pub(crate) fn body_keys() -> impl Iterator<Item = &'static Self> {
+        NAMES.iter().filter(|row| row.place == Place::Body && !matches!(row.fate, Fate::Refused { .. }))
+    }
+
+    /// Returns the field that `name` was probably meant to be: a field, or what upstream calls it in a request.
+    pub(crate) fn nearest_field(name: &str) -> Option<&'static str> {
+        let fields = super::settings::FIELDS.iter().map(|field| field.name).chain(Self::foreign_fields());
+        nearest(name, fields).or_else(|| {
+            let key = nearest(name, Self::body_keys().map(|row| row.name))?;
+            match Self::find(Place::Body, key)?.fate {
+                Fate::Sets(field) => Some(field),
+                _ => None,
+            }
+        })
     }
 }
 

@@ -1,5 +1,7 @@
 //! A session that lasts as long as a value: the way to profile a whole program.
 
+use std::sync::Arc;
+
 use super::job::{self, Membership};
 use super::trigger::{self, Triggers};
 use super::{begin, configured, enabled, keep};
@@ -79,7 +81,7 @@ pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
 pub struct ProfileGuard {
     session: Option<Stopped>,
     /// Dropped before the membership: what a trigger has started is stopped first.
-    triggers: Option<Triggers>,
+    triggers: Option<Arc<Triggers>>,
     membership: Option<Membership>,
 }
 
@@ -121,6 +123,6 @@ impl Drop for ProfileGuard {
 }
 
 fn end(session: &Stopped) -> &Stopped {
-    session::stop_this(session.session());
+    session::stop_guarded(session.session());
     session
 }

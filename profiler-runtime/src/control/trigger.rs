@@ -2,19 +2,20 @@
 //!
 //! Both act on the controller that is [installed](super::job::install), so they do in a single process, in a worker and in
 //! a coordinator's process what a request over HTTP would do there. Each has a thread of its own that does nothing
-//! but wait; both are off unless the configuration names them.
+//! but wait; both are off unless the configuration names them. Whoever arms the same triggers again while they are armed
+//! shares them: a signal that two would hear starts a session and stops it at once.
 
 use std::fmt;
 use std::mem;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
 use crate::logging;
-use crate::record::process::Stamp;
+use crate::record::process::{PerProcess, Stamp};
 use crate::record::{ledger, pinned};
 use crate::session;
 
@@ -53,8 +54,26 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
     config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }
 
+/// What a configuration names: the signal, and a file.
+type Named = (bool, Option<PathBuf>);
+
+/// The triggers that were armed last.
+static LAST: PerProcess<Mutex<Option<(Named, Weak<Triggers>)>>> = PerProcess::new(|_| Mutex::default());
+/// Those that nobody but the process owns.
+#[cfg(feature = "http")]
+static OF_PROCESS: PerProcess<Mutex<Vec<Arc<Triggers>>>> = PerProcess::new(|_| Mutex::default());
+
 /// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
-pub(super) fn arm(config: &ProfilerConfig) -> Option<Triggers> {
+pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
+    if !is_named(config) {
+        return None;
+    }
+    let named = (config.toggle_on_sigusr2, config.trigger_file.clone());
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    let same = last.as_ref().filter(|(armed, _)| *armed == named);
+    if let Some(armed) = same.and_then(|(_, armed)| armed.upgrade()) {
+        return Some(armed);
+    }
     pinned::pin_this_library();
     let mut triggers = Triggers::new();
     if config.toggle_on_sigusr2 {
@@ -63,7 +82,19 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Triggers> {
     if let Some(file) = config.trigger_file.clone() {
         triggers.watch(file);
     }
-    (!triggers.threads.is_empty()).then_some(triggers)
+    let triggers = (!triggers.threads.is_empty()).then(|| Arc::new(triggers))?;
+    *last = Some((named, Arc::downgrade(&triggers)));
+    Some(triggers)
+}
+
+/// Arms what the configuration names until the process ends, for a server that has no guard.
+#[cfg(feature = "http")]
+pub(super) fn arm_for_good(config: &ProfilerConfig) {
+    let Some(triggers) = arm(config) else { return };
+    let mut armed = OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
+    if !armed.iter().any(|other| Arc::ptr_eq(other, &triggers)) {
+        armed.push(triggers);
+    }
 }
 
 impl Triggers {

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use crate::collect::terminal;
-use crate::config::{PrintSummary, Profiler, ProfilerConfig};
+use crate::config::{PrintSummary, Profiler};
 use crate::export::facts::{losses, warnings};
 use crate::export::manifest::{Manifest, by_reason};
 use crate::logging;
@@ -31,12 +31,18 @@ pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
     for sentence in losses::natural(trace) {
         logging::info!("session `{session}`: {sentence}");
     }
-    if let Some(filter) = filter(&trace.context.config) {
-        logging::info!("session `{session}`: {filter}");
+    for note in &manifest.notes {
+        logging::info!("session `{session}`: {note}");
     }
     if folder != Path::new("") {
         let files = manifest.artifacts().len();
-        let said = format_args!("session `{session}`: {files} artifacts are in `{}`", folder.display()).to_string();
+        let context = &trace.context;
+        let who = if context.world_size > 1 || context.is_frontend {
+            format!(", {}", context.place())
+        } else {
+            String::new()
+        };
+        let said = format!("session `{session}`{who}: {files} artifacts are in `{}`", folder.display());
         if prints { logging::info!("{said}") } else { logging::notice!("{said}") }
     }
     if prints {
@@ -56,14 +62,13 @@ fn prints(trace: &Trace) -> bool {
     is_last && is_wanted && context.rank == 0 && context.config.profiler != Profiler::None
 }
 
-/// Returns what the configuration keeps out of the recording.
-fn filter(config: &ProfilerConfig) -> Option<String> {
-    config.is_selective().then(|| format!("only {:?} and what runs inside were recorded (`stages`)", config.stages))
-}
-
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
 pub(super) fn warn(trace: &mut Trace) {
     trace.context.warnings.extend(why_empty(trace));
+    if prints(trace) && logging::is_absent() {
+        // The page that is printed says the same.
+        return;
+    }
     let found = warnings::found(trace);
     for warning in trace.context.warnings.iter().skip(trace.context.warnings_told).chain(&found) {
         logging::warn!("session `{}`: {warning}", trace.context.session);
@@ -85,7 +90,7 @@ fn why_empty(trace: &Trace) -> Option<String> {
         ));
     }
     let reason = reason(record::sites().count(), &trace.context.config.stages);
-    let is_instant = trace.context.ended_by == EndedBy::Stop && trace.end - trace.begin < INSTANT_NS;
+    let is_instant = trace.context.is_guarded && trace.end - trace.begin < INSTANT_NS;
     let hint = if is_instant {
         ", which was over at once: if its guard was bound by `let _ =`, which drops it, write `let _profile =`"
     } else {

@@ -64,6 +64,9 @@ pub struct Manifest {
     pub missing: Vec<Missing>,
     /// What the user should know about the recording, in full sentences.
     pub warnings: Vec<String>,
+    /// What it does as it was asked to, and whoever looks at the result should know: what a schedule or a selection leaves
+    /// out.
+    pub notes: Vec<String>,
     /// What went wrong while the artifacts were written.
     pub errors: Vec<String>,
     /// Recorded ranges that are in no artifact, for want of room.
@@ -87,6 +90,7 @@ impl Manifest {
             rank: context.rank,
             missing: Vec::new(),
             warnings: warnings::all(trace),
+            notes: warnings::notes(trace),
             errors: Vec::new(),
             ranges_lost: trace.losses.missing(),
             requests: RequestTimes::of(&trace.requests),
@@ -175,6 +179,7 @@ struct File<'a> {
     losses: LossReport<'a>,
     gpu: GpuReport<'a>,
     warnings: &'a [String],
+    notes: &'a [String],
     errors: &'a [String],
     config: &'a ProfilerConfig,
 }
@@ -208,6 +213,7 @@ pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> 
         losses: LossReport::new(&trace.losses),
         gpu: GpuReport::of(trace),
         warnings: &manifest.warnings,
+        notes: &manifest.notes,
         errors: &manifest.errors,
         config: &context.config,
     };

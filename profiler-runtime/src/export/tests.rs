@@ -82,7 +82,7 @@ fn the_printed_summary_fits_its_width_and_tells_all() {
         let long: Vec<&str> = text.lines().filter(|line| line.len() > width && !has_path(line)).collect();
         assert!(long.is_empty() && text.is_ascii(), "{width}: {long:?}\n{text}");
         for said in
-            ["generate ", "    denoise_step ", "(in no stage)", "an operator", "no allocation", "warnings", "manifest"]
+            ["generate ", "    denoise_step ", "(unaccounted)", "an operator", "no allocation", "warnings", "manifest"]
         {
             assert!(
                 text.contains(said) || said.starts_with("no a") && text.contains("nothing was"),

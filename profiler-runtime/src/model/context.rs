@@ -109,6 +109,10 @@ pub(crate) struct Context {
     pub(crate) warnings: Vec<String>,
     /// Number of the first of these, which the host was told when the session began.
     pub(crate) warnings_told: usize,
+    /// What it does as it was asked to, and whoever looks at the result should know.
+    pub(crate) notes: Vec<String>,
+    /// Whether a guard has ended it, which may have been dropped at once.
+    pub(crate) is_guarded: bool,
 }
 
 impl Context {
@@ -170,14 +174,14 @@ impl EndedBy {
     /// Returns how the recording ended, as the summary says it.
     pub(crate) const fn sentence(self) -> &'static str {
         match self {
-            Self::Stop => "it was stopped",
-            Self::Iterations => "its iterations were recorded",
-            Self::Duration => "its time was over",
-            Self::Exit => "the process exited",
-            Self::Signal => "a signal ended the process",
-            Self::Crash => "the process crashed",
-            Self::Dump => "dumped while it goes on",
-            Self::SlowStep => "dumped at a slow step while it goes on",
+            Self::Stop => "ended by a stop",
+            Self::Iterations => "ended by itself, when the iterations that it was to record were over",
+            Self::Duration => "ended by itself, after `duration_secs`",
+            Self::Exit => "ended with the process, which exited",
+            Self::Signal => "ended by a signal to the process",
+            Self::Crash => "ended by a crash of the process",
+            Self::Dump => "a dump: the session goes on",
+            Self::SlowStep => "a dump at a slow step: the session goes on",
             Self::Recovered => "recovered after the process was gone",
         }
     }

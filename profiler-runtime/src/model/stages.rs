@@ -168,8 +168,8 @@ impl StageTree {
     /// Marks the stages which `cost_ns`, that of reading a thread's CPU clock, makes more than 1 % slower.
     pub(super) fn mark_slowed(&mut self, cost_ns: u64) {
         for node in &mut self.nodes {
-            let ns = if node.lives > 0 { node.busy_ns } else { node.sum_ns };
-            node.cpu_slows = node.cpu_readings().saturating_mul(cost_ns).saturating_mul(100) > ns;
+            // Of an async stage its lives: whoever waits for it waits as long with or without the readings in between.
+            node.cpu_slows = node.cpu_readings().saturating_mul(cost_ns).saturating_mul(100) > node.sum_ns;
         }
     }
 

@@ -168,5 +168,7 @@ fn context() -> Context {
         is_frontend: false,
         warnings: Vec::new(),
         warnings_told: 0,
+        notes: Vec::new(),
+        is_guarded: false,
     }
 }

@@ -143,6 +143,18 @@ impl<F: Future> Future for Instrumented<F> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_inside(context, |_| ())
+    }
+}
+
+impl<F: Future> Instrumented<F> {
+    /// Polls it; what `enter` returns, which is told of the task if that is recorded, lasts as long as the poll.
+    #[inline(always)]
+    pub(super) fn poll_inside<G>(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        enter: impl FnOnce(Option<Continued>) -> G,
+    ) -> Poll<F::Output> {
         let this = self.project();
         let gate = gate::load();
         if gate == 0 {
@@ -151,7 +163,9 @@ impl<F: Future> Future for Instrumented<F> {
             return this.future.poll(context);
         }
         let slice = this.life.begin_poll(gate);
+        let inside = enter(slice.continued());
         let result = this.future.poll(context);
+        drop(inside);
         drop(slice);
         if result.is_ready() {
             this.life.end(COMPLETED);
@@ -160,10 +174,36 @@ impl<F: Future> Future for Instrumented<F> {
     }
 }
 
+/// A task that goes on elsewhere while its future waits: what runs there counts as one more poll of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Continued {
+    task: u64,
+    site: u32,
+    /// The recording that knows the task: see [`gate::recording`].
+    recording: u32,
+}
+
+impl Continued {
+    /// Runs `body` as a part of the task, if the recording that knows it goes on; `enter` is as for a poll.
+    pub(super) fn run<G, R>(self, enter: impl FnOnce(Option<Self>) -> G, body: impl FnOnce() -> R) -> R {
+        let gate = gate::load();
+        if gate & gate::RECORD == 0 || gate::recording() != self.recording {
+            return body();
+        }
+        let Self { task, site, .. } = self;
+        let mut held = select::Held::none();
+        let mut slice = Slice::unrecorded(&mut held, site, task);
+        slice.record(gate, 0);
+        let _inside = enter(slice.continued());
+        body()
+    }
+}
+
 /// One poll of a recorded task.
 struct Slice<'a> {
     held: &'a mut select::Held,
     site: u32,
+    task: u64,
     recorded: bool,
     /// Its CPU time is measured.
     timed: bool,
@@ -200,18 +240,10 @@ impl Life {
         let is_admitted = self.state == State::Admitted;
         let filtered = if is_filtered { select::begin_poll(self.task, is_admitted, self.held) } else { None };
         let Self { task, held, .. } = self;
-        let mut slice = Slice { held, site, recorded: false, timed, filtered, correlated: None, shown, step };
-        if !is_recorded {
-            return slice;
-        }
-        let flags = if first { FIRST_POLL } else { 0 };
-        let described = gate & gate::STACKS == 0 || stack::write(site);
-        if described && buffer::append(false, || Entry::new(Tag::Task, site, *task).with_argument(flags)) {
-            slice.correlated = correlate::push(gate);
-            if timed {
-                cpu_time::write(site);
-            }
-            slice.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+        let mut slice = Slice::unrecorded(held, site, *task);
+        (slice.timed, slice.filtered, slice.shown, slice.step) = (timed, filtered, shown, step);
+        if is_recorded {
+            slice.record(gate, if first { FIRST_POLL } else { 0 });
         }
         slice
     }
@@ -287,6 +319,34 @@ impl Drop for Life {
             let _own = ledger::own();
             drop(std::mem::take(&mut self.described));
         }
+    }
+}
+
+impl<'a> Slice<'a> {
+    const fn unrecorded(held: &'a mut select::Held, site: u32, task: u64) -> Self {
+        let (recorded, timed, filtered, correlated, shown, step) = (false, false, None, None, None, None);
+        Self { held, site, task, recorded, timed, filtered, correlated, shown, step }
+    }
+
+    /// Writes its begin, if there is room.
+    #[inline(always)]
+    fn record(&mut self, gate: u32, flags: u32) {
+        let (site, task) = (self.site, self.task);
+        let described = gate & gate::STACKS == 0 || stack::write(site);
+        if described && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
+            self.correlated = correlate::push(gate);
+            if self.timed {
+                cpu_time::write(site);
+            }
+            self.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+        }
+    }
+
+    /// Returns its task, to go on with elsewhere; `None` if it is not recorded.
+    #[inline(always)]
+    fn continued(&self) -> Option<Continued> {
+        let Self { task, site, .. } = *self;
+        self.recorded.then(|| Continued { task, site, recording: gate::recording() })
     }
 }
 

@@ -59,7 +59,7 @@ pub use future::{Instrumented, describe_async, instrument, instrument_call};
 pub(crate) use memory::Action;
 pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
 pub use range::{Range, run};
-pub use request::{RequestScope, request, request_scope};
+pub use request::{CurrentRequest, RequestScope, current_request, request, request_scope};
 pub use returned::{OfValue, Returns};
 pub use shape::{Dims, Element, ShapeWriter, Shaped};
 pub(crate) use shape::{LISTS_DIMS, MAX_DIMS};

@@ -64,7 +64,22 @@ impl Drop for PlainEnd {
     }
 }
 
-/// An open range; it ends when this is dropped. Stays on its thread.
+/// An open range; it ends when this is dropped.
+///
+/// # In async code
+///
+/// It stays on its thread: it is not `Send`. A future that holds it across an `.await` is not `Send` either, and cannot be
+/// spawned on a runtime of several threads. Make that part a function of its own:
+///
+/// ```
+/// # async fn load() -> Vec<f32> { Vec::new() }
+/// #[profiler_runtime::profiled_stage("vae.encode")]
+/// async fn encode() -> Vec<f32> {
+///     load().await
+/// }
+/// ```
+///
+/// # Cost
 ///
 /// A word, so that a guard which records nothing is a register and one comparison: 0 for nothing; negative on the fast path,
 /// where it is what `Entry::end_of_guard` makes the end of; else the key of what has to be done out of line at the end,

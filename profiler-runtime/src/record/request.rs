@@ -1,8 +1,10 @@
 //! Requests: what timings are grouped by. A guard for a thread that does one request at a time, a future's wrapper for a
 //! server that does many.
 //!
-//! The id is written before the begin that it belongs to, like any other description of a call.
+//! The id is written before the begin that it belongs to, like any other description of a call. Work that a future's
+//! request hands to another thread counts as one more poll of it there.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +13,7 @@ use std::task::{Context, Poll};
 use pin_project_lite::pin_project;
 
 use super::describe::Call;
-use super::future::{Instrumented, instrument};
+use super::future::{Continued, Instrumented, instrument};
 use super::gate;
 use super::label::{self, LONGEST};
 use super::process::PerProcess;
@@ -38,8 +40,8 @@ pub fn request(id: &str) -> Range {
 ///
 /// An id longer than 256 bytes is cut, as by [`request`].
 ///
-/// What the future hands to other tasks (`spawn`) is no longer in it, unless that is a scope too. The request lasts from
-/// its first poll to its completion or drop.
+/// What the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer in it, unless
+/// [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
 ///
 /// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
 /// recording an entry per eight bytes of the id.
@@ -73,7 +75,63 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
         if this.future.is_untold() {
             tell(&SCOPE, this.id.as_ref());
         }
-        this.future.poll(context)
+        this.future.poll_inside(context, Inside::enter)
+    }
+}
+
+thread_local! {
+    /// The innermost request of a future that runs on this thread, while it is recorded.
+    static CURRENT: Cell<Option<Continued>> = const { Cell::new(None) };
+}
+
+/// Returns the request that a future of [`request_scope`] runs on this thread, for work that it hands to another thread.
+///
+/// Cost: one load of this thread's memory. A poll of a scope costs two more while something records.
+///
+/// ```
+/// # fn decode(latents: Vec<f32>) -> usize { latents.len() }
+/// # use std::thread::spawn as spawn_blocking;
+/// async fn handler(latents: Vec<f32>) {
+///     let request = profiler_runtime::current_request();
+///     spawn_blocking(move || request.run(|| decode(latents)));
+/// }
+/// ```
+#[must_use]
+pub fn current_request() -> CurrentRequest {
+    CurrentRequest(CURRENT.try_with(Cell::get).ok().flatten())
+}
+
+/// A request that other threads may work for; see [`current_request`]. Cheap to copy.
+#[derive(Clone, Copy, Debug)]
+pub struct CurrentRequest(Option<Continued>);
+
+impl CurrentRequest {
+    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and it is not counted again.
+    /// The request lasts until its future and all such work are over.
+    ///
+    /// Only runs it where there is no such request: nothing records, or did when the handle was taken; it was taken outside
+    /// of a [`request_scope`] (the guard of [`request`] stays on its thread); or another session has begun since.
+    pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
+        match self.0 {
+            Some(request) => request.run(Inside::enter, work),
+            None => work(),
+        }
+    }
+}
+
+/// While it lasts, its request is the thread's current one.
+struct Inside(Option<Continued>);
+
+impl Inside {
+    fn enter(request: Option<Continued>) -> Self {
+        Self(CURRENT.try_with(|current| current.replace(request)).ok().flatten())
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        // A thread that is ending has no current request.
+        let _ = CURRENT.try_with(|current| current.set(self.0));
     }
 }
 

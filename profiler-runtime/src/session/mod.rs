@@ -34,5 +34,5 @@ pub(crate) use place::{host_name, of_this_process as this_rank};
 pub use recover::Recovered;
 pub(crate) use recover::recover;
 pub use schedule::Phase;
-pub(crate) use slot::{dump, reserve, start, status, step_call, stop, stop_this, wait_for_exports};
+pub(crate) use slot::{dump, last, reserve, start, status, step_call, stop, stop_guarded, stop_this, wait_for_exports};
 pub use status::{Progress, Status};

@@ -5,12 +5,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
 use super::window;
+use crate::collect::absent::Absent;
+use crate::collect::gpu::GpuRecord;
 use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::collect::{ending, stacks};
 use crate::error::Error;
@@ -45,6 +47,7 @@ struct Ended {
     recorded_iterations: AtomicU64,
     /// A child that is forked off has a copy, which nobody settles.
     process: Stamp,
+    start_warnings: OnceLock<Vec<String>>,
     outcome: Mutex<Outcome>,
     written: Condvar,
 }
@@ -98,6 +101,7 @@ impl Stopped {
             progress: Gauge::default(),
             recorded_iterations: AtomicU64::new(0),
             process: Stamp::here(),
+            start_warnings: OnceLock::new(),
             outcome: Mutex::default(),
             written: Condvar::new(),
         }))
@@ -120,6 +124,16 @@ impl Stopped {
     pub fn recorded_iterations(&self) -> u64 {
         // ORDERING: written once, before anybody is handed what has ended.
         self.0.recorded_iterations.load(Ordering::Relaxed)
+    }
+
+    /// Takes down what its user was told when it began.
+    pub(super) fn note_warnings(&self, warnings: &[String]) {
+        self.0.start_warnings.get_or_init(|| warnings.to_vec());
+    }
+
+    /// Returns what its user was told when it began.
+    pub(crate) fn start_warnings(&self) -> &[String] {
+        self.0.start_warnings.get().map_or(&[], Vec::as_slice)
     }
 
     /// Takes down how many iterations it has recorded: it is over.
@@ -292,6 +306,9 @@ fn run(parked: &Mutex<Option<Export>>) {
         if let Some(mut sealed) = sealed {
             recording.context.warnings.append(&mut sealed.warnings);
             recording.gpu = sealed.decode();
+        }
+        if recording.context.is_frontend && matches!(recording.gpu, GpuRecord::Absent(Absent::NotWanted)) {
+            recording.gpu = GpuRecord::Absent(Absent::LeftToWorkers);
         }
         if recording.context.config.torch_profiler_with_stack {
             let std = Std::of(recording.context.config.stack_std_functions);

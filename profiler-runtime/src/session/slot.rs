@@ -39,11 +39,13 @@ pub(super) struct Slot {
     ended: Option<Stopped>,
     /// Those whose artifacts were not written when last looked at, oldest first.
     exporting: Vec<Stopped>,
+    /// The one that ended last.
+    last: Option<Stopped>,
     names: Option<Names>,
 }
 
 static SLOT: PerProcess<Mutex<Slot>> =
-    PerProcess::new(|_| Mutex::new(Slot { active: None, ended: None, exporting: Vec::new(), names: None }));
+    PerProcess::new(|_| Mutex::new(Slot { active: None, ended: None, exporting: Vec::new(), last: None, names: None }));
 /// The active session or its deadline has changed.
 pub(super) static CHANGED: PerProcess<Condvar> = PerProcess::new(|_| Condvar::new());
 
@@ -79,6 +81,7 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
     ending::watch(active.config());
     active.begin(Instant::now());
     let (handle, warnings) = (active.handle(), active.warnings());
+    handle.note_warnings(&warnings);
     slot.active = Some(active);
     slot.ended = None;
     drop(slot);
@@ -126,6 +129,14 @@ pub(crate) fn stop_this(session: &SessionId) {
     } else if slot.ended.as_ref().is_some_and(|ended| ended.session() == session) {
         slot.ended = None;
     }
+}
+
+/// Stops this session as [`stop_this`] does, at the end of its guard.
+pub(crate) fn stop_guarded(session: &SessionId) {
+    if let Some(active) = lock().active.as_mut().filter(|active| active.session() == session) {
+        active.is_guarded = true;
+    }
+    stop_this(session);
 }
 
 /// Whether there is a session that is not on disk; `None` if that cannot be told, because a lock is held.
@@ -203,6 +214,11 @@ pub(crate) fn status() -> Status {
     }
     slot.exporting.retain(|stopped| !stopped.is_written());
     slot.exporting.last().map_or(Status::Idle, |stopped| Status::Exporting { session: stopped.session().clone() })
+}
+
+/// Returns the session that ended last, however it did.
+pub(crate) fn last() -> Option<Stopped> {
+    lock().last.clone()
 }
 
 /// A bare `step()` call: the end of an iteration that no site names.
@@ -293,6 +309,7 @@ impl Slot {
         let export = self.active.take()?.seal(ended_by);
         self.exporting.retain(|stopped| !stopped.is_written());
         self.exporting.push(export.stopped.clone());
+        self.last = Some(export.stopped.clone());
         Some(export)
     }
 }

@@ -155,6 +155,8 @@ impl SessionNote {
             is_frontend: false,
             warnings,
             warnings_told: 0,
+            notes: Vec::new(),
+            is_guarded: false,
         }
     }
 }

@@ -30,6 +30,11 @@ pub(crate) fn work() {
         return;
     }
     let _profile = profile_from_env();
+    work_without_guard();
+}
+
+/// Works until the standard input ends; somebody else starts sessions.
+pub(crate) fn work_without_guard() {
     let is_over = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&is_over);
     thread::spawn(move || {

@@ -10,7 +10,7 @@ use profiler_runtime::profiled_op;
 use profiler_tests::child_of;
 
 /// Runs the `#[ignore]`d test as a program of its own: it ends, and well.
-pub fn ends(program: &str) {
+pub(crate) fn ends(program: &str) {
     let mut child = child_of(program).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(100);
     let status = loop {
@@ -27,7 +27,7 @@ pub fn ends(program: &str) {
 }
 
 /// Sets a signal's handler.
-pub fn handle(signal: i32, handler: extern "C" fn(i32)) {
+pub(crate) fn handle(signal: i32, handler: extern "C" fn(i32)) {
     // SAFETY: zero is a valid `sigaction`, and the handler is one.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
@@ -38,7 +38,7 @@ pub fn handle(signal: i32, handler: extern "C" fn(i32)) {
 
 /// Runs `work` with SIGTRAP after each of its instructions.
 #[cfg(target_arch = "x86_64")]
-pub fn trapped(work: impl FnOnce()) {
+pub(crate) fn trapped(work: impl FnOnce()) {
     // SAFETY: sets and clears the trap flag; the signal has a handler. The red zone is left alone.
     unsafe {
         std::arch::asm!("pushfq", "or qword ptr [rsp], 0x100", "popfq");
@@ -51,16 +51,16 @@ pub fn trapped(work: impl FnOnce()) {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-pub fn trapped(work: impl FnOnce()) {
+pub(crate) fn trapped(work: impl FnOnce()) {
     work();
 }
 
 /// Sends a signal to a thread again and again.
-pub struct Storm(Arc<AtomicBool>, Option<JoinHandle<()>>);
+pub(crate) struct Storm(Arc<AtomicBool>, Option<JoinHandle<()>>);
 
 impl Storm {
     /// Until it is dropped.
-    pub fn on(thread: libc::pthread_t, signal: i32) -> Self {
+    pub(crate) fn on(thread: libc::pthread_t, signal: i32) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let seen = Arc::clone(&over);
         let send = move || {
@@ -82,10 +82,10 @@ impl Drop for Storm {
 }
 
 /// Whether the allocator runs its annotated part.
-pub static ANNOTATED: AtomicBool = AtomicBool::new(false);
+pub(crate) static ANNOTATED: AtomicBool = AtomicBool::new(false);
 
 /// The system's allocator, annotated.
-pub struct Annotated;
+pub(crate) struct Annotated;
 
 #[profiled_op("alloc")]
 fn allocate(layout: Layout) -> *mut u8 {

@@ -5,10 +5,8 @@
 use std::path::PathBuf;
 
 use super::{ALL_STAGES, PROFILE, ProfilerArgs, STEPS};
-use crate::config::{Draft, Environment, Origin, Problem, Profiler};
+use crate::config::{Draft, Environment, Origin, Problem, Profiler, sglang_folder};
 
-/// Where SGLang looks for an output folder, the more special one first.
-const FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_DIR", "SGLANG_TORCH_PROFILER_DIR"];
 /// Steps that `--profile` records unless told otherwise.
 const USUAL_STEPS: i64 = 5;
 
@@ -17,8 +15,7 @@ impl ProfilerArgs {
     pub(super) fn preset(&self, env: Environment<'_>) -> Draft {
         let origin = Origin::Flag(PROFILE.into());
         let mut draft = Draft::new(origin.clone());
-        let folder = FOLDERS.into_iter().find_map(|name| Some((name, env(name).filter(|dir| !dir.is_empty())?)));
-        let (folder, folder_origin) = match folder {
+        let (folder, folder_origin) = match sglang_folder(env) {
             Some((name, dir)) => (PathBuf::from(dir), Origin::Variable(name)),
             None => (PathBuf::from("./logs"), origin.clone()),
         };

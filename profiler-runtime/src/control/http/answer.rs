@@ -35,16 +35,15 @@ pub(super) fn body(report: &Report) -> Value {
     if let Some(frontend) = &report.frontend {
         body["frontend"] = json!(frontend);
     }
+    if !report.warnings.is_empty() {
+        body["warnings"] = json!(report.warnings);
+    }
     body
 }
 
-/// The answer to start and stop, with what the request asked for in vain. `prefix` is what the user's server has put before the routes.
-pub(super) fn of(report: &Report, status: StatusCode, prefix: &str, warnings: &[String]) -> Response {
-    let mut body = body(report);
-    if !warnings.is_empty() {
-        body["warnings"] = warnings.into();
-    }
-    let mut response = (status, Json(body)).into_response();
+/// The answer to start and stop. `prefix` is what the user's server has put before the routes.
+pub(super) fn of(report: &Report, status: StatusCode, prefix: &str) -> Response {
+    let mut response = (status, Json(body(report))).into_response();
     if status == StatusCode::ACCEPTED {
         let place = format!("{prefix}/profile/sessions/{}", percent(&report.session));
         response.headers_mut().extend(HeaderValue::try_from(place).ok().map(|place| (header::LOCATION, place)));

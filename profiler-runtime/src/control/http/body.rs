@@ -1,7 +1,7 @@
 //! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing; of a start also the keys that vLLM's and SGLang's
 //! clients send.
 //!
-//! Whatever comes in is a selection or a sentence that says what would be right.
+//! Whatever comes in is a selection, or sentences that say what would be right.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::places::Place;
 use super::refusal::Refusal;
-use super::wishes;
-use crate::control::job::Selection;
+use super::wishes::{self, Reading};
+use crate::control::job::{Selection, SessionWishes};
 
 /// What a body may look like.
 const EXAMPLE: &str = "{\"stages\": [0, \"vae.*\"]}";
@@ -56,63 +56,83 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Re
     selection(&bytes)
 }
 
-/// What a body selects, and what else it asks for.
+/// What a body selects, and what else it asks for; or everything that is wrong with it, in its order.
 fn selection(body: &[u8]) -> Result<Selection, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Selection::default());
     }
     let Fields(fields) = serde_json::from_slice(body)
-        .map_err(|error| bad(format!("the body is not such as {EXAMPLE}, or empty: {error}")))?;
-    let mut selection = Selection::default();
-    let mut seen: Vec<&str> = Vec::new();
+        .map_err(|error| bad(format!("expected a JSON object such as {EXAMPLE}, or no body at all: {error}")))?;
+    let mut reading = Reading::default();
+    let (mut seen, mut selected): (Vec<&str>, Option<(&str, &[Value])>) = (Vec::new(), None);
     for (key, value) in &fields {
         let is_stages = [STAGES, PROFILE_STAGES].contains(&key.as_str());
-        if is_stages && [STAGES, PROFILE_STAGES].iter().any(|other| seen.contains(other)) || seen.contains(&&**key) {
-            return Err(bad(format!("`{key}` is given twice: put all of it into one")));
+        if seen.contains(&&**key) {
+            reading.problem(format!("`{key}` is given twice: put all of it into one"));
+            continue;
         }
         seen.push(key);
         match value {
             Value::Null if is_stages => {}
-            Value::Array(list) if is_stages => {
-                let wishes = std::mem::take(&mut selection.wishes);
-                selection = Selection { wishes, ..select(list, key)? };
-            }
-            _ if is_stages => return Err(bad(format!("`{key}` is not a list: write it as in {EXAMPLE}"))),
-            value => wishes::take(key, value, &mut selection.wishes)?,
-        }
-    }
-    Ok(selection)
-}
-
-fn select(list: &[Value], key: &str) -> Result<Selection, Refusal> {
-    if list.is_empty() {
-        return Err(bad(format!("`{key}` is empty: name at least one, or leave it out to select everything")));
-    }
-    if list.len() > MOST {
-        return Err(bad(format!("`{key}` has more than {MOST} entries: use patterns such as \"vae.*\"")));
-    }
-    let (mut numbers, mut names) = (Vec::new(), Vec::new());
-    for (at, value) in list.iter().enumerate() {
-        match value {
-            Value::Number(number) => match number.as_u64().and_then(|number| u32::try_from(number).ok()) {
-                Some(number) => numbers.push(number),
+            Value::Array(list) if is_stages => match selected {
+                Some((other, _)) => reading.problem(wishes::same(other, key)),
                 None => {
-                    return Err(bad(format!("`{key}[{at}]` is not the number of a stage process: 0, 1, 2, …")));
+                    reading.problems.extend(list_problem(list, key));
+                    selected = Some((key, list));
                 }
             },
-            Value::String(name) if is_name(name) => names.push(name.clone()),
-            Value::String(_) => {
-                let what = format!("is not the name of a range: 1 to {LONGEST} characters without control characters");
-                return Err(bad(format!("`{key}[{at}]` {what}")));
-            }
-            _ => return Err(bad(format!("`{key}[{at}]` is neither a number nor a name: write it as in {EXAMPLE}"))),
+            _ if is_stages => reading.problem(format!("`{key}` is not a list: write it as in {EXAMPLE}")),
+            value => reading.take(key, value),
         }
     }
+    let Reading { wishes, mut problems } = reading;
+    match problems.len() {
+        0 => {}
+        1 => return Err(bad(problems.remove(0))),
+        count => return Err(bad(format!("the body has {count} problems:\n  {}", problems.join("\n  ")))),
+    }
+    let selection = selected.map(|(key, list)| select(list, key)).unwrap_or_default();
+    let names = selection.wishes.names;
+    Ok(Selection { wishes: SessionWishes { names, ..wishes }, ..selection })
+}
+
+/// Returns everything that is wrong with a list of stages.
+fn list_problem(list: &[Value], key: &str) -> Vec<String> {
+    if list.is_empty() {
+        return vec![format!("`{key}` is empty: name at least one, or leave it out to select everything")];
+    }
+    if list.len() > MOST {
+        return vec![format!("`{key}` has more than {MOST} entries: use patterns such as \"vae.*\"")];
+    }
+    let problem = |value: &Value| match value {
+        Value::Number(_) if number(value).is_some() => None,
+        Value::Number(_) => Some("is not the number of a stage process: 0, 1, 2, …".to_owned()),
+        Value::String(name) if is_name(name) => None,
+        Value::String(_) => {
+            Some(format!("is not the name of a range: 1 to {LONGEST} characters without control characters"))
+        }
+        _ => Some(format!("is neither a number nor a name: write it as in {EXAMPLE}")),
+    };
+    let problems = list.iter().enumerate().filter_map(|(at, value)| Some((at, problem(value)?)));
+    problems.map(|(at, problem)| format!("`{key}[{at}]` {problem}")).collect()
+}
+
+/// Returns what a list without problems selects, and where it has the names: they are sorted for comparison.
+fn select(list: &[Value], key: &str) -> Selection {
+    let mut selection = Selection::stages(list.iter().filter_map(number));
+    let names = list.iter().enumerate().filter_map(|(at, value)| Some((value.as_str()?.to_owned(), at)));
+    let mut names: Vec<(String, usize)> = names.collect();
     names.sort_unstable();
-    names.dedup();
-    let mut selection = Selection::stages(numbers);
-    selection.names = names;
-    Ok(selection)
+    names.dedup_by(|next, kept| next.0 == kept.0);
+    for (to, (name, from)) in names.into_iter().enumerate() {
+        selection.wishes.names.insert(format!("{STAGES}[{to}]"), format!("{key}[{from}]"));
+        selection.names.push(name);
+    }
+    selection
+}
+
+fn number(value: &Value) -> Option<u32> {
+    value.as_u64().and_then(|number| u32::try_from(number).ok())
 }
 
 fn is_name(name: &str) -> bool {

@@ -34,7 +34,7 @@
 //! |---|---|
 //! | `POST /start_profile` | the report, when every selected worker records |
 //! | `POST /stop_profile` | the report, when the artifacts are on disk; with `?wait=false` at once |
-//! | `GET /profile/status` | what every worker is doing |
+//! | `GET /profile/status` | what every worker is doing, and in `last_session` what the last session has written |
 //! | `GET /profile/sessions/{id}` | the report of a session that was started here, and its manifests |
 //! | `GET /profile/sessions/{id}/artifacts/{name}` | a file that a manifest of that session lists |
 //!
@@ -45,7 +45,8 @@
 //! A start also takes what vLLM's and SGLang's clients send, for this session alone: `num_steps`, `start_step` or
 //! `delay_steps`, `activities`, `record_shapes`, `with_stack`, `profile_stages`, `profile_id` and `profile_prefix` (plain
 //! names), `merge_profiles`. `profile_by_stage` is accepted with a warning, `output_dir` is refused: a request never names
-//! a path. What a request asks for and does not get is in the answer's `warnings`.
+//! a path. Whole numbers may be strings, as SGLang's client sends them. What a request asks for and does not get, and
+//! whatever else the start warns of, is in the answer's `warnings`.
 //!
 //! # Status codes
 //!
@@ -108,8 +109,8 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
-use super::configured;
 use super::job::{Controller, Local};
+use super::{configured, trigger};
 use crate::logging;
 use door::Door;
 
@@ -125,13 +126,20 @@ pub fn router(controller: Arc<dyn Controller>, options: HttpOptions) -> Router {
 }
 
 /// [`router`] for this process with [`HttpOptions::from_env`], if [`configure`](crate::configure) or the environment has
-/// configured a profiler; else no routes, so that every path is the server's own 404.
+/// configured a profiler; else no routes, so that every path is the server's own 404. Triggers that the configuration names
+/// (`toggle_on_sigusr2`, `trigger_file`) are armed until the process ends.
 ///
 /// Never fails: a wrong configuration is logged as an error, and leaves the routes out.
 pub fn router_from_env() -> Router {
     match configured() {
-        Ok(Some(_)) => router(Arc::new(Local::new()), HttpOptions::from_env()),
-        Ok(None) => Router::new(),
+        Ok(Some(parsed)) => {
+            trigger::arm_for_good(&parsed.config);
+            router(Arc::new(Local::new()), HttpOptions::from_env())
+        }
+        Ok(None) => {
+            logging::info!("no profiler is configured (`PROFILER_CONFIG` is not set): `/start_profile` is not served");
+            Router::new()
+        }
         Err(error) => {
             logging::error!("the profiler cannot be controlled by HTTP: {error}");
             Router::new()
@@ -140,13 +148,19 @@ pub fn router_from_env() -> Router {
 }
 
 /// Listens on `address` for requests to profile this process, with [`HttpOptions::from_env`], on a thread of its own.
+/// Triggers that the configuration names (`toggle_on_sigusr2`, `trigger_file`) are armed until the process ends.
 ///
 /// # Errors
 ///
 /// [`HttpError::TokenRequired`] if the address can be reached from other machines and there is no token, and
 /// [`HttpError::Address`] if it cannot be bound.
 pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
-    Listener::bind(address, Arc::new(Local::new()), HttpOptions::from_env())?.spawn()
+    let server = Listener::bind(address, Arc::new(Local::new()), HttpOptions::from_env())?.spawn()?;
+    // A configuration that is wrong is the answer to a start.
+    if let Ok(Some(parsed)) = configured() {
+        trigger::arm_for_good(&parsed.config);
+    }
+    Ok(server)
 }
 
 fn routes(door: Arc<Door>) -> Router {

@@ -1,6 +1,9 @@
 //! The part of an address behind the `?`: `wait=false`, and nothing else.
+//!
+//! What a client has sent is not echoed: only names that are known here are.
 
 use super::refusal::Refusal;
+use super::wishes;
 use crate::config::nearest;
 
 /// Whether a stop waits for the artifacts.
@@ -10,12 +13,8 @@ pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
         wait = match (name, value) {
             ("wait", "true" | "1" | "") => true,
             ("wait", "false" | "0") => false,
-            // What a client has sent is not echoed.
             ("wait", _) => return Err(bad("`wait` has another value than `true` or `false`: write one of these")),
-            _ => {
-                let meant = nearest(name, ["wait"]).map_or("the only one is `wait`", |_| "did you mean `wait`?");
-                return Err(bad(&format!("the query has an unknown parameter: {meant}")));
-            }
+            _ => return Err(unknown(name)),
         };
     }
     Ok(wait)
@@ -25,8 +24,22 @@ pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
 pub(super) fn none(query: Option<&str>) -> Result<(), Refusal> {
     match pairs(query).next() {
         None => Ok(()),
-        Some(_) => Err(bad("this address takes no parameters: stages are given in the body, {\"stages\": [0]}")),
+        Some((name, _)) => Err(in_body(name).unwrap_or_else(|| {
+            bad("this address takes no parameters: stages are given in the body, {\"stages\": [0]}")
+        })),
     }
+}
+
+/// Refuses a parameter of a stop.
+fn unknown(name: &str) -> Refusal {
+    let meant = nearest(name, ["wait"]).map_or("the only one is `wait`", |_| "did you mean `wait`?");
+    in_body(name).unwrap_or_else(|| bad(&format!("the query has an unknown parameter: {meant}")))
+}
+
+/// Refuses a parameter that is a key of bodies.
+fn in_body(name: &str) -> Option<Refusal> {
+    let key = wishes::keys().find(|key| *key == name)?;
+    Some(bad(&format!("`{key}` belongs into the body, {{\"{key}\": …}}: this address does not take it as a parameter")))
 }
 
 fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {

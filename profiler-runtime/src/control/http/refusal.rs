@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::audit;
 use super::door::Door;
+use crate::config::Origin;
 use crate::control::job::ControlError;
 use crate::error::Error;
 
@@ -66,6 +67,9 @@ impl From<ControlError> for Refusal {
             E::NoWorkers => (StatusCode::SERVICE_UNAVAILABLE, "no_workers"),
             E::Session(Error::NotConfigured) => (StatusCode::CONFLICT, "not_configured"),
             E::Session(Error::Disabled) => (StatusCode::CONFLICT, "disabled"),
+            E::Session(Error::Config(wrong)) if wrong.origin == Origin::Request => {
+                (StatusCode::BAD_REQUEST, "bad_body")
+            }
             E::Session(Error::Config(_)) => (StatusCode::CONFLICT, "wrong_configuration"),
             E::Session(Error::Folder { .. } | Error::RemoteFolder { .. }) => {
                 (StatusCode::INSUFFICIENT_STORAGE, "folder_not_writable")

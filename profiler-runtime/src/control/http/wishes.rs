@@ -1,93 +1,127 @@
 //! The keys of upstream's bodies for `POST /start_profile`, as `config`'s table of its names says what becomes of each.
 
+use std::fmt::Display;
+
 use serde_json::Value;
 
-use super::body::bad;
-use super::refusal::Refusal;
-use crate::config::{Fate, Field, Name, Place, nearest};
+use crate::config::{Fate, Field, Kind, Name, Place, nearest};
 use crate::control::job::SessionWishes;
 
 const ACTIVITIES: &str = "torch_profiler_activities";
 /// Longest name of a session in a request, so that it stays one with a prefix and a number.
 const LONGEST: usize = 48;
 
-/// Takes one key of a body.
-///
-/// # Errors
-///
-/// Nobody knows the key, it is refused here, or its value does not fit.
-pub(super) fn take(key: &str, value: &Value, wishes: &mut SessionWishes) -> Result<(), Refusal> {
-    let Some(row) = Name::find(Place::Body, key) else { return Err(unknown(key)) };
-    // As other servers' clients send what they leave out.
-    if value.is_null() {
-        return Ok(());
-    }
-    match row.fate {
-        Fate::Refused { reason } => return Err(bad(format!("`{key}` is not taken here: {reason}"))),
-        // What is switched off does not miss.
-        Fate::Accepted { .. } if *value == Value::Bool(false) => {}
-        Fate::Accepted { warning } => wishes.warnings.push(format!("`{key}` does nothing here: {warning}")),
-        Fate::Sets(ACTIVITIES) => set_activities(row.name, value, wishes)?,
-        Fate::Sets(field) => set(row.name, field, value, wishes)?,
-        Fate::Does(_) if row.name == "merge_profiles" => {
-            wishes.merge = value.as_bool().ok_or_else(|| bad(format!("`{key}` is neither true nor false")))?;
-        }
-        Fate::Does(_) => {
-            let name = value.as_str().ok_or_else(|| bad(format!("`{key}` is no text")))?;
-            let place = if row.name == "profile_id" { &mut wishes.name } else { &mut wishes.prefix };
-            *place = Some(plain(key, name)?);
-        }
-    }
-    Ok(())
+/// Wishes as they are read, and everything that is wrong with them, in the order of the body.
+#[derive(Default)]
+pub(super) struct Reading {
+    pub(super) wishes: SessionWishes,
+    pub(super) problems: Vec<String>,
 }
 
-/// Sets the activities. SGLang's list has words that are none of a profiler's: `MEM` is a field here.
-fn set_activities(key: &str, value: &Value, wishes: &mut SessionWishes) -> Result<(), Refusal> {
-    let Value::Array(words) = value else { return set(key, ACTIVITIES, value, wishes) };
-    let mut kept = words.clone();
-    kept.retain(|word| !["MEM", "RPD", "CUDA_PROFILER"].iter().any(|other| word == other));
-    if words.contains(&Value::from("MEM")) {
-        set("MEM", "torch_profiler_with_memory", &Value::Bool(true), wishes)?;
-    }
-    for word in ["RPD", "CUDA_PROFILER"].iter().filter(|word| words.iter().any(|given| given == *word)) {
-        wishes
-            .warnings
-            .push(format!("`{word}` in `{key}` does nothing here: set `profiler` where the server is started"));
-    }
-    // Of such words alone nothing is left that says what to record.
-    if kept.is_empty() && !words.is_empty() { Ok(()) } else { set(key, ACTIVITIES, &kept.into(), wishes) }
+/// Returns every key that a body may have.
+pub(super) fn keys() -> impl Iterator<Item = &'static str> {
+    std::iter::once("stages").chain(Name::body_keys().map(|row| row.name))
 }
 
-fn set(key: &str, field: &'static str, value: &Value, wishes: &mut SessionWishes) -> Result<(), Refusal> {
-    if let Some((_, other, _)) = wishes.fields.iter().find(|(set, ..)| *set == field) {
-        return Err(bad(format!("`{other}` and `{key}` say the same: keep one of them")));
-    }
-    let wrong = Field::named(field).and_then(|field| field.kind.check(key, value).into_iter().next());
-    match wrong {
-        Some(problem) => Err(bad(problem.to_string())),
-        None => {
-            wishes.fields.push((field, key.to_owned(), value.clone()));
-            Ok(())
+impl Reading {
+    /// Takes one key of a body, or notes why not.
+    pub(super) fn take(&mut self, key: &str, value: &Value) {
+        let Some(row) = Name::find(Place::Body, key) else { return self.problem(unknown(key)) };
+        // As other servers' clients send what they leave out.
+        if value.is_null() {
+            return;
+        }
+        match row.fate {
+            Fate::Refused { reason } => self.problem(format!("`{key}` is not taken here: {reason}")),
+            // What is switched off does not miss.
+            Fate::Accepted { .. } if *value == Value::Bool(false) => {}
+            Fate::Accepted { warning } => self.warn(format!("`{key}` does nothing here: {warning}")),
+            Fate::Sets(ACTIVITIES) => self.set_activities(row.name, value),
+            Fate::Sets(field) => self.set(row.name, field, value),
+            Fate::Does(_) if row.name == "merge_profiles" => match value.as_bool() {
+                Some(merge) => self.wishes.merge = merge,
+                None => self.problem(format!("`{key}` is neither true nor false")),
+            },
+            Fate::Does(_) => match (value.as_str().filter(|name| is_plain(name)), row.name) {
+                (Some(name), "profile_id") => self.wishes.name = Some(name.to_owned()),
+                (Some(name), _) => self.wishes.prefix = Some(name.to_owned()),
+                (None, _) => self.problem(format!(
+                    "`{key}` is no plain name: write 1 to {LONGEST} letters, digits, `.`, `_` or `-` in quotes, and no dot at \
+                     the beginning; it is never a path"
+                )),
+            },
         }
     }
+
+    pub(super) fn problem(&mut self, problem: impl Display) {
+        self.problems.push(problem.to_string());
+    }
+
+    fn warn(&mut self, warning: String) {
+        self.wishes.warnings.push(warning);
+    }
+
+    /// Sets the activities. SGLang's list has words that are none of a profiler's: `MEM` is a field here.
+    fn set_activities(&mut self, key: &str, value: &Value) {
+        let Value::Array(words) = value else { return self.set(key, ACTIVITIES, value) };
+        let mut kept = words.clone();
+        kept.retain(|word| !["MEM", "RPD", "CUDA_PROFILER"].iter().any(|other| word == other));
+        if words.contains(&Value::from("MEM")) {
+            self.set("MEM", "torch_profiler_with_memory", &Value::Bool(true));
+        }
+        for word in ["RPD", "CUDA_PROFILER"].iter().filter(|word| words.iter().any(|given| given == *word)) {
+            self.warn(format!("`{word}` in `{key}` does nothing here: set `profiler` where the server is started"));
+        }
+        // Of such words alone nothing is left that says what to record.
+        if !kept.is_empty() || words.is_empty() {
+            self.set(key, ACTIVITIES, &kept.into());
+        }
+    }
+
+    fn set(&mut self, key: &str, field: &'static str, value: &Value) {
+        if let Some((_, other, _)) = self.wishes.fields.iter().find(|(set, ..)| *set == field) {
+            return self.problem(same(other, key));
+        }
+        let Some(kind) = Field::named(field).map(|field| field.kind) else { return };
+        // SGLang's client writes its numbers as strings.
+        let number = value.as_str().filter(|_| matches!(kind, Kind::Whole { .. })).map(|text| kind.value_of(text));
+        let value = number.unwrap_or_else(|| value.clone());
+        let wrong = kind.check(key, &value);
+        if wrong.is_empty() {
+            self.wishes.fields.push((field, key.to_owned(), value));
+        }
+        self.problems.extend(wrong.iter().map(ToString::to_string));
+    }
 }
 
-/// Checks that a name is one component of a path and no more.
-fn plain(key: &str, name: &str) -> Result<String, Refusal> {
+/// Returns a sentence about two keys with one meaning.
+pub(super) fn same(one: &str, other: &str) -> String {
+    format!("`{one}` and `{other}` say the same: keep one of them")
+}
+
+/// Returns whether a name is one component of a path and no more.
+fn is_plain(name: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    let fits = (1..=LONGEST).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.');
-    if fits {
-        return Ok(name.to_owned());
-    }
-    let rule = format!("1 to {LONGEST} letters, digits, `.`, `_` and `-`, and does not begin with a dot");
-    Err(bad(format!("`{key}` is no plain name: it has {rule}, and is never a path")))
+    (1..=LONGEST).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.')
 }
 
-fn unknown(key: &str) -> Refusal {
+fn unknown(key: &str) -> String {
     let shown: String = key.chars().take(40).flat_map(char::escape_debug).collect();
-    let known: Vec<&str> = std::iter::once("stages").chain(Name::body_keys()).collect();
-    match nearest(key, known.iter().copied()) {
-        Some(near) => bad(format!("`{shown}` is not a field: did you mean `{near}`?")),
-        None => bad(format!("`{shown}` is not a field: there are `{}`", known.join("`, `"))),
+    let of_field = Name::body_keys().find(|row| row.fate == Fate::Sets(key_of(key))).map(|row| row.name);
+    let near = of_field.or_else(|| nearest(key, keys()));
+    match near {
+        Some(near) => format!("`{shown}` is not a field: did you mean `{near}`?"),
+        None if Field::named(key).is_some() => {
+            format!("`{shown}` is a field of the configuration, and of no request: set it where the server is started")
+        }
+        None => {
+            let known: Vec<&str> = keys().collect();
+            format!("`{shown}` is not a field: there are `{}`", known.join("`, `"))
+        }
     }
+}
+
+/// Returns the name of a configuration's field that is called so.
+fn key_of(key: &str) -> &'static str {
+    Field::named(key).map_or("", |field| field.name)
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::report::ControlError;
-use crate::config::{ConfigError, Draft, Parsed};
+use crate::config::{ConfigError, Draft, Parsed, Places};
 use crate::control;
 use crate::error::Error;
 use crate::session::{self, SessionId};
@@ -23,6 +23,8 @@ pub struct SessionWishes {
     pub merge: bool,
     /// What the request asks for and does not get, in full sentences.
     pub warnings: Vec<String>,
+    /// Where the request has the names that it selects: `stages[0]`, as they are sorted, is its `profile_stages[1]`.
+    pub(crate) names: Places,
 }
 
 impl SessionWishes {
@@ -30,8 +32,9 @@ impl SessionWishes {
     ///
     /// # Errors
     ///
-    /// They do not fit into it.
+    /// They do not fit into it, which is the request's fault: without it the configuration is right.
     pub(super) fn lay_over(&self, parsed: Parsed) -> Result<Parsed, ConfigError> {
+        let places = self.places();
         let mut draft = Draft::again(parsed);
         for (field, key, value) in &self.fields {
             draft.change(field, value, key);
@@ -39,7 +42,17 @@ impl SessionWishes {
         for warning in &self.warnings {
             draft.warn("the request", warning);
         }
-        draft.finish(&|name| std::env::var_os(name))
+        let mut parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.of_request(&places))?;
+        let warnings = std::mem::take(&mut parsed.warnings);
+        parsed.warnings = warnings.into_iter().map(|warning| warning.in_words_of(&places)).collect();
+        parsed.places = places;
+        Ok(parsed)
+    }
+
+    /// Returns what the request calls the fields that it sets and the names that it selects.
+    pub(super) fn places(&self) -> Places {
+        let fields = self.fields.iter().map(|(field, key, _)| ((*field).to_owned(), key.clone()));
+        self.names.clone().into_iter().chain(fields).collect()
     }
 
     /// Returns whether the session's name is asked for.

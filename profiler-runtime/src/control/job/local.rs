@@ -73,7 +73,8 @@ impl Controller for Local {
         if state.sessions.len() > REMEMBERED {
             state.sessions.pop_front();
         }
-        Ok(report(&handle, WorkerStatus::new(this, WorkerState::Recording)))
+        let warnings = handle.start_warnings().to_vec();
+        Ok(Report { warnings, ..report(&handle, WorkerStatus::new(this, WorkerState::Recording)) })
     }
 
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
@@ -98,6 +99,7 @@ impl Controller for Local {
 
     fn status(&self) -> JobStatus {
         let mut line = WorkerStatus::new(this_worker(), WorkerState::Idle);
+        let last = session::last();
         let session = match session::status() {
             Status::Idle => None,
             Status::Active(progress) => {
@@ -108,10 +110,14 @@ impl Controller for Local {
             }
             Status::Exporting { session } => {
                 line.state = WorkerState::Writing;
+                let own = last.as_ref().filter(|last| *last.session() == session);
+                line.recorded_iterations = own.map_or(0, Stopped::recorded_iterations);
                 Some(session.to_string())
             }
         };
-        JobStatus { session, workers: vec![line] }
+        let last_session =
+            last.filter(Stopped::is_written).map(|last| written(&last, last.wait_timeout(Duration::ZERO)));
+        JobStatus { session, workers: vec![line], last_session }
     }
 
     fn session(&self, session: &str) -> Option<Report> {

@@ -207,13 +207,16 @@ pub struct Report {
     /// The coordinator's own process, if it is in the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Frontend>,
+    /// Of a start: what whoever asked should know, in full sentences, each once for all workers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Report {
     /// For a [`Controller`](super::Controller) of your own.
     #[must_use]
     pub fn new(session: impl Into<String>, folder: Option<PathBuf>, workers: Vec<WorkerStatus>) -> Self {
-        Self { session: session.into(), folder, workers, frontend: None }
+        Self { session: session.into(), folder, workers, frontend: None, warnings: Vec::new() }
     }
 
     /// Whether every worker did what it was asked.
@@ -240,13 +243,16 @@ pub struct JobStatus {
     pub session: Option<String>,
     /// One line for each worker that has joined, by rank.
     pub workers: Vec<WorkerStatus>,
+    /// The session that was written last, with its folder and artifacts; `None` before there is one, and while the next one
+    /// is being written.
+    pub last_session: Option<Report>,
 }
 
 impl JobStatus {
     /// For a [`Controller`](super::Controller) of your own.
     #[must_use]
     pub const fn new(session: Option<String>, workers: Vec<WorkerStatus>) -> Self {
-        Self { session, workers }
+        Self { session, workers, last_session: None }
     }
 }
 

@@ -13,7 +13,7 @@ use super::REMEMBERED;
 use super::local::written;
 use super::report::{FailureCode, WorkerState};
 use super::wire::{Answer, Failure, Request, UNASKED};
-use crate::config::ProfilerConfig;
+use crate::config::{Places, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
 use crate::export::Manifest;
@@ -47,7 +47,7 @@ impl Sessions {
     /// Does what is asked.
     pub(super) fn obey(&mut self, id: u64, request: Request) -> Outcome {
         match request {
-            Request::Start { session, config } => Outcome::Now(self.start(id, session, &config)),
+            Request::Start { session, config, places } => Outcome::Now(self.start(id, session, &config, places)),
             Request::Stop { session } => Outcome::Now(self.stop(id, session)),
             Request::Status { session } => Outcome::Now(self.status(id, session.as_deref())),
             Request::Flush { session } => match self.handle(&session) {
@@ -58,30 +58,35 @@ impl Sessions {
         }
     }
 
-    fn start(&mut self, id: u64, session: String, config: &Value) -> Answer {
+    fn start(&mut self, id: u64, session: String, config: &Value, places: Places) -> Answer {
         if active(&session).is_some() {
             return Answer::new(id, Some(session), WorkerState::Recording);
         }
-        match self.try_start(&session, config) {
-            Ok(()) => Answer::new(id, Some(session), WorkerState::Recording),
+        match self.try_start(&session, config, places) {
+            Ok(warnings) => Answer { warnings, ..Answer::new(id, Some(session), WorkerState::Recording) },
             Err(failure) => Answer::failed(id, Some(session), failure),
         }
     }
 
-    fn try_start(&mut self, session: &str, config: &Value) -> Result<(), Failure> {
+    /// Starts a session; returns what its user should know.
+    fn try_start(&mut self, session: &str, config: &Value, places: Places) -> Result<Vec<String>, Failure> {
         let bad = |message: &str| Failure::new(FailureCode::BadRequest, message);
         if self.is_closed {
             return Err(bad("the worker is leaving"));
         }
         let name = SessionId::given(session)
             .ok_or_else(|| bad(&format!("the session's name {session:?} is no plain file name")))?;
-        let parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
+        let mut parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
+        let found = std::mem::take(&mut parsed.warnings);
+        parsed.warnings = found.into_iter().map(|warning| warning.in_words_of(&places)).collect();
+        parsed.places = places;
         let handle = control::begin_as(parsed, Some(name.into())).map_err(|error| as_failure(&error))?;
+        let warnings = handle.start_warnings().to_vec();
         self.started.push_back(Started { handle, is_told: false });
         if self.started.len() > REMEMBERED {
             self.started.pop_front();
         }
-        Ok(())
+        Ok(warnings)
     }
 
     fn stop(&self, id: u64, session: String) -> Answer {

@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState};
 use super::token::Token;
+use crate::config::Places;
 use crate::export::{Missing, RequestTimes};
 
 /// Rises when one side would misunderstand the other.
@@ -57,8 +58,13 @@ pub(super) struct Order {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Record, under this name and with this configuration.
-    Start { session: String, config: Value },
+    /// Record, under this name and with this configuration, some places of which the user has called otherwise.
+    Start {
+        session: String,
+        config: Value,
+        #[serde(default)]
+        places: Places,
+    },
     /// Seal the session and say so; its artifacts are still being written.
     Stop { session: String },
     /// Say what you do: about this session, if you know it.
@@ -86,6 +92,9 @@ pub(super) struct Answer {
     pub(super) requests: Option<Box<RequestTimes>>,
     #[serde(default)]
     pub(super) lost_ranges: u64,
+    /// Of a start: what its user should know.
+    #[serde(default)]
+    pub(super) warnings: Vec<String>,
 }
 
 /// An error with a name that programs understand and a sentence for people.
@@ -114,6 +123,7 @@ impl Answer {
             recorded_iterations,
             requests: None,
             lost_ranges,
+            warnings: Vec::new(),
         }
     }
 

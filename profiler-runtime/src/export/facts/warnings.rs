@@ -1,5 +1,5 @@
 //! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
-//! trace shows.
+//! trace shows. A warning is about something that is not as it was asked for; a note is about what was.
 
 use crate::export::ops::workbook::MAX_ROWS;
 use crate::export::reports::pipeline;
@@ -17,6 +17,15 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
 pub(in crate::export) fn found(trace: &Trace) -> Vec<String> {
     let ops = merged_calls(trace).into_iter().chain(long_sheets(trace));
     listed_dims(trace).chain(ops).chain(no_iteration(trace)).chain(no_target(trace)).collect()
+}
+
+/// Returns every note of a session.
+pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
+    let config = &trace.context.config;
+    let filter = config
+        .is_selective()
+        .then(|| format!("only {:?} and what runs inside were recorded, as `stages` asks", config.stages));
+    trace.context.notes.iter().cloned().chain(filter).collect()
 }
 
 /// Sites whose `shapes(…)` has a list of `usize`: most likely a tensor's dims, taken for a tensor.

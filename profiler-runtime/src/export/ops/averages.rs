@@ -48,6 +48,8 @@ pub struct KeyAverages {
     pub(super) limit: usize,
     pub(super) columns: Columns,
     pub(super) merged_calls: u64,
+    /// Calls of one name lie in each other.
+    pub(super) nested: bool,
     busy: Duration,
 }
 
@@ -70,7 +72,15 @@ impl KeyAverages {
         };
         let merged_calls = if by == GroupBy::Name { 0 } else { table.merged_calls };
         let busy = Duration::from_nanos(table.busy_ns);
-        Self { rows: table.rows(by), sorted_by: SortBy::default(), limit: DEFAULT_LIMIT, columns, merged_calls, busy }
+        Self {
+            rows: table.rows(by),
+            sorted_by: SortBy::default(),
+            limit: DEFAULT_LIMIT,
+            columns,
+            merged_calls,
+            nested: table.nested || table.nested_ops,
+            busy,
+        }
     }
 
     /// The table of a trace.

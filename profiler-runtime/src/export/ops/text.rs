@@ -18,6 +18,9 @@ const MOST: [usize; 3] = [55, 80, 75];
 const FRAMES: usize = 8;
 /// Ops without a formula that the footer names.
 const NAMES: usize = 10;
+/// What a table says whose totals add up to more than the time that they cover.
+pub(in crate::export) const COUNTED_TWICE: &str =
+    "CPU totals: calls that are concurrent or nested in one another are counted more than once.";
 const UNITS: [&str; 6] = ["FLOPs", "KFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs"];
 
 /// Writes the table by name, sorted as `torch_profiler_dump_cuda_time_total` asks for. Rank 0 also prints it, as vLLM
@@ -167,8 +170,8 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
     } else if matches!(table.sorted_by, SortBy::SelfCudaTime | SortBy::CudaTime) {
         lines.push("Sorted by self CPU time: there are no GPU records.".to_owned());
     }
-    if table.rows().iter().any(|row| row.cpu_time > table.self_cpu_time_total()) {
-        lines.push("CPU totals above 100 %: calls that are concurrent, or one in the other, count in both.".to_owned());
+    if table.nested || table.rows().iter().any(|row| row.cpu_time > table.self_cpu_time_total()) {
+        lines.push(COUNTED_TWICE.to_owned());
     }
     let left_out = table.rows().len() - shown;
     if left_out > 0 {

@@ -43,6 +43,11 @@ pub(in crate::model) struct Gatherer {
     state: RandomState,
     merged_calls: u64,
     busy_ns: u64,
+    /// By number of site: the last slice's `External id`.
+    last: Vec<u64>,
+    /// See [`OpTable`].
+    nested: bool,
+    nested_ops: bool,
 }
 
 /// A group with its stack as it was recorded.
@@ -72,6 +77,21 @@ impl Gatherer {
         };
         if launches {
             self.launchers.push(Launcher::new(slice, account));
+        }
+        self.note_nesting(slice);
+    }
+
+    /// Notes a slice in which another of its site lies: that one has ended before, and its id, given at its begin, is larger.
+    #[inline]
+    fn note_nesting(&mut self, slice: &Slice) {
+        let number = slice.site.number() as usize;
+        if self.last.len() <= number {
+            self.last.resize(number + 1, 0);
+        }
+        if std::mem::replace(&mut self.last[number], slice.external_id) > slice.external_id {
+            let is_op = slice.site.kind() == Kind::Op;
+            self.nested_ops |= is_op;
+            self.nested |= !is_op;
         }
     }
 
@@ -229,7 +249,13 @@ impl Gatherer {
 
     /// Looks the stacks up, each once.
     pub(super) fn finish(self, symbols: &Symbols) -> OpTable {
-        let mut table = OpTable { merged_calls: self.merged_calls, busy_ns: self.busy_ns, ..OpTable::default() };
+        let mut table = OpTable {
+            merged_calls: self.merged_calls,
+            nested: self.nested,
+            nested_ops: self.nested_ops,
+            busy_ns: self.busy_ns,
+            ..OpTable::default()
+        };
         let mut known: HashMap<String, u32> = HashMap::new();
         // Of some groups all calls were steps, and are counted as such.
         for Gathered { addresses, mut group, .. } in self.gathered.into_iter().filter(|each| each.group.sums.count > 0)

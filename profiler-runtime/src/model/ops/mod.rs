@@ -38,6 +38,10 @@ pub(crate) struct OpTable {
     pub(super) frames: Vec<String>,
     /// Calls whose shapes or stack found no group of their own.
     pub(crate) merged_calls: u64,
+    /// Whether a call of a stage, step or request lies in another of the same name on its thread, and whether one of an op
+    /// does: their totals have the time of both.
+    pub(crate) nested: bool,
+    pub(crate) nested_ops: bool,
     /// Time in which threads ran at least one range, each thread by itself: the sum of all self times, unless siblings
     /// overlap.
     pub(crate) busy_ns: u64,

@@ -23,7 +23,7 @@ use super::status::Progress;
 use super::window::{self, OpenWindow};
 use crate::collect::cupti;
 use crate::collect::ending::Ending;
-use crate::config::{Folder, Parsed, ProfilerConfig};
+use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::export;
 use crate::logging;
@@ -55,6 +55,14 @@ pub(crate) struct Active {
     ranks: Ranks,
     warnings: Vec<String>,
     warnings_told: usize,
+    /// See [`Context`](crate::model::Context).
+    notes: Vec<String>,
+    /// See [`Context`](crate::model::Context).
+    pub(crate) is_guarded: bool,
+    /// Places of names that matched nothing when it began, which its user was told.
+    unknown_told: Vec<String>,
+    /// See [`Parsed`].
+    places: Places,
     /// On the folder.
     claim: Option<Claim>,
     /// See [`Given`].
@@ -128,6 +136,10 @@ impl Active {
             ranks,
             warnings,
             warnings_told: 0,
+            notes: Vec::new(),
+            is_guarded: false,
+            unknown_told: Vec::new(),
+            places: parsed.places,
             schedule: Schedule::new(&config),
             driver: Driver::new(config.step_of.clone()),
             begins: None,
@@ -173,7 +185,10 @@ impl Active {
         self.warnings_told = self.warnings.len();
         let of_gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = record::sites().map(Site::name).collect();
-        self.warnings.iter().cloned().chain(self.unknown_names(&sites)).chain(of_gpu).collect()
+        let unknown = self.unknown_names(&sites);
+        self.unknown_told = unknown.iter().map(|warning| warning.path.clone()).collect();
+        let unknown = unknown.iter().map(ToString::to_string);
+        self.warnings.iter().cloned().chain(unknown).chain(of_gpu).collect()
     }
 
     /// Begins, or begins to wait for `delay_secs`; no step counts until then.
@@ -312,8 +327,8 @@ impl Active {
     }
 
     /// What the configuration names and none of `known` is called.
-    fn unknown_names(&self, known: &[&str]) -> Vec<String> {
-        self.config.unmatched(known).iter().map(ToString::to_string).collect()
+    fn unknown_names(&self, known: &[&str]) -> Vec<Warning> {
+        self.config.unmatched(known).into_iter().map(|warning| warning.in_words_of(&self.places)).collect()
     }
 }
 

@@ -83,8 +83,15 @@ impl Active {
                 "call stacks: {unwalked} left out, where less than 64 KiB was left of a thread's stack; give it more"
             )
         });
-        self.warnings
-            .extend(unknown.into_iter().chain(self.dumps.warning()).chain(full).chain(left_out).chain(unwalked));
+        let (told, new): (Vec<_>, Vec<_>) =
+            unknown.into_iter().partition(|warning| self.unknown_told.contains(&warning.path));
+        // The manifest has them all; the log has those that were told when it began.
+        let at = self.warnings_told;
+        self.warnings_told += told.len();
+        self.warnings.splice(at..at, told.iter().map(ToString::to_string));
+        let new = new.iter().map(ToString::to_string);
+        self.warnings.extend(new.chain(self.dumps.warning()).chain(full).chain(unwalked));
+        self.notes.extend(left_out);
         let (context, stopped, claim) = (self.context(ended_by), self.handle(), self.claim.take());
         stopped.note_iterations(context.recorded_iterations);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
@@ -96,7 +103,6 @@ impl Active {
     /// Says what the schedule has left out of a recording.
     fn left_out(&self, ended_by: EndedBy) -> Option<String> {
         let recorded = self.schedule.recorded();
-        let unit = |count: u64| if count == 1 { "iteration" } else { "iterations" };
         let driver = self
             .driver
             .site()
@@ -105,11 +111,17 @@ impl Active {
         let seconds = self.config.delay_secs;
         let parts: Vec<String> = [
             (seconds > 0.0).then(|| format!("the first {seconds} s")),
-            (self.first_step > 0)
-                .then(|| format!("the first {} {} of {driver}", self.first_step, unit(self.first_step))),
+            match self.first_step {
+                0 => None,
+                1 => Some(format!("the first iteration of {driver}")),
+                steps => Some(format!("the first {steps} iterations of {driver}")),
+            },
             match ended_by {
+                EndedBy::Iterations if recorded == 1 => {
+                    Some(format!("what came after the one iteration of {driver} that was recorded"))
+                }
                 EndedBy::Iterations => {
-                    Some(format!("what came after the {recorded} {} of {driver} that were recorded", unit(recorded)))
+                    Some(format!("what came after the {recorded} iterations of {driver} that were recorded"))
                 }
                 EndedBy::Duration => Some(format!("what came after {} s of recording", self.config.duration_secs)),
                 _ => None,
@@ -146,6 +158,8 @@ impl Active {
             is_frontend: self.is_frontend,
             warnings: self.warnings.clone(),
             warnings_told: self.warnings_told,
+            notes: self.notes.clone(),
+            is_guarded: self.is_guarded,
             config: self.config.clone(),
         }
     }

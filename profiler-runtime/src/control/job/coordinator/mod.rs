@@ -130,13 +130,13 @@ impl Controller for Coordinator {
     fn start(&self, selection: &Selection) -> Result<Report, ControlError> {
         let _own = ledger::own();
         let shared = &*self.shared;
-        let config = shared.configured(selection)?;
+        let (config, told) = shared.configured(selection)?;
         let session = shared.open(&config, selection)?;
         let limit = shared.options.start_timeout;
         let waits = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_orders);
         let mut table = shared.wait(Instant::now() + limit, waits);
         table.silence(&session, &format!("it has not answered within {limit:?}"));
-        let report = table.record(&session).map(|record| (record.report(), record.never_began()));
+        let report = table.record(&session).map(|record| (record.start_report(told), record.never_began()));
         if let Some((_, true)) = &report {
             // Nobody records: there is nothing to stop.
             table.end(&session);
@@ -221,8 +221,8 @@ impl Shared {
         table.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// What to record: the coordinator's configuration, with the selected names.
-    fn configured(&self, selection: &Selection) -> Result<ProfilerConfig, ControlError> {
+    /// What to record: the coordinator's configuration, with the selected names; and what whoever asks should know.
+    fn configured(&self, selection: &Selection) -> Result<(ProfilerConfig, Vec<String>), ControlError> {
         asked::check_names(&selection.names)?;
         let configured = match &self.options.config {
             Some(config) => config.clone(),
@@ -233,15 +233,17 @@ impl Shared {
         for warning in &selection.wishes.warnings {
             logging::warn!("{warning}");
         }
+        let told = parsed.warnings.iter().map(ToString::to_string).collect();
         let config = parsed.config;
         if config.is_off() {
             return Err(Error::NotConfigured.into());
         }
         // One folder for all, wherever the workers run.
-        Ok(match config.folder() {
+        let config = match config.folder() {
             Some(Folder::Default(folder)) => config.output_dir(folder),
             _ => config,
-        })
+        };
+        Ok((config, told))
     }
 
     /// Names a session, makes its folder and tells the selected workers.

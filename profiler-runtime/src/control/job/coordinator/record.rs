@@ -40,6 +40,8 @@ pub(super) struct Line {
     was_asked: bool,
     /// Why its recording is cut short, if it is.
     cut: Option<String>,
+    /// What its user was told when it began.
+    warnings: Vec<String>,
 }
 
 /// An answer that has not come yet.
@@ -60,6 +62,7 @@ impl Line {
             awaits: None,
             was_asked: false,
             cut: None,
+            warnings: Vec::new(),
         }
     }
 
@@ -120,6 +123,7 @@ impl Line {
         status.recorded_iterations = status.recorded_iterations.max(answer.recorded_iterations);
         status.requests = answer.requests.as_deref().cloned();
         status.lost_ranges = answer.lost_ranges;
+        self.warnings.extend_from_slice(&answer.warnings);
     }
 }
 
@@ -129,6 +133,23 @@ impl Record {
         let workers = self.lines.values().map(|line| line.status.clone()).collect();
         let frontend = self.frontend.as_ref().map(frontend::line);
         Report { frontend, ..Report::new(self.session.clone(), self.folder.clone(), workers) }
+    }
+
+    /// Returns the report of its start, with what was told: by the coordinator, then by the workers, each sentence once.
+    pub(super) fn start_report(&self, told: Vec<String>) -> Report {
+        let mut warnings = told;
+        for warning in self.lines.values().flat_map(|line| &line.warnings) {
+            if !warnings.contains(warning) {
+                warnings.push(warning.clone());
+            }
+        }
+        Report { warnings, ..self.report() }
+    }
+
+    /// Whether every worker has written its artifacts, or never will.
+    pub(super) fn is_written(&self) -> bool {
+        let writes = |line: &Line| line.status.state == WorkerState::Writing;
+        self.is_over() && !self.awaits_artifacts() && !self.lines.values().any(writes)
     }
 
     /// Whether an answer to a start or stop is still awaited.

@@ -96,7 +96,8 @@ impl Table {
         if member.is_silent {
             line.fail(WorkerState::Silent, "it was not asked: it has not answered an earlier request yet");
         } else {
-            match member.ask(id, Request::Start { session: active, config: record.config.clone() }) {
+            let (config, places) = (record.config.clone(), record.selection.wishes.places());
+            match member.ask(id, Request::Start { session: active, config, places }) {
                 Ok(()) => line.ask(id),
                 Err(why) => line.fail(WorkerState::Failed, why),
             }
@@ -162,6 +163,7 @@ impl Table {
         member.said = WorkerStatus {
             recorded_iterations: answer.recorded_iterations,
             lost_ranges: answer.lost_ranges,
+            artifacts: answer.artifacts.clone(),
             ..WorkerStatus::new(member.worker.clone(), answer.state)
         };
         let record = self.records.iter_mut().find(|record| {
@@ -240,6 +242,7 @@ impl Table {
             let said = member.said.clone();
             workers.insert(*rank, if member.asked.is_some() { said.with(WorkerState::Silent, silent) } else { said });
         }
-        JobStatus { session, workers: workers.into_values().collect() }
+        let last_session = self.records.iter().rev().find(|record| record.is_written()).map(Record::report);
+        JobStatus { session, workers: workers.into_values().collect(), last_session }
     }
 }

@@ -99,9 +99,14 @@ impl Letters {
         name.chars().take(width.saturating_sub(1)).chain([end]).collect()
     }
 
-    /// Returns a bar as long as the share, in eighths of a letter where there are such letters.
+    /// Returns a bar as long as the share, in eighths of a letter where there are such letters. A share above the whole fills
+    /// the bar, with a mark as its last letter.
     fn bar(self, share: f64, width: usize) -> String {
         const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+        if share > 1.0 && width > 0 {
+            let (letter, mark) = if self.unicode { ("█", "▶") } else { ("#", ">") };
+            return letter.repeat(width - 1) + mark;
+        }
         let length = share.clamp(0.0, 1.0) * width as f64;
         if !self.unicode {
             // CAST: no more than `width`.
@@ -154,8 +159,8 @@ mod tests {
     #[test]
     fn a_bar_is_as_long_as_its_share() {
         let bar = |share| Letters { unicode: true }.bar(share, 4);
-        assert_eq!([0.0, 0.03, 0.5, 0.53, 1.0, 7.0].map(bar), ["", "▏", "██", "██▏", "████", "████"]);
-        assert_eq!(Letters { unicode: false }.bar(0.5, 4), "##");
+        assert_eq!([0.0, 0.03, 0.5, 0.53, 1.0, 7.0].map(bar), ["", "▏", "██", "██▏", "████", "███▶"]);
+        assert_eq!([0.5, 7.0].map(|share| Letters { unicode: false }.bar(share, 4)), ["##", "###>"]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::collect::terminal;
 use crate::export::Manifest;
-use crate::export::facts::{gpu, losses};
+use crate::export::facts::{gpu, losses, rest_name};
 use crate::export::format::json::ms;
 use crate::export::manifest::by_reason;
 use crate::export::ops::averages::SortBy;
@@ -49,6 +49,8 @@ pub struct Summary<'a> {
 pub(in crate::export) struct Times {
     whole_ns: u64,
     unaccounted_ns: u64,
+    /// What that is called.
+    rest_name: &'static str,
     stages: Vec<Stage>,
     stages_left_out: usize,
     /// Head of the GPU's column, and the work that no stage launched.
@@ -64,6 +66,8 @@ struct Stage {
     calls: u64,
     sum_ns: u64,
     self_ns: u64,
+    /// Of an async stage: without the waiting of its futures.
+    busy_ns: Option<u64>,
     gpu: Option<String>,
 }
 
@@ -82,11 +86,13 @@ impl Times {
             calls: node.calls,
             sum_ns: node.sum_ns,
             self_ns: node.self_ns(),
+            busy_ns: (node.lives > 0).then_some(node.busy_ns),
             gpu: cell(node.gpu),
         };
         Self {
             whole_ns: trace.end - trace.begin,
             unaccounted_ns: trace.unaccounted_ns,
+            rest_name: rest_name(trace),
             stages: nodes.into_iter().map(stage).collect(),
             stages_left_out,
             gpu: known.map(|known| (gpu::column(known), gpu::cell(known, known.unattributed))),
@@ -125,30 +131,32 @@ impl Summary<'_> {
 
     fn push_stages(&self, text: &mut String) {
         let times = &self.manifest.times;
-        let mut heads = vec![
-            Head { title: "calls", rank: 2 },
-            Head { title: "total", rank: 0 },
-            Head { title: "self", rank: 4 },
-            Head { title: "share", rank: 1 },
-        ];
+        let mut heads =
+            vec![Head { title: "calls", rank: 2 }, Head { title: "total", rank: 0 }, Head { title: "self", rank: 5 }];
+        let has_busy = times.stages.iter().any(|stage| stage.busy_ns.is_some());
+        heads.extend(has_busy.then_some(Head { title: "busy", rank: 4 }));
+        heads.push(Head { title: "share", rank: 1 });
         heads.extend(times.gpu.as_ref().map(|(title, _)| Head { title, rank: 3 }));
         let whole = times.whole_ns.max(1) as f64;
-        let row = |name: &str, calls: Option<u64>, ns: u64, own: Option<u64>, gpu: Option<&String>| {
+        let row = |name: &str, ns: u64, [calls, own, busy]: [String; 3], gpu: Option<&String>| {
             let share = ns as f64 / whole;
-            let number = |ns: Option<u64>| ns.map(millis).unwrap_or_default();
-            let calls = calls.map(|calls| calls.to_string()).unwrap_or_default();
-            let mut cells = vec![calls, millis(ns), number(own), percent(share)];
+            let mut cells = vec![calls, millis(ns), own];
+            cells.extend(has_busy.then_some(busy));
+            cells.push(percent(share));
             cells.extend(gpu.cloned());
             Row { name: plain(name), cells, share }
         };
-        let mut rows: Vec<Row> = times
-            .stages
-            .iter()
-            .map(|each| row(&each.name, Some(each.calls), each.sum_ns, Some(each.self_ns), each.gpu.as_ref()))
-            .collect();
-        let rest = if self.manifest.config.is_selective() { "(not selected or in no stage)" } else { "(in no stage)" };
-        rows.push(row(rest, None, times.unaccounted_ns, None, times.gpu.as_ref().map(|(_, cell)| cell)));
+        let stage = |each: &Stage| {
+            let busy = each.busy_ns.map(millis).unwrap_or_default();
+            row(&each.name, each.sum_ns, [each.calls.to_string(), millis(each.self_ns), busy], each.gpu.as_ref())
+        };
+        let mut rows: Vec<Row> = times.stages.iter().map(stage).collect();
+        let gpu_rest = times.gpu.as_ref().map(|(_, cell)| cell);
+        rows.push(row(times.rest_name, times.unaccounted_ns, Default::default(), gpu_rest));
         push(text, "stage", &heads, &rows, self.width, self.letters);
+        if has_busy {
+            push_sentence(text, "busy: without the waiting of futures", self.width);
+        }
         if times.stages_left_out > 0 {
             push_sentence(
                 text,
@@ -194,9 +202,11 @@ impl Summary<'_> {
 
     /// What is missing and why, then what else its user should know.
     fn push_sentences(&self, text: &mut String) {
-        let Manifest { missing, warnings, times, .. } = self.manifest;
+        let Manifest { missing, warnings, notes, times, .. } = self.manifest;
         let missing = by_reason(missing).chain(times.losses.iter().cloned());
-        for (title, sentences) in [("missing", missing.collect()), ("warnings", warnings.clone())] {
+        for (title, sentences) in
+            [("missing", missing.collect()), ("warnings", warnings.clone()), ("notes", notes.clone())]
+        {
             let sentences: Vec<String> = sentences;
             if !sentences.is_empty() {
                 text.push_str(&format!("\n{title}\n"));

@@ -4,6 +4,7 @@
 
 mod stages;
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -19,9 +20,9 @@ use crate::export::format::utc::iso8601;
 use crate::export::manifest::{Missing, by_reason};
 use crate::export::memory;
 use crate::export::ops::averages::{KeyAverages, SortBy};
-use crate::export::ops::text::flops_with_unit;
+use crate::export::ops::text::{COUNTED_TWICE, flops_with_unit};
 use crate::logging;
-use crate::model::{GroupBy, KeyAverage, Requests, StepLoop, Trace};
+use crate::model::{GroupBy, KeyAverage, Requests, Step, StepLoop, Trace};
 
 /// The page is smaller than this.
 const LIMIT: usize = 4096;
@@ -29,6 +30,8 @@ const LIMIT: usize = 4096;
 const MAX_STAGES: usize = 24;
 /// Rows of the step table.
 const MAX_LOOPS: usize = 5;
+/// Iterations of a loop that are named.
+const MAX_SLOWEST: usize = 3;
 /// Rows of the table of ops.
 const MAX_OPS: usize = 5;
 /// Sentences of warnings, and of losses.
@@ -73,6 +76,7 @@ fn page_with(trace: &Trace, missing: &[Missing], most_stages: usize) -> String {
         context.ended_by.sentence(),
     );
     push_sentences(&mut page, "Warnings", &warnings::all(trace));
+    push_sentences(&mut page, "Notes", &warnings::notes(trace));
     stages::push(&mut page, trace, most_stages);
     push_requests(&mut page, trace);
     push_steps(&mut page, trace);
@@ -99,7 +103,7 @@ fn push_requests(page: &mut String, trace: &Trace) {
     let parts: Vec<String> = [
         (*cancelled, "cancelled"),
         (*clipped, "begun before the recording"),
-        (*unfinished, "open at its end"),
+        (*unfinished, "still running when the recording ended"),
         (if kept.len() as u64 == count { 0 } else { kept.len() as u64 }, "kept one by one in the timing report"),
     ]
     .into_iter()
@@ -107,7 +111,7 @@ fn push_requests(page: &mut String, trace: &Trace) {
     .map(|(count, what)| format!("{count} {what}"))
     .collect();
     if !parts.is_empty() {
-        let _ = writeln!(page, "\nOf these: {}.", parts.join(", "));
+        let _ = writeln!(page, "\nOf these requests: {}.", parts.join(", "));
     }
 }
 
@@ -120,14 +124,26 @@ fn push_steps(page: &mut String, trace: &Trace) {
         let spread = Spread::of(each.steps.iter().map(|step| step.end - step.begin));
         let Spread { count, min_ns, p50_ns, p90_ns, p99_ns, max_ns, .. } = spread;
         let times = [spread.mean_ns(), min_ns, p50_ns, p90_ns, p99_ns, max_ns].map(millis);
-        [format!("{}{mark}", cell(each.name())), count.to_string()].into_iter().chain(times).collect()
+        let name = format!("{}{mark}", cell(each.name()));
+        [name, count.to_string()].into_iter().chain(times).chain([slowest(each)]).collect()
     };
     let rows: Vec<Vec<String>> = trace.loops.iter().take(MAX_LOOPS).map(row).collect();
-    page.push_str("\n## Steps\n\nTimes in ms.\n\n");
-    page.push_str(&render(&["loop", "steps", "mean", "min", "p50", "p90", "p99", "max"], &rows));
+    page.push_str("\n## Steps\n\nTimes in ms; `slowest`: which iterations took longest, and how long.\n\n");
+    page.push_str(&render(&["loop", "steps", "mean", "min", "p50", "p90", "p99", "max", "slowest"], &rows));
     if trace.loops.len() > MAX_LOOPS {
         let _ = writeln!(page, "\n{} more loops are in the timing report.", trace.loops.len() - MAX_LOOPS);
     }
+}
+
+/// Returns the iterations of a loop that took longest: the user's index of each, else its number, and its time.
+fn slowest(each: &StepLoop) -> String {
+    let mut steps: Vec<&Step> = each.steps.iter().collect();
+    steps.sort_by_key(|step| (Reverse(step.end - step.begin), step.begin));
+    let shown = steps.iter().take(MAX_SLOWEST).map(|step| {
+        let name = step.index.map_or_else(|| format!("#{}", step.number), |index| format!("index {index}"));
+        format!("{name}: {}", millis(step.end - step.begin))
+    });
+    shown.collect::<Vec<_>>().join(", ")
 }
 
 /// The ops that took longest (on the GPU, if that was recorded), and what is known of their FLOPs.
@@ -170,6 +186,9 @@ fn push_ops(page: &mut String, trace: &Trace) {
     page.push_str(&render(&header, &rows));
     if ops.len() > MAX_OPS {
         let _ = writeln!(page, "\n{} more ops are in the operator table.", ops.len() - MAX_OPS);
+    }
+    if trace.ops.nested_ops || ops.iter().any(|row| ns(row.cpu_time) > cpu as f64) {
+        let _ = writeln!(page, "\n{COUNTED_TWICE}");
     }
     if trace.context.config.torch_profiler_with_flops {
         let flops = ops.iter().fold(0_u64, |sum, row| sum.saturating_add(row.flops.unwrap_or(0)));
