@@ -13,7 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use calamine::{Reader, Xlsx, open_workbook};
-use profiler_runtime::{Manifest, ProfilerConfig, op, recover, stage, start_profile_with, stop_profile};
+use profiler_runtime::{Device, Manifest, ProfilerConfig, op, recover, stage, start_profile_with, stop_profile};
 use profiler_tests::{Bench, in_child};
 use system_support::{What, abort_on_panic, child, set};
 
@@ -51,7 +51,7 @@ fn session(config: ProfilerConfig, before_stop: impl FnOnce()) -> Manifest {
     for name in HOSTILE {
         let _stage = stage(name);
         let _op = op(name);
-        profiler_runtime::record_alloc(profiler_runtime::Device::Cpu, 1, 4096);
+        profiler_runtime::record_alloc(Device::Cpu, 1, 4096);
         thread::sleep(Duration::from_millis(1));
     }
     let _long = stage(&"x".repeat(10_240));
@@ -219,6 +219,28 @@ fn writes_where_nothing_can_be_renamed() {
 #[test]
 fn a_mount_without_rename_costs_no_artifact() {
     run("writes_where_nothing_can_be_renamed", &Bench::alone());
+}
+
+/// C4: no value is too large, too small or too odd for a writer.
+#[test]
+fn odd_values_cost_no_artifact() {
+    let bench = Bench::alone();
+    start_profile_with(everything_in(bench.path()).torch_profiler_with_flops(true)).unwrap();
+    let _stage = stage("");
+    for bytes in [0, 1, u64::MAX / 2, u64::MAX] {
+        for device in [Device::Cpu, Device::Cuda(0), Device::Cuda(u8::MAX)] {
+            profiler_runtime::record_alloc(device, bytes, bytes);
+            profiler_runtime::record_free(device, bytes, bytes);
+            profiler_runtime::record_free(device, 7, bytes);
+        }
+    }
+    let _op = profiler_runtime::op!("odd", flops = u64::MAX);
+    drop((_op, _stage));
+    let manifest = stop_profile().unwrap().wait().unwrap();
+    assert_eq!(manifest.errors, [""; 0]);
+    // Nothing at all.
+    start_profile_with(everything_in(bench.path())).unwrap();
+    assert_eq!(stop_profile().unwrap().wait().unwrap().errors, [""; 0]);
 }
 
 /// C5: whatever a name holds, pictures and workbook are XML, and nothing of it is markup.

@@ -193,7 +193,8 @@ fn a_linked_trace_file_is_written_through() {
 /// B5: what can be neither replaced nor written to is refused with a reason, and told at the start.
 #[test]
 fn what_cannot_be_written_is_refused_with_a_reason() {
-    let make: [(fn(&Path), &str); 5] = [
+    type Make = fn(&Path);
+    let make: [(Make, &str); 5] = [
         (|path| fs::create_dir(path).unwrap(), "it is a folder"),
         (|path| symlink(path, path).unwrap(), "leads back to itself"),
         (|path| drop(std::os::unix::net::UnixListener::bind(path).unwrap()), "it is a socket"),

@@ -144,7 +144,8 @@ settings! {
         /// Measure the CPU time of stages and steps beside their wall time: what their threads spent computing. Costs two
         /// system calls a stage, and one slower path for every range. Linux and macOS.
         cpu_time: bool = false, Kind::Flag;
-        /// Write a light JSON report of stage and step times to this file, with or without a trace.
+        /// Write a light JSON report of stage and step times to this file, with or without a trace. A device or a pipe is
+        /// written into, `/dev/stdout` too; behind a link, the link's target is replaced.
         perf_dump_path: Option<PathBuf> = None, Kind::Path;
         /// Log and keep the duration of every pipeline stage in `pipeline_targets`, with or without a trace.
         pipeline_profiler: bool = false, Kind::Flag;

@@ -18,6 +18,7 @@ use super::ending;
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
 use super::place::{self, Names, SessionId};
+use super::spool::News;
 use super::status::Status;
 use super::timer;
 use crate::collect::ending::Ending;
@@ -72,7 +73,10 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
     if let Some(active) = &slot.active {
         return Err(Error::AlreadyActive { session: active.session().clone() });
     }
-    clock::choose();
+    // A session that is being written reads its clock once more.
+    if slot.exporting.iter().all(Stopped::is_written) {
+        clock::choose();
+    }
     let names = slot.names.get_or_insert_default();
     let mut active = Active::new(parsed, given, gpu, names, |name| std::env::var_os(name))?;
     if active.is_timed() {
@@ -246,7 +250,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     let Some(active) = slot.active.as_mut() else { return };
     let deadline = active.deadline();
     let ended = event(active);
-    let moved = active.deadline() != deadline;
+    let (moved, news) = (active.deadline() != deadline, active.take_news());
     let dump = active.take_due_dump().then(|| active.dump(EndedBy::SlowStep));
     if matches!(dump, Some(Err(_))) {
         active.note_failed_dump();
@@ -257,6 +261,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     }
     drop(slot);
     let held = (dump.is_some() || export.is_some()).then(logging::hold);
+    news.into_iter().for_each(News::tell);
     if moved {
         CHANGED.notify_all();
     }

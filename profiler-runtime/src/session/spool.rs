@@ -65,6 +65,20 @@ pub(crate) struct OpenSpool {
     noted: (Option<u32>, u64),
 }
 
+/// What a journal does not know yet of its session.
+#[derive(Debug)]
+pub(crate) struct News {
+    spooling: Spooling,
+    session: Value,
+}
+
+impl News {
+    /// Writes it.
+    pub(crate) fn tell(self) {
+        self.spooling.note_session(self.session);
+    }
+}
+
 /// What the journal knows beside the session.
 #[derive(Debug)]
 struct Known {
@@ -198,19 +212,22 @@ impl OpenSpool {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
     }
 
-    /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known.
+    /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known. What the journal
+    /// has to hear of that is returned: a disk may take long, and a lock is held here.
     pub(crate) fn note_steps(
         &mut self,
         passed: u64,
         step_site: Option<u32>,
         first_step: u64,
         context: impl FnOnce() -> Context,
-    ) {
+    ) -> Option<News> {
         self.spooling.note_iterations(passed);
-        if self.noted != (step_site, first_step) {
-            self.noted = (step_site, first_step);
-            self.spooling.note_session(serde_json::to_value(SessionNote::of(&context())).unwrap_or_default());
+        if self.noted == (step_site, first_step) {
+            return None;
         }
+        self.noted = (step_site, first_step);
+        let session = serde_json::to_value(SessionNote::of(&context())).unwrap_or_default();
+        Some(News { spooling: self.spooling.clone(), session })
     }
 
     /// The recording is over; the files stay until the artifacts are written.

@@ -18,7 +18,7 @@ use super::gpu::Gpu;
 use super::outcome::Stopped;
 use super::place::{self, Claim, Names, Ranks, SessionId};
 use super::schedule::{Driver, Phase, Schedule, Verdict};
-use super::spool::OpenSpool;
+use super::spool::{News, OpenSpool};
 use super::status::Progress;
 use super::window::{self, OpenWindow};
 use crate::collect::cupti;
@@ -84,6 +84,8 @@ pub(crate) struct Active {
     dump_due: bool,
     /// Where chunks come from, if not from memory.
     spool: Option<OpenSpool>,
+    /// What its journal has to be told without the lock.
+    news: Option<News>,
     gpu: Gpu,
     /// See [`Context`](crate::model::Context).
     cpu_clock_cost: Duration,
@@ -150,6 +152,7 @@ impl Active {
             dumps: Dumps::new(&config),
             dump_due: false,
             spool: None,
+            news: None,
             gpu,
             cpu_clock_cost: if config.cpu_time { cpu_time::cost() } else { Duration::ZERO },
             config,
@@ -281,9 +284,16 @@ impl Active {
     /// Whoever recovers the recording has to know what drove it.
     fn note_steps(&mut self) {
         if let Some(mut spool) = self.spool.take() {
-            spool.note_steps(self.passed, self.driver.site(), self.first_step, || self.context(EndedBy::Recovered));
+            let context = || self.context(EndedBy::Recovered);
+            let news = spool.note_steps(self.passed, self.driver.site(), self.first_step, context);
+            self.news = news.or(self.news.take());
             self.spool = Some(spool);
         }
+    }
+
+    /// What the journal of its spool has to be told, by a caller without the lock.
+    pub(crate) fn take_news(&mut self) -> Option<News> {
+        self.news.take()
     }
 
     fn enter(&mut self, phase: Phase, now: Instant) {

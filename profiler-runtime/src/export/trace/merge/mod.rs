@@ -38,7 +38,8 @@ use input::Input;
 use rewrite::{Ids, Rewriter};
 use rows::Processes;
 
-/// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`.
+/// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`. A pipe or a device is
+/// written into; behind a link, the link's target is replaced.
 ///
 /// An input is a trace of this profiler, or a folder, of which every `trace_rank*.json` and `.json.gz` is taken. Processes
 /// are named and sorted by rank, ids stay apart, and times are brought to the clock of the lowest rank: ranks of one host
