@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::Path;
 
-use profiler_inputs::{config, coordinator, http, journal, merge, recover};
+use profiler_inputs::{config, coordinator, http, journal, merge, ranges_of_the_usual_spool, recover};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::{TestError, TestRunner};
@@ -138,4 +138,9 @@ fn any_journal_is_recovered_or_refused() {
 #[test]
 fn any_spool_is_recovered_or_refused() {
     drive("recover", recover);
+}
+
+#[test]
+fn inputs_begin_with_a_spool_that_is_right() {
+    assert_eq!(ranges_of_the_usual_spool(), 2);
 }

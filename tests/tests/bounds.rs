@@ -247,5 +247,5 @@ fn an_export_needs_few_bytes_for_a_task() {
     let few = export_of(4000);
     let a_task = (export_of(24_000) - few) / (5 * 20_000);
     println!("{few} bytes, and {a_task} a task");
-    assert!(a_task < 200, "{a_task} bytes a task");
+    assert!(a_task < 210, "{a_task} bytes a task");
 }

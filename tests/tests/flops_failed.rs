@@ -58,10 +58,13 @@ fn flops_are_right_or_counted_as_failed() {
     let trace = bench.record(bench.config().torch_profiler_with_flops(true), || {
         matmul(1 << 20, 1 << 10, 1 << 10);
         cast(1 << 17);
-        (divides(8, 2), divides(8, 0));
+        divides(8, 2);
+        divides(8, 0);
         floats(&[0.0; 4], 1.5);
-        (huge(2), huge(u64::MAX));
-        (panics(1), panics(7));
+        huge(2);
+        huge(u64::MAX);
+        panics(1);
+        panics(7);
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(less(&3, 5));
     });

@@ -56,9 +56,11 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
 
 /// What a configuration names: the signal, and a file.
 type Named = (bool, Option<PathBuf>);
+/// Triggers, and what a configuration named for them.
+type Last = Option<(Named, Weak<Triggers>)>;
 
 /// The triggers that were armed last.
-static LAST: PerProcess<Mutex<Option<(Named, Weak<Triggers>)>>> = PerProcess::new(|_| Mutex::default());
+static LAST: PerProcess<Mutex<Last>> = PerProcess::new(|_| Mutex::default());
 /// Those that nobody but the process owns.
 #[cfg(feature = "http")]
 static OF_PROCESS: PerProcess<Mutex<Vec<Arc<Triggers>>>> = PerProcess::new(|_| Mutex::default());

@@ -174,7 +174,8 @@ mod tests {
         assert_eq!((whole(2) * million() * million()).recorded(), Some(2_000_000_000_000));
         assert_eq!((million() * million() * million() * million()).recorded(), None);
         assert_eq!((million() / count(0_u8) + million()).recorded(), None);
-        assert_eq!((count(3_u32) - count(&5_i64)).recorded(), Some(0));
+        let borrowed = &5_i64;
+        assert_eq!((count(3_u32) - count(borrowed)).recorded(), Some(0));
         assert_eq!((count(1.5_f32) * whole(4) % count(4_u8)).recorded(), Some(2));
         assert_eq!((count(1.0_f64) / count(0.0_f64)).recorded(), None);
     }

@@ -15,4 +15,4 @@ pub use config::config;
 pub use http::http;
 pub use job::coordinator;
 pub use merge::merge;
-pub use spool::{journal, recover};
+pub use spool::{journal, ranges_of_the_usual_spool, recover};

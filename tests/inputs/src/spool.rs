@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 const JOURNAL: &str = ".spool_rank0.journal";
 const ENTRIES: &str = ".spool_rank0.entries";
+/// The layout that the runtime reads.
+const LAYOUT: u64 = 3;
 const CHUNK: u64 = 64 << 10;
 const CHUNKS: u64 = 31;
 
@@ -30,7 +32,7 @@ struct Spool {
     entries: Vec<(u8, u16, Entry)>,
     /// Words of the header: horizon, overwritten, lost, iterations, and two anchors with their checks.
     header: [u64; 4],
-    anchors: [[u64; 4]; 2],
+    anchors: [[u64; 5]; 2],
     damage: Vec<(u32, u8)>,
     /// Debug information: abbreviations, entries, lines, symbols, texts.
     code: [Vec<u8>; 5],
@@ -99,16 +101,32 @@ pub fn recover(bytes: &[u8]) {
 
 /// Recovers a spool of two ranges whose journal has these lines, each with its right checksum.
 pub fn journal(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    recover_usual(&text.lines().flat_map(line).collect::<Vec<u8>>());
+}
+
+/// Recovers the spool that every other one is made from. Returns how many ranges it has: the inputs are of use only if they
+/// come so far.
+pub fn ranges_of_the_usual_spool() -> usize {
+    let journal: Vec<u8> = usual(0).iter().flat_map(|line| line.bytes(Path::new("/"))).collect();
+    let trace = recover_usual(&journal).expect("the usual spool is right");
+    trace["profiler"]["ranges"].as_u64().map_or(0, |ranges| ranges as usize)
+}
+
+/// Recovers a spool with the usual entries; its trace, if there is one.
+fn recover_usual(journal: &[u8]) -> Option<Value> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     Spool::default().write(&folder.path().join(ENTRIES));
-    let text = String::from_utf8_lossy(bytes);
-    recovers(folder.path(), &text.lines().flat_map(line).collect::<Vec<u8>>());
+    recovers(folder.path(), journal);
+    let trace = fs::read(folder.path().join("trace_rank0.json")).ok()?;
+    Some(serde_json::from_slice(&trace).expect("a trace is JSON"))
 }
 
 fn recovers(folder: &Path, journal: &[u8]) {
     fs::write(folder.join(JOURNAL), journal).expect("the temporary folder can be written");
     let found = profiler_runtime::recover(folder).expect("the folder can be read");
-    assert_eq!(found.sessions.len() + found.failed.len(), 1, "{found:?}");
+    // An empty journal is that of a spool which was recovered before.
+    assert_eq!(found.sessions.len() + found.failed.len(), usize::from(!journal.is_empty()), "{found:?}");
     for error in found.failed {
         assert!(!error.to_string().contains("panicked"), "{error}");
     }
@@ -131,7 +149,7 @@ impl Line {
     fn bytes(&self, own: &Path) -> Vec<u8> {
         let anchor = |[ticks, monotonic_ns, unix_ns, uncertainty_ticks]: &[u64; 4]| {
             json!({"ticks": ticks, "monotonic_ns": monotonic_ns, "unix_ns": unix_ns,
-                "uncertainty_ticks": uncertainty_ticks})
+                "uncertainty_ticks": uncertainty_ticks, "asleep_ns": ticks % 3})
         };
         let note = match self {
             Self::Session { name, first_step, step_site, config, options } => {
@@ -274,7 +292,7 @@ impl Spool {
         let bytes = CHUNK * (1 + CHUNKS + 1);
         file.set_len(bytes).expect("the file can grow");
         put(0, b"PRFSPOOL");
-        word(8, 1);
+        word(8, LAYOUT);
         for (at, number) in [16, 24, 32, 40].into_iter().zip(self.header) {
             word(at, number);
         }
@@ -282,7 +300,7 @@ impl Spool {
             for (number, place) in anchor.iter().zip(0..) {
                 word(at + 8 * place, *number);
             }
-            word(at + 32, check(anchor));
+            word(at + 40, check(anchor));
         }
         let first = (!self.bare).then_some(Row { number: 0, thread: 0, base: 0 });
         for row in first.iter().chain(&self.rows) {

@@ -51,12 +51,9 @@ async fn act(door: &Arc<Door>, peer: Peer, request: Request, action: Action) -> 
         Action::Stop(wait) => Some(wait?),
     };
     let prefix = prefix(&request);
-    let mut selection = body::read(request, door.options.body_limit).await?;
-    if wait.is_some() {
-        let wishes = std::mem::take(&mut selection.wishes);
-        if (SessionWishes { names: wishes.names.clone(), ..SessionWishes::default() }) != wishes {
-            return Err(body::bad("a stop takes `stages` only: send the other fields to `/start_profile`"));
-        }
+    let selection = body::read(request, door.options.body_limit).await?;
+    if wait.is_some() && selection.wishes != SessionWishes::default() {
+        return Err(body::bad("a stop takes `stages` only: send the other fields to `/start_profile`"));
     }
     let door = Arc::clone(door);
     let answer = spawn_blocking(move || ask(&door, peer, &selection, wait));

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::session::{self, SessionId};
 
 /// Wishes of one start: what the body of `POST /start_profile` holds beside the stages. Empty asks for nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, Eq)]
 #[non_exhaustive]
 pub struct SessionWishes {
     /// Fields of the configuration, each with the key that the client wrote and its value.
@@ -25,6 +25,15 @@ pub struct SessionWishes {
     pub warnings: Vec<String>,
     /// Where the request has the names that it selects: `stages[0]`, as they are sorted, is its `profile_stages[1]`.
     pub(crate) names: Places,
+}
+
+impl PartialEq for SessionWishes {
+    /// Returns whether both ask for the same, wherever the requests have it.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { fields, name, prefix, merge, warnings, names: _ } = self;
+        (fields, name, prefix, merge, warnings)
+            == (&other.fields, &other.name, &other.prefix, &other.merge, &other.warnings)
+    }
 }
 
 impl SessionWishes {

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use super::Site;
 use crate::record::process::PerProcess;
 
-/// Sites of a page, and pages: four million sites.
-const PAGE: usize = 1024;
-const PAGES: usize = 4096;
+/// Sites of a page, which is made on the stack of whoever needs it, and pages: four million sites.
+const PAGE: usize = 128;
+const PAGES: usize = 32_768;
 
 type Page = [AtomicPtr<Site>; PAGE];
 

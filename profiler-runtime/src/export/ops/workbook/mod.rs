@@ -62,10 +62,11 @@ fn fill<T>(
 /// Fails where so many threads at once cannot be had: the library takes one for each sheet, and panics without.
 fn find_threads(count: usize) -> io::Result<()> {
     let gate = Mutex::new(());
-    thread::scope(|scope| {
+    let found = thread::scope(|scope| {
         let _closed = gate.lock();
         (0..count).try_for_each(|_| thread::Builder::new().spawn_scoped(scope, || drop(gate.lock())).map(drop))
-    })
+    });
+    found.map_err(|error| io::Error::new(error.kind(), format!("there are no threads for its sheets: {error}")))
 }
 
 fn tables(config: &ProfilerConfig) -> impl Iterator<Item = (&'static str, GroupBy)> {
