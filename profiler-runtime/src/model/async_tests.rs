@@ -41,6 +41,17 @@ fn joined(script: &mut Script, outer: u32, around: u64) {
     end_task(script, outer, 1, COMPLETED, around + 720);
 }
 
+#[test]
+fn a_life_is_on_the_lane_of_the_one_it_lies_in() {
+    let mut script = Script::new();
+    let outer = script.site(Kind::Stage, "outer");
+    joined(&mut script, outer, 100);
+    script.thread("main");
+    let trace = Trace::build(script.finish());
+    let lanes: Vec<_> = trace.tasks.iter().map(|task| (task.site.name(), task.lane)).collect();
+    assert_eq!(lanes, [("outer", 1), ("a", 1), ("b", 2)]);
+}
+
 /// A2: children that wait side by side are counted once.
 #[test]
 fn own_time_is_the_life_without_the_union_of_lives_in_it() {

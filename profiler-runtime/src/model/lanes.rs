@@ -36,6 +36,42 @@ impl Lanes {
     }
 }
 
+/// Lanes of things that may lie in each other, as the lives of async ranges do: one that lies in another is on its lane,
+/// unless something else is there meanwhile. So a request and what it waits for are read from top to bottom.
+#[derive(Debug, Default)]
+pub(crate) struct NestedLanes {
+    /// Places of what is open on each lane, innermost last, and when it ends.
+    open: Vec<Vec<(usize, u64)>>,
+}
+
+impl NestedLanes {
+    /// Returns the lane, from 1, of the thing in this place, which begins and ends then; `around` is the place and the lane
+    /// of what it lies in. Things come in order of begin, outer ones first.
+    pub(crate) fn take(&mut self, place: usize, (begin, end): (u64, u64), around: Option<(usize, u32)>) -> u32 {
+        let inside = around.filter(|(outer, lane)| {
+            let top = self.top(*lane as usize - 1, begin);
+            top.is_some_and(|(top, until)| top == *outer && end <= until)
+        });
+        let lane = match inside {
+            Some((_, lane)) => lane as usize - 1,
+            None => (0..self.open.len()).find(|lane| self.top(*lane, begin).is_none()).unwrap_or_else(|| {
+                self.open.push(Vec::new());
+                self.open.len() - 1
+            }),
+        };
+        self.open[lane].push((place, end));
+        // CAST: no more lanes than things that overlap.
+        lane as u32 + 1
+    }
+
+    /// Returns what is open on a lane at this moment, innermost.
+    fn top(&mut self, lane: usize, now: u64) -> Option<(usize, u64)> {
+        let open = &mut self.open[lane];
+        while open.pop_if(|(_, end)| *end <= now).is_some() {}
+        open.last().copied()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +83,20 @@ mod tests {
             [(0, 10), (5, 20), (10, 12), (12, 30), (20, 21)].map(|(begin, end)| lanes.take(begin, end)),
             [1, 2, 1, 1, 2]
         );
+    }
+
+    #[test]
+    fn what_lies_in_another_is_on_its_lane() {
+        let mut lanes = NestedLanes::default();
+        assert_eq!(lanes.take(0, (0, 100), None), 1);
+        assert_eq!(lanes.take(1, (10, 50), Some((0, 1))), 1);
+        // Beside the one before, in another that is not innermost, and after it.
+        assert_eq!(lanes.take(2, (20, 60), Some((0, 1))), 2);
+        assert_eq!(lanes.take(3, (30, 40), Some((2, 2))), 2);
+        assert_eq!(lanes.take(4, (30, 40), None), 3);
+        assert_eq!(lanes.take(5, (60, 90), Some((0, 1))), 1);
+        // It outlives what it lies in.
+        assert_eq!(lanes.take(6, (95, 110), Some((0, 1))), 2);
+        assert_eq!(lanes.take(7, (100, 101), None), 1);
     }
 }

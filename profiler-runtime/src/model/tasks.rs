@@ -3,10 +3,13 @@
 //! A server has millions: a life is one record of a hundred bytes from its first poll that is read to the last artifact, and
 //! what few of them say is kept apart.
 
+use std::cmp::Reverse;
+
 use crate::record::{Kind, Site};
 
 use super::by_task::ByTask;
-use super::lanes::Lanes;
+use super::lanes::NestedLanes;
+use super::requests::task_of;
 use super::slice::{Poll, Slice};
 use super::stages::{NodeId, StageTree};
 
@@ -34,7 +37,7 @@ pub(crate) struct Task {
     said: Option<Box<Said>>,
     /// Polls.
     pub(crate) polls: u32,
-    /// Row, from 1: tasks of one lane do not overlap.
+    /// Row, from 1: tasks of one lane lie in each other, or follow each other.
     pub(crate) lane: u32,
     /// Its place in the stage tree.
     pub(super) node: NodeId,
@@ -192,15 +195,21 @@ impl TaskBook {
         let Self { mut tasks, places } = self;
         drop(places);
         tasks.retain(|task| task.polls > 0);
-        for task in tasks.iter_mut().filter(|task| !task.finished) {
-            task.end = task.end.max(window_end);
+        for task in &mut tasks {
+            task.end = task.end.max(task.begin).max(if task.finished { 0 } else { window_end });
         }
-        tasks.sort_unstable_by_key(|task| (task.begin, task.end, task.number));
-        let mut lanes = Lanes::default();
-        for (task, id) in tasks.iter_mut().zip(first_id..) {
-            task.end = task.end.max(task.begin);
-            task.lane = lanes.take(task.begin, task.end);
-            task.external_id = id;
+        tasks.sort_unstable_by_key(|task| (task.begin, Reverse(task.end), task.number));
+        let (mut places, mut lanes) = (ByTask::default(), NestedLanes::default());
+        for (place, id) in (0..tasks.len()).zip(first_id..) {
+            let &Task { number, begin, end, stage_around, request, .. } = &tasks[place];
+            // The innermost began last.
+            let around =
+                [stage_around, request].into_iter().filter_map(task_of).filter_map(|task| places.get(task)).max();
+            let around = around.map(|outer| (outer as usize, tasks[outer as usize].lane));
+            // CAST: see `task`.
+            places.set(number, place as u32);
+            let task = &mut tasks[place];
+            (task.lane, task.external_id) = (lanes.take(place, (begin, end), around), id);
         }
         tasks
     }
