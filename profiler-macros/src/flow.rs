@@ -55,9 +55,9 @@ fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
         || depends_on_its_frame(function)
 }
 
-/// Returns whether it may: a function of a trait may have `#[track_caller]` from the trait, out of sight here. That matters
-/// where the body tells its place: asks for it, or panics. One without `self` may as well be free: only those that ask are
-/// taken for a trait's.
+/// Returns whether it may: a function of a trait may have `#[track_caller]` from the trait, out of sight here. That
+/// matters where the body tells its place: asks for it, or panics. One without `self` may as well be free: only those
+/// that ask are taken for a trait's.
 pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     const TELLING: [&str; 9] =
         ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
@@ -94,8 +94,8 @@ fn is_only_a_functions(output: &Type) -> bool {
     matches!(output, Type::Never(_) | Type::Macro(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
 }
 
-/// Returns whether the frame matters: `Location::caller()` in a closure is the closure's caller, a closure does not inline
-/// across target features, and some lints that may be expected of a function look at its own body only.
+/// Returns whether the frame matters: `Location::caller()` in a closure is the closure's caller, a closure does not
+/// inline across target features, and some lints that may be expected of a function look at its own body only.
 fn depends_on_its_frame(function: &Function) -> bool {
     const ATTRIBUTES: [&str; 3] = ["track_caller", "target_feature", "expect"];
     function.opening.attributes.iter().any(|attribute| {
@@ -103,7 +103,7 @@ fn depends_on_its_frame(function: &Function) -> bool {
     })
 }
 
-/// Whether such an identifier or keyword is among the tokens, at any depth.
+/// Returns whether such an identifier or keyword is among the tokens, at any depth.
 pub(crate) fn mentions(tokens: TokenStream, such: &dyn Fn(&Ident) -> bool) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => such(&ident),

@@ -86,7 +86,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether `key` is an option of this attribute that has not been given before.
+    /// Returns whether `key` is an option of this attribute that has not been given before.
     fn admits(&mut self, key: &Ident) -> bool {
         let text = key.to_string();
         let own = self.kind.options();

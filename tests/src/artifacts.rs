@@ -30,12 +30,12 @@ pub struct Slice {
 }
 
 impl Slice {
-    /// Whether it lies inside `outer` in time.
+    /// Returns whether it lies inside `outer` in time.
     pub fn is_inside(&self, outer: &Self) -> bool {
         outer.begin <= self.begin && self.end <= outer.end
     }
 
-    /// Whether `args` has `key` with the value true.
+    /// Returns whether `args` has `key` with the value true.
     pub fn is(&self, key: &str) -> bool {
         self.args[key] == true
     }

@@ -41,7 +41,7 @@ pub fn clean(command: &mut Command) -> &mut Command {
     command
 }
 
-/// Whether this process was started by [`child_of`].
+/// Returns whether this process was started by [`child_of`].
 pub fn in_child() -> bool {
     std::env::var_os(MARK).is_some()
 }

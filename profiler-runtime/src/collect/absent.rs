@@ -70,7 +70,7 @@ impl Absent {
         }
     }
 
-    /// Whether the user should hear of it: a machine without a GPU has nothing to record.
+    /// Returns whether the user should hear of it: a machine without a GPU has nothing to record.
     pub(crate) const fn is_surprising(&self) -> bool {
         use Absent::{
             EventsWanted, GoesOn, LeftToWorkers, NoDevice, NoDriver, NotWanted, NothingRecorded, ProcessGone,

@@ -123,7 +123,7 @@ impl Driver {
         }
     }
 
-    /// Whether the calling thread, or else a device, has a context to work in.
+    /// Returns whether the calling thread, or else a device, has a context to work in.
     pub(crate) fn has_context(&self) -> bool {
         !self.current().is_null() || self.active_devices().next().is_some()
     }

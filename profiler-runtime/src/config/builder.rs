@@ -47,7 +47,7 @@ impl ProfilerConfig {
         Ok(())
     }
 
-    /// Whether a session with this configuration would record nothing at all.
+    /// Returns whether a session with this configuration would record nothing at all.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.profiler == Profiler::None && self.perf_dump_path.is_none() && !self.pipeline_profiler

@@ -56,7 +56,7 @@ pub(crate) fn resolve(field: &str, path: &Path, env: Environment<'_>) -> Result<
     })
 }
 
-/// Whether `path` names a store rather than a folder: `s3://…`, but not `C:\…`.
+/// Returns whether `path` names a store rather than a folder: `s3://…`, but not `C:\…`.
 pub(crate) fn is_uri(path: &Path) -> bool {
     let text = path.to_string_lossy();
     let Some((scheme, _)) = text.split_once("://") else {

@@ -6,7 +6,7 @@
 /// What most fields of a `torch` session begin with.
 const PREFIX: &str = "torch_profiler_";
 
-/// Whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
+/// Returns whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.
 pub(crate) fn matches(pattern: &str, name: &str) -> bool {
     let (mut pattern, mut name) = (pattern.chars(), name.chars());
     // Where to go on after the last `*`, if letting it swallow less turns out wrong.

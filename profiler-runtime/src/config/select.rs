@@ -12,7 +12,7 @@ use super::settings::ProfilerConfig;
 const MAX_EXAMPLES: usize = 5;
 
 impl ProfilerConfig {
-    /// Whether `stages` names the stage `name`; with no `stages`, every stage is.
+    /// Returns whether `stages` names the stage `name`; with no `stages`, every stage is.
     ///
     /// A stage that runs inside a named one is recorded too, which only the session can know. Costs a comparison for
     /// each pattern: ask once for a site, not once for a call.
@@ -38,7 +38,7 @@ impl ProfilerConfig {
         self.profiler == Profiler::Torch && self.gpu && (cuda || !cpu)
     }
 
-    /// Whether `pipeline_profiler` is on and times the stage `name`.
+    /// Returns whether `pipeline_profiler` is on and times the stage `name`.
     #[must_use]
     pub fn times(&self, name: &str) -> bool {
         self.pipeline_profiler && any_matches(&self.pipeline_targets, name)

@@ -164,7 +164,7 @@ fn quoted(word: &str) -> String {
 }
 
 impl Diagnosis {
-    /// Whether a session with `"profiler": "torch"` would record kernels.
+    /// Returns whether a session with `"profiler": "torch"` would record kernels.
     #[must_use]
     pub fn records_kernels(&self) -> bool {
         self.findings.iter().all(|finding| finding.is_good || finding.what == "NVTX")

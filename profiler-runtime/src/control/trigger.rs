@@ -49,7 +49,7 @@ struct State {
     is_over: bool,
 }
 
-/// Whether the configuration names a trigger.
+/// Returns whether the configuration names a trigger.
 pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
     config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }

@@ -281,8 +281,8 @@ impl StageNode {
         self.own_ns
     }
 
-    /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum exceeds `whole_ns`, the time
-    /// in which they ran. A share of that time above 100 % is of such a node.
+    /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum exceeds `whole_ns`, the
+    /// time in which they ran. A share of that time above 100 % is of such a node.
     pub(crate) const fn is_concurrent(&self, whole_ns: u64) -> bool {
         self.concurrent || self.sum_ns > whole_ns
     }

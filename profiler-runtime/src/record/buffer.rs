@@ -226,8 +226,8 @@ fn refuse(entry: Entry) {
     }
 }
 
-/// Whether what is to be appended belongs to a range of the process that this one was forked off, which has no session of
-/// its own.
+/// Returns whether what is to be appended belongs to a range of the process that this one was forked off, which has no
+/// session of its own.
 fn is_of_the_parent() -> bool {
     let is_of_the_parent = process::is_child() && gate::load() & gate::RECORD == 0;
     if is_of_the_parent {

@@ -298,7 +298,7 @@ pub(super) fn current_spool() -> Option<Arc<Spool>> {
     spool().clone()
 }
 
-/// Whether chunks come from a file. Takes no lock.
+/// Returns whether chunks come from a file. Takes no lock.
 pub(super) fn has_spool() -> bool {
     // ORDERING: a setting.
     SPOOLS.load(Ordering::Relaxed)
@@ -310,7 +310,7 @@ pub(super) fn store_number() -> u64 {
     STORE.load(Ordering::Relaxed)
 }
 
-/// Whether the oldest chunk makes room.
+/// Returns whether the oldest chunk makes room.
 pub(super) fn is_ring() -> bool {
     // ORDERING: a setting.
     RING.load(Ordering::Relaxed)
@@ -323,7 +323,7 @@ pub(super) fn overwritten_at_once() -> usize {
     (current_spool().map_or_else(budget, |spool| spool.capacity()) / 64).max(1)
 }
 
-/// Whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
+/// Returns whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
 pub(crate) fn is_scarce() -> bool {
     // ORDERING: a statistic.
     let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;

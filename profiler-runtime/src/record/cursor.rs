@@ -81,7 +81,7 @@ impl Cursor {
         unsafe { *self.end.get() = next };
     }
 
-    /// Whether the chunk has no room left.
+    /// Returns whether the chunk has no room left.
     ///
     /// # Safety
     /// The caller is the only writer.

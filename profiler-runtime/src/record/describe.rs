@@ -87,12 +87,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether shapes are recorded: ask before computing one.
+    /// Returns whether shapes are recorded: ask before computing one.
     pub const fn wants_shapes(&self) -> bool {
         self.gate & gate::SHAPES != 0
     }
 
-    /// Whether FLOPs are recorded.
+    /// Returns whether FLOPs are recorded.
     pub const fn wants_flops(&self) -> bool {
         self.gate & gate::FLOPS != 0
     }

@@ -224,13 +224,13 @@ impl Entry {
         self.head & GUARD != 0 || self.is(Tag::End)
     }
 
-    /// Whether the value is a moment.
+    /// Returns whether the value is a moment.
     pub(crate) const fn is_timed(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
     }
 
-    /// Whether a range is lost where there is no room for this entry: it comes before the begin, which is not tried then,
-    /// or is the begin. A description without room is left out, and of an end the begin is there.
+    /// Returns whether a range is lost where there is no room for this entry: it comes before the begin, which is not
+    /// tried then, or is the begin. A description without room is left out, and of an end the begin is there.
     pub(crate) const fn loses_range(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
     }
@@ -253,7 +253,7 @@ impl Entry {
         (self.site ^ other.site) | (self.head ^ other.head) & !(is_guard & IDENTITY)
     }
 
-    /// Whether it says something about the range that begins next, and has no other effect.
+    /// Returns whether it says something about the range that begins next, and has no other effect.
     pub(super) const fn describes(self) -> bool {
         matches!(
             self.tag(),
@@ -272,7 +272,7 @@ impl Entry {
         )
     }
 
-    /// Whether nothing was ever written here, in memory that was zero.
+    /// Returns whether nothing was ever written here, in memory that was zero.
     pub(crate) const fn is_empty(self) -> bool {
         self.head == 0
     }

@@ -96,12 +96,12 @@ impl Drop for Own {
     }
 }
 
-/// Whether this thread works for the profiler.
+/// Returns whether this thread works for the profiler.
 pub(crate) fn is_own() -> bool {
     LEDGER.get().is_some_and(|ledger| ptr::eq(ledger, &raw const PROFILER))
 }
 
-/// Whether anything was ever added: the program allocates through `ProfilingAllocator`.
+/// Returns whether anything was ever added: the program allocates through `ProfilingAllocator`.
 pub(super) fn is_used() -> bool {
     // ORDERING: a statistic.
     THREADS.load(Ordering::Relaxed) > 0

@@ -78,8 +78,8 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Returns whether the guards that end in `entries` are those that begin there, if it is as many: what repeats by its sites
-/// alone may still be a guard that replaces the one before it again and again.
+/// Returns whether the guards that end in `entries` are those that begin there, if it is as many: what repeats by its
+/// sites alone may still be a guard that replaces the one before it again and again.
 fn ends_what_it_begins(entries: &[Entry]) -> bool {
     entries.iter().fold(0, |all, entry| all ^ entry.guard_name()) == 0
 }

@@ -36,7 +36,7 @@ pub(super) fn pin<T>(_of_library: &'static T) {
     let _ = is_new;
 }
 
-/// Whether the library that begins there is not known to stay; it is from now on.
+/// Returns whether the library that begins there is not known to stay; it is from now on.
 fn is_new(base: usize) -> bool {
     // ORDERING: a library that two threads keep is kept.
     if KNOWN.iter().any(|known| known.load(Ordering::Relaxed) == base) {

@@ -163,7 +163,7 @@ impl Range {
         Self::of(0)
     }
 
-    /// Whether its begin is in this thread's stream.
+    /// Returns whether its begin is in this thread's stream.
     pub(crate) const fn is_recorded(&self) -> bool {
         self.is_plain() || self.word & 1 != 0
     }

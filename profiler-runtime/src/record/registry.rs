@@ -368,7 +368,7 @@ pub(super) fn identities() -> Vec<ThreadIdentity> {
     streams(|all| all.iter().map(|stream| stream.thread.identity()).collect())
 }
 
-/// Whether a thread writes into a chunk from where chunks do not come from any more.
+/// Returns whether a thread writes into a chunk from where chunks do not come from any more.
 pub(super) fn is_one_behind() -> bool {
     streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
 }

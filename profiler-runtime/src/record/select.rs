@@ -73,7 +73,7 @@ pub(crate) fn set(pattern: Option<Pattern>) {
     *FILTER.write().unwrap_or_else(PoisonError::into_inner) = filter;
 }
 
-/// Whether a range of this site, beginning here and now, is recorded.
+/// Returns whether a range of this site, beginning here and now, is recorded.
 pub(super) fn admits(site: &'static Site) -> bool {
     with(|inside| inside.count > 0).unwrap_or(false) || matches(site)
 }

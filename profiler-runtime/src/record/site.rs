@@ -130,7 +130,7 @@ impl Site {
     }
 }
 
-/// Whether `fast_number`'s answer may go into a record as it is.
+/// Returns whether `fast_number`'s answer may go into a record as it is.
 #[inline(always)]
 pub(super) const fn is_fast(number: u32) -> bool {
     number.wrapping_sub(1) < OUT_OF_LINE - 1

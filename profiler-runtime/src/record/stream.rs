@@ -174,7 +174,7 @@ impl Stream {
         chunk::note_change();
     }
 
-    /// Whether threads without streams of their own write it.
+    /// Returns whether threads without streams of their own write it.
     pub(super) fn is_shared(&self) -> bool {
         self.thread.os_id == 0
     }
@@ -184,7 +184,7 @@ impl Stream {
         self.finished.load(Ordering::Acquire)
     }
 
-    /// Whether its owner writes into a chunk from where chunks do not come from any more.
+    /// Returns whether its owner writes into a chunk from where chunks do not come from any more.
     pub(super) fn is_behind(&self) -> bool {
         self.kept().chunks.last().is_some_and(|last| last.sealed().is_none() && last.store() != chunk::store_number())
     }
@@ -269,12 +269,12 @@ impl Stream {
         Some((chunk, kept.carry.last, kept.carry.overwritten - before))
     }
 
-    /// Whether nothing more will come and nothing is left.
+    /// Returns whether nothing more will come and nothing is left.
     pub(super) fn is_spent(&self) -> bool {
         self.is_finished() && self.kept().chunks.is_empty()
     }
 
-    /// Whether nothing more will come, and there is nothing of interest.
+    /// Returns whether nothing more will come, and there is nothing of interest.
     pub(super) fn is_over(&self) -> bool {
         let kept = self.kept();
         self.is_finished() && self.position(&kept) <= kept.floor && self.losses() <= kept.lost_before

@@ -81,7 +81,7 @@ impl Dumps {
         if all { 0 } else { self.ends.front().copied().unwrap_or(0) }
     }
 
-    /// Whether one is being written.
+    /// Returns whether one is being written.
     pub(crate) fn is_busy(&self) -> bool {
         self.last.as_ref().is_some_and(|last| !last.is_written())
     }

@@ -215,7 +215,7 @@ impl Stopped {
         Ok(self.wait()?.key_averages(by))
     }
 
-    /// Whether the artifacts are written, or never will be.
+    /// Returns whether the artifacts are written, or never will be.
     #[must_use]
     pub fn is_written(&self) -> bool {
         self.is_foreign() || self.outcome().known().is_some()

@@ -143,7 +143,7 @@ pub(crate) fn stop_guarded(session: &SessionId) {
     stop_this(session);
 }
 
-/// Whether there is a session that is not on disk; `None` if that cannot be told, because a lock is held.
+/// Returns whether there is a session that is not on disk; `None` if that cannot be told, because a lock is held.
 pub(super) fn is_busy() -> Option<bool> {
     let mut slot = SLOT.try_lock().ok()?;
     slot.exporting.retain(|stopped| !stopped.is_written());

@@ -174,7 +174,7 @@ impl Cupti {
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// Whether a refused buffer is survived: before CUDA 12.9 CUPTI crashes (kineto#1534).
+    /// Returns whether a refused buffer is survived: before CUDA 12.9 CUPTI crashes (kineto#1534).
     pub(super) const fn may_be_refused(&self) -> bool {
         self.version >= 27
     }

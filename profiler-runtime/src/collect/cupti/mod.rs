@@ -184,7 +184,7 @@ impl Undecoded {
     }
 }
 
-/// Whether recording could start: starts it and ends it at once. A session that records is not disturbed.
+/// Returns whether recording could start: starts it and ends it at once. A session that records is not disturbed.
 ///
 /// # Errors
 ///

@@ -10,7 +10,7 @@ pub(super) const DRIVER: [u32; 16] = [9, 16, 85, 120, 125, 303, 304, 310, 323, 3
 /// `cudaGetLastError`, `cudaPeekAtLastError`, `cudaSetDevice`, `cudaGetDevice`, `cudaEventQuery`.
 pub(super) const RUNTIME: [u32; 5] = [10, 11, 16, 17, 138];
 
-/// Whether a function is left out.
+/// Returns whether a function is left out.
 pub(super) fn is_noise(api: Api, function: u32) -> bool {
     match api {
         Api::Driver => DRIVER.contains(&function),

@@ -112,12 +112,12 @@ fn is_default(action: &libc::sigaction) -> bool {
     action.sa_sigaction == libc::SIG_DFL
 }
 
-/// Whether another copy of this code handles the signal, and does not know of this one.
+/// Returns whether another copy of this code handles the signal, and does not know of this one.
 fn is_a_copys(signal: c_int, action: &libc::sigaction) -> bool {
     before(signal).get().is_none() && is_signed(action)
 }
 
-/// Whether a copy of this code has installed the action.
+/// Returns whether a copy of this code has installed the action.
 fn is_signed(action: &libc::sigaction) -> bool {
     // SAFETY: the set comes from the system or from `install`.
     let blocks = |signal| unsafe { libc::sigismember(&raw const action.sa_mask, signal) } == 1;
@@ -171,7 +171,7 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Whether a signal waits to be let through.
+/// Returns whether a signal waits to be let through.
 fn is_pending(signal: c_int) -> bool {
     // SAFETY: `sigpending` writes the set.
     unsafe {
@@ -224,12 +224,12 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void
     }
 }
 
-/// Whether this is the process that has the thread, and not a fork of it.
+/// Returns whether this is the process that has the thread, and not a fork of it.
 fn is_ours() -> bool {
     PROCESS.load(Ordering::SeqCst) == std::process::id()
 }
 
-/// Whether no signal was passed on in this process yet.
+/// Returns whether no signal was passed on in this process yet.
 fn is_first() -> bool {
     let id = std::process::id();
     ENDING.swap(id, Ordering::SeqCst) != id

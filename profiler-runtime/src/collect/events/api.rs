@@ -92,7 +92,7 @@ impl Cuda {
         Ok(Handle(context))
     }
 
-    /// Whether work on the stream becomes part of a graph instead of running.
+    /// Returns whether work on the stream becomes part of a graph instead of running.
     pub(super) fn is_capturing(&self, stream: Handle) -> bool {
         let mut status = 0;
         // SAFETY: the stream lives, the status is written to a local.
@@ -192,7 +192,7 @@ impl Cuda {
         check("cuEventRecord", unsafe { (self.functions.record)(event.0, stream.0) })
     }
 
-    /// Whether the event has happened. Does not wait.
+    /// Returns whether the event has happened. Does not wait.
     pub(super) fn has_happened(&self, event: Handle) -> Result<bool, Failure> {
         // SAFETY: the pool's own event.
         match unsafe { (self.functions.query)(event.0) } {

@@ -80,7 +80,7 @@ impl Pool {
         Self { number, cuda, contexts: Vec::new(), refused: Vec::new(), losses: Losses::default() }
     }
 
-    /// Whether a range named a stream.
+    /// Returns whether a range named a stream.
     pub(super) fn was_used(&self) -> bool {
         !self.contexts.is_empty() || self.losses.counted().total() > 0
     }

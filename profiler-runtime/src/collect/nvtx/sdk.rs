@@ -16,7 +16,7 @@ use nvtx::domain;
 const VARIABLE: &str =
     if cfg!(target_pointer_width = "64") { "NVTX_INJECTION64_PATH" } else { "NVTX_INJECTION32_PATH" };
 
-/// Whether a tool wants to be attached; the crate loads it at the first call.
+/// Returns whether a tool wants to be attached; the crate loads it at the first call.
 pub(super) fn attach() -> Result<bool, String> {
     Ok(std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty()))
 }

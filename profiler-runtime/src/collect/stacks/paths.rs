@@ -57,7 +57,7 @@ pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
 
 const PROFILER: &str = "profiler_runtime::";
 
-/// Whether it is a function of the profiler, or of what it walks stacks with.
+/// Returns whether it is a function of the profiler, or of what it walks stacks with.
 pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
     let path = frame.function.trim_start_matches(['<', '&']);
     path.starts_with(PROFILER)
@@ -66,8 +66,8 @@ pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
         || sources.has_profiler(&frame.file)
 }
 
-/// Returns whether it is a function of the standard library's: none of the program's own, and no trait of it for a type of the
-/// program's.
+/// Returns whether it is a function of the standard library's: none of the program's own, and no trait of it for a type
+/// of the program's.
 pub(super) fn is_of_std(frame: &Frame) -> bool {
     let path = frame.function.trim_start_matches(['<', '&', '*', '(', '[']);
     let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);
@@ -75,8 +75,8 @@ pub(super) fn is_of_std(frame: &Frame) -> bool {
         || ["library/core/src/", "library/alloc/src/", "library/std/src/"].iter().any(|own| frame.file.contains(own))
 }
 
-/// Whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them was inlined
-/// only the last part of its path may be known.
+/// Returns whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them
+/// was inlined only the last part of its path may be known.
 pub(super) fn is_body_of(inner: &str, outer: &str) -> bool {
     let inner = without_closures(inner);
     inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)
@@ -88,7 +88,7 @@ pub(super) fn last_part(function: &str) -> &str {
     path.rsplit("::").next().unwrap_or(path)
 }
 
-/// Whether only the last part of its path is known.
+/// Returns whether only the last part of its path is known.
 fn is_short(function: &str) -> bool {
     let path = function.split('<').next().unwrap_or_default();
     !path.is_empty() && !path.contains("::")

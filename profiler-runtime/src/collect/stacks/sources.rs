@@ -38,7 +38,7 @@ impl Sources {
         }
     }
 
-    /// Whether it is a file of the profiler's; `file` is [`shortened`](Self::shortened).
+    /// Returns whether it is a file of the profiler's; `file` is [`shortened`](Self::shortened).
     pub(super) fn has_profiler(&self, file: &str) -> bool {
         !self.profiler.is_empty() && file.contains(&self.profiler)
     }

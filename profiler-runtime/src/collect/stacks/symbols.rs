@@ -193,7 +193,8 @@ impl<'a> Frames<'a> {
         next.filter(|found| matches!(found, Found::Profiler | Found::Run | Found::Poll))
     }
 
-    /// Returns whether a function is one that the last stands for: the annotated one around its body, or one more without a name.
+    /// Returns whether a function is one that the last stands for: the annotated one around its body, or one more
+    /// without a name.
     fn is_told(&self, frame: &Frame) -> bool {
         let Some(last) = self.last else { return false };
         match self.around {

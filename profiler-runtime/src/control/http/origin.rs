@@ -59,7 +59,8 @@ impl Hosts {
     }
 }
 
-/// Returns whether a proxy says that it has passed the request on: its client may be anywhere, although the proxy is here.
+/// Returns whether a proxy says that it has passed the request on: its client may be anywhere, although the proxy is
+/// here.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
     let tells = |name: &HeaderName| FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded");
     headers.keys().any(tells)
@@ -87,7 +88,7 @@ fn is_foreign(host: &Authority, headers: &HeaderMap) -> bool {
     foreign_site || origins.any(|origin| !is_origin_of(origin.as_bytes(), host))
 }
 
-/// Whether an `Origin` is the host that the request was sent to.
+/// Returns whether an `Origin` is the host that the request was sent to.
 fn is_origin_of(origin: &[u8], host: &Authority) -> bool {
     let Ok(origin) = Uri::try_from(origin) else { return false };
     let default = match origin.scheme_str() {

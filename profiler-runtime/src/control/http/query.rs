@@ -6,7 +6,7 @@ use super::refusal::Refusal;
 use super::wishes;
 use crate::config::nearest;
 
-/// Whether a stop waits for the artifacts.
+/// Returns whether a stop waits for the artifacts.
 pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
     let mut wait = true;
     for (name, value) in pairs(query) {

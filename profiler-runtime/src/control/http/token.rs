@@ -13,12 +13,12 @@ impl Token {
         Self(token)
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether there is nothing in it.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Whether it was offered. How long that takes tells its length at most, not how much of it was right.
+    /// Returns whether it was offered. How long that takes tells its length at most, not how much of it was right.
     pub(super) fn is(&self, offered: &[u8]) -> bool {
         !self.is_empty() && bool::from(self.0.as_bytes().ct_eq(offered))
     }

@@ -45,7 +45,7 @@ impl Stream {
         Ok(stream)
     }
 
-    /// Whether only the same user's processes can be at the other end.
+    /// Returns whether only the same user's processes can be at the other end.
     pub(super) fn is_local(&self) -> bool {
         !matches!(self, Self::Tcp(_))
     }

@@ -25,7 +25,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Whether its names can be shown in a line of a log: whoever connects may have chosen them.
+    /// Returns whether its names can be shown in a line of a log: whoever connects may have chosen them.
     pub(super) fn is_plain(&self) -> bool {
         let plain = |name: &str, most: usize| name.len() <= most && !name.contains(logging::acts);
         !self.name.is_empty() && plain(&self.name, MOST_NAME) && plain(&self.host, 255)
@@ -57,7 +57,7 @@ pub enum WorkerState {
 }
 
 impl WorkerState {
-    /// Whether something went wrong.
+    /// Returns whether something went wrong.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Failed | Self::Lost | Self::Silent)
@@ -219,7 +219,7 @@ impl Report {
         Self { session: session.into(), folder, workers, frontend: None, warnings: Vec::new() }
     }
 
-    /// Whether every worker did what it was asked.
+    /// Returns whether every worker did what it was asked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let mut states =

@@ -28,7 +28,7 @@ impl Selection {
         Self { stages, ..Self::default() }
     }
 
-    /// Whether it selects everything.
+    /// Returns whether it selects everything.
     #[must_use]
     pub fn is_everything(&self) -> bool {
         self.stages.is_empty() && self.names.is_empty()
@@ -39,7 +39,7 @@ impl Selection {
         (&self.stages, &self.names) == (&other.stages, &other.names)
     }
 
-    /// Whether a worker of this stage is selected.
+    /// Returns whether a worker of this stage is selected.
     #[must_use]
     pub fn selects_stage(&self, stage: u32) -> bool {
         self.stages.is_empty() || self.stages.contains(&stage)

@@ -43,7 +43,7 @@ impl Token {
         }
     }
 
-    /// Whether `shown` is the same.
+    /// Returns whether `shown` is the same.
     pub(super) fn is(&self, shown: &Self) -> bool {
         self.0.as_bytes().ct_eq(shown.0.as_bytes()).into()
     }

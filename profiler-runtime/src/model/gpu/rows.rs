@@ -80,7 +80,7 @@ pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) ->
     spans
 }
 
-/// Whether one of these disjoint intervals, in order, contains `at` inside.
+/// Returns whether one of these disjoint intervals, in order, contains `at` inside.
 fn crosses(intervals: &[(u64, u64)], at: u64) -> bool {
     let next = intervals.partition_point(|(begin, _)| *begin < at);
     next > 0 && intervals[next - 1].1 > at

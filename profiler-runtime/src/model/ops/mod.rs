@@ -157,13 +157,13 @@ impl OpTable {
     }
 }
 
-/// Whether the program told of memory of devices.
+/// Returns whether the program told of memory of devices.
 fn reported(trace: &Trace) -> bool {
     let is_device = |each: &DeviceMemory| each.device != Device::Cpu;
     trace.memory.as_ref().is_some_and(|memory| memory.devices.iter().any(is_device))
 }
 
-/// Whether memory of devices is what CUDA told of.
+/// Returns whether memory of devices is what CUDA told of.
 pub(super) fn by_cuda(trace: &Trace) -> bool {
     !reported(trace) && trace.gpu.as_ref().is_ok_and(|gpu| !gpu.memory.is_empty())
 }

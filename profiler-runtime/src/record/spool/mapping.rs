@@ -155,7 +155,7 @@ pub(super) fn descriptor(file: &File) -> i32 {
     file.as_raw_fd()
 }
 
-/// Whether this process may make files so large: asking first spares it a signal that would end it.
+/// Returns whether this process may make files so large: asking first spares it a signal that would end it.
 pub(super) fn may_reach(bytes: u64) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel fills in a structure of ours.

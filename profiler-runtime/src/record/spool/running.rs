@@ -89,7 +89,7 @@ impl Spooling {
         *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
     }
 
-    /// Whether threads have to leave the chunks that they write, so that they write here: the gate tells them.
+    /// Returns whether threads have to leave the chunks that they write, so that they write here: the gate tells them.
     pub(crate) fn must_move(&self) -> bool {
         registry::is_one_behind()
     }

@@ -174,7 +174,7 @@ impl Active {
         &self.config
     }
 
-    /// Whether its artifacts are to be written when the process ends in this way.
+    /// Returns whether its artifacts are to be written when the process ends in this way.
     pub(crate) const fn is_written_on(&self, ending: Ending) -> bool {
         match ending {
             Ending::Exit => self.config.write_on_exit,
@@ -224,7 +224,7 @@ impl Active {
         self.begins.or(self.ends)
     }
 
-    /// Whether there will be deadlines.
+    /// Returns whether there will be deadlines.
     pub(crate) fn is_timed(&self) -> bool {
         seconds(self.config.delay_secs).or(seconds(self.config.duration_secs)).is_some()
     }

@@ -16,7 +16,7 @@ use crate::session::spool::OpenSpool;
 use crate::session::{place, window};
 
 impl Active {
-    /// Whether a dump of a slow iteration is due; asked once.
+    /// Returns whether a dump of a slow iteration is due; asked once.
     pub(crate) fn take_due_dump(&mut self) -> bool {
         std::mem::take(&mut self.dump_due)
     }

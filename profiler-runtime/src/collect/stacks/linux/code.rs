@@ -111,7 +111,7 @@ impl Module {
     }
 }
 
-/// Whether it is the frame register and not the stack pointer.
+/// Returns whether it is the frame register and not the stack pointer.
 fn is_frame(register: Register) -> Option<bool> {
     match register {
         registers::STACK => Some(false),

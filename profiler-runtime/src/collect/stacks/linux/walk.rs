@@ -22,8 +22,8 @@ thread_local! {
 /// Bytes that a walk may need of the stack that it is on; a thread's first, which reads rules, needs most.
 const NEEDED: u64 = 64 << 10;
 
-/// Returns whether a walk fits into what is left of the thread's stack. A coroutine's own stack is not known: it is taken to
-/// be large enough.
+/// Returns whether a walk fits into what is left of the thread's stack. A coroutine's own stack is not known: it is
+/// taken to be large enough.
 pub(in crate::collect::stacks) fn fits() -> bool {
     let at = Registers::here().stack;
     let (start, end) = bounds();

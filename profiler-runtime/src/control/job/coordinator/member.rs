@@ -39,7 +39,7 @@ impl Member {
         (Self { worker, connection, said, is_silent: false, asked: None, queue, stream }, waiting)
     }
 
-    /// Whether it is the same process.
+    /// Returns whether it is the same process.
     pub(super) fn is(&self, worker: &Worker) -> bool {
         self.worker.pid == worker.pid && self.worker.host == worker.host
     }

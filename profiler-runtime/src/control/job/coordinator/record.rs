@@ -72,7 +72,7 @@ impl Line {
         self.was_asked = true;
     }
 
-    /// Whether the answer to that has not come.
+    /// Returns whether the answer to that has not come.
     pub(super) const fn awaits_order(&self) -> bool {
         matches!(self.awaits, Some(Awaited::Order(_)))
     }
@@ -83,7 +83,7 @@ impl Line {
         self.status = self.status.clone().with(state, why);
     }
 
-    /// Whether there may be something to stop or to write.
+    /// Returns whether there may be something to stop or to write.
     pub(super) fn may_run(&self) -> bool {
         self.awaits.is_some() || self.was_asked && self.status.state != WorkerState::Failed
     }
@@ -146,23 +146,23 @@ impl Record {
         Report { warnings, ..self.report() }
     }
 
-    /// Whether every worker has written its artifacts, or never will.
+    /// Returns whether every worker has written its artifacts, or never will.
     pub(super) fn is_written(&self) -> bool {
         let writes = |line: &Line| line.status.state == WorkerState::Writing;
         self.is_over() && !self.awaits_artifacts() && !self.lines.values().any(writes)
     }
 
-    /// Whether an answer to a start or stop is still awaited.
+    /// Returns whether an answer to a start or stop is still awaited.
     pub(super) fn awaits_orders(&self) -> bool {
         self.lines.values().any(Line::awaits_order)
     }
 
-    /// Whether artifacts are still awaited.
+    /// Returns whether artifacts are still awaited.
     pub(super) fn awaits_artifacts(&self) -> bool {
         self.lines.values().any(|line| matches!(line.awaits, Some(Awaited::Flush(_))))
     }
 
-    /// Whether no worker has begun to record, and none will.
+    /// Returns whether no worker has begun to record, and none will.
     pub(super) fn never_began(&self) -> bool {
         use WorkerState::{Failed, Idle, Lost};
         let failed = |line: &Line| line.awaits.is_none() && matches!(line.status.state, Failed | Idle | Lost);
@@ -170,7 +170,7 @@ impl Record {
         self.lines.values().all(failed)
     }
 
-    /// Whether no worker can be recording any more.
+    /// Returns whether no worker can be recording any more.
     pub(super) fn is_over(&self) -> bool {
         let runs =
             |line: &Line| line.was_asked && matches!(line.status.state, WorkerState::Recording | WorkerState::Silent);

@@ -34,7 +34,7 @@ impl Table {
         self.last_id
     }
 
-    /// Whether a session may start.
+    /// Returns whether a session may start.
     ///
     /// # Errors
     ///

@@ -85,7 +85,7 @@ impl<'a> Ranges<'a> {
     }
 }
 
-/// Whether there is nothing to say but when it ran.
+/// Returns whether there is nothing to say but when it ran.
 #[inline]
 fn is_plain(slice: &Slice) -> bool {
     let has_times = slice.cpu_ns.is_some() || slice.busy_if_held_ns().is_some();

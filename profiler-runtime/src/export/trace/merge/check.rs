@@ -3,7 +3,7 @@
 use super::error::MergeError;
 use super::input::Input;
 
-/// Whether these belong together; what had to be overlooked, if `force` allows it. `ranks` are in order.
+/// Returns whether these belong together; what had to be overlooked, if `force` allows it. `ranks` are in order.
 pub(super) fn notes(ranks: &[Input], force: bool) -> Result<Vec<String>, MergeError> {
     let mut notes = Vec::new();
     let Some(first) = ranks.first() else { return Err(MergeError::NoInputs) };

@@ -20,7 +20,7 @@ impl Open {
         self.ends.push((Reverse(end), self.begun, track));
     }
 
-    /// Whether none is open.
+    /// Returns whether none is open.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.ends.is_empty()
