@@ -54,7 +54,7 @@ fn fill(path: &Path) {
     }
 }
 
-/// What is wrong with a session's artifacts.
+/// Returns what is wrong with a session's artifacts.
 fn faults(manifest: &Manifest) -> Vec<String> {
     let mut faults = Vec::new();
     for artifact in manifest.artifacts() {

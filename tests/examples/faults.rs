@@ -3,12 +3,13 @@
 //! ```text
 //! faults record FOLDER ENDING [MODE]   records into FOLDER, and ends by ENDING
 //! faults recover FOLDER                makes the artifacts of what such programs left
-//! faults matrix [DISK=FOLDER…]         ends in every way, in every mode, with and without the profiler's allocator, on every
+//! faults matrix [DISK=FOLDER…]         ends in every way, in every mode, with and without the profiler's allocator, on
+//! every
 //!                                      disk, and checks status, artifacts and counts; a DISK is not to be trusted with files
 //! ```
 //!
-//! Endings are return, exit, panic, abort, fault, term, hup, quit, xcpu (which write), and _exit, exec and kill (which do not).
-//! Modes are memory, ring, spool (if nothing is said) and spool-ring. What panics do is how it was built.
+//! Endings are return, exit, panic, abort, fault, term, hup, quit, xcpu (which write), and _exit, exec and kill (which do
+//! not). Modes are memory, ring, spool (if nothing is said) and spool-ring. What panics do is how it was built.
 
 #![cfg(unix)]
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::panic)]
@@ -30,7 +31,7 @@ static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
 const ENDINGS: [&str; 12] =
     ["return", "exit", "panic", "abort", "fault", "term", "hup", "quit", "xcpu", "_exit", "exec", "kill"];
-/// Of these the profiler is not told.
+/// Endings that the profiler is not told of.
 const UNTOLD: [&str; 3] = ["_exit", "exec", "kill"];
 const MODES: [&str; 4] = ["memory", "ring", "spool", "spool-ring"];
 const STEPS: u64 = 20;
@@ -95,7 +96,7 @@ fn end(ending: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// How the process has to end.
+/// Returns how the process has to end.
 fn expected(ending: &str) -> Ended {
     match ending {
         "panic" if cfg!(panic = "unwind") => Ended::Exit(101),
@@ -151,7 +152,7 @@ fn sessions(folder: &Path) -> Vec<PathBuf> {
     entries.map(|entry| entry.path()).filter(|folder| folder.join("manifest_rank0.json").exists()).collect()
 }
 
-/// Whether every artifact that the manifest lists is whole, and nothing half-written is beside it.
+/// Fails unless every artifact that the manifest lists is whole.
 fn lists_what_is_there(session: &Path) -> Result<(), String> {
     let manifest = manifest(session);
     for artifact in manifest["artifacts"].as_array().into_iter().flatten() {

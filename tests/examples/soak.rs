@@ -1,8 +1,8 @@
 //! Sessions of every kind one after the other for as long as it is told, and what a service would notice: ranges that are
 //! neither in the trace nor counted as lost, and memory, descriptors, threads or files that become more.
 //!
-//! `cargo run --release -p profiler-tests --example soak -- 60` soaks for 60 minutes and prints a line a minute. It ends with
-//! the first range that is missing, and at the end if the process has grown since its first third.
+//! `cargo run --release -p profiler-tests --example soak -- 60` soaks for 60 minutes and prints a line a minute. It ends
+//! with the first range that is missing, and at the end if the process has grown since its first third.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -21,11 +21,11 @@ use profiler_tests::Trace;
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 
 const THREADS: u64 = 4;
-/// Of these each thread makes so many, in a thread of its own each: threads come and go as ranges do.
+/// Requests of each thread, which ends with them: threads come and go as ranges do.
 const REQUESTS: u64 = 8;
 const STEPS: u64 = 5;
 const OPS: u64 = 20;
-/// What a process may hold more at its end than after its first third: allocators keep what they have once had.
+/// Memory that a process may have more at its end than after its first third: allocators keep what they have once had.
 const MORE_KB: u64 = 48 << 10;
 
 #[profiled_op("linear", shapes(x), flops = 2 * x.len())]
@@ -112,7 +112,7 @@ fn made() -> u64 {
     THREADS * REQUESTS * (2 + STEPS + STEPS * (1 + OPS))
 }
 
-/// What the process holds: resident memory, descriptors, threads.
+/// Resident memory, descriptors and threads of the process.
 #[derive(Clone, Copy, Debug)]
 struct Held {
     resident_kb: u64,

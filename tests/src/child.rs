@@ -1,6 +1,10 @@
 //! Tests that need a process of their own: the test binary runs itself again, for one ignored test.
 
+use std::io::Read;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 /// Set in the child, so that `cargo test -- --ignored` does not run its part by accident.
 const MARK: &str = "PROFILER_TESTS_CHILD";
@@ -44,4 +48,15 @@ pub fn clean(command: &mut Command) -> &mut Command {
 /// Returns whether this process was started by [`child_of`].
 pub fn in_child() -> bool {
     std::env::var_os(MARK).is_some()
+}
+
+/// Returns what becomes true when the standard input ends: whoever started this process has let go of it.
+pub fn input_ends() -> Arc<AtomicBool> {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&is_over);
+    thread::spawn(move || {
+        let _ = std::io::stdin().read(&mut [0]);
+        told.store(true, Ordering::SeqCst);
+    });
+    is_over
 }

@@ -22,7 +22,7 @@ use profiler_runtime::ProfilerConfig;
 use tempfile::TempDir;
 
 pub use artifacts::{Slice, Trace, manifest, stage_paths, timing};
-pub use child::{child_of, clean, in_child};
+pub use child::{child_of, clean, in_child, input_ends};
 pub use doubles::double;
 pub use logger::{Hold, held, report};
 #[cfg(target_os = "linux")]

@@ -44,6 +44,15 @@ pub fn pause() {
     thread::sleep(Duration::from_micros(100));
 }
 
+/// Ends this process by a signal.
+pub fn end_by(signal: i32) -> ! {
+    // SAFETY: a signal to this process.
+    unsafe { libc::kill(libc::getpid(), signal) };
+    loop {
+        pause();
+    }
+}
+
 /// Forks as C programs and Python do; 0 in the child.
 pub fn fork() -> i32 {
     // SAFETY: what the child may do is what the tests are about.

@@ -1,4 +1,5 @@
-//! Any bytes at every reader of other people's bytes: inputs that are kept, parts of them in any order with any damage, and noise.
+//! Any bytes at every reader of other people's bytes: inputs that are kept, parts of them in any order with any damage, and
+//! noise.
 //!
 //! `PROFILER_TESTS_INPUTS` is the number of generated inputs a reader; `tests/proofs.sh fuzz` searches further.
 
@@ -14,7 +15,7 @@ use proptest::test_runner::{TestError, TestRunner};
 
 const INPUTS: u32 = 5_000;
 
-/// What is done to a kept input, in this order.
+/// A change of a kept input.
 #[derive(Clone, Debug)]
 enum Edit {
     /// Other bytes in place of some.

@@ -123,7 +123,7 @@ struct Ran {
     _folder: TempDir,
     session: PathBuf,
     trace: Trace,
-    /// What it said on standard error.
+    /// Its standard error.
     printed: String,
 }
 

@@ -286,7 +286,7 @@ fn stops_while_its_journal_is_slow() {
     assert!(stops[2] < Duration::from_millis(60), "{stops:?}");
 }
 
-/// How long a stop takes while other threads record names that the journal does not know.
+/// Returns how long a stop takes while other threads record names that the journal does not know.
 fn stop_beside_a_slow_journal(round: usize) -> Duration {
     start_profile_with(ProfilerConfig::torch(folder()).spool(true)).unwrap();
     set(What::Journal, 200);

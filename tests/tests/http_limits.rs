@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 use http_support::{Scripted, get, listen, lists, post, read, report};
 use profiler_runtime::http::{HttpOptions, router};
 use profiler_runtime::job::{ControlError, Controller, JobStatus, Report, Selection, WorkerState};
-use profiler_tests::{child_of, in_child};
+use profiler_tests::{child_of, in_child, input_ends};
 
-/// How long the servers here wait for a client.
+/// Time that the servers here wait for a client.
 const PATIENCE: Duration = Duration::from_secs(4);
 /// Longer than anything takes on a busy machine.
 const LONG: Duration = Duration::from_secs(60);
@@ -139,7 +139,7 @@ fn strangers_in_hundreds_keep_no_client_out() {
     drop(silent);
 }
 
-/// Whether a client is answered.
+/// Returns whether a client is answered.
 fn attempt(at: SocketAddr) -> bool {
     let mut stream = connect(at);
     let request = format!("GET /profile/status HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
@@ -180,7 +180,7 @@ fn downloads_in_a_users_server_are_limited() {
     }
 }
 
-/// How many descriptors this process has open, and how many of them are this file.
+/// Returns how many descriptors this process has open, and how many of them are this file.
 fn descriptors(file: &std::path::Path) -> (usize, usize) {
     let open: Vec<_> =
         fs::read_dir("/proc/self/fd").unwrap().map(|entry| fs::read_link(entry.unwrap().path())).collect();
@@ -204,12 +204,7 @@ fn large_artifact() {
     let (before, _) = descriptors(&file);
     std::io::stdout().write_all(format!("at {at}\n").as_bytes()).unwrap();
     let mut most = (0, 0);
-    let is_over = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&is_over);
-    thread::spawn(move || {
-        let _ = std::io::stdin().read(&mut [0]);
-        told.store(true, Ordering::SeqCst);
-    });
+    let is_over = input_ends();
     while !is_over.load(Ordering::SeqCst) {
         let (all, of_file) = descriptors(&file);
         most = (most.0.max(all), most.1.max(of_file));

@@ -225,7 +225,7 @@ fn a_hello_has_to_come_in_time() {
     drip.join().unwrap();
 }
 
-/// What the host's logger was given.
+/// Lines of the host's logger.
 static LINES: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
 struct Kept;

@@ -24,7 +24,7 @@ fn diffuse() {
     (0..4).for_each(|_| denoise_step());
 }
 
-/// What `--profile` and these flags ask for, in this folder.
+/// Returns what `--profile` and these flags ask for, in this folder.
 fn preset(folder: &Path, flags: &[&str]) -> ProfilerConfig {
     let arguments = [&["generate", "--profile"], flags].concat();
     let folder = OsString::from(folder);

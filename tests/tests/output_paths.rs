@@ -1,4 +1,4 @@
-//! What stands under a path that the user has spelled out is replaced only if it is a file: devices and pipes are written
+//! A path that the user has spelled out is replaced only if it is a file: devices and pipes are written
 //! into, links through, and what can be neither is refused with a reason.
 
 #![cfg(target_os = "linux")]

@@ -19,7 +19,7 @@ fn run(bench: &Bench, story: &str) -> Outcome {
     processes::run(clean(&mut command).arg(story).arg(bench.path()).arg(double("plugin")))
 }
 
-/// How often a name is in the only session of this folder, which ended so.
+/// Returns how often a name is in the only session of this folder, which ended so.
 fn count(base: &Path, name: &str, ended_by: &str) -> usize {
     let sessions: Vec<_> = fs::read_dir(base).unwrap().map(|session| session.unwrap().path()).collect();
     assert_eq!(sessions.len(), 1, "{sessions:?}");

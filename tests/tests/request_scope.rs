@@ -198,7 +198,7 @@ fn blocking() {
     encode();
 }
 
-/// What a handler hands to other threads, with its request and without.
+/// Hands work to other threads, with its request and without.
 async fn hand_over() {
     let request = profiler_runtime::current_request();
     let inside = tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! What writing to a path of the user's may meet beside a full disk: a pipe that nobody reads, and signals.
+//! Writing to a path of the user's, which may be a pipe that nobody reads, and may send signals.
 //!
 //! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever thread writes: both end a
 //! host that never asked for them. A reader that sleeps would keep the writer for ever. All three are errors here.
@@ -43,11 +43,11 @@ mod unix {
 
     use super::{File, Outlet, Write, io};
 
-    /// How long a reader may take nothing.
+    /// Time in which a reader has to take something.
     const PATIENCE: Duration = Duration::from_secs(10);
-    /// What a pipe that is ready takes without waiting, whether or not it is set to.
+    /// Bytes that a pipe which is ready takes without waiting, whether or not it is set to.
     const AT_ONCE: usize = 4096;
-    /// What a failed write sends to its thread.
+    /// Signals that a failed write sends to its thread.
     const SIGNALS: [libc::c_int; 2] = [libc::SIGXFSZ, libc::SIGPIPE];
 
     impl Write for Outlet {

@@ -1,6 +1,6 @@
 //! The terminal behind standard error: its columns, and the letters that it can show.
 //!
-//! For the summary that `export` prints there at the end of a session. Nothing is asked before that.
+//! Asked when the summary of a session is printed there, and not before.
 
 use std::ffi::OsString;
 use std::io::{self, IsTerminal};

@@ -52,13 +52,13 @@ pub enum GpuTiming {
     Events,
 }
 
-/// What of a running program a session records when `profiler` is `torch`.
+/// The parts of a running program that a session records when `profiler` is `torch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Activities {
     /// The ranges of the program: stages, steps and ops.
     pub cpu: bool,
-    /// What the GPU does: kernels, copies, calls of the CUDA API.
+    /// Work of the GPU: kernels, copies, calls of the CUDA API.
     pub cuda: bool,
     /// Intel's GPUs, which nothing here records: a configuration that names them gets a warning.
     pub xpu: bool,
@@ -67,7 +67,7 @@ pub struct Activities {
 impl Activities {
     /// Ranges only.
     pub const CPU: Self = Self { cpu: true, cuda: false, xpu: false };
-    /// What the GPU does, and nothing else.
+    /// Work of the GPU, and nothing else.
     pub const CUDA: Self = Self { cpu: false, cuda: true, xpu: false };
 
     /// The names in a configuration; `GPU` is SGLang's for `CUDA`.
@@ -102,21 +102,21 @@ impl Setting for Activities {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum PrintSummary {
-    /// Where that is a terminal.
+    /// Prints if standard error is a terminal.
     #[default]
     Auto,
-    /// Wherever it goes.
+    /// Prints in any case.
     Always,
-    /// Not at all.
+    /// Never prints.
     Never,
 }
 
-/// What calls of the CUDA driver's API are named in the JSON trace. A program that calls the driver directly, such as one on
+/// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the driver directly, such as one on
 /// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum CudaApiNames {
-    /// What was called, as Kineto writes it.
+    /// The function that was called, as Kineto writes it.
     #[default]
     Called,
     /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps

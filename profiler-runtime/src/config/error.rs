@@ -27,7 +27,7 @@ pub struct Parsed {
     pub(crate) places: Places,
 }
 
-/// What the user has called places of a configuration, by what they are called here.
+/// The user's names of places of a configuration, by the names here.
 pub(crate) type Places = BTreeMap<String, String>;
 
 impl Parsed {

@@ -3,7 +3,7 @@
 //! Stage names are short and few, so the matcher is the plain two-pointer one: no compilation, no allocation, at most
 //! `pattern × name` steps.
 
-/// What most fields of a `torch` session begin with.
+/// Prefix of most fields of a `torch` session.
 const PREFIX: &str = "torch_profiler_";
 
 /// Returns whether `name` matches `pattern`, in which `*` stands for any text and `?` for one character.

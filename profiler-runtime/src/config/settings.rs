@@ -61,7 +61,7 @@ settings! {
         /// Iterations recorded after `wait_iterations` and `warmup_iterations`. Counts only if one of these is above 0.
         active_iterations: u64 = 1, Kind::Whole { least: 1, most: u32::MAX as u64 };
 
-        /// What to record when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA` (what the GPU does). With
+        /// Parts to record when `profiler` is `torch`: `CPU` (the ranges of the program) and `CUDA` (work of the GPU). With
         /// `CUDA` alone there are no ranges in traces and tables. `XPU` is accepted, and nothing records one.
         torch_profiler_activities: Activities = Activities::default(), Kind::Words(Activities::WORDS);
         /// Output folder when `profiler` is `torch`, where it is another name of `torch_profiler_dir`, or `cuda`, which
@@ -80,8 +80,8 @@ settings! {
         /// Memory for recorded events, in MiB, over all threads. What does not fit is dropped, counted and reported;
         /// with `ring` the oldest is overwritten instead.
         max_buffer_mb: u64 = 256, Kind::Whole { least: 1, most: 65_536 };
-        /// Flight recorder: when the room is spent, the newest events overwrite the oldest. While a dump is written, what it
-        /// reads stays in memory beside `max_buffer_mb`.
+        /// Flight recorder: when the room is spent, the newest events overwrite the oldest. While a dump is written, what
+        /// it reads stays in memory beside `max_buffer_mb`.
         ring: bool = false, Kind::Flag;
         /// Show only the last so many seconds of a flight recorder. 0 shows all that is there.
         ring_secs: f64 = 0.0, Kind::Seconds;
@@ -100,13 +100,13 @@ settings! {
         /// Write the artifacts when the program ends without a stop: `main` returns, or `process::exit` is called. The
         /// process is kept for up to 60 seconds until they are written.
         write_on_exit: bool = true, Kind::Flag;
-        /// Write the artifacts when SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU ends the program, for up to 20 seconds. A signal
-        /// that the program handles or ignores is left to the program, and so is SIGALRM; a second signal ends it at once.
-        /// Exit status and core dump are those of the signal. Unix only.
+        /// Write the artifacts when SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU ends the program, for up to 20 seconds. A
+        /// signal that the program handles or ignores is left to the program, and so is SIGALRM; a second signal ends it at
+        /// once. Exit status and core dump are those of the signal. Unix only.
         write_on_signal: bool = true, Kind::Flag;
-        /// Write the artifacts when the program aborts (a panic that may not unwind, no memory) or crashes (SIGSEGV, SIGBUS,
-        /// SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal, also
-        /// if a handler of the program then lets it run on. Unix only.
+        /// Write the artifacts when the program aborts (a panic that may not unwind, no memory) or crashes (SIGSEGV,
+        /// SIGBUS, SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal,
+        /// also if a handler of the program then lets it run on. Unix only.
         write_on_crash: bool = true, Kind::Flag;
         /// Keep the standard library's functions (of iterators, options, locks) in call stacks.
         stack_std_functions: bool = false, Kind::Flag;
@@ -134,8 +134,8 @@ settings! {
         /// Print at the end of a session where the time went, what is missing and where the artifacts are, on standard
         /// error: `auto` (if that is a terminal), `always` or `never`. Rank 0 does; `quiet` stops it too.
         print_summary: PrintSummary = PrintSummary::Auto, Kind::Choice(PrintSummary::NAMES);
-        /// Names of calls of the CUDA driver's API in the JSON trace: `called` (as they are), `runtime` (as the runtime's API
-        /// calls them: Holistic Trace Analysis and TraceLens find launches by that) or `tensorboard` (the same, in the
+        /// Names of calls of the CUDA driver's API in the JSON trace: `called` (as they are), `runtime` (as the runtime's
+        /// API calls them: Holistic Trace Analysis and TraceLens find launches by that) or `tensorboard` (the same, in the
         /// category that TensorBoard's plugin knows). For programs that call the driver directly, such as candle's.
         cuda_api_names: CudaApiNames = CudaApiNames::Called, Kind::Choice(CudaApiNames::NAMES);
         /// Leave standard error alone: without it, errors, warnings and the folder of the artifacts are written there in a
@@ -151,9 +151,8 @@ settings! {
         pipeline_profiler: bool = false, Kind::Flag;
         /// The stages that `pipeline_profiler` times, as names or patterns.
         pipeline_targets: Vec<String> = default_targets(), Kind::Texts;
-        /// The signal SIGUSR2 starts a session, the next one stops it. `profile_from_env`, and the `router_from_env` and `serve`
-        /// of a server, then wait for it; `profile_from_env` does so instead of
-        /// starting at once.
+        /// The signal SIGUSR2 starts a session, the next one stops it. `profile_from_env`, and the `router_from_env` and
+        /// `serve` of a server, then wait for it; `profile_from_env` does so instead of starting at once.
         toggle_on_sigusr2: bool = false, Kind::Flag;
         /// A session runs while this file exists: it is looked for five times a second. `profile_from_env` then waits for
         /// it instead of starting at once.

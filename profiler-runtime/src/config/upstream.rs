@@ -1,6 +1,6 @@
 //! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and what becomes of each here.
 //!
-//! Whoever comes from there brings configurations and clients along, and those must not switch the profiler off. So a name
+//! Users of these bring configurations and clients along, and those must not switch the profiler off. So a name
 //! is done, accepted with one warning that says what it does not do here, or refused with the reason; only what nobody
 //! knows is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
 //! table in `docs/upstream.md` all come from [`NAMES`]: following upstream is a row.
@@ -15,13 +15,13 @@ pub(crate) struct Name {
     /// The version or pull request that introduced it.
     #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
     pub(crate) since: &'static str,
-    /// Where it is given.
+    /// The place where it is given.
     pub(crate) place: Place,
-    /// What becomes of it here.
+    /// Its fate here.
     pub(crate) fate: Fate,
 }
 
-/// Where upstream takes a name.
+/// A place where upstream takes names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// A field of the profiler's configuration.
@@ -32,7 +32,7 @@ pub(crate) enum Place {
     Variable,
 }
 
-/// What becomes of a name here.
+/// The fate of a name here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
     /// Sets this field of the configuration.
@@ -182,7 +182,7 @@ pub(crate) const NAMES: &[Name] = &[
     idle_variable("SGLANG_PROFILE_V2", SGLANG, "there is one profiler, and no second version of it to choose"),
 ];
 
-/// Where SGLang looks for an output folder, the more special one first.
+/// SGLang's variables for an output folder, the more special one first.
 pub(crate) const SGLANG_FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_DIR", "SGLANG_TORCH_PROFILER_DIR"];
 
 /// Field that names the folder when `profiler` is `proton`.

@@ -132,7 +132,7 @@ fn of_nvtx() -> Finding {
     }
 }
 
-/// What to try where Nsight Systems shows no kernels.
+/// Advice where Nsight Systems shows no kernels.
 const NO_KERNELS: &str = "
 If its report has no kernels:
   - Is there a report at all? Only what a session records is captured: with delay or warm-up iterations, run more.

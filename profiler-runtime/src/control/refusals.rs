@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Time between two lines of one reason.
 const BETWEEN: Duration = Duration::from_secs(60);
 
-/// What has been told of each reason.
+/// Refusals by their reasons, and when each was told.
 #[derive(Debug)]
 pub(super) struct Refusals {
     /// Logs what is told at the end.

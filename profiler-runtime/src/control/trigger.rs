@@ -54,9 +54,9 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
     config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }
 
-/// What a configuration names: the signal, and a file.
+/// The triggers of a configuration: the signal, and a file.
 type Named = (bool, Option<PathBuf>);
-/// Triggers, and what a configuration named for them.
+/// Triggers that are armed, and those that the configuration named.
 type Last = Option<(Named, Weak<Triggers>)>;
 
 /// The triggers that were armed last.

@@ -64,8 +64,7 @@ pub struct Manifest {
     pub missing: Vec<Missing>,
     /// What the user should know about the recording, in full sentences.
     pub warnings: Vec<String>,
-    /// What it does as it was asked to, and whoever looks at the result should know: what a schedule or a selection leaves
-    /// out.
+    /// Sentences about what the session did as it was asked to, such as what a schedule or a selection leaves out.
     pub notes: Vec<String>,
     /// What went wrong while the artifacts were written.
     pub errors: Vec<String>,

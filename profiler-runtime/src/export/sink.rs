@@ -125,7 +125,7 @@ impl Hidden {
         Ok(())
     }
 
-    /// What rename does, where there is none: until it is done, the hidden file is the whole one.
+    /// Copies where nothing can be renamed: until it is done, the hidden file is the whole one.
     fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut whole = File::open(&self.0)?;
         let mut copy = File::options().write(true).create(true).truncate(true).open(path)?;

@@ -1,4 +1,4 @@
-//! What stands under a path before it is written to.
+//! The kind of thing that stands under a path before it is written to.
 //!
 //! A path that we choose is free. One that the user spells out (`perf_dump_path`, `trace_file`, a merge's output) may be a
 //! file, which is replaced, a link, whose target is, or a device or pipe, which is written into: a rename would put a file
@@ -13,7 +13,7 @@ use crate::collect::outlet::Outlet;
 /// Links that are followed: as many as Linux follows.
 const MOST_LINKS: usize = 40;
 
-/// Where an artifact goes.
+/// Destination of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     /// A file, there or not yet, which is replaced as a whole.

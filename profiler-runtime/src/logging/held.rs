@@ -11,7 +11,7 @@ use std::mem;
 use super::Message;
 
 thread_local! {
-    /// How many [`Held`] there are on this thread.
+    /// Number of [`Held`]s on this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     static WAITING: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
     /// A message of this thread is being delivered.

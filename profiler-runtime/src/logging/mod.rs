@@ -25,7 +25,7 @@ use crate::collect::outlet::without_signals;
 
 /// Environment variable that silences standard error: `off`.
 pub(crate) const VARIABLE: &str = "PROFILER_LOG";
-/// How long what is over waits for the host's logger to be told so.
+/// Time that a session which is over waits for the host's logger to hear of it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// Different texts that are told on standard error.
 const MAX_TOLD: usize = 1000;

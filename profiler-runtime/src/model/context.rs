@@ -109,7 +109,7 @@ pub(crate) struct Context {
     pub(crate) warnings: Vec<String>,
     /// Number of the first of these, which the host was told when the session began.
     pub(crate) warnings_told: usize,
-    /// What it does as it was asked to, and whoever looks at the result should know.
+    /// Sentences about what it does as it was asked to.
     pub(crate) notes: Vec<String>,
     /// Whether a guard has ended it, which may have been dropped at once.
     pub(crate) is_guarded: bool,

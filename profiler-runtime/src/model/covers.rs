@@ -1,5 +1,5 @@
-//! What stages that may overlap their siblings cover of the stage that they ran in: guards that cross others, and the lives
-//! of async stages.
+//! The parts that stages which may overlap their siblings cover of the stage that they ran in: guards that cross others,
+//! and the lives of async stages.
 //!
 //! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no other, and
 //! thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are written down in the first reading; the

@@ -1,8 +1,8 @@
-//! How long a tick takes, and whether the clocks that tell it moved apart.
+//! The duration of a tick, and whether the clocks that tell it moved apart.
 //!
-//! Two anchors give a pace if they lie far enough apart for the reading of them, and the host did not sleep between them: the
-//! monotonic clock stands still then, and the counter may not. Of several paces the one near the recording counts; the one
-//! after it tells whether something jumped within it.
+//! Two anchors give a pace if they lie far enough apart for the reading of them, and the host did not sleep between them:
+//! the monotonic clock stands still then, and the counter may not. Of several paces the one near the recording counts; the
+//! one after it tells whether something jumped within it.
 
 use std::time::Duration;
 

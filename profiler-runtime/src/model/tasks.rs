@@ -1,7 +1,7 @@
 //! Tasks: the lives of async ranges, gathered from whichever threads polled them.
 //!
-//! A server has millions: a life is one record of a hundred bytes from its first poll that is read to the last artifact, and
-//! what few of them say is kept apart.
+//! A server has millions: a life is one record of a hundred bytes from its first poll that is read to the last artifact,
+//! and what few of them say is kept apart.
 
 use std::cmp::Reverse;
 
@@ -49,7 +49,7 @@ pub(crate) struct Task {
     pub(crate) clipped: bool,
 }
 
-/// What few tasks have.
+/// Facts that few tasks have.
 #[derive(Clone, Debug, Default)]
 struct Said {
     cpu_ns: Option<u64>,

@@ -59,7 +59,7 @@ pub(crate) fn ticks() -> u64 {
     if is_fast() { fast_ticks() } else { monotonic_ns() }
 }
 
-/// Which clock ticks are read from: 0 before it is chosen, [`SLOW`] or [`FAST`].
+/// The clock that ticks are read from: 0 before it is chosen, [`SLOW`] or [`FAST`].
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 const SLOW: u8 = 1;
 const FAST: u8 = 2;

@@ -123,7 +123,7 @@ impl Tag {
 }
 
 impl Entry {
-    /// What is in memory where nothing was ever written.
+    /// Memory in which nothing was ever written.
     pub(super) const EMPTY: Self = Self { value: 0, site: 0, head: 0 };
 
     /// An entry of this kind.

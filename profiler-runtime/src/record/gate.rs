@@ -59,7 +59,7 @@ const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
 struct Gate(AtomicU32);
 
 static GATE: Gate = Gate(AtomicU32::new(FIRST));
-/// What the gate is made of: what the session needs, and what the tool does.
+/// Parts of the gate: the session's needs, and the tool's.
 static SESSION: AtomicU32 = AtomicU32::new(0);
 static TOOL: AtomicU32 = AtomicU32::new(FIRST);
 /// Orders those who change them.

@@ -1,13 +1,14 @@
 //! Libraries that stay loaded: code that a session uses must not be unloaded under it.
 //!
 //! A plugin may hold this runtime, or sites of it. Once a site of a library has recorded, or a thread, a handler or a list
-//! of callbacks leads into it, closing the library would leave them pointing nowhere: so it stays, and `dlclose` does nothing.
+//! of callbacks leads into it, closing the library would leave them pointing nowhere: so it stays, and `dlclose` does
+//! nothing.
 
 #[cfg(all(unix, not(miri)))]
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Where the libraries begin that stay; of more than these, some are asked for again.
+/// Addresses of the libraries that stay; of more than these, some are asked for again.
 static KNOWN: [AtomicUsize; 16] = [const { AtomicUsize::new(0) }; 16];
 
 /// Keeps the library that this code lies in.

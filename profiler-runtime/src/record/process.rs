@@ -1,15 +1,16 @@
-//! Whose process this is: what a forked child forgets of its parent, and what it makes anew.
+//! A process and its forked children: what a child forgets of its parent, and what it makes anew.
 //!
 //! A child that was forked without `exec` has a copy of the parent's memory and one thread. A lock may be held in it by a
 //! thread that does not exist, and a session, its files and its claims are the parent's. So nothing of the parent's is
 //! used, dropped or unlocked in a child: state that a lock guards is [`PerProcess`], which a child makes anew and leaks the
 //! parent's; the gate shuts; values of the parent's that are dropped in the child ask a [`Stamp`] first.
 //!
-//! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`. Where none runs (`clone`,
+//! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`. Where none runs
+//! (`clone`,
 //! `_Fork`), [`check`] compares process ids on the slow paths: start, stop and end of a session, export, a thread's first
-//! range and each of its chunks; until then such a child writes on into its parent's chunk, which is a copy unless it lies in
-//! a spool. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load
-//! everywhere, but the gate would have to live on it, in memory that no initialised static has. `vfork` and
+//! range and each of its chunks; until then such a child writes on into its parent's chunk, which is a copy unless it lies
+//! in a spool. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load everywhere, but the
+//! gate would have to live on it, in memory that no initialised static has. `vfork` and
 //! `posix_spawn` share the memory and run no handler: nothing happens.
 
 use std::ops::Deref;
@@ -23,10 +24,10 @@ use super::{buffer, chunk, gate, ledger};
 use crate::logging;
 
 const THREAD: &str = "profiler-notice";
-/// How long a first range waits for its warning: the logger may be locked by a thread that does not exist.
+/// Time that a first range waits for its warning: the logger may be locked by a thread that does not exist.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How often this process has found itself to be a child since the runtime's first use, and its process id: one word, so
+/// The number of times that this process has found itself to be a child, and its process id: one word, so
 /// that one thread alone finds out. The id is 0 before anybody has asked.
 static PROCESS: AtomicU64 = AtomicU64::new(0);
 
@@ -65,7 +66,8 @@ fn watch(id: u32) {
     }
 }
 
-/// Forgets the parent. Stores to atomics and closes descriptors, no more: it runs between `fork` and whatever the child does.
+/// Forgets the parent. Stores to atomics and closes descriptors, no more: it runs between `fork` and whatever the child
+/// does.
 #[cold]
 fn become_child(known: u64, id: u32) {
     let new = ((known >> 32) + 1) << 32 | u64::from(id);

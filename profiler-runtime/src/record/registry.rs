@@ -51,7 +51,7 @@ pub(crate) struct Marks {
     undescribed: u64,
 }
 
-/// How far a stream had come.
+/// A place in a thread's stream.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     ordinal: u32,
@@ -175,7 +175,7 @@ pub(super) fn leave(stream: &Arc<Stream>) {
     drop(gone);
 }
 
-/// What a call would have said of itself panicked, or is no number.
+/// Counts a call whose description panicked, or is no number.
 pub(super) fn count_failed_description() {
     // ORDERING: a statistic.
     UNDESCRIBED.fetch_add(1, Ordering::Relaxed);
@@ -332,8 +332,8 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
     Log::of(threads, from, to, gone, horizon)
 }
 
-/// Takes what was recorded since the marks, as [`collect`] up to now and [`forget`] do. Streams are visited once: there may be
-/// tens of thousands.
+/// Takes what was recorded since the marks, as [`collect`] up to now and [`forget`] do. Streams are visited once: there may
+/// be tens of thousands.
 pub(crate) fn take(from: &Marks) -> Log {
     let _own = ledger::own();
     let (threads, gone, horizon, over) = streams(|all| {

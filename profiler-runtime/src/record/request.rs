@@ -40,7 +40,7 @@ pub fn request(id: &str) -> Range {
 ///
 /// An id longer than 256 bytes is cut, as by [`request`].
 ///
-/// What the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer in it, unless
+/// Work that the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer in it, unless
 /// [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
 ///
 /// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
@@ -106,8 +106,8 @@ pub fn current_request() -> CurrentRequest {
 pub struct CurrentRequest(Option<Continued>);
 
 impl CurrentRequest {
-    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and it is not counted again.
-    /// The request lasts until its future and all such work are over.
+    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and it is not counted
+    /// again. The request lasts until its future and all such work are over.
     ///
     /// Only runs it where there is no such request: nothing records, or did when the handle was taken; it was taken outside
     /// of a [`request_scope`] (the guard of [`request`] stays on its thread); or another session has begun since.

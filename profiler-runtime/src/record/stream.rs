@@ -41,10 +41,10 @@ struct Kept {
     lost_before: u64,
 }
 
-/// What a stop takes of a stream.
+/// The part of a stream that a stop takes.
 pub(super) struct Taken {
     pub(super) runs: Vec<Run>,
-    /// What is left of the entries before them.
+    /// Remains of the entries before them.
     pub(super) carry: Carry,
     /// Ranges that found no room.
     pub(super) lost: u64,

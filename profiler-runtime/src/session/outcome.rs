@@ -54,7 +54,7 @@ struct Ended {
 
 #[derive(Debug, Default)]
 struct Outcome {
-    /// What became of the artifacts, and when.
+    /// The fate of the artifacts, and when it was known.
     result: Option<(Result<Manifest, Error>, Instant)>,
     /// The host's logger has heard of it.
     is_told: bool,

@@ -157,8 +157,8 @@ fn cut(recorded: Recorded, context: &mut Context, passed: u64) -> Recorded {
     cut
 }
 
-/// Where the recording ended: at its last entry, or at the last sign of life after it. An entry that claims to be much later
-/// than that is not believed. What the clocks of this machine say is of no interest: it may be another one.
+/// Returns the end of the recording: its last entry, or the last sign of life after it. An entry that claims to be much
+/// later than that is not believed. What the clocks of this machine say is of no interest: it may be another one.
 fn end_anchor(process: Anchor, start: Anchor, last: Anchor, end: u64) -> Anchor {
     let pace = Pace::until(&process, &start, &last);
     let after = end.saturating_sub(last.ticks).min(pace.ticks_of(MOST_SILENCE));

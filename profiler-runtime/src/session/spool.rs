@@ -65,7 +65,7 @@ pub(crate) struct OpenSpool {
     noted: (Option<u32>, u64),
 }
 
-/// What a journal does not know yet of its session.
+/// Lines about a session that its journal does not have yet.
 #[derive(Debug)]
 pub(crate) struct News {
     spooling: Spooling,
@@ -212,8 +212,8 @@ impl OpenSpool {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
     }
 
-    /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known. What the journal
-    /// has to hear of that is returned: a disk may take long, and a lock is held here.
+    /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known. What the
+    /// journal has to hear of that is returned: a disk may take long, and a lock is held here.
     pub(crate) fn note_steps(
         &mut self,
         passed: u64,

@@ -1,4 +1,4 @@
-//! Whatever a configuration holds, reading it ends with a configuration or with problems, never with a panic.
+//! Reading any configuration ends with a configuration or with problems, never with a panic.
 
 use std::fs;
 

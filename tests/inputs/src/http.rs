@@ -1,4 +1,4 @@
-//! Whatever a client sends, the listener answers with HTTP or closes the connection, and is there for the next one.
+//! The listener answers anything that a client sends with HTTP, or closes the connection, and is there for the next one.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -42,7 +42,7 @@ fn exchange(at: SocketAddr, bytes: &[u8], is_all: bool) -> Vec<u8> {
     answer
 }
 
-/// Whatever is asked works.
+/// A controller with which everything works.
 struct Content;
 
 impl Controller for Content {

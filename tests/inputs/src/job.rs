@@ -1,4 +1,4 @@
-//! Whatever a worker says, the coordinator takes it in or says why not, and takes in the next one.
+//! The coordinator takes a worker in or says why not, whatever it says, and takes in the next one.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};

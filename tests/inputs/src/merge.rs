@@ -1,4 +1,4 @@
-//! Whatever a trace holds, merging ends with a file of JSON or with an error and no file.
+//! Merging any traces ends with a file of JSON, or with an error and no file.
 
 use std::fs;
 use std::io::Write;

@@ -1,4 +1,4 @@
-//! Whatever a spool's two files hold, `recover` ends with artifacts or with an error, never with a panic.
+//! Recovering any two files of a spool ends with artifacts or with an error, never with a panic.
 //!
 //! Checksums guard lines and rows, so bytes alone would not get past them: the input describes a spool, which is given
 //! right checksums, and then what is wrong with it.
@@ -60,7 +60,7 @@ struct Object {
     end: Option<u64>,
 }
 
-/// Where code claims to come from.
+/// A file that code claims to come from.
 #[derive(Arbitrary, Debug)]
 enum Origin {
     /// A file with the input's debug information.

@@ -18,7 +18,7 @@ mod program {
         Error, ProfilerConfig, Status, configure, op, profile_with, profiled_step, stage, start_profile,
         start_profile_with, status, stop_profile,
     };
-    use profiler_tests::processes::{fork, fork_without_handlers, listing, pause, wait_for_child};
+    use profiler_tests::processes::{end_by, fork, fork_without_handlers, listing, pause, wait_for_child};
 
     /// Iterations of the parent before and after the fork, and of a child.
     const BEFORE: usize = 10;
@@ -200,14 +200,6 @@ mod program {
         let part = path.with_extension("part");
         fs::write(&part, text).unwrap();
         fs::rename(part, path).unwrap();
-    }
-
-    fn end_by(signal: libc::c_int) -> ! {
-        // SAFETY: a signal to this process.
-        unsafe { libc::kill(libc::getpid(), signal) };
-        loop {
-            pause();
-        }
     }
 }
 

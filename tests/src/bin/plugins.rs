@@ -12,7 +12,7 @@ mod program {
 
     use libloading::{Library, Symbol};
     use profiler_runtime::{ProfilerConfig, profiled_step, stage, start_profile_with};
-    use profiler_tests::processes::pause;
+    use profiler_tests::processes::{end_by, pause};
 
     const ITERATIONS: usize = 6;
 
@@ -92,13 +92,7 @@ mod program {
         match ending {
             "exit" => exit(0),
             "abort" => abort(),
-            signal => {
-                // SAFETY: a signal to this process.
-                unsafe { libc::kill(libc::getpid(), signal.parse().unwrap()) };
-                loop {
-                    pause();
-                }
-            }
+            signal => end_by(signal.parse().unwrap()),
         }
     }
 }

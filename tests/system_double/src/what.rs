@@ -1,6 +1,6 @@
-//! What can go wrong. The tests include this file: with the library itself, they would link its calls.
+//! Faults of the double. The tests include this file: with the library itself, they would link its calls.
 
-/// What can go wrong, as the first argument of [`system_double`]; the second says how.
+/// A fault, as the first argument of [`system_double`]; the second says how.
 #[derive(Clone, Copy, Debug)]
 #[repr(i32)]
 pub(crate) enum What {

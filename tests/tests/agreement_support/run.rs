@@ -47,7 +47,7 @@ pub(crate) fn spooled(program: Program) -> Program {
     Program { ask: Ask::Spool, boundaries, ..program }
 }
 
-/// What it does, without a session.
+/// Runs a program without a session, and returns what its threads did.
 pub(crate) fn logs(program: &Program, bench: &Bench) -> Vec<Log> {
     let boundaries = program.boundaries.iter().map(|_| Boundary::Nothing).collect();
     run(&Program { boundaries, ..program.clone() }, bench, || {}).logs

@@ -4,17 +4,15 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use profiler_runtime::job::{Controller, Coordinator, CoordinatorOptions, Report, WorkerState, WorkerStatus};
 use profiler_runtime::{ProfilerConfig, Status, profile_from_env, request, stage, status, step};
-use profiler_tests::{child_of, in_child};
+use profiler_tests::{child_of, in_child, input_ends};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -35,12 +33,7 @@ pub(crate) fn work() {
 
 /// Works until the standard input ends; somebody else starts sessions.
 pub(crate) fn work_without_guard() {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&is_over);
-    thread::spawn(move || {
-        let _ = std::io::stdin().read(&mut [0]);
-        told.store(true, Ordering::SeqCst);
-    });
+    let is_over = input_ends();
     while !is_over.load(Ordering::SeqCst) {
         {
             let _request = request("a request");

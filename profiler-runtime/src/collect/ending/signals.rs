@@ -27,7 +27,7 @@ use crate::record::process::PerProcess;
 use crate::record::spool::fault;
 
 const THREAD: &str = "profiler-signals";
-/// What a terminal, a supervisor, a closed connection or a limit on CPU time sends. Not SIGALRM, which is a program's own.
+/// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a program's own.
 const TERMINATIONS: [c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU];
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
 /// Signals that are blocked while one of our handlers runs: a choice that nobody else makes.
@@ -46,7 +46,7 @@ static PROCESS: AtomicU32 = AtomicU32::new(0);
 static ENDING: AtomicU32 = AtomicU32::new(0);
 /// Orders those who install handlers.
 static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
-/// What each signal did before.
+/// The action that each signal had before.
 static BEFORE: [Before; SIGNALS as usize + 1] = [const { Before::unknown() }; SIGNALS as usize + 1];
 
 thread_local! {
@@ -235,7 +235,7 @@ fn is_first() -> bool {
     ENDING.swap(id, Ordering::SeqCst) != id
 }
 
-/// What a signal did before us does it again.
+/// Restores the action that a signal had before us.
 fn restore(signal: c_int) {
     match before(signal).get() {
         // SAFETY: the action was read from the system for this signal.
@@ -284,7 +284,7 @@ fn set_default(signal: c_int) {
     }
 }
 
-/// What the signal does now.
+/// Returns the signal's action.
 fn current(signal: c_int) -> Option<libc::sigaction> {
     // SAFETY: asks only; the action is initialised by the call that succeeds.
     unsafe {

@@ -53,7 +53,7 @@ pub(super) fn cut_off(refusals: &Refusals) {
     }
 }
 
-/// What was refused and not told yet when the door closes.
+/// Logs the refusals that were not told yet when the door closes.
 pub(super) fn more(more: fmt::Arguments<'_>) {
     logging::audit(Level::Warn, TARGET, format_args!("refused, reason={more}"));
 }

@@ -1,7 +1,7 @@
 //! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing; of a start also the keys that vLLM's and SGLang's
 //! clients send.
 //!
-//! Whatever comes in is a selection, or sentences that say what would be right.
+//! Every body is a selection, or sentences that say what would be right.
 
 use std::fmt;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Re
     selection(&bytes)
 }
 
-/// What a body selects, and what else it asks for; or everything that is wrong with it, in its order.
+/// Reads what a body selects and asks for; an error has everything that is wrong with it, in its order.
 fn selection(body: &[u8]) -> Result<Selection, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Selection::default());

@@ -23,7 +23,7 @@ use tokio::time::{Sleep, sleep, timeout};
 
 use super::places::Place;
 
-/// How long a client may take to send anything.
+/// Time in which a client has to send its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);
 /// A head may have so many bytes.
 const HEAD_LIMIT: usize = 16 << 10;

@@ -26,7 +26,7 @@ use crate::record::process::Stamp;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";
-/// How long to wait when there are no more file descriptors, or no more places.
+/// Pause when there are no more file descriptors, or no more places.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
 /// Why a listener could not be started.

@@ -9,7 +9,7 @@ use crate::export::{self, MergeOptions};
 use crate::logging;
 use crate::record::ledger;
 
-/// How often a session is asked whether it is written.
+/// Pause between two looks whether a session is written.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Name of the merged trace in the session's folder.
 const NAME: &str = "trace_merged.json.gz";

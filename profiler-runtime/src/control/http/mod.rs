@@ -59,7 +59,8 @@
 //! | 404, 405 | no such session or artifact; an action needs `POST` |
 //! | 408, 413 | the body came too slowly; it is too large |
 //! | 409 | the wrong moment: a session is active, or none is; or nothing is configured |
-//! | 500, 503, 507 | the session failed; no worker has joined, or 32 downloads are under way; its folder cannot be written |
+//! | 500, 503, 507 | the session failed; no worker has joined, or 32 downloads are under way; its folder cannot be written
+//! |
 //! | 502 | some worker failed: the body is the same report, with a line for each worker |
 //!
 //! Errors are `{"error": {"code": "already_active", "message": "…"}}`.
@@ -73,15 +74,15 @@
 //! `X-Real-IP`, `Via` and the like say so. Set a token behind a proxy that adds none of them.
 //!
 //! A listener has 32 connections, each for one request. The first byte has to come within two seconds, the request within
-//! [`HttpOptions::read_timeout`] (ten), and who does not read the answer on for that long is cut off; the work for an answer
-//! may take as long as it takes. When all are taken, the next client takes the place of the one that has been sending its
-//! request for longest, then of one that does not read. At most 32 artifacts are downloaded at a time.
+//! [`HttpOptions::read_timeout`] (ten), and who does not read the answer on for that long is cut off; the work for an
+//! answer may take as long as it takes. When all are taken, the next client takes the place of the one that has been
+//! sending its request for longest, then of one that does not read. At most 32 artifacts are downloaded at a time.
 //!
 //! `Host` must name a loopback address, the listener's own, or a name from [`HttpOptions::allow_host`], so that no web
 //! page can reach them through a name of its own that leads here; requests from pages of another origin are refused.
 //! Nothing in a request becomes a path: names are compared with those that manifests list. Each action and each download is
 //! a line in the log, target `profiler_runtime::audit`; refusals are one line a minute for each reason, with their number.
-//! What a client has sent is escaped there.
+//! Text of a client's is escaped there.
 
 mod action;
 mod answer;

@@ -74,9 +74,9 @@ impl HttpOptions {
         self
     }
 
-    /// How long a [`Listener`](super::Listener) waits for a client: until its request is there, and then whenever it does
-    /// not read its answer on. Ten seconds unless set; the first byte has to come within two. The work for an answer may
-    /// take as long as it takes. In a server of your own, its limits hold.
+    /// Sets how long a [`Listener`](super::Listener) waits for a client: until its request is there, and then whenever it
+    /// does not read its answer on. Ten seconds unless set; the first byte has to come within two. The work for an answer
+    /// may take as long as it takes. In a server of your own, its limits hold.
     #[must_use]
     pub const fn read_timeout(mut self, most: Duration) -> Self {
         self.read_timeout = most;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use super::refusal::Refusal;
 
-/// What proxies add, beside `X-Forwarded-…`.
+/// Headers that proxies add, beside `X-Forwarded-…`.
 const FORWARDED: [&str; 7] =
     ["forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -20,7 +20,7 @@ const MAY_ARRIVE: Duration = Duration::from_millis(200);
 /// A client that has not read on for so long may lose its place.
 const MAY_STALL: Duration = Duration::from_millis(500);
 
-/// What a connection is waiting for.
+/// State of a connection, by what it waits for.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Its request, since then.

@@ -1,6 +1,6 @@
 //! The part of an address behind the `?`: `wait=false`, and nothing else.
 //!
-//! What a client has sent is not echoed: only names that are known here are.
+//! Only names that are known here are echoed, never a client's text.
 
 use super::refusal::Refusal;
 use super::wishes;

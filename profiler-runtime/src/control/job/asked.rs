@@ -1,4 +1,4 @@
-//! What a request to start asks for beside the part of the job: fields that count for this session alone, its name, and what
+//! Wishes of a request to start, beside the part of the job: fields that count for this session alone, its name, and what
 //! follows it.
 
 use serde_json::Value;
@@ -21,9 +21,9 @@ pub struct SessionWishes {
     pub prefix: Option<String>,
     /// Merge the traces of all ranks when they are written.
     pub merge: bool,
-    /// What the request asks for and does not get, in full sentences.
+    /// Sentences about what the request asks for and does not get.
     pub warnings: Vec<String>,
-    /// Where the request has the names that it selects: `stages[0]`, as they are sorted, is its `profile_stages[1]`.
+    /// Places of the selected names in the request: `stages[0]`, as they are sorted, is its `profile_stages[1]`.
     pub(crate) names: Places,
 }
 

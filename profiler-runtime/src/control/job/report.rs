@@ -121,7 +121,7 @@ pub struct WorkerStatus {
     pub code: Option<FailureCode>,
     /// What it has written.
     pub artifacts: Vec<WorkerArtifact>,
-    /// What it was asked to write and did not, each with the reason.
+    /// Artifacts that it was asked for and did not write, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
     /// Iterations recorded so far.
@@ -189,7 +189,7 @@ pub struct Frontend {
     pub error: Option<String>,
     /// What it has written.
     pub artifacts: Vec<WorkerArtifact>,
-    /// What it was asked to write and did not, each with the reason.
+    /// Artifacts that it was asked for and did not write, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
 }
@@ -207,7 +207,7 @@ pub struct Report {
     /// The coordinator's own process, if it is in the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Frontend>,
-    /// Of a start: what whoever asked should know, in full sentences, each once for all workers.
+    /// Warnings of a start, in full sentences, each once for all workers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
 }

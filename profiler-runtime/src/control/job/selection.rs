@@ -14,7 +14,7 @@ pub struct Selection {
     pub stages: Vec<u32>,
     /// Names or patterns of ranges: instead of the configuration's `stages`.
     pub names: Vec<String>,
-    /// What a start asks for beside these; of no interest to a stop.
+    /// Wishes of a start beside these; of no interest to a stop.
     pub wishes: SessionWishes,
 }
 

@@ -92,7 +92,7 @@ pub(super) struct Answer {
     pub(super) requests: Option<Box<RequestTimes>>,
     #[serde(default)]
     pub(super) lost_ranges: u64,
-    /// Of a start: what its user should know.
+    /// Warnings of a start.
     #[serde(default)]
     pub(super) warnings: Vec<String>,
 }

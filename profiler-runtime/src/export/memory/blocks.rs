@@ -59,7 +59,7 @@ impl Blocks {
         }
     }
 
-    /// What is left of the `bytes` that were allocated before the recording becomes a block, where no other ever was: its
+    /// Makes a block of what is left of the `bytes` that were allocated before the recording, where no other ever was: its
     /// addresses are not known.
     pub(super) fn keep_from_before(&mut self, bytes: u64, path: NodeId) {
         let left = bytes.saturating_sub(self.freed_of_before);

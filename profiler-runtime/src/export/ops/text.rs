@@ -18,7 +18,7 @@ const MOST: [usize; 3] = [55, 80, 75];
 const FRAMES: usize = 8;
 /// Ops without a formula that the footer names.
 const NAMES: usize = 10;
-/// What a table says whose totals add up to more than the time that they cover.
+/// Footnote of a table whose totals add up to more than the time that they cover.
 pub(in crate::export) const COUNTED_TWICE: &str =
     "CPU totals: calls that are concurrent or nested in one another are counted more than once.";
 const UNITS: [&str; 6] = ["FLOPs", "KFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs"];

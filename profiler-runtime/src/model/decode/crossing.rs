@@ -1,8 +1,8 @@
 //! The ranges of a thread that cross others, found before the thread is decoded.
 //!
 //! A guard may outlive the range in which it began. What is around it then is known only when both have ended, when
-//! everything inside it has long been told. So a first reading, which does no more than find each end's begin, notes the few
-//! that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
+//! everything inside it has long been told. So a first reading, which does no more than find each end's begin, notes the
+//! few that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -66,7 +66,7 @@ struct Mark {
     task: Option<u64>,
     lane: u32,
     crosses: bool,
-    /// What was around it when it was first set aside.
+    /// The ranges around it when it was first set aside.
     chain: Option<Chain>,
     /// Whether it has ended, for the chains that it is in.
     over: Option<Over>,

@@ -4,7 +4,7 @@ use crate::model::slice::{CallArgs, Poll, Tensor};
 use crate::record::Dtype;
 use crate::record::entry::{Entry, Tag};
 
-/// What was said about a range that begins.
+/// Description of a range that begins.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) task: Option<Poll>,

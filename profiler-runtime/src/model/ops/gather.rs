@@ -27,8 +27,8 @@ pub(in crate::model) struct Gatherer {
     pub(super) gathered: Vec<Gathered>,
     /// Group of the calls that said nothing, from 1, by number of site; the second is of async ranges.
     plain: Vec<[usize; 2]>,
-    /// Groups that async ranges count in, by their tasks' numbers: that of the first poll, whose call stack is where it began
-    /// to run.
+    /// Groups that async ranges count in, by their tasks' numbers: that of the first poll, whose call stack is where it
+    /// began to run.
     pub(super) places: ByTask,
     /// Sums over the polls of async ranges whose group is not known yet: of steps, and where the first poll was not read
     /// before others.
@@ -43,7 +43,7 @@ pub(in crate::model) struct Gatherer {
     state: RandomState,
     merged_calls: u64,
     busy_ns: u64,
-    /// By number of site: the last slice's `External id`.
+    /// `External id` of the last slice of each site, by its number.
     last: Vec<u64>,
     /// See [`OpTable`].
     nested: bool,
@@ -81,7 +81,8 @@ impl Gatherer {
         self.note_nesting(slice);
     }
 
-    /// Notes a slice in which another of its site lies: that one has ended before, and its id, given at its begin, is larger.
+    /// Notes a slice in which another of its site lies: that one has ended before, and its id, given at its begin, is
+    /// larger.
     #[inline]
     fn note_nesting(&mut self, slice: &Slice) {
         let number = slice.site.number() as usize;

@@ -1,5 +1,5 @@
-//! What an operator table learns when all threads are read: which steps are `ProfilerStep`s, what the GPU did for which
-//! range, how long async ranges lived, and what happened between bare `step()` calls.
+//! The facts that an operator table learns when all threads are read: which steps are `ProfilerStep`s, what the GPU did for
+//! which range, how long async ranges lived, and what happened between bare `step()` calls.
 //!
 //! The gatherer has put aside what waits for that: steps and async ranges with their sums, and the few ranges in which work
 //! was given to the GPU. So the threads need not be read a second time.

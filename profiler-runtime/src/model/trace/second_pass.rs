@@ -11,7 +11,7 @@ use crate::model::union;
 
 use super::Trace;
 
-/// What is gathered on the way.
+/// Sums that are gathered on the way.
 struct Reading<'a> {
     covers: &'a mut Covers,
     stepped: Stepped,

@@ -1,4 +1,4 @@
-//! What becomes of a store into a mapped file that fails: the disk is full although its blocks were promised (file systems
+//! Stores into a mapped file that fail: the disk is full although its blocks were promised (file systems
 //! that copy on write), or somebody has cut the file off.
 //!
 //! The kernel sends SIGBUS to the thread that stores, which would end the host. Within a spool, a page of zeros takes the

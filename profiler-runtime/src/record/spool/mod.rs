@@ -49,7 +49,7 @@ const LOST: usize = 32;
 const ITERATIONS: usize = 40;
 const ANCHORS: usize = 64;
 const ANCHOR: usize = 64;
-/// Where an anchor's checksum is, behind its words.
+/// Offset of an anchor's checksum, behind its words.
 const CHECK: usize = 40;
 
 /// The file of one session's chunks.

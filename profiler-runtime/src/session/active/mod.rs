@@ -32,7 +32,7 @@ use crate::record::steps::{self, StepEnd};
 use crate::record::{self, Site, cpu_time, registry, request, site};
 use std::path::Path;
 
-/// What a coordinator has decided about a session.
+/// A coordinator's decisions about a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
     /// The name that all processes of the job share.
@@ -84,7 +84,7 @@ pub(crate) struct Active {
     dump_due: bool,
     /// Where chunks come from, if not from memory.
     spool: Option<OpenSpool>,
-    /// What its journal has to be told without the lock.
+    /// Lines for its journal, which are written without the lock.
     news: Option<News>,
     gpu: Gpu,
     /// See [`Context`](crate::model::Context).
@@ -291,7 +291,7 @@ impl Active {
         }
     }
 
-    /// What the journal of its spool has to be told, by a caller without the lock.
+    /// Takes the lines for the journal of its spool, which a caller writes without the lock.
     pub(crate) fn take_news(&mut self) -> Option<News> {
         self.news.take()
     }

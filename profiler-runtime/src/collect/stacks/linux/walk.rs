@@ -15,7 +15,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static WALKER: RefCell<Option<Walker>> = const { RefCell::new(None) };
-    /// Where the thread's stack begins and ends; nothing before it was asked for.
+    /// Begin and end of the thread's stack; nothing before it was asked for.
     static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
 }
 

@@ -19,9 +19,9 @@ use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_
 use crate::logging;
 use crate::record::ledger;
 
-/// How long a connection may take to say anything.
+/// Time in which a connection has to send its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);
-/// How long it may take to have said who it is.
+/// Time in which it has to say who it is.
 const WHOLE_HELLO: Duration = Duration::from_secs(10);
 const THREAD: &str = "profiler-coordinator";
 

@@ -221,7 +221,7 @@ impl Shared {
         table.unwrap_or_else(PoisonError::into_inner).0
     }
 
-    /// What to record: the coordinator's configuration, with the selected names; and what whoever asks should know.
+    /// Returns the coordinator's configuration with the selected names, and warnings for whoever asks.
     fn configured(&self, selection: &Selection) -> Result<(ProfilerConfig, Vec<String>), ControlError> {
         asked::check_names(&selection.names)?;
         let configured = match &self.options.config {

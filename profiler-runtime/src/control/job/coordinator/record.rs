@@ -40,7 +40,7 @@ pub(super) struct Line {
     was_asked: bool,
     /// Why its recording is cut short, if it is.
     cut: Option<String>,
-    /// What its user was told when it began.
+    /// Warnings of its start.
     warnings: Vec<String>,
 }
 

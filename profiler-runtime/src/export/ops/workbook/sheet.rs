@@ -50,7 +50,7 @@ pub(super) enum Shows {
     Nothing,
 }
 
-/// What a cell holds.
+/// The value of a cell.
 pub(super) enum Cell {
     Empty,
     Number(f64),

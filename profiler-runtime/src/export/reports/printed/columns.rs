@@ -14,7 +14,7 @@ const BAR: (usize, usize) = (5, 20);
 /// A column of numbers.
 pub(super) struct Head {
     pub(super) title: &'static str,
-    /// Where the room is short, columns with higher ranks go first; those with rank 0 stay.
+    /// Order in which columns go where the room is short: higher ranks first; those with rank 0 stay.
     pub(super) rank: u8,
 }
 

@@ -28,7 +28,7 @@ const MAX_STAGES: usize = 20;
 /// Rows of the table of ops.
 const MAX_OPS: usize = 8;
 
-/// What a session says at its end: the stages, the slowest ops, what is missing and why, and the artifacts' paths. Its
+/// The page of a session at its end: the stages, the slowest ops, what is missing and why, and the artifacts' paths. Its
 /// [`Display`](fmt::Display) is text for a terminal, 80 columns wide unless [`width`](Self::width) is called.
 ///
 /// ```no_run
@@ -44,18 +44,18 @@ pub struct Summary<'a> {
     letters: Letters,
 }
 
-/// What the summary needs of a trace, which is gone when it is printed.
+/// Times of a trace, which is gone when the summary is printed.
 #[derive(Clone, Debug)]
 pub(in crate::export) struct Times {
     whole_ns: u64,
     unaccounted_ns: u64,
-    /// What that is called.
+    /// Its name.
     rest_name: &'static str,
     stages: Vec<Stage>,
     stages_left_out: usize,
     /// Head of the GPU's column, and the work that no stage launched.
     gpu: Option<(&'static str, String)>,
-    /// What is known of the GPU.
+    /// A sentence about the GPU.
     gpu_sentence: String,
     losses: Vec<String>,
 }
@@ -66,7 +66,7 @@ struct Stage {
     calls: u64,
     sum_ns: u64,
     self_ns: u64,
-    /// Of an async stage: without the waiting of its futures.
+    /// Time without the waiting of its futures, of an async stage.
     busy_ns: Option<u64>,
     gpu: Option<String>,
 }
@@ -200,7 +200,7 @@ impl Summary<'_> {
         }
     }
 
-    /// What is missing and why, then what else its user should know.
+    /// Appends what is missing and why, then what else its user should know.
     fn push_sentences(&self, text: &mut String) {
         let Manifest { missing, warnings, notes, times, .. } = self.manifest;
         let missing = by_reason(missing).chain(times.losses.iter().cloned());
