@@ -34,7 +34,7 @@ pub(crate) struct Task {
     pub(super) request: u64,
     /// Key of the stage directly around its first poll; 0 without one.
     pub(super) stage_around: u64,
-    said: Option<Box<Said>>,
+    rare: Option<Box<Rare>>,
     /// Polls.
     pub(crate) polls: u32,
     /// Row, from 1: tasks of one lane lie in each other, or follow each other.
@@ -51,7 +51,7 @@ pub(crate) struct Task {
 
 /// Facts that few tasks have.
 #[derive(Clone, Debug, Default)]
-struct Said {
+struct Rare {
     cpu_ns: Option<u64>,
     index: Option<u64>,
     text: Option<Box<str>>,
@@ -73,7 +73,7 @@ impl Task {
             external_id: 0,
             request: 0,
             stage_around: 0,
-            said: None,
+            rare: None,
             polls: 0,
             lane: 0,
             node: StageTree::ROOT,
@@ -100,27 +100,27 @@ impl Task {
 
     /// Returns the CPU time in its polls, if that was measured.
     pub(crate) fn cpu_ns(&self) -> Option<u64> {
-        self.said.as_ref()?.cpu_ns
+        self.rare.as_ref()?.cpu_ns
     }
 
     /// Returns the user's own index of a step.
     pub(crate) fn index(&self) -> Option<u64> {
-        self.said.as_ref()?.index
+        self.rare.as_ref()?.index
     }
 
     /// Returns a request's id.
     pub(crate) fn text(&self) -> Option<&str> {
-        self.said.as_ref()?.text.as_deref()
+        self.rare.as_ref()?.text.as_deref()
     }
 
     /// Returns `N` if it is written as `ProfilerStep#N`.
     pub(crate) fn profiler_step(&self) -> Option<u64> {
-        self.said.as_ref()?.profiler_step
+        self.rare.as_ref()?.profiler_step
     }
 
     /// Sets that it is written as `ProfilerStep#N`.
     pub(super) fn set_profiler_step(&mut self, number: u64) {
-        self.said.get_or_insert_default().profiler_step = Some(number);
+        self.rare.get_or_insert_default().profiler_step = Some(number);
     }
 
     fn poll(&mut self, poll: Poll, slice: &Slice) {
@@ -135,14 +135,14 @@ impl Task {
             (self.request, self.stage_around) = (request, stage_around);
         }
         if let Some(ns) = slice.cpu_ns {
-            *self.said.get_or_insert_default().cpu_ns.get_or_insert(0) += ns;
+            *self.rare.get_or_insert_default().cpu_ns.get_or_insert(0) += ns;
         }
         let args = slice.args();
         if let Some(index) = args.index {
-            self.said.get_or_insert_default().index.get_or_insert(index);
+            self.rare.get_or_insert_default().index.get_or_insert(index);
         }
         if !args.text.is_empty() {
-            self.said.get_or_insert_default().text = Some(args.text.as_str().into());
+            self.rare.get_or_insert_default().text = Some(args.text.as_str().into());
         }
     }
 }
