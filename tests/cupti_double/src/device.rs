@@ -59,6 +59,24 @@ pub(crate) fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
+/// By the double of the clock, where that stands still until somebody says so.
+fn pass_a_microsecond() {
+    #[cfg(target_os = "linux")]
+    if let Some(pass) = still_pass() {
+        return pass(1000);
+    }
+    let start = now();
+    while now() < start + 1000 {}
+}
+
+#[cfg(target_os = "linux")]
+fn still_pass() -> Option<extern "C" fn(u64)> {
+    // SAFETY: the name is a string of C's.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"still_pass".as_ptr()) };
+    // SAFETY: null, or the double's function, which has this type.
+    unsafe { std::mem::transmute::<*mut c_void, Option<extern "C" fn(u64)>>(found) }
+}
+
 fn thread_id(system: bool) -> u32 {
     if !system {
         return 12;
@@ -142,7 +160,7 @@ pub(crate) fn call(api: u32, function: u32, correlation: Option<u32>) -> u32 {
         (correlation.unwrap_or(shared.correlation), shared.system_threads, silent)
     });
     let start = now();
-    while now() < start + 1000 {}
+    pass_a_microsecond();
     if silent {
         return correlation;
     }

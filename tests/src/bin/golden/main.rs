@@ -1,0 +1,62 @@
+//! Recordings by script, for `tests/golden.rs`: `golden SCENARIO FOLDER`.
+//!
+//! Runs under the double of libc whose clock stands still (`still_double`): time passes only where a scenario says so, by
+//! [`pass`]. Only the public interface of the profiler is used, so that what a scenario writes may not change when the
+//! inside does.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod gpu;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[path = "../../../tests/gpu_support/mod.rs"]
+mod gpu_support;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod memory;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod ranges;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod script;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod sessions;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod stacks;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tasks;
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn main() {
+    let mut arguments = std::env::args().skip(1);
+    let (scenario, folder) = (arguments.next().expect("a scenario"), arguments.next().expect("a folder"));
+    let folder = std::path::Path::new(&folder);
+    match scenario.as_str() {
+        "nesting" => ranges::nesting(folder, false),
+        "nesting_gzip" => ranges::nesting(folder, true),
+        "crossing" => ranges::crossing(folder),
+        "cpu_time" => ranges::cpu_time(folder),
+        "requests" => tasks::requests(folder),
+        "tasks" => tasks::tasks(folder),
+        "ring" => sessions::ring(folder),
+        "schedule" => sessions::schedule(folder),
+        "selection" => sessions::selection(folder),
+        "losses" => sessions::losses(folder),
+        "timings" => sessions::timings(folder),
+        "rank" => sessions::rank(folder),
+        "merge" => sessions::merge(folder),
+        "spool" => sessions::spool(folder, false),
+        "spool_ring" => sessions::spool(folder, true),
+        "recover" => sessions::recover(folder),
+        "cupti" => gpu::cupti(folder, false),
+        "cupti_names" => gpu::cupti(folder, true),
+        "events" => gpu::events(folder),
+        "capture" => gpu::capture(folder),
+        "memory" => memory::memory(folder),
+        "stacks" => stacks::stacks(folder),
+        other => panic!("no scenario `{other}`"),
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
+fn main() {
+    panic!("the double of libc is for Linux on x86-64");
+}

@@ -1,0 +1,93 @@
+//! The process's id, and its threads', in the order in which they ask.
+
+use std::cell::Cell;
+use std::ffi::{c_int, c_long};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering::SeqCst};
+
+use crate::number;
+use crate::raw::{call, raw};
+use crate::time::futex;
+
+/// Threads that may ask.
+const MOST: usize = 256;
+/// The system's ids.
+static REAL: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
+/// Threads beside the first that have asked.
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The calling thread's id, from when it has asked.
+    static ID: Cell<c_int> = const { Cell::new(0) };
+}
+
+fn process() -> c_int {
+    static PROCESS: OnceLock<c_int> = OnceLock::new();
+    *PROCESS.get_or_init(|| number("STILL_PID").unwrap_or(4242) as c_int)
+}
+
+fn real_process() -> c_int {
+    // SAFETY: takes nothing.
+    unsafe { raw(libc::SYS_getpid, [0; 6]) as c_int }
+}
+
+/// The calling thread's id.
+pub(crate) fn thread() -> c_int {
+    if ID.get() == 0 {
+        // SAFETY: takes nothing.
+        let real = unsafe { raw(libc::SYS_gettid, [0; 6]) as c_int };
+        let number = if real == real_process() { 0 } else { (ASKED.fetch_add(1, SeqCst) + 1) % MOST };
+        REAL[number].store(real, SeqCst);
+        ID.set(process() + number as c_int);
+    }
+    ID.get()
+}
+
+/// What the system calls a thread.
+pub(crate) fn real(thread: c_int) -> Option<c_int> {
+    let number = usize::try_from(thread - process()).ok().filter(|number| *number < MOST)?;
+    Some(REAL[number].load(SeqCst)).filter(|real| *real != 0)
+}
+
+/// As libc's.
+#[unsafe(no_mangle)]
+pub extern "C" fn getpid() -> c_int {
+    process()
+}
+
+/// As libc's.
+#[unsafe(no_mangle)]
+pub extern "C" fn gettid() -> c_int {
+    thread()
+}
+
+/// As libc's: the process's own id is the made-up one.
+#[unsafe(no_mangle)]
+pub extern "C" fn kill(whom: c_int, signal: c_int) -> c_int {
+    let real = if whom == process() { real_process() } else { whom };
+    // SAFETY: takes numbers.
+    unsafe { call(libc::SYS_kill, [real.into(), signal.into(), 0, 0, 0, 0]) as c_int }
+}
+
+/// # Safety
+/// As libc's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn syscall(
+    number: c_long,
+    first: c_long,
+    second: c_long,
+    third: c_long,
+    fourth: c_long,
+    fifth: c_long,
+    sixth: c_long,
+) -> c_long {
+    let arguments = [first, second, third, fourth, fifth, sixth];
+    match number {
+        libc::SYS_gettid => thread().into(),
+        libc::SYS_getpid => process().into(),
+        // SAFETY: the caller's promise.
+        libc::SYS_futex => unsafe { futex(arguments) },
+        // SAFETY: as above.
+        _ => unsafe { call(number, arguments) },
+    }
+}
