@@ -2,8 +2,8 @@
 //! writes is then the same to the byte.
 //!
 //! Clocks stand still until the program calls [`still_pass`](time::still_pass), so that it does not matter how often they are read, and the
-//! processor's counter, which nobody can stop, is trapped. The process has the id `STILL_PID` (4242), its threads the
-//! numbers after it in the order in which they ask. Time begins `STILL_AT` nanoseconds after midnight of 2026-01-01; host,
+//! processor's counter, which nobody can stop, is trapped. The process has the id `STILL_PID` (4242), its threads those
+//! that follow, as [`still_thread`](threads::still_thread) numbers them. Time begins `STILL_AT` nanoseconds after midnight of 2026-01-01; host,
 //! boot and time namespace have made-up names. Shares no code with the profiler.
 //!
 //! What is not here goes to the system: processors, addresses, files, and the CPU time of threads.

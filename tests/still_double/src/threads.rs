@@ -1,4 +1,4 @@
-//! The process's id, and its threads', in the order in which they ask.
+//! The process's id, and its threads'.
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_long};
@@ -9,11 +9,13 @@ use crate::number;
 use crate::raw::{call, raw};
 use crate::time::futex;
 
-/// Threads that may ask.
+/// Threads that may have a number.
 const MOST: usize = 256;
+/// Number of the first thread that asks without having been given one: nobody knows in which order they ask.
+const UNNUMBERED: usize = 100;
 /// The system's ids.
 static REAL: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];
-/// Threads beside the first that have asked.
+/// Threads that have asked without a number.
 static ASKED: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -31,16 +33,25 @@ fn real_process() -> c_int {
     unsafe { raw(libc::SYS_getpid, [0; 6]) as c_int }
 }
 
+fn real_thread() -> c_int {
+    // SAFETY: takes nothing.
+    unsafe { raw(libc::SYS_gettid, [0; 6]) as c_int }
+}
+
 /// The calling thread's id.
 pub(crate) fn thread() -> c_int {
     if ID.get() == 0 {
-        // SAFETY: takes nothing.
-        let real = unsafe { raw(libc::SYS_gettid, [0; 6]) as c_int };
-        let number = if real == real_process() { 0 } else { (ASKED.fetch_add(1, SeqCst) + 1) % MOST };
-        REAL[number].store(real, SeqCst);
-        ID.set(process() + number as c_int);
+        let is_first = real_thread() == real_process();
+        still_thread(if is_first { 0 } else { UNNUMBERED + ASKED.fetch_add(1, SeqCst) % (MOST - UNNUMBERED) });
     }
     ID.get()
+}
+
+/// Gives the calling thread a number: its id is so many above the process's.
+#[unsafe(no_mangle)]
+pub extern "C" fn still_thread(number: usize) {
+    REAL[number].store(real_thread(), SeqCst);
+    ID.set(process() + number as c_int);
 }
 
 /// What the system calls a thread.

@@ -35,6 +35,7 @@ fn main() {
         "crossing" => ranges::crossing(folder),
         "cpu_time" => ranges::cpu_time(folder),
         "requests" => tasks::requests(folder),
+        "nvtx" => tasks::nvtx(folder),
         "tasks" => tasks::tasks(folder),
         "ring" => sessions::ring(folder),
         "schedule" => sessions::schedule(folder),

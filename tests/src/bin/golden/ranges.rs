@@ -106,7 +106,9 @@ pub(crate) fn cpu_time(folder: &Path) {
         for index in 0..2 {
             let _step = step!("computes", index);
             let _stage = stage!("spin");
-            (0..2_000_000_u64).for_each(|number| { std::hint::black_box(number); });
+            (0..2_000_000_u64).for_each(|number| {
+                std::hint::black_box(number);
+            });
             pass(1);
         }
     });

@@ -1,24 +1,37 @@
 //! What scenarios are written with: time that passes when they say so, and sessions.
 
+use std::ffi::{CStr, c_void};
 use std::future::{Future, poll_fn};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
 use profiler_runtime::{ProfilerConfig, TraceFormat, start_profile_with, stop_profile};
 
+/// A function of the double's.
+fn function(name: &CStr) -> *mut c_void {
+    // SAFETY: the name is a string of C's.
+    let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+    assert!(!found.is_null(), "the double is preloaded");
+    found
+}
+
 /// Lets microseconds pass.
 pub(crate) fn pass(us: u64) {
     static PASS: OnceLock<extern "C" fn(u64)> = OnceLock::new();
-    let pass = PASS.get_or_init(|| {
-        // SAFETY: the name is a string of C's.
-        let found = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"still_pass".as_ptr()) };
-        assert!(!found.is_null(), "the double is preloaded");
-        // SAFETY: the double's function has this type.
-        unsafe { std::mem::transmute::<*mut libc::c_void, extern "C" fn(u64)>(found) }
-    });
+    // SAFETY: the double's function has this type.
+    let pass = PASS.get_or_init(|| unsafe { std::mem::transmute::<*mut c_void, _>(function(c"still_pass")) });
     pass(us * 1000);
+}
+
+/// Numbers the calling thread: the first is 1.
+fn number_thread() {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    // SAFETY: the double's function has this type.
+    let number: extern "C" fn(usize) = unsafe { std::mem::transmute(function(c"still_thread")) };
+    number(LAST.fetch_add(1, Ordering::SeqCst) + 1);
 }
 
 /// Everything that a session without a GPU and without stacks can write.
@@ -43,6 +56,10 @@ pub(crate) fn record(config: ProfilerConfig, work: impl FnOnce()) {
 pub(crate) fn on_thread<R: Send>(name: Option<&str>, work: impl FnOnce() -> R + Send) -> R {
     let builder = std::thread::Builder::new();
     let builder = name.map_or(builder, |name| std::thread::Builder::new().name(name.to_owned()));
+    let work = || {
+        number_thread();
+        work()
+    };
     std::thread::scope(|scope| builder.spawn_scoped(scope, work).unwrap().join().unwrap())
 }
 

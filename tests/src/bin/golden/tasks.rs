@@ -98,7 +98,8 @@ pub(crate) fn requests(folder: &Path) {
             let _request = request("request \"7\"");
             encode();
         }
-        let (mut one, mut two) = (pin!(request_scope("one", decode())), pin!(request_scope("two".to_owned(), decode())));
+        let (mut one, mut two) =
+            (pin!(request_scope("one", decode())), pin!(request_scope("two".to_owned(), decode())));
         poll(one.as_mut());
         poll(two.as_mut());
         on_thread(Some("worker"), || while !poll(one.as_mut()) {});
@@ -110,5 +111,22 @@ pub(crate) fn requests(folder: &Path) {
         let here = current_request();
         on_thread(Some("blocking"), move || here.run(encode));
         encode();
+    });
+}
+
+/// What a tool is shown, without a session and in one.
+pub(crate) fn nvtx(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    encode();
+    record(everything(folder), || {
+        let mut task = pin!(request_scope("one", decode()));
+        poll(task.as_mut());
+        on_thread(Some("worker"), || while !poll(task.as_mut()) {});
+        let mut step = pin!(task_step(7));
+        while !poll(step.as_mut()) {}
+        let outer = stage("named at run time");
+        let inner = op!("inner");
+        drop(outer);
+        drop(inner);
     });
 }

@@ -1,0 +1,149 @@
+//! Golden artifacts: what scripted recordings write is, byte for byte, what it was.
+//!
+//! Each scenario is a run of the program `golden` under a libc whose clock, process, host and boot are made up
+//! (`still_double`), and every file that it writes is compared with `tests/golden`. `PROFILER_GOLDEN=write` keeps what is
+//! written now instead; the difference is for a reviewer. See `golden_support/text.rs` for what is left out.
+
+#![cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod golden_support;
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use flate2::read::GzDecoder;
+use flate2::{Compression, write::GzEncoder};
+use golden_support::Stage;
+use profiler_tests::{double, manifest};
+
+/// Scenarios that are one run of the program.
+macro_rules! scenarios {
+    ($( $(#[$about:meta])* $test:ident = $scenario:literal $(with $variables:expr)?; )*) => {
+        $( $(#[$about])* #[test] fn $test() {
+            let stage = Stage::new();
+            let variables: Vec<(&str, &str)> = Vec::new();
+            $( let variables = [variables, $variables].concat(); )?
+            stage.succeeds($scenario, &variables);
+            stage.is_as($scenario);
+        } )*
+    };
+}
+
+scenarios! {
+    ranges_with_all_that_they_carry = "nesting";
+    traces_that_are_compressed = "nesting_gzip";
+    guards_that_cross = "crossing";
+    cpu_time_beside_wall_time = "cpu_time";
+    requests_and_their_scopes = "requests";
+    futures_on_lanes_and_their_polls = "tasks";
+    a_ring_that_overwrites_and_its_dump = "ring";
+    schedules_of_iterations = "schedule";
+    selected_stages = "selection";
+    a_buffer_that_is_full = "losses";
+    the_light_reports_alone = "timings";
+    memory_of_host_and_devices = "memory";
+    gpu_work_as_cupti_tells_it = "cupti" with gpu();
+    cuda_calls_under_other_names = "cupti_names" with gpu();
+    gpu_time_by_events = "events" with gpu();
+    the_capture_range_of_cuda = "capture" with [gpu(), vec![("CUDA_DOUBLE_LOG", "out/cuda.log")]].concat();
+}
+
+/// Frames of a release build are not those of the functions: what is inlined has no begin of its own.
+#[test]
+#[cfg(debug_assertions)]
+fn call_stacks_and_flame_graphs() {
+    let stage = Stage::new();
+    stage.succeeds("stacks", &[]);
+    stage.is_as("stacks");
+}
+
+#[test]
+fn what_an_nvtx_tool_is_shown() {
+    let stage = Stage::new();
+    let tool = double("nvtx_tool");
+    let tool = [("NVTX_INJECTION64_PATH", tool.to_str().unwrap()), ("NVTX_TOOL_LOG", "out/nvtx.jsonl")];
+    stage.succeeds("nvtx", &tool);
+    stage.is_as("nvtx");
+}
+
+#[test]
+fn a_spool_of_a_killed_process() {
+    recovers("spool");
+}
+
+#[test]
+fn a_spool_of_a_killed_ring() {
+    recovers("spool_ring");
+}
+
+/// An hour after the process was killed.
+const LATER: [(&str, &str); 1] = [("STILL_AT", "3600000000000")];
+
+fn recovers(scenario: &str) {
+    let stage = Stage::new();
+    assert!(!stage.run(scenario, &[]).status.success(), "it is killed");
+    stage.succeeds("recover", &LATER);
+    stage.is_as(scenario);
+}
+
+#[test]
+fn four_ranks_and_their_merged_trace() {
+    let stage = Stage::new();
+    let session = ("PROFILER_SESSION_ID", "job-7");
+    for (rank, process) in [("0", "5000"), ("1", "5001"), ("2", "5002"), ("3", "5003")] {
+        let rank = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", "4"), ("STILL_PID", process), session];
+        assert!(stage.run("rank", &rank).status.success());
+    }
+    stage.succeeds("merge", &[session]);
+    stage.is_as("ranks");
+}
+
+/// Two devices, and CUPTI.
+fn gpu() -> Vec<(&'static str, &'static str)> {
+    static CUPTI: LazyLock<PathBuf> = LazyLock::new(|| double("cupti_double"));
+    vec![("CUDA_DOUBLE_DEVICES", "2"), ("PROFILER_CUPTI_LIB", CUPTI.to_str().unwrap())]
+}
+
+/// A spool of journal 0.1, as it lay in its folder when its process was killed; the entries are compressed.
+fn old_spool() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/spool-0.1")
+}
+
+/// Makes [`old_spool`] with the runtime as it is: not for later versions.
+#[test]
+#[ignore = "run once, by hand"]
+fn writes_a_spool() {
+    let stage = Stage::new();
+    assert!(!stage.run("spool", &[]).status.success(), "it is killed");
+    fs::create_dir_all(old_spool()).unwrap();
+    for entry in fs::read_dir(session_in(&stage.out())).unwrap() {
+        let path = entry.unwrap().path();
+        let (name, content) = (path.file_name().unwrap().to_str().unwrap(), fs::read(&path).unwrap());
+        let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+        packed.write_all(&content).unwrap();
+        fs::write(old_spool().join(format!("{name}.gz")), packed.finish().unwrap()).unwrap();
+    }
+}
+
+fn session_in(folder: &Path) -> PathBuf {
+    fs::read_dir(folder).unwrap().next().expect("a session").unwrap().path()
+}
+
+#[test]
+fn a_spool_of_journal_0_1_is_recovered() {
+    let stage = Stage::new();
+    let session = stage.out().join("old");
+    fs::create_dir_all(&session).unwrap();
+    for entry in fs::read_dir(old_spool()).unwrap() {
+        let path = entry.unwrap().path();
+        let mut content = Vec::new();
+        GzDecoder::new(fs::File::open(&path).unwrap()).read_to_end(&mut content).unwrap();
+        fs::write(session.join(path.file_stem().unwrap()), content).unwrap();
+    }
+    stage.succeeds("recover", &LATER);
+    let manifest = manifest(&session);
+    assert_eq!((&manifest["ended_by"], &manifest["ranges"]), (&"recovered".into(), &18.into()));
+}

@@ -1,0 +1,109 @@
+//! Runs scenarios of the program `golden`, and compares what they wrote with what is kept in `tests/golden`.
+
+mod perfetto;
+mod text;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use profiler_tests::{clean, double};
+use tempfile::TempDir;
+
+/// Where the program writes: the same name on every machine.
+const OUT: &str = "/proc/self/cwd/out";
+/// Lines that are shown of a difference.
+const SHOWN: usize = 12;
+
+/// A working directory of the program's, in which nothing differs from one machine to another.
+pub(crate) struct Stage(TempDir);
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("libraries")).unwrap();
+        // A driver that finds no device, whatever there is.
+        fs::copy(double("cuda_double"), folder.path().join("libraries/libcuda.so.1")).unwrap();
+        Self(folder)
+    }
+
+    /// The folder that the program writes into.
+    pub(crate) fn out(&self) -> PathBuf {
+        self.0.path().join("out")
+    }
+
+    /// Runs a scenario with these variables and no others.
+    pub(crate) fn run(&self, scenario: &str, variables: &[(&str, &str)]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_golden"));
+        clean(&mut command).env_clear().current_dir(self.0.path()).args([scenario, OUT]);
+        command.env("LD_PRELOAD", double("still_double")).env("LD_LIBRARY_PATH", self.0.path().join("libraries"));
+        command.env("CUDA_DOUBLE_DEVICES", "0").envs(variables.iter().copied()).output().unwrap()
+    }
+
+    /// The same; its output is an artifact too.
+    pub(crate) fn succeeds(&self, scenario: &str, variables: &[(&str, &str)]) {
+        let Output { status, stdout, stderr } = self.run(scenario, variables);
+        assert!(status.success(), "{scenario}: {status}\n{}", String::from_utf8_lossy(&stderr));
+        for (name, text) in [("stdout.txt", stdout), ("stderr.txt", stderr)] {
+            if !text.is_empty() {
+                fs::write(self.out().join(name), text).unwrap();
+            }
+        }
+    }
+
+    /// Compares everything that the program wrote with the kept files of this name.
+    pub(crate) fn is_as(&self, name: &str) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name);
+        let found = text::artifacts(&self.out());
+        if std::env::var("PROFILER_GOLDEN").is_ok_and(|wish| wish == "write") {
+            return write(&folder, &found);
+        }
+        let kept: BTreeMap<String, Vec<u8>> = text::files(&folder).into_iter().collect();
+        let names: Vec<_> = kept.keys().chain(found.keys().filter(|name| !kept.contains_key(*name))).collect();
+        let differences = names.into_iter().filter_map(|name| difference(name, kept.get(name), found.get(name)));
+        let differences: Vec<_> = differences.collect();
+        assert!(
+            differences.is_empty(),
+            "{name} is not as it was; if that is wanted, `PROFILER_GOLDEN=write` keeps it:\n{}",
+            differences.join("\n")
+        );
+    }
+}
+
+fn write(folder: &Path, found: &BTreeMap<String, Vec<u8>>) {
+    let _ = fs::remove_dir_all(folder);
+    for (name, content) in found {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+}
+
+/// An artifact's name and the first lines that differ, if any do.
+fn difference(name: &str, kept: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -> Option<String> {
+    let (kept, found) = match (kept, found) {
+        (Some(kept), Some(found)) if kept == found => return None,
+        (Some(kept), Some(found)) => (String::from_utf8_lossy(kept), String::from_utf8_lossy(found)),
+        (None, _) => return Some(format!("{name}: was not written before")),
+        (_, None) => return Some(format!("{name}: is not written any more")),
+    };
+    let (mut kept_lines, mut found_lines) = (kept.lines(), found.lines());
+    let (mut shown, mut number) = (vec![format!("{name}:")], 0);
+    loop {
+        number += 1;
+        match (kept_lines.next(), found_lines.next()) {
+            (None, None) => break,
+            (before, now) if before == now => {}
+            (before, now) => {
+                shown.extend(before.map(|line| format!("  {number} - {line}")));
+                shown.extend(now.map(|line| format!("  {number} + {line}")));
+            }
+        }
+        if shown.len() > SHOWN {
+            shown.push("  …".to_owned());
+            break;
+        }
+    }
+    Some(shown.join("\n"))
+}
