@@ -56,7 +56,7 @@ scenarios! {
 #[cfg(debug_assertions)]
 fn call_stacks_and_flame_graphs() {
     let stage = Stage::new();
-    stage.succeeds("stacks", &[]);
+    stage.succeeds("stacks", &gpu());
     stage.is_as("stacks");
 }
 

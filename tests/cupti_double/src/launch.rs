@@ -1,6 +1,7 @@
 //! What a test launches on the device behind the double.
 
 use std::ffi::c_char;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::device::{call, emit, now, run};
 use crate::layout::{Version, kind};
@@ -45,11 +46,24 @@ pub unsafe extern "C" fn double_unfinished(name: *const c_char, stream: u32) {
     kernel(name, stream, (now(), 0), correlation, (0, 0));
 }
 
+/// Where kernels run.
+static DEVICE: AtomicU32 = AtomicU32::new(0);
+
+/// Kernels that are launched from now on run on this device.
+///
+/// # Safety
+/// None needed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn double_choose_device(device: u32) {
+    DEVICE.store(device, Ordering::SeqCst);
+}
+
 /// A kernel's record.
 pub(crate) fn kernel(name: *const c_char, stream: u32, (begin, end): (u64, u64), correlation: u32, graph: (u32, u64)) {
     let version = Version::chosen();
     let mut record = version.record(kind::KERNEL).u16(6, 40).u64(16, begin).u64(24, end);
-    record = record.u32(40, 0).u32(44, 1).u32(48, stream).u32(92, correlation);
+    let device = DEVICE.load(Ordering::SeqCst);
+    record = record.u32(40, device).u32(44, device + 1).u32(48, stream).u32(92, correlation);
     for (at, number) in [(52, 200), (56, 2), (60, 1), (64, 128), (68, 1), (72, 1), (76, 1024), (80, 4096)] {
         record = record.u32(at, number);
     }

@@ -15,6 +15,8 @@ use tempfile::TempDir;
 const OUT: &str = "/proc/self/cwd/out";
 /// Lines that are shown of a difference.
 const SHOWN: usize = 12;
+/// Letters of a line that are shown before the first that differs, and a third of those that are shown at all.
+const AROUND: usize = 50;
 
 /// A working directory of the program's, in which nothing differs from one machine to another.
 pub(crate) struct Stage(TempDir);
@@ -96,8 +98,10 @@ fn difference(name: &str, kept: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -> Op
             (None, None) => break,
             (before, now) if before == now => {}
             (before, now) => {
-                shown.extend(before.map(|line| format!("  {number} - {line}")));
-                shown.extend(now.map(|line| format!("  {number} + {line}")));
+                let same = before.unwrap_or("").chars().zip(now.unwrap_or("").chars()).take_while(|(a, b)| a == b);
+                let from = same.count().saturating_sub(AROUND);
+                shown.extend(before.map(|line| format!("  {number} - {}", part(line, from))));
+                shown.extend(now.map(|line| format!("  {number} + {}", part(line, from))));
             }
         }
         if shown.len() > SHOWN {
@@ -106,4 +110,10 @@ fn difference(name: &str, kept: Option<&Vec<u8>>, found: Option<&Vec<u8>>) -> Op
         }
     }
     Some(shown.join("\n"))
+}
+
+/// The part of a line from a letter on.
+fn part(line: &str, from: usize) -> String {
+    let part: String = line.chars().skip(from).take(3 * AROUND).collect();
+    format!("{}{part}{}", if from > 0 { "…" } else { "" }, if line.len() > from + part.len() { "…" } else { "" })
 }

@@ -1,7 +1,7 @@
 //! Perfetto traces as text, without a schema: a packet is a line of fields, by their numbers.
 //!
-//! Bytes are a message if they can be read as one, else text: what is what does not matter, as long as it is decided the same way
-//! each time and no byte is left out.
+//! Bytes are text unless there is a control character in them and they can be read as a message: it does not matter if
+//! that is wrong now and then, as long as no byte is left out.
 
 use std::fmt::Write;
 
@@ -66,8 +66,7 @@ fn shown(value: &Value<'_>) -> String {
 }
 
 fn message(bytes: &[u8]) -> Option<String> {
-    let is_text = |text: &str| text.chars().all(|letter| !letter.is_control() || letter.is_whitespace());
-    if bytes.is_empty() || std::str::from_utf8(bytes).is_ok_and(|text| text.len() > 1 && is_text(text)) {
+    if std::str::from_utf8(bytes).is_ok_and(|text| !text.chars().any(char::is_control)) {
         return None;
     }
     let mut text = String::from("{");

@@ -111,6 +111,8 @@ impl Device {
 
     launches! {
         launch(name: *const c_char, stream: u32, duration: u64, runtime: u32) = b"double_kernel\0";
+        /// Where kernels run from now on.
+        choose(device: u32) = b"double_choose_device\0";
         /// One call, many kernels.
         graph(name: *const c_char, stream: u32, kernels: u32) = b"double_graph\0";
         /// Still runs at the flush.

@@ -56,6 +56,9 @@ pub(crate) fn cupti(folder: &Path, is_renamed: bool) {
             let _worker = stage!("worker");
             device.kernel(c"of_a_worker", 21, 5_000);
         });
+        device.choose(1);
+        device.kernel(c"on the other device", 7, 4_000);
+        device.choose(0);
         let mut task = std::pin::pin!(task(&device));
         while !poll(task.as_mut()) {
             pass(3);

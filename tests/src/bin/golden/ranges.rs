@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use profiler_runtime::{
-    Dims, Dtype, PrintSummary, ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, stage, step,
+    Dims, Dtype, GroupBy, PrintSummary, ProfilerConfig, op, profiled_op, profiled_stage, profiled_step, stage, step,
 };
 
-use super::script::{everything, on_thread, pass, record};
+use super::script::{everything, on_thread, pass, record, record_with_table};
 
 #[profiled_op("linear", shapes(x, weights), flops = 2 * x.len() * weights.len())]
 fn linear(x: &[f32], weights: &[f64]) {
@@ -54,7 +54,7 @@ pub(crate) fn nesting(folder: &Path, is_zipped: bool) {
         .pipeline_profiler(true)
         .pipeline_targets(["vae.decode", "diffuse"])
         .perf_dump_path(folder.join("perf_dump.json"));
-    record(config, || {
+    record_with_table(config, folder, GroupBy::InputShapes, || {
         (0..3).for_each(denoise_step);
         on_thread(Some("decoder"), decode);
         on_thread(None, || decode());

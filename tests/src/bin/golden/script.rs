@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use profiler_runtime::{ProfilerConfig, TraceFormat, start_profile_with, stop_profile};
+use profiler_runtime::{GroupBy, ProfilerConfig, SortBy, Stopped, TraceFormat, start_profile_with, stop_profile};
 
 /// A function of the double's.
 fn function(name: &CStr) -> *mut c_void {
@@ -43,13 +43,25 @@ pub(crate) fn everything(folder: &Path) -> ProfilerConfig {
         .torch_profiler_dump_cuda_time_total(true)
 }
 
-/// Runs `work` in a session, and waits for its artifacts.
-pub(crate) fn record(config: ProfilerConfig, work: impl FnOnce()) {
+fn session(config: ProfilerConfig, work: impl FnOnce()) -> Stopped {
     start_profile_with(config).unwrap();
     pass(10);
     work();
     pass(10);
-    stop_profile().unwrap().wait().unwrap();
+    let stopped = stop_profile().unwrap();
+    stopped.wait().unwrap();
+    stopped
+}
+
+/// Runs `work` in a session, and waits for its artifacts.
+pub(crate) fn record(config: ProfilerConfig, work: impl FnOnce()) {
+    drop(session(config, work));
+}
+
+/// The same; writes the operator table that a program can ask for, too.
+pub(crate) fn record_with_table(config: ProfilerConfig, folder: &Path, group: GroupBy, work: impl FnOnce()) {
+    let table = session(config, work).key_averages(group).unwrap().sort_by(SortBy::CpuTime);
+    std::fs::write(folder.join("key_averages.txt"), table.to_string()).unwrap();
 }
 
 /// Runs `work` on another thread, to its end.

@@ -35,6 +35,7 @@ pub(crate) fn ring(folder: &Path) {
 pub(crate) fn schedule(folder: &Path) {
     let config = || everything(folder).step_of("iteration");
     record(config().wait_iterations(1).warmup_iterations(1).active_iterations(2), || {
+        let _around = stage!("around the iterations");
         (0..8).for_each(|index| iteration(index, 1));
     });
     record(config().delay_iterations(1).max_iterations(2), || (0..5).for_each(|index| iteration(index, 1)));

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use profiler_runtime::{profiled_op, profiled_stage, step};
+use profiler_runtime::{GroupBy, profiled_op, profiled_stage, step};
 
-use super::script::{everything, on_thread, pass, record};
+use super::gpu_support::{Device, make_context};
+use super::script::{everything, on_thread, pass, record_with_table};
 
 #[profiled_op("leaf")]
 #[inline(never)]
@@ -33,11 +34,16 @@ fn block() {
 }
 
 pub(crate) fn stacks(folder: &Path) {
-    record(everything(folder).torch_profiler_with_stack(true), || {
+    make_context();
+    let device = Device::open();
+    let config = everything(folder).torch_profiler_with_stack(true);
+    record_with_table(config, folder, GroupBy::Stack(3), || {
         for index in 0..2 {
             let _step = step!("denoise_step", index);
             block();
+            device.kernel(c"softmax", 7, 3_000);
         }
         on_thread(Some("worker"), other);
+        pass(10);
     });
 }
