@@ -16,18 +16,18 @@ use std::sync::LazyLock;
 
 use flate2::read::GzDecoder;
 use flate2::{Compression, write::GzEncoder};
-use golden_support::Stage;
+use golden_support::Machine;
 use profiler_tests::{double, manifest};
 
 /// Scenarios that are one run of the program.
 macro_rules! scenarios {
     ($( $(#[$about:meta])* $test:ident = $scenario:literal $(with $variables:expr)?; )*) => {
         $( $(#[$about])* #[test] fn $test() {
-            let stage = Stage::new();
+            let machine = Machine::new();
             let variables: Vec<(&str, &str)> = Vec::new();
             $( let variables = [variables, $variables].concat(); )?
-            stage.succeeds($scenario, &variables);
-            stage.is_as($scenario);
+            machine.succeeds($scenario, &variables);
+            machine.is_as($scenario);
         } )*
     };
 }
@@ -55,18 +55,18 @@ scenarios! {
 #[test]
 #[cfg(debug_assertions)]
 fn call_stacks_and_flame_graphs() {
-    let stage = Stage::new();
-    stage.succeeds("stacks", &gpu());
-    stage.is_as("stacks");
+    let machine = Machine::new();
+    machine.succeeds("stacks", &gpu());
+    machine.is_as("stacks");
 }
 
 #[test]
 fn what_an_nvtx_tool_is_shown() {
-    let stage = Stage::new();
+    let machine = Machine::new();
     let tool = double("nvtx_tool");
     let tool = [("NVTX_INJECTION64_PATH", tool.to_str().unwrap()), ("NVTX_TOOL_LOG", "out/nvtx.jsonl")];
-    stage.succeeds("nvtx", &tool);
-    stage.is_as("nvtx");
+    machine.succeeds("nvtx", &tool);
+    machine.is_as("nvtx");
 }
 
 #[test]
@@ -83,22 +83,22 @@ fn a_spool_of_a_killed_ring() {
 const LATER: [(&str, &str); 1] = [("STILL_AT", "3600000000000")];
 
 fn recovers(scenario: &str) {
-    let stage = Stage::new();
-    assert!(!stage.run(scenario, &[]).status.success(), "it is killed");
-    stage.succeeds("recover", &LATER);
-    stage.is_as(scenario);
+    let machine = Machine::new();
+    machine.is_killed(scenario);
+    machine.succeeds("recover", &LATER);
+    machine.is_as(scenario);
 }
 
 #[test]
 fn four_ranks_and_their_merged_trace() {
-    let stage = Stage::new();
+    let machine = Machine::new();
     let session = ("PROFILER_SESSION_ID", "job-7");
     for (rank, process) in [("0", "5000"), ("1", "5001"), ("2", "5002"), ("3", "5003")] {
         let rank = [("RANK", rank), ("LOCAL_RANK", rank), ("WORLD_SIZE", "4"), ("STILL_PID", process), session];
-        assert!(stage.run("rank", &rank).status.success());
+        machine.succeeds("rank", &rank);
     }
-    stage.succeeds("merge", &[session]);
-    stage.is_as("ranks");
+    machine.succeeds("merge", &[session]);
+    machine.is_as("ranks");
 }
 
 /// Two devices, and CUPTI.
@@ -116,10 +116,10 @@ fn old_spool() -> PathBuf {
 #[test]
 #[ignore = "run once, by hand"]
 fn writes_a_spool() {
-    let stage = Stage::new();
-    assert!(!stage.run("spool", &[]).status.success(), "it is killed");
+    let machine = Machine::new();
+    machine.is_killed("spool");
     fs::create_dir_all(old_spool()).unwrap();
-    for entry in fs::read_dir(session_in(&stage.out())).unwrap() {
+    for entry in fs::read_dir(session_in(&machine.out())).unwrap() {
         let path = entry.unwrap().path();
         let (name, content) = (path.file_name().unwrap().to_str().unwrap(), fs::read(&path).unwrap());
         let mut packed = GzEncoder::new(Vec::new(), Compression::best());
@@ -134,8 +134,8 @@ fn session_in(folder: &Path) -> PathBuf {
 
 #[test]
 fn a_spool_of_journal_0_1_is_recovered() {
-    let stage = Stage::new();
-    let session = stage.out().join("old");
+    let machine = Machine::new();
+    let session = machine.out().join("old");
     fs::create_dir_all(&session).unwrap();
     for entry in fs::read_dir(old_spool()).unwrap() {
         let path = entry.unwrap().path();
@@ -143,7 +143,7 @@ fn a_spool_of_journal_0_1_is_recovered() {
         GzDecoder::new(fs::File::open(&path).unwrap()).read_to_end(&mut content).unwrap();
         fs::write(session.join(path.file_stem().unwrap()), content).unwrap();
     }
-    stage.succeeds("recover", &LATER);
+    machine.succeeds("recover", &LATER);
     let manifest = manifest(&session);
     assert_eq!((&manifest["ended_by"], &manifest["ranges"]), (&"recovered".into(), &18.into()));
 }

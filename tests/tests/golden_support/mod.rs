@@ -4,11 +4,13 @@ mod perfetto;
 mod text;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
-use profiler_tests::{clean, double};
+use profiler_tests::double;
+use profiler_tests::processes::{Ended, Outcome, run};
 use tempfile::TempDir;
 
 /// Where the program writes: the same name on every machine.
@@ -19,9 +21,9 @@ const SHOWN: usize = 12;
 const AROUND: usize = 50;
 
 /// A working directory of the program's, in which nothing differs from one machine to another.
-pub(crate) struct Stage(TempDir);
+pub(crate) struct Machine(TempDir);
 
-impl Stage {
+impl Machine {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("libraries")).unwrap();
@@ -36,22 +38,29 @@ impl Stage {
     }
 
     /// Runs a scenario with these variables and no others.
-    pub(crate) fn run(&self, scenario: &str, variables: &[(&str, &str)]) -> Output {
+    pub(crate) fn run(&self, scenario: &str, variables: &[(&str, &str)]) -> Outcome {
         let mut command = Command::new(env!("CARGO_BIN_EXE_golden"));
-        clean(&mut command).env_clear().current_dir(self.0.path()).args([scenario, OUT]);
+        command.env_clear().current_dir(self.0.path()).args([scenario, OUT]);
         command.env("LD_PRELOAD", double("still_double")).env("LD_LIBRARY_PATH", self.0.path().join("libraries"));
-        command.env("CUDA_DOUBLE_DEVICES", "0").envs(variables.iter().copied()).output().unwrap()
+        run(command.env("CUDA_DOUBLE_DEVICES", "0").envs(variables.iter().copied()))
     }
 
     /// The same; its output is an artifact too.
     pub(crate) fn succeeds(&self, scenario: &str, variables: &[(&str, &str)]) {
-        let Output { status, stdout, stderr } = self.run(scenario, variables);
-        assert!(status.success(), "{scenario}: {status}\n{}", String::from_utf8_lossy(&stderr));
+        let Outcome { ended, stdout, stderr } = self.run(scenario, variables);
+        assert_eq!(ended, Ended::Exit(0), "{scenario}: {stderr}");
         for (name, text) in [("stdout.txt", stdout), ("stderr.txt", stderr)] {
             if !text.is_empty() {
-                fs::write(self.out().join(name), text).unwrap();
+                let mut file = OpenOptions::new().create(true).append(true).open(self.out().join(name)).unwrap();
+                file.write_all(text.as_bytes()).unwrap();
             }
         }
+    }
+
+    /// Runs a scenario that ends by being killed.
+    pub(crate) fn is_killed(&self, scenario: &str) {
+        let Outcome { ended, stderr, .. } = self.run(scenario, &[]);
+        assert_eq!(ended, Ended::Signal(libc::SIGKILL), "{scenario}: {stderr}");
     }
 
     /// Compares everything that the program wrote with the kept files of this name.

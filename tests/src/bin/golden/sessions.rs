@@ -4,8 +4,8 @@ use std::path::Path;
 
 use profiler_runtime::{
     MergeOptions, ProfilerConfig, dump_profile, op, profiled_op, profiled_step, stage, start_profile_with, step,
-    stop_profile,
 };
+use profiler_tests::processes::end_by;
 
 use super::script::{everything, pass, record};
 
@@ -99,7 +99,7 @@ pub(crate) fn merge(folder: &Path) {
 }
 
 /// Is killed.
-pub(crate) fn spool(folder: &Path, is_ring: bool) {
+pub(crate) fn spool(folder: &Path, is_ring: bool) -> ! {
     let mut config = everything(folder).spool(true);
     (config.write_on_exit, config.write_on_signal, config.write_on_crash) = (false, false, false);
     if is_ring {
@@ -112,12 +112,10 @@ pub(crate) fn spool(folder: &Path, is_ring: bool) {
     let _open = stage!("open at the end");
     drop(op!("described", shapes([1.0_f32, 2.0]), flops = 3));
     pass(50);
-    // SAFETY: ends this process, as it is to be shown.
-    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+    end_by(libc::SIGKILL)
 }
 
 pub(crate) fn recover(folder: &Path) {
     let recovered = profiler_runtime::recover(folder).unwrap();
     assert!(recovered.sessions.len() == 1 && recovered.failed.is_empty(), "{recovered:?}");
-    let _ = stop_profile();
 }
