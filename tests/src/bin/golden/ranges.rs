@@ -57,7 +57,7 @@ pub(crate) fn nesting(folder: &Path, is_zipped: bool) {
     record_with_table(config, folder, GroupBy::InputShapes, || {
         (0..3).for_each(denoise_step);
         on_thread(Some("decoder"), decode);
-        on_thread(None, || decode());
+        on_thread(None, decode);
         let _outer = stage!("outer");
         for layer in 0..2 {
             let _layer = stage(&format!("layer.{layer}"));
