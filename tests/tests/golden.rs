@@ -39,6 +39,7 @@ scenarios! {
     cpu_time_beside_wall_time = "cpu_time";
     requests_and_their_scopes = "requests";
     futures_on_lanes_and_their_polls = "tasks";
+    futures_that_are_spooled = "tasks_spool";
     a_ring_that_overwrites_and_its_dump = "ring";
     schedules_of_iterations = "schedule";
     selected_stages = "selection";
@@ -47,6 +48,7 @@ scenarios! {
     memory_of_host_and_devices = "memory";
     gpu_work_as_cupti_tells_it = "cupti" with gpu();
     cuda_calls_under_other_names = "cupti_names" with gpu();
+    gpu_work_without_ranges = "cupti_alone" with gpu();
     gpu_time_by_events = "events" with gpu();
     the_capture_range_of_cuda = "capture" with [gpu(), vec![("CUDA_DOUBLE_LOG", "out/cuda.log")]].concat();
 }
@@ -58,6 +60,12 @@ fn call_stacks_and_flame_graphs() {
     let machine = Machine::new();
     machine.succeeds("stacks", &gpu());
     machine.is_as("stacks");
+}
+
+#[test]
+#[cfg(debug_assertions)]
+fn call_stacks_of_a_killed_process() {
+    recovers("spool_stacks");
 }
 
 #[test]

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use profiler_runtime::{
-    CudaApiNames, GpuTiming, ProfilerConfig, op, op_on, profiled_stage, request, stage, stage_on, step, step_on,
+    Activities, CudaApiNames, GpuTiming, ProfilerConfig, op, op_on, profiled_stage, request, stage, stage_on, step,
+    step_on,
 };
 
 use super::gpu_support::streams::Cuda;
@@ -35,16 +36,11 @@ fn steps(device: &Device) {
 }
 
 /// Kernels that overlap, copies, fills, a graph, memory, waits, events, two devices, threads and tasks.
-pub(crate) fn cupti(folder: &Path, is_renamed: bool) {
+pub(crate) fn cupti(folder: &Path) {
     make_context();
     let device = Device::open();
-    let config = everything(folder).torch_profiler_with_memory(true).cuda_sync_events(true);
-    let config = if is_renamed { config.cuda_api_names(CudaApiNames::Runtime) } else { config };
-    record(config, || {
+    record(everything(folder).torch_profiler_with_memory(true).cuda_sync_events(true), || {
         steps(&device);
-        if is_renamed {
-            return;
-        }
         device.memory(2, 0x1000, 512);
         device.peer_copy(9, 1 << 16, 5_000);
         device.record_event(7, 1);
@@ -66,6 +62,20 @@ pub(crate) fn cupti(folder: &Path, is_renamed: bool) {
         device.unfinished(c"endless".as_ptr(), 7);
         pass(100);
     });
+}
+
+/// Calls of the driver under the runtime's names.
+pub(crate) fn renamed(folder: &Path) {
+    make_context();
+    let device = Device::open();
+    record(everything(folder).cuda_api_names(CudaApiNames::Runtime), || steps(&device));
+}
+
+/// No ranges.
+pub(crate) fn alone(folder: &Path) {
+    make_context();
+    let device = Device::open();
+    record(everything(folder).torch_profiler_activities(Activities::CUDA), || steps(&device));
 }
 
 pub(crate) fn events(folder: &Path) {

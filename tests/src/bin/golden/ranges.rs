@@ -43,6 +43,7 @@ fn oddities() {
         let _range = stage(name);
         pass(3);
     }
+    drop(stage(&"long ".repeat(60)));
     drop(stage!("of no length"));
     std::mem::forget(stage!("stays open"));
 }

@@ -43,6 +43,13 @@ pub(crate) fn everything(folder: &Path) -> ProfilerConfig {
         .torch_profiler_dump_cuda_time_total(true)
 }
 
+/// A configuration whose spool is all that is left when the process is killed.
+pub(crate) fn spooled(config: ProfilerConfig) -> ProfilerConfig {
+    let mut config = config.spool(true);
+    (config.write_on_exit, config.write_on_signal, config.write_on_crash) = (false, false, false);
+    config
+}
+
 fn session(config: ProfilerConfig, work: impl FnOnce()) -> Stopped {
     start_profile_with(config).unwrap();
     pass(10);

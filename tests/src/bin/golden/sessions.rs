@@ -7,7 +7,7 @@ use profiler_runtime::{
 };
 use profiler_tests::processes::end_by;
 
-use super::script::{everything, pass, record};
+use super::script::{everything, pass, record, spooled};
 
 #[profiled_op("leaf")]
 #[inline(never)]
@@ -100,8 +100,7 @@ pub(crate) fn merge(folder: &Path) {
 
 /// Is killed.
 pub(crate) fn spool(folder: &Path, is_ring: bool) -> ! {
-    let mut config = everything(folder).spool(true);
-    (config.write_on_exit, config.write_on_signal, config.write_on_crash) = (false, false, false);
+    let mut config = spooled(everything(folder));
     if is_ring {
         config = config.ring(true).ring_steps(2).max_spool_mb(2);
     }

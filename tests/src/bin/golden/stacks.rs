@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use profiler_runtime::{GroupBy, profiled_op, profiled_stage, step};
+use profiler_runtime::{GroupBy, profiled_op, profiled_stage, start_profile_with, step};
+use profiler_tests::processes::end_by;
 
 use super::gpu_support::{Device, make_context};
-use super::script::{everything, on_thread, pass, record_with_table};
+use super::script::{everything, on_thread, pass, record_with_table, spooled};
 
 #[profiled_op("leaf")]
 #[inline(never)]
@@ -46,4 +47,12 @@ pub(crate) fn stacks(folder: &Path) {
         on_thread(Some("worker"), other);
         pass(10);
     });
+}
+
+/// Is killed: the stacks are named by whoever recovers them.
+pub(crate) fn killed(folder: &Path) -> ! {
+    start_profile_with(spooled(everything(folder).torch_profiler_with_stack(true))).unwrap();
+    block();
+    pass(10);
+    end_by(libc::SIGKILL)
 }

@@ -49,8 +49,8 @@ async fn prefetch() {
     pass(1);
 }
 
-pub(crate) fn tasks(folder: &Path) {
-    record(everything(folder), || {
+pub(crate) fn tasks(folder: &Path, is_spooled: bool) {
+    record(everything(folder).spool(is_spooled), || {
         let mut alone = pin!(prefetch());
         while !poll(alone.as_mut()) {
             pass(10);
@@ -111,6 +111,7 @@ pub(crate) fn requests(folder: &Path) {
         let here = current_request();
         on_thread(Some("blocking"), move || here.run(encode));
         encode();
+        drop(request(&"r".repeat(300)));
     });
 }
 
