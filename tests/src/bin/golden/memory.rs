@@ -1,6 +1,6 @@
 //! Allocations at addresses of the script's own, and memory of devices that a framework reports.
 
-use std::alloc::{GlobalAlloc, Layout, System, alloc, dealloc, realloc};
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::path::Path;
 
@@ -62,12 +62,13 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, 64).unwrap()
 }
 
-/// Takes so many bytes at an address.
+/// Takes so many bytes at an address. The allocator is called by its name: a compiler may leave out a pair of
+/// `std::alloc::alloc` and `dealloc`.
 fn take(offset: usize, bytes: usize) -> Block {
     pass(1);
     NEXT.set(FIRST + offset);
     // SAFETY: the layout is not empty.
-    Block(unsafe { alloc(layout(bytes)) }, bytes)
+    Block(unsafe { ALLOCATOR.alloc(layout(bytes)) }, bytes)
 }
 
 impl Block {
@@ -75,14 +76,14 @@ impl Block {
         pass(1);
         NEXT.set(FIRST + offset);
         // SAFETY: the block was taken with this layout.
-        self.0 = unsafe { realloc(self.0, layout(self.1), bytes) };
+        self.0 = unsafe { ALLOCATOR.realloc(self.0, layout(self.1), bytes) };
         self.1 = bytes;
     }
 
     fn free(self) {
         pass(1);
         // SAFETY: as above.
-        unsafe { dealloc(self.0, layout(self.1)) };
+        unsafe { ALLOCATOR.dealloc(self.0, layout(self.1)) };
     }
 }
 
