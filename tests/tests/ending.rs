@@ -68,6 +68,10 @@ fn program() {
             std::process::exit(3)
         }
         "limit on CPU time" => exceed_cpu_time(),
+        "descriptors closed" => {
+            close_descriptors();
+            wait_for_a_signal();
+        }
         _ => wait_for_a_signal(),
     }
 }
@@ -129,6 +133,16 @@ fn wait_for_a_signal() {
     thread::sleep(Duration::from_secs(60));
 }
 
+/// As daemons do; the numbers are those of the host's files then.
+fn close_descriptors() {
+    let log = std::env::var("HOST_LOG").unwrap();
+    for number in 3..1024 {
+        // SAFETY: what closing the profiler's descriptors does is what the test is about.
+        unsafe { libc::close(number) };
+    }
+    (0..64).for_each(|_| std::mem::forget(fs::File::options().append(true).create(true).open(&log).unwrap()));
+}
+
 extern "C" fn may_not_unwind() {
     panic!("in a function that C calls");
 }
@@ -181,6 +195,7 @@ fn end(bench: &Bench, ending: &str, signals: &[libc::c_int], more: &serde_json::
     let mut command: Command = child_of("program");
     let ranges = if is_crash { RANGES_BEFORE_A_CRASH } else { RANGES };
     command.env("PROFILER_CONFIG", config.to_string()).env("ENDING", ending).env("RANGES", ranges.to_string());
+    command.env("HOST_LOG", host_log(bench));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     if !signals.is_empty() {
         let lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
@@ -191,6 +206,11 @@ fn end(bench: &Bench, ending: &str, signals: &[libc::c_int], more: &serde_json::
         }
     }
     child.wait().unwrap()
+}
+
+/// The host's file, beside the sessions.
+fn host_log(bench: &Bench) -> PathBuf {
+    bench.path().with_extension("log")
 }
 
 fn sessions(base: &Path) -> Vec<PathBuf> {
@@ -237,6 +257,26 @@ fn a_signal_that_ends_the_program_writes_first_and_stays_the_programs_status() {
         assert_eq!(end(&bench, "signal", &[signal], &json!({})).signal(), Some(signal));
         assert_written(&bench, "signal");
     }
+}
+
+/// G17: a supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP twice.
+#[test]
+fn signals_that_come_together_are_one() {
+    for signals in [[libc::SIGTERM, libc::SIGHUP], [libc::SIGHUP, libc::SIGTERM]] {
+        let bench = Bench::alone_in_memory();
+        let status = end(&bench, "signal", &signals, &json!({}));
+        assert!(signals.map(Some).contains(&status.signal()), "{status:?}");
+        assert_written(&bench, "signal");
+    }
+}
+
+/// G17: a program that has closed every descriptor dies of its signal, and its own files get nothing of it.
+#[test]
+fn a_signal_ends_a_program_that_closed_all_descriptors() {
+    let bench = Bench::alone();
+    assert_eq!(end(&bench, "descriptors closed", &[libc::SIGTERM], &json!({})).signal(), Some(libc::SIGTERM));
+    assert_eq!(fs::read(host_log(&bench)).unwrap(), b"");
+    fs::remove_file(host_log(&bench)).unwrap();
 }
 
 #[test]

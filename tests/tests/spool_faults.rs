@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use profiler_runtime::{Manifest, ProfilerConfig, profiled_op, start_profile_with, stop_profile};
+use profiler_tests::processes::{self, Ended};
 use profiler_tests::{Bench, child_of, in_child, manifest};
 
 #[profiled_op("leaf")]
@@ -79,6 +80,54 @@ fn a_spool_that_is_cut_off_costs_its_recording_only() {
     let bench = Bench::alone();
     let output = child("records_into_a_file_that_is_cut_off", bench.path()).output().unwrap();
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+}
+
+/// The host's files, under the numbers that the spool's had.
+fn files_instead_of_ours(path: &Path) -> Vec<File> {
+    for number in 3..1024 {
+        // SAFETY: what closing the spool's descriptors does is what the test is about.
+        unsafe { libc::close(number) };
+    }
+    (0..64).map(|_| File::options().append(true).create(true).open(path).unwrap()).collect()
+}
+
+fn are_open(files: &[File]) -> bool {
+    // SAFETY: asks only.
+    files.iter().all(|file| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GETFD) } >= 0)
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn records_after_closing_all_descriptors() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(ProfilerConfig::torch(folder().join("sessions")).spool(true)).unwrap();
+    (0..5_000).for_each(|_| leaf());
+    let path = folder().join("host.log");
+    let files = files_instead_of_ours(&path);
+    // More than one slab of the spool holds, and a thread and a name that its journal does not know.
+    thread::spawn(|| (0..200_000).for_each(|_| leaf())).join().unwrap();
+    drop(profiler_runtime::op("a name at run time"));
+    let child = processes::fork();
+    if child == 0 {
+        let status = i32::from(!are_open(&files));
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(status) }
+    }
+    assert_eq!(processes::wait_for_child(child), Ended::Exit(0), "a child closes no file of the host's");
+    let manifest = stop_profile().unwrap().wait().unwrap();
+    assert_eq!(manifest.errors, [""; 0]);
+    assert!(manifest.warnings.iter().any(|told| told.contains("has closed its file")), "{:?}", manifest.warnings);
+    assert!(are_open(&files), "the host's files are the host's to close");
+    assert_eq!(std::fs::metadata(path).unwrap().len(), 0, "nothing is written into them, and none is made longer");
+}
+
+/// G5: a host that closes every descriptor, as daemons do, loses a part of its recording, and its own files nothing.
+#[test]
+fn a_host_that_closes_all_descriptors_keeps_its_files() {
+    let bench = Bench::alone();
+    assert!(child("records_after_closing_all_descriptors", bench.path()).status().unwrap().success());
 }
 
 /// A page of a file that is shorter than its mapping: touching it is a fault.

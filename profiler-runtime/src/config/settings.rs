@@ -101,8 +101,8 @@ settings! {
         /// process is kept for up to 60 seconds until they are written.
         write_on_exit: bool = true, Kind::Flag;
         /// Write the artifacts when SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU ends the program, for up to 20 seconds. A
-        /// signal that the program handles or ignores is left to the program, and so is SIGALRM; a second signal ends it at
-        /// once. Exit status and core dump are those of the signal. Unix only.
+        /// signal that the program handles or ignores is left to the program, and so is SIGALRM; a second signal, half a
+        /// second later or more, ends it at once. Exit status and core dump are those of the signal. Unix only.
         write_on_signal: bool = true, Kind::Flag;
         /// Write the artifacts when the program aborts (a panic that may not unwind, no memory) or crashes (SIGSEGV,
         /// SIGBUS, SIGILL, SIGFPE), as far as that is possible within 5 seconds. The session ends at the first such signal,

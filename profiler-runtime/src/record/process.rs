@@ -13,6 +13,8 @@
 //! gate would have to live on it, in memory that no initialised static has. `vfork` and
 //! `posix_spawn` share the memory and run no handler: nothing happens.
 
+pub(crate) mod descriptors;
+
 use std::ops::Deref;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -178,48 +180,6 @@ pub(super) fn tell_child() {
     };
     if thread::Builder::new().name(THREAD.to_owned()).spawn(tell).is_ok() {
         let _ = waits.recv_timeout(PATIENCE);
-    }
-}
-
-/// Descriptors that a child closes: a lock on an open file is held by every process that has it open, and must not
-/// outlive its owner in a child.
-pub(super) mod descriptors {
-    use std::sync::atomic::{AtomicI32, Ordering};
-
-    /// More locked files at a time are not closed in children: there is one for each session that is not written yet.
-    static CLOSED: [AtomicI32; 16] = [const { AtomicI32::new(-1) }; 16];
-
-    /// A place in the list; its file is closed after this is dropped.
-    pub(in crate::record) struct ClosedInChild(Option<usize>);
-
-    impl ClosedInChild {
-        pub(in crate::record) fn new(descriptor: i32) -> Self {
-            let take =
-                |place: &AtomicI32| place.compare_exchange(-1, descriptor, Ordering::SeqCst, Ordering::SeqCst).is_ok();
-            Self(CLOSED.iter().position(take))
-        }
-    }
-
-    impl Drop for ClosedInChild {
-        fn drop(&mut self) {
-            if let Some(place) = self.0 {
-                CLOSED[place].store(-1, Ordering::SeqCst);
-            }
-        }
-    }
-
-    pub(super) fn close() {
-        for place in &CLOSED {
-            let descriptor = place.swap(-1, Ordering::SeqCst);
-            #[cfg(unix)]
-            if descriptor >= 0 {
-                // SAFETY: the child's own copy of a descriptor, whose `File` is never used in it. The parent's lock stays:
-                // it is given up with the last copy.
-                unsafe { libc::close(descriptor) };
-            }
-            #[cfg(not(unix))]
-            let _ = descriptor;
-        }
     }
 }
 

@@ -7,7 +7,9 @@
 //!
 //! A handler may call next to nothing: it writes a byte, and after a crash it waits, bounded, because the crashed
 //! instruction would run again. Signals that end a program are watched only where nobody else handles them; if a handler
-//! that the program installs later calls ours, ours does nothing. A second signal ends the process at once. A child that
+//! that the program installs later calls ours, ours does nothing. A second signal ends the process at once, unless it comes
+//! with the first: a supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP twice. Where the
+//! program has closed the pipes (daemons close all descriptors), a signal ends it as if there were no thread. A child that
 //! was forked without `exec` has our handlers but not the thread: it dies as it would have, unless it has a session of its
 //! own, and with it a thread. A runtime that lives with faults (it has a handler of its own) gets its handler back with the
 //! first one.
@@ -18,11 +20,12 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Ending;
 use crate::record::process::PerProcess;
+use crate::record::process::descriptors::Known;
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::record::spool::fault;
 
@@ -38,12 +41,17 @@ const SIGNATURE: [c_int; 5] = [libc::SIGURG, libc::SIGIO, libc::SIGWINCH, libc::
 /// Signals that are looked at for it.
 const SIGNALS: c_int = if cfg!(target_os = "linux") { 64 } else { 31 };
 
-/// Write end of the pipe to the thread, and read end of the pipe from it; -1 before there are any.
-static TO_THREAD: AtomicI32 = AtomicI32::new(-1);
-static DONE: AtomicI32 = AtomicI32::new(-1);
+/// Time after a first signal in which others belong to it.
+const TOGETHER_MS: u64 = 500;
+
+/// Write end of the pipe to the thread, and read end of the pipe from it.
+static TO_THREAD: Known = Known::none();
+static DONE: Known = Known::none();
 /// The process that has the thread, and the one that has passed on a signal.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 static ENDING: AtomicU32 = AtomicU32::new(0);
+/// When that was, in milliseconds of the monotonic clock.
+static SINCE: AtomicU64 = AtomicU64::new(0);
 /// Orders those who install handlers.
 static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 /// The action that each signal had before.
@@ -127,24 +135,33 @@ fn is_signed(action: &libc::sigaction) -> bool {
 /// Makes the pipes and the thread, once in a process; false if the system gives none.
 fn is_ready(act: fn(Ending)) -> bool {
     // ORDERING: under the lock.
-    if PROCESS.load(Ordering::Relaxed) == std::process::id() {
+    if PROCESS.load(Ordering::Relaxed) == std::process::id() && TO_THREAD.get().is_some() {
         return true;
     }
     let (Some([wakes, to_thread]), Some([done, finished])) = (pipe(), pipe()) else { return false };
+    let (of_thread, finished) = (Known::of(wakes), Known::of(finished));
     let work = move || {
         ACTS.set(true);
-        while let Some(signal) = read(wakes) {
+        while let Some(signal) = read(&of_thread) {
             let is_crash = CRASHES.contains(&signal);
             act(if is_crash { Ending::Crash } else { Ending::Signal });
-            if is_crash { write(finished, 0) } else { pass_on(signal) }
+            if is_crash {
+                write(&finished, 0);
+            } else {
+                pass_on(signal);
+            }
+        }
+        // The program has closed the pipe: the next session makes another.
+        if TO_THREAD.get().is_none() {
+            PROCESS.store(0, Ordering::SeqCst);
         }
     };
     if without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work)).is_err() {
         return false;
     }
     // ORDERING: a handler runs after it was installed, which is after this on this thread.
-    TO_THREAD.store(to_thread, Ordering::SeqCst);
-    DONE.store(done, Ordering::SeqCst);
+    TO_THREAD.set(to_thread);
+    DONE.set(done);
     PROCESS.store(std::process::id(), Ordering::SeqCst);
     true
 }
@@ -196,12 +213,33 @@ extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_v
     if current(signal).is_none_or(|now| now.sa_sigaction != ours) {
         return;
     }
-    if is_ours() && is_first() {
-        write(TO_THREAD.load(Ordering::SeqCst), signal as u8);
-    } else if signal != libc::SIGXCPU || !is_ours() {
+    // The limit on CPU time is told every second: the thread is at it.
+    let is_told = is_ours()
+        && if is_first() {
+            SINCE.store(now_ms(), Ordering::SeqCst);
+            // CAST: a signal's number.
+            write(&TO_THREAD, signal as u8)
+        } else {
+            signal == libc::SIGXCPU || is_together()
+        };
+    if !is_told {
         end_by(signal);
     }
-    // The limit on CPU time is told every second: the thread is at it.
+}
+
+/// Returns whether the first signal has only just come; it may be about to say when.
+fn is_together() -> bool {
+    let since = SINCE.load(Ordering::SeqCst);
+    since == 0 || now_ms().saturating_sub(since) < TOGETHER_MS
+}
+
+/// Returns the monotonic clock's milliseconds. May be called in a handler.
+fn now_ms() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the kernel fills in a structure of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    // CAST: since the machine was started.
+    now.tv_sec as u64 * 1000 + now.tv_nsec as u64 / 1_000_000
 }
 
 extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void) {
@@ -209,9 +247,9 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void
     if signal == libc::SIGBUS && fault::absorb(info) {
         return;
     }
-    if is_ours() && !ACTS.get() && is_first() {
-        write(TO_THREAD.load(Ordering::SeqCst), signal as u8);
-        wait_for(DONE.load(Ordering::SeqCst));
+    // CAST: a signal's number.
+    if is_ours() && !ACTS.get() && is_first() && write(&TO_THREAD, signal as u8) {
+        wait_for(&DONE);
     }
     // SAFETY: the kernel passes a valid siginfo to a handler with SA_SIGINFO.
     let was_sent = unsafe { (*info).si_code } <= 0;
@@ -327,15 +365,16 @@ fn pipe() -> Option<[c_int; 2]> {
     Some(ends)
 }
 
-fn write(pipe: c_int, byte: u8) {
+/// Writes a byte; false if the pipe is not there any more, or broken.
+fn write(pipe: &Known, byte: u8) -> bool {
     // SAFETY: one byte from a place that lives; `write` may be called in a handler.
-    unsafe { libc::write(pipe, (&raw const byte).cast(), 1) };
+    pipe.get().is_some_and(|pipe| unsafe { libc::write(pipe, (&raw const byte).cast(), 1) } == 1)
 }
 
 /// The next signal from the pipe; `None` if the pipe is broken.
-fn read(pipe: c_int) -> Option<c_int> {
+fn read(pipe: &Known) -> Option<c_int> {
     loop {
-        let mut byte = 0_u8;
+        let (pipe, mut byte) = (pipe.get()?, 0_u8);
         // SAFETY: room for one byte.
         match unsafe { libc::read(pipe, (&raw mut byte).cast(), 1) } {
             1 => return Some(c_int::from(byte)),
@@ -346,7 +385,8 @@ fn read(pipe: c_int) -> Option<c_int> {
 }
 
 /// Waits until the thread has acted, no longer than a crash may be delayed.
-fn wait_for(pipe: c_int) {
+fn wait_for(pipe: &Known) {
+    let Some(pipe) = pipe.get() else { return };
     let most = Ending::Crash.patience().as_millis() as c_int;
     let mut poll = libc::pollfd { fd: pipe, events: libc::POLLIN, revents: 0 };
     // SAFETY: one valid entry; `poll` may be called in a handler.

@@ -58,10 +58,6 @@ pub(super) fn lock(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-pub(super) fn descriptor(_file: &File) -> i32 {
-    -1
-}
-
 pub(super) fn may_reach(_bytes: u64) -> bool {
     true
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::mapping;
+use super::own_file::OwnFile;
 use crate::record::clock::Anchor;
 use crate::record::process::descriptors::ClosedInChild;
 use crate::record::registry::ThreadIdentity;
@@ -63,7 +64,7 @@ pub(super) struct Journal {
     /// Before the file: a child that is forked off does not keep the lock when its parent ends.
     _closed: ClosedInChild,
     /// The file, locked for as long as this process lives, and its length.
-    file: Mutex<(File, u64)>,
+    file: Mutex<(OwnFile, u64)>,
 }
 
 impl Journal {
@@ -73,8 +74,8 @@ impl Journal {
         if !mapping::lock(&file)? {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let _closed = ClosedInChild::new(mapping::descriptor(&file));
-        Ok(Self { path: path.to_owned(), _closed, file: Mutex::new((file, 0)) })
+        let _closed = ClosedInChild::of(&file);
+        Ok(Self { path: path.to_owned(), _closed, file: Mutex::new((OwnFile::new(file), 0)) })
     }
 
     /// Appends a line. One that cannot be written is missing when the journal is read: what it was about is counted
@@ -90,13 +91,13 @@ impl Journal {
         let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, length) = &mut *guard;
         let end = *length + line.len() as u64;
-        if mapping::may_reach(end) && file.write_all(line.as_bytes()).is_ok() {
+        if mapping::may_reach(end) && file.get().and_then(|mut file| file.write_all(line.as_bytes())).is_ok() {
             *length = end;
         }
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).0.sync_data()
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).0.get()?.sync_data()
     }
 
     pub(super) fn discard(&self) -> io::Result<()> {

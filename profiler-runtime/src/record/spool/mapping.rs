@@ -11,12 +11,13 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
 use super::fault::Guard;
+use super::own_file::OwnFile;
 
 /// A file, mapped shared.
 pub(super) struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
-    file: File,
+    file: OwnFile,
     guard: Guard,
 }
 
@@ -39,7 +40,7 @@ impl Mapping {
             // SAFETY: mapped just now; nobody knows of it.
             unsafe { libc::munmap(start.as_ptr().cast(), bytes) };
         })?;
-        Ok(Self { start, bytes, file, guard })
+        Ok(Self { start, bytes, file: OwnFile::new(file), guard })
     }
 
     /// The memory at an offset, which must lie inside.
@@ -67,8 +68,8 @@ impl Mapping {
         if end > self.bytes || !may_reach(end as u64) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        let end = end as u64;
-        if self.file.metadata()?.len() < end { self.file.set_len(end) } else { Ok(()) }
+        let (file, end) = (self.file.get()?, end as u64);
+        if file.metadata()?.len() < end { file.set_len(end) } else { Ok(()) }
     }
 
     /// Gives the file blocks on the disk from `offset` on, filled with zeros.
@@ -77,8 +78,9 @@ impl Mapping {
         if end > self.bytes || !may_reach(end as u64) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
+        let file = self.file.get()?.as_raw_fd();
         // SAFETY: a call on our own file; the offsets were just checked to be small.
-        match unsafe { libc::posix_fallocate(self.file.as_raw_fd(), offset as libc::off_t, bytes as libc::off_t) } {
+        match unsafe { libc::posix_fallocate(file, offset as libc::off_t, bytes as libc::off_t) } {
             0 => Ok(()),
             error => Err(io::Error::from_raw_os_error(error)),
         }
@@ -122,13 +124,14 @@ impl Mapping {
     /// Gives blocks back to the disk; what was in them is gone.
     pub(super) fn punch(&self, offset: usize, bytes: usize) {
         let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+        let Ok(file) = self.file.get() else { return };
         // SAFETY: a call on our own file, about a part that nobody uses.
-        unsafe { libc::fallocate(self.file.as_raw_fd(), mode, offset as libc::off_t, bytes as libc::off_t) };
+        unsafe { libc::fallocate(file.as_raw_fd(), mode, offset as libc::off_t, bytes as libc::off_t) };
     }
 
     /// Waits until all that was stored is on the disk.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.file.get()?.sync_data()
     }
 }
 
@@ -148,11 +151,6 @@ pub(super) fn lock(file: &File) -> io::Result<bool> {
     }
     let error = io::Error::last_os_error();
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
-}
-
-/// The file's number in this process.
-pub(super) fn descriptor(file: &File) -> i32 {
-    file.as_raw_fd()
 }
 
 /// Returns whether this process may make files so large: asking first spares it a signal that would end it.

@@ -17,6 +17,7 @@ mod mapping;
 #[cfg(not(all(target_os = "linux", not(miri))))]
 #[path = "elsewhere.rs"]
 mod mapping;
+mod own_file;
 mod room;
 pub(crate) mod running;
 pub(crate) mod salvage;
