@@ -5,7 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use profiler_runtime::recover;
 use profiler_tests::processes::{self, Ended, Outcome, listing};
@@ -158,4 +161,31 @@ fn a_killed_parent_is_recovered_while_its_child_lives() {
     let recovered = recovered.unwrap();
     assert!(recovered.running.is_empty() && recovered.sessions.len() == 1, "{recovered:?}");
     assert_parents(&bench, BEFORE, "recovered");
+}
+
+/// B1: a child keeps no port of its parent's.
+#[test]
+fn a_port_is_free_although_a_child_lives() {
+    let outcome = run(&Bench::alone(), "listens", 0, false);
+    assert_eq!(outcome.stdout, "http: Ok(true)\njob: Ok(true)\n", "{}", outcome.stderr);
+}
+
+/// B1: a worker notices that its coordinator was killed, although a child of it lives.
+#[test]
+fn a_killed_coordinator_is_gone_although_its_child_lives() {
+    let bench = Bench::alone();
+    let mut command = program(&bench, "coordinator is killed", 0, false);
+    let mut coordinator = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(coordinator.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let address = lines.next().unwrap();
+    let mut worker = TcpStream::connect(address.strip_prefix("tcp://").unwrap()).unwrap();
+    worker.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let hello = r#"{"protocol":1,"name":"w","rank":0,"stage":0,"pid":1,"host":"h","local_rank":0,"token":"secret"}"#;
+    writeln!(worker, "{hello}").unwrap();
+    lines.next().expect("has joined, and there is a child");
+    coordinator.kill().unwrap();
+    let mut said = String::new();
+    worker.read_to_string(&mut said).expect("the connection ends");
+    assert!(said.starts_with(r#"{"welcome""#), "{said}");
+    coordinator.wait().unwrap();
 }

@@ -7,15 +7,18 @@
 
 #[cfg(target_os = "linux")]
 mod program {
+    use std::io::Read;
     use std::os::unix::process::CommandExt;
     use std::path::{Path, PathBuf};
     use std::process::{Command, exit};
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::{env, fs, thread};
+    use std::time::{Duration, Instant};
+    use std::{env, fs, io, thread};
 
+    use profiler_runtime::job::{Coordinator, CoordinatorOptions};
     use profiler_runtime::{
-        Error, ProfilerConfig, Status, configure, op, profile_with, profiled_step, stage, start_profile,
+        Error, ProfilerConfig, Status, configure, http, op, profile_with, profiled_step, stage, start_profile,
         start_profile_with, status, stop_profile,
     };
     use profiler_tests::processes::{end_by, fork, fork_without_handlers, listing, pause, wait_for_child};
@@ -58,6 +61,8 @@ mod program {
             "daemonise" => story.daemonise(),
             "configured" => story.configured(),
             "parent is killed" => story.parent_is_killed(),
+            "listens" => listens(),
+            "coordinator is killed" => coordinator_is_killed(),
             "thread returns" => {
                 let thread = thread::spawn(move || story.fork());
                 // In the child this thread does not exist.
@@ -183,6 +188,53 @@ mod program {
             }
             end_by(libc::SIGKILL)
         }
+    }
+
+    /// Begins to listen again at its addresses, while a child lives.
+    fn listens() {
+        let server = http::serve("127.0.0.1:0").unwrap();
+        let options = CoordinatorOptions::default().token("secret");
+        let coordinator = Coordinator::bind("tcp://127.0.0.1:0", options.clone()).unwrap();
+        let (http_address, job_address) = (server.local_addr(), coordinator.address().to_string());
+        let child = child_that_waits();
+        drop((server, coordinator));
+        println!("http: {:?}", http::serve(http_address).map(|server| server.local_addr() == http_address));
+        // Its thread is on its way out.
+        let begin = Instant::now();
+        let again = || Coordinator::bind(&job_address, options.clone());
+        let bound = loop {
+            match again() {
+                Err(_) if begin.elapsed() < Duration::from_secs(5) => pause(),
+                bound => break bound,
+            }
+        };
+        println!("job: {:?}", bound.map(|bound| bound.address().to_string() == job_address));
+        // SAFETY: it has not been waited for.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+        wait_for_child(child);
+    }
+
+    /// Waits to be killed, and leaves a child.
+    fn coordinator_is_killed() {
+        let options = CoordinatorOptions::default().token("secret");
+        let coordinator = Coordinator::bind("tcp://127.0.0.1:0", options).unwrap();
+        println!("{}", coordinator.address());
+        coordinator.wait_for_workers(1, Duration::from_secs(30));
+        println!("{}", child_that_waits());
+        loop {
+            pause();
+        }
+    }
+
+    /// A child that waits until it is killed, or the standard input ends.
+    fn child_that_waits() -> i32 {
+        let child = fork();
+        if child == 0 {
+            let _ = io::stdin().read(&mut [0]);
+            // SAFETY: ends the process.
+            unsafe { libc::_exit(0) }
+        }
+        child
     }
 
     /// A thread that takes every lock of a session, all the time.

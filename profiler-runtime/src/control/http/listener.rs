@@ -23,6 +23,7 @@ use crate::control::job::Controller;
 use crate::logging;
 use crate::record::pinned;
 use crate::record::process::Stamp;
+use crate::record::process::descriptors::ClosedInChild;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";
@@ -176,7 +177,10 @@ impl Listener {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
         let (stop, stopped) = oneshot::channel();
         let address = self.address;
+        // A child that outlives this process, or its listener, does not keep the port.
+        let closed = ClosedInChild::of(&self.socket);
         let work = move || {
+            let _closed = closed;
             runtime.block_on(async {
                 let server = tokio::spawn(self.run());
                 // Dropping the sender is how a server stops.

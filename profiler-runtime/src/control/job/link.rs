@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::address::Address;
 #[cfg(unix)]
 use super::unix;
+use crate::record::process::descriptors::ClosedInChild;
 
 /// How long a connection may take to be made, and a write to be accepted by the other side.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -64,6 +65,12 @@ impl Stream {
             socket.set_nodelay(true)?;
         }
         either!(self, socket => socket.set_write_timeout(Some(PATIENCE)))
+    }
+
+    /// Has children close their copies of it until the result is dropped: the other side has to notice that this process
+    /// has ended, although a child lives.
+    pub(super) fn closed_in_child(&self) -> ClosedInChild {
+        either!(self, socket => ClosedInChild::of(socket))
     }
 
     /// How long a read may take; `None` for ever.
@@ -123,6 +130,15 @@ impl Listener {
         };
         stream.prepare()?;
         Ok(stream)
+    }
+
+    /// Has children close their copies of it until the result is dropped: they would keep the address.
+    pub(super) fn closed_in_child(&self) -> ClosedInChild {
+        match self {
+            #[cfg(unix)]
+            Self::Unix(listener) => listener.closed_in_child(),
+            Self::Tcp(listener) => ClosedInChild::of(listener),
+        }
     }
 
     /// Where it really listens: with the port that the system has chosen.

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::address::{Address, LinkError};
+use crate::record::process::descriptors::ClosedInChild;
 
 /// A socket and its file, which is removed when this is dropped.
 #[derive(Debug)]
@@ -37,6 +38,10 @@ impl Listener {
         let (socket, _) = self.socket.accept()?;
         check_peer(&socket)?;
         Ok(socket)
+    }
+
+    pub(super) fn closed_in_child(&self) -> ClosedInChild {
+        ClosedInChild::of(&self.socket)
     }
 }
 

@@ -189,6 +189,7 @@ impl Joined {
 
     /// Obeys until the connection ends.
     fn serve(self: &Arc<Self>, stream: &Arc<Stream>, mut lines: Lines) {
+        let _closed = stream.closed_in_child();
         let reason = loop {
             let line = match lines.next(stream, MOST_LINE, None) {
                 Ok(line) => line,

@@ -27,9 +27,9 @@ const THREAD: &str = "profiler-coordinator";
 
 /// Accepts connections until the coordinator ends.
 pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<()> {
-    let shared = Arc::clone(shared);
+    let (shared, closed) = (Arc::clone(shared), listener.closed_in_child());
     let work = move || {
-        let _own = ledger::own();
+        let (_own, _closed) = (ledger::own(), closed);
         let strangers = Arc::new(Strangers::new());
         while !shared.table().is_closed {
             match listener.accept() {
@@ -48,8 +48,9 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<
 fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
     let stranger = strangers.add(stream);
     let (shared, of_thread, here) = (Arc::clone(shared), Arc::clone(strangers), Arc::clone(&stranger));
+    let closed = stranger.stream.closed_in_child();
     let work = move || {
-        let _own = ledger::own();
+        let (_own, _closed) = (ledger::own(), closed);
         let mut lines = Lines::default();
         let heard = hear(&here.stream, &mut lines);
         of_thread.remove(&here);
