@@ -10,9 +10,11 @@ use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use super::refusal::Refusal;
 
-/// Headers that proxies add, beside `X-Forwarded-…`.
-const FORWARDED: [&str; 7] =
-    ["forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "cf-connecting-ip"];
+/// Headers that proxies add: parts of their names, and how names begin and end. Each has its own, so that what is like one
+/// of them counts too; a client that sends one by itself needs the token.
+const FORWARDED: [&str; 6] = ["forwarded", "clientip", "client-ip", "remote-addr", "external-address", "proxy"];
+const BEGINS: [&str; 4] = ["cf-", "cdn-", "x-envoy-", "x-original-"];
+const ENDS: [&str; 4] = ["via", "-ip", "socketip", "x-amzn-trace-id"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Which hosts requests may be sent to.
@@ -62,8 +64,13 @@ impl Hosts {
 /// Returns whether a proxy says that it has passed the request on: its client may be anywhere, although the proxy is
 /// here.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
-    let tells = |name: &HeaderName| FORWARDED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded");
-    headers.keys().any(tells)
+    let tells = |name: &str| {
+        FORWARDED.iter().any(|part| name.contains(part))
+            || BEGINS.iter().any(|begin| name.starts_with(begin))
+            || ENDS.iter().any(|end| name.ends_with(end))
+    };
+    // A server that hands headers on to programs makes `_` of `-`.
+    headers.keys().any(|name| tells(&name.as_str().replace('_', "-")))
 }
 
 /// The one host of a request.
@@ -135,6 +142,73 @@ mod tests {
         let everywhere = Hosts { allowed: Vec::new(), bound: Some("0.0.0.0".parse().unwrap()) };
         assert_eq!(code(&everywhere, &[("host", "192.168.1.4:8089")]), "ok");
         assert_eq!(code(&everywhere, &[("host", "evil.example")]), "wrong_host");
+    }
+
+    /// G12: proxies name the client in many ways, and clients of this machine send none of these.
+    #[test]
+    fn what_proxies_add_is_known() {
+        let is_forwarded =
+            |name: &'static str| is_forwarded(&[(name.parse().unwrap(), "1".parse().unwrap())].into_iter().collect());
+        for name in [
+            "forwarded",
+            "x-forwarded-for",
+            "x-forwarded-proto",
+            "x_forwarded_for",
+            "forwarded-for",
+            "x-original-forwarded-for",
+            "x-vercel-forwarded-for",
+            "via",
+            "x-bluecoat-via",
+            "x-real-ip",
+            "x-remote-ip",
+            "x-originating-ip",
+            "true-client-ip",
+            "fly-client-ip",
+            "fastly-client-ip",
+            "client-ip",
+            "wl-proxy-client-ip",
+            "do-connecting-ip",
+            "cf-connecting-ip",
+            "cf-ray",
+            "cdn-loop",
+            "x-azure-clientip",
+            "x-azure-socketip",
+            "x-appengine-user-ip",
+            "x-remote-addr",
+            "x-envoy-external-address",
+            "x-envoy-attempt-count",
+            "x-nginx-proxy",
+            "proxy-connection",
+            "x-original-host",
+            "x-amzn-trace-id",
+        ] {
+            assert!(is_forwarded(name), "{name}");
+        }
+        for name in [
+            "host",
+            "user-agent",
+            "accept",
+            "accept-encoding",
+            "authorization",
+            "content-type",
+            "content-length",
+            "connection",
+            "origin",
+            "referer",
+            "cookie",
+            "sec-fetch-site",
+            "sec-ch-ua-platform",
+            "dnt",
+            "upgrade-insecure-requests",
+            "te",
+            "traceparent",
+            "x-request-id",
+            "x-requested-with",
+            "idempotency-key",
+            "expect",
+        ] {
+            assert!(!is_forwarded(name), "{name}");
+        }
     }
 
     #[test]
