@@ -68,6 +68,7 @@ fn program() {
             std::process::exit(3)
         }
         "limit on CPU time" => exceed_cpu_time(),
+        "exit in a handler" => exit_in_a_handler(),
         "descriptors closed" => {
             close_descriptors();
             wait_for_a_signal();
@@ -131,6 +132,24 @@ fn exceed_cpu_time() {
 fn wait_for_a_signal() {
     println!("ready");
     thread::sleep(Duration::from_secs(60));
+}
+
+/// While the interrupted thread holds a lock of the profiler's, most of the time.
+fn exit_in_a_handler() -> ! {
+    extern "C" fn exit(_: libc::c_int) {
+        // SAFETY: it may not be called in a handler, and often is.
+        unsafe { libc::exit(4) }
+    }
+    let soon = libc::timeval { tv_sec: 0, tv_usec: 50_000 };
+    let timer = libc::itimerval { it_interval: libc::timeval { tv_sec: 0, tv_usec: 0 }, it_value: soon };
+    // SAFETY: the handler has the right signature, and the structure is complete.
+    unsafe {
+        libc::signal(libc::SIGALRM, exit as extern "C" fn(libc::c_int) as libc::sighandler_t);
+        libc::setitimer(libc::ITIMER_REAL, &raw const timer, ptr::null_mut());
+    }
+    loop {
+        let _ = profiler_runtime::status();
+    }
 }
 
 /// As daemons do; the numbers are those of the host's files then.
@@ -277,6 +296,18 @@ fn a_signal_ends_a_program_that_closed_all_descriptors() {
     assert_eq!(end(&bench, "descriptors closed", &[libc::SIGTERM], &json!({})).signal(), Some(libc::SIGTERM));
     assert_eq!(fs::read(host_log(&bench)).unwrap(), b"");
     fs::remove_file(host_log(&bench)).unwrap();
+}
+
+/// C2: a handler that calls `exit` while it has interrupted the profiler is waited for as a crash is.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_exit_in_a_handler_does_not_wait_for_its_own_thread() {
+    for _ in 0..3 {
+        let bench = Bench::alone();
+        let start = Instant::now();
+        assert_eq!(end(&bench, "exit in a handler", &[], &json!({})).code(), Some(4));
+        assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
+    }
 }
 
 #[test]

@@ -82,6 +82,33 @@ fn a_spool_that_is_cut_off_costs_its_recording_only() {
     assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
 }
 
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn records_where_no_range_fits() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(ProfilerConfig::torch(folder()).spool(true)).unwrap();
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the structures are complete.
+    let set = |limit: &libc::rlimit| assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, limit) }, 0);
+    // SAFETY: the kernel fills in a structure of ours.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) }, 0);
+    set(&libc::rlimit { rlim_cur: 4096, ..limit });
+    (0..100).for_each(|_| leaf());
+    set(&limit);
+    let manifest = stop_profile().unwrap().wait().unwrap();
+    assert_eq!(manifest.ranges_lost, 100);
+    assert!(manifest.warnings.iter().all(|told| !told.starts_with("nothing was recorded")), "{:?}", manifest.warnings);
+}
+
+/// G5: a recording that found no room at all is not one in which nothing ran.
+#[test]
+fn a_recording_without_room_is_not_called_empty() {
+    let bench = Bench::alone();
+    assert!(child("records_where_no_range_fits", bench.path()).status().unwrap().success());
+}
+
 /// The host's files, under the numbers that the spool's had.
 fn files_instead_of_ours(path: &Path) -> Vec<File> {
     for number in 3..1024 {

@@ -157,6 +157,7 @@ fn a_body_that_asks_for_a_path_is_refused() {
         (json!({"profile_id": "../x"}), "is no plain name"),
         (json!({"profile_prefix": "a/b"}), "is no plain name"),
         (json!({"profile_id": ".."}), "is no plain name"),
+        (json!({"profile_id": "-rf"}), "is no plain name"),
         (json!({"num_steps": "five"}), "num_steps: expected a whole number"),
         (json!({"num_steps": "-1"}), "num_steps: expected a whole number"),
         (json!({"start_step": 1, "delay_steps": 2}), "say the same"),

@@ -79,8 +79,10 @@ pub(super) fn warn(trace: &mut Trace) {
 fn why_empty(trace: &Trace) -> Option<String> {
     // A session that ended before its schedule let it record has said so.
     let is_explained = trace.context.warnings.iter().any(|warning| warning.starts_with("nothing was recorded"));
+    // What ran and found no room is counted, and told as a loss.
+    let is_lost = trace.losses.missing() > 0;
     // A front-end that nobody has asked for anything has nothing to show.
-    if trace.ranges > 0 || !trace.loops.is_empty() || is_explained || trace.context.is_frontend {
+    if trace.ranges > 0 || is_lost || !trace.loops.is_empty() || is_explained || trace.context.is_frontend {
         return None;
     }
     if !trace.context.config.records_ranges() {

@@ -13,7 +13,7 @@ use crate::collect::ending::{self, Ending};
 use crate::config::ProfilerConfig;
 use crate::logging;
 use crate::model::EndedBy;
-use crate::record::process;
+use crate::record::{ledger, process};
 
 const THREAD: &str = "profiler-ending";
 
@@ -36,7 +36,9 @@ fn write_all(how: Ending) {
     if slot::is_busy() == Some(false) {
         return;
     }
-    let deadline = Instant::now() + how.patience();
+    // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as one that has crashed may.
+    let patience = if ledger::is_own() { Ending::Crash.patience() } else { how.patience() };
+    let deadline = Instant::now() + patience;
     let (done, finished) = mpsc::channel();
     let work = move || {
         let held = logging::hold();
@@ -47,7 +49,7 @@ fn write_all(how: Ending) {
     };
     let started = ending::without_signals(|| thread::Builder::new().name(THREAD.to_owned()).spawn(work));
     match started {
-        Ok(_) if finished.recv_timeout(how.patience()).is_ok() => {
+        Ok(_) if finished.recv_timeout(patience).is_ok() => {
             // Until the host's logger has been told, or does not return.
             let _ = finished.recv_timeout(logging::PATIENCE);
         }

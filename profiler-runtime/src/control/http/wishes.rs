@@ -46,8 +46,8 @@ impl Reading {
                 (Some(name), "profile_id") => self.wishes.name = Some(name.to_owned()),
                 (Some(name), _) => self.wishes.prefix = Some(name.to_owned()),
                 (None, _) => self.problem(format!(
-                    "`{key}` is no plain name: write 1 to {LONGEST} letters, digits, `.`, `_` or `-` in quotes, and no dot at \
-                     the beginning; it is never a path"
+                    "`{key}` is no plain name: write 1 to {LONGEST} letters, digits, `.`, `_` or `-` in quotes, and no dot or \
+                     dash at the beginning; it is never a path"
                 )),
             },
         }
@@ -102,7 +102,7 @@ pub(super) fn same(one: &str, other: &str) -> String {
 /// Returns whether a name is one component of a path and no more.
 fn is_plain(name: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "._-".contains(letter);
-    (1..=LONGEST).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with('.')
+    (1..=LONGEST).contains(&name.len()) && name.chars().all(is_plain) && !name.starts_with(['.', '-'])
 }
 
 fn unknown(key: &str) -> String {
