@@ -190,6 +190,18 @@ fn a_linked_trace_file_is_written_through() {
     assert!(report(&fs::read(bench.path().join("kept.json")).unwrap())["traceEvents"].is_array());
 }
 
+/// B5: whatever others have put beside a session is not waited for when its trace replaces an earlier one.
+#[test]
+fn a_pipe_among_the_sessions_is_left_alone() {
+    let bench = Bench::alone();
+    let beside = bench.path().join("beside");
+    fs::create_dir(&beside).unwrap();
+    pipe_at(beside.join("manifest_rank0.json"));
+    for _ in 0..2 {
+        record(bench.config().trace_file("named.json"));
+    }
+}
+
 /// B5: what can be neither replaced nor written to is refused with a reason, and told at the start.
 #[test]
 fn what_cannot_be_written_is_refused_with_a_reason() {

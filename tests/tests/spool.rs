@@ -231,3 +231,16 @@ fn a_folder_without_spools_has_nothing_to_recover_and_a_missing_one_is_an_error(
     assert!(found.sessions.is_empty() && found.running.is_empty() && found.failed.is_empty());
     assert!(recover(bench.path().join("missing")).is_err());
 }
+
+/// G2: who recovers waits for nobody: a pipe in the place of the entries is no spool.
+#[test]
+fn a_pipe_in_the_place_of_a_spool_is_refused() {
+    let bench = Bench::alone();
+    run("dies", "KILL", &spool_alone(&bench));
+    let entries = only_folder(bench.path()).join(".spool_rank0.entries");
+    fs::remove_file(&entries).unwrap();
+    assert!(Command::new("mkfifo").arg(&entries).status().unwrap().success());
+    let recovered = recover(bench.path()).unwrap();
+    assert!(recovered.sessions.is_empty() && recovered.running.is_empty());
+    assert!(recovered.failed[0].to_string().contains("is no file"), "{:?}", recovered.failed);
+}

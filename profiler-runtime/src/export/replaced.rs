@@ -35,7 +35,8 @@ fn manifests_beside(folder: &Path) -> Vec<PathBuf> {
     };
     let is_manifest = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with("manifest_") && name.ends_with(".json")
+        // A pipe of that name would never end.
+        name.starts_with("manifest_") && name.ends_with(".json") && path.is_file()
     };
     let sessions = folder.parent().map(files).unwrap_or_default();
     let others = sessions.into_iter().filter(|other| other != folder && other.is_dir());

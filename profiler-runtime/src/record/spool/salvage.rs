@@ -170,9 +170,13 @@ type Piece = (u64, Run);
 
 impl Spool {
     fn open(path: &Path) -> io::Result<Self> {
+        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
+        // To open a pipe is to wait for its writer.
+        if !fs::metadata(path)?.is_file() {
+            return Err(wrong("the file of entries is no file"));
+        }
         let file = File::open(path)?;
         let bytes = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
-        let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
         if bytes < HEADER {
             return Err(wrong("the file of entries is too short"));
         }
