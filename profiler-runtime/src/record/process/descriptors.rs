@@ -13,8 +13,10 @@ use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 const MOST: usize = 1024;
 static CLOSED: [Known; MOST] = [const { Known::none() }; MOST];
 
-/// No descriptor, and one that is not known yet.
+/// No descriptor.
 const NONE: i32 = -1;
+/// One that is not known yet.
+#[cfg(unix)]
 const TAKEN: i32 = -2;
 
 /// A descriptor, and the file that is open under it.
@@ -24,11 +26,12 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// None, until [`set`](Self::set) names one.
     pub(crate) const fn none() -> Self {
         Self { number: AtomicI32::new(NONE), file: [const { AtomicU64::new(0) }; 2] }
     }
 
-    /// The file that is open under this number now.
+    /// Remembers a number from the start.
     pub(crate) fn of(number: i32) -> Self {
         let known = Self::none();
         known.set(number);
@@ -50,6 +53,7 @@ impl Known {
         (number >= 0 && file_of(number) == Some(known())).then_some(number)
     }
 
+    #[cfg(unix)]
     fn take(&self) -> bool {
         self.number.compare_exchange(NONE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
@@ -82,6 +86,7 @@ const fn file_of(_: i32) -> Option<[u64; 2]> {
 pub(crate) struct ClosedInChild(Option<usize>);
 
 impl ClosedInChild {
+    /// Has children close this file from now on.
     #[cfg(unix)]
     pub(crate) fn of(file: &impl std::os::fd::AsRawFd) -> Self {
         let place = CLOSED.iter().position(Known::take);
