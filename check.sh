@@ -43,7 +43,7 @@ step "packages" cargo package --allow-dirty -p profiler-macros -p profiler-runti
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi
-step "instruction budget" cargo bench -p profiler-benches --bench instructions -- --only ours --budget
+step "instruction budget" cargo bench -p profiler-benches --bench instructions -- --budget
 step "the pages' commands" bash tests/readme.sh
 step "real consumers" bash tests/consumers/run.sh "$log"/perf/*/ "$log"/ranks/perf/*/ "$log"/job/*/
 step "Perfetto's own format" bash tests/consumers/perfetto.sh

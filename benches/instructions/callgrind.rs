@@ -1,10 +1,11 @@
-//! Instructions, from callgrind: of the recording thread only, and only inside the counted function.
+//! Instructions, from callgrind: of the recording thread inside the counted function, or of all else for an export.
 
 use crate::valgrind::{self, Tool};
 use profiler_benches::Result;
 use profiler_benches::child::Order;
 use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::Subject;
+use std::collections::HashMap;
 use std::fs;
 
 /// Instructions per span, workload included.
@@ -12,33 +13,76 @@ use std::fs;
 /// # Errors
 /// When callgrind cannot run the subject.
 pub(crate) fn instructions(subject: &dyn Subject, scenario: Scenario) -> Result<f64> {
-    let (once, twice) = valgrind::twice::<Callgrind>(subject, scenario)?;
-    Ok(valgrind::per_span(once, twice))
+    let (before, counted) = if scenario.is_export() {
+        valgrind::twice::<Callgrind>(subject, scenario)?
+    } else {
+        (0, valgrind::once::<Callgrind>(subject, scenario)?)
+    };
+    Ok(valgrind::per_span(scenario, before, counted))
 }
+
+/// What is counted. A function that is toggled turns the counting over while it runs, on the thread that calls it.
+fn counting(scenario: Scenario) -> &'static [&'static str] {
+    if scenario.is_export() {
+        &["--collect-atstart=yes", "--toggle-collect=*counted_spans*", "--toggle-collect=*uncounted_evidence*"]
+    } else {
+        &["--collect-atstart=no", "--toggle-collect=*counted_spans*"]
+    }
+}
+
+/// How the files of the doubles begin; libcuda's stands under the driver's own name.
+const DOUBLES: [&str; 3] = ["libnvtx_tool.", "libcupti_double.", "libcuda."];
 
 struct Callgrind;
 
 impl Tool for Callgrind {
     type Counts = u64;
 
-    fn count(order: &Order) -> Result<u64> {
+    fn count(subject: &dyn Subject, order: &Order) -> Result<u64> {
         let dir = tempfile::tempdir()?;
         let out = dir.path().join("callgrind.out");
-        let wrapper = [
-            "valgrind".to_owned(),
-            "--tool=callgrind".to_owned(),
-            "--collect-atstart=no".to_owned(),
-            "--toggle-collect=*counted_spans*".to_owned(),
-            format!("--callgrind-out-file={}", out.display()),
-        ];
-        let output = order.command(&wrapper)?.output()?;
+        let mut wrapper = vec!["valgrind".to_owned(), "--tool=callgrind".to_owned()];
+        wrapper.extend(counting(order.scenario).iter().map(|option| (*option).to_owned()));
+        wrapper.push(format!("--callgrind-out-file={}", out.display()));
+        let mut child = order.command(&wrapper)?;
+        subject.prepare(&mut child, dir.path())?;
+        let output = child.output()?;
         order.check(&output)?;
         let profile = fs::read_to_string(out)?;
         let total = profile.lines().find_map(|line| line.strip_prefix("totals:"));
         let total = total.and_then(|rest| rest.split_whitespace().next()).ok_or("callgrind wrote no totals")?;
-        match total.parse()? {
+        match total.parse::<u64>()? {
             0 => Err(format!("callgrind counted nothing for {order:?}").into()),
-            counted => Ok(counted),
+            counted => Ok(counted - in_doubles(&profile)),
         }
     }
+}
+
+/// Instructions of the tests' doubles, and of what these call: a real tool or driver has others.
+///
+/// Reads a profile's calls from other objects into a double: `cob=` names the object of the function that is called,
+/// where it is another than that of the caller (`ob=`), and the line after `calls=` ends with what the calls took.
+fn in_doubles(profile: &str) -> u64 {
+    let mut known: HashMap<&str, bool> = HashMap::new();
+    let (mut within, mut into, mut counted) = (false, false, 0);
+    let mut lines = profile.lines();
+    while let Some(line) = lines.next() {
+        if let Some(object) = line.strip_prefix("ob=") {
+            within = is_double(object, &mut known);
+        } else if let Some(object) = line.strip_prefix("cob=") {
+            into = is_double(object, &mut known);
+        } else if line.starts_with("calls=") {
+            let cost = lines.next().and_then(|line| line.split_whitespace().nth(1)).and_then(|cost| cost.parse().ok());
+            counted += if into && !within { cost.unwrap_or(0) } else { 0 };
+            into = false;
+        }
+    }
+    counted
+}
+
+/// Returns whether an object, `(1) /a/path` where it is named first and `(1)` from there on, is a double.
+fn is_double<'a>(object: &'a str, known: &mut HashMap<&'a str, bool>) -> bool {
+    let (number, path) = object.split_once(' ').unwrap_or((object, ""));
+    let file = path.rsplit('/').next().unwrap_or(path);
+    *known.entry(number).or_insert_with(|| DOUBLES.iter().any(|double| file.starts_with(double)))
 }

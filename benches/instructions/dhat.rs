@@ -25,8 +25,8 @@ pub(crate) struct Heap {
 pub(crate) fn heap(subject: &dyn Subject, scenario: Scenario) -> Result<Heap> {
     let (once, twice) = valgrind::twice::<Dhat>(subject, scenario)?;
     Ok(Heap {
-        allocations: valgrind::per_span(once.blocks, twice.blocks),
-        peak_bytes: valgrind::per_span(once.peak_bytes, twice.peak_bytes),
+        allocations: valgrind::per_span(scenario, once.blocks, twice.blocks),
+        peak_bytes: valgrind::per_span(scenario, once.peak_bytes, twice.peak_bytes),
     })
 }
 
@@ -40,11 +40,13 @@ struct Counts {
 impl Tool for Dhat {
     type Counts = Counts;
 
-    fn count(order: &Order) -> Result<Counts> {
+    fn count(subject: &dyn Subject, order: &Order) -> Result<Counts> {
         let dir = tempfile::tempdir()?;
         let out = dir.path().join("dhat.out");
         let wrapper = ["valgrind".to_owned(), "--tool=dhat".to_owned(), format!("--dhat-out-file={}", out.display())];
-        let output = order.command(&wrapper)?.output()?;
+        let mut child = order.command(&wrapper)?;
+        subject.prepare(&mut child, dir.path())?;
+        let output = child.output()?;
         order.check(&output)?;
         let said = String::from_utf8_lossy(&output.stderr);
         let numbers = |label| numbers_after(&said, label).ok_or_else(|| format!("dhat printed no `{label}`"));

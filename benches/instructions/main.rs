@@ -1,11 +1,14 @@
 //! `cargo bench -p profiler-benches --bench instructions`: instructions and allocations per span, counted by valgrind.
 //!
 //! Unlike times, these counts hardly depend on the machine, so they can be a budget. Without valgrind the bench says
-//! so and succeeds. With `--budget` it fails if this product needs more than [`budget`] allows.
+//! so and succeeds. With `--budget` it counts what [`budget`] names instead, and fails if this product needs more than
+//! that allows: with link-time optimisation, or as a plain release build (`--profile release`), which
+//! `--without-lto` tells.
 
 mod budget;
 mod callgrind;
 mod dhat;
+mod guarded;
 #[path = "../subjects/mod.rs"]
 mod subjects;
 mod valgrind;
@@ -31,7 +34,7 @@ struct Counted {
 }
 
 fn main() -> ExitCode {
-    report::main(&subjects::all(), bench)
+    report::main(&everything(), bench)
 }
 
 fn bench(arguments: &[String]) -> Result<()> {
@@ -40,18 +43,36 @@ fn bench(arguments: &[String]) -> Result<()> {
         return report::section("Instructions per span: not counted, because `valgrind` is not installed.");
     }
     let mut all: BTreeMap<&str, Counted> = BTreeMap::new();
-    for subject in subjects::all() {
+    for subject in everything() {
         // What the bare call needs is taken off the others.
-        if arguments.wants(subject.name()) || subject.name() == subjects::BARE {
-            all.insert(subject.name(), count(subject)?);
+        let is_bare = subject.name() == subjects::BARE;
+        let scenarios = if arguments.budget && !is_bare { budget::scenarios(subject.name()) } else { columns(subject) };
+        if (arguments.wants(subject.name()) || is_bare) && !scenarios.is_empty() {
+            all.insert(subject.name(), count(subject, &scenarios)?);
         }
     }
     writeln!(io::stderr())?;
-    report::section(table(&all))?;
     if let Some(file) = &arguments.json {
         report::save(file, "instructions", &all)?;
     }
-    if arguments.budget { budget::check(&all) } else { Ok(()) }
+    if arguments.budget {
+        let verdict = budget::Verdict::of(&all, !arguments.without_lto);
+        report::section(&verdict.table)?;
+        verdict.check()
+    } else {
+        report::section(table(&all))
+    }
+}
+
+/// All that can be counted: the tools that are compared, and what only the budget is about.
+fn everything() -> Vec<&'static dyn Subject> {
+    subjects::all().into_iter().chain(guarded::all()).collect()
+}
+
+/// Returns the columns of the comparison that a subject has.
+fn columns(subject: &dyn Subject) -> Vec<Scenario> {
+    let is_compared = subjects::all().iter().any(|compared| compared.name() == subject.name());
+    SCENARIOS.into_iter().filter(|scenario| is_compared && subject.work(*scenario).is_some()).collect()
 }
 
 /// What the call itself needs, which is taken off every other subject's count.
@@ -59,16 +80,16 @@ fn bare_call(all: &BTreeMap<&str, Counted>) -> f64 {
     all.get(subjects::BARE).and_then(|bare| bare.instructions.get(&Scenario::Off)).copied().unwrap_or(0.0)
 }
 
-fn count(subject: &dyn Subject) -> Result<Counted> {
+fn count(subject: &dyn Subject, scenarios: &[Scenario]) -> Result<Counted> {
     let mut instructions = BTreeMap::new();
-    for scenario in SCENARIOS {
-        if subject.work(scenario).is_some() {
-            write!(io::stderr(), ".")?;
-            instructions.insert(scenario, callgrind::instructions(subject, scenario)?);
-        }
+    for scenario in scenarios {
+        write!(io::stderr(), ".")?;
+        instructions.insert(*scenario, callgrind::instructions(subject, *scenario)?);
     }
-    let records = subject.work(Scenario::On).is_some();
-    let heap = if records { Some(dhat::heap(subject, Scenario::On)?) } else { None };
+    // What is recorded elsewhere, or described, allocates no other way.
+    let is_compared = !columns(subject).is_empty();
+    let heap =
+        if is_compared && scenarios.contains(&Scenario::On) { Some(dhat::heap(subject, Scenario::On)?) } else { None };
     Ok(Counted { instructions, heap })
 }
 

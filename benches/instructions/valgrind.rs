@@ -1,6 +1,7 @@
-//! Runs a child under one of valgrind's tools, twice, and takes the difference.
+//! Runs a child under one of valgrind's tools: once, or twice where what happens once must not count.
 //!
-//! With n and with 2n spans: the difference has no start-up in it, and nothing else that happens once.
+//! Twice is with n and with 2n spans: the difference has no start-up in it, and nothing else that happens once. A tool
+//! that counts nothing but the recording after its warm-up needs no second run.
 
 use profiler_benches::Result;
 use profiler_benches::child::Order;
@@ -10,6 +11,8 @@ use std::process::{Command, Stdio};
 
 /// Spans of the shorter run, and of the warm-up: enough that a tool's rare work, such as a new chunk, is in the average.
 const SPANS: u64 = 20_000;
+/// Ranges of the shorter export.
+const EXPORTED: u64 = 50_000;
 
 /// Whether valgrind can be run here.
 pub(crate) fn is_installed() -> bool {
@@ -23,11 +26,19 @@ pub(crate) trait Tool {
     /// The figures that are read.
     type Counts;
 
-    /// Runs the order's child and reads what the tool wrote.
+    /// Runs the order's child on the subject's machine and reads what the tool wrote.
     ///
     /// # Errors
     /// When the child fails or the tool's output is not understood.
-    fn count(order: &Order) -> Result<Self::Counts>;
+    fn count(subject: &dyn Subject, order: &Order) -> Result<Self::Counts>;
+}
+
+/// Counts once, after a warm-up.
+///
+/// # Errors
+/// When the run fails.
+pub(crate) fn once<T: Tool>(subject: &dyn Subject, scenario: Scenario) -> Result<T::Counts> {
+    T::count(subject, &Order { warm_up: SPANS, ..Order::new(subject, scenario, SPANS) })
 }
 
 /// Counts twice.
@@ -35,11 +46,17 @@ pub(crate) trait Tool {
 /// # Errors
 /// When one of the runs fails.
 pub(crate) fn twice<T: Tool>(subject: &dyn Subject, scenario: Scenario) -> Result<(T::Counts, T::Counts)> {
-    let count = |spans| T::count(&Order { warm_up: SPANS, ..Order::new(subject, scenario, spans) });
-    Ok((count(SPANS)?, count(2 * SPANS)?))
+    let spans = spans(scenario);
+    let warm_up = if scenario.is_export() { 0 } else { spans };
+    let count = |spans| T::count(subject, &Order { warm_up, ..Order::new(subject, scenario, spans) });
+    Ok((count(spans)?, count(2 * spans)?))
+}
+
+fn spans(scenario: Scenario) -> u64 {
+    if scenario.is_export() { EXPORTED } else { SPANS }
 }
 
 /// The part of a difference that one span caused.
-pub(crate) fn per_span(once: u64, twice: u64) -> f64 {
-    (twice as f64 - once as f64) / SPANS as f64
+pub(crate) fn per_span(scenario: Scenario, once: u64, twice: u64) -> f64 {
+    (twice as f64 - once as f64) / spans(scenario) as f64
 }

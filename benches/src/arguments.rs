@@ -16,6 +16,8 @@ pub struct Arguments {
     pub only: Vec<String>,
     /// Fail if this product needs more than it may: only where something is counted, never where it is timed.
     pub budget: bool,
+    /// This program was built without link-time optimisation, for which the budget has figures of its own.
+    pub without_lto: bool,
 }
 
 impl Arguments {
@@ -24,7 +26,8 @@ impl Arguments {
     /// # Errors
     /// When an argument is unknown or lacks its value.
     pub fn parse(arguments: &[String]) -> Result<Self> {
-        let mut parsed = Self { rounds: 7, quick: false, json: None, only: Vec::new(), budget: false };
+        let mut parsed =
+            Self { rounds: 7, quick: false, json: None, only: Vec::new(), budget: false, without_lto: false };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             let mut value = || rest.next().ok_or_else(|| format!("`{argument}` needs a value"));
@@ -33,11 +36,13 @@ impl Arguments {
                 "--bench" => {}
                 "--quick" => parsed.quick = true,
                 "--budget" => parsed.budget = true,
+                "--without-lto" => parsed.without_lto = true,
                 "--rounds" => parsed.rounds = value()?.parse().map_err(|_| "`--rounds` needs a number")?,
                 "--json" => parsed.json = Some(PathBuf::from(value()?)),
                 "--only" => parsed.only.extend(value()?.split(',').map(str::to_owned)),
                 other => {
-                    let known = "`--rounds N`, `--quick`, `--only NAME,NAME`, `--budget` and `--json FILE`";
+                    let known =
+                        "`--rounds N`, `--quick`, `--only NAME,NAME`, `--budget`, `--without-lto` and `--json FILE`";
                     return Err(format!("unknown argument `{other}`: a bench knows {known}").into());
                 }
             }

@@ -73,6 +73,11 @@ impl Scenario {
         matches!(self, Self::ExportPerfetto | Self::ExportPerfettoShapes | Self::ExportPerfettoGzip)
     }
 
+    /// Whether it is the export that is measured, and not the recording.
+    pub fn is_export(self) -> bool {
+        Self::EXPORTS.contains(&self)
+    }
+
     /// Parts that the work is cut into, of which the quickest counts.
     ///
     /// Only where nothing grows from one to the next: a span that is not recorded takes as long as two instructions, so

@@ -2,6 +2,8 @@
 
 use crate::Result;
 use crate::scenario::Scenario;
+use std::path::Path;
+use std::process::Command;
 
 /// One tool, or one bound to compare with.
 pub trait Subject {
@@ -19,6 +21,14 @@ pub trait Subject {
     /// # Errors
     /// When the tool cannot record here.
     fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>>;
+
+    /// Sets up what a child finds on its machine; `folder` is empty, and stays until the child ends.
+    ///
+    /// # Errors
+    /// When the machine cannot be set up.
+    fn prepare(&self, _child: &mut Command, _folder: &Path) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// A tool that records.

@@ -4,7 +4,7 @@ mod bare;
 mod fastrace;
 mod hotpath;
 mod lower_bound;
-mod ours;
+pub(crate) mod ours;
 mod ours_kept;
 mod ours_on_stream;
 mod packet_file;

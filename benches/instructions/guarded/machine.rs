@@ -1,0 +1,73 @@
+//! The tests' doubles, put where a child finds NVIDIA's libraries; what is counted leaves their own instructions out.
+
+use libloading::{Library, Symbol};
+use profiler_benches::Result;
+use std::ffi::c_void;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs, ptr};
+
+/// What a child finds on its machine.
+#[derive(Clone, Copy)]
+pub(super) enum Machine {
+    /// Nothing.
+    Plain,
+    /// A tool that is attached through NVTX.
+    Nvtx,
+    /// A driver and CUPTI.
+    Cupti,
+    /// A driver without CUPTI.
+    Events,
+}
+
+/// The double of libcuda.
+const DRIVER: &str = "libcuda.so.1";
+
+impl Machine {
+    /// Lets `child` find the doubles; `folder` stays until it ends.
+    pub(super) fn prepare(self, child: &mut Command, folder: &Path) -> Result<()> {
+        match self {
+            Self::Plain => {}
+            Self::Nvtx => {
+                child.env("NVTX_INJECTION64_PATH", double("nvtx_tool")?);
+            }
+            Self::Cupti | Self::Events => {
+                fs::copy(double("cuda_double")?, folder.join(DRIVER))?;
+                child.env("LD_LIBRARY_PATH", folder).env("CUDA_DOUBLE_CONTEXT", "1");
+            }
+        }
+        if let Self::Cupti = self {
+            child.env("PROFILER_CUPTI_LIB", double("cupti_double")?);
+        }
+        Ok(())
+    }
+}
+
+/// The path of a double's library, which Cargo builds beside this program.
+fn double(name: &str) -> Result<PathBuf> {
+    use env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    let path = env::current_exe()?.with_file_name(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"));
+    if path.exists() { Ok(path) } else { Err(format!("`{}` is not built", path.display()).into()) }
+}
+
+/// Makes the device's primary context current on this thread, and a stream in it; null where there is no device.
+pub(super) fn stream() -> *mut c_void {
+    make_stream().unwrap_or(ptr::null_mut())
+}
+
+fn make_stream() -> Option<*mut c_void> {
+    let (mut context, mut stream) = (ptr::null_mut(), ptr::null_mut());
+    // SAFETY: the functions have CUDA's signatures, and the places are locals.
+    unsafe {
+        let driver = Library::new(DRIVER).ok()?;
+        let init: Symbol<'_, unsafe extern "C" fn(u32) -> i32> = driver.get(b"cuInit\0").ok()?;
+        let retain: Symbol<'_, unsafe extern "C" fn(*mut *mut c_void, i32) -> i32> =
+            driver.get(b"cuDevicePrimaryCtxRetain\0").ok()?;
+        let enter: Symbol<'_, unsafe extern "C" fn(*mut c_void) -> i32> = driver.get(b"cuCtxSetCurrent\0").ok()?;
+        let create: Symbol<'_, unsafe extern "C" fn(*mut *mut c_void, u32) -> i32> =
+            driver.get(b"cuStreamCreate\0").ok()?;
+        let codes = [init(0), retain(&mut context, 0), enter(context), create(&mut stream, 1)];
+        std::mem::forget(driver);
+        (codes == [0; 4]).then_some(stream)
+    }
+}

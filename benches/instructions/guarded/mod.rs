@@ -1,0 +1,98 @@
+//! What only the budget counts: this product in the situations that the comparison with its peers leaves out.
+//!
+//! Each is a subject of its own, recorded as every other; where it needs a tool or a GPU, the tests' doubles stand in.
+
+mod machine;
+mod work;
+
+use machine::Machine;
+use profiler_benches::Result;
+use profiler_benches::scenario::Scenario;
+use profiler_benches::subject::{Recording, Subject};
+use profiler_runtime::ProfilerConfig;
+use std::path::Path;
+use std::process::Command;
+
+use crate::subjects::ours::{MARK, Session};
+
+/// What makes so many spans.
+type Work = fn(u64);
+
+/// One situation.
+pub(crate) struct Guarded {
+    name: &'static str,
+    title: &'static str,
+    work: fn(Scenario) -> Option<Work>,
+    change: fn(ProfilerConfig) -> ProfilerConfig,
+    machine: Machine,
+    /// What stands in the trace once per span at least.
+    mark: &'static str,
+}
+
+/// Annotated as any other, on a machine without anything.
+const PLAIN: Guarded = Guarded {
+    name: "",
+    title: "",
+    work: |_| Some(work::stages),
+    change: |config| config,
+    machine: Machine::Plain,
+    mark: MARK,
+};
+
+static ALL: [Guarded; 8] = [
+    Guarded { name: "ours-nvtx", title: "**ours**, NVTX attached", machine: Machine::Nvtx, ..PLAIN },
+    Guarded { name: "ours-cupti", title: "**ours**, CUPTI", machine: Machine::Cupti, ..PLAIN },
+    Guarded {
+        name: "ours-stacks",
+        title: "**ours**, call stacks",
+        change: |config| config.torch_profiler_with_stack(true),
+        ..PLAIN
+    },
+    Guarded { name: "ours-step", title: "**ours**, `step!`", work: |_| Some(work::steps), ..PLAIN },
+    Guarded {
+        name: "ours-on-gpu",
+        title: "**ours**, `stage_on!` timed by events",
+        work: |_| Some(work::on_gpu),
+        change: |config| config.gpu_timing(profiler_runtime::GpuTiming::Events),
+        machine: Machine::Events,
+        ..PLAIN
+    },
+    Guarded { name: "ours-poll", title: "**ours**, one poll of a future", work: |_| Some(work::polls), ..PLAIN },
+    Guarded {
+        name: "ours-memory",
+        title: "**ours**, an allocation and its release",
+        work: |_| Some(work::blocks_of_memory),
+        change: |config| config.torch_profiler_with_memory(true),
+        mark: "\"[memory]\"",
+        ..PLAIN
+    },
+    Guarded { name: "library", title: "a library that is annotated", work: work::of_library, ..PLAIN },
+];
+
+/// All situations, in the order of the budget.
+pub(crate) fn all() -> impl Iterator<Item = &'static dyn Subject> {
+    ALL.iter().map(|guarded| guarded as &dyn Subject)
+}
+
+impl Subject for Guarded {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn title(&self) -> &'static str {
+        self.title
+    }
+
+    fn work(&self, scenario: Scenario) -> Option<fn(u64)> {
+        (self.work)(scenario)
+    }
+
+    fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>> {
+        let session = Session::start_with(scenario, spans, |config, _| (self.change)(config))?;
+        Ok(Box::new(session.marked(self.mark)))
+    }
+
+    fn prepare(&self, child: &mut Command, folder: &Path) -> Result<()> {
+        self.machine.prepare(child, folder)
+    }
+}

@@ -1,0 +1,97 @@
+//! The annotated work of the budget's own rows.
+
+use super::machine;
+use profiler_benches::scenario::Scenario;
+use profiler_benches::workload::{self, work};
+use profiler_runtime::cuda::BorrowedStream;
+use profiler_runtime::{Device, profiled_stage, record_alloc, record_free, stage_on, step};
+use std::ffi::c_void;
+use std::future::{Future, poll_fn};
+use std::hint::black_box;
+use std::mem;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+#[profiled_stage("bench.span")]
+#[inline(never)]
+fn stage(x: u64) -> u64 {
+    work(x)
+}
+
+pub(super) fn stages(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, stage));
+}
+
+#[inline(never)]
+fn one_step(x: u64) -> u64 {
+    let _step = step!("bench.step");
+    work(x)
+}
+
+pub(super) fn steps(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, one_step));
+}
+
+#[inline(never)]
+fn stage_on_gpu(stream: *mut c_void, x: u64) -> u64 {
+    // SAFETY: the stream is never destroyed.
+    let stream = unsafe { BorrowedStream::borrow_raw(stream) };
+    let _stage = stage_on!(stream, "bench.span");
+    work(x)
+}
+
+thread_local! {
+    /// Made in the warm-up, and no part of what is counted.
+    static STREAM: *mut c_void = machine::stream();
+}
+
+pub(super) fn on_gpu(spans: u64) {
+    let stream = STREAM.with(|stream| *stream);
+    workload::in_units(spans, |unit| workload::flat(unit, |x| stage_on_gpu(stream, x)));
+}
+
+/// A task that is polled once per span, and once more.
+#[profiled_stage("bench.task")]
+async fn task(spans: u64) {
+    for x in 0..spans {
+        black_box(work(black_box(x)));
+        pause().await;
+    }
+}
+
+/// Pending once.
+fn pause() -> impl Future<Output = ()> {
+    let mut is_over = false;
+    poll_fn(move |_| if mem::replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
+}
+
+pub(super) fn polls(spans: u64) {
+    let mut task = pin!(task(spans));
+    let mut context = Context::from_waker(Waker::noop());
+    while task.as_mut().poll(&mut context).is_pending() {}
+}
+
+#[inline(never)]
+fn block_of_memory(x: u64) -> u64 {
+    let address = (x + 1) << 12;
+    record_alloc(Device::Cuda(0), address, 4096);
+    let result = work(x);
+    record_free(Device::Cuda(0), address, 4096);
+    result
+}
+
+pub(super) fn blocks_of_memory(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, block_of_memory));
+}
+
+fn library(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, profiler_annotated::span));
+}
+
+fn library_blocks(spans: u64) {
+    workload::in_units(spans, |unit| workload::flat(unit, profiler_annotated::block));
+}
+
+pub(super) fn of_library(scenario: Scenario) -> Option<fn(u64)> {
+    Some(if scenario == Scenario::Block { library_blocks } else { library })
+}
