@@ -38,7 +38,27 @@ fn start() {
 fn stop() -> (Trace, Vec<String>) {
     let stopped = stop_profile().unwrap();
     let warnings = stopped.wait().unwrap().warnings;
-    (Trace::read(stopped.folder().unwrap()), warnings)
+    let trace = Trace::read(stopped.folder().unwrap());
+    let clock = &manifest(stopped.folder().unwrap())["clock"];
+    let marked: Vec<_> = marks(&trace).iter().map(|mark| mark["args"].clone()).collect();
+    assert_eq!(clock["jumps"].as_array().unwrap_or(&Vec::new()), &marked, "the manifest has what is marked");
+    (trace, warnings)
+}
+
+/// The jumps that the trace marks.
+fn marks(trace: &Trace) -> Vec<&serde_json::Value> {
+    trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "clock jump").collect()
+}
+
+/// The only jump in the trace, of this kind: its length, and the part of the recording within which it is, in seconds.
+fn only_mark(trace: &Trace, kind: &str) -> (f64, (f64, f64)) {
+    let [mark] = &marks(trace)[..] else { panic!("one mark") };
+    assert_eq!((&mark["ph"], &mark["s"], &mark["args"]["kind"]), (&"i".into(), &"g".into(), &kind.into()));
+    let seconds = |ns: &str| mark["args"][ns].as_i64().unwrap() as f64 / 1e9;
+    let from = mark["ts"].as_f64().unwrap() / 1e6
+        - trace.json["profiler"]["begin_unix_ns"].as_u64().unwrap() as f64 / 1e9
+        + trace.json["baseTimeNanoseconds"].as_u64().unwrap() as f64 / 1e9;
+    (seconds("length_ns"), (from, from + seconds("within_ns")))
 }
 
 /// The stage took as long as the system's clock said.
@@ -124,9 +144,12 @@ fn records_around_suspends() {
         told.split_once("between ").unwrap().1.split_once(" s of it").unwrap().0.split_once(" s and ").unwrap();
     let (from, to): (f64, f64) = (from.parse().unwrap(), to.parse().unwrap());
     assert!((0.095..0.3).contains(&from) && (0.45..0.8).contains(&to), "{told}");
+    let (length, marked) = only_mark(&trace, "suspend");
+    assert!((0.39..0.5).contains(&length), "{length}");
+    assert!((marked.0 - from).abs() < 2e-3 && (marked.1 - to).abs() < 2e-3, "{marked:?}, but {told}");
 }
 
-/// B12: a suspend before a recording does not bend it; one within is told, and the rest is right.
+/// B12: a suspend before a recording does not bend it; one within is told and marked, and the rest is right.
 #[test]
 fn a_suspend_bends_no_duration() {
     run("records_around_suspends");
@@ -149,10 +172,12 @@ fn records_while_real_time_is_set() {
         is_right(&trace, "after", after);
         let expected = format!("the system's clock was set by {:+}.000 s", hours * 3_600);
         assert!(warnings.iter().any(|told| told.starts_with(&expected)), "{warnings:?}");
+        let (length, (from, to)) = only_mark(&trace, "real time");
+        assert!((length - hours as f64 * 3600.0).abs() < 0.1 && from.abs() < 1e-3 && to > 0.03, "{length} {from} {to}");
     }
 }
 
-/// B12: a step of real time bends nothing, and is told.
+/// B12: a step of real time bends nothing, and is told and marked.
 #[test]
 fn a_step_of_real_time_bends_no_duration() {
     run("records_while_real_time_is_set");

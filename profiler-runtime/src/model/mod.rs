@@ -58,4 +58,4 @@ pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::Task;
 pub(crate) use time::Reading;
-pub(crate) use trace::{Edge, EdgeWalk, Trace, Walk};
+pub(crate) use trace::{ClockJump, Edge, EdgeWalk, Trace, Walk};

@@ -77,6 +77,23 @@ fn slept(from: &Anchor, to: &Anchor) -> u64 {
     if ns > NO_SLEEP_NS { ns } else { 0 }
 }
 
+/// What a clock did that others did not.
+#[derive(Clone, Debug)]
+pub(crate) struct Jump {
+    /// `suspend`, `counter` or `real time`: what jumped.
+    pub(crate) kind: &'static str,
+    /// By how much.
+    pub(crate) ns: i64,
+    /// Ticks between which it happened.
+    pub(crate) within: (u64, u64),
+    /// What it means for the reader, in a sentence.
+    pub(crate) sentence: String,
+}
+
+fn saturated(ns: i128) -> i64 {
+    i64::try_from(ns).unwrap_or(if ns < 0 { i64::MIN } else { i64::MAX })
+}
+
 impl Window {
     /// Returns the pace of the recording.
     pub(crate) fn pace(&self) -> Pace {
@@ -98,49 +115,60 @@ impl Window {
         after.or_else(|| Pace::between(&self.process, &self.start, EXACT))
     }
 
-    /// Returns what the clocks did during the recording that its reader should know, in sentences.
-    pub(crate) fn warnings(&self, log: &Log) -> Vec<String> {
+    /// Returns what the clocks did during the recording that its reader should know.
+    pub(crate) fn jumps(&self, log: &Log) -> Vec<Jump> {
         [self.jump(log), self.step()].into_iter().flatten().collect()
     }
 
-    /// Says that the clocks moved apart, and where nothing happened for so long.
-    fn jump(&self, log: &Log) -> Option<String> {
-        if self.end.ticks < self.start.ticks {
-            return Some(
-                "the processor's counter was set back during the recording: durations across that moment, and the \
-                 order of what came after it, are wrong"
-                    .to_owned(),
-            );
-        }
-        let (pace, ticks) = (self.pace(), self.end.ticks - self.start.ticks);
-        let counted = i128::from(pace.ns_of(ticks));
+    /// A jump of which only is known that it happened during the recording.
+    fn somewhere(&self, kind: &'static str, ns: i128, sentence: String) -> Jump {
+        let within = (self.start.ticks, self.end.ticks.max(self.start.ticks));
+        Jump { kind, ns: saturated(ns), within, sentence }
+    }
+
+    /// Returns where the clocks moved apart, if they did.
+    fn jump(&self, log: &Log) -> Option<Jump> {
         let passed = i128::from(self.end.monotonic_ns.saturating_sub(self.start.monotonic_ns));
+        let Some(ticks) = self.end.ticks.checked_sub(self.start.ticks) else {
+            let sentence = "the processor's counter was set back during the recording: durations across that moment, and \
+                            the order of what came after it, are wrong";
+            let back = i128::from(self.pace().ns_of(self.start.ticks - self.end.ticks)) + passed;
+            return Some(self.somewhere("counter", -back, sentence.to_owned()));
+        };
+        let pace = self.pace();
+        let counted = i128::from(pace.ns_of(ticks));
         let extra = counted - passed;
         let asleep = slept(&self.start, &self.end);
         let jumped = Pace::between(&self.start, &self.end, EXACT).is_some_and(|near| near.differs(pace));
         if asleep == 0 && !jumped {
             return None;
         }
-        let place =
-            u64::try_from(extra).ok().and_then(|extra| self.gap(log, pace.ticks_of(Duration::from_nanos(extra))));
-        let place = place.map_or(String::new(), |(from, to)| format!(", between {from:.3} s and {to:.3} s of it"));
+        let gap = u64::try_from(extra).ok().and_then(|extra| self.gap(log, pace.ticks_of(Duration::from_nanos(extra))));
+        // CAST: for people.
+        let seconds = |tick: u64| pace.ns_of(tick - self.start.ticks) as f64 / 1e9;
+        let place = gap.map_or(String::new(), |(from, to)| {
+            format!(", between {:.3} s and {:.3} s of it", seconds(from), seconds(to))
+        });
         // CAST: for people.
         let (asleep_s, extra_s) = (asleep as f64 / 1e9, extra as f64 / 1e9);
-        Some(if asleep > 0 {
-            format!(
+        let found = if asleep > 0 {
+            let sentence = format!(
                 "the host slept for {asleep_s:.3} s during the recording{place}: durations across that hold {extra_s:.3} s of it"
-            )
+            );
+            self.somewhere("suspend", asleep.into(), sentence)
         } else {
-            format!(
+            let sentence = format!(
                 "the processor's counter and the system's clock moved apart by {extra_s:.3} s during the \
                  recording{place}: durations across that moment are off by as much"
-            )
-        })
+            );
+            self.somewhere("counter", extra, sentence)
+        };
+        Some(Jump { within: gap.unwrap_or(found.within), ..found })
     }
 
-    /// Returns the only part of the recording, in seconds since its begin, that lasted for about so many ticks and in which
-    /// no thread recorded anything.
-    fn gap(&self, log: &Log, ticks: u64) -> Option<(f64, f64)> {
+    /// Returns the only part of the recording, in ticks, that lasted for about so many and in which no thread recorded
+    /// anything.
+    fn gap(&self, log: &Log, ticks: u64) -> Option<(u64, u64)> {
         let length = self.end.ticks - self.start.ticks;
         let width = length / PARTS as u64 + 1;
         let mut is_busy = vec![false; PARTS];
@@ -158,22 +186,23 @@ impl Window {
             (!run[0] && run.len() >= least).then_some((parts - run.len(), parts))
         });
         let (Some((from, to)), None) = (gaps.next(), gaps.next()) else { return None };
-        let seconds = |part: usize| self.pace().ns_of((part as u64 * width).min(length)) as f64 / 1e9;
-        Some((seconds(from), seconds(to)))
+        let tick = |part: usize| self.start.ticks + (part as u64 * width).min(length);
+        Some((tick(from), tick(to)))
     }
 
-    /// Says that real time was set.
-    fn step(&self) -> Option<String> {
+    /// Returns by how much real time was set, if it was.
+    fn step(&self) -> Option<Jump> {
         let passed = |of: fn(&Anchor) -> u64| i128::from(of(&self.end)) - i128::from(of(&self.start));
         let monotonic = passed(|anchor| anchor.monotonic_ns);
         let step = passed(|anchor| anchor.unix_ns) - monotonic - passed(|anchor| anchor.asleep_ns);
         (step.abs() > STEP_NS.max(monotonic / 1_000)).then(|| {
-            format!(
+            let sentence = format!(
                 "the system's clock was set by {:+.3} s during the recording: its times of day are those of the clock that it \
                  began with",
                 // CAST: for people.
                 step as f64 / 1e9
-            )
+            );
+            self.somewhere("real time", step, sentence)
         })
     }
 }
@@ -195,6 +224,10 @@ mod tests {
 
     const S: u64 = 1_000_000_000;
 
+    fn told(window: &Window) -> Vec<String> {
+        window.jumps(&Log::default()).into_iter().map(|jump| jump.sentence).collect()
+    }
+
     /// B12: a sleep before the recording does not count, however short the recording is.
     #[test]
     fn a_sleep_before_the_recording_bends_nothing() {
@@ -204,7 +237,7 @@ mod tests {
             let window = Window { process: at(0, 0), start, end, open: (0, 0), later };
             let second = window.pace().ns_of(3 * S);
             assert!(second.abs_diff(S) < S / 100, "{length} ns: {second}");
-            assert_eq!(window.warnings(&Log::default()), [""; 0]);
+            assert_eq!(told(&window), [""; 0]);
         }
     }
 
@@ -219,7 +252,7 @@ mod tests {
             later: Some(at(4 * S, 60 * S)),
         };
         assert!(window.pace().ns_of(3 * S).abs_diff(S) < S / 100);
-        let told = window.warnings(&Log::default());
+        let told = told(&window);
         assert!(told.len() == 1 && told[0].starts_with("the host slept for 60.000 s during the recording"), "{told:?}");
     }
 
@@ -236,9 +269,9 @@ mod tests {
             later: Some(jumped(by, at(4 * S, 0))),
         };
         assert!(window(by).pace().ns_of(3 * S).abs_diff(S) < S / 100);
-        assert!(window(by).warnings(&Log::default())[0].contains("moved apart by 1.000 s"));
-        assert!(window(-2 * by).warnings(&Log::default())[0].contains("was set back"));
-        assert_eq!(window(0).warnings(&Log::default()), [""; 0]);
+        assert!(told(&window(by))[0].contains("moved apart by 1.000 s"));
+        assert!(told(&window(-2 * by))[0].contains("was set back"));
+        assert_eq!(told(&window(0)), [""; 0]);
     }
 
     #[test]
@@ -252,6 +285,6 @@ mod tests {
             later: None,
         };
         assert!(window.pace().ns_of(3 * S).abs_diff(S) < S / 100);
-        assert!(window.warnings(&Log::default())[0].contains("was set by +7200.000 s"));
+        assert!(told(&window)[0].contains("was set by +7200.000 s"));
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! Written by [`ClockReport::of`], read back by the merge: one struct, so that neither can forget the other.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
-use crate::model::{self, Trace};
+use crate::model::{self, ClockJump, Trace};
 
 /// Whose clocks, and what they said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +17,40 @@ pub(in crate::export) struct ClockReport {
     pub(in crate::export) real_time_error_ns: Option<u64>,
     pub(in crate::export) begin: Reading,
     pub(in crate::export) end: Reading,
+    /// Absent where the clocks went on evenly.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::export) jumps: Vec<Jump>,
+}
+
+/// What a clock did during the recording that others did not: also the arguments of its mark in a trace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::export) struct Jump {
+    /// What jumped: `suspend`, `counter` or `real time`.
+    pub(in crate::export) kind: Cow<'static, str>,
+    /// By how much.
+    pub(in crate::export) length_ns: i64,
+    /// It happened at this moment at the earliest,
+    pub(in crate::export) at_unix_ns: u64,
+    /// and so much later at the latest.
+    pub(in crate::export) within_ns: u64,
+}
+
+impl Jump {
+    /// Name of the mark in a trace.
+    pub(in crate::export) const MARK: &'static str = "clock jump";
+
+    /// Returns those of a recording, in order of time.
+    pub(in crate::export) fn all(trace: &Trace) -> Vec<Self> {
+        let report = |jump: &ClockJump| Self {
+            kind: jump.kind.into(),
+            length_ns: jump.ns,
+            at_unix_ns: jump.within.0,
+            within_ns: jump.within.1.saturating_sub(jump.within.0),
+        };
+        let mut jumps: Vec<_> = trace.clock_jumps.iter().map(report).collect();
+        jumps.sort_by_key(|jump| jump.at_unix_ns);
+        jumps
+    }
 }
 
 /// One moment on both clocks.
@@ -33,6 +69,6 @@ impl ClockReport {
             let model::Reading { monotonic_ns, unix_ns, uncertainty_ns } = reading;
             Reading { monotonic_ns, unix_ns, uncertainty_ns }
         });
-        Self { id: clock.id.clone(), real_time_error_ns: clock.real_time_error_ns, begin, end }
+        Self { id: clock.id.clone(), real_time_error_ns: clock.real_time_error_ns, begin, end, jumps: Jump::all(trace) }
     }
 }

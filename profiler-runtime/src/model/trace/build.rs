@@ -15,16 +15,17 @@ use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
 use crate::record::Site;
 
-use super::Trace;
 use super::books::Pass;
+use super::{ClockJump, Trace};
 
 impl Trace {
     /// Reads the recording once, and where rows lie side by side or tasks live a second time for what they cover together.
     /// Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub(crate) fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
-        context.warnings.extend(window.warnings(&log));
         let timeline = Timeline::new(&window);
+        let jumps = window.jumps(&log);
+        context.warnings.extend(jumps.iter().map(|jump| jump.sentence.clone()));
         let Pass { threads, mut stages, mut books, owners, timed, next_id, only_row } =
             Pass::over(&log, &sites, &timeline, &gpu);
         books.lost(&log);
@@ -46,6 +47,7 @@ impl Trace {
             begin: timeline.begin(),
             end: timeline.end(),
             clock_uncertainty_ns: timeline.uncertainty_ns(),
+            clock_jumps: jumps.iter().map(|jump| ClockJump::of(jump, &timeline)).collect(),
             readings: [&window.start, &window.end].map(|anchor| timeline.reading(anchor)),
             threads,
             walked: Arc::default(),

@@ -25,6 +25,7 @@ use super::gpu::Gpu;
 use super::losses::Losses;
 use super::memory::Memory;
 use super::ops::OpTable;
+use super::pace::Jump;
 use super::requests::Requests;
 use super::slice::Slice;
 use super::stages::StageTree;
@@ -46,6 +47,8 @@ pub(crate) struct Trace {
     pub(crate) clock_uncertainty_ns: u64,
     /// The host's clocks at begin and end: what places this rank beside others.
     pub(crate) readings: [Reading; 2],
+    /// What a clock did that others did not.
+    pub(crate) clock_jumps: Vec<ClockJump>,
     /// The rows.
     pub(crate) threads: Vec<Thread>,
     /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
@@ -80,6 +83,24 @@ pub(crate) struct Trace {
     sites: Vec<&'static Site>,
     timeline: Timeline,
     profiler_steps: HashMap<u64, u64>,
+}
+
+/// A [`Jump`] on the recording's time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClockJump {
+    /// See [`Jump::kind`].
+    pub(crate) kind: &'static str,
+    /// By how much, in nanoseconds.
+    pub(crate) ns: i64,
+    /// The begin and the end of the part of the recording in which it happened.
+    pub(crate) within: (u64, u64),
+}
+
+impl ClockJump {
+    fn of(jump: &Jump, timeline: &Timeline) -> Self {
+        let (from, to) = jump.within;
+        Self { kind: jump.kind, ns: jump.ns, within: (timeline.ns(from), timeline.ns(to)) }
+    }
 }
 
 /// Slices after which a walk tells how far it is.

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::export::facts::clock::Jump;
 use crate::export::format::json::write_indented;
 use crate::export::trace::head::head;
 use crate::export::trace::page::Page;
@@ -42,15 +43,23 @@ pub(super) fn close(page: &mut Page<'_>, trace: &Trace, (begin, end): (u64, u64)
     push_head(out, "Trace", "PyTorch Profiler (0)", (processes::SPANS, 0));
     push_times(out, begin, end - begin);
     out.extend_from_slice(b",\"args\":{\"Op count\":0}},\n");
+    for jump in Jump::all(trace) {
+        let at = jump.at_unix_ns.saturating_sub(trace.begin) + begin;
+        push_mark(out, Jump::MARK, trace.shown_pid().into(), at);
+        out.extend_from_slice(b",\"args\":");
+        out.extend(serde_json::to_vec(&jump).unwrap_or_else(|_| b"{}".to_vec()));
+        out.extend_from_slice(b"},\n");
+    }
     push_mark(out, "Iteration Start: PyTorch Profiler", processes::TRACES, begin);
-    out.extend_from_slice(b",\n");
+    out.extend_from_slice(b"},\n");
     push_mark(out, "Record Window End", processes::WINDOW, end);
+    out.push(b'}');
     out.extend_from_slice(b"\n  ],\n  \"traceName\": ");
     push_string(out, name);
     out.extend_from_slice(b"\n}\n");
 }
 
-/// Appends a mark across the whole trace.
+/// Appends a mark across the whole trace, up to its arguments or its end.
 fn push_mark(out: &mut Vec<u8>, name: &str, pid: u64, at: u64) {
     out.extend_from_slice(b"{\"ph\":\"i\",\"s\":\"g\",\"name\":");
     push_string(out, name);
@@ -58,5 +67,4 @@ fn push_mark(out: &mut Vec<u8>, name: &str, pid: u64, at: u64) {
     push_integer(out, pid);
     out.extend_from_slice(b",\"tid\":0,\"ts\":");
     push_micros(out, at);
-    out.push(b'}');
 }

@@ -41,6 +41,7 @@ mod writer;
 
 use std::io::{self, Write};
 
+use crate::export::facts::clock::Jump;
 use crate::export::trace::{head, parts, turns};
 use crate::model::Trace;
 
@@ -68,6 +69,7 @@ fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<
 }
 
 /// The recording as a slice, with the trace's own facts as its arguments: they are those at the head of the Chrome trace.
+/// On it, a mark for each jump of a clock.
 fn write_session(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) -> io::Result<()> {
     let facts = serde_json::to_value(head::head(trace, head::base_of(trace.begin)))?;
     let track = tracks.of(writer, Row::Session);
@@ -77,6 +79,14 @@ fn write_session(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace
         event.own_name("recording");
         event.members(&facts);
     });
+    for jump in Jump::all(trace) {
+        let facts = serde_json::to_value(&jump)?;
+        writer.event(jump.at_unix_ns, schema::event::INSTANT, |event| {
+            event.category(Category::Trace);
+            event.own_name(Jump::MARK);
+            event.members(&facts);
+        });
+    }
     writer.end(trace.shown_end(), 0);
     Ok(())
 }

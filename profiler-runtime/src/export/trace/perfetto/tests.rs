@@ -92,6 +92,29 @@ fn slices_that_begin_and_end_together_keep_their_nesting() {
     assert_eq!(depths(&seen, "main"), pairs(&[("outer", 0), ("inner", 1), ("op", 2), ("outer", 0), ("op", 1)]));
 }
 
+/// B12: both formats mark a jump of a clock where it happened.
+#[test]
+fn a_jump_of_a_clock_is_a_mark_in_both_formats() {
+    let mut script = Script::new();
+    let stage = script.site(Kind::Stage, "stage");
+    script.begin(stage, 10).end(stage, 20).thread("main");
+    let mut recording = script.finish();
+    recording.window.end.unix_ns += 7_200_000_000_000;
+    let trace = Trace::build(recording);
+    let (seen, json) = written(&trace);
+    let is_mark = |event: &&Value| event["name"] == "clock jump";
+    let marks: Vec<_> = json["traceEvents"].as_array().unwrap().iter().filter(is_mark).collect();
+    let seen: Vec<_> = seen.slices.iter().filter(is_mark).collect();
+    assert_eq!((marks.len(), seen.len()), (1, 1));
+    let args = json!({"kind": "real time", "length_ns": 7_200_000_000_000_u64, "at_unix_ns": trace.begin,
+        "within_ns": trace.end - trace.begin});
+    assert_eq!([&marks[0]["args"], &seen[0]["args"]], [&args; 2]);
+    assert_eq!(
+        (&marks[0]["s"], seen[0]["begin"].as_u64(), &seen[0]["row"]),
+        (&json!("g"), Some(trace.begin), &json!("session"))
+    );
+}
+
 #[test]
 fn shapes_steps_requests_tasks_and_flops_are_arguments() {
     let mut script = Script::new();
