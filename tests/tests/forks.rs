@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use profiler_runtime::recover;
+use profiler_runtime::{ProfilerConfig, profile_with, recover, stage};
 use profiler_tests::processes::{self, Ended, Outcome, listing};
 use profiler_tests::{Bench, Trace, clean, manifest};
 
@@ -188,4 +188,44 @@ fn a_killed_coordinator_is_gone_although_its_child_lives() {
     worker.read_to_string(&mut said).expect("the connection ends");
     assert!(said.starts_with(r#"{"welcome""#), "{said}");
     coordinator.wait().unwrap();
+}
+
+/// B9: the next start deletes the folder of a program that became another, or takes it over where ranks share its name.
+#[test]
+fn a_program_that_becomes_another_leaves_no_empty_folder() {
+    for job in [None, Some("job")] {
+        let bench = Bench::alone();
+        let mut command = program(&bench, "becomes another", 0, false);
+        let outcome = processes::run(command.envs(job.map(|job| ("PROFILER_SESSION_ID", job))));
+        assert_eq!(outcome.ended, Ended::Exit(0), "{outcome:?}");
+        assert_parents(&bench, AFTER, "stop");
+        assert!(job.is_none_or(|job| bench.path().join("parent").join(job).exists()), "{outcome:?}");
+    }
+}
+
+/// B9: `recover` deletes such a folder, and leaves those alone whose process lives.
+#[test]
+fn recover_deletes_only_folders_whose_process_is_gone() {
+    let bench = Bench::alone();
+    let base = bench.path().join("parent");
+    let alive = profile_with(ProfilerConfig::torch(&base)).unwrap();
+    assert_eq!(run(&bench, "becomes true", 0, false).ended, Ended::Exit(0));
+    fs::create_dir(base.join("somebody's")).unwrap();
+    let count = || fs::read_dir(&base).unwrap().count();
+    assert_eq!(count(), 3);
+    assert!(recover(&base).unwrap().sessions.is_empty());
+    assert_eq!(count(), 2, "{:?}", listing(&base));
+    fs::remove_dir(base.join("somebody's")).unwrap();
+    drop(stage!("parent work"));
+    alive.finish().unwrap().unwrap();
+    assert_parents(&bench, 1, "stop");
+}
+
+/// B9: what a program has recorded into a spool before it became another is recovered.
+#[test]
+fn a_spool_of_a_program_that_became_another_is_recovered() {
+    let bench = Bench::alone();
+    assert_eq!(run(&bench, "becomes true", 0, true).ended, Ended::Exit(0));
+    assert_eq!(recover(bench.path().join("parent")).unwrap().sessions.len(), 1);
+    assert_parents(&bench, BEFORE, "recovered");
 }

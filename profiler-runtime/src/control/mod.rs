@@ -116,7 +116,8 @@ pub fn dump_profile() -> Result<Stopped, Error> {
 /// What a process had stored until its end is there; a range that was open is shown up to the last entry, and the
 /// manifest's `ended_by` is `recovered`. After a power failure it is what had reached the disk, which is asked for every
 /// second. Blocks until the artifacts are written. Never touches a session whose process lives. For the names of its
-/// sites it leaks memory, a few hundred bytes each.
+/// sites it leaks memory, a few hundred bytes each. Deletes folders in `dir` that a process of this machine made for itself
+/// and left empty.
 ///
 /// Call stacks are named from the files that the code came from, on this machine: the program and its libraries, known
 /// again by their build ids. Functions of a file that is gone or another one by now are `(no symbol)`, and a warning in the

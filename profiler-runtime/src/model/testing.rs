@@ -9,7 +9,7 @@ use crate::record::clock::Anchor;
 use crate::record::entry::{COMPLETED, Entry, Tag};
 use crate::record::host_clock::HostClock;
 use crate::record::overhead::Costs;
-use crate::record::registry::{Carry, Log, Run, ThreadIdentity, ThreadLog};
+use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
 use crate::record::{Action, Kind, Site};
 
 use super::context::{Context, EndedBy, Recording, Window};
@@ -127,8 +127,8 @@ impl Script {
         let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: name.to_owned() };
         self.threads.push(ThreadLog {
             thread: thread.into(),
-            runs: Run::of(&std::mem::take(&mut self.entries)),
-            carry: Carry::default(),
+            runs: Run::of(&std::mem::take(&mut self.entries)).into(),
+            carry: None,
             lost: 0,
         });
         self

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+mod ahead;
 pub(super) mod overwrite;
 
 pub(crate) use super::carry::Carry;
@@ -15,6 +16,7 @@ use super::entry::Entry;
 use super::process::PerProcess;
 pub(crate) use super::run::Run;
 use super::spool::running;
+pub(crate) use super::stream::Runs;
 use super::stream::{Stream, Taken};
 pub(super) use super::writer::Writer;
 use super::{chunk, ledger};
@@ -64,9 +66,9 @@ pub(crate) struct ThreadLog {
     /// Whose it is.
     pub(crate) thread: Named,
     /// Its entries.
-    pub(crate) runs: Vec<Run>,
-    /// What is left of the entries before them: decoded first.
-    pub(crate) carry: Carry,
+    pub(crate) runs: Runs,
+    /// What is left of the entries before them, if there were any: decoded first.
+    pub(crate) carry: Option<Box<Carry>>,
     /// Ranges for which there was no room.
     pub(crate) lost: u64,
 }
@@ -210,7 +212,7 @@ impl Marks {
             lost: stream.losses(),
         };
         let mut threads = Vec::with_capacity(all.len());
-        threads.extend(all.iter().map(of));
+        threads.extend(ahead::of(all).map(of));
         Self { threads, ..Self::without_threads() }
     }
 
@@ -226,17 +228,13 @@ impl Marks {
         self.threads.iter().map(|mark| (mark.ordinal, mark.position)).collect()
     }
 
-    fn mark(&self, ordinal: u32) -> Option<&Mark> {
-        let place = self.threads.binary_search_by_key(&ordinal, |mark| mark.ordinal).ok()?;
-        self.threads.get(place)
-    }
-
-    fn position(&self, ordinal: u32) -> u64 {
-        self.mark(ordinal).map_or(0, |mark| mark.position)
-    }
-
-    fn lost(&self, ordinal: u32) -> u64 {
-        self.mark(ordinal).map_or(0, |mark| mark.lost)
+    /// Returns the position and the losses of one thread after the other: in order of their numbers.
+    fn in_order(&self) -> impl FnMut(u32) -> (u64, u64) + '_ {
+        let mut rest = self.threads.iter().peekable();
+        move |ordinal| {
+            while rest.next_if(|mark| mark.ordinal < ordinal).is_some() {}
+            rest.next_if(|mark| mark.ordinal == ordinal).map_or((0, 0), |mark| (mark.position, mark.lost))
+        }
     }
 }
 
@@ -244,7 +242,12 @@ impl ThreadLog {
     /// What was recorded, in order, and what has to be known of the entries before. Memory that stands for a file is
     /// given back behind the reader.
     pub(crate) fn pages(&self) -> impl Iterator<Item = &[Entry]> {
-        std::iter::once(self.carry.entries()).chain(Pages { runs: self.runs.iter(), last: None })
+        std::iter::once(self.carried()).chain(Pages { runs: self.runs.iter(), last: None })
+    }
+
+    /// What has to be known of the entries before.
+    pub(crate) fn carried(&self) -> &[Entry] {
+        self.carry.as_deref().map_or(&[], Carry::entries)
     }
 
     /// [`pages`](Self::pages), one by one.
@@ -291,8 +294,9 @@ impl Log {
     pub(crate) fn cut(&mut self, ticks: u64) {
         for thread in &mut self.threads {
             let mut first_kept = thread.runs.len();
+            let carry = thread.carry.get_or_insert_default();
             for (place, run) in thread.runs.iter_mut().enumerate() {
-                let count = thread.carry.absorb_until(run.entries(), ticks);
+                let count = carry.absorb_until(run.entries(), ticks);
                 let all = count == run.entries().len();
                 run.skip(count);
                 if !all {
@@ -308,24 +312,29 @@ impl Log {
     /// What was overwritten or cut off, over all threads.
     pub(crate) fn left_out(&self) -> Carry {
         let mut all = self.gone.clone();
-        self.threads.iter().for_each(|thread| all.add_counts(&thread.carry));
+        self.threads.iter().filter_map(|thread| thread.carry.as_deref()).for_each(|carry| all.add_counts(carry));
         all
     }
+}
+
+/// A thread's part, if it recorded, lost or overwrote something.
+fn part(stream: &Arc<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
+    let is_something = !runs.is_empty() || lost > 0 || carry.as_ref().is_some_and(|carry| carry.last > 0);
+    is_something.then(|| ThreadLog { thread: Named::of(stream), runs, carry, lost })
 }
 
 /// What was recorded between two marks. Reads in place: nothing is copied.
 pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
     let _own = ledger::own();
+    let (mut begins, mut ends) = (from.in_order(), to.in_order());
     let mut threads = Vec::new();
     let (horizon, gone) = streams(|all| {
-        for stream in all.iter() {
+        threads.extend(ahead::of(all).filter_map(|stream| {
             let ordinal = stream.thread.ordinal;
-            let (runs, carry) = stream.runs(from.position(ordinal), to.position(ordinal));
-            let lost = to.lost(ordinal).saturating_sub(from.lost(ordinal));
-            if !runs.is_empty() || lost > 0 || carry.last > 0 {
-                threads.push(ThreadLog { thread: Named::of(stream), runs, carry, lost });
-            }
-        }
+            let ((from, lost_before), (to, lost)) = (begins(ordinal), ends(ordinal));
+            let (runs, carry) = stream.runs(from, to);
+            part(stream, runs, carry, lost.saturating_sub(lost_before))
+        }));
         // A stream is either among them or gone: what overwrites it holds this lock.
         (overwrite::horizon(), overwrite::gone())
     });
@@ -336,30 +345,47 @@ pub(crate) fn collect(from: &Marks, to: &Marks) -> Log {
 /// be tens of thousands.
 pub(crate) fn take(from: &Marks) -> Log {
     let _own = ledger::own();
+    let mut begins = from.in_order();
     let (threads, gone, horizon, over) = streams(|all| {
         let mut threads = Vec::with_capacity(all.len());
-        let over: Vec<_> = all
-            .extract_if(.., |stream| {
-                let Taken { runs, carry, lost, is_over } = stream.take(from.position(stream.thread.ordinal));
-                if !runs.is_empty() || lost > 0 || carry.last > 0 {
-                    threads.push(ThreadLog { thread: Named::of(stream), runs, carry, lost });
-                }
-                is_over
-            })
-            .collect();
+        let mut over = Vec::new();
+        for stream in ahead::of(all) {
+            let ordinal = stream.thread.ordinal;
+            let Taken { runs, carry, lost, is_over } = stream.take(begins(ordinal).0);
+            threads.extend(part(stream, runs, carry, lost));
+            over.extend(is_over.then_some(ordinal));
+        }
         let (horizon, gone) = (overwrite::horizon(), overwrite::gone());
         overwrite::forget();
-        (threads, gone, horizon, over)
+        (threads, gone, horizon, leave_all(all, &over))
     });
     drop(over);
     Log::of(threads, from, &Marks::without_threads(), gone, horizon)
+}
+
+/// Takes out the streams with these numbers, which are in order.
+fn leave_all(all: &mut Vec<Arc<Stream>>, ordinals: &[u32]) -> Vec<Arc<Stream>> {
+    if ordinals.is_empty() {
+        return Vec::new();
+    }
+    let over = all.extract_if(.., |stream| ordinals.binary_search(&stream.thread.ordinal).is_ok()).collect();
+    shrink(all);
+    over
+}
+
+/// Gives back the room of a list from which most streams are gone.
+fn shrink(all: &mut Vec<Arc<Stream>>) {
+    if all.capacity() > 4 * (all.len() + EXPECTED_THREADS) {
+        all.shrink_to(all.len() + EXPECTED_THREADS);
+    }
 }
 
 /// Ranges for which there was no room since the marks.
 pub(crate) fn lost_since(from: &Marks) -> u64 {
     let _own = ledger::own();
     let (now, gone) = streams(|all| (Marks::of(all), overwrite::gone()));
-    let of_threads = now.threads.iter().map(|mark| mark.lost.saturating_sub(from.lost(mark.ordinal)));
+    let mut begins = from.in_order();
+    let of_threads = now.threads.iter().map(|mark| mark.lost.saturating_sub(begins(mark.ordinal).1));
     of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + gone.lost
 }
 
@@ -378,11 +404,19 @@ pub(super) fn is_one_behind() -> bool {
 pub(crate) fn begin() -> Marks {
     let _own = ledger::own();
     let (marks, gone) = streams(|all| {
-        let marks = Marks::of(all);
-        let gone = let_go(all, &marks);
+        overwrite::forget();
+        let mut threads = Vec::with_capacity(all.len());
+        let mut over = Vec::new();
+        for stream in ahead::of(all) {
+            let ordinal = stream.thread.ordinal;
+            let (position, lost) = stream.forget_all();
+            threads.push(Mark { ordinal, position, lost });
+            over.extend(stream.is_over().then_some(ordinal));
+        }
+        let gone = leave_all(all, &over);
         // For threads to come, so that a first range does not have to.
         all.reserve(EXPECTED_THREADS);
-        (marks, gone)
+        (Marks { threads, ..Marks::without_threads() }, gone)
     });
     drop(gone);
     marks
@@ -392,17 +426,18 @@ pub(crate) fn begin() -> Marks {
 /// what they still read.
 pub(crate) fn forget(before: &Marks) {
     let _own = ledger::own();
-    let gone = streams(|all| let_go(all, before));
+    let mut begins = before.in_order();
+    let gone = streams(|all| {
+        overwrite::forget();
+        for stream in ahead::of(all) {
+            let (position, lost) = begins(stream.thread.ordinal);
+            stream.forget(position, lost);
+        }
+        let gone: Vec<_> = all.extract_if(.., |stream| stream.is_over()).collect();
+        shrink(all);
+        gone
+    });
     drop(gone);
-}
-
-fn let_go(all: &mut Vec<Arc<Stream>>, before: &Marks) -> Vec<Arc<Stream>> {
-    overwrite::forget();
-    for stream in all.iter() {
-        let ordinal = stream.thread.ordinal;
-        stream.forget(before.position(ordinal), before.lost(ordinal));
-    }
-    all.extract_if(.., |stream| stream.is_over()).collect()
 }
 
 /// Bytes that all recordings of this process take at the moment.

@@ -4,6 +4,9 @@
 //! what is published, under that lock. In a ring the chunk that was full first, of all threads, is overwritten when room
 //! is needed (`registry::overwrite`): what matters of it stays in a [`Carry`].
 
+use std::ptr;
+use std::sync::atomic;
+
 use smallvec::SmallVec;
 
 use super::carry::Carry;
@@ -23,8 +26,13 @@ pub(crate) struct Stream {
     /// The budget's generation in which it was spent: not asked again before it changes.
     refused_in: AtomicU64,
     finished: AtomicBool,
+    /// Where its newest chunk was put: for the processor to look ahead, never to be read. Not a model's own atomic.
+    newest: atomic::AtomicPtr<Chunk>,
     pub(super) thread: registry::Writer,
 }
+
+/// A part of a stream as its readers hold it: without an allocation where it lies in one chunk.
+pub(crate) type Runs = SmallVec<[Run; 1]>;
 
 /// What the lock guards.
 #[derive(Default)]
@@ -33,8 +41,8 @@ struct Kept {
     chunks: SmallVec<[Arc<Chunk>; 2]>,
     /// Position of the first entry that is of interest.
     floor: u64,
-    /// What was overwritten from there on.
-    carry: Carry,
+    /// What was overwritten from there on, if anything was.
+    carry: Option<Box<Carry>>,
     /// Entries ever appended, if no chunk is left to tell.
     past: u64,
     /// Ranges lost before what is of interest.
@@ -43,9 +51,9 @@ struct Kept {
 
 /// The part of a stream that a stop takes.
 pub(super) struct Taken {
-    pub(super) runs: Vec<Run>,
+    pub(super) runs: Runs,
     /// Remains of the entries before them.
-    pub(super) carry: Carry,
+    pub(super) carry: Option<Box<Carry>>,
     /// Ranges that found no room.
     pub(super) lost: u64,
     /// Nothing more will come.
@@ -60,6 +68,7 @@ impl Stream {
             lost: AtomicU64::new(0),
             refused_in: AtomicU64::new(0),
             finished: AtomicBool::new(false),
+            newest: atomic::AtomicPtr::new(ptr::null_mut()),
             thread,
         }
     }
@@ -67,6 +76,12 @@ impl Stream {
     /// Where its thread writes: valid for as long as the stream lives.
     pub(super) fn cursor(&self) -> *const Cursor {
         &raw const self.cursor
+    }
+
+    /// Returns where its newest chunk was put: it may be gone.
+    pub(super) fn newest(&self) -> *const Chunk {
+        // ORDERING: a hint.
+        self.newest.load(Ordering::Relaxed)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -94,7 +109,10 @@ impl Stream {
             }
             self.seal_last(&kept);
             let (start, capacity) = (chunk.start(), chunk.capacity());
-            kept.chunks.push(chunk::place(chunk));
+            let placed = chunk::place(chunk);
+            // ORDERING: a hint.
+            self.newest.store(ptr::from_ref::<Chunk>(&placed).cast_mut(), Ordering::Relaxed);
+            kept.chunks.push(placed);
             // SAFETY: the owner runs this.
             unsafe { self.cursor.enter(start, start.wrapping_add(capacity)) };
             return true;
@@ -215,13 +233,13 @@ impl Stream {
     }
 
     /// The entries at positions `from..to`, as far as they are still there, and what is left of the others.
-    pub(super) fn runs(&self, from: u64, to: u64) -> (Vec<Run>, Carry) {
+    pub(super) fn runs(&self, from: u64, to: u64) -> (Runs, Option<Box<Carry>>) {
         let kept = self.kept();
         (self.kept_runs(&kept, from, to), kept.carry.clone())
     }
 
-    fn kept_runs(&self, kept: &Kept, from: u64, to: u64) -> Vec<Run> {
-        let mut runs = Vec::with_capacity(kept.chunks.len());
+    fn kept_runs(&self, kept: &Kept, from: u64, to: u64) -> Runs {
+        let mut runs = Runs::with_capacity(kept.chunks.len());
         for chunk in &kept.chunks {
             let filled = self.filled(chunk) as u64;
             let inside = |position: u64| position.saturating_sub(chunk.base()).min(filled) as usize;
@@ -240,7 +258,7 @@ impl Stream {
         let (position, losses) = (self.position(&kept), self.losses());
         let runs = self.kept_runs(&kept, from, position);
         let lost = losses - kept.lost_before;
-        let carry = std::mem::take(&mut kept.carry);
+        let carry = kept.carry.take();
         let gone = self.let_go(&mut kept, position);
         kept.lost_before = losses;
         let is_over = self.is_finished();
@@ -262,11 +280,13 @@ impl Stream {
         let chunk = kept.chunks.remove(0);
         let end = chunk.base() + length as u64;
         let from = kept.floor.saturating_sub(chunk.base()).min(length as u64) as usize;
-        let before = kept.carry.overwritten;
+        let carry = kept.carry.get_or_insert_default();
+        let before = carry.overwritten;
         // SAFETY: `length` entries are published: the chunk was sealed under the lock that is held here.
-        kept.carry.absorb(unsafe { chunk.published(from, length) });
+        carry.absorb(unsafe { chunk.published(from, length) });
+        let (last, ranges) = (carry.last, carry.overwritten - before);
         kept.past = end;
-        Some((chunk, kept.carry.last, kept.carry.overwritten - before))
+        Some((chunk, last, ranges))
     }
 
     /// Returns whether nothing more will come and nothing is left.
@@ -287,7 +307,7 @@ impl Stream {
 
     /// What was overwritten.
     pub(super) fn carry(&self) -> Carry {
-        self.kept().carry.clone()
+        self.kept().carry.as_deref().cloned().unwrap_or_default()
     }
 
     /// Lets go of the chunks that end before `position`; never of the one being written. What comes after is of
@@ -295,10 +315,22 @@ impl Stream {
     pub(super) fn forget(&self, position: u64, losses: u64) {
         let mut kept = self.kept();
         let gone = self.let_go(&mut kept, position);
-        kept.carry = Carry::default();
+        let carry = kept.carry.take();
         kept.lost_before = losses;
         drop(kept);
-        drop(gone);
+        drop((gone, carry));
+    }
+
+    /// Forgets all that there is; returns where it ends, and the losses up to there.
+    pub(super) fn forget_all(&self) -> (u64, u64) {
+        let mut kept = self.kept();
+        let (position, losses) = (self.position(&kept), self.losses());
+        let gone = self.let_go(&mut kept, position);
+        let carry = kept.carry.take();
+        kept.lost_before = losses;
+        drop(kept);
+        drop((gone, carry));
+        (position, losses)
     }
 
     fn let_go(&self, kept: &mut Kept, position: u64) -> SmallVec<[Arc<Chunk>; 2]> {
@@ -306,6 +338,9 @@ impl Stream {
         let ends_before = |chunk: &&Arc<Chunk>| chunk.base() + self.filled(chunk) as u64 <= position;
         let old = kept.chunks.iter().take(most).take_while(ends_before).count();
         kept.floor = position;
+        if old == 0 {
+            return SmallVec::new();
+        }
         kept.chunks.drain(..old).collect()
     }
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::iterations::Iterations;
+use super::place::claim;
 use super::spool::{Files, SessionNote};
 use super::window::{self, Recorded};
 use crate::collect::absent::Absent;
@@ -51,6 +52,7 @@ pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
             Err(error) => recovered.failed.push(error),
         }
     }
+    claim::sweep(folder, None);
     Ok(recovered)
 }
 
@@ -88,6 +90,7 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
         let part = file_part(Some(recording.context.rank));
         export::remove_unfinished(folder, &part, recording.context.pid);
         let manifest = export::write_session(&mut Trace::build(recording), folder, &Gauge::default());
+        claim::discard(folder, &part);
         drop(lock);
         Ok(manifest)
     }));

@@ -60,6 +60,16 @@ mod program {
         match story.name.as_str() {
             "daemonise" => story.daemonise(),
             "configured" => story.configured(),
+            "becomes true" => story.becomes(Command::new("true")),
+            "becomes another" => {
+                let mut another = Command::new(env::current_exe().unwrap());
+                another.arg("begins again").arg(&story.folder).arg("0");
+                story.becomes(another);
+            }
+            "begins again" => {
+                let _profile = profile_with(story.config("parent")).unwrap();
+                (0..AFTER).for_each(|_| parent_step());
+            }
             "parent is killed" => story.parent_is_killed(),
             "listens" => listens(),
             "coordinator is killed" => coordinator_is_killed(),
@@ -156,6 +166,13 @@ mod program {
                 (0..IN_CHILD).for_each(|_| child_step());
             }
             exit(0);
+        }
+
+        /// This process becomes another program in the middle of its session.
+        fn becomes(&self, mut another: Command) {
+            start_profile_with(self.config("parent")).unwrap();
+            (0..BEFORE).for_each(|_| parent_step());
+            panic!("{}", another.exec());
         }
 
         /// A server that profiles its workers only.

@@ -11,7 +11,7 @@ pub struct Held(u64, Vec<Run>);
 pub fn hold() -> Vec<Held> {
     registry::each(|stream| {
         let (runs, carry) = stream.runs(0, u64::MAX);
-        Held(carry.overwritten, runs)
+        Held(carry.map_or(0, |carry| carry.overwritten), runs.into_vec())
     })
 }
 

@@ -6,7 +6,7 @@ use crate::model::Trace;
 use crate::model::testing::Script;
 use crate::record::Kind;
 use crate::record::entry::Tag;
-use crate::record::registry::{Carry, ThreadIdentity, ThreadLog};
+use crate::record::registry::{ThreadIdentity, ThreadLog};
 
 /// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that have names of their own.
 pub(super) fn all_sorts() -> Trace {
@@ -37,7 +37,7 @@ pub(super) fn crowd(threads: u32) -> Trace {
     let runs = recording.log.threads[0].runs.clone();
     recording.log.threads.extend((2..=threads).map(|ordinal| {
         let thread = ThreadIdentity { ordinal, os_id: 4000 + u64::from(ordinal), name: "worker".to_owned() };
-        ThreadLog { thread: thread.into(), runs: runs.clone(), carry: Carry::default(), lost: 0 }
+        ThreadLog { thread: thread.into(), runs: runs.clone(), carry: None, lost: 0 }
     }));
     Trace::build(recording)
 }

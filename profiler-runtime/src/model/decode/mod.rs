@@ -116,7 +116,7 @@ impl<'a> Decoder<'a> {
             timeline,
             sites,
             pages: Pages::new(&log.runs),
-            entries: log.carry.entries().iter(),
+            entries: log.carried().iter(),
             is_carry: true,
             now: timeline.begin(),
             frames: Nest::default(),

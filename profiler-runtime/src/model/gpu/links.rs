@@ -73,7 +73,7 @@ impl Owners {
         let is_range =
             |entry: &&Entry| entry.tag() == Some(Tag::Begin) && (1..=sites).contains(&(entry.site() as usize));
         // Ranges that are carried on come first; where they began is not known any more.
-        let mut next_id = first_id + thread.carry.entries().iter().filter(is_range).count() as u64;
+        let mut next_id = first_id + thread.carried().iter().filter(is_range).count() as u64;
         for run in &thread.runs {
             for (entry, position) in run.entries().iter().zip(run.position()..) {
                 if !is_range(&entry) {

@@ -11,6 +11,7 @@
 
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) mod fault;
+pub(crate) mod held;
 pub(crate) mod journal;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod mapping;

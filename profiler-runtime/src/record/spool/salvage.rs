@@ -109,12 +109,12 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
         gaps += missing;
         let unknown = || ThreadIdentity { ordinal: *ordinal, os_id: 0, name: format!("thread {ordinal}") };
         let thread = told.threads.get(ordinal).cloned().unwrap_or_else(unknown);
-        threads.push(ThreadLog { thread: thread.into(), runs, lost: 0, carry: Carry::default() });
+        threads.push(ThreadLog { thread: thread.into(), runs: runs.into(), lost: 0, carry: None });
     }
     for thread in &mut threads {
         torn += u64::from(drop_torn(thread));
         if horizon > 0 {
-            thread.carry = Carry::of_orphans(thread.entries(), horizon);
+            thread.carry = Some(Carry::of_orphans(thread.entries(), horizon).into());
         }
     }
     threads.retain(|thread| !thread.runs.is_empty());

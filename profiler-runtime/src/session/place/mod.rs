@@ -5,6 +5,7 @@
 //! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
 //! start, because a session that cannot be written should not run first.
 
+pub(crate) mod claim;
 mod host;
 mod id;
 mod job;
@@ -23,6 +24,7 @@ use crate::export::iso8601;
 use crate::model::file_part;
 use crate::record::clock::Anchor;
 
+pub(crate) use claim::Claim;
 pub(crate) use host::{host_name, process_name};
 pub use id::SessionId;
 use job::SHARED_ID;
@@ -51,17 +53,6 @@ pub(crate) struct Place {
     pub(crate) warnings: Vec<String>,
     /// Held until the artifacts are written.
     pub(crate) claim: Option<Claim>,
-}
-
-/// A rank's hold on a folder that it shares with others: a hidden file in it, gone when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Claim(PathBuf);
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        // What holds the name from now on are the artifacts; a file that is left holds it too.
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 /// How ids of one session are made.
@@ -108,11 +99,14 @@ impl Names {
             let session = SessionId::new(self.next(&stem));
             return Ok(Place { session, folder: None, is_shared, warnings, claim: None });
         };
+        if !is_shared {
+            claim::sweep(base, Some(&format!("-{}-", own_host())));
+        }
         let mut taken = None;
         let (name, folder, claim) = self.first_free(base, &stem, |name, folder| {
             let claim = match stem {
                 Stem::Shared(_) => claim_shared(folder, &file_part(Some(ranks.rank)))?.map(Some),
-                Stem::Own(_) => claim_own(folder)?.then_some(None),
+                Stem::Own(_) => claim_own(folder)?.then(|| Claim::own(folder)),
             };
             if claim.is_none() {
                 taken.get_or_insert_with(|| name.to_owned());
@@ -246,10 +240,15 @@ fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
 }
 
 fn own_stem() -> Stem {
+    let time = compact(&iso8601(Anchor::now().unix_ns));
+    Stem::Own(format!("{time}-{}-{}", own_host(), std::process::id()))
+}
+
+/// Returns the host's name as an id has it.
+fn own_host() -> String {
     let mut host = job::plain(&host_name());
     host.truncate(HOST_LENGTH);
-    let host = if host.is_empty() { "host" } else { &host };
-    Stem::Own(format!("{}-{host}-{}", compact(&iso8601(Anchor::now().unix_ns)), std::process::id()))
+    if host.is_empty() { "host".to_owned() } else { host }
 }
 
 /// Makes a folder that must be new; false if it exists.
@@ -266,17 +265,18 @@ fn claim_own(folder: &Path) -> io::Result<bool> {
 fn claim_shared(folder: &Path, part: &str) -> io::Result<Option<Claim>> {
     fs::create_dir_all(folder)?;
     let of_this_rank = format!("{part}.");
-    for entry in fs::read_dir(folder)? {
-        if entry?.file_name().to_string_lossy().contains(&of_this_rank) {
-            return Ok(None);
+    let is_taken = || -> io::Result<bool> {
+        for entry in fs::read_dir(folder)? {
+            let name = entry?.file_name();
+            if name.to_string_lossy().contains(&of_this_rank) && name != *claim::shared_name(part) {
+                return Ok(true);
+            }
         }
-    }
-    let claim = folder.join(format!(".{of_this_rank}claim"));
-    match fs::File::create_new(&claim) {
-        Ok(_) => Ok(Some(Claim(claim))),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
-        Err(error) => Err(error),
-    }
+        Ok(false)
+    };
+    // Whoever had a claim until now has written its artifacts before it gave that up.
+    let claim = if is_taken()? { None } else { Claim::shared(folder, part)? };
+    Ok(if is_taken()? { None } else { claim })
 }
 
 /// `20260131-235959` for `2026-01-31T23:59:59.000Z`.

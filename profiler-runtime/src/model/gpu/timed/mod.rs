@@ -74,7 +74,7 @@ impl TimedRanges {
         let (mut next_id, mut last) = (first_id, None);
         let (mut tie, mut half, mut tied) = (None, None, Vec::new());
         // As the decoder: ranges that are carried on come first.
-        for entry in thread.carry.entries().iter().chain(thread.runs.iter().flat_map(|run| run.entries())) {
+        for entry in thread.carried().iter().chain(thread.runs.iter().flat_map(|run| run.entries())) {
             match entry.tag() {
                 // The decoder counts like this.
                 Some(Tag::Begin) => {
