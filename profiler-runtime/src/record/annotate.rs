@@ -11,17 +11,16 @@
 //! until its own guard ends. So the tool shows every range up to its very end, a later one in two pieces.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::fmt::Debug;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
-use smallvec::SmallVec;
-
 use super::entry::{Entry, Tag};
 use super::open::OpenList;
 use super::process::{self, PerProcess};
+use super::shared::{Room, Shared};
 use super::site::{Kind, Site};
 use super::{gate, ledger};
 use crate::logging;
@@ -47,7 +46,7 @@ inventory::collect!(Finder);
 /// The tool, or null.
 static TOOL: AtomicPtr<&'static dyn Tool> = AtomicPtr::new(ptr::null_mut());
 /// How often each site of a step has begun, for steps without an index of their own.
-static STEPS: PerProcess<Mutex<BTreeMap<u32, u64>>> = PerProcess::new(|_| Mutex::default());
+static STEPS: PerProcess<Mutex<HashMap<u32, u64>>> = PerProcess::new(|_| Mutex::default());
 
 /// A range of this thread that the tool takes to be open.
 #[derive(Clone, Copy)]
@@ -138,38 +137,39 @@ pub(super) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
 pub(super) fn end(key: u64) {
     let _own = ledger::own();
     // The tool is called without the list: it may have ranges of its own.
-    let ended = OPEN.try_with(|open| {
-        let mut open = open.try_borrow_mut().ok()?;
-        let (ended, around) = open.end(key)?;
-        let is_on_the_stack = |(_, open): &&(u64, Open)| open.started.is_none();
-        let above: SmallVec<[_; 4]> = open.after(around).iter().filter(is_on_the_stack).copied().collect();
-        Some((ended, above))
-    });
-    let Ok(Some((ended, above))) = ended else { return };
+    let Some(Some((ended, around))) = with_open(|open| open.end(key)) else { return };
     match ended.started {
         Some(number) => ended.tool.end(number),
-        None => pop(ended.tool, &above),
+        None => pop(ended.tool, around),
     }
 }
 
-/// Ends the range of the stack that is below `above`, which go on beside the stack.
-fn pop(tool: &'static dyn Tool, above: &[(u64, Open)]) {
-    above.iter().rev().for_each(|(_, open)| open.tool.pop());
+/// Ends the range of the stack that `around` others are around. Those above it go on beside the stack.
+fn pop(tool: &'static dyn Tool, around: usize) {
+    // What the tool does meanwhile is the profiler's: nothing is opened.
+    let count = with_open(|open| open.count()).unwrap_or(around);
+    let on_the_stack = |at| with_open(|open| open.at(at).copied()).flatten().filter(|open| open.started.is_none());
+    (around..count).rev().filter_map(on_the_stack).for_each(|open| open.tool.pop());
     tool.pop();
-    for &(key, Open { tool, site, index, .. }) in above {
+    for at in around..count {
+        let Some(Open { tool, site, index, .. }) = on_the_stack(at) else { continue };
         let number = tool.start(site, index);
-        let goes_on =
-            OPEN.try_with(|open| open.try_borrow_mut().ok()?.get_mut(key).map(|open| open.started = Some(number)));
-        if !matches!(goes_on, Ok(Some(()))) {
+        let goes_on = with_open(|open| open.at(at).map(|open| open.started = Some(number)));
+        if goes_on.flatten().is_none() {
             tool.end(number);
         }
     }
 }
 
+/// Calls `with` the list of what is open on this thread; `None` while the thread is ending, or uses it.
+fn with_open<R>(with: impl FnOnce(&mut OpenList<Open>) -> R) -> Option<R> {
+    OPEN.try_with(|open| open.try_borrow_mut().ok().map(|mut open| with(&mut open))).ok().flatten()
+}
+
 fn push(tool: &'static dyn Tool, site: &'static Site, index: Option<u64>) -> Option<u64> {
-    // A thread whose thread-locals are gone shows nothing more.
+    // A thread whose thread-locals are gone shows nothing more, and one that has no memory not this.
     let open = Open { tool, site, index, started: None };
-    let key = OPEN.try_with(|list| Some(list.try_borrow_mut().ok()?.begin(open))).ok()??;
+    let key = with_open(|list| list.begin(open)).flatten()?;
     tool.push(site, index);
     Some(key)
 }
@@ -183,6 +183,7 @@ fn index(site: &'static Site, told: Option<u64>) -> Option<u64> {
         return OPEN.try_with(|open| open.try_borrow().ok()?.innermost()?.index).ok()?;
     }
     let mut steps = STEPS.lock().unwrap_or_else(PoisonError::into_inner);
+    steps.try_reserve(1).ok()?;
     let next = steps.entry(site.number()).or_default();
     *next += 1;
     Some(*next - 1)
@@ -198,11 +199,12 @@ pub(super) struct Life {
 
 impl Life {
     /// A future begins to live; `described` is what its call said about itself.
-    pub(super) fn begin(site: &'static Site, described: &[Entry]) -> Option<Box<Self>> {
+    pub(super) fn begin(site: &'static Site, described: &[Entry]) -> Option<Shared<Self>> {
         let told = described.iter().find(|entry| entry.tag() == Some(Tag::Index)).map(|entry| entry.value());
-        let tool = tool()?;
+        let tool = tool().filter(|_| site.number() != 0)?;
         let index = index(site, told);
-        Some(Box::new(Self { tool, id: tool.start(site, index), index }))
+        let room = Room::new()?;
+        Some(room.fill(Self { tool, id: tool.start(site, index), index }))
     }
 
     /// Begins a poll on this thread. Returns its key for [`end`] if the tool knows it.

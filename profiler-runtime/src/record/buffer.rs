@@ -15,10 +15,10 @@
 use std::cell::Cell;
 use std::mem;
 use std::ptr;
-use std::sync::Arc;
 
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::shared::Shared;
 use super::stream::Stream;
 use super::{gate, ledger, process, registry};
 
@@ -28,26 +28,27 @@ static VACANT: Cursor = Cursor::full();
 thread_local! {
     /// Without a destructor: reading it is one instruction.
     static CURSOR: Cell<*const Cursor> = const { Cell::new(&raw const VACANT) };
-    /// Ends that were refused while the thread worked for the profiler, and their number: its next chunk begins with them.
+    /// Ends that were refused, while the thread worked for the profiler or for want of memory, and their number: its next
+    /// chunk begins with them.
     static OWED: Cell<([Entry; 8], usize)> = const { Cell::new(([Entry::EMPTY; 8], 0)) };
     /// Owns the stream; its destructor hands the stream over when the thread ends.
     static OWNED: Owned = const { Owned(Cell::new(None)) };
 }
 
 /// The stream, and the process that it was made in.
-struct Owned(Cell<Option<(u32, Arc<Stream>)>>);
+struct Owned(Cell<Option<(u32, Shared<Stream>)>>);
 
 impl Owned {
-    /// This thread's stream, made if it has none.
-    fn stream(&self) -> Arc<Stream> {
-        let stream = self.take().unwrap_or_else(registry::new_stream);
-        self.put(Arc::clone(&stream));
-        stream
+    /// This thread's stream, made if it has none; `None` if there is no memory for one.
+    fn stream(&self) -> Option<Shared<Stream>> {
+        let stream = self.take().or_else(registry::new_stream)?;
+        self.put(stream.clone());
+        Some(stream)
     }
 
     /// Takes out this thread's stream. One of the process that this one was forked off stays the parent's: it is neither
     /// written to nor dropped.
-    fn take(&self) -> Option<Arc<Stream>> {
+    fn take(&self) -> Option<Shared<Stream>> {
         let (process, stream) = self.0.take()?;
         if process == process::number() {
             return Some(stream);
@@ -56,7 +57,7 @@ impl Owned {
         None
     }
 
-    fn put(&self, stream: Arc<Stream>) {
+    fn put(&self, stream: Shared<Stream>) {
         self.0.set(Some((process::number(), stream)));
     }
 }
@@ -130,11 +131,12 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
     let _own = ledger::own();
     if is_vacant {
         let place = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
-        return registry::with_shared_stream(place, |stream| {
+        let appended = registry::with_shared_stream(place, |stream| {
             // SAFETY: whoever holds the lock of a shared stream is its only writer. The clock is read under it: time
             // does not run backwards in a stream.
             unsafe { stream.append_all(&entries()) }
         });
+        return appended.unwrap_or(false);
     }
     OWNED
         .try_with(|owned| {
@@ -149,8 +151,8 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         .unwrap_or(false)
 }
 
-/// Whose stream this thread writes, and the position of its next entry; `None` while the thread is ending. Takes the
-/// stream's lock, which only readers share.
+/// Whose stream this thread writes, and the position of its next entry; `None` while the thread is ending, or if there is no
+/// memory for a stream. Takes the stream's lock, which only readers share.
 pub(super) fn next_place() -> Option<(u32, u64)> {
     if ledger::is_own() {
         return None;
@@ -158,10 +160,11 @@ pub(super) fn next_place() -> Option<(u32, u64)> {
     let _own = ledger::own();
     OWNED
         .try_with(|owned| {
-            let stream = owned.stream();
-            (stream.thread.ordinal, stream.length())
+            let stream = owned.stream()?;
+            Some((stream.thread.ordinal, stream.length()))
         })
         .ok()
+        .flatten()
 }
 
 /// Where this thread's cursor lies, and where its next entry does.
@@ -186,13 +189,20 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     }
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
-        let stream = owned.stream();
+        let stream = owned.stream()?;
         CURSOR.set(stream.cursor());
-        stream
+        Some(stream)
     }) else {
         // The thread is ending and its thread-locals are gone.
         if entry.loses_range() {
             registry::count_late_loss();
+        }
+        return false;
+    };
+    let Some(stream) = stream else {
+        // A thread that has recorded nothing owes no ends: the future's polls were lost, too.
+        if entry.loses_range() || entry.begins_task_end() {
+            registry::count_loss_to_memory();
         }
         return false;
     };
@@ -208,6 +218,8 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     }
     if entry.loses_range() {
         stream.count_loss();
+    } else {
+        owe(entry);
     }
     false
 }
@@ -216,13 +228,20 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
 fn refuse(entry: Entry) {
     if entry.loses_range() {
         registry::count_reentry();
-    } else if entry.is_end() {
-        // Its begin may have found room; without an end it would be around everything that follows.
-        let (mut owed, count) = OWED.get();
-        if let Some(place) = owed.get_mut(count) {
-            *place = entry;
-            OWED.set((owed, count + 1));
-        }
+    } else {
+        owe(entry);
+    }
+}
+
+/// Keeps an end that finds no room: its begin may have found some, and without an end it would be around everything that
+/// follows.
+fn owe(entry: Entry) {
+    let (mut owed, count) = OWED.get();
+    if entry.is_of_an_end()
+        && let Some(place) = owed.get_mut(count)
+    {
+        *place = entry;
+        OWED.set((owed, count + 1));
     }
 }
 

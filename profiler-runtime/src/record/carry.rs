@@ -44,27 +44,45 @@ impl Carry {
         Self { overwritten: ranges, ..Self::default() }
     }
 
-    /// Lets go of `entries`, the next of the stream. Costs a few instructions an entry.
-    pub(super) fn absorb(&mut self, entries: &[Entry]) {
+    /// Lets go of `entries`, the next of the stream, as far as there is memory for what stays of them, and says how many that
+    /// were. Costs a few instructions an entry.
+    pub(super) fn absorb(&mut self, entries: &[Entry]) -> usize {
         let (mut rest, mut open) = (entries, Vec::new());
-        while !rest.is_empty() {
+        while let [first, others @ ..] = rest {
             // What waits belongs to the next begin, whether or not its range is whole.
             if self.pending == self.entries.len() {
-                rest = &rest[self.absorb_stretch(rest, &mut open)..];
+                let length = self.absorb_stretch(rest, &mut open);
+                rest = &rest[length..];
+                if length > 0 {
+                    continue;
+                }
             }
-            if let [first, others @ ..] = rest {
-                self.take(*first);
-                rest = others;
+            if !self.has_room(1, 1) {
+                break;
             }
+            self.take(*first);
+            rest = others;
         }
-        if let Some(last) = entries.iter().rev().find(|entry| entry.is_timed()) {
+        let count = entries.len() - rest.len();
+        if let Some(last) = entries[..count].iter().rev().find(|entry| entry.is_timed()) {
             self.last = self.last.max(last.value());
         }
+        count
+    }
+
+    /// Returns whether there is memory for so many more entries and open ranges, and for the change of another device.
+    fn has_room(&mut self, entries: usize, open: usize) -> bool {
+        let lists = self.entries.try_reserve(entries).and_then(|()| self.open.try_reserve(open));
+        lists.and_then(|()| self.changes.try_reserve(1)).is_ok()
     }
 
     /// Lets go of as many entries as can be at once, and says how many those were.
     fn absorb_stretch(&mut self, entries: &[Entry], open: &mut Vec<Open>) -> usize {
         let Stretch { length, whole, open, pending } = Stretch::of(entries, open);
+        let described: usize = open.iter().map(|open| open.begin + 1 - open.from).sum();
+        if !self.has_room(described + length - pending, open.len()) {
+            return 0;
+        }
         self.overwritten += whole;
         for open in &*open {
             entries[open.from..=open.begin].iter().for_each(|entry| self.take(*entry));
@@ -78,7 +96,14 @@ impl Carry {
     pub(super) fn absorb_until(&mut self, entries: &[Entry], ticks: u64) -> usize {
         let kept = entries.iter().position(|entry| entry.is_timed() && entry.value() >= ticks);
         let count = kept.unwrap_or(entries.len());
-        self.absorb(&entries[..count]);
+        let mut done = 0;
+        while done < count {
+            done += self.absorb(&entries[done..count]);
+            // A reader's memory: without it the process ends.
+            self.entries.reserve(1);
+            self.open.reserve(1);
+            self.changes.reserve(1);
+        }
         count
     }
 
@@ -160,12 +185,19 @@ impl Carry {
 
     /// Removes the descriptions of this kind that wait.
     fn consume(&mut self, tag: Tag) {
-        let waiting = self.entries.split_off(self.pending);
-        self.entries.extend(waiting.into_iter().filter(|entry| entry.tag() != Some(tag)));
+        let mut kept = self.pending;
+        for at in self.pending..self.entries.len() {
+            if self.entries[at].tag() != Some(tag) {
+                self.entries[kept] = self.entries[at];
+                kept += 1;
+            }
+        }
+        self.entries.truncate(kept);
     }
 
-    /// Counts what another stream has let go, as if it were this one's.
-    pub(super) fn add_counts(&mut self, other: &Self) {
+    /// Counts what another stream has let go, as if it were this one's; `None` if there is no memory for it.
+    pub(super) fn add_counts(&mut self, other: &Self) -> Option<()> {
+        self.changes.try_reserve(other.changes.len()).ok()?;
         self.overwritten += other.overwritten;
         self.began_before += other.began_before;
         self.allocations += other.allocations;
@@ -175,6 +207,7 @@ impl Carry {
                 None => self.changes.push((device, change)),
             }
         }
+        Some(())
     }
 
     /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`, or

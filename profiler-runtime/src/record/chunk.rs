@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::entry::Entry;
 use super::process::PerProcess;
-pub(super) use super::ready::place;
+pub(super) use super::ready::{Place, place};
 use super::slab::{CHUNK_BYTES, SMALL_BYTES, Slabs};
 use super::spool::Spool;
 use super::{ledger, ready};
@@ -106,6 +106,10 @@ impl Chunk {
         let start = if allowed { take(&mut slabs()) } else { None };
         let Some(start) = start else {
             IN_USE.fetch_sub(bytes, Ordering::Relaxed);
+            if allowed {
+                // Nobody tells when there is memory again.
+                note_change();
+            }
             return None;
         };
         let capacity = bytes / size_of::<Entry>();

@@ -81,7 +81,11 @@ pub(super) fn push(gate: u32) -> Option<u64> {
     }
     let (hooks, (ordinal, position)) = (HOOKS.get()?, buffer::next_place()?);
     let id = id(ordinal, position);
-    PUSHED.try_with(|pushed| pushed.try_borrow_mut().ok().map(|mut pushed| pushed.push(id))).ok()??;
+    with_pushed(|pushed| {
+        pushed.try_reserve(1).ok()?;
+        pushed.push(id);
+        Some(())
+    })??;
     (hooks.push)(id);
     Some(id)
 }
@@ -89,16 +93,20 @@ pub(super) fn push(gate: u32) -> Option<u64> {
 /// Ends what [`push`] began. Returns `None` if it is not there.
 pub(super) fn pop(id: u64) -> Option<()> {
     let hooks = HOOKS.get()?;
-    let above = PUSHED.try_with(|pushed| {
-        let mut pushed = pushed.try_borrow_mut().ok()?;
+    let (at, count) = with_pushed(|pushed| {
         let at = pushed.iter().rposition(|open| *open == id)?;
         pushed.remove(at);
-        Some(SmallVec::<[u64; 8]>::from_slice(&pushed[at..]))
-    });
-    let above = above.ok()??;
-    (0..=above.len()).for_each(|_| (hooks.pop)());
-    above.iter().for_each(|id| (hooks.push)(*id));
+        Some((at, pushed.len()))
+    })??;
+    (at..=count).for_each(|_| (hooks.pop)());
+    let above = |at| with_pushed(|pushed| pushed.get(at).copied()).flatten();
+    (at..count).filter_map(above).for_each(hooks.push);
     Some(())
+}
+
+/// Calls `with` what is pushed on this thread; `None` while the thread is ending, or uses it.
+fn with_pushed<R>(with: impl FnOnce(&mut SmallVec<[u64; 8]>) -> R) -> Option<R> {
+    PUSHED.try_with(|pushed| pushed.try_borrow_mut().ok().map(|mut pushed| with(&mut pushed))).ok().flatten()
 }
 
 #[cfg(test)]

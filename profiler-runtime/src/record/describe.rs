@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 
 use super::count::IntoCount;
 use super::entry::{Entry, Tag};
-use super::shape::{ShapeWriter, Shaped};
+use super::shape::{Described, ShapeWriter, Shaped};
 use super::site::{Kind, Site};
 use super::{annotate, buffer, gate, ledger, registry, select};
 
@@ -72,11 +72,11 @@ fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -
     // What is held is the profiler's memory, not the program's.
     let _own = ledger::own();
     let gate = wanted_by(site, gate);
-    let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Vec::new()) } };
+    let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Described::default()) } };
     if gate != 0 {
         told(&mut call, tell);
     }
-    call.writer.held.unwrap_or_default()
+    call.writer.held.unwrap_or_default().finish()
 }
 
 /// Takes one call's description.
@@ -129,6 +129,10 @@ impl Call {
 
     /// A text, eight bytes an entry. The caller keeps it [short](super::label).
     pub(super) fn text(site: u32, text: &str) {
+        // Without memory for a number, its range is refused.
+        if site == 0 {
+            return;
+        }
         buffer::append(false, || Entry::new(Tag::TextLength, site, text.len() as u64));
         for piece in text.as_bytes().chunks(8) {
             let mut eight = [0; 8];

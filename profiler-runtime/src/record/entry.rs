@@ -84,6 +84,8 @@ pub(crate) enum Tag {
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
 pub(crate) const FIRST_POLL: u32 = 1;
+/// Argument of a `Task` that stands before its `TaskEnd`.
+pub(super) const ENDS: u32 = 2;
 /// Argument of [`Tag::Begin`]: its end names it.
 const GUARDED: u32 = 1;
 /// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
@@ -233,6 +235,17 @@ impl Entry {
     /// tried then, or is the begin. A description without room is left out, and of an end the begin is there.
     pub(crate) const fn loses_range(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
+            && !self.begins_task_end()
+    }
+
+    /// Returns whether it says which task the `TaskEnd` behind it ends.
+    pub(super) const fn begins_task_end(self) -> bool {
+        matches!(self.tag(), Some(Tag::Task)) && self.argument() == ENDS
+    }
+
+    /// Returns whether it belongs to the end of what may have begun.
+    pub(super) const fn is_of_an_end(self) -> bool {
+        self.is_end() || self.begins_task_end() || matches!(self.tag(), Some(Tag::TaskEnd))
     }
 
     /// Returns what names the guard that begins or ends here; 0 for all else.

@@ -17,9 +17,11 @@ use pin_project_lite::pin_project;
 
 use super::clock;
 use super::describe::{self, Call};
-use super::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
+use super::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
+use super::shape::Described;
+use super::shared::Shared;
 use super::site::{Kind, Site};
-use super::{annotate, buffer, correlate, cpu_time, gate, ledger, select, stack, steps};
+use super::{annotate, buffer, correlate, cpu_time, gate, ledger, registry, select, stack, steps};
 
 /// Tasks of one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
@@ -73,7 +75,7 @@ struct Life {
     /// Description of the call: each recording is told, and which will be the last is not known.
     described: Vec<Entry>,
     /// State of it that an attached tool knows.
-    shown: Option<Box<annotate::Life>>,
+    shown: Option<Shared<annotate::Life>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +120,13 @@ impl<F> Instrumented<F> {
 /// The clone is another task, which begins with its own first poll.
 impl<F: Clone> Clone for Instrumented<F> {
     fn clone(&self) -> Self {
-        Self { future: self.future.clone(), life: Life::new(self.life.site, self.life.described.clone()) }
+        let mut described = Described::default();
+        {
+            // What is held is the profiler's memory, not the program's.
+            let _own = ledger::own();
+            described.extend(&self.life.described);
+        }
+        Self { future: self.future.clone(), life: Life::new(self.life.site, described.finish()) }
     }
 }
 
@@ -228,7 +236,7 @@ impl Life {
         let gate = annotate::sought(gate);
         let shown = if gate & gate::NVTX == 0 { None } else { self.show_poll() };
         let is_step = self.site.kind() == Kind::Step && gate & gate::STEPS != 0;
-        let step = if is_step { steps::begin_poll(site) } else { None };
+        let step = if is_step && site != 0 { steps::begin_poll(site) } else { None };
         let step = step.map(|(key, step)| {
             self.step.get_or_insert(step);
             key
@@ -270,6 +278,10 @@ impl Life {
             true if select::admits(self.site) => State::Admitted,
             true => State::LeftOut,
         };
+        if self.state != State::LeftOut && self.site.number() == 0 {
+            registry::count_loss_to_memory();
+            self.state = State::LeftOut;
+        }
         if self.task == 0 {
             self.task = next_task();
         }
@@ -306,7 +318,7 @@ impl Life {
     #[cold]
     fn record_end(&self, task: u64, outcome: u32) {
         let (site, ticks) = (self.site.number(), clock::ticks());
-        buffer::append(true, || Entry::new(Tag::Task, site, task));
+        buffer::append(true, || Entry::new(Tag::Task, site, task).with_argument(ENDS));
         buffer::append(true, || Entry::new(Tag::TaskEnd, site, ticks).with_argument(outcome));
     }
 }

@@ -38,6 +38,7 @@ mod returned;
 mod run;
 pub(crate) mod select;
 mod shape;
+mod shared;
 pub(crate) mod site;
 mod slab;
 pub(crate) mod spool;

@@ -14,7 +14,7 @@ const BLOCK: usize = 8;
 #[derive(Debug)]
 pub(super) struct Stretch<'a> {
     /// How many entries it has: it ends before one that is neither a begin, nor the end of the innermost range that
-    /// began in it, nor a description; or with the last.
+    /// began in it, nor a description; where there is no memory for more open ranges; or with the last.
     pub(super) length: usize,
     /// Ranges that began and ended in it.
     pub(super) whole: u64,
@@ -43,6 +43,9 @@ impl<'a> Stretch<'a> {
         while let Some(&entry) = entries.get(stretch.length) {
             let at = stretch.length;
             if entry.is(Tag::Begin) {
+                if stretch.open.try_reserve(1).is_err() {
+                    break;
+                }
                 stretch.open.push(Open { from: stretch.pending, begin: at, whole: stretch.whole });
                 stretch.pending = at + 1;
             } else if entry.is_end()

@@ -18,16 +18,24 @@ impl<T> OpenList<T> {
         Self { last: 0, open: SmallVec::new_const() }
     }
 
-    /// Adds what has just begun. Returns its key, which is never 0 nor given twice.
-    pub(super) fn begin(&mut self, opened: T) -> u64 {
-        if self.open.len() == self.open.capacity() {
-            // The list's memory is not the program's.
-            let _own = ledger::own();
-            self.open.reserve(1);
+    /// Returns whether there is room for another, which a list that is full asks the allocator for.
+    pub(super) fn has_room(&mut self) -> bool {
+        if self.open.len() < self.open.capacity() {
+            return true;
+        }
+        // The list's memory is not the program's.
+        let _own = ledger::own();
+        self.open.try_reserve(1).is_ok()
+    }
+
+    /// Adds what has just begun. Returns its key, which is never 0 nor given twice; `None` if there is no room.
+    pub(super) fn begin(&mut self, opened: T) -> Option<u64> {
+        if !self.has_room() {
+            return None;
         }
         self.last += 1;
         self.open.push((self.last, opened));
-        self.last
+        Some(self.last)
     }
 
     /// Removes what has this key. Returns it, and how many that are open began before it.
@@ -36,9 +44,14 @@ impl<T> OpenList<T> {
         Some((self.open.remove(at).1, at))
     }
 
-    /// Returns what is open and began after the first `count`, with its keys, in order.
-    pub(super) fn after(&self, count: usize) -> &[(u64, T)] {
-        self.open.get(count..).unwrap_or_default()
+    /// Returns what is open at this place in the order of begins.
+    pub(super) fn at(&mut self, place: usize) -> Option<&mut T> {
+        self.open.get_mut(place).map(|(_, open)| open)
+    }
+
+    /// Returns how many are open.
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
     }
 
     /// Returns the innermost of the first `count`.
@@ -69,9 +82,10 @@ mod tests {
     #[test]
     fn what_is_open_ends_in_any_order_and_once() {
         let mut list = OpenList::new();
-        let keys: Vec<_> = (0..6).map(|number| list.begin(number)).collect();
+        let keys: Vec<_> = (0..6).filter_map(|number| list.begin(number)).collect();
         assert_eq!([1, 5, 5, 4].map(|at| list.end(keys[at])), [Some((1, 1)), Some((5, 4)), None, Some((4, 3))]);
-        assert_eq!((list.innermost(), list.innermost_of(1), list.after(2)), (Some(&3), Some(&0), &[(keys[3], 3)][..]));
+        assert_eq!((list.innermost(), list.innermost_of(1), list.count()), (Some(&3), Some(&0), 3));
+        assert_eq!((list.at(2).copied(), list.at(3).copied()), (Some(3), None));
         assert_eq!(list.get_mut(keys[2]), Some(&mut 2));
     }
 
@@ -81,7 +95,7 @@ mod tests {
         let mut key = list.begin(0);
         for number in 1..1000 {
             let next = list.begin(number);
-            assert_eq!(list.end(key), Some((number - 1, 0)));
+            assert_eq!(key.and_then(|key| list.end(key)), Some((number - 1, 0)));
             key = next;
         }
         assert!(!list.open.spilled());

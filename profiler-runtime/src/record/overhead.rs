@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::dtype::Dtype;
 use super::entry::{Entry, Tag};
 use super::memory::{self, Device};
-use super::shape::{ShapeWriter, Shaped};
+use super::shape::{Described, ShapeWriter, Shaped};
 use super::{Action, Dims, clock};
 
 /// Times that each is paid in a round.
@@ -64,7 +64,7 @@ fn of_allocation() -> f64 {
 /// Measures the description of a matrix.
 fn of_description() -> f64 {
     let dims = black_box([2_usize, 3]);
-    let mut writer = ShapeWriter { site: 1, held: Some(scratch()) };
+    let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
     cheapest(TIMES, || {
         if let Some(held) = &mut writer.held {
             held.clear();

@@ -15,13 +15,17 @@
 
 pub(crate) mod descriptors;
 
+use std::alloc::{Layout, handle_alloc_error};
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
 use std::ops::Deref;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use super::slab::forever;
 use super::{buffer, chunk, gate, ledger};
 use crate::logging;
 
@@ -97,9 +101,14 @@ fn at_fork() {
 const fn at_fork() {}
 
 /// A static that each process makes for itself: a child's is new, and the parent's is never touched or dropped in it.
+///
+/// The first process has it in place, so that no use of it allocates there.
 pub(crate) struct PerProcess<T: 'static> {
     made: AtomicPtr<Made<T>>,
     make: fn(Option<&T>) -> T,
+    /// Whether somebody makes the value in [`first`](Self::first), or did.
+    is_begun: AtomicBool,
+    first: UnsafeCell<MaybeUninit<Made<T>>>,
 }
 
 struct Made<T> {
@@ -107,11 +116,19 @@ struct Made<T> {
     value: T,
 }
 
+// SAFETY: who has set `is_begun` alone writes `first`, and publishes it; from then on the value is shared.
+unsafe impl<T: Send + Sync> Sync for PerProcess<T> {}
+
 impl<T: Send + Sync> PerProcess<T> {
     /// A value that `make` makes at its first use in each process, from the parent's if there is one. What the parent's
     /// locks guard may be half changed: it is of use only where `try_lock` has the lock.
     pub(crate) const fn new(make: fn(Option<&T>) -> T) -> Self {
-        Self { made: AtomicPtr::new(ptr::null_mut()), make }
+        Self {
+            made: AtomicPtr::new(ptr::null_mut()),
+            make,
+            is_begun: AtomicBool::new(false),
+            first: UnsafeCell::new(MaybeUninit::uninit()),
+        }
     }
 
     #[cold]
@@ -121,11 +138,20 @@ impl<T: Send + Sync> PerProcess<T> {
         check();
         // SAFETY: see `deref`.
         let parents = unsafe { before.as_ref() }.map(|made| &made.value);
-        let new = Box::into_raw(Box::new(Made { process: number(), value: (self.make)(parents) }));
+        let value = Made { process: number(), value: (self.make)(parents) };
+        // ORDERING: only who is first matters.
+        let is_first = !self.is_begun.swap(true, Ordering::Relaxed);
+        // A child needs memory, and so does the second of two threads that come at once.
+        let layout = Layout::new::<Made<T>>();
+        let memory = || forever(layout).unwrap_or_else(|| handle_alloc_error(layout)).as_ptr().cast();
+        let place: *mut Made<T> = if is_first { self.first.get().cast() } else { memory() };
+        // SAFETY: nobody else has the place.
+        unsafe { place.write(value) };
         // ORDERING: publishes the value to `deref`.
-        if self.made.compare_exchange(before, new, Ordering::Release, Ordering::Relaxed).is_err() {
-            // SAFETY: another thread was faster: nobody has seen this one.
-            drop(unsafe { Box::from_raw(new) });
+        if self.made.compare_exchange(before, place, Ordering::Release, Ordering::Relaxed).is_err() {
+            // Another thread was faster; the place stays unused.
+            // SAFETY: nobody has seen this one.
+            unsafe { place.drop_in_place() };
         }
     }
 }

@@ -188,21 +188,52 @@ impl Range {
         }
         let gate = annotate::sought(gate);
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
+        if site.number() == 0 || !has_room(is_step) {
+            return Held::of(site).lose(gate);
+        }
         let index = if is_step || gate & gate::NVTX != 0 { annotate::told(site.number()) } else { None };
         let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site, index) };
         let step = if is_step { steps::begin(site.number()) } else { None };
-        let mut held = Held { site, index, recorded: 0, timed: false, admitted: None, correlated: None, shown, step };
+        let mut held = Held { index, shown, step, ..Held::of(site) };
         held.record(gate);
         held.keep()
     }
 }
 
+/// Returns whether there is memory to hold another range open on this thread. While the thread is ending that does not matter.
+fn has_room(is_step: bool) -> bool {
+    let has_room = HELD.try_with(|held| held.try_borrow_mut().map_or(true, |mut held| held.has_room()));
+    has_room.unwrap_or(true) && (!is_step || steps::has_room())
+}
+
 impl Held {
+    /// Nothing has to be done for it yet.
+    const fn of(site: &'static Site) -> Self {
+        let (index, admitted, correlated, shown, step) = (None, None, None, None, None);
+        Self { site, index, recorded: 0, timed: false, admitted, correlated, shown, step }
+    }
+
+    /// Returns whether ranges are selected, and whether this one is recorded.
+    fn is_wanted(&self, gate: u32) -> (bool, bool) {
+        let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
+        (filtered, gate & gate::RECORD != 0 && (!filtered || select::admits(self.site)))
+    }
+
+    /// Counts a range for which there is no memory.
+    #[cold]
+    fn lose(self, gate: u32) -> Range {
+        // It is no other step's.
+        annotate::told(self.site.number());
+        if self.is_wanted(gate).1 {
+            registry::count_loss_to_memory();
+        }
+        Range::nothing()
+    }
+
     /// Writes the begin, if that is wanted and there is room.
     fn record(&mut self, gate: u32) {
         let (site, number) = (self.site, self.site.number());
-        let filtered = gate & gate::FILTER != 0 && site.kind() != Kind::Request;
-        let wanted = gate & gate::RECORD != 0 && (!filtered || select::admits(site));
+        let (filtered, wanted) = self.is_wanted(gate);
         if !wanted || gate & gate::STACKS != 0 && !stack::write(number) {
             return;
         }
@@ -232,7 +263,7 @@ impl Held {
             return Range::nothing();
         }
         let mut held = Some(self);
-        let key = HELD.try_with(|all| all.try_borrow_mut().ok().and_then(|mut all| Some(all.begin(held.take()?))));
+        let key = HELD.try_with(|all| all.try_borrow_mut().ok().and_then(|mut all| all.begin(held.take()?)));
         // The thread is ending, or was interrupted here: the range is over at once.
         if let Some(held) = held {
             held.end(clock::ticks(), u64::MAX);

@@ -3,35 +3,38 @@
 //! A session's start makes ready for as many threads as [`COUNT`], and so does every later chunk of a thread that
 //! records already.
 
-use std::mem::MaybeUninit;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::chunk::Chunk;
 use super::process::PerProcess;
+use super::shared::Room;
 
-/// Places that are kept ready, and chunks of memory.
+/// Threads that are made ready for.
 pub(super) const COUNT: usize = 32;
+/// Places that are kept ready: one for a thread's first chunk, and its [spare](super::stream).
+const PLACES_READY: usize = 2 * COUNT;
 
-/// Allocations that have nothing in them yet.
-static PLACES: PerProcess<Mutex<Vec<Arc<MaybeUninit<Chunk>>>>> = PerProcess::new(|_| Mutex::default());
+/// Memory for what is known of a chunk.
+pub(super) type Place = Room<Chunk>;
 
-fn places() -> MutexGuard<'static, Vec<Arc<MaybeUninit<Chunk>>>> {
+static PLACES: PerProcess<Mutex<Vec<Place>>> = PerProcess::new(|_| Mutex::default());
+
+fn places() -> MutexGuard<'static, Vec<Place>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Allocates places, up to their number.
+/// Allocates places, up to their number, as long as there is memory.
 pub(super) fn refill() {
     let mut places = places();
-    while places.len() < COUNT {
-        places.push(Arc::new_uninit());
+    let missing = PLACES_READY.saturating_sub(places.len());
+    if places.try_reserve(missing).is_ok() {
+        places.extend((0..missing).map_while(|_| Place::new()));
     }
 }
 
-/// The chunk, in a place that is ready if there is one.
-pub(super) fn place(chunk: Chunk) -> Arc<Chunk> {
-    let Some(mut place) = places().pop() else { return Arc::new(chunk) };
-    let Some(empty) = Arc::get_mut(&mut place) else { return Arc::new(chunk) };
-    empty.write(chunk);
-    // SAFETY: it was written just now.
-    unsafe { place.assume_init() }
+/// A place that is ready, or a new one; `None` if there is no memory.
+pub(super) fn place() -> Option<Place> {
+    // Not under the lock.
+    let ready = places().pop();
+    ready.or_else(Place::new)
 }

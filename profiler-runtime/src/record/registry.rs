@@ -4,7 +4,7 @@
 //! has ended.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,7 @@ pub(crate) use super::carry::Carry;
 use super::entry::Entry;
 use super::process::PerProcess;
 pub(crate) use super::run::Run;
+use super::shared::{Room, Shared};
 use super::spool::running;
 pub(crate) use super::stream::Runs;
 use super::stream::{Stream, Taken};
@@ -22,13 +23,15 @@ pub(super) use super::writer::Writer;
 use super::{chunk, ledger};
 
 /// In order of their threads' numbers.
-static STREAMS: PerProcess<Mutex<Vec<Arc<Stream>>>> = PerProcess::new(|_| Mutex::default());
+static STREAMS: PerProcess<Mutex<Vec<Shared<Stream>>>> = PerProcess::new(|_| Mutex::default());
 /// Threads that may begin to record in a session before the list of streams grows.
 const EXPECTED_THREADS: usize = 256;
 /// Ranges that a thread tried to record after its thread-locals were gone.
 static LATE: AtomicU64 = AtomicU64::new(0);
 /// Ranges that began where the recorder itself ran.
 static REENTERED: AtomicU64 = AtomicU64::new(0);
+/// Ranges that found no memory outside of their thread's chunks.
+static NO_MEMORY: AtomicU64 = AtomicU64::new(0);
 /// Calls whose description has failed.
 static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
 
@@ -50,6 +53,7 @@ pub(crate) struct Marks {
     threads: Vec<Mark>,
     late: u64,
     reentered: u64,
+    no_memory: u64,
     undescribed: u64,
 }
 
@@ -75,7 +79,7 @@ pub(crate) struct ThreadLog {
 
 /// A thread whose name is asked for when it is needed: the system takes a while to tell it, and a stop asks for thousands.
 pub(crate) struct Named {
-    stream: Option<Arc<Stream>>,
+    stream: Option<Shared<Stream>>,
     identity: OnceLock<ThreadIdentity>,
 }
 
@@ -86,8 +90,8 @@ impl From<ThreadIdentity> for Named {
 }
 
 impl Named {
-    fn of(stream: &Arc<Stream>) -> Self {
-        Self { stream: Some(Arc::clone(stream)), identity: OnceLock::new() }
+    fn of(stream: &Shared<Stream>) -> Self {
+        Self { stream: Some(stream.clone()), identity: OnceLock::new() }
     }
 
     /// Returns who it is: under the name that it has now, or had when it ended.
@@ -106,6 +110,8 @@ pub(crate) struct Log {
     pub(crate) lost_late: u64,
     /// Ranges that began where the recorder itself ran, such as in a signal handler that interrupted it.
     pub(crate) lost_to_reentry: u64,
+    /// Ranges that were lost because the program's allocator had no memory.
+    pub(crate) lost_to_memory: u64,
     /// Calls whose shapes or FLOPs could not be computed.
     pub(crate) undescribed: u64,
     /// Ranges of threads that are not among them, for which there was no room.
@@ -116,9 +122,9 @@ pub(crate) struct Log {
     pub(crate) horizon: u64,
 }
 
-/// A stream for the calling thread.
-pub(super) fn new_stream() -> Arc<Stream> {
-    enrol(Writer::this_thread(next_ordinal()))
+/// A stream for the calling thread; `None` if there is no memory for one.
+pub(super) fn new_stream() -> Option<Shared<Stream>> {
+    enrol(Writer::this_thread)
 }
 
 /// The operating system's id of the calling thread; `ordinal` where it has none that we know.
@@ -138,15 +144,18 @@ pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
 /// Streams for the allocations of threads that have none of their own.
 const SHARED: usize = 16;
 
-/// Gives `write` a stream that threads share. `place`: an address of the calling thread's own, which spreads the
-/// threads over them.
-pub(super) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> R {
-    static STREAMS: PerProcess<[Mutex<Option<Arc<Stream>>>; SHARED]> =
+/// Gives `write` a stream that threads share, if there is memory for one. `place`: an address of the calling thread's own,
+/// which spreads the threads over them.
+pub(super) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> Option<R> {
+    static STREAMS: PerProcess<[Mutex<Option<Shared<Stream>>>; SHARED]> =
         PerProcess::new(|_| [const { Mutex::new(None) }; SHARED]);
     // Threads' own memory lies pages apart.
     let shared = &STREAMS[(place >> 12) % SHARED];
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-    write(shared.get_or_insert_with(|| enrol(Writer::several(next_ordinal()))))
+    if shared.is_none() {
+        *shared = enrol(Writer::several);
+    }
+    shared.as_deref().map(write)
 }
 
 fn next_ordinal() -> u32 {
@@ -155,20 +164,27 @@ fn next_ordinal() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn enrol(thread: Writer) -> Arc<Stream> {
-    let stream = Arc::new(Stream::new(thread));
+/// Adds a stream to the list, of a thread that `writer` describes under its number. `None` if there is no memory.
+fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
+    let room = Room::new()?;
+    // Asked first: a number is used once.
+    streams(|all| all.try_reserve(1)).ok()?;
+    let stream = room.fill(Stream::new(writer(next_ordinal())));
     running::note_thread(&stream.thread);
     let ordinal = stream.thread.ordinal;
     streams(|all| {
+        // Another thread may have taken the room.
+        all.try_reserve(1).ok()?;
         // Almost always the last.
         let place = all.partition_point(|other| other.thread.ordinal < ordinal);
-        all.insert(place, Arc::clone(&stream));
-    });
-    stream
+        all.insert(place, stream.clone());
+        Some(())
+    })?;
+    Some(stream)
 }
 
 /// A thread has ended: nothing stays of it where nothing that it recorded is of interest.
-pub(super) fn leave(stream: &Arc<Stream>) {
+pub(super) fn leave(stream: &Shared<Stream>) {
     let ordinal = stream.thread.ordinal;
     let gone = streams(|all| {
         let place = all.binary_search_by_key(&ordinal, |other| other.thread.ordinal).ok()?;
@@ -189,12 +205,19 @@ pub(super) fn count_reentry() {
     REENTERED.fetch_add(1, Ordering::Relaxed);
 }
 
+/// A range is lost because the program's allocator has no memory for what belongs to it.
+#[cold]
+pub(super) fn count_loss_to_memory() {
+    // ORDERING: a statistic.
+    NO_MEMORY.fetch_add(1, Ordering::Relaxed);
+}
+
 pub(super) fn count_late_loss() {
     // ORDERING: a statistic.
     LATE.fetch_add(1, Ordering::Relaxed);
 }
 
-fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
+fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
     f(&mut STREAMS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -205,8 +228,8 @@ impl Marks {
         streams(|all| Self::of(all))
     }
 
-    fn of(all: &[Arc<Stream>]) -> Self {
-        let of = |stream: &Arc<Stream>| Mark {
+    fn of(all: &[Shared<Stream>]) -> Self {
+        let of = |stream: &Shared<Stream>| Mark {
             ordinal: stream.thread.ordinal,
             position: stream.length(),
             lost: stream.losses(),
@@ -218,9 +241,9 @@ impl Marks {
 
     fn without_threads() -> Self {
         // ORDERING: statistics.
-        let [late, reentered, undescribed] =
-            [&LATE, &REENTERED, &UNDESCRIBED].map(|count| count.load(Ordering::Relaxed));
-        Self { threads: Vec::new(), late, reentered, undescribed }
+        let [late, reentered, no_memory, undescribed] =
+            [&LATE, &REENTERED, &NO_MEMORY, &UNDESCRIBED].map(|count| count.load(Ordering::Relaxed));
+        Self { threads: Vec::new(), late, reentered, no_memory, undescribed }
     }
 
     /// By number of the thread.
@@ -286,8 +309,10 @@ impl Log {
     fn of(threads: Vec<ThreadLog>, from: &Marks, to: &Marks, gone: overwrite::Gone, horizon: u64) -> Self {
         let lost_late = to.late.saturating_sub(from.late);
         let lost_to_reentry = to.reentered.saturating_sub(from.reentered);
+        let lost_to_memory = to.no_memory.saturating_sub(from.no_memory);
         let undescribed = to.undescribed.saturating_sub(from.undescribed);
-        Self { threads, lost_late, lost_to_reentry, undescribed, lost_elsewhere: gone.lost, gone: gone.carry, horizon }
+        let (lost_elsewhere, gone) = (gone.lost, gone.carry);
+        Self { threads, lost_late, lost_to_reentry, lost_to_memory, undescribed, lost_elsewhere, gone, horizon }
     }
 
     /// Leaves out what was recorded before `ticks`, but for the ranges that were open then.
@@ -312,13 +337,17 @@ impl Log {
     /// What was overwritten or cut off, over all threads.
     pub(crate) fn left_out(&self) -> Carry {
         let mut all = self.gone.clone();
-        self.threads.iter().filter_map(|thread| thread.carry.as_deref()).for_each(|carry| all.add_counts(carry));
+        for carry in self.threads.iter().filter_map(|thread| thread.carry.as_deref()) {
+            // A reader's memory: without it the process ends.
+            all.changes.reserve(carry.changes.len());
+            all.add_counts(carry);
+        }
         all
     }
 }
 
 /// A thread's part, if it recorded, lost or overwrote something.
-fn part(stream: &Arc<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
+fn part(stream: &Shared<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
     let is_something = !runs.is_empty() || lost > 0 || carry.as_ref().is_some_and(|carry| carry.last > 0);
     is_something.then(|| ThreadLog { thread: Named::of(stream), runs, carry, lost })
 }
@@ -364,7 +393,7 @@ pub(crate) fn take(from: &Marks) -> Log {
 }
 
 /// Takes out the streams with these numbers, which are in order.
-fn leave_all(all: &mut Vec<Arc<Stream>>, ordinals: &[u32]) -> Vec<Arc<Stream>> {
+fn leave_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stream>> {
     if ordinals.is_empty() {
         return Vec::new();
     }
@@ -374,19 +403,20 @@ fn leave_all(all: &mut Vec<Arc<Stream>>, ordinals: &[u32]) -> Vec<Arc<Stream>> {
 }
 
 /// Gives back the room of a list from which most streams are gone.
-fn shrink(all: &mut Vec<Arc<Stream>>) {
+fn shrink(all: &mut Vec<Shared<Stream>>) {
     if all.capacity() > 4 * (all.len() + EXPECTED_THREADS) {
         all.shrink_to(all.len() + EXPECTED_THREADS);
     }
 }
 
-/// Ranges for which there was no room since the marks.
+/// Ranges for which there was no room since the marks. Allocates nothing: a spool's thread asks every second.
 pub(crate) fn lost_since(from: &Marks) -> u64 {
     let _own = ledger::own();
-    let (now, gone) = streams(|all| (Marks::of(all), overwrite::gone()));
     let mut begins = from.in_order();
-    let of_threads = now.threads.iter().map(|mark| mark.lost.saturating_sub(begins(mark.ordinal).1));
-    of_threads.sum::<u64>() + now.late.saturating_sub(from.late) + gone.lost
+    let lost = |stream: &Shared<Stream>| stream.losses().saturating_sub(begins(stream.thread.ordinal).1);
+    let of_threads = streams(|all| all.iter().map(lost).sum::<u64>() + overwrite::lost());
+    let now = Marks::without_threads();
+    of_threads + now.late.saturating_sub(from.late) + now.no_memory.saturating_sub(from.no_memory)
 }
 
 /// Every thread that has a stream.

@@ -4,16 +4,18 @@
 //! code names the type that the function returns, and method resolution decides: the methods of [`Returns`] itself are
 //! for boxed futures, those of [`OfValue`] for every other type.
 
+use std::alloc::{Layout, alloc};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::mem;
+use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
 
 use super::describe::{Call, describe};
-use super::future::{DescribedCall, describe_async, instrument_call};
+use super::future::{DescribedCall, Instrumented, describe_async, instrument_call};
 use super::range::{Range, run};
 use super::site::Site;
+use super::{gate, registry};
 
 /// The type that a function returns, which may not be known yet.
 pub struct Returns<R>(PhantomData<fn() -> R>);
@@ -105,11 +107,29 @@ impl<R: BoxedFuture> Returns<R> {
     }
 }
 
+/// Returns memory for the wrapper of a future; `None` if there is none, and then what records now has lost a range.
+fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
+    let layout = Layout::new::<Instrumented<F>>();
+    // SAFETY: the layout's size is not zero: it holds a site.
+    let memory = unsafe { alloc(layout) };
+    if memory.is_null() {
+        if gate::load() & gate::RECORD != 0 {
+            // Its life, and a poll.
+            (0..2).for_each(|_| registry::count_loss_to_memory());
+        }
+        return None;
+    }
+    // SAFETY: allocated with the layout of what the box holds, which may be uninitialised.
+    Some(unsafe { Box::from_raw(memory.cast()) })
+}
+
 macro_rules! boxed_futures {
     ($(dyn Future $(+ $bound:ident)*;)*) => {$(
         impl<'a, T> BoxedFuture for Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>> {
             fn timed(self, site: &'static Site, call: DescribedCall) -> Self {
-                let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::pin(instrument_call(site, call, self));
+                let Some(memory) = memory_for(&self) else { return self };
+                let filled = Box::write(memory, instrument_call(site, call, self));
+                let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::into_pin(filled);
                 // SAFETY: both types are the same but for the lifetime of the object. The compiler asks of it that `T` outlives
                 // `'a`, as it does of every type that names `T`; a boxed future of that type need not, and the function that
                 // made one has no such bound. What the new box holds is that future and data of ours that borrows nothing: it

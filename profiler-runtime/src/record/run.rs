@@ -2,12 +2,12 @@
 
 use super::chunk::{Chunk, ENTRIES};
 use super::entry::Entry;
-use super::sync::Arc;
+use super::sync::Shared;
 
 /// A published stretch of a chunk.
 #[derive(Clone)]
 pub(crate) struct Run {
-    chunk: Arc<Chunk>,
+    chunk: Shared<Chunk>,
     from: usize,
     to: usize,
 }
@@ -17,7 +17,7 @@ impl Run {
     ///
     /// # Safety
     /// The writer has published a length of at least `to`, which the caller has read with acquire ordering.
-    pub(super) unsafe fn new(chunk: Arc<Chunk>, from: usize, to: usize) -> Self {
+    pub(super) unsafe fn new(chunk: Shared<Chunk>, from: usize, to: usize) -> Self {
         Self { chunk, from: from.min(to).min(ENTRIES), to: to.min(ENTRIES) }
     }
 
@@ -54,7 +54,7 @@ impl Run {
     pub(crate) fn of(entries: &[Entry]) -> Vec<Self> {
         let pieces = entries.chunks(ENTRIES);
         let runs = pieces.filter_map(|piece| {
-            let chunk = Arc::new(Chunk::uncounted()?);
+            let chunk = Shared::new(Chunk::uncounted()?);
             // SAFETY: the chunk is new, large enough, and not shared yet.
             unsafe { chunk.start().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
             Some(Self { chunk, from: 0, to: piece.len() })

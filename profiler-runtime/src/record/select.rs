@@ -37,6 +37,18 @@ struct Inside {
     polls: SmallVec<[u64; 4]>,
 }
 
+impl Inside {
+    /// Returns whether there is memory for another task.
+    fn has_room(&mut self) -> bool {
+        if self.polls.len() < self.polls.capacity() {
+            return true;
+        }
+        // The list's memory is not the program's.
+        let _own = ledger::own();
+        self.polls.try_reserve(1).is_ok()
+    }
+}
+
 /// An admitted guard, until its end.
 #[derive(Clone, Copy)]
 pub(super) struct Admitted {
@@ -65,6 +77,8 @@ pub(super) struct Polled {
     around: u32,
     /// 1 if it is admitted itself.
     own: u32,
+    /// It is among the tasks that are being polled: there was memory for it.
+    is_listed: bool,
 }
 
 /// Sets what is admitted, or lifts the selection.
@@ -88,11 +102,18 @@ fn matches(site: &'static Site) -> bool {
         if let Some(&answer) = filter.answers.get(&number) {
             return answer;
         }
+        // Without memory for a number it is none of its own.
+        if number == 0 {
+            return (filter.admits)(site.name());
+        }
     }
     let mut filter = FILTER.write().unwrap_or_else(PoisonError::into_inner);
     let Some(filter) = filter.as_mut() else { return true };
     let answer = (filter.admits)(site.name());
-    filter.answers.insert(number, answer);
+    // Without memory it is asked again.
+    if filter.answers.try_reserve(1).is_ok() {
+        filter.answers.insert(number, answer);
+    }
     answer
 }
 
@@ -116,13 +137,11 @@ pub(super) fn leave(guard: Admitted) {
 /// A poll of `task` begins: what the task holds is open again.
 pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Polled> {
     with(|inside| {
-        if inside.polls.len() == inside.polls.capacity() {
-            // The list's memory is not the program's.
-            let _own = ledger::own();
-            inside.polls.reserve(1);
+        let is_listed = inside.has_room();
+        if is_listed {
+            inside.polls.push(task);
         }
-        inside.polls.push(task);
-        let polled = Polled { recording: inside.recording, around: inside.count, own: is_admitted.into() };
+        let polled = Polled { recording: inside.recording, around: inside.count, own: is_admitted.into(), is_listed };
         let held = if held.recording == inside.recording { held.count } else { 0 };
         inside.count += polled.own + held;
         polled
@@ -132,7 +151,9 @@ pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Pol
 /// It ends. Returns what the task holds from here on.
 pub(super) fn end_poll(poll: &Polled) -> Held {
     let held = with(|inside| {
-        inside.polls.pop();
+        if poll.is_listed {
+            inside.polls.pop();
+        }
         if poll.recording != inside.recording {
             return Held::none();
         }

@@ -1,9 +1,9 @@
 //! Shapes of an op's inputs: dims, strides and dtype of whatever implements [`Shaped`].
 
-use super::buffer;
 use super::count::IntoCount;
 use super::dtype::Dtype;
 use super::entry::{Entry, Tag};
+use super::{buffer, registry};
 
 /// Dims of one input that are recorded.
 pub(crate) const MAX_DIMS: usize = 8;
@@ -65,7 +65,39 @@ fn count(dim: impl IntoCount) -> usize {
 pub struct ShapeWriter {
     pub(super) site: u32,
     /// Where a future's description waits for the first poll; `None` writes into the thread's stream.
-    pub(super) held: Option<Vec<Entry>>,
+    pub(super) held: Option<Described>,
+}
+
+/// What a call has said of itself, for a range that begins later; nothing where there was no memory for all of it.
+#[derive(Debug, Default)]
+pub(super) struct Described {
+    entries: Vec<Entry>,
+    is_cut: bool,
+}
+
+impl Described {
+    /// Adds entries, unless others found no memory: what is left would say something else.
+    pub(super) fn extend(&mut self, entries: &[Entry]) {
+        if !self.is_cut && self.entries.try_reserve(entries.len()).is_ok() {
+            self.entries.extend_from_slice(entries);
+        } else {
+            self.is_cut = true;
+        }
+    }
+
+    /// Returns the entries. A call whose description found no memory is counted.
+    pub(super) fn finish(self) -> Vec<Entry> {
+        if self.is_cut {
+            registry::count_failed_description();
+            return Vec::new();
+        }
+        self.entries
+    }
+
+    /// Begins anew with the same memory.
+    pub(super) fn clear(&mut self) {
+        self.entries.clear();
+    }
 }
 
 impl ShapeWriter {
@@ -100,7 +132,7 @@ impl ShapeWriter {
 
     pub(super) fn write(&mut self, entries: &[Entry]) {
         match &mut self.held {
-            Some(held) => held.extend_from_slice(entries),
+            Some(held) => held.extend(entries),
             None => buffer::append_slice(entries),
         }
     }
@@ -287,9 +319,9 @@ mod tests {
     use super::*;
 
     fn written(input: &(impl Shaped + ?Sized)) -> Vec<(Option<Tag>, u64)> {
-        let mut writer = ShapeWriter { site: 1, held: Some(Vec::new()) };
+        let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
         input.write_shape(&mut writer);
-        writer.held.unwrap_or_default().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
+        writer.held.unwrap_or_default().finish().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
     }
 
     fn head(dtype: Dtype, dims: u64) -> (Option<Tag>, u64) {

@@ -2,13 +2,16 @@
 //!
 //! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a
 //! program can name its stages before it runs them. It gets a number when it first records; records carry the number.
-//! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them.
+//! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them, and as many as there is memory
+//! for.
 
 mod numbered;
 
+use std::alloc::{Layout, alloc};
 use std::collections::{HashMap, HashSet};
 use std::hash::BuildHasher;
-use std::ptr;
+use std::ptr::{self, NonNull};
+use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -171,7 +174,7 @@ fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item =
 /// Sites of names known only at run time.
 #[derive(Default)]
 struct Interned {
-    sites: HashMap<(Kind, String), &'static Site>,
+    sites: HashMap<(Kind, &'static str), &'static Site>,
     /// Hashes of names that got no site of their own, at most [`MAX_MERGED`].
     merged: HashSet<u64>,
 }
@@ -191,15 +194,48 @@ pub(crate) fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
 fn intern(kind: Kind, name: &str) -> &'static Site {
     let _own = ledger::own();
     let mut interned = interned();
-    let mut key = (kind, name.to_owned());
-    if interned.sites.len() >= MAX_DYNAMIC && !interned.sites.contains_key(&key) {
-        interned.merge(&key);
-        key.1 = OVERFLOW.to_owned();
+    if let Some(known) = interned.sites.get(&(kind, name)) {
+        return known;
     }
-    interned.sites.entry(key).or_insert_with_key(|(kind, name)| {
-        let name = Box::leak(name.clone().into_boxed_str());
-        Box::leak(Box::new(Site::new(*kind, name, "", 0, "")))
-    })
+    let has_room = interned.sites.len() < MAX_DYNAMIC && interned.sites.try_reserve(1).is_ok();
+    let Some(site) = (if has_room { leak(kind, name) } else { None }) else {
+        interned.merge(&(kind, name));
+        return overflow(kind);
+    };
+    interned.sites.insert((kind, site.name), site);
+    site
+}
+
+/// Makes a site of a name that lives for ever; `None` if there is no memory.
+fn leak(kind: Kind, name: &str) -> Option<&'static Site> {
+    let (layout, at) = Layout::new::<Site>().extend(Layout::for_value(name)).ok()?;
+    // SAFETY: the layout's size is not zero.
+    let memory = NonNull::new(unsafe { alloc(layout) })?;
+    // SAFETY: the name's place is `at` bytes behind the site's, and nobody else has either.
+    unsafe {
+        let text = memory.add(at);
+        text.copy_from_nonoverlapping(NonNull::from(name).cast(), name.len());
+        let name = str::from_utf8_unchecked(slice::from_raw_parts(text.as_ptr(), name.len()));
+        let site = memory.cast::<Site>();
+        site.write(Site::new(kind, name, "", 0, ""));
+        Some(site.as_ref())
+    }
+}
+
+/// The site of all names of a kind that have none of their own.
+fn overflow(kind: Kind) -> &'static Site {
+    static SITES: [Site; 4] = [
+        Site::new(Kind::Stage, OVERFLOW, "", 0, ""),
+        Site::new(Kind::Step, OVERFLOW, "", 0, ""),
+        Site::new(Kind::Op, OVERFLOW, "", 0, ""),
+        Site::new(Kind::Request, OVERFLOW, "", 0, ""),
+    ];
+    match kind {
+        Kind::Stage => &SITES[0],
+        Kind::Step => &SITES[1],
+        Kind::Op => &SITES[2],
+        Kind::Request => &SITES[3],
+    }
 }
 
 /// Returns how many names the process has used beyond [`MAX_DYNAMIC`], counting no further than 65,536.
@@ -209,9 +245,9 @@ pub(crate) fn merged_names() -> u64 {
 }
 
 impl Interned {
-    /// Counts a name that gets no site of its own.
-    fn merge(&mut self, key: &(Kind, String)) {
-        if self.merged.len() < MAX_MERGED {
+    /// Counts a name that gets no site of its own, if there is memory to know it again.
+    fn merge(&mut self, key: &(Kind, &str)) {
+        if self.merged.len() < MAX_MERGED && self.merged.try_reserve(1).is_ok() {
             let hash = self.sites.hasher().hash_one(key);
             self.merged.insert(hash);
         }

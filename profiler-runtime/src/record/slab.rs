@@ -9,6 +9,7 @@
 //!
 //! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has many record little.
 
+use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::NonNull;
 
 /// Bytes of a chunk.
@@ -102,8 +103,9 @@ impl Slabs {
 
     /// Asks for another slab if fewer chunks are free. Until it is touched, it costs addresses only.
     pub(super) fn reserve(&mut self, chunks: usize) {
-        // For the first chunks of threads, so that none has to allocate the list that they are in.
+        // For the chunks of threads, so that none has to allocate the list that they are in.
         let _ = self.cut.try_reserve(chunks);
+        let _ = self.slabs.try_reserve(chunks);
         let free = self.slabs.iter().map(|slab| slab.free.count_ones() as usize);
         if free.sum::<usize>() < chunks && self.slabs.try_reserve(1).is_ok() {
             self.slabs.extend(Slab::new());
@@ -168,12 +170,27 @@ impl Drop for Slab {
     }
 }
 
+/// Memory that is never given back, zero: from the program's allocator, or from the system if that has none.
+pub(super) fn forever(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: nobody asks for memory of no size.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| memory::pages(layout))
+}
+
 /// Memory from the kernel.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod memory {
+    use std::alloc::Layout;
     use std::ptr::{self, NonNull};
 
     use super::SLAB_BYTES;
+
+    /// Whole pages, zero.
+    pub(super) fn pages(layout: Layout) -> Option<NonNull<u8>> {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping; nothing is replaced.
+        let start = unsafe { libc::mmap(ptr::null_mut(), layout.size(), access, kind, -1, 0) };
+        if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
+    }
 
     /// A slab's memory, zero and aligned to its size.
     pub(super) fn map() -> Option<NonNull<u8>> {
@@ -214,6 +231,11 @@ mod memory {
     use std::ptr::NonNull;
 
     use super::SLAB_BYTES;
+
+    /// None: the allocator is all that there is.
+    pub(super) const fn pages(_layout: Layout) -> Option<NonNull<u8>> {
+        None
+    }
 
     const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB_BYTES) {
         Ok(layout) => layout,

@@ -65,6 +65,11 @@ pub(crate) fn listen(listener: Listener) {
     let _ = LISTENER.set(listener);
 }
 
+/// Returns whether there is memory for another open step on this thread.
+pub(super) fn has_room() -> bool {
+    OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.has_room())).unwrap_or(true)
+}
+
 /// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending: it does not count.
 pub(super) fn begin(site: u32) -> Option<u64> {
     open(site, false).map(|(key, _)| key)
@@ -97,7 +102,7 @@ fn open(site: u32, is_poll: bool) -> Option<(u64, StepLife)> {
         let outer = open.innermost().copied();
         let future = outer.filter(|outer| outer.is_poll).map(|outer| outer.site);
         let step = OpenStep { site, counting, began, is_poll, future };
-        Some((open.begin(step), StepLife { step, inside: outer.map(|outer| outer.site) }))
+        Some((open.begin(step)?, StepLife { step, inside: outer.map(|outer| outer.site) }))
     });
     begun.ok().flatten()
 }

@@ -10,12 +10,13 @@ use std::sync::atomic;
 use smallvec::SmallVec;
 
 use super::carry::Carry;
-use super::chunk::{self, Chunk};
+use super::chunk::{self, Chunk, Place};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::registry;
 use super::run::Run;
-use super::sync::{Arc, AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError};
+use super::shared::boxed;
+use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Shared};
 
 /// One thread's entries.
 pub(crate) struct Stream {
@@ -37,8 +38,10 @@ pub(crate) type Runs = SmallVec<[Run; 1]>;
 /// What the lock guards.
 #[derive(Default)]
 struct Kept {
-    /// The first two without an allocation.
-    chunks: SmallVec<[Arc<Chunk>; 2]>,
+    /// The first three without an allocation.
+    chunks: SmallVec<[Shared<Chunk>; 3]>,
+    /// For the chunk that an end may need when there is no memory: a begin is refused without it.
+    spare: Option<Place>,
     /// Position of the first entry that is of interest.
     floor: u64,
     /// What was overwritten from there on, if anything was.
@@ -58,6 +61,22 @@ pub(super) struct Taken {
     pub(super) lost: u64,
     /// Nothing more will come.
     pub(super) is_over: bool,
+}
+
+impl Kept {
+    /// The place of another chunk, which the list has room for. A begin gets it only if there is as much again for the ends
+    /// to come.
+    fn place(&mut self, may_overdraw: bool) -> Option<Place> {
+        if may_overdraw {
+            self.chunks.try_reserve(1).ok()?;
+            return chunk::place().or_else(|| self.spare.take());
+        }
+        self.chunks.try_reserve(2).ok()?;
+        if self.spare.is_none() {
+            self.spare = Some(chunk::place()?);
+        }
+        chunk::place()
+    }
 }
 
 impl Stream {
@@ -104,12 +123,11 @@ impl Stream {
             if chunk::store_number() != store {
                 continue;
             }
-            if kept.chunks.try_reserve(1).is_err() {
-                return self.refuse(generation);
-            }
+            // Without memory it is asked again for the next entry: nobody tells when there is some.
+            let Some(place) = kept.place(may_overdraw) else { return false };
             self.seal_last(&kept);
             let (start, capacity) = (chunk.start(), chunk.capacity());
-            let placed = chunk::place(chunk);
+            let placed = place.fill(chunk);
             // ORDERING: a hint.
             self.newest.store(ptr::from_ref::<Chunk>(&placed).cast_mut(), Ordering::Relaxed);
             kept.chunks.push(placed);
@@ -182,9 +200,9 @@ impl Stream {
     pub(super) fn finish(&self) {
         let mut kept = self.kept();
         self.seal_last(&kept);
-        let fitted = kept.chunks.last().and_then(|last| last.fitted());
-        let replaced =
-            kept.chunks.last_mut().zip(fitted).map(|(last, fitted)| std::mem::replace(last, chunk::place(fitted)));
+        let (fitted, place) = (kept.chunks.last().and_then(|last| last.fitted()), kept.spare.take());
+        let replaced = kept.chunks.last_mut().zip(fitted.zip(place));
+        let replaced = replaced.map(|(last, (fitted, place))| std::mem::replace(last, place.fill(fitted)));
         drop(kept);
         drop(replaced);
         // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
@@ -235,7 +253,7 @@ impl Stream {
     /// The entries at positions `from..to`, as far as they are still there, and what is left of the others.
     pub(super) fn runs(&self, from: u64, to: u64) -> (Runs, Option<Box<Carry>>) {
         let kept = self.kept();
-        (self.kept_runs(&kept, from, to), kept.carry.clone())
+        (self.kept_runs(&kept, from.max(kept.floor), to), kept.carry.clone())
     }
 
     fn kept_runs(&self, kept: &Kept, from: u64, to: u64) -> Runs {
@@ -246,7 +264,7 @@ impl Stream {
             let (from, to) = (inside(from), inside(to));
             if from < to {
                 // SAFETY: `filled` entries are published, read with acquire ordering.
-                runs.push(unsafe { Run::new(Arc::clone(chunk), from, to) });
+                runs.push(unsafe { Run::new(chunk.clone(), from, to) });
             }
         }
         runs
@@ -256,7 +274,7 @@ impl Stream {
     pub(super) fn take(&self, from: u64) -> Taken {
         let mut kept = self.kept();
         let (position, losses) = (self.position(&kept), self.losses());
-        let runs = self.kept_runs(&kept, from, position);
+        let runs = self.kept_runs(&kept, from.max(kept.floor), position);
         let lost = losses - kept.lost_before;
         let carry = kept.carry.take();
         let gone = self.let_go(&mut kept, position);
@@ -274,19 +292,28 @@ impl Stream {
     }
 
     /// Lets go of the oldest chunk; also says the ticks of its last entry and how many ranges went with it.
-    pub(super) fn overwrite(&self) -> Option<(Arc<Chunk>, u64, u64)> {
+    pub(super) fn overwrite(&self) -> Option<(Shared<Chunk>, u64, u64)> {
         let mut kept = self.kept();
-        let (_, length) = kept.chunks.first()?.sealed()?;
-        let chunk = kept.chunks.remove(0);
-        let end = chunk.base() + length as u64;
-        let from = kept.floor.saturating_sub(chunk.base()).min(length as u64) as usize;
-        let carry = kept.carry.get_or_insert_default();
+        let first = kept.chunks.first()?.clone();
+        let (_, length) = first.sealed()?;
+        let from = kept.floor.saturating_sub(first.base()).min(length as u64) as usize;
+        if kept.carry.is_none() {
+            kept.carry = Some(boxed(Carry::default())?);
+        }
+        let carry = kept.carry.as_deref_mut()?;
         let before = carry.overwritten;
         // SAFETY: `length` entries are published: the chunk was sealed under the lock that is held here.
-        carry.absorb(unsafe { chunk.published(from, length) });
+        let entries = unsafe { first.published(from, length) };
+        let absorbed = carry.absorb(entries);
         let (last, ranges) = (carry.last, carry.overwritten - before);
-        kept.past = end;
-        Some((chunk, last, ranges))
+        if absorbed < entries.len() {
+            // There is no memory for what stays of the others: the chunk stays with these.
+            kept.floor = first.base() + (from + absorbed) as u64;
+            return None;
+        }
+        kept.chunks.remove(0);
+        kept.past = first.base() + length as u64;
+        Some((first, last, ranges))
     }
 
     /// Returns whether nothing more will come and nothing is left.
@@ -305,9 +332,9 @@ impl Stream {
         self.losses() - self.kept().lost_before
     }
 
-    /// What was overwritten.
-    pub(super) fn carry(&self) -> Carry {
-        self.kept().carry.as_deref().cloned().unwrap_or_default()
+    /// Calls `with` what was overwritten.
+    pub(super) fn with_carry<R>(&self, with: impl FnOnce(&Carry) -> R) -> R {
+        with(self.kept().carry.as_deref().unwrap_or(&Carry::default()))
     }
 
     /// Lets go of the chunks that end before `position`; never of the one being written. What comes after is of
@@ -333,9 +360,9 @@ impl Stream {
         (position, losses)
     }
 
-    fn let_go(&self, kept: &mut Kept, position: u64) -> SmallVec<[Arc<Chunk>; 2]> {
+    fn let_go(&self, kept: &mut Kept, position: u64) -> SmallVec<[Shared<Chunk>; 2]> {
         let most = kept.chunks.len().saturating_sub(1);
-        let ends_before = |chunk: &&Arc<Chunk>| chunk.base() + self.filled(chunk) as u64 <= position;
+        let ends_before = |chunk: &&Shared<Chunk>| chunk.base() + self.filled(chunk) as u64 <= position;
         let old = kept.chunks.iter().take(most).take_while(ends_before).count();
         kept.floor = position;
         if old == 0 {

@@ -1,10 +1,12 @@
-//! What threads share a stream through: the standard library's, everywhere but in a model.
+//! What threads share a stream through: the standard library's (and owners of our own), everywhere but in a model.
 //!
 //! `cursor`, `stream` and `run` take it from here, so that the loom models in `tests` check these very files: there
 //! this module is loom's.
 
 pub(super) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-pub(super) use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(super) use super::shared::Shared;
 
 /// Moves a pointer that only the calling thread stores on by `count`, with release, in one instruction: a signal handler that
 /// comes before it or after it, and moves the pointer itself, is not undone.

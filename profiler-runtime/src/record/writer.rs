@@ -3,6 +3,7 @@
 //! A thread is shown under the name that it was spawned with, unless it is renamed later (`pthread_setname_np`, `prctl`): then
 //! under the last, of which Linux keeps 15 bytes.
 
+use std::io::Write;
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
@@ -44,31 +45,60 @@ impl Writer {
 
     /// What readers are told.
     pub(super) fn identity(&self) -> ThreadIdentity {
-        let Self { ordinal, os_id, thread, .. } = self;
-        let name = match thread {
-            Some(thread) => self.new_name(thread).unwrap_or_else(|| match thread.name() {
-                Some(name) => label::with_cut(name, str::to_owned),
-                None => format!("thread {os_id}"),
-            }),
-            None => "allocations of threads without ranges".to_owned(),
-        };
-        ThreadIdentity { ordinal: *ordinal, os_id: *os_id, name }
+        let Self { ordinal, os_id, .. } = *self;
+        let now = self.last_name.get().copied().or_else(|| os_name_of(os_id));
+        ThreadIdentity { ordinal, os_id, name: self.with_name(now, str::to_owned) }
     }
 
-    /// Returns the name that the thread was given since it was spawned, if it was.
-    fn new_name(&self, thread: &Thread) -> Option<String> {
-        let now = match self.last_name.get() {
-            Some(last) => *last,
-            None => os_name_of(self.os_id)?,
-        };
+    /// Calls `use_it` with the name that the thread had when it began to write. Allocates nothing.
+    pub(super) fn with_first_name<R>(&self, use_it: impl FnOnce(&str) -> R) -> R {
+        self.with_name(Some(self.first_name), use_it)
+    }
+
+    /// Calls `use_it` with the thread's name, if the operating system calls it `now`.
+    fn with_name<R>(&self, now: Option<OsName>, use_it: impl FnOnce(&str) -> R) -> R {
+        let Some(thread) = &self.thread else { return use_it("allocations of threads without ranges") };
+        if let Some(new) = now.filter(|now| self.is_new(thread, now)) {
+            return with_text(&new, use_it);
+        }
+        match thread.name() {
+            Some(name) => label::with_cut(name, use_it),
+            None => with_number(self.os_id, use_it),
+        }
+    }
+
+    /// Returns whether the thread was given this name since it was spawned.
+    fn is_new(&self, thread: &Thread, now: &OsName) -> bool {
         // The first thread is called `main` here and as the program there.
         let spawned_as = thread.name().filter(|_| self.os_id != u64::from(std::process::id()));
         let before = spawned_as.map_or(self.first_name, |name| cut(name.as_bytes()));
-        (now != before && now[0] != 0).then(|| {
-            let length = now.iter().position(|byte| *byte == 0).unwrap_or(now.len());
-            String::from_utf8_lossy(&now[..length]).into_owned()
-        })
+        *now != before && now[0] != 0
     }
+}
+
+/// Calls `use_it` with a name as the operating system keeps it; what is no text in it is replaced.
+fn with_text<R>(name: &OsName, use_it: impl FnOnce(&str) -> R) -> R {
+    const REPLACED: &str = "\u{fffd}";
+    let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+    let mut text = [0; size_of::<OsName>() * REPLACED.len()];
+    let mut rest = &mut text[..];
+    for chunk in name[..length].utf8_chunks() {
+        let replaced = if chunk.invalid().is_empty() { "" } else { REPLACED };
+        // It fits.
+        let _ = rest.write_all(chunk.valid().as_bytes()).and_then(|()| rest.write_all(replaced.as_bytes()));
+    }
+    let left = rest.len();
+    use_it(str::from_utf8(&text[..text.len() - left]).unwrap_or(REPLACED))
+}
+
+/// Calls `use_it` with `thread <number>`.
+fn with_number<R>(number: u64, use_it: impl FnOnce(&str) -> R) -> R {
+    let mut text = [0_u8; 32];
+    let mut rest = &mut text[..];
+    // It fits.
+    let _ = write!(rest, "thread {number}");
+    let left = rest.len();
+    use_it(str::from_utf8(&text[..text.len() - left]).unwrap_or("thread"))
 }
 
 /// Cuts the name as the operating system does.

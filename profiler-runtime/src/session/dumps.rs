@@ -60,10 +60,13 @@ impl Dumps {
         let Some((opened, begun)) = self.begun else { return false };
         let ticks = clock::ticks();
         let began = began.or(self.ends.back().copied()).unwrap_or(opened).max(opened);
-        if self.ends.len() as u64 > self.ring_steps {
+        // Without memory for all of them, more iterations are shown than were asked for.
+        if self.ends.len() as u64 > self.ring_steps || self.ends.try_reserve(1).is_err() {
             self.ends.pop_front();
         }
-        self.ends.push_back(ticks);
+        if self.ends.len() < self.ends.capacity() {
+            self.ends.push_back(ticks);
+        }
         if self.slow_step.is_zero() {
             return false;
         }

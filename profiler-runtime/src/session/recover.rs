@@ -23,6 +23,7 @@ use crate::record::clock::Anchor;
 use crate::record::ledger;
 use crate::record::memory::Levels;
 use crate::record::spool::journal;
+use crate::record::spool::journal::DriverNote;
 use crate::record::spool::salvage::{self, Refusal, Salvaged};
 
 /// What [`recover`](crate::recover) found.
@@ -114,6 +115,9 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
     let note: SessionNote = serde_json::from_value(session)
         .map_err(|error| format!("its journal is damaged or of another version: {error}"))?;
     let mut context = note.into_context();
+    if let Some(DriverNote { site, first_step }) = salvaged.driver {
+        (context.step_site, context.first_step) = (site, first_step);
+    }
     context.recorded_iterations = salvaged.iterations.saturating_sub(context.first_step);
     let end = end_anchor(process, start, last, end);
     let window = Window { process, start, end, open: (start.ticks, end.ticks), later: None };

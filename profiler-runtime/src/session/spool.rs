@@ -18,6 +18,7 @@ use crate::model::{Context, EndedBy};
 use crate::record::host_clock::HostClock;
 use crate::record::ledger;
 use crate::record::overhead::Costs;
+use crate::record::spool::journal::DriverNote;
 use crate::record::spool::running::Spooling;
 
 const THREAD: &str = "profiler-spool";
@@ -62,20 +63,20 @@ pub(crate) struct OpenSpool {
     /// True once the thread may go.
     over: Arc<(Mutex<bool>, Condvar)>,
     /// The loop that drives the session, and its first number, as noted last.
-    noted: (Option<u32>, u64),
+    noted: DriverNote,
 }
 
 /// Lines about a session that its journal does not have yet.
 #[derive(Debug)]
 pub(crate) struct News {
     spooling: Spooling,
-    session: Value,
+    driver: DriverNote,
 }
 
 impl News {
     /// Writes it.
     pub(crate) fn tell(self) {
-        self.spooling.note_session(self.session);
+        self.spooling.note_driver(self.driver);
     }
 }
 
@@ -204,7 +205,7 @@ impl OpenSpool {
             let _ = spooling.discard();
             return Err(refused(&error));
         }
-        Ok(Self { spooling, known, over, noted: (None, context.first_step) })
+        Ok(Self { spooling, known, over, noted: DriverNote { site: None, first_step: context.first_step } })
     }
 
     /// A recording is about to begin: the journal has to know which code it can be of.
@@ -214,20 +215,18 @@ impl OpenSpool {
 
     /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known. What the
     /// journal has to hear of that is returned: a disk may take long, and a lock is held here.
-    pub(crate) fn note_steps(
-        &mut self,
-        passed: u64,
-        step_site: Option<u32>,
-        first_step: u64,
-        context: impl FnOnce() -> Context,
-    ) -> Option<News> {
+    pub(crate) fn note_steps(&mut self, passed: u64, driver: DriverNote) -> Option<News> {
         self.spooling.note_iterations(passed);
-        if self.noted == (step_site, first_step) {
+        if self.noted == driver {
             return None;
         }
-        self.noted = (step_site, first_step);
-        let session = serde_json::to_value(SessionNote::of(&context())).unwrap_or_default();
-        Some(News { spooling: self.spooling.clone(), session })
+        self.noted = driver;
+        Some(News { spooling: self.spooling.clone(), driver })
+    }
+
+    /// A recording has begun: more is known of the session by now.
+    pub(crate) fn note_session(&self, context: &Context) {
+        self.spooling.note_session(serde_json::to_value(SessionNote::of(context)).unwrap_or_default());
     }
 
     /// The recording is over; the files stay until the artifacts are written.

@@ -12,11 +12,12 @@ pub struct Carry {
 }
 
 impl Carry {
-    /// Reads each of them, as the product does.
-    pub fn absorb(&mut self, entries: &[Entry]) {
+    /// Reads each of them, as the product does, and says how many they were.
+    pub fn absorb(&mut self, entries: &[Entry]) -> usize {
         for entry in entries {
             self.last = entry.number();
             self.overwritten += 1;
         }
+        entries.len()
     }
 }

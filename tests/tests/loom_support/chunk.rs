@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::entry::Entry;
-use super::sync::Arc;
+use super::sync::Shared;
 
 pub(super) const ENTRIES: usize = 2;
 
@@ -44,9 +44,18 @@ unsafe impl Send for Chunk {}
 // SAFETY: as above.
 unsafe impl Sync for Chunk {}
 
-/// Where the product allocates ahead.
-pub(super) fn place(chunk: Chunk) -> Arc<Chunk> {
-    Arc::new(chunk)
+/// Memory that the product asks for ahead.
+pub(super) struct Place;
+
+impl Place {
+    pub(super) fn fill(self, chunk: Chunk) -> Shared<Chunk> {
+        Shared::new(chunk)
+    }
+}
+
+/// There always is some.
+pub(super) fn place() -> Option<Place> {
+    Some(Place)
 }
 
 impl Chunk {

@@ -87,7 +87,7 @@ pub mod overwrite {
             chunk.give_up();
             drop(chunk);
             for stream in all.extract_if(.., |stream| stream.is_spent()) {
-                GONE.set(GONE.get() + stream.carry().overwritten);
+                GONE.set(GONE.get() + stream.with_carry(|carry| carry.overwritten));
             }
             true
         })

@@ -1,7 +1,7 @@
 //! Loom's in place of the standard library's.
 
 pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-pub(super) use loom::sync::{Arc, Mutex, MutexGuard};
+pub(super) use loom::sync::{Arc as Shared, Mutex, MutexGuard};
 pub(super) use std::sync::PoisonError;
 
 /// Loom's pointer, made at its first use: the product makes one in a `const fn`, where loom's cannot be made. Whoever

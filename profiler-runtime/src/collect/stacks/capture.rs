@@ -16,7 +16,7 @@ use super::walk;
 
 /// Picoseconds that one walk took here when it was measured last.
 static COST: AtomicU64 = AtomicU64::new(0);
-/// Walks that did not fit into what was left of their stack.
+/// Walks that did not fit into what was left of their stack, or found no memory.
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
 /// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a millisecond).
@@ -60,10 +60,16 @@ fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
         LEFT_OUT.fetch_add(1, Ordering::Relaxed);
         return 0;
     }
-    walk::walk(addresses).unwrap_or_else(|| walk_slowly(addresses))
+    let count = walk::walk(addresses).unwrap_or_else(|| walk_slowly(addresses));
+    if count == 0 {
+        // ORDERING: as above.
+        LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+    }
+    count
 }
 
-/// Returns how many call stacks were left out since this was asked last, because too little was left of the stack to walk it.
+/// Returns how many call stacks were left out since this was asked last, because too little was left of the stack to walk it,
+/// or for want of memory.
 pub(crate) fn left_out() -> u64 {
     // ORDERING: a statistic.
     LEFT_OUT.swap(0, Ordering::Relaxed)

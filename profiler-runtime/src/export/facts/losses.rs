@@ -152,7 +152,7 @@ fn failures(losses: &Losses) -> Vec<String> {
             "ranges",
             losses.merged_ranges,
             format!(
-                "shown as `(too many dynamic names)`: {names} than the {MAX_DYNAMIC} that are kept apart; \
+                "shown as `(too many dynamic names)`: {names} than the {MAX_DYNAMIC} that are kept apart, or than memory allowed; \
                  put what differs into `index`"
             ),
         ),

@@ -23,6 +23,8 @@ use super::Thread;
 
 /// Stands for threads whose names are not known any more.
 const ELSEWHERE: &str = "(threads that are gone)";
+/// Stands for all threads whose ranges found no memory beside their chunks.
+const NO_MEMORY: &str = "(the program's allocator had no memory)";
 
 /// What the pass leaves.
 pub(super) struct Pass {
@@ -155,6 +157,9 @@ impl Books {
         self.losses.descriptions_failed = log.undescribed;
         if log.lost_elsewhere > 0 {
             self.losses.buffer_full.push((ELSEWHERE.to_owned(), log.lost_elsewhere));
+        }
+        if log.lost_to_memory > 0 {
+            self.losses.buffer_full.push((NO_MEMORY.to_owned(), log.lost_to_memory));
         }
         let left_out = log.left_out();
         self.losses.overwritten = left_out.overwritten;

@@ -70,7 +70,7 @@ proptest! {
         };
         let stream: Vec<_> = (9..).zip(stream).map(entry).collect();
         let mut carry = Carry::default();
-        stream.chunks(cut).for_each(|piece| carry.absorb(piece));
+        stream.chunks(cut).for_each(|piece| assert_eq!(carry.absorb(piece), piece.len()));
         let slow = one_by_one(&stream);
         prop_assert_eq!(carry.entries(), slow.entries());
         prop_assert_eq!((carry.overwritten, carry.began_before), (slow.overwritten, slow.began_before));

@@ -4,9 +4,8 @@
 //! it: one stream after the other, a stop would wait for memory half a dozen times for each. So the processor is told of
 //! the streams to come while the present one is visited.
 
-use std::sync::Arc;
-
 use crate::record::chunk::Chunk;
+use crate::record::shared::Shared;
 use crate::record::stream::Stream;
 
 /// Bytes that a processor fetches at once.
@@ -16,10 +15,10 @@ const STREAMS: usize = 12;
 const CHUNKS: usize = 6;
 
 /// Returns the streams one by one.
-pub(super) fn of(all: &[Arc<Stream>]) -> impl Iterator<Item = &Arc<Stream>> {
+pub(super) fn of(all: &[Shared<Stream>]) -> impl Iterator<Item = &Shared<Stream>> {
     all.iter().enumerate().map(|(place, stream)| {
         if let Some(next) = all.get(place + STREAMS) {
-            fetch(Arc::as_ptr(next));
+            fetch::<Stream>(&raw const **next);
         }
         if let Some(next) = all.get(place + CHUNKS) {
             fetch::<Chunk>(next.newest());
@@ -28,7 +27,7 @@ pub(super) fn of(all: &[Arc<Stream>]) -> impl Iterator<Item = &Arc<Stream>> {
     })
 }
 
-/// Asks for what an [`Arc`] points at, and for its counts, which lie before it.
+/// Asks for what a [`Shared`] points at, and for the count of its owners, which lies beside it.
 fn fetch<T>(value: *const T) {
     let counts = size_of::<[usize; 2]>().next_multiple_of(align_of::<T>());
     let from = value.wrapping_byte_sub(counts);

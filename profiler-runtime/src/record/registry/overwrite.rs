@@ -7,11 +7,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use crate::record::carry::Carry;
 use crate::record::chunk;
 use crate::record::process::PerProcess;
+use crate::record::shared::Shared;
 use crate::record::spool::running;
 use crate::record::stream::Stream;
 
@@ -41,6 +42,11 @@ pub(super) fn gone() -> Gone {
     GONE.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
+/// Ranges for which there was no room, as far as they are remembered.
+pub(super) fn lost() -> u64 {
+    GONE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |gone| gone.lost)
+}
+
 /// A recording begins.
 pub(super) fn forget() {
     *GONE.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -49,8 +55,12 @@ pub(super) fn forget() {
 /// Overwrites the oldest chunks; false if there are none but those being written.
 pub(in crate::record) fn oldest() -> bool {
     super::streams(|all| {
-        let order = |(place, stream): (usize, &Arc<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
-        let mut queue: BinaryHeap<_> = all.iter().enumerate().filter_map(order).collect();
+        let order = |(place, stream): (usize, &Shared<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
+        let mut queue = BinaryHeap::new();
+        if queue.try_reserve(all.len()).is_err() {
+            return false;
+        }
+        queue.extend(all.iter().enumerate().filter_map(order));
         let mut count = 0;
         while count < chunk::overwritten_at_once()
             && let Some(Reverse((_, place))) = queue.pop()
@@ -58,17 +68,21 @@ pub(in crate::record) fn oldest() -> bool {
         {
             // ORDERING: see `horizon`.
             HORIZON.fetch_max(last, Ordering::Relaxed);
-            chunk.give_up(Arc::strong_count(&chunk) > 1);
+            chunk.give_up(chunk.owners() > 1);
             running::note_overwritten(last, ranges);
             count += 1;
             queue.extend(order((place, &all[place])));
         }
         let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
-        for stream in all.extract_if(.., |stream| stream.is_spent()) {
-            let gone = gone.get_or_insert_default();
-            gone.carry.add_counts(&stream.carry());
-            gone.lost += stream.lost_lately();
-        }
+        let gone = gone.get_or_insert_default();
+        // Without memory for its counts, a stream stays until more is overwritten.
+        let remember = |stream: &mut Shared<Stream>| {
+            let mut is_added = || stream.with_carry(|carry| gone.carry.add_counts(carry)).is_some();
+            let is_over = stream.is_spent() && is_added();
+            gone.lost += if is_over { stream.lost_lately() } else { 0 };
+            is_over
+        };
+        all.extract_if(.., remember).for_each(drop);
         count > 0
     })
 }

@@ -1,14 +1,16 @@
 //! The sites that have numbers, in a list that only grows: a forked child goes on with it, whatever another thread of its
 //! parent was doing to it at that moment.
 
+use std::alloc::Layout;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Site;
 use crate::record::process::PerProcess;
+use crate::record::slab::forever;
 
-/// Sites of a page, which is made on the stack of whoever needs it, and pages: four million sites.
+/// Sites of a page, and pages: four million sites.
 const PAGE: usize = 128;
 const PAGES: usize = 32_768;
 
@@ -20,7 +22,7 @@ static LENGTH: AtomicUsize = AtomicUsize::new(0);
 static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
 /// Adds a site unless `present` says that it has a number already, and tells `note` the new one, which nobody else knows
-/// yet. Returns the number; 0 if the list is full.
+/// yet. Returns the number; 0 if the list is full, or if there is no memory for it to grow.
 pub(super) fn add(site: &'static Site, present: impl Fn() -> u32, note: impl FnOnce(u32)) -> u32 {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let number = present();
@@ -31,9 +33,10 @@ pub(super) fn add(site: &'static Site, present: impl Fn() -> u32, note: impl FnO
     let index = LENGTH.load(Ordering::Relaxed);
     let Some(page) = LIST.get(index / PAGE) else { return 0 };
     if page.load(Ordering::Relaxed).is_null() {
-        let new: Box<Page> = Box::new([const { AtomicPtr::new(ptr::null_mut()) }; PAGE]);
+        // Zeros are null pointers.
+        let Some(new) = forever(Layout::new::<Page>()) else { return 0 };
         // ORDERING: published by the length.
-        page.store(Box::into_raw(new), Ordering::Release);
+        page.store(new.as_ptr().cast(), Ordering::Release);
     }
     if let Some(place) = place(index) {
         place.store(ptr::from_ref(site).cast_mut(), Ordering::Relaxed);

@@ -31,6 +31,8 @@ pub(super) enum Note {
     Site(SiteNote),
     /// A recording begins.
     Window(WindowNote),
+    /// What drives the session, as far as is known.
+    Driver(DriverNote),
     /// What code was loaded since the last such line: for whoever names addresses.
     Code(Value),
     /// On which devices ranges are timed by events.
@@ -48,6 +50,24 @@ pub(super) struct SiteNote {
     module: String,
 }
 
+/// See [`Note::Driver`].
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub(crate) struct DriverNote {
+    /// Number of the site whose loop it is; none for bare `step()` calls.
+    pub(crate) site: Option<u32>,
+    /// The first of its iterations that is recorded.
+    pub(crate) first_step: u64,
+}
+
+/// A [`Note`] that is written while the program records: made without an allocation.
+#[derive(Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Line<'a> {
+    Driver(DriverNote),
+    Thread { ordinal: u32, os_id: u64, name: &'a str },
+    Site { number: u32, kind: &'a str, name: &'a str, file: &'a str, line: u32, module: &'a str },
+}
+
 /// See [`Note::Window`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct WindowNote {
@@ -63,9 +83,23 @@ pub(super) struct Journal {
     path: PathBuf,
     /// Before the file: a child that is forked off does not keep the lock when its parent ends.
     _closed: ClosedInChild,
-    /// The file, locked for as long as this process lives, and its length.
-    file: Mutex<(OwnFile, u64)>,
+    /// Locked by whoever writes.
+    file: Mutex<Lines>,
 }
+
+/// The file of a journal.
+struct Lines {
+    /// Locked for as long as this process lives.
+    file: OwnFile,
+    length: u64,
+    /// The line that is being written: room that is kept.
+    line: Vec<u8>,
+}
+
+/// Bytes of most lines; longer ones ask for memory.
+const LINE: usize = 8 << 10;
+/// A line's checksum, before it is known.
+const NO_SUM: &[u8] = b"00000000 ";
 
 impl Journal {
     /// A new file.
@@ -75,33 +109,80 @@ impl Journal {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let _closed = ClosedInChild::of(&file);
-        Ok(Self { path: path.to_owned(), _closed, file: Mutex::new((OwnFile::new(file), 0)) })
+        let lines = Lines { file: OwnFile::new(file), length: 0, line: Vec::with_capacity(LINE) };
+        Ok(Self { path: path.to_owned(), _closed, file: Mutex::new(lines) })
     }
 
     /// Appends a line. One that cannot be written is missing when the journal is read: what it was about is counted
     /// there.
-    pub(super) fn append(&self, note: &Note) {
+    pub(super) fn append(&self, note: &impl Serialize) {
         self.append_all(std::slice::from_ref(note));
     }
 
     /// Appends lines with one write: a disk may take long for each.
-    pub(super) fn append_all(&self, notes: &[Note]) {
-        let json = notes.iter().filter_map(|note| serde_json::to_string(note).ok());
-        let line: String = json.map(|json| format!("{:08x} {json}\n", checksum(&json))).collect();
-        let mut guard = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        let (file, length) = &mut *guard;
-        let end = *length + line.len() as u64;
-        if mapping::may_reach(end) && file.get().and_then(|mut file| file.write_all(line.as_bytes())).is_ok() {
-            *length = end;
+    pub(super) fn append_all(&self, notes: &[impl Serialize]) {
+        let mut lines = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.line.clear();
+        if notes.iter().all(|note| lines.add(note).is_some()) {
+            lines.write();
         }
+        lines.line.shrink_to(LINE);
     }
 
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.file.lock().unwrap_or_else(PoisonError::into_inner).0.get()?.sync_data()
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).file.get()?.sync_data()
     }
 
     pub(super) fn discard(&self) -> io::Result<()> {
         discard(&self.path)
+    }
+}
+
+impl Lines {
+    /// Adds a line to what is to be written; `None` if there is no memory for it.
+    fn add(&mut self, note: &impl Serialize) -> Option<()> {
+        let start = self.line.len();
+        let mut text = Text { bytes: &mut self.line, is_whole: true };
+        text.add(NO_SUM);
+        serde_json::to_writer(&mut text, note).ok()?;
+        text.add(b"\n");
+        text.is_whole.then_some(())?;
+        let (mut head, json) = self.line[start..].split_at_mut(NO_SUM.len());
+        let sum = checksum(&json[..json.len() - 1]);
+        write!(head, "{sum:08x}").ok()
+    }
+
+    fn write(&mut self) {
+        let end = self.length + self.line.len() as u64;
+        if mapping::may_reach(end) && self.file.get().and_then(|mut file| file.write_all(&self.line)).is_ok() {
+            self.length = end;
+        }
+    }
+}
+
+/// A text that grows as long as there is memory. What does not fit is no error, which would need memory itself.
+struct Text<'a> {
+    bytes: &'a mut Vec<u8>,
+    is_whole: bool,
+}
+
+impl Text<'_> {
+    fn add(&mut self, bytes: &[u8]) {
+        self.is_whole &= self.bytes.try_reserve(bytes.len()).is_ok();
+        if self.is_whole {
+            self.bytes.extend_from_slice(bytes);
+        }
+    }
+}
+
+impl Write for Text<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.add(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -125,28 +206,30 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Note>, u64) {
 
 fn read_line(line: &[u8]) -> Option<Note> {
     let (sum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
-    let right = u32::from_str_radix(sum, 16).ok()? == checksum(json);
+    let right = u32::from_str_radix(sum, 16).ok()? == checksum(json.as_bytes());
     if right { serde_json::from_str(json).ok() } else { None }
 }
 
-fn checksum(text: &str) -> u32 {
+fn checksum(text: &[u8]) -> u32 {
     let mut crc = flate2::Crc::new();
-    crc.update(text.as_bytes());
+    crc.update(text);
     crc.sum()
 }
 
-impl SiteNote {
-    pub(super) fn of(site: &Site, number: u32) -> Self {
+impl<'a> Line<'a> {
+    pub(super) fn of_site(site: &'a Site, number: u32) -> Self {
         let kind = match site.kind() {
             Kind::Stage => "stage",
             Kind::Step => "step",
             Kind::Op => "op",
             Kind::Request => "request",
         };
-        let [kind, name, file, module] = [kind, site.name(), site.file(), site.module()].map(str::to_owned);
-        Self { number, kind, name, file, line: site.line(), module }
+        let (name, file, line, module) = (site.name(), site.file(), site.line(), site.module());
+        Self::Site { number, kind, name, file, line, module }
     }
+}
 
+impl SiteNote {
     /// The site, kept for ever: sites are.
     pub(super) fn leak(self) -> &'static Site {
         let kind = match self.kind.as_str() {

@@ -122,6 +122,9 @@ impl Spool {
     fn find(&self) -> Option<(u32, bool)> {
         let mut room = self.room();
         let next = room.next()?;
+        if !room.can_give_back(next) {
+            return None;
+        }
         let allocated = match next {
             Next::Used(_) => Ok(()),
             Next::Hole(number) => self.mapping.allocate(chunk_at(number), CHUNK_BYTES),

@@ -68,6 +68,13 @@ impl Room {
         used().or_else(hole).or(Some(Next::Fresh(self.used)))
     }
 
+    /// Makes sure that every chunk, this one too, can be given back without an allocation. False if there is no memory for it.
+    pub(super) fn can_give_back(&mut self, next: Next) -> bool {
+        let all = self.used as usize + usize::from(matches!(next, Next::Fresh(_)));
+        let (free, holes) = (all - self.free.len().min(all), all - self.holes.len().min(all));
+        self.free.try_reserve(free).is_ok() && self.holes.try_reserve(holes).is_ok()
+    }
+
     /// It is taken, as [`next`](Self::next) has said.
     pub(super) fn take(&mut self, next: Next) {
         match next {

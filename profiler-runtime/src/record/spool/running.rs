@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde_json::Value;
 
 use super::Spool;
-use super::journal::{Journal, Note, SiteNote, WindowNote};
+use super::journal::{DriverNote, Journal, Line, Note, WindowNote};
 use crate::record::clock::Anchor;
 use crate::record::process::PerProcess;
 use crate::record::registry::{self, Marks, Writer};
@@ -50,10 +50,10 @@ impl Spooling {
         new.note_session(session);
         set_journal(Some(Arc::clone(&new.journal)));
         // Whoever comes from now on is noted as they come, maybe twice.
-        let threads = registry::identities().into_iter().map(Note::Thread);
-        let sites =
-            site::numbered().into_iter().zip(1..).map(|(known, number)| Note::Site(SiteNote::of(known, number)));
-        new.journal.append_all(&threads.chain(sites).collect::<Vec<_>>());
+        let threads: Vec<_> = registry::identities().into_iter().map(Note::Thread).collect();
+        new.journal.append_all(&threads);
+        let sites = site::numbered().into_iter().zip(1..);
+        new.journal.append_all(&sites.map(|(known, number)| Line::of_site(known, number)).collect::<Vec<_>>());
         chunk::set_spool(Some(Arc::clone(&new.spool)));
         new.tick();
         Ok(new)
@@ -62,6 +62,11 @@ impl Spooling {
     /// Replaces what [`salvage`](super::salvage) hands back.
     pub(crate) fn note_session(&self, session: Value) {
         self.journal.append(&Note::Session(session));
+    }
+
+    /// Replaces what [`salvage`](super::salvage) hands back of what drives the session. Allocates nothing.
+    pub(crate) fn note_driver(&self, driver: DriverNote) {
+        self.journal.append(&Line::Driver(driver));
     }
 
     /// Adds to what [`salvage`](super::salvage) hands back of loaded code.
@@ -102,9 +107,8 @@ impl Spooling {
         }
         // ORDERING: only the alternation matters.
         self.spool.note_anchor(self.turn.fetch_add(1, Ordering::Relaxed), &Anchor::now());
-        let from = self.from.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(from) = from {
-            self.spool.note_lost(registry::lost_since(&from));
+        if let Some(from) = &*self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.spool.note_lost(registry::lost_since(from));
         }
     }
 
@@ -142,21 +146,23 @@ fn set_journal(new: Option<Arc<Journal>>) {
     *JOURNAL.lock().unwrap_or_else(PoisonError::into_inner) = new;
 }
 
-fn note(make: impl FnOnce() -> Note) {
-    let journal = JOURNAL.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    if let Some(journal) = journal {
-        journal.append(&make());
-    }
+fn journal() -> Option<Arc<Journal>> {
+    JOURNAL.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// A thread begins to record.
+/// A thread, the calling one, begins to record.
 pub(in crate::record) fn note_thread(thread: &Writer) {
-    note(|| Note::Thread(thread.identity()));
+    if let Some(journal) = journal() {
+        let Writer { ordinal, os_id, .. } = *thread;
+        thread.with_first_name(|name| journal.append(&Line::Thread { ordinal, os_id, name }));
+    }
 }
 
 /// A site has a number.
 pub(in crate::record) fn note_site(site: &Site, number: u32) {
-    note(|| Note::Site(SiteNote::of(site, number)));
+    if let Some(journal) = journal() {
+        journal.append(&Line::of_site(site, number));
+    }
 }
 
 /// Entries were overwritten.

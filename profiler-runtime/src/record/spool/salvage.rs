@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-use super::journal::{self, Note, SiteNote, WindowNote};
+use super::journal::{self, DriverNote, Note, SiteNote, WindowNote};
 use super::mapping::{self, Mapping};
 use super::{
     ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
@@ -23,6 +23,7 @@ use crate::record::chunk::{Chunk, ENTRIES};
 use crate::record::clock::Anchor;
 use crate::record::entry::Entry;
 use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
+use crate::record::shared::Shared;
 use crate::record::{Kind, Site};
 
 /// Sites beyond this number are not believed in.
@@ -32,6 +33,8 @@ const MOST_SITES: u32 = 1 << 20;
 pub(crate) struct Salvaged {
     /// What its session noted last.
     pub(crate) session: Value,
+    /// What drove it, if that became known later.
+    pub(crate) driver: Option<DriverNote>,
     /// What it noted of its code, in order.
     pub(crate) code: Vec<Value>,
     /// What it noted last of events.
@@ -75,6 +78,7 @@ impl From<io::Error> for Refusal {
 #[derive(Default)]
 struct Told {
     session: Option<Value>,
+    driver: Option<DriverNote>,
     code: Vec<Value>,
     events: Option<Value>,
     threads: HashMap<u32, ThreadIdentity>,
@@ -124,12 +128,15 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
     let gone = Carry::of_overwritten(spool.count(OVERWRITTEN));
     Ok(Salvaged {
         session,
+        driver: told.driver,
         code: told.code,
         events: told.events,
         log: Log {
             threads,
             lost_late: 0,
             lost_to_reentry: 0,
+            // Among those elsewhere.
+            lost_to_memory: 0,
             undescribed: 0,
             lost_elsewhere: spool.count(LOST),
             gone,
@@ -153,7 +160,8 @@ impl Told {
         let mut told = Self { unreadable, ..Self::default() };
         for note in notes {
             match note {
-                Note::Session(session) => told.session = Some(session),
+                Note::Session(session) => (told.session, told.driver) = (Some(session), None),
+                Note::Driver(driver) => told.driver = Some(driver),
                 Note::Thread(thread) => drop(told.threads.insert(thread.ordinal, thread)),
                 Note::Site(site) => drop(told.sites.insert(site.number, site)),
                 Note::Window(window) => told.window = Some(window),
@@ -252,7 +260,7 @@ impl Spool {
             chunk.release();
             if length > 0 {
                 // SAFETY: as above.
-                found.entry(thread).or_default().push((base, unsafe { Run::new(Arc::new(chunk), 0, length) }));
+                found.entry(thread).or_default().push((base, unsafe { Run::new(Shared::new(chunk), 0, length) }));
             }
         }
         found

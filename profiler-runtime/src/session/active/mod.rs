@@ -28,6 +28,7 @@ use crate::error::Error;
 use crate::export;
 use crate::logging;
 use crate::model::EndedBy;
+use crate::record::spool::journal::DriverNote;
 use crate::record::steps::{self, StepEnd};
 use crate::record::{self, Site, cpu_time, registry, request, site};
 use std::path::Path;
@@ -283,12 +284,9 @@ impl Active {
 
     /// Whoever recovers the recording has to know what drove it.
     fn note_steps(&mut self) {
-        if let Some(mut spool) = self.spool.take() {
-            let context = || self.context(EndedBy::Recovered);
-            let news = spool.note_steps(self.passed, self.driver.site(), self.first_step, context);
-            self.news = news.or(self.news.take());
-            self.spool = Some(spool);
-        }
+        let driver = DriverNote { site: self.driver.site(), first_step: self.first_step };
+        let news = self.spool.as_mut().and_then(|spool| spool.note_steps(self.passed, driver));
+        self.news = news.or(self.news.take());
     }
 
     /// Takes the lines for the journal of its spool, which a caller writes without the lock.
@@ -317,6 +315,7 @@ impl Active {
     fn open_window(&self, gpu: u32) -> OpenWindow {
         if let Some(spool) = &self.spool {
             spool.note_news();
+            spool.note_session(&self.context(EndedBy::Recovered));
         }
         window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }

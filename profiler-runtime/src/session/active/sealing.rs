@@ -80,7 +80,7 @@ impl Active {
         let unwalked = stacks::left_out();
         let unwalked = (unwalked > 0).then(|| {
             format!(
-                "call stacks: {unwalked} left out, where less than 64 KiB was left of a thread's stack; give it more"
+                "call stacks: {unwalked} left out, where less than 64 KiB was left of a thread's stack (give it more), or no memory"
             )
         });
         let (told, new): (Vec<_>, Vec<_>) =

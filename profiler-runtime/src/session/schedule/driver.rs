@@ -96,7 +96,10 @@ impl Driver {
 
     /// An iteration of `site` inside one of `outer`: if it would drive, the outer loop does.
     fn defer(&mut self, site: u32, outer: u32) -> Verdict {
-        self.inner.insert(site);
+        // Without memory it is told again with the next iteration.
+        if self.inner.try_reserve(1).is_ok() {
+            self.inner.insert(site);
+        }
         let driven_elsewhere = matches!(self.current, Current::Site(driving) if driving != site);
         if driven_elsewhere || self.inner.contains(&outer) {
             return IGNORED;

@@ -5,6 +5,7 @@
 //! libraries): stacks through them are left to the system's unwinder.
 
 use std::ops::Range;
+use std::sync::{Mutex, PoisonError};
 
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EhFrameHdr, LittleEndian, Register, RegisterRule, UnwindContext,
@@ -14,7 +15,11 @@ use gimli::{
 use super::loaded::{each, headers, segments};
 
 /// The rules of all code that was loaded at one moment.
-pub(super) struct Rules(Vec<Module>);
+pub(super) struct Rules {
+    modules: Vec<Module>,
+    /// Made with the rules, so that no thread has to: one that meets a rule for the first time waits for it, a microsecond.
+    scratch: Mutex<Scratch>,
+}
 
 /// Where a function's caller is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +55,20 @@ struct Module {
     rules: Vec<u8>,
 }
 
-/// Room for the evaluation of a rule; kept, it need not be allocated again.
-pub(super) type Scratch = UnwindContext<usize>;
+/// Room for the evaluation of a rule.
+type Scratch = UnwindContext<usize>;
 
 impl Rules {
     /// Of everything that is loaded now.
     pub(super) fn of_loaded() -> Self {
-        Self(each(module))
+        Self { modules: each(module), scratch: Mutex::new(Scratch::new()) }
     }
 
     /// How to find the caller of the function around `address`. Takes about a microsecond: remember the answer.
-    pub(super) fn step(&self, address: u64, scratch: &mut Scratch) -> Step {
-        let module = self.0.iter().find(|module| module.addresses.contains(&address));
-        module.and_then(|module| module.step(address, scratch)).unwrap_or(Step::Unknown)
+    pub(super) fn step(&self, address: u64) -> Step {
+        let module = self.modules.iter().find(|module| module.addresses.contains(&address));
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
+        module.and_then(|module| module.step(address, &mut scratch)).unwrap_or(Step::Unknown)
     }
 }
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::code::{Rule, Rules, Scratch, Step};
+use super::code::{Rule, Rules, Step};
 use crate::record::process::PerProcess;
 
 static RULES: PerProcess<Mutex<Option<Arc<Rules>>>> = PerProcess::new(|_| Mutex::default());
@@ -44,12 +44,14 @@ struct Walker {
     generation: u64,
     rules: Option<Arc<Rules>>,
     known: Known,
-    scratch: Scratch,
     stack: Range<u64>,
 }
 
+const SETS: usize = 256;
+const UNKNOWN: (u64, Step) = (0, Step::Unknown);
+
 /// Rules that a thread has used, by address: a cache of 256 sets of four, the latest first. 40 KiB.
-struct Known(Box<[[(u64, Step); 4]]>);
+struct Known(Vec<[(u64, Step); 4]>);
 
 /// The registers that a walk needs.
 #[derive(Clone, Copy)]
@@ -79,14 +81,18 @@ fn replace(rules: Option<Arc<Rules>>) {
     drop(old);
 }
 
-/// Fills in return addresses; how many, or `None` where the fast walk is not possible.
+/// Fills in return addresses; how many, or `None` where the fast walk is not possible. None without memory for a thread's
+/// first.
 #[inline(never)]
 pub(in crate::collect::stacks) fn walk(addresses: &mut [u64]) -> Option<usize> {
     let registers = Registers::here();
     // Not while the thread ends, and not inside a walk (whose first allocations may themselves be recorded).
     let result = WALKER.try_with(|walker| {
         let mut walker = walker.try_borrow_mut().ok()?;
-        let walker = walker.get_or_insert_with(Walker::new);
+        if walker.is_none() {
+            *walker = Walker::new();
+        }
+        let Some(walker) = walker.as_mut() else { return Some(0) };
         walker.renew();
         walker.walk(registers, addresses)
     });
@@ -95,10 +101,9 @@ pub(in crate::collect::stacks) fn walk(addresses: &mut [u64]) -> Option<usize> {
 
 impl Walker {
     #[cold]
-    fn new() -> Self {
-        let scratch = Scratch::new();
+    fn new() -> Option<Self> {
         let (start, end) = bounds();
-        Self { generation: 0, rules: None, known: Known::new(), scratch, stack: start..end }
+        Some(Self { generation: 0, rules: None, known: Known::new()?, stack: start..end })
     }
 
     #[inline]
@@ -108,7 +113,7 @@ impl Walker {
         if self.generation != generation {
             self.generation = generation;
             self.rules = RULES.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            self.known = Known::new();
+            self.known.forget();
         }
     }
 
@@ -126,8 +131,7 @@ impl Walker {
         };
         let mut count = 0;
         while count < addresses.len() {
-            let scratch = &mut self.scratch;
-            let rule = match self.known.get(at.inside, || rules.step(at.inside, scratch)) {
+            let rule = match self.known.get(at.inside, || rules.step(at.inside)) {
                 Step::Caller(rule) => rule,
                 Step::End => break,
                 Step::Unknown => return None,
@@ -142,8 +146,16 @@ impl Walker {
 }
 
 impl Known {
-    fn new() -> Self {
-        Self(vec![[(0, Step::Unknown); 4]; 256].into_boxed_slice())
+    /// Without anything in it; `None` if there is no memory.
+    fn new() -> Option<Self> {
+        let mut sets = Vec::new();
+        sets.try_reserve_exact(SETS).ok()?;
+        sets.resize(SETS, [UNKNOWN; 4]);
+        Some(Self(sets))
+    }
+
+    fn forget(&mut self) {
+        self.0.fill([UNKNOWN; 4]);
     }
 
     #[inline]
