@@ -48,7 +48,7 @@ fn a_life_is_on_the_lane_of_the_one_it_lies_in() {
     joined(&mut script, outer, 100);
     script.thread("main");
     let trace = Trace::build(script.finish());
-    let lanes: Vec<_> = trace.tasks.iter().map(|task| (task.site.name(), task.lane)).collect();
+    let lanes: Vec<_> = trace.tasks.iter().map(|task| (task.site.name(), task.lane())).collect();
     assert_eq!(lanes, [("outer", 1), ("a", 1), ("b", 2)]);
 }
 

@@ -2,16 +2,16 @@
 //! and the lives of async stages.
 //!
 //! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no other, and
-//! thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are written down in the first reading; the
-//! second tells which part of them the disjoint ones have covered already, and the rest is taken from the stage's own time.
-//! Exact, in memory that grows with the number of async stages and of stages that cross.
+//! thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are put in order after the first reading;
+//! the second tells which part of them the disjoint ones have covered already, and the rest is taken from the stage's own
+//! time. Exact, in four bytes for an async stage; what is taken is summed up by node.
 
 use std::collections::HashMap;
 
-use super::requests::{self, Request};
+use super::requests::Request;
 use super::slice::Slice;
 use super::stages::{NodeId, StageTree};
-use super::tasks::Task;
+use super::tasks::{Record, Short, Tasks};
 
 /// Takes down the stages that cross others, while threads are read.
 #[derive(Default)]
@@ -20,32 +20,30 @@ pub(super) struct CoverBook {
 }
 
 /// A stage that may overlap its siblings.
+#[derive(Clone, Copy)]
 struct Inside {
-    /// Key of the stage around it ([`requests::key`]).
+    /// Key of the stage around it ([`requests::key`](super::requests::key)); in [`Covers`] the short form.
     key: u64,
     node: NodeId,
     begin: u64,
     end: u64,
 }
 
-/// Stages with such stages directly inside them, by key.
+/// Stages with such stages directly inside them.
 pub(super) struct Covers {
-    by_key: HashMap<u64, Cover>,
+    /// Those that cross others.
+    crossing: Vec<Inside>,
+    /// The union of those inside each stage, by its short key: intervals in order, none of which touch. An interval is one
+    /// stage, or that which begins it and that which [ends](LAST) it: a task by its rank, behind these the crossing ones.
+    intervals: Vec<u32>,
+    /// What is to be taken from the own time of a node, in a request that is kept or, by 0, in none.
+    taken: HashMap<(NodeId, u64), i64>,
+    /// Keys of the requests that are kept.
+    kept: HashMap<u64, usize>,
 }
 
-/// A stage, and what covers it.
-struct Cover {
-    /// Disjoint, in order.
-    intervals: Vec<(u64, u64)>,
-    /// Its place in the session's tree.
-    node: NodeId,
-    /// Key of the request that it ran in; 0 without one.
-    request: u64,
-    /// Its begin and end, once they are known.
-    within: Option<(u64, u64)>,
-    /// Time of the intervals in which a stage that crosses no other ran directly inside it, too.
-    shared_ns: u64,
-}
+/// Marks the stage that ends an interval.
+const LAST: u32 = 1 << 31;
 
 impl CoverBook {
     /// Takes up a stage or step if it crosses others.
@@ -57,80 +55,140 @@ impl CoverBook {
     }
 
     /// Returns what these and the lives of `tasks` cover.
-    pub(super) fn close(self, tasks: &[Task], stages: &StageTree) -> Covers {
-        let Self { mut inside } = self;
-        let lives = tasks.iter().filter(|task| task.is_stage() && task.stage_around != 0);
-        inside.extend(lives.map(|&Task { stage_around: key, node, begin, end, .. }| Inside { key, node, begin, end }));
-        inside.sort_unstable_by_key(|each| (each.key, each.begin));
-        let mut by_key: HashMap<u64, Cover> = HashMap::new();
-        for each in inside {
-            let cover = by_key.entry(each.key).or_insert_with(|| Cover {
-                intervals: Vec::new(),
-                node: stages.node(each.node).parent,
-                request: 0,
-                within: None,
-                shared_ns: 0,
-            });
-            cover.add(each.begin, each.end);
-        }
-        for task in tasks {
-            if let Some(cover) = by_key.get_mut(&requests::key(0, Some(task.number))) {
-                cover.within = Some((task.begin, task.end));
-                cover.request = task.request;
-            }
-        }
-        Covers { by_key }
+    pub(super) fn close(self, tasks: &Tasks, stages: &StageTree, kept: &[Request]) -> Covers {
+        let crossing = self.inside.into_iter().map(|each| Inside { key: tasks.short(each.key), ..each }).collect();
+        let kept = kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
+        let mut covers = Covers { crossing, intervals: Vec::new(), taken: HashMap::new(), kept };
+        let lives = || tasks.iter().filter(|task| task.is_stage() && task.has_stage_around()).map(|task| task.rank);
+        // CAST: half as many as there are ranks.
+        let crossing = (tasks.all()..).take(covers.crossing.len()).map(|at| at as u32);
+        covers.intervals.reserve_exact(lives().count() + covers.crossing.len());
+        covers.intervals.extend(lives().chain(crossing));
+        let mut intervals = std::mem::take(&mut covers.intervals);
+        intervals.sort_unstable_by_key(|at| {
+            let Inside { key, begin, .. } = covers.at(tasks, *at);
+            (key, begin)
+        });
+        covers.merge(tasks, &mut intervals);
+        covers.intervals = intervals;
+        covers.take_of_tasks(tasks, stages);
+        covers
     }
 }
 
 impl Covers {
+    /// Returns a stage by its place.
+    fn at(&self, tasks: &Tasks, place: u32) -> Inside {
+        let place = (place & !LAST) as usize;
+        match place.checked_sub(tasks.all()) {
+            Some(at) => self.crossing[at],
+            None => {
+                let Record { around, node, begin, end, .. } = tasks.records[place];
+                Inside { key: around.get(), node, begin, end }
+            }
+        }
+    }
+
+    /// Makes intervals that touch one; they come by key, in order of begin.
+    fn merge(&self, tasks: &Tasks, intervals: &mut Vec<u32>) {
+        let (mut len, mut last) = (0, None);
+        for at in 0..intervals.len() {
+            let place = intervals[at];
+            let Inside { key, begin, end, .. } = self.at(tasks, place);
+            match &mut last {
+                Some((of, until)) if *of == key && begin <= *until => {
+                    if end > *until {
+                        *until = end;
+                        len -= usize::from(intervals[len - 1] & LAST != 0);
+                        intervals[len] = place | LAST;
+                        len += 1;
+                    }
+                }
+                _ => {
+                    last = Some((key, end));
+                    intervals[len] = place;
+                    len += 1;
+                }
+            }
+        }
+        intervals.truncate(len);
+    }
+
+    /// Takes from the own time of async stages what lives in them cover.
+    fn take_of_tasks(&mut self, tasks: &Tasks, stages: &StageTree) {
+        let mut at = 0;
+        while let Some(&place) = self.intervals.get(at) {
+            let key = self.at(tasks, place).key;
+            if let Some(rank) = Short::new(key).task() {
+                let task = tasks.task(rank, 0);
+                self.take(tasks, stages, key, (task.begin, task.end), || task.request(), 1);
+            }
+            at += self.intervals[at..].partition_point(|place| self.at(tasks, *place).key <= key);
+        }
+    }
+
     /// Takes up the next slice of a row.
-    pub(super) fn slice(&mut self, slice: &Slice) {
-        if self.by_key.is_empty() || !slice.is_stage() || slice.task.is_some() {
+    pub(super) fn slice(&mut self, tasks: &Tasks, stages: &StageTree, slice: &Slice) {
+        if self.intervals.is_empty() || !slice.is_stage() || slice.task.is_some() {
             return;
         }
-        if !slice.crosses
-            && let Some(around) = self.by_key.get_mut(&slice.stage_around)
-        {
-            around.shared_ns += overlap(&around.intervals, (slice.begin, slice.end));
+        let times = (slice.begin, slice.end);
+        if !slice.crosses && slice.stage_around != 0 {
+            let key = tasks.short(slice.stage_around);
+            let around = Short::new(key).task();
+            let request = || around.map_or(slice.stage_request, |rank| tasks.task(rank, 0).request());
+            self.take(tasks, stages, key, times, request, -1);
         }
-        if let Some(cover) = self.by_key.get_mut(&slice.key()) {
-            cover.within = Some((slice.begin, slice.end));
-            cover.request = slice.request;
+        self.take(tasks, stages, slice.external_id, times, || slice.request, 1);
+    }
+
+    /// Takes from the own time of a stage, by its short key, what those inside it cover of some part of it; or gives it back.
+    fn take(
+        &mut self,
+        tasks: &Tasks,
+        stages: &StageTree,
+        key: u64,
+        (begin, end): (u64, u64),
+        request: impl FnOnce() -> u64,
+        sign: i64,
+    ) {
+        let is_before = |place: &u32| {
+            let each = self.at(tasks, *place);
+            (each.key, each.end) <= (key, begin)
+        };
+        let from = self.intervals.partition_point(is_before);
+        let is_last = |place: &&u32| **place & LAST != 0;
+        let from = from - usize::from(self.intervals.get(from).is_some_and(|place| is_last(&place)));
+        let (mut places, mut ns) = (self.intervals[from..].iter().peekable(), 0);
+        while let Some(place) = places.next() {
+            let Inside { key: of, begin: first, end: until, .. } = self.at(tasks, *place);
+            if of != key || first >= end {
+                break;
+            }
+            let until = places.next_if(is_last).map_or(until, |last| self.at(tasks, *last).end);
+            ns += until.min(end).saturating_sub(first.max(begin));
+        }
+        if ns > 0 {
+            let first = self.intervals.partition_point(|place| self.at(tasks, *place).key < key);
+            let around = stages.node(self.at(tasks, self.intervals[first]).node).parent;
+            let request = Some(request()).filter(|request| self.kept.contains_key(request)).unwrap_or(0);
+            // CAST: shorter than 292 years.
+            *self.taken.entry((around, request)).or_default() += sign * ns as i64;
         }
     }
 
     /// Takes what they cover from the stages' own time, in the session and in the requests that are kept.
     pub(super) fn apply(self, stages: &mut StageTree, requests: &mut [Request]) {
-        let places: HashMap<u64, usize> = requests.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
-        for cover in self.by_key.into_values() {
-            let ns = cover.besides_the_disjoint();
-            stages.take_own(cover.node, ns);
-            let place = places.get(&cover.request);
-            if let Some(request) = place.and_then(|at| requests.get_mut(*at)) {
-                request.take_own(cover.node, ns);
+        let mut of_session: HashMap<NodeId, i64> = HashMap::new();
+        for ((node, request), ns) in self.taken {
+            *of_session.entry(node).or_default() += ns;
+            let request = self.kept.get(&request).and_then(|at| requests.get_mut(*at));
+            if let (Some(request), Ok(ns)) = (request, u64::try_from(ns)) {
+                request.take_own(node, ns);
             }
         }
-    }
-}
-
-impl Cover {
-    /// Adds an interval, which begins after those before it.
-    fn add(&mut self, begin: u64, end: u64) {
-        match self.intervals.last_mut() {
-            Some((_, until)) if begin <= *until => *until = end.max(*until),
-            _ => self.intervals.push((begin, end)),
+        for (node, ns) in of_session {
+            stages.take_own(node, u64::try_from(ns).unwrap_or(0));
         }
     }
-
-    fn besides_the_disjoint(&self) -> u64 {
-        self.within.map_or(0, |within| overlap(&self.intervals, within).saturating_sub(self.shared_ns))
-    }
-}
-
-/// Returns how much of the interval the others, which are disjoint and in order, cover.
-fn overlap(intervals: &[(u64, u64)], (begin, end): (u64, u64)) -> u64 {
-    let first = intervals.partition_point(|interval| interval.1 <= begin);
-    let inside = intervals[first..].iter().take_while(|interval| interval.0 < end);
-    inside.map(|interval| interval.1.min(end).saturating_sub(interval.0.max(begin))).sum()
 }

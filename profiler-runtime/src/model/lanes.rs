@@ -1,6 +1,11 @@
 //! Lanes: extra rows for what overlaps without nesting. Perfetto deletes a slice that crosses another on its row
 //! (perfetto#4280), so nothing may.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::tasks::{OUTERMOST, Record, Short, Tasks};
+
 /// Greedy assignment in order of begin: the first lane that is free.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
@@ -36,39 +41,84 @@ impl Lanes {
     }
 }
 
-/// Lanes of things that may lie in each other, as the lives of async ranges do: one that lies in another is on its lane,
-/// unless something else is there meanwhile. So a request and what it waits for are read from top to bottom.
-#[derive(Debug, Default)]
-pub(crate) struct NestedLanes {
-    /// Places of what is open on each lane, innermost last, and when it ends.
-    open: Vec<Vec<(usize, u64)>>,
+/// Lanes of lives, which may lie in each other: one that lies in another is on its lane, unless something else is there
+/// meanwhile. So a request and what it waits for are read from top to bottom.
+#[derive(Default)]
+struct LifeLanes {
+    /// The innermost life on each lane, by rank; it may have ended.
+    top: Vec<u32>,
+    /// Lanes on which all have ended, from 0.
+    free: BinaryHeap<Reverse<u32>>,
 }
 
-impl NestedLanes {
-    /// Returns the lane, from 1, of the thing in this place, which begins and ends then; `around` is the place and the lane
-    /// of what it lies in. Things come in order of begin, outer ones first.
-    pub(crate) fn take(&mut self, place: usize, (begin, end): (u64, u64), around: Option<(usize, u32)>) -> u32 {
-        let inside = around.filter(|(outer, lane)| {
-            let top = self.top(*lane as usize - 1, begin);
-            top.is_some_and(|(top, until)| top == *outer && end <= until)
-        });
-        let lane = match inside {
-            Some((_, lane)) => lane as usize - 1,
-            None => (0..self.open.len()).find(|lane| self.top(*lane, begin).is_none()).unwrap_or_else(|| {
-                self.open.push(Vec::new());
-                self.open.len() - 1
-            }),
-        };
-        self.open[lane].push((place, end));
-        // CAST: no more lanes than things that overlap.
-        lane as u32 + 1
+impl Tasks {
+    /// Gives every life its lane. What was around it is known no more then: its record has no room for both.
+    pub(super) fn give_lanes(&mut self) {
+        let (mut lanes, mut ended) = (LifeLanes::default(), self.by_end().into_iter().peekable());
+        let order = std::mem::take(&mut self.order);
+        for &rank in &order {
+            let (turn, Record { begin, .. }) = (self.turn(rank), self.records[rank as usize]);
+            while let Some(over) =
+                ended.next_if(|over| self.records[*over as usize].end <= begin && self.turn(*over) < turn)
+            {
+                if self.records[over as usize].flags & OUTERMOST != 0 {
+                    lanes.free.push(Reverse(self.lane(over) - 1));
+                }
+            }
+            lanes.take(self, rank);
+        }
+        self.order = order;
     }
 
-    /// Returns what is open on a lane at this moment, innermost.
-    fn top(&mut self, lane: usize, now: u64) -> Option<(usize, u64)> {
-        let open = &mut self.open[lane];
-        while open.pop_if(|(_, end)| *end <= now).is_some() {}
-        open.last().copied()
+    /// Returns a life's lane, from 1.
+    pub(super) fn lane(&self, rank: u32) -> u32 {
+        // CAST: no more lanes than ranks.
+        self.records[rank as usize].around.get() as u32
+    }
+}
+
+impl LifeLanes {
+    /// Puts a life on a lane. Lives come in order of begin, outer ones first.
+    fn take(&mut self, tasks: &mut Tasks, rank: u32) {
+        let Record { begin, end, around, request, .. } = tasks.records[rank as usize];
+        let turn = tasks.turn(rank);
+        let outer = [around, request].into_iter().filter_map(Short::task).filter(|outer| tasks.turn(*outer) < turn);
+        // The innermost began last.
+        let outer = outer.max_by_key(|outer| tasks.turn(*outer));
+        let outer = outer.filter(|outer| {
+            let top = self.top(tasks, tasks.lane(*outer) as usize - 1, begin);
+            top == Some(*outer) && end <= tasks.records[*outer as usize].end
+        });
+        let lane = match outer {
+            Some(outer) => tasks.lane(outer) - 1,
+            None => self.free.pop().map_or_else(|| self.add(), |Reverse(lane)| lane),
+        };
+        self.top[lane as usize] = rank;
+        let record = &mut tasks.records[rank as usize];
+        record.around = Short::new(u64::from(lane) + 1);
+        record.request = Short::new(outer.map_or(0, |outer| u64::from(outer) + 1));
+        record.flags |= if outer.is_none() { OUTERMOST } else { 0 };
+    }
+
+    fn add(&mut self) -> u32 {
+        if self.top.len() == self.top.capacity() {
+            // Twice as many would be memory for nothing.
+            self.top.reserve_exact(self.top.len() / 8 + 64);
+        }
+        self.top.push(0);
+        // CAST: no more lanes than ranks.
+        self.top.len() as u32 - 1
+    }
+
+    /// Returns the innermost life that is open on a lane at this moment.
+    fn top(&mut self, tasks: &Tasks, lane: usize, now: u64) -> Option<u32> {
+        let mut top = self.top[lane];
+        while tasks.records[top as usize].end <= now {
+            // CAST: the rank that was put there.
+            top = tasks.records[top as usize].request.get().checked_sub(1)? as u32;
+        }
+        self.top[lane] = top;
+        Some(top)
     }
 }
 
@@ -87,16 +137,33 @@ mod tests {
 
     #[test]
     fn what_lies_in_another_is_on_its_lane() {
-        let mut lanes = NestedLanes::default();
-        assert_eq!(lanes.take(0, (0, 100), None), 1);
-        assert_eq!(lanes.take(1, (10, 50), Some((0, 1))), 1);
-        // Beside the one before, in another that is not innermost, and after it.
-        assert_eq!(lanes.take(2, (20, 60), Some((0, 1))), 2);
-        assert_eq!(lanes.take(3, (30, 40), Some((2, 2))), 2);
-        assert_eq!(lanes.take(4, (30, 40), None), 3);
-        assert_eq!(lanes.take(5, (60, 90), Some((0, 1))), 1);
-        // It outlives what it lies in.
-        assert_eq!(lanes.take(6, (95, 110), Some((0, 1))), 2);
-        assert_eq!(lanes.take(7, (100, 101), None), 1);
+        let mut tasks = Tasks::of(&[
+            (0, 100, None),
+            (10, 50, Some(0)),
+            // Beside the one before, in another that is not innermost, and after it.
+            (20, 60, Some(0)),
+            (30, 40, Some(2)),
+            (30, 40, None),
+            (60, 90, Some(0)),
+            // It outlives what it lies in.
+            (95, 110, Some(0)),
+            (100, 101, None),
+            // Two that last no time.
+            (110, 110, None),
+            (110, 110, None),
+        ]);
+        tasks.give_lanes();
+        assert_eq!((0..10).map(|rank| tasks.lane(rank)).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 1, 2, 1, 1, 1]);
+    }
+
+    /// G1: as many lanes as lives, each taken anew: the lowest that is free, in no more time than sorting takes.
+    #[test]
+    fn many_lives_at_once_get_lanes_in_order() {
+        let lives: Vec<_> = (0..50_000_u64)
+            .map(|at| (at % 25_000 + at / 25_000 * 50_000, 40_000 + at / 25_000 * 50_000, None))
+            .collect();
+        let mut tasks = Tasks::of(&lives);
+        tasks.give_lanes();
+        assert!((0..50_000).all(|rank| tasks.lane(rank) == rank % 25_000 + 1));
     }
 }

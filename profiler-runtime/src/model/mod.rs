@@ -56,6 +56,6 @@ pub(crate) use requests::{Request, Requests};
 pub(crate) use slice::{CallArgs, Slice, Tensor};
 pub(crate) use stages::{NodeId, StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
-pub(crate) use tasks::Task;
+pub(crate) use tasks::{LifeEdge, Task};
 pub(crate) use time::Reading;
 pub(crate) use trace::{ClockJump, Edge, EdgeWalk, Trace, Walk};

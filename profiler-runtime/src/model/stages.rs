@@ -143,10 +143,10 @@ impl StageTree {
     }
 
     /// Adds the life of an async stage, in order of begin; its stages inside have been added by their own threads.
-    pub(super) fn add_life(&mut self, place: NodeId, task: &Task) {
+    pub(super) fn add_life(&mut self, place: NodeId, task: &Task<'_>) {
         let kept_calls = self.kept_calls;
         let node = self.node_mut(place);
-        node.add_times((task.begin, task.duration()), task.stage_children_ns, kept_calls);
+        node.add_times((task.begin, task.duration()), task.stage_children_ns(), kept_calls);
         node.lives += 1;
         node.busy_ns += task.busy_ns;
         node.polls += u64::from(task.polls);

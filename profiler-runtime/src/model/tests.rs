@@ -139,7 +139,7 @@ fn a_task_lives_across_threads_and_its_polls_are_busy_slices() {
     script.entry(Tag::Task, 0, serve, 9).begin(serve, 500).end(serve, 520);
     script.entry(Tag::Task, 0, serve, 9).entry(Tag::TaskEnd, COMPLETED, serve, 521).thread("b");
     let trace = Trace::build(script.finish());
-    let task = &trace.tasks[0];
+    let task = trace.tasks.iter().next().unwrap();
     assert_eq!(
         (task.begin - EPOCH, task.end - EPOCH, task.busy_ns, task.polls, task.completed),
         (100, 521, 50, 2, true)

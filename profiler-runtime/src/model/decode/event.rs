@@ -1,10 +1,9 @@
 //! What a reader of a stream is told, and what it is asked.
 
-use crate::model::by_task::ByTask;
-
 use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
+use crate::model::tasks::Tasks;
 use crate::record::{Kind, Site};
 
 /// Event of a stream.
@@ -56,7 +55,7 @@ impl Nodes for StageTree {
 /// Finds places in the tree of stages: for every poll of a task that of its first, as far as that was read before.
 pub(in crate::model) struct Places<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
-    pub(in crate::model) tasks: &'a mut ByTask,
+    pub(in crate::model) tasks: &'a mut Tasks,
 }
 
 impl Nodes for Places<'_> {
@@ -65,10 +64,10 @@ impl Nodes for Places<'_> {
     }
 
     fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
-        let known = self.tasks.get(poll.task).map(NodeId).filter(|_| !poll.first);
+        let known = if poll.first { None } else { self.tasks.node(poll.task) };
         known.unwrap_or_else(|| {
             let node = self.stages.enter(parent, site);
-            self.tasks.set(poll.task, node.0);
+            self.tasks.set_node(poll.task, node);
             node
         })
     }

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::model::by_task::TaskNumbers;
 use crate::record::LISTS_DIMS;
 use crate::record::entry::{Entry, Tag};
 use crate::record::registry::ThreadLog;
@@ -31,16 +32,16 @@ pub(in crate::model) struct Survey {
 }
 
 impl Survey {
-    /// Reads a thread.
-    pub(in crate::model) fn of(log: &ThreadLog) -> Self {
+    /// Reads a thread, and adds the numbers of its tasks to the others'.
+    pub(in crate::model) fn of(log: &ThreadLog, tasks: &mut TaskNumbers) -> Self {
         let mut survey = Self { nests: true, told: Told::default(), listed_dims: BTreeSet::new() };
         let mut open: Vec<Entry> = Vec::new();
-        log.pages().for_each(|page| survey.read(page, &mut open));
+        log.pages().for_each(|page| survey.read(page, &mut open, tasks));
         survey
     }
 
     /// Reads on; `open` are the begins that have no end yet.
-    fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>) {
+    fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>, tasks: &mut TaskNumbers) {
         let mut entries = page.iter();
         while let Some(&entry) = entries.next() {
             if entry.is(Tag::Begin) {
@@ -54,14 +55,14 @@ impl Survey {
             } else if entry.is_end() {
                 self.nests &= open.pop().is_some_and(|begin| entry.ends(begin));
             } else {
-                self.hear(entry);
+                self.hear(entry, tasks);
             }
         }
     }
 
     /// Counts what a call says.
     #[inline]
-    fn hear(&mut self, entry: Entry) {
+    fn hear(&mut self, entry: Entry, tasks: &mut TaskNumbers) {
         match entry.tag() {
             Some(Tag::Shape) => {
                 self.told.descriptions += 1;
@@ -71,6 +72,7 @@ impl Survey {
             }
             Some(Tag::Flops | Tag::Index | Tag::TextLength) => self.told.descriptions += 1,
             Some(Tag::Stack) => self.told.stacks += 1,
+            Some(Tag::Task) => tasks.add(entry.value()),
             _ => {}
         }
     }
@@ -96,7 +98,7 @@ mod tests {
         let sites = ["outer", "inner"].map(|name| script.site(Kind::Stage, name));
         write(&mut script, sites);
         script.thread("main");
-        Survey::of(script.finish().log.threads.first().unwrap())
+        Survey::of(script.finish().log.threads.first().unwrap(), &mut TaskNumbers::default())
     }
 
     /// A1: whether a thread is read for what crosses.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use crate::collect::gpu::{ApiCall, GpuLog, GpuOp, MemoryOp, Overhead, Wait};
 use crate::model::requests::Request;
 use crate::model::stages::{NodeId, StageTree};
+use crate::model::tasks::Tasks;
 
 use super::clock::GpuClock;
 use super::links::{Owner, Owners};
@@ -22,8 +23,8 @@ pub(in crate::model) struct Ranges<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
     /// The requests, likewise, by key.
     pub(in crate::model) requests: HashMap<u64, &'a mut Request>,
-    /// `External id`s of the lives of async ranges, by the task's number.
-    pub(in crate::model) lives: HashMap<u64, u64>,
+    /// The lives of async ranges.
+    pub(in crate::model) lives: &'a Tasks,
     /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
     /// seem to be nobody's.
     pub(in crate::model) window: (u64, u64),

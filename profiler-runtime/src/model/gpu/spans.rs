@@ -53,7 +53,7 @@ impl Spans {
 impl Ranges<'_> {
     /// Returns the `External id` that a range is shown by: a poll by that of its life.
     fn shown_id(&self, owner: Owner) -> u64 {
-        owner.task.and_then(|task| self.lives.get(&task).copied()).unwrap_or(owner.external_id)
+        owner.task.and_then(|task| self.lives.external_id(task)).unwrap_or(owner.external_id)
     }
 
     /// Returns the `External id` that the stage around a range is shown by, 0 without one.

@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::collect::stacks::symbols::Symbols;
-use crate::model::by_task::ByTask;
 use crate::model::slice::{CallArgs, Poll, Slice};
 use crate::record::{Kind, Site};
 
@@ -27,12 +26,12 @@ pub(in crate::model) struct Gatherer {
     pub(super) gathered: Vec<Gathered>,
     /// Group of the calls that said nothing, from 1, by number of site; the second is of async ranges.
     plain: Vec<[usize; 2]>,
-    /// Groups that async ranges count in, by their tasks' numbers: that of the first poll, whose call stack is where it
-    /// began to run.
-    pub(super) places: ByTask,
+    /// Groups that async ranges count in, from 1, by their tasks' ranks: that of the first poll, whose call stack is where
+    /// it began to run.
+    places: Vec<u32>,
     /// Sums over the polls of async ranges whose group is not known yet: of steps, and where the first poll was not read
     /// before others.
-    pub(super) lives: HashMap<u64, Sums>,
+    pub(super) lives: HashMap<u32, Sums>,
     /// Steps, each by itself.
     pub(super) steps: Vec<StepCall>,
     /// Ranges in which the GPU was given work, in the order in which they ended.
@@ -63,13 +62,19 @@ pub(super) struct Gathered {
 }
 
 impl Gatherer {
-    /// Adds a slice of a thread; `launches` says whether it or a range inside it gave the GPU work.
+    /// Creates one for so many tasks.
+    pub(in crate::model) fn new(tasks: usize) -> Self {
+        Self { places: vec![0; tasks], ..Self::default() }
+    }
+
+    /// Adds a slice of a thread; `launches` says whether it or a range inside it gave the GPU work. Of a poll, `task` is its
+    /// task's rank.
     #[inline]
-    pub(in crate::model) fn slice(&mut self, slice: &Slice, launches: bool) {
-        let account = match slice.task {
-            Some(poll) => self.poll(poll, slice),
-            None if slice.site.kind() == Kind::Step => self.step(slice),
-            None => {
+    pub(in crate::model) fn slice(&mut self, slice: &Slice, launches: bool, task: Option<u32>) {
+        let account = match (slice.task, task) {
+            (Some(poll), Some(task)) => self.poll(poll, task, slice),
+            _ if slice.site.kind() == Kind::Step => self.step(slice),
+            _ => {
                 let place = self.place(slice, false);
                 self.gathered[place].group.sums.add_call(slice);
                 Account::Group(place)
@@ -111,27 +116,27 @@ impl Gatherer {
     }
 
     /// Adds a poll: its times are its async range's, which may be polled on any thread.
-    fn poll(&mut self, poll: Poll, slice: &Slice) -> Account {
+    fn poll(&mut self, poll: Poll, task: u32, slice: &Slice) -> Account {
         let settles = poll.first || !slice.args().inputs.is_empty();
-        let known = self.places.get(poll.task).map(|place| place as usize);
+        let known = self.place_of(task);
         let place = match known {
             Some(place) if !settles => place,
             _ => {
                 let place = self.place(slice, true);
                 // CAST: groups are few.
-                self.places.set(poll.task, place as u32);
+                self.places[task as usize] = place as u32 + 1;
                 place
             }
         };
         let is_step = slice.site.kind() == Kind::Step;
-        let waits = is_step || !settles && (known.is_none() || self.lives.contains_key(&poll.task));
-        let before = if settles && !waits { self.lives.remove(&poll.task) } else { None };
+        let waits = is_step || !settles && (known.is_none() || self.lives.contains_key(&task));
+        let before = if settles && !waits { self.lives.remove(&task) } else { None };
         let settled = &mut self.gathered[place].group.sums;
         if let Some(before) = before {
             settled.add(&before);
         }
         let (sums, account) = if waits {
-            (self.lives.entry(poll.task).or_default(), Account::Life(poll.task))
+            (self.lives.entry(task).or_default(), Account::Life(task))
         } else {
             (settled, Account::Group(place))
         };
@@ -143,6 +148,11 @@ impl Gatherer {
             sums.untimed_flops += 1;
         }
         account
+    }
+
+    /// Returns the group that the task of this rank counts in.
+    pub(super) fn place_of(&self, task: u32) -> Option<usize> {
+        Some(self.places.get(task as usize)?.checked_sub(1)? as usize)
     }
 
     #[inline]

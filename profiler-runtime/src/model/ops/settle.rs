@@ -19,8 +19,8 @@ pub(super) enum Account {
     Group(usize),
     /// Index of a step.
     Step(usize),
-    /// Number of a task.
-    Life(u64),
+    /// Rank of a task.
+    Life(u32),
 }
 
 /// A step.
@@ -59,12 +59,12 @@ impl Gatherer {
             let place = if trace.is_profiler_step(external_id) { self.steps_of(place) } else { place };
             self.gathered[place].group.sums.add(&sums);
         }
-        for task in &trace.tasks {
-            let Some(place) = self.places.get(task.number).map(|place| place as usize) else { continue };
-            let mut sums = self.lives.remove(&task.number).unwrap_or_default();
+        for task in trace.tasks.iter() {
+            let Some(place) = self.place_of(task.rank) else { continue };
+            let mut sums = self.lives.remove(&task.rank).unwrap_or_default();
             sums.count = 1;
             sums.wall_ns = task.duration();
-            let place = if task.profiler_step().is_some() { self.steps_of(place) } else { place };
+            let place = if trace.is_profiler_step(task.external_id) { self.steps_of(place) } else { place };
             self.gathered[place].group.sums.add(&sums);
         }
         self.bare_steps(trace, gpu, busy_ns);
@@ -80,10 +80,7 @@ impl Gatherer {
                 Account::Life(task) => match self.lives.get_mut(&task) {
                     Some(sums) => Some(sums),
                     // Its first poll was read meanwhile.
-                    None => self
-                        .places
-                        .get(task)
-                        .and_then(|place| Some(&mut self.gathered.get_mut(place as usize)?.group.sums)),
+                    None => self.place_of(task).and_then(|place| Some(&mut self.gathered.get_mut(place)?.group.sums)),
                 },
             };
             if let Some(sums) = sums {

@@ -4,7 +4,7 @@
 //! duration is known at its end only, when its stages have long passed.
 
 use crate::model::slice::Slice;
-use crate::model::tasks::Task;
+use crate::model::tasks::{Task, Tasks};
 use crate::record::Kind;
 
 use super::selection::Selection;
@@ -32,20 +32,20 @@ impl RequestBook {
         });
     }
 
-    fn task(&mut self, task: &Task) {
+    fn task(&mut self, task: &Task<'_>) {
         let cancelled = task.is_cancelled();
         self.requests.cancelled += u64::from(cancelled);
         self.requests.clipped += u64::from(task.clipped);
         self.requests.unfinished += u64::from(!task.finished);
         let times = (task.begin, task.end);
         self.count(times, || {
-            let id = task.text().map_or_else(|| format!("task {}", task.number), str::to_owned);
+            let id = task.text().map_or_else(|| format!("task {}", task.number()), str::to_owned);
             Request {
-                task: Some(task.number),
+                task: Some(task.number()),
                 cancelled,
                 clipped: task.clipped,
                 finished: task.finished,
-                ..Request::new(id, times, key(0, Some(task.number)))
+                ..Request::new(id, times, key(0, Some(task.number())))
             }
         });
     }
@@ -60,8 +60,8 @@ impl RequestBook {
     }
 
     /// Returns all requests, the futures' among them; none has its stages yet.
-    pub(in crate::model) fn close(mut self, tasks: &[Task]) -> Requests {
-        tasks.iter().filter(|task| task.site.kind() == Kind::Request).for_each(|task| self.task(task));
+    pub(in crate::model) fn close(mut self, tasks: &Tasks) -> Requests {
+        tasks.iter().filter(|task| task.site.kind() == Kind::Request).for_each(|task| self.task(&task));
         Requests { kept: self.selection.close(), ..self.requests }
     }
 }

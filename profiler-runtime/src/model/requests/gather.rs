@@ -20,23 +20,22 @@ impl Requests {
     pub(in crate::model) fn gather<'a>(
         &mut self,
         threads: impl Iterator<Item = Decoder<'a>>,
-        tasks: &[Task],
-        Places { stages: tree, tasks: places }: Places<'_>,
+        Places { stages: tree, tasks }: Places<'_>,
     ) {
         if self.kept.is_empty() {
             return;
         }
         let kept = self.kept.iter_mut().map(|request| (request.key, Covered { request, cover: Cover::default() }));
         let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
-        let mut lives: HashMap<u64, u64> = HashMap::new();
-        for task in tasks.iter().filter(|task| task.is_stage()) {
-            lives.insert(task.number, task.request);
-            if let Some(covered) = kept.get_mut(&task.request) {
-                covered.task(task, tree);
+        for task in tasks.iter().filter(Task::is_stage) {
+            if let Some(covered) = kept.get_mut(&task.request()) {
+                covered.task(&task, tree);
             }
         }
+        // The reading may find other places for polls than the first, which did not know all.
+        let nodes = tasks.nodes();
         for mut decoder in threads {
-            while let Some(event) = decoder.next(&mut Places { stages: tree, tasks: places }) {
+            while let Some(event) = decoder.next(&mut Places { stages: tree, tasks }) {
                 let Event::Slice(slice) = event else { continue };
                 let key = slice.request;
                 if key != 0
@@ -45,12 +44,13 @@ impl Requests {
                     && let Some(covered) = kept.get_mut(&key)
                 {
                     // A life belongs to the request of its first poll, wherever it goes on.
-                    let around = task_of(slice.stage_around).map(|task| lives.get(&task).copied());
+                    let around = task_of(slice.stage_around).map(|task| tasks.request_of_stage(task));
                     let is_outermost = around.unwrap_or(Some(slice.stage_request)) != Some(key);
                     covered.slice(slice, tree, is_outermost);
                 }
             }
         }
+        tasks.set_nodes(&nodes);
     }
 }
 
@@ -65,7 +65,7 @@ impl Covered<'_> {
     }
 
     /// Adds an async one, whose life was opened in it and may outlast it.
-    fn task(&mut self, task: &Task, tree: &StageTree) {
+    fn task(&mut self, task: &Task<'_>, tree: &StageTree) {
         let place = self.request.place(task.node, tree);
         self.request.stages.add_life(place, task);
         self.cover(task.begin, task.end);

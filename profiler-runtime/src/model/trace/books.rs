@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::collect::gpu::GpuRecord;
-use crate::model::by_task::ByTask;
+use crate::model::by_task::{TaskNumbers, TaskRanks};
 use crate::model::context::{Context, EndedBy};
 use crate::model::covers::CoverBook;
 use crate::model::decode::{Crossings, Decoder, Event, Places, Survey, Told};
@@ -14,7 +14,7 @@ use crate::model::requests::RequestBook;
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
 use crate::model::steps::{Step, StepBook, StepLoop};
-use crate::model::tasks::{Task, TaskBook};
+use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
 use crate::record::registry::Log;
 use crate::record::{Kind, Site};
@@ -47,10 +47,8 @@ pub(super) struct Pass {
 /// What is written down on the way.
 #[derive(Default)]
 pub(super) struct Books {
-    /// Places of tasks.
-    pub(super) places: ByTask,
     steps: StepBook,
-    tasks: TaskBook,
+    tasks: Tasks,
     pub(super) requests: RequestBook,
     /// Stages that cross others.
     pub(super) covers: CoverBook,
@@ -67,10 +65,18 @@ pub(super) struct Books {
 impl Pass {
     /// Reads every thread.
     pub(super) fn over(log: &Log, sites: &[&'static Site], timeline: &Timeline, gpu: &GpuRecord) -> Self {
+        let (mut numbers, mut told, mut listed_dims) = (TaskNumbers::default(), Told::default(), BTreeSet::new());
+        let mut nests = Vec::with_capacity(log.threads.len());
+        for thread in &log.threads {
+            let survey = Survey::of(thread, &mut numbers);
+            told.add(survey.told);
+            listed_dims.extend(&survey.listed_dims);
+            nests.push(survey.nests);
+        }
         let mut pass = Self {
             threads: Vec::with_capacity(log.threads.len()),
             stages: StageTree::new(),
-            books: Books::default(),
+            books: Books { told, listed_dims, ..Books::new(numbers.close()) },
             owners: match gpu {
                 GpuRecord::Recorded(log) => Owners::new(&log.links),
                 GpuRecord::Timed(_) | GpuRecord::Absent(_) => Owners::default(),
@@ -79,16 +85,13 @@ impl Pass {
             next_id: 1,
             only_row: log.threads.len() <= 1,
         };
-        for thread in &log.threads {
+        for (thread, nests) in log.threads.iter().zip(nests) {
             let first_id = pass.next_id;
             pass.owners.number(thread, sites.len(), first_id);
             if matches!(gpu, GpuRecord::Timed(_)) {
                 pass.timed.read(thread, sites, first_id).into_iter().for_each(|id| pass.owners.watch(id));
             }
-            let survey = Survey::of(thread);
-            pass.books.told.add(survey.told);
-            pass.books.listed_dims.extend(&survey.listed_dims);
-            let crossings = if survey.nests { Crossings::default() } else { Crossings::of(thread, sites, first_id) };
+            let crossings = if nests { Crossings::default() } else { Crossings::of(thread, sites, first_id) };
             let mut decoder = Decoder::new(thread, timeline, sites, (first_id, &crossings));
             pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
             let (lanes, ranges) = (crossings.lanes, pass.next_id - first_id);
@@ -102,22 +105,25 @@ impl Pass {
 }
 
 impl Books {
+    fn new(tasks: TaskRanks) -> Self {
+        Self { ops: Gatherer::new(tasks.len()), tasks: Tasks::new(tasks), ..Self::default() }
+    }
+
     /// Reads one thread; the id after its last slice.
     fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
-        let mut tasks = std::mem::take(&mut self.places);
-        while let Some(event) = decoder.next(&mut Places { stages, tasks: &mut tasks }) {
+        while let Some(event) = decoder.next(&mut Places { stages, tasks: &mut self.tasks }) {
             match event {
                 Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
                 Event::StepMark(at) => self.steps.mark(at),
                 Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {
                     let launches = owners.note(slice);
-                    self.ops.slice(slice, launches);
-                    self.slice(slice, stages);
+                    let task = slice.task.and_then(|poll| self.tasks.rank(poll.task));
+                    self.ops.slice(slice, launches, task);
+                    self.slice(slice, task, stages);
                 }
             }
         }
-        self.places = tasks;
         self.ops.busy(decoder.busy_ns());
         self.losses.began_before += decoder.began_before;
         self.losses.clipped += decoder.clipped;
@@ -126,12 +132,12 @@ impl Books {
         decoder.next_id()
     }
 
-    fn slice(&mut self, slice: &Slice, stages: &mut StageTree) {
+    fn slice(&mut self, slice: &Slice, task: Option<u32>, stages: &mut StageTree) {
         self.serves |= slice.request != 0;
         self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
         self.losses.merged_ranges += u64::from(slice.site.is_overflow() && slice.task.is_none_or(|poll| poll.first));
-        if let Some(poll) = slice.task {
-            self.tasks.poll(poll, slice);
+        if let (Some(poll), Some(task)) = (slice.task, task) {
+            self.tasks.poll(task, poll, slice);
             return;
         }
         match slice.site.kind() {
@@ -167,12 +173,13 @@ impl Books {
     }
 
     /// The tasks, with ids from `first_id`; those that are stages or steps are added to these.
-    pub(super) fn close_tasks(&mut self, stages: &mut StageTree, window_end: u64, first_id: u64) -> Vec<Task> {
+    pub(super) fn close_tasks(&mut self, stages: &mut StageTree, window_end: u64, first_id: u64) -> Tasks {
         self.losses.began_before += self.tasks.unpolled();
-        let tasks = std::mem::take(&mut self.tasks).close(window_end, first_id);
-        for task in &tasks {
+        let mut tasks = std::mem::take(&mut self.tasks);
+        tasks.close(window_end, first_id);
+        for task in tasks.iter() {
             if task.is_stage() {
-                stages.add_life(task.node, task);
+                stages.add_life(task.node, &task);
             }
             if task.site.kind() == Kind::Step {
                 self.steps.add(task.site, Step::new(task.begin, task.end, task.index(), task.external_id));

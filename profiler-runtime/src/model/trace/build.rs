@@ -32,16 +32,12 @@ impl Trace {
         let mut tasks = books.close_tasks(&mut stages, timeline.end(), next_id);
         let loops = books.close_steps(&context, &sites, &timeline);
         let profiler_steps = named_steps(&loops);
-        for task in &mut tasks {
-            if let Some(number) = profiler_steps.get(&task.external_id) {
-                task.set_profiler_step(*number);
-            }
-        }
         let mut requests = books.requests.close(&tasks);
         let served = threads.iter().zip(&log.threads).filter(|(thread, _)| thread.serves_requests);
         let served =
             served.map(|(thread, log)| Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)));
-        requests.gather(served, &tasks, Places { stages: &mut stages, tasks: &mut books.places });
+        requests.gather(served, Places { stages: &mut stages, tasks: &mut tasks });
+        tasks.forget_children();
         let mut trace = Self {
             context,
             begin: timeline.begin(),
@@ -79,12 +75,13 @@ impl Trace {
 
     /// Reads the threads again for what needs the lives that the first reading has found, and closes what did not.
     fn read_again(&mut self, only_row: bool, crossing: CoverBook, ops: Gatherer) {
-        let mut covers = crossing.close(&self.tasks, &self.stages);
+        let mut covers = crossing.close(&self.tasks, &self.stages, &self.requests.kept);
         let (covered, stepped) = self.second_pass(only_row, &mut covers);
         self.unaccounted_ns = (self.end - self.begin).saturating_sub(covered);
         covers.apply(&mut self.stages, &mut self.requests.kept);
         self.mark_slowed();
         self.ops = Arc::new(OpTable::of(self, ops, stepped));
+        self.tasks.give_lanes();
     }
 
     /// Marks the stages that the measuring of CPU time has made slower, and tells of them.
@@ -125,12 +122,11 @@ impl Trace {
             let log = log_of_threads.iter().find(|log| log.thread.identity().os_id == u64::from(thread));
             Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
         };
-        let lives = || self.tasks.iter().map(|task| (task.number, task.external_id)).collect();
         let mut ranges = Ranges {
             owners,
             stages: &mut self.stages,
             requests: self.requests.kept.iter_mut().map(|request| (request.key, request)).collect(),
-            lives: if matches!(record, GpuRecord::Absent(_)) { HashMap::new() } else { lives() },
+            lives: &self.tasks,
             window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
             boundaries: &boundaries,
         };

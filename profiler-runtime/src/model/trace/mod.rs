@@ -30,7 +30,7 @@ use super::requests::Requests;
 use super::slice::Slice;
 use super::stages::StageTree;
 use super::steps::StepLoop;
-use super::tasks::Task;
+use super::tasks::{Task, Tasks};
 use super::time::{Reading, Timeline};
 
 pub(crate) use edges::{Edge, EdgeWalk};
@@ -64,7 +64,7 @@ pub(crate) struct Trace {
     /// The requests.
     pub(crate) requests: Requests,
     /// The lives of async ranges, in order of begin.
-    pub(crate) tasks: Vec<Task>,
+    pub(crate) tasks: Tasks,
     /// What the operator tables are made from; outlives the trace.
     pub(crate) ops: Arc<OpTable>,
     /// What was allocated, if that was recorded.
@@ -161,6 +161,11 @@ impl Trace {
     #[inline]
     pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
         if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
+    }
+
+    /// Returns `N` if the life is written as `ProfilerStep#N`.
+    pub(crate) fn profiler_step_of(&self, task: &Task<'_>) -> Option<u64> {
+        if task.site.kind() == Kind::Step { self.profiler_steps.get(&task.external_id).copied() } else { None }
     }
 
     /// Returns whether the step with this `External id` is a `ProfilerStep`.

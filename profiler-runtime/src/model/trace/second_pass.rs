@@ -7,6 +7,7 @@ use crate::model::covers::Covers;
 use crate::model::decode::Event;
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
+use crate::model::tasks::Task;
 use crate::model::union;
 
 use super::Trace;
@@ -30,7 +31,7 @@ impl Trace {
     /// read. Else all rows are read side by side, in order of time.
     pub(super) fn second_pass(&self, only_row: bool, covers: &mut Covers) -> (u64, u64) {
         let bare = self.loops.iter().find(|each| each.site.is_none()).map_or(&[][..], |each| &each.steps);
-        if only_row && self.tasks.is_empty() && bare.is_empty() {
+        if only_row && self.tasks.len() == 0 && bare.is_empty() {
             return (self.stages.node(StageTree::ROOT).children_ns, 0);
         }
         let (begin, end) = (bare.first().map_or(0, |step| step.begin), bare.last().map_or(0, |step| step.end));
@@ -48,7 +49,7 @@ impl Trace {
             rows.push(Box::new(stages.into_iter()));
         }
         // A life may outlast the stage that it began in: each counts, at whatever depth.
-        let lives = self.tasks.iter().filter(|task| task.is_stage());
+        let lives = self.tasks.iter().filter(Task::is_stage);
         rows.push(Box::new(lives.map(|task| (task.begin, task.end))));
         let covered = union::covered(rows);
         (covered, reading.into_inner().stepped.ns)
@@ -68,7 +69,7 @@ impl Trace {
                 let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
                 let Reading { covers, stepped } = &mut *reading.borrow_mut();
                 stepped.slice(slice);
-                covers.slice(slice);
+                covers.slice(&self.tasks, &self.stages, slice);
                 let is_stage = slice.is_stage() && slice.task.is_none();
                 if is_stage && tree.node(slice.node).depth == 0 {
                     return Some((slice.begin, slice.end));

@@ -29,16 +29,16 @@ impl<'out> Events<'out> {
     }
 
     /// The life of an async range.
-    pub(super) fn task(&mut self, task: &Task, tid: u64) {
+    pub(super) fn task(&mut self, task: &Task<'_>, step: Option<u64>, tid: u64) {
         let (at, place) = (self.relative(task.begin), (u64::from(self.pid), tid));
         let out = &mut self.page.text;
-        match task.profiler_step() {
+        match step {
             None => push_head(out, category(task.site.kind()), task.site.name(), place),
             Some(number) => push_step_head(out, number, place),
         }
         push_times(out, at, task.end.saturating_sub(task.begin));
         push_id(out, task.external_id);
-        if task.profiler_step().is_some() {
+        if step.is_some() {
             push_text(out, "step", task.site.name());
         }
         if let Some(text) = task.text() {
@@ -47,7 +47,7 @@ impl<'out> Events<'out> {
         if let Some(index) = task.index() {
             push_number(out, "index", index);
         }
-        push_number(out, "task", task.number);
+        push_number(out, "task", task.number());
         push_number(out, "polls", task.polls.into());
         push_busy(out, Some(task.busy_ns));
         push_cpu_time(out, task.cpu_ns());

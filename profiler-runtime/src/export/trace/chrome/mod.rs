@@ -62,9 +62,9 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
 }
 
 fn write_tasks(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
-    for task in &trace.tasks {
-        let tid = rows.tid(&mut events.page, Row::Async(task.lane), None, &format!("async lane {}", task.lane));
-        events.task(task, tid);
+    for task in trace.tasks.iter() {
+        let tid = rows.lane(&mut events.page, task.lane());
+        events.task(&task, trace.profiler_step_of(&task), tid);
     }
 }
 

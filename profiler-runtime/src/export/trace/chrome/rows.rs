@@ -20,8 +20,6 @@ pub(super) enum Row {
     Thread(usize, u32),
     /// A thread without ranges that called CUDA, by the operating system's id.
     Caller(u32),
-    /// A lane of async ranges, from 1.
-    Async(u32),
     /// The iterations between bare `step()` calls.
     Steps,
 }
@@ -32,13 +30,19 @@ pub(super) struct Rows {
     begin: u64,
     known: HashMap<Row, u64>,
     taken: HashSet<u64>,
+    /// The next that is made up, unless it is taken.
     next: u64,
+    /// Lanes of async ranges that are known: the first.. of which have neighbouring `tid`s, and the first of these.
+    lanes: Vec<(u32, u64)>,
+    /// How many lanes are known.
+    lane_count: u32,
 }
 
 impl Rows {
     /// No rows yet. `begin` is the `ts` of metadata, in nanoseconds since the trace's base.
     pub(super) fn new(pid: u32, begin: u64) -> Self {
-        Self { pid: u64::from(pid), begin, known: HashMap::new(), taken: HashSet::new(), next: FIRST_MADE_UP }
+        let (known, taken, lanes) = (HashMap::new(), HashSet::new(), Vec::new());
+        Self { pid: u64::from(pid), begin, known, taken, next: FIRST_MADE_UP, lanes, lane_count: 0 }
     }
 
     /// The row's `tid`. A row that is new gets `wanted` if nothing else has it, and is introduced with its `name`.
@@ -46,9 +50,32 @@ impl Rows {
         if let Some(&tid) = self.known.get(&row) {
             return tid;
         }
-        let tid = wanted.filter(|tid| *tid > 0 && !self.taken.contains(tid)).unwrap_or_else(|| self.make_up());
-        self.taken.insert(tid);
+        let tid = wanted.filter(|tid| self.is_free(*tid)).inspect(|tid| _ = self.taken.insert(*tid));
+        let tid = tid.unwrap_or_else(|| self.make_up());
         self.known.insert(row, tid);
+        self.introduce_row(page, tid, name);
+        tid
+    }
+
+    /// The same of a lane of async ranges, from 1. There may be as many as ranges: those with neighbouring `tid`s are known
+    /// together. They come in order.
+    pub(super) fn lane(&mut self, page: &mut Page<'_>, lane: u32) -> u64 {
+        if lane <= self.lane_count {
+            let run = self.lanes.partition_point(|(first, _)| *first <= lane).saturating_sub(1);
+            let (first, tid) = self.lanes[run];
+            return tid + u64::from(lane - first);
+        }
+        let tid = self.make_up();
+        let follows = self.lanes.last().is_some_and(|(first, of_first)| of_first + u64::from(lane - first) == tid);
+        if !follows {
+            self.lanes.push((lane, tid));
+        }
+        self.lane_count = lane;
+        self.introduce_row(page, tid, &format!("async lane {lane}"));
+        tid
+    }
+
+    fn introduce_row(&self, page: &mut Page<'_>, tid: u64, name: &str) {
         self.introduce(page, "thread_name", tid, |out| {
             out.extend_from_slice(b"\"name\":");
             push_string(out, name);
@@ -57,14 +84,18 @@ impl Rows {
             out.extend_from_slice(b"\"sort_index\":");
             push_integer(out, tid);
         });
-        tid
     }
 
     fn make_up(&mut self) -> u64 {
         while self.taken.contains(&self.next) {
             self.next += 1;
         }
-        self.next
+        self.next += 1;
+        self.next - 1
+    }
+
+    fn is_free(&self, tid: u64) -> bool {
+        tid > 0 && !self.taken.contains(&tid) && !(FIRST_MADE_UP..self.next).contains(&tid)
     }
 
     /// Says what the process is.
@@ -121,13 +152,19 @@ mod tests {
             (Row::Thread(0, 0), Some(70)),
             (Row::Thread(1, 0), Some(70)),
             (Row::Thread(2, 0), Some(FIRST_MADE_UP + 1)),
-            (Row::Async(1), None),
+            (Row::Caller(1), None),
             (Row::Steps, None),
             (Row::Thread(3, 0), Some(0)),
         ]
         .map(|(row, wanted)| rows.tid(&mut page, row, wanted, "row"));
         assert_eq!(tids[0], 70);
         assert_eq!(HashSet::from(tids).len(), tids.len());
-        assert_eq!(rows.tid(&mut page, Row::Async(1), None, "row"), tids[3], "a known row keeps its id");
+        assert_eq!(rows.tid(&mut page, Row::Caller(1), None, "row"), tids[3], "a known row keeps its id");
+        let above = Some(FIRST_MADE_UP + 7);
+        let one = rows.lane(&mut page, 1);
+        let taken = rows.tid(&mut page, Row::Thread(4, 0), above, "row");
+        let lanes = [2, 3, 4].map(|lane| rows.lane(&mut page, lane));
+        assert_eq!((above, lanes), (Some(taken), [one + 1, taken + 1, taken + 2]));
+        assert_eq!([1, 2, 3, 4].map(|lane| rows.lane(&mut page, lane)), [one, one + 1, taken + 1, taken + 2]);
     }
 }

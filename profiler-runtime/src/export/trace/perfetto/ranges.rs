@@ -1,11 +1,10 @@
 //! The ranges: of threads, which [`threads`](super::threads) puts in order; the lives of async ranges; bare steps.
 
-use crate::model::{CallArgs, Slice, Task, Tensor, Trace};
+use crate::model::{CallArgs, LifeEdge, Slice, Task, Tensor, Trace};
 use crate::record::Kind;
 
 use super::event::{Event, push_list, push_unsigned};
 use super::keys::{Category, Key};
-use super::open::Open;
 use super::schema::{argument, event};
 use super::sequence::Sequence;
 use super::tracks::{Row, Tracks};
@@ -102,30 +101,34 @@ fn push_inputs(event: &mut Event<'_>, inputs: &[Tensor]) {
 
 /// Writes the lives of async ranges, which are in order of begin.
 pub(super) fn write_tasks(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
-    let Some(first) = trace.tasks.first() else { return };
-    let own = tracks.of(writer, Row::Async(first.lane));
+    let Some(first) = trace.tasks.iter().next() else { return };
+    let own = tracks.of_lane(writer, first.lane());
     writer.open(own, first.begin);
-    let mut open = Open::default();
-    for task in &trace.tasks {
-        open.end_until(writer, task.begin);
-        let track = tracks.of(writer, Row::Async(task.lane));
-        begin_task(writer, task, track);
-        open.begin(task.end, track);
+    for edge in trace.tasks.edges() {
+        match edge {
+            LifeEdge::Begin(task) => {
+                let track = tracks.of_lane(writer, task.lane());
+                begin_task(writer, &task, trace.profiler_step_of(&task), track);
+            }
+            LifeEdge::End { at, lane } => {
+                let track = tracks.of_lane(writer, lane);
+                writer.end(at, track);
+            }
+        }
     }
-    open.end_until(writer, u64::MAX);
 }
 
-fn begin_task(writer: &mut Writer<'_>, task: &Task, track: u64) {
+fn begin_task(writer: &mut Writer<'_>, task: &Task<'_>, step: Option<u64>, track: u64) {
     writer.event(task.begin, event::BEGIN, |event| {
         event.track(track);
         let is_op = task.site.kind() == Kind::Op;
         event.category(if is_op { Category::Op } else { Category::Annotation });
-        match task.profiler_step() {
+        match step {
             None => event.site(task.site),
             Some(number) => event.own_name(&step_name(number)),
         }
         event.number(Key::ExternalId, task.external_id);
-        if task.profiler_step().is_some() {
+        if step.is_some() {
             event.text(Key::Step, task.site.name());
         }
         if let Some(index) = task.index() {
@@ -134,7 +137,7 @@ fn begin_task(writer: &mut Writer<'_>, task: &Task, track: u64) {
         if let Some(text) = task.text() {
             event.text(Key::RequestId, text);
         }
-        event.number(Key::Task, task.number);
+        event.number(Key::Task, task.number());
         event.number(Key::Polls, task.polls.into());
         event.float(Key::BusyUs, task.busy_ns as f64 / 1000.0);
         if let Some(ns) = task.cpu_ns() {

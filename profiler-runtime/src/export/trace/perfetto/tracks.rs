@@ -30,8 +30,6 @@ pub(super) enum Row {
     Overlap(usize, u32),
     /// A thread without ranges that called CUDA, by the operating system's id.
     Caller(u32),
-    /// A lane of async ranges, from 1.
-    Async(u32),
     /// The iterations between bare `step()` calls.
     Steps,
     /// The session itself.
@@ -64,13 +62,22 @@ pub(super) struct Tracks<'a> {
     thread_ids: HashSet<u64>,
     next: u64,
     process: u64,
+    /// The track of the first lane of async ranges, and how many lanes are known.
+    lanes: (u64, u32),
 }
 
 impl<'a> Tracks<'a> {
     /// The process, and no others yet.
     pub(super) fn new(writer: &mut Writer<'_>, trace: &'a Trace) -> Self {
         let first = (u64::from(trace.context.rank) + 1) << 32 | 1;
-        let tracks = Self { trace, known: HashMap::new(), thread_ids: HashSet::new(), next: first + 1, process: first };
+        let tracks = Self {
+            trace,
+            known: HashMap::new(),
+            thread_ids: HashSet::new(),
+            next: first + 1,
+            process: first,
+            lanes: (0, 0),
+        };
         writer.describe(|out| {
             push_number(out, track::ID, first);
             push_message(out, track::PROCESS, |out| {
@@ -101,9 +108,6 @@ impl<'a> Tracks<'a> {
                 let name = format!("{} (overlapping {lane})", self.trace.threads[index].identity.name);
                 describe(writer, (id, parent), &name, lane.into());
             }
-            Row::Async(lane) => {
-                describe(writer, (id, self.process), &format!("async lane {lane}"), LANES + i64::from(lane));
-            }
             Row::Steps => describe(writer, (id, self.process), "steps", STEPS),
             Row::Session => describe(writer, (id, self.process), "session", 0),
             Row::Device(device) => self.describe_device(writer, id, device),
@@ -114,6 +118,22 @@ impl<'a> Tracks<'a> {
                 describe(writer, (id, parent), row.name().trim_end(), rank.into());
             }
             Row::Counter(counter) => self.describe_counter(writer, id, counter),
+        }
+        id
+    }
+
+    /// The track of a lane of async ranges, from 1. There may be as many as ranges: they come in order, and no other track
+    /// between them.
+    pub(super) fn of_lane(&mut self, writer: &mut Writer<'_>, lane: u32) -> u64 {
+        let (first, known) = &mut self.lanes;
+        if *known == 0 {
+            *first = self.next;
+        }
+        let id = *first + u64::from(lane - 1);
+        if lane > *known {
+            *known = lane;
+            self.next = id + 1;
+            describe(writer, (id, self.process), &format!("async lane {lane}"), LANES + i64::from(lane));
         }
         id
     }
