@@ -14,6 +14,7 @@ mod million;
 mod pickle;
 #[cfg(target_os = "linux")]
 pub mod processes;
+pub mod sources;
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};

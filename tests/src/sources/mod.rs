@@ -1,0 +1,140 @@
+//! The product's own source files as tokens, for tests that hold its house rules and its contracts.
+//!
+//! What only tests compile is left out: items under `cfg(test)`, and files that are reached by such a `mod` alone. Files
+//! are found by walking, so nothing here depends on where one lies.
+
+mod strip;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::{TokenStream, TokenTree};
+
+/// A file, without what only tests compile.
+#[derive(Debug)]
+pub struct Source {
+    /// Its place below the folder that was asked for, with `/` between the parts.
+    pub name: String,
+    /// Its text, tests included.
+    pub text: String,
+    /// Its tokens.
+    pub tokens: Vec<TokenTree>,
+}
+
+impl Source {
+    /// The module that the file is, from the crate's root on: `record/mod.rs` is `["record"]`, `lib.rs` is empty.
+    pub fn module(&self) -> Vec<String> {
+        let mut parts: Vec<String> = self.name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
+        if parts.last().is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str())) {
+            parts.pop();
+        }
+        parts
+    }
+
+    /// The lines, counted from 1, that hold code: neither blank, nor comments alone.
+    pub fn code_lines(&self) -> BTreeSet<usize> {
+        let mut lines = BTreeSet::new();
+        strip::lines(&self.tokens, &mut lines);
+        lines
+    }
+}
+
+/// The workspace's folder.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
+}
+
+/// Every source file below a folder that is not there for tests alone, by name; none if there is no such folder.
+pub fn product(folder: &Path) -> Vec<Source> {
+    let mut files = Vec::new();
+    walk(folder, &mut files);
+    files.sort();
+    let mut sources = Vec::new();
+    let mut of_tests = Vec::new();
+    for path in files {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        let tokens: TokenStream = text.parse().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let stripped = strip::product(tokens);
+        of_tests.extend(stripped.modules.iter().flat_map(|module| places(&path, module)));
+        let name = path.strip_prefix(folder).expect("below it").to_string_lossy().replace('\\', "/");
+        sources.push((path, Source { name, text, tokens: stripped.tokens }));
+    }
+    sources.retain(|(path, _)| !of_tests.iter().any(|test| path.starts_with(test)));
+    sources.into_iter().map(|(_, source)| source).collect()
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            walk(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+/// Where the files of a `mod` in `file` can be.
+fn places(file: &Path, module: &strip::Module) -> Vec<PathBuf> {
+    let beside = file.parent().expect("a folder");
+    if let Some(path) = &module.path {
+        return vec![beside.join(path)];
+    }
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    let own = if ["lib", "main", "mod"].contains(&&*stem) { beside.to_owned() } else { beside.join(&*stem) };
+    vec![own.join(format!("{}.rs", module.name)), own.join(&module.name)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<usize> {
+        let tokens = strip::product(text.parse().expect("tokens")).tokens;
+        let mut found = BTreeSet::new();
+        strip::lines(&tokens, &mut found);
+        found.into_iter().collect()
+    }
+
+    #[test]
+    fn comments_and_blank_lines_are_no_code() {
+        assert_eq!(
+            lines("//! About.\n\n/// Says it.\n#[inline]\nfn one() {\n    // Why.\n    two(); /* so */\n}\n"),
+            [4, 5, 7, 8]
+        );
+        assert_eq!(lines("const TEXT: &str = \"one\n\n/// three\";\n"), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_only_tests_compile_is_no_code() {
+        let one_left = |before: &str| assert_eq!(lines(&format!("{before}\nfn kept() {{}}\n")).len(), 1, "{before}");
+        one_left("#[cfg(test)]\nmod tests {\n    use super::*;\n}");
+        one_left("#[cfg(test)]\n#[allow(dead_code)]\nmod tests;");
+        one_left("#[cfg(all(test, unix))]\nuse std::{fs, io};");
+        one_left("/// About.\n#[cfg(test)]\npub(crate) const fn of<A, B>() -> A {\n    0\n}");
+        one_left("#[cfg(test)]\nconst SIZES: [u8; 2] = {\n    [1, 2]\n};");
+        assert_eq!(lines("struct Two {\n    #[cfg(test)]\n    one: u8,\n    two: u8,\n}").len(), 3);
+        assert_eq!(lines("#[cfg(not(test))]\nfn kept() {}").len(), 2);
+    }
+
+    #[test]
+    fn files_of_tests_are_no_product() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            fs::write(path, text).expect("a file");
+        };
+        write("lib.rs", "mod room;\n#[cfg(test)]\nmod testing;\n");
+        write("testing.rs", "fn double() {}");
+        write("testing/more.rs", "fn double() {}");
+        write("room/mod.rs", "mod kept;\n#[cfg(test)]\n#[path = \"kept_tests.rs\"]\nmod tests;");
+        write("room/kept.rs", "#[cfg(test)]\nmod tests;");
+        write("room/kept/tests.rs", "fn fact() {}");
+        write("room/kept_tests.rs", "fn fact() {}");
+        let names: Vec<_> = product(folder.path()).into_iter().map(|source| source.name).collect();
+        assert_eq!(names, ["lib.rs", "room/kept.rs", "room/mod.rs"]);
+        assert_eq!(product(folder.path())[2].module(), ["room"]);
+    }
+}
