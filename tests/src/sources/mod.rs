@@ -3,6 +3,8 @@
 //! What only tests compile is left out: items under `cfg(test)`, and files that are reached by such a `mod` alone. Files
 //! are found by walking, so nothing here depends on where one lies.
 
+mod graph;
+mod paths;
 mod strip;
 
 use std::collections::BTreeSet;
@@ -10,6 +12,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
+
+pub use graph::{Arrow, arrows, circles};
 
 /// A file, without what only tests compile.
 #[derive(Debug)]
@@ -136,5 +140,45 @@ mod tests {
         let names: Vec<_> = product(folder.path()).into_iter().map(|source| source.name).collect();
         assert_eq!(names, ["lib.rs", "room/kept.rs", "room/mod.rs"]);
         assert_eq!(product(folder.path())[2].module(), ["room"]);
+    }
+
+    fn source((name, text): (&str, &str)) -> Source {
+        let tokens = strip::product(text.parse().expect("tokens")).tokens;
+        Source { name: name.to_owned(), text: text.to_owned(), tokens }
+    }
+
+    fn arrows_of(files: &[(&str, &str)]) -> Vec<(String, String)> {
+        let sources: Vec<_> = files.iter().copied().map(source).collect();
+        arrows(&sources).into_iter().map(|arrow| (arrow.from, arrow.to)).collect()
+    }
+
+    #[test]
+    fn arrows_follow_imports_and_re_exports() {
+        let root = ("lib.rs", "mod a;\nmod b;\npub use b::Thing;");
+        let room = ("b/mod.rs", "mod c;\nmod d;\npub(crate) use c::{Thing, other as renamed};");
+        let (c, d) = (("b/c.rs", "pub struct Thing;"), ("b/d.rs", "//! crate::a::x\nfn f() {}"));
+        let to = |of: &str| {
+            let found = arrows_of(&[root, room, c, d, ("a.rs", of)]);
+            assert!(found.iter().all(|(from, _)| from == "a.rs"), "{found:?}");
+            found.into_iter().map(|(_, to)| to).collect::<Vec<_>>()
+        };
+        assert_eq!(to("use crate::Thing;"), ["b/c.rs"]);
+        assert_eq!(to("use super::b::{self, renamed};"), ["b/c.rs", "b/mod.rs"]);
+        assert_eq!(to("pub(in crate::b) fn f() { crate::b::d::f() }"), ["b/d.rs"]);
+        assert_eq!(to("use crate::b;\nfn f() -> b::Thing { b::d::f() }"), ["b/c.rs", "b/d.rs", "b/mod.rs"]);
+        assert_eq!(to("mod inner { use super::super::b::d; }"), ["b/d.rs"]);
+        assert_eq!(to("use std::fmt;\nmacro_rules! m { () => { $crate::b::d::f() }; }"), [""; 0]);
+    }
+
+    #[test]
+    fn a_circle_is_found_through_others() {
+        let circle = |last: &str| {
+            let files = [("lib.rs", "mod a; mod b; mod c;"), ("a.rs", "use crate::b::B;"), ("b.rs", "use crate::c;")];
+            let sources: Vec<_> = files.into_iter().chain([("c.rs", last)]).map(source).collect();
+            circles(&arrows(&sources))
+        };
+        assert_eq!(circle("fn f() {}"), Vec::<Vec<String>>::new());
+        assert_eq!(circle("fn f() { crate::a::f() }"), [["a.rs", "b.rs", "c.rs"]]);
+        assert_eq!(circle("#[cfg(test)]\nmod tests { use crate::a; }"), Vec::<Vec<String>>::new());
     }
 }

@@ -94,6 +94,9 @@ fn text(attribute: &[TokenTree]) -> String {
 }
 
 fn is_test(attribute: &[TokenTree]) -> bool {
+    if is_comment(attribute) {
+        return false;
+    }
     let text = text(attribute);
     text == "[cfg(test)]" || text.starts_with("[cfg(all(test,") || text == "[test]"
 }

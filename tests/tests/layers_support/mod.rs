@@ -1,0 +1,170 @@
+//! The house's plan: crates and their rooms from the top down, and what does not follow it yet.
+
+/// A crate of the product. One whose folder does not exist is not built yet, and is not checked.
+pub(crate) struct Crate {
+    pub(crate) name: &'static str,
+    /// Modules of the root, from the top down: a room may use those behind it.
+    pub(crate) rooms: &'static [&'static str],
+    /// Rooms that may hold `unsafe`; the root forbids it in all others.
+    pub(crate) may_be_unsafe: &'static [&'static str],
+    /// Arrows that run up, from room to room, with the reason.
+    pub(crate) rising: &'static [(&'static str, &'static str, &'static str)],
+    /// Files that use each other in a circle, with the reason; `open` where it should go.
+    pub(crate) circles: &'static [(&'static [&'static str], &'static str)],
+}
+
+/// From the top down: a crate may use those behind it.
+pub(crate) const CRATES: [Crate; 3] = [
+    Crate {
+        name: "profiler-runtime",
+        rooms: &[
+            "lib",
+            "block_macros",
+            "control",
+            "session",
+            "error",
+            "export",
+            "model",
+            "collect",
+            "record",
+            "config",
+            "flops",
+            "logging",
+        ],
+        may_be_unsafe: &["collect", "record"],
+        rising: &[
+            ("error", "session", "open: `SessionId` belongs to the crate's root"),
+            ("logging", "collect", "open: messages are sent with the signals blocked"),
+            ("logging", "record", "open: a forked child has its own queue of messages"),
+        ],
+        circles: RUNTIME,
+    },
+    Crate {
+        name: "profiler-trace",
+        rooms: &["lib", "export", "model", "records"],
+        may_be_unsafe: &[],
+        rising: &[],
+        circles: &[],
+    },
+    Crate {
+        name: "profiler-core",
+        rooms: &["lib", "future", "request", "range", "call", "hooks", "memory", "stream", "site", "kind", "clock"],
+        may_be_unsafe: &["stream", "clock"],
+        rising: &[],
+        circles: &[],
+    },
+];
+
+/// A circle is written as `files_use_each_other_in_no_new_circle` prints it.
+const RUNTIME: &[(&[&str], &str)] = &[
+    (&["collect/cupti/api.rs", "collect/cupti/decode.rs", "collect/cupti/record.rs"], "open: one helper, `text`"),
+    (&["collect/cupti/mod.rs", "collect/cupti/running.rs"], "open: a module and its own child"),
+    (
+        &[
+            "collect/driver.rs",
+            "collect/events/api.rs",
+            "collect/events/drain.rs",
+            "collect/events/losses.rs",
+            "collect/events/pool.rs",
+            "collect/gpu.rs",
+        ],
+        "open: types only",
+    ),
+    (
+        &["collect/ending/at_exit.rs", "collect/ending/mod.rs", "collect/ending/signals.rs"],
+        "open: a module and its own child",
+    ),
+    (
+        &[
+            "collect/stacks/here.rs",
+            "collect/stacks/linux/files.rs",
+            "collect/stacks/paths.rs",
+            "collect/stacks/symbols.rs",
+        ],
+        "open: types only, `Frame` and `Told`",
+    ),
+    (
+        &["config/draft.rs", "config/env.rs", "config/paths.rs", "config/rules.rs", "config/source.rs"],
+        "open: the environment asks the source, and back",
+    ),
+    (&["config/error.rs", "config/kind.rs", "config/settings.rs", "config/table.rs"], "open: types only"),
+    (&["config/format.rs", "config/yaml.rs"], "open: one helper, the place of a problem"),
+    (&["control/http/artifact.rs", "control/http/look.rs"], "open: helpers"),
+    (
+        &["control/http/audit.rs", "control/http/door.rs", "control/http/origin.rs", "control/http/refusal.rs"],
+        "open: one handler, `wrong_method`",
+    ),
+    (&["control/http/listener.rs", "control/http/mod.rs"], "open: a module and its own child"),
+    (&["control/job/coordinator/door.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
+    (&["control/job/installed.rs", "control/job/local.rs", "control/job/mod.rs"], "open: a module and its own child"),
+    (
+        &["export/manifest.rs", "export/ops/averages.rs", "export/ops/text.rs", "export/reports/printed/mod.rs"],
+        "open: a table and its text know each other",
+    ),
+    (&["export/memory/chart.rs", "export/memory/legend.rs"], "open: a module and its own child"),
+    (&["export/reports/summary/mod.rs", "export/reports/summary/stages.rs"], "open: a module and its own child"),
+    (
+        &[
+            "logging/held.rs",
+            "logging/mod.rs",
+            "record/buffer.rs",
+            "record/carry.rs",
+            "record/chunk.rs",
+            "record/gate.rs",
+            "record/memory.rs",
+            "record/process.rs",
+            "record/ready.rs",
+            "record/registry.rs",
+            "record/registry/overwrite.rs",
+            "record/run.rs",
+            "record/site.rs",
+            "record/site/numbered.rs",
+            "record/spool/journal.rs",
+            "record/spool/running.rs",
+            "record/stream.rs",
+            "record/writer.rs",
+        ],
+        "open: the stream, its owner, its readers and the spool; messages know the process",
+    ),
+    (
+        &[
+            "model/context.rs",
+            "model/decode/event.rs",
+            "model/decode/frames.rs",
+            "model/decode/mod.rs",
+            "model/decode/pending.rs",
+            "model/gpu/clock.rs",
+            "model/gpu/join.rs",
+            "model/gpu/links.rs",
+            "model/gpu/memory.rs",
+            "model/gpu/mod.rs",
+            "model/gpu/rows.rs",
+            "model/gpu/spans.rs",
+            "model/gpu/timed/clock.rs",
+            "model/gpu/timed/mod.rs",
+            "model/memory/halves.rs",
+            "model/memory/measure.rs",
+            "model/memory/mod.rs",
+            "model/memory/paths.rs",
+            "model/memory/walk.rs",
+            "model/ops/gather.rs",
+            "model/ops/launched.rs",
+            "model/ops/mod.rs",
+            "model/ops/settle.rs",
+            "model/pace.rs",
+            "model/requests/mod.rs",
+            "model/requests/selection.rs",
+            "model/slice.rs",
+            "model/stages.rs",
+            "model/steps.rs",
+            "model/tasks.rs",
+            "model/time.rs",
+            "model/trace/mod.rs",
+        ],
+        "open: values and the trees that hold them",
+    ),
+    (
+        &["session/ending.rs", "session/slot.rs", "session/timer.rs"],
+        "by nature: the timer ends the session that started it",
+    ),
+];
