@@ -1,0 +1,73 @@
+//! Tables of what others parse, and the files that they are held against.
+
+pub(crate) mod artifacts;
+pub(crate) mod everything;
+pub(crate) mod scan;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Set to `write`, it makes the tables anew: what has changed is then the difference of a commit.
+const MODE: &str = "PROFILER_CONTRACTS";
+
+/// Holds lines against `tests/contracts/NAME.txt`.
+pub(crate) fn hold(name: &str, lines: impl IntoIterator<Item = String>) {
+    let found: Vec<String> = lines.into_iter().collect();
+    assert!(!found.is_empty(), "`{name}` pins nothing: the test reads the wrong place");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts").join(format!("{name}.txt"));
+    if std::env::var_os(MODE).is_some_and(|mode| mode == "write") {
+        fs::write(&path, found.join("\n") + "\n").unwrap();
+        return;
+    }
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let pinned: Vec<String> = text.lines().map(str::to_owned).collect();
+    let only = |mark: &str, of: &[String], other: &[String]| {
+        let lines = of.iter().filter(|line| !other.contains(line));
+        lines.map(|line| format!("{mark}{line}\n")).collect::<String>()
+    };
+    assert!(
+        found == pinned,
+        "others parse `{name}`; where the change is meant, write it with `{MODE}=write`, and tell it in the changelog. It is in \
+         the order of the lines, or in:\n{}{}",
+        only("-", &pinned, &found),
+        only("+", &found, &pinned)
+    );
+}
+
+/// The path of every field of a document, in order; `[]` stands for the items of a list.
+pub(crate) fn fields(document: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    visit(document, "", &mut found);
+    found
+}
+
+fn visit(value: &Value, path: &str, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                visit(member, &path, found);
+                found.insert(path);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| visit(item, &format!("{path}[]"), found)),
+        _ => {}
+    }
+}
+
+/// A text without what differs from run to run: numbers, and the folder that was written to.
+pub(crate) fn steady(text: &str, folder: &Path) -> String {
+    let text = text.replace(&*folder.to_string_lossy(), "FOLDER");
+    let mut steady = String::new();
+    for letter in text.chars() {
+        match letter {
+            '0'..='9' if steady.ends_with('N') => {}
+            '0'..='9' => steady.push('N'),
+            letter => steady.push(letter),
+        }
+    }
+    steady
+}

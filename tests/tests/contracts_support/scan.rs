@@ -1,0 +1,68 @@
+//! Strings that the product's sources hold, wherever they lie.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use proc_macro2::{Delimiter, TokenTree};
+use profiler_tests::sources::{product, workspace};
+
+/// Every crate's sources, one file after another: words, signs, and literals as they are written.
+pub(crate) fn words() -> Vec<Vec<String>> {
+    let mut found = Vec::new();
+    for folder in crates() {
+        for source in product(&folder.join("src")) {
+            let mut words = Vec::new();
+            flatten(&source.tokens, &mut words);
+            found.push(words);
+        }
+    }
+    found
+}
+
+/// The crates that are published.
+pub(crate) fn crates() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = fs::read_dir(workspace()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.retain(|folder| {
+        let is_ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with("profiler-"));
+        is_ours && folder.join("Cargo.toml").exists()
+    });
+    folders.sort();
+    folders
+}
+
+fn flatten(tokens: &[TokenTree], words: &mut Vec<String>) {
+    for token in tokens {
+        let TokenTree::Group(group) = token else {
+            words.push(token.to_string());
+            continue;
+        };
+        let (open, close) = match group.delimiter() {
+            Delimiter::Parenthesis => ("(", ")"),
+            Delimiter::Brace => ("{", "}"),
+            Delimiter::Bracket => ("[", "]"),
+            Delimiter::None => ("", ""),
+        };
+        words.push(open.to_owned());
+        flatten(&group.stream().into_iter().collect::<Vec<_>>(), words);
+        words.push(close.to_owned());
+    }
+}
+
+/// The text of a string literal, with a line's continuation taken out; `None` for any other word.
+pub(crate) fn text(word: &str) -> Option<String> {
+    let inside = word.strip_prefix('"')?.strip_suffix('"')?;
+    let mut lines = inside.split("\\\n");
+    let first = lines.next()?.to_owned();
+    Some(lines.fold(first, |text, line| text + line.trim_start()))
+}
+
+/// Every place where these words follow each other: the words that stand where the pattern has `_`.
+pub(crate) fn matches(words: &[Vec<String>], pattern: &[&str]) -> BTreeSet<Vec<String>> {
+    let fits = |window: &[String]| {
+        let same = window.iter().zip(pattern).all(|(word, wanted)| *wanted == "_" || word == wanted);
+        let taken = window.iter().zip(pattern).filter(|(_, wanted)| **wanted == "_").map(|(word, _)| word.clone());
+        same.then(|| taken.collect::<Vec<_>>())
+    };
+    words.iter().flat_map(|words| words.windows(pattern.len()).filter_map(fits)).collect()
+}
