@@ -52,5 +52,7 @@ step "Nsight Systems" bash tests/consumers/nsys.sh
 
 passed=$(awk '/^test result:/ { sum += $4 } END { print sum + 0 }' "$log/tests")
 failed=$(awk '/^test result:/ { sum += $6 } END { print sum + 0 }' "$log/tests")
+# Fewer would mean that a step has run nothing.
+[[ $passed -ge 900 ]] || { echo "only $passed tests have passed" && exit 1; }
 printf '\nall checks hold, %d s\n' $((SECONDS - started))
 printf '%d passed, %d failed\n' "$passed" "$failed"

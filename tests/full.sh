@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
-steps=(disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan fuzz annotate soak)
+steps=(disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
 
 allowed=,
 chosen=()
@@ -30,7 +30,7 @@ run() {
     disk-*) bash tests/full/disks.sh "${1#disk-}" ;;
     ends-*) bash tests/full/ends.sh "${1#ends-}" ;;
     gpu-doubles) bash tests/gpu/run.sh doubles "$results/gpu" ;;
-    miri | tsan | fuzz) bash tests/proofs.sh "$1" ;;
+    miri | tsan | asan | valgrind | fuzz) bash tests/proofs.sh "$1" ;;
     annotate) bash tests/annotate/run.sh ;;
     soak) cargo run --release -p profiler-tests --example soak -- "${PROFILER_SOAK_MINUTES:-60}" ;;
   esac

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The proofs that need nightly Rust: Miri, ThreadSanitizer, fuzzing; docs/proofs.md says what each shows.
+# The proofs that need more than stable Rust, and those of the page; docs/proofs.md says what each shows.
 #
-#   tests/proofs.sh [--allow-skip PART,…] [PART…]     all of miri, tsan and fuzz without a PART
+#   tests/proofs.sh [--allow-skip PART,…] [PART…]     all of miri, tsan, asan, valgrind and fuzz without a PART
+#   tests/proofs.sh page                              the commands of `cargo test` in docs/proofs.md
 #
-# Ends with 1 where a proof failed or ran no test, with 77 where one was skipped on this machine without being named in
+# Ends with 1 where a proof failed or ran fewer tests than it has to, with 77 where one was skipped on this machine without being named in
 # `--allow-skip`; the last line names what was skipped. `FUZZ_SECONDS` says how long each fuzzer runs.
 set -uo pipefail
 cd "$(dirname "$0")/.."
@@ -31,23 +32,22 @@ component() {
   return 1
 }
 
-# proof TITLE COMMAND…: runs it; a run of tests in which none passed proves nothing.
+# proof LEAST TITLE COMMAND…: runs it; a run in which fewer tests passed than it has proves less than is said of it. What
+# libFuzzer has tried counts as tests do.
 proof() {
-  printf '\n== %s\n' "$1"
-  shift
+  local least=$1 status passed
+  printf '\n== %s\n' "$2"
+  shift 2
   "$@" 2>&1 | tee "$printed"
-  local status=${PIPESTATUS[0]} passed
-  passed=$(awk '/^test result:/ { sum += $4; seen = 1 } END { if (seen) print sum }' "$printed")
-  if [[ $status != 0 ]]; then
-    failed=1
-  elif [[ ${passed-} == 0 ]]; then
-    echo "no test was run" && failed=1
-  fi
+  status=${PIPESTATUS[0]}
+  passed=$(awk '/^test result:/ { sum += $4 } /^stat::number_of_executed_units:/ { sum += $2 } END { print sum + 0 }' "$printed")
+  [[ $status == 0 ]] || failed=1
+  [[ $passed -ge $least ]] || { echo "$passed passed, and there are at least $least" && failed=1; }
 }
 
 miri() {
   component miri miri || return 0
-  proof "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR="$target/miri" \
+  proof 60 "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR="$target/miri" \
     cargo +nightly miri test -p profiler-runtime --lib record::
 }
 
@@ -57,8 +57,39 @@ tsan() {
     x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) ;;
     *) skip tsan "it does not know $host" && return 0 ;;
   esac
-  proof "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
+  proof 3 "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
     cargo +nightly test -Zbuild-std --target "$host" -p profiler-tests --test stress --test ledger_load
+}
+
+asan() {
+  component asan rust-src || return 0
+  case $host in
+    x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) ;;
+    *) skip asan "it does not know $host" && return 0 ;;
+  esac
+  # Sites and names stay for ever.
+  proof 1 "AddressSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 \
+    CARGO_TARGET_DIR="$target/asan" cargo +nightly test -Zbuild-std --target "$host" -p profiler-tests --test stress
+}
+
+valgrind() {
+  type -P valgrind >/dev/null || { skip valgrind "it needs valgrind" && return 0; }
+  local runner=${host^^}
+  # All threads take turns there.
+  proof 1 "memcheck on threads, sessions and dumps" env PROFILER_TESTS_ROUNDS=40 \
+    "CARGO_TARGET_${runner//-/_}_RUNNER=valgrind --fair-sched=yes --error-exitcode=99 --num-callers=30" \
+    cargo test -p profiler-tests --test stress
+}
+
+# The rows of the page: a command, and how many tests it runs at least.
+page() {
+  local command least rows=0
+  while IFS=$'\t' read -r command least; do
+    rows=$((rows + 1))
+    # shellcheck disable=SC2086 # words, as a shell would take them
+    proof "$least" "$command" $command </dev/null
+  done < <(sed -nE 's/^\|.*\| `(cargo test [^`]+)`: ([0-9]+) tests?\b.*$/\1\t\2/p' docs/proofs.md)
+  [[ $rows -ge 12 ]] || { echo "only $rows commands are read from docs/proofs.md" && failed=1; }
 }
 
 fuzz() {
@@ -72,24 +103,23 @@ fuzz() {
     [[ -d $kept ]] || kept=
     mkdir -p "$learned"
     # Names of recovered sites stay for ever, as sites do.
-    proof "fuzzing $input for $seconds s" env CARGO_TARGET_DIR="$target/fuzz" ASAN_OPTIONS=detect_leaks=0 PROFILER_LOG=off \
+    proof 1000 "fuzzing $input for $seconds s" env CARGO_TARGET_DIR="$target/fuzz" ASAN_OPTIONS=detect_leaks=0 PROFILER_LOG=off \
       cargo +nightly fuzz run "$input" --fuzz-dir tests/fuzz "$learned" ${kept:+"$kept"} -- \
-      -max_total_time="$seconds" -max_len=65536
+      -max_total_time="$seconds" -max_len=65536 -print_final_stats=1
   done
 }
 
 parts=()
 while [[ $# -gt 0 ]]; do
   case $1 in
-    miri | tsan | fuzz) parts+=("$1") ;;
+    miri | tsan | asan | valgrind | fuzz | page) parts+=("$1") ;;
     --allow-skip) allowed=",${2:-}," && shift ;;
-    *) echo "unknown: \`$1\`; there are miri, tsan and fuzz" && exit 2 ;;
+    *) echo "unknown: \`$1\`; there are miri, tsan, asan, valgrind, fuzz and page" && exit 2 ;;
   esac
   shift
 done
-for part in "${parts[@]:-miri tsan fuzz}"; do
-  for one in $part; do "$one"; done
-done
+[[ ${#parts[@]} -gt 0 ]] || parts=(miri tsan asan valgrind fuzz)
+for part in "${parts[@]}"; do "$part"; done
 printf '\nskipped: %s\n' "${skipped[*]:-nothing}"
 [[ $failed == 0 ]] || exit 1
 exit $unallowed

@@ -15,7 +15,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clap::CommandFactory;
-use contracts_support::{artifacts, everything, fields, hold, scan, steady};
+use contracts_support::{artifacts, everything, fields, hold, kept, scan, steady};
 use gpu_support::{machine, session, succeeded};
 use http_support::{Scripted, get, listen, lists, post, report};
 use profiler_runtime::http::HttpOptions;
@@ -76,7 +76,7 @@ fn flags_have_the_names_that_scripts_use() {
     hold("flags", lines);
 }
 
-/// The brackets that a text ends with, with those inside of them.
+/// Returns the brackets that a text ends with, with those inside of them.
 fn in_brackets(text: &str) -> &str {
     let mut open = 0;
     let begin = text.char_indices().rev().take_while(|(_, letter)| {
@@ -148,6 +148,30 @@ fn messages_are_those_that_people_grep() {
     hold("messages", found);
 }
 
+/// Words that stand for one of several things, such as why a session ended: a table may take a `match`'s place, so that
+/// they only have to be there.
+#[test]
+fn words_for_cases_are_still_those_that_programs_match() {
+    let words = scan::words();
+    let is_word = |text: &String| {
+        let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        text.len() > 2 && text.chars().all(is_plain)
+    };
+    let all: BTreeSet<String> = words.iter().flatten().filter_map(|word| scan::text(word)).filter(is_word).collect();
+    let of_arms = scan::matches(&words, &["=", ">", "_", ","]).into_iter().filter_map(|arm| scan::text(&arm[0]));
+    let of_arms: BTreeSet<String> = of_arms.filter(is_word).collect();
+    hold("cases", kept("cases").unwrap_or(of_arms).into_iter().filter(|word| all.contains(word)));
+}
+
+/// What a job's report says of its workers; serde makes the words of the names.
+#[test]
+fn states_and_codes_of_workers_are_those_that_programs_match() {
+    let words = scan::words();
+    let of =
+        |name: &str| scan::variants(&words, name).into_iter().map(|variant| format!("{name}: {variant}")).collect();
+    hold("workers", ["FailureCode", "WorkerState"].into_iter().flat_map(|name: &str| -> Vec<String> { of(name) }));
+}
+
 #[test]
 fn schemas_describe_the_fields_that_they_did() {
     let mut lines = Vec::new();
@@ -165,7 +189,7 @@ fn schemas_describe_the_fields_that_they_did() {
     hold("schemas", lines);
 }
 
-/// Every property that a schema describes, those that are required with a `!`.
+/// Returns every property that a schema describes, those that are required with a `!`.
 fn properties(schema: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for place in fields(schema) {

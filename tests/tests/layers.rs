@@ -12,7 +12,7 @@ use layers_support::{CRATES, Crate};
 use proc_macro2::TokenTree;
 use profiler_tests::sources::{Arrow, Source, arrows, circles, product, workspace};
 
-/// The crates that exist, with their files.
+/// Returns the crates that exist, with their files.
 fn crates() -> Vec<(&'static Crate, Vec<Source>)> {
     let all = CRATES.iter().map(|of| (of, product(&workspace().join(of.name).join("src"))));
     all.filter(|(_, sources)| !sources.is_empty()).collect()
@@ -32,7 +32,7 @@ fn words(tokens: &[TokenTree], found: &mut BTreeSet<String>) {
     }
 }
 
-/// The product's files, with the words of their code.
+/// Returns the words of a file's code.
 fn words_of(source: &Source) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     words(&source.tokens, &mut found);

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use loom::thread;
-use loom_support::reader::{hold, marks, read};
+use loom_support::reader::{hold, is_one_behind, marks, read, take};
 use loom_support::writer::Writer;
 use loom_support::{chunk, registry};
 
@@ -26,6 +26,7 @@ fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + 
         registry::overwrite::begin();
         run();
         registry::end();
+        chunk::end();
     });
 }
 
@@ -137,5 +138,64 @@ fn a_range_that_has_begun_ends_also_when_the_budget_is_spent_meanwhile() {
         let (made, lost) = other.join().unwrap();
         assert_eq!((made, lost), (1, 1));
         assert_eq!(read(), [3, 1]);
+    });
+}
+
+#[test]
+fn what_one_stop_takes_the_next_one_does_not() {
+    model(4, 9, false, || {
+        let mut writer = Writer::new(1);
+        let first = thread::spawn(|| registry::each(|stream| take(stream, 0))[0]);
+        writer.append_many(3);
+        let first = first.join().unwrap();
+        assert!(first <= 3);
+        let second = registry::each(|stream| take(stream, first))[0];
+        assert_eq!(second, 3, "the rest, from where the first ended");
+        assert_eq!(registry::each(|stream| take(stream, 3)), [3], "and nothing twice");
+    });
+}
+
+/// Its last chunk is replaced by a smaller copy, which a reader may be at.
+#[test]
+fn a_thread_that_ends_is_read_whole_while_its_chunk_is_copied() {
+    model(4, 9, false, || {
+        let thread = thread::spawn(|| {
+            let mut writer = Writer::new(1);
+            writer.append_many(3);
+            writer.finish()
+        });
+        let early: Vec<u64> = hold()
+            .iter()
+            .map(|held| {
+                thread::yield_now();
+                held.read()
+            })
+            .collect();
+        assert!(early.iter().all(|end| *end <= 3));
+        assert_eq!(thread.join().unwrap(), (3, 0));
+        assert_eq!(read(), [3]);
+        registry::forget(marks);
+        assert!(registry::each(|_| ()).is_empty() && chunk::is_unused());
+    });
+}
+
+/// Chunks come from a spool from now on. A stream that is not behind when it is asked never is again: its owner places no
+/// chunk that it took before.
+#[test]
+fn an_owner_that_grows_during_a_move_is_known_or_not_behind() {
+    model(4, 9, false, || {
+        let mut writer = Writer::new(1);
+        let mover = thread::spawn(|| {
+            chunk::move_store();
+            is_one_behind()
+        });
+        // Of the first chunk: the next one would come from the new place.
+        writer.append_many(2);
+        let was_behind = mover.join().unwrap();
+        assert!(was_behind || !is_one_behind(), "a chunk of the place before was placed after the move");
+        writer.move_on();
+        writer.append(false);
+        assert!(!is_one_behind());
+        assert_eq!(read(), [3], "nothing is lost on the way");
     });
 }

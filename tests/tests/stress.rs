@@ -20,6 +20,11 @@ static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 /// Of the sessions together; an instrumented build has fewer of them.
 const TIME: Duration = Duration::from_millis(1_500);
 
+/// How often all threads together work in each session; `PROFILER_TESTS_ROUNDS` where each takes long, as in valgrind.
+fn rounds() -> u64 {
+    std::env::var("PROFILER_TESTS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(300)
+}
+
 #[profiled_op("leaf", shapes(input), flops = 2)]
 #[inline(never)]
 fn leaf(input: &[u8]) -> Vec<u8> {
@@ -76,7 +81,7 @@ fn sessions_and_dumps_while_threads_come_and_go_break_nothing() {
         while began.elapsed() < TIME || sessions < 6 {
             start_profile_with(config(&bench, sessions)).unwrap();
             let before = done.load(Ordering::Relaxed);
-            while done.load(Ordering::Relaxed) < before + 300 {
+            while done.load(Ordering::Relaxed) < before + rounds() {
                 thread::sleep(Duration::from_millis(1));
             }
             // The schedule may have ended it.

@@ -41,7 +41,7 @@ impl<'a> Modules<'a> {
         Self { files, names }
     }
 
-    /// The file that a path leads to; `None` if that is none of the crate's.
+    /// Returns the file that a path leads to; `None` if that is none of the crate's.
     fn file(&self, within: &[String], path: &[String], hops: usize) -> Option<&'a str> {
         let mut at = within.to_vec();
         let mut rest = path;
@@ -76,7 +76,7 @@ impl<'a> Modules<'a> {
     }
 }
 
-/// Every use of one file of a crate by another, in order. A module that imports only for others uses nothing.
+/// Returns every use of one file of a crate by another, in order. A module that imports only for others uses nothing.
 pub fn arrows(sources: &[Source]) -> Vec<Arrow> {
     let imports: Vec<(Path, Vec<Import>)> =
         sources.iter().map(|source| (source.module(), imports(&source.tokens))).collect();
@@ -98,7 +98,7 @@ pub fn arrows(sources: &[Source]) -> Vec<Arrow> {
     found.into_iter().collect()
 }
 
-/// Every group of files of which each uses each, be it through others; files and groups in order.
+/// Returns every group of files of which each uses each, be it through others; files and groups in order.
 pub fn circles(arrows: &[Arrow]) -> Vec<Vec<String>> {
     let mut uses = BTreeMap::<&str, BTreeSet<&str>>::new();
     for arrow in arrows {
@@ -122,7 +122,7 @@ pub fn circles(arrows: &[Arrow]) -> Vec<Vec<String>> {
     groups.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Every word outside of imports.
+/// Collects every word outside of imports.
 fn words_of(tokens: &[TokenTree], words: &mut BTreeSet<String>) {
     let mut is_import = false;
     for token in tokens {

@@ -27,7 +27,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The module that the file is, from the crate's root on: `record/mod.rs` is `["record"]`, `lib.rs` is empty.
+    /// Returns the module that the file is, from the crate's root on: `record/mod.rs` is `["record"]`, `lib.rs` is empty.
     pub fn module(&self) -> Vec<String> {
         let mut parts: Vec<String> = self.name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         if parts.last().is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str())) {
@@ -36,7 +36,7 @@ impl Source {
         parts
     }
 
-    /// The lines, counted from 1, that hold code: neither blank, nor comments alone.
+    /// Returns the lines, counted from 1, that hold code: neither blank, nor comments alone.
     pub fn code_lines(&self) -> BTreeSet<usize> {
         let mut lines = BTreeSet::new();
         strip::lines(&self.tokens, &mut lines);
@@ -44,12 +44,12 @@ impl Source {
     }
 }
 
-/// The workspace's folder.
+/// Returns the workspace's folder.
 pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Every source file below a folder that is not there for tests alone, by name; none if there is no such folder.
+/// Returns every source file below a folder that is not there for tests alone, by name; none if there is no folder.
 pub fn product(folder: &Path) -> Vec<Source> {
     let mut files = Vec::new();
     walk(folder, &mut files);
@@ -79,7 +79,7 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Where the files of a `mod` in `file` can be.
+/// Returns where the files of a `mod` in `file` can be.
 fn places(file: &Path, module: &strip::Module) -> Vec<PathBuf> {
     let beside = file.parent().expect("a folder");
     if let Some(path) = &module.path {

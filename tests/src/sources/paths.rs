@@ -13,7 +13,7 @@ pub(super) struct Import {
     pub(super) name: Option<String>,
 }
 
-/// Every path in these tokens, but for those that a macro's user names (`$crate::…`).
+/// Returns every path in these tokens, but for those that a macro's user names (`$crate::…`).
 pub(super) fn imports(tokens: &[TokenTree]) -> Vec<Import> {
     let mut found = Vec::new();
     read(tokens, &[], &mut found);
@@ -59,7 +59,7 @@ fn read(tokens: &[TokenTree], within: &[String], found: &mut Vec<Import>) {
     }
 }
 
-/// The names of the path that begins here, with `::` between them.
+/// Returns the names of the path that begins here, with `::` between them.
 fn names(tokens: &[TokenTree]) -> Vec<String> {
     let mut path = vec![tokens[0].to_string()];
     let mut rest = &tokens[1..];

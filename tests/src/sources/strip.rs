@@ -55,7 +55,7 @@ pub(super) fn product(tokens: TokenStream) -> Product {
     product
 }
 
-/// The lines that tokens lie on.
+/// Collects the lines that tokens lie on.
 pub(super) fn lines(tokens: &[TokenTree], found: &mut BTreeSet<usize>) {
     for token in tokens {
         match token {
@@ -70,7 +70,7 @@ pub(super) fn lines(tokens: &[TokenTree], found: &mut BTreeSet<usize>) {
     }
 }
 
-/// The attributes that stand at a place, each with its `#`, and where they end; `None` where there is none.
+/// Returns the attributes that stand at a place, each with its `#`, and where they end; `None` where there is none.
 fn attributes(tokens: &[TokenTree], begin: usize) -> Option<(Vec<&[TokenTree]>, usize)> {
     let (mut found, mut at) = (Vec::new(), begin);
     while tokens.get(at).is_some_and(|token| is_punct(token, '#')) {
@@ -107,7 +107,7 @@ fn is_comment(attribute: &[TokenTree]) -> bool {
     text.starts_with('/') || text.is_empty()
 }
 
-/// Where the item ends that begins at a place.
+/// Returns where the item ends that begins at a place.
 fn item(tokens: &[TokenTree], begin: usize) -> usize {
     let mut keyword = None;
     for (at, token) in tokens.iter().enumerate().skip(begin) {
@@ -134,7 +134,7 @@ fn item(tokens: &[TokenTree], begin: usize) -> usize {
     tokens.len()
 }
 
-/// The module that an item declares without a body.
+/// Returns the module that an item declares without a body.
 fn module(item: &[TokenTree], attributes: &[&[TokenTree]]) -> Option<Module> {
     let place = item.iter().position(|token| token.to_string() == "mod")?;
     let name = item.get(place + 1)?.to_string();

@@ -17,7 +17,7 @@ fn json(path: &Path) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
-/// Kinds, names and second names, as the manifest lists them.
+/// Returns kinds, names and second names, as the manifest lists them.
 pub(crate) fn kinds(session: &Path) -> Vec<String> {
     let manifest = json(&session.join("manifest_rank0.json"));
     let line = |artifact: &Value| {
@@ -29,18 +29,20 @@ pub(crate) fn kinds(session: &Path) -> Vec<String> {
     manifest["artifacts"].as_array().unwrap().iter().map(line).chain(missing).collect()
 }
 
-/// Fields of the JSON reports.
+/// Returns the fields of the JSON reports.
 pub(crate) fn reports(session: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     let perf_dump = session.with_file_name("perf.json");
     for path in [session.join("manifest_rank0.json"), session.join("timing_rank0.json"), perf_dump] {
         let name = path.file_stem().unwrap().to_string_lossy().replace("_rank0", "");
-        lines.extend(fields(&json(&path)).into_iter().map(|field| format!("{name}: {field}")));
+        // Depends on how fast the machine is; `schemas` has it.
+        let always = fields(&json(&path)).into_iter().filter(|field| !field.ends_with(".cpu_slows"));
+        lines.extend(always.map(|field| format!("{name}: {field}")));
     }
     lines
 }
 
-/// Sheets of the workbook and their headers.
+/// Returns the sheets of the workbook and their headers.
 pub(crate) fn workbook(session: &Path) -> Vec<String> {
     let mut book: Xlsx<_> = open_workbook(session.join("ops_rank0.xlsx")).unwrap();
     let mut lines = Vec::new();
@@ -52,7 +54,7 @@ pub(crate) fn workbook(session: &Path) -> Vec<String> {
     lines
 }
 
-/// Headings, and headers of tables, of the pages for people.
+/// Returns headings, and headers of tables, of the pages for people.
 pub(crate) fn pages(session: &Path) -> Vec<String> {
     let text = fs::read_to_string(session.join("summary_rank0.md")).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -61,9 +63,11 @@ pub(crate) fn pages(session: &Path) -> Vec<String> {
     let name = session.file_name().unwrap().to_string_lossy();
     let mut found: Vec<String> = shown
         .map(|at| {
-            // As wide as its cells.
-            let line: Vec<&str> = lines[at].split_whitespace().collect();
-            format!("summary: {}", steady(&line.join(" ").replace(&*name, "SESSION"), session))
+            // As wide as its cells; `busy` and `cpu` are shown where they differ from what is beside them.
+            let cells = lines[at].split('|').map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" "));
+            let line = cells.filter(|cell| !["busy", "cpu"].contains(&cell.as_str())).collect::<Vec<_>>().join("|");
+            let line = line.replace(&*name, "SESSION");
+            format!("summary: {}", steady(&line, session))
         })
         .collect();
     let table = fs::read_to_string(session.join("profiler_out_0.txt")).unwrap();
@@ -76,7 +80,7 @@ pub(crate) fn pages(session: &Path) -> Vec<String> {
 /// Members, by what an event is: phase and category, or the name of what has none.
 type Events = BTreeMap<String, BTreeSet<String>>;
 
-/// Everything of a JSON trace: fields of its head, and of each kind of event.
+/// Returns everything of a JSON trace: the fields of its head, and of each kind of event.
 pub(crate) fn chrome(session: &Path) -> Vec<String> {
     let mut trace = json(&session.join("trace_rank0.json"));
     let listed = trace["traceEvents"].take();
@@ -92,7 +96,7 @@ pub(crate) fn chrome(session: &Path) -> Vec<String> {
     head.chain(listing(&events)).collect()
 }
 
-/// The same of a trace in Perfetto's own format.
+/// Returns the same of a trace in Perfetto's own format.
 pub(crate) fn perfetto(session: &Path) -> Vec<String> {
     let seen = reading::read(&fs::read(session.join("trace_rank0.pftrace")).unwrap());
     let mut events = Events::new();

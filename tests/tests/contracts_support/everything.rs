@@ -15,7 +15,7 @@ use profiler_runtime::{
 
 use crate::gpu_support::{Device, make_context, perf};
 
-/// What was logged, beside the session.
+/// Returns the file of what was logged, beside the session.
 pub(crate) fn log_file() -> PathBuf {
     perf().with_file_name("log")
 }

@@ -6,23 +6,35 @@ pub(crate) mod scan;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 /// Set to `write`, it makes the tables anew: what has changed is then the difference of a commit.
 const MODE: &str = "PROFILER_CONTRACTS";
 
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts").join(format!("{name}.txt"))
+}
+
+fn is_written() -> bool {
+    std::env::var_os(MODE).is_some_and(|mode| mode == "write")
+}
+
+/// Returns the lines of `tests/contracts/NAME.txt`; none while it is written anew.
+pub(crate) fn kept(name: &str) -> Option<BTreeSet<String>> {
+    let text = fs::read_to_string(path(name)).ok().filter(|_| !is_written())?;
+    Some(text.lines().map(str::to_owned).collect())
+}
+
 /// Holds lines against `tests/contracts/NAME.txt`.
 pub(crate) fn hold(name: &str, lines: impl IntoIterator<Item = String>) {
     let found: Vec<String> = lines.into_iter().collect();
     assert!(!found.is_empty(), "`{name}` pins nothing: the test reads the wrong place");
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts").join(format!("{name}.txt"));
-    if std::env::var_os(MODE).is_some_and(|mode| mode == "write") {
-        fs::write(&path, found.join("\n") + "\n").unwrap();
-        return;
+    if is_written() {
+        return fs::write(path(name), found.join("\n") + "\n").unwrap();
     }
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let text = fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"));
     let pinned: Vec<String> = text.lines().map(str::to_owned).collect();
     let only = |mark: &str, of: &[String], other: &[String]| {
         let lines = of.iter().filter(|line| !other.contains(line));
@@ -37,7 +49,7 @@ pub(crate) fn hold(name: &str, lines: impl IntoIterator<Item = String>) {
     );
 }
 
-/// The path of every field of a document, in order; `[]` stands for the items of a list.
+/// Returns the path of every field of a document, in order; `[]` stands for the items of a list.
 pub(crate) fn fields(document: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     visit(document, "", &mut found);
@@ -58,7 +70,7 @@ fn visit(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// A text without what differs from run to run: numbers, and the folder that was written to.
+/// Returns a text without what differs from run to run: numbers, and the folder that was written to.
 pub(crate) fn steady(text: &str, folder: &Path) -> String {
     let text = text.replace(&*folder.to_string_lossy(), "FOLDER");
     let mut steady = String::new();

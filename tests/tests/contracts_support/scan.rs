@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use proc_macro2::{Delimiter, TokenTree};
 use profiler_tests::sources::{product, workspace};
 
-/// Every crate's sources, one file after another: words, signs, and literals as they are written.
+/// Returns every crate's sources, one file after another: words, signs, and literals as they are written.
 pub(crate) fn words() -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for folder in crates() {
@@ -20,7 +20,7 @@ pub(crate) fn words() -> Vec<Vec<String>> {
     found
 }
 
-/// The crates that are published.
+/// Returns the crates that are published.
 pub(crate) fn crates() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = fs::read_dir(workspace()).unwrap().map(|entry| entry.unwrap().path()).collect();
     folders.retain(|folder| {
@@ -49,7 +49,7 @@ fn flatten(tokens: &[TokenTree], words: &mut Vec<String>) {
     }
 }
 
-/// The text of a string literal, with a line's continuation taken out; `None` for any other word.
+/// Returns the text of a string literal, with a line's continuation taken out; `None` for any other word.
 pub(crate) fn text(word: &str) -> Option<String> {
     let inside = word.strip_prefix('"')?.strip_suffix('"')?;
     let mut lines = inside.split("\\\n");
@@ -57,7 +57,7 @@ pub(crate) fn text(word: &str) -> Option<String> {
     Some(lines.fold(first, |text, line| text + line.trim_start()))
 }
 
-/// Every place where these words follow each other: the words that stand where the pattern has `_`.
+/// Returns, for every place where these words follow each other, those that stand where the pattern has `_`.
 pub(crate) fn matches(words: &[Vec<String>], pattern: &[&str]) -> BTreeSet<Vec<String>> {
     let fits = |window: &[String]| {
         let same = window.iter().zip(pattern).all(|(word, wanted)| *wanted == "_" || word == wanted);
@@ -65,4 +65,28 @@ pub(crate) fn matches(words: &[Vec<String>], pattern: &[&str]) -> BTreeSet<Vec<S
         same.then(|| taken.collect::<Vec<_>>())
     };
     words.iter().flat_map(|words| words.windows(pattern.len()).filter_map(fits)).collect()
+}
+
+/// Returns the variants of an enum, without what they hold.
+pub(crate) fn variants(words: &[Vec<String>], name: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in words {
+        let Some(begin) = file.windows(3).position(|three| three[0] == "enum" && three[1] == name && three[2] == "{")
+        else {
+            continue;
+        };
+        let mut depth = 0;
+        for word in &file[begin + 2..] {
+            match word.as_str() {
+                "{" | "(" | "[" => depth += 1,
+                "}" | ")" | "]" => depth -= 1,
+                word if depth == 1 && word.starts_with(char::is_uppercase) => found.push(word.to_owned()),
+                _ => {}
+            }
+            if depth == 0 {
+                break;
+            }
+        }
+    }
+    found
 }

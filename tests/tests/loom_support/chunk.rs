@@ -1,11 +1,12 @@
 //! Chunks of two entries, from a budget that each model sets.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::rc::Rc;
 use std::sync::OnceLock;
 
 use super::entry::Entry;
-use super::sync::Shared;
+use super::sync::{AtomicU64, Ordering, Shared};
 
 pub(super) const ENTRIES: usize = 2;
 
@@ -21,6 +22,8 @@ thread_local! {
     static SEALED: Cell<u64> = const { Cell::new(0) };
     /// Memory that was given back: used again first, so that a reader that has no right to it is found out.
     static FREE: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
+    /// Where chunks come from: loom's, because what a thread sees of it matters. Left behind by a model that has failed.
+    static STORE: RefCell<Option<ManuallyDrop<Rc<AtomicU64>>>> = const { RefCell::new(None) };
 }
 
 /// A model begins.
@@ -30,11 +33,18 @@ pub fn begin(budget: usize, ring: bool) {
     IN_USE.set(0);
     GENERATION.set(1);
     FREE.take();
+    STORE.set(Some(ManuallyDrop::new(Rc::new(AtomicU64::new(0)))));
+}
+
+/// A model ends.
+pub fn end() {
+    drop(STORE.take().map(ManuallyDrop::into_inner));
 }
 
 pub struct Chunk {
     memory: Option<Memory>,
     base: u64,
+    store: u64,
     sealed: OnceLock<(u64, usize)>,
     counted: Cell<bool>,
 }
@@ -63,10 +73,14 @@ impl Chunk {
         if within_budget && IN_USE.get() >= BUDGET.get() {
             return None;
         }
+        Some(Self::new(base, store_number()))
+    }
+
+    fn new(base: u64, store: u64) -> Self {
         IN_USE.set(IN_USE.get() + 1);
         let new = || Box::new([const { UnsafeCell::new(MaybeUninit::uninit()) }; ENTRIES]);
         let memory = FREE.with_borrow_mut(Vec::pop).unwrap_or_else(new);
-        Some(Self { memory: Some(memory), base, sealed: OnceLock::new(), counted: Cell::new(true) })
+        Self { memory: Some(memory), base, store, sealed: OnceLock::new(), counted: Cell::new(true) }
     }
 
     pub(super) fn uncounted() -> Option<Self> {
@@ -81,9 +95,14 @@ impl Chunk {
         ENTRIES
     }
 
-    /// As large as what it holds already.
+    /// Returns a copy, of a chunk that is half empty at least.
     pub(super) fn fitted(&self) -> Option<Self> {
-        None
+        let (order, length) = self.sealed().filter(|(_, length)| 2 * length <= ENTRIES && *length > 0)?;
+        let copy = Self::new(self.base, self.store);
+        // SAFETY: as the product's: so many entries are published, and the copy has room for them.
+        unsafe { copy.start().copy_from_nonoverlapping(self.start(), length) };
+        let _ = copy.sealed.set((order, length));
+        Some(copy)
     }
 
     pub(super) fn start(&self) -> *mut Entry {
@@ -102,7 +121,7 @@ impl Chunk {
     pub(super) fn release(&self) {}
 
     pub(super) fn store(&self) -> u64 {
-        store_number()
+        self.store
     }
 
     /// Its room is others', even if somebody still reads it.
@@ -136,8 +155,20 @@ pub(super) fn note_change() {
     GENERATION.set(GENERATION.get() + 1);
 }
 
+fn store() -> Rc<AtomicU64> {
+    STORE.with_borrow(|store| store.as_deref().cloned()).unwrap()
+}
+
 pub(super) fn store_number() -> u64 {
-    0
+    // ORDERING: the product's.
+    store().load(Ordering::Relaxed)
+}
+
+/// Lets chunks come from elsewhere from now on, as does the product's `set_spool`.
+pub fn move_store() {
+    // ORDERING: the product's.
+    store().fetch_add(1, Ordering::Relaxed);
+    note_change();
 }
 
 pub(super) fn is_ring() -> bool {

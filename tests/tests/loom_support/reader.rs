@@ -39,3 +39,14 @@ pub fn read() -> Vec<u64> {
 pub fn marks(stream: &Stream) -> (u64, u64) {
     (stream.length(), stream.losses())
 }
+
+/// Takes what came since the last stop, as a stop does, and reads it. Returns where it ends.
+pub fn take(stream: &Stream, from: u64) -> u64 {
+    let taken = stream.take(from);
+    Held(from, taken.runs).read()
+}
+
+/// Returns whether any stream's owner writes where chunks do not come from any more, as `registry::is_one_behind` asks.
+pub fn is_one_behind() -> bool {
+    registry::each(|stream| stream.is_behind()).contains(&true)
+}

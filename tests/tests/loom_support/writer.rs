@@ -46,6 +46,13 @@ impl Writer {
         unsafe { (*self.stream.cursor()).retire() };
     }
 
+    /// Does what `buffer::move_on` does: chunks come from elsewhere now.
+    pub fn move_on(&mut self) {
+        if self.stream.is_behind() {
+            self.leave_chunk();
+        }
+    }
+
     /// The thread ends.
     pub fn finish(self) -> (u64, u64) {
         self.stream.finish();
