@@ -15,8 +15,7 @@ use super::cursor::Cursor;
 use super::entry::Entry;
 use super::registry;
 use super::run::Run;
-use super::shared::boxed;
-use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Shared};
+use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Shared, boxed};
 
 /// One thread's entries.
 pub(crate) struct Stream {

@@ -6,7 +6,7 @@
 pub(super) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(super) use super::shared::Shared;
+pub(super) use super::shared::{Shared, boxed};
 
 /// Moves a pointer that only the calling thread stores on by `count`, with release, in one instruction: a signal handler that
 /// comes before it or after it, and moves the pointer itself, is not undone.

@@ -43,7 +43,7 @@ pub fn marks(stream: &Stream) -> (u64, u64) {
 /// Takes what came since the last stop, as a stop does, and reads it. Returns where it ends.
 pub fn take(stream: &Stream, from: u64) -> u64 {
     let taken = stream.take(from);
-    Held(from, taken.runs).read()
+    Held(from, taken.runs.into_vec()).read()
 }
 
 /// Returns whether any stream's owner writes where chunks do not come from any more, as `registry::is_one_behind` asks.

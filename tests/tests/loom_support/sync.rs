@@ -38,3 +38,8 @@ impl<T> AtomicPtr<T> {
 pub(super) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
     pointer.store(pointer.load(Ordering::Relaxed).wrapping_add(count), Ordering::Release);
 }
+
+/// Puts a value into a box: there is memory throughout a model.
+pub(super) fn boxed<T>(value: T) -> Option<Box<T>> {
+    Some(Box::new(value))
+}
