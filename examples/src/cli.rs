@@ -5,12 +5,12 @@
 
 use std::path::PathBuf;
 
-use ::image::RgbImage;
 use profiler_runtime::{ProfilerArgs, ProfilerConfig};
 
+use crate::Result;
+use crate::image::{self, Picture};
 use crate::video::Output;
 use crate::wan::{Preset, Request, SIDE_MULTIPLE, Source};
-use crate::{Result, image};
 
 /// Makes a video from a picture and a prompt with Wan2.2 image-to-video.
 ///
@@ -102,7 +102,7 @@ pub struct Job {
     /// What to generate.
     pub request: Request,
     /// What to start from.
-    pub picture: RgbImage,
+    pub picture: Picture,
     /// Where the video goes.
     pub output: Output,
 }
@@ -135,7 +135,7 @@ impl Cli {
         demonstration.then(|| ProfilerConfig::torch("./perf").torch_profiler_record_shapes(true))
     }
 
-    fn request(&self, defaults: Request, picture: Option<&RgbImage>) -> Request {
+    fn request(&self, defaults: Request, picture: Option<&Picture>) -> Request {
         let usual = (defaults.width, defaults.height);
         let (width, height) =
             picture.map_or(usual, |picture| image::fit_area(picture, usual.0 * usual.1, SIDE_MULTIPLE));

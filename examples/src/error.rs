@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::image::PictureError;
+
 /// The result of everything here that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -27,7 +29,7 @@ pub enum Error {
         /// The file that was asked for.
         path: PathBuf,
         /// What the decoder said.
-        source: ::image::ImageError,
+        source: PictureError,
     },
 
     /// A file or folder of the model directory is missing.

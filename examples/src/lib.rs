@@ -1,8 +1,8 @@
 //! Wan2.2 image-to-video on candle: the pipeline that the profiler is shown on.
 //!
 //! The model lives in this library so that the example program, its tests and a server share one copy. [`wan`] is the
-//! model, [`image`] and [`video`] are its two ends, [`cli`] is the command line of `examples/wan_i2v.rs`, and `serve` is
-//! `examples/serve.rs`.
+//! model, [`image`] and [`video`] are its two ends, and [`cli`] is the command line of `examples/wan_i2v.rs`. The server is
+//! a package of its own beside this one, `serve`, so that nobody builds it who wants to see the pipeline run.
 //!
 //! ```
 //! use profiler_examples::wan::{Pipeline, Request, Source};
@@ -23,8 +23,6 @@ mod error;
 pub mod image;
 pub mod profiling;
 mod progress;
-#[cfg(unix)]
-pub mod serve;
 pub mod video;
 pub mod wan;
 

@@ -3,7 +3,6 @@
 //! Each stage is a function of its own, annotated with the name that profilers of the Python engines give it, so that a
 //! trace of this program reads like theirs. The loop over the denoising steps is in [`super::denoise`].
 
-use ::image::RgbImage;
 use candle_core::{DType, Device, Tensor};
 use profiler_runtime::{profiled_stage, profiled_step, stage};
 
@@ -18,8 +17,9 @@ use super::tokenizer::Tokenizer;
 use super::transformer::Transformer;
 use super::unipc::Schedule;
 use super::vae::{FRAMES_PER_LATENT, Vae};
+use crate::Result;
+use crate::image::{self, Picture};
 use crate::video::{Output, Video};
-use crate::{Result, image};
 
 /// The whole model, loaded and ready; makes any number of videos.
 pub struct Pipeline {
@@ -76,7 +76,7 @@ impl Pipeline {
     pub fn run(
         &self,
         request: &Request,
-        picture: &RgbImage,
+        picture: &Picture,
         output: &Output,
         observer: &mut dyn Observer,
     ) -> Result<()> {
@@ -89,7 +89,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When an argument of the request is out of range, or the device has too little memory.
-    pub fn generate(&self, request: &Request, picture: &RgbImage, observer: &mut dyn Observer) -> Result<Video> {
+    pub fn generate(&self, request: &Request, picture: &Picture, observer: &mut dyn Observer) -> Result<Video> {
         let latents = self.denoise(request, picture, None, observer)?;
         self.decode(&latents, request, observer)
     }
@@ -104,7 +104,7 @@ impl Pipeline {
     pub fn denoise(
         &self,
         request: &Request,
-        picture: &RgbImage,
+        picture: &Picture,
         split: Option<&mut dyn GuidanceSplit>,
         observer: &mut dyn Observer,
     ) -> Result<Tensor> {

@@ -20,7 +20,6 @@ const TOKENIZER: &[u8] = include_bytes!("../../assets/tokenizer.json");
 
 /// A built-in size of the model.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-#[non_exhaustive]
 pub enum Preset {
     /// Half a second on one core; the VAE dominates.
     #[default]

@@ -12,17 +12,18 @@
 
 use std::time::Duration;
 
-use ::image::RgbImage;
 use axum::body::Bytes;
 use axum::extract::Multipart;
 use axum::extract::multipart::Field;
 use axum::http::{HeaderMap, StatusCode};
 
+use profiler_examples::chain;
+use profiler_examples::image::{self, Picture};
+use profiler_examples::wan::{Request, SIDE_MULTIPLE};
+
 use super::Service;
 use super::limits::{self, number, size};
 use super::refusal::Refusal;
-use crate::image;
-use crate::wan::{Request, SIDE_MULTIPLE};
 
 /// How long a client may take to send a form.
 const UPLOADING: Duration = Duration::from_secs(60);
@@ -31,7 +32,7 @@ const UPLOADING: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Form {
     pub(super) request: Request,
-    pub(super) picture: RgbImage,
+    pub(super) picture: Picture,
     /// Headers of the answer that name the model.
     pub(super) headers: HeaderMap,
 }
@@ -126,8 +127,8 @@ async fn take(field: Field<'_>, fields: &mut Fields, request: &mut Request) -> R
 }
 
 /// Decoding takes a while, so it is done beside the other requests.
-async fn decode(file: Bytes) -> Result<RgbImage, Refusal> {
+async fn decode(file: Bytes) -> Result<Picture, Refusal> {
     let decoded = tokio::task::spawn_blocking(move || image::decode(&file)).await;
     let wrong = |why: String| Refusal::wrong("image", format_args!("expected a PNG or JPEG file: {why}"));
-    decoded.map_err(|error| wrong(error.to_string()))?.map_err(|error| wrong(error.to_string()))
+    decoded.map_err(|error| wrong(error.to_string()))?.map_err(|error| wrong(chain(&error)))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use profiler_runtime::ProfilerArgs;
 
 use super::ServeError;
-use crate::wan::{Preset, Request, Source};
+use profiler_examples::wan::{Preset, Request, Source};
 
 /// The variable that the token is taken from if `--token` is not given: a command line can be seen by every user.
 const TOKEN: &str = "PROFILER_HTTP_TOKEN";
@@ -91,7 +91,7 @@ impl Cli {
         Duration::from_secs(self.time_limit)
     }
 
-    pub(super) fn source(&self) -> crate::Result<Source> {
+    pub(super) fn source(&self) -> profiler_examples::Result<Source> {
         match &self.model {
             Some(model) => Source::at(model),
             None => Ok(Source::Formula(self.preset)),

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
-use profiler_examples::serve::{Link, Meeting};
 use profiler_examples::wan::{GuidanceSplit, Pipeline, Prediction, Request, Source};
 use profiler_examples::{Error, Result, image};
+use profiler_serve::{Link, Meeting};
 
 /// Guided, and quick.
 fn request() -> Request {

@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use candle_core::Tensor;
 use profiler_runtime::profiled_stage;
 
-use crate::wan::{GuidanceSplit, Prediction};
-use crate::{Error, Result};
+use profiler_examples::wan::{GuidanceSplit, Prediction};
+use profiler_examples::{Error, Result};
 
 /// How long a rank waits for the other one to begin the same order.
 const MEETING: Duration = Duration::from_secs(20);

@@ -79,7 +79,7 @@ fn answers_hold_the_durations_of_the_stages() {
 fn a_job_is_asked_for_until_its_video_is_there() {
     let server = Server::start(&[], &[]);
     assert_eq!(server.get("/v1/models").ok().json()["data"][0]["id"], "wan2.2-i2v-tiny");
-    let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/input.png")).unwrap();
+    let file = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/input.png")).unwrap();
     let jobs = [(); 2].map(|()| server.post_form("/v1/videos", &QUICK, Some(("image", &file))).ok().json());
     assert_eq!((&jobs[0]["object"], &jobs[0]["size"]), (&json!("video"), &json!("64x48")));
     let [first, second] = jobs.map(|job| format!("/v1/videos/{}", job["id"].as_str().unwrap()));

@@ -43,7 +43,7 @@ use self::refusal::Refusal;
 use self::token::Token;
 use super::fleet::{Fleet, Made, Outcome, Unmade, Wish};
 use super::process::State as WorkerState;
-use crate::wan::{ModelConfig, Request};
+use profiler_examples::wan::{ModelConfig, Request};
 
 /// What the handlers share.
 pub(super) struct Service {

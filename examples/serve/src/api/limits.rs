@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use super::refusal::Refusal;
-use crate::wan::{ModelConfig, Request};
+use profiler_examples::wan::{ModelConfig, Request};
 
 /// Bytes of a body: a picture and a few lines of text.
 pub(super) const UPLOAD: usize = 16 << 20;

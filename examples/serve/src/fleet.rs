@@ -11,13 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use ::image::RgbImage;
 use tokio::sync::oneshot;
 
 use super::process::{Lifeline, Shared, State, Vitals, Worker, lock};
 use super::replica::Replica;
 use super::wire::Product;
-use crate::wan::Request;
+use profiler_examples::image::Picture;
+use profiler_examples::wan::Request;
 
 /// Orders that may wait.
 pub(super) const QUEUE: usize = 32;
@@ -31,7 +31,7 @@ pub(super) struct Wish {
     /// What the profiler's reports call it.
     pub(super) id: String,
     pub(super) request: Request,
-    pub(super) picture: RgbImage,
+    pub(super) picture: Picture,
     pub(super) product: Product,
     /// Set when a replica takes it.
     pub(super) begun: Arc<AtomicBool>,

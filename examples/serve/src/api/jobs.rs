@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 
 use super::refusal::Refusal;
 use super::unix_now;
-use crate::serve::fleet::{Made, Unmade};
-use crate::wan::Request;
+use crate::fleet::{Made, Unmade};
+use profiler_examples::wan::Request;
 
 /// Jobs that are remembered. More can never be unfinished: the queue is shorter.
 const REMEMBERED: usize = 64;

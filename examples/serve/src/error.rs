@@ -60,5 +60,5 @@ pub enum ServeError {
 
     /// The model cannot be used.
     #[error(transparent)]
-    Pipeline(#[from] crate::Error),
+    Pipeline(#[from] profiler_examples::Error),
 }

@@ -16,9 +16,9 @@ use serde_json::json;
 
 use super::refusal::Refusal;
 use super::{Shared, limits, unix_now};
-use crate::image;
-use crate::serve::fleet::{Made, Wish};
-use crate::serve::wire::Product;
+use crate::fleet::{Made, Wish};
+use crate::wire::Product;
+use profiler_examples::image;
 
 /// Pictures that one request may ask for.
 const MOST: u32 = 10;

@@ -12,14 +12,14 @@ const SHOWN: usize = 100;
 
 /// The model that is served.
 #[derive(Debug)]
-pub(in crate::serve) struct Model {
+pub(crate) struct Model {
     name: String,
     is_strict: bool,
 }
 
 impl Model {
     /// A strict one serves no request that names another.
-    pub(in crate::serve) const fn new(name: String, is_strict: bool) -> Self {
+    pub(crate) const fn new(name: String, is_strict: bool) -> Self {
         Self { name, is_strict }
     }
 
@@ -42,7 +42,7 @@ impl Model {
             return Err(Refusal::wrong("model", format_args!("`{other}` is not served here, `{name}` is")));
         }
         let warning = format!("`{other}` is not served here: `{name}` ran instead");
-        crate::serve::warn(format_args!("{warning}"));
+        crate::warn(format_args!("{warning}"));
         headers.extend(value(&warning).map(|warning| (HeaderName::from_static("x-warning"), warning)));
         Ok(headers)
     }

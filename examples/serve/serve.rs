@@ -9,7 +9,7 @@
 //! curl -X POST http://127.0.0.1:8091/stop_profile
 //! ```
 //!
-//! Everything is in the library beside this file, module `serve`. This is only the program around it.
+//! Everything is in the library beside this file. This is only the program around it.
 
 use std::process::ExitCode;
 
@@ -24,8 +24,8 @@ fn main() -> ExitCode {
     use std::io::{self, Write};
 
     use clap::Parser;
-    use profiler_examples::serve::{Cli, run};
     use profiler_examples::{chain, profiling};
+    use profiler_serve::{Cli, run};
 
     profiling::show_warnings();
     match run(Cli::parse()) {

@@ -9,7 +9,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::wan::Request;
+use profiler_examples::wan::Request;
 
 /// Longest header.
 const HEADER_LIMIT: u32 = 1 << 20;
@@ -22,8 +22,8 @@ pub(super) struct Order {
     /// What the profiler's reports group by.
     pub(super) request_id: String,
     pub(super) request: Request,
-    pub(super) picture_width: u32,
-    pub(super) picture_height: u32,
+    pub(super) picture_width: usize,
+    pub(super) picture_height: usize,
     /// The prediction that this rank makes; `None` if it works alone.
     pub(super) part: Option<Part>,
     pub(super) product: Product,

@@ -9,13 +9,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ::image::RgbImage;
 use profiler_runtime::{profiled_stage, profiled_step};
 
 use super::link::{Link, Meeting};
 use super::wire::{self, Answer, Order, Part, Product};
-use crate::wan::{GuidanceSplit, Pipeline, Source, StageDurations};
-use crate::{Error, Result, chain, device_of};
+use profiler_examples::image::Picture;
+use profiler_examples::wan::{GuidanceSplit, Pipeline, Source, StageDurations};
+use profiler_examples::{Error, Result, chain, device_of};
 
 /// Place of a process in the job, as torchrun numbers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Worker {
         link: Option<&mut Link>,
         durations: &mut StageDurations,
     ) -> Result<Vec<u8>> {
-        let Some(picture) = RgbImage::from_raw(order.picture_width, order.picture_height, pixels) else {
+        let Some(picture) = Picture::from_pixels(order.picture_width, order.picture_height, pixels) else {
             let value = format!("{}x{}", order.picture_width, order.picture_height);
             return Err(Error::Argument { name: "picture", value, expected: "the size of its pixels".to_owned() });
         };

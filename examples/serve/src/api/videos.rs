@@ -15,8 +15,8 @@ use super::form::{self, Form};
 use super::jobs::Job;
 use super::refusal::Refusal;
 use super::{Service, Shared};
-use crate::serve::fleet::Wish;
-use crate::serve::wire::Product;
+use crate::fleet::Wish;
+use crate::wire::Product;
 
 const MP4: &str = "video/mp4";
 

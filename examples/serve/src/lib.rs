@@ -15,6 +15,7 @@
 //! A worker that ends makes the request that it worked at fail with 503 and a reason, shows in `GET /health`, and is not
 //! started again; the other rank of its pair goes on alone. Ctrl-C finishes what is being made, refuses what waits, stops
 //! an active session so that its artifacts are written, and ends the workers.
+#![cfg(unix)]
 
 mod api;
 mod cli;

@@ -42,7 +42,7 @@ impl Replica {
         };
         ready.truncate(parts.len());
         for (worker, part) in ready.iter_mut().zip(parts) {
-            worker.order(&order(wish, number, *part), wish.picture.as_raw());
+            worker.order(&order(wish, number, *part), wish.picture.pixels());
         }
         let deadline = Instant::now() + self.time_limit;
         // The first has the product. The others are heard too: an order is over when nobody works at it any more.
@@ -52,13 +52,12 @@ impl Replica {
 }
 
 fn order(wish: &Wish, number: u64, part: Option<Part>) -> Order {
-    let (picture_width, picture_height) = wish.picture.dimensions();
     Order {
         number,
         request_id: wish.id.clone(),
         request: wish.request.clone(),
-        picture_width,
-        picture_height,
+        picture_width: wish.picture.width(),
+        picture_height: wish.picture.height(),
         part,
         product: wish.product,
     }

@@ -48,8 +48,8 @@ impl IntoResponse for Refusal {
 }
 
 /// An argument that the pipeline would refuse.
-impl From<crate::Error> for Refusal {
-    fn from(error: crate::Error) -> Self {
+impl From<profiler_examples::Error> for Refusal {
+    fn from(error: profiler_examples::Error) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", error.to_string())
     }
 }
