@@ -11,9 +11,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use loom::thread;
+use loom_support::owner::Writer;
 use loom_support::reader::{hold, is_one_behind, marks, read, take};
-use loom_support::writer::Writer;
-use loom_support::{chunk, registry};
+use loom_support::{chunk, registry, ring};
 
 /// Checks every order with so many preemptions, for a few seconds at most.
 fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + Sync + 'static) {
@@ -23,7 +23,7 @@ fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + 
     builder.check(move || {
         chunk::begin(budget, ring);
         registry::begin();
-        registry::overwrite::begin();
+        ring::begin();
         run();
         registry::end();
         chunk::end();
@@ -87,7 +87,7 @@ fn two_threads_that_overwrite_each_other_count_every_entry() {
         writer.append_many(5);
         let (made, lost) = other.join().unwrap();
         let kept: u64 = read().iter().sum();
-        assert_eq!(kept + registry::overwrite::gone(), made + writer.made);
+        assert_eq!(kept + ring::gone(), made + writer.made);
         assert_eq!(made + writer.made + lost + writer.lost, 9);
     });
 }

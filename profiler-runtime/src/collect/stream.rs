@@ -8,7 +8,8 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
-use crate::record::{Call, Kind, Range, Site, describe_open, dynamic_site, gate, ledger};
+use crate::record::memory::ledger;
+use crate::record::{Call, Kind, Range, Site, describe_open, dynamic_site, gate};
 
 use super::events::{self, Handle, Open};
 

@@ -5,19 +5,18 @@
 //! but wait; both are off unless the configuration names them. Whoever arms the same triggers again while they are armed
 //! shares them: a signal that two would hear starts a session and stops it at once.
 
-use std::fmt;
-use std::mem;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
+use std::{fmt, mem};
 
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
-use crate::logging;
+use crate::record::memory::ledger;
 use crate::record::process::{PerProcess, Stamp};
-use crate::record::{ledger, pinned};
-use crate::session;
+use crate::record::site::pinned;
+use crate::{logging, session};
 
 /// How often the file is looked for.
 const POLL: Duration = Duration::from_millis(200);

@@ -10,8 +10,8 @@ use crate::config::{Profiler, ProfilerConfig};
 use crate::model::testing::Script;
 use crate::model::{MemoryLog, Trace};
 use crate::record::Kind;
-use crate::record::entry::Tag;
 use crate::record::memory::Levels;
+use crate::record::stream::entry::Tag;
 
 use super::{Gauge, Manifest, write_session};
 

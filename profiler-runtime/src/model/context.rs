@@ -7,9 +7,9 @@ use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::Site;
 use crate::record::clock::Anchor;
-use crate::record::host_clock::HostClock;
-use crate::record::overhead::Costs;
-use crate::record::registry::Log;
+use crate::record::clock::host::HostClock;
+use crate::record::clock::overhead::Costs;
+use crate::record::stream::registry::Log;
 
 use super::memory::MemoryLog;
 

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::record::Kind;
-use crate::record::entry::{FIRST_POLL, Tag};
+use crate::record::stream::entry::{FIRST_POLL, Tag};
 
 use super::testing::{EPOCH, LENGTH, Script};
 use super::{Slice, StageNode, Trace};

@@ -6,10 +6,10 @@ use crate::collect::gpu::GpuRecord;
 use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
-use crate::record::entry::{COMPLETED, Entry, Tag};
-use crate::record::host_clock::HostClock;
-use crate::record::overhead::Costs;
-use crate::record::registry::{Log, Run, ThreadIdentity, ThreadLog};
+use crate::record::clock::host::HostClock;
+use crate::record::clock::overhead::Costs;
+use crate::record::stream::entry::{COMPLETED, Entry, Tag};
+use crate::record::stream::registry::{Log, Run, ThreadIdentity, ThreadLog};
 use crate::record::{Action, Kind, Site};
 
 use super::context::{Context, EndedBy, Recording, Window};

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use crate::record::Kind;
-use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
+use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 
 use super::Trace;
 use super::testing::{EPOCH, LENGTH, Script};

@@ -15,13 +15,15 @@ use std::task::{Context, Poll};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 
-use super::clock;
-use super::describe::{self, Call};
-use super::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
-use super::shape::Described;
-use super::shared::Shared;
-use super::site::{Kind, Site};
-use super::{annotate, buffer, correlate, cpu_time, gate, ledger, registry, select, stack, steps};
+use crate::record::call::shape::Described;
+use crate::record::call::{self, Call};
+use crate::record::hooks::{correlation, cpu_time, stack, steps, tool};
+use crate::record::memory::ledger;
+use crate::record::site::{Kind, Site};
+use crate::record::stream::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
+use crate::record::stream::shared::Shared;
+use crate::record::stream::{buffer, registry};
+use crate::record::{clock, gate, select};
 
 /// Tasks of one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
@@ -75,7 +77,7 @@ struct Life {
     /// Description of the call: each recording is told, and which will be the last is not known.
     described: Vec<Entry>,
     /// State of it that an attached tool knows.
-    shown: Option<Shared<annotate::Life>>,
+    shown: Option<Shared<tool::Life>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,10 +100,10 @@ pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> 
 #[derive(Debug, Default)]
 pub struct DescribedCall(Vec<Entry>);
 
-/// [`describe`](super::describe()) for a future's call. Allocates while it is recorded.
+/// [`describe`](crate::record::describe()) for a future's call. Allocates while it is recorded.
 #[inline(always)]
 pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
-    DescribedCall(describe::held(site, tell))
+    DescribedCall(call::held(site, tell))
 }
 
 /// [`instrument`] for a call that has been described.
@@ -233,7 +235,7 @@ impl Life {
     fn begin_poll(&mut self, gate: u32) -> Slice<'_> {
         // The thread works for the profiler, which holds locks: see `buffer`.
         let (gate, site) = if ledger::is_own() { (0, 0) } else { (gate, self.site.number()) };
-        let gate = annotate::sought(gate);
+        let gate = tool::sought(gate);
         let shown = if gate & gate::NVTX == 0 { None } else { self.show_poll() };
         let is_step = self.site.kind() == Kind::Step && gate & gate::STEPS != 0;
         let step = if is_step && site != 0 { steps::begin_poll(site) } else { None };
@@ -297,7 +299,7 @@ impl Life {
     /// Shows a poll, and at the first one the life, to the attached tool.
     fn show_poll(&mut self) -> Option<u64> {
         if self.shown.is_none() {
-            self.shown = annotate::Life::begin(self.site, &self.described);
+            self.shown = tool::Life::begin(self.site, &self.described);
         }
         self.shown.as_ref().and_then(|life| life.begin_poll(self.site))
     }
@@ -346,7 +348,7 @@ impl<'a> Slice<'a> {
         let (site, task) = (self.site, self.task);
         let described = gate & gate::STACKS == 0 || stack::write(site);
         if described && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
-            self.correlated = correlate::push(gate);
+            self.correlated = correlation::push(gate);
             if self.timed {
                 cpu_time::write(site);
             }
@@ -373,10 +375,10 @@ impl Drop for Slice<'_> {
             buffer::append(true, || Entry::new(Tag::End, site, ticks));
         }
         if let Some(id) = self.correlated {
-            correlate::pop(id);
+            correlation::pop(id);
         }
         if let Some(key) = self.shown {
-            annotate::end(key);
+            tool::end(key);
         }
         if let Some(poll) = &self.filtered {
             *self.held = select::end_poll(poll);

@@ -2,12 +2,12 @@
 //!
 //! It is 0 while nothing records and no tool is attached; then an annotated function costs one relaxed load and a branch.
 //! `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more.
-//! `session` says what is recorded, `annotate` whether a tool is shown ranges; neither touches the other's bits.
+//! `session` says what is recorded, `hooks::tool` whether a tool is shown ranges; neither touches the other's bits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::process::PerProcess;
+use crate::record::process::PerProcess;
 
 /// Ranges are recorded.
 pub(crate) const RECORD: u32 = 1;
@@ -36,7 +36,7 @@ const NOT_RECORDING: u32 = 1 << 6;
 
 /// Ranges are shown to an attached tool, whether or not they are recorded.
 pub(crate) const NVTX: u32 = 1 << 16;
-/// The ranges of this thread are told to the GPU's profiler (`correlate`).
+/// The ranges of this thread are told to the GPU's profiler (`hooks::correlation`).
 pub(crate) const GPU: u32 = 1 << 17;
 /// Ranges that name a stream of the GPU are timed on it (`collect::events`); others take no notice.
 pub(crate) const EVENTS: u32 = 1 << 18;
@@ -101,7 +101,7 @@ pub(super) fn set_tool(bits: u32) {
 
 /// Returns whether a tool is still to be looked for.
 pub(super) fn is_unsought() -> bool {
-    // ORDERING: set once; the `Once` of `annotate` decides.
+    // ORDERING: set once; the `Once` of `hooks::tool` decides.
     TOOL.load(Ordering::Relaxed) & UNSOUGHT != 0
 }
 
@@ -126,7 +126,7 @@ fn publish() {
         0 => 0,
         // Asked before the clock: a child that was just forked off may not read files.
         _ if bits & RECORD == 0 => NOT_RECORDING,
-        _ if super::clock::is_fast() => 0,
+        _ if crate::record::clock::is_fast() => 0,
         _ => SLOW_CLOCK,
     };
     // ORDERING: see `load`.

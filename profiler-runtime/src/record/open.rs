@@ -1,11 +1,11 @@
 //! What is open on a thread, in the order in which it began, where each ends by its own key: guards may be dropped in any
 //! order.
 //!
-//! For all that a range does out of line (`range`, `steps`, `annotate`); the fast path keeps nothing but its begin.
+//! For all that a range does out of line (`range`, `hooks`); the fast path keeps nothing but its begin.
 
 use smallvec::SmallVec;
 
-use super::ledger;
+use crate::record::memory::ledger;
 
 /// Open things and their keys. More than four at once are rare.
 pub(super) struct OpenList<T> {

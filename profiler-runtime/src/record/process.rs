@@ -19,15 +19,16 @@ use std::alloc::{Layout, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
-use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
+use std::{ptr, thread};
 
-use super::slab::forever;
-use super::{buffer, chunk, gate, ledger};
 use crate::logging;
+use crate::record::gate;
+use crate::record::memory::ledger;
+use crate::record::stream::slab::forever;
+use crate::record::stream::{buffer, chunk};
 
 const THREAD: &str = "profiler-notice";
 /// Time that a first range waits for its warning: the logger may be locked by a thread that does not exist.

@@ -8,12 +8,14 @@
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 
-use super::clock;
-use super::describe::{Call, describe_open};
-use super::entry::{Entry, Tag};
-use super::open::OpenList;
-use super::site::{self, Kind, Site};
-use super::{annotate, buffer, correlate, cpu_time, gate, ledger, registry, select, stack, steps};
+use crate::record::call::{Call, describe_open};
+use crate::record::hooks::{correlation, cpu_time, stack, steps, tool};
+use crate::record::memory::ledger;
+use crate::record::open::OpenList;
+use crate::record::site::{self, Kind, Site};
+use crate::record::stream::entry::{Entry, Tag};
+use crate::record::stream::{buffer, registry};
+use crate::record::{clock, gate, select};
 
 /// Runs `body` as a range of `site`. Cost: see the crate's documentation.
 #[inline(always)]
@@ -186,13 +188,13 @@ impl Range {
         if gate & gate::MOVING != 0 {
             buffer::move_on();
         }
-        let gate = annotate::sought(gate);
+        let gate = tool::sought(gate);
         let is_step = site.kind() == Kind::Step && gate & gate::STEPS != 0;
         if site.number() == 0 || !has_room(is_step) {
             return Held::of(site).lose(gate);
         }
-        let index = if is_step || gate & gate::NVTX != 0 { annotate::told(site.number()) } else { None };
-        let shown = if gate & gate::NVTX == 0 { None } else { annotate::begin(site, index) };
+        let index = if is_step || gate & gate::NVTX != 0 { tool::told(site.number()) } else { None };
+        let shown = if gate & gate::NVTX == 0 { None } else { tool::begin(site, index) };
         let step = if is_step { steps::begin(site.number()) } else { None };
         let mut held = Held { index, shown, step, ..Held::of(site) };
         held.record(gate);
@@ -223,7 +225,7 @@ impl Held {
     #[cold]
     fn lose(self, gate: u32) -> Range {
         // It is no other step's.
-        annotate::told(self.site.number());
+        tool::told(self.site.number());
         if self.is_wanted(gate).1 {
             registry::count_loss_to_memory();
         }
@@ -237,7 +239,7 @@ impl Held {
         if !wanted || gate & gate::STACKS != 0 && !stack::write(number) {
             return;
         }
-        self.correlated = correlate::push(gate);
+        self.correlated = correlation::push(gate);
         self.timed = cpu_time::is_measured(gate, site);
         if self.timed {
             cpu_time::write(number);
@@ -251,7 +253,7 @@ impl Held {
         if recorded {
             self.recorded = word.get();
         } else if let Some(id) = self.correlated.take() {
-            correlate::pop(id);
+            correlation::pop(id);
         }
         self.admitted = if recorded && filtered { select::enter() } else { None };
     }
@@ -279,10 +281,10 @@ impl Held {
             buffer::append(true, || Entry::end_of_guard(self.recorded, ticks));
         }
         if let Some(id) = self.correlated {
-            correlate::pop(id);
+            correlation::pop(id);
         }
         if let Some(key) = self.shown {
-            annotate::end(key);
+            tool::end(key);
         }
         if let Some(admitted) = self.admitted {
             select::leave(admitted);

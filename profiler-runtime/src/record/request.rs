@@ -12,13 +12,13 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-use super::describe::Call;
-use super::future::{Continued, Instrumented, instrument};
-use super::gate;
-use super::label::{self, LONGEST};
-use super::process::PerProcess;
-use super::range::Range;
-use super::site::{Kind, Site};
+use crate::record::call::Call;
+use crate::record::future::{Continued, Instrumented, instrument};
+use crate::record::gate;
+use crate::record::label::{self, LONGEST};
+use crate::record::process::PerProcess;
+use crate::record::range::Range;
+use crate::record::site::{Kind, Site};
 
 /// Site of guards.
 static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());

@@ -11,11 +11,12 @@ use std::marker::PhantomData;
 use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
 
-use super::describe::{Call, describe};
-use super::future::{DescribedCall, Instrumented, describe_async, instrument_call};
-use super::range::{Range, run};
-use super::site::Site;
-use super::{gate, registry};
+use crate::record::call::{Call, describe};
+use crate::record::future::{DescribedCall, Instrumented, describe_async, instrument_call};
+use crate::record::gate;
+use crate::record::range::{Range, run};
+use crate::record::site::Site;
+use crate::record::stream::registry;
 
 /// The type that a function returns, which may not be known yet.
 pub struct Returns<R>(PhantomData<fn() -> R>);

@@ -10,9 +10,10 @@ use std::sync::{PoisonError, RwLock};
 
 use smallvec::SmallVec;
 
-use super::process::PerProcess;
-use super::site::Site;
-use super::{gate, ledger};
+use crate::record::gate;
+use crate::record::memory::ledger;
+use crate::record::process::PerProcess;
+use crate::record::site::Site;
 
 type Pattern = Box<dyn Fn(&str) -> bool + Send + Sync>;
 

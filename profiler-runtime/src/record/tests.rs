@@ -5,9 +5,10 @@
 use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::entry::{Entry, Tag};
-use super::registry::{self, Log, Marks, ThreadLog};
-use super::{buffer, chunk, set_budget};
+use crate::record::set_budget;
+use crate::record::stream::entry::{Entry, Tag};
+use crate::record::stream::registry::{self, Log, Marks, ThreadLog};
+use crate::record::stream::{buffer, chunk};
 
 /// A little more than two chunks hold: Miri takes minutes for all tests together.
 const RANGES: u64 = chunk::ENTRIES as u64 + 100;

@@ -13,7 +13,8 @@ use crate::collect::ending::{self, Ending};
 use crate::config::ProfilerConfig;
 use crate::logging;
 use crate::model::EndedBy;
-use crate::record::{ledger, process};
+use crate::record::memory::ledger;
+use crate::record::process;
 
 const THREAD: &str = "profiler-ending";
 

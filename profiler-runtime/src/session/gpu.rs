@@ -11,7 +11,8 @@ use crate::collect::events::{Timing, Unresolved};
 use crate::collect::gpu::GpuRecord;
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
 use crate::logging;
-use crate::record::{correlate, gate};
+use crate::record::gate;
+use crate::record::hooks::correlation;
 
 /// A session's part of the GPU.
 #[derive(Debug)]
@@ -67,7 +68,7 @@ impl Gpu {
         let was_running = matches!(self.capture, Capture::Running(_));
         let runs = self.capture.start();
         if runs && !was_running {
-            correlate::measure();
+            correlation::measure();
         }
         self.note_absent();
         if runs {

@@ -19,10 +19,11 @@ use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
 use crate::model::{GroupBy, Recording, Trace};
-use crate::record::overhead::Costs;
+use crate::record::clock::overhead::Costs;
+use crate::record::hooks::correlation;
+use crate::record::memory::ledger;
 use crate::record::process::Stamp;
-use crate::record::spool::running::Spooling;
-use crate::record::{correlate, ledger};
+use crate::record::spool::active::Spooling;
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
@@ -357,5 +358,5 @@ fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
 
 /// Returns what recording costs on this machine, with what was measured when it began.
 fn costs() -> Costs {
-    Costs { stack: stacks::ns_per_stack(), link: correlate::ns_per_link(), ..Costs::measure() }
+    Costs { stack: stacks::ns_per_stack(), link: correlation::ns_per_link(), ..Costs::measure() }
 }

@@ -20,11 +20,10 @@ use crate::logging;
 use crate::model::pace::Pace;
 use crate::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
 use crate::record::clock::Anchor;
-use crate::record::ledger;
-use crate::record::memory::Levels;
+use crate::record::memory::{Levels, ledger};
 use crate::record::spool::journal;
 use crate::record::spool::journal::DriverNote;
-use crate::record::spool::salvage::{self, Refusal, Salvaged};
+use crate::record::spool::reader::{self, Refusal, Salvaged};
 
 /// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]
@@ -79,7 +78,7 @@ fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
 /// `None` if its process lives.
 fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     let failed = |reason: String| Error::Spool { path: files.journal.clone(), reason };
-    let salvaged = match salvage::open(&files.entries, &files.journal) {
+    let salvaged = match reader::open(&files.entries, &files.journal) {
         Ok(salvaged) => salvaged,
         Err(Refusal::Alive) => return Ok(None),
         Err(Refusal::Unreadable(reason)) => return Err(failed(reason)),

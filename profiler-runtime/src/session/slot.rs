@@ -14,22 +14,23 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::active::{Active, Given};
-use super::ending;
 use super::gpu::Gpu;
 use super::outcome::{Export, Stopped};
 use super::place::{self, Names, SessionId};
 use super::spool::News;
 use super::status::Status;
-use super::timer;
+use super::{ending, timer};
 use crate::collect::ending::Ending;
 use crate::collect::nvtx;
 use crate::config::Parsed;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
 use crate::model::EndedBy;
+use crate::record::hooks::steps::{self, StepEnd};
+use crate::record::memory::ledger;
 use crate::record::process::PerProcess;
-use crate::record::steps::{self, StepEnd};
-use crate::record::{clock, gate, ledger, pinned, process};
+use crate::record::site::pinned;
+use crate::record::{clock, gate, process};
 
 /// What the lock guards.
 #[derive(Debug)]

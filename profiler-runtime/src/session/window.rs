@@ -11,8 +11,8 @@ use crate::config::ProfilerConfig;
 use crate::model::{MemoryLog, Window};
 use crate::record::clock::{self, Anchor};
 use crate::record::memory::Levels;
-use crate::record::registry::{self, Log, Marks};
-use crate::record::spool::running::Spooling;
+use crate::record::spool::active::Spooling;
+use crate::record::stream::registry::{self, Log, Marks};
 use crate::record::{gate, select, set_budget, warm};
 
 /// A reading of the clocks takes a ten-thousandth of it.

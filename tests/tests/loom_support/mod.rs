@@ -1,4 +1,4 @@
-//! The room `record` as a model: the product's own `cursor`, `stream` and `run`, with loom's atomics and locks, and doubles
+//! The room `stream` as a model: the product's own `cursor`, `thread_stream` and `segment`, with loom's atomics and locks, and doubles
 //! for what they use.
 //!
 //! The doubles are small on purpose: chunks of two entries, a budget of a few. Every entry is a cell that loom watches,
@@ -7,16 +7,17 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::undocumented_unsafe_blocks)]
 
-pub mod carry;
+pub mod carry_over;
 pub mod chunk;
-#[path = "../../../profiler-runtime/src/record/cursor.rs"]
+#[path = "../../../profiler-runtime/src/record/stream/cursor.rs"]
 mod cursor;
 pub mod entry;
+pub mod owner;
 pub mod reader;
 pub mod registry;
-#[path = "../../../profiler-runtime/src/record/run.rs"]
-pub mod run;
-#[path = "../../../profiler-runtime/src/record/stream.rs"]
-pub mod stream;
+pub mod ring;
+#[path = "../../../profiler-runtime/src/record/stream/segment.rs"]
+pub mod segment;
 mod sync;
-pub mod writer;
+#[path = "../../../profiler-runtime/src/record/stream/thread_stream.rs"]
+pub mod thread_stream;

@@ -1,8 +1,8 @@
 //! Who reads streams: a stop, a dump, a sweep. Checks what it reads.
 
 use super::registry;
-use super::run::Run;
-use super::stream::Stream;
+use super::segment::Run;
+use super::thread_stream::Stream;
 
 /// What a stop takes of a stream: how much was overwritten, and the rest.
 pub struct Held(u64, Vec<Run>);

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
-use super::stream::Stream;
+use super::thread_stream::Stream;
 
 #[derive(Clone, Debug)]
 pub struct Writer {
@@ -30,7 +30,7 @@ pub fn end() {
     drop(STREAMS.take().map(ManuallyDrop::into_inner));
 }
 
-fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
+pub fn streams<R>(f: impl FnOnce(&mut Vec<Arc<Stream>>) -> R) -> R {
     let streams = STREAMS.with_borrow(|streams| streams.as_deref().cloned()).unwrap();
     f(&mut streams.lock().unwrap())
 }
@@ -59,37 +59,4 @@ pub fn forget(marks: impl Fn(&Stream) -> (u64, u64)) -> usize {
         all.extract_if(.., |stream| stream.is_over()).collect()
     });
     gone.len()
-}
-
-/// Makes room at the cost of the oldest chunk, as the product's ring does.
-pub mod overwrite {
-    use std::cell::Cell;
-
-    thread_local! {
-        static GONE: Cell<u64> = const { Cell::new(0) };
-    }
-
-    /// A model begins.
-    pub fn begin() {
-        GONE.set(0);
-    }
-
-    /// Entries of streams that are gone.
-    pub fn gone() -> u64 {
-        GONE.get()
-    }
-
-    pub(in super::super) fn oldest() -> bool {
-        super::streams(|all| {
-            let oldest =
-                all.iter().filter_map(|stream| Some((stream.oldest()?, stream))).min_by_key(|(order, _)| *order);
-            let Some((chunk, _, _)) = oldest.and_then(|(_, stream)| stream.overwrite()) else { return false };
-            chunk.give_up();
-            drop(chunk);
-            for stream in all.extract_if(.., |stream| stream.is_spent()) {
-                GONE.set(GONE.get() + stream.with_carry(|carry| carry.overwritten));
-            }
-            true
-        })
-    }
 }

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
 use crate::collect::gpu::{ClockSample, GpuLosses};
-use crate::record::correlate::{self, Hooks};
+use crate::record::hooks::correlation::{self, Hooks};
 use crate::record::process::PerProcess;
 
 use super::api::{Cupti, FORCED, SYSTEM_THREAD_IDS, absent, kind};
@@ -66,7 +66,7 @@ impl Running {
         // SAFETY: sets a number.
         check("cuptiSetThreadIdType", unsafe { (functions.thread_ids)(SYSTEM_THREAD_IDS) })?;
         register(self.cupti)?;
-        correlate::install(Hooks { push, pop });
+        correlation::install(Hooks { push, pop });
         let always = [
             kind::EXTERNAL_CORRELATION,
             kind::DRIVER,

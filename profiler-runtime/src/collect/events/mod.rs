@@ -17,7 +17,7 @@ mod spooled;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::record::Site;
-use crate::record::ledger;
+use crate::record::memory::ledger;
 use crate::record::process::PerProcess;
 
 use super::absent::Absent;
@@ -25,10 +25,11 @@ use api::Cuda;
 use pool::Pool;
 
 pub(crate) use api::Failure;
+pub(super) use api::Handle;
 pub(crate) use drain::{EventContext, EventLog, Sample};
 pub(crate) use losses::EventLosses;
+pub(super) use pool::Open;
 pub(crate) use spooled::{NotedContexts, recovered};
-pub(super) use {api::Handle, pool::Open};
 
 /// Read by ranges; written when a session begins or ends, and when a context is new: in steady state nobody waits.
 static STATE: PerProcess<RwLock<State>> =

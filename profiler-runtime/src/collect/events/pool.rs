@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 
-use crate::record::timed::{self, Measured};
+use crate::record::hooks::gpu_time::{self, Measured};
 use crate::record::{Site, clock};
 
 use super::api::{Cuda, Failure, Handle};
@@ -133,9 +133,9 @@ impl Pool {
             }
             self.ask_in_passing(timed);
             let pair = self.take(timed)?;
-            let number = timed::number();
+            let number = gpu_time::number();
             // CAST: there are few contexts.
-            if !timed::tie(site, number, place as u32, stream.0.addr()) {
+            if !gpu_time::tie(site, number, place as u32, stream.0.addr()) {
                 self.losses.buffer_full.add();
                 self.give_back(timed, pair);
                 return None;
@@ -211,7 +211,7 @@ impl Pool {
             for _ in 0..IN_PASSING {
                 let Some(waiting) = timed.waiting.pop() else { return };
                 match self.ask(timed, waiting) {
-                    Some(measured) if timed::write(measured) => {}
+                    Some(measured) if gpu_time::write(measured) => {}
                     Some(_) => self.losses.buffer_full.add(),
                     None => return,
                 }

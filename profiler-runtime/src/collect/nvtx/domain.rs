@@ -9,8 +9,9 @@ use std::fmt;
 
 use super::client;
 use super::label::{self, KINDS, Labels};
-use crate::record::annotate::Tool;
-use crate::record::{Site, registry};
+use crate::record::Site;
+use crate::record::hooks::tool::Tool;
+use crate::record::stream::registry;
 
 thread_local! {
     /// The tool knows this thread's name.

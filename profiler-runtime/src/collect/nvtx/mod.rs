@@ -19,9 +19,9 @@ mod sdk;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::config::ProfilerConfig;
-use crate::record::annotate::{self, Finder, Tool};
-use crate::record::pinned;
+use crate::record::hooks::tool::{self, Finder, Tool};
 use crate::record::process::PerProcess;
+use crate::record::site::pinned;
 use domain::Domain;
 #[cfg(not(feature = "nvtx-sdk"))]
 use own as client;
@@ -40,7 +40,7 @@ type Domains = Vec<(String, &'static &'static dyn Tool)>;
 /// Loads the tool, if one wants to be attached and nothing has loaded it yet. Costs the tool's start, tens of
 /// milliseconds, once; without a tool, nothing.
 pub(crate) fn attach() {
-    annotate::seek();
+    tool::seek();
 }
 
 /// Shows ranges as `config` wants it, from now on.
@@ -68,7 +68,7 @@ fn find() -> Option<String> {
 }
 
 fn show(config: &ProfilerConfig) {
-    annotate::show_to(config.nvtx.then(|| domain(&config.nvtx_domain)));
+    tool::show_to(config.nvtx.then(|| domain(&config.nvtx_domain)));
 }
 
 fn domain(name: &str) -> &'static &'static dyn Tool {

@@ -4,15 +4,14 @@
 //! is left out: the profiler's own functions, and what ran before the program's `main` or the thread's closure.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::path::Path;
-use std::slice;
+use std::{fmt, slice};
 
 use serde_json::Value;
 
-use crate::record::entry::Tag;
-use crate::record::registry::Log;
-use crate::record::stack::MAX_DEPTH;
+use crate::record::hooks::stack::MAX_DEPTH;
+use crate::record::stream::entry::Tag;
+use crate::record::stream::registry::Log;
 
 use super::code_note::CodeNote;
 use super::sources::Sources;

@@ -21,9 +21,9 @@ use super::places::{Place, Places};
 use super::refusal::Refusal;
 use crate::control::job::Controller;
 use crate::logging;
-use crate::record::pinned;
 use crate::record::process::Stamp;
 use crate::record::process::descriptors::ClosedInChild;
+use crate::record::site::pinned;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";

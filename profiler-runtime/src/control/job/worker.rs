@@ -19,8 +19,9 @@ use super::sessions::{Outcome, Sessions, settled};
 use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
 use crate::logging;
+use crate::record::memory::ledger;
 use crate::record::process::{PerProcess, Stamp};
-use crate::record::{ledger, pinned};
+use crate::record::site::pinned;
 use crate::session::{self, Stopped};
 
 /// Name of the thread that obeys.

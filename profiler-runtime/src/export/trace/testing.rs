@@ -5,8 +5,8 @@ use std::io;
 use crate::model::Trace;
 use crate::model::testing::Script;
 use crate::record::Kind;
-use crate::record::entry::Tag;
-use crate::record::registry::{ThreadIdentity, ThreadLog};
+use crate::record::stream::entry::Tag;
+use crate::record::stream::registry::{ThreadIdentity, ThreadLog};
 
 /// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that have names of their own.
 pub(super) fn all_sorts() -> Trace {

@@ -5,7 +5,7 @@
 
 use crate::model::slice::{NetBytes, Poll, Slice};
 use crate::model::stages::NodeId;
-use crate::record::entry::Entry;
+use crate::record::stream::entry::Entry;
 use crate::record::{Kind, Site};
 
 use super::Decoder;

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::model::lanes::Lanes;
-use crate::record::entry::{Entry, Tag};
-use crate::record::registry::ThreadLog;
+use crate::record::stream::entry::{Entry, Tag};
+use crate::record::stream::registry::ThreadLog;
 use crate::record::{Kind, Site};
 
 use super::nest::{Nest, Opened, Place};

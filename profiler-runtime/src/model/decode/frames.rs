@@ -6,7 +6,7 @@
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::record::Kind;
-use crate::record::entry::Entry;
+use crate::record::stream::entry::Entry;
 
 use super::cover::Cover;
 use super::crossing::{Crossing, Outer};

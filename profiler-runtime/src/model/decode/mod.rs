@@ -50,8 +50,8 @@ mod nest;
 mod pending;
 mod survey;
 
-use crate::record::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
-use crate::record::registry::{Pages, ThreadLog};
+use crate::record::stream::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
+use crate::record::stream::registry::{Pages, ThreadLog};
 use crate::record::{Device, Site};
 
 use super::memory::{Allocation, Halves};

@@ -2,7 +2,7 @@
 
 use crate::model::slice::{CallArgs, Poll, Tensor};
 use crate::record::Dtype;
-use crate::record::entry::{Entry, Tag};
+use crate::record::stream::entry::{Entry, Tag};
 
 /// Description of a range that begins.
 #[derive(Default)]

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::model::by_task::TaskNumbers;
 use crate::record::LISTS_DIMS;
-use crate::record::entry::{Entry, Tag};
-use crate::record::registry::ThreadLog;
+use crate::record::stream::entry::{Entry, Tag};
+use crate::record::stream::registry::ThreadLog;
 
 /// Number of things that calls said about themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

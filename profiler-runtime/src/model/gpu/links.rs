@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::time::Timeline;
-use crate::record::correlate;
-use crate::record::entry::{Entry, Tag};
-use crate::record::registry::ThreadLog;
+use crate::record::hooks::correlation;
+use crate::record::stream::entry::{Entry, Tag};
+use crate::record::stream::registry::ThreadLog;
 
 /// A range that launched something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Owners {
     pub(in crate::model) fn new(links: &[(u32, u64)]) -> Self {
         let mut owners = Self { links: links.iter().copied().collect(), ..Self::default() };
         for id in owners.links.values() {
-            let (ordinal, position) = correlate::place(*id);
+            let (ordinal, position) = correlation::place(*id);
             owners.wanted.entry(ordinal).or_default().push(position);
         }
         for positions in owners.wanted.values_mut() {
@@ -81,7 +81,7 @@ impl Owners {
                 }
                 while positions.next_if(|wanted| *wanted < position).is_some() {}
                 if positions.next_if_eq(&position).is_some() {
-                    self.numbers.insert(correlate::id(ordinal, position), next_id);
+                    self.numbers.insert(correlation::id(ordinal, position), next_id);
                     self.watch(next_id);
                 }
                 next_id += 1;

@@ -4,8 +4,9 @@ use crate::collect::absent::Absent;
 use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, GpuTimes, Trace};
-use crate::record::entry::{FIRST_POLL, Tag};
-use crate::record::{Kind, correlate};
+use crate::record::Kind;
+use crate::record::hooks::correlation;
+use crate::record::stream::entry::{FIRST_POLL, Tag};
 
 /// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
 pub(in crate::model) struct Device(pub(in crate::model) GpuLog);
@@ -22,7 +23,7 @@ impl Device {
         let (begin, end) = (EPOCH + begin, EPOCH + end);
         let call = ApiCall { api: Api::Driver, function: 307, name: 1, begin, end, thread: 4001, correlation };
         self.0.calls.push(call);
-        self.0.links.extend(position.map(|position| (correlation, correlate::id(1, position))));
+        self.0.links.extend(position.map(|position| (correlation, correlation::id(1, position))));
         correlation
     }
 

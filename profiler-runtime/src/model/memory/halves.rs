@@ -1,7 +1,7 @@
 //! An allocation's two entries, put together.
 
 use crate::model::stages::StageTree;
-use crate::record::entry::Entry;
+use crate::record::stream::entry::Entry;
 use crate::record::{Action, Device};
 
 use super::{Allocation, Reporter};

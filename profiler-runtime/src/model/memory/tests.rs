@@ -4,8 +4,8 @@ use crate::collect::gpu::{GpuRecord, MemoryOp};
 use crate::model::gpu::tests as gpu;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{DeviceMemory, Trace};
-use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::memory::Levels;
+use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::{Action, Device, Kind};
 
 use super::{MemoryLog, Moment, Reporter, StageMemory};

@@ -3,7 +3,7 @@
 use crate::collect::absent::Absent;
 use crate::collect::gpu::{GpuRecord, MemoryOp};
 use crate::record::Kind;
-use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
+use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 
 use super::rows::GroupBy;
 use crate::model::gpu::tests::Device;

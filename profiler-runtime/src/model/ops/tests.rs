@@ -7,8 +7,8 @@ use proptest::prelude::*;
 use crate::model::memory::MemoryLog;
 use crate::model::testing::Script;
 use crate::model::{KeyAverage, Trace};
-use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::memory::Levels;
+use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::{Action, Kind};
 
 use super::rows::GroupBy;

@@ -16,7 +16,7 @@ use crate::model::stages::StageTree;
 use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
-use crate::record::registry::Log;
+use crate::record::stream::registry::Log;
 use crate::record::{Kind, Site};
 
 use super::Thread;

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::collect::absent::Absent;
 use crate::collect::stacks::symbols::Symbols;
-use crate::record::registry::{Log, ThreadIdentity};
+use crate::record::stream::registry::{Log, ThreadIdentity};
 use crate::record::{Kind, Site};
 
 use super::context::Context;

@@ -111,7 +111,7 @@ impl Drop for ClosedInChild {
 }
 
 /// Closes them in a child.
-pub(super) fn close() {
+pub(crate) fn close() {
     for place in &CLOSED {
         #[cfg(unix)]
         if let Some(number) = place.get() {

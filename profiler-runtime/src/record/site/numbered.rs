@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Site;
 use crate::record::process::PerProcess;
-use crate::record::slab::forever;
+use crate::record::stream::slab::forever;
 
 /// Sites of a page, and pages: four million sites.
 const PAGE: usize = 128;
@@ -23,7 +23,7 @@ static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
 /// Adds a site unless `present` says that it has a number already, and tells `note` the new one, which nobody else knows
 /// yet. Returns the number; 0 if the list is full, or if there is no memory for it to grow.
-pub(super) fn add(site: &'static Site, present: impl Fn() -> u32, note: impl FnOnce(u32)) -> u32 {
+pub(crate) fn add(site: &'static Site, present: impl Fn() -> u32, note: impl FnOnce(u32)) -> u32 {
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let number = present();
     if number != 0 {
@@ -50,7 +50,7 @@ pub(super) fn add(site: &'static Site, present: impl Fn() -> u32, note: impl FnO
 }
 
 /// Returns the site with this number.
-pub(super) fn get(number: u32) -> Option<&'static Site> {
+pub(crate) fn get(number: u32) -> Option<&'static Site> {
     let index = (number as usize).checked_sub(1)?;
     // ORDERING: pairs with the store in `add`.
     if index >= LENGTH.load(Ordering::Acquire) {
@@ -61,7 +61,7 @@ pub(super) fn get(number: u32) -> Option<&'static Site> {
 }
 
 /// Returns every site, in order of number.
-pub(super) fn all() -> Vec<&'static Site> {
+pub(crate) fn all() -> Vec<&'static Site> {
     (1..).map_while(get).collect()
 }
 

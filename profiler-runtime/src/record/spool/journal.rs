@@ -16,7 +16,7 @@ use super::mapping;
 use super::own_file::OwnFile;
 use crate::record::clock::Anchor;
 use crate::record::process::descriptors::ClosedInChild;
-use crate::record::registry::ThreadIdentity;
+use crate::record::stream::registry::ThreadIdentity;
 use crate::record::{Kind, Site};
 
 /// One line.

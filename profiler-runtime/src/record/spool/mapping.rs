@@ -2,7 +2,7 @@
 //!
 //! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of a file on a full disk
 //! would be a SIGBUS for the host. What cannot be allocated is an error instead, also where a limit on the size of files
-//! would be a SIGXFSZ. Where blocks can fail all the same, [`fault`] survives it. Linux only; `elsewhere` stands in on other systems.
+//! would be a SIGXFSZ. Where blocks can fail all the same, [`fault`] survives it. Linux only; `unsupported` stands in on other systems.
 
 use std::fs::File;
 use std::io;

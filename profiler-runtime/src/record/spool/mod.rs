@@ -6,9 +6,11 @@
 //! ```
 //!
 //! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the file. What
-//! a power failure leaves is what has reached the disk, which [`running`] asks for every second. Row by row, a slab's
-//! index says whose entries a chunk holds; the chunk is zero behind them. [`salvage`] reads all of it back.
+//! a power failure leaves is what has reached the disk, which [`active`] asks for every second. Row by row, a slab's
+//! index says whose entries a chunk holds; the chunk is zero behind them. [`reader`] reads all of it back.
 
+pub(crate) mod active;
+mod allocator;
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) mod fault;
 pub(crate) mod held;
@@ -16,12 +18,10 @@ pub(crate) mod journal;
 #[cfg(all(target_os = "linux", not(miri)))]
 mod mapping;
 #[cfg(not(all(target_os = "linux", not(miri))))]
-#[path = "elsewhere.rs"]
+#[path = "unsupported.rs"]
 mod mapping;
 mod own_file;
-mod room;
-pub(crate) mod running;
-pub(crate) mod salvage;
+pub(crate) mod reader;
 
 use std::fs::{self, File};
 use std::io;
@@ -30,10 +30,10 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::clock::Anchor;
-use super::slab::CHUNK_BYTES;
+use crate::record::clock::Anchor;
+use crate::record::stream::slab::CHUNK_BYTES;
+use allocator::{Next, Room};
 use mapping::Mapping;
-use room::{Next, Room};
 
 /// First word of the file; a machine of another byte order reads another one.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");

@@ -25,12 +25,13 @@ use crate::collect::cupti;
 use crate::collect::ending::Ending;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
-use crate::export;
-use crate::logging;
 use crate::model::EndedBy;
+use crate::record::hooks::cpu_time;
+use crate::record::hooks::steps::{self, StepEnd};
 use crate::record::spool::journal::DriverNote;
-use crate::record::steps::{self, StepEnd};
-use crate::record::{self, Site, cpu_time, registry, request, site};
+use crate::record::stream::registry;
+use crate::record::{self, Site, request, site};
+use crate::{export, logging};
 use std::path::Path;
 
 /// A coordinator's decisions about a session.

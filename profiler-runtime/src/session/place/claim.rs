@@ -4,12 +4,10 @@
 //! claim. That claim is locked by nobody then, so the next start beside it, and `recover`, delete both. Locks of another
 //! machine may not be seen here: a claim names the boot of its kernel, and those of others are left alone.
 
-use std::fmt;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
 
-use crate::record::host_clock::HostClock;
+use crate::record::clock::host::HostClock;
 use crate::record::spool::held::Held;
 
 /// On a folder of one process's own.

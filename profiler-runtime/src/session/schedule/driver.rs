@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use crate::record::steps::StepEnd;
+use crate::record::hooks::steps::StepEnd;
 
 /// What the end of a step means for the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -30,12 +30,11 @@ use super::link::{Listener, Stream};
 use super::report::{ControlError, JobStatus, Report};
 use super::{Controller, Selection, asked, worker};
 use crate::config::{Folder, ProfilerConfig};
-use crate::control;
 use crate::error::Error;
-use crate::logging;
+use crate::record::memory::ledger;
 use crate::record::process::Stamp;
-use crate::record::{ledger, pinned};
-use crate::session;
+use crate::record::site::pinned;
+use crate::{control, logging, session};
 use table::Table;
 
 pub use options::CoordinatorOptions;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, LENGTH, Script};
-use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
+use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use crate::record::{Dtype, Kind};
 
 /// The file as a reader gets it.

@@ -9,8 +9,9 @@ use crate::collect::gpu::{Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuR
 use crate::export::trace::chrome;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
-use crate::record::entry::{COMPLETED, FIRST_POLL, Tag};
-use crate::record::{Action, Dtype, Kind, correlate};
+use crate::record::hooks::correlation;
+use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use crate::record::{Action, Dtype, Kind};
 
 use super::reading::{Seen, read};
 
@@ -196,7 +197,7 @@ pub(super) fn gpu_log() -> GpuLog {
     let device = Device { blocks_per_sm: 1, registers_per_sm: 1 << 16, shared_per_sm: 1 << 16, ..device };
     let call = |api, name, (begin, end), thread, correlation, position: Option<u64>| {
         let call = ApiCall { api, function: 307, name, begin: EPOCH + begin, end: EPOCH + end, thread, correlation };
-        (call, position.map(|position| (correlation, correlate::id(1, position))))
+        (call, position.map(|position| (correlation, correlation::id(1, position))))
     };
     let calls = [
         call(Api::Driver, 1, (20, 40), 4001, 1, Some(0)),

@@ -16,12 +16,11 @@ use crate::collect::events::{EventLog, EventLosses};
 use crate::model::stages::StageTree;
 use crate::model::time::Timeline;
 use crate::record::Site;
-use crate::record::entry::Tag;
-use crate::record::registry::ThreadLog;
-use crate::record::timed::Measured;
+use crate::record::hooks::gpu_time::Measured;
+use crate::record::stream::entry::Tag;
+use crate::record::stream::registry::ThreadLog;
 
-use super::rows;
-use super::{Annotation, Gpu, Ranges};
+use super::{Annotation, Gpu, Ranges, rows};
 use clock::{DeviceClock, resolution_ns};
 
 /// Where GPU times come from.

@@ -6,8 +6,8 @@ use crate::collect::gpu::GpuRecord;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, Trace};
 use crate::record::Kind;
-use crate::record::entry::Tag;
-use crate::record::timed::Measured;
+use crate::record::hooks::gpu_time::Measured;
+use crate::record::stream::entry::Tag;
 
 /// One device whose clock began at 1,000 ns of the recording.
 fn log(measured: &[Measured]) -> GpuRecord {

@@ -1,0 +1,182 @@
+//! Numbers that a call says of itself: floating point operations, an index.
+//!
+//! `flops = 2 * rows * inner * cols` is written in the types of its parts. In these it may overflow, which panics in one
+//! build and is silently wrong in the other, and both only while it is profiled. So the attributes compute the arithmetic
+//! that they see in [`Count`]s, which know when they have failed.
+
+use std::fmt;
+use std::ops::{Add, Div, Mul, Rem, Sub};
+
+/// A number of operations or an index, from any of Rust's number types.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a number",
+    note = "`flops` and `index` take any integer or float"
+)]
+pub trait IntoCount {
+    /// Negative numbers and NaN become 0, too large ones the largest.
+    fn into_count(self) -> u64;
+
+    /// Returns the number to compute with.
+    #[doc(hidden)]
+    fn operand(self) -> Count
+    where
+        Self: Sized,
+    {
+        Count::Whole(self.into_count().into())
+    }
+}
+
+/// A part of a computation, or what came of it.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Count {
+    /// An integer.
+    Whole(i128),
+    /// A float.
+    Float(f64),
+    /// It overflowed, or divided by zero.
+    Failed,
+}
+
+/// Returns a part of what an attribute computes.
+#[doc(hidden)]
+#[inline]
+pub fn count(part: impl IntoCount) -> Count {
+    part.operand()
+}
+
+/// Returns an integer that stands in an attribute.
+#[doc(hidden)]
+#[inline]
+pub const fn whole(literal: i128) -> Count {
+    Count::Whole(literal)
+}
+
+impl Count {
+    /// Returns the number that is recorded; `None` if it could not be computed.
+    pub(crate) fn recorded(self) -> Option<u64> {
+        match self {
+            Self::Whole(number) => u64::try_from(number.max(0)).ok(),
+            Self::Float(number) => Some(number.into_count()),
+            Self::Failed => None,
+        }
+    }
+
+    #[inline]
+    fn with(self, other: Self, whole: fn(i128, i128) -> Option<i128>, float: fn(f64, f64) -> f64) -> Self {
+        if let (Self::Whole(one), Self::Whole(other)) = (self, other) {
+            return whole(one, other).map_or(Self::Failed, Self::Whole);
+        }
+        let (Some(one), Some(other)) = (self.float(), other.float()) else { return Self::Failed };
+        let result = float(one, other);
+        if result.is_finite() { Self::Float(result) } else { Self::Failed }
+    }
+
+    fn float(self) -> Option<f64> {
+        match self {
+            // CAST: a float beside it: the computation is one of floats.
+            Self::Whole(number) => Some(number as f64),
+            Self::Float(number) => Some(number),
+            Self::Failed => None,
+        }
+    }
+}
+
+impl IntoCount for Count {
+    fn into_count(self) -> u64 {
+        self.recorded().unwrap_or_default()
+    }
+
+    fn operand(self) -> Count {
+        self
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(number) => number.fmt(formatter),
+            Self::Float(number) => number.fmt(formatter),
+            Self::Failed => formatter.write_str("failed"),
+        }
+    }
+}
+
+macro_rules! operators {
+    ($($operator:ident $method:ident $whole:ident;)+) => {$(
+        impl $operator for Count {
+            type Output = Self;
+
+            #[inline]
+            fn $method(self, other: Self) -> Self {
+                self.with(other, i128::$whole, |one, other| one.$method(other))
+            }
+        }
+    )+};
+}
+
+operators! {
+    Add add checked_add;
+    Sub sub checked_sub;
+    Mul mul checked_mul;
+    Div div checked_div;
+    Rem rem checked_rem;
+}
+
+macro_rules! counts {
+    (try: $($integer:ty),*; as: $($float:ty),*) => {
+        $(impl IntoCount for $integer {
+            fn into_count(self) -> u64 {
+                u64::try_from(self).unwrap_or_default()
+            }
+
+            #[inline]
+            fn operand(self) -> Count {
+                // CAST: every integer that has this trait fits.
+                Count::Whole(self as i128)
+            }
+        })*
+        $(impl IntoCount for $float {
+            fn into_count(self) -> u64 {
+                // CAST: `as` saturates and turns NaN into 0, which is what the trait promises.
+                self as u64
+            }
+
+            #[inline]
+            fn operand(self) -> Count {
+                Count::Float(self.into())
+            }
+        })*
+    };
+}
+
+counts!(try: u8, u16, u32, u64, usize, i8, i16, i32, i64, isize; as: f32, f64);
+
+/// As numbers are multiplied through references.
+impl<T: IntoCount + Copy> IntoCount for &T {
+    fn into_count(self) -> u64 {
+        (*self).into_count()
+    }
+
+    fn operand(self) -> Count {
+        (*self).operand()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G10: what is too large for its type, or divided by zero, is a failure and no wrong number.
+    #[test]
+    fn a_computation_is_right_or_has_failed() {
+        let million = || count(1_000_000_u32);
+        assert_eq!((whole(2) * million() * million()).recorded(), Some(2_000_000_000_000));
+        assert_eq!((million() * million() * million() * million()).recorded(), None);
+        assert_eq!((million() / count(0_u8) + million()).recorded(), None);
+        let borrowed = &5_i64;
+        assert_eq!((count(3_u32) - count(borrowed)).recorded(), Some(0));
+        assert_eq!((count(1.5_f32) * whole(4) % count(4_u8)).recorded(), Some(2));
+        assert_eq!((count(1.0_f64) / count(0.0_f64)).recorded(), None);
+    }
+}

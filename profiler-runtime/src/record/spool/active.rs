@@ -1,0 +1,175 @@
+//! The spool that chunks come from at the moment: set up before a session's first entry, taken away after its last.
+//!
+//! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so that a recording lies
+//! in its spool from its first range on. The journal hears of threads and sites as they come (`registry`, `site`).
+
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use super::Spool;
+use super::journal::{DriverNote, Journal, Line, Note, WindowNote};
+use crate::record::clock::Anchor;
+use crate::record::memory::ledger;
+use crate::record::process::PerProcess;
+use crate::record::stream::chunk;
+use crate::record::stream::registry::{self, Marks, Writer};
+use crate::record::{Site, gate, site};
+
+static JOURNAL: PerProcess<Mutex<Option<Arc<Journal>>>> = PerProcess::new(|_| Mutex::default());
+
+/// A session's spool, while it records and until it is exported.
+#[derive(Clone)]
+pub(crate) struct Spooling {
+    spool: Arc<Spool>,
+    journal: Arc<Journal>,
+    /// Where the recording began.
+    from: Arc<Mutex<Option<Marks>>>,
+    turn: Arc<AtomicUsize>,
+}
+
+impl std::fmt::Debug for Spooling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Spooling").field(&self.spool.path).finish()
+    }
+}
+
+impl Spooling {
+    /// Makes the two files and sends all further entries of this process there. `session` is what
+    /// [`reader`](super::reader) hands back.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be made or mapped, as on every system but Linux.
+    pub(crate) fn begin(entries: &Path, journal: &Path, most_bytes: u64, session: Value) -> io::Result<Self> {
+        let _own = ledger::own();
+        let spool = Arc::new(Spool::create(entries, most_bytes)?);
+        let journal = Journal::create(journal).inspect_err(|_| drop(std::fs::remove_file(entries)))?;
+        let new = Self { spool, journal: Arc::new(journal), from: Arc::default(), turn: Arc::default() };
+        new.note_session(session);
+        set_journal(Some(Arc::clone(&new.journal)));
+        // Whoever comes from now on is noted as they come, maybe twice.
+        let threads: Vec<_> = registry::identities().into_iter().map(Note::Thread).collect();
+        new.journal.append_all(&threads);
+        let sites = site::numbered().into_iter().zip(1..);
+        new.journal.append_all(&sites.map(|(known, number)| Line::of_site(known, number)).collect::<Vec<_>>());
+        chunk::set_spool(Some(Arc::clone(&new.spool)));
+        new.tick();
+        Ok(new)
+    }
+
+    /// Replaces what [`reader`](super::reader) hands back.
+    pub(crate) fn note_session(&self, session: Value) {
+        self.journal.append(&Note::Session(session));
+    }
+
+    /// Replaces what [`reader`](super::reader) hands back of what drives the session. Allocates nothing.
+    pub(crate) fn note_driver(&self, driver: DriverNote) {
+        self.journal.append(&Line::Driver(driver));
+    }
+
+    /// Adds to what [`reader`](super::reader) hands back of loaded code.
+    pub(crate) fn note_code(&self, code: Value) {
+        let _own = ledger::own();
+        self.journal.append(&Note::Code(code));
+    }
+
+    /// Replaces what [`reader`](super::reader) hands back of events.
+    pub(crate) fn note_events(&self, events: Value) {
+        let _own = ledger::own();
+        self.journal.append(&Note::Events(events));
+    }
+
+    /// So many iterations of the loop that drives the session have passed.
+    pub(crate) fn note_iterations(&self, passed: u64) {
+        self.spool.note_iterations(passed);
+    }
+
+    /// What is recorded from these positions on counts; nothing of it is yet.
+    pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
+        self.spool.begin();
+        let note = WindowNote { process: Anchor::of_process(), start, from: from.positions() };
+        self.journal.append(&Note::Window(note));
+        *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
+    }
+
+    /// Returns whether threads have to leave the chunks that they write, so that they write here: the gate tells them.
+    pub(crate) fn must_move(&self) -> bool {
+        registry::is_one_behind()
+    }
+
+    /// Notes the time and what is lost so far.
+    pub(crate) fn tick(&self) {
+        let _own = ledger::own();
+        if !registry::is_one_behind() {
+            gate::moved();
+        }
+        // ORDERING: only the alternation matters.
+        self.spool.note_anchor(self.turn.fetch_add(1, Ordering::Relaxed), &Anchor::now());
+        if let Some(from) = &*self.from.lock().unwrap_or_else(PoisonError::into_inner) {
+            self.spool.note_lost(registry::lost_since(from));
+        }
+    }
+
+    /// Waits until what was recorded so far is on the disk.
+    pub(crate) fn sync(&self) {
+        // A disk that fails is no reason to stop: what survives is what reached it.
+        let _ = self.spool.sync().and_then(|()| self.journal.sync());
+    }
+
+    /// The recording is over: entries go to memory again.
+    pub(crate) fn end(&self) {
+        let _own = ledger::own();
+        self.tick();
+        set_journal(None);
+        chunk::set_spool(None);
+    }
+
+    /// Why the file could not grow, if it could not.
+    pub(crate) fn failure(&self) -> Option<String> {
+        self.spool.failure()
+    }
+
+    /// Deletes both files: there are artifacts instead.
+    ///
+    /// # Errors
+    ///
+    /// One cannot be deleted.
+    pub(crate) fn discard(&self) -> io::Result<()> {
+        self.journal.discard()?;
+        self.spool.discard()
+    }
+}
+
+fn set_journal(new: Option<Arc<Journal>>) {
+    *JOURNAL.lock().unwrap_or_else(PoisonError::into_inner) = new;
+}
+
+fn journal() -> Option<Arc<Journal>> {
+    JOURNAL.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// A thread, the calling one, begins to record.
+pub(crate) fn note_thread(thread: &Writer) {
+    if let Some(journal) = journal() {
+        let Writer { ordinal, os_id, .. } = *thread;
+        thread.with_first_name(|name| journal.append(&Line::Thread { ordinal, os_id, name }));
+    }
+}
+
+/// A site has a number.
+pub(crate) fn note_site(site: &Site, number: u32) {
+    if let Some(journal) = journal() {
+        journal.append(&Line::of_site(site, number));
+    }
+}
+
+/// Entries were overwritten.
+pub(crate) fn note_overwritten(ticks: u64, ranges: u64) {
+    if let Some(spool) = chunk::current_spool() {
+        spool.note_overwritten(ticks, ranges);
+    }
+}
