@@ -54,8 +54,11 @@ macro_rules! notice {
 }
 
 // `warn` itself is an attribute of the language.
+use crate::record::hooks::warning::Listener;
 use crate::record::process::PerProcess;
 pub(crate) use {error, info, notice, warning as warn};
+
+inventory::submit! { Listener(|text| warning!("{text}")) }
 
 pub(crate) use held::{Waiting, hold};
 pub(crate) use plain::{acts, plain};

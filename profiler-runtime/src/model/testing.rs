@@ -6,7 +6,7 @@ use crate::collect::gpu::GpuRecord;
 use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
 use crate::record::clock::Anchor;
-use crate::record::clock::host::HostClock;
+use crate::collect::host_clock::HostClock;
 use crate::record::clock::overhead::Costs;
 use crate::record::stream::entry::{COMPLETED, Entry, Tag};
 use crate::record::stream::registry::{Log, Run, ThreadIdentity, ThreadLog};

@@ -88,25 +88,25 @@ pub(crate) fn set(session: u32) {
 }
 
 /// Returns the number of the recording that goes on, from 1: what was told in an earlier one has to be told again.
-pub(super) fn recording() -> u32 {
+pub(crate) fn recording() -> u32 {
     // ORDERING: see `load`.
     RECORDINGS.load(Ordering::Relaxed)
 }
 
 /// Sets what an attached tool needs: [`NVTX`] or nothing.
-pub(super) fn set_tool(bits: u32) {
+pub(crate) fn set_tool(bits: u32) {
     // ORDERING: under the lock.
     change(|| TOOL.store(TOOL.load(Ordering::Relaxed) & UNSOUGHT | bits, Ordering::Relaxed));
 }
 
 /// Returns whether a tool is still to be looked for.
-pub(super) fn is_unsought() -> bool {
+pub(crate) fn is_unsought() -> bool {
     // ORDERING: set once; the `Once` of `hooks::tool` decides.
     TOOL.load(Ordering::Relaxed) & UNSOUGHT != 0
 }
 
 /// A tool has been looked for.
-pub(super) fn sought() {
+pub(crate) fn sought() {
     // ORDERING: under the lock.
     change(|| {
         TOOL.fetch_and(!UNSOUGHT, Ordering::Relaxed);
@@ -134,7 +134,7 @@ fn publish() {
 }
 
 /// Every thread has left the chunk that it wrote.
-pub(super) fn moved() {
+pub(crate) fn moved() {
     if load() & MOVING != 0 {
         // ORDERING: under the lock.
         change(|| {
@@ -144,7 +144,7 @@ pub(super) fn moved() {
 }
 
 /// This process was just forked off: the session is its parent's, the tool is its own. Takes no lock.
-pub(super) fn become_child() {
+pub(crate) fn become_child() {
     // ORDERING: see `publish`.
     if SESSION.load(Ordering::Relaxed) != 0 {
         SESSION.store(FORKED, Ordering::Relaxed);
@@ -153,7 +153,7 @@ pub(super) fn become_child() {
 }
 
 /// Returns whether it is still to be told that this process was forked off: true once.
-pub(super) fn take_forked() -> bool {
+pub(crate) fn take_forked() -> bool {
     let mut was_forked = false;
     // ORDERING: under the lock.
     change(|| was_forked = SESSION.fetch_and(!FORKED, Ordering::Relaxed) & FORKED != 0);

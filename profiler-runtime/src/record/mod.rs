@@ -21,7 +21,6 @@ pub(crate) mod request;
 mod returned;
 pub(crate) mod select;
 pub(crate) mod site;
-pub(crate) mod spool;
 pub(crate) mod stream;
 #[cfg(test)]
 mod tests;

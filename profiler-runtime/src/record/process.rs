@@ -24,7 +24,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 use std::{ptr, thread};
 
-use crate::logging;
+use crate::record::hooks::warning;
 use crate::record::gate;
 use crate::record::memory::ledger;
 use crate::record::stream::slab::forever;
@@ -174,6 +174,8 @@ impl<T: Send + Sync> Deref for PerProcess<T> {
     }
 }
 
+pub(crate) use descriptors::ClosedInChild;
+
 /// The process that a value was made in.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stamp(u32);
@@ -199,10 +201,10 @@ pub(super) fn tell_child() {
     let (told, waits) = mpsc::channel();
     let tell = move || {
         let id = std::process::id();
-        logging::warn!(
+        warning::send(&format!(
             "process {id} was forked off one that is being profiled, and records nothing: the session is its parent's; \
              start one in the child to profile it"
-        );
+        ));
         let _ = told.send(());
     };
     if thread::Builder::new().name(THREAD.to_owned()).spawn(tell).is_ok() {

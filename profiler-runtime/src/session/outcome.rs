@@ -23,7 +23,7 @@ use crate::record::clock::overhead::Costs;
 use crate::record::hooks::correlation;
 use crate::record::memory::ledger;
 use crate::record::process::Stamp;
-use crate::record::spool::active::Spooling;
+use crate::collect::spool::active::Spooling;
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";

@@ -1,4 +1,4 @@
-//! Artifacts of sessions whose process has died: from the spools that they left (`record::spool`).
+//! Artifacts of sessions whose process has died: from the spools that they left (`collect::spool`).
 
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -21,9 +21,8 @@ use crate::model::pace::Pace;
 use crate::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
 use crate::record::clock::Anchor;
 use crate::record::memory::{Levels, ledger};
-use crate::record::spool::journal;
-use crate::record::spool::journal::DriverNote;
-use crate::record::spool::reader::{self, Refusal, Salvaged};
+use crate::collect::spool::journal::{self, DriverNote};
+use crate::collect::spool::reader::{self, Refusal, Salvaged};
 
 /// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]

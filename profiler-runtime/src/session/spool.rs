@@ -15,11 +15,11 @@ use crate::collect::events::NotedContexts;
 use crate::collect::stacks::noted::Noted;
 use crate::config::ProfilerConfig;
 use crate::model::{Context, EndedBy};
-use crate::record::clock::host::HostClock;
+use crate::collect::host_clock::HostClock;
 use crate::record::clock::overhead::Costs;
 use crate::record::memory::ledger;
-use crate::record::spool::active::Spooling;
-use crate::record::spool::journal::DriverNote;
+use crate::collect::spool::active::Spooling;
+use crate::collect::spool::journal::DriverNote;
 
 const THREAD: &str = "profiler-spool";
 /// Between two times that the disk is asked for everything.

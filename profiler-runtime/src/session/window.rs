@@ -11,7 +11,7 @@ use crate::config::ProfilerConfig;
 use crate::model::{MemoryLog, Window};
 use crate::record::clock::{self, Anchor};
 use crate::record::memory::Levels;
-use crate::record::spool::active::Spooling;
+use crate::collect::spool::active::Spooling;
 use crate::record::stream::registry::{self, Log, Marks};
 use crate::record::{gate, select, set_budget, warm};
 

@@ -27,7 +27,7 @@ use super::Ending;
 use crate::record::process::PerProcess;
 use crate::record::process::descriptors::Known;
 #[cfg(all(target_os = "linux", not(miri)))]
-use crate::record::spool::fault;
+use crate::collect::spool::fault;
 
 const THREAD: &str = "profiler-signals";
 /// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a program's own.

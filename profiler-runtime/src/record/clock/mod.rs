@@ -4,7 +4,6 @@
 //! the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
 //! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
 
-pub(crate) mod host;
 pub(crate) mod overhead;
 
 #[cfg(not(target_os = "linux"))]
@@ -15,10 +14,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::{Deserialize, Serialize};
-
 /// One moment on three clocks.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Anchor {
     /// Raw ticks.
     pub(crate) ticks: u64,
@@ -31,7 +28,6 @@ pub(crate) struct Anchor {
     pub(crate) uncertainty_ticks: u64,
     /// Nanoseconds for which the host has slept since boot, in which the monotonic clock stood still; 0 where the system
     /// does not tell.
-    #[serde(default)]
     pub(crate) asleep_ns: u64,
 }
 
@@ -154,12 +150,24 @@ fn boot_ns() -> u64 {
     0
 }
 
-#[cfg(target_os = "linux")]
+/// Returns the nanoseconds for which the calling thread has run.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) fn thread_ns() -> u64 {
+    system_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Never asked: the configuration does not admit it.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn thread_ns() -> u64 {
+    0
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
 fn system_ns(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the call writes one `timespec`, to which the pointer is valid; these clocks exist on every Linux.
+    // SAFETY: the call writes one `timespec`, to which the pointer is valid; every caller names a clock of its system.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
-    // CAST: time since boot is not negative; 2^64 ns are 584 years.
+    // CAST: no clock of these is negative; 2^64 ns are 584 years.
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
 }
 

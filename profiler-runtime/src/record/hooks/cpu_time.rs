@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::record::clock::thread_ns;
 use crate::record::site::Site;
 use crate::record::stream::buffer;
 use crate::record::stream::entry::{Entry, Tag};
@@ -32,20 +33,4 @@ pub(crate) fn cost() -> Duration {
         std::hint::black_box(thread_ns());
     }
     start.elapsed() / READINGS
-}
-
-/// Nanoseconds for which this thread has run.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
-fn thread_ns() -> u64 {
-    use rustix::time::{ClockId, Timespec, clock_gettime};
-
-    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::ThreadCPUTime);
-    // CAST: neither is negative, and no thread has run for 584 years.
-    (tv_sec as u64) * 1_000_000_000 + tv_nsec as u64
-}
-
-/// Never asked: the configuration does not admit it.
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn thread_ns() -> u64 {
-    0
 }

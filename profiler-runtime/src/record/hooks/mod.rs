@@ -6,3 +6,4 @@ pub(crate) mod gpu_time;
 pub(crate) mod stack;
 pub(crate) mod steps;
 pub(crate) mod tool;
+pub(crate) mod warning;

@@ -17,7 +17,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
-use crate::logging;
+use super::warning;
 use crate::record::gate;
 use crate::record::memory::ledger;
 use crate::record::open::OpenList;
@@ -80,7 +80,7 @@ pub(crate) fn seek() {
     });
     SEEKING.set(false);
     for problem in problems {
-        logging::warn!("{problem}");
+        warning::send(&problem);
     }
 }
 

@@ -19,7 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::record::label;
 use crate::record::memory::ledger;
 use crate::record::process::PerProcess;
-use crate::record::spool::active;
+use crate::record::stream::store;
 
 /// What a site stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -126,7 +126,7 @@ impl Site {
         }
         let publish = |number| {
             // Before the first record can be written.
-            active::note_site(self, number);
+            store::announce_site(self, number);
             let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
             // ORDERING: see `fast_number`.
             self.number.store(number | flag, Ordering::Relaxed);

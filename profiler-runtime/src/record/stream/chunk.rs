@@ -1,4 +1,5 @@
-//! Chunks: the 64 KiB pieces that streams are made of, from memory within a byte budget, or from a file (`spool`).
+//! Chunks: the 64 KiB pieces that streams are made of, from memory within a byte budget, or from a
+//! [`Store`].
 //!
 //! In memory a thread's first chunk is of 4 KiB, and what an ended thread has not filled is cut off ([`Chunk::fitted`]): a
 //! program may have a hundred thousand threads.
@@ -15,9 +16,9 @@ use super::entry::Entry;
 use super::prealloc;
 pub(crate) use super::prealloc::{Place, place};
 use super::slab::{CHUNK_BYTES, SMALL_BYTES, Slabs};
+use super::store::{self, Store};
 use crate::record::memory::ledger;
 use crate::record::process::PerProcess;
-use crate::record::spool::Spool;
 
 /// Most entries of a chunk: 64 KiB, 2,048 ranges.
 pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
@@ -26,12 +27,6 @@ pub(crate) const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 const FIRST_ENTRIES: u64 = (SMALL_BYTES / size_of::<Entry>()) as u64;
 
 static SLABS: PerProcess<Mutex<Slabs>> = PerProcess::new(|_| Mutex::new(Slabs::new()));
-/// Where chunks come from while it is set.
-static SPOOL: PerProcess<Mutex<Option<Arc<Spool>>>> = PerProcess::new(|_| Mutex::default());
-/// Whether it is set.
-static SPOOLS: AtomicBool = AtomicBool::new(false);
-/// Rises whenever chunks begin to come from elsewhere.
-static STORE: AtomicU64 = AtomicU64::new(0);
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static BUDGET: AtomicUsize = AtomicUsize::new(256 << 20);
 /// Whether the oldest chunk makes room when the budget is spent.
@@ -43,10 +38,6 @@ fn slabs() -> MutexGuard<'static, Slabs> {
     SLABS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn spool() -> MutexGuard<'static, Option<Arc<Spool>>> {
-    SPOOL.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A piece of a thread's stream.
 pub(crate) struct Chunk {
     /// Owned: goes back to where it came from when the chunk is dropped.
@@ -56,14 +47,14 @@ pub(crate) struct Chunk {
     /// Entries that fit.
     capacity: usize,
     home: Home,
-    /// The number of where chunks came from then.
+    /// The store's number when it was taken.
     store: u64,
     /// Once it is not written any more: its place in the order in which that happened to chunks, and its length.
     sealed: OnceLock<(u64, usize)>,
     /// Whether the budget has it on its account.
     counted: AtomicBool,
-    /// Whether its spool has another in its place.
-    beside: AtomicBool,
+    /// Whether its store has another in its place.
+    has_overflow: AtomicBool,
 }
 
 /// Where a chunk's memory comes from.
@@ -71,8 +62,8 @@ enum Home {
     Slabs,
     /// The program's allocator: as large as what it holds.
     Fitted,
-    /// The spool, and the chunk's number in it.
-    Spool(Arc<Spool>, u32),
+    /// A store, and the chunk's number in it.
+    Store(Arc<dyn Store>, u32),
 }
 
 // SAFETY: one thread writes entries, each before it publishes a length that covers it (release); others read only what
@@ -90,10 +81,10 @@ impl Chunk {
         if base > FIRST_ENTRIES {
             make_ready();
         }
-        let store = store_number();
-        if let Some(spool) = current_spool() {
-            if let Some((start, number)) = spool.take(thread, base) {
-                return Some(Self::new((start.cast(), ENTRIES), base, Home::Spool(spool, number), store));
+        let store_number = store::number();
+        if let Some(store) = store::current() {
+            if let Some((start, number)) = store.take(thread, base) {
+                return Some(Self::new((start.cast(), ENTRIES), base, Home::Store(store, number), store_number));
             }
             if within_budget {
                 return None;
@@ -114,7 +105,7 @@ impl Chunk {
             return None;
         };
         let capacity = bytes / size_of::<Entry>();
-        Some(Self::new((start.cast(), capacity), base, Home::Slabs, store))
+        Some(Self::new((start.cast(), capacity), base, Home::Slabs, store_number))
     }
 
     /// Returns a copy that is no larger than what this one, which is sealed, holds; `None` if that would save little, or if
@@ -139,25 +130,25 @@ impl Chunk {
     /// A chunk that the budget does not know of: one test must not take the room of another.
     #[cfg(test)]
     pub(crate) fn uncounted() -> Option<Self> {
-        let chunk = Self::new((slabs().take()?.cast(), ENTRIES), 0, Home::Slabs, store_number());
+        let chunk = Self::new((slabs().take()?.cast(), ENTRIES), 0, Home::Slabs, store::number());
         // ORDERING: nobody else has it.
         chunk.counted.store(false, Ordering::Relaxed);
         Some(chunk)
     }
 
-    /// A chunk that a spool holds, with so many entries.
-    pub(crate) fn found(spool: &Arc<Spool>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
-        let chunk = Self::new((start.cast(), ENTRIES), base, Home::Spool(Arc::clone(spool), number), 0);
+    /// Creates a chunk that a store holds, with so many entries.
+    pub(crate) fn found(store: Arc<dyn Store>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
+        let chunk = Self::new((start.cast(), ENTRIES), base, Home::Store(store, number), 0);
         chunk.seal(length);
         chunk
     }
 
     fn new((start, capacity): (NonNull<Entry>, usize), base: u64, home: Home, store: u64) -> Self {
-        let counted = AtomicBool::new(!matches!(home, Home::Spool(..)));
-        Self { start, base, capacity, home, store, sealed: OnceLock::new(), counted, beside: AtomicBool::new(false) }
+        let counted = AtomicBool::new(!matches!(home, Home::Store(..)));
+        Self { start, base, capacity, home, store, sealed: OnceLock::new(), counted, has_overflow: AtomicBool::new(false) }
     }
 
-    /// The number of where chunks came from when this one was taken.
+    /// Returns the store's number when this chunk was taken.
     pub(crate) fn store(&self) -> u64 {
         self.store
     }
@@ -195,8 +186,8 @@ impl Chunk {
 
     /// Nobody reads it for now: pages of a file leave the process's memory, and come back when they are read.
     pub(crate) fn release(&self) {
-        if let Home::Spool(spool, number) = &self.home {
-            spool.release(*number);
+        if let Home::Store(store, number) = &self.home {
+            store.release(*number);
         }
     }
 
@@ -205,7 +196,9 @@ impl Chunk {
         match &self.home {
             Home::Slabs | Home::Fitted => self.uncount(),
             // ORDERING: read by the last owner's drop.
-            Home::Spool(spool, number) => self.beside.store(spool.give_up(*number, is_read), Ordering::Relaxed),
+            Home::Store(store, number) => {
+                self.has_overflow.store(store.give_up(*number, is_read), Ordering::Relaxed);
+            },
         }
     }
 
@@ -248,7 +241,7 @@ impl Drop for Chunk {
                 }
             }
             // ORDERING: nobody else has it any more.
-            Home::Spool(spool, number) => spool.give(*number, self.beside.load(Ordering::Relaxed)),
+            Home::Store(store, number) => store.give(*number, self.has_overflow.load(Ordering::Relaxed)),
         }
         self.uncount();
         note_change();
@@ -277,42 +270,11 @@ pub(crate) fn set_budget(bytes: usize, ring: bool) {
     note_change();
 }
 
-/// Chunks come from this file from now on; from memory without one. Threads leave their chunks when they are full, or
-/// when they are told to (`gate::MOVING`).
-pub(crate) fn set_spool(new: Option<Arc<Spool>>) {
-    // ORDERING: a setting.
-    SPOOLS.store(new.is_some(), Ordering::Relaxed);
-    let old = std::mem::replace(&mut *spool(), new);
-    drop(old);
-    // ORDERING: a chunk from elsewhere is found out under its stream's lock.
-    STORE.fetch_add(1, Ordering::Relaxed);
-    note_change();
-}
-
 /// This process was just forked off: the parent's chunks are none of its own.
 pub(crate) fn become_child() {
     // ORDERING: this process has one thread, or is about to find out.
-    SPOOLS.store(false, Ordering::Relaxed);
     IN_USE.store(0, Ordering::Relaxed);
-    STORE.fetch_add(1, Ordering::Relaxed);
-    note_change();
-}
-
-/// The file that chunks come from.
-pub(crate) fn current_spool() -> Option<Arc<Spool>> {
-    spool().clone()
-}
-
-/// Returns whether chunks come from a file. Takes no lock.
-pub(crate) fn has_spool() -> bool {
-    // ORDERING: a setting.
-    SPOOLS.load(Ordering::Relaxed)
-}
-
-/// See [`STORE`].
-pub(crate) fn store_number() -> u64 {
-    // ORDERING: see `set_spool`.
-    STORE.load(Ordering::Relaxed)
+    store::become_child();
 }
 
 /// Returns whether the oldest chunk makes room.
@@ -325,14 +287,14 @@ pub(crate) fn is_ring() -> bool {
 pub(crate) fn overwritten_at_once() -> usize {
     // ORDERING: a setting.
     let budget = || BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES;
-    (current_spool().map_or_else(budget, |spool| spool.capacity()) / 64).max(1)
+    (store::current().map_or_else(budget, |store| store.capacity()) / 64).max(1)
 }
 
 /// Returns whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
 pub(crate) fn is_scarce() -> bool {
     // ORDERING: a statistic.
     let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;
-    !is_ring() && IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > left && !has_spool()
+    !is_ring() && IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > left && !store::is_installed()
 }
 
 /// There may be room.

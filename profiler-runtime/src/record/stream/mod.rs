@@ -14,5 +14,6 @@ pub(crate) mod segment;
 pub(crate) mod shared;
 mod skip_whole;
 pub(crate) mod slab;
+pub(crate) mod store;
 mod sync;
 mod thread_stream;

@@ -6,8 +6,6 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
 pub(crate) use super::carry_over::Carry;
 use super::entry::Entry;
 pub(crate) use super::owner::Writer;
@@ -15,10 +13,9 @@ pub(crate) use super::segment::Run;
 use super::shared::{Room, Shared};
 pub(crate) use super::thread_stream::Runs;
 use super::thread_stream::{Stream, Taken};
-use super::{ahead, chunk, ring};
+use super::{ahead, chunk, ring, store};
 use crate::record::memory::ledger;
 use crate::record::process::PerProcess;
-use crate::record::spool::active;
 
 /// In order of their threads' numbers.
 static STREAMS: PerProcess<Mutex<Vec<Shared<Stream>>>> = PerProcess::new(|_| Mutex::default());
@@ -34,7 +31,7 @@ static NO_MEMORY: AtomicU64 = AtomicU64::new(0);
 static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
 
 /// Who wrote a stream.
-#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ThreadIdentity {
     /// Number in this process, from 1, in order of first use; never given twice.
     pub(crate) ordinal: u32,
@@ -168,7 +165,6 @@ fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
     // Asked first: a number is used once.
     streams(|all| all.try_reserve(1)).ok()?;
     let stream = room.fill(Stream::new(writer(next_ordinal())));
-    active::note_thread(&stream.thread);
     let ordinal = stream.thread.ordinal;
     streams(|all| {
         // Another thread may have taken the room.
@@ -178,6 +174,7 @@ fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
         all.insert(place, stream.clone());
         Some(())
     })?;
+    store::announce_thread(&stream.thread);
     Some(stream)
 }
 

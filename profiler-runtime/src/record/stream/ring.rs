@@ -12,9 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use super::carry_over::Carry;
 use super::shared::Shared;
 use super::thread_stream::Stream;
-use super::{chunk, registry};
+use super::{chunk, registry, store};
 use crate::record::process::PerProcess;
-use crate::record::spool::active;
 
 /// Ticks of the last entry that was overwritten.
 static HORIZON: AtomicU64 = AtomicU64::new(0);
@@ -69,7 +68,9 @@ pub(crate) fn oldest() -> bool {
             // ORDERING: see `horizon`.
             HORIZON.fetch_max(last, Ordering::Relaxed);
             chunk.give_up(chunk.owners() > 1);
-            active::note_overwritten(last, ranges);
+            if let Some(store) = store::current() {
+                store.count_overwritten(last, ranges);
+            }
             count += 1;
             queue.extend(order((place, &all[place])));
         }

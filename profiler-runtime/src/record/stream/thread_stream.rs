@@ -15,7 +15,7 @@ use super::cursor::Cursor;
 use super::entry::Entry;
 use super::segment::Run;
 use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Shared, boxed};
-use super::{registry, ring};
+use super::{registry, ring, store};
 
 /// One thread's entries.
 pub(crate) struct Stream {
@@ -115,11 +115,11 @@ impl Stream {
             return self.refuse(generation);
         }
         loop {
-            let store = chunk::store_number();
+            let store = store::number();
             let Some(chunk) = self.take_chunk(may_overdraw) else { return self.refuse(generation) };
             let mut kept = self.kept();
             // A recording to or from a file has begun meanwhile: the chunk lies in the wrong place.
-            if chunk::store_number() != store {
+            if store::number() != store {
                 continue;
             }
             // Without memory it is asked again for the next entry: nobody tells when there is some.
@@ -221,7 +221,7 @@ impl Stream {
 
     /// Returns whether its owner writes into a chunk from where chunks do not come from any more.
     pub(crate) fn is_behind(&self) -> bool {
-        self.kept().chunks.last().is_some_and(|last| last.sealed().is_none() && last.store() != chunk::store_number())
+        self.kept().chunks.last().is_some_and(|last| last.sealed().is_none() && last.store() != store::number())
     }
 
     /// Published entries of the chunk.

@@ -28,7 +28,7 @@ use crate::error::Error;
 use crate::model::EndedBy;
 use crate::record::hooks::cpu_time;
 use crate::record::hooks::steps::{self, StepEnd};
-use crate::record::spool::journal::DriverNote;
+use crate::collect::spool::journal::DriverNote;
 use crate::record::stream::registry;
 use crate::record::{self, Site, request, site};
 use crate::{export, logging};

@@ -7,7 +7,7 @@ use crate::collect::stacks;
 use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
-use crate::record::clock::host::HostClock;
+use crate::collect::host_clock::HostClock;
 use crate::record::clock::overhead::Costs;
 use crate::record::{self, Site, gate, request, site};
 use crate::session::outcome::{Export, failed_spool};

@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use crate::record::clock::host::HostClock;
-use crate::record::spool::held::Held;
+use crate::collect::host_clock::HostClock;
+use crate::collect::spool::held::Held;
 
 /// On a folder of one process's own.
 const OWN: &str = ".claim";

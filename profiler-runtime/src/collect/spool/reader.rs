@@ -202,7 +202,7 @@ impl Spool {
         // CAST: a file of this many slabs does not fit on any disk.
         let slabs = ((bytes - HEADER) / SLAB) as u32;
         let room = Room::filled(slabs, slabs.saturating_mul(CHUNKS as u32));
-        Ok(Self { mapping, path: path.to_owned(), capacity: 0, room: Mutex::new(room) })
+        Ok(Self { mapping, path: path.to_owned(), capacity: 0, room: Mutex::new(room), journal: None })
     }
 
     fn number(&self, at: usize) -> u64 {
@@ -254,7 +254,7 @@ impl Spool {
         for number in 0..used {
             let Ok(Some((thread, base))) = self.row(number) else { continue };
             let start = self.mapping.at(chunk_at(number));
-            let chunk = Chunk::found(self, number, start, base, ENTRIES);
+            let chunk = Chunk::found(Arc::clone(self) as _, number, start, base, ENTRIES);
             // SAFETY: any bytes are entries, and the file's process is dead: nobody writes.
             let length = written(unsafe { chunk.published(0, ENTRIES) });
             chunk.release();

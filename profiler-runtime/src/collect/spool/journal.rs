@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::mapping;
 use super::own_file::OwnFile;
 use crate::record::clock::Anchor;
-use crate::record::process::descriptors::ClosedInChild;
+use crate::record::process::ClosedInChild;
 use crate::record::stream::registry::ThreadIdentity;
 use crate::record::{Kind, Site};
 
@@ -26,7 +26,7 @@ pub(super) enum Note {
     /// Whose session it is: for whoever started it.
     Session(Value),
     /// A thread that records.
-    Thread(ThreadIdentity),
+    Thread(#[serde(with = "ThreadNote")] ThreadIdentity),
     /// What a site's number stands for.
     Site(SiteNote),
     /// A recording begins.
@@ -37,6 +37,27 @@ pub(super) enum Note {
     Code(Value),
     /// On which devices ranges are timed by events.
     Events(Value),
+}
+
+/// The fields of a [`ThreadIdentity`].
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "ThreadIdentity")]
+struct ThreadNote {
+    ordinal: u32,
+    os_id: u64,
+    name: String,
+}
+
+/// The fields of an [`Anchor`].
+#[derive(Deserialize, Serialize)]
+#[serde(remote = "Anchor")]
+struct AnchorNote {
+    ticks: u64,
+    monotonic_ns: u64,
+    unix_ns: u64,
+    uncertainty_ticks: u64,
+    #[serde(default)]
+    asleep_ns: u64,
 }
 
 /// See [`Note::Site`].
@@ -72,7 +93,9 @@ pub(super) enum Line<'a> {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct WindowNote {
     /// The process's first.
+    #[serde(with = "AnchorNote")]
     pub(super) process: Anchor,
+    #[serde(with = "AnchorNote")]
     pub(super) start: Anchor,
     /// Where each thread's stream was, by its number.
     pub(super) from: Vec<(u32, u64)>,

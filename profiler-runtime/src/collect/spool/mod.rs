@@ -28,11 +28,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::record::clock::Anchor;
+use crate::record::Site;
+use crate::record::stream::registry::ThreadIdentity;
 use crate::record::stream::slab::CHUNK_BYTES;
+use crate::record::stream::store::Store;
 use allocator::{Next, Room};
+use journal::{Journal, Line, Note};
 use mapping::Mapping;
 
 /// First word of the file; a machine of another byte order reads another one.
@@ -61,11 +65,13 @@ pub(crate) struct Spool {
     /// Chunks that may be in use; 0 of a file that is only read.
     capacity: u32,
     room: Mutex<Room>,
+    /// Names what its entries refer to; none of a file that is only read.
+    journal: Option<Arc<Journal>>,
 }
 
 impl Spool {
     /// A new file that grows to `most_bytes`.
-    pub(super) fn create(path: &Path, most_bytes: u64) -> io::Result<Self> {
+    fn create(path: &Path, most_bytes: u64, journal: Option<Arc<Journal>>) -> io::Result<Self> {
         let slabs = usize::try_from(most_bytes).unwrap_or(usize::MAX) / SLAB;
         let slabs = slabs.clamp(1, usize::from(u16::MAX) << 8);
         // As much again for what is overwritten while it is read.
@@ -81,29 +87,11 @@ impl Spool {
         mapping.word(0).store(MAGIC, Ordering::Relaxed);
         // CAST: clamped above.
         let capacity = (slabs * CHUNKS) as u32;
-        Ok(Self { mapping, path: path.to_owned(), capacity, room: Mutex::new(Room::of(capacity)) })
+        Ok(Self { mapping, path: path.to_owned(), capacity, room: Mutex::new(Room::of(capacity)), journal })
     }
 
     fn room(&self) -> MutexGuard<'_, Room> {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A chunk of zeros for this thread's entries from `base` on, and its number; `None` if there is no room, in the
-    /// capacity or on the disk.
-    pub(super) fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)> {
-        if self.mapping.failed_pages() > 0 {
-            return None;
-        }
-        let (number, used_before) = self.find()?;
-        let at = chunk_at(number);
-        if used_before {
-            // A reader of the file finds the old entries, or an empty chunk of the old row: both are right.
-            self.mapping.clear(at, CHUNK_BYTES);
-        } else {
-            self.populate(number, at)?;
-        }
-        self.write_row(number, thread, base);
-        Some((self.mapping.at(at), number))
     }
 
     /// Makes sure that a chunk can be written to; it is given back if not.
@@ -167,44 +155,11 @@ impl Spool {
         );
     }
 
-    /// Takes back what [`take`](Self::take) gave; `beside` is what [`give_up`](Self::give_up) said of it.
-    pub(super) fn give(&self, number: u32, beside: bool) {
-        self.clear_row(number);
-        let mut room = self.room();
-        if room.give(number, beside) {
-            self.mapping.punch(chunk_at(number), CHUNK_BYTES);
-        }
-    }
-
-    /// A chunk is overwritten: a reader of the file does not find it any more. True if another may take its place while
-    /// somebody of this process reads it still.
-    pub(super) fn give_up(&self, number: u32, is_read: bool) -> bool {
-        self.clear_row(number);
-        is_read && self.room().put_beside()
-    }
-
     fn clear_row(&self, number: u32) {
         if self.capacity > 0 {
             // ORDERING: see `write_row`.
             self.mapping.word(row_at(number) + 8).store(0, Ordering::Release);
         }
-    }
-
-    /// Chunks that fit.
-    pub(super) fn capacity(&self) -> usize {
-        self.capacity as usize
-    }
-
-    /// Takes a chunk's pages out of the process's memory.
-    pub(super) fn release(&self, number: u32) {
-        self.mapping.release(chunk_at(number), CHUNK_BYTES);
-    }
-
-    /// Entries up to `ticks` were overwritten, the ends of so many ranges among them.
-    pub(super) fn note_overwritten(&self, ticks: u64, ranges: u64) {
-        // ORDERING: each number is right by itself.
-        self.mapping.word(HORIZON).fetch_max(ticks, Ordering::Relaxed);
-        self.mapping.word(OVERWRITTEN).fetch_add(ranges, Ordering::Relaxed);
     }
 
     /// A recording begins: nothing is overwritten yet.
@@ -266,6 +221,71 @@ impl Spool {
     }
 }
 
+impl Store for Spool {
+    fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)> {
+        if self.mapping.failed_pages() > 0 {
+            return None;
+        }
+        let (number, used_before) = self.find()?;
+        let at = chunk_at(number);
+        if used_before {
+            // A reader of the file finds the old entries, or an empty chunk of the old row: both are right.
+            self.mapping.clear(at, CHUNK_BYTES);
+        } else {
+            self.populate(number, at)?;
+        }
+        self.write_row(number, thread, base);
+        Some((self.mapping.at(at), number))
+    }
+
+    fn give(&self, number: u32, has_overflow: bool) {
+        self.clear_row(number);
+        let mut room = self.room();
+        if room.give(number, has_overflow) {
+            self.mapping.punch(chunk_at(number), CHUNK_BYTES);
+        }
+    }
+
+    /// A reader of the file does not find the chunk any more.
+    fn give_up(&self, number: u32, is_read: bool) -> bool {
+        self.clear_row(number);
+        is_read && self.room().put_beside()
+    }
+
+    fn release(&self, number: u32) {
+        self.mapping.release(chunk_at(number), CHUNK_BYTES);
+    }
+
+    fn capacity(&self) -> usize {
+        self.capacity as usize
+    }
+
+    fn count_overwritten(&self, ticks: u64, ranges: u64) {
+        // ORDERING: each number is right by itself.
+        self.mapping.word(HORIZON).fetch_max(ticks, Ordering::Relaxed);
+        self.mapping.word(OVERWRITTEN).fetch_add(ranges, Ordering::Relaxed);
+    }
+
+    fn announce_thread(&self, ordinal: u32, os_id: u64, name: &str) {
+        if let Some(journal) = &self.journal {
+            journal.append(&Line::Thread { ordinal, os_id, name });
+        }
+    }
+
+    fn announce_site(&self, site: &'static Site, number: u32) {
+        if let Some(journal) = &self.journal {
+            journal.append(&Line::of_site(site, number));
+        }
+    }
+
+    fn announce_all(&self, threads: &[ThreadIdentity], sites: &[(&'static Site, u32)]) {
+        if let Some(journal) = &self.journal {
+            journal.append_all(&threads.iter().cloned().map(Note::Thread).collect::<Vec<_>>());
+            journal.append_all(&sites.iter().map(|(site, number)| Line::of_site(site, *number)).collect::<Vec<_>>());
+        }
+    }
+}
+
 fn anchor_words(anchor: &Anchor) -> [u64; 5] {
     [anchor.ticks, anchor.monotonic_ns, anchor.unix_ns, anchor.uncertainty_ticks, anchor.asleep_ns]
 }
@@ -300,7 +320,7 @@ mod tests {
     fn a_file_that_is_overwritten_while_it_is_read_does_not_stay_larger() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entries");
-        let spool = Spool::create(&path, SLAB as u64).unwrap();
+        let spool = Spool::create(&path, SLAB as u64, None).unwrap();
         // The other slab's index, and what the file system needs.
         let most = (HEADER + SLAB + 2 * CHUNK_BYTES) as u64;
         let fill = || -> Vec<u32> { std::iter::from_fn(|| Some(spool.take(1, 0)?.1)).collect() };

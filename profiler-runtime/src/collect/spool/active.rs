@@ -1,7 +1,7 @@
 //! The spool that chunks come from at the moment: set up before a session's first entry, taken away after its last.
 //!
 //! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so that a recording lies
-//! in its spool from its first range on. The journal hears of threads and sites as they come (`registry`, `site`).
+//! in its spool from its first range on.
 
 use std::io;
 use std::path::Path;
@@ -14,12 +14,9 @@ use super::Spool;
 use super::journal::{DriverNote, Journal, Line, Note, WindowNote};
 use crate::record::clock::Anchor;
 use crate::record::memory::ledger;
-use crate::record::process::PerProcess;
-use crate::record::stream::chunk;
-use crate::record::stream::registry::{self, Marks, Writer};
-use crate::record::{Site, gate, site};
-
-static JOURNAL: PerProcess<Mutex<Option<Arc<Journal>>>> = PerProcess::new(|_| Mutex::default());
+use crate::record::gate;
+use crate::record::stream::registry::{self, Marks};
+use crate::record::stream::store::{self, Store};
 
 /// A session's spool, while it records and until it is exported.
 #[derive(Clone)]
@@ -46,17 +43,13 @@ impl Spooling {
     /// A file cannot be made or mapped, as on every system but Linux.
     pub(crate) fn begin(entries: &Path, journal: &Path, most_bytes: u64, session: Value) -> io::Result<Self> {
         let _own = ledger::own();
-        let spool = Arc::new(Spool::create(entries, most_bytes)?);
-        let journal = Journal::create(journal).inspect_err(|_| drop(std::fs::remove_file(entries)))?;
-        let new = Self { spool, journal: Arc::new(journal), from: Arc::default(), turn: Arc::default() };
+        let journal = Arc::new(Journal::create(journal)?);
+        let spool = Spool::create(entries, most_bytes, Some(Arc::clone(&journal)));
+        let spool = Arc::new(spool.inspect_err(|_| drop(journal.discard()))?);
+        let new = Self { spool, journal, from: Arc::default(), turn: Arc::default() };
         new.note_session(session);
-        set_journal(Some(Arc::clone(&new.journal)));
-        // Whoever comes from now on is noted as they come, maybe twice.
-        let threads: Vec<_> = registry::identities().into_iter().map(Note::Thread).collect();
-        new.journal.append_all(&threads);
-        let sites = site::numbered().into_iter().zip(1..);
-        new.journal.append_all(&sites.map(|(known, number)| Line::of_site(known, number)).collect::<Vec<_>>());
-        chunk::set_spool(Some(Arc::clone(&new.spool)));
+        let store: Arc<dyn Store> = Arc::clone(&new.spool) as _;
+        store::install(&store);
         new.tick();
         Ok(new)
     }
@@ -124,8 +117,7 @@ impl Spooling {
     pub(crate) fn end(&self) {
         let _own = ledger::own();
         self.tick();
-        set_journal(None);
-        chunk::set_spool(None);
+        store::remove();
     }
 
     /// Why the file could not grow, if it could not.
@@ -141,35 +133,5 @@ impl Spooling {
     pub(crate) fn discard(&self) -> io::Result<()> {
         self.journal.discard()?;
         self.spool.discard()
-    }
-}
-
-fn set_journal(new: Option<Arc<Journal>>) {
-    *JOURNAL.lock().unwrap_or_else(PoisonError::into_inner) = new;
-}
-
-fn journal() -> Option<Arc<Journal>> {
-    JOURNAL.lock().unwrap_or_else(PoisonError::into_inner).clone()
-}
-
-/// A thread, the calling one, begins to record.
-pub(crate) fn note_thread(thread: &Writer) {
-    if let Some(journal) = journal() {
-        let Writer { ordinal, os_id, .. } = *thread;
-        thread.with_first_name(|name| journal.append(&Line::Thread { ordinal, os_id, name }));
-    }
-}
-
-/// A site has a number.
-pub(crate) fn note_site(site: &Site, number: u32) {
-    if let Some(journal) = journal() {
-        journal.append(&Line::of_site(site, number));
-    }
-}
-
-/// Entries were overwritten.
-pub(crate) fn note_overwritten(ticks: u64, ranges: u64) {
-    if let Some(spool) = chunk::current_spool() {
-        spool.note_overwritten(ticks, ranges);
     }
 }
