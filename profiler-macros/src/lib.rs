@@ -58,7 +58,7 @@ mod model;
 mod nearest;
 mod options;
 mod parameters;
-mod renamed;
+mod root;
 #[cfg(test)]
 mod tests;
 
@@ -66,6 +66,7 @@ use proc_macro::TokenStream;
 
 use kind::Kind;
 use model::Annotated;
+use root::Root;
 
 /// Times a function as a stage of the pipeline.
 ///
@@ -94,7 +95,7 @@ use model::Annotated;
 /// Cost while nothing records: one relaxed load and a branch.
 #[proc_macro_attribute]
 pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    apply(Kind::Stage, arguments.into(), item.into(), RECORDING).into()
+    apply(Kind::Stage, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
 }
 
 /// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end moves the schedule on.
@@ -117,7 +118,7 @@ pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 #[proc_macro_attribute]
 pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    apply(Kind::Step, arguments.into(), item.into(), RECORDING).into()
+    apply(Kind::Step, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
 }
 
 /// Times a function as an operator, with the shapes of its inputs and its FLOPs.
@@ -155,7 +156,25 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// `panic = "abort"`, a panic there ends the program.)
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    apply(Kind::Op, arguments.into(), item.into(), RECORDING).into()
+    apply(Kind::Op, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// [`profiled_stage`] for a library that depends on `profiler-core`: the same options and expansion.
+#[proc_macro_attribute]
+pub fn core_profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    apply(Kind::Stage, Root::Core, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// [`profiled_step`] for a library that depends on `profiler-core`: the same options and expansion.
+#[proc_macro_attribute]
+pub fn core_profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    apply(Kind::Step, Root::Core, arguments.into(), item.into(), RECORDING).into()
+}
+
+/// [`profiled_op`] for a library that depends on `profiler-core`: the same options and expansion.
+#[proc_macro_attribute]
+pub fn core_profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    apply(Kind::Op, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
 /// Whether this build of the attributes changes anything.
@@ -165,11 +184,12 @@ const RECORDING: bool = cfg!(feature = "enable");
 /// one error, not one for each use of a function that is gone.
 fn apply(
     kind: Kind,
+    root: Root,
     arguments: proc_macro2::TokenStream,
     item: proc_macro2::TokenStream,
     recording: bool,
 ) -> proc_macro2::TokenStream {
-    match Annotated::read(kind, arguments, item.clone()) {
+    match Annotated::read(kind, root, arguments, item.clone()) {
         Ok(annotated) if recording => annotated.expand(),
         Ok(_) => item,
         Err(errors) => [errors, item].into_iter().collect(),

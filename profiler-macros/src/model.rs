@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{LitStr, Path, parse_quote};
+use syn::{LitStr, Path};
 
 use crate::arguments::{self, Value};
 use crate::flow::{self, Flow};
@@ -11,7 +11,7 @@ use crate::function::{self, Function};
 use crate::kind::Kind;
 use crate::mistakes::Mistakes;
 use crate::options::{self, Options};
-use crate::renamed;
+use crate::root::Root;
 
 /// An annotated function.
 pub(crate) struct Annotated {
@@ -40,7 +40,7 @@ impl Description {
 
 impl Annotated {
     /// Reads the `tokens` of the attribute's arguments and its `item`. `Err` holds a `compile_error!` for each mistake.
-    pub(crate) fn read(kind: Kind, tokens: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
+    pub(crate) fn read(kind: Kind, root: Root, tokens: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
         let mut mistakes = Mistakes::default();
         let arguments = arguments::read(tokens.clone(), &mut mistakes);
         let options = options::read(kind, arguments, &mut mistakes);
@@ -52,16 +52,16 @@ impl Annotated {
                 mistakes.at(value, what);
             }
         }
-        mistakes.finish(function.map(|function| Self::new(kind, options, function)))
+        mistakes.finish(function.map(|function| Self::new(kind, root, options, function)))
     }
 
-    fn new(kind: Kind, options: Options, function: Function) -> Self {
+    fn new(kind: Kind, root: Root, options: Options, function: Function) -> Self {
         let Options { name, shapes, flops, index, value, krate } = options;
         let own_name = || LitStr::new(&function.opening.name.unraw().to_string(), Span::mixed_site());
         Self {
             kind,
             name: name.unwrap_or_else(own_name),
-            krate: krate.or_else(renamed::runtime).unwrap_or_else(|| parse_quote!(::profiler_runtime)),
+            krate: krate.unwrap_or_else(|| root.path()),
             description: Description { shapes, flops, index },
             flow: Flow::of(&function, value.is_some()),
             function,

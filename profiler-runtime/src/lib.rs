@@ -129,7 +129,6 @@ pub mod flops;
 mod logging;
 #[forbid(unsafe_code)]
 mod model;
-mod record;
 #[forbid(unsafe_code)]
 mod session;
 
@@ -165,22 +164,16 @@ pub use export::{
     SortBy, Summary, merge,
 };
 pub use model::{GroupBy, KeyAverage};
-pub use profiler_macros::{profiled_op, profiled_stage, profiled_step};
-pub use record::{
+pub use profiler_core::{
     CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site,
-    current_request, op, record_alloc, record_free, record_out_of_memory, request, request_scope, sites, stage,
+    current_request, op, record_alloc, record_free, record_out_of_memory, request, request_scope, sites, stage, step,
     step_named,
 };
+pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};
 pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::__profiler_site_reference as site;
-    pub use crate::record::{
-        Call, Count, Instrumented, IntoCount, Kind, OfValue, Range, Registered, Returns, Site, count, describe,
-        describe_async, instrument, instrument_call, run, whole,
-    };
-    pub use inventory;
-    pub use std::boxed::Box;
+    pub use profiler_core::__private::*;
 }

@@ -11,9 +11,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use loom::thread;
-use loom_support::owner::Writer;
+use loom_support::appender::Writer;
 use loom_support::reader::{hold, is_one_behind, marks, read, take};
-use loom_support::{chunk, registry, ring};
+use loom_support::{chunk, registry, ring, store};
 
 /// Checks every order with so many preemptions, for a few seconds at most.
 fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + Sync + 'static) {
@@ -22,11 +22,12 @@ fn model(preemptions: usize, budget: usize, ring: bool, run: impl Fn() + Send + 
     builder.max_duration = Some(Duration::from_secs(10));
     builder.check(move || {
         chunk::begin(budget, ring);
+        store::begin();
         registry::begin();
         ring::begin();
         run();
         registry::end();
-        chunk::end();
+        store::end();
     });
 }
 
@@ -186,7 +187,7 @@ fn an_owner_that_grows_during_a_move_is_known_or_not_behind() {
     model(4, 9, false, || {
         let mut writer = Writer::new(1);
         let mover = thread::spawn(|| {
-            chunk::move_store();
+            store::switch();
             is_one_behind()
         });
         // Of the first chunk: the next one would come from the new place.

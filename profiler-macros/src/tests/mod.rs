@@ -12,6 +12,7 @@ use proc_macro2::TokenStream;
 use crate::apply;
 use crate::kind::Kind;
 use crate::model::Annotated;
+use crate::root::Root;
 
 /// Rust source as tokens.
 fn tokens(source: &str) -> TokenStream {
@@ -20,18 +21,18 @@ fn tokens(source: &str) -> TokenStream {
 
 /// The model of an attribute that is right.
 fn model(kind: Kind, arguments: TokenStream, item: TokenStream) -> Annotated {
-    Annotated::read(kind, arguments, item).unwrap_or_else(|errors| panic!("{errors}"))
+    Annotated::read(kind, Root::Runtime, arguments, item).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
 /// The expansion, formatted.
 fn expanded(kind: Kind, arguments: TokenStream, item: TokenStream) -> String {
-    let file = syn::parse2(apply(kind, arguments, item, true)).expect("an expansion is a file of items");
+    let file = syn::parse2(apply(kind, Root::Runtime, arguments, item, true)).expect("an expansion is a file of items");
     prettyplease::unparse(&file)
 }
 
 /// The sentences of the errors, and the item after them.
 fn refused(kind: Kind, arguments: TokenStream, item: TokenStream) -> (Vec<String>, String) {
-    let mut output = apply(kind, arguments, item.clone(), true).into_iter();
+    let mut output = apply(kind, Root::Runtime, arguments, item.clone(), true).into_iter();
     let mut sentences = Vec::new();
     let length = item.into_iter().count();
     while output.clone().count() > length {

@@ -5,7 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-use crate::record::memory;
+use profiler_core::memory;
 
 /// Records the program's allocations in sessions with `torch_profiler_with_memory`. Wraps the system's allocator, or
 /// any other.

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::absent::Absent;
 use super::driver::Driver;
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 
 /// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.
 static OPEN: PerProcess<Mutex<State>> = PerProcess::new(|_| Mutex::new(State { open: 0, last: 0 }));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaSlice, CudaStream, DevicePtr};
 
-use crate::record::{Device, record_alloc, record_free};
+use profiler_core::{Device, record_alloc, record_free};
 
 use super::stream::BorrowedStream;
 

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use super::absent::Absent;
 use super::gpu::Device;
 use super::library::{Library, functions};
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 
 type Context = *mut c_void;
 

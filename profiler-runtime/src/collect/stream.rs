@@ -8,8 +8,8 @@ use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
-use crate::record::memory::ledger;
-use crate::record::{Call, Kind, Range, Site, describe_open, dynamic_site, gate};
+use profiler_core::memory::ledger;
+use profiler_core::{__private::Call, __private::describe_open, Kind, Range, Site, gate, site::dynamic_site};
 
 use super::events::{self, Handle, Open};
 

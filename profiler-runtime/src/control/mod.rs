@@ -20,8 +20,8 @@ use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
 use crate::logging;
-use crate::record::process::PerProcess;
 use crate::session::{self, Given, Recovered, SessionId, Status, Stopped};
+use profiler_core::process::PerProcess;
 
 #[cfg(feature = "clap")]
 pub use args::ProfilerArgs;

@@ -13,10 +13,10 @@ use std::{fmt, mem};
 
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
-use crate::record::memory::ledger;
-use crate::record::process::{PerProcess, Stamp};
-use crate::record::site::pinned;
 use crate::{logging, session};
+use profiler_core::memory::ledger;
+use profiler_core::process::{PerProcess, Stamp};
+use profiler_core::site::pinned;
 
 /// How often the file is looked for.
 const POLL: Duration = Duration::from_millis(200);

@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::config::{Profiler, ProfilerConfig};
 use crate::model::testing::Script;
 use crate::model::{MemoryLog, Trace};
-use crate::record::Kind;
-use crate::record::memory::Levels;
-use crate::record::stream::entry::Tag;
+use profiler_core::Kind;
+use profiler_core::memory::Levels;
+use profiler_core::stream::entry::Tag;
 
 use super::{Gauge, Manifest, write_session};
 

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, Scope};
 
-use crate::record::memory::ledger;
+use profiler_core::memory::ledger;
 
 /// More would wait for the one thread that writes.
 const MOST: usize = 4;

@@ -54,8 +54,8 @@ macro_rules! notice {
 }
 
 // `warn` itself is an attribute of the language.
-use crate::record::hooks::warning::Listener;
-use crate::record::process::PerProcess;
+use profiler_core::hooks::warning::Listener;
+use profiler_core::process::PerProcess;
 pub(crate) use {error, info, notice, warning as warn};
 
 inventory::submit! { Listener(|text| warning!("{text}")) }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use crate::collect::gpu::GpuRecord;
+use crate::collect::host_clock::HostClock;
 use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
-use crate::record::Site;
-use crate::record::clock::Anchor;
-use crate::collect::host_clock::HostClock;
-use crate::record::clock::overhead::Costs;
-use crate::record::stream::registry::Log;
+use profiler_core::Site;
+use profiler_core::clock::Anchor;
+use profiler_core::clock::overhead::Costs;
+use profiler_core::stream::registry::Log;
 
 use super::memory::MemoryLog;
 

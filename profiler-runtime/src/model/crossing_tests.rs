@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::record::Kind;
-use crate::record::stream::entry::{FIRST_POLL, Tag};
+use profiler_core::Kind;
+use profiler_core::stream::entry::{FIRST_POLL, Tag};
 
 use super::testing::{EPOCH, LENGTH, Script};
 use super::{Slice, StageNode, Trace};

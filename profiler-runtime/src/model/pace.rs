@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use super::context::Window;
-use crate::record::clock::Anchor;
-use crate::record::stream::registry::Log;
+use profiler_core::clock::Anchor;
+use profiler_core::stream::registry::Log;
 
 /// The readings of two anchors of a pace are at most a thousandth of what lies between them.
 const EXACT: u64 = 1_000;

@@ -1,6 +1,6 @@
 //! A slice: one range as it appears on a row of the trace.
 
-use crate::record::{Dtype, Kind, MAX_DIMS, Site};
+use profiler_core::{__private::MAX_DIMS, Dtype, Kind, Site};
 
 use super::requests;
 use super::stages::NodeId;

@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::{Kind, Site};
+use profiler_core::{Kind, Site};
 
 use super::call_times::CallTimes;
 use super::gpu::GpuTimes;

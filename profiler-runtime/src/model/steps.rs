@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::record::Site;
+use profiler_core::Site;
 
 use super::slice::Slice;
 

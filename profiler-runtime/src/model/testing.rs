@@ -3,14 +3,15 @@
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
+use crate::collect::host_clock::HostClock;
 use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
-use crate::record::clock::Anchor;
-use crate::collect::host_clock::HostClock;
-use crate::record::clock::overhead::Costs;
-use crate::record::stream::entry::{COMPLETED, Entry, Tag};
-use crate::record::stream::registry::{Log, Run, ThreadIdentity, ThreadLog};
-use crate::record::{Action, Kind, Site};
+use profiler_core::clock::Anchor;
+use profiler_core::clock::overhead::Costs;
+use profiler_core::stream::entry::{COMPLETED, Entry, Tag};
+use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
+use profiler_core::stream::segment::Run;
+use profiler_core::{Kind, Site, memory::Action};
 
 use super::context::{Context, EndedBy, Recording, Window};
 use super::memory::MemoryLog;

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use crate::record::Kind;
-use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::Kind;
+use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 
 use super::Trace;
 use super::testing::{EPOCH, LENGTH, Script};

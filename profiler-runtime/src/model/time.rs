@@ -6,7 +6,7 @@
 
 use super::context::Window;
 use super::pace::Pace;
-use crate::record::clock::Anchor;
+use profiler_core::clock::Anchor;
 
 /// One moment on both of the host's clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::outcome::Stopped;
 use super::place::SessionId;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::record::clock;
+use profiler_core::clock;
 
 /// A session's dumps.
 #[derive(Debug)]

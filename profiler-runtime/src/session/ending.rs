@@ -13,8 +13,8 @@ use crate::collect::ending::{self, Ending};
 use crate::config::ProfilerConfig;
 use crate::logging;
 use crate::model::EndedBy;
-use crate::record::memory::ledger;
-use crate::record::process;
+use profiler_core::memory::ledger;
+use profiler_core::process;
 
 const THREAD: &str = "profiler-ending";
 

@@ -11,8 +11,8 @@ use crate::collect::events::{Timing, Unresolved};
 use crate::collect::gpu::GpuRecord;
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
 use crate::logging;
-use crate::record::gate;
-use crate::record::hooks::correlation;
+use profiler_core::gate;
+use profiler_core::hooks::correlation;
 
 /// A session's part of the GPU.
 #[derive(Debug)]

@@ -3,8 +3,8 @@
 //! A session that ends counts them as they end ([`super::dumps`], [`super::schedule`]); of one whose process has died,
 //! their ends are in the log.
 
-use crate::record::stream::entry::{Entry, Tag};
-use crate::record::stream::registry::{Log, ThreadLog};
+use profiler_core::stream::entry::{Entry, Tag};
+use profiler_core::stream::registry::{Log, ThreadLog};
 
 /// When each iteration of the driving loop ended that had begun in the recording: ticks, in order.
 #[derive(Debug)]

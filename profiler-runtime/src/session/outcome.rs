@@ -13,17 +13,17 @@ use super::place::{Claim, SessionId};
 use super::window;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
+use crate::collect::spool::active::Spooling;
 use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::collect::{ending, stacks};
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
 use crate::model::{GroupBy, Recording, Trace};
-use crate::record::clock::overhead::Costs;
-use crate::record::hooks::correlation;
-use crate::record::memory::ledger;
-use crate::record::process::Stamp;
-use crate::collect::spool::active::Spooling;
+use profiler_core::clock::overhead::Costs;
+use profiler_core::hooks::correlation;
+use profiler_core::memory::ledger;
+use profiler_core::process::Stamp;
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";

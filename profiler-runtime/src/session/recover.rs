@@ -13,16 +13,16 @@ use super::window::{self, Recorded};
 use crate::collect::absent::Absent;
 use crate::collect::events;
 use crate::collect::gpu::GpuRecord;
+use crate::collect::spool::journal::{self, DriverNote};
+use crate::collect::spool::reader::{self, Refusal, Salvaged};
 use crate::collect::stacks::symbols::{Std, Symbols};
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::logging;
 use crate::model::pace::Pace;
 use crate::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
-use crate::record::clock::Anchor;
-use crate::record::memory::{Levels, ledger};
-use crate::collect::spool::journal::{self, DriverNote};
-use crate::collect::spool::reader::{self, Refusal, Salvaged};
+use profiler_core::clock::Anchor;
+use profiler_core::memory::{Levels, ledger};
 
 /// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]

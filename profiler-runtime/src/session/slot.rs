@@ -26,11 +26,11 @@ use crate::config::Parsed;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
 use crate::model::EndedBy;
-use crate::record::hooks::steps::{self, StepEnd};
-use crate::record::memory::ledger;
-use crate::record::process::PerProcess;
-use crate::record::site::pinned;
-use crate::record::{clock, gate, process};
+use profiler_core::hooks::steps::{self, StepEnd};
+use profiler_core::memory::ledger;
+use profiler_core::process::PerProcess;
+use profiler_core::site::pinned;
+use profiler_core::{clock, gate, process};
 
 /// What the lock guards.
 #[derive(Debug)]

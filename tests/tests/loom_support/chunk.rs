@@ -1,12 +1,12 @@
 //! Chunks of two entries, from a budget that each model sets.
 
 use std::cell::{Cell, RefCell, UnsafeCell};
-use std::mem::{ManuallyDrop, MaybeUninit};
-use std::rc::Rc;
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 use super::entry::Entry;
-use super::sync::{AtomicU64, Ordering, Shared};
+use super::store;
+use super::sync::Shared;
 
 pub(super) const ENTRIES: usize = 2;
 
@@ -22,8 +22,6 @@ thread_local! {
     static SEALED: Cell<u64> = const { Cell::new(0) };
     /// Memory that was given back: used again first, so that a reader that has no right to it is found out.
     static FREE: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
-    /// Where chunks come from: loom's, because what a thread sees of it matters. Left behind by a model that has failed.
-    static STORE: RefCell<Option<ManuallyDrop<Rc<AtomicU64>>>> = const { RefCell::new(None) };
 }
 
 /// A model begins.
@@ -33,12 +31,6 @@ pub fn begin(budget: usize, ring: bool) {
     IN_USE.set(0);
     GENERATION.set(1);
     FREE.take();
-    STORE.set(Some(ManuallyDrop::new(Rc::new(AtomicU64::new(0)))));
-}
-
-/// A model ends.
-pub fn end() {
-    drop(STORE.take().map(ManuallyDrop::into_inner));
 }
 
 pub struct Chunk {
@@ -73,7 +65,7 @@ impl Chunk {
         if within_budget && IN_USE.get() >= BUDGET.get() {
             return None;
         }
-        Some(Self::new(base, store_number()))
+        Some(Self::new(base, store::number()))
     }
 
     fn new(base: u64, store: u64) -> Self {
@@ -153,22 +145,6 @@ pub(super) fn generation() -> u64 {
 
 pub(super) fn note_change() {
     GENERATION.set(GENERATION.get() + 1);
-}
-
-fn store() -> Rc<AtomicU64> {
-    STORE.with_borrow(|store| store.as_deref().cloned()).unwrap()
-}
-
-pub(super) fn store_number() -> u64 {
-    // ORDERING: the product's.
-    store().load(Ordering::Relaxed)
-}
-
-/// Lets chunks come from elsewhere from now on, as does the product's `set_spool`.
-pub fn move_store() {
-    // ORDERING: the product's.
-    store().fetch_add(1, Ordering::Relaxed);
-    note_change();
 }
 
 pub(super) fn is_ring() -> bool {

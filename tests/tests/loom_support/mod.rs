@@ -7,17 +7,19 @@
 
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::undocumented_unsafe_blocks)]
 
+pub mod appender;
 pub mod carry_over;
 pub mod chunk;
-#[path = "../../../profiler-runtime/src/record/stream/cursor.rs"]
+#[path = "../../../profiler-core/src/stream/cursor.rs"]
 mod cursor;
 pub mod entry;
-pub mod owner;
+mod owner;
 pub mod reader;
 pub mod registry;
 pub mod ring;
-#[path = "../../../profiler-runtime/src/record/stream/segment.rs"]
+#[path = "../../../profiler-core/src/stream/segment.rs"]
 pub mod segment;
+pub mod store;
 mod sync;
-#[path = "../../../profiler-runtime/src/record/stream/thread_stream.rs"]
+#[path = "../../../profiler-core/src/stream/thread_stream.rs"]
 pub mod thread_stream;

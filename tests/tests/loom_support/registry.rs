@@ -5,13 +5,8 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
+use super::owner::Writer;
 use super::thread_stream::Stream;
-
-#[derive(Clone, Debug)]
-pub struct Writer {
-    pub ordinal: u32,
-    pub os_id: u64,
-}
 
 type Streams = Mutex<Vec<Arc<Stream>>>;
 

@@ -11,7 +11,7 @@ use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
 use crate::collect::gpu::Api;
 use crate::collect::library::{Library, functions};
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 
 use super::decode::text;
 use super::search;

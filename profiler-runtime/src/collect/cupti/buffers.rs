@@ -4,7 +4,7 @@
 //! program's. They take one lock for a moment and call nothing (kineto#1347: a lock that is held around a call of
 //! CUPTI's is a deadlock). Buffers that are full wait here for the decoder, in no particular order.
 
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 use std::collections::HashMap;
 use std::ffi::c_void;
 use std::panic::catch_unwind;

@@ -22,7 +22,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::absent::Absent;
 use super::driver::Driver;
 use super::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord};
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 
 use api::OUR_IDS;
 use buffers::Full;

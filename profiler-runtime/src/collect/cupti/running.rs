@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
 use crate::collect::gpu::{ClockSample, GpuLosses};
-use crate::record::hooks::correlation::{self, Hooks};
-use crate::record::process::PerProcess;
+use profiler_core::hooks::correlation::{self, Hooks};
+use profiler_core::process::PerProcess;
 
 use super::api::{Cupti, FORCED, SYSTEM_THREAD_IDS, absent, kind};
 use super::{Undecoded, Wanted, buffers, noise, pop, push};

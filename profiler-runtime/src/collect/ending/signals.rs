@@ -24,10 +24,10 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::Ending;
-use crate::record::process::PerProcess;
-use crate::record::process::descriptors::Known;
 #[cfg(all(target_os = "linux", not(miri)))]
 use crate::collect::spool::fault;
+use profiler_core::process::PerProcess;
+use profiler_core::process::descriptors::Known;
 
 const THREAD: &str = "profiler-signals";
 /// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a program's own.

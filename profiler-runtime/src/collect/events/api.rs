@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use crate::collect::absent::Absent;
 use crate::collect::driver::{Driver, LIBRARY};
 use crate::collect::library::{Library, functions};
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 
 type Raw = *mut c_void;
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::Device;
-use crate::record::hooks::gpu_time::Measured;
+use profiler_core::hooks::gpu_time::Measured;
 
 use super::losses::EventLosses;
 use super::pool::{Pool, Timed};

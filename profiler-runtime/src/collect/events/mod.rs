@@ -16,9 +16,9 @@ mod spooled;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::record::Site;
-use crate::record::memory::ledger;
-use crate::record::process::PerProcess;
+use profiler_core::Site;
+use profiler_core::memory::ledger;
+use profiler_core::process::PerProcess;
 
 use super::absent::Absent;
 use api::Cuda;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_queue::ArrayQueue;
 
-use crate::record::hooks::gpu_time::{self, Measured};
-use crate::record::{Site, clock};
+use profiler_core::hooks::gpu_time::{self, Measured};
+use profiler_core::{Site, clock};
 
 use super::api::{Cuda, Failure, Handle};
 use super::drain::Sample;

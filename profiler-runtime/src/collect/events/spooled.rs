@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::Device;
-use crate::record::stream::entry::Tag;
-use crate::record::stream::registry::Log;
+use profiler_core::stream::entry::Tag;
+use profiler_core::stream::registry::Log;
 
 use super::drain::{EventContext, EventLog};
 use super::losses::EventLosses;

@@ -8,10 +8,10 @@ use std::ffi::CString;
 use std::fmt;
 
 use super::client;
-use super::label::{self, KINDS, Labels};
-use crate::record::Site;
-use crate::record::hooks::tool::Tool;
-use crate::record::stream::registry;
+use super::label::{self, Labels};
+use profiler_core::hooks::tool::Tool;
+use profiler_core::stream::registry;
+use profiler_core::{Kind, Site};
 
 thread_local! {
     /// The tool knows this thread's name.
@@ -22,7 +22,7 @@ thread_local! {
 pub(super) struct Domain {
     name: String,
     client: client::Domain,
-    categories: [client::Category; KINDS.len()],
+    categories: [client::Category; Kind::ALL.len()],
     labels: Labels<client::Label>,
 }
 
@@ -30,17 +30,15 @@ impl Domain {
     /// The domain of this name; without a name the tool's default one.
     pub(super) fn new(name: &str) -> Self {
         let client = client::Domain::open((!name.is_empty()).then(|| text(name)).as_deref());
-        let categories = KINDS.map(|kind| {
-            let (number, name) = label::category(kind);
-            client.name_category(number, name)
-        });
+        // CAST: a handful.
+        let categories = Kind::ALL.map(|kind| client.name_category(kind.place() as u32 + 1, &text(kind.word())));
         Self { name: name.to_owned(), client, categories, labels: Labels::new() }
     }
 
     fn label(&self, site: &'static Site) -> &client::Label {
         self.labels.get(site.number(), || {
             let name = site.name();
-            let category = self.categories[label::category(site.kind()).0 as usize - 1];
+            let category = self.categories[site.kind().place()];
             self.client.label(&text(name), category, label::color(name))
         })
     }

@@ -1,22 +1,6 @@
-//! What a tool shows of a site besides its name: category, colour; and where the handles of sites are kept.
+//! What a tool shows of a site besides its name and category: its colour; and where the handles of sites are kept.
 
-use std::ffi::CStr;
 use std::sync::OnceLock;
-
-use crate::record::Kind;
-
-/// Every kind, by the number of its category, from 1.
-pub(super) const KINDS: [Kind; 4] = [Kind::Stage, Kind::Step, Kind::Op, Kind::Request];
-
-/// Number and name of the category of a kind.
-pub(super) const fn category(kind: Kind) -> (u32, &'static CStr) {
-    match kind {
-        Kind::Stage => (1, c"stage"),
-        Kind::Step => (2, c"step"),
-        Kind::Op => (3, c"op"),
-        Kind::Request => (4, c"request"),
-    }
-}
 
 /// ARGB, the same for the same name in every run: a full-strength hue, so that neither white nor black text is lost on it.
 pub(super) fn color(name: &str) -> u32 {
@@ -74,11 +58,6 @@ const fn locate(number: u32) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn categories_are_numbered_from_1() {
-        assert_eq!(KINDS.map(|kind| category(kind).0), [1, 2, 3, 4]);
-    }
 
     #[test]
     fn a_name_has_one_color_and_similar_names_have_others() {

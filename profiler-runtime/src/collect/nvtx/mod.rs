@@ -19,12 +19,12 @@ mod sdk;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::config::ProfilerConfig;
-use crate::record::hooks::tool::{self, Finder, Tool};
-use crate::record::process::PerProcess;
-use crate::record::site::pinned;
 use domain::Domain;
 #[cfg(not(feature = "nvtx-sdk"))]
 use own as client;
+use profiler_core::hooks::tool::{self, Finder, Tool};
+use profiler_core::process::PerProcess;
+use profiler_core::site::pinned;
 #[cfg(feature = "nvtx-sdk")]
 use sdk as client;
 

@@ -9,8 +9,8 @@ use std::collections::HashMap;
 use std::ffi::{CStr, CString};
 use std::sync::{Mutex, PoisonError};
 
-use crate::record::process::PerProcess;
 use nvtx::domain;
+use profiler_core::process::PerProcess;
 
 /// Names the tool's library.
 const VARIABLE: &str =

@@ -12,11 +12,11 @@ use serde_json::Value;
 
 use super::Spool;
 use super::journal::{DriverNote, Journal, Line, Note, WindowNote};
-use crate::record::clock::Anchor;
-use crate::record::memory::ledger;
-use crate::record::gate;
-use crate::record::stream::registry::{self, Marks};
-use crate::record::stream::store::{self, Store};
+use profiler_core::clock::Anchor;
+use profiler_core::gate;
+use profiler_core::memory::ledger;
+use profiler_core::stream::registry::{self, Marks};
+use profiler_core::stream::store::{self, Store};
 
 /// A session's spool, while it records and until it is exported.
 #[derive(Clone)]

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::mapping;
 use super::own_file::OwnFile;
-use crate::record::process::descriptors::ClosedInChild;
+use profiler_core::process::descriptors::ClosedInChild;
 
 /// A file that this process holds.
 pub(crate) struct Held {

@@ -14,10 +14,10 @@ use serde_json::Value;
 
 use super::mapping;
 use super::own_file::OwnFile;
-use crate::record::clock::Anchor;
-use crate::record::process::ClosedInChild;
-use crate::record::stream::registry::ThreadIdentity;
-use crate::record::{Kind, Site};
+use profiler_core::clock::Anchor;
+use profiler_core::process::descriptors::ClosedInChild;
+use profiler_core::stream::registry::ThreadIdentity;
+use profiler_core::{Kind, Site};
 
 /// One line.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -241,13 +241,8 @@ fn checksum(text: &[u8]) -> u32 {
 
 impl<'a> Line<'a> {
     pub(super) fn of_site(site: &'a Site, number: u32) -> Self {
-        let kind = match site.kind() {
-            Kind::Stage => "stage",
-            Kind::Step => "step",
-            Kind::Op => "op",
-            Kind::Request => "request",
-        };
-        let (name, file, line, module) = (site.name(), site.file(), site.line(), site.module());
+        let (kind, name, file, line, module) =
+            (site.kind().word(), site.name(), site.file(), site.line(), site.module());
         Self::Site { number, kind, name, file, line, module }
     }
 }
@@ -255,12 +250,7 @@ impl<'a> Line<'a> {
 impl SiteNote {
     /// The site, kept for ever: sites are.
     pub(super) fn leak(self) -> &'static Site {
-        let kind = match self.kind.as_str() {
-            "step" => Kind::Step,
-            "op" => Kind::Op,
-            "request" => Kind::Request,
-            _ => Kind::Stage,
-        };
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == self.kind).unwrap_or(Kind::Stage);
         let [name, file, module] =
             [self.name, self.file, self.module].map(|text| -> &'static str { Box::leak(text.into_boxed_str()) });
         Box::leak(Box::new(Site::new(kind, name, file, self.line, module)))

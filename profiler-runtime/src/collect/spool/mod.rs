@@ -30,14 +30,14 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::record::clock::Anchor;
-use crate::record::Site;
-use crate::record::stream::registry::ThreadIdentity;
-use crate::record::stream::slab::CHUNK_BYTES;
-use crate::record::stream::store::Store;
 use allocator::{Next, Room};
 use journal::{Journal, Line, Note};
 use mapping::Mapping;
+use profiler_core::Site;
+use profiler_core::clock::Anchor;
+use profiler_core::stream::registry::ThreadIdentity;
+use profiler_core::stream::slab::CHUNK_BYTES;
+use profiler_core::stream::store::Store;
 
 /// First word of the file; a machine of another byte order reads another one.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");

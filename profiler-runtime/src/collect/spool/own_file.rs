@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io;
 
-use crate::record::process::descriptors::Known;
+use profiler_core::process::descriptors::Known;
 
 /// An open file, if nobody else has closed it.
 pub(super) struct OwnFile {

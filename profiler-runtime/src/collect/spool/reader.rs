@@ -18,13 +18,14 @@ use super::{
     ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
     anchor_words, check, chunk_at, row_at,
 };
-use crate::record::clock::Anchor;
-use crate::record::stream::carry_over::Carry;
-use crate::record::stream::chunk::{Chunk, ENTRIES};
-use crate::record::stream::entry::Entry;
-use crate::record::stream::registry::{Log, Run, ThreadIdentity, ThreadLog};
-use crate::record::stream::shared::Shared;
-use crate::record::{Kind, Site};
+use profiler_core::clock::Anchor;
+use profiler_core::stream::carry_over::Carry;
+use profiler_core::stream::chunk::{Chunk, ENTRIES};
+use profiler_core::stream::entry::Entry;
+use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
+use profiler_core::stream::segment::Run;
+use profiler_core::stream::shared::Shared;
+use profiler_core::{Kind, Site};
 
 /// Sites beyond this number are not believed in.
 const MOST_SITES: u32 = 1 << 20;

@@ -9,8 +9,8 @@ use std::ffi::c_void;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::record::clock::overhead;
-use crate::record::hooks::stack::{self, MAX_DEPTH};
+use profiler_core::clock::overhead;
+use profiler_core::hooks::stack::{self, MAX_DEPTH};
 
 use super::walk;
 

@@ -9,9 +9,9 @@ use std::{fmt, slice};
 
 use serde_json::Value;
 
-use crate::record::hooks::stack::MAX_DEPTH;
-use crate::record::stream::entry::Tag;
-use crate::record::stream::registry::Log;
+use profiler_core::hooks::stack::MAX_DEPTH;
+use profiler_core::stream::entry::Tag;
+use profiler_core::stream::registry::Log;
 
 use super::code_note::CodeNote;
 use super::sources::Sources;

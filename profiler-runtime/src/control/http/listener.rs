@@ -21,9 +21,9 @@ use super::places::{Place, Places};
 use super::refusal::Refusal;
 use crate::control::job::Controller;
 use crate::logging;
-use crate::record::process::Stamp;
-use crate::record::process::descriptors::ClosedInChild;
-use crate::record::site::pinned;
+use profiler_core::process::Stamp;
+use profiler_core::process::descriptors::ClosedInChild;
+use profiler_core::site::pinned;
 
 /// Name of the thread.
 const THREAD: &str = "profiler-http";

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::control::job::{Controller, Report, WorkerState};
 use crate::export::{self, MergeOptions};
 use crate::logging;
-use crate::record::memory::ledger;
+use profiler_core::memory::ledger;
 
 /// Pause between two looks whether a session is written.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::address::Address;
 #[cfg(unix)]
 use super::unix;
-use crate::record::process::descriptors::ClosedInChild;
+use profiler_core::process::descriptors::ClosedInChild;
 
 /// How long a connection may take to be made, and a write to be accepted by the other side.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::address::{Address, LinkError};
-use crate::record::process::descriptors::ClosedInChild;
+use profiler_core::process::descriptors::ClosedInChild;
 
 /// A socket and its file, which is removed when this is dropped.
 #[derive(Debug)]

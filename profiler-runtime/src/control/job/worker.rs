@@ -19,10 +19,10 @@ use super::sessions::{Outcome, Sessions, settled};
 use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
 use crate::logging;
-use crate::record::memory::ledger;
-use crate::record::process::{PerProcess, Stamp};
-use crate::record::site::pinned;
 use crate::session::{self, Stopped};
+use profiler_core::memory::ledger;
+use profiler_core::process::{PerProcess, Stamp};
+use profiler_core::site::pinned;
 
 /// Name of the thread that obeys.
 const THREAD: &str = "profiler-worker";

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::export::facts::gpu;
 use crate::model::{Losses, Trace};
-use crate::record::MAX_DYNAMIC;
+use profiler_core::site::MAX_DYNAMIC;
 
 /// Threads whose losses are shown one by one.
 const MOST_THREADS: usize = 16;

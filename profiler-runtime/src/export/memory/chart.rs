@@ -13,10 +13,10 @@ use plotters::series::AreaSeries;
 use crate::export::format::json::ms;
 use crate::export::format::xml;
 use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
-use crate::record::Device;
+use profiler_core::Device;
 
 use super::legend::{self, COLOURS};
-use super::report::{device_name, human_bytes, unit_of};
+use super::report::{human_bytes, unit_of};
 
 const WIDTH: u32 = 1280;
 const PANEL_HEIGHT: u32 = 480;
@@ -241,7 +241,7 @@ where
 fn title(trace: &Trace, device: &DeviceMemory) -> String {
     let name = match device.device {
         Device::Cpu => "the host".to_owned(),
-        device @ Device::Cuda(_) => device_name(device),
+        device => device.to_string(),
     };
     let (whose, begin) = match device.reporter {
         Reporter::Program => ("", format!("{} when recording began", human_bytes(device.at_begin))),

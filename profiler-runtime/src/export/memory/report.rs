@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::export::format::json::{Line, ms};
 use crate::export::format::markdown::{cell, render};
 use crate::model::{DeviceMemory, Memory, Reporter, StageMemory, Trace, Usage};
-use crate::record::Device;
+use profiler_core::Device;
 
 /// Rows of the summary's table.
 const MAX_STAGES: usize = 6;
@@ -100,7 +100,7 @@ impl DeviceReport {
         // The list of stages is in this order.
         let stages = trace.stages.in_order().into_iter().map(|(id, _)| memory.stage(id)).enumerate();
         Self {
-            device: device_name(memory.device),
+            device: memory.device.to_string(),
             source: source_of(all, memory),
             begin_bytes: memory.at_begin,
             end_bytes: memory.at_end,
@@ -186,18 +186,10 @@ fn stage_row(stage: &StageMemory, name: &str, device: &DeviceMemory) -> [String;
 
 /// Returns the device's name, and who told of it where that is not the program.
 fn full_name(device: &DeviceMemory) -> String {
-    let name = device_name(device.device);
+    let name = device.device.to_string();
     match device.reporter {
         Reporter::Program => name,
         Reporter::Cuda => format!("{name} (CUPTI)"),
-    }
-}
-
-/// As PyTorch writes devices: `cpu`, `cuda:0`.
-pub(in crate::export) fn device_name(device: Device) -> String {
-    match device {
-        Device::Cpu => "cpu".to_owned(),
-        Device::Cuda(index) => format!("cuda:{index}"),
     }
 }
 

@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 
 use crate::model::{Allocation, Memory, Moment, NodeId, Paths, Trace};
-use crate::record::{Action, Device};
+use profiler_core::{Device, memory::Action};
 
 use super::blocks::{Block, Blocks};
 use super::pickle::{Memo, Pickle};

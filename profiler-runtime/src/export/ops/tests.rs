@@ -7,8 +7,8 @@ use crate::config::{Profiler, ProfilerConfig};
 use crate::export::{Gauge, Manifest, SortBy, write_session};
 use crate::model::testing::Script;
 use crate::model::{GroupBy, Trace};
-use crate::record::Kind;
-use crate::record::stream::entry::Tag;
+use profiler_core::Kind;
+use profiler_core::stream::entry::Tag;
 
 /// Two linear layers of different shapes, one of them with FLOPs, inside a stage; a norm without.
 fn layers(folder: &Path) -> Script {

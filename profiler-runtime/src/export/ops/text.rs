@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::logging;
 use crate::model::{GroupBy, KeyAverage, Trace};
-use crate::record::Kind;
 
 use super::averages::{KeyAverages, SortBy, average};
 
@@ -201,10 +200,7 @@ fn name(row: &KeyAverage) -> String {
 /// Returns the kind of a row in one word.
 pub(super) const fn kind(row: &KeyAverage) -> &'static str {
     match row.kind {
-        Some(Kind::Stage) => "stage",
-        Some(Kind::Step) => "step",
-        Some(Kind::Op) => "op",
-        Some(Kind::Request) => "request",
+        Some(kind) => kind.word(),
         None => "gpu",
     }
 }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::export::facts::gpu::{TimesReport, of_stage};
 use crate::export::facts::spread::Spread;
 use crate::export::format::json::Line;
-use crate::export::memory::report::{device_name, source_of};
+use crate::export::memory::report::source_of;
 use crate::model::{NodeId, Request, StageNode, Trace};
 
 /// One stage at one place, all its calls together.
@@ -194,7 +194,7 @@ impl StageReport {
 fn memory_peaks(trace: &Trace, place: NodeId) -> Vec<MemoryPeak> {
     let Some(memory) = &trace.memory else { return Vec::new() };
     let peaks = memory.all().map(|device| MemoryPeak {
-        device: device_name(device.device),
+        device: device.device.to_string(),
         source: source_of(memory, device),
         bytes: device.stage(place).peak,
     });

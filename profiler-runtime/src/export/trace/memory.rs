@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::model::{Allocation, Gpu, Moment, Reporter, Taken, Trace};
-use crate::record::{Action, Device};
+use profiler_core::{Device, memory::Action};
 
 /// Memory was taken, given back, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +30,7 @@ impl MemoryChange {
 
     /// PyTorch's numbers of the device, id and type: type 0 with id -1 is the host, type 1 is CUDA.
     pub(super) fn device_numbers(&self) -> (i64, u64) {
-        match self.device {
-            Device::Cpu => (-1, 0),
-            Device::Cuda(index) => (i64::from(index), 1),
-        }
+        self.device.index().map_or((-1, 0), |index| (i64::from(index), 1))
     }
 }
 

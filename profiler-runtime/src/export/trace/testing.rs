@@ -4,9 +4,9 @@ use std::io;
 
 use crate::model::Trace;
 use crate::model::testing::Script;
-use crate::record::Kind;
-use crate::record::stream::entry::Tag;
-use crate::record::stream::registry::{ThreadIdentity, ThreadLog};
+use profiler_core::Kind;
+use profiler_core::stream::entry::Tag;
+use profiler_core::stream::registry::{ThreadIdentity, ThreadLog};
 
 /// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that have names of their own.
 pub(super) fn all_sorts() -> Trace {

@@ -5,8 +5,8 @@
 
 use crate::model::slice::{NetBytes, Poll, Slice};
 use crate::model::stages::NodeId;
-use crate::record::stream::entry::Entry;
-use crate::record::{Kind, Site};
+use profiler_core::Site;
+use profiler_core::stream::entry::Entry;
 
 use super::Decoder;
 use super::crossing::{Crossing, Outer};
@@ -69,10 +69,7 @@ impl Decoder<'_> {
         let external_id = self.next_id;
         self.next_id += 1;
         self.clipped += u64::from(self.is_carry);
-        let stage_id = match site.kind() {
-            Kind::Stage | Kind::Step => external_id,
-            Kind::Op | Kind::Request => around.stage_id,
-        };
+        let stage_id = if site.is_stage() { external_id } else { around.stage_id };
         let slice = Slice {
             site,
             begin,

@@ -9,9 +9,9 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::model::lanes::Lanes;
-use crate::record::stream::entry::{Entry, Tag};
-use crate::record::stream::registry::ThreadLog;
-use crate::record::{Kind, Site};
+use profiler_core::stream::entry::{Entry, Tag};
+use profiler_core::stream::registry::ThreadLog;
+use profiler_core::{Kind, Site};
 
 use super::nest::{Nest, Opened, Place};
 
@@ -249,9 +249,8 @@ impl Mark {
     /// Returns whether it is a request; `None` if it is neither that nor a stage or step.
     fn holds(&self, sites: &[&'static Site]) -> Option<bool> {
         match sites.get((self.begin.site() as usize).wrapping_sub(1))?.kind() {
-            Kind::Stage | Kind::Step => Some(false),
             Kind::Request => Some(true),
-            Kind::Op => None,
+            kind => kind.is_stage().then_some(false),
         }
     }
 

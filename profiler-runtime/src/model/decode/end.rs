@@ -6,7 +6,7 @@
 //! those that cross no other; the rest is found when all threads are read ([`covers`](crate::model::covers)).
 
 use crate::model::slice::Slice;
-use crate::record::stream::entry::Entry;
+use profiler_core::stream::entry::Entry;
 
 use super::cover::Busy;
 use super::frames::Frame;

@@ -4,7 +4,7 @@ use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::tasks::Tasks;
-use crate::record::{Kind, Site};
+use profiler_core::Site;
 
 /// Event of a stream.
 #[derive(Debug)]
@@ -45,10 +45,7 @@ impl Nodes for NoNodes {
 
 impl Nodes for StageTree {
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
-        match site.kind() {
-            Kind::Stage | Kind::Step => self.child(parent, site),
-            Kind::Op | Kind::Request => parent,
-        }
+        if site.is_stage() { self.child(parent, site) } else { parent }
     }
 }
 

@@ -5,8 +5,8 @@
 
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
-use crate::record::Kind;
-use crate::record::stream::entry::Entry;
+use profiler_core::Kind;
+use profiler_core::stream::entry::Entry;
 
 use super::cover::Cover;
 use super::crossing::{Crossing, Outer};
@@ -54,9 +54,9 @@ impl Inside {
     #[inline]
     pub(super) fn of(self, slice: &Slice) -> Self {
         match slice.site.kind() {
-            Kind::Stage | Kind::Step => Self { node: slice.node, stage_id: slice.external_id, ..self },
-            Kind::Op => self,
             Kind::Request => Self { request: slice.key(), ..self },
+            kind if kind.is_stage() => Self { node: slice.node, stage_id: slice.external_id, ..self },
+            _ => self,
         }
     }
 }

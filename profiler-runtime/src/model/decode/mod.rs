@@ -50,9 +50,9 @@ mod nest;
 mod pending;
 mod survey;
 
-use crate::record::stream::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
-use crate::record::stream::registry::{Pages, ThreadLog};
-use crate::record::{Device, Site};
+use profiler_core::stream::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
+use profiler_core::stream::registry::{Pages, ThreadLog};
+use profiler_core::{Device, Site};
 
 use super::memory::{Allocation, Halves};
 use super::slice::Poll;

@@ -4,7 +4,7 @@
 //! and lies inside the poll again when the task is polled next: other tasks are not inside it. The pass that finds what
 //! crosses (`crossing`) and the decoder keep their frames here, so that both see the same ranges around each other.
 
-use crate::record::stream::entry::Entry;
+use profiler_core::stream::entry::Entry;
 
 /// An open range.
 pub(super) trait Opened {

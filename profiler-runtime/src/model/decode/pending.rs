@@ -1,8 +1,8 @@
 //! What has been said about the call that begins next: the entries before its begin, gathered.
 
 use crate::model::slice::{CallArgs, Poll, Tensor};
-use crate::record::Dtype;
-use crate::record::stream::entry::{Entry, Tag};
+use profiler_core::Dtype;
+use profiler_core::stream::entry::{Entry, Tag};
 
 /// Description of a range that begins.
 #[derive(Default)]

@@ -7,9 +7,9 @@
 use std::collections::BTreeSet;
 
 use crate::model::by_task::TaskNumbers;
-use crate::record::LISTS_DIMS;
-use crate::record::stream::entry::{Entry, Tag};
-use crate::record::stream::registry::ThreadLog;
+use profiler_core::__private::LISTS_DIMS;
+use profiler_core::stream::entry::{Entry, Tag};
+use profiler_core::stream::registry::ThreadLog;
 
 /// Number of things that calls said about themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -91,7 +91,7 @@ impl Told {
 mod tests {
     use super::*;
     use crate::model::testing::Script;
-    use crate::record::Kind;
+    use profiler_core::Kind;
 
     fn survey(write: impl FnOnce(&mut Script, [u32; 2])) -> Survey {
         let mut script = Script::new();

@@ -73,7 +73,7 @@ fn offset(sample: &ClockSample) -> i128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::clock::Anchor;
+    use profiler_core::clock::Anchor;
 
     const EPOCH: u64 = 1_790_000_000_000_000_000;
 

@@ -8,9 +8,9 @@ use std::collections::{BTreeMap, HashMap};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::time::Timeline;
-use crate::record::hooks::correlation;
-use crate::record::stream::entry::{Entry, Tag};
-use crate::record::stream::registry::ThreadLog;
+use profiler_core::hooks::correlation;
+use profiler_core::stream::entry::{Entry, Tag};
+use profiler_core::stream::registry::ThreadLog;
 
 /// A range that launched something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 
 use crate::collect::gpu::MemoryOp;
-use crate::record;
 
 use super::PlacedCall;
 
@@ -20,7 +19,7 @@ pub(crate) struct Taken {
     /// When, in nanoseconds since the Unix epoch.
     pub(crate) at: u64,
     /// Device that it is on.
-    pub(crate) device: record::Device,
+    pub(crate) device: profiler_core::Device,
     /// Address on the device.
     pub(crate) address: u64,
     /// Size of the block.
@@ -53,7 +52,7 @@ pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Tak
         let block = (each.device, each.address);
         let call = calls.get(&each.correlation).map(|placed| (placed.call, placed.external_id));
         let mut push = |bytes, is_free| {
-            let device = record::Device::Cuda(u8::try_from(each.device).unwrap_or(u8::MAX));
+            let device = profiler_core::Device::Cuda(u8::try_from(each.device).unwrap_or(u8::MAX));
             // Its thread's ranges do not begin or end inside the call.
             let at = call.map_or(each.at, |(call, _)| each.at.min(call.end.saturating_sub(1)).max(call.begin));
             let (thread, external_id) = (call.map(|(call, _)| call.thread), call.map_or(0, |(_, id)| id));

@@ -4,9 +4,9 @@ use crate::collect::absent::Absent;
 use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, GpuTimes, Trace};
-use crate::record::Kind;
-use crate::record::hooks::correlation;
-use crate::record::stream::entry::{FIRST_POLL, Tag};
+use profiler_core::Kind;
+use profiler_core::hooks::correlation;
+use profiler_core::stream::entry::{FIRST_POLL, Tag};
 
 /// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
 pub(in crate::model) struct Device(pub(in crate::model) GpuLog);

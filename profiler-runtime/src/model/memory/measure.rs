@@ -2,7 +2,7 @@
 
 use crate::model::Trace;
 use crate::model::stages::{NodeId, StageTree};
-use crate::record::Device;
+use profiler_core::Device;
 
 use super::walk::{Call, Moment};
 use super::{Allocation, DeviceMemory, Memory, MemoryLog, Paths, Reporter, StageMemory, Usage};

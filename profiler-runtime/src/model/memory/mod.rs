@@ -12,8 +12,8 @@ mod paths;
 mod tests;
 mod walk;
 
-use crate::record::memory::Levels;
-use crate::record::{Action, Device};
+use profiler_core::memory::Levels;
+use profiler_core::{Device, memory::Action};
 
 use super::stages::NodeId;
 

@@ -4,9 +4,9 @@ use crate::collect::gpu::{GpuRecord, MemoryOp};
 use crate::model::gpu::tests as gpu;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{DeviceMemory, Trace};
-use crate::record::memory::Levels;
-use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
-use crate::record::{Action, Device, Kind};
+use profiler_core::memory::Levels;
+use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::{Device, Kind, memory::Action};
 
 use super::{MemoryLog, Moment, Reporter, StageMemory};
 

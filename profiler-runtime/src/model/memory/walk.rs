@@ -11,7 +11,7 @@ use crate::model::decode::{Decoder, Event};
 use crate::model::gpu::Taken;
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
-use crate::record::{Action, Site};
+use profiler_core::{Site, memory::Action};
 
 use super::{Allocation, Paths, Reporter};
 

@@ -2,8 +2,8 @@
 
 use crate::collect::absent::Absent;
 use crate::collect::gpu::{GpuRecord, MemoryOp};
-use crate::record::Kind;
-use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::Kind;
+use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 
 use super::rows::GroupBy;
 use crate::model::gpu::tests::Device;

@@ -20,7 +20,7 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::record::{Device, Kind};
+use profiler_core::{Device, Kind};
 
 use super::Trace;
 use super::memory::DeviceMemory;

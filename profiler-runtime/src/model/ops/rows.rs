@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::record::Kind;
+use profiler_core::Kind;
 
 use super::{GpuKnowledge, Group, OpTable, Sums};
 

@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use crate::model::memory::MemoryLog;
 use crate::model::testing::Script;
 use crate::model::{KeyAverage, Trace};
-use crate::record::memory::Levels;
-use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
-use crate::record::{Action, Kind};
+use profiler_core::memory::Levels;
+use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::{Kind, memory::Action};
 
 use super::rows::GroupBy;
 

@@ -5,7 +5,7 @@
 
 use crate::model::slice::Slice;
 use crate::model::tasks::{Task, Tasks};
-use crate::record::Kind;
+use profiler_core::Kind;
 
 use super::selection::Selection;
 use super::{Request, Requests, key};

@@ -16,8 +16,8 @@ use crate::model::stages::StageTree;
 use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
-use crate::record::stream::registry::Log;
-use crate::record::{Kind, Site};
+use profiler_core::stream::registry::Log;
+use profiler_core::{Kind, Site};
 
 use super::Thread;
 
@@ -142,14 +142,14 @@ impl Books {
         }
         match slice.site.kind() {
             Kind::Request => self.requests.guard(slice),
-            Kind::Stage | Kind::Step => {
+            kind if kind.is_stage() => {
                 stages.add_slice(slice.node, slice);
                 self.covers.crossing(slice);
-                if slice.site.kind() == Kind::Step {
+                if kind == Kind::Step {
                     self.steps.add(slice.site, Step::of(slice));
                 }
             }
-            Kind::Op => {}
+            _ => {}
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::model::decode::{Event, Nodes};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
-use crate::record::Site;
+use profiler_core::Site;
 
 use super::{Trace, Walk};
 

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::collect::absent::Absent;
 use crate::collect::stacks::symbols::Symbols;
-use crate::record::stream::registry::{Log, ThreadIdentity};
-use crate::record::{Kind, Site};
+use profiler_core::stream::registry::{Log, ThreadIdentity};
+use profiler_core::{Kind, Site};
 
 use super::context::Context;
 use super::decode::{Crossings, Decoder, Event, NoNodes, Nodes, Told};

@@ -23,15 +23,15 @@ use super::status::Progress;
 use super::window::{self, OpenWindow};
 use crate::collect::cupti;
 use crate::collect::ending::Ending;
+use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::model::EndedBy;
-use crate::record::hooks::cpu_time;
-use crate::record::hooks::steps::{self, StepEnd};
-use crate::collect::spool::journal::DriverNote;
-use crate::record::stream::registry;
-use crate::record::{self, Site, request, site};
 use crate::{export, logging};
+use profiler_core::hooks::cpu_time;
+use profiler_core::hooks::steps::{self, StepEnd};
+use profiler_core::stream::registry;
+use profiler_core::{self, Site, request, site};
 use std::path::Path;
 
 /// A coordinator's decisions about a session.
@@ -189,7 +189,7 @@ impl Active {
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         self.warnings_told = self.warnings.len();
         let of_gpu = self.gpu.new_warnings();
-        let sites: Vec<&str> = record::sites().map(Site::name).collect();
+        let sites: Vec<&str> = profiler_core::sites().map(Site::name).collect();
         let unknown = self.unknown_names(&sites);
         self.unknown_told = unknown.iter().map(|warning| warning.path.clone()).collect();
         let unknown = unknown.iter().map(ToString::to_string);

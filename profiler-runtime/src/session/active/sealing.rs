@@ -3,17 +3,17 @@
 use super::Active;
 use crate::collect::absent::Absent;
 use crate::collect::gpu::GpuRecord;
+use crate::collect::host_clock::HostClock;
 use crate::collect::stacks;
 use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
-use crate::collect::host_clock::HostClock;
-use crate::record::clock::overhead::Costs;
-use crate::record::{self, Site, gate, request, site};
 use crate::session::outcome::{Export, failed_spool};
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
 use crate::session::{place, window};
+use profiler_core::clock::overhead::Costs;
+use profiler_core::{self, Site, gate, request, site};
 
 impl Active {
     /// Returns whether a dump of a slow iteration is due; asked once.
@@ -73,7 +73,7 @@ impl Active {
         };
         let spool = self.spool.take().map(OpenSpool::end);
         let sites = site::numbered();
-        let names: Vec<&str> = record::sites().chain(sites.iter().copied()).map(Site::name).collect();
+        let names: Vec<&str> = profiler_core::sites().chain(sites.iter().copied()).map(Site::name).collect();
         let full = spool.as_ref().and_then(failed_spool);
         let unknown = self.unknown_names(&names);
         let left_out = self.left_out(ended_by);
@@ -150,7 +150,7 @@ impl Active {
             steps_passed: self.config.ring.then_some(self.passed),
             recorded_iterations: self.schedule.recorded(),
             ended_by,
-            merged_names: record::merged_names(),
+            merged_names: site::merged_names(),
             is_shown: gate::load() & gate::NVTX != 0,
             costs: Costs::default(),
             cpu_clock_cost: self.cpu_clock_cost,

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use crate::error::Error;
 use crate::export::iso8601;
 use crate::model::file_part;
-use crate::record::clock::Anchor;
+use profiler_core::clock::Anchor;
 
 pub(crate) use claim::Claim;
 pub(crate) use host::{host_name, process_name};

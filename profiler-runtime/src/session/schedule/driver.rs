@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 
-use crate::record::hooks::steps::StepEnd;
+use profiler_core::hooks::steps::StepEnd;
 
 /// What the end of a step means for the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

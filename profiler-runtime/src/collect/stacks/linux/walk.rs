@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::code::{Rule, Rules, Step};
-use crate::record::process::PerProcess;
+use profiler_core::process::PerProcess;
 
 static RULES: PerProcess<Mutex<Option<Arc<Rules>>>> = PerProcess::new(|_| Mutex::default());
 /// Changes whenever [`RULES`] do, so that a walk need not take the lock.

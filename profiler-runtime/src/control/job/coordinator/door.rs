@@ -17,7 +17,7 @@ use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
 use crate::logging;
-use crate::record::memory::ledger;
+use profiler_core::memory::ledger;
 
 /// Time in which a connection has to send its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);

@@ -10,7 +10,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use crate::control::job::link::Stream;
 use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{self, Order, Request};
-use crate::record::memory::ledger;
+use profiler_core::memory::ledger;
 
 /// Requests that may wait to be sent to one worker: more than any number of clients asks for in a moment.
 const QUEUE: usize = 128;

@@ -31,10 +31,10 @@ use super::report::{ControlError, JobStatus, Report};
 use super::{Controller, Selection, asked, worker};
 use crate::config::{Folder, ProfilerConfig};
 use crate::error::Error;
-use crate::record::memory::ledger;
-use crate::record::process::Stamp;
-use crate::record::site::pinned;
 use crate::{control, logging, session};
+use profiler_core::memory::ledger;
+use profiler_core::process::Stamp;
+use profiler_core::site::pinned;
 use table::Table;
 
 pub use options::CoordinatorOptions;

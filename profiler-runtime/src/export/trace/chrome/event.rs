@@ -5,7 +5,7 @@ use crate::export::trace::page::Page;
 use crate::model::{Task, Trace};
 
 use super::escape::push_string;
-use super::heads::{Place, category, push_head};
+use super::heads::{Place, push_head};
 use super::number::{push_integer, push_micros};
 
 /// Writes the events of a trace.
@@ -33,7 +33,7 @@ impl<'out> Events<'out> {
         let (at, place) = (self.relative(task.begin), (u64::from(self.pid), tid));
         let out = &mut self.page.text;
         match step {
-            None => push_head(out, category(task.site.kind()), task.site.name(), place),
+            None => push_head(out, task.site.kind().category(), task.site.name(), place),
             Some(number) => push_step_head(out, number, place),
         }
         push_times(out, at, task.end.saturating_sub(task.begin));

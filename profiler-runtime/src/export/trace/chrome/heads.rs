@@ -1,6 +1,6 @@
 //! The part of an event that is the same for every range of a site on a row: made once, then copied.
 
-use crate::record::{Kind, Site};
+use profiler_core::Site;
 
 use super::escape::push_string;
 use super::number::push_integer;
@@ -44,15 +44,7 @@ impl Heads {
         let head = &mut self.by_number[number];
         head.tid = tid;
         head.text.clear();
-        push_head(&mut head.text, category(site.kind()), site.name(), (u64::from(self.pid), tid));
-    }
-}
-
-/// Kineto's category.
-pub(super) const fn category(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Op => "cpu_op",
-        Kind::Stage | Kind::Step | Kind::Request => "user_annotation",
+        push_head(&mut head.text, site.kind().category(), site.name(), (u64::from(self.pid), tid));
     }
 }
 

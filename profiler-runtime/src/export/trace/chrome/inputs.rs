@@ -1,7 +1,7 @@
 //! The inputs of calls as Kineto writes them. Most calls of a site have those of the call before: then the text is copied.
 
 use crate::model::Tensor;
-use crate::record::Site;
+use profiler_core::Site;
 
 use super::number::push_integer;
 
@@ -76,7 +76,7 @@ fn push_list<T>(out: &mut Vec<u8>, items: &[T], push: impl Fn(&mut Vec<u8>, &T))
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Dtype, Kind};
+    use profiler_core::{Dtype, Kind};
 
     static LINEAR: Site = Site::new(Kind::Op, "linear", file!(), 1, "test");
     static CONV: Site = Site::new(Kind::Op, "conv", file!(), 2, "test");

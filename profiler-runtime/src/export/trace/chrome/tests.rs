@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, LENGTH, Script};
-use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
-use crate::record::{Dtype, Kind};
+use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::{Dtype, Kind};
 
 /// The file as a reader gets it.
 fn written(script: Script) -> Value {

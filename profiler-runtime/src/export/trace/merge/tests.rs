@@ -12,7 +12,7 @@ use super::*;
 use crate::export::trace::chrome;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
-use crate::record::Kind;
+use profiler_core::Kind;
 
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 

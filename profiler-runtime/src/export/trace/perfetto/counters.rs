@@ -8,7 +8,7 @@ use crate::collect::gpu::Work;
 use crate::export::trace::gpu::occupancy::Occupancy;
 use crate::export::trace::memory::{MemoryChange, walk_reported, walk_taken};
 use crate::model::{Gpu, Memory, Trace};
-use crate::record::Device;
+use profiler_core::Device;
 
 use super::keys::{Category, Key};
 use super::schema::event;
@@ -27,9 +27,9 @@ pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Tr
 }
 
 const fn counter_of(device: Device) -> Row {
-    Row::Counter(match device {
-        Device::Cpu => Counter::HostMemory,
-        Device::Cuda(index) => Counter::DeviceMemory(index),
+    Row::Counter(match device.index() {
+        None => Counter::HostMemory,
+        Some(index) => Counter::DeviceMemory(index),
     })
 }
 

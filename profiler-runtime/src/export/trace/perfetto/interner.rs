@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::collect::stacks::symbols::Symbols;
 use crate::export::trace::call_stack;
-use crate::record::Site;
+use profiler_core::Site;
 
 use super::keys::{Category, Key};
 use super::schema::interned;

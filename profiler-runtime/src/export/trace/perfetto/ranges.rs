@@ -1,7 +1,7 @@
 //! The ranges: of threads, which [`threads`](super::threads) puts in order; the lives of async ranges; bare steps.
 
 use crate::model::{CallArgs, LifeEdge, Slice, Task, Tensor, Trace};
-use crate::record::Kind;
+use profiler_core::Kind;
 
 use super::event::{Event, push_list, push_unsigned};
 use super::keys::{Category, Key};

@@ -9,9 +9,9 @@ use crate::collect::gpu::{Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuR
 use crate::export::trace::chrome;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
-use crate::record::hooks::correlation;
-use crate::record::stream::entry::{COMPLETED, FIRST_POLL, Tag};
-use crate::record::{Action, Dtype, Kind};
+use profiler_core::hooks::correlation;
+use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::{Dtype, Kind, memory::Action};
 
 use super::reading::{Seen, read};
 
@@ -177,7 +177,7 @@ fn memory_is_counted_from_what_was_there() {
     let mut script = Script::new();
     let stage = script.site(Kind::Stage, "stage");
     let mut log = crate::model::MemoryLog::default();
-    let host = crate::record::Device::Cpu;
+    let host = profiler_core::Device::Cpu;
     (log.begin.devices, log.end.devices) = (vec![(host, 1_000)], vec![(host, 1_060)]);
     script.memory = Some(log);
     script.begin(stage, 5);

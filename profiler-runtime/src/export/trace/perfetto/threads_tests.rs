@@ -10,7 +10,7 @@ use crate::export::trace::testing::{Disk, all_sorts, crowd};
 use crate::export::trace::turns::Stream;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
-use crate::record::Kind;
+use profiler_core::Kind;
 
 use super::reading::read;
 use super::tests::{gpu_log, same};

@@ -70,7 +70,7 @@ impl DeviceClock {
 mod tests {
     use super::*;
     use crate::model::context::Window;
-    use crate::record::clock::Anchor;
+    use profiler_core::clock::Anchor;
 
     const EPOCH: u64 = 1_790_000_000_000_000_000;
 

@@ -15,10 +15,10 @@ use crate::collect::absent::Absent;
 use crate::collect::events::{EventLog, EventLosses};
 use crate::model::stages::StageTree;
 use crate::model::time::Timeline;
-use crate::record::Site;
-use crate::record::hooks::gpu_time::Measured;
-use crate::record::stream::entry::Tag;
-use crate::record::stream::registry::ThreadLog;
+use profiler_core::Site;
+use profiler_core::hooks::gpu_time::Measured;
+use profiler_core::stream::entry::Tag;
+use profiler_core::stream::registry::ThreadLog;
 
 use super::{Annotation, Gpu, Ranges, rows};
 use clock::{DeviceClock, resolution_ns};

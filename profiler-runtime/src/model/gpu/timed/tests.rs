@@ -5,9 +5,9 @@ use crate::collect::events::{EventContext, EventLog, Sample};
 use crate::collect::gpu::GpuRecord;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, Trace};
-use crate::record::Kind;
-use crate::record::hooks::gpu_time::Measured;
-use crate::record::stream::entry::Tag;
+use profiler_core::Kind;
+use profiler_core::hooks::gpu_time::Measured;
+use profiler_core::stream::entry::Tag;
 
 /// One device whose clock began at 1,000 ns of the recording.
 fn log(measured: &[Measured]) -> GpuRecord {

@@ -1,0 +1,383 @@
+//! Shapes of an op's inputs: dims, strides and dtype of whatever implements [`Shaped`].
+
+use super::count::IntoCount;
+use super::dtype::Dtype;
+use crate::stream::entry::{Entry, Tag};
+use crate::stream::{buffer, registry};
+
+/// Dims of one input that are recorded.
+pub const MAX_DIMS: usize = 8;
+
+/// Beside an input's dtype: it is a list of `usize`, which may be the dims of a tensor that was meant.
+pub const LISTS_DIMS: u64 = 1 << 16;
+
+/// Something with a shape that `shapes(…)` can record: itself a tensor, a list of elements (an input with one dim), or a
+/// number. Any other tensor is recorded by its dims: [`Dims`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no shape that `shapes(…)` can record",
+    note = "implement `profiler_runtime::Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
+)]
+pub trait Shaped {
+    /// Tells `out` dtype and dims: one call per input.
+    fn write_shape(&self, out: &mut ShapeWriter);
+
+    /// Returns whether it is a `usize`, of which a tuple may be a tensor's dims.
+    #[doc(hidden)]
+    fn is_count(&self) -> bool {
+        false
+    }
+}
+
+/// Shape and type of a tensor that does not implement [`Shaped`]: its dims, as a list of any integers, and its element
+/// type.
+///
+/// A list of integers alone is an input with one dim, as a list of token ids is: for the dims of a 2×3 tensor
+/// `shapes(x.dims())` records `[2]`, and a session warns of each place that records a list of `usize`.
+///
+/// ```
+/// use profiler_runtime::{Dims, Dtype, profiled_op};
+///
+/// struct Tensor { dims: Vec<usize> }
+///
+/// #[profiled_op("relu", shapes(Dims(&x.dims, Dtype::F32)))]
+/// fn relu(x: &Tensor) {}
+/// # relu(&Tensor { dims: vec![2, 3] });
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dims<'a, I>(pub &'a [I], pub Dtype);
+
+impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        let Self(given, dtype) = *self;
+        let mut dims = [0; MAX_DIMS];
+        let filled = dims.iter_mut().zip(given).map(|(dim, of)| *dim = count(*of)).count();
+        out.tensor(dtype, &dims[..filled]);
+    }
+}
+
+/// Returns a dim as an index; negative ones are 0.
+fn count(dim: impl IntoCount) -> usize {
+    usize::try_from(dim.into_count()).unwrap_or(usize::MAX)
+}
+
+/// Takes the shapes of one op's inputs.
+#[derive(Debug)]
+pub struct ShapeWriter {
+    pub(crate) site: u32,
+    /// Where a future's description waits for the first poll; `None` writes into the thread's stream.
+    pub(crate) held: Option<Described>,
+}
+
+/// What a call has said of itself, for a range that begins later; nothing where there was no memory for all of it.
+#[derive(Debug, Default)]
+pub(crate) struct Described {
+    entries: Vec<Entry>,
+    is_cut: bool,
+}
+
+impl Described {
+    /// Adds entries, unless others found no memory: what is left would say something else.
+    pub(crate) fn extend(&mut self, entries: &[Entry]) {
+        if !self.is_cut && self.entries.try_reserve(entries.len()).is_ok() {
+            self.entries.extend_from_slice(entries);
+        } else {
+            self.is_cut = true;
+        }
+    }
+
+    /// Returns the entries. A call whose description found no memory is counted.
+    pub(crate) fn finish(self) -> Vec<Entry> {
+        if self.is_cut {
+            registry::count_failed_description();
+            return Vec::new();
+        }
+        self.entries
+    }
+
+    /// Begins anew with the same memory.
+    pub(crate) fn clear(&mut self) {
+        self.entries.clear();
+    }
+}
+
+impl ShapeWriter {
+    /// One tensor. Dims beyond the eighth are not recorded.
+    pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
+        self.marked(dtype, dims, 0);
+    }
+
+    /// Writes one tensor, with [`LISTS_DIMS`] or no mark.
+    #[inline(always)]
+    fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
+        let dims = &dims[..dims.len().min(MAX_DIMS)];
+        let head = Entry::new(Tag::Shape, self.site, mark | (dtype as u64) << 8 | dims.len() as u64);
+        let mut entries = [head; 1 + MAX_DIMS / 2];
+        for (entry, pair) in entries[1..].iter_mut().zip(dims.chunks(2)) {
+            *entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
+        }
+        self.write(&entries[..1 + dims.len().div_ceil(2)]);
+    }
+
+    /// One tensor whose elements do not lie one after the other: `strides` are in elements, one for each dim. Where they
+    /// are those of a row-major tensor this is [`tensor`](Self::tensor).
+    pub fn strided(&mut self, dtype: Dtype, dims: &[usize], strides: impl IntoIterator<Item = isize>) {
+        self.tensor(dtype, dims);
+        let mut given = [0_isize; MAX_DIMS];
+        let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
+        if !is_row_major(dims, &given[..count]) {
+            // CAST: back in `model` with the same cast.
+            given[..count].iter().for_each(|&stride| self.write(&[Entry::new(Tag::Stride, self.site, stride as u64)]));
+        }
+    }
+
+    pub(crate) fn write(&mut self, entries: &[Entry]) {
+        match &mut self.held {
+            Some(held) => held.extend(entries),
+            None => buffer::append_slice(entries),
+        }
+    }
+
+    /// Writes a list of elements. Of `usize` it may be the dims of a tensor that was meant.
+    fn list<T: Element>(&mut self, length: usize) {
+        self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
+    }
+
+    /// A number.
+    pub fn scalar(&mut self) {
+        self.tensor(Dtype::Scalar, &[]);
+    }
+}
+
+fn is_row_major(dims: &[usize], strides: &[isize]) -> bool {
+    let mut expected = 1_usize;
+    dims.iter().zip(strides).rev().all(|(&dim, &stride)| {
+        let right = dim <= 1 || usize::try_from(stride) == Ok(expected);
+        expected = expected.saturating_mul(dim);
+        right
+    })
+}
+
+/// An element type that a slice's shape can name.
+pub trait Element {
+    /// Its dtype.
+    const DTYPE: Dtype;
+    /// True for `usize`: a list of them may be a tensor's dims.
+    #[doc(hidden)]
+    const IS_COUNT: bool = false;
+}
+
+macro_rules! elements {
+    ($($type:ty => $dtype:ident),* $(,)?) => {$(
+        impl Element for $type {
+            const DTYPE: Dtype = Dtype::$dtype;
+        }
+        impl Shaped for $type {
+            fn write_shape(&self, out: &mut ShapeWriter) {
+                out.scalar();
+            }
+        }
+    )*};
+}
+
+elements! {
+    f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
+}
+
+// Token ids are `u32` or `i64` and tensors of bytes `u8`; dims are `usize`, and hardly a tensor is.
+impl Element for usize {
+    const DTYPE: Dtype = Dtype::U64;
+    const IS_COUNT: bool = true;
+}
+
+impl Shaped for usize {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.scalar();
+    }
+
+    fn is_count(&self) -> bool {
+        true
+    }
+}
+
+impl<T: Shaped + ?Sized> Shaped for &T {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        (**self).write_shape(out);
+    }
+
+    fn is_count(&self) -> bool {
+        (**self).is_count()
+    }
+}
+
+impl<T: Shaped + ?Sized> Shaped for &mut T {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        (**self).write_shape(out);
+    }
+
+    fn is_count(&self) -> bool {
+        (**self).is_count()
+    }
+}
+
+impl Shaped for str {
+    /// A text is an input without a shape, as in PyTorch.
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.tensor(Dtype::Unknown, &[]);
+    }
+}
+
+impl Shaped for String {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        self.as_str().write_shape(out);
+    }
+}
+
+impl<T: Element> Shaped for [T] {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.list::<T>(self.len());
+    }
+}
+
+impl<T: Element, const N: usize> Shaped for [T; N] {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.list::<T>(N);
+    }
+}
+
+impl<T: Element> Shaped for Vec<T> {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        self.as_slice().write_shape(out);
+    }
+}
+
+impl<T: Shaped> Shaped for Option<T> {
+    /// `None` is an input without a shape, as in PyTorch.
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        match self {
+            Some(inner) => inner.write_shape(out),
+            None => out.tensor(Dtype::Unknown, &[]),
+        }
+    }
+}
+
+macro_rules! tuples {
+    ($(($($name:ident)+)),+) => {$(
+        impl<$($name: Shaped),+> Shaped for ($($name,)+) {
+            /// Writes one input for each part. Several `usize` and nothing else may be the dims of a tensor that was meant.
+            #[allow(non_snake_case)]
+            fn write_shape(&self, out: &mut ShapeWriter) {
+                let ($($name,)+) = self;
+                let parts = [$($name.is_count()),+];
+                if parts.len() > 1 && parts.iter().all(|is_count| *is_count) {
+                    parts.iter().for_each(|_| out.marked(Dtype::Scalar, &[], LISTS_DIMS));
+                } else {
+                    $($name.write_shape(out);)+
+                }
+            }
+        }
+    )+};
+}
+
+tuples!((A), (A B), (A B C), (A B C D), (A B C D E), (A B C D E F));
+
+#[cfg(feature = "half")]
+elements! {
+    half::f16 => F16, half::bf16 => Bf16,
+}
+
+#[cfg(feature = "ndarray")]
+impl<S: ndarray::RawData<Elem: Element>, D: ndarray::Dimension> Shaped for ndarray::ArrayBase<S, D> {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.strided(S::Elem::DTYPE, self.shape(), self.strides().iter().copied());
+    }
+}
+
+#[cfg(feature = "candle")]
+impl Shaped for candle_core::Tensor {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        use candle_core::DType;
+        let dtype = match self.dtype() {
+            DType::F32 => Dtype::F32,
+            DType::F64 => Dtype::F64,
+            DType::F16 => Dtype::F16,
+            DType::BF16 => Dtype::Bf16,
+            DType::I64 => Dtype::I64,
+            DType::I32 => Dtype::I32,
+            DType::I16 => Dtype::I16,
+            DType::U32 => Dtype::U32,
+            DType::U8 => Dtype::U8,
+            DType::F8E4M3 => Dtype::F8E4M3,
+            _ => Dtype::Unknown,
+        };
+        // CAST: strides are far below 2^63.
+        out.strided(dtype, self.dims(), self.stride().iter().map(|&stride| stride as isize));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(input: &(impl Shaped + ?Sized)) -> Vec<(Option<Tag>, u64)> {
+        let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
+        input.write_shape(&mut writer);
+        writer.held.unwrap_or_default().finish().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
+    }
+
+    fn head(dtype: Dtype, dims: u64) -> (Option<Tag>, u64) {
+        (Some(Tag::Shape), (dtype as u64) << 8 | dims)
+    }
+
+    /// A matrix and its transpose.
+    struct Matrix([isize; 2]);
+
+    impl Shaped for Matrix {
+        fn write_shape(&self, out: &mut ShapeWriter) {
+            out.strided(Dtype::F32, &[3, 5], self.0);
+        }
+    }
+
+    #[test]
+    fn strides_are_written_only_where_they_are_not_row_major() {
+        let row_major = [head(Dtype::F32, 2), (Some(Tag::Dims), 3)];
+        assert_eq!(written(&Matrix([5, 1])), row_major);
+        let strides = [(Some(Tag::Stride), 1), (Some(Tag::Stride), 3)];
+        assert_eq!(written(&Matrix([1, 3])), [row_major, strides].concat());
+    }
+
+    /// A7: a list of `usize` is marked, and so is a tuple of nothing else.
+    #[test]
+    fn only_lists_of_usize_are_marked_as_possible_dims() {
+        let marks = |input: &dyn Shaped| written(&input).iter().filter(|(_, value)| value & LISTS_DIMS != 0).count();
+        assert_eq!([marks(&[2_usize, 3]), marks(&vec![2_usize, 3]), marks(&&[2_usize, 3][..])], [1; 3]);
+        assert_eq!([marks(&(2_usize, 3_usize)), marks(&(&2_usize, 3_usize, 4_usize))], [2, 3]);
+        assert_eq!([marks(&vec![7_i64]), marks(&[7_u32]), marks(&[7_u64]), marks(&[1.0_f32])], [0; 4], "token ids");
+        assert_eq!([marks(&2_usize), marks(&(2_usize, 3_u32)), marks(&(2_usize,))], [0; 3]);
+    }
+
+    /// A7: dims of any integer type, cut after the eighth as all dims are.
+    #[test]
+    fn dims_are_the_shape_of_a_tensor() {
+        let expected = [head(Dtype::F16, 2), (Some(Tag::Dims), 2)];
+        assert_eq!(written(&Dims(&[2_usize, 3], Dtype::F16)), expected);
+        assert_eq!(written(&Dims(&[2_i64, 3], Dtype::F16)), expected);
+        assert_eq!(written(&Dims(&[2, -1], Dtype::F16))[0], head(Dtype::F16, 2));
+        assert_eq!(written(&Dims(&[1_u32; 20], Dtype::F32))[0], head(Dtype::F32, 8));
+    }
+
+    #[test]
+    fn a_tuple_is_one_input_for_each_part() {
+        let parts = written(&(vec![1_u8; 7], 2.0_f64, None::<&[i64]>));
+        let heads: Vec<_> = parts.into_iter().filter(|(tag, _)| *tag == Some(Tag::Shape)).collect();
+        assert_eq!(heads, [head(Dtype::U8, 1), head(Dtype::Scalar, 0), head(Dtype::Unknown, 0)]);
+    }
+
+    #[cfg(all(feature = "half", feature = "ndarray"))]
+    #[test]
+    fn a_transposed_array_of_half_numbers_has_its_strides() {
+        let array = ndarray::Array2::from_elem((2, 4), half::bf16::ONE);
+        let transposed = written(&array.t());
+        assert_eq!(transposed[0], head(Dtype::Bf16, 2));
+        assert_eq!(transposed[2..], [(Some(Tag::Stride), 1), (Some(Tag::Stride), 4)]);
+    }
+}

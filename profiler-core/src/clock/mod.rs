@@ -1,0 +1,250 @@
+//! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
+//!
+//! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of
+//! the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
+//! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
+
+pub mod overhead;
+
+#[cfg(not(target_os = "linux"))]
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Mutex, PoisonError};
+#[cfg(not(target_os = "linux"))]
+use std::time::Instant;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// One moment on three clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    /// Raw ticks.
+    pub ticks: u64,
+    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a host; elsewhere since the
+    /// process's first reading.
+    pub monotonic_ns: u64,
+    /// Nanoseconds since the Unix epoch.
+    pub unix_ns: u64,
+    /// How far the three readings may lie apart, in ticks.
+    pub uncertainty_ticks: u64,
+    /// Nanoseconds for which the host has slept since boot, in which the monotonic clock stood still; 0 where the system
+    /// does not tell.
+    pub asleep_ns: u64,
+}
+
+/// Ticks now, if [`is_fast`]; 0 elsewhere.
+#[inline(always)]
+pub(crate) fn fast_ticks() -> u64 {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        // SAFETY: `rdtsc` exists on every x86-64 processor and touches no memory.
+        unsafe { core::arch::x86_64::_rdtsc() }
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    {
+        let ticks: u64;
+        // SAFETY: the virtual counter is readable from user space on every AArch64 system that Rust's std supports; it
+        // touches no memory.
+        unsafe { core::arch::asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
+        ticks
+    }
+    #[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+    {
+        0
+    }
+}
+
+/// Ticks now, on whichever clock this machine has.
+pub fn ticks() -> u64 {
+    if is_fast() { fast_ticks() } else { monotonic_ns() }
+}
+
+/// The clock that ticks are read from: 0 before it is chosen, [`SLOW`] or [`FAST`].
+static CHOSEN: AtomicU8 = AtomicU8::new(0);
+const SLOW: u8 = 1;
+const FAST: u8 = 2;
+
+/// Returns whether [`fast_ticks`] is a clock here.
+pub(crate) fn is_fast() -> bool {
+    // ORDERING: a setting, which changes only while nothing is recorded.
+    match CHOSEN.load(Ordering::Relaxed) {
+        0 => choose(),
+        chosen => chosen == FAST,
+    }
+}
+
+/// Asks the system whether [`fast_ticks`] is a clock: before each recording, because it may give the counter up. Reads two
+/// files.
+pub fn choose() -> bool {
+    let is_fast = invariant_counter();
+    // ORDERING: as above.
+    CHOSEN.store(if is_fast { FAST } else { SLOW }, Ordering::Relaxed);
+    is_fast
+}
+
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn invariant_counter() -> bool {
+    use core::arch::x86_64::__cpuid;
+    const POWER_MANAGEMENT: u32 = 0x8000_0007;
+    #[allow(unused_unsafe, reason = "safe to call since Rust 1.94, unsafe in the oldest that we support")]
+    // SAFETY: every x86-64 processor has the `cpuid` instruction; it touches no memory.
+    let (highest, power) = unsafe { (__cpuid(0x8000_0000).eax, __cpuid(POWER_MANAGEMENT).edx) };
+    let invariant = highest >= POWER_MANAGEMENT && power & (1 << 8) != 0;
+    invariant && !is_trapped() && !kernel_distrusts_the_tsc()
+}
+
+/// Linux measures whether the processors' TSCs agree and falls back to another clock where they do not, at boot or later.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn kernel_distrusts_the_tsc() -> bool {
+    let read = |what: &str| {
+        std::fs::read_to_string(format!("/sys/devices/system/clocksource/clocksource0/{what}_clocksource"))
+    };
+    let (Ok(available), Ok(current)) = (read("available"), read("current")) else { return false };
+    is_given_up(&available, current.trim())
+}
+
+/// Virtual machines' own clocks are made of the TSC.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+fn is_given_up(available: &str, current: &str) -> bool {
+    let none = !available.contains("tsc") && !available.contains("hyperv");
+    none || ["acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies"].contains(&current)
+}
+
+/// Returns whether reading the TSC is a fault for this thread, as `prctl(PR_SET_TSC)` makes it for a thread and those
+/// that it starts.
+#[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
+fn is_trapped() -> bool {
+    let mut mode: libc::c_int = libc::PR_TSC_ENABLE;
+    // SAFETY: the kernel writes one number, to which the pointer is valid.
+    let known = unsafe { libc::prctl(libc::PR_GET_TSC, &raw mut mode) } == 0;
+    known && mode == libc::PR_TSC_SIGSEGV
+}
+
+#[cfg(all(target_arch = "x86_64", not(target_os = "linux"), not(miri)))]
+fn is_trapped() -> bool {
+    false
+}
+
+#[cfg(all(target_arch = "aarch64", not(miri)))]
+fn invariant_counter() -> bool {
+    true
+}
+
+#[cfg(any(miri, not(any(target_arch = "x86_64", target_arch = "aarch64"))))]
+fn invariant_counter() -> bool {
+    false
+}
+
+#[cfg(target_os = "linux")]
+fn monotonic_ns() -> u64 {
+    system_ns(libc::CLOCK_MONOTONIC)
+}
+
+/// Nanoseconds since boot, with those in which the host slept.
+#[cfg(target_os = "linux")]
+fn boot_ns() -> u64 {
+    system_ns(libc::CLOCK_BOOTTIME)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn boot_ns() -> u64 {
+    0
+}
+
+/// Returns the nanoseconds for which the calling thread has run.
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+pub(crate) fn thread_ns() -> u64 {
+    system_ns(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+/// Never asked: the configuration does not admit it.
+#[cfg(not(any(target_os = "linux", target_os = "macos")))]
+pub(crate) fn thread_ns() -> u64 {
+    0
+}
+
+#[cfg(any(target_os = "linux", target_os = "macos"))]
+fn system_ns(clock: libc::clockid_t) -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes one `timespec`, to which the pointer is valid; every caller names a clock of its system.
+    unsafe { libc::clock_gettime(clock, &raw mut now) };
+    // CAST: no clock of these is negative; 2^64 ns are 584 years.
+    (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn monotonic_ns() -> u64 {
+    static START: OnceLock<Instant> = OnceLock::new();
+    // CAST: 2^64 ns are 584 years.
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+impl Anchor {
+    /// Reads the three clocks, the best of a few tries: the one with the narrowest bracket of ticks around it.
+    pub fn now() -> Self {
+        let mut best = Self::read();
+        for _ in 0..7 {
+            let next = Self::read();
+            if next.uncertainty_ticks < best.uncertainty_ticks {
+                best = next;
+            }
+        }
+        Self { asleep_ns: boot_ns().saturating_sub(monotonic_ns()), ..best }
+    }
+
+    fn read() -> Self {
+        let before = ticks();
+        let monotonic_ns = monotonic_ns();
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let after = ticks();
+        let uncertainty_ticks = after.saturating_sub(before);
+        // CAST: 2^64 ns after 1970 is the year 2554.
+        Self {
+            ticks: before + uncertainty_ticks / 2,
+            monotonic_ns,
+            unix_ns: unix.as_nanos() as u64,
+            uncertainty_ticks,
+            asleep_ns: 0,
+        }
+    }
+
+    /// The first anchor of the process on the clock that ticks are read from: a short recording alone tells no rate.
+    pub fn of_process() -> Self {
+        static FIRST: Mutex<Option<(bool, Anchor)>> = Mutex::new(None);
+        let (is_fast, mut first) = (is_fast(), FIRST.lock().unwrap_or_else(PoisonError::into_inner));
+        match *first {
+            Some((clock, anchor)) if clock == is_fast => anchor,
+            _ => first.insert((is_fast, Self::now())).1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// B12: the kernel falls back to another clock at any time.
+    #[test]
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    fn a_counter_that_the_kernel_gave_up_is_no_clock() {
+        for (available, current, is_given_up) in [
+            ("tsc kvm-clock ", "tsc", false),
+            ("kvm-clock tsc", "kvm-clock", false),
+            ("hyperv_clocksource_tsc_page acpi_pm", "hyperv_clocksource_tsc_page", false),
+            ("hpet acpi_pm", "hpet", true),
+            ("tsc hpet acpi_pm", "hpet", true),
+            ("jiffies", "jiffies", true),
+        ] {
+            assert_eq!(super::is_given_up(available, current), is_given_up, "{available} {current}");
+        }
+    }
+
+    #[test]
+    fn anchors_move_forward_on_all_clocks() {
+        let first = Anchor::of_process();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        let second = Anchor::now();
+        assert!(second.ticks > first.ticks);
+        assert!(second.monotonic_ns >= first.monotonic_ns + 1_000_000);
+        assert!(second.unix_ns > first.unix_ns);
+    }
+}

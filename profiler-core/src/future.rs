@@ -1,0 +1,390 @@
+//! A future's range: its life from the first poll to completion or drop, and every poll a busy slice on the thread that
+//! polled.
+//!
+//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task` entry, so that nested
+//! ranges nest in the poll, whichever thread runs it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::future::Future;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use futures_core::FusedFuture;
+use pin_project_lite::pin_project;
+
+use crate::call::shape::Described;
+use crate::call::{self, Call};
+use crate::hooks::{correlation, cpu_time, stack, steps, tool};
+use crate::memory::ledger;
+use crate::site::{Kind, Site};
+use crate::stream::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
+use crate::stream::shared::Shared;
+use crate::stream::{buffer, registry};
+use crate::{clock, gate, select};
+
+/// Tasks of one block of numbers: a thread takes a block at a time.
+const BLOCK: u64 = 1 << 10;
+
+thread_local! {
+    static NUMBERS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
+}
+
+/// A number for a new task; unique in the process, never 0.
+fn next_task() -> u64 {
+    static BLOCKS: AtomicU64 = AtomicU64::new(0);
+    let (next, end) = NUMBERS.get();
+    let (next, end) = if next < end {
+        (next, end)
+    } else {
+        // ORDERING: only uniqueness matters.
+        let start = BLOCKS.fetch_add(1, Ordering::Relaxed) * BLOCK + 1;
+        (start, start + BLOCK)
+    };
+    NUMBERS.set((next + 1, end));
+    next
+}
+
+pin_project! {
+    /// A future whose life and polls are recorded as ranges of a site.
+    ///
+    /// It has the traits of the future that it wraps, so that a function may promise them of what it returns.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Instrumented<F> {
+        #[pin]
+        future: F,
+        life: Life,
+    }
+}
+
+#[derive(Debug)]
+struct Life {
+    site: &'static Site,
+    /// Its number; 0 before it was recorded.
+    task: u64,
+    /// The recording that last decided about it and was told what its call said, see [`gate::recording`]; 0 for none.
+    told: u32,
+    /// Decision of that recording.
+    state: State,
+    /// What `select` counts of the guards that it holds between polls.
+    held: select::Held,
+    /// It was polled before, whether or not that was recorded.
+    polled: bool,
+    /// Of a step: as it began, if it was polled while steps were counted.
+    step: Option<steps::StepLife>,
+    /// Description of the call: each recording is told, and which will be the last is not known.
+    described: Vec<Entry>,
+    /// State of it that an attached tool knows.
+    shown: Option<Shared<tool::Life>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Not recorded: nothing has asked, or it is not among what is recorded.
+    LeftOut,
+    /// Recorded.
+    Recorded,
+    /// Recorded, and `select` counts its polls.
+    Admitted,
+}
+
+/// Records the life and the polls of `future` as ranges of `site`.
+#[inline(always)]
+pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> {
+    Instrumented { future, life: Life::new(site, Vec::new()) }
+}
+
+/// What a future's call said about itself: kept until the first poll, which may be on another thread.
+#[derive(Debug, Default)]
+pub struct DescribedCall(Vec<Entry>);
+
+/// [`describe`](crate::describe()) for a future's call. Allocates while it is recorded.
+#[inline(always)]
+pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
+    DescribedCall(call::held(site, tell))
+}
+
+/// [`instrument`] for a call that has been described.
+#[inline(always)]
+pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, future: F) -> Instrumented<F> {
+    Instrumented { future, life: Life::new(site, call.0) }
+}
+
+impl<F> Instrumented<F> {
+    /// Returns whether its next poll is the first of a recording.
+    pub(super) fn is_untold(&self) -> bool {
+        gate::load() & gate::RECORD != 0 && self.life.told != gate::recording()
+    }
+}
+
+/// The clone is another task, which begins with its own first poll.
+impl<F: Clone> Clone for Instrumented<F> {
+    fn clone(&self) -> Self {
+        let mut described = Described::default();
+        {
+            // What is held is the profiler's memory, not the program's.
+            let _own = ledger::own();
+            described.extend(&self.life.described);
+        }
+        Self { future: self.future.clone(), life: Life::new(self.life.site, described.finish()) }
+    }
+}
+
+impl<F: fmt::Debug> fmt::Debug for Instrumented<F> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.future.fmt(formatter)
+    }
+}
+
+impl<F: FusedFuture> FusedFuture for Instrumented<F> {
+    fn is_terminated(&self) -> bool {
+        self.future.is_terminated()
+    }
+}
+
+// A panic between two writes of a life leaves no more behind than a range without an end.
+impl UnwindSafe for Life {}
+impl RefUnwindSafe for Life {}
+
+impl<F: Future> Future for Instrumented<F> {
+    type Output = F::Output;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        self.poll_inside(context, |_| ())
+    }
+}
+
+impl<F: Future> Instrumented<F> {
+    /// Polls it; what `enter` returns, which is told of the task if that is recorded, lasts as long as the poll.
+    #[inline(always)]
+    pub(super) fn poll_inside<G>(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        enter: impl FnOnce(Option<Continued>) -> G,
+    ) -> Poll<F::Output> {
+        let this = self.project();
+        let gate = gate::load();
+        if gate == 0 {
+            // A recording that begins later has to know: one store.
+            this.life.polled = true;
+            return this.future.poll(context);
+        }
+        let slice = this.life.begin_poll(gate);
+        let inside = enter(slice.continued());
+        let result = this.future.poll(context);
+        drop(inside);
+        drop(slice);
+        if result.is_ready() {
+            this.life.end(COMPLETED);
+        }
+        result
+    }
+}
+
+/// A task that goes on elsewhere while its future waits: what runs there counts as one more poll of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Continued {
+    task: u64,
+    site: u32,
+    /// The recording that knows the task: see [`gate::recording`].
+    recording: u32,
+}
+
+impl Continued {
+    /// Runs `body` as a part of the task, if the recording that knows it goes on; `enter` is as for a poll.
+    pub(super) fn run<G, R>(self, enter: impl FnOnce(Option<Self>) -> G, body: impl FnOnce() -> R) -> R {
+        let gate = gate::load();
+        if gate & gate::RECORD == 0 || gate::recording() != self.recording {
+            return body();
+        }
+        let Self { task, site, .. } = self;
+        let mut held = select::Held::none();
+        let mut slice = Slice::unrecorded(&mut held, site, task);
+        slice.record(gate, 0);
+        let _inside = enter(slice.continued());
+        body()
+    }
+}
+
+/// One poll of a recorded task.
+struct Slice<'a> {
+    held: &'a mut select::Held,
+    site: u32,
+    task: u64,
+    recorded: bool,
+    /// Its CPU time is measured.
+    timed: bool,
+    /// `select` counts what it holds.
+    filtered: Option<select::Polled>,
+    correlated: Option<u64>,
+    shown: Option<u64>,
+    step: Option<u64>,
+}
+
+impl Life {
+    #[inline(always)]
+    const fn new(site: &'static Site, described: Vec<Entry>) -> Self {
+        let held = select::Held::none();
+        Self { site, task: 0, told: 0, state: State::LeftOut, held, polled: false, step: None, described, shown: None }
+    }
+
+    #[inline(never)]
+    fn begin_poll(&mut self, gate: u32) -> Slice<'_> {
+        // The thread works for the profiler, which holds locks: see `buffer`.
+        let (gate, site) = if ledger::is_own() { (0, 0) } else { (gate, self.site.number()) };
+        let gate = tool::sought(gate);
+        let shown = if gate & gate::NVTX == 0 { None } else { self.show_poll() };
+        let is_step = self.site.kind() == Kind::Step && gate & gate::STEPS != 0;
+        let step = if is_step && site != 0 { steps::begin_poll(site) } else { None };
+        let step = step.map(|(key, step)| {
+            self.step.get_or_insert(step);
+            key
+        });
+        let timed = cpu_time::is_measured(gate, self.site);
+        let first = !std::mem::replace(&mut self.polled, true);
+        let is_recorded = gate & gate::RECORD != 0 && self.is_recorded(gate);
+        let is_filtered = gate & (gate::RECORD | gate::FILTER) == gate::RECORD | gate::FILTER;
+        let is_admitted = self.state == State::Admitted;
+        let filtered = if is_filtered { select::begin_poll(self.task, is_admitted, self.held) } else { None };
+        let Self { task, held, .. } = self;
+        let mut slice = Slice::unrecorded(held, site, *task);
+        (slice.timed, slice.filtered, slice.shown, slice.step) = (timed, filtered, shown, step);
+        if is_recorded {
+            slice.record(gate, if first { FIRST_POLL } else { 0 });
+        }
+        slice
+    }
+
+    /// Returns whether the recording that runs has it: one that sees it for the first time decides, and is told.
+    fn is_recorded(&mut self, gate: u32) -> bool {
+        let recording = gate::recording();
+        let is_told = std::mem::replace(&mut self.told, recording) == recording;
+        if !is_told {
+            self.decide(gate);
+        }
+        let is_recorded = self.state != State::LeftOut;
+        if is_recorded && !is_told {
+            self.tell();
+        }
+        is_recorded
+    }
+
+    /// Decides for a recording that sees it for the first time. Its number stays the same in all of them.
+    fn decide(&mut self, gate: u32) {
+        let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
+        self.state = match filtered {
+            false => State::Recorded,
+            true if select::admits(self.site) => State::Admitted,
+            true => State::LeftOut,
+        };
+        if self.state != State::LeftOut && self.site.number() == 0 {
+            registry::count_loss_to_memory();
+            self.state = State::LeftOut;
+        }
+        if self.task == 0 {
+            self.task = next_task();
+        }
+    }
+
+    /// Says what the call said about itself.
+    fn tell(&self) {
+        for entry in &self.described {
+            buffer::append(false, || *entry);
+        }
+    }
+
+    /// Shows a poll, and at the first one the life, to the attached tool.
+    fn show_poll(&mut self) -> Option<u64> {
+        if self.shown.is_none() {
+            self.shown = tool::Life::begin(self.site, &self.described);
+        }
+        self.shown.as_ref().and_then(|life| life.begin_poll(self.site))
+    }
+
+    /// The task is over: it completed, or it is dropped unfinished.
+    fn end(&mut self, outcome: u32) {
+        if std::mem::replace(&mut self.state, State::LeftOut) != State::LeftOut {
+            self.record_end(self.task, outcome);
+        }
+        if let Some(life) = self.shown.take() {
+            life.end();
+        }
+        if let Some(step) = self.step.take() {
+            steps::end_life(step);
+        }
+    }
+
+    #[cold]
+    fn record_end(&self, task: u64, outcome: u32) {
+        let (site, ticks) = (self.site.number(), clock::ticks());
+        buffer::append(true, || Entry::new(Tag::Task, site, task).with_argument(ENDS));
+        buffer::append(true, || Entry::new(Tag::TaskEnd, site, ticks).with_argument(outcome));
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        self.end(0);
+        if !self.described.is_empty() {
+            // What was held is the profiler's memory, not the program's.
+            let _own = ledger::own();
+            drop(std::mem::take(&mut self.described));
+        }
+    }
+}
+
+impl<'a> Slice<'a> {
+    const fn unrecorded(held: &'a mut select::Held, site: u32, task: u64) -> Self {
+        let (recorded, timed, filtered, correlated, shown, step) = (false, false, None, None, None, None);
+        Self { held, site, task, recorded, timed, filtered, correlated, shown, step }
+    }
+
+    /// Writes its begin, if there is room.
+    #[inline(always)]
+    fn record(&mut self, gate: u32, flags: u32) {
+        let (site, task) = (self.site, self.task);
+        let described = gate & gate::STACKS == 0 || stack::write(site);
+        if described && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
+            self.correlated = correlation::push(gate);
+            if self.timed {
+                cpu_time::write(site);
+            }
+            self.recorded = buffer::append(false, || Entry::new(Tag::Begin, site, clock::ticks()));
+        }
+    }
+
+    /// Returns its task, to go on with elsewhere; `None` if it is not recorded.
+    #[inline(always)]
+    fn continued(&self) -> Option<Continued> {
+        let Self { task, site, .. } = *self;
+        self.recorded.then(|| Continued { task, site, recording: gate::recording() })
+    }
+}
+
+impl Drop for Slice<'_> {
+    fn drop(&mut self) {
+        if self.recorded {
+            let ticks = clock::ticks();
+            let site = self.site;
+            if self.timed {
+                cpu_time::write(site);
+            }
+            buffer::append(true, || Entry::new(Tag::End, site, ticks));
+        }
+        if let Some(id) = self.correlated {
+            correlation::pop(id);
+        }
+        if let Some(key) = self.shown {
+            tool::end(key);
+        }
+        if let Some(poll) = &self.filtered {
+            *self.held = select::end_poll(poll);
+        }
+        if let Some(step) = self.step {
+            steps::suspend(step);
+        }
+    }
+}

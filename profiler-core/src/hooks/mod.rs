@@ -1,0 +1,9 @@
+//! Hooks: whom a range is shown to beside its thread's stream.
+
+pub mod correlation;
+pub mod cpu_time;
+pub mod gpu_time;
+pub mod stack;
+pub mod steps;
+pub mod tool;
+pub mod warning;

@@ -1,0 +1,44 @@
+//! The call stack of a range: addresses only, written before its begin.
+//!
+//! `record` cannot walk a stack; a session with `torch_profiler_with_stack` says who can ([`capture_with`]). Names come
+//! when the session is over.
+
+use std::sync::OnceLock;
+
+use crate::memory::ledger;
+use crate::stream::buffer;
+use crate::stream::entry::{Entry, Tag};
+
+/// Addresses kept of a stack, the innermost; the profiler's own few functions are among them.
+pub const MAX_DEPTH: usize = 64;
+
+/// Fills in the return addresses of the calling thread's stack, innermost first, and says how many there are.
+pub(crate) type Capture = fn(&mut [u64; MAX_DEPTH]) -> usize;
+
+static CAPTURE: OnceLock<Capture> = OnceLock::new();
+
+/// Sets who walks stacks; the first call wins.
+pub fn capture_with(capture: Capture) {
+    let _ = CAPTURE.set(capture);
+}
+
+/// Writes the stack of the range of `site` that begins next. False if there was no room: then the range is lost.
+#[inline(never)]
+pub(crate) fn write(site: u32) -> bool {
+    let Some(capture) = CAPTURE.get() else { return true };
+    let mut addresses = [0; MAX_DEPTH];
+    // What the walker may have to allocate is not the program's.
+    let own = ledger::own();
+    let count = capture(&mut addresses);
+    drop(own);
+    let Some((first, others)) = addresses.get(..count).and_then(<[u64]>::split_first) else { return true };
+    // CAST: at most `MAX_DEPTH`.
+    let stack = Entry::new(Tag::Stack, site, *first).with_argument(count as u32);
+    if !buffer::append(false, || stack) {
+        return false;
+    }
+    others.chunks(2).all(|pair| {
+        let entry = Entry::pair(Tag::Frames, pair[0], pair.get(1).copied().unwrap_or(0));
+        buffer::append(false, || entry)
+    })
+}

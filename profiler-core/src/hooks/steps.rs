@@ -1,0 +1,139 @@
+//! Steps: what happens beyond recording when an iteration begins and ends.
+//!
+//! `record` does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
+//! another step encloses it.
+
+use std::cell::RefCell;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::open::OpenList;
+use crate::stream::buffer;
+use crate::stream::entry::{Entry, Tag};
+use crate::{clock, gate};
+
+/// One step has ended, on the calling thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepEnd {
+    /// Number of the step's site.
+    pub site: u32,
+    /// Number of the site of the step around it, if there is one.
+    pub inside: Option<u32>,
+    /// When it began, in ticks.
+    pub began: u64,
+}
+
+/// Called after a step's end is recorded.
+pub(crate) type Listener = fn(StepEnd);
+
+static LISTENER: OnceLock<Listener> = OnceLock::new();
+
+thread_local! {
+    /// The steps that are open on this thread: of guards, and of polls.
+    static OPEN: RefCell<OpenList<OpenStep>> = const { RefCell::new(OpenList::new()) };
+}
+
+/// Which counting a step belongs to: one that began under an earlier session is no iteration of this one.
+static COUNTING: AtomicU32 = AtomicU32::new(0);
+
+/// A step that has begun while steps were counted.
+#[derive(Clone, Copy, Debug)]
+struct OpenStep {
+    pub site: u32,
+    counting: u32,
+    began: u64,
+    is_poll: bool,
+    /// The site of the future in whose poll it began: it may end in another poll, which then began after it.
+    future: Option<u32>,
+}
+
+/// A step that is a future, as it began with its first poll.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StepLife {
+    step: OpenStep,
+    pub inside: Option<u32>,
+}
+
+/// Steps that are open now will not count.
+pub fn count_anew() {
+    // ORDERING: a step that begins at this very moment may count or not.
+    COUNTING.fetch_add(1, Ordering::Relaxed);
+}
+
+/// Sets who is told; the first call wins.
+pub fn listen(listener: Listener) {
+    let _ = LISTENER.set(listener);
+}
+
+/// Returns whether there is memory for another open step on this thread.
+pub(crate) fn has_room() -> bool {
+    OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.has_room())).unwrap_or(true)
+}
+
+/// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending: it does not count.
+pub(crate) fn begin(site: u32) -> Option<u64> {
+    open(site, false).map(|(key, _)| key)
+}
+
+/// Ends the step of a guard. It was inside the future in whose poll it began, else the innermost step that is open and was
+/// when it began.
+pub(crate) fn end(key: u64) {
+    let ended = OPEN.try_with(|open| {
+        let mut open = open.try_borrow_mut().ok()?;
+        let (step, around) = open.end(key)?;
+        Some((step, step.future.or_else(|| open.innermost_of(around).map(|outer| outer.site))))
+    });
+    if let Ok(Some((step, inside))) = ended {
+        tell(step, inside);
+    }
+}
+
+/// Begins a poll of a step that is a future on this thread. Returns its key for [`suspend`], and the step if it is its
+/// first.
+pub(crate) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
+    open(site, true)
+}
+
+fn open(site: u32, is_poll: bool) -> Option<(u64, StepLife)> {
+    // ORDERING: see `count_anew`.
+    let (counting, began) = (COUNTING.load(Ordering::Relaxed), clock::ticks());
+    let begun = OPEN.try_with(|open| {
+        let mut open = open.try_borrow_mut().ok()?;
+        let outer = open.innermost().copied();
+        let future = outer.filter(|outer| outer.is_poll).map(|outer| outer.site);
+        let step = OpenStep { site, counting, began, is_poll, future };
+        Some((open.begin(step)?, StepLife { step, inside: outer.map(|outer| outer.site) }))
+    });
+    begun.ok().flatten()
+}
+
+/// Ends a poll of a step.
+pub(crate) fn suspend(key: u64) {
+    let _ = OPEN.try_with(|open| open.try_borrow_mut().ok().and_then(|mut open| open.end(key)));
+}
+
+/// Ends a step that is a future.
+pub(crate) fn end_life(life: StepLife) {
+    tell(life.step, life.inside);
+}
+
+fn tell(step: OpenStep, inside: Option<u32>) {
+    // ORDERING: see `count_anew`.
+    if step.counting != COUNTING.load(Ordering::Relaxed) {
+        return;
+    }
+    if let Some(listener) = LISTENER.get() {
+        listener(StepEnd { site: step.site, inside, began: step.began });
+    }
+}
+
+/// Records a bare `step()` call.
+pub fn mark() {
+    let gate = gate::load();
+    if gate & gate::MOVING != 0 {
+        buffer::move_on();
+    }
+    if gate & gate::RECORD != 0 {
+        buffer::append(false, || Entry::new(Tag::StepMark, 0, clock::ticks()));
+    }
+}

@@ -1,0 +1,103 @@
+//! What is open on a thread, in the order in which it began, where each ends by its own key: guards may be dropped in any
+//! order.
+//!
+//! For all that a range does out of line (`range`, `hooks`); the fast path keeps nothing but its begin.
+
+use smallvec::SmallVec;
+
+use crate::memory::ledger;
+
+/// Open things and their keys. More than four at once are rare.
+pub(super) struct OpenList<T> {
+    last: u64,
+    open: SmallVec<[(u64, T); 4]>,
+}
+
+impl<T> OpenList<T> {
+    pub(super) const fn new() -> Self {
+        Self { last: 0, open: SmallVec::new_const() }
+    }
+
+    /// Returns whether there is room for another, which a list that is full asks the allocator for.
+    pub(super) fn has_room(&mut self) -> bool {
+        if self.open.len() < self.open.capacity() {
+            return true;
+        }
+        // The list's memory is not the program's.
+        let _own = ledger::own();
+        self.open.try_reserve(1).is_ok()
+    }
+
+    /// Adds what has just begun. Returns its key, which is never 0 nor given twice; `None` if there is no room.
+    pub(super) fn begin(&mut self, opened: T) -> Option<u64> {
+        if !self.has_room() {
+            return None;
+        }
+        self.last += 1;
+        self.open.push((self.last, opened));
+        Some(self.last)
+    }
+
+    /// Removes what has this key. Returns it, and how many that are open began before it.
+    pub(super) fn end(&mut self, key: u64) -> Option<(T, usize)> {
+        let at = self.open.iter().rposition(|(open, _)| *open == key)?;
+        Some((self.open.remove(at).1, at))
+    }
+
+    /// Returns what is open at this place in the order of begins.
+    pub(super) fn at(&mut self, place: usize) -> Option<&mut T> {
+        self.open.get_mut(place).map(|(_, open)| open)
+    }
+
+    /// Returns how many are open.
+    pub(super) fn count(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Returns the innermost of the first `count`.
+    pub(super) fn innermost_of(&self, count: usize) -> Option<&T> {
+        self.open.get(..count)?.last().map(|(_, open)| open)
+    }
+
+    /// Returns the innermost.
+    pub(super) fn innermost(&self) -> Option<&T> {
+        self.innermost_of(self.open.len())
+    }
+
+    /// Returns the last that began, with its key.
+    pub(super) fn last(&self) -> Option<&(u64, T)> {
+        self.open.last()
+    }
+
+    /// Returns what has this key.
+    pub(super) fn get_mut(&mut self, key: u64) -> Option<&mut T> {
+        self.open.iter_mut().rev().find(|(open, _)| *open == key).map(|(_, open)| open)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_open_ends_in_any_order_and_once() {
+        let mut list = OpenList::new();
+        let keys: Vec<_> = (0..6).filter_map(|number| list.begin(number)).collect();
+        assert_eq!([1, 5, 5, 4].map(|at| list.end(keys[at])), [Some((1, 1)), Some((5, 4)), None, Some((4, 3))]);
+        assert_eq!((list.innermost(), list.innermost_of(1), list.count()), (Some(&3), Some(&0), 3));
+        assert_eq!((list.at(2).copied(), list.at(3).copied()), (Some(3), None));
+        assert_eq!(list.get_mut(keys[2]), Some(&mut 2));
+    }
+
+    #[test]
+    fn what_replaces_the_one_before_it_takes_its_room() {
+        let mut list = OpenList::new();
+        let mut key = list.begin(0);
+        for number in 1..1000 {
+            let next = list.begin(number);
+            assert_eq!(key.and_then(|key| list.end(key)), Some((number - 1, 0)));
+            key = next;
+        }
+        assert!(!list.open.spilled());
+    }
+}

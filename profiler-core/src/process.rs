@@ -1,0 +1,229 @@
+//! A process and its forked children: what a child forgets of its parent, and what it makes anew.
+//!
+//! A child that was forked without `exec` has a copy of the parent's memory and one thread. A lock may be held in it by a
+//! thread that does not exist, and a session, its files and its claims are the parent's. So nothing of the parent's is
+//! used, dropped or unlocked in a child: state that a lock guards is [`PerProcess`], which a child makes anew and leaks the
+//! parent's; the gate shuts; values of the parent's that are dropped in the child ask a [`Stamp`] first.
+//!
+//! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`. Where none runs
+//! (`clone`,
+//! `_Fork`), [`check`] compares process ids on the slow paths: start, stop and end of a session, export, a thread's first
+//! range and each of its chunks; until then such a child writes on into its parent's chunk, which is a copy unless it lies
+//! in a spool. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load everywhere, but the
+//! gate would have to live on it, in memory that no initialised static has. `vfork` and
+//! `posix_spawn` share the memory and run no handler: nothing happens.
+
+pub mod descriptors;
+
+use std::alloc::{Layout, handle_alloc_error};
+use std::cell::UnsafeCell;
+use std::mem::MaybeUninit;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::time::Duration;
+use std::{ptr, thread};
+
+use crate::gate;
+use crate::hooks::warning;
+use crate::memory::ledger;
+use crate::stream::slab::forever;
+use crate::stream::{buffer, chunk};
+
+const THREAD: &str = "profiler-notice";
+/// Time that a first range waits for its warning: the logger may be locked by a thread that does not exist.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The number of times that this process has found itself to be a child, and its process id: one word, so
+/// that one thread alone finds out. The id is 0 before anybody has asked.
+static PROCESS: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of this process among its forked ancestors; the first that used the runtime has 0.
+#[inline]
+pub(crate) fn number() -> u32 {
+    // ORDERING: changes while this process has one thread, or is found changed by whoever looks next.
+    // CAST: the upper half.
+    (PROCESS.load(Ordering::Relaxed) >> 32) as u32
+}
+
+/// Returns whether an ancestor of this process has used the runtime.
+pub(crate) fn is_child() -> bool {
+    number() > 0
+}
+
+/// Looks whether this process was forked off without a handler being run. One system call: for slow paths.
+pub fn check() {
+    // ORDERING: see `number`.
+    let known_word = PROCESS.load(Ordering::Relaxed);
+    let id = std::process::id();
+    // CAST: the lower half.
+    match known_word as u32 {
+        known if known == id => {}
+        0 => watch(id),
+        _ => become_child(known_word, id),
+    }
+}
+
+/// The runtime's first use in this process: children are noticed from now on.
+#[cold]
+fn watch(id: u32) {
+    // ORDERING: see `number`.
+    if PROCESS.compare_exchange(0, id.into(), Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        at_fork();
+    }
+}
+
+/// Forgets the parent. Stores to atomics and closes descriptors, no more: it runs between `fork` and whatever the child
+/// does.
+#[cold]
+fn become_child(known: u64, id: u32) {
+    let new = ((known >> 32) + 1) << 32 | u64::from(id);
+    // ORDERING: see `number`.
+    if PROCESS.compare_exchange(known, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        gate::become_child();
+        chunk::become_child();
+        descriptors::close();
+        buffer::become_child();
+    }
+}
+
+#[cfg(all(unix, not(miri)))]
+fn at_fork() {
+    extern "C" fn in_child() {
+        // ORDERING: see `number`.
+        become_child(PROCESS.load(Ordering::Relaxed), std::process::id());
+    }
+    // SAFETY: the handler touches atomics, a thread-local without a destructor and descriptors only. A full list is
+    // refused, and `check` is left.
+    unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+}
+
+#[cfg(not(all(unix, not(miri))))]
+const fn at_fork() {}
+
+/// A static that each process makes for itself: a child's is new, and the parent's is never touched or dropped in it.
+///
+/// The first process has it in place, so that no use of it allocates there.
+pub struct PerProcess<T: 'static> {
+    made: AtomicPtr<Made<T>>,
+    make: fn(Option<&T>) -> T,
+    /// Whether somebody makes the value in [`first`](Self::first), or did.
+    is_begun: AtomicBool,
+    first: UnsafeCell<MaybeUninit<Made<T>>>,
+}
+
+struct Made<T> {
+    process: u32,
+    value: T,
+}
+
+// SAFETY: who has set `is_begun` alone writes `first`, and publishes it; from then on the value is shared.
+unsafe impl<T: Send + Sync> Sync for PerProcess<T> {}
+
+impl<T: Send + Sync> PerProcess<T> {
+    /// A value that `make` makes at its first use in each process, from the parent's if there is one. What the parent's
+    /// locks guard may be half changed: it is of use only where `try_lock` has the lock.
+    pub const fn new(make: fn(Option<&T>) -> T) -> Self {
+        Self {
+            made: AtomicPtr::new(ptr::null_mut()),
+            make,
+            is_begun: AtomicBool::new(false),
+            first: UnsafeCell::new(MaybeUninit::uninit()),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&self, before: *mut Made<T>) {
+        let _own = ledger::own();
+        check();
+        // SAFETY: see `deref`.
+        let parents = unsafe { before.as_ref() }.map(|made| &made.value);
+        let value = Made { process: number(), value: (self.make)(parents) };
+        // ORDERING: only who is first matters.
+        let is_first = !self.is_begun.swap(true, Ordering::Relaxed);
+        // A child needs memory, and so does the second of two threads that come at once.
+        let layout = Layout::new::<Made<T>>();
+        let memory = || forever(layout).unwrap_or_else(|| handle_alloc_error(layout)).as_ptr().cast();
+        let place: *mut Made<T> = if is_first { self.first.get().cast() } else { memory() };
+        // SAFETY: nobody else has the place.
+        unsafe { place.write(value) };
+        // ORDERING: publishes the value to `deref`.
+        if self.made.compare_exchange(before, place, Ordering::Release, Ordering::Relaxed).is_err() {
+            // Another thread was faster; the place stays unused.
+            // SAFETY: nobody has seen this one.
+            unsafe { place.drop_in_place() };
+        }
+    }
+}
+
+impl<T: Send + Sync> Deref for PerProcess<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        loop {
+            // ORDERING: pairs with the exchange in `make`.
+            let made = self.made.load(Ordering::Acquire);
+            // SAFETY: null, or made by `make` and never freed.
+            match unsafe { made.as_ref() } {
+                Some(of_here) if of_here.process == number() => return &of_here.value,
+                _ => self.make(made),
+            }
+        }
+    }
+}
+
+/// The process that a value was made in.
+#[derive(Clone, Copy, Debug)]
+pub struct Stamp(u32);
+
+impl Stamp {
+    /// This process.
+    pub fn here() -> Self {
+        check();
+        Self(number())
+    }
+
+    /// Returns whether the value is the parent's: it has locks, threads and files that are not to be touched here.
+    pub fn is_foreign(self) -> bool {
+        check();
+        self.0 != number()
+    }
+}
+
+/// Tells, at the first range of a child, that its parent's session does not record it. On a thread of its own.
+#[cold]
+pub(super) fn tell_child() {
+    let _own = ledger::own();
+    let (told, waits) = mpsc::channel();
+    let tell = move || {
+        let id = std::process::id();
+        warning::send(&format!(
+            "process {id} was forked off one that is being profiled, and records nothing: the session is its parent's; \
+             start one in the child to profile it"
+        ));
+        let _ = told.send(());
+    };
+    if thread::Builder::new().name(THREAD.to_owned()).spawn(tell).is_ok() {
+        let _ = waits.recv_timeout(PATIENCE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn threads_agree_on_what_the_first_of_them_makes() {
+        static MADE: PerProcess<Mutex<u32>> = PerProcess::new(|_| Mutex::new(0));
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| *MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1);
+            }
+        });
+        assert_eq!(MADE.lock().map(|sum| *sum).ok(), Some(8));
+    }
+}

@@ -1,0 +1,143 @@
+//! The process's descriptors that are ours, and whether they still are.
+//!
+//! A forked child has copies of all of them. A lock on an open file, a port and the end of a connection stay with the
+//! last copy, so a child closes those ([`ClosedInChild`]): they must not outlive their owner in it.
+//!
+//! A host may close descriptors that it did not open (daemons close all), and what it opens next gets their numbers. So a
+//! number is remembered with the file that was open under it ([`Known`]), and asked before it is used where that would harm
+//! the host.
+
+use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
+
+/// Descriptors that children close: more than the connections of most jobs. Of further ones, children keep their copies.
+const MOST: usize = 1024;
+static CLOSED: [Known; MOST] = [const { Known::none() }; MOST];
+
+/// No descriptor.
+const NONE: i32 = -1;
+/// One that is not known yet.
+#[cfg(unix)]
+const TAKEN: i32 = -2;
+
+/// A descriptor, and the file that is open under it.
+pub struct Known {
+    number: AtomicI32,
+    file: [AtomicU64; 2],
+}
+
+impl Known {
+    /// None, until [`set`](Self::set) names one.
+    pub const fn none() -> Self {
+        Self { number: AtomicI32::new(NONE), file: [const { AtomicU64::new(0) }; 2] }
+    }
+
+    /// Remembers a number from the start.
+    pub fn of(number: i32) -> Self {
+        let known = Self::none();
+        known.set(number);
+        known
+    }
+
+    /// Remembers the file that is open under this number now.
+    pub fn set(&self, number: i32) {
+        for (known, part) in self.file.iter().zip(file_of(number).unwrap_or_default()) {
+            known.store(part, Ordering::SeqCst);
+        }
+        self.number.store(number, Ordering::SeqCst);
+    }
+
+    /// Returns the number, if the file is still open under it. May be called in a handler.
+    pub fn get(&self) -> Option<i32> {
+        let number = self.number.load(Ordering::SeqCst);
+        let known = || [0, 1].map(|part: usize| self.file[part].load(Ordering::SeqCst));
+        (number >= 0 && file_of(number) == Some(known())).then_some(number)
+    }
+
+    #[cfg(unix)]
+    fn take(&self) -> bool {
+        self.number.compare_exchange(NONE, TAKEN, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    }
+
+    fn forget(&self) {
+        self.number.store(NONE, Ordering::SeqCst);
+    }
+}
+
+/// Returns what tells an open file from others: its device and its number there.
+#[cfg(all(unix, not(miri)))]
+#[allow(clippy::unnecessary_cast, reason = "the types are other ones on other systems")]
+fn file_of(number: i32) -> Option<[u64; 2]> {
+    // SAFETY: the kernel fills in a structure of ours, for which all zero is a value.
+    unsafe {
+        let mut found: libc::stat = std::mem::zeroed();
+        // CAST: compared only.
+        (libc::fstat(number, &raw mut found) == 0).then_some([found.st_dev as u64, found.st_ino as u64])
+    }
+}
+
+#[cfg(not(all(unix, not(miri))))]
+#[allow(clippy::unnecessary_wraps, reason = "elsewhere it can fail")]
+const fn file_of(_: i32) -> Option<[u64; 2]> {
+    Some([0; 2])
+}
+
+/// A descriptor that children close, until this is dropped.
+#[derive(Debug)]
+pub struct ClosedInChild(Option<usize>);
+
+impl ClosedInChild {
+    /// Has children close this file from now on.
+    #[cfg(unix)]
+    pub fn of(file: &impl std::os::fd::AsRawFd) -> Self {
+        let place = CLOSED.iter().position(Known::take);
+        if let Some(place) = place {
+            CLOSED[place].set(file.as_raw_fd());
+        }
+        Self(place)
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) const fn of<T>(_: &T) -> Self {
+        Self(None)
+    }
+}
+
+impl Drop for ClosedInChild {
+    fn drop(&mut self) {
+        if let Some(place) = self.0 {
+            CLOSED[place].forget();
+        }
+    }
+}
+
+/// Closes them in a child.
+pub(crate) fn close() {
+    for place in &CLOSED {
+        #[cfg(unix)]
+        if let Some(number) = place.get() {
+            // SAFETY: the child's own copy of a descriptor, whose owner is never used in it. The parent's stays.
+            unsafe { libc::close(number) };
+        }
+        place.forget();
+    }
+}
+
+#[cfg(all(test, unix, not(miri)))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs::File;
+    use std::os::fd::AsRawFd;
+
+    use super::*;
+
+    #[test]
+    fn a_number_with_another_file_is_not_known() {
+        let folder = tempfile::tempdir().unwrap();
+        let [ours, other] = ["ours", "other"].map(|name| File::create(folder.path().join(name)).unwrap());
+        let known = Known::of(ours.as_raw_fd());
+        assert_eq!(known.get(), Some(ours.as_raw_fd()));
+        // SAFETY: a call on descriptors of this test.
+        unsafe { libc::dup2(other.as_raw_fd(), ours.as_raw_fd()) };
+        assert_eq!(known.get(), None);
+    }
+}

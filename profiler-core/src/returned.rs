@@ -1,0 +1,151 @@
+//! What a call's range covers where a signature does not tell: the call, or the life of the boxed future that it returns.
+//!
+//! A boxed future may stand behind an alias or an associated type, and a name may be that of another type. So generated
+//! code names the type that the function returns, and method resolution decides: the methods of [`Returns`] itself are
+//! for boxed futures, those of [`OfValue`] for every other type.
+
+use std::alloc::{Layout, alloc};
+use std::fmt;
+use std::future::Future;
+use std::marker::PhantomData;
+use std::mem::{self, MaybeUninit};
+use std::pin::Pin;
+
+use crate::call::{Call, describe};
+use crate::future::{DescribedCall, Instrumented, describe_async, instrument_call};
+use crate::gate;
+use crate::range::{Range, run};
+use crate::site::Site;
+use crate::stream::registry;
+
+/// The type that a function returns, which may not be known yet.
+pub struct Returns<R>(PhantomData<fn() -> R>);
+
+impl<R> Returns<R> {
+    /// Names the type that inference finds.
+    #[inline(always)]
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "generated code names what it calls")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
+    }
+
+    /// Returns `None`, for code that says what it would do with one.
+    #[inline(always)]
+    pub const fn none(&self) -> Option<R> {
+        None
+    }
+}
+
+impl<R> Clone for Returns<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Returns<R> {}
+
+impl<R> fmt::Debug for Returns<R> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Returns<{}>", std::any::type_name::<R>())
+    }
+}
+
+/// Recording of a call whose type is no boxed future: the range is the call.
+pub trait OfValue<R>: Sized {
+    /// Describes the call that begins next.
+    #[inline(always)]
+    fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) {
+        describe(site, tell);
+    }
+
+    /// Runs `body` as a range of `site`.
+    #[inline(always)]
+    fn run(self, site: &'static Site, (): (), body: impl FnOnce() -> R) -> R {
+        run(site, body)
+    }
+
+    /// Begins a range of `site`, for a body that no closure may hold.
+    #[inline(always)]
+    fn enter(self, site: &'static Site) -> Range {
+        Range::enter(site)
+    }
+
+    /// Returns what that body returned.
+    #[inline(always)]
+    fn leave(self, _site: &'static Site, (): (), value: R) -> R {
+        value
+    }
+}
+
+impl<R> OfValue<R> for Returns<R> {}
+
+/// A boxed future: a trait, and one implementation below, so that an unknown type is not six methods too many.
+pub trait BoxedFuture: Sized {
+    /// Times the life of the future.
+    fn timed(self, site: &'static Site, call: DescribedCall) -> Self;
+}
+
+impl<R: BoxedFuture> Returns<R> {
+    /// Describes the future that is made next.
+    #[inline(always)]
+    pub fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
+        describe_async(site, tell)
+    }
+
+    /// Runs `body`; the range of `site` is the life of the future that it returns.
+    pub fn run(self, site: &'static Site, call: DescribedCall, body: impl FnOnce() -> R) -> R {
+        body().timed(site, call)
+    }
+
+    /// Begins nothing: a body that no closure may hold makes the future now.
+    #[inline(always)]
+    pub fn enter(self, _site: &'static Site) {}
+
+    /// Times the life of `future`.
+    pub fn leave(self, site: &'static Site, call: DescribedCall, future: R) -> R {
+        future.timed(site, call)
+    }
+}
+
+/// Returns memory for the wrapper of a future; `None` if there is none, and then what records now has lost a range.
+fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
+    let layout = Layout::new::<Instrumented<F>>();
+    // SAFETY: the layout's size is not zero: it holds a site.
+    let memory = unsafe { alloc(layout) };
+    if memory.is_null() {
+        if gate::load() & gate::RECORD != 0 {
+            // Its life, and a poll.
+            (0..2).for_each(|_| registry::count_loss_to_memory());
+        }
+        return None;
+    }
+    // SAFETY: allocated with the layout of what the box holds, which may be uninitialised.
+    Some(unsafe { Box::from_raw(memory.cast()) })
+}
+
+macro_rules! boxed_futures {
+    ($(dyn Future $(+ $bound:ident)*;)*) => {$(
+        impl<'a, T> BoxedFuture for Pin<Box<dyn Future<Output = T> $(+ $bound)* + 'a>> {
+            fn timed(self, site: &'static Site, call: DescribedCall) -> Self {
+                let Some(memory) = memory_for(&self) else { return self };
+                let filled = Box::write(memory, instrument_call(site, call, self));
+                let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::into_pin(filled);
+                // SAFETY: both types are the same but for the lifetime of the object. The compiler asks of it that `T` outlives
+                // `'a`, as it does of every type that names `T`; a boxed future of that type need not, and the function that
+                // made one has no such bound. What the new box holds is that future and data of ours that borrows nothing: it
+                // lives as long as that future does, and a value of type `T` is made by nobody else.
+                unsafe { mem::transmute(timed) }
+            }
+        }
+    )*};
+}
+
+boxed_futures! {
+    dyn Future;
+    dyn Future + Send;
+    dyn Future + Send + Sync;
+    dyn Future + Send + Unpin;
+    dyn Future + Sync;
+    dyn Future + Unpin;
+}

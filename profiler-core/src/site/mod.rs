@@ -1,0 +1,312 @@
+//! Sites: the annotated places in the code.
+//!
+//! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a
+//! program can name its stages before it runs them. It gets a number when it first records; records carry the number.
+//! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them, and as many as there is memory
+//! for.
+
+mod numbered;
+pub mod pinned;
+
+use std::alloc::{Layout, alloc};
+use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
+use std::ptr::{self, NonNull};
+use std::slice;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::label;
+use crate::memory::ledger;
+use crate::process::PerProcess;
+use crate::stream::store;
+
+/// What a site stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// A named part of the pipeline.
+    Stage,
+    /// One iteration of a loop.
+    Step,
+    /// An operator inside a stage.
+    Op,
+    /// A unit of work that timings are grouped by.
+    Request,
+}
+
+impl Kind {
+    /// Every kind.
+    #[doc(hidden)]
+    pub const ALL: [Self; 4] = [Self::Stage, Self::Step, Self::Op, Self::Request];
+
+    /// Returns the kind's place among [`ALL`](Self::ALL).
+    #[doc(hidden)]
+    pub const fn place(self) -> usize {
+        self as usize
+    }
+
+    /// Returns the kind in one word, as artifacts and tools show it.
+    #[doc(hidden)]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Stage => "stage",
+            Self::Step => "step",
+            Self::Op => "op",
+            Self::Request => "request",
+        }
+    }
+
+    /// Returns Kineto's category of its events.
+    #[doc(hidden)]
+    pub const fn category(self) -> &'static str {
+        match self {
+            Self::Op => "cpu_op",
+            Self::Stage | Self::Step | Self::Request => "user_annotation",
+        }
+    }
+
+    /// Returns whether its ranges are nodes of the stage tree.
+    #[doc(hidden)]
+    pub const fn is_stage(self) -> bool {
+        matches!(self, Self::Stage | Self::Step)
+    }
+}
+
+/// One annotated place in the code.
+#[derive(Debug)]
+pub struct Site {
+    name: &'static str,
+    kind: Kind,
+    file: &'static str,
+    line: u32,
+    module: &'static str,
+    /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line path.
+    number: AtomicU32,
+}
+
+/// A site in the linked list.
+#[derive(Debug)]
+pub struct Registered(pub &'static Site);
+
+inventory::collect!(Registered);
+
+/// Names known only at run time that one process may use; the ranges of further ones are recorded under [`OVERFLOW`].
+pub const MAX_DYNAMIC: usize = 4096;
+/// Further names that are told apart, to say how many there were.
+const MAX_MERGED: usize = 1 << 16;
+const OVERFLOW: &str = "(too many dynamic names)";
+/// Steps and requests: they do more than record.
+const OUT_OF_LINE: u32 = 1 << 31;
+
+impl Site {
+    /// A site; what the attributes and block macros put into a `static`.
+    #[must_use]
+    pub const fn new(kind: Kind, name: &'static str, file: &'static str, line: u32, module: &'static str) -> Self {
+        Self { name, kind, file, line, module, number: AtomicU32::new(0) }
+    }
+
+    /// The name that artifacts show.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// What the site stands for.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Returns whether it is a stage or a step: these are the nodes of the stage tree.
+    #[inline]
+    pub const fn is_stage(&self) -> bool {
+        self.kind.is_stage()
+    }
+
+    /// Source file, as the compiler names it.
+    pub const fn file(&self) -> &'static str {
+        self.file
+    }
+
+    /// Line in the file.
+    pub const fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// Module path.
+    pub const fn module(&self) -> &'static str {
+        self.module
+    }
+
+    /// Returns whether this is not one name but all those beyond [`MAX_DYNAMIC`].
+    pub fn is_overflow(&self) -> bool {
+        self.line == 0 && self.name == OVERFLOW
+    }
+
+    /// The number if the fast path may record it, else 0 or a number with the top bit set.
+    #[inline(always)]
+    pub(crate) fn fast_number(&self) -> u32 {
+        // ORDERING: the number is the data; readers of records find the site through the lock.
+        self.number.load(Ordering::Relaxed)
+    }
+
+    /// The number, given on first use.
+    pub fn number(&'static self) -> u32 {
+        let number = self.fast_number() & !OUT_OF_LINE;
+        if number == 0 { self.enrol() } else { number }
+    }
+
+    #[cold]
+    fn enrol(&'static self) -> u32 {
+        let _own = ledger::own();
+        // Names made at run time are no library's.
+        if !self.file.is_empty() {
+            pinned::pin(self);
+        }
+        let publish = |number| {
+            // Before the first record can be written.
+            store::announce_site(self, number);
+            let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
+            // ORDERING: see `fast_number`.
+            self.number.store(number | flag, Ordering::Relaxed);
+        };
+        numbered::add(self, || self.fast_number() & !OUT_OF_LINE, publish)
+    }
+}
+
+/// Returns whether `fast_number`'s answer may go into a record as it is.
+#[inline(always)]
+pub(crate) const fn is_fast(number: u32) -> bool {
+    number.wrapping_sub(1) < OUT_OF_LINE - 1
+}
+
+/// Every site that has recorded, in order of number (the first has number 1).
+pub fn numbered() -> Vec<&'static Site> {
+    numbered::all()
+}
+
+/// The site with this number.
+pub fn by_number(number: u32) -> Option<&'static Site> {
+    numbered::get(number)
+}
+
+/// Every site that is linked into the program, whether or not it has run, in no particular order.
+pub fn sites() -> impl Iterator<Item = &'static Site> {
+    once_around(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
+}
+
+/// Ends where a site comes again: a library that is unloaded before it records, and then loaded again, enters its sites
+/// twice, which makes a ring of the list.
+fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item = &'static Site> {
+    let (mut known, mut since, mut until) = (ptr::null(), 0_u64, 1_u64);
+    let is_new = move |site: &&'static Site| {
+        if ptr::eq(*site, known) {
+            return false;
+        }
+        since += 1;
+        if since == until {
+            (known, since, until) = (ptr::from_ref(*site), 0, until * 2);
+        }
+        true
+    };
+    all.take_while(is_new)
+}
+
+/// Sites of names known only at run time.
+#[derive(Default)]
+struct Interned {
+    sites: HashMap<(Kind, &'static str), &'static Site>,
+    /// Hashes of names that got no site of their own, at most [`MAX_MERGED`].
+    merged: HashSet<u64>,
+}
+
+/// A child makes sites of its own for the names that it uses.
+static INTERNED: PerProcess<Mutex<Interned>> = PerProcess::new(|_| Mutex::default());
+
+fn interned() -> MutexGuard<'static, Interned> {
+    INTERNED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
+pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
+    label::with_cut(name, |name| intern(kind, name))
+}
+
+fn intern(kind: Kind, name: &str) -> &'static Site {
+    let _own = ledger::own();
+    let mut interned = interned();
+    if let Some(known) = interned.sites.get(&(kind, name)) {
+        return known;
+    }
+    let has_room = interned.sites.len() < MAX_DYNAMIC && interned.sites.try_reserve(1).is_ok();
+    let Some(site) = (if has_room { leak(kind, name) } else { None }) else {
+        interned.merge(&(kind, name));
+        return overflow(kind);
+    };
+    interned.sites.insert((kind, site.name), site);
+    site
+}
+
+/// Makes a site of a name that lives for ever; `None` if there is no memory.
+fn leak(kind: Kind, name: &str) -> Option<&'static Site> {
+    let (layout, at) = Layout::new::<Site>().extend(Layout::for_value(name)).ok()?;
+    // SAFETY: the layout's size is not zero.
+    let memory = NonNull::new(unsafe { alloc(layout) })?;
+    // SAFETY: the name's place is `at` bytes behind the site's, and nobody else has either.
+    unsafe {
+        let text = memory.add(at);
+        text.copy_from_nonoverlapping(NonNull::from(name).cast(), name.len());
+        let name = str::from_utf8_unchecked(slice::from_raw_parts(text.as_ptr(), name.len()));
+        let site = memory.cast::<Site>();
+        site.write(Site::new(kind, name, "", 0, ""));
+        Some(site.as_ref())
+    }
+}
+
+/// The site of all names of a kind that have none of their own.
+fn overflow(kind: Kind) -> &'static Site {
+    static SITES: [Site; 4] = [
+        Site::new(Kind::Stage, OVERFLOW, "", 0, ""),
+        Site::new(Kind::Step, OVERFLOW, "", 0, ""),
+        Site::new(Kind::Op, OVERFLOW, "", 0, ""),
+        Site::new(Kind::Request, OVERFLOW, "", 0, ""),
+    ];
+    match kind {
+        Kind::Stage => &SITES[0],
+        Kind::Step => &SITES[1],
+        Kind::Op => &SITES[2],
+        Kind::Request => &SITES[3],
+    }
+}
+
+/// Returns how many names the process has used beyond [`MAX_DYNAMIC`], counting no further than 65,536.
+pub fn merged_names() -> u64 {
+    let _own = ledger::own();
+    interned().merged.len() as u64
+}
+
+impl Interned {
+    /// Counts a name that gets no site of its own, if there is memory to know it again.
+    fn merge(&mut self, key: &(Kind, &str)) {
+        if self.merged.len() < MAX_MERGED && self.merged.try_reserve(1).is_ok() {
+            let hash = self.sites.hasher().hash_one(key);
+            self.merged.insert(hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// G8: sites that were entered twice do not go on for ever.
+    #[test]
+    fn a_ring_of_sites_ends() {
+        static SITES: [Site; 3] = [const { Site::new(Kind::Op, "", "", 0, "") }; 3];
+        let [first, ring @ ..] = &SITES;
+        for count in [0, 1, 2] {
+            let found = once_around(std::iter::once(first).chain(ring[..count].iter().cycle())).count();
+            assert!((1 + count..10).contains(&found), "{found}");
+        }
+        assert_eq!(once_around(SITES.iter()).count(), 3);
+    }
+}

@@ -1,0 +1,324 @@
+//! Chunks: the 64 KiB pieces that streams are made of, from memory within a byte budget, or from a
+//! [`Store`].
+//!
+//! In memory a thread's first chunk is of 4 KiB, and what an ended thread has not filled is cut off ([`Chunk::fitted`]): a
+//! program may have a hundred thousand threads.
+//!
+//! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing
+//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back.
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use super::entry::Entry;
+use super::prealloc;
+pub(crate) use super::prealloc::{Place, place};
+use super::slab::{CHUNK_BYTES, SMALL_BYTES, Slabs};
+use super::store::{self, Store};
+use crate::memory::ledger;
+use crate::process::PerProcess;
+
+/// Most entries of a chunk: 64 KiB, 2,048 ranges.
+pub const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
+
+/// Entries of a thread's first chunk.
+const FIRST_ENTRIES: u64 = (SMALL_BYTES / size_of::<Entry>()) as u64;
+
+static SLABS: PerProcess<Mutex<Slabs>> = PerProcess::new(|_| Mutex::new(Slabs::new()));
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+static BUDGET: AtomicUsize = AtomicUsize::new(256 << 20);
+/// Whether the oldest chunk makes room when the budget is spent.
+static RING: AtomicBool = AtomicBool::new(false);
+/// Changes whenever room may have come: a thread that found the budget spent asks again only then.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
+
+fn slabs() -> MutexGuard<'static, Slabs> {
+    SLABS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A piece of a thread's stream.
+pub struct Chunk {
+    /// Owned: goes back to where it came from when the chunk is dropped.
+    start: NonNull<Entry>,
+    /// Position of the chunk's first entry in its thread's stream.
+    base: u64,
+    /// Entries that fit.
+    capacity: usize,
+    home: Home,
+    /// The store's number when it was taken.
+    store: u64,
+    /// Once it is not written any more: its place in the order in which that happened to chunks, and its length.
+    sealed: OnceLock<(u64, usize)>,
+    /// Whether the budget has it on its account.
+    counted: AtomicBool,
+    /// Whether its store has another in its place.
+    has_overflow: AtomicBool,
+}
+
+/// Where a chunk's memory comes from.
+enum Home {
+    Slabs,
+    /// The program's allocator: as large as what it holds.
+    Fitted,
+    /// A store, and the chunk's number in it.
+    Store(Arc<dyn Store>, u32),
+}
+
+// SAFETY: one thread writes entries, each before it publishes a length that covers it (release); others read only what
+// is published (acquire). See `buffer`.
+unsafe impl Send for Chunk {}
+// SAFETY: as above.
+unsafe impl Sync for Chunk {}
+
+impl Chunk {
+    /// A chunk for the entries of this thread from position `base` on; `None` if the system has no memory, or if the
+    /// budget is spent and `within_budget` is asked for.
+    pub(crate) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
+        let _own = ledger::own();
+        // Not for a thread's first, nor for the one after that, which is soon.
+        if base > FIRST_ENTRIES {
+            make_ready();
+        }
+        let store_number = store::number();
+        if let Some(store) = store::current() {
+            if let Some((start, number)) = store.take(thread, base) {
+                return Some(Self::new((start.cast(), ENTRIES), base, Home::Store(store, number), store_number));
+            }
+            if within_budget {
+                return None;
+            }
+        }
+        let bytes = if base == 0 { SMALL_BYTES } else { CHUNK_BYTES };
+        // ORDERING: a counter, no data hangs on it; an overshoot is impossible because the addition itself is atomic.
+        let before = IN_USE.fetch_add(bytes, Ordering::Relaxed);
+        let allowed = !within_budget || before + bytes <= BUDGET.load(Ordering::Relaxed);
+        let take = if base == 0 { Slabs::take_small } else { Slabs::take };
+        let start = if allowed { take(&mut slabs()) } else { None };
+        let Some(start) = start else {
+            IN_USE.fetch_sub(bytes, Ordering::Relaxed);
+            if allowed {
+                // Nobody tells when there is memory again.
+                note_change();
+            }
+            return None;
+        };
+        let capacity = bytes / size_of::<Entry>();
+        Some(Self::new((start.cast(), capacity), base, Home::Slabs, store_number))
+    }
+
+    /// Returns a copy that is no larger than what this one, which is sealed, holds; `None` if that would save little, or if
+    /// there is no memory.
+    pub(crate) fn fitted(&self) -> Option<Self> {
+        let (order, length) = self.sealed()?;
+        if !matches!(self.home, Home::Slabs) || length == 0 || 2 * length > self.capacity {
+            return None;
+        }
+        let layout = Layout::array::<Entry>(length).ok()?;
+        // SAFETY: the layout's size is not zero.
+        let start: NonNull<Entry> = NonNull::new(unsafe { alloc(layout) })?.cast();
+        // SAFETY: `length` entries are published, and the copy is as long.
+        unsafe { start.copy_from_nonoverlapping(self.start, length) };
+        // ORDERING: a counter, see `take`.
+        IN_USE.fetch_add(layout.size(), Ordering::Relaxed);
+        let copy = Self::new((start, length), self.base, Home::Fitted, self.store);
+        let _ = copy.sealed.set((order, length));
+        Some(copy)
+    }
+
+    /// Creates a chunk that the budget does not know of: one test must not take the room of another.
+    pub(crate) fn uncounted() -> Option<Self> {
+        let chunk = Self::new((slabs().take()?.cast(), ENTRIES), 0, Home::Slabs, store::number());
+        // ORDERING: nobody else has it.
+        chunk.counted.store(false, Ordering::Relaxed);
+        Some(chunk)
+    }
+
+    /// Creates a chunk that a store holds, with so many entries.
+    pub fn found(store: Arc<dyn Store>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
+        let chunk = Self::new((start.cast(), ENTRIES), base, Home::Store(store, number), 0);
+        chunk.seal(length);
+        chunk
+    }
+
+    fn new((start, capacity): (NonNull<Entry>, usize), base: u64, home: Home, store: u64) -> Self {
+        let counted = AtomicBool::new(!matches!(home, Home::Store(..)));
+        Self {
+            start,
+            base,
+            capacity,
+            home,
+            store,
+            sealed: OnceLock::new(),
+            counted,
+            has_overflow: AtomicBool::new(false),
+        }
+    }
+
+    /// Returns the store's number when this chunk was taken.
+    pub(crate) fn store(&self) -> u64 {
+        self.store
+    }
+
+    /// Position of the first entry in the thread's stream.
+    pub(crate) fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// Entries that fit.
+    pub(crate) fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    fn bytes(&self) -> usize {
+        self.capacity * size_of::<Entry>()
+    }
+
+    /// Where the writer begins.
+    pub(crate) fn start(&self) -> *mut Entry {
+        self.start.as_ptr()
+    }
+
+    /// Its writer has left it, with so many entries.
+    pub(crate) fn seal(&self, length: usize) {
+        static ORDER: AtomicU64 = AtomicU64::new(0);
+        // ORDERING: only the order of the numbers matters.
+        let _ = self.sealed.set((ORDER.fetch_add(1, Ordering::Relaxed), length));
+    }
+
+    /// When it was sealed, in the order of all chunks, and its length.
+    pub(crate) fn sealed(&self) -> Option<(u64, usize)> {
+        self.sealed.get().copied()
+    }
+
+    /// Nobody reads it for now: pages of a file leave the process's memory, and come back when they are read.
+    pub fn release(&self) {
+        if let Home::Store(store, number) = &self.home {
+            store.release(*number);
+        }
+    }
+
+    /// It is overwritten: others may use its room, even if somebody still reads it.
+    pub(crate) fn give_up(&self, is_read: bool) {
+        match &self.home {
+            Home::Slabs | Home::Fitted => self.uncount(),
+            // ORDERING: read by the last owner's drop.
+            Home::Store(store, number) => {
+                self.has_overflow.store(store.give_up(*number, is_read), Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn uncount(&self) {
+        // ORDERING: counters, see `take`.
+        if self.counted.swap(false, Ordering::Relaxed) {
+            IN_USE.fetch_sub(self.bytes(), Ordering::Relaxed);
+        }
+    }
+
+    /// The entries `from..to`.
+    ///
+    /// # Safety
+    /// `from <= to <= ENTRIES`, and the writer has published a length of at least `to` which the caller has read with acquire ordering.
+    pub unsafe fn published(&self, from: usize, to: usize) -> &[Entry] {
+        // SAFETY: the range is inside the storage and initialised by the caller's promise, and published entries are
+        // never written again while the chunk lives.
+        unsafe { std::slice::from_raw_parts(self.start().cast_const().add(from), to - from) }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let _own = ledger::own();
+        match &self.home {
+            Home::Slabs => {
+                let written = self.sealed().map_or(self.capacity, |(_, length)| length);
+                // SAFETY: nobody else has it any more.
+                unsafe { self.start.write_bytes(0, written) };
+                if self.bytes() == SMALL_BYTES {
+                    slabs().give_small(self.start.cast());
+                } else {
+                    slabs().give(self.start.cast());
+                }
+            }
+            Home::Fitted => {
+                if let Ok(layout) = Layout::array::<Entry>(self.capacity) {
+                    // SAFETY: allocated with this layout; nobody else has it any more.
+                    unsafe { dealloc(self.start.as_ptr().cast(), layout) };
+                }
+            }
+            // ORDERING: nobody else has it any more.
+            Home::Store(store, number) => store.give(*number, self.has_overflow.load(Ordering::Relaxed)),
+        }
+        self.uncount();
+        note_change();
+    }
+}
+
+/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes about a fifth of a
+/// millisecond, once in a process.
+pub fn warm() {
+    let _own = ledger::own();
+    slabs().warm();
+    make_ready();
+}
+
+/// Makes ready what threads need that are about to record for the first time.
+fn make_ready() {
+    prealloc::refill();
+    slabs().reserve(prealloc::COUNT);
+}
+
+/// Sets how many bytes all chunks together may take, and whether the oldest one makes room when they are spent.
+pub fn set_budget(bytes: usize, ring: bool) {
+    // ORDERING: counters, see `Chunk::take`.
+    BUDGET.store(bytes, Ordering::Relaxed);
+    RING.store(ring, Ordering::Relaxed);
+    note_change();
+}
+
+/// This process was just forked off: the parent's chunks are none of its own.
+pub(crate) fn become_child() {
+    // ORDERING: this process has one thread, or is about to find out.
+    IN_USE.store(0, Ordering::Relaxed);
+    store::become_child();
+}
+
+/// Returns whether the oldest chunk makes room.
+pub(crate) fn is_ring() -> bool {
+    // ORDERING: a setting.
+    RING.load(Ordering::Relaxed)
+}
+
+/// How many chunks are overwritten at once, so that looking for the oldest is rare: a sixty-fourth of the budget.
+pub(crate) fn overwritten_at_once() -> usize {
+    // ORDERING: a setting.
+    let budget = || BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES;
+    (store::current().map_or_else(budget, |store| store.capacity()) / 64).max(1)
+}
+
+/// Returns whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
+pub(crate) fn is_scarce() -> bool {
+    // ORDERING: a statistic.
+    let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;
+    !is_ring() && IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > left && !store::is_installed()
+}
+
+/// There may be room.
+pub(crate) fn note_change() {
+    // ORDERING: a hint, see `generation`.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// See [`GENERATION`].
+pub(crate) fn generation() -> u64 {
+    // ORDERING: a hint; a late answer costs one more try.
+    GENERATION.load(Ordering::Relaxed)
+}
+
+/// Bytes of all chunks in use.
+pub(crate) fn bytes_in_use() -> usize {
+    // ORDERING: a statistic.
+    IN_USE.load(Ordering::Relaxed)
+}

@@ -1,0 +1,337 @@
+//! The one thing a thread buffer holds: a 16-byte entry.
+//!
+//! A range is two entries, its begin and its end, in the order in which the thread ran them, so that nesting needs no
+//! depth counter, a range that is still open at stop is known, and the stream of a killed process can be read up to its
+//! last entry. What a begin carries besides time and site (shapes, FLOPs, a step's index, the task of a poll) are
+//! entries of their own *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is
+//! the reader.
+//!
+//! The ranges of an attribute's site end in the reverse order of their begins: an end names the site, and is the innermost
+//! one's. Guards are values, which a program may keep and drop in any order: the end of a guard also names the begin, by
+//! the low 31 bits of its ticks. Of two open ranges of one site that have these in common (0.7 s apart to the tick at
+//! 3 GHz, or begun within one tick of a slow counter) the innermost ends.
+
+/// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Entry {
+    /// Clock ticks for `Begin`, `End`, `TaskEnd` and `StepMark`; else the payload.
+    value: u64,
+    /// Number of the site (`Site::number`), 0 where none belongs to it.
+    site: u32,
+    /// `tag << 24 | argument`; of a guard's end [`GUARD`] and what names its begin.
+    head: u32,
+}
+
+/// Marks the end of a guard.
+const GUARD: u32 = 1 << 31;
+/// Marks a guard's word: as [`GUARD`], where the word has it.
+const GUARD_WORD: u64 = (GUARD as u64) << 32;
+/// Bits of a begin's ticks that name it.
+const IDENTITY: u32 = GUARD - 1;
+
+/// What an entry means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Tag {
+    /// A range begins; value: ticks, argument [`GUARDED`] where a guard ends it.
+    Begin = 1,
+    /// A range ends; value: ticks. Which one is told by [`Entry::ends`].
+    End = 2,
+    /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first
+    /// poll.
+    Task = 3,
+    /// A task completed (argument [`COMPLETED`]) or was dropped; value: ticks.
+    TaskEnd = 4,
+    /// A bare `step()` call; value: ticks.
+    StepMark = 5,
+    /// The user's own index of the next step; value: the index.
+    Index = 6,
+    /// Floating point operations of the next op; value: the number.
+    Flops = 7,
+    /// An input of the next op; value: `dtype << 8 | number of dims`, and
+    /// `LISTS_DIMS` or not. Its dims follow as `Dims`.
+    Shape = 8,
+    /// Two dims of the shape before: [`Entry::dims`].
+    Dims = 9,
+    /// Length in bytes of a text that follows as `Text`; value: the length.
+    TextLength = 10,
+    /// Eight bytes of a text in `value`.
+    Text = 11,
+    /// The call stack of the next range; value: its innermost address, argument: number of addresses. The others follow
+    /// as `Frames`.
+    Stack = 12,
+    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: which. Its `Block` follows.
+    Memory = 13,
+    /// Which block: its address and bytes, [`Entry::pair`].
+    Block = 14,
+    /// Two addresses of the stack before: [`Entry::pair`].
+    Frames = 15,
+    /// The next stride of the shape before; value: elements, as a signed number.
+    Stride = 16,
+    /// The range that began just before is timed on the GPU; value: number of the measurement, argument: the context's
+    /// place. Its `OnStream` follows.
+    Timed = 17,
+    /// On which stream; value: its handle.
+    OnStream = 18,
+    /// A measurement has come in: its number and its length in nanoseconds, [`Entry::pair`]. Its `MeasuredAt` follows.
+    Measured = 19,
+    /// When it began; value: nanoseconds since the context's reference, as a signed number.
+    MeasuredAt = 20,
+    /// The thread's CPU clock just before the begin or end of this site that follows; value: nanoseconds.
+    CpuTime = 21,
+}
+
+/// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
+pub const FIRST_POLL: u32 = 1;
+/// Argument of a `Task` that stands before its `TaskEnd`.
+pub(crate) const ENDS: u32 = 2;
+/// Argument of [`Tag::Begin`]: its end names it.
+const GUARDED: u32 = 1;
+/// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
+pub const COMPLETED: u32 = 1;
+
+const ARGUMENT_BITS: u32 = 24;
+const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
+
+impl Tag {
+    /// The tag with this number, if there is one.
+    pub(crate) const fn from_u8(number: u8) -> Option<Self> {
+        Some(match number {
+            1 => Self::Begin,
+            2 => Self::End,
+            3 => Self::Task,
+            4 => Self::TaskEnd,
+            5 => Self::StepMark,
+            6 => Self::Index,
+            7 => Self::Flops,
+            8 => Self::Shape,
+            9 => Self::Dims,
+            10 => Self::TextLength,
+            11 => Self::Text,
+            12 => Self::Stack,
+            13 => Self::Memory,
+            14 => Self::Block,
+            15 => Self::Frames,
+            16 => Self::Stride,
+            17 => Self::Timed,
+            18 => Self::OnStream,
+            19 => Self::Measured,
+            20 => Self::MeasuredAt,
+            21 => Self::CpuTime,
+            _ => return None,
+        })
+    }
+}
+
+impl Entry {
+    /// Memory in which nothing was ever written.
+    pub(crate) const EMPTY: Self = Self { value: 0, site: 0, head: 0 };
+
+    /// An entry of this kind.
+    #[inline(always)]
+    pub const fn new(tag: Tag, site: u32, value: u64) -> Self {
+        Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
+    }
+
+    /// Returns what a guard of `site` keeps for its end: never 0, and negative as a signed number.
+    #[inline(always)]
+    pub const fn guard(site: u32, begin: u64) -> u64 {
+        begin << 32 | GUARD_WORD | site as u64
+    }
+
+    /// Returns the begin of a guard.
+    #[inline(always)]
+    pub const fn begin_of_guard(site: u32, ticks: u64) -> Self {
+        Self { value: ticks, site, head: (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED }
+    }
+
+    /// Returns the end of the guard that keeps `word`.
+    #[inline(always)]
+    pub const fn end_of_guard(word: u64, ticks: u64) -> Self {
+        // CAST: the halves of the word.
+        Self { value: ticks, site: word as u32, head: (word >> 32) as u32 }
+    }
+
+    /// Returns whether this, an end, is that of the range that began with `begin`.
+    #[inline]
+    pub const fn ends(self, begin: Self) -> bool {
+        // CAST: the bits that name it are among the lower ones.
+        let differs = self.head & GUARD != 0 && (self.head ^ begin.value as u32) & IDENTITY != 0;
+        self.site == begin.site && !differs
+    }
+
+    /// Returns ticks at which the range of this end may have begun, the last that are not after `ticks`.
+    pub(crate) const fn begin_before(self, ticks: u64) -> u64 {
+        if self.head & GUARD == 0 {
+            return ticks;
+        }
+        // CAST: as in `ends`.
+        let later = (ticks as u32).wrapping_sub(self.head) & IDENTITY;
+        ticks.saturating_sub(later as u64)
+    }
+
+    /// The same with an argument of at most 24 bits.
+    pub const fn with_argument(self, argument: u32) -> Self {
+        Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
+    }
+
+    /// Two dims; the second has at most 56 bits.
+    pub const fn dims(first: u64, second: u64) -> Self {
+        Self::pair(Tag::Dims, first, second)
+    }
+
+    /// Two numbers; the second, of at most 56 bits, is kept where other entries have argument and site.
+    pub const fn pair(tag: Tag, first: u64, second: u64) -> Self {
+        // CAST: the halves of the number.
+        Self::new(tag, second as u32, first).with_argument((second >> 32) as u32)
+    }
+
+    /// What this entry means; `None` for a number that this version does not know.
+    #[inline]
+    pub const fn tag(self) -> Option<Tag> {
+        if self.head & GUARD != 0 {
+            return Some(Tag::End);
+        }
+        // CAST: eight bits are left.
+        Tag::from_u8((self.head >> ARGUMENT_BITS) as u8)
+    }
+
+    /// The argument.
+    pub const fn argument(self) -> u32 {
+        self.head & ARGUMENT_MASK
+    }
+
+    /// Number of the site.
+    #[inline]
+    pub const fn site(self) -> u32 {
+        self.site
+    }
+
+    /// The value.
+    #[inline]
+    pub const fn value(self) -> u64 {
+        self.value
+    }
+
+    /// Returns whether it means this, which is not an end.
+    #[inline(always)]
+    pub const fn is(self, tag: Tag) -> bool {
+        self.head >> ARGUMENT_BITS == tag as u32
+    }
+
+    /// Returns whether a range ends.
+    #[inline(always)]
+    pub const fn is_end(self) -> bool {
+        self.head & GUARD != 0 || self.is(Tag::End)
+    }
+
+    /// Returns whether the value is a moment.
+    pub const fn is_timed(self) -> bool {
+        matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
+    }
+
+    /// Returns whether a range is lost where there is no room for this entry: it comes before the begin, which is not
+    /// tried then, or is the begin. A description without room is left out, and of an end the begin is there.
+    pub(crate) const fn loses_range(self) -> bool {
+        matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
+            && !self.begins_task_end()
+    }
+
+    /// Returns whether it says which task the `TaskEnd` behind it ends.
+    pub(crate) const fn begins_task_end(self) -> bool {
+        matches!(self.tag(), Some(Tag::Task)) && self.argument() == ENDS
+    }
+
+    /// Returns whether it belongs to the end of what may have begun.
+    pub(crate) const fn is_of_an_end(self) -> bool {
+        self.is_end() || self.begins_task_end() || matches!(self.tag(), Some(Tag::TaskEnd))
+    }
+
+    /// Returns what names the guard that begins or ends here; 0 for all else.
+    #[inline(always)]
+    pub(crate) const fn guard_name(self) -> u32 {
+        const BEGIN: u32 = (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED;
+        // CAST: see `ends`.
+        let of_begin = if self.head == BEGIN { self.value as u32 } else { 0 };
+        let of_end = if self.head & GUARD != 0 { self.head } else { 0 };
+        (of_begin | of_end) & IDENTITY
+    }
+
+    /// Returns 0 if both say the same but for their values, and for the begins that guards' ends name.
+    #[inline(always)]
+    pub(crate) const fn difference(self, other: Self) -> u32 {
+        // All ones for a guard's end. CAST: the sign is shifted in.
+        let is_guard = (self.head as i32 >> 31) as u32;
+        (self.site ^ other.site) | (self.head ^ other.head) & !(is_guard & IDENTITY)
+    }
+
+    /// Returns whether it says something about the range that begins next, and has no other effect.
+    pub(crate) const fn describes(self) -> bool {
+        matches!(
+            self.tag(),
+            Some(
+                Tag::Index
+                    | Tag::Flops
+                    | Tag::Shape
+                    | Tag::Dims
+                    | Tag::Stride
+                    | Tag::TextLength
+                    | Tag::Text
+                    | Tag::Stack
+                    | Tag::Frames
+                    | Tag::CpuTime
+            )
+        )
+    }
+
+    /// Returns whether nothing was ever written here, in memory that was zero.
+    pub const fn is_empty(self) -> bool {
+        self.head == 0
+    }
+
+    /// The second number of a [`Entry::pair`].
+    pub const fn second(self) -> u64 {
+        (self.argument() as u64) << 32 | self.site as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_keeps_tag_argument_site_and_value() {
+        let entry = Entry::new(Tag::Task, u32::MAX, 7).with_argument(FIRST_POLL);
+        assert_eq!(
+            (entry.tag(), entry.argument(), entry.site(), entry.value()),
+            (Some(Tag::Task), FIRST_POLL, u32::MAX, 7)
+        );
+        assert_eq!((Entry::dims(3, 1 << 40 | 9).value(), Entry::dims(3, 1 << 40 | 9).second()), (3, 1 << 40 | 9));
+        for number in 0..=255u8 {
+            assert!(Tag::from_u8(number).is_none_or(|tag| tag as u8 == number));
+        }
+    }
+
+    /// A1: an end names its begin, up to a wrap-around of the bits that it keeps.
+    #[test]
+    fn a_guards_end_names_its_begin_and_another_end_its_site() {
+        let begin = |ticks| Entry::new(Tag::Begin, 7, ticks);
+        for ticks in [0, 1, u64::from(IDENTITY), 1 << 31, u64::MAX] {
+            let word = Entry::guard(7, ticks);
+            let end = Entry::end_of_guard(word, 99);
+            assert!((word as i64) < 0);
+            assert_eq!((end.tag(), end.site(), end.value(), end.is_end()), (Some(Tag::End), 7, 99, true));
+            assert_eq!(end.guard_name(), Entry::begin_of_guard(7, ticks).guard_name());
+            assert!(end.ends(begin(ticks)) && end.ends(begin(ticks ^ 1 << 31)));
+            assert!(!end.ends(begin(ticks ^ 1)) && !end.ends(Entry::new(Tag::Begin, 8, ticks)));
+            assert_eq!(end.begin_before(ticks), ticks);
+            assert_eq!(end.difference(Entry::end_of_guard(Entry::guard(7, 5), 1)), 0);
+            assert_ne!(end.difference(Entry::new(Tag::End, 7, 99)), 0);
+            assert_ne!(Entry::new(Tag::End, 7, 99).difference(end), 0);
+        }
+        assert!(Entry::new(Tag::End, 7, 99).ends(begin(1)));
+        let end = Entry::end_of_guard(Entry::guard(7, (3 << 31) + 5), 99);
+        assert_eq!([(4 << 31) + 4, (4 << 31) + 5].map(|last| end.begin_before(last)), [(3 << 31) + 5, (4 << 31) + 5]);
+    }
+}

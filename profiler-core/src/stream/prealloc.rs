@@ -1,0 +1,40 @@
+//! What a new thread needs of chunks, made ahead: its first range allocates its stream and nothing else.
+//!
+//! A session's start makes ready for as many threads as [`COUNT`], and so does every later chunk of a thread that
+//! records already.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::chunk::Chunk;
+use super::shared::Room;
+use crate::process::PerProcess;
+
+/// Threads that are made ready for.
+pub(crate) const COUNT: usize = 32;
+/// Places that are kept ready: one for a thread's first chunk, and its [spare](super::thread_stream).
+const PLACES_READY: usize = 2 * COUNT;
+
+/// Memory for what is known of a chunk.
+pub(crate) type Place = Room<Chunk>;
+
+static PLACES: PerProcess<Mutex<Vec<Place>>> = PerProcess::new(|_| Mutex::default());
+
+fn places() -> MutexGuard<'static, Vec<Place>> {
+    PLACES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Allocates places, up to their number, as long as there is memory.
+pub(crate) fn refill() {
+    let mut places = places();
+    let missing = PLACES_READY.saturating_sub(places.len());
+    if places.try_reserve(missing).is_ok() {
+        places.extend((0..missing).map_while(|_| Place::new()));
+    }
+}
+
+/// A place that is ready, or a new one; `None` if there is no memory.
+pub(crate) fn place() -> Option<Place> {
+    // Not under the lock.
+    let ready = places().pop();
+    ready.or_else(Place::new)
+}

@@ -1,0 +1,471 @@
+//! Every thread's stream, and the positions that cut a session out of them.
+//!
+//! Streams belong to this registry, not to thread-locals: a stop reads the stream of a blocked thread, and of one that
+//! has ended.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::carry_over::Carry;
+use super::entry::Entry;
+use super::owner::Writer;
+use super::segment::Run;
+use super::shared::{Room, Shared};
+use super::thread_stream::Runs;
+use super::thread_stream::{Stream, Taken};
+use super::{ahead, chunk, ring, store};
+use crate::memory::ledger;
+use crate::process::PerProcess;
+
+/// In order of their threads' numbers.
+static STREAMS: PerProcess<Mutex<Vec<Shared<Stream>>>> = PerProcess::new(|_| Mutex::default());
+/// Threads that may begin to record in a session before the list of streams grows.
+const EXPECTED_THREADS: usize = 256;
+/// Ranges that a thread tried to record after its thread-locals were gone.
+static LATE: AtomicU64 = AtomicU64::new(0);
+/// Ranges that began where the recorder itself ran.
+static REENTERED: AtomicU64 = AtomicU64::new(0);
+/// Ranges that found no memory outside of their thread's chunks.
+static NO_MEMORY: AtomicU64 = AtomicU64::new(0);
+/// Calls whose description has failed.
+static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
+
+/// Who wrote a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ThreadIdentity {
+    /// Number in this process, from 1, in order of first use; never given twice.
+    pub ordinal: u32,
+    /// The operating system's thread id; 0 for a stream that threads share.
+    pub os_id: u64,
+    /// The thread's name, or `thread <id>`.
+    pub name: String,
+}
+
+/// How far every stream had come at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// In order of the threads' numbers.
+    threads: Vec<Mark>,
+    late: u64,
+    reentered: u64,
+    no_memory: u64,
+    undescribed: u64,
+}
+
+/// A place in a thread's stream.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    pub ordinal: u32,
+    position: u64,
+    lost: u64,
+}
+
+/// One thread's part of a session.
+pub struct ThreadLog {
+    /// Whose it is.
+    pub thread: Named,
+    /// Its entries.
+    pub runs: Runs,
+    /// What is left of the entries before them, if there were any: decoded first.
+    pub carry: Option<Box<Carry>>,
+    /// Ranges for which there was no room.
+    pub lost: u64,
+}
+
+/// A thread whose name is asked for when it is needed: the system takes a while to tell it, and a stop asks for thousands.
+pub struct Named {
+    stream: Option<Shared<Stream>>,
+    identity: OnceLock<ThreadIdentity>,
+}
+
+impl From<ThreadIdentity> for Named {
+    fn from(identity: ThreadIdentity) -> Self {
+        Self { stream: None, identity: identity.into() }
+    }
+}
+
+impl Named {
+    fn of(stream: &Shared<Stream>) -> Self {
+        Self { stream: Some(stream.clone()), identity: OnceLock::new() }
+    }
+
+    /// Returns who it is: under the name that it has now, or had when it ended.
+    pub fn identity(&self) -> &ThreadIdentity {
+        let nobody = || ThreadIdentity { ordinal: 0, os_id: 0, name: String::new() };
+        self.identity.get_or_init(|| self.stream.as_ref().map_or_else(nobody, |stream| stream.thread.identity()))
+    }
+}
+
+/// All threads' parts of a session.
+#[derive(Default)]
+pub struct Log {
+    /// One per thread that recorded or lost something.
+    pub threads: Vec<ThreadLog>,
+    /// Ranges that threads tried to record while they were ending.
+    pub lost_late: u64,
+    /// Ranges that began where the recorder itself ran, such as in a signal handler that interrupted it.
+    pub lost_to_reentry: u64,
+    /// Ranges that were lost because the program's allocator had no memory.
+    pub lost_to_memory: u64,
+    /// Calls whose shapes or FLOPs could not be computed.
+    pub undescribed: u64,
+    /// Ranges of threads that are not among them, for which there was no room.
+    pub lost_elsewhere: u64,
+    /// Counts of what was overwritten of threads that are not among them.
+    pub gone: Carry,
+    /// Ticks from which on nothing was overwritten; 0 if nothing was.
+    pub horizon: u64,
+}
+
+/// A stream for the calling thread; `None` if there is no memory for one.
+pub(crate) fn new_stream() -> Option<Shared<Stream>> {
+    enrol(Writer::this_thread)
+}
+
+/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
+#[cfg(target_os = "linux")]
+pub fn os_thread_id(_ordinal: u32) -> u64 {
+    // SAFETY: `gettid` has no arguments and cannot fail.
+    // CAST: thread ids are positive.
+    unsafe { libc::syscall(libc::SYS_gettid) as u64 }
+}
+
+/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
+    u64::from(ordinal)
+}
+
+/// Streams for the allocations of threads that have none of their own.
+const SHARED: usize = 16;
+
+/// Gives `write` a stream that threads share, if there is memory for one. `place`: an address of the calling thread's own,
+/// which spreads the threads over them.
+pub(crate) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> Option<R> {
+    static STREAMS: PerProcess<[Mutex<Option<Shared<Stream>>>; SHARED]> =
+        PerProcess::new(|_| [const { Mutex::new(None) }; SHARED]);
+    // Threads' own memory lies pages apart.
+    let shared = &STREAMS[(place >> 12) % SHARED];
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.is_none() {
+        *shared = enrol(Writer::several);
+    }
+    shared.as_deref().map(write)
+}
+
+fn next_ordinal() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    // ORDERING: only uniqueness matters.
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Adds a stream to the list, of a thread that `writer` describes under its number. `None` if there is no memory.
+fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
+    let room = Room::new()?;
+    // Asked first: a number is used once.
+    streams(|all| all.try_reserve(1)).ok()?;
+    let stream = room.fill(Stream::new(writer(next_ordinal())));
+    let ordinal = stream.thread.ordinal;
+    streams(|all| {
+        // Another thread may have taken the room.
+        all.try_reserve(1).ok()?;
+        // Almost always the last.
+        let place = all.partition_point(|other| other.thread.ordinal < ordinal);
+        all.insert(place, stream.clone());
+        Some(())
+    })?;
+    store::announce_thread(&stream.thread);
+    Some(stream)
+}
+
+/// A thread has ended: nothing stays of it where nothing that it recorded is of interest.
+pub(crate) fn leave(stream: &Shared<Stream>) {
+    let ordinal = stream.thread.ordinal;
+    let gone = streams(|all| {
+        let place = all.binary_search_by_key(&ordinal, |other| other.thread.ordinal).ok()?;
+        all[place].is_over().then(|| all.remove(place))
+    });
+    drop(gone);
+}
+
+/// Counts a call whose description panicked, or is no number.
+pub(crate) fn count_failed_description() {
+    // ORDERING: a statistic.
+    UNDESCRIBED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// The calling thread runs the recorder itself: a range that begins meanwhile is lost.
+pub(crate) fn count_reentry() {
+    // ORDERING: a statistic.
+    REENTERED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A range is lost because the program's allocator has no memory for what belongs to it.
+#[cold]
+pub(crate) fn count_loss_to_memory() {
+    // ORDERING: a statistic.
+    NO_MEMORY.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn count_late_loss() {
+    // ORDERING: a statistic.
+    LATE.fetch_add(1, Ordering::Relaxed);
+}
+
+pub(crate) fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
+    f(&mut STREAMS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+impl Marks {
+    /// Now.
+    pub fn now() -> Self {
+        let _own = ledger::own();
+        streams(|all| Self::of(all))
+    }
+
+    fn of(all: &[Shared<Stream>]) -> Self {
+        let of = |stream: &Shared<Stream>| Mark {
+            ordinal: stream.thread.ordinal,
+            position: stream.length(),
+            lost: stream.losses(),
+        };
+        let mut threads = Vec::with_capacity(all.len());
+        threads.extend(ahead::of(all).map(of));
+        Self { threads, ..Self::without_threads() }
+    }
+
+    fn without_threads() -> Self {
+        // ORDERING: statistics.
+        let [late, reentered, no_memory, undescribed] =
+            [&LATE, &REENTERED, &NO_MEMORY, &UNDESCRIBED].map(|count| count.load(Ordering::Relaxed));
+        Self { threads: Vec::new(), late, reentered, no_memory, undescribed }
+    }
+
+    /// By number of the thread.
+    pub fn positions(&self) -> Vec<(u32, u64)> {
+        self.threads.iter().map(|mark| (mark.ordinal, mark.position)).collect()
+    }
+
+    /// Returns the position and the losses of one thread after the other: in order of their numbers.
+    fn in_order(&self) -> impl FnMut(u32) -> (u64, u64) + '_ {
+        let mut rest = self.threads.iter().peekable();
+        move |ordinal| {
+            while rest.next_if(|mark| mark.ordinal < ordinal).is_some() {}
+            rest.next_if(|mark| mark.ordinal == ordinal).map_or((0, 0), |mark| (mark.position, mark.lost))
+        }
+    }
+}
+
+impl ThreadLog {
+    /// What was recorded, in order, and what has to be known of the entries before. Memory that stands for a file is
+    /// given back behind the reader.
+    pub fn pages(&self) -> impl Iterator<Item = &[Entry]> {
+        std::iter::once(self.carried()).chain(Pages { runs: self.runs.iter(), last: None })
+    }
+
+    /// What has to be known of the entries before.
+    pub fn carried(&self) -> &[Entry] {
+        self.carry.as_deref().map_or(&[], Carry::entries)
+    }
+
+    /// [`pages`](Self::pages), one by one.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.pages().flatten()
+    }
+}
+
+/// Runs, each let go of when the next is read.
+pub struct Pages<'a> {
+    pub runs: std::slice::Iter<'a, Run>,
+    last: Option<&'a Run>,
+}
+
+impl<'a> Pages<'a> {
+    /// Of these runs.
+    pub fn new(runs: &'a [Run]) -> Self {
+        Self { runs: runs.iter(), last: None }
+    }
+}
+
+impl<'a> Iterator for Pages<'a> {
+    type Item = &'a [Entry];
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a [Entry]> {
+        if let Some(last) = self.last.take() {
+            last.release();
+        }
+        self.last = self.runs.next();
+        self.last.map(Run::entries)
+    }
+}
+
+impl Log {
+    fn of(threads: Vec<ThreadLog>, from: &Marks, to: &Marks, gone: ring::Gone, horizon: u64) -> Self {
+        let lost_late = to.late.saturating_sub(from.late);
+        let lost_to_reentry = to.reentered.saturating_sub(from.reentered);
+        let lost_to_memory = to.no_memory.saturating_sub(from.no_memory);
+        let undescribed = to.undescribed.saturating_sub(from.undescribed);
+        let (lost_elsewhere, gone) = (gone.lost, gone.carry);
+        Self { threads, lost_late, lost_to_reentry, lost_to_memory, undescribed, lost_elsewhere, gone, horizon }
+    }
+
+    /// Leaves out what was recorded before `ticks`, but for the ranges that were open then.
+    pub fn cut(&mut self, ticks: u64) {
+        for thread in &mut self.threads {
+            let mut first_kept = thread.runs.len();
+            let carry = thread.carry.get_or_insert_default();
+            for (place, run) in thread.runs.iter_mut().enumerate() {
+                let count = carry.absorb_until(run.entries(), ticks);
+                let all = count == run.entries().len();
+                run.skip(count);
+                if !all {
+                    first_kept = place;
+                    break;
+                }
+                run.release();
+            }
+            thread.runs.drain(..first_kept);
+        }
+    }
+
+    /// What was overwritten or cut off, over all threads.
+    pub fn left_out(&self) -> Carry {
+        let mut all = self.gone.clone();
+        for carry in self.threads.iter().filter_map(|thread| thread.carry.as_deref()) {
+            // A reader's memory: without it the process ends.
+            all.changes.reserve(carry.changes.len());
+            all.add_counts(carry);
+        }
+        all
+    }
+}
+
+/// A thread's part, if it recorded, lost or overwrote something.
+fn part(stream: &Shared<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
+    let is_something = !runs.is_empty() || lost > 0 || carry.as_ref().is_some_and(|carry| carry.last > 0);
+    is_something.then(|| ThreadLog { thread: Named::of(stream), runs, carry, lost })
+}
+
+/// What was recorded between two marks. Reads in place: nothing is copied.
+pub fn collect(from: &Marks, to: &Marks) -> Log {
+    let _own = ledger::own();
+    let (mut begins, mut ends) = (from.in_order(), to.in_order());
+    let mut threads = Vec::new();
+    let (horizon, gone) = streams(|all| {
+        threads.extend(ahead::of(all).filter_map(|stream| {
+            let ordinal = stream.thread.ordinal;
+            let ((from, lost_before), (to, lost)) = (begins(ordinal), ends(ordinal));
+            let (runs, carry) = stream.runs(from, to);
+            part(stream, runs, carry, lost.saturating_sub(lost_before))
+        }));
+        // A stream is either among them or gone: what overwrites it holds this lock.
+        (ring::horizon(), ring::gone())
+    });
+    Log::of(threads, from, to, gone, horizon)
+}
+
+/// Takes what was recorded since the marks, as [`collect`] up to now and [`forget`] do. Streams are visited once: there may
+/// be tens of thousands.
+pub fn take(from: &Marks) -> Log {
+    let _own = ledger::own();
+    let mut begins = from.in_order();
+    let (threads, gone, horizon, over) = streams(|all| {
+        let mut threads = Vec::with_capacity(all.len());
+        let mut over = Vec::new();
+        for stream in ahead::of(all) {
+            let ordinal = stream.thread.ordinal;
+            let Taken { runs, carry, lost, is_over } = stream.take(begins(ordinal).0);
+            threads.extend(part(stream, runs, carry, lost));
+            over.extend(is_over.then_some(ordinal));
+        }
+        let (horizon, gone) = (ring::horizon(), ring::gone());
+        ring::forget();
+        (threads, gone, horizon, leave_all(all, &over))
+    });
+    drop(over);
+    Log::of(threads, from, &Marks::without_threads(), gone, horizon)
+}
+
+/// Takes out the streams with these numbers, which are in order.
+fn leave_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stream>> {
+    if ordinals.is_empty() {
+        return Vec::new();
+    }
+    let over = all.extract_if(.., |stream| ordinals.binary_search(&stream.thread.ordinal).is_ok()).collect();
+    shrink(all);
+    over
+}
+
+/// Gives back the room of a list from which most streams are gone.
+fn shrink(all: &mut Vec<Shared<Stream>>) {
+    if all.capacity() > 4 * (all.len() + EXPECTED_THREADS) {
+        all.shrink_to(all.len() + EXPECTED_THREADS);
+    }
+}
+
+/// Ranges for which there was no room since the marks. Allocates nothing: a spool's thread asks every second.
+pub fn lost_since(from: &Marks) -> u64 {
+    let _own = ledger::own();
+    let mut begins = from.in_order();
+    let lost = |stream: &Shared<Stream>| stream.losses().saturating_sub(begins(stream.thread.ordinal).1);
+    let of_threads = streams(|all| all.iter().map(lost).sum::<u64>() + ring::lost());
+    let now = Marks::without_threads();
+    of_threads + now.late.saturating_sub(from.late) + now.no_memory.saturating_sub(from.no_memory)
+}
+
+/// Every thread that has a stream.
+pub(crate) fn identities() -> Vec<ThreadIdentity> {
+    streams(|all| all.iter().map(|stream| stream.thread.identity()).collect())
+}
+
+/// Returns whether a thread writes into a chunk from where chunks do not come from any more.
+pub fn is_one_behind() -> bool {
+    streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
+}
+
+/// A recording begins: what was recorded before is given back, as by [`forget`]. One moment for all of it, also where
+/// threads record already and overwrite each other's entries.
+pub fn begin() -> Marks {
+    let _own = ledger::own();
+    let (marks, gone) = streams(|all| {
+        ring::forget();
+        let mut threads = Vec::with_capacity(all.len());
+        let mut over = Vec::new();
+        for stream in ahead::of(all) {
+            let ordinal = stream.thread.ordinal;
+            let (position, lost) = stream.forget_all();
+            threads.push(Mark { ordinal, position, lost });
+            over.extend(stream.is_over().then_some(ordinal));
+        }
+        let gone = leave_all(all, &over);
+        // For threads to come, so that a first range does not have to.
+        all.reserve(EXPECTED_THREADS);
+        (Marks { threads, ..Marks::without_threads() }, gone)
+    });
+    drop(gone);
+    marks
+}
+
+/// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
+/// what they still read.
+pub fn forget(before: &Marks) {
+    let _own = ledger::own();
+    let mut begins = before.in_order();
+    let gone = streams(|all| {
+        ring::forget();
+        for stream in ahead::of(all) {
+            let (position, lost) = begins(stream.thread.ordinal);
+            stream.forget(position, lost);
+        }
+        let gone: Vec<_> = all.extract_if(.., |stream| stream.is_over()).collect();
+        shrink(all);
+        gone
+    });
+    drop(gone);
+}
+
+/// Bytes that all recordings of this process take at the moment.
+pub fn bytes_in_use() -> usize {
+    chunk::bytes_in_use()
+}

@@ -1,0 +1,89 @@
+//! The ring: room for new entries at the cost of the oldest ones.
+//!
+//! Asked for by a thread whose chunk is full when the budget is spent, so once in thousands of ranges. The chunk that was
+//! full first goes first, whichever thread's it is; what is being written stays. From the moment that the last
+//! overwritten entry names ([`horizon`]) everything is there, on all threads.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::carry_over::Carry;
+use super::shared::Shared;
+use super::thread_stream::Stream;
+use super::{chunk, registry, store};
+use crate::process::PerProcess;
+
+/// Ticks of the last entry that was overwritten.
+static HORIZON: AtomicU64 = AtomicU64::new(0);
+
+/// Threads that have ended and of whose entries nothing is left.
+static GONE: PerProcess<Mutex<Option<Gone>>> = PerProcess::new(|_| Mutex::default());
+
+/// What is remembered of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Gone {
+    /// Counts.
+    pub(crate) carry: Carry,
+    /// Ranges for which there was no room.
+    pub(crate) lost: u64,
+}
+
+/// From this moment on nothing was overwritten.
+pub(crate) fn horizon() -> u64 {
+    // ORDERING: read when what it is about is locked.
+    HORIZON.load(Ordering::Relaxed)
+}
+
+/// What was remembered since it was last [`forget`]ten.
+pub(crate) fn gone() -> Gone {
+    GONE.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
+}
+
+/// Ranges for which there was no room, as far as they are remembered.
+pub(crate) fn lost() -> u64 {
+    GONE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |gone| gone.lost)
+}
+
+/// A recording begins.
+pub(crate) fn forget() {
+    *GONE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+}
+
+/// Overwrites the oldest chunks; false if there are none but those being written.
+pub(crate) fn oldest() -> bool {
+    registry::streams(|all| {
+        let order = |(place, stream): (usize, &Shared<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
+        let mut queue = BinaryHeap::new();
+        if queue.try_reserve(all.len()).is_err() {
+            return false;
+        }
+        queue.extend(all.iter().enumerate().filter_map(order));
+        let mut count = 0;
+        while count < chunk::overwritten_at_once()
+            && let Some(Reverse((_, place))) = queue.pop()
+            && let Some((chunk, last, ranges)) = all[place].overwrite()
+        {
+            // ORDERING: see `horizon`.
+            HORIZON.fetch_max(last, Ordering::Relaxed);
+            chunk.give_up(chunk.owners() > 1);
+            if let Some(store) = store::current() {
+                store.count_overwritten(last, ranges);
+            }
+            count += 1;
+            queue.extend(order((place, &all[place])));
+        }
+        let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let gone = gone.get_or_insert_default();
+        // Without memory for its counts, a stream stays until more is overwritten.
+        let remember = |stream: &mut Shared<Stream>| {
+            let mut is_added = || stream.with_carry(|carry| gone.carry.add_counts(carry)).is_some();
+            let is_over = stream.is_spent() && is_added();
+            gone.lost += if is_over { stream.lost_lately() } else { 0 };
+            is_over
+        };
+        all.extract_if(.., remember).for_each(drop);
+        count > 0
+    })
+}

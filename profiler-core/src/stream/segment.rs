@@ -1,0 +1,64 @@
+//! A stretch of a thread's stream, as its readers have it: published, and kept in place for as long as it is held.
+
+use super::chunk::{Chunk, ENTRIES};
+use super::entry::Entry;
+use super::sync::Shared;
+
+/// A published stretch of a chunk.
+#[derive(Clone)]
+pub struct Run {
+    chunk: Shared<Chunk>,
+    from: usize,
+    to: usize,
+}
+
+impl Run {
+    /// The entries `from..to` of a chunk, as far as the chunk has them.
+    ///
+    /// # Safety
+    /// The writer has published a length of at least `to`, which the caller has read with acquire ordering.
+    pub unsafe fn new(chunk: Shared<Chunk>, from: usize, to: usize) -> Self {
+        Self { chunk, from: from.min(to).min(ENTRIES), to: to.min(ENTRIES) }
+    }
+
+    /// Position of the first entry in its thread's stream.
+    pub fn position(&self) -> u64 {
+        self.chunk.base() + self.from as u64
+    }
+
+    /// The entries, in the order in which they were recorded.
+    pub fn entries(&self) -> &[Entry] {
+        // SAFETY: the promise of whoever made it.
+        unsafe { self.chunk.published(self.from, self.to) }
+    }
+
+    /// Nobody reads the entries for now: memory that stands for a file is given back until somebody does.
+    pub fn release(&self) {
+        self.chunk.release();
+    }
+
+    /// Leaves out the last entry.
+    pub fn drop_last(&mut self) {
+        self.to = self.to.saturating_sub(1).max(self.from);
+    }
+
+    /// Leaves out the first `count` entries.
+    pub fn skip(&mut self, count: usize) {
+        self.from = (self.from + count).min(self.to);
+    }
+}
+
+/// For tests of readers.
+impl Run {
+    /// Creates runs with these entries, as a thread would have recorded them.
+    pub fn of(entries: &[Entry]) -> Vec<Self> {
+        let pieces = entries.chunks(ENTRIES);
+        let runs = pieces.filter_map(|piece| {
+            let chunk = Shared::new(Chunk::uncounted()?);
+            // SAFETY: the chunk is new, large enough, and not shared yet.
+            unsafe { chunk.start().copy_from_nonoverlapping(piece.as_ptr(), piece.len()) };
+            Some(Self { chunk, from: 0, to: piece.len() })
+        });
+        runs.collect()
+    }
+}

@@ -1,0 +1,146 @@
+//! A value with several owners whose memory may be refused: `Arc` aborts the process where the allocator has none left.
+//!
+//! Memory comes first, as a [`Room`]; filling it cannot fail. So whoever makes something that has to be undone when there is
+//! no memory asks for the memory before.
+
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::{fmt, mem};
+
+struct Counted<T> {
+    owners: AtomicUsize,
+    value: T,
+}
+
+/// Memory for one [`Shared`].
+pub(crate) struct Room<T>(NonNull<Counted<T>>);
+
+/// A value that lives as long as one of its owners.
+pub struct Shared<T>(NonNull<Counted<T>>);
+
+// SAFETY: memory that nobody else has.
+unsafe impl<T> Send for Room<T> {}
+// SAFETY: owners on several threads share the value, and the last of them drops it.
+unsafe impl<T: Send + Sync> Send for Shared<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Sync for Shared<T> {}
+
+impl<T> Room<T> {
+    const LAYOUT: Layout = Layout::new::<Counted<T>>();
+
+    /// Asks the program's allocator; `None` if it has no memory.
+    pub(crate) fn new() -> Option<Self> {
+        // SAFETY: the layout's size is not zero.
+        NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast()).map(Self)
+    }
+
+    /// Puts a value there, which has one owner.
+    pub(crate) fn fill(self, value: T) -> Shared<T> {
+        let counted = self.0;
+        mem::forget(self);
+        // SAFETY: allocated for it, and nobody else has it.
+        unsafe { counted.write(Counted { owners: AtomicUsize::new(1), value }) };
+        Shared(counted)
+    }
+}
+
+impl<T> Drop for Room<T> {
+    fn drop(&mut self) {
+        // SAFETY: allocated with this layout; nothing is in it.
+        unsafe { dealloc(self.0.as_ptr().cast(), Self::LAYOUT) };
+    }
+}
+
+impl<T> Shared<T> {
+    /// A value with one owner, for readers: without memory the process ends, as it does for an `Arc`.
+    pub fn new(value: T) -> Self {
+        Room::new().unwrap_or_else(|| handle_alloc_error(Room::<T>::LAYOUT)).fill(value)
+    }
+
+    /// Returns how many owners there are.
+    pub(crate) fn owners(&self) -> usize {
+        // ORDERING: a hint.
+        self.counted().owners.load(Ordering::Relaxed)
+    }
+
+    fn counted(&self) -> &Counted<T> {
+        // SAFETY: it lives as long as one of its owners.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl<T> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.counted().value
+    }
+}
+
+impl<T> Clone for Shared<T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        // ORDERING: whoever clones is an owner already; handing it on synchronises.
+        self.counted().owners.fetch_add(1, Ordering::Relaxed);
+        Self(self.0)
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    #[inline]
+    fn drop(&mut self) {
+        // ORDERING: what the others did to the value comes before its drop.
+        if self.counted().owners.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::Acquire);
+            // SAFETY: this was the last owner; the memory is freed once, even if the drop unwinds.
+            unsafe {
+                let _room = Room(self.0);
+                ptr::drop_in_place(&raw mut (*self.0.as_ptr()).value);
+            }
+        }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Shared<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(formatter)
+    }
+}
+
+/// Puts a value into a box; `None` if the program's allocator has no memory.
+pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
+    const { assert!(size_of::<T>() > 0, "a box of nothing takes no memory") };
+    // SAFETY: the layout's size is not zero.
+    let place: NonNull<T> = NonNull::new(unsafe { alloc(Layout::new::<T>()) }.cast())?;
+    // SAFETY: allocated with the layout of a box's value; nobody else has it.
+    unsafe {
+        place.write(value);
+        Some(Box::from_raw(place.as_ptr()))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn the_last_owner_drops_the_value() {
+        let value = Arc::new(());
+        drop(Room::<Arc<()>>::new().unwrap());
+        let shared = Room::new().unwrap().fill(Arc::clone(&value));
+        let others: Vec<_> = (0..4).map(|_| shared.clone()).collect();
+        assert_eq!((shared.owners(), Arc::strong_count(&value)), (5, 2));
+        let threads: Vec<_> = others.into_iter().map(|one| thread::spawn(move || drop(one))).collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!((shared.owners(), Arc::strong_count(&*shared)), (1, 2));
+        drop(shared);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+}

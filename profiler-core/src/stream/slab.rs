@@ -1,0 +1,288 @@
+//! Memory for chunks, two megabytes at a time.
+//!
+//! A recording that grows meets a page fault every 4 KiB, and one costs as much as many clock reads. So memory is asked
+//! for in slabs that the kernel can back with one huge page each, and cut into chunks. Empty slabs are kept up to
+//! [`IDLE_SLABS`], so that one session after the other touches the same pages.
+//!
+//! A chunk is zero when it is taken: what nobody has written is an empty entry (see `cursor`). On Linux slabs come from the
+//! kernel itself, so that a signal handler that interrupted the program's allocator does not wait for it here.
+//!
+//! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has many record little.
+
+use std::alloc::{Layout, alloc_zeroed};
+use std::ptr::NonNull;
+
+/// Bytes of a chunk.
+pub const CHUNK_BYTES: usize = 64 << 10;
+/// Bytes of a thread's first chunk.
+pub(crate) const SMALL_BYTES: usize = 4 << 10;
+/// Chunks of a slab: one bit each.
+const CHUNKS: usize = u32::BITS as usize;
+const SLAB_BYTES: usize = CHUNKS * CHUNK_BYTES;
+/// Empty slabs that are kept: 16 MiB.
+const IDLE_SLABS: usize = 8;
+
+/// All slabs of the process.
+pub(crate) struct Slabs {
+    slabs: Vec<Slab>,
+    /// Chunks that are cut into small ones.
+    cut: Vec<Cut>,
+}
+
+struct Cut {
+    chunk: NonNull<u8>,
+    /// Bit set: that piece is free.
+    free: u16,
+}
+
+const _: () = assert!(CHUNK_BYTES / SMALL_BYTES == u16::BITS as usize, "a bit for each piece");
+
+// SAFETY: owns its memory; who holds a piece of it holds it alone.
+unsafe impl Send for Cut {}
+
+struct Slab {
+    start: NonNull<u8>,
+    /// Bit set: that chunk is free.
+    free: u32,
+}
+
+// SAFETY: a slab owns its memory; who holds a chunk of it holds it alone.
+unsafe impl Send for Slab {}
+
+impl Slabs {
+    pub(crate) const fn new() -> Self {
+        Self { slabs: Vec::new(), cut: Vec::new() }
+    }
+
+    /// Memory for one chunk, zero and aligned to its size; `None` if the system has none left.
+    pub(crate) fn take(&mut self) -> Option<NonNull<u8>> {
+        if let Some(slab) = self.slabs.iter_mut().find(|slab| slab.free != 0) {
+            return Some(slab.take());
+        }
+        self.slabs.try_reserve(1).ok()?;
+        let mut slab = Slab::new()?;
+        let chunk = slab.take();
+        self.slabs.push(slab);
+        Some(chunk)
+    }
+
+    /// Takes back what [`take`](Self::take) gave, zero again.
+    pub(crate) fn give(&mut self, chunk: NonNull<u8>) {
+        let Some(at) = self.slabs.iter().position(|slab| slab.has(chunk)) else { return };
+        self.slabs[at].free |= 1 << self.slabs[at].index(chunk);
+        let empty = |slab: &Slab| slab.free == u32::MAX;
+        if empty(&self.slabs[at]) && self.slabs.iter().filter(|slab| empty(slab)).count() > IDLE_SLABS {
+            drop(self.slabs.swap_remove(at));
+        }
+    }
+
+    /// Memory for a small chunk, zero and aligned to its size; `None` if the system has none left.
+    pub(crate) fn take_small(&mut self) -> Option<NonNull<u8>> {
+        // The newest is the one with room, if there is one.
+        if let Some(cut) = self.cut.iter_mut().rev().find(|cut| cut.free != 0) {
+            return Some(cut.take());
+        }
+        self.cut.try_reserve(1).ok()?;
+        let mut cut = Cut { chunk: self.take()?, free: u16::MAX };
+        let piece = cut.take();
+        self.cut.push(cut);
+        Some(piece)
+    }
+
+    /// Takes back what [`take_small`](Self::take_small) gave, zero again.
+    pub(crate) fn give_small(&mut self, piece: NonNull<u8>) {
+        let within = piece.addr().get() % CHUNK_BYTES;
+        let chunk = piece.addr().get() - within;
+        let Some(at) = self.cut.iter().position(|cut| cut.chunk.addr().get() == chunk) else { return };
+        self.cut[at].free |= 1 << (within / SMALL_BYTES);
+        if self.cut[at].free == u16::MAX {
+            let cut = self.cut.swap_remove(at);
+            self.give(cut.chunk);
+        }
+    }
+
+    /// Asks for another slab if fewer chunks are free. Until it is touched, it costs addresses only.
+    pub(crate) fn reserve(&mut self, chunks: usize) {
+        // For the chunks of threads, so that none has to allocate the list that they are in.
+        let _ = self.cut.try_reserve(chunks);
+        let _ = self.slabs.try_reserve(chunks);
+        let free = self.slabs.iter().map(|slab| slab.free.count_ones() as usize);
+        if free.sum::<usize>() < chunks && self.slabs.try_reserve(1).is_ok() {
+            self.slabs.extend(Slab::new());
+        }
+    }
+
+    /// Makes sure that the next chunks cause no page faults: writes to every page of one slab, once.
+    pub(crate) fn warm(&mut self) {
+        if self.slabs.is_empty()
+            && self.slabs.try_reserve(1).is_ok()
+            && let Some(slab) = Slab::new()
+        {
+            slab.touch();
+            self.slabs.push(slab);
+        }
+    }
+}
+
+impl Cut {
+    /// The lowest free piece; the caller has seen that there is one.
+    fn take(&mut self) -> NonNull<u8> {
+        let index = self.free.trailing_zeros() as usize % (CHUNK_BYTES / SMALL_BYTES);
+        self.free &= !(1 << index);
+        // SAFETY: the piece lies inside the chunk.
+        unsafe { self.chunk.add(index * SMALL_BYTES) }
+    }
+}
+
+impl Slab {
+    fn new() -> Option<Self> {
+        Some(Self { start: memory::map()?, free: u32::MAX })
+    }
+
+    /// The lowest free chunk; the caller has seen that there is one.
+    fn take(&mut self) -> NonNull<u8> {
+        let index = self.free.trailing_zeros() as usize % CHUNKS;
+        self.free &= !(1 << index);
+        // SAFETY: the chunk lies inside the slab.
+        unsafe { self.start.add(index * CHUNK_BYTES) }
+    }
+
+    fn has(&self, chunk: NonNull<u8>) -> bool {
+        chunk.addr().get().wrapping_sub(self.start.addr().get()) < SLAB_BYTES
+    }
+
+    fn index(&self, chunk: NonNull<u8>) -> usize {
+        (chunk.addr().get() - self.start.addr().get()) / CHUNK_BYTES
+    }
+
+    fn touch(&self) {
+        for page in (0..SLAB_BYTES).step_by(4096) {
+            // SAFETY: the page lies inside the slab, of which nobody has a chunk yet.
+            unsafe { self.start.add(page).write_volatile(0) };
+        }
+    }
+}
+
+impl Drop for Slab {
+    fn drop(&mut self) {
+        // SAFETY: mapped so; every chunk has come back.
+        unsafe { memory::unmap(self.start) };
+    }
+}
+
+/// Memory that is never given back, zero: from the program's allocator, or from the system if that has none.
+pub(crate) fn forever(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: nobody asks for memory of no size.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| memory::pages(layout))
+}
+
+/// Memory from the kernel.
+#[cfg(all(target_os = "linux", not(miri)))]
+mod memory {
+    use std::alloc::Layout;
+    use std::ptr::{self, NonNull};
+
+    use super::SLAB_BYTES;
+
+    /// Whole pages, zero.
+    pub(crate) fn pages(layout: Layout) -> Option<NonNull<u8>> {
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping; nothing is replaced.
+        let start = unsafe { libc::mmap(ptr::null_mut(), layout.size(), access, kind, -1, 0) };
+        if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
+    }
+
+    /// A slab's memory, zero and aligned to its size.
+    pub(crate) fn map() -> Option<NonNull<u8>> {
+        // Twice as much holds one that is aligned; the rest goes back.
+        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        // SAFETY: a new mapping; nothing is replaced.
+        let all = unsafe { libc::mmap(ptr::null_mut(), 2 * SLAB_BYTES, access, kind, -1, 0) };
+        if all == libc::MAP_FAILED {
+            return None;
+        }
+        let before = all.addr().next_multiple_of(SLAB_BYTES) - all.addr();
+        let slab = all.wrapping_byte_add(before);
+        // SAFETY: both parts lie inside the mapping and outside the slab; advice that is refused changes nothing.
+        unsafe {
+            if before > 0 {
+                libc::munmap(all, before);
+            }
+            libc::munmap(slab.wrapping_byte_add(SLAB_BYTES), SLAB_BYTES - before);
+            libc::madvise(slab, SLAB_BYTES, libc::MADV_HUGEPAGE);
+        }
+        NonNull::new(slab.cast())
+    }
+
+    /// Gives it back.
+    ///
+    /// # Safety
+    /// It is from [`map`], and nobody has a part of it.
+    pub(crate) unsafe fn unmap(slab: NonNull<u8>) {
+        // SAFETY: the caller's promise.
+        unsafe { libc::munmap(slab.as_ptr().cast(), SLAB_BYTES) };
+    }
+}
+
+/// Memory from the program's allocator.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+mod memory {
+    use std::alloc::{Layout, alloc_zeroed, dealloc};
+    use std::ptr::NonNull;
+
+    use super::SLAB_BYTES;
+
+    /// None: the allocator is all that there is.
+    pub(crate) const fn pages(_layout: Layout) -> Option<NonNull<u8>> {
+        None
+    }
+
+    const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB_BYTES) {
+        Ok(layout) => layout,
+        Err(_) => unreachable!(),
+    };
+
+    /// A slab's memory, zero and aligned to its size.
+    pub(crate) fn map() -> Option<NonNull<u8>> {
+        // SAFETY: the layout's size is not zero.
+        NonNull::new(unsafe { alloc_zeroed(LAYOUT) })
+    }
+
+    /// Gives it back.
+    ///
+    /// # Safety
+    /// It is from [`map`], and nobody has a part of it.
+    pub(crate) unsafe fn unmap(slab: NonNull<u8>) {
+        // SAFETY: allocated with this layout.
+        unsafe { dealloc(slab.as_ptr(), LAYOUT) };
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_do_not_overlap_and_empty_slabs_beyond_the_limit_go_back() {
+        let mut slabs = Slabs::new();
+        let mut chunks: Vec<_> = (0..CHUNKS * (IDLE_SLABS + 3)).map(|_| slabs.take().unwrap()).collect();
+        chunks.sort_unstable();
+        assert!(chunks.windows(2).all(|pair| pair[1].addr().get() - pair[0].addr().get() >= CHUNK_BYTES));
+        assert_eq!(slabs.slabs.len(), IDLE_SLABS + 3);
+        chunks.into_iter().for_each(|chunk| slabs.give(chunk));
+        assert_eq!(slabs.slabs.len(), IDLE_SLABS);
+        assert!(slabs.slabs.iter().all(|slab| slab.free == u32::MAX));
+    }
+
+    #[test]
+    fn small_chunks_share_a_chunk_that_goes_back_with_the_last() {
+        let mut slabs = Slabs::new();
+        let mut pieces: Vec<_> = (0..40).map(|_| slabs.take_small().unwrap()).collect();
+        pieces.sort_unstable();
+        assert!(pieces.windows(2).all(|pair| pair[1].addr().get() - pair[0].addr().get() >= SMALL_BYTES));
+        assert_eq!((slabs.cut.len(), slabs.slabs.len()), (3, 1));
+        pieces.into_iter().for_each(|piece| slabs.give_small(piece));
+        assert!(slabs.cut.is_empty() && slabs.slabs[0].free == u32::MAX);
+    }
+}

@@ -1,0 +1,110 @@
+//! Where chunks come from beside memory: a [`Store`] that a session has set up, such as a file.
+//!
+//! A store is told of every thread and site before the first entry that names them, so that whoever finds its chunks
+//! without this process can read them: so it is announced first and supplies chunks afterwards. Threads that are in the
+//! middle of a chunk leave it when the gate tells them (`gate::MOVING`).
+
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::chunk::note_change;
+use super::owner::Writer;
+use super::registry::{self, ThreadIdentity};
+use crate::process::PerProcess;
+use crate::site::{self, Site};
+
+/// A supplier of chunks. Its methods are called by recording threads.
+pub trait Store: Send + Sync {
+    /// Takes a zeroed chunk for the entries of this thread from position `base` on. Returns its memory and its number;
+    /// `None` if there is no room.
+    fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)>;
+    /// Takes a chunk back. `has_overflow` is what [`give_up`](Self::give_up) returned for it.
+    fn give(&self, number: u32, has_overflow: bool);
+    /// Marks a chunk as overwritten. Returns whether another may take its place while somebody still reads it.
+    fn give_up(&self, number: u32, is_read: bool) -> bool;
+    /// Takes a chunk's pages out of the process's memory until they are read.
+    fn release(&self, number: u32);
+    /// Returns the number of chunks that fit.
+    fn capacity(&self) -> usize;
+    /// Counts `ranges` that were overwritten, with all entries up to `ticks`.
+    fn count_overwritten(&self, ticks: u64, ranges: u64);
+    /// Learns of a thread that begins to record: the calling one. Needs no memory of the program's.
+    fn announce_thread(&self, ordinal: u32, os_id: u64, name: &str);
+    /// Learns of a site that has got its number. Needs no memory of the program's.
+    fn announce_site(&self, site: &'static Site, number: u32);
+    /// Learns of all threads and sites that there are, maybe of some again.
+    fn announce_all(&self, threads: &[ThreadIdentity], sites: &[(&'static Site, u32)]);
+}
+
+static STORE: PerProcess<Mutex<Option<Arc<dyn Store>>>> = PerProcess::new(|_| Mutex::default());
+/// True while chunks come from the store.
+static SUPPLIES: AtomicBool = AtomicBool::new(false);
+/// Rises whenever chunks begin to come from elsewhere.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+fn store() -> MutexGuard<'static, Option<Arc<dyn Store>>> {
+    STORE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes chunks from this store from now on.
+pub fn install(new: &Arc<dyn Store>) {
+    *store() = Some(Arc::clone(new));
+    // Those that come from now on are announced as they come.
+    let sites: Vec<_> = site::numbered().into_iter().zip(1..).collect();
+    new.announce_all(&registry::identities(), &sites);
+    switch(true);
+}
+
+/// Takes chunks from memory again.
+pub fn remove() {
+    switch(false);
+    let old = store().take();
+    drop(old);
+}
+
+fn switch(supplies: bool) {
+    // ORDERING: a setting.
+    SUPPLIES.store(supplies, Ordering::Relaxed);
+    // ORDERING: a chunk from elsewhere is found out under its stream's lock.
+    NUMBER.fetch_add(1, Ordering::Relaxed);
+    note_change();
+}
+
+/// Forgets the parent's store in a forked child.
+pub(crate) fn become_child() {
+    switch(false);
+}
+
+/// Returns whether chunks come from a store. Takes no lock.
+pub(crate) fn is_installed() -> bool {
+    // ORDERING: a setting.
+    SUPPLIES.load(Ordering::Relaxed)
+}
+
+/// Returns the store that chunks come from.
+pub(crate) fn current() -> Option<Arc<dyn Store>> {
+    if is_installed() { store().clone() } else { None }
+}
+
+/// Returns the number of times that chunks have begun to come from elsewhere.
+pub(crate) fn number() -> u64 {
+    // ORDERING: see `switch`.
+    NUMBER.load(Ordering::Relaxed)
+}
+
+/// Announces the calling thread, which begins to record.
+pub(crate) fn announce_thread(thread: &Writer) {
+    let store = store().clone();
+    if let Some(store) = store {
+        thread.with_first_name(|name| store.announce_thread(thread.ordinal, thread.os_id, name));
+    }
+}
+
+/// Announces a site that has got its number.
+pub(crate) fn announce_site(site: &'static Site, number: u32) {
+    let store = store().clone();
+    if let Some(store) = store {
+        store.announce_site(site, number);
+    }
+}

@@ -1,0 +1,159 @@
+//! The recorder as a whole, on threads of its own: small enough for Miri, which checks every access to a chunk.
+
+#![allow(clippy::unwrap_used)]
+
+use std::sync::{Barrier, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use crate::stream::chunk::set_budget;
+use crate::stream::entry::{Entry, Tag};
+use crate::stream::registry::{self, Log, Marks, ThreadLog};
+use crate::stream::{buffer, chunk};
+
+/// A little more than two chunks hold: Miri takes minutes for all tests together.
+const RANGES: u64 = chunk::ENTRIES as u64 + 100;
+const BUDGET: usize = 256 << 20;
+
+/// The budget and the sweep are the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Records ranges, the `n`-th with the number `n` in both entries, and says how many found room.
+fn record(site: u32, ranges: u64) -> u64 {
+    let one = |number: &u64| {
+        let begun = buffer::append(false, || Entry::new(Tag::Begin, site, *number));
+        begun && buffer::append(true, || Entry::new(Tag::End, site, *number))
+    };
+    (1..=ranges).filter(one).count() as u64
+}
+
+/// Waits until the threads are gone with all that is theirs: the end of a scope would not wait for their streams.
+fn end<const COUNT: usize>(threads: [thread::JoinHandle<u64>; COUNT]) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+/// The part of the thread that recorded this site, its entries checked: whole ranges in order, then maybe a begin.
+/// Returns how many ends there are.
+fn ranges(log: &Log, site: u32) -> u64 {
+    let is_its = |thread: &&ThreadLog| thread.entries().any(|entry| entry.site() == site);
+    let Some(thread) = log.threads.iter().find(is_its) else { return 0 };
+    let (mut ends, mut last) = (0, 0);
+    for entry in thread.entries() {
+        if entry.tag() == Some(Tag::End) {
+            ends += 1;
+            assert_eq!(entry.value(), last, "its begin is the entry before");
+        } else {
+            assert!(entry.value() > last);
+        }
+        last = entry.value();
+    }
+    ends
+}
+
+#[test]
+fn streams_are_read_while_their_threads_write_them() {
+    let _turn = alone();
+    let from = Marks::now();
+    let threads = [1001, 1002].map(|site| thread::spawn(move || record(site, RANGES)));
+    let mut last = [0; 2];
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        let log = registry::collect(&from, &Marks::now());
+        let now = [1001, 1002].map(|site| ranges(&log, site));
+        assert!(last[0] <= now[0] && last[1] <= now[1]);
+        last = now;
+    }
+    end(threads);
+    let log = registry::collect(&from, &Marks::now());
+    assert_eq!([1001, 1002].map(|site| ranges(&log, site)), [RANGES; 2]);
+}
+
+#[test]
+fn threads_overwrite_each_other_while_what_was_there_is_read() {
+    let _turn = alone();
+    // Another test of this process may have left a thread that records; this one's are new.
+    let from = registry::begin();
+    set_budget(4 * (64 << 10), true);
+    let mut held = Vec::new();
+    let threads = [1003, 1004].map(|site| thread::spawn(move || record(site, 2 * RANGES)));
+    while threads.iter().any(|thread| !thread.is_finished()) {
+        if held.len() < 3 {
+            held.push(registry::collect(&from, &Marks::now()));
+        }
+        thread::yield_now();
+    }
+    end(threads);
+    let read = held.iter().map(|log| ranges(log, 1003) + ranges(log, 1004));
+    assert!(read.sum::<u64>() <= 3 * 4 * RANGES);
+    // What a reader holds is not overwritten; nobody holds anything from here on.
+    drop(held);
+    thread::spawn(|| record(1008, 4 * RANGES)).join().unwrap();
+    set_budget(BUDGET, false);
+    let log = registry::collect(&from, &Marks::now());
+    let shown: u64 = [1003, 1004, 1008].iter().map(|site| ranges(&log, *site)).sum();
+    let lost: u64 = log.threads.iter().map(|thread| thread.lost).sum::<u64>() + log.lost_elsewhere;
+    let overwritten = log.left_out().overwritten;
+    assert_eq!(shown + overwritten + lost, 8 * RANGES);
+    assert!(overwritten > 0, "four chunks hold less than that");
+}
+
+#[test]
+fn what_threads_write_at_the_same_time_lies_on_cache_lines_of_their_own() {
+    /// Two of most processors' lines, which are fetched together, and one of some.
+    const LINES: usize = 128;
+    let _turn = alone();
+    let ready = Barrier::new(4);
+    let addresses: Vec<[usize; 2]> = thread::scope(|scope| {
+        let one = |_| {
+            scope.spawn(|| {
+                assert_eq!(record(1008, 1), 1);
+                // None ends before all have begun.
+                ready.wait();
+                buffer::addresses()
+            })
+        };
+        let threads: Vec<_> = (0..4).map(one).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(addresses.iter().all(|[cursor, _]| cursor % LINES == 0), "the cursor has them to itself: {addresses:?}");
+    let mut lines: Vec<_> = addresses.as_flattened().iter().map(|address| address / LINES).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    assert_eq!(lines.len(), 8, "{addresses:?}");
+    let chunks: Vec<_> = addresses.iter().map(|[_, entry]| entry / (4 << 10)).collect();
+    assert!(chunks.iter().all(|one| chunks.iter().filter(|other| one == *other).count() == 1), "whole chunks apart");
+}
+
+#[test]
+fn a_retired_chunk_and_the_stream_of_a_thread_without_one_keep_their_entries() {
+    let _turn = alone();
+    let from = Marks::now();
+    let pair = |number| [Entry::new(Tag::Begin, 1005, number), Entry::new(Tag::End, 1005, number)];
+    thread::spawn(move || {
+        // Without a stream of its own it writes to a shared one.
+        assert!(buffer::append_all(|| pair(1)));
+        assert_eq!(record(1006, 10), 10);
+        buffer::leave_chunk();
+        assert!(buffer::append_all(|| [Entry::new(Tag::Begin, 1006, 11), Entry::new(Tag::End, 1006, 11)]));
+        buffer::append_slice(&[Entry::new(Tag::Begin, 1006, 12), Entry::new(Tag::End, 1006, 12)]);
+    })
+    .join()
+    .unwrap();
+    let log = registry::collect(&from, &Marks::now());
+    assert_eq!([1005, 1006].map(|site| ranges(&log, site)), [1, 12]);
+}
+
+#[test]
+fn what_has_ended_is_given_back_when_a_recording_begins_and_readers_keep_what_they_hold() {
+    let _turn = alone();
+    let from = Marks::now();
+    thread::spawn(|| record(1007, RANGES)).join().unwrap();
+    let log = registry::collect(&from, &Marks::now());
+    let next = registry::begin();
+    assert_eq!(ranges(&log, 1007), RANGES);
+    assert_eq!(ranges(&registry::collect(&Marks::default(), &next), 1007), 0);
+    drop(log);
+}

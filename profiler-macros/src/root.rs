@@ -1,0 +1,82 @@
+//! The crate that generated code names: the one that an attribute was taken from, maybe renamed in `Cargo.toml`.
+//!
+//! The compiler that runs the attribute was told the names of all dependencies, and the file of each, which a new name does
+//! not change. So generated code finds a renamed crate without `crate = …`. Where the arguments cannot be read, as with a
+//! build system that passes them in a file, it names the crate itself, which an `extern crate` may have made good.
+
+use std::env;
+use std::path::Path;
+
+use proc_macro2::{Ident, Span};
+use syn::parse_quote;
+
+/// The crate that an attribute was taken from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Root {
+    Runtime,
+    Core,
+}
+
+impl Root {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Runtime => "profiler_runtime",
+            Self::Core => "profiler_core",
+        }
+    }
+
+    /// Returns its path in the crate that is being compiled.
+    pub(crate) fn path(self) -> syn::Path {
+        let renamed = among(self.name(), env::args_os().filter_map(|argument| argument.into_string().ok()));
+        let name = Ident::new(renamed.as_deref().unwrap_or(self.name()), Span::call_site());
+        parse_quote!(::#name)
+    }
+}
+
+/// Finds the name in a compiler's arguments, in which a dependency is `--extern options:name=file`.
+fn among(crate_name: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
+    let mut other = None;
+    let mut is_dependency = false;
+    for argument in arguments {
+        let value = argument.strip_prefix("--extern=").or(is_dependency.then_some(&*argument));
+        let named = value.and_then(|value| value.split_once('='));
+        is_dependency = argument == "--extern";
+        let Some((name, file)) = named else { continue };
+        let name = name.rsplit(':').next().unwrap_or(name);
+        if name == crate_name {
+            return None;
+        }
+        if is_library(crate_name, file) {
+            other = Some(name.to_owned());
+        }
+    }
+    other
+}
+
+/// Returns whether a file is the crate's library: `libprofiler_runtime-…`.
+fn is_library(crate_name: &str, file: &str) -> bool {
+    let name = Path::new(file).file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+    let name = name.strip_prefix("lib").unwrap_or(name);
+    name.split('-').next() == Some(crate_name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(arguments: &str) -> Option<String> {
+        among("profiler_runtime", arguments.split(' ').map(str::to_owned))
+    }
+
+    /// F11: a renamed runtime is found by its file.
+    #[test]
+    fn a_renamed_runtime_is_known_by_its_file() {
+        let renamed = "rustc a.rs --extern log=liblog-1.rlib --extern rt=/t/libprofiler_runtime-0a1.rmeta";
+        assert_eq!(named(renamed).as_deref(), Some("rt"));
+        assert_eq!(named("rustc --extern=priv:rt=libprofiler_runtime.rlib").as_deref(), Some("rt"));
+        assert_eq!(named("rustc --extern profiler_runtime=/t/libprofiler_runtime-0a1.rlib"), None);
+        assert_eq!(named("rustc --extern rt=/t/libprofiler_runtime_macros-0a1.so --extern std"), None);
+        let both = "rustc --extern rt=libprofiler_runtime-1.rlib --extern profiler_runtime=libprofiler_runtime-2.rlib";
+        assert_eq!(named(both), None);
+    }
+}

@@ -1,0 +1,61 @@
+//! The owner of a stream: what `buffer` does, without the thread-local that leads to the stream.
+
+use loom::sync::Arc;
+
+use super::entry::Entry;
+use super::registry;
+use super::thread_stream::Stream;
+
+/// One thread's way into its stream.
+pub struct Writer {
+    stream: Arc<Stream>,
+    /// Entries that found room.
+    pub made: u64,
+    /// And those that did not.
+    pub lost: u64,
+}
+
+impl Writer {
+    /// A thread begins to record.
+    pub fn new(ordinal: u32) -> Self {
+        Self { stream: registry::enrol(ordinal), made: 0, lost: 0 }
+    }
+
+    /// `buffer::append` and `append_slow`, with the number of the entry as its contents.
+    pub fn append(&mut self, may_overdraw: bool) {
+        let number = self.made;
+        // SAFETY: the stream is alive, and this is its only writer.
+        while !unsafe { (*self.stream.cursor()).push(|| Entry::new(number)) } {
+            if !self.stream.grow(may_overdraw) {
+                self.stream.count_loss();
+                self.lost += 1;
+                return;
+            }
+        }
+        self.made += 1;
+    }
+
+    /// So many.
+    pub fn append_many(&mut self, count: usize) {
+        (0..count).for_each(|_| self.append(false));
+    }
+
+    /// `buffer::leave_chunk`.
+    pub fn leave_chunk(&mut self) {
+        // SAFETY: the stream is alive, and this is its only writer.
+        unsafe { (*self.stream.cursor()).retire() };
+    }
+
+    /// Does what `buffer::move_on` does: chunks come from elsewhere now.
+    pub fn move_on(&mut self) {
+        if self.stream.is_behind() {
+            self.leave_chunk();
+        }
+    }
+
+    /// The thread ends.
+    pub fn finish(self) -> (u64, u64) {
+        self.stream.finish();
+        (self.made, self.lost)
+    }
+}

@@ -1,0 +1,39 @@
+//! Where chunks come from: memory, or elsewhere.
+
+use std::cell::RefCell;
+use std::mem::ManuallyDrop;
+use std::rc::Rc;
+
+use super::chunk::note_change;
+use super::sync::{AtomicU64, Ordering};
+
+thread_local! {
+    /// Loom's, because what a thread sees of it matters. Left behind by a model that has failed.
+    static NUMBER: RefCell<Option<ManuallyDrop<Rc<AtomicU64>>>> = const { RefCell::new(None) };
+}
+
+/// A model begins.
+pub fn begin() {
+    NUMBER.set(Some(ManuallyDrop::new(Rc::new(AtomicU64::new(0)))));
+}
+
+/// A model ends.
+pub fn end() {
+    drop(NUMBER.take().map(ManuallyDrop::into_inner));
+}
+
+fn shared() -> Rc<AtomicU64> {
+    NUMBER.with_borrow(|number| number.as_deref().cloned()).unwrap()
+}
+
+pub(super) fn number() -> u64 {
+    // ORDERING: the product's.
+    shared().load(Ordering::Relaxed)
+}
+
+/// Lets chunks come from elsewhere from now on, as does the product's `switch`.
+pub fn switch() {
+    // ORDERING: the product's.
+    shared().fetch_add(1, Ordering::Relaxed);
+    note_change();
+}
