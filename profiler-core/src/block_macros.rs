@@ -44,6 +44,7 @@ macro_rules! op {
 }
 
 /// Declares a site and links it into the list of all sites.
+#[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_site {
@@ -60,6 +61,7 @@ macro_rules! __profiler_site {
 }
 
 /// A site of its own: an expression, so that without it an attribute's code lacks one name and not two.
+#[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_site_reference {
@@ -69,6 +71,7 @@ macro_rules! __profiler_site_reference {
     }};
 }
 
+#[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {
@@ -83,5 +86,18 @@ macro_rules! __profiler_block {
         $crate::__private::Range::enter_described(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| {
             $describe;
         })
+    }};
+}
+
+#[cfg(not(feature = "std"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __profiler_block {
+    ($kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $(let _ = |$call: &mut $crate::__private::Call| {
+            $describe;
+        };)?
+        $crate::__private::Range::nothing()
     }};
 }

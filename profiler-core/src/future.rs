@@ -15,11 +15,12 @@ use std::task::{Context, Poll};
 use futures_core::FusedFuture;
 use pin_project_lite::pin_project;
 
-use crate::call::shape::Described;
+use crate::call::shape_writer::Described;
 use crate::call::{self, Call};
 use crate::hooks::{correlation, cpu_time, stack, steps, tool};
+use crate::kind::Kind;
 use crate::memory::ledger;
-use crate::site::{Kind, Site};
+use crate::site::Site;
 use crate::stream::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
 use crate::stream::shared::Shared;
 use crate::stream::{buffer, registry};

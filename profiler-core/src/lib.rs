@@ -13,6 +13,9 @@
 //! # diffuse(&[1.0; 64]);
 //! ```
 //!
+//! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range is nothing, and this
+//! crate depends on its macros alone and needs neither `std` nor `alloc`.
+//!
 //! # The way of a range
 //!
 //! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`stream::buffer`] (the way
@@ -22,83 +25,102 @@
 //! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
 //! who keeps the promise.
 
+#![cfg_attr(not(feature = "std"), no_std)]
+
 mod block_macros;
 mod call;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod clock;
+mod device;
+#[cfg(feature = "std")]
 mod future;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod gate;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod hooks;
+mod kind;
+#[cfg(feature = "std")]
 mod label;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod memory;
+#[cfg(not(feature = "std"))]
+mod off;
+#[cfg(feature = "std")]
 mod open;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod process;
+#[cfg(feature = "std")]
 mod range;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod request;
+#[cfg(feature = "std")]
 mod returned;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod select;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod site;
+#[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod stream;
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests;
 
 pub use call::dtype::Dtype;
-pub use call::shape::{Dims, Element, ShapeWriter, Shaped};
-use memory::ledger;
-pub use memory::{Device, record_alloc, record_free, record_out_of_memory};
+pub use call::shape::{Dims, Element, Shaped};
+#[cfg(feature = "std")]
+pub use call::shape_writer::ShapeWriter;
+pub use device::Device;
+pub use kind::Kind;
+#[cfg(feature = "std")]
+pub use memory::{record_alloc, record_free, record_out_of_memory};
+#[cfg(not(feature = "std"))]
+pub use off::{
+    CurrentRequest, Range, RequestScope, ShapeWriter, current_request, op, record_alloc, record_free,
+    record_out_of_memory, request, request_scope, stage, step_named,
+};
 pub use profiler_runtime_macros::{
     core_profiled_op as profiled_op, core_profiled_stage as profiled_stage, core_profiled_step as profiled_step,
 };
-pub use range::Range;
+#[cfg(feature = "std")]
+pub use range::{Range, op, stage, step_named};
+#[cfg(feature = "std")]
 pub use request::{CurrentRequest, RequestScope, current_request, request, request_scope};
-pub use site::{Kind, Site, sites};
 
-/// What the attributes and the block macros expand to, and what a runtime reads. Not covered by semantic versioning.
+/// What the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
+    #[cfg(feature = "std")]
     pub use std::boxed::Box;
 
+    #[cfg(feature = "std")]
     pub use inventory;
 
+    #[cfg(feature = "std")]
     pub use crate::__profiler_site as site_static;
+    #[cfg(feature = "std")]
     pub use crate::__profiler_site_reference as site;
     pub use crate::call::count::{Count, IntoCount, count, whole};
-    pub use crate::call::shape::{LISTS_DIMS, MAX_DIMS};
+    #[cfg(feature = "std")]
+    pub use crate::call::shape_writer::{LISTS_DIMS, MAX_DIMS};
+    #[cfg(feature = "std")]
     pub use crate::call::{Call, describe, describe_open};
+    #[cfg(feature = "std")]
     pub use crate::future::{Instrumented, describe_async, instrument, instrument_call};
+    pub use crate::kind::Kind;
+    #[cfg(not(feature = "std"))]
+    pub use crate::off::{Call, Range};
+    #[cfg(feature = "std")]
     pub use crate::range::{Range, run};
+    #[cfg(feature = "std")]
     pub use crate::returned::{OfValue, Returns};
-    pub use crate::site::{Kind, Registered, Site};
-}
-
-/// Begins a stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
-/// lock while something records. One longer than 256 bytes is cut and ends in `…`.
-pub fn stage(name: &str) -> Range {
-    dynamic(Kind::Stage, name)
-}
-
-/// Begins an op whose name is known only at run time; see [`stage`].
-pub fn op(name: &str) -> Range {
-    dynamic(Kind::Op, name)
-}
-
-/// Begins a step whose name is known only at run time; see [`stage`].
-pub fn step_named(name: &str) -> Range {
-    dynamic(Kind::Step, name)
-}
-
-fn dynamic(kind: Kind, name: &str) -> Range {
-    match gate::load() {
-        0 => Range::nothing(),
-        gate if ledger::is_own() => Range::refused(gate),
-        _ => Range::enter(site::dynamic_site(kind, name)),
-    }
+    #[cfg(feature = "std")]
+    pub use crate::site::{Registered, Site};
 }

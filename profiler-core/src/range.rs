@@ -10,9 +10,10 @@ use std::marker::PhantomData;
 
 use crate::call::{Call, describe_open};
 use crate::hooks::{correlation, cpu_time, stack, steps, tool};
+use crate::kind::Kind;
 use crate::memory::ledger;
 use crate::open::OpenList;
-use crate::site::{self, Kind, Site};
+use crate::site::{self, Site};
 use crate::stream::entry::{Entry, Tag};
 use crate::stream::{buffer, registry};
 use crate::{clock, gate, select};
@@ -348,5 +349,29 @@ fn end_full(key: u64) {
     let held = HELD.try_with(|held| held.try_borrow_mut().ok().and_then(|mut held| held.end(key)));
     if let Ok(Some((held, _))) = held {
         held.end(ticks, key);
+    }
+}
+
+/// Begins a stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
+/// lock while something records. One longer than 256 bytes is cut and ends in `…`.
+pub fn stage(name: &str) -> Range {
+    dynamic(Kind::Stage, name)
+}
+
+/// Begins an op whose name is known only at run time; see [`stage`].
+pub fn op(name: &str) -> Range {
+    dynamic(Kind::Op, name)
+}
+
+/// Begins a step whose name is known only at run time; see [`stage`].
+pub fn step_named(name: &str) -> Range {
+    dynamic(Kind::Step, name)
+}
+
+fn dynamic(kind: Kind, name: &str) -> Range {
+    match gate::load() {
+        0 => Range::nothing(),
+        gate if ledger::is_own() => Range::refused(gate),
+        _ => Range::enter(site::dynamic_site(kind, name)),
     }
 }

@@ -15,10 +15,11 @@ use pin_project_lite::pin_project;
 use crate::call::Call;
 use crate::future::{Continued, Instrumented, instrument};
 use crate::gate;
+use crate::kind::Kind;
 use crate::label::{self, LONGEST};
 use crate::process::PerProcess;
 use crate::range::Range;
-use crate::site::{Kind, Site};
+use crate::site::Site;
 
 /// Site of guards.
 static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());

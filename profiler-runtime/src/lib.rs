@@ -165,8 +165,8 @@ pub use export::{
 };
 pub use model::{GroupBy, KeyAverage};
 pub use profiler_core::{
-    CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, Site,
-    current_request, op, record_alloc, record_free, record_out_of_memory, request, request_scope, sites, stage, step,
+    CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, current_request, op,
+    record_alloc, record_free, record_out_of_memory, request, request_scope, site::Site, site::sites, stage, step,
     step_named,
 };
 pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};

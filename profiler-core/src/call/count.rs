@@ -4,8 +4,8 @@
 //! build and is silently wrong in the other, and both only while it is profiled. So the attributes compute the arithmetic
 //! that they see in [`Count`]s, which know when they have failed.
 
-use std::fmt;
-use std::ops::{Add, Div, Mul, Rem, Sub};
+use core::fmt;
+use core::ops::{Add, Div, Mul, Rem, Sub};
 
 /// A number of operations or an index, from any of Rust's number types.
 #[diagnostic::on_unimplemented(

@@ -2,14 +2,10 @@
 
 use super::count::IntoCount;
 use super::dtype::Dtype;
-use crate::stream::entry::{Entry, Tag};
-use crate::stream::{buffer, registry};
-
-/// Dims of one input that are recorded.
-pub const MAX_DIMS: usize = 8;
-
-/// Beside an input's dtype: it is a list of `usize`, which may be the dims of a tensor that was meant.
-pub const LISTS_DIMS: u64 = 1 << 16;
+#[cfg(feature = "std")]
+use super::shape_writer::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
+#[cfg(not(feature = "std"))]
+use crate::off::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 
 /// Something with a shape that `shapes(…)` can record: itself a tensor, a list of elements (an input with one dim), or a
 /// number. Any other tensor is recorded by its dims: [`Dims`].
@@ -35,7 +31,7 @@ pub trait Shaped {
 /// `shapes(x.dims())` records `[2]`, and a session warns of each place that records a list of `usize`.
 ///
 /// ```
-/// use profiler_runtime::{Dims, Dtype, profiled_op};
+/// use profiler_core::{Dims, Dtype, profiled_op};
 ///
 /// struct Tensor { dims: Vec<usize> }
 ///
@@ -58,103 +54,6 @@ impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
 /// Returns a dim as an index; negative ones are 0.
 fn count(dim: impl IntoCount) -> usize {
     usize::try_from(dim.into_count()).unwrap_or(usize::MAX)
-}
-
-/// Takes the shapes of one op's inputs.
-#[derive(Debug)]
-pub struct ShapeWriter {
-    pub(crate) site: u32,
-    /// Where a future's description waits for the first poll; `None` writes into the thread's stream.
-    pub(crate) held: Option<Described>,
-}
-
-/// What a call has said of itself, for a range that begins later; nothing where there was no memory for all of it.
-#[derive(Debug, Default)]
-pub(crate) struct Described {
-    entries: Vec<Entry>,
-    is_cut: bool,
-}
-
-impl Described {
-    /// Adds entries, unless others found no memory: what is left would say something else.
-    pub(crate) fn extend(&mut self, entries: &[Entry]) {
-        if !self.is_cut && self.entries.try_reserve(entries.len()).is_ok() {
-            self.entries.extend_from_slice(entries);
-        } else {
-            self.is_cut = true;
-        }
-    }
-
-    /// Returns the entries. A call whose description found no memory is counted.
-    pub(crate) fn finish(self) -> Vec<Entry> {
-        if self.is_cut {
-            registry::count_failed_description();
-            return Vec::new();
-        }
-        self.entries
-    }
-
-    /// Begins anew with the same memory.
-    pub(crate) fn clear(&mut self) {
-        self.entries.clear();
-    }
-}
-
-impl ShapeWriter {
-    /// One tensor. Dims beyond the eighth are not recorded.
-    pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
-        self.marked(dtype, dims, 0);
-    }
-
-    /// Writes one tensor, with [`LISTS_DIMS`] or no mark.
-    #[inline(always)]
-    fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
-        let dims = &dims[..dims.len().min(MAX_DIMS)];
-        let head = Entry::new(Tag::Shape, self.site, mark | (dtype as u64) << 8 | dims.len() as u64);
-        let mut entries = [head; 1 + MAX_DIMS / 2];
-        for (entry, pair) in entries[1..].iter_mut().zip(dims.chunks(2)) {
-            *entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
-        }
-        self.write(&entries[..1 + dims.len().div_ceil(2)]);
-    }
-
-    /// One tensor whose elements do not lie one after the other: `strides` are in elements, one for each dim. Where they
-    /// are those of a row-major tensor this is [`tensor`](Self::tensor).
-    pub fn strided(&mut self, dtype: Dtype, dims: &[usize], strides: impl IntoIterator<Item = isize>) {
-        self.tensor(dtype, dims);
-        let mut given = [0_isize; MAX_DIMS];
-        let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
-        if !is_row_major(dims, &given[..count]) {
-            // CAST: back in `model` with the same cast.
-            given[..count].iter().for_each(|&stride| self.write(&[Entry::new(Tag::Stride, self.site, stride as u64)]));
-        }
-    }
-
-    pub(crate) fn write(&mut self, entries: &[Entry]) {
-        match &mut self.held {
-            Some(held) => held.extend(entries),
-            None => buffer::append_slice(entries),
-        }
-    }
-
-    /// Writes a list of elements. Of `usize` it may be the dims of a tensor that was meant.
-    fn list<T: Element>(&mut self, length: usize) {
-        self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
-    }
-
-    /// A number.
-    pub fn scalar(&mut self) {
-        self.tensor(Dtype::Scalar, &[]);
-    }
-}
-
-fn is_row_major(dims: &[usize], strides: &[isize]) -> bool {
-    let mut expected = 1_usize;
-    dims.iter().zip(strides).rev().all(|(&dim, &stride)| {
-        let right = dim <= 1 || usize::try_from(stride) == Ok(expected);
-        expected = expected.saturating_mul(dim);
-        right
-    })
 }
 
 /// An element type that a slice's shape can name.
@@ -226,6 +125,7 @@ impl Shaped for str {
     }
 }
 
+#[cfg(feature = "std")]
 impl Shaped for String {
     fn write_shape(&self, out: &mut ShapeWriter) {
         self.as_str().write_shape(out);
@@ -244,6 +144,7 @@ impl<T: Element, const N: usize> Shaped for [T; N] {
     }
 }
 
+#[cfg(feature = "std")]
 impl<T: Element> Shaped for Vec<T> {
     fn write_shape(&self, out: &mut ShapeWriter) {
         self.as_slice().write_shape(out);
@@ -314,9 +215,11 @@ impl Shaped for candle_core::Tensor {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "std"))]
 mod tests {
+    use super::super::shape_writer::Described;
     use super::*;
+    use crate::stream::entry::Tag;
 
     fn written(input: &(impl Shaped + ?Sized)) -> Vec<(Option<Tag>, u64)> {
         let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };

@@ -7,9 +7,11 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use crate::call::dtype::Dtype;
-use crate::call::shape::{Described, ShapeWriter, Shaped};
+use crate::call::shape::Shaped;
+use crate::call::shape_writer::{Described, ShapeWriter};
+use crate::device::Device;
+use crate::memory;
 use crate::memory::Action;
-use crate::memory::{self, Device};
 use crate::stream::entry::{Entry, Tag};
 use crate::{Dims, clock};
 

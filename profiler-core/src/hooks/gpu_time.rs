@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::Site;
+use crate::site::Site;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 

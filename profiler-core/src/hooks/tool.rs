@@ -19,10 +19,11 @@ use std::sync::{Mutex, Once, PoisonError};
 
 use super::warning;
 use crate::gate;
+use crate::kind::Kind;
 use crate::memory::ledger;
 use crate::open::OpenList;
 use crate::process::{self, PerProcess};
-use crate::site::{Kind, Site};
+use crate::site::Site;
 use crate::stream::entry::{Entry, Tag};
 use crate::stream::shared::{Room, Shared};
 

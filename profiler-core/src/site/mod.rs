@@ -16,62 +16,11 @@ use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::kind::Kind;
 use crate::label;
 use crate::memory::ledger;
 use crate::process::PerProcess;
 use crate::stream::store;
-
-/// What a site stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Kind {
-    /// A named part of the pipeline.
-    Stage,
-    /// One iteration of a loop.
-    Step,
-    /// An operator inside a stage.
-    Op,
-    /// A unit of work that timings are grouped by.
-    Request,
-}
-
-impl Kind {
-    /// Every kind.
-    #[doc(hidden)]
-    pub const ALL: [Self; 4] = [Self::Stage, Self::Step, Self::Op, Self::Request];
-
-    /// Returns the kind's place among [`ALL`](Self::ALL).
-    #[doc(hidden)]
-    pub const fn place(self) -> usize {
-        self as usize
-    }
-
-    /// Returns the kind in one word, as artifacts and tools show it.
-    #[doc(hidden)]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Stage => "stage",
-            Self::Step => "step",
-            Self::Op => "op",
-            Self::Request => "request",
-        }
-    }
-
-    /// Returns Kineto's category of its events.
-    #[doc(hidden)]
-    pub const fn category(self) -> &'static str {
-        match self {
-            Self::Op => "cpu_op",
-            Self::Stage | Self::Step | Self::Request => "user_annotation",
-        }
-    }
-
-    /// Returns whether its ranges are nodes of the stage tree.
-    #[doc(hidden)]
-    pub const fn is_stage(self) -> bool {
-        matches!(self, Self::Stage | Self::Step)
-    }
-}
 
 /// One annotated place in the code.
 #[derive(Debug)]

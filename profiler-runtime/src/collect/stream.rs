@@ -9,7 +9,7 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
 use profiler_core::memory::ledger;
-use profiler_core::{__private::Call, __private::describe_open, Kind, Range, Site, gate, site::dynamic_site};
+use profiler_core::{__private::Call, __private::describe_open, Kind, Range, gate, site::Site, site::dynamic_site};
 
 use super::events::{self, Handle, Open};
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::config::{self, ConfigError, Origin, Problem, ProfilerConfig};
-use profiler_core::{self, Kind, Site, site};
+use profiler_core::{self, Kind, site, site::Site};
 
 /// Returns the sites that are known by now: of those that are made at run time, the ones that have run.
 fn known() -> impl Iterator<Item = &'static Site> {
-    profiler_core::sites().chain(site::numbered())
+    site::sites().chain(site::numbered())
 }
 
 /// Returns the first name that nothing bears although a name that exists is near it, and that name. A pattern with `*` or

@@ -90,7 +90,7 @@ fn why_empty(trace: &Trace) -> Option<String> {
             "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and of the GPU {absent}"
         ));
     }
-    let reason = reason(profiler_core::sites().count(), &trace.context.config.stages);
+    let reason = reason(profiler_core::site::sites().count(), &trace.context.config.stages);
     let is_instant = trace.context.is_guarded && trace.end - trace.begin < INSTANT_NS;
     let hint = if is_instant {
         ", which was over at once: if its guard was bound by `let _ =`, which drops it, write `let _profile =`"

@@ -6,9 +6,9 @@ use crate::collect::gpu::GpuRecord;
 use crate::collect::host_clock::HostClock;
 use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
-use profiler_core::Site;
 use profiler_core::clock::Anchor;
 use profiler_core::clock::overhead::Costs;
+use profiler_core::site::Site;
 use profiler_core::stream::registry::Log;
 
 use super::memory::MemoryLog;

@@ -1,6 +1,6 @@
 //! A slice: one range as it appears on a row of the trace.
 
-use profiler_core::{__private::MAX_DIMS, Dtype, Kind, Site};
+use profiler_core::{__private::MAX_DIMS, Dtype, Kind, site::Site};
 
 use super::requests;
 use super::stages::NodeId;

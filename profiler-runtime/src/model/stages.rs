@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 use super::call_times::CallTimes;
 use super::gpu::GpuTimes;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::slice::Slice;
 

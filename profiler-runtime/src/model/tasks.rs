@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 use super::by_task::TaskRanks;
 use super::requests::{self, task_of};

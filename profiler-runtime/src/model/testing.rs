@@ -11,7 +11,7 @@ use profiler_core::clock::overhead::Costs;
 use profiler_core::stream::entry::{COMPLETED, Entry, Tag};
 use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
-use profiler_core::{Kind, Site, memory::Action};
+use profiler_core::{Kind, memory::Action, site::Site};
 
 use super::context::{Context, EndedBy, Recording, Window};
 use super::memory::MemoryLog;

@@ -16,9 +16,9 @@ mod spooled;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use profiler_core::Site;
 use profiler_core::memory::ledger;
 use profiler_core::process::PerProcess;
+use profiler_core::site::Site;
 
 use super::absent::Absent;
 use api::Cuda;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_queue::ArrayQueue;
 
 use profiler_core::hooks::gpu_time::{self, Measured};
-use profiler_core::{Site, clock};
+use profiler_core::{clock, site::Site};
 
 use super::api::{Cuda, Failure, Handle};
 use super::drain::Sample;

@@ -11,7 +11,7 @@ use super::client;
 use super::label::{self, Labels};
 use profiler_core::hooks::tool::Tool;
 use profiler_core::stream::registry;
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 thread_local! {
     /// The tool knows this thread's name.

@@ -17,7 +17,7 @@ use super::own_file::OwnFile;
 use profiler_core::clock::Anchor;
 use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::stream::registry::ThreadIdentity;
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 /// One line.
 #[derive(Clone, Debug, Deserialize, Serialize)]

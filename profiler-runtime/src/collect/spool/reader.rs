@@ -25,7 +25,7 @@ use profiler_core::stream::entry::Entry;
 use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
 use profiler_core::stream::shared::Shared;
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 /// Sites beyond this number are not believed in.
 const MOST_SITES: u32 = 1 << 20;

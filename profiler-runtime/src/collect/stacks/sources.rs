@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use profiler_core::{Site, sites};
+use profiler_core::{site::Site, site::sites};
 
 /// See the module.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]

@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::collect::stacks::symbols::{Shown, Symbols};
 use crate::logging;
 use crate::model::{PlacedOp, Trace};
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 /// The range of what no range launched.
 const NOBODY: &str = "(no range)";

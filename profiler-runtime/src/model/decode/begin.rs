@@ -5,7 +5,7 @@
 
 use crate::model::slice::{NetBytes, Poll, Slice};
 use crate::model::stages::NodeId;
-use profiler_core::Site;
+use profiler_core::site::Site;
 use profiler_core::stream::entry::Entry;
 
 use super::Decoder;

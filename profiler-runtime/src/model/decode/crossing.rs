@@ -11,7 +11,7 @@ use std::rc::Rc;
 use crate::model::lanes::Lanes;
 use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::registry::ThreadLog;
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 use super::nest::{Nest, Opened, Place};
 

@@ -4,7 +4,7 @@ use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::tasks::Tasks;
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 /// Event of a stream.
 #[derive(Debug)]

@@ -52,7 +52,7 @@ mod survey;
 
 use profiler_core::stream::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
 use profiler_core::stream::registry::{Pages, ThreadLog};
-use profiler_core::{Device, Site};
+use profiler_core::{Device, site::Site};
 
 use super::memory::{Allocation, Halves};
 use super::slice::Poll;

@@ -2,7 +2,7 @@
 
 use crate::model::decode::Nodes;
 use crate::model::stages::{NodeId, StageTree};
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 /// Every path on which something was open.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use crate::model::decode::{Decoder, Event};
 use crate::model::gpu::Taken;
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
-use profiler_core::{Site, memory::Action};
+use profiler_core::{memory::Action, site::Site};
 
 use super::{Allocation, Paths, Reporter};
 

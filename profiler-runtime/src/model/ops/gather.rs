@@ -9,7 +9,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::collect::stacks::symbols::Symbols;
 use crate::model::slice::{CallArgs, Poll, Slice};
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 use super::settle::{Account, Launcher, StepCall};
 use super::{Group, OpTable, Sums};

@@ -17,7 +17,7 @@ use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
 use profiler_core::stream::registry::Log;
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 use super::Thread;
 

@@ -13,7 +13,7 @@ use crate::model::memory;
 use crate::model::ops::{Gatherer, OpTable};
 use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::books::Pass;
 use super::{ClockJump, Trace};

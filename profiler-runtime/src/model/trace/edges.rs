@@ -3,7 +3,7 @@
 use crate::model::decode::{Event, Nodes};
 use crate::model::slice::Slice;
 use crate::model::stages::{NodeId, StageTree};
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::{Trace, Walk};
 

@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::collect::absent::Absent;
 use crate::collect::stacks::symbols::Symbols;
 use profiler_core::stream::registry::{Log, ThreadIdentity};
-use profiler_core::{Kind, Site};
+use profiler_core::{Kind, site::Site};
 
 use super::context::Context;
 use super::decode::{Crossings, Decoder, Event, NoNodes, Nodes, Told};

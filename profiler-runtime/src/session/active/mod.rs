@@ -31,7 +31,7 @@ use crate::{export, logging};
 use profiler_core::hooks::cpu_time;
 use profiler_core::hooks::steps::{self, StepEnd};
 use profiler_core::stream::registry;
-use profiler_core::{self, Site, request, site};
+use profiler_core::{self, request, site, site::Site};
 use std::path::Path;
 
 /// A coordinator's decisions about a session.
@@ -189,7 +189,7 @@ impl Active {
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         self.warnings_told = self.warnings.len();
         let of_gpu = self.gpu.new_warnings();
-        let sites: Vec<&str> = profiler_core::sites().map(Site::name).collect();
+        let sites: Vec<&str> = site::sites().map(Site::name).collect();
         let unknown = self.unknown_names(&sites);
         self.unknown_told = unknown.iter().map(|warning| warning.path.clone()).collect();
         let unknown = unknown.iter().map(ToString::to_string);

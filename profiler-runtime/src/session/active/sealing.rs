@@ -13,7 +13,7 @@ use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
 use crate::session::{place, window};
 use profiler_core::clock::overhead::Costs;
-use profiler_core::{self, Site, gate, request, site};
+use profiler_core::{self, gate, request, site, site::Site};
 
 impl Active {
     /// Returns whether a dump of a slow iteration is due; asked once.
@@ -73,7 +73,7 @@ impl Active {
         };
         let spool = self.spool.take().map(OpenSpool::end);
         let sites = site::numbered();
-        let names: Vec<&str> = profiler_core::sites().chain(sites.iter().copied()).map(Site::name).collect();
+        let names: Vec<&str> = site::sites().chain(sites.iter().copied()).map(Site::name).collect();
         let full = spool.as_ref().and_then(failed_spool);
         let unknown = self.unknown_names(&names);
         let left_out = self.left_out(ended_by);

@@ -1,6 +1,6 @@
 //! The part of an event that is the same for every range of a site on a row: made once, then copied.
 
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::escape::push_string;
 use super::number::push_integer;

@@ -1,7 +1,7 @@
 //! The inputs of calls as Kineto writes them. Most calls of a site have those of the call before: then the text is copied.
 
 use crate::model::Tensor;
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::number::push_integer;
 

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::collect::stacks::symbols::Symbols;
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::interner::Interner;
 use super::keys::{Category, Key};

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use crate::collect::stacks::symbols::Symbols;
 use crate::export::trace::call_stack;
-use profiler_core::Site;
+use profiler_core::site::Site;
 
 use super::keys::{Category, Key};
 use super::schema::interned;

@@ -15,8 +15,8 @@ use crate::collect::absent::Absent;
 use crate::collect::events::{EventLog, EventLosses};
 use crate::model::stages::StageTree;
 use crate::model::time::Timeline;
-use profiler_core::Site;
 use profiler_core::hooks::gpu_time::Measured;
+use profiler_core::site::Site;
 use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::ThreadLog;
 
