@@ -76,7 +76,7 @@ impl Drop for PlainEnd {
 ///
 /// ```
 /// # async fn load() -> Vec<f32> { Vec::new() }
-/// #[profiler_runtime::profiled_stage("vae.encode")]
+/// #[profiler_core::profiled_stage("vae.encode")]
 /// async fn encode() -> Vec<f32> {
 ///     load().await
 /// }

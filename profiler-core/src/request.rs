@@ -50,7 +50,7 @@ pub fn request(id: &str) -> Range {
 /// ```
 /// # async fn generate(prompt: &str) -> usize { prompt.len() }
 /// async fn handler(id: String, prompt: String) -> usize {
-///     profiler_runtime::request_scope(id, generate(&prompt)).await
+///     profiler_core::request_scope(id, generate(&prompt)).await
 /// }
 /// ```
 pub fn request_scope<I: AsRef<str>, F: Future>(id: I, future: F) -> RequestScope<I, F> {
@@ -93,7 +93,7 @@ thread_local! {
 /// # fn decode(latents: Vec<f32>) -> usize { latents.len() }
 /// # use std::thread::spawn as spawn_blocking;
 /// async fn handler(latents: Vec<f32>) {
-///     let request = profiler_runtime::current_request();
+///     let request = profiler_core::current_request();
 ///     spawn_blocking(move || request.run(|| decode(latents)));
 /// }
 /// ```
