@@ -34,6 +34,9 @@ mod call;
 pub mod clock;
 mod device;
 #[cfg(feature = "std")]
+#[doc(hidden)]
+pub mod few;
+#[cfg(feature = "std")]
 mod future;
 #[cfg(feature = "std")]
 #[doc(hidden)]

@@ -3,29 +3,28 @@
 //!
 //! For all that a range does out of line (`range`, `hooks`); the fast path keeps nothing but its begin.
 
-use smallvec::SmallVec;
-
+use crate::few::Few;
 use crate::memory::ledger;
 
 /// Open things and their keys. More than four at once are rare.
 pub(super) struct OpenList<T> {
     last: u64,
-    open: SmallVec<[(u64, T); 4]>,
+    open: Few<(u64, T), 4>,
 }
 
 impl<T> OpenList<T> {
     pub(super) const fn new() -> Self {
-        Self { last: 0, open: SmallVec::new_const() }
+        Self { last: 0, open: Few::new() }
     }
 
     /// Returns whether there is room for another, which a list that is full asks the allocator for.
     pub(super) fn has_room(&mut self) -> bool {
-        if self.open.len() < self.open.capacity() {
+        if !self.open.is_full() {
             return true;
         }
         // The list's memory is not the program's.
         let _own = ledger::own();
-        self.open.try_reserve(1).is_ok()
+        self.open.has_room(1)
     }
 
     /// Adds what has just begun. Returns its key, which is never 0 nor given twice; `None` if there is no room.
@@ -98,6 +97,6 @@ mod tests {
             assert_eq!(key.and_then(|key| list.end(key)), Some((number - 1, 0)));
             key = next;
         }
-        assert!(!list.open.spilled());
+        assert!(!list.open.is_spilled());
     }
 }

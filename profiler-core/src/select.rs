@@ -8,8 +8,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use smallvec::SmallVec;
-
+use crate::few::Few;
 use crate::gate;
 use crate::memory::ledger;
 use crate::process::PerProcess;
@@ -25,7 +24,7 @@ struct Filter {
 static FILTER: PerProcess<RwLock<Option<Filter>>> = PerProcess::new(|_| RwLock::default());
 
 thread_local! {
-    static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: SmallVec::new_const() }) };
+    static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: Few::new() }) };
 }
 
 /// What is open on a thread.
@@ -35,18 +34,18 @@ struct Inside {
     /// Admitted ranges.
     count: u32,
     /// Tasks that are being polled, outermost first.
-    polls: SmallVec<[u64; 4]>,
+    polls: Few<u64, 4>,
 }
 
 impl Inside {
     /// Returns whether there is memory for another task.
     fn has_room(&mut self) -> bool {
-        if self.polls.len() < self.polls.capacity() {
+        if !self.polls.is_full() {
             return true;
         }
         // The list's memory is not the program's.
         let _own = ledger::own();
-        self.polls.try_reserve(1).is_ok()
+        self.polls.has_room(1)
     }
 }
 

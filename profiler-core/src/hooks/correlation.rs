@@ -11,9 +11,8 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use smallvec::SmallVec;
-
 use crate::clock::overhead;
+use crate::few::Few;
 use crate::gate;
 use crate::stream::buffer;
 
@@ -32,7 +31,7 @@ static COST: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
     /// The ids that are pushed on this thread.
-    static PUSHED: RefCell<SmallVec<[u64; 8]>> = const { RefCell::new(SmallVec::new_const()) };
+    static PUSHED: RefCell<Few<u64, 8>> = const { RefCell::new(Few::new()) };
 }
 
 /// Bits of an id that hold the position: 10^12 entries a thread; 2^24 threads are left for the rest.
@@ -84,9 +83,11 @@ pub(crate) fn push(gate: u32) -> Option<u64> {
     let (hooks, (ordinal, position)) = (HOOKS.get()?, buffer::next_place()?);
     let id = id(ordinal, position);
     with_pushed(|pushed| {
-        pushed.try_reserve(1).ok()?;
-        pushed.push(id);
-        Some(())
+        let has_room = pushed.has_room(1);
+        if has_room {
+            pushed.push(id);
+        }
+        has_room.then_some(())
     })??;
     (hooks.push)(id);
     Some(id)
@@ -107,7 +108,7 @@ pub(crate) fn pop(id: u64) -> Option<()> {
 }
 
 /// Calls `with` what is pushed on this thread; `None` while the thread is ending, or uses it.
-fn with_pushed<R>(with: impl FnOnce(&mut SmallVec<[u64; 8]>) -> R) -> Option<R> {
+fn with_pushed<R>(with: impl FnOnce(&mut Few<u64, 8>) -> R) -> Option<R> {
     PUSHED.try_with(|pushed| pushed.try_borrow_mut().ok().map(|mut pushed| with(&mut pushed))).ok().flatten()
 }
 

@@ -325,7 +325,7 @@ impl Log {
                 }
                 run.release();
             }
-            thread.runs.drain(..first_kept);
+            drop(thread.runs.remove_first(first_kept));
         }
     }
 

@@ -7,6 +7,7 @@ pub(crate) use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 pub(crate) use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use super::shared::{Shared, boxed};
+pub(crate) use crate::few::Few;
 
 /// Moves a pointer that only the calling thread stores on by `count`, with release, in one instruction: a signal handler that
 /// comes before it or after it, and moves the pointer itself, is not undone.

@@ -7,14 +7,12 @@
 use std::ptr;
 use std::sync::atomic;
 
-use smallvec::SmallVec;
-
 use super::carry_over::Carry;
 use super::chunk::{self, Chunk, Place};
 use super::cursor::Cursor;
 use super::entry::Entry;
 use super::segment::Run;
-use super::sync::{AtomicBool, AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, Shared, boxed};
+use super::sync::{AtomicBool, AtomicU64, Few, Mutex, MutexGuard, Ordering, PoisonError, Shared, boxed};
 use super::{owner, ring, store};
 
 /// One thread's entries.
@@ -32,13 +30,13 @@ pub(crate) struct Stream {
 }
 
 /// A part of a stream as its readers hold it: without an allocation where it lies in one chunk.
-pub(crate) type Runs = SmallVec<[Run; 1]>;
+pub(crate) type Runs = Few<Run, 1>;
 
 /// What the lock guards.
 #[derive(Default)]
 struct Kept {
     /// The first three without an allocation.
-    chunks: SmallVec<[Shared<Chunk>; 3]>,
+    chunks: Few<Shared<Chunk>, 3>,
     /// For the chunk that an end may need when there is no memory: a begin is refused without it.
     spare: Option<Place>,
     /// Position of the first entry that is of interest.
@@ -67,10 +65,10 @@ impl Kept {
     /// to come.
     fn place(&mut self, may_overdraw: bool) -> Option<Place> {
         if may_overdraw {
-            self.chunks.try_reserve(1).ok()?;
+            self.chunks.has_room(1).then_some(())?;
             return chunk::place().or_else(|| self.spare.take());
         }
-        self.chunks.try_reserve(2).ok()?;
+        self.chunks.has_room(2).then_some(())?;
         if self.spare.is_none() {
             self.spare = Some(chunk::place()?);
         }
@@ -256,7 +254,7 @@ impl Stream {
     }
 
     fn kept_runs(&self, kept: &Kept, from: u64, to: u64) -> Runs {
-        let mut runs = Runs::with_capacity(kept.chunks.len());
+        let mut runs = Runs::new();
         for chunk in &kept.chunks {
             let filled = self.filled(chunk) as u64;
             let inside = |position: u64| position.saturating_sub(chunk.base()).min(filled) as usize;
@@ -359,14 +357,11 @@ impl Stream {
         (position, losses)
     }
 
-    fn let_go(&self, kept: &mut Kept, position: u64) -> SmallVec<[Shared<Chunk>; 2]> {
+    fn let_go(&self, kept: &mut Kept, position: u64) -> Vec<Shared<Chunk>> {
         let most = kept.chunks.len().saturating_sub(1);
         let ends_before = |chunk: &&Shared<Chunk>| chunk.base() + self.filled(chunk) as u64 <= position;
         let old = kept.chunks.iter().take(most).take_while(ends_before).count();
         kept.floor = position;
-        if old == 0 {
-            return SmallVec::new();
-        }
-        kept.chunks.drain(..old).collect()
+        kept.chunks.remove_first(old)
     }
 }

@@ -13,6 +13,8 @@ pub mod chunk;
 #[path = "../../../profiler-core/src/stream/cursor.rs"]
 mod cursor;
 pub mod entry;
+#[path = "../../../profiler-core/src/few.rs"]
+mod few;
 mod owner;
 pub mod reader;
 pub mod registry;

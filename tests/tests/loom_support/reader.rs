@@ -11,7 +11,7 @@ pub struct Held(u64, Vec<Run>);
 pub fn hold() -> Vec<Held> {
     registry::each(|stream| {
         let (runs, carry) = stream.runs(0, u64::MAX);
-        Held(carry.map_or(0, |carry| carry.overwritten), runs.into_vec())
+        Held(carry.map_or(0, |carry| carry.overwritten), runs.to_vec())
     })
 }
 
@@ -43,7 +43,7 @@ pub fn marks(stream: &Stream) -> (u64, u64) {
 /// Takes what came since the last stop, as a stop does, and reads it. Returns where it ends.
 pub fn take(stream: &Stream, from: u64) -> u64 {
     let taken = stream.take(from);
-    Held(from, taken.runs.into_vec()).read()
+    Held(from, taken.runs.to_vec()).read()
 }
 
 /// Returns whether any stream's owner writes where chunks do not come from any more, as `registry::is_one_behind` asks.

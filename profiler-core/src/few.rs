@@ -1,0 +1,205 @@
+//! Lists that are almost always short: their first entries lie in place, so that a thread's first range, or a stop that
+//! visits every thread, asks the allocator for nothing.
+//!
+//! A library that annotates itself compiles this crate, so it has its own instead of another dependency.
+
+use std::fmt;
+use std::mem::{self, MaybeUninit};
+use std::ops::{Deref, DerefMut};
+use std::slice;
+
+/// A list of which `N` entries need no allocation.
+pub struct Few<T, const N: usize>(Place<T, N>);
+
+enum Place<T, const N: usize> {
+    /// The first so many are there.
+    Inline([MaybeUninit<T>; N], usize),
+    Heap(Vec<T>),
+}
+
+impl<T, const N: usize> Few<T, N> {
+    /// Creates an empty list.
+    pub const fn new() -> Self {
+        Self(Place::Inline([const { MaybeUninit::uninit() }; N], 0))
+    }
+
+    /// Returns whether another entry finds no room without the allocator.
+    pub const fn is_full(&self) -> bool {
+        match &self.0 {
+            Place::Inline(_, length) => *length == N,
+            Place::Heap(list) => list.len() == list.capacity(),
+        }
+    }
+
+    /// Returns whether there is room for so many more entries; where there is none in place, the allocator is asked.
+    pub fn has_room(&mut self, count: usize) -> bool {
+        let length = match &mut self.0 {
+            Place::Inline(_, length) => *length,
+            Place::Heap(list) => return list.try_reserve(count).is_ok(),
+        };
+        if length + count <= N {
+            return true;
+        }
+        let mut list = Vec::new();
+        let has_room = list.try_reserve(length + count).is_ok();
+        if has_room {
+            self.spill(list);
+        }
+        has_room
+    }
+
+    /// Moves the entries into a list that has room for them.
+    fn spill(&mut self, mut list: Vec<T>) {
+        if let Place::Inline(entries, length) = &mut self.0 {
+            let count = mem::take(length);
+            // SAFETY: so many are there, and they are not read there again.
+            list.extend(entries[..count].iter().map(|entry| unsafe { entry.assume_init_read() }));
+            self.0 = Place::Heap(list);
+        }
+    }
+
+    /// Adds an entry at the end. Without memory for one that finds no room the process ends: ask [`has_room`](Self::has_room).
+    pub fn push(&mut self, entry: T) {
+        match &mut self.0 {
+            Place::Inline(entries, length) if *length < N => {
+                entries[*length].write(entry);
+                *length += 1;
+            }
+            Place::Inline(..) => {
+                self.spill(Vec::with_capacity(2 * N + 1));
+                self.push(entry);
+            }
+            Place::Heap(list) => list.push(entry),
+        }
+    }
+
+    /// Removes the last entry.
+    pub fn pop(&mut self) -> Option<T> {
+        self.len().checked_sub(1).map(|last| self.remove(last))
+    }
+
+    /// Removes the entry at this place, which is there; those behind it move up.
+    pub fn remove(&mut self, at: usize) -> T {
+        match &mut self.0 {
+            Place::Inline(entries, length) => {
+                entries[at..*length].rotate_left(1);
+                *length -= 1;
+                // SAFETY: it was there, and the length leaves it out now.
+                unsafe { entries[*length].assume_init_read() }
+            }
+            Place::Heap(list) => list.remove(at),
+        }
+    }
+
+    /// Removes the first `count` entries, which are there.
+    pub fn remove_first(&mut self, count: usize) -> Vec<T> {
+        match &mut self.0 {
+            Place::Inline(..) => (0..count).map(|_| self.remove(0)).collect(),
+            Place::Heap(list) => list.drain(..count).collect(),
+        }
+    }
+
+    /// Returns whether the entries lie in memory of the allocator.
+    pub const fn is_spilled(&self) -> bool {
+        matches!(self.0, Place::Heap(_))
+    }
+}
+
+impl<T, const N: usize> Deref for Few<T, N> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        match &self.0 {
+            // SAFETY: so many are there.
+            Place::Inline(entries, length) => unsafe { slice::from_raw_parts(entries.as_ptr().cast(), *length) },
+            Place::Heap(list) => list,
+        }
+    }
+}
+
+impl<T, const N: usize> DerefMut for Few<T, N> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match &mut self.0 {
+            // SAFETY: so many are there.
+            Place::Inline(entries, length) => unsafe {
+                slice::from_raw_parts_mut(entries.as_mut_ptr().cast(), *length)
+            },
+            Place::Heap(list) => list,
+        }
+    }
+}
+
+impl<T, const N: usize> Drop for Few<T, N> {
+    fn drop(&mut self) {
+        while self.pop().is_some() {}
+    }
+}
+
+impl<T, const N: usize> Default for Few<T, N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: Clone, const N: usize> Clone for Few<T, N> {
+    fn clone(&self) -> Self {
+        self.iter().cloned().collect()
+    }
+}
+
+impl<T: fmt::Debug, const N: usize> fmt::Debug for Few<T, N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl<T, const N: usize> FromIterator<T> for Few<T, N> {
+    fn from_iter<I: IntoIterator<Item = T>>(entries: I) -> Self {
+        let mut list = Self::new();
+        entries.into_iter().for_each(|entry| list.push(entry));
+        list
+    }
+}
+
+impl<T, const N: usize> From<Vec<T>> for Few<T, N> {
+    fn from(list: Vec<T>) -> Self {
+        Self(Place::Heap(list))
+    }
+}
+
+impl<'a, T, const N: usize> IntoIterator for &'a Few<T, N> {
+    type Item = &'a T;
+    type IntoIter = slice::Iter<'a, T>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+
+    use super::*;
+
+    #[test]
+    fn a_list_is_what_a_vector_would_be() {
+        for count in 0..9_u8 {
+            let value = Rc::new(());
+            let mut list: Few<_, 3> = (0..count).map(|number| (number, Rc::clone(&value))).collect();
+            let mut expected: Vec<_> = (0..count).collect();
+            let numbers = |list: &Few<(u8, Rc<()>), 3>| list.iter().map(|(number, _)| *number).collect::<Vec<_>>();
+            assert_eq!((numbers(&list), list.is_spilled()), (expected.clone(), count > 3));
+            while let Some(at) = expected.len().checked_sub(1).map(|last| last / 2) {
+                assert_eq!(list.remove(at).0, expected.remove(at));
+                assert_eq!(numbers(&list.clone()), expected);
+            }
+            assert!(list.has_room(1) && list.pop().is_none());
+            assert_eq!(Rc::strong_count(&value), 1);
+            let mut list: Few<_, 3> = (0..count).map(|number| (number, Rc::clone(&value))).collect();
+            assert_eq!(list.remove_first(usize::from(count) / 2).len(), usize::from(count) / 2);
+            drop(list);
+            assert_eq!(Rc::strong_count(&value), 1);
+        }
+    }
+}
