@@ -77,7 +77,7 @@ pub mod stream;
 mod tests;
 
 pub use call::dtype::Dtype;
-pub use call::shape::{Dims, Element, Shaped};
+pub use call::shape::{Dims, Element, Own, Shaped};
 #[cfg(feature = "std")]
 pub use call::shape_writer::ShapeWriter;
 pub use device::Device;

@@ -121,7 +121,7 @@ impl ShapeWriter {
 
     pub(crate) fn marked(&mut self, _dtype: Dtype, _dims: &[usize], _mark: u64) {}
 
-    pub(crate) fn list<T: Element>(&mut self, _length: usize) {}
+    pub(crate) fn list<T: Element<O>, O>(&mut self, _length: usize) {}
 }
 
 /// Takes one call's description; nothing here.
@@ -140,7 +140,7 @@ impl Call {
     }
 
     /// One input.
-    pub fn shape(&mut self, _input: &(impl Shaped + ?Sized)) {}
+    pub fn shape<O>(&mut self, _input: &(impl Shaped<O> + ?Sized)) {}
 
     /// Floating point operations of the call.
     pub fn flops(&mut self, _flops: impl IntoCount) {}

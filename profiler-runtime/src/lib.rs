@@ -172,6 +172,10 @@ pub use profiler_core::{
 pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};
 pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 
+// Its implementations of `Shaped` are what it is for.
+#[cfg(any(feature = "candle", feature = "half", feature = "ndarray"))]
+use profiler_shapes as _;
+
 /// What the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {

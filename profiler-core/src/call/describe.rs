@@ -103,7 +103,7 @@ impl Call {
     }
 
     /// One input.
-    pub fn shape(&mut self, input: &(impl Shaped + ?Sized)) {
+    pub fn shape<O>(&mut self, input: &(impl Shaped<O> + ?Sized)) {
         input.write_shape(&mut self.writer);
     }
 

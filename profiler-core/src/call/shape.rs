@@ -9,11 +9,15 @@ use crate::off::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 
 /// Something with a shape that `shapes(…)` can record: itself a tensor, a list of elements (an input with one dim), or a
 /// number. Any other tensor is recorded by its dims: [`Dims`].
+///
+/// `Origin` lets a crate implement this trait for another crate's tensor, as `profiler-shapes` does for candle's: it names
+/// a type of its own there, which the compiler finds wherever a shape is asked for. Your own tensor needs none:
+/// `impl Shaped for MyTensor`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shape that `shapes(…)` can record",
-    note = "implement `profiler_runtime::Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
+    note = "implement `Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
 )]
-pub trait Shaped {
+pub trait Shaped<Origin = Own> {
     /// Tells `out` dtype and dims: one call per input.
     fn write_shape(&self, out: &mut ShapeWriter);
 
@@ -42,6 +46,10 @@ pub trait Shaped {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dims<'a, I>(pub &'a [I], pub Dtype);
 
+/// Origin of a type that implements [`Shaped`] or [`Element`] itself.
+#[derive(Debug)]
+pub enum Own {}
+
 impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
     fn write_shape(&self, out: &mut ShapeWriter) {
         let Self(given, dtype) = *self;
@@ -57,7 +65,7 @@ fn count(dim: impl IntoCount) -> usize {
 }
 
 /// An element type that a slice's shape can name.
-pub trait Element {
+pub trait Element<Origin = Own> {
     /// Its dtype.
     const DTYPE: Dtype;
     /// True for `usize`: a list of them may be a tensor's dims.
@@ -98,7 +106,7 @@ impl Shaped for usize {
     }
 }
 
-impl<T: Shaped + ?Sized> Shaped for &T {
+impl<T: Shaped<O> + ?Sized, O> Shaped<O> for &T {
     fn write_shape(&self, out: &mut ShapeWriter) {
         (**self).write_shape(out);
     }
@@ -108,7 +116,7 @@ impl<T: Shaped + ?Sized> Shaped for &T {
     }
 }
 
-impl<T: Shaped + ?Sized> Shaped for &mut T {
+impl<T: Shaped<O> + ?Sized, O> Shaped<O> for &mut T {
     fn write_shape(&self, out: &mut ShapeWriter) {
         (**self).write_shape(out);
     }
@@ -132,26 +140,26 @@ impl Shaped for String {
     }
 }
 
-impl<T: Element> Shaped for [T] {
+impl<T: Element<O>, O> Shaped<O> for [T] {
     fn write_shape(&self, out: &mut ShapeWriter) {
-        out.list::<T>(self.len());
+        out.list::<T, O>(self.len());
     }
 }
 
-impl<T: Element, const N: usize> Shaped for [T; N] {
+impl<T: Element<O>, O, const N: usize> Shaped<O> for [T; N] {
     fn write_shape(&self, out: &mut ShapeWriter) {
-        out.list::<T>(N);
+        out.list::<T, O>(N);
     }
 }
 
 #[cfg(feature = "std")]
-impl<T: Element> Shaped for Vec<T> {
+impl<T: Element<O>, O> Shaped<O> for Vec<T> {
     fn write_shape(&self, out: &mut ShapeWriter) {
         self.as_slice().write_shape(out);
     }
 }
 
-impl<T: Shaped> Shaped for Option<T> {
+impl<T: Shaped<O>, O> Shaped<O> for Option<T> {
     /// `None` is an input without a shape, as in PyTorch.
     fn write_shape(&self, out: &mut ShapeWriter) {
         match self {
@@ -162,8 +170,8 @@ impl<T: Shaped> Shaped for Option<T> {
 }
 
 macro_rules! tuples {
-    ($(($($name:ident)+)),+) => {$(
-        impl<$($name: Shaped),+> Shaped for ($($name,)+) {
+    ($(($($name:ident $origin:ident)+)),+) => {$(
+        impl<$($name: Shaped<$origin>, $origin),+> Shaped<($($origin,)+)> for ($($name,)+) {
             /// Writes one input for each part. Several `usize` and nothing else may be the dims of a tensor that was meant.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
@@ -179,41 +187,14 @@ macro_rules! tuples {
     )+};
 }
 
-tuples!((A), (A B), (A B C), (A B C D), (A B C D E), (A B C D E F));
-
-#[cfg(feature = "half")]
-elements! {
-    half::f16 => F16, half::bf16 => Bf16,
-}
-
-#[cfg(feature = "ndarray")]
-impl<S: ndarray::RawData<Elem: Element>, D: ndarray::Dimension> Shaped for ndarray::ArrayBase<S, D> {
-    fn write_shape(&self, out: &mut ShapeWriter) {
-        out.strided(S::Elem::DTYPE, self.shape(), self.strides().iter().copied());
-    }
-}
-
-#[cfg(feature = "candle")]
-impl Shaped for candle_core::Tensor {
-    fn write_shape(&self, out: &mut ShapeWriter) {
-        use candle_core::DType;
-        let dtype = match self.dtype() {
-            DType::F32 => Dtype::F32,
-            DType::F64 => Dtype::F64,
-            DType::F16 => Dtype::F16,
-            DType::BF16 => Dtype::Bf16,
-            DType::I64 => Dtype::I64,
-            DType::I32 => Dtype::I32,
-            DType::I16 => Dtype::I16,
-            DType::U32 => Dtype::U32,
-            DType::U8 => Dtype::U8,
-            DType::F8E4M3 => Dtype::F8E4M3,
-            _ => Dtype::Unknown,
-        };
-        // CAST: strides are far below 2^63.
-        out.strided(dtype, self.dims(), self.stride().iter().map(|&stride| stride as isize));
-    }
-}
+tuples!(
+    (A OfA),
+    (A OfA B OfB),
+    (A OfA B OfB C OfC),
+    (A OfA B OfB C OfC D OfD),
+    (A OfA B OfB C OfC D OfD E OfE),
+    (A OfA B OfB C OfC D OfD E OfE F OfF)
+);
 
 #[cfg(all(test, feature = "std"))]
 mod tests {
@@ -221,7 +202,7 @@ mod tests {
     use super::*;
     use crate::stream::entry::Tag;
 
-    fn written(input: &(impl Shaped + ?Sized)) -> Vec<(Option<Tag>, u64)> {
+    fn written<O>(input: &(impl Shaped<O> + ?Sized)) -> Vec<(Option<Tag>, u64)> {
         let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
         input.write_shape(&mut writer);
         writer.held.unwrap_or_default().finish().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
@@ -251,7 +232,9 @@ mod tests {
     /// A7: a list of `usize` is marked, and so is a tuple of nothing else.
     #[test]
     fn only_lists_of_usize_are_marked_as_possible_dims() {
-        let marks = |input: &dyn Shaped| written(&input).iter().filter(|(_, value)| value & LISTS_DIMS != 0).count();
+        fn marks<O>(input: &impl Shaped<O>) -> usize {
+            written(input).iter().filter(|(_, value)| value & LISTS_DIMS != 0).count()
+        }
         assert_eq!([marks(&[2_usize, 3]), marks(&vec![2_usize, 3]), marks(&&[2_usize, 3][..])], [1; 3]);
         assert_eq!([marks(&(2_usize, 3_usize)), marks(&(&2_usize, 3_usize, 4_usize))], [2, 3]);
         assert_eq!([marks(&vec![7_i64]), marks(&[7_u32]), marks(&[7_u64]), marks(&[1.0_f32])], [0; 4], "token ids");
@@ -273,14 +256,5 @@ mod tests {
         let parts = written(&(vec![1_u8; 7], 2.0_f64, None::<&[i64]>));
         let heads: Vec<_> = parts.into_iter().filter(|(tag, _)| *tag == Some(Tag::Shape)).collect();
         assert_eq!(heads, [head(Dtype::U8, 1), head(Dtype::Scalar, 0), head(Dtype::Unknown, 0)]);
-    }
-
-    #[cfg(all(feature = "half", feature = "ndarray"))]
-    #[test]
-    fn a_transposed_array_of_half_numbers_has_its_strides() {
-        let array = ndarray::Array2::from_elem((2, 4), half::bf16::ONE);
-        let transposed = written(&array.t());
-        assert_eq!(transposed[0], head(Dtype::Bf16, 2));
-        assert_eq!(transposed[2..], [(Some(Tag::Stride), 1), (Some(Tag::Stride), 4)]);
     }
 }

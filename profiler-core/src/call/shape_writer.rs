@@ -89,7 +89,7 @@ impl ShapeWriter {
     }
 
     /// Writes a list of elements. Of `usize` it may be the dims of a tensor that was meant.
-    pub(super) fn list<T: Element>(&mut self, length: usize) {
+    pub(super) fn list<T: Element<O>, O>(&mut self, length: usize) {
         self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
     }
 

@@ -1,0 +1,16 @@
+//! Arrays of ndarray.
+
+use core::marker::PhantomData;
+
+use ndarray::{ArrayBase, Dimension, RawData};
+use profiler_core::{Element, ShapeWriter, Shaped};
+
+/// Origin of the shapes of ndarray's arrays of elements whose origin is `O`.
+#[derive(Debug)]
+pub struct Array<O>(PhantomData<O>);
+
+impl<S: RawData<Elem: Element<O>>, D: Dimension, O> Shaped<Array<O>> for ArrayBase<S, D> {
+    fn write_shape(&self, out: &mut ShapeWriter) {
+        out.strided(S::Elem::DTYPE, self.shape(), self.strides().iter().copied());
+    }
+}
