@@ -130,7 +130,11 @@ mod logging;
 #[forbid(unsafe_code)]
 mod model;
 #[forbid(unsafe_code)]
+mod records;
+#[forbid(unsafe_code)]
 mod session;
+#[forbid(unsafe_code)]
+mod text;
 
 /// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot tell it.
 ///

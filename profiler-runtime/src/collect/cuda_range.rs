@@ -7,8 +7,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::absent::Absent;
 use super::driver::Driver;
+use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
 
 /// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.

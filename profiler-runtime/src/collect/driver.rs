@@ -6,9 +6,9 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::absent::Absent;
-use super::gpu::Device;
 use super::library::{Library, functions};
+use crate::records::gpu::Device;
+use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
 
 type Context = *mut c_void;

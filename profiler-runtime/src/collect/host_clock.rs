@@ -1,25 +1,10 @@
-//! Whose clocks an [`Anchor`](super::Anchor) reads: what tells a merge of several ranks whether their times can be
-//! compared, and how well.
-//!
-//! Processes of one host read one monotonic clock, so their times differ by nothing but the reading. Between hosts only
-//! real time is common, and how far that is off is what the kernel says of its synchronisation, if it says anything.
+//! Asks the system for a host's clocks: the name of the monotonic one, and how well the real-time one is kept.
 
-use serde::{Deserialize, Serialize};
+use crate::records::host_clock::HostClock;
 
-/// A host's clocks.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub(crate) struct HostClock {
-    /// The same for all processes that read the same monotonic clock; `None` where the system has no name for it.
-    pub(crate) id: Option<String>,
-    /// Bound of the real-time clock's error; `None` if nothing keeps it synchronised, or the system does not tell.
-    pub(crate) real_time_error_ns: Option<u64>,
-}
-
-impl HostClock {
-    /// This host's, now. Reads two files: not for the hot path.
-    pub(crate) fn now() -> Self {
-        Self { id: id(), real_time_error_ns: real_time_error_ns() }
-    }
+/// Returns this host's clocks, now. Reads two files: not for the hot path.
+pub(crate) fn now() -> HostClock {
+    HostClock { id: id(), real_time_error_ns: real_time_error_ns() }
 }
 
 /// The boot and, because each has a monotonic clock of its own, the time namespace.
@@ -59,7 +44,7 @@ mod tests {
     #[test]
     #[cfg_attr(miri, ignore = "asks the kernel")]
     fn a_host_keeps_its_name() {
-        assert_eq!(HostClock::now().id, HostClock::now().id);
-        assert_eq!(HostClock::now().id.is_some(), cfg!(target_os = "linux"));
+        assert_eq!(now().id, now().id);
+        assert_eq!(now().id.is_some(), cfg!(target_os = "linux"));
     }
 }

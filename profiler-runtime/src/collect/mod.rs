@@ -1,12 +1,11 @@
 //! What a session gathers beside its own ranges, and who watches them: allocations, call stacks, the CUDA driver, its
 //! capture range, CUPTI, events on streams, and tools that speak NVTX.
 //!
-//! Each source can be absent, and says why ([`absent::Absent`]): nothing is linked, every library is opened while the
+//! Each source can be absent, and says why ([`Absent`](crate::records::unavailable::Absent)): nothing is linked, every library is opened while the
 //! program runs. `session` starts and ends them; `unsafe` lives here because they speak C. So does [`ending`], which is no
 //! source: it sees the end of the process come; [`outlet`], which keeps what a write may raise from the host; and [`terminal`],
 //! which knows what people see.
 
-pub(crate) mod absent;
 mod allocator;
 pub(crate) mod cuda_range;
 #[cfg(feature = "cudarc")]
@@ -15,7 +14,6 @@ pub(crate) mod cupti;
 pub(crate) mod driver;
 pub(crate) mod ending;
 pub(crate) mod events;
-pub(crate) mod gpu;
 pub(crate) mod host_clock;
 mod library;
 pub(crate) mod nvtx;

@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::settings::ProfilerConfig;
-use crate::logging;
+use crate::text;
 
 /// A configuration that was read and is valid.
 #[derive(Debug, Clone, PartialEq)]
@@ -181,7 +181,7 @@ impl fmt::Display for ConfigError {
             1 => write!(f, "the profiler configuration from {} has a problem:", self.origin)?,
             count => write!(f, "the profiler configuration from {} has {count} problems:", self.origin)?,
         }
-        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}", logging::plain(&problem.to_string())))
+        self.problems.iter().try_for_each(|problem| write!(f, "\n  {}", text::plain(&problem.to_string())))
     }
 }
 

@@ -6,9 +6,9 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::collect::absent::Absent;
 use crate::collect::cupti::{self, Cupti};
 use crate::collect::driver::Driver;
+use crate::records::unavailable::Absent;
 
 /// What [`doctor`] found out. Prints as a list, one line a finding.
 #[derive(Clone, Debug)]

@@ -13,7 +13,7 @@ use std::{fmt, mem};
 
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
-use crate::{logging, session};
+use crate::{logging, session, text};
 use profiler_core::memory::ledger;
 use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
@@ -222,7 +222,7 @@ fn log_report(what: &str, report: &Report) {
     logging::info!("{what}");
     for worker in report.workers.iter().filter(|worker| worker.state.is_failure()) {
         let why = worker.error.as_deref().unwrap_or("it does not say why");
-        let (name, why) = (logging::plain(&worker.worker.name), logging::plain(why));
+        let (name, why) = (text::plain(&worker.worker.name), text::plain(why));
         logging::error!("`{name}` (rank {}): {why}", worker.worker.rank);
     }
 }

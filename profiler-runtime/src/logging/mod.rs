@@ -7,7 +7,6 @@
 //! or calls the profiler finds none of its locks held, and no recording that waits for its artifacts.
 
 mod held;
-mod plain;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -22,6 +21,7 @@ use std::time::{Duration, Instant};
 use log::{Level, LevelFilter};
 
 use crate::collect::outlet::without_signals;
+use crate::text;
 
 /// Environment variable that silences standard error: `off`.
 pub(crate) const VARIABLE: &str = "PROFILER_LOG";
@@ -61,7 +61,6 @@ pub(crate) use {error, info, notice, warning as warn};
 inventory::submit! { Listener(|text| warning!("{text}")) }
 
 pub(crate) use held::{Waiting, hold};
-pub(crate) use plain::{acts, plain};
 
 /// Sets whether standard error is left alone.
 pub(crate) fn set_quiet(quiet: bool) {
@@ -73,7 +72,7 @@ pub(crate) fn set_quiet(quiet: bool) {
 pub(crate) fn send(level: Level, notice: bool, target: &'static str, message: fmt::Arguments<'_>) {
     let is_wanted = if is_absent() { notice || level <= Level::Warn } else { level <= log::max_level() };
     if is_wanted {
-        held::send(Message::Line { level, target, text: plain::message(&message.to_string()).into_owned() });
+        held::send(Message::Line { level, target, text: text::message(&message.to_string()).into_owned() });
     }
 }
 

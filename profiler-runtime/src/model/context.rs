@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::collect::gpu::GpuRecord;
-use crate::collect::host_clock::HostClock;
-use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
+use crate::records::frames::Symbols;
+use crate::records::gpu::GpuRecord;
+use crate::records::host_clock::HostClock;
 use profiler_core::clock::Anchor;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::site::Site;

@@ -1,11 +1,11 @@
 //! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns
 //! after [`EPOCH`].
 
-use crate::collect::absent::Absent;
-use crate::collect::gpu::GpuRecord;
-use crate::collect::host_clock::HostClock;
-use crate::collect::stacks::symbols::Symbols;
 use crate::config::ProfilerConfig;
+use crate::records::frames::Symbols;
+use crate::records::gpu::GpuRecord;
+use crate::records::host_clock::HostClock;
+use crate::records::unavailable::Absent;
 use profiler_core::clock::Anchor;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::stream::entry::{COMPLETED, Entry, Tag};

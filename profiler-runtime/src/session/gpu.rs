@@ -4,13 +4,13 @@
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
 //! GPU may wait for a step.
 
-use crate::collect::absent::Absent;
 use crate::collect::cuda_range::CaptureRange;
 use crate::collect::cupti::{Capture, Undecoded, Wanted};
 use crate::collect::events::{Timing, Unresolved};
-use crate::collect::gpu::GpuRecord;
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
 use crate::logging;
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
 use profiler_core::gate;
 use profiler_core::hooks::correlation;
 

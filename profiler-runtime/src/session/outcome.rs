@@ -11,15 +11,15 @@ use std::time::{Duration, Instant};
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
 use super::window;
-use crate::collect::absent::Absent;
-use crate::collect::gpu::GpuRecord;
 use crate::collect::spool::active::Spooling;
-use crate::collect::stacks::symbols::{Std, Symbols};
+use crate::collect::stacks::symbols::{self, Std};
 use crate::collect::{ending, stacks};
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
 use crate::model::{GroupBy, Recording, Trace};
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::hooks::correlation;
 use profiler_core::memory::ledger;
@@ -313,8 +313,8 @@ fn run(parked: &Mutex<Option<Export>>) {
         }
         if recording.context.config.torch_profiler_with_stack {
             let std = Std::of(recording.context.config.stack_std_functions);
-            recording.symbols = Symbols::resolve(&recording.log, std);
-            recording.context.warnings.extend(recording.symbols.missing());
+            recording.symbols = symbols::resolve(&recording.log, std);
+            recording.context.warnings.extend(symbols::missing(&recording.symbols));
         }
         let mut trace = Trace::build(recording);
         // What was lost may show only when it is read.

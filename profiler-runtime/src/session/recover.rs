@@ -10,17 +10,18 @@ use super::iterations::Iterations;
 use super::place::claim;
 use super::spool::{Files, SessionNote};
 use super::window::{self, Recorded};
-use crate::collect::absent::Absent;
 use crate::collect::events;
-use crate::collect::gpu::GpuRecord;
 use crate::collect::spool::journal::{self, DriverNote};
 use crate::collect::spool::reader::{self, Refusal, Salvaged};
-use crate::collect::stacks::symbols::{Std, Symbols};
+use crate::collect::stacks::symbols::{self, Std};
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::logging;
 use crate::model::pace::Pace;
 use crate::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
+use crate::records::frames::Symbols;
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
 use profiler_core::clock::Anchor;
 use profiler_core::memory::{Levels, ledger};
 
@@ -130,7 +131,7 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
         if context.config.ring { cut(recorded, &mut context, salvaged.iterations) } else { recorded };
     let symbols = if context.config.torch_profiler_with_stack {
         let std = Std::of(context.config.stack_std_functions);
-        let (symbols, warnings) = Symbols::resolve_in_files(&log, salvaged.code, std);
+        let (symbols, warnings) = symbols::resolve_in_files(&log, salvaged.code, std);
         context.warnings.extend(warnings);
         symbols
     } else {

@@ -12,12 +12,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::collect::events::NotedContexts;
-use crate::collect::host_clock::HostClock;
 use crate::collect::spool::active::Spooling;
 use crate::collect::spool::journal::DriverNote;
 use crate::collect::stacks::noted::Noted;
 use crate::config::ProfilerConfig;
 use crate::model::{Context, EndedBy};
+use crate::records::host_clock::HostClock;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::memory::ledger;
 

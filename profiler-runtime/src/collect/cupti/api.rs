@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
 
-use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
-use crate::collect::gpu::Api;
 use crate::collect::library::{Library, functions};
+use crate::records::gpu::Api;
+use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
 
 use super::decode::text;

@@ -19,9 +19,9 @@ mod search;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::absent::Absent;
 use super::driver::Driver;
-use super::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord};
+use crate::records::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord};
+use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
 
 use api::OUR_IDS;

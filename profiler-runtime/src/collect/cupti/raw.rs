@@ -11,9 +11,9 @@ use std::ffi::{OsString, c_char};
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::collect::gpu::Api;
 use crate::collect::outlet;
 use crate::logging;
+use crate::records::gpu::Api;
 
 use super::api::{Cupti, kind};
 use super::decode::text;

@@ -5,9 +5,9 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::collect::absent::Absent;
 use crate::collect::driver::Driver;
-use crate::collect::gpu::{ClockSample, GpuLosses};
+use crate::records::gpu::{ClockSample, GpuLosses};
+use crate::records::unavailable::Absent;
 use profiler_core::hooks::correlation::{self, Hooks};
 use profiler_core::process::PerProcess;
 

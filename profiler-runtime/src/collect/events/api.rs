@@ -8,9 +8,10 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use crate::collect::absent::Absent;
 use crate::collect::driver::{Driver, LIBRARY};
 use crate::collect::library::{Library, functions};
+use crate::records::events::Failure;
+use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
 
 type Raw = *mut c_void;
@@ -23,10 +24,6 @@ pub(in crate::collect) struct Handle(pub(in crate::collect) Raw);
 unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
-
-/// Which call failed, and CUDA's error code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Failure(pub(crate) &'static str, pub(crate) i32);
 
 functions! {
     /// The functions of libcuda that time ranges.

@@ -3,56 +3,16 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-
-use crate::collect::absent::Absent;
-use crate::collect::gpu::Device;
+use crate::records::events::{EventContext, EventLog, EventLosses, Sample};
+use crate::records::unavailable::Absent;
 use profiler_core::hooks::gpu_time::Measured;
 
-use super::losses::EventLosses;
-use super::pool::{Pool, Timed};
+use super::pool::{Pool, Timed, sample};
 
 /// How long the background thread waits for the GPU, over all contexts.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two rounds of asking.
 const PAUSE: Duration = Duration::from_micros(500);
-
-/// A moment on the ranges' clock: it lies between these two ticks.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
-pub(crate) struct Sample {
-    /// Just before.
-    pub(crate) before: u64,
-    /// And just after.
-    pub(crate) after: u64,
-}
-
-/// One context, and how its device's clock relates to the ranges'.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub(crate) struct EventContext {
-    /// The device's number.
-    pub(crate) device: u32,
-    /// The reference, where the device's time is 0.
-    pub(crate) began: Option<Sample>,
-    /// The device's time at the end, and when that was.
-    pub(crate) ended: Option<(i64, Sample)>,
-}
-
-/// What events have measured.
-#[derive(Debug, Default)]
-pub(crate) struct EventLog {
-    /// Why there is no more than this; none where it was asked for.
-    pub(crate) reason: Option<Absent>,
-    /// Version of CUDA that the driver supports: 12080 is 12.8.
-    pub(crate) driver_version: u32,
-    /// The machine's devices.
-    pub(crate) devices: Vec<Device>,
-    /// By the place that ties carry.
-    pub(crate) contexts: Vec<EventContext>,
-    /// What came in after the session; the rest is in the threads' streams.
-    pub(crate) measured: Vec<Measured>,
-    /// What is missing.
-    pub(crate) losses: EventLosses,
-}
 
 /// Asks until everything has come in or patience is over.
 pub(super) fn drain(pool: Pool, reason: Absent) -> EventLog {
@@ -102,8 +62,8 @@ fn ask_all(pool: &Pool, timed: &Timed, deadline: Instant, measured: &mut Vec<Mea
 fn last_sample(pool: &Pool, timed: &Timed, deadline: Instant) -> Option<(i64, Sample)> {
     let event = pool.cuda.new_event().ok()?;
     let most = deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(10));
-    let sample = Sample::of(pool.cuda, event, timed.stream, most).ok().flatten();
-    let seen = sample.and_then(|sample| Some((pool.cuda.elapsed_ns(timed.reference, event).ok()?, sample)));
+    let ended = sample(pool.cuda, event, timed.stream, most).ok().flatten();
+    let seen = ended.and_then(|sample| Some((pool.cuda.elapsed_ns(timed.reference, event).ok()?, sample)));
     pool.cuda.end_event(event);
     seen
 }

@@ -3,37 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::api::Failure;
-
-/// Ranges without a GPU time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct EventLosses {
-    /// Every pair of events was in use.
-    pub(crate) exhausted: u64,
-    /// The GPU was not done with them when the session had waited long enough, or the process ended before they were
-    /// read.
-    pub(crate) unresolved: u64,
-    /// They were open when the session ended.
-    pub(crate) unfinished: u64,
-    /// Their stream was being captured into a graph.
-    pub(crate) captured: u64,
-    /// Their context is none that can be timed: not a device's primary one, or one too many.
-    pub(crate) foreign: u64,
-    /// There was no room in the buffers.
-    pub(crate) buffer_full: u64,
-    /// The driver refused.
-    pub(crate) failed: u64,
-    /// And this is how it did so first.
-    pub(crate) failure: Option<Failure>,
-}
-
-impl EventLosses {
-    /// All of them.
-    pub(crate) const fn total(&self) -> u64 {
-        let Self { exhausted, unresolved, unfinished, captured, foreign, buffer_full, failed, .. } = *self;
-        exhausted + unresolved + unfinished + captured + foreign + buffer_full + failed
-    }
-}
+use crate::records::events::{EventLosses, Failure};
 
 /// A count that threads add to.
 #[derive(Debug, Default)]

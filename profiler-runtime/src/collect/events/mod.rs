@@ -20,14 +20,12 @@ use profiler_core::memory::ledger;
 use profiler_core::process::PerProcess;
 use profiler_core::site::Site;
 
-use super::absent::Absent;
+use crate::records::events::EventLog;
+use crate::records::unavailable::Absent;
 use api::Cuda;
 use pool::Pool;
 
-pub(crate) use api::Failure;
 pub(super) use api::Handle;
-pub(crate) use drain::{EventContext, EventLog, Sample};
-pub(crate) use losses::EventLosses;
 pub(super) use pool::Open;
 pub(crate) use spooled::{NotedContexts, recovered};
 

@@ -12,9 +12,9 @@ use crossbeam_queue::ArrayQueue;
 use profiler_core::hooks::gpu_time::{self, Measured};
 use profiler_core::{clock, site::Site};
 
-use super::api::{Cuda, Failure, Handle};
-use super::drain::Sample;
+use super::api::{Cuda, Handle};
 use super::losses::Losses;
+use crate::records::events::{Failure, Sample};
 
 /// Pairs of events that a context has at most. A program that is further ahead of its GPU loses times.
 const MOST_PAIRS: usize = 4096;
@@ -248,7 +248,7 @@ impl Timed {
         let Some(device) = cuda.retain(context)? else { return Ok(None) };
         let stream = cuda.new_stream().inspect_err(|_| cuda.release(device))?;
         let made = cuda.new_event().and_then(|reference| {
-            let began = Sample::of(cuda, reference, stream, REFERENCE);
+            let began = sample(cuda, reference, stream, REFERENCE);
             Ok((reference, began.inspect_err(|_| cuda.end_event(reference))?))
         });
         let (reference, began) = made.inspect_err(|_| {
@@ -277,19 +277,17 @@ impl Pair {
     }
 }
 
-impl Sample {
-    /// Records an event on an empty stream and sees it happen. `None` if it takes longer than `most`.
-    pub(super) fn of(cuda: &Cuda, event: Handle, stream: Handle, most: Duration) -> Result<Option<Self>, Failure> {
-        let (began, before) = (Instant::now(), clock::ticks());
-        cuda.record(event, stream)?;
-        loop {
-            if cuda.has_happened(event)? {
-                return Ok(Some(Self { before, after: clock::ticks() }));
-            }
-            if began.elapsed() > most {
-                return Ok(None);
-            }
-            std::hint::spin_loop();
+/// Records an event on an empty stream and sees it happen. `None` if it takes longer than `most`.
+pub(super) fn sample(cuda: &Cuda, event: Handle, stream: Handle, most: Duration) -> Result<Option<Sample>, Failure> {
+    let (began, before) = (Instant::now(), clock::ticks());
+    cuda.record(event, stream)?;
+    loop {
+        if cuda.has_happened(event)? {
+            return Ok(Some(Sample { before, after: clock::ticks() }));
         }
+        if began.elapsed() > most {
+            return Ok(None);
+        }
+        std::hint::spin_loop();
     }
 }

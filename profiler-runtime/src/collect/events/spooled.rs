@@ -8,13 +8,12 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::collect::absent::Absent;
-use crate::collect::gpu::Device;
+use crate::records::events::{EventContext, EventLog, EventLosses};
+use crate::records::gpu::Device;
+use crate::records::unavailable::Absent;
 use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::Log;
 
-use super::drain::{EventContext, EventLog};
-use super::losses::EventLosses;
 use super::pool::MOST_CONTEXTS;
 use super::read;
 

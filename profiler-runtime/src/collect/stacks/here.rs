@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 
 use super::names;
-use super::symbols::{Frame, NO_SYMBOL, Told};
+use super::symbols::Told;
+use crate::records::frames::{Frame, NO_SYMBOL};
 
 /// What lies at each of these return addresses. Reads the program's debug information.
 pub(super) fn look_up(addresses: HashSet<u64>) -> HashMap<u64, Told> {

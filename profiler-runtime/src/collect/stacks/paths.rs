@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::sources::Sources;
-use super::symbols::Frame;
+use crate::records::frames::{Frame, without_closure};
 
 /// Gives the functions at one address, innermost first, their whole paths where something else than the debug information
 /// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.
@@ -75,13 +75,6 @@ pub(super) fn is_of_std(frame: &Frame) -> bool {
         || ["library/core/src/", "library/alloc/src/", "library/std/src/"].iter().any(|own| frame.file.contains(own))
 }
 
-/// Returns whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them
-/// was inlined only the last part of its path may be known.
-pub(super) fn is_body_of(inner: &str, outer: &str) -> bool {
-    let inner = without_closures(inner);
-    inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)
-}
-
 /// The last part of a path, without type arguments.
 pub(super) fn last_part(function: &str) -> &str {
     let path = function.split('<').next().unwrap_or_default().trim_end_matches("::");
@@ -92,25 +85,6 @@ pub(super) fn last_part(function: &str) -> &str {
 fn is_short(function: &str) -> bool {
     let path = function.split('<').next().unwrap_or_default();
     !path.is_empty() && !path.contains("::")
-}
-
-/// Returns whether it is a closure, or the body of an `async fn`.
-pub(super) fn is_closure(function: &str) -> bool {
-    without_closure(function).len() < function.len()
-}
-
-/// The function that a closure in a closure is in.
-pub(super) fn without_closures(mut function: &str) -> &str {
-    while is_closure(function) {
-        function = without_closure(function);
-    }
-    function
-}
-
-/// The function that a closure is in; empty for a closure of which nothing else is known.
-fn without_closure(function: &str) -> &str {
-    let (around, last) = function.rsplit_once("::").unwrap_or(("", function));
-    if last == "{{closure}}" || last.starts_with("{closure#") { around } else { function }
 }
 
 /// `wan::block` for `run_recorded<u64, wan::block::{closure_env#0}>`.
@@ -175,13 +149,5 @@ mod tests {
         assert!(is_of_the_profiler(&ours[0], &sources));
         complete(&mut ours, None, &sources);
         assert_eq!((ours[0].function.as_str(), last_part(&ours[0].function)), ("profiler_runtime::run", "run"));
-    }
-
-    #[test]
-    fn a_body_is_recognised_with_and_without_its_path() {
-        for body in ["wan::block::{{closure}}", "wan::block::{closure#0}", "{closure#0}", "wan::block"] {
-            assert!(is_body_of(body, "wan::block") && is_body_of(body, "block"), "{body}");
-        }
-        assert!(!is_body_of("wan::other::{{closure}}", "wan::block"));
     }
 }

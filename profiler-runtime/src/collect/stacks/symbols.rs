@@ -5,47 +5,16 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
-use std::{fmt, slice};
 
 use serde_json::Value;
 
-use profiler_core::hooks::stack::MAX_DEPTH;
+use crate::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::Log;
 
 use super::code_note::CodeNote;
 use super::sources::Sources;
 use super::{files, here, paths};
-
-/// Names for the addresses of a recording's call stacks.
-#[derive(Debug, Default)]
-pub(crate) struct Symbols {
-    by_address: HashMap<u64, Vec<Found>>,
-    /// Stands for what is not recorded of a stack.
-    deeper: Frame,
-}
-
-/// One function at an address.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct Frame {
-    /// Path of the function.
-    pub(super) function: String,
-    /// Source file, empty if the program carries no debug information.
-    pub(super) file: String,
-    /// Line in the file, 0 if it is not known.
-    pub(super) line: u32,
-}
-
-/// One function of a call stack, as every artifact shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shown<'a> {
-    /// Path of the function; of an annotated one, whose body is a closure, its own.
-    pub(crate) function: &'a str,
-    /// Source file, empty if the program carries no debug information.
-    pub(crate) file: &'a str,
-    /// Line in the file, 0 if it is not known.
-    line: u32,
-}
 
 /// The standard library's functions in call stacks: those of iterators, options, locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,188 +41,73 @@ pub(super) struct Told {
     pub(super) name: Option<String>,
 }
 
-/// What lies at an address, innermost function first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Found {
-    Frame(Frame),
-    /// A function of the profiler.
-    Profiler,
-    /// The profiler's function that an annotated function calls to run its body.
-    Run,
-    /// The profiler's function that polls the body of an annotated `async fn`.
-    Poll,
-    /// The program's or the thread's own code begins here: everything around it is the runtime's.
-    Start,
+/// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
+/// of a second for a large program.
+pub(crate) fn resolve(log: &Log, std: Std) -> Symbols {
+    symbols_of(here::look_up(addresses(log)), Sources::of_this_process(), std)
 }
 
-/// The functions of one stack.
-struct Frames<'a> {
-    symbols: &'a Symbols,
-    stack: slice::Iter<'a, u64>,
-    found: slice::Iter<'a, Found>,
-    /// Whether the stack goes on beyond what is recorded.
-    deeper: bool,
-    last: Option<Shown<'a>>,
-    /// The profiler's function around the last, if that is what the profiler ran.
-    around: Option<&'a Found>,
+/// The same for a recording whose process is gone: in the files that the code came from, as the lines `code` of its
+/// journal tell ([`Noted`](super::noted::Noted)). What could not be named is told in sentences.
+pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbols, Vec<String>) {
+    let code = CodeNote::of(code);
+    let (told, mut warnings) = files::look_up(addresses(log), &code.objects);
+    let symbols = symbols_of(told, code.sources, std);
+    if warnings.is_empty() {
+        warnings.extend(missing(&symbols));
+    }
+    (symbols, warnings)
 }
 
-impl Symbols {
-    /// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
-    /// of a second for a large program.
-    pub(crate) fn resolve(log: &Log, std: Std) -> Self {
-        Self::of(here::look_up(addresses(log)), Sources::of_this_process(), std)
+/// Makes the functions of all addresses what is shown of them.
+fn symbols_of(told: HashMap<u64, Told>, mut sources: Sources, std: Std) -> Symbols {
+    for frame in told.values().flat_map(|told| &told.frames) {
+        sources.note(&frame.file, &frame.function);
     }
+    let found = told.into_iter().map(|(address, told)| (address, told.classified(&sources, std)));
+    let mut by_address: HashMap<u64, Vec<Found>> = found.collect();
+    paths::unify(by_address.values_mut().flatten().filter_map(|found| match found {
+        Found::Frame(frame) => Some(frame),
+        Found::Profiler | Found::Run | Found::Poll | Found::Start => None,
+    }));
+    Symbols::new(by_address)
+}
 
-    /// The same for a recording whose process is gone: in the files that the code came from, as the lines `code` of its
-    /// journal tell ([`Noted`](super::noted::Noted)). What could not be named is told in sentences.
-    pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Self, Vec<String>) {
-        let code = CodeNote::of(code);
-        let (told, mut warnings) = files::look_up(addresses(log), &code.objects);
-        let symbols = Self::of(told, code.sources, std);
-        if warnings.is_empty() {
-            warnings.extend(symbols.missing());
-        }
-        (symbols, warnings)
-    }
+/// What the program lacks for complete stacks, in a full sentence.
+pub(crate) fn missing(symbols: &Symbols) -> Option<String> {
+    // Symbol tables are found through it.
+    missing_where(symbols, !cfg!(target_os = "linux") || Path::new("/proc/self/exe").exists())
+}
 
-    fn of(told: HashMap<u64, Told>, mut sources: Sources, std: Std) -> Self {
-        for frame in told.values().flat_map(|told| &told.frames) {
-            sources.note(&frame.file, &frame.function);
-        }
-        let deeper = Frame { function: "(deeper functions)".to_owned(), ..Frame::default() };
-        let found = told.into_iter().map(|(address, told)| (address, told.classified(&sources, std)));
-        let mut by_address: HashMap<u64, Vec<Found>> = found.collect();
-        paths::unify(by_address.values_mut().flatten().filter_map(|found| match found {
+fn missing_where(symbols: &Symbols, can_find_files: bool) -> Option<String> {
+    let frames = || {
+        symbols.by_address.values().flatten().filter_map(|found| match found {
             Found::Frame(frame) => Some(frame),
             Found::Profiler | Found::Run | Found::Poll | Found::Start => None,
-        }));
-        Self { by_address, deeper }
-    }
-
-    /// The functions of a stack, leaf first; inlined ones are told, those of the profiler and of the runtime's start-up
-    /// are left out. A lookup per address, no allocation.
-    pub(crate) fn frames<'a>(&'a self, stack: &'a [u64]) -> impl Iterator<Item = Shown<'a>> {
-        let deeper = stack.len() == MAX_DEPTH;
-        Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, around: None }
-    }
-
-    /// What the program lacks for complete stacks, in a full sentence.
-    pub(crate) fn missing(&self) -> Option<String> {
-        // Symbol tables are found through it.
-        self.missing_where(!cfg!(target_os = "linux") || Path::new("/proc/self/exe").exists())
-    }
-
-    fn missing_where(&self, can_find_files: bool) -> Option<String> {
-        let frames = || {
-            self.by_address.values().flatten().filter_map(|found| match found {
-                Found::Frame(frame) => Some(frame),
-                Found::Profiler | Found::Run | Found::Poll | Found::Start => None,
-            })
-        };
-        let total = frames().count();
-        let nameless = frames().filter(|frame| frame.function == NO_SYMBOL).count();
-        // C libraries seldom come with lines; nothing can be done about it here.
-        let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
-        if nameless * 10 > total && !can_find_files {
-            Some(format!(
-                "{nameless} of the {total} functions in call stacks have no name, because `/proc` cannot be read: mount it"
-            ))
-        } else if nameless * 10 > total {
-            Some(format!(
-                "{nameless} of the {total} functions in call stacks have no name, because no symbol table has one: if they \
-                 are the program's own, build it with `strip = false` in its `[profile.release]`"
-            ))
-        } else if placeless * 10 > total {
-            Some(format!(
-                "{placeless} of the {total} functions in call stacks have no file and line: build the program with \
-                 `debug = \"line-tables-only\"` in its `[profile.release]`"
-            ))
-        } else {
-            None
-        }
+        })
+    };
+    let total = frames().count();
+    let nameless = frames().filter(|frame| frame.function == NO_SYMBOL).count();
+    // C libraries seldom come with lines; nothing can be done about it here.
+    let placeless = frames().filter(|frame| frame.line == 0 && frame.function.contains("::")).count();
+    if nameless * 10 > total && !can_find_files {
+        Some(format!(
+            "{nameless} of the {total} functions in call stacks have no name, because `/proc` cannot be read: mount it"
+        ))
+    } else if nameless * 10 > total {
+        Some(format!(
+            "{nameless} of the {total} functions in call stacks have no name, because no symbol table has one: if they \
+             are the program's own, build it with `strip = false` in its `[profile.release]`"
+        ))
+    } else if placeless * 10 > total {
+        Some(format!(
+            "{placeless} of the {total} functions in call stacks have no file and line: build the program with \
+             `debug = \"line-tables-only\"` in its `[profile.release]`"
+        ))
+    } else {
+        None
     }
 }
-
-impl<'a> Frames<'a> {
-    fn found(&mut self) -> Option<&'a Found> {
-        loop {
-            if let Some(found) = self.found.next() {
-                return Some(found);
-            }
-            self.found = self.symbols.by_address.get(self.stack.next()?).map(Vec::as_slice).unwrap_or_default().iter();
-        }
-    }
-
-    /// Returns the profiler's function that comes next, if one does.
-    fn runner(&self) -> Option<&'a Found> {
-        let mut of_stack = self.stack.clone().filter_map(|address| self.symbols.by_address.get(address));
-        let next = self.found.clone().next().or_else(|| of_stack.find_map(|found| found.first()));
-        next.filter(|found| matches!(found, Found::Profiler | Found::Run | Found::Poll))
-    }
-
-    /// Returns whether a function is one that the last stands for: the annotated one around its body, or one more
-    /// without a name.
-    fn is_told(&self, frame: &Frame) -> bool {
-        let Some(last) = self.last else { return false };
-        match self.around {
-            Some(Found::Run) => paths::is_body_of(last.function, &frame.function),
-            Some(Found::Poll) => {
-                paths::is_closure(&frame.function) && paths::without_closures(&frame.function) == last.function
-            }
-            _ => last.function == NO_SYMBOL && frame.function == NO_SYMBOL,
-        }
-    }
-}
-
-impl<'a> Iterator for Frames<'a> {
-    type Item = Shown<'a>;
-
-    fn next(&mut self) -> Option<Shown<'a>> {
-        loop {
-            match self.found() {
-                None => return std::mem::take(&mut self.deeper).then(|| Shown::of(&self.symbols.deeper)),
-                Some(Found::Profiler) => {}
-                Some(found @ (Found::Run | Found::Poll)) => self.around = Some(found),
-                Some(Found::Start) => (self.stack, self.found, self.deeper) = ([].iter(), [].iter(), false),
-                Some(Found::Frame(frame)) => {
-                    let is_told = self.is_told(frame);
-                    self.around = None;
-                    if is_told {
-                        continue;
-                    }
-                    let mut shown = Shown::of(frame);
-                    let function = paths::without_closures(shown.function);
-                    if self.runner().is_some() && !function.is_empty() {
-                        shown.function = function;
-                    }
-                    self.last = Some(shown);
-                    return Some(shown);
-                }
-            }
-        }
-    }
-}
-
-impl<'a> Shown<'a> {
-    fn of(frame: &'a Frame) -> Self {
-        Self { function: &frame.function, file: &frame.file, line: frame.line }
-    }
-}
-
-impl fmt::Display for Shown<'_> {
-    /// As in PyTorch's traces: `file(line): function`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.file.is_empty() {
-            f.write_str(self.function)
-        } else {
-            write!(f, "{}({}): {}", self.file, self.line, self.function)
-        }
-    }
-}
-
-/// What a function without a name is called.
-pub(super) const NO_SYMBOL: &str = "(no symbol)";
 
 /// Every address of the recording's stacks.
 fn addresses(log: &Log) -> HashSet<u64> {

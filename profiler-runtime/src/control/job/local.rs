@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::export::Manifest;
 use crate::logging;
 use crate::session::{self, Status, Stopped};
+use crate::text;
 
 /// The variable that names a worker.
 const NAME: &str = "PROFILER_WORKER_NAME";
@@ -152,7 +153,7 @@ pub(super) fn this_worker() -> Worker {
 /// What a worker is called: `given` if that is a name, as long as one.
 fn worker_name(rank: u32, given: Option<OsString>) -> String {
     let given = given.and_then(|given| given.into_string().ok());
-    let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.contains(logging::acts);
+    let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.contains(text::acts);
     given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 

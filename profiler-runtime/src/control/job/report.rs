@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::export::{Missing, RequestTimes};
-use crate::logging;
+use crate::text;
 
 /// Who a worker is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Worker {
 impl Worker {
     /// Returns whether its names can be shown in a line of a log: whoever connects may have chosen them.
     pub(super) fn is_plain(&self) -> bool {
-        let plain = |name: &str, most: usize| name.len() <= most && !name.contains(logging::acts);
+        let plain = |name: &str, most: usize| name.len() <= most && !name.contains(text::acts);
         !self.name.is_empty() && plain(&self.name, MOST_NAME) && plain(&self.host, 255)
     }
 }

@@ -20,6 +20,7 @@ use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
 use crate::logging;
 use crate::session::{self, Stopped};
+use crate::text;
 use profiler_core::memory::ledger;
 use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
@@ -170,7 +171,7 @@ impl Joined {
         let (mut lines, deadline) = (Lines::default(), Instant::now() + PATIENCE);
         let line = lines.next(&stream, MOST_HELLO, Some(deadline)).map_err(|error| error.to_string())?;
         match wire::decode(&line)? {
-            Greeting::Refused { reason } => return Err(format!("this worker is refused: {}", logging::plain(&reason))),
+            Greeting::Refused { reason } => return Err(format!("this worker is refused: {}", text::plain(&reason))),
             Greeting::Welcome { protocol } if protocol == PROTOCOL => {}
             Greeting::Welcome { protocol } => {
                 return Err(format!(

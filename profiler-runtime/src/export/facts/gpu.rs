@@ -3,10 +3,10 @@
 
 use serde::Serialize;
 
-use crate::collect::absent::Absent;
-use crate::collect::events::{EventLosses, Failure};
 use crate::export::format::json::ms;
 use crate::model::{Gpu, GpuTimes, NodeId, Source, StageTree, Trace};
+use crate::records::events::{EventLosses, Failure};
+use crate::records::unavailable::Absent;
 
 /// The GPU in the timing report, the manifest and the trace's head.
 #[derive(Debug, Serialize)]

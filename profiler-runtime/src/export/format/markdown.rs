@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::logging;
+use crate::text;
 
 /// Longest name in a table, in characters.
 const MAX_NAME: usize = 40;
@@ -45,7 +45,7 @@ fn push_row(text: &mut String, cells: &[impl AsRef<str>], widths: &[usize]) {
 pub(in crate::export) fn cell(name: &str) -> String {
     let letters = name.chars().map(|letter| match letter {
         '|' => '¦',
-        letter if logging::acts(letter) => ' ',
+        letter if text::acts(letter) => ' ',
         letter => letter,
     });
     let shortened = name.chars().count() > MAX_NAME;

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::logging;
 use crate::model::{GroupBy, KeyAverage, Trace};
+use crate::text;
 
 use super::averages::{KeyAverages, SortBy, average};
 
@@ -206,7 +206,7 @@ pub(super) const fn kind(row: &KeyAverage) -> &'static str {
 }
 
 fn one_line(text: &str) -> String {
-    text.chars().map(|letter| if logging::acts(letter) { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if text::acts(letter) { ' ' } else { letter }).collect()
 }
 
 fn cut(text: String, width: usize) -> String {

@@ -3,8 +3,8 @@
 //! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
 
 use crate::config::ProfilerConfig;
-use crate::logging;
 use crate::model::{StageTree, Trace};
+use crate::text;
 
 /// One stage's time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,7 +23,7 @@ pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
         let (seconds, micros) = (stage.ns / 1_000_000_000, stage.ns / 1000 % 1_000_000);
         let calls = if stage.calls == 1 { String::new() } else { format!(" in {} calls", stage.calls) };
         let dot = if stage.pipeline.is_empty() { "" } else { "." };
-        let (pipeline, name) = (logging::plain(stage.pipeline), logging::plain(stage.name));
+        let (pipeline, name) = (text::plain(stage.pipeline), text::plain(stage.name));
         format!("[DiffusionTiming] {pipeline}{dot}{name} took {seconds}.{micros:06}s{calls}")
     };
     durations.into_iter().map(line).collect()

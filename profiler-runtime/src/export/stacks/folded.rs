@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::collect::stacks::symbols::{Shown, Symbols};
-use crate::logging;
 use crate::model::{PlacedOp, Trace};
+use crate::records::frames::{Shown, Symbols};
+use crate::text;
 use profiler_core::site::Site;
 
 /// The range of what no range launched.
@@ -136,8 +136,7 @@ fn push(line: &mut String, frame: &str) {
     if !line.is_empty() {
         line.push(';');
     }
-    let plain =
-        |letter: char| if letter == ';' || letter.is_whitespace() || logging::acts(letter) { '_' } else { letter };
+    let plain = |letter: char| if letter == ';' || letter.is_whitespace() || text::acts(letter) { '_' } else { letter };
     line.extend(frame.chars().map(plain));
     if frame.is_empty() {
         line.push('_');

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::collect::stacks::symbols::Symbols;
+use crate::records::frames::Symbols;
 
 /// The words; empty for a stack of which nothing is shown.
 pub(super) fn text(stack: &[u64], symbols: &Symbols) -> String {

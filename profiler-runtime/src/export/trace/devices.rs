@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::collect::gpu::Device;
 use crate::model::Trace;
+use crate::records::gpu::Device;
 
 /// One device.
 #[derive(Clone, Debug, Serialize)]

@@ -4,9 +4,9 @@
 //! while CUPTI's follows the system's real-time clock, which is slewed and may be set. Both were read together at the
 //! window's begin and end; in between the difference is taken to grow evenly.
 
-use crate::collect::gpu::ClockSample;
 use crate::model::context::Window;
 use crate::model::time::Timeline;
+use crate::records::gpu::ClockSample;
 
 /// A difference between the clocks that grew by more than this is worth a warning.
 const SUSPICIOUS_NS: u64 = 1_000_000;

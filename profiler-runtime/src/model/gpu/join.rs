@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use crate::collect::gpu::{ApiCall, GpuLog, GpuOp, MemoryOp, Overhead, Wait};
 use crate::model::requests::Request;
 use crate::model::stages::{NodeId, StageTree};
 use crate::model::tasks::Tasks;
+use crate::records::gpu::{ApiCall, GpuLog, GpuOp, MemoryOp, Overhead, Wait};
 
 use super::clock::GpuClock;
 use super::links::{Owner, Owners};

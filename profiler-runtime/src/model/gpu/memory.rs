@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 
-use crate::collect::gpu::MemoryOp;
+use crate::records::gpu::MemoryOp;
 
 use super::PlacedCall;
 

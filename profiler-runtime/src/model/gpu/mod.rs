@@ -20,7 +20,7 @@ mod waits;
 
 use std::collections::HashMap;
 
-use crate::collect::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
+use crate::records::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
 
 use super::stages::NodeId;
 

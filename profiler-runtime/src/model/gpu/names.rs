@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::collect::gpu::Work;
+use crate::records::gpu::Work;
 
 use super::Gpu;
 

@@ -132,8 +132,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::collect::gpu::{Api, ApiCall, GpuOp, Work};
     use crate::model::NodeId;
+    use crate::records::gpu::{Api, ApiCall, GpuOp, Work};
 
     fn call(begin: u64, end: u64) -> PlacedCall {
         let call = ApiCall { api: Api::Driver, function: 307, name: 0, begin, end, thread: 1, correlation: 1 };

@@ -1,9 +1,9 @@
 //! GPU work joined to ranges, against recordings made by hand.
 
-use crate::collect::absent::Absent;
-use crate::collect::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, GpuTimes, Trace};
+use crate::records::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
+use crate::records::unavailable::Absent;
 use profiler_core::Kind;
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};

@@ -4,7 +4,7 @@
 //! event again. Calls are numbered in the order in which they are made, so of the records before a wait the one with the
 //! highest number is meant, in whatever order CUPTI's buffers come.
 
-use crate::collect::gpu::{EventRecord, Wait};
+use crate::records::gpu::{EventRecord, Wait};
 
 /// Records of events, found by the wait for them.
 #[derive(Debug, Default)]

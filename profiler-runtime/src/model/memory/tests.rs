@@ -1,9 +1,9 @@
 //! Memory against recordings made by hand.
 
-use crate::collect::gpu::{GpuRecord, MemoryOp};
 use crate::model::gpu::tests as gpu;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{DeviceMemory, Trace};
+use crate::records::gpu::{GpuRecord, MemoryOp};
 use profiler_core::memory::Levels;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::{Device, Kind, memory::Action};

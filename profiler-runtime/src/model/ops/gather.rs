@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
-use crate::collect::stacks::symbols::Symbols;
 use crate::model::slice::{CallArgs, Poll, Slice};
+use crate::records::frames::Symbols;
 use profiler_core::{Kind, site::Site};
 
 use super::settle::{Account, Launcher, StepCall};

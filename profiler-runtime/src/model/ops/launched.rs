@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
-use crate::collect::gpu::Work;
 use crate::model::gpu::{Gpu, PlacedOp};
 use crate::model::steps::Step;
+use crate::records::gpu::Work;
 
 use super::{Group, Sums};
 

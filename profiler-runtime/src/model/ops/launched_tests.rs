@@ -1,7 +1,7 @@
 //! GPU time in operator tables, against recordings made by hand.
 
-use crate::collect::absent::Absent;
-use crate::collect::gpu::{GpuRecord, MemoryOp};
+use crate::records::gpu::{GpuRecord, MemoryOp};
+use crate::records::unavailable::Absent;
 use profiler_core::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 

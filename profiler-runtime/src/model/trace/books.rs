@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::collect::gpu::GpuRecord;
 use crate::model::by_task::{TaskNumbers, TaskRanks};
 use crate::model::context::{Context, EndedBy};
 use crate::model::covers::CoverBook;
@@ -16,6 +15,7 @@ use crate::model::stages::StageTree;
 use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
+use crate::records::gpu::GpuRecord;
 use profiler_core::stream::registry::Log;
 use profiler_core::{Kind, site::Site};
 

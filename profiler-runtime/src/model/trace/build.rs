@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::collect::absent::Absent;
-use crate::collect::gpu::GpuRecord;
 use crate::model::context::{Recording, Window};
 use crate::model::covers::CoverBook;
 use crate::model::decode::{Decoder, Places};
@@ -13,6 +11,8 @@ use crate::model::memory;
 use crate::model::ops::{Gatherer, OpTable};
 use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
 use profiler_core::site::Site;
 
 use super::books::Pass;

@@ -14,8 +14,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::collect::absent::Absent;
-use crate::collect::stacks::symbols::Symbols;
+use crate::records::frames::Symbols;
+use crate::records::unavailable::Absent;
 use profiler_core::stream::registry::{Log, ThreadIdentity};
 use profiler_core::{Kind, site::Site};
 

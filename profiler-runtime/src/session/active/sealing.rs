@@ -1,13 +1,13 @@
 //! What leaves a session: its recording when it ends, and dumps of it before.
 
 use super::Active;
-use crate::collect::absent::Absent;
-use crate::collect::gpu::GpuRecord;
-use crate::collect::host_clock::HostClock;
+use crate::collect::host_clock;
 use crate::collect::stacks;
-use crate::collect::stacks::symbols::Symbols;
 use crate::error::Error;
 use crate::model::{Context, EndedBy, Recording};
+use crate::records::frames::Symbols;
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
 use crate::session::outcome::{Export, failed_spool};
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
@@ -144,7 +144,7 @@ impl Active {
             pid: std::process::id(),
             process_name: place::process_name(),
             host: place::host_name(),
-            clock: HostClock::now(),
+            clock: host_clock::now(),
             step_site: self.driver.site(),
             first_step: self.first_step,
             steps_passed: self.config.ring.then_some(self.passed),

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use crate::collect::host_clock::HostClock;
+use crate::collect::host_clock;
 use crate::collect::spool::held::Held;
 
 /// On a folder of one process's own.
@@ -71,7 +71,7 @@ pub(super) fn shared_name(part: &str) -> String {
 
 /// The boot of this kernel; empty where the system has no name for it.
 fn here() -> String {
-    HostClock::now().id.unwrap_or_default()
+    host_clock::now().id.unwrap_or_default()
 }
 
 /// Deletes claims of processes that are gone from a folder whose artifacts are written.

@@ -17,6 +17,7 @@ use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
 use crate::logging;
+use crate::text;
 use profiler_core::memory::ledger;
 
 /// Time in which a connection has to send its first byte.
@@ -149,5 +150,5 @@ fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, c
     // In this order: who sees the connection end finds the place free.
     shared.change(|table| table.lose(worker.rank, connection, &reason));
     stream.close();
-    logging::info!("`{}` (rank {}) is gone: {}", worker.name, worker.rank, logging::plain(&reason));
+    logging::info!("`{}` (rank {}) is gone: {}", worker.name, worker.rank, text::plain(&reason));
 }

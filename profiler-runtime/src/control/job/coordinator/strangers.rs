@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use crate::control::job::link::Stream;
 use crate::control::refusals::{Refusals, and_more};
 use crate::logging;
+use crate::text;
 
 /// Strangers at a time.
 const MOST: usize = 32;
@@ -75,7 +76,7 @@ impl Strangers {
     /// Logs why nobody has joined by a connection, once a minute for each kind of reason.
     pub(super) fn tell(&self, kind: &'static str, reason: &str) {
         if let Some(untold) = self.refusals.count(kind) {
-            let (reason, more) = (logging::plain(reason), and_more(untold));
+            let (reason, more) = (text::plain(reason), and_more(untold));
             logging::warn!("nobody has joined by a connection to the coordinator: {reason}{more}");
         }
     }

@@ -14,8 +14,8 @@ use crate::export::format::json::ms;
 use crate::export::manifest::by_reason;
 use crate::export::ops::averages::SortBy;
 use crate::export::reports::stages::longest;
-use crate::logging;
 use crate::model::{GpuTimes, GroupBy, StageNode, Trace};
+use crate::text;
 
 use columns::{Head, Letters, Row, push, push_sentence};
 
@@ -259,5 +259,5 @@ fn percent(share: f64) -> String {
 
 /// A name on one line, that sends the terminal no command.
 fn plain(text: &str) -> String {
-    text.chars().map(|letter| if logging::acts(letter) { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if text::acts(letter) { ' ' } else { letter }).collect()
 }

@@ -21,8 +21,8 @@ use crate::export::manifest::{Missing, by_reason};
 use crate::export::memory;
 use crate::export::ops::averages::{KeyAverages, SortBy};
 use crate::export::ops::text::{COUNTED_TWICE, flops_with_unit};
-use crate::logging;
 use crate::model::{GroupBy, KeyAverage, Requests, Step, StepLoop, Trace};
+use crate::text;
 
 /// The page is smaller than this.
 const LIMIT: usize = 4096;
@@ -230,7 +230,7 @@ fn push_sentences(page: &mut String, title: &str, sentences: &[String]) {
     }
     let _ = writeln!(page, "\n## {title}\n");
     for sentence in sentences.iter().take(MAX_SENTENCES) {
-        let line: String = sentence.chars().map(|letter| if logging::acts(letter) { ' ' } else { letter }).collect();
+        let line: String = sentence.chars().map(|letter| if text::acts(letter) { ' ' } else { letter }).collect();
         let short: String = line.chars().take(MAX_SENTENCE).collect();
         let _ = writeln!(page, "- {short}{}", if short.len() < line.len() { "…" } else { "" });
     }

@@ -4,11 +4,11 @@
 //! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
 //! ([`gpu_rows`](super::gpu_rows)).
 
-use crate::collect::gpu::{GpuOp, Work};
 use crate::export::trace::gpu::names::{copy_name, fill_name};
 use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
+use crate::records::gpu::{GpuOp, Work};
 
 use super::api_calls;
 use super::event::{Events, push_id, push_key, push_number, push_text, push_times};

@@ -1,10 +1,10 @@
 //! What stands beside the GPU's work: waits for it, overhead, and its memory.
 
-use crate::collect::gpu::Wait;
 use crate::export::trace::gpu::names::{overhead_name, wait_name};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::export::trace::memory::walk_taken;
 use crate::model::Placed;
+use crate::records::gpu::Wait;
 
 use super::event::{push_key, push_number};
 use super::gpu::Writer;

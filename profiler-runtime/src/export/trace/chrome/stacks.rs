@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
-use crate::collect::stacks::symbols::Symbols;
 use crate::export::trace::call_stack;
+use crate::records::frames::Symbols;
 
 use super::escape::push_string;
 

@@ -1,6 +1,6 @@
 //! How much of a multiprocessor a kernel's launch can fill: CUDA's occupancy rules, as far as records tell.
 
-use crate::collect::gpu::{Device, Kernel};
+use crate::records::gpu::{Device, Kernel};
 
 /// Registers are given to warps in such pieces, shared memory to blocks in the others.
 const REGISTER_UNIT: u64 = 256;

@@ -1,9 +1,9 @@
 //! The CUDA API calls of a thread, between its ranges: they are slices of the same track, so begins and ends of both have
 //! to be in order.
 
-use crate::collect::gpu::Api;
 use crate::export::trace::page::FULL;
 use crate::model::{Gpu, PlacedCall, Trace};
+use crate::records::gpu::Api;
 
 use super::gpu::flow_id;
 use super::keys::{Category, Key};

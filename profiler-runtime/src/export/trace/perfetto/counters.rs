@@ -4,10 +4,10 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::collect::gpu::Work;
 use crate::export::trace::gpu::occupancy::Occupancy;
 use crate::export::trace::memory::{MemoryChange, walk_reported, walk_taken};
 use crate::model::{Gpu, Memory, Trace};
+use crate::records::gpu::Work;
 use profiler_core::Device;
 
 use super::keys::{Category, Key};

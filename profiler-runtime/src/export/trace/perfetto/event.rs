@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::collect::stacks::symbols::Symbols;
+use crate::records::frames::Symbols;
 use profiler_core::site::Site;
 
 use super::interner::Interner;

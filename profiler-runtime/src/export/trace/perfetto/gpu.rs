@@ -4,11 +4,11 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use crate::collect::gpu::{GpuOp, Wait, Work};
 use crate::export::trace::gpu::names::{copy_name, fill_name, overhead_name, wait_name};
 use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::model::{Annotation, Gpu, Placed, PlacedOp, Trace};
+use crate::records::gpu::{GpuOp, Wait, Work};
 
 use super::event::{Event, push_unsigned};
 use super::keys::{Category, Key};

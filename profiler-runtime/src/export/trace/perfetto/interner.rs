@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use crate::collect::stacks::symbols::Symbols;
 use crate::export::trace::call_stack;
+use crate::records::frames::Symbols;
 use profiler_core::site::Site;
 
 use super::keys::{Category, Key};

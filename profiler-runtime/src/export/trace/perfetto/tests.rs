@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::collect::gpu::{Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuRecord, Kernel, MemoryOp, Work};
 use crate::export::trace::chrome;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
+use crate::records::gpu::{Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuRecord, Kernel, MemoryOp, Work};
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::{Dtype, Kind, memory::Action};

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::atomic::Ordering;
 
-use crate::collect::gpu::{Api, ApiCall, GpuRecord};
 use crate::export::trace::page::FULL;
 use crate::export::trace::testing::{Disk, all_sorts, crowd};
 use crate::export::trace::turns::Stream;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
+use crate::records::gpu::{Api, ApiCall, GpuRecord};
 use profiler_core::Kind;
 
 use super::reading::read;

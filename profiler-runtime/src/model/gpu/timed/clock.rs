@@ -3,8 +3,8 @@
 //! The device's time is 0 at the context's reference, whose moment is known within a bracket; a second bracket at the end
 //! of the session says how much faster or slower the device's clock runs.
 
-use crate::collect::events::{EventContext, Sample};
 use crate::model::time::Timeline;
+use crate::records::events::{EventContext, Sample};
 
 /// Resolution of an event near the reference.
 const FINEST_NS: u64 = 500;

@@ -11,10 +11,10 @@ mod tests;
 
 use std::collections::HashMap;
 
-use crate::collect::absent::Absent;
-use crate::collect::events::{EventLog, EventLosses};
 use crate::model::stages::StageTree;
 use crate::model::time::Timeline;
+use crate::records::events::{EventLog, EventLosses};
+use crate::records::unavailable::Absent;
 use profiler_core::hooks::gpu_time::Measured;
 use profiler_core::site::Site;
 use profiler_core::stream::entry::Tag;

@@ -1,10 +1,10 @@
 //! Ranges timed by events, against recordings made by hand.
 
-use crate::collect::absent::Absent;
-use crate::collect::events::{EventContext, EventLog, Sample};
-use crate::collect::gpu::GpuRecord;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, Trace};
+use crate::records::events::{EventContext, EventLog, Sample};
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
 use profiler_core::Kind;
 use profiler_core::hooks::gpu_time::Measured;
 use profiler_core::stream::entry::Tag;

@@ -1,12 +1,12 @@
 //! What a GPU source delivers: plain records, or the reason why there are none.
 //!
-//! Made by [`cupti`](super::cupti), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
+//! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
 //! say how it relates to the recording's.
 
 use serde::{Deserialize, Serialize};
 
-use super::absent::Absent;
 use super::events::EventLog;
+use super::unavailable::Absent;
 
 /// What became of the GPU part of a recording.
 #[derive(Debug)]

@@ -24,7 +24,7 @@ pub(crate) fn plain(text: &str) -> Cow<'_, str> {
 }
 
 /// [`plain`] for a whole message: our own lists have a line for each entry, which begins with two spaces, and keep them.
-pub(super) fn message(text: &str) -> Cow<'_, str> {
+pub(crate) fn message(text: &str) -> Cow<'_, str> {
     if text.contains("\n  ") {
         return text.split("\n  ").map(plain).collect::<Vec<_>>().join("\n  ").into();
     }
