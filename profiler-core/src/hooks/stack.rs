@@ -12,6 +12,9 @@ use crate::stream::entry::{Entry, Tag};
 /// Addresses kept of a stack, the innermost; the profiler's own few functions are among them.
 pub const MAX_DEPTH: usize = 64;
 
+/// Path of this file as the compiler names it: tells who names stacks which files are the recorder's.
+pub const FILE: &str = file!();
+
 /// Fills in the return addresses of the calling thread's stack, innermost first, and says how many there are.
 pub(crate) type Capture = fn(&mut [u64; MAX_DEPTH]) -> usize;
 

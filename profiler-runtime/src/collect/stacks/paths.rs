@@ -55,12 +55,16 @@ pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
     }
 }
 
+/// What the path of a function of the profiler's begins with.
 const PROFILER: &str = "profiler_runtime::";
+/// What the path of a function of the recorder's begins with.
+const CORE: &str = "profiler_core::";
 
 /// Returns whether it is a function of the profiler, or of what it walks stacks with.
 pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
     let path = frame.function.trim_start_matches(['<', '&']);
     path.starts_with(PROFILER)
+        || path.starts_with(CORE)
         || path.starts_with("backtrace::")
         || path == "_Unwind_Backtrace"
         || sources.has_profiler(&frame.file)
@@ -143,6 +147,7 @@ mod tests {
     fn the_profilers_functions_are_known_by_path_or_file() {
         let sources = Sources::of_this_process();
         assert!(is_of_the_profiler(&frame("<profiler_runtime::Instrumented<F> as core::Future>::poll"), &sources));
+        assert!(is_of_the_profiler(&frame("<profiler_core::future::Instrumented<F> as core::Future>::poll"), &sources));
         assert!(!is_of_the_profiler(&frame("wan::profiler_runtime::mine"), &sources));
         let file = Path::new("/build").join(file!()).to_str().unwrap().to_owned();
         let mut ours = [Frame { file, ..frame("run<u64, wan::block::{closure_env#0}>") }];

@@ -13,8 +13,11 @@ use profiler_core::{site::Site, site::sites};
 pub(super) struct Sources {
     /// The folder that the program runs in.
     here: String,
-    /// The profiler's own, [`shortened`](Self::shortened).
+    /// The runtime's own, [`shortened`](Self::shortened).
     profiler: String,
+    /// The recorder's own, likewise. A journal of before it was a crate has none.
+    #[serde(default)]
+    core: String,
     /// Folders of workspaces, each with its slash: compilers name files from there, wherever the program runs.
     #[serde(skip)]
     roots: Vec<String>,
@@ -27,6 +30,8 @@ impl Sources {
         // From here up to the crate's sources.
         let own = Path::new(file!()).ancestors().nth(3).unwrap_or(Path::new(""));
         sources.profiler = sources.shortened(own);
+        let core = Path::new(profiler_core::hooks::stack::FILE).ancestors().nth(2).unwrap_or(Path::new(""));
+        sources.core = sources.shortened(core);
         sources
     }
 
@@ -40,7 +45,7 @@ impl Sources {
 
     /// Returns whether it is a file of the profiler's; `file` is [`shortened`](Self::shortened).
     pub(super) fn has_profiler(&self, file: &str) -> bool {
-        !self.profiler.is_empty() && file.contains(&self.profiler)
+        [&self.profiler, &self.core].iter().any(|own| !own.is_empty() && file.contains(own.as_str()))
     }
 
     /// A source file without what differs between machines: the folder that the program runs in, cargo's, rustc's.
@@ -123,5 +128,7 @@ mod tests {
             let file = sources.shortened(&Path::new("/build").join(own).join("record/range.rs"));
             assert!(sources.has_profiler(&file) && !sources.has_profiler("src/main.rs"), "{file}");
         }
+        let core = Path::new("/build").join(profiler_core::hooks::stack::FILE);
+        assert!(Sources::of_this_process().has_profiler(&core.to_string_lossy()), "{}", core.display());
     }
 }
