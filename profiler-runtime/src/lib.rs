@@ -121,7 +121,7 @@ mod config;
 mod control;
 #[forbid(unsafe_code)]
 mod error;
-#[forbid(unsafe_code)]
+#[deny(unsafe_code)]
 mod export;
 #[forbid(unsafe_code)]
 pub mod flops;
@@ -151,8 +151,7 @@ pub mod cuda {
 
 pub use collect::ProfilingAllocator;
 pub use config::{
-    Activities, ConfigError, CudaApiNames, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig,
-    TraceFormat, Warning,
+    Activities, ConfigError, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig, Warning,
 };
 #[cfg(feature = "clap")]
 pub use control::ProfilerArgs;
@@ -167,7 +166,7 @@ pub use export::{
     Alignment, Artifact, ExportProgress, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing,
     SortBy, Summary, merge,
 };
-pub use model::{GroupBy, KeyAverage};
+pub use model::{CudaApiNames, GroupBy, KeyAverage, TraceFormat};
 pub use profiler_core::{
     CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, current_request, op,
     record_alloc, record_free, record_out_of_memory, request, request_scope, site::Site, site::sites, stage, step,

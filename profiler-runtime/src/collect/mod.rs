@@ -3,8 +3,7 @@
 //!
 //! Each source can be absent, and says why ([`Absent`](crate::records::unavailable::Absent)): nothing is linked, every library is opened while the
 //! program runs. `session` starts and ends them; `unsafe` lives here because they speak C. So does [`ending`], which is no
-//! source: it sees the end of the process come; [`outlet`], which keeps what a write may raise from the host; and [`terminal`],
-//! which knows what people see.
+//! source: it sees the end of the process come.
 
 mod allocator;
 pub(crate) mod cuda_range;
@@ -17,11 +16,9 @@ pub(crate) mod events;
 pub(crate) mod host_clock;
 mod library;
 pub(crate) mod nvtx;
-pub(crate) mod outlet;
 pub(crate) mod spool;
 pub(crate) mod stacks;
 mod stream;
-pub(crate) mod terminal;
 
 pub use allocator::ProfilingAllocator;
 #[cfg(feature = "cudarc")]

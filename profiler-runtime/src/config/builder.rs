@@ -5,11 +5,12 @@
 
 use std::path::PathBuf;
 
-use super::choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, PrintSummary, Profiler};
 use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
 use super::settings::ProfilerConfig;
+use crate::model::{CudaApiNames, TraceFormat};
 
 impl ProfilerConfig {
     /// Traces and tables into the folder `dir`.

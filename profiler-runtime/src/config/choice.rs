@@ -6,6 +6,7 @@
 use serde_json::Value;
 
 use super::value::Setting;
+use crate::model::{CudaApiNames, TraceFormat};
 
 /// What a session records, beyond stage timings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -18,24 +19,6 @@ pub enum Profiler {
     Torch,
     /// Only the CUDA capture range and NVTX, for a run under Nsight Systems.
     Cuda,
-}
-
-/// The format of a session's trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum TraceFormat {
-    /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto, Holistic Trace Analysis and
-    /// TensorBoard.
-    #[default]
-    Chrome,
-    /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
-    ///
-    /// What it gains: a quarter of the size (half of it with shapes, and when both are compressed), and less time to write.
-    /// What it costs: Perfetto 52 takes 1.3 times as long to load it as the JSON, because it reads two packets for a slice
-    /// instead of one event; from version 57 on it decodes packets about one and a half times as fast.
-    Perfetto,
-    /// Both files.
-    Both,
 }
 
 /// Where a session takes the GPU times of stages from.
@@ -111,22 +94,6 @@ pub enum PrintSummary {
     Never,
 }
 
-/// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the driver directly, such as one on
-/// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum CudaApiNames {
-    /// The function that was called, as Kineto writes it.
-    #[default]
-    Called,
-    /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
-    /// the name. Holistic Trace Analysis and TraceLens find launches by that.
-    Runtime,
-    /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
-    /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
-    Tensorboard,
-}
-
 /// The words of a type, there and back, in the order in which messages list them.
 macro_rules! words {
     ($type:ident: $($variant:ident = $word:literal),+) => {
@@ -166,7 +133,22 @@ macro_rules! words {
 }
 
 words!(Profiler: Torch = "torch", Cuda = "cuda", None = "none");
-words!(TraceFormat: Chrome = "chrome", Perfetto = "perfetto", Both = "both");
 words!(PrintSummary: Auto = "auto", Always = "always", Never = "never");
-words!(CudaApiNames: Called = "called", Runtime = "runtime", Tensorboard = "tensorboard");
 words!(GpuTiming: Auto = "auto", Cupti = "cupti", Events = "events");
+
+/// The settings whose types are those of what is written.
+macro_rules! words_elsewhere {
+    ($($type:ident),+) => {$(
+        impl Setting for $type {
+            fn to_value(&self) -> Value {
+                Value::from(self.as_str())
+            }
+
+            fn from_value(value: &Value) -> Option<Self> {
+                Self::ALL.into_iter().find(|each| value == each.as_str())
+            }
+        }
+    )+};
+}
+
+words_elsewhere!(TraceFormat, CudaApiNames);

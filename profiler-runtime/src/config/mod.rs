@@ -9,11 +9,13 @@
 //!                                                                 │
 //! settings (the table) = table + kind (what a value has to be) + value, choice (the types of values)
 //!
+//! export: what the exporters are told of it
 //! upstream: the names of vLLM and SGLang, and what becomes of each
 //! paths, trace_name, select, pattern: what particular fields mean
 //! ```
 //!
-//! The room is pure: it reads one file when asked to, prints nothing, and knows no other room. `control` calls it to
+//! The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms only
+//! what artifacts can be asked for. `control` calls it to
 //! learn what to record, `session` to act on it, `export` to show the effective values in the manifest.
 
 mod builder;
@@ -23,6 +25,7 @@ mod draft;
 mod env;
 mod error;
 mod explain;
+mod export;
 mod format;
 mod kind;
 mod paths;
@@ -37,7 +40,7 @@ mod upstream;
 mod value;
 mod yaml;
 
-pub use choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
+pub use choice::{Activities, GpuTiming, PrintSummary, Profiler};
 pub(crate) use draft::Draft;
 pub(crate) use error::Places;
 pub use error::{ConfigError, Origin, Parsed, Problem, Warning};

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use super::choice::{Activities, CudaApiNames, GpuTiming, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, Profiler};
 use super::error::{Problem, Warning};
 use super::paths::is_uri;
 use super::settings::ProfilerConfig;
 use super::trace_name;
+use crate::model::{CudaApiNames, TraceFormat};
 
 /// Checks every rule and adds what it finds.
 pub(super) fn apply(

@@ -5,8 +5,9 @@
 
 use super::choice::{Activities, Profiler};
 use super::error::Warning;
-use super::pattern::{matches, nearest};
+use super::pattern::nearest;
 use super::settings::ProfilerConfig;
+use crate::model::matches;
 
 /// Names of the program that a warning lists.
 const MAX_EXAMPLES: usize = 5;
@@ -19,11 +20,6 @@ impl ProfilerConfig {
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
         self.stages.is_empty() || any_matches(&self.stages, name)
-    }
-
-    /// Returns whether only some stages are recorded: `stages` names them.
-    pub(crate) fn is_selective(&self) -> bool {
-        !self.stages.is_empty()
     }
 
     /// Returns whether ranges are recorded: with `CUDA` alone they are not.

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::choice::{Activities, CudaApiNames, GpuTiming, PrintSummary, Profiler, TraceFormat};
+use super::choice::{Activities, GpuTiming, PrintSummary, Profiler};
 use super::kind::Kind;
 use super::table::{Field, settings};
 use super::value::Setting;
+use crate::model::{CudaApiNames, TraceFormat};
 
 /// Iterations fit 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
 const ITERATIONS: Kind = Kind::Whole { least: 0, most: u32::MAX as u64 };

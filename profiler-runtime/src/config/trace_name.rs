@@ -3,10 +3,11 @@
 //! vLLM-Omni and SGLang name the same artifact differently; `trace_file` is the one setting for both, a plain file
 //! name with two placeholders, never a path: where artifacts go is `torch_profiler_dir`'s business alone.
 
-use super::choice::{Profiler, TraceFormat};
+use super::choice::Profiler;
 use super::error::{ConfigError, Origin, Problem};
 use super::pattern::nearest;
 use super::settings::ProfilerConfig;
+use crate::model::{ExportOptions, TraceFormat};
 
 const FIELD: &str = "trace_file";
 const JSON: &str = ".json";
@@ -25,7 +26,8 @@ impl ProfilerConfig {
     /// name whatever the id. A session puts its first 128 characters there.
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
-        self.trace_name(self.trace_format == TraceFormat::Perfetto, rank, request_id)
+        let perfetto = self.trace_format == TraceFormat::Perfetto;
+        ExportOptions::from(self).trace_name(perfetto, rank, request_id)
     }
 
     /// Checks that the ranks of a job do not replace each other's trace.
@@ -42,21 +44,6 @@ impl ProfilerConfig {
             }
             _ => Ok(()),
         }
-    }
-
-    /// The name of the trace in Perfetto's format, or of the JSON.
-    pub(crate) fn trace_name(&self, perfetto: bool, rank: u32, request_id: &str) -> String {
-        let extension = if perfetto { PERFETTO } else { JSON };
-        let suffix = if self.torch_profiler_use_gzip { ".gz" } else { "" };
-        let Some(pattern) = &self.trace_file else {
-            return format!("trace_rank{rank}{extension}{suffix}");
-        };
-        let bare = pattern.strip_suffix(".gz").unwrap_or(pattern);
-        let bare = bare.strip_suffix(JSON).or(bare.strip_suffix(PERFETTO)).unwrap_or(bare);
-        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-        let id: String = request_id.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
-        let name = bare.replace("{rank}", &rank.to_string()).replace("{request_id}", &id);
-        format!("{name}{extension}{suffix}")
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize, Serializer};
+use serde_json::Value;
 
-use crate::config::ProfilerConfig;
-use crate::model::{OpTable, Trace};
+use crate::model::{ExportOptions, OpTable, Trace};
 
 use super::facts::clock::ClockReport;
 use super::facts::gpu::GpuReport;
@@ -76,7 +76,7 @@ pub struct Manifest {
     pub(super) pipeline_lines: Vec<String>,
     /// For [`key_averages`](Self::key_averages).
     pub(super) ops: Arc<OpTable>,
-    pub(super) config: ProfilerConfig,
+    pub(super) options: ExportOptions,
     /// For [`summary`](Self::summary).
     pub(super) times: Times,
 }
@@ -96,7 +96,7 @@ impl Manifest {
             artifacts: Vec::new(),
             pipeline_lines: Vec::new(),
             ops: Arc::clone(&trace.ops),
-            config: context.config.clone(),
+            options: context.options.clone(),
             times: Times::of(trace),
         }
     }
@@ -134,7 +134,7 @@ impl Missing {
 }
 
 /// Returns a sentence for each reason why files are missing: those that share one are named together.
-pub(super) fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
+pub(crate) fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
     files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
         let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();
         format!("{}: {}", names.join(", "), files[0].reason)
@@ -148,6 +148,10 @@ pub(super) fn name_in(path: &Path, folder: &Path) -> String {
 
 fn as_hex<S: Serializer>(crc32: &u32, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format!("{crc32:08x}"))
+}
+
+fn as_object<S: Serializer>(members: &[(&'static str, Value)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(members.iter().map(|(name, value)| (name, value)))
 }
 
 /// The file's contents.
@@ -180,7 +184,8 @@ struct File<'a> {
     warnings: &'a [String],
     notes: &'a [String],
     errors: &'a [String],
-    config: &'a ProfilerConfig,
+    #[serde(serialize_with = "as_object")]
+    config: &'a [(&'static str, Value)],
 }
 
 /// Writes `manifest_rank*.json`.
@@ -214,7 +219,7 @@ pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> 
         warnings: &manifest.warnings,
         notes: &manifest.notes,
         errors: &manifest.errors,
-        config: &context.config,
+        config: &context.options.configuration,
     };
     write_indented(out, &file)
 }

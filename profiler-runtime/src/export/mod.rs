@@ -10,11 +10,10 @@
 //! what several artifacts state: facts      how a value is written: format      who helps: workers
 //! ```
 //!
-//! `session` calls [`write_session`] on a background thread. Exporters are functions from a trace to a stream of bytes; only
+//! `session` calls [`write_session`] on a background thread, and tells people what that [remarks](remark). Exporters are functions from a trace to a stream of bytes; only
 //! [`sink`] knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 
 mod caught;
-mod closing;
 mod facts;
 mod format;
 mod gzip;
@@ -22,14 +21,21 @@ mod manifest;
 mod memory;
 mod mount;
 mod ops;
+// Signals have no safe interface.
+#[allow(unsafe_code)]
+pub(crate) mod outlet;
 mod plan;
 mod progress;
+mod remark;
 mod replaced;
 mod reports;
 mod second_name;
 mod sink;
 mod stacks;
 mod target;
+// Nor has the width of a terminal.
+#[allow(unsafe_code)]
+mod terminal;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -41,18 +47,20 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::logging;
 use crate::model::Trace;
 
 pub(crate) use caught::panic_text;
 pub use facts::requests::RequestTimes;
+pub(crate) use facts::{losses, warnings};
 pub(crate) use format::utc::iso8601;
+pub(crate) use manifest::by_reason;
 pub use manifest::{Artifact, Manifest, Missing};
 pub(crate) use mount::shortcomings;
 pub use ops::averages::{KeyAverages, SortBy};
 pub(crate) use plan::obstacles;
 pub use progress::ExportProgress;
 pub(crate) use progress::Gauge;
+pub(crate) use remark::{Remark, Weight};
 pub use reports::printed::Summary;
 pub(crate) use sink::remove_unfinished;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
@@ -61,13 +69,12 @@ use format::json;
 use manifest::name_in;
 use reports::pipeline;
 
-/// Writes what the configuration asks for, the manifest last. `folder` is the session's, empty if it has none: then only the
-/// performance report is written, to the path of its own.
+/// Writes what the options ask for, the manifest last, and returns it with what people should hear. `folder` is the
+/// session's, empty if it has none: then only the performance report is written, to the path of its own.
 ///
-/// Never fails as a whole: what could not be written is in the manifest that is returned, and in the log.
-pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> Manifest {
-    closing::warn(trace);
-    let mut manifest = Manifest::new(trace);
+/// Never fails as a whole: what could not be written is in the manifest, and among the remarks.
+pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manifest, Vec<Remark>) {
+    let (mut manifest, mut remarks) = (Manifest::new(trace), Vec::new());
     let plans = plan::plans(trace, folder, &mut manifest.missing);
     gauge.begin(trace, plans.len());
     for plan in plans {
@@ -78,24 +85,21 @@ pub(crate) fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> 
         });
         let is_written = written.is_ok();
         if is_replaced && is_written {
-            replaced::tell(&plan.path, folder, &manifest.session);
+            remarks.extend(replaced::note(&plan.path, folder, &manifest.session));
         }
-        manifest.note(plan.kind, &plan.path, folder, written);
+        remarks.extend(manifest.note(plan.kind, &plan.path, folder, written));
         if let Some(second) = plan.second.filter(|_| is_written) {
-            manifest.note_second(&second, folder, second_name::add(&plan.path, &second));
+            remarks.extend(manifest.note_second(&second, folder, second_name::add(&plan.path, &second)));
         }
         gauge.file_done();
     }
     manifest.pipeline_lines = pipeline::log_lines(trace);
-    for line in &manifest.pipeline_lines {
-        logging::info!("{line}");
-    }
+    remarks.extend(manifest.pipeline_lines.iter().cloned().map(Remark::info));
     if let Some(path) = plan::manifest_path(trace, folder) {
         let written = sink::write_with_folder(&path, false, |out| manifest::write(&manifest, trace, out));
-        manifest.note("manifest", &path, folder, written);
+        remarks.extend(manifest.note("manifest", &path, folder, written));
     }
-    closing::announce(&manifest, trace, folder);
-    manifest
+    (manifest, remarks)
 }
 
 /// Writes a JSON report that is no artifact of a recording, whole or not at all. `schema` names the file in `schemas/` that
@@ -120,33 +124,43 @@ pub(crate) fn write_report(path: &Path, schema: &'static str, report: &impl Seri
 
 impl Manifest {
     /// Takes down what became of a file.
-    fn note(&mut self, kind: &'static str, path: &Path, folder: &Path, written: io::Result<sink::Written>) {
+    fn note(
+        &mut self,
+        kind: &'static str,
+        path: &Path,
+        folder: &Path,
+        written: io::Result<sink::Written>,
+    ) -> Option<Remark> {
         match written {
-            Ok(written) => self.artifacts.push(Artifact::new(kind, path, folder, written)),
+            Ok(written) => {
+                self.artifacts.push(Artifact::new(kind, path, folder, written));
+                None
+            }
             Err(error) => {
                 let place = path.display();
                 let message =
                     format!("cannot write `{place}`: {error}; see that its folder has room and may be written to");
-                logging::error!("{message}");
                 self.missing.push(Missing::new(name_in(path, folder), error.to_string()));
-                self.errors.push(message);
+                self.errors.push(message.clone());
+                Some(Remark::error(message))
             }
         }
     }
 
     /// Takes down whether the file that was noted last has a second name.
-    fn note_second(&mut self, second: &Path, folder: &Path, added: io::Result<()>) {
+    fn note_second(&mut self, second: &Path, folder: &Path, added: io::Result<()>) -> Option<Remark> {
         let name = name_in(second, folder);
         match (added, self.artifacts.last_mut()) {
             (Ok(()), Some(artifact)) => artifact.second_name = Some(name),
             (Err(error), _) => {
-                logging::warn!(
+                self.missing.push(Missing::new(name, error.to_string()));
+                return Some(Remark::warning(format!(
                     "cannot give the trace its second name `{}`: {error}; copy the trace there for tools that want a folder",
                     second.display()
-                );
-                self.missing.push(Missing::new(name, error.to_string()));
+                )));
             }
             (Ok(()), None) => {}
         }
+        None
     }
 }

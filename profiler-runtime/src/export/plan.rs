@@ -4,8 +4,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use crate::config::{Profiler, ProfilerConfig, TraceFormat};
-use crate::model::{Memory, Trace};
+use crate::model::{Content, ExportOptions, Memory, Trace, TraceFormat};
 
 use super::manifest::Missing;
 use super::memory::{chart, snapshot};
@@ -51,32 +50,32 @@ impl Plan {
 /// it has none.
 pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) -> Vec<Plan> {
     let context = &trace.context;
-    let (config, part) = (&context.config, context.file_part());
+    let (options, part) = (&context.options, context.file_part());
     let mut plans = Vec::new();
-    if has_folder(config, folder) {
-        if config.profiler == Profiler::Torch {
+    if has_folder(options, folder) {
+        if options.content == Content::Everything {
             push_traces(trace, folder, &mut plans);
             let ops = folder.join(format!("ops_{part}.xlsx"));
             plans.push(Plan::new("ops", ops, |trace, _, out| workbook::write(trace, out)));
-            if config.torch_profiler_dump_cuda_time_total {
+            if options.torch_profiler_dump_cuda_time_total {
                 let table = folder.join(format!("profiler_out_{}.txt", part.trim_start_matches("rank")));
                 plans.push(Plan::new("table", table, |trace, _, out| ops::text::write(trace, out)));
             }
         }
-        if config.profiler == Profiler::Torch && config.torch_profiler_with_stack {
+        if options.content == Content::Everything && options.torch_profiler_with_stack {
             push_stacks(trace, folder, &mut plans, missing);
         }
-        if config.profiler == Profiler::Torch && config.torch_profiler_with_memory {
+        if options.content == Content::Everything && options.torch_profiler_with_memory {
             push_memory(trace, folder, &mut plans, missing);
         }
         plans.push(Plan::new("timing", folder.join(format!("timing_{part}.json")), |trace, _, out| {
             timing::write(trace, out)
         }));
     }
-    if let Some(path) = &config.perf_dump_path {
+    if let Some(path) = &options.perf_dump_path {
         plans.push(Plan::new("perf_dump", of_rank(path, context.rank), |trace, _, out| perf_dump::write(trace, out)));
     }
-    if has_folder(config, folder) {
+    if has_folder(options, folder) {
         // The last: it tells which of the others are missing.
         plans.push(Plan::new("summary", folder.join(format!("summary_{part}.md")), summary::write));
     }
@@ -85,7 +84,7 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
 
 /// The trace, in one format or both.
 fn push_traces(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>) {
-    let format = trace.context.config.trace_format;
+    let format = trace.context.options.trace_format;
     if format != TraceFormat::Perfetto {
         let path = trace_path(trace, folder, false);
         let shown = path.to_string_lossy().into_owned();
@@ -162,10 +161,10 @@ const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator]
                             the program, or report a framework's memory with `profiler_runtime::record_alloc`";
 
 /// Returns which paths that the configuration spells out cannot be written to, as far as that shows before the session.
-pub(crate) fn obstacles(config: &ProfilerConfig, rank: u32) -> Vec<String> {
-    let dump = config.perf_dump_path.as_ref().map(|path| ("perf_dump_path", of_rank(path, rank)));
-    let folder = config.torch_profiler_dir.as_ref().filter(|_| config.profiler == Profiler::Torch);
-    let trace = folder.zip(config.trace_file.as_ref().filter(|name| !name.contains('{')));
+pub(crate) fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
+    let dump = options.perf_dump_path.as_ref().map(|path| ("perf_dump_path", of_rank(path, rank)));
+    let folder = options.torch_profiler_dir.as_ref().filter(|_| options.content == Content::Everything);
+    let trace = folder.zip(options.trace_file.as_ref().filter(|name| !name.contains('{')));
     let trace = trace.map(|(folder, name)| ("trace_file", folder.join(name)));
     let refused = |(field, path): (&str, PathBuf)| {
         let error = Target::of(&path).err()?;
@@ -177,11 +176,11 @@ pub(crate) fn obstacles(config: &ProfilerConfig, rank: u32) -> Vec<String> {
 /// Where the manifest goes, if anywhere.
 pub(super) fn manifest_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let context = &trace.context;
-    has_folder(&context.config, folder).then(|| folder.join(format!("manifest_{}.json", context.file_part())))
+    has_folder(&context.options, folder).then(|| folder.join(format!("manifest_{}.json", context.file_part())))
 }
 
-fn has_folder(config: &ProfilerConfig, folder: &Path) -> bool {
-    config.profiler != Profiler::None && folder != Path::new("")
+fn has_folder(options: &ExportOptions, folder: &Path) -> bool {
+    options.content != Content::Nothing && folder != Path::new("")
 }
 
 /// A name of the user's lies in the configured folder itself: it need not be searched in a session's. One that the program's
@@ -191,11 +190,11 @@ fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
     let request: &str = &request.chars().take(LONGEST_ID).collect::<String>();
     if context.is_frontend {
-        let name = context.config.trace_name(perfetto, context.rank, request);
+        let name = context.options.trace_name(perfetto, context.rank, request);
         return folder.join(name.replace(&format!("rank{}", context.rank), &context.file_part()));
     }
-    let name = |request: &str| context.config.trace_name(perfetto, context.rank, request);
-    let (Some(pattern), Some(configured)) = (&context.config.trace_file, &context.config.torch_profiler_dir) else {
+    let name = |request: &str| context.options.trace_name(perfetto, context.rank, request);
+    let (Some(pattern), Some(configured)) = (&context.options.trace_file, &context.options.torch_profiler_dir) else {
         return folder.join(name(request));
     };
     let first = configured.join(name(request));
@@ -208,11 +207,11 @@ fn trace_path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
 
 /// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
 fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
-    let config = &trace.context.config;
-    let suffix = if config.torch_profiler_use_gzip { ".gz" } else { "" };
+    let options = &trace.context.options;
+    let suffix = if options.torch_profiler_use_gzip { ".gz" } else { "" };
     let name = format!("rank{}.pt.trace.json{suffix}", trace.context.rank);
     // Whoever reads that folder takes every file in it for a rank's.
-    let is_alone = config.trace_file.is_none() && !trace.context.is_frontend;
+    let is_alone = options.trace_file.is_none() && !trace.context.is_frontend;
     is_alone.then(|| folder.join("traces").join(name))
 }
 

@@ -13,18 +13,21 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use super::format::json::write_indented;
 use super::manifest::Missing;
+use super::remark::Remark;
 use super::sink;
-use crate::logging;
 
-/// Says in the log that `session`, whose folder this is, has replaced the file at `path`, and in the manifest of the session
-/// that wrote it.
-pub(super) fn tell(path: &Path, folder: &Path, session: &str) {
-    logging::info!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
+/// Notes that `session`, whose folder this is, has replaced the file at `path`, in the manifest of the session that wrote
+/// it. Returns what people should hear of it.
+pub(super) fn note(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
+    let replaced = format!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
+    let mut remarks = vec![Remark::info(replaced)];
     for manifest in manifests_beside(folder) {
         if let Err(error) = amend(&manifest, path, session) {
-            logging::warn!("`{}` still lists `{}`: {error}", manifest.display(), path.display());
+            let stale = format!("`{}` still lists `{}`: {error}", manifest.display(), path.display());
+            remarks.push(Remark::warning(stale));
         }
     }
+    remarks
 }
 
 /// Returns the manifests of the other sessions in the folder that holds this one.

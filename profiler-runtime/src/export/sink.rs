@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::Crc;
 
+use super::outlet;
 use super::target::{self, Target};
-use crate::collect::outlet;
 
 const BUFFER: usize = 64 << 10;
 /// End of a file's name while it is written.

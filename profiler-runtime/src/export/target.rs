@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::collect::outlet::Outlet;
+use super::outlet::Outlet;
 
 /// Links that are followed: as many as Linux follows.
 const MOST_LINKS: usize = 40;

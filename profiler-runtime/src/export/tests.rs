@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use flate2::Crc;
 use serde_json::{Value, json};
 
-use crate::config::{Profiler, ProfilerConfig};
 use crate::model::testing::Script;
-use crate::model::{MemoryLog, Trace};
+use crate::model::{Content, ExportOptions, MemoryLog, Trace};
 use profiler_core::Kind;
 use profiler_core::memory::Levels;
 use profiler_core::stream::entry::Tag;
@@ -16,9 +15,9 @@ use profiler_core::stream::entry::Tag;
 use super::{Gauge, Manifest, write_session};
 
 /// A pipeline: a stage called twice, and three steps.
-fn pipeline(config: ProfilerConfig) -> Script {
+fn pipeline(options: ExportOptions) -> Script {
     let mut script = Script::new();
-    script.context.config = config;
+    script.context.options = options;
     let [generate, text, diffuse] =
         ["generate", "text_encoder.forward", "diffuse"].map(|name| script.site(Kind::Stage, name));
     let step = script.site(Kind::Step, "denoise_step");
@@ -33,12 +32,17 @@ fn pipeline(config: ProfilerConfig) -> Script {
     script
 }
 
-fn torch(folder: &Path) -> ProfilerConfig {
-    ProfilerConfig { profiler: Profiler::Torch, torch_profiler_dir: Some(folder.into()), ..ProfilerConfig::default() }
+fn torch(folder: &Path) -> ExportOptions {
+    ExportOptions {
+        content: Content::Everything,
+        torch_profiler_dir: Some(folder.into()),
+        configuration: vec![("profiler", json!("torch"))],
+        ..ExportOptions::default()
+    }
 }
 
 fn write(script: Script, folder: &Path) -> Manifest {
-    write_session(&mut Trace::build(script.finish()), folder, &Gauge::default())
+    write_session(&mut Trace::build(script.finish()), folder, &Gauge::default()).0
 }
 
 fn json_of(path: impl AsRef<Path>) -> Value {
@@ -57,7 +61,7 @@ fn names(folder: &Path) -> Vec<String> {
 fn an_installed_allocator_is_not_asked_for_again() {
     let base = tempfile::tempdir().unwrap();
     let missing = |levels: Levels| {
-        let mut script = pipeline(torch(base.path()).torch_profiler_with_memory(true));
+        let mut script = pipeline(ExportOptions { torch_profiler_with_memory: true, ..torch(base.path()) });
         script.memory = Some(MemoryLog { begin: levels.clone(), end: levels });
         let manifest = write(script, &base.path().join("session"));
         manifest.missing.iter().map(|file| file.reason.clone()).next().unwrap()
@@ -71,7 +75,7 @@ fn an_installed_allocator_is_not_asked_for_again() {
 #[test]
 fn the_printed_summary_fits_its_width_and_tells_all() {
     let base = tempfile::tempdir().unwrap();
-    let mut script = pipeline(torch(base.path()).torch_profiler_with_memory(true));
+    let mut script = pipeline(ExportOptions { torch_profiler_with_memory: true, ..torch(base.path()) });
     let op = script.site(Kind::Op, "an operator with a name that no column of a terminal has room for");
     script.begin(op, 70_000).end(op, 90_000).thread("other");
     script.context.warnings.push("the user should know of this, which is a long sentence".to_owned());
@@ -123,8 +127,8 @@ fn a_torch_session_is_five_files_and_the_manifest_tells_the_truth_about_them() {
 fn a_trace_has_a_second_name_where_only_traces_are() {
     for gzip in [false, true] {
         let base = tempfile::tempdir().unwrap();
-        let config = ProfilerConfig { torch_profiler_use_gzip: gzip, ..torch(base.path()) };
-        let manifest = write(pipeline(config), base.path());
+        let options = ExportOptions { torch_profiler_use_gzip: gzip, ..torch(base.path()) };
+        let manifest = write(pipeline(options), base.path());
         let trace = manifest.artifact("trace").unwrap();
         let suffix = if gzip { ".gz" } else { "" };
         let second = format!("rank0.pt.trace.json{suffix}");
@@ -139,8 +143,8 @@ fn a_trace_has_a_second_name_where_only_traces_are() {
 #[test]
 fn a_trace_whose_name_the_user_chose_has_no_other() {
     let base = tempfile::tempdir().unwrap();
-    let config = ProfilerConfig { trace_file: Some("mine.json".into()), ..torch(base.path()) };
-    let manifest = write(pipeline(config), &base.path().join("session"));
+    let options = ExportOptions { trace_file: Some("mine.json".into()), ..torch(base.path()) };
+    let manifest = write(pipeline(options), &base.path().join("session"));
     assert_eq!(manifest.artifact("trace").unwrap().second_name, None);
     assert!(!base.path().join("session").join("traces").exists());
 }
@@ -148,9 +152,9 @@ fn a_trace_whose_name_the_user_chose_has_no_other() {
 #[test]
 fn everything_asked_for_and_not_written_is_missing_with_a_reason() {
     let base = tempfile::tempdir().unwrap();
-    let config =
-        ProfilerConfig { torch_profiler_with_stack: true, torch_profiler_with_memory: true, ..torch(base.path()) };
-    let mut script = pipeline(config);
+    let options =
+        ExportOptions { torch_profiler_with_stack: true, torch_profiler_with_memory: true, ..torch(base.path()) };
+    let mut script = pipeline(options);
     script.context.rank = 2;
     let manifest = write(script, base.path());
     let missing: Vec<&str> = manifest.missing.iter().map(|missing| missing.name.as_str()).collect();
@@ -186,28 +190,28 @@ fn a_folder_that_cannot_be_made_is_told_by_the_manifest_in_memory() {
 fn the_profiler_decides_what_is_written() {
     let base = tempfile::tempdir().unwrap();
     let perf = base.path().join("deep/perf.json");
-    for (profiler, expected) in [
-        (Profiler::None, ["perf_dump"].as_slice()),
-        (Profiler::Cuda, ["timing", "perf_dump", "summary", "manifest"].as_slice()),
+    for (content, expected) in [
+        (Content::Nothing, ["perf_dump"].as_slice()),
+        (Content::Reports, ["timing", "perf_dump", "summary", "manifest"].as_slice()),
     ] {
-        let config = ProfilerConfig { profiler, perf_dump_path: Some(perf.clone()), ..ProfilerConfig::default() };
-        let manifest = write(pipeline(config), base.path());
+        let options = ExportOptions { content, perf_dump_path: Some(perf.clone()), ..ExportOptions::default() };
+        let manifest = write(pipeline(options), base.path());
         let kinds: Vec<&str> = manifest.artifacts().iter().map(|artifact| artifact.kind).collect();
         assert_eq!((kinds.as_slice(), manifest.missing.len()), (expected, 0));
     }
-    let config = ProfilerConfig { profiler: Profiler::Cuda, ..ProfilerConfig::default() };
-    assert!(write(pipeline(config), Path::new("")).artifacts().is_empty(), "no folder, no files");
+    let options = ExportOptions { content: Content::Reports, ..ExportOptions::default() };
+    assert!(write(pipeline(options), Path::new("")).artifacts().is_empty(), "no folder, no files");
 }
 
 #[test]
 fn a_trace_with_a_name_of_its_own_lies_in_the_configured_folder() {
     let base = tempfile::tempdir().unwrap();
-    let config = ProfilerConfig {
+    let options = ExportOptions {
         trace_file: Some("{request_id}-global-rank{rank}.trace.json.gz".into()),
         torch_profiler_use_gzip: true,
         ..torch(base.path())
     };
-    let mut script = pipeline(config);
+    let mut script = pipeline(options);
     script.context.rank = 1;
     let manifest = write(script, &base.path().join("session"));
     let trace = manifest.artifact("trace").unwrap();
@@ -218,9 +222,9 @@ fn a_trace_with_a_name_of_its_own_lies_in_the_configured_folder() {
 #[test]
 fn every_rank_has_a_performance_report_of_its_own() {
     let base = tempfile::tempdir().unwrap();
-    let config = ProfilerConfig { perf_dump_path: Some(base.path().join("perf.json")), ..ProfilerConfig::default() };
+    let options = ExportOptions { perf_dump_path: Some(base.path().join("perf.json")), ..ExportOptions::default() };
     for rank in 0..2 {
-        let mut script = pipeline(config.clone());
+        let mut script = pipeline(options.clone());
         script.context.rank = rank;
         write(script, Path::new(""));
     }
@@ -238,8 +242,12 @@ fn every_rank_has_a_performance_report_of_its_own() {
 #[test]
 fn timing_counts_every_call_and_leaves_nothing_unaccounted() {
     let base = tempfile::tempdir().unwrap();
-    let config = ProfilerConfig { pipeline_profiler: true, ..torch(base.path()) };
-    let mut script = pipeline(config);
+    let options = ExportOptions {
+        pipeline_profiler: true,
+        pipeline_targets: ["text_encoder.forward", "diffuse"].map(String::from).to_vec(),
+        ..torch(base.path())
+    };
+    let mut script = pipeline(options);
     let request = script.site(Kind::Request, "request");
     script.entry(Tag::TextLength, 0, request, 3).entry(Tag::Text, 0, request, u64::from_le_bytes(*b"r-1\0\0\0\0\0"));
     script.begin(request, 70_000).end(request, 80_000).thread("other");

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter};
 
-use crate::collect::outlet::without_signals;
+use crate::export::outlet::without_signals;
 use crate::text;
 
 /// Environment variable that silences standard error: `off`.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::config::ProfilerConfig;
 use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
@@ -12,6 +11,7 @@ use profiler_core::site::Site;
 use profiler_core::stream::registry::Log;
 
 use super::memory::MemoryLog;
+use super::options::ExportOptions;
 
 /// The recorded part of a session, cut out of the threads' streams.
 pub(crate) struct Recording {
@@ -83,8 +83,8 @@ pub(crate) struct Context {
     pub(crate) host: String,
     /// Whose clocks the anchors read.
     pub(crate) clock: HostClock,
-    /// The configuration in effect.
-    pub(crate) config: ProfilerConfig,
+    /// The artifacts that are asked for.
+    pub(crate) options: ExportOptions,
     /// The loop that drove the schedule: number of its site; `None` if bare `step()` calls did, or nothing.
     pub(crate) step_site: Option<u32>,
     /// Iterations since start that had passed when recording began: the number of the first recorded step.

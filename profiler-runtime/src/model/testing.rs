@@ -1,7 +1,6 @@
 //! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns
 //! after [`EPOCH`].
 
-use crate::config::ProfilerConfig;
 use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
@@ -15,6 +14,7 @@ use profiler_core::{Kind, memory::Action, site::Site};
 
 use super::context::{Context, EndedBy, Recording, Window};
 use super::memory::MemoryLog;
+use super::options::ExportOptions;
 
 /// The window's begin, in nanoseconds since the Unix epoch.
 pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
@@ -155,7 +155,7 @@ fn context() -> Context {
         process_name: "program".to_owned(),
         host: "host".to_owned(),
         clock: HostClock { id: Some("boot".to_owned()), real_time_error_ns: Some(1_000_000) },
-        config: ProfilerConfig::default(),
+        options: ExportOptions::default(),
         step_site: None,
         first_step: 0,
         steps_passed: None,

@@ -13,6 +13,7 @@
 //! failed export costs the artifacts, not the host.
 
 mod active;
+mod artifacts;
 mod dumps;
 mod ending;
 mod gpu;

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::artifacts;
 use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
 use super::window;
 use crate::collect::spool::active::Spooling;
 use crate::collect::stacks::symbols::{self, Std};
 use crate::collect::{ending, stacks};
+use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
@@ -81,6 +83,8 @@ impl Outcome {
 pub(crate) struct Export {
     /// What was recorded.
     pub(crate) recording: Recording,
+    /// What was asked for.
+    config: ProfilerConfig,
     /// The GPU's part, before and after it is ended.
     gpu: Option<Gpu>,
     sealed: Option<GpuSealed>,
@@ -252,13 +256,19 @@ impl Stopped {
 }
 
 impl Export {
-    pub(crate) const fn new(recording: Recording, gpu: Gpu, claim: Option<Claim>, stopped: Stopped) -> Self {
-        Self { recording, gpu: Some(gpu), sealed: None, claim, spool: None, dump: None, stopped }
+    pub(crate) const fn new(
+        recording: Recording,
+        config: ProfilerConfig,
+        gpu: Gpu,
+        claim: Option<Claim>,
+        stopped: Stopped,
+    ) -> Self {
+        Self { recording, config, gpu: Some(gpu), sealed: None, claim, spool: None, dump: None, stopped }
     }
 
     /// A part of a recording that goes on.
-    pub(crate) const fn of_dump(recording: Recording, stopped: Stopped) -> Self {
-        Self { recording, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped }
+    pub(crate) const fn of_dump(recording: Recording, config: ProfilerConfig, stopped: Stopped) -> Self {
+        Self { recording, config, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped }
     }
 
     /// It lies in a spool, which is deleted when its artifacts are written; they are when that dump is, too.
@@ -299,7 +309,7 @@ fn run(parked: &Mutex<Option<Export>>) {
     // The host's logger may block: it hears of everything when the artifacts are on disk.
     let held = logging::hold();
     let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
-    let Export { mut recording, sealed, claim, spool, dump, stopped, .. } = export;
+    let Export { mut recording, config, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.costs = costs();
         // The measuring of costs has taken some time already.
@@ -311,8 +321,8 @@ fn run(parked: &Mutex<Option<Export>>) {
         if recording.context.is_frontend && matches!(recording.gpu, GpuRecord::Absent(Absent::NotWanted)) {
             recording.gpu = GpuRecord::Absent(Absent::LeftToWorkers);
         }
-        if recording.context.config.torch_profiler_with_stack {
-            let std = Std::of(recording.context.config.stack_std_functions);
+        if config.torch_profiler_with_stack {
+            let std = Std::of(config.stack_std_functions);
             recording.symbols = symbols::resolve(&recording.log, std);
             recording.context.warnings.extend(symbols::missing(&recording.symbols));
         }
@@ -321,7 +331,7 @@ fn run(parked: &Mutex<Option<Export>>) {
         let failed = spool.as_ref().and_then(failed_spool);
         let warnings = &mut trace.context.warnings;
         warnings.extend(failed.filter(|_| !warnings.iter().any(|told| told.starts_with(FAILED_SPOOL))));
-        export::write_session(&mut trace, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
+        artifacts::write(&mut trace, &config, stopped.folder().unwrap_or(Path::new("")), &stopped.0.progress)
     }));
     drop(claim);
     if let (Some(spool), Ok(manifest)) = (spool, &result) {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::artifacts;
 use super::iterations::Iterations;
 use super::place::claim;
 use super::spool::{Files, SessionNote};
@@ -14,6 +15,7 @@ use crate::collect::events;
 use crate::collect::spool::journal::{self, DriverNote};
 use crate::collect::spool::reader::{self, Refusal, Salvaged};
 use crate::collect::stacks::symbols::{self, Std};
+use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::export::{self, Gauge, Manifest};
 use crate::logging;
@@ -85,11 +87,11 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     };
     let folder = files.journal.parent().unwrap_or(Path::new("."));
     let written = catch_unwind(AssertUnwindSafe(|| {
-        let (recording, lock) = recording(salvaged)?;
+        let (recording, config, lock) = recording(salvaged)?;
         // Ranks in containers may have one process id.
         let part = file_part(Some(recording.context.rank));
         export::remove_unfinished(folder, &part, recording.context.pid);
-        let manifest = export::write_session(&mut Trace::build(recording), folder, &Gauge::default());
+        let manifest = artifacts::write(&mut Trace::build(recording), &config, folder, &Gauge::default());
         claim::discard(folder, &part);
         drop(lock);
         Ok(manifest)
@@ -108,12 +110,12 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     Ok(Some(manifest))
 }
 
-/// The recording, and what keeps others from recovering it too.
-fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
+/// The recording and its configuration, and what keeps others from recovering it too.
+fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File), String> {
     let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
     let note: SessionNote = serde_json::from_value(session)
         .map_err(|error| format!("its journal is damaged or of another version: {error}"))?;
-    let mut context = note.into_context();
+    let (mut context, config) = note.into_context();
     if let Some(DriverNote { site, first_step }) = salvaged.driver {
         (context.step_site, context.first_step) = (site, first_step);
     }
@@ -122,15 +124,15 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
     let window = Window { process, start, end, open: (start.ticks, end.ticks), later: None };
     warn(&mut context, salvaged.torn, salvaged.unreadable);
     // How much was allocated when recording began died with the process: totals are those of the recording.
-    let memory = context.config.torch_profiler_with_memory.then(|| {
+    let memory = config.torch_profiler_with_memory.then(|| {
         let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
         MemoryLog { end: begin.clone(), begin }
     });
     let recorded = (log, window, memory);
     let (log, window, memory) =
-        if context.config.ring { cut(recorded, &mut context, salvaged.iterations) } else { recorded };
-    let symbols = if context.config.torch_profiler_with_stack {
-        let std = Std::of(context.config.stack_std_functions);
+        if config.ring { cut(recorded, &mut context, &config, salvaged.iterations) } else { recorded };
+    let symbols = if config.torch_profiler_with_stack {
+        let std = Std::of(config.stack_std_functions);
         let (symbols, warnings) = symbols::resolve_in_files(&log, salvaged.code, std);
         context.warnings.extend(warnings);
         symbols
@@ -142,13 +144,12 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, fs::File), String> {
         Some(timed) => GpuRecord::Timed(Box::new(timed)),
         None => GpuRecord::Absent(Absent::ProcessGone),
     };
-    Ok((Recording { log, sites, window, symbols, memory, gpu, context }, lock))
+    Ok((Recording { log, sites, window, symbols, memory, gpu, context }, config, lock))
 }
 
 /// What a ring shows: what was not overwritten, the last seconds, the last iterations under their own numbers. `passed`:
 /// iterations when the process died.
-fn cut(recorded: Recorded, context: &mut Context, passed: u64) -> Recorded {
-    let config = &context.config;
+fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passed: u64) -> Recorded {
     let most = Duration::try_from_secs_f64(config.ring_secs).ok().filter(|most| !most.is_zero());
     let iterations = Iterations::of(&recorded.0, context.step_site);
     let oldest = if config.ring_steps > 0 { iterations.begin_of_last(config.ring_steps) } else { 0 };
@@ -190,7 +191,7 @@ fn warn(context: &mut Context, torn: u64, unreadable: u64) {
     if unreadable > 0 {
         warnings.push(format!("{unreadable} entries or lines of the spool are missing or damaged"));
     }
-    if context.config.torch_profiler_with_memory {
+    if context.options.torch_profiler_with_memory {
         warnings.push("memory that was allocated before the recording is not in its totals".to_owned());
     }
 }

@@ -16,7 +16,7 @@ use crate::collect::spool::active::Spooling;
 use crate::collect::spool::journal::DriverNote;
 use crate::collect::stacks::noted::Noted;
 use crate::config::ProfilerConfig;
-use crate::model::{Context, EndedBy};
+use crate::model::{Context, EndedBy, ExportOptions};
 use crate::records::host_clock::HostClock;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::memory::ledger;
@@ -117,7 +117,7 @@ impl Files {
 }
 
 impl SessionNote {
-    pub(crate) fn of(context: &Context) -> Self {
+    pub(crate) fn of(context: &Context, config: &ProfilerConfig) -> Self {
         Self {
             session: context.session.clone(),
             rank: context.rank,
@@ -131,12 +131,13 @@ impl SessionNote {
             first_step: context.first_step,
             warnings: context.warnings.clone(),
             cpu_clock_cost: context.cpu_clock_cost,
-            config: serde_json::to_value(&context.config).unwrap_or_default(),
+            config: serde_json::to_value(config).unwrap_or_default(),
         }
     }
 
-    /// The context of a recording that is recovered. Its artifacts all lie in the session's folder.
-    pub(crate) fn into_context(self) -> Context {
+    /// Returns the context of a recording that is recovered, and its configuration. Its artifacts all lie in the session's
+    /// folder.
+    pub(crate) fn into_context(self) -> (Context, ProfilerConfig) {
         let mut warnings = self.warnings;
         let mut config = ProfilerConfig::from_json(&self.config.to_string()).map_or_else(
             |error| {
@@ -146,7 +147,7 @@ impl SessionNote {
             |parsed| parsed.config,
         );
         (config.trace_file, config.perf_dump_path) = (None, None);
-        Context {
+        let context = Context {
             session: self.session,
             rank: self.rank,
             local_rank: self.local_rank,
@@ -155,7 +156,7 @@ impl SessionNote {
             process_name: self.process_name,
             host: self.host,
             clock: self.clock,
-            config,
+            options: ExportOptions::from(&config),
             step_site: self.step_site,
             first_step: self.first_step,
             steps_passed: None,
@@ -172,7 +173,8 @@ impl SessionNote {
             warnings_told: 0,
             notes: Vec::new(),
             is_guarded: false,
-        }
+        };
+        (context, config)
     }
 }
 
@@ -182,17 +184,17 @@ impl OpenSpool {
     /// # Errors
     ///
     /// Why it goes to memory instead, in a sentence.
-    pub(crate) fn begin(folder: &Path, context: &Context) -> Result<Self, String> {
+    pub(crate) fn begin(folder: &Path, context: &Context, config: &ProfilerConfig) -> Result<Self, String> {
         let files = Files::of(folder, context.rank);
-        let most_bytes = context.config.max_spool_mb.saturating_mul(1 << 20);
+        let most_bytes = config.max_spool_mb.saturating_mul(1 << 20);
         let refused = |error: &dyn std::fmt::Display| {
             let path = files.entries.display();
             format!("`spool` is off, this session records into memory: cannot record into `{path}`: {error}")
         };
-        let note = serde_json::to_value(SessionNote::of(context)).unwrap_or_default();
+        let note = serde_json::to_value(SessionNote::of(context, config)).unwrap_or_default();
         let spooling =
             Spooling::begin(&files.entries, &files.journal, most_bytes, note).map_err(|error| refused(&error))?;
-        let code = context.config.torch_profiler_with_stack.then(Noted::default);
+        let code = config.torch_profiler_with_stack.then(Noted::default);
         let known = Arc::new(Mutex::new(Known { code, contexts: NotedContexts::default() }));
         let over = Arc::new((Mutex::new(false), Condvar::new()));
         let work = {
@@ -225,8 +227,8 @@ impl OpenSpool {
     }
 
     /// A recording has begun: more is known of the session by now.
-    pub(crate) fn note_session(&self, context: &Context) {
-        self.spooling.note_session(serde_json::to_value(SessionNote::of(context)).unwrap_or_default());
+    pub(crate) fn note_session(&self, context: &Context, config: &ProfilerConfig) {
+        self.spooling.note_session(serde_json::to_value(SessionNote::of(context, config)).unwrap_or_default());
     }
 
     /// The recording is over; the files stay until the artifacts are written.

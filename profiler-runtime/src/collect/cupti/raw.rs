@@ -11,7 +11,7 @@ use std::ffi::{OsString, c_char};
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::collect::outlet;
+use crate::export::outlet;
 use crate::logging;
 use crate::records::gpu::Api;
 

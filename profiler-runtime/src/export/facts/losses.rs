@@ -98,7 +98,7 @@ fn sentences(losses: &Losses) -> Vec<String> {
 }
 
 /// Returns a sentence for each loss that a recording's begin and end bring with them.
-pub(in crate::export) fn natural(trace: &Trace) -> Vec<String> {
+pub(crate) fn natural(trace: &Trace) -> Vec<String> {
     shown_in_part(&trace.losses).collect()
 }
 
@@ -120,7 +120,7 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
 
 /// Returns a sentence for each loss that a user can do something about; those that a recording's begin and end bring with
 /// them are not among them.
-pub(in crate::export) fn avoidable(trace: &Trace) -> Vec<String> {
+pub(crate) fn avoidable(trace: &Trace) -> Vec<String> {
     failures(&trace.losses).into_iter().chain(gpu::loss_sentences(trace)).collect()
 }
 

@@ -15,15 +15,15 @@
 
 pub(super) mod clock;
 pub(super) mod gpu;
-pub(super) mod losses;
+pub(crate) mod losses;
 pub(super) mod overhead;
 pub(super) mod requests;
 pub(super) mod spread;
-pub(super) mod warnings;
+pub(crate) mod warnings;
 
 use crate::model::Trace;
 
 /// Returns the name of the time in which no recorded stage ran.
 pub(in crate::export) fn rest_name(trace: &Trace) -> &'static str {
-    if trace.context.config.is_selective() { "(not selected or unaccounted)" } else { "(unaccounted)" }
+    if trace.context.options.is_selective() { "(not selected or unaccounted)" } else { "(unaccounted)" }
 }

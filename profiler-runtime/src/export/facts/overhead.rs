@@ -3,8 +3,7 @@
 
 use serde::Serialize;
 
-use crate::config::ProfilerConfig;
-use crate::model::{Source, Trace};
+use crate::model::{ExportOptions, Source, Trace};
 
 /// The estimate of what recording cost the program's threads. Nanoseconds.
 #[derive(Clone, Debug, Serialize)]
@@ -93,7 +92,7 @@ fn allocations(trace: &Trace) -> u64 {
 }
 
 fn not_included(trace: &Trace) -> Vec<&'static str> {
-    let ProfilerConfig { spool, stages, .. } = &trace.context.config;
+    let ExportOptions { spool, stages, .. } = &trace.context.options;
     let source = trace.gpu.as_ref().ok().map(|gpu| &gpu.source);
     let costs = trace.context.costs;
     let parts = [

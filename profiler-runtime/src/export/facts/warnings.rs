@@ -14,17 +14,17 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
 }
 
 /// Returns the warnings that the trace gives rise to. The log has the others already.
-pub(in crate::export) fn found(trace: &Trace) -> Vec<String> {
+pub(crate) fn found(trace: &Trace) -> Vec<String> {
     let ops = merged_calls(trace).into_iter().chain(long_sheets(trace));
     listed_dims(trace).chain(ops).chain(no_iteration(trace)).chain(no_target(trace)).collect()
 }
 
 /// Returns every note of a session.
 pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
-    let config = &trace.context.config;
-    let filter = config
+    let options = &trace.context.options;
+    let filter = options
         .is_selective()
-        .then(|| format!("only {:?} and what runs inside were recorded, as `stages` asks", config.stages));
+        .then(|| format!("only {:?} and what runs inside were recorded, as `stages` asks", options.stages));
     trace.context.notes.iter().cloned().chain(filter).collect()
 }
 
@@ -63,25 +63,25 @@ fn long_sheets(trace: &Trace) -> Option<String> {
 
 /// Tells that a session which should have ended by itself had nothing to count.
 fn no_iteration(trace: &Trace) -> Option<String> {
-    let Context { config, recorded_iterations, ended_by, .. } = &trace.context;
-    let is_counted = config.max_iterations > 0 && *recorded_iterations == 0 && *ended_by != EndedBy::Dump;
+    let Context { options, recorded_iterations, ended_by, .. } = &trace.context;
+    let is_counted = options.max_iterations > 0 && *recorded_iterations == 0 && *ended_by != EndedBy::Dump;
     (is_counted && trace.ranges > 0).then(|| {
         format!(
             "`max_iterations` is {}, but no iteration ended in the session: put `#[profiled_step]` on the body of the loop, \
              or call `step()` after each",
-            config.max_iterations
+            options.max_iterations
         )
     })
 }
 
 /// Tells that the pipeline profiler had nothing to time.
 fn no_target(trace: &Trace) -> Option<String> {
-    let config = &trace.context.config;
-    let is_empty = config.pipeline_profiler && trace.ranges > 0 && pipeline::log_lines(trace).is_empty();
+    let options = &trace.context.options;
+    let is_empty = options.pipeline_profiler && trace.ranges > 0 && pipeline::log_lines(trace).is_empty();
     is_empty.then(|| {
         format!(
             "`pipeline_profiler` timed nothing: no stage that ran matches {:?} (`pipeline_targets`)",
-            config.pipeline_targets
+            options.pipeline_targets
         )
     })
 }

@@ -6,9 +6,8 @@ use std::cmp::Ordering;
 use std::fmt;
 use std::time::Duration;
 
-use crate::config::ProfilerConfig;
 use crate::export::Manifest;
-use crate::model::{GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
+use crate::model::{ExportOptions, GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
 
 use super::text;
 
@@ -63,11 +62,11 @@ pub(super) struct Columns {
 }
 
 impl KeyAverages {
-    pub(super) fn new(table: &OpTable, by: GroupBy, config: &ProfilerConfig) -> Self {
+    pub(super) fn new(table: &OpTable, by: GroupBy, options: &ExportOptions) -> Self {
         let columns = Columns {
             shapes: by == GroupBy::InputShapes,
             stack: matches!(by, GroupBy::Stack(_)),
-            flops: config.torch_profiler_with_flops,
+            flops: options.torch_profiler_with_flops,
             gpu: table.gpu == GpuKnowledge::Recorded,
         };
         let merged_calls = if by == GroupBy::Name { 0 } else { table.merged_calls };
@@ -85,7 +84,7 @@ impl KeyAverages {
 
     /// The table of a trace.
     pub(in crate::export) fn of(trace: &Trace, by: GroupBy) -> Self {
-        Self::new(&trace.ops, by, &trace.context.config)
+        Self::new(&trace.ops, by, &trace.context.options)
     }
 
     /// Every row, whatever the limit; the longest self time first unless [`sort_by`](Self::sort_by) said otherwise.
@@ -152,7 +151,7 @@ impl Manifest {
     /// over the recording.
     #[must_use]
     pub fn key_averages(&self, by: GroupBy) -> KeyAverages {
-        KeyAverages::new(&self.ops, by, &self.config)
+        KeyAverages::new(&self.ops, by, &self.options)
     }
 }
 

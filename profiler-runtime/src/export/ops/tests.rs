@@ -3,23 +3,22 @@
 use std::fs;
 use std::path::Path;
 
-use crate::config::{Profiler, ProfilerConfig};
 use crate::export::{Gauge, Manifest, SortBy, write_session};
 use crate::model::testing::Script;
-use crate::model::{GroupBy, Trace};
+use crate::model::{Content, ExportOptions, GroupBy, Trace};
 use profiler_core::Kind;
 use profiler_core::stream::entry::Tag;
 
 /// Two linear layers of different shapes, one of them with FLOPs, inside a stage; a norm without.
 fn layers(folder: &Path) -> Script {
     let mut script = Script::new();
-    script.context.config = ProfilerConfig {
-        profiler: Profiler::Torch,
+    script.context.options = ExportOptions {
+        content: Content::Everything,
         torch_profiler_dir: Some(folder.into()),
         torch_profiler_record_shapes: true,
         torch_profiler_with_flops: true,
         torch_profiler_dump_cuda_time_total: true,
-        ..ProfilerConfig::default()
+        ..ExportOptions::default()
     };
     // Not rank 0, which prints its table.
     script.context.rank = 3;
@@ -35,7 +34,7 @@ fn layers(folder: &Path) -> Script {
 }
 
 fn write(script: Script, folder: &Path) -> Manifest {
-    write_session(&mut Trace::build(script.finish()), folder, &Gauge::default())
+    write_session(&mut Trace::build(script.finish()), folder, &Gauge::default()).0
 }
 
 #[test]
@@ -81,7 +80,7 @@ fn the_table_can_be_sorted_limited_and_grouped() {
 #[test]
 fn names_and_shapes_that_are_too_long_are_cut() {
     let mut script = Script::new();
-    script.context.config.profiler = Profiler::Torch;
+    script.context.options.content = Content::Everything;
     let long = script.site(Kind::Op, &"é".repeat(100));
     script.begin(long, 0).end(long, 2_500_000).thread("main");
     let text = write(script, Path::new("")).key_averages(GroupBy::Name).table();

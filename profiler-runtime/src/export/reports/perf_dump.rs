@@ -97,7 +97,7 @@ fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
 /// The loop of denoising steps: the one that `step_of` names, else the one with the most iterations, since a loop inside
 /// another has more.
 fn denoising(trace: &Trace) -> Option<&StepLoop> {
-    if trace.context.config.step_of.is_some() {
+    if trace.context.options.step_of.is_some() {
         return trace.loops.iter().find(|each| each.drives);
     }
     trace.loops.iter().rev().max_by_key(|each| each.steps.len())

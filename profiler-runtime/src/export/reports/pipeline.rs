@@ -2,8 +2,7 @@
 //!
 //! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
 
-use crate::config::ProfilerConfig;
-use crate::model::{StageTree, Trace};
+use crate::model::{ExportOptions, StageTree, Trace};
 use crate::text;
 
 /// One stage's time.
@@ -18,7 +17,7 @@ pub(in crate::export) struct StageDuration {
 
 /// The lines for the log, in the order in which the stages first ran; none unless `pipeline_profiler` is on.
 pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
-    let durations = durations(&trace.stages, &trace.context.config);
+    let durations = durations(&trace.stages, &trace.context.options);
     let line = |stage: StageDuration| {
         let (seconds, micros) = (stage.ns / 1_000_000_000, stage.ns / 1000 % 1_000_000);
         let calls = if stage.calls == 1 { String::new() } else { format!(" in {} calls", stage.calls) };
@@ -30,9 +29,9 @@ pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
 }
 
 /// Returns the targets that ran in `tree`. A stage inside itself is in its outer call's time already.
-pub(in crate::export) fn durations(tree: &StageTree, config: &ProfilerConfig) -> Vec<StageDuration> {
+pub(in crate::export) fn durations(tree: &StageTree, options: &ExportOptions) -> Vec<StageDuration> {
     let mut durations: Vec<StageDuration> = Vec::new();
-    if !config.pipeline_profiler {
+    if !options.pipeline_profiler {
         return durations;
     }
     // The names around a stage, outermost first.
@@ -42,7 +41,7 @@ pub(in crate::export) fn durations(tree: &StageTree, config: &ProfilerConfig) ->
         around.truncate(node.depth as usize);
         let is_inside_itself = around.contains(&name);
         around.push(name);
-        if is_inside_itself || node.calls == 0 || !config.times(name) {
+        if is_inside_itself || node.calls == 0 || !options.times(name) {
             continue;
         }
         match durations.iter_mut().find(|known| known.name == name) {

@@ -152,7 +152,7 @@ pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result
         duration_ns: trace.end - trace.begin,
         ended_by: context.ended_by.as_str(),
         recorded_iterations: context.recorded_iterations,
-        filter: context.config.is_selective().then_some(Filter { stages: &context.config.stages }),
+        filter: context.options.is_selective().then_some(Filter { stages: &context.options.stages }),
         requests: RequestsReport::new(trace, &stages),
         stages: stages.reports,
         unaccounted_ns: trace.unaccounted_ns,
@@ -178,7 +178,7 @@ fn threads(trace: &Trace) -> Vec<Line<ThreadReport<'_>>> {
 }
 
 fn stage_durations(stages: &StageTree, trace: &Trace) -> BTreeMap<&'static str, f64> {
-    let durations = pipeline::durations(stages, &trace.context.config).into_iter();
+    let durations = pipeline::durations(stages, &trace.context.options).into_iter();
     durations.map(|stage| (stage.name, stage.ns as f64 / 1e9)).collect()
 }
 

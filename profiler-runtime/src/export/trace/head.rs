@@ -92,10 +92,10 @@ pub(super) fn head(trace: &Trace, base: u64) -> Head<'_> {
         cupti_version: gpu.filter(|gpu| gpu.source == Source::Cupti).map(|gpu| gpu.cupti_version),
         cuda_driver_version: gpu.map(|gpu| gpu.driver_version),
         trace_id: trace_id(&context.session, context.rank),
-        with_stack: on(context.config.torch_profiler_with_stack),
+        with_stack: on(context.options.torch_profiler_with_stack),
         profile_memory: on(trace.memory.is_some()),
-        record_shapes: on(context.config.torch_profiler_record_shapes),
-        with_flops: on(context.config.torch_profiler_with_flops),
+        record_shapes: on(context.options.torch_profiler_record_shapes),
+        with_flops: on(context.options.torch_profiler_with_flops),
         distributed_info: Distributed {
             backend: "none",
             rank: context.rank,

@@ -26,7 +26,7 @@ use crate::collect::ending::Ending;
 use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
-use crate::model::EndedBy;
+use crate::model::{EndedBy, ExportOptions};
 use crate::{export, logging};
 use profiler_core::hooks::cpu_time;
 use profiler_core::hooks::steps::{self, StepEnd};
@@ -131,7 +131,7 @@ impl Active {
         warnings.extend(rank_warning);
         warnings.extend((ranks.in_job && !place.is_shared).then(|| place::folder_of_its_own(ranks, env)));
         warnings.extend(place.warnings);
-        warnings.extend(export::obstacles(&config, ranks.rank));
+        warnings.extend(export::obstacles(&ExportOptions::from(&config), ranks.rank));
         warnings.extend(place.folder.as_deref().and_then(export::shortcomings));
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
@@ -209,7 +209,7 @@ impl Active {
 
     fn open_spool(&mut self) {
         let Some(folder) = self.stopped.folder().filter(|_| self.config.spool) else { return };
-        match OpenSpool::begin(folder, &self.context(EndedBy::Recovered)) {
+        match OpenSpool::begin(folder, &self.context(EndedBy::Recovered), &self.config) {
             Ok(spool) => self.spool = Some(spool),
             Err(warning) => self.warnings.push(warning),
         }
@@ -316,7 +316,7 @@ impl Active {
     fn open_window(&self, gpu: u32) -> OpenWindow {
         if let Some(spool) = &self.spool {
             spool.note_news();
-            spool.note_session(&self.context(EndedBy::Recovered));
+            spool.note_session(&self.context(EndedBy::Recovered), &self.config);
         }
         window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }

@@ -3,8 +3,9 @@
 use super::Active;
 use crate::collect::host_clock;
 use crate::collect::stacks;
+use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::model::{Context, EndedBy, Recording};
+use crate::model::{Context, EndedBy, ExportOptions, Recording};
 use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
 use crate::records::unavailable::Absent;
@@ -42,10 +43,11 @@ impl Active {
         let mut context = self.context(why);
         context.session = stopped.session().to_string();
         // These lie outside the dump's folder, and are the session's.
-        (context.config.trace_file, context.config.perf_dump_path) = (None, None);
+        let config = ProfilerConfig { trace_file: None, perf_dump_path: None, ..self.config.clone() };
+        context.options = ExportOptions::from(&config);
         let gpu = GpuRecord::Absent(self.gpu.absent_from_dump());
         let (sites, symbols) = (site::numbered(), Symbols::default());
-        Ok(Export::of_dump(Recording { log, sites, window, symbols, memory, gpu, context }, stopped))
+        Ok(Export::of_dump(Recording { log, sites, window, symbols, memory, gpu, context }, config, stopped))
     }
 
     /// A dump that was due could not be made.
@@ -97,7 +99,7 @@ impl Active {
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
-        Export::new(recording, self.gpu, claim, stopped).with(spool, self.dumps.into_last())
+        Export::new(recording, self.config, self.gpu, claim, stopped).with(spool, self.dumps.into_last())
     }
 
     /// Says what the schedule has left out of a recording.
@@ -160,7 +162,7 @@ impl Active {
             warnings_told: self.warnings_told,
             notes: self.notes.clone(),
             is_guarded: self.is_guarded,
-            config: self.config.clone(),
+            options: ExportOptions::from(&self.config),
         }
     }
 }

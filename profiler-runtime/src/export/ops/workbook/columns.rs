@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use crate::config::ProfilerConfig;
 use crate::export::ops::averages::{KeyAverages, average};
 use crate::export::ops::text::{kind, shapes};
-use crate::model::KeyAverage;
+use crate::model::{ExportOptions, KeyAverage};
 
 use super::sheet::Shows::{Count, Flag, Micros, Nothing, Share, Text};
 use super::sheet::{Cell, Column};
@@ -24,13 +23,13 @@ pub(super) fn rows(table: &KeyAverages) -> impl Iterator<Item = Row<'_>> {
 }
 
 /// Returns the columns under a configuration.
-pub(super) fn of<'a>(config: &ProfilerConfig) -> Vec<Column<Row<'a>>> {
+pub(super) fn of<'a>(options: &ExportOptions) -> Vec<Column<Row<'a>>> {
     let mut columns = Vec::from(upstream());
-    if config.torch_profiler_with_flops {
+    if options.torch_profiler_with_flops {
         columns.extend(flops());
     }
     columns.extend(ours());
-    if config.cpu_time {
+    if options.cpu_time {
         columns.push(Column::new("thread_cpu_time_total_us", Micros, |row| Cell::us_if_known(row.op.thread_cpu_time)));
     }
     columns

@@ -16,8 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rust_xlsxwriter::Workbook;
 
-use crate::config::ProfilerConfig;
-use crate::model::{GroupBy, Trace};
+use crate::model::{ExportOptions, GroupBy, Trace};
 
 use super::averages::KeyAverages;
 use sheet::Column;
@@ -38,11 +37,11 @@ fn workbook(trace: &Trace) -> io::Result<Vec<u8>> {
     if SystemTime::now() < UNIX_EPOCH {
         return Err(io::Error::other("the machine's clock is before 1970, which a workbook cannot tell: set it"));
     }
-    let config = &trace.context.config;
+    let options = &trace.context.options;
     let mut workbook = Workbook::new();
-    for (name, by) in tables(config) {
+    for (name, by) in tables(options) {
         let table = KeyAverages::of(trace, by);
-        fill(&mut workbook, name, columns::rows(&table), &columns::of(config))?;
+        fill(&mut workbook, name, columns::rows(&table), &columns::of(options))?;
     }
     fill(&mut workbook, "stages", stages::rows(trace), &stages::columns())?;
     find_threads(workbook.worksheets().len())?;
@@ -69,11 +68,11 @@ fn find_threads(count: usize) -> io::Result<()> {
     found.map_err(|error| io::Error::new(error.kind(), format!("there are no threads for its sheets: {error}")))
 }
 
-fn tables(config: &ProfilerConfig) -> impl Iterator<Item = (&'static str, GroupBy)> {
+fn tables(options: &ExportOptions) -> impl Iterator<Item = (&'static str, GroupBy)> {
     [
         (true, "summary", GroupBy::Name),
-        (config.torch_profiler_record_shapes, "by_shape", GroupBy::InputShapes),
-        (config.torch_profiler_with_stack, "by_stack", GroupBy::Stack(FRAMES)),
+        (options.torch_profiler_record_shapes, "by_shape", GroupBy::InputShapes),
+        (options.torch_profiler_with_stack, "by_stack", GroupBy::Stack(FRAMES)),
     ]
     .into_iter()
     .filter_map(|(wanted, name, by)| wanted.then_some((name, by)))

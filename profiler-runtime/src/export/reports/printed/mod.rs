@@ -1,19 +1,19 @@
 //! The summary as a terminal shows it: where the time went, what is missing and why, and where the artifacts are.
 //!
-//! For people who have just run the program. [`Manifest::summary`] returns it, and `closing` prints it at the end of a
-//! session. Its times are those of `summary_rank*.md`; here they fit the terminal's width.
+//! For people who have just run the program. [`Manifest::summary`] returns it, and the runtime prints it at the end
+//! of a session. Its times are those of `summary_rank*.md`; here they fit the terminal's width.
 
 mod columns;
 
 use std::fmt;
 
-use crate::collect::terminal;
 use crate::export::Manifest;
 use crate::export::facts::{gpu, losses, rest_name};
 use crate::export::format::json::ms;
 use crate::export::manifest::by_reason;
 use crate::export::ops::averages::SortBy;
 use crate::export::reports::stages::longest;
+use crate::export::terminal;
 use crate::model::{GpuTimes, GroupBy, StageNode, Trace};
 use crate::text;
 

@@ -190,7 +190,7 @@ fn push_ops(page: &mut String, trace: &Trace) {
     if trace.ops.nested_ops || ops.iter().any(|row| ns(row.cpu_time) > cpu as f64) {
         let _ = writeln!(page, "\n{COUNTED_TWICE}");
     }
-    if trace.context.config.torch_profiler_with_flops {
+    if trace.context.options.torch_profiler_with_flops {
         let flops = ops.iter().fold(0_u64, |sum, row| sum.saturating_add(row.flops.unwrap_or(0)));
         let with: u64 = ops.iter().map(|row| row.calls_with_flops).sum();
         let without: u64 = ops.iter().map(|row| row.calls_without_flops).sum();

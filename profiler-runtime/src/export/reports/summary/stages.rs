@@ -38,7 +38,7 @@ pub(super) fn push(page: &mut String, trace: &Trace, most: usize) {
 
 /// Returns a sentence that says what was not recorded, if stages were selected.
 fn selection(trace: &Trace) -> String {
-    let patterns = &trace.context.config.stages;
+    let patterns = &trace.context.options.stages;
     if patterns.is_empty() {
         return String::new();
     }

@@ -4,7 +4,7 @@
 //! the driver has none of them: Holistic Trace Analysis' launch statistics and the links of TraceLens are empty then.
 //! TensorBoard's plugin knows calls by the category `Runtime` alone, which Kineto no longer writes.
 
-use crate::config::CudaApiNames;
+use crate::model::CudaApiNames;
 use crate::records::gpu::Api;
 
 /// Calls of the driver's API, by the beginnings of their names, and the runtime's calls that do the same. The first that

@@ -33,7 +33,7 @@ pub(super) fn write(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
         writer.call(call);
     }
     writer.overheads();
-    if trace.context.config.cuda_sync_events {
+    if trace.context.options.cuda_sync_events {
         writer.waits();
     }
     writer.memory();
@@ -145,7 +145,7 @@ impl Writer<'_, '_, '_> {
         let PlacedCall { call, external_id, is_inner, launched } = *placed;
         let row = self.thread_row(call.thread);
         let called = self.name(call.name).to_owned();
-        let shown = api_calls::shown(self.trace.context.config.cuda_api_names, call.api, &called, is_inner);
+        let shown = api_calls::shown(self.trace.context.options.cuda_api_names, call.api, &called, is_inner);
         self.open(shown.category, shown.name.unwrap_or(&called), row, (call.begin, call.end));
         let out = &mut self.events.page.text;
         out.extend_from_slice(b"\"cbid\":");

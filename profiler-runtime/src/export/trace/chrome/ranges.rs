@@ -27,8 +27,8 @@ pub(super) struct Ranges<'a> {
 impl<'a> Ranges<'a> {
     /// `base` is the trace's `baseTimeNanoseconds`.
     pub(super) fn new(trace: &'a Trace, stacks: &'a Stacks, base: u64) -> Self {
-        let config = &trace.context.config;
-        let (shapes, flops) = (config.torch_profiler_record_shapes, config.torch_profiler_with_flops);
+        let options = &trace.context.options;
+        let (shapes, flops) = (options.torch_profiler_record_shapes, options.torch_profiler_with_flops);
         let pid = trace.shown_pid();
         Self { trace, heads: Heads::new(pid), inputs: Inputs::default(), stacks, pid, base, shapes, flops }
     }

@@ -60,7 +60,7 @@ fn assert_rows_nest(trace: &Value) {
 fn an_op_has_its_shapes_only_when_they_are_asked_for() {
     for shapes in [false, true] {
         let mut script = Script::new();
-        script.context.config.torch_profiler_record_shapes = shapes;
+        script.context.options.torch_profiler_record_shapes = shapes;
         let op = script.site(Kind::Op, "linear");
         script
             .entry(Tag::Shape, 0, op, u64::from(Dtype::F32 as u8) << 8 | 3)

@@ -27,7 +27,7 @@ pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Tr
     let Ok(gpu) = &trace.gpu else { return };
     write_work(writer, tracks, trace, gpu);
     write_overheads(writer, tracks, gpu);
-    if trace.context.config.cuda_sync_events {
+    if trace.context.options.cuda_sync_events {
         write_waits(writer, tracks, gpu);
     }
 }

@@ -57,12 +57,12 @@ fn step_name(number: u64) -> String {
 /// What the call said about itself.
 #[inline(never)]
 fn more(event: &mut Event<'_>, trace: &Trace, slice: &Slice, is_profiler_step: bool) {
-    let config = &trace.context.config;
+    let options = &trace.context.options;
     let CallArgs { inputs, flops, index, text, stack } = slice.args();
-    if config.torch_profiler_record_shapes && !inputs.is_empty() {
+    if options.torch_profiler_record_shapes && !inputs.is_empty() {
         push_inputs(event, inputs);
     }
-    if let Some(flops) = flops.filter(|_| config.torch_profiler_with_flops) {
+    if let Some(flops) = flops.filter(|_| options.torch_profiler_with_flops) {
         event.number(Key::Flops, flops);
     }
     if is_profiler_step {

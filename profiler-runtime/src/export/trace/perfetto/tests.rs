@@ -119,8 +119,8 @@ fn a_jump_of_a_clock_is_a_mark_in_both_formats() {
 #[test]
 fn shapes_steps_requests_tasks_and_flops_are_arguments() {
     let mut script = Script::new();
-    script.context.config.torch_profiler_record_shapes = true;
-    script.context.config.torch_profiler_with_flops = true;
+    script.context.options.torch_profiler_record_shapes = true;
+    script.context.options.torch_profiler_with_flops = true;
     let (op, step) = (script.site(Kind::Op, "linear"), script.site(Kind::Step, "denoise_step"));
     let fetch = script.site(Kind::Stage, "fetch");
     script.context.step_site = Some(step);

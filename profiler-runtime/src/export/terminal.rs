@@ -3,12 +3,6 @@
 //! Asked when the summary of a session is printed there, and not before.
 
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
-
-/// Returns whether somebody may be looking at standard error.
-pub(crate) fn is_watched() -> bool {
-    io::stderr().is_terminal()
-}
 
 /// Returns the width of the terminal behind standard error; `None` if that is no terminal, or does not know.
 #[cfg(unix)]

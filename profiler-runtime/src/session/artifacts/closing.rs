@@ -2,12 +2,11 @@
 //!
 //! The manifest and the summary say the same; a program that looks at neither reads it in its log, or on standard error.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
-use crate::collect::terminal;
-use crate::config::{PrintSummary, Profiler};
-use crate::export::facts::{losses, warnings};
-use crate::export::manifest::{Manifest, by_reason};
+use crate::config::{PrintSummary, Profiler, ProfilerConfig};
+use crate::export::{Manifest, by_reason, losses, warnings};
 use crate::logging;
 use crate::model::{EndedBy, Trace};
 
@@ -15,11 +14,11 @@ use crate::model::{EndedBy, Trace};
 const INSTANT_NS: u64 = 10_000_000;
 
 /// Says in one warning what the artifacts lack, if anything, and then where they are.
-pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
+pub(super) fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder: &Path) {
     let session = &manifest.session;
     let losses = losses::avoidable(trace);
     let things = losses.len() + manifest.missing.len();
-    let prints = prints(trace);
+    let prints = prints(trace, config);
     // The page that is printed says the same: a program without a logger would read it twice.
     if things > 0 && !(prints && logging::is_absent()) {
         let said: Vec<String> = losses.into_iter().chain(by_reason(&manifest.missing)).collect();
@@ -50,21 +49,21 @@ pub(super) fn announce(manifest: &Manifest, trace: &Trace, folder: &Path) {
 }
 
 /// Returns whether the summary is printed: once a session, however many ranks it has.
-fn prints(trace: &Trace) -> bool {
+fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
     let context = &trace.context;
     let is_last = !matches!(context.ended_by, EndedBy::Dump | EndedBy::SlowStep);
-    let is_wanted = match context.config.print_summary {
-        PrintSummary::Auto => terminal::is_watched(),
+    let is_wanted = match config.print_summary {
+        PrintSummary::Auto => io::stderr().is_terminal(),
         PrintSummary::Always => true,
         PrintSummary::Never => false,
     };
-    is_last && is_wanted && context.rank == 0 && context.config.profiler != Profiler::None
+    is_last && is_wanted && context.rank == 0 && config.profiler != Profiler::None
 }
 
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
-pub(super) fn warn(trace: &mut Trace) {
-    trace.context.warnings.extend(why_empty(trace));
-    if prints(trace) && logging::is_absent() {
+pub(super) fn warn(trace: &mut Trace, config: &ProfilerConfig) {
+    trace.context.warnings.extend(why_empty(trace, config));
+    if prints(trace, config) && logging::is_absent() {
         // The page that is printed says the same.
         return;
     }
@@ -75,7 +74,7 @@ pub(super) fn warn(trace: &mut Trace) {
 }
 
 /// Returns why a recording without a range has none, and what to write.
-fn why_empty(trace: &Trace) -> Option<String> {
+fn why_empty(trace: &Trace, config: &ProfilerConfig) -> Option<String> {
     // A session that ended before its schedule let it record has said so.
     let is_explained = trace.context.warnings.iter().any(|warning| warning.starts_with("nothing was recorded"));
     // What ran and found no room is counted, and told as a loss.
@@ -84,13 +83,13 @@ fn why_empty(trace: &Trace) -> Option<String> {
     if trace.ranges > 0 || is_lost || !trace.loops.is_empty() || is_explained || trace.context.is_frontend {
         return None;
     }
-    if !trace.context.config.records_ranges() {
+    if !config.records_ranges() {
         let absent = trace.gpu.as_ref().err()?;
         return Some(format!(
             "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and of the GPU {absent}"
         ));
     }
-    let reason = reason(profiler_core::site::sites().count(), &trace.context.config.stages);
+    let reason = reason(profiler_core::site::sites().count(), &config.stages);
     let is_instant = trace.context.is_guarded && trace.end - trace.begin < INSTANT_NS;
     let hint = if is_instant {
         ", which was over at once: if its guard was bound by `let _ =`, which drops it, write `let _profile =`"
