@@ -157,7 +157,7 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
     fn call_name(&mut self, api: Api, function: u32) -> u32 {
         let (name_of_call, names) = (&self.name_of_call, &mut self.log.names);
         *self.calls.entry((api, function)).or_insert_with(|| {
-            let text = name_of_call(api, function).unwrap_or_else(|| format!("{} {function}", api.word()));
+            let text = name_of_call(api, function).unwrap_or_else(|| format!("{} {function}", word(api)));
             intern(names, without_version(&text).to_owned())
         })
     }
@@ -202,12 +202,10 @@ fn without_version(name: &str) -> &str {
     }
 }
 
-impl Api {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Driver => "driver call",
-            Self::Runtime => "runtime call",
-        }
+const fn word(api: Api) -> &'static str {
+    match api {
+        Api::Driver => "driver call",
+        Api::Runtime => "runtime call",
     }
 }
 
