@@ -128,6 +128,16 @@ pub(crate) struct Walk<'a> {
 }
 
 impl Trace {
+    /// Returns whether nothing was recorded: no range and no loop.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ranges == 0 && self.loops.is_empty()
+    }
+
+    /// Returns why there is no GPU part, if there is none.
+    pub(crate) fn gpu_absent(&self) -> Option<&Absent> {
+        self.gpu.as_ref().err()
+    }
+
     /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
     pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
         self.begin_walk(thread).until(|slice| {

@@ -80,11 +80,11 @@ fn why_empty(trace: &Trace, config: &ProfilerConfig) -> Option<String> {
     // What ran and found no room is counted, and told as a loss.
     let is_lost = trace.losses.missing() > 0;
     // A front-end that nobody has asked for anything has nothing to show.
-    if trace.ranges > 0 || is_lost || !trace.loops.is_empty() || is_explained || trace.context.is_frontend {
+    if !trace.is_empty() || is_lost || is_explained || trace.context.is_frontend {
         return None;
     }
     if !config.records_ranges() {
-        let absent = trace.gpu.as_ref().err()?;
+        let absent = trace.gpu_absent()?;
         return Some(format!(
             "nothing was recorded: `torch_profiler_activities` leaves `CPU` out, and of the GPU {absent}"
         ));
