@@ -39,7 +39,7 @@ step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-d
 step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
 step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
-step "packages" cargo package --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-runtime
+step "packages" cargo package --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-trace -p profiler-runtime
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi

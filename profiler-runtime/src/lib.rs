@@ -121,20 +121,12 @@ mod config;
 mod control;
 #[forbid(unsafe_code)]
 mod error;
-#[deny(unsafe_code)]
-mod export;
 #[forbid(unsafe_code)]
 pub mod flops;
 #[forbid(unsafe_code)]
 mod logging;
 #[forbid(unsafe_code)]
-mod model;
-#[forbid(unsafe_code)]
-mod records;
-#[forbid(unsafe_code)]
 mod session;
-#[forbid(unsafe_code)]
-mod text;
 
 /// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot tell it.
 ///
@@ -162,17 +154,17 @@ pub use control::{
     profile_with, recover, start_profile, start_profile_with, status, step, stop_profile,
 };
 pub use error::Error;
-pub use export::{
-    Alignment, Artifact, ExportProgress, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing,
-    SortBy, Summary, merge,
-};
-pub use model::{CudaApiNames, GroupBy, KeyAverage, TraceFormat};
 pub use profiler_core::{
     CurrentRequest, Device, Dims, Dtype, Element, Kind, Range, RequestScope, ShapeWriter, Shaped, current_request, op,
     record_alloc, record_free, record_out_of_memory, request, request_scope, site::Site, site::sites, stage, step,
     step_named,
 };
 pub use profiler_runtime_macros::{profiled_op, profiled_stage, profiled_step};
+#[doc(inline)]
+pub use profiler_trace::{
+    Alignment, Artifact, CudaApiNames, ExportProgress, GroupBy, KeyAverage, KeyAverages, Manifest, MergeError,
+    MergeOptions, Merged, MergedRank, Missing, SortBy, Summary, TraceFormat, merge,
+};
 pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
 
 // Its implementations of `Shaped` are what it is for.

@@ -8,8 +8,8 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::driver::Driver;
-use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
+use profiler_trace::records::unavailable::Absent;
 
 /// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.
 static OPEN: PerProcess<Mutex<State>> = PerProcess::new(|_| Mutex::new(State { open: 0, last: 0 }));

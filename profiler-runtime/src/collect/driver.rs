@@ -7,9 +7,9 @@ use std::ptr;
 use std::sync::OnceLock;
 
 use super::library::{Library, functions};
-use crate::records::gpu::Device;
-use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
+use profiler_trace::records::gpu::Device;
+use profiler_trace::records::unavailable::Absent;
 
 type Context = *mut c_void;
 

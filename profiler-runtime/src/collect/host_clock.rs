@@ -1,6 +1,6 @@
 //! Asks the system for a host's clocks: the name of the monotonic one, and how well the real-time one is kept.
 
-use crate::records::host_clock::HostClock;
+use profiler_trace::records::host_clock::HostClock;
 
 /// Returns this host's clocks, now. Reads two files: not for the hot path.
 pub(crate) fn now() -> HostClock {

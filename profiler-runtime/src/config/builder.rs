@@ -10,7 +10,7 @@ use super::draft::Draft;
 use super::env;
 use super::error::{ConfigError, Origin, Parsed};
 use super::settings::ProfilerConfig;
-use crate::model::{CudaApiNames, TraceFormat};
+use profiler_trace::model::{CudaApiNames, TraceFormat};
 
 impl ProfilerConfig {
     /// Traces and tables into the folder `dir`.

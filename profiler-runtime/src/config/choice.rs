@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::value::Setting;
-use crate::model::{CudaApiNames, TraceFormat};
+use profiler_trace::model::{CudaApiNames, TraceFormat};
 
 /// What a session records, beyond stage timings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

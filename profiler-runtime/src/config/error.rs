@@ -9,7 +9,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::settings::ProfilerConfig;
-use crate::text;
+use profiler_trace::text;
 
 /// A configuration that was read and is valid.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,6 @@
 //! What the exporters are told of a configuration.
 
-use crate::model::{Content, ExportOptions};
+use profiler_trace::model::{Content, ExportOptions};
 
 use super::choice::Profiler;
 use super::settings::{FIELDS, ProfilerConfig};

@@ -9,7 +9,7 @@ use super::error::{Problem, Warning};
 use super::paths::is_uri;
 use super::settings::ProfilerConfig;
 use super::trace_name;
-use crate::model::{CudaApiNames, TraceFormat};
+use profiler_trace::model::{CudaApiNames, TraceFormat};
 
 /// Checks every rule and adds what it finds.
 pub(super) fn apply(

@@ -7,7 +7,7 @@ use super::choice::{Activities, Profiler};
 use super::error::Warning;
 use super::pattern::nearest;
 use super::settings::ProfilerConfig;
-use crate::model::matches;
+use profiler_trace::model::matches;
 
 /// Names of the program that a warning lists.
 const MAX_EXAMPLES: usize = 5;

@@ -11,7 +11,7 @@ use super::choice::{Activities, GpuTiming, PrintSummary, Profiler};
 use super::kind::Kind;
 use super::table::{Field, settings};
 use super::value::Setting;
-use crate::model::{CudaApiNames, TraceFormat};
+use profiler_trace::model::{CudaApiNames, TraceFormat};
 
 /// Iterations fit 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
 const ITERATIONS: Kind = Kind::Whole { least: 0, most: u32::MAX as u64 };

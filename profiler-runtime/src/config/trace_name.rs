@@ -7,7 +7,7 @@ use super::choice::Profiler;
 use super::error::{ConfigError, Origin, Problem};
 use super::pattern::nearest;
 use super::settings::ProfilerConfig;
-use crate::model::{ExportOptions, TraceFormat};
+use profiler_trace::model::{ExportOptions, TraceFormat};
 
 const FIELD: &str = "trace_file";
 const JSON: &str = ".json";

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::collect::cupti::{self, Cupti};
 use crate::collect::driver::Driver;
-use crate::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Absent;
 
 /// What [`doctor`] found out. Prints as a list, one line a finding.
 #[derive(Clone, Debug)]

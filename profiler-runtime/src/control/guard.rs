@@ -8,9 +8,9 @@ use super::{begin, configured, enabled, keep};
 use crate::collect::nvtx;
 use crate::config::{Parsed, ProfilerConfig};
 use crate::error::Error;
-use crate::export::Manifest;
 use crate::logging;
 use crate::session::{self, SessionId, Stopped};
+use profiler_trace::export::Manifest;
 
 /// Starts a session if one is configured, and ends it when the result is dropped: `let _profile =
 /// profiler_runtime::profile_from_env();` at the top of `main`.

@@ -13,10 +13,11 @@ use std::{fmt, mem};
 
 use super::job::{self, ControlError, Controller, Report, Selection};
 use crate::config::ProfilerConfig;
-use crate::{logging, session, text};
+use crate::{logging, session};
 use profiler_core::memory::ledger;
 use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
+use profiler_trace::text;
 
 /// How often the file is looked for.
 const POLL: Duration = Duration::from_millis(200);

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter};
 
-use crate::export::outlet::without_signals;
-use crate::text;
+use profiler_trace::export::outlet::without_signals;
+use profiler_trace::text;
 
 /// Environment variable that silences standard error: `off`.
 pub(crate) const VARIABLE: &str = "PROFILER_LOG";

@@ -12,9 +12,9 @@ use super::slot;
 use crate::collect::ending::{self, Ending};
 use crate::config::ProfilerConfig;
 use crate::logging;
-use crate::model::EndedBy;
 use profiler_core::memory::ledger;
 use profiler_core::process;
+use profiler_trace::model::EndedBy;
 
 const THREAD: &str = "profiler-ending";
 

@@ -9,10 +9,10 @@ use crate::collect::cupti::{Capture, Undecoded, Wanted};
 use crate::collect::events::{Timing, Unresolved};
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
 use crate::logging;
-use crate::records::gpu::GpuRecord;
-use crate::records::unavailable::Absent;
 use profiler_core::gate;
 use profiler_core::hooks::correlation;
+use profiler_trace::records::gpu::GpuRecord;
+use profiler_trace::records::unavailable::Absent;
 
 /// A session's part of the GPU.
 #[derive(Debug)]

@@ -17,15 +17,15 @@ use crate::collect::stacks::symbols::{self, Std};
 use crate::collect::{ending, stacks};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use crate::logging;
-use crate::model::{GroupBy, Recording, Trace};
-use crate::records::gpu::GpuRecord;
-use crate::records::unavailable::Absent;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::hooks::correlation;
 use profiler_core::memory::ledger;
 use profiler_core::process::Stamp;
+use profiler_trace::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
+use profiler_trace::model::{GroupBy, Recording, Trace};
+use profiler_trace::records::gpu::GpuRecord;
+use profiler_trace::records::unavailable::Absent;
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";

@@ -17,15 +17,15 @@ use crate::collect::spool::reader::{self, Refusal, Salvaged};
 use crate::collect::stacks::symbols::{self, Std};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::export::{self, Gauge, Manifest};
 use crate::logging;
-use crate::model::pace::Pace;
-use crate::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
-use crate::records::frames::Symbols;
-use crate::records::gpu::GpuRecord;
-use crate::records::unavailable::Absent;
 use profiler_core::clock::Anchor;
 use profiler_core::memory::{Levels, ledger};
+use profiler_trace::export::{self, Gauge, Manifest};
+use profiler_trace::model::pace::Pace;
+use profiler_trace::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
+use profiler_trace::records::frames::Symbols;
+use profiler_trace::records::gpu::GpuRecord;
+use profiler_trace::records::unavailable::Absent;
 
 /// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]

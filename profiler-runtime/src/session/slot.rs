@@ -25,12 +25,12 @@ use crate::collect::nvtx;
 use crate::config::Parsed;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
-use crate::model::EndedBy;
 use profiler_core::hooks::steps::{self, StepEnd};
 use profiler_core::memory::ledger;
 use profiler_core::process::PerProcess;
 use profiler_core::site::pinned;
 use profiler_core::{clock, gate, process};
+use profiler_trace::model::EndedBy;
 
 /// What the lock guards.
 #[derive(Debug)]

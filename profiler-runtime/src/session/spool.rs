@@ -16,10 +16,10 @@ use crate::collect::spool::active::Spooling;
 use crate::collect::spool::journal::DriverNote;
 use crate::collect::stacks::noted::Noted;
 use crate::config::ProfilerConfig;
-use crate::model::{Context, EndedBy, ExportOptions};
-use crate::records::host_clock::HostClock;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::memory::ledger;
+use profiler_trace::model::{Context, EndedBy, ExportOptions};
+use profiler_trace::records::host_clock::HostClock;
 
 const THREAD: &str = "profiler-spool";
 /// Between two times that the disk is asked for everything.

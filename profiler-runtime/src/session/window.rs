@@ -9,11 +9,11 @@ use std::time::Duration;
 use crate::collect::spool::active::Spooling;
 use crate::collect::{nvtx, stacks};
 use crate::config::ProfilerConfig;
-use crate::model::{MemoryLog, Window};
 use profiler_core::clock::{self, Anchor};
 use profiler_core::memory::Levels;
 use profiler_core::stream::registry::{self, Log, Marks};
 use profiler_core::{gate, select, stream::chunk::set_budget, stream::chunk::warm};
+use profiler_trace::model::{MemoryLog, Window};
 
 /// A reading of the clocks takes a ten-thousandth of it.
 const LOOK_BACK_NS: u64 = 1_000_000;

@@ -9,9 +9,9 @@ use std::sync::OnceLock;
 
 use crate::collect::driver::Driver;
 use crate::collect::library::{Library, functions};
-use crate::records::gpu::Api;
-use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
+use profiler_trace::records::gpu::Api;
+use profiler_trace::records::unavailable::Absent;
 
 use super::decode::text;
 use super::search;

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 
-use crate::records::gpu::{Api, ApiCall, EventRecord, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
+use profiler_trace::records::gpu::{Api, ApiCall, EventRecord, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
 
 use super::api::{OUR_IDS, kind};
 use super::layout::{

@@ -20,9 +20,9 @@ mod search;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::driver::Driver;
-use crate::records::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord};
-use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
+use profiler_trace::records::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord};
+use profiler_trace::records::unavailable::Absent;
 
 use api::OUR_IDS;
 use buffers::Full;

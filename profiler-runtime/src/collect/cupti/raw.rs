@@ -11,9 +11,9 @@ use std::ffi::{OsString, c_char};
 use std::fmt::Write as _;
 use std::fs;
 
-use crate::export::outlet;
 use crate::logging;
-use crate::records::gpu::Api;
+use profiler_trace::export::outlet;
+use profiler_trace::records::gpu::Api;
 
 use super::api::{Cupti, kind};
 use super::decode::text;

@@ -10,7 +10,7 @@ use std::fmt::Debug;
 use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 
-use crate::records::gpu::GpuLog;
+use profiler_trace::records::gpu::GpuLog;
 
 use super::super::decode::Reader;
 use super::*;

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::collect::driver::Driver;
-use crate::records::gpu::{ClockSample, GpuLosses};
-use crate::records::unavailable::Absent;
 use profiler_core::hooks::correlation::{self, Hooks};
 use profiler_core::process::PerProcess;
+use profiler_trace::records::gpu::{ClockSample, GpuLosses};
+use profiler_trace::records::unavailable::Absent;
 
 use super::api::{Cupti, FORCED, SYSTEM_THREAD_IDS, absent, kind};
 use super::{Undecoded, Wanted, buffers, noise, pop, push};

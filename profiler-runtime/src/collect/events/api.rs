@@ -10,9 +10,9 @@ use std::sync::OnceLock;
 
 use crate::collect::driver::{Driver, LIBRARY};
 use crate::collect::library::{Library, functions};
-use crate::records::events::Failure;
-use crate::records::unavailable::Absent;
 use profiler_core::process::PerProcess;
+use profiler_trace::records::events::Failure;
+use profiler_trace::records::unavailable::Absent;
 
 type Raw = *mut c_void;
 

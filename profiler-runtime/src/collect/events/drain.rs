@@ -3,9 +3,9 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use crate::records::events::{EventContext, EventLog, EventLosses, Sample};
-use crate::records::unavailable::Absent;
 use profiler_core::hooks::gpu_time::Measured;
+use profiler_trace::records::events::{EventContext, EventLog, EventLosses, Sample};
+use profiler_trace::records::unavailable::Absent;
 
 use super::pool::{Pool, Timed, sample};
 

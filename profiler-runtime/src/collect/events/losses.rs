@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::records::events::{EventLosses, Failure};
+use profiler_trace::records::events::{EventLosses, Failure};
 
 /// A count that threads add to.
 #[derive(Debug, Default)]

@@ -20,10 +20,10 @@ use profiler_core::memory::ledger;
 use profiler_core::process::PerProcess;
 use profiler_core::site::Site;
 
-use crate::records::events::EventLog;
-use crate::records::unavailable::Absent;
 use api::Cuda;
 use pool::Pool;
+use profiler_trace::records::events::EventLog;
+use profiler_trace::records::unavailable::Absent;
 
 pub(super) use api::Handle;
 pub(super) use pool::Open;

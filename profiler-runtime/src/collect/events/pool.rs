@@ -14,7 +14,7 @@ use profiler_core::{clock, site::Site};
 
 use super::api::{Cuda, Handle};
 use super::losses::Losses;
-use crate::records::events::{Failure, Sample};
+use profiler_trace::records::events::{Failure, Sample};
 
 /// Pairs of events that a context has at most. A program that is further ahead of its GPU loses times.
 const MOST_PAIRS: usize = 4096;

@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::records::events::{EventContext, EventLog, EventLosses};
-use crate::records::gpu::Device;
-use crate::records::unavailable::Absent;
 use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::Log;
+use profiler_trace::records::events::{EventContext, EventLog, EventLosses};
+use profiler_trace::records::gpu::Device;
+use profiler_trace::records::unavailable::Absent;
 
 use super::pool::MOST_CONTEXTS;
 use super::read;

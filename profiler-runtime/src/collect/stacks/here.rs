@@ -5,7 +5,7 @@ use std::ffi::c_void;
 
 use super::names;
 use super::symbols::Told;
-use crate::records::frames::{Frame, NO_SYMBOL};
+use profiler_trace::records::frames::{Frame, NO_SYMBOL};
 
 /// What lies at each of these return addresses. Reads the program's debug information.
 pub(super) fn look_up(addresses: HashSet<u64>) -> HashMap<u64, Told> {

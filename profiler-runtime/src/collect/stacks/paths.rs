@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::sources::Sources;
-use crate::records::frames::{Frame, without_closure};
+use profiler_trace::records::frames::{Frame, without_closure};
 
 /// Gives the functions at one address, innermost first, their whole paths where something else than the debug information
 /// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.

@@ -8,9 +8,9 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::Log;
+use profiler_trace::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 
 use super::code_note::CodeNote;
 use super::sources::Sources;

@@ -5,9 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::control::job::{Controller, Report, WorkerState};
-use crate::export::{self, MergeOptions};
 use crate::logging;
 use profiler_core::memory::ledger;
+use profiler_trace::export::{self, MergeOptions};
 
 /// Pause between two looks whether a session is written.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);

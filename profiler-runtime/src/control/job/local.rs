@@ -12,10 +12,10 @@ use super::report::{
 use super::{Controller, REMEMBERED, Selection, asked};
 use crate::control;
 use crate::error::Error;
-use crate::export::Manifest;
 use crate::logging;
 use crate::session::{self, Status, Stopped};
-use crate::text;
+use profiler_trace::export::Manifest;
+use profiler_trace::text;
 
 /// The variable that names a worker.
 const NAME: &str = "PROFILER_WORKER_NAME";

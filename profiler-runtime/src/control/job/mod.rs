@@ -43,12 +43,12 @@ mod worker;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use crate::export::RequestTimes;
 pub use address::{Address, LinkError};
 pub use asked::SessionWishes;
 pub use coordinator::{Coordinator, CoordinatorOptions};
 pub use installed::{install, installed};
 pub use local::Local;
+pub use profiler_trace::export::RequestTimes;
 pub use report::{
     ControlError, FailureCode, Frontend, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::export::{Missing, RequestTimes};
-use crate::text;
+use profiler_trace::export::{Missing, RequestTimes};
+use profiler_trace::text;
 
 /// Who a worker is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,8 +16,8 @@ use super::wire::{Answer, Failure, Request, UNASKED};
 use crate::config::{Places, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
-use crate::export::Manifest;
 use crate::session::{self, Progress, SessionId, Status, Stopped};
+use profiler_trace::export::Manifest;
 
 /// What a request leads to.
 #[derive(Debug)]

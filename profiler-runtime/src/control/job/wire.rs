@@ -17,7 +17,7 @@ use serde_json::Value;
 use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState};
 use super::token::Token;
 use crate::config::Places;
-use crate::export::{Missing, RequestTimes};
+use profiler_trace::export::{Missing, RequestTimes};
 
 /// Rises when one side would misunderstand the other.
 pub(super) const PROTOCOL: u32 = 1;

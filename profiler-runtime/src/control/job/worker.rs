@@ -20,10 +20,10 @@ use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
 use crate::logging;
 use crate::session::{self, Stopped};
-use crate::text;
 use profiler_core::memory::ledger;
 use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
+use profiler_trace::text;
 
 /// Name of the thread that obeys.
 const THREAD: &str = "profiler-worker";

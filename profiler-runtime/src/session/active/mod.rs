@@ -26,12 +26,13 @@ use crate::collect::ending::Ending;
 use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
-use crate::model::{EndedBy, ExportOptions};
-use crate::{export, logging};
+use crate::logging;
 use profiler_core::hooks::cpu_time;
 use profiler_core::hooks::steps::{self, StepEnd};
 use profiler_core::stream::registry;
 use profiler_core::{self, request, site, site::Site};
+use profiler_trace::export;
+use profiler_trace::model::{EndedBy, ExportOptions};
 use std::path::Path;
 
 /// A coordinator's decisions about a session.
@@ -57,9 +58,9 @@ pub(crate) struct Active {
     ranks: Ranks,
     warnings: Vec<String>,
     warnings_told: usize,
-    /// See [`Context`](crate::model::Context).
+    /// See [`Context`](profiler_trace::model::Context).
     notes: Vec<String>,
-    /// See [`Context`](crate::model::Context).
+    /// See [`Context`](profiler_trace::model::Context).
     pub(crate) is_guarded: bool,
     /// Places of names that matched nothing when it began, which its user was told.
     unknown_told: Vec<String>,
@@ -89,7 +90,7 @@ pub(crate) struct Active {
     /// Lines for its journal, which are written without the lock.
     news: Option<News>,
     gpu: Gpu,
-    /// See [`Context`](crate::model::Context).
+    /// See [`Context`](profiler_trace::model::Context).
     cpu_clock_cost: Duration,
 }
 

@@ -5,16 +5,16 @@ use crate::collect::host_clock;
 use crate::collect::stacks;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::model::{Context, EndedBy, ExportOptions, Recording};
-use crate::records::frames::Symbols;
-use crate::records::gpu::GpuRecord;
-use crate::records::unavailable::Absent;
 use crate::session::outcome::{Export, failed_spool};
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
 use crate::session::{place, window};
 use profiler_core::clock::overhead::Costs;
 use profiler_core::{self, gate, request, site, site::Site};
+use profiler_trace::model::{Context, EndedBy, ExportOptions, Recording};
+use profiler_trace::records::frames::Symbols;
+use profiler_trace::records::gpu::GpuRecord;
+use profiler_trace::records::unavailable::Absent;
 
 impl Active {
     /// Returns whether a dump of a slow iteration is due; asked once.

@@ -6,9 +6,9 @@ use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use crate::config::{PrintSummary, Profiler, ProfilerConfig};
-use crate::export::{Manifest, by_reason, losses, warnings};
 use crate::logging;
-use crate::model::{EndedBy, Trace};
+use profiler_trace::export::{Manifest, by_reason, losses, warnings};
+use profiler_trace::model::{EndedBy, Trace};
 
 /// A recording that is shorter and empty was most likely over before anything could run.
 const INSTANT_NS: u64 = 10_000_000;
@@ -78,7 +78,7 @@ fn why_empty(trace: &Trace, config: &ProfilerConfig) -> Option<String> {
     // A session that ended before its schedule let it record has said so.
     let is_explained = trace.context.warnings.iter().any(|warning| warning.starts_with("nothing was recorded"));
     // What ran and found no room is counted, and told as a loss.
-    let is_lost = trace.losses.missing() > 0;
+    let is_lost = trace.lacks_ranges();
     // A front-end that nobody has asked for anything has nothing to show.
     if !trace.is_empty() || is_lost || is_explained || trace.context.is_frontend {
         return None;

@@ -5,9 +5,9 @@ mod closing;
 use std::path::Path;
 
 use crate::config::ProfilerConfig;
-use crate::export::{self, Gauge, Manifest, Weight};
 use crate::logging;
-use crate::model::Trace;
+use profiler_trace::export::{self, Gauge, Manifest, Weight};
+use profiler_trace::model::Trace;
 
 /// Writes the artifacts and the manifest, and says in the log what became of them. `folder` is the session's, empty if it
 /// has none.

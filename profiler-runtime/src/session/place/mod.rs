@@ -20,9 +20,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Error;
-use crate::export::iso8601;
-use crate::model::file_part;
 use profiler_core::clock::Anchor;
+use profiler_trace::export::iso8601;
+use profiler_trace::model::file_part;
 
 pub(crate) use claim::Claim;
 pub(crate) use host::{host_name, process_name};

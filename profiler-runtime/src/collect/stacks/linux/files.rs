@@ -21,7 +21,7 @@ use super::names;
 use super::noted::{of_build, of_file};
 use crate::collect::stacks::code_note::{Identity, Object};
 use crate::collect::stacks::symbols::Told;
-use crate::records::frames::{Frame, NO_SYMBOL};
+use profiler_trace::records::frames::{Frame, NO_SYMBOL};
 
 /// More functions inlined into each other are none that a compiler made.
 const MOST_INLINED: usize = 256;

@@ -17,8 +17,8 @@ use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
 use crate::logging;
-use crate::text;
 use profiler_core::memory::ledger;
+use profiler_trace::text;
 
 /// Time in which a connection has to send its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);

@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::frontend;
 use super::record::Record;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
-use crate::export::{self, RequestTimes};
 use crate::logging;
+use profiler_trace::export::{self, RequestTimes};
 
 /// Its name.
 const FILE: &str = "job.json";

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::control::job::link::Stream;
 use crate::control::refusals::{Refusals, and_more};
 use crate::logging;
-use crate::text;
+use profiler_trace::text;
 
 /// Strangers at a time.
 const MOST: usize = 32;

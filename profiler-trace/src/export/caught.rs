@@ -1,0 +1,38 @@
+//! A writer that panics costs its artifact, not the session's. None should: with `panic = "abort"` it ends the host.
+
+use std::any::Any;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What `write` returns, or its panic as an error.
+pub(super) fn caught<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    let panicked = |panic: Box<dyn Any + Send>| {
+        io::Error::other(format!(
+            "its writer panicked: {}; make room if the disk is full, else report it",
+            panic_text(&*panic)
+        ))
+    };
+    catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| Err(panicked(panic)))
+}
+
+/// What a panic has said.
+pub fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[allow(clippy::panic)]
+    fn a_panic_is_an_error_with_its_text() {
+        let result: io::Result<()> = caught(|| panic!("no room for {}", "this"));
+        assert_eq!(
+            result.map_err(|error| error.to_string()),
+            Err("its writer panicked: no room for this; make room if the disk is full, else report it".to_owned())
+        );
+        assert!(matches!(caught(|| Ok(7)), Ok(7)));
+    }
+}

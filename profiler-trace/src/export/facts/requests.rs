@@ -1,0 +1,127 @@
+//! The figures of all requests together, in a form that adds up over the ranks of a job: timing report, `job.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Bins, Durations, RELATIVE_ACCURACY, Requests};
+
+use super::spread::Spread;
+
+/// Counts, sums and quantiles of all requests of a session, or of all ranks' together. Serialised, it is the object
+/// `requests` of the timing report without the requests that are kept one by one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestTimes {
+    #[serde(flatten)]
+    spread: Spread,
+    /// Futures that were dropped before they were ready.
+    cancelled: u64,
+    /// Began before the recording: timed from there on.
+    clipped: u64,
+    /// Open when the recording ended: timed up to there.
+    unfinished: u64,
+    sketch: Sketch,
+}
+
+/// A DDSketch: what quantiles are made from, and merged by.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "SketchForm", try_from = "SketchForm")]
+struct Sketch(Bins);
+
+/// The sketch as it is written.
+#[derive(Serialize, Deserialize)]
+struct SketchForm {
+    kind: String,
+    /// Error of a quantile that is made from it, as a share of itself.
+    relative_accuracy: f64,
+    /// The bin `key` holds durations from `gamma ^ key` to `gamma ^ (key + 1)` nanoseconds.
+    gamma: f64,
+    /// Durations of 0 ns.
+    zeros: u64,
+    /// `[key, count]`, by key.
+    bins: Vec<(i32, u64)>,
+}
+
+/// The only kind of sketch there is.
+const KIND: &str = "ddsketch";
+
+impl RequestTimes {
+    pub(in crate::export) fn of(requests: &Requests) -> Self {
+        let Requests { durations, cancelled, clipped, unfinished, .. } = requests;
+        Self {
+            spread: Spread::of_many(durations),
+            cancelled: *cancelled,
+            clipped: *clipped,
+            unfinished: *unfinished,
+            sketch: Sketch(durations.bins()),
+        }
+    }
+
+    /// Returns how many requests there were.
+    #[must_use]
+    pub const fn count(&self) -> u64 {
+        self.spread.count
+    }
+
+    /// Returns the requests of all of these together; `None` if nobody served any.
+    #[doc(hidden)]
+    pub fn merged<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Self> {
+        let (mut durations, mut merged) = (Durations::default(), Self::default());
+        for each in all {
+            let Spread { sum_ns, min_ns, max_ns, .. } = each.spread;
+            durations.merge(&Durations::of_bins(&each.sketch.0, sum_ns, (min_ns, max_ns)));
+            merged.cancelled = merged.cancelled.saturating_add(each.cancelled);
+            merged.clipped = merged.clipped.saturating_add(each.clipped);
+            merged.unfinished = merged.unfinished.saturating_add(each.unfinished);
+        }
+        let (spread, sketch) = (Spread::of_many(&durations), Sketch(durations.bins()));
+        (spread.count > 0).then_some(Self { spread, sketch, ..merged })
+    }
+}
+
+impl From<Sketch> for SketchForm {
+    fn from(Sketch(Bins { zeros, counts }): Sketch) -> Self {
+        let (relative_accuracy, gamma) = (RELATIVE_ACCURACY, Durations::gamma());
+        Self { kind: KIND.to_owned(), relative_accuracy, gamma, zeros, bins: counts }
+    }
+}
+
+impl TryFrom<SketchForm> for Sketch {
+    type Error = String;
+
+    fn try_from(form: SketchForm) -> Result<Self, String> {
+        if form.kind != KIND || (form.gamma - Durations::gamma()).abs() > 1e-12 {
+            return Err(format!("a sketch of another kind: `{}` with gamma {}", form.kind, form.gamma));
+        }
+        Ok(Self(Bins { zeros: form.zeros, counts: form.bins }))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn of(durations: impl Iterator<Item = u64>) -> RequestTimes {
+        let mut requests = Requests { cancelled: 1, ..Requests::default() };
+        durations.for_each(|ns| requests.durations.add(ns));
+        RequestTimes::of(&requests)
+    }
+
+    /// A4: the quantiles of a job are those of all its ranks' requests, not the mean of the ranks'.
+    #[test]
+    fn ranks_add_up_to_the_requests_of_the_job() {
+        let (fast, slow) = (of((1..=900).map(|at| at * 1000)), of((1..=100).map(|at| at * 1_000_000)));
+        let told: RequestTimes = serde_json::from_str(&serde_json::to_string(&slow).unwrap()).unwrap();
+        assert_eq!(told, slow);
+        let merged = RequestTimes::merged([&fast, &told].into_iter()).unwrap();
+        let whole = of((1..=900).map(|at| at * 1000).chain((1..=100).map(|at| at * 1_000_000)));
+        assert_eq!(merged, RequestTimes { cancelled: 2, ..whole });
+        assert_eq!(RequestTimes::merged([&RequestTimes::default()].into_iter()), None);
+    }
+
+    #[test]
+    fn a_sketch_of_another_accuracy_is_refused() {
+        let text = serde_json::to_string(&of([5].into_iter())).unwrap();
+        let other = text.replace("\"gamma\":1.02", "\"gamma\":1.03");
+        assert!(text != other && serde_json::from_str::<RequestTimes>(&other).is_err());
+    }
+}

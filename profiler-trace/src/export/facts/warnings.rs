@@ -1,0 +1,87 @@
+//! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
+//! trace shows. A warning is about something that is not as it was asked for; a note is about what was.
+
+use crate::export::ops::workbook::MAX_ROWS;
+use crate::export::reports::pipeline;
+use crate::model::{Context, EndedBy, Trace};
+
+/// Sites of one kind of mistake that get a sentence of their own.
+const MAX_SITES: usize = 8;
+
+/// Returns every warning of a session.
+pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
+    trace.context.warnings.iter().cloned().chain(found(trace)).collect()
+}
+
+/// Returns the warnings that the trace gives rise to. The log has the others already.
+pub fn found(trace: &Trace) -> Vec<String> {
+    let ops = merged_calls(trace).into_iter().chain(long_sheets(trace));
+    listed_dims(trace).chain(ops).chain(no_iteration(trace)).chain(no_target(trace)).collect()
+}
+
+/// Returns every note of a session.
+pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
+    let options = &trace.context.options;
+    let filter = options
+        .is_selective()
+        .then(|| format!("only {:?} and what runs inside were recorded, as `stages` asks", options.stages));
+    trace.context.notes.iter().cloned().chain(filter).collect()
+}
+
+/// Sites whose `shapes(…)` has a list of `usize`: most likely a tensor's dims, taken for a tensor.
+fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
+    let sentences = trace.listed_dims.iter().take(MAX_SITES).map(|site| {
+        let (name, file, line) = (site.name(), site.file(), site.line());
+        let place = if file.is_empty() { String::new() } else { format!(" ({file}:{line})") };
+        format!(
+            "`{name}`{place} records the shape of a list of integers: if these are a tensor's dims, write \
+             `Dims(x.dims(), Dtype::F32)`"
+        )
+    });
+    let more = trace.listed_dims.len().saturating_sub(MAX_SITES);
+    sentences.chain((more > 0).then(|| format!("{more} more sites record the shapes of lists of integers")))
+}
+
+/// Tells the calls that the sheets `by_shape` and `by_stack` cannot show apart, if there are any.
+fn merged_calls(trace: &Trace) -> Option<String> {
+    let calls = trace.ops.merged_calls;
+    let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
+                    under their names alone; record fewer steps to see them apart";
+    (calls > 0).then(|| format!("{calls} {sentence}"))
+}
+
+/// Tells that a sheet of the workbook may be longer than what is written of it.
+fn long_sheets(trace: &Trace) -> Option<String> {
+    let groups = trace.ops.group_count();
+    (groups > MAX_ROWS).then(|| {
+        format!(
+            "names, shapes and stacks make {groups} groups of calls: each sheet of the workbook has its first {MAX_ROWS} rows by \
+             self time; `Manifest::key_averages` has all"
+        )
+    })
+}
+
+/// Tells that a session which should have ended by itself had nothing to count.
+fn no_iteration(trace: &Trace) -> Option<String> {
+    let Context { options, recorded_iterations, ended_by, .. } = &trace.context;
+    let is_counted = options.max_iterations > 0 && *recorded_iterations == 0 && *ended_by != EndedBy::Dump;
+    (is_counted && trace.ranges > 0).then(|| {
+        format!(
+            "`max_iterations` is {}, but no iteration ended in the session: put `#[profiled_step]` on the body of the loop, \
+             or call `step()` after each",
+            options.max_iterations
+        )
+    })
+}
+
+/// Tells that the pipeline profiler had nothing to time.
+fn no_target(trace: &Trace) -> Option<String> {
+    let options = &trace.context.options;
+    let is_empty = options.pipeline_profiler && trace.ranges > 0 && pipeline::log_lines(trace).is_empty();
+    is_empty.then(|| {
+        format!(
+            "`pipeline_profiler` timed nothing: no stage that ran matches {:?} (`pipeline_targets`)",
+            options.pipeline_targets
+        )
+    })
+}

@@ -1,0 +1,210 @@
+//! Writing to a path of the user's, which may be a pipe that nobody reads, and may send signals.
+//!
+//! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever thread writes: both end a
+//! host that never asked for them. A reader that sleeps would keep the writer for ever. All three are errors here.
+
+use std::fs::File;
+use std::io::{self, Write};
+
+/// Something that is open and no file: a device, a pipe, a terminal. A write waits for its reader, but not for ever.
+#[derive(Debug)]
+pub(crate) struct Outlet(File);
+
+impl Outlet {
+    pub(crate) const fn new(open: File) -> Self {
+        Self(open)
+    }
+}
+
+#[cfg(unix)]
+pub use unix::without_signals;
+
+/// Runs `write`, whose errors are no signals here.
+#[cfg(not(unix))]
+pub fn without_signals<T>(write: impl FnOnce() -> T) -> T {
+    write()
+}
+
+#[cfg(not(unix))]
+impl Write for Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
+
+    use super::{File, Outlet, Write, io};
+
+    /// Time in which a reader has to take something.
+    const PATIENCE: Duration = Duration::from_secs(10);
+    /// Bytes that a pipe which is ready takes without waiting, whether or not it is set to.
+    const AT_ONCE: usize = 4096;
+    /// Signals that a failed write sends to its thread.
+    const SIGNALS: [libc::c_int; 2] = [libc::SIGXFSZ, libc::SIGPIPE];
+
+    impl Write for Outlet {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let part = bytes.get(..AT_ONCE).unwrap_or(bytes);
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                wait_for_room(&self.0, deadline)?;
+                match self.0.write(part) {
+                    // Somebody else has filled it meanwhile.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    pub(super) fn wait_for_room(file: &File, deadline: Instant) -> io::Result<()> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let mut poll = libc::pollfd { fd: file.as_raw_fd(), events: libc::POLLOUT, revents: 0 };
+            // SAFETY: one valid entry, whose descriptor is open.
+            // CAST: at most `PATIENCE`.
+            match unsafe { libc::poll(&raw mut poll, 1, left.as_millis() as libc::c_int) } {
+                0 => {
+                    let secs = PATIENCE.as_secs();
+                    let message = format!("its reader has taken nothing for {secs} s: see that it reads");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+                }
+                1.. => return Ok(()),
+                _ => {
+                    let error = io::Error::last_os_error();
+                    if error.kind() != io::ErrorKind::Interrupted {
+                        return Err(error);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs `write`, and takes back the signals that it has sent to this thread.
+    pub fn without_signals<T>(write: impl FnOnce() -> T) -> T {
+        let _held = Held::new();
+        write()
+    }
+
+    /// The signals are blocked on this thread for as long as it lives.
+    struct Held {
+        /// The thread's mask before.
+        before: libc::sigset_t,
+        /// Those that waited for the host before.
+        of_host: libc::sigset_t,
+    }
+
+    impl Held {
+        fn new() -> Self {
+            // SAFETY: every set is written by `sigemptyset`, `pthread_sigmask` or `sigpending` before it is read.
+            unsafe {
+                let (mut before, mut of_host) = (std::mem::zeroed(), std::mem::zeroed());
+                let blocked = set(&SIGNALS);
+                libc::pthread_sigmask(libc::SIG_BLOCK, &raw const blocked, &raw mut before);
+                libc::sigpending(&raw mut of_host);
+                Self { before, of_host }
+            }
+        }
+    }
+
+    impl Drop for Held {
+        fn drop(&mut self) {
+            for signal in SIGNALS {
+                // SAFETY: the sets were written by `new`.
+                unsafe {
+                    if libc::sigismember(&raw const self.of_host, signal) == 0 {
+                        take_back(signal);
+                    }
+                }
+            }
+            // SAFETY: as above.
+            unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, std::ptr::null_mut()) };
+        }
+    }
+
+    fn set(signals: &[libc::c_int]) -> libc::sigset_t {
+        // SAFETY: `sigemptyset` writes the set before anything reads it.
+        unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&raw mut set);
+            for &signal in signals {
+                libc::sigaddset(&raw mut set, signal);
+            }
+            set
+        }
+    }
+
+    /// Takes a blocked signal that waits, if it does.
+    #[cfg(not(target_vendor = "apple"))]
+    fn take_back(signal: libc::c_int) {
+        let (only, now) = (set(&[signal]), libc::timespec { tv_sec: 0, tv_nsec: 0 });
+        // SAFETY: the set and the time are valid; nothing is asked about the signal.
+        unsafe { libc::sigtimedwait(&raw const only, std::ptr::null_mut(), &raw const now) };
+    }
+
+    /// Takes a blocked signal that waits, if it does.
+    #[cfg(target_vendor = "apple")]
+    fn take_back(signal: libc::c_int) {
+        let (only, mut pending, mut taken) = (set(&[signal]), set(&[]), 0);
+        // SAFETY: the sets are valid; `sigwait` returns at once for a signal that waits.
+        unsafe {
+            libc::sigpending(&raw mut pending);
+            if libc::sigismember(&raw const pending, signal) == 1 {
+                libc::sigwait(&raw const only, &raw mut taken);
+            }
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux", not(miri)))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    /// B5: a reader that takes nothing does not keep the writer.
+    #[test]
+    fn a_pipe_that_stays_full_is_an_error() {
+        let (reader, writer) = io::pipe().unwrap();
+        let mut outlet = Outlet::new(File::from(std::os::fd::OwnedFd::from(writer)));
+        // As many bytes as a pipe holds.
+        outlet.write_all(&[0; 1 << 16]).unwrap();
+        let error = unix::wait_for_room(&outlet.0, Instant::now() + Duration::from_millis(20)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(reader);
+    }
+
+    /// C3: a signal that was sent to the host before is the host's.
+    #[test]
+    fn the_signal_of_a_failed_write_is_taken_back() {
+        let limit = |bytes| libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
+        let (mut before, far) = (limit(0), limit(1 << 40));
+        let mut file = tempfile::tempfile().unwrap();
+        // SAFETY: the structures are valid; the limit is that of the process for a moment, in which other tests may fail to
+        // write: so it is high, and behind a hole.
+        let result = unsafe {
+            libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut before);
+            libc::setrlimit(libc::RLIMIT_FSIZE, &raw const far);
+            let result = without_signals(|| {
+                io::Seek::seek(&mut file, io::SeekFrom::Start(1 << 40)).unwrap();
+                file.write(b"too far")
+            });
+            libc::setrlimit(libc::RLIMIT_FSIZE, &raw const before);
+            result
+        };
+        assert_eq!(result.unwrap_err().raw_os_error(), Some(libc::EFBIG));
+    }
+}

@@ -1,0 +1,38 @@
+//! What a recording says: the model that is made of it, and the artifacts that are written from that.
+//!
+//! [`profiler-runtime`](https://docs.rs/profiler-runtime) records, and calls this crate when a session is over; programs
+//! name it for the types of what it hands out. A tool that reads artifacts needs this crate alone: [`merge`] makes one
+//! trace of the ranks' traces.
+//!
+//! ```text
+//! records (what sources recorded) ─┐
+//! profiler-core's streams ─────────┴─► model: Trace, immutable ─► export: one folder for each artifact ─► Manifest
+//! ```
+//!
+//! Nothing here knows sessions, sockets or a configuration: whoever asks for artifacts fills in
+//! [`ExportOptions`](model::ExportOptions), and says to people what the export returns.
+//!
+//! | feature | default | does |
+//! |---|---|---|
+//! | `flamegraph` | no | draws the flame graphs, by inferno (which is under the CDDL) |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[deny(unsafe_code)]
+#[doc(hidden)]
+pub mod export;
+#[forbid(unsafe_code)]
+#[doc(hidden)]
+pub mod model;
+#[forbid(unsafe_code)]
+#[doc(hidden)]
+pub mod records;
+#[forbid(unsafe_code)]
+#[doc(hidden)]
+pub mod text;
+
+pub use export::{
+    Alignment, Artifact, ExportProgress, KeyAverages, Manifest, MergeError, MergeOptions, Merged, MergedRank, Missing,
+    SortBy, Summary, merge,
+};
+pub use model::{CudaApiNames, GroupBy, KeyAverage, TraceFormat};

@@ -1,0 +1,188 @@
+//! What a session knows beside its records: the input of [`Trace::build`](super::Trace::build).
+
+use std::time::Duration;
+
+use crate::records::frames::Symbols;
+use crate::records::gpu::GpuRecord;
+use crate::records::host_clock::HostClock;
+use profiler_core::clock::Anchor;
+use profiler_core::clock::overhead::Costs;
+use profiler_core::site::Site;
+use profiler_core::stream::registry::Log;
+
+use super::memory::MemoryLog;
+use super::options::ExportOptions;
+
+/// The recorded part of a session, cut out of the threads' streams.
+pub struct Recording {
+    /// The threads' entries.
+    pub log: Log,
+    /// Every site that has a number, the first has number 1.
+    pub sites: Vec<&'static Site>,
+    /// When.
+    pub window: Window,
+    /// Names for the addresses of call stacks.
+    pub symbols: Symbols,
+    /// How much was allocated before and after, if memory was recorded.
+    pub memory: Option<MemoryLog>,
+    /// What the GPU did.
+    pub gpu: GpuRecord,
+    /// Whose.
+    pub context: Context,
+}
+
+/// When recording was on.
+#[derive(Clone, Copy, Debug)]
+pub struct Window {
+    /// The process's first anchor.
+    pub process: Anchor,
+    /// Recording began.
+    pub start: Anchor,
+    /// Recording ended.
+    pub end: Anchor,
+    /// Ticks between which ranges were recorded for certain: within the two above, where the gate opens and shuts.
+    pub open: (u64, u64),
+    /// Some time after it, if the process lived: tells whether the clocks kept their pace.
+    pub later: Option<Anchor>,
+}
+
+impl Window {
+    /// The moment so long before the end, in ticks.
+    pub fn ticks_before_end(&self, long: Duration) -> u64 {
+        self.end.ticks.saturating_sub(self.pace().ticks_of(long))
+    }
+
+    /// Moves the begin to this moment, in ticks, after the present one.
+    pub fn begin_at(&mut self, ticks: u64) {
+        let later = self.pace().ns_of(ticks.saturating_sub(self.start.ticks));
+        self.start.ticks = self.start.ticks.max(ticks);
+        self.start.monotonic_ns = self.start.monotonic_ns.saturating_add(later);
+        self.start.unix_ns = self.start.unix_ns.saturating_add(later);
+        self.open = (self.open.0.max(ticks), self.open.1.max(ticks));
+    }
+}
+
+/// Whose recording it is, and what it was asked for.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Shared by all ranks of the job.
+    pub session: String,
+    /// Global rank, 0 when alone.
+    pub rank: u32,
+    /// The process that controls the job: it has no rank among those that work.
+    pub is_frontend: bool,
+    /// Rank on this host.
+    pub local_rank: u32,
+    /// Processes of the job.
+    pub world_size: u32,
+    /// Process id.
+    pub pid: u32,
+    /// Name of the executable.
+    pub process_name: String,
+    /// Host name.
+    pub host: String,
+    /// Whose clocks the anchors read.
+    pub clock: HostClock,
+    /// The artifacts that are asked for.
+    pub options: ExportOptions,
+    /// The loop that drove the schedule: number of its site; `None` if bare `step()` calls did, or nothing.
+    pub step_site: Option<u32>,
+    /// Iterations since start that had passed when recording began: the number of the first recorded step.
+    pub first_step: u64,
+    /// Iterations that had passed when it ended, where the first ones may be overwritten: the last step is the one before.
+    pub steps_passed: Option<u64>,
+    /// Iterations of the driving loop that were recorded.
+    pub recorded_iterations: u64,
+    /// Why recording ended.
+    pub ended_by: EndedBy,
+    /// Names made at run time that the process has used beyond those that are kept apart; 0 if that is not known.
+    pub merged_names: u64,
+    /// True if an attached tool was shown the ranges too.
+    pub is_shown: bool,
+    /// Costs of recording on this machine.
+    pub costs: Costs,
+    /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the recording.
+    pub cpu_clock_cost: Duration,
+    /// Id of the last request that began in the session, for one that began before the recording.
+    pub last_request: Option<String>,
+    /// Things the user should know, in full sentences.
+    pub warnings: Vec<String>,
+    /// Number of the first of these, which the host was told when the session began.
+    pub warnings_told: usize,
+    /// Sentences about what it does as it was asked to.
+    pub notes: Vec<String>,
+    /// Whether a guard has ended it, which may have been dropped at once.
+    pub is_guarded: bool,
+}
+
+impl Context {
+    /// Returns what it is called among the processes of the job: `rank 0`.
+    pub fn place(&self) -> String {
+        if self.is_frontend { "front-end".to_owned() } else { format!("rank {}", self.rank) }
+    }
+
+    /// Returns the part of its artifacts' names that tells it from other processes: `rank0`.
+    pub fn file_part(&self) -> String {
+        file_part((!self.is_frontend).then_some(self.rank))
+    }
+}
+
+/// Returns the part of artifacts' names for a rank, or for the process that has none.
+pub fn file_part(rank: Option<u32>) -> String {
+    rank.map_or_else(|| "frontend".to_owned(), |rank| format!("rank{rank}"))
+}
+
+/// Why a recording ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndedBy {
+    /// `stop_profile()`.
+    Stop,
+    /// `active_iterations` or `max_iterations` were recorded.
+    Iterations,
+    /// `duration_secs` were over.
+    Duration,
+    /// The process exited while the session was active.
+    Exit,
+    /// SIGTERM or SIGINT ended the process.
+    Signal,
+    /// The process crashed.
+    Crash,
+    /// It goes on: this is what there was when it was asked for.
+    Dump,
+    /// A step took longer than `slow_step_ms`; the recording goes on.
+    SlowStep,
+    /// Its process ended in the middle of it, and `recover` found what it left.
+    Recovered,
+}
+
+impl EndedBy {
+    /// The word in manifest and timing report.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Iterations => "iterations",
+            Self::Duration => "duration",
+            Self::Exit => "exit",
+            Self::Signal => "signal",
+            Self::Crash => "crash",
+            Self::Dump => "dump",
+            Self::SlowStep => "slow_step",
+            Self::Recovered => "recovered",
+        }
+    }
+
+    /// Returns how the recording ended, as the summary says it.
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::Stop => "ended by a stop",
+            Self::Iterations => "ended by itself, when the iterations that it was to record were over",
+            Self::Duration => "ended by itself, after `duration_secs`",
+            Self::Exit => "ended with the process, which exited",
+            Self::Signal => "ended by a signal to the process",
+            Self::Crash => "ended by a crash of the process",
+            Self::Dump => "a dump: the session goes on",
+            Self::SlowStep => "a dump at a slow step: the session goes on",
+            Self::Recovered => "recovered after the process was gone",
+        }
+    }
+}

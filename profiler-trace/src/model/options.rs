@@ -1,0 +1,180 @@
+//! What artifacts are asked for: all that the model and the exporters know of a configuration.
+//!
+//! Whoever records fills it; the runtime does from a `ProfilerConfig`, whose fields of the same names say what each means.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::pattern::matches;
+
+/// What to write, and how.
+#[derive(Clone, Debug, Default)]
+pub struct ExportOptions {
+    /// Artifacts in the session's folder.
+    pub content: Content,
+    /// The folder of traces whose name is the user's.
+    pub torch_profiler_dir: Option<PathBuf>,
+    /// Compressed traces.
+    pub torch_profiler_use_gzip: bool,
+    /// Input shapes were recorded.
+    pub torch_profiler_record_shapes: bool,
+    /// Call stacks were recorded.
+    pub torch_profiler_with_stack: bool,
+    /// Allocations were recorded.
+    pub torch_profiler_with_memory: bool,
+    /// Floating-point operations were counted.
+    pub torch_profiler_with_flops: bool,
+    /// The operator table as text too.
+    pub torch_profiler_dump_cuda_time_total: bool,
+    /// Most iterations that were to be recorded; 0 is no limit.
+    pub max_iterations: u64,
+    /// The loop that drives the session.
+    pub step_of: Option<String>,
+    /// Patterns of the stages that were recorded; empty for all.
+    pub stages: Vec<String>,
+    /// Threads' CPU time was recorded.
+    pub cpu_time: bool,
+    /// Waits for the GPU in the trace.
+    pub cuda_sync_events: bool,
+    /// Names of calls of the CUDA driver's API.
+    pub cuda_api_names: CudaApiNames,
+    /// Format of the trace.
+    pub trace_format: TraceFormat,
+    /// The user's pattern for a trace's name.
+    pub trace_file: Option<String>,
+    /// It was recorded into a file that is mapped into memory.
+    pub spool: bool,
+    /// The light report.
+    pub perf_dump_path: Option<PathBuf>,
+    /// The lines of the pipeline profiler.
+    pub pipeline_profiler: bool,
+    /// Patterns of the stages in these.
+    pub pipeline_targets: Vec<String>,
+    /// The whole configuration in effect, field by field, for the artifacts that show it.
+    pub configuration: Vec<(&'static str, Value)>,
+}
+
+/// The artifacts in a session's folder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Content {
+    /// None.
+    #[default]
+    Nothing,
+    /// The reports and the manifest.
+    Reports,
+    /// These, and all that `torch.profiler` writes: traces, operator tables, stacks, memory snapshots.
+    Everything,
+}
+
+impl ExportOptions {
+    /// Returns whether only some stages were recorded: `stages` names them.
+    pub fn is_selective(&self) -> bool {
+        !self.stages.is_empty()
+    }
+
+    /// Returns whether the pipeline profiler is on and times the stage `name`.
+    pub fn times(&self, name: &str) -> bool {
+        self.pipeline_profiler && self.pipeline_targets.iter().any(|pattern| matches(pattern, name))
+    }
+
+    /// Returns the name of the trace in Perfetto's format, or of the JSON.
+    ///
+    /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`.
+    pub fn trace_name(&self, perfetto: bool, rank: u32, request_id: &str) -> String {
+        let extension = if perfetto { ".pftrace" } else { ".json" };
+        let suffix = if self.torch_profiler_use_gzip { ".gz" } else { "" };
+        let Some(pattern) = &self.trace_file else {
+            return format!("trace_rank{rank}{extension}{suffix}");
+        };
+        let bare = pattern.strip_suffix(".gz").unwrap_or(pattern);
+        let bare = bare.strip_suffix(".json").or(bare.strip_suffix(".pftrace")).unwrap_or(bare);
+        let plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+        let id: String = request_id.chars().map(|letter| if plain(letter) { letter } else { '_' }).collect();
+        let name = bare.replace("{rank}", &rank.to_string()).replace("{request_id}", &id);
+        format!("{name}{extension}{suffix}")
+    }
+}
+
+/// The format of a session's trace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum TraceFormat {
+    /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto, Holistic Trace Analysis and
+    /// TensorBoard.
+    #[default]
+    Chrome,
+    /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
+    ///
+    /// What it gains: a quarter of the size (half of it with shapes, and when both are compressed), and less time to write.
+    /// What it costs: Perfetto 52 takes 1.3 times as long to load it as the JSON, because it reads two packets for a slice
+    /// instead of one event; from version 57 on it decodes packets about one and a half times as fast.
+    Perfetto,
+    /// Both files.
+    Both,
+}
+
+impl TraceFormat {
+    /// Every one of them, in the order of their words.
+    pub const ALL: [Self; 3] = [Self::Chrome, Self::Perfetto, Self::Both];
+
+    /// The names in a configuration.
+    pub const NAMES: &[&str] = &["chrome", "perfetto", "both"];
+
+    /// The name in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Chrome => "chrome",
+            Self::Perfetto => "perfetto",
+            Self::Both => "both",
+        }
+    }
+}
+
+impl fmt::Display for TraceFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the driver directly, such as one on
+/// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum CudaApiNames {
+    /// The function that was called, as Kineto writes it.
+    #[default]
+    Called,
+    /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
+    /// the name. Holistic Trace Analysis and TraceLens find launches by that.
+    Runtime,
+    /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
+    /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
+    Tensorboard,
+}
+
+impl CudaApiNames {
+    /// Every one of them, in the order of their words.
+    pub const ALL: [Self; 3] = [Self::Called, Self::Runtime, Self::Tensorboard];
+
+    /// The names in a configuration.
+    pub const NAMES: &[&str] = &["called", "runtime", "tensorboard"];
+
+    /// The name in a configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Called => "called",
+            Self::Runtime => "runtime",
+            Self::Tensorboard => "tensorboard",
+        }
+    }
+}
+
+impl fmt::Display for CudaApiNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

@@ -1,0 +1,229 @@
+//! A slice: one range as it appears on a row of the trace.
+
+use profiler_core::{__private::MAX_DIMS, Dtype, Kind, site::Site};
+
+use super::requests;
+use super::stages::NodeId;
+
+/// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
+#[derive(Clone, Debug)]
+pub(crate) struct Slice {
+    /// The annotated place.
+    pub(crate) site: &'static Site,
+    /// Its begin.
+    pub(crate) begin: u64,
+    /// Its end; never before `begin`.
+    pub(crate) end: u64,
+    /// Its end; of a guard whose place another of any site took, as in `step = step!(…)`, the begin of that.
+    pub(super) until: u64,
+    /// 0: the thread's own row. Else an extra row of the thread, for a range that crosses another: slices of one row nest or
+    /// are disjoint.
+    pub(crate) lane: u32,
+    /// Unique in the trace, from 1: `External id`.
+    pub(crate) external_id: u64,
+    /// The stage that it is, or that encloses it. Known while the trace is built;
+    /// [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
+    pub(crate) node: NodeId,
+    /// `External id` of the stage or step that it is, or that encloses it; 0 without one.
+    pub(super) stage_id: u64,
+    /// `External id` of the range that was innermost around it when it ended; 0 without one.
+    pub(super) around_id: u64,
+    /// Key of the request that it ran in, see [`requests::key`]; 0 without one.
+    pub(super) request: u64,
+    /// Key of the stage or step directly around it at its end, see [`requests::key`]; 0 without one.
+    pub(super) stage_around: u64,
+    /// Key of the request that this stage ran in; 0 without one.
+    pub(super) stage_request: u64,
+    /// Time of slices directly inside it: of all together, where they overlap.
+    pub(crate) children_ns: u64,
+    /// Time that it was held over while its task waited: none of its thread's.
+    pub(super) away_ns: u64,
+    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no other: disjoint. For the rest
+    /// see [`covers`](super::covers).
+    pub(crate) stage_children_ns: u64,
+    /// Whether it outlived a range that it began in, or one that began in it.
+    pub(super) crosses: bool,
+    /// CPU time of the thread between its begin and its end, if that was measured.
+    pub(crate) cpu_ns: Option<u64>,
+    /// Memory of the host that was allocated on this thread while it was open.
+    pub(crate) cpu_memory: NetBytes,
+    /// The same of devices, all together.
+    pub(crate) device_memory: NetBytes,
+    /// False if it was still open when recording ended; then `end` is the end of the recording.
+    pub(crate) finished: bool,
+    /// True if it began before what is kept of the recording; then `begin` is where that begins.
+    pub(crate) clipped: bool,
+    /// The task whose poll it is.
+    pub(crate) task: Option<Poll>,
+    /// What the call said about itself: see [`Slice::args`].
+    pub(super) call: Option<Box<CallArgs>>,
+}
+
+/// Bytes allocated minus bytes freed; negative if it freed more than it allocated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NetBytes {
+    /// In the range itself.
+    pub(crate) own: i64,
+    /// And in the ranges inside it.
+    pub(crate) total: i64,
+}
+
+/// Which task a slice polled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Poll {
+    /// The task's number.
+    pub(crate) task: u64,
+    /// Whether the task began with it.
+    pub(crate) first: bool,
+}
+
+/// Input shapes, FLOPs, index and call stack of a call; empty for most.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CallArgs {
+    /// The inputs, in the order in which they were named.
+    pub(crate) inputs: Vec<Tensor>,
+    /// Floating point operations.
+    pub(crate) flops: Option<u64>,
+    /// The user's own index of a step.
+    pub(crate) index: Option<u64>,
+    /// A request's id.
+    pub(crate) text: String,
+    /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::records::frames::Symbols).
+    pub(crate) stack: Vec<u64>,
+}
+
+/// Shape and type of one input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Tensor {
+    /// Element type.
+    pub(crate) dtype: Dtype,
+    count: u8,
+    dims: [u64; MAX_DIMS],
+    /// Those that are not row-major.
+    strided: u8,
+    strides: [i64; MAX_DIMS],
+}
+
+static NO_ARGS: CallArgs =
+    CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
+
+impl Slice {
+    /// Returns how long it took.
+    pub(crate) const fn duration(&self) -> u64 {
+        self.end - self.begin
+    }
+
+    /// Returns how long its thread ran it: a guard that is held over `.await` is not run while its task waits.
+    #[inline]
+    pub(crate) const fn busy_ns(&self) -> u64 {
+        self.duration().saturating_sub(self.away_ns)
+    }
+
+    /// Returns [`busy_ns`](Self::busy_ns) of a guard that was held while its task waited; `None` of all else.
+    #[inline]
+    pub(crate) fn busy_if_held_ns(&self) -> Option<u64> {
+        (self.away_ns > 0).then(|| self.busy_ns())
+    }
+
+    /// Returns the time not spent in slices directly inside it.
+    pub(crate) const fn self_ns(&self) -> u64 {
+        self.busy_ns().saturating_sub(self.children_ns)
+    }
+
+    /// Returns whether it is a stage or a step.
+    #[inline]
+    pub(crate) fn is_stage(&self) -> bool {
+        self.site.is_stage()
+    }
+
+    /// Returns the key under which ranges inside it name it.
+    #[inline]
+    pub(super) fn key(&self) -> u64 {
+        requests::key(self.external_id, self.task.map(|poll| poll.task))
+    }
+
+    /// Returns the key of the request that it is, or that it ran in.
+    pub(super) fn request_key(&self) -> Option<u64> {
+        match self.site.kind() {
+            Kind::Request => Some(self.key()),
+            _ => (self.request != 0).then_some(self.request),
+        }
+    }
+
+    /// Returns what the call said about itself.
+    pub(crate) fn args(&self) -> &CallArgs {
+        self.call.as_deref().unwrap_or(&NO_ARGS)
+    }
+}
+
+impl NetBytes {
+    /// The range itself allocates, or frees if it is negative.
+    pub(super) const fn change(&mut self, bytes: i64) {
+        self.own = self.own.saturating_add(bytes);
+        self.total = self.total.saturating_add(bytes);
+    }
+
+    /// Adds both sums.
+    pub(super) const fn add(&mut self, other: Self) {
+        self.own = self.own.saturating_add(other.own);
+        self.total = self.total.saturating_add(other.total);
+    }
+}
+
+impl CallArgs {
+    /// Returns whether the call said nothing.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self { inputs, flops, index, text, stack } = self;
+        inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty() && stack.is_empty()
+    }
+
+    /// Empties it, keeping its memory.
+    pub(super) fn clear(&mut self) {
+        self.inputs.clear();
+        self.flops = None;
+        self.index = None;
+        self.text.clear();
+        self.stack.clear();
+    }
+}
+
+impl Tensor {
+    pub(crate) const fn new(dtype: Dtype) -> Self {
+        Self { dtype, count: 0, dims: [0; MAX_DIMS], strided: 0, strides: [0; MAX_DIMS] }
+    }
+
+    pub(crate) fn push(&mut self, dim: u64) {
+        if let Some(place) = self.dims.get_mut(usize::from(self.count)) {
+            *place = dim;
+            self.count += 1;
+        }
+    }
+
+    pub(super) fn push_stride(&mut self, stride: i64) {
+        if let Some(place) = self.strides.get_mut(usize::from(self.strided)) {
+            *place = stride;
+            self.strided += 1;
+        }
+    }
+
+    /// Returns the dims, outermost first.
+    pub(crate) fn dims(&self) -> &[u64] {
+        &self.dims[..usize::from(self.count)]
+    }
+
+    /// Returns the strides in elements, one for each dim.
+    pub(crate) fn strides(&self) -> [i64; MAX_DIMS] {
+        if self.strided > 0 {
+            return self.strides;
+        }
+        let mut strides = [0; MAX_DIMS];
+        let mut next = 1_i64;
+        for (stride, &dim) in strides.iter_mut().zip(self.dims()).rev() {
+            // The array is longer than the dims: what lies behind them is not reached by `zip`.
+            *stride = next;
+            next = next.saturating_mul(i64::try_from(dim).unwrap_or(i64::MAX));
+        }
+        strides
+    }
+}

@@ -1,0 +1,157 @@
+//! Building the trace: what the pass over the streams has gathered, closed and joined.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::model::context::{Recording, Window};
+use crate::model::covers::CoverBook;
+use crate::model::decode::{Decoder, Places};
+use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
+use crate::model::memory;
+use crate::model::ops::{Gatherer, OpTable};
+use crate::model::steps::StepLoop;
+use crate::model::time::Timeline;
+use crate::records::gpu::GpuRecord;
+use crate::records::unavailable::Absent;
+use profiler_core::site::Site;
+
+use super::books::Pass;
+use super::{ClockJump, Trace};
+
+impl Trace {
+    /// Reads the recording once, and where rows lie side by side or tasks live a second time for what they cover together.
+    /// Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    pub fn build(recording: Recording) -> Self {
+        let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
+        let timeline = Timeline::new(&window);
+        let jumps = window.jumps(&log);
+        context.warnings.extend(jumps.iter().map(|jump| jump.sentence.clone()));
+        let Pass { threads, mut stages, mut books, owners, timed, next_id, only_row } =
+            Pass::over(&log, &sites, &timeline, &gpu);
+        books.lost(&log);
+        let mut tasks = books.close_tasks(&mut stages, timeline.end(), next_id);
+        let loops = books.close_steps(&context, &sites, &timeline);
+        let profiler_steps = named_steps(&loops);
+        let mut requests = books.requests.close(&tasks);
+        let served = threads.iter().zip(&log.threads).filter(|(thread, _)| thread.serves_requests);
+        let served =
+            served.map(|(thread, log)| Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)));
+        requests.gather(served, Places { stages: &mut stages, tasks: &mut tasks });
+        tasks.forget_children();
+        let mut trace = Self {
+            context,
+            begin: timeline.begin(),
+            end: timeline.end(),
+            clock_uncertainty_ns: timeline.uncertainty_ns(),
+            clock_jumps: jumps.iter().map(|jump| ClockJump::of(jump, &timeline)).collect(),
+            readings: [&window.start, &window.end].map(|anchor| timeline.reading(anchor)),
+            threads,
+            walked: Arc::default(),
+            ranges: next_id - 1,
+            stages,
+            unaccounted_ns: 0,
+            loops,
+            requests,
+            tasks,
+            ops: Arc::default(),
+            memory: None,
+            losses: books.losses,
+            told: books.told,
+            listed_dims: books.listed_dims.iter().filter_map(|number| site_of(&sites, *number)).collect(),
+            symbols,
+            gpu: Err(Absent::NothingRecorded),
+            log,
+            sites,
+            timeline,
+            profiler_steps,
+        };
+        trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
+        trace.memory = memory.map(|log| memory::measure(&trace, &log));
+        trace.losses.merged_names = trace.context.merged_names;
+        trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
+        trace.read_again(only_row, books.covers, books.ops);
+        trace
+    }
+
+    /// Reads the threads again for what needs the lives that the first reading has found, and closes what did not.
+    fn read_again(&mut self, only_row: bool, crossing: CoverBook, ops: Gatherer) {
+        let mut covers = crossing.close(&self.tasks, &self.stages, &self.requests.kept);
+        let (covered, stepped) = self.second_pass(only_row, &mut covers);
+        self.unaccounted_ns = (self.end - self.begin).saturating_sub(covered);
+        covers.apply(&mut self.stages, &mut self.requests.kept);
+        self.mark_slowed();
+        self.ops = Arc::new(OpTable::of(self, ops, stepped));
+        self.tasks.give_lanes();
+    }
+
+    /// Marks the stages that the measuring of CPU time has made slower, and tells of them.
+    fn mark_slowed(&mut self) {
+        // CAST: a reading takes far less than 584 years.
+        let cost_ns = self.context.cpu_clock_cost.as_nanos() as u64;
+        self.stages.mark_slowed(cost_ns);
+        self.requests.kept.iter_mut().for_each(|request| request.stages.mark_slowed(cost_ns));
+        let slowed: Vec<&str> = self
+            .stages
+            .in_order()
+            .into_iter()
+            .filter(|(_, node)| node.cpu_slows)
+            .map(|(_, node)| node.name())
+            .collect();
+        if let Some(first) = slowed.first() {
+            let more = match slowed.len() {
+                1 => String::new(),
+                2 => " and one other stage".to_owned(),
+                stages => format!(" and {} other stages", stages - 1),
+            };
+            self.context.warnings.push(format!(
+                "`cpu_time` makes `{first}`{more} more than 1 % slower ({cost_ns} ns a reading): leave it out for exact times"
+            ));
+        }
+    }
+
+    /// Joins the GPU's part to the ranges.
+    fn build_gpu(
+        &mut self,
+        record: GpuRecord,
+        window: &Window,
+        owners: Owners,
+        timed: TimedRanges,
+    ) -> Result<Gpu, Absent> {
+        let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
+        let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
+            let log = log_of_threads.iter().find(|log| log.thread.identity().os_id == u64::from(thread));
+            Box::new(log.into_iter().flat_map(move |log| boundaries(log, timeline)))
+        };
+        let mut ranges = Ranges {
+            owners,
+            stages: &mut self.stages,
+            requests: self.requests.kept.iter_mut().map(|request| (request.key, request)).collect(),
+            lives: &self.tasks,
+            window: (timeline.ns(window.open.0), timeline.ns(window.open.1)),
+            boundaries: &boundaries,
+        };
+        match record {
+            GpuRecord::Recorded(log) => {
+                let clock = GpuClock::new(window, timeline, &log.clocks);
+                self.context.warnings.extend(clock.warning());
+                Ok(Gpu::build(*log, &clock, &mut ranges))
+            }
+            GpuRecord::Timed(log) => Ok(Gpu::of_timed(*log, timed, timeline, &mut ranges)),
+            GpuRecord::Absent(reason) => Err(reason),
+        }
+    }
+}
+
+fn site_of(sites: &[&'static Site], number: u32) -> Option<&'static Site> {
+    sites.get((number as usize).wrapping_sub(1)).copied()
+}
+
+/// The driving loop's sequential steps, by `External id`.
+fn named_steps(loops: &[StepLoop]) -> HashMap<u64, u64> {
+    let driving = loops.iter().filter(|each| each.drives && each.site.is_some());
+    driving
+        .flat_map(|each| &each.steps)
+        .filter(|step| step.sequential)
+        .map(|step| (step.external_id, step.number))
+        .collect()
+}

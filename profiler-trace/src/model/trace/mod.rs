@@ -1,0 +1,231 @@
+//! The trace of a session: all that was recorded, as every exporter sees it.
+//!
+//! ```text
+//! Recording ─► build ─ books (one pass over every thread's stream) ─► Trace ─► walk, edges: range by range, decoded again
+//!                    └ second_pass (the time that no stage covers, where rows lie side by side)
+//! ```
+
+mod books;
+mod build;
+mod edges;
+mod second_pass;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::records::frames::Symbols;
+use crate::records::unavailable::Absent;
+use profiler_core::stream::registry::{Log, ThreadIdentity};
+use profiler_core::{Kind, site::Site};
+
+use super::context::Context;
+use super::decode::{Crossings, Decoder, Event, NoNodes, Nodes, Told};
+use super::gpu::Gpu;
+use super::losses::Losses;
+use super::memory::Memory;
+use super::ops::OpTable;
+use super::pace::Jump;
+use super::requests::Requests;
+use super::slice::Slice;
+use super::stages::StageTree;
+use super::steps::StepLoop;
+use super::tasks::{Task, Tasks};
+use super::time::{Reading, Timeline};
+
+pub(crate) use edges::{Edge, EdgeWalk};
+
+/// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
+pub struct Trace {
+    /// Whose it is.
+    pub context: Context,
+    /// Recording began.
+    pub begin: u64,
+    /// Recording ended.
+    pub end: u64,
+    /// How far the real-time position of everything may be off.
+    pub(crate) clock_uncertainty_ns: u64,
+    /// The host's clocks at begin and end: what places this rank beside others.
+    pub(crate) readings: [Reading; 2],
+    /// What a clock did that others did not.
+    pub(crate) clock_jumps: Vec<ClockJump>,
+    /// The rows.
+    pub(crate) threads: Vec<Thread>,
+    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
+    pub(crate) walked: Arc<AtomicU64>,
+    /// Slices of all threads.
+    pub ranges: u64,
+    /// All stages.
+    pub(crate) stages: StageTree,
+    /// Time of the recording in which no top-level stage ran on any thread.
+    pub(crate) unaccounted_ns: u64,
+    /// The loops of steps, the driving one first.
+    pub(crate) loops: Vec<StepLoop>,
+    /// The requests.
+    pub(crate) requests: Requests,
+    /// The lives of async ranges, in order of begin.
+    pub(crate) tasks: Tasks,
+    /// What the operator tables are made from; outlives the trace.
+    pub(crate) ops: Arc<OpTable>,
+    /// What was allocated, if that was recorded.
+    pub(crate) memory: Option<Memory>,
+    /// What is missing.
+    pub losses: Losses,
+    /// Number of things that calls said about themselves.
+    pub(crate) told: Told,
+    /// Sites that have recorded the shape of a list of `usize`, which may be the dims of a tensor.
+    pub(crate) listed_dims: Vec<&'static Site>,
+    /// Names for the addresses of call stacks.
+    pub(crate) symbols: Symbols,
+    /// What the GPU did, or why that is not known.
+    pub(crate) gpu: Result<Gpu, Absent>,
+    log: Log,
+    sites: Vec<&'static Site>,
+    timeline: Timeline,
+    profiler_steps: HashMap<u64, u64>,
+}
+
+/// A [`Jump`] on the recording's time line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ClockJump {
+    /// See [`Jump::kind`].
+    pub(crate) kind: &'static str,
+    /// By how much, in nanoseconds.
+    pub(crate) ns: i64,
+    /// The begin and the end of the part of the recording in which it happened.
+    pub(crate) within: (u64, u64),
+}
+
+impl ClockJump {
+    fn of(jump: &Jump, timeline: &Timeline) -> Self {
+        let (from, to) = jump.within;
+        Self { kind: jump.kind, ns: jump.ns, within: (timeline.ns(from), timeline.ns(to)) }
+    }
+}
+
+/// Slices after which a walk tells how far it is.
+const TOLD: u64 = 4096;
+
+/// One thread of the recording.
+#[derive(Clone, Debug)]
+pub(crate) struct Thread {
+    /// Who.
+    pub(crate) identity: ThreadIdentity,
+    /// How many slices it has.
+    pub(crate) ranges: u64,
+    /// Lanes beside its own row, for ranges that cross others.
+    pub(crate) lanes: u32,
+    first_id: u64,
+    serves_requests: bool,
+    crossings: Crossings,
+}
+
+/// A reading of one thread's slices that can be interrupted, and gone on with on another thread.
+pub(crate) struct Walk<'a> {
+    trace: &'a Trace,
+    decoder: Option<Decoder<'a>>,
+    shown: u64,
+}
+
+/// Returns whether ranges of the recording are missing.
+pub fn lacks_ranges(&self) -> bool {
+    self.losses.missing() > 0
+}
+
+impl Trace {
+    /// Returns whether nothing was recorded: no range and no loop.
+    pub fn is_empty(&self) -> bool {
+        self.ranges == 0 && self.loops.is_empty()
+    }
+
+    /// Returns why there is no GPU part, if there is none.
+    pub fn gpu_absent(&self) -> Option<&Absent> {
+        self.gpu.as_ref().err()
+    }
+
+    /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
+    pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
+        self.begin_walk(thread).until(|slice| {
+            visit(slice);
+            false
+        });
+    }
+
+    /// The same, in parts.
+    pub(crate) fn begin_walk(&self, thread: usize) -> Walk<'_> {
+        Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
+    }
+
+    /// A walk has shown one more slice than `shown`.
+    #[inline]
+    fn tell_progress(&self, shown: &mut u64) {
+        *shown += 1;
+        if shown.is_multiple_of(TOLD) {
+            // ORDERING: a statistic.
+            self.walked.fetch_add(TOLD, Ordering::Relaxed);
+        }
+    }
+
+    /// One thread's stream, from its beginning.
+    pub(in crate::model) fn decoder(&self, thread: usize) -> Option<Decoder<'_>> {
+        let Thread { first_id, crossings, .. } = self.threads.get(thread)?;
+        Some(Decoder::new(self.log.threads.get(thread)?, &self.timeline, &self.sites, (*first_id, crossings)))
+    }
+
+    /// `N` if the slice is written as `ProfilerStep#N`.
+    #[inline]
+    pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
+        if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
+    }
+
+    /// Returns `N` if the life is written as `ProfilerStep#N`.
+    pub(crate) fn profiler_step_of(&self, task: &Task<'_>) -> Option<u64> {
+        if task.site.kind() == Kind::Step { self.profiler_steps.get(&task.external_id).copied() } else { None }
+    }
+
+    /// Returns whether the step with this `External id` is a `ProfilerStep`.
+    pub(in crate::model) fn is_profiler_step(&self, external_id: u64) -> bool {
+        self.profiler_steps.contains_key(&external_id)
+    }
+
+    /// When the last thing ended: the GPU works on when a recording ends.
+    pub(crate) fn shown_end(&self) -> u64 {
+        self.gpu.as_ref().map_or(self.end, |gpu| self.end.max(gpu.end()))
+    }
+
+    /// What the process is called by in a trace, where devices are processes 0, 1, …: a container's process may have
+    /// such a number itself.
+    pub(crate) fn shown_pid(&self) -> u32 {
+        const ABOVE_EVERY_PID: u32 = 1 << 22;
+        let devices = self.gpu.as_ref().map_or(0, |gpu| gpu.devices.len());
+        let pid = self.context.pid;
+        if (pid as usize) < devices { pid + ABOVE_EVERY_PID } else { pid }
+    }
+}
+
+impl Walk<'_> {
+    /// Shows the next slices, up to the first for which `enough` says so; false if there was none: the thread has no more.
+    #[inline]
+    pub(crate) fn until(&mut self, mut enough: impl FnMut(&Slice) -> bool) -> bool {
+        self.until_event(&mut NoNodes, |event| if let Event::Slice(slice) = event { enough(slice) } else { false })
+    }
+
+    /// The same with all that the stream tells.
+    #[inline]
+    fn until_event(&mut self, nodes: &mut impl Nodes, mut enough: impl FnMut(&Event<'_>) -> bool) -> bool {
+        let Some(decoder) = &mut self.decoder else { return false };
+        while let Some(event) = decoder.next(nodes) {
+            let enough = enough(&event);
+            if let Event::Slice(_) = event {
+                self.trace.tell_progress(&mut self.shown);
+            }
+            if enough {
+                return true;
+            }
+        }
+        // ORDERING: a statistic.
+        self.trace.walked.fetch_add(self.shown % TOLD, Ordering::Relaxed);
+        self.decoder = None;
+        false
+    }
+}

@@ -1,0 +1,268 @@
+//! What a GPU source delivers: plain records, or the reason why there are none.
+//!
+//! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
+//! say how it relates to the recording's.
+
+use serde::{Deserialize, Serialize};
+
+use super::events::EventLog;
+use super::unavailable::Absent;
+
+/// What became of the GPU part of a recording.
+#[derive(Debug)]
+pub enum GpuRecord {
+    /// Records, perhaps none.
+    Recorded(Box<GpuLog>),
+    /// Ranges that named their stream were timed.
+    Timed(Box<EventLog>),
+    /// Nothing was recorded.
+    Absent(Absent),
+}
+
+/// Everything that a source recorded.
+#[derive(Debug, Default)]
+pub struct GpuLog {
+    /// Version of the library that recorded, as `cuptiGetVersion` tells it.
+    pub cupti_version: u32,
+    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    pub driver_version: u32,
+    /// The machine's devices; the place in the list is the device's number.
+    pub devices: Vec<Device>,
+    /// Work on a device, in no particular order.
+    pub ops: Vec<GpuOp>,
+    /// Calls of the CUDA API, in no particular order.
+    pub calls: Vec<ApiCall>,
+    /// Waits for a device.
+    pub syncs: Vec<Wait>,
+    /// Where events were recorded, in no particular order.
+    pub events: Vec<EventRecord>,
+    /// Time that CUDA or the source spent on itself.
+    pub overheads: Vec<Overhead>,
+    /// Device memory taken and given back.
+    pub memory: Vec<MemoryOp>,
+    /// Correlation id of a call, and the id that was pushed last on its thread: see `profiler_core::hooks::correlation`.
+    pub links: Vec<(u32, u64)>,
+    /// Names of kernels and calls, by the index that records carry.
+    pub names: Vec<String>,
+    /// Taken when recording began and when it ended.
+    pub clocks: [ClockSample; 2],
+    /// What is missing.
+    pub losses: GpuLosses,
+}
+
+/// The source's clock and the real-time clock, read together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClockSample {
+    /// The source's clock.
+    pub source_ns: u64,
+    /// Nanoseconds since the Unix epoch, just before.
+    pub before_ns: u64,
+    /// And just after.
+    pub after_ns: u64,
+}
+
+/// One device.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+pub struct Device {
+    /// As the driver calls it.
+    pub name: String,
+    /// Bytes.
+    pub memory: u64,
+    /// Compute capability.
+    pub major: u32,
+    /// Compute capability, behind the point.
+    pub minor: u32,
+    /// Most threads of a block.
+    pub threads_per_block: u32,
+    /// Most threads that a multiprocessor holds.
+    pub threads_per_sm: u32,
+    /// Most blocks that a multiprocessor holds.
+    pub blocks_per_sm: u32,
+    /// Registers that a block can use.
+    pub registers_per_block: u32,
+    /// Registers of a multiprocessor.
+    pub registers_per_sm: u32,
+    /// Threads of a warp.
+    pub warp: u32,
+    /// Bytes of shared memory that a block can use without asking.
+    pub shared_per_block: u32,
+    /// Bytes of shared memory that a block can use if it asks.
+    pub shared_per_block_optin: u32,
+    /// Bytes of shared memory of a multiprocessor.
+    pub shared_per_sm: u32,
+    /// Bytes of shared memory that the system takes from each block.
+    pub shared_reserved: u32,
+    /// Multiprocessors.
+    pub multiprocessors: u32,
+}
+
+/// A kernel, copy or fill on a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuOp {
+    /// When it began.
+    pub begin: u64,
+    /// When it ended.
+    pub end: u64,
+    /// Which device.
+    pub device: u32,
+    /// Which context.
+    pub context: u32,
+    /// Which stream.
+    pub stream: u32,
+    /// The API call that launched it has the same.
+    pub correlation: u32,
+    /// The CUDA graph that it is a node of, and the node; 0 for neither.
+    pub graph: (u32, u64),
+    /// What it did.
+    pub work: Work,
+}
+
+/// What a device did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Ran a kernel.
+    Kernel(Kernel),
+    /// Copied: kind of copy, kind of memory from and to (CUPTI's numbers), bytes; for a copy between devices, from where
+    /// to where.
+    Copy {
+        /// Direction.
+        kind: u8,
+        /// Memory read.
+        from: u8,
+        /// Memory written.
+        to: u8,
+        /// How much.
+        bytes: u64,
+        /// Source and destination device of a copy between two.
+        peers: Option<(u32, u32)>,
+    },
+    /// Filled memory.
+    Fill {
+        /// Kind of memory.
+        memory: u16,
+        /// How much.
+        bytes: u64,
+    },
+}
+
+/// How a kernel was launched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kernel {
+    /// Index of its name.
+    pub name: u32,
+    /// Blocks.
+    pub grid: [u32; 3],
+    /// Threads of a block.
+    pub block: [u32; 3],
+    /// Registers of a thread.
+    pub registers: u32,
+    /// Bytes of shared memory of a block, static and dynamic.
+    pub shared: u32,
+    /// When it was queued, 0 if that was not recorded.
+    pub queued: u64,
+    /// Its stream's priority, where the library tells.
+    pub priority: Option<i32>,
+}
+
+/// Which API was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Api {
+    /// `cu…`.
+    Driver,
+    /// `cuda…`.
+    Runtime,
+}
+
+/// A call of the CUDA API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ApiCall {
+    /// Which.
+    pub api: Api,
+    /// CUPTI's number of the function.
+    pub function: u32,
+    /// Index of its name.
+    pub name: u32,
+    /// When it began.
+    pub begin: u64,
+    /// When it returned.
+    pub end: u64,
+    /// The operating system's id of the calling thread.
+    pub thread: u32,
+    /// What it launched has the same.
+    pub correlation: u32,
+}
+
+/// A wait for a device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// CUPTI's number: 1 event, 2 stream waits for event, 3 stream, 4 context.
+    pub kind: u32,
+    /// When it began.
+    pub begin: u64,
+    /// When it was over.
+    pub end: u64,
+    /// The API call's.
+    pub correlation: u32,
+    /// Which context.
+    pub context: u32,
+    /// Which stream; `u32::MAX` for none.
+    pub stream: u32,
+    /// Which event, for waits for one.
+    pub event: u32,
+}
+
+/// An event was recorded: put behind what its stream has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRecord {
+    /// The API call's.
+    pub correlation: u32,
+    /// Which context.
+    pub context: u32,
+    /// On which stream.
+    pub stream: u32,
+    /// Which event.
+    pub event: u32,
+}
+
+/// Time spent by CUDA or the source on itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overhead {
+    /// CUPTI's number.
+    pub kind: u32,
+    /// When it began.
+    pub begin: u64,
+    /// When it ended.
+    pub end: u64,
+}
+
+/// Device memory taken or given back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryOp {
+    /// Taken, or given back.
+    pub is_free: bool,
+    /// CUPTI's kind of memory.
+    pub kind: u32,
+    /// Where.
+    pub address: u64,
+    /// How much.
+    pub bytes: u64,
+    /// When.
+    pub at: u64,
+    /// On which device.
+    pub device: u32,
+    /// The API call's.
+    pub correlation: u32,
+}
+
+/// What should be in a [`GpuLog`] and is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GpuLosses {
+    /// Records that the source could not store.
+    pub dropped: u64,
+    /// Buffers that were thrown away or refused because `max_buffer_mb` was reached.
+    pub buffers: u64,
+    /// Records without a begin or an end.
+    pub untimed: u64,
+    /// Stretches that could not be read.
+    pub unreadable: u64,
+}

@@ -1,0 +1,9 @@
+//! What the sources beside our own ranges have recorded: plain data, without the libraries that it came from.
+//!
+//! The runtime makes it, `model` and `export` read it. Whatever has no record says why ([`unavailable::Absent`]).
+
+pub mod events;
+pub mod frames;
+pub mod gpu;
+pub mod host_clock;
+pub mod unavailable;
