@@ -35,6 +35,8 @@ step "formatting" cargo fmt --all --check
 step "clippy" cargo clippy --workspace --all-targets -- -D warnings
 step "clippy, every feature of the runtime" cargo clippy -p profiler-runtime --features "$features" --all-targets -- -D warnings
 step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
+step "clippy, artifacts without features" cargo clippy -p profiler-trace --all-targets -- -D warnings
+step "artifacts without features" tests cargo test -p profiler-trace --lib
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
 step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc

@@ -14,7 +14,11 @@
 //!
 //! | feature | default | does |
 //! |---|---|---|
+//! | `charts` | no | draws what was allocated over time, by plotters |
 //! | `flamegraph` | no | draws the flame graphs, by inferno (which is under the CDDL) |
+//! | `xlsx` | no | writes the operator tables as a workbook, by rust_xlsxwriter |
+//!
+//! What is asked for and cannot be written without its feature is missing, and the manifest says which feature it is.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -38,7 +38,7 @@ mod stacks;
 mod target;
 #[allow(unsafe_code)]
 mod terminal;
-#[cfg(test)]
+#[cfg(all(test, feature = "xlsx"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod trace;

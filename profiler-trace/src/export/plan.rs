@@ -55,8 +55,11 @@ pub(super) fn plans(trace: &Trace, folder: &Path, missing: &mut Vec<Missing>) ->
     if has_folder(options, folder) {
         if options.content == Content::Everything {
             push_traces(trace, folder, &mut plans);
-            let ops = folder.join(format!("ops_{part}.xlsx"));
-            plans.push(Plan::new("ops", ops, |trace, _, out| workbook::write(trace, out)));
+            let ops = format!("ops_{part}.xlsx");
+            match workbook::OFF {
+                Some(reason) => missing.push(Missing::new(ops, reason)),
+                None => plans.push(Plan::new("ops", folder.join(ops), |trace, _, out| workbook::write(trace, out))),
+            }
             if options.torch_profiler_dump_cuda_time_total {
                 let table = folder.join(format!("profiler_out_{}.txt", part.trim_start_matches("rank")));
                 plans.push(Plan::new("table", table, |trace, _, out| ops::text::write(trace, out)));
@@ -136,7 +139,12 @@ fn push_memory(trace: &Trace, folder: &Path, plans: &mut Vec<Plan>, missing: &mu
         Some(_) => {
             let snapshot = folder.join(snapshot);
             plans.push(Plan::new("memory_snapshot", snapshot, |trace, _, out| snapshot::write(trace, out)));
-            plans.push(Plan::new("memory_chart", folder.join(chart), |trace, _, out| chart::write(trace, out)));
+            match chart::OFF {
+                Some(reason) => missing.push(Missing::new(chart, reason)),
+                None => {
+                    plans.push(Plan::new("memory_chart", folder.join(chart), |trace, _, out| chart::write(trace, out)))
+                }
+            }
             return;
         }
     };

@@ -5,4 +5,5 @@
 pub(super) mod json;
 pub(super) mod markdown;
 pub(super) mod utc;
+#[cfg(any(feature = "charts", feature = "flamegraph", feature = "xlsx"))]
 pub(super) mod xml;

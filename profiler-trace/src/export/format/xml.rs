@@ -8,11 +8,12 @@ pub(in crate::export) const fn has(letter: char) -> bool {
 }
 
 /// Returns the character, or the one that stands for what cannot be shown.
+#[cfg(any(feature = "charts", feature = "flamegraph"))]
 pub(in crate::export) const fn shown(letter: char) -> char {
     if has(letter) { letter } else { char::REPLACEMENT_CHARACTER }
 }
 
-#[cfg(test)]
+#[cfg(all(test, any(feature = "charts", feature = "flamegraph")))]
 mod tests {
     use super::*;
 

@@ -9,7 +9,12 @@
 //! `plan` calls the two writers, `reports` the report.
 
 mod blocks;
+#[cfg(feature = "charts")]
 pub(super) mod chart;
+#[cfg(not(feature = "charts"))]
+#[path = "no_chart.rs"]
+pub(super) mod chart;
+#[cfg(feature = "charts")]
 mod legend;
 mod pickle;
 pub(super) mod report;

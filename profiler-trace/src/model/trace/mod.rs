@@ -127,15 +127,15 @@ pub(crate) struct Walk<'a> {
     shown: u64,
 }
 
-/// Returns whether ranges of the recording are missing.
-pub fn lacks_ranges(&self) -> bool {
-    self.losses.missing() > 0
-}
-
 impl Trace {
     /// Returns whether nothing was recorded: no range and no loop.
     pub fn is_empty(&self) -> bool {
         self.ranges == 0 && self.loops.is_empty()
+    }
+
+    /// Returns whether ranges of the recording are missing.
+    pub fn lacks_ranges(&self) -> bool {
+        self.losses.missing() > 0
     }
 
     /// Returns why there is no GPU part, if there is none.

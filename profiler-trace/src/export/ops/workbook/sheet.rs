@@ -9,11 +9,10 @@ use std::time::Duration;
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet, XlsxError};
 
 use crate::export::format::xml;
+use crate::export::ops::MAX_ROWS;
 
 /// Characters that a cell can hold.
 const MAX_TEXT: usize = 32_767;
-/// Rows of a sheet below its header, the first by self time: each takes about 4 kB until the workbook is written.
-pub(in crate::export) const MAX_ROWS: usize = 20_000;
 /// Narrowest and widest column, in characters.
 const WIDTHS: (usize, usize) = (12, 80);
 /// Characters that the button of the filter takes.
