@@ -28,44 +28,55 @@
 #![cfg_attr(not(feature = "std"), no_std)]
 
 mod block_macros;
+#[forbid(unsafe_code)]
 mod call;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod clock;
+#[forbid(unsafe_code)]
 mod device;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod few;
 #[cfg(feature = "std")]
+#[forbid(unsafe_code)]
 mod future;
 #[cfg(feature = "std")]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod gate;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod hooks;
+#[forbid(unsafe_code)]
 mod kind;
 #[cfg(feature = "std")]
+#[forbid(unsafe_code)]
 mod label;
 #[cfg(feature = "std")]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod memory;
 #[cfg(not(feature = "std"))]
 mod off;
 #[cfg(feature = "std")]
+#[forbid(unsafe_code)]
 mod open;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod process;
 #[cfg(feature = "std")]
+#[forbid(unsafe_code)]
 mod range;
 #[cfg(feature = "std")]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod request;
 #[cfg(feature = "std")]
 mod returned;
 #[cfg(feature = "std")]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod select;
 #[cfg(feature = "std")]
 #[doc(hidden)]

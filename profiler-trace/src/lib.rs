@@ -27,12 +27,15 @@
 pub mod export;
 #[forbid(unsafe_code)]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod model;
 #[forbid(unsafe_code)]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod records;
 #[forbid(unsafe_code)]
 #[doc(hidden)]
+#[forbid(unsafe_code)]
 pub mod text;
 
 pub use export::{

@@ -139,7 +139,7 @@ fn a_folder_that_is_lost_while_recording_costs_the_artifacts_not_the_program() {
     pipeline();
     let stopped = {
         let folder = fs::read_dir(bench.path()).unwrap().next().unwrap().unwrap().path();
-        fs::remove_dir(&folder).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
         fs::write(&folder, "in the way").unwrap();
         stop_profile().unwrap()
     };

@@ -70,7 +70,7 @@ pub struct Trace {
     /// What was allocated, if that was recorded.
     pub(crate) memory: Option<Memory>,
     /// What is missing.
-    pub losses: Losses,
+    pub(crate) losses: Losses,
     /// Number of things that calls said about themselves.
     pub(crate) told: Told,
     /// Sites that have recorded the shape of a list of `usize`, which may be the dims of a tensor.
