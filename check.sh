@@ -35,13 +35,17 @@ step "formatting" cargo fmt --all --check
 step "clippy" cargo clippy --workspace --all-targets -- -D warnings
 step "clippy, every feature of the runtime" cargo clippy -p profiler-runtime --features "$features" --all-targets -- -D warnings
 step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
+step "clippy, the recorder with and without recording" \
+  sh -c "cargo clippy -p profiler-core --features enable --all-targets -- -D warnings && cargo clippy -p profiler-core -- -D warnings"
+step "shapes of other crates' tensors" tests cargo test -p profiler-shapes --all-features
 step "clippy, artifacts without features" cargo clippy -p profiler-trace --all-targets -- -D warnings
 step "artifacts without features" tests cargo test -p profiler-trace --lib
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
 step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
 step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
-step "packages" cargo package --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-trace -p profiler-runtime
+step "a library without std" cargo build --manifest-path tests/no_std/Cargo.toml
+step "packages" cargo package --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes -p profiler-trace -p profiler-runtime
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi

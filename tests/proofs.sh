@@ -48,7 +48,7 @@ proof() {
 miri() {
   component miri miri || return 0
   proof 60 "Miri on the recorder" env MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR="$target/miri" \
-    cargo +nightly miri test -p profiler-runtime --lib record::
+    cargo +nightly miri test -p profiler-core --features enable --lib
 }
 
 tsan() {

@@ -108,8 +108,8 @@
 //! | `http` | no | start, stop and status by HTTP: [`http`](https://docs.rs/profiler-runtime/latest/profiler_runtime/http/) |
 //! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
 //!
-//! A library that annotates itself depends on this crate with `default-features = false`; the application switches
-//! `enable` on.
+//! A library that annotates itself depends on [`profiler-core`](https://docs.rs/profiler-core), which has the same attributes,
+//! macros and functions for annotated code and compiles to nothing unless the application switches `enable` on here.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

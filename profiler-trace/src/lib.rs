@@ -25,15 +25,12 @@
 #[deny(unsafe_code)]
 #[doc(hidden)]
 pub mod export;
-#[forbid(unsafe_code)]
 #[doc(hidden)]
 #[forbid(unsafe_code)]
 pub mod model;
-#[forbid(unsafe_code)]
 #[doc(hidden)]
 #[forbid(unsafe_code)]
 pub mod records;
-#[forbid(unsafe_code)]
 #[doc(hidden)]
 #[forbid(unsafe_code)]
 pub mod text;

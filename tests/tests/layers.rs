@@ -7,6 +7,7 @@ mod layers_support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use layers_support::{CRATES, Crate};
 use proc_macro2::TokenTree;
@@ -117,6 +118,22 @@ fn unsafe_stays_in_its_rooms() {
             let forbids = |public: &str| root.contains(&format!("#[forbid(unsafe_code)]\n{public}mod {room};"));
             assert!(forbids("") || forbids("pub "), "{}: `{room}` forbids it", of.name);
         }
+    }
+}
+
+/// A library that annotates itself makes its users compile no more than this, recording or not.
+#[test]
+fn a_library_brings_ten_packages_at_most() {
+    const NOT_HERE: [&str; 4] = ["serde", "log", "tokio", "flate2"];
+    for (features, most) in [("", 6), ("enable", 10)] {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(["tree", "--offline", "-p", "profiler-core", "-e", "normal", "--prefix", "none"]);
+        let output = command.args(["--features", features]).current_dir(workspace()).output().unwrap();
+        let tree = String::from_utf8(output.stdout).unwrap();
+        let packages: BTreeSet<&str> = tree.lines().filter_map(|line| line.split(' ').next()).collect();
+        assert!(packages.contains("profiler-core"), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(packages.len() <= most, "{packages:?}");
+        assert!(NOT_HERE.iter().all(|name| !packages.contains(name)), "{packages:?}");
     }
 }
 

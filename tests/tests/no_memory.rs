@@ -36,7 +36,7 @@ thread_local! {
 // SAFETY: every block is the system allocator's.
 unsafe impl GlobalAlloc for Failing {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if FAILS.get() && ASKED.fetch_add(1, Ordering::Relaxed) % EVERY.load(Ordering::Relaxed) == 0 {
+        if FAILS.get() && ASKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY.load(Ordering::Relaxed)) {
             FAILED.fetch_add(1, Ordering::Relaxed);
             return std::ptr::null_mut();
         }

@@ -5,7 +5,7 @@
 
 use std::hint::black_box;
 
-use profiler_runtime::{profiled_stage, stage};
+use profiler_core::{profiled_stage, stage};
 
 /// Runs the work in an annotated function.
 #[profiled_stage("bench.library")]
