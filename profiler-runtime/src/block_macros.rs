@@ -10,7 +10,7 @@ macro_rules! stage_on {
     };
 }
 
-/// [`step!`] on a CUDA stream: `let _step = step_on!(&stream, "denoise_step", i);`; see [`stage_on!`].
+/// [`step!`](crate::step!) on a CUDA stream: `let _step = step_on!(&stream, "denoise_step", i);`; see [`stage_on!`].
 #[macro_export]
 macro_rules! step_on {
     ($stream:expr, $name:literal) => {
@@ -21,8 +21,8 @@ macro_rules! step_on {
     };
 }
 
-/// [`op!`] on a CUDA stream: `let _op = op_on!(&stream, "matmul", shapes(a, b), flops = 2 * m * n * k);`; see
-/// [`stage_on!`].
+/// [`op!`](crate::op!) on a CUDA stream: `let _op = op_on!(&stream, "matmul", shapes(a, b), flops = 2 * m * n * k);`;
+/// see [`stage_on!`].
 #[macro_export]
 macro_rules! op_on {
     ($stream:expr, $name:literal) => {

@@ -1,9 +1,9 @@
 //! What a session gathers beside its own ranges, and who watches them: allocations, call stacks, the CUDA driver, its
 //! capture range, CUPTI, events on streams, and tools that speak NVTX.
 //!
-//! Each source can be absent, and says why ([`Absent`](profiler_trace::records::unavailable::Absent)): nothing is linked, every library is opened while the
-//! program runs. `session` starts and ends them; `unsafe` lives here because they speak C. So does [`ending`], which is no
-//! source: it sees the end of the process come.
+//! Each source can be absent, and says why ([`Absent`](profiler_trace::records::unavailable::Absent)): nothing is linked,
+//! every library is opened while the program runs. `session` starts and ends them; `unsafe` lives here because they speak C.
+//! So does [`ending`], which is no source: it sees the end of the process come.
 
 mod allocator;
 pub(crate) mod cuda_range;
