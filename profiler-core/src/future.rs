@@ -101,7 +101,7 @@ pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> 
 #[derive(Debug, Default)]
 pub struct DescribedCall(Vec<Entry>);
 
-/// [`describe`](crate::describe()) for a future's call. Allocates while it is recorded.
+/// [`describe`](crate::__private::describe) for a future's call. Allocates while it is recorded.
 #[inline(always)]
 pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
     DescribedCall(call::held(site, tell))

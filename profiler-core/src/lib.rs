@@ -18,14 +18,16 @@
 //!
 //! # The way of a range
 //!
-//! Attribute → [`site`] (a static) → [`gate`] (one relaxed load) → [`range`] (clock, entry) → [`stream::buffer`] (the way
-//! into this thread's [`stream`]), which [`stream::registry`] owns. Nothing here knows sessions, configuration or
-//! artifacts: the runtime opens the gate, takes [`stream::registry::Marks`] and reads what lies between two of them.
+//! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) → `stream::buffer` (the way
+//! into this thread's `stream`), which `stream::registry` owns. Nothing here knows sessions, configuration or
+//! artifacts: the runtime opens the gate, takes `stream::registry::Marks` and reads what lies between two of them.
 //!
 //! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
 //! who keeps the promise.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// The rooms are a runtime's to read, and lead to what is this crate's own.
+#![allow(rustdoc::private_intra_doc_links)]
 
 mod block_macros;
 #[forbid(unsafe_code)]

@@ -102,7 +102,7 @@ impl Action {
 ///
 /// It is in the `[memory]` events, the memory snapshot, the chart and the stages' peaks of a session with
 /// `torch_profiler_with_memory`. Host memory that comes from the global allocator is reported by
-/// [`ProfilingAllocator`](crate::ProfilingAllocator) already. Cost while nothing records: an addition and a load.
+/// `ProfilingAllocator` of the runtime already. Cost while nothing records: an addition and a load.
 pub fn record_alloc(device: Device, address: u64, bytes: u64) {
     add(device, signed(bytes));
     note(Action::Alloc, device, address, bytes);
