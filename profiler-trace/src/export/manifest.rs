@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::model::{ExportOptions, OpTable, Trace};
 
-use super::facts::clock::ClockReport;
-use super::facts::gpu::GpuReport;
-use super::facts::losses::LossReport;
-use super::facts::requests::RequestTimes;
-use super::facts::warnings;
 use super::format::json::{Line, SCHEMA_VERSION, write_indented};
 use super::format::utc::iso8601;
+use super::report_parts::clock::ClockReport;
+use super::report_parts::gpu::GpuReport;
+use super::report_parts::losses::LossReport;
+use super::report_parts::requests::RequestTimes;
+use super::report_parts::warnings;
 use super::reports::printed::Times;
 
 /// A file that a session has written, complete and on the disk.

@@ -4,7 +4,7 @@
 //!                                   ┌ trace    every range: Chrome, Perfetto; the merge of ranks
 //!                                   │ reports  timing, summary, perf dump
 //! Trace ─► plan (which files) ─► write ops      operator tables          ─► sink (whole or not at all) ─► manifest
-//!          progress, caught         │ memory   snapshot, chart              gzip
+//!          progress, panic          │ memory   snapshot, chart              gzip
 //!                                   └ stacks   folded, flame graph
 //!
 //! what several artifacts state: facts      how a value is written: format      who helps: workers
@@ -17,8 +17,6 @@
 //! `unsafe` is in two files alone, which ask the system for what the standard library does not: `outlet`, so that a write
 //! sends no signal to the host, and `terminal`, for a width.
 
-mod caught;
-mod facts;
 mod format;
 mod gzip;
 mod manifest;
@@ -27,10 +25,12 @@ mod mount;
 mod ops;
 #[allow(unsafe_code)]
 pub mod outlet;
+mod panic;
 mod plan;
 mod progress;
 mod remark;
 mod replaced;
+mod report_parts;
 mod reports;
 mod second_name;
 mod sink;
@@ -51,18 +51,18 @@ use serde::Serialize;
 
 use crate::model::Trace;
 
-pub use caught::panic_text;
-pub use facts::requests::RequestTimes;
-pub use facts::{losses, warnings};
 pub use format::utc::iso8601;
 pub use manifest::by_reason;
 pub use manifest::{Artifact, Manifest, Missing};
 pub use mount::shortcomings;
 pub use ops::averages::{KeyAverages, SortBy};
+pub use panic::panic_text;
 pub use plan::obstacles;
 pub use progress::ExportProgress;
 pub use progress::Gauge;
 pub use remark::{Remark, Weight};
+pub use report_parts::requests::RequestTimes;
+pub use report_parts::{losses, warnings};
 pub use reports::printed::Summary;
 pub use sink::remove_unfinished;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
@@ -82,7 +82,7 @@ pub fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manife
     for plan in plans {
         gauge.file(name_in(&plan.path, folder));
         let is_replaced = !plan.path.starts_with(folder) && target::is_replaced(&plan.path);
-        let written = caught::caught(|| {
+        let written = panic::caught(|| {
             sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, &manifest.missing, out))
         });
         let is_written = written.is_ok();

@@ -8,7 +8,7 @@
 //! pipeline   log lines           vLLM-Omni's pipeline profiler
 //! ```
 //!
-//! They add nothing of their own: `facts`, `ops` and `memory` say what the numbers are. `plan` calls their `write`;
+//! They add nothing of their own: `report_parts`, `ops` and `memory` say what the numbers are. `plan` calls their `write`;
 //! the pipeline's lines go to the log and into the manifest.
 
 mod commit;

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::export::facts::gpu::{TimesReport, of_stage};
-use crate::export::facts::spread::Spread;
 use crate::export::format::json::Line;
 use crate::export::memory::report::source_of;
+use crate::export::report_parts::gpu::{TimesReport, of_stage};
+use crate::export::report_parts::spread::Spread;
 use crate::model::{NodeId, Request, StageNode, Trace};
 
 /// One stage at one place, all its calls together.

@@ -5,14 +5,14 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::export::facts::gpu::{self, GpuReport, TimesReport};
-use crate::export::facts::losses::LossReport;
-use crate::export::facts::overhead::Overhead;
-use crate::export::facts::requests::RequestTimes;
-use crate::export::facts::spread::Spread;
 use crate::export::format::json::{Line, SCHEMA_VERSION, write_indented};
 use crate::export::format::utc::iso8601;
 use crate::export::memory::report::MemoryReport;
+use crate::export::report_parts::gpu::{self, GpuReport, TimesReport};
+use crate::export::report_parts::losses::LossReport;
+use crate::export::report_parts::overhead::Overhead;
+use crate::export::report_parts::requests::RequestTimes;
+use crate::export::report_parts::spread::Spread;
 use crate::model::{Request, StageTree, Step, StepLoop, Trace};
 
 use super::pipeline;

@@ -9,10 +9,10 @@ use profiler_core::site::Site;
 use profiler_core::stream::entry::Entry;
 
 use super::Decoder;
+use super::call_builder::Said;
 use super::crossing::{Crossing, Outer};
 use super::event::Nodes;
 use super::frames::{Frame, Inside};
-use super::pending::Said;
 
 impl Decoder<'_> {
     /// Begins a range. Returns its place; `None` if its site is unknown.

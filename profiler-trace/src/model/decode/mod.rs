@@ -41,13 +41,13 @@
 //! what these cover is found when all threads have been read ([`covers`](super::covers)).
 
 mod begin;
+mod call_builder;
 mod cover;
 mod crossing;
 mod end;
 mod event;
 mod frames;
 mod nest;
-mod pending;
 mod survey;
 
 use profiler_core::stream::entry::{COMPLETED, Entry, FIRST_POLL, Tag};
@@ -59,6 +59,7 @@ use super::slice::Poll;
 use super::stages::NodeId;
 use super::time::Timeline;
 
+use call_builder::Pending;
 use cover::Busy;
 pub(super) use cover::Cover;
 use crossing::Crossing;
@@ -66,7 +67,6 @@ pub(super) use crossing::Crossings;
 pub(super) use event::{Event, NoNodes, Nodes, Places};
 use frames::Frame;
 use nest::Nest;
-use pending::Pending;
 pub(super) use survey::{Survey, Told};
 
 /// Entries that the recorder writes at once: the dims and strides of a tensor, and its head.
@@ -191,7 +191,7 @@ impl<'a> Decoder<'a> {
                         return Some(Event::Allocation(allocation));
                     }
                 }
-                // `timed` reads these.
+                // `event_timing` reads these.
                 Some(Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt) => {}
                 Some(tag) => self.pending.describe(tag, entry),
                 None => self.unknown(entry),

@@ -3,9 +3,10 @@
 //! Every op on a device names the API call that launched it (correlation), the call names the range whose id was pushed
 //! last ([`links`]), and the range stands in the stage tree ([`join`]). Times are put on the recording's clock ([`clock`])
 //! and everything gets a row on which slices nest ([`rows`]). Without CUPTI there are ranges that CUDA events have
-//! [`timed`], and nothing else.
+//! [`event_timing`], and nothing else.
 
 mod clock;
+mod event_timing;
 mod join;
 mod links;
 mod memory;
@@ -15,7 +16,6 @@ mod spans;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 pub(super) mod tests;
-mod timed;
 mod waits;
 
 use std::collections::HashMap;
@@ -25,12 +25,12 @@ use crate::records::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
 use super::stages::NodeId;
 
 pub(super) use clock::GpuClock;
+pub(crate) use event_timing::Source;
+pub(super) use event_timing::TimedRanges;
 pub(super) use join::Ranges;
 pub(super) use links::{Owners, boundaries};
 pub(crate) use memory::Taken;
 pub(crate) use names::{copy_name, fill_name};
-pub(crate) use timed::Source;
-pub(super) use timed::TimedRanges;
 
 use waits::EventRecords;
 

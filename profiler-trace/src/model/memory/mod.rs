@@ -4,7 +4,7 @@
 //! of time, which [`walk`] gives; [`measure`] makes this summary of it, once. Exporters that want single allocations
 //! walk again. A recording knows how much was allocated when it began, so totals are those of the whole process.
 
-mod halves;
+mod entry_pair;
 mod measure;
 mod paths;
 #[cfg(test)]
@@ -17,7 +17,7 @@ use profiler_core::{Device, memory::Action};
 
 use super::stages::NodeId;
 
-pub(super) use halves::Halves;
+pub(super) use entry_pair::Halves;
 pub(super) use measure::measure;
 pub(crate) use paths::Paths;
 pub(crate) use walk::Moment;

@@ -15,7 +15,7 @@ use crate::records::gpu::GpuRecord;
 use crate::records::unavailable::Absent;
 use profiler_core::site::Site;
 
-use super::books::Pass;
+use super::first_pass::Pass;
 use super::{ClockJump, Trace};
 
 impl Trace {

@@ -5,9 +5,9 @@
 //!                    └ second_pass (the time that no stage covers, where rows lie side by side)
 //! ```
 
-mod books;
 mod build;
 mod edges;
+mod first_pass;
 mod second_pass;
 
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::export::facts::{gpu, rest_name};
+use crate::export::report_parts::{gpu, rest_name};
 use crate::model::{GpuTimes, StageNode, Trace};
 
 use super::sheet::Shows::{Count, Flag, Micros, Share, Text};

@@ -8,10 +8,10 @@ mod columns;
 use std::fmt;
 
 use crate::export::Manifest;
-use crate::export::facts::{gpu, losses, rest_name};
 use crate::export::format::json::ms;
 use crate::export::manifest::by_reason;
 use crate::export::ops::averages::SortBy;
+use crate::export::report_parts::{gpu, losses, rest_name};
 use crate::export::reports::stages::longest;
 use crate::export::terminal;
 use crate::model::{GpuTimes, GroupBy, StageNode, Trace};

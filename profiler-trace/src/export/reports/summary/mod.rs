@@ -9,11 +9,6 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::export::facts::gpu;
-use crate::export::facts::losses;
-use crate::export::facts::overhead::Overhead;
-use crate::export::facts::spread::Spread;
-use crate::export::facts::warnings;
 use crate::export::format::json::ms;
 use crate::export::format::markdown::{cell, render};
 use crate::export::format::utc::iso8601;
@@ -21,6 +16,11 @@ use crate::export::manifest::{Missing, by_reason};
 use crate::export::memory;
 use crate::export::ops::averages::{KeyAverages, SortBy};
 use crate::export::ops::text::{COUNTED_TWICE, flops_with_unit};
+use crate::export::report_parts::gpu;
+use crate::export::report_parts::losses;
+use crate::export::report_parts::overhead::Overhead;
+use crate::export::report_parts::spread::Spread;
+use crate::export::report_parts::warnings;
 use crate::model::{GroupBy, KeyAverage, Requests, Step, StepLoop, Trace};
 use crate::text;
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use crate::export::facts::{gpu, rest_name};
 use crate::export::format::json::ms;
 use crate::export::format::markdown::{cell, render};
+use crate::export::report_parts::{gpu, rest_name};
 use crate::export::reports::stages::longest;
 use crate::model::{GpuTimes, StageNode, Trace};
 

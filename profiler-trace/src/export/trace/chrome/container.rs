@@ -2,17 +2,17 @@
 
 use std::io;
 
-use crate::export::facts::clock::Jump;
 use crate::export::format::json::write_indented;
-use crate::export::trace::head::head;
-use crate::export::trace::page::Page;
+use crate::export::report_parts::clock::Jump;
+use crate::export::trace::buffer::Page;
+use crate::export::trace::metadata::head;
 use crate::export::trace::processes;
 use crate::model::Trace;
 
 use super::escape::push_string;
 use super::event::push_times;
-use super::heads::push_head;
 use super::number::{push_integer, push_micros};
+use super::prefix_cache::push_head;
 use super::rows::push_metadata;
 
 /// Opens the file: everything up to the bracket of `traceEvents`.

@@ -1,12 +1,12 @@
 //! The events that are no ranges of a thread: the lives of async ranges, and bare steps. And the parts that all events are
 //! made of.
 
-use crate::export::trace::page::Page;
+use crate::export::trace::buffer::Page;
 use crate::model::{Task, Trace};
 
 use super::escape::push_string;
-use super::heads::{Place, push_head};
 use super::number::{push_integer, push_micros};
+use super::prefix_cache::{Place, push_head};
 
 /// Writes the events of a trace.
 pub(super) struct Events<'out> {

@@ -1,5 +1,5 @@
 //! What the GPU did, as Kineto writes it: kernels, copies, fills, API calls, and the arrows from calls to what they
-//! launched. Waits, overhead and memory are in [`gpu_aside`](super::gpu_aside).
+//! launched. Waits, overhead and memory are in [`gpu_other`](super::gpu_other).
 //!
 //! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
 //! ([`gpu_rows`](super::gpu_rows)).
@@ -13,8 +13,8 @@ use crate::records::gpu::{GpuOp, Work};
 use super::api_calls;
 use super::event::{Events, push_id, push_key, push_number, push_text, push_times};
 use super::gpu_rows::GpuRows;
-use super::heads::{Place, push_head};
 use super::number::{push_integer, push_micros, push_signed};
+use super::prefix_cache::{Place, push_head};
 use super::rows::{Row, Rows};
 
 /// Writes everything of the GPU.

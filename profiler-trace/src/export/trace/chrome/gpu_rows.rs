@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::export::trace::buffer::Page;
 use crate::export::trace::gpu::row::GpuRow;
-use crate::export::trace::page::Page;
 use crate::export::trace::processes;
 use crate::model::Trace;
 

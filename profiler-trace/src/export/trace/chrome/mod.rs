@@ -10,12 +10,12 @@ mod container;
 pub(super) mod escape;
 mod event;
 mod gpu;
-mod gpu_aside;
+mod gpu_other;
 mod gpu_rows;
-mod heads;
 mod inputs;
 mod memory;
 pub(super) mod number;
+mod prefix_cache;
 mod ranges;
 mod rows;
 mod stacks;
@@ -29,8 +29,8 @@ mod threads_tests;
 
 use std::io::{self, Write};
 
-use crate::export::trace::page::Page;
-use crate::export::trace::{head, parts, processes, turns};
+use crate::export::trace::buffer::Page;
+use crate::export::trace::{metadata, parallel, partition, processes};
 use crate::model::Trace;
 
 use event::Events;
@@ -39,12 +39,12 @@ use stacks::Stacks;
 
 /// Writes the trace; `name` is what it calls itself (`traceName`).
 pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
-    write_with(parts::workers_for(trace.ranges), trace, name, out)
+    write_with(partition::workers_for(trace.ranges), trace, name, out)
 }
 
 /// The same, with so many workers: what is written does not depend on their number.
 fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
-    let base = head::base_of(trace.begin);
+    let base = metadata::base_of(trace.begin);
     let mut events = Events::new(trace, Page::new(out), base);
     container::open(&mut events.page, trace, base)?;
     let (begin, end) = (events.relative(trace.begin), events.relative(trace.shown_end()));
@@ -52,7 +52,7 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
     rows.introduce_process(&mut events.page, &processes::host_name(trace));
     let stacks = Stacks::default();
     let parts = threads::parts(&mut events, &mut rows, (trace, base), &stacks);
-    turns::write(parts, workers, events.page.direct()?)?;
+    parallel::write(parts, workers, events.page.direct()?)?;
     write_tasks(&mut events, &mut rows, trace);
     write_bare_steps(&mut events, &mut rows, trace);
     memory::write(&mut events, &mut rows, trace);

@@ -8,8 +8,8 @@ use crate::model::{CallArgs, Slice, Trace};
 use super::event::{
     push_busy, push_close, push_cpu_time, push_id, push_number, push_step_head, push_text, push_times, push_true,
 };
-use super::heads::Heads;
 use super::inputs::Inputs;
+use super::prefix_cache::Heads;
 use super::stacks::Stacks;
 
 /// Makes text of ranges.

@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::export::trace::page::Page;
+use crate::export::trace::buffer::Page;
 
 use super::escape::push_string;
 use super::number::{push_integer, push_micros};

@@ -1,14 +1,14 @@
 //! The threads of a recording as rows, whose pages are filled on several cores.
 //!
-//! Threads are dealt to parts by how many ranges they have ([`parts`](crate::export::trace::parts)), and a page of each part
+//! Threads are dealt to parts by how many ranges they have ([`partition`](crate::export::trace::partition)), and a page of each part
 //! is written in turn: readers want neither rows together nor events in the order of time. The ranges of a row keep
 //! their order.
 
 use std::collections::VecDeque;
 
-use crate::export::trace::page::FULL;
-use crate::export::trace::parts::deal;
-use crate::export::trace::turns::Stream;
+use crate::export::trace::buffer::FULL;
+use crate::export::trace::parallel::Stream;
+use crate::export::trace::partition::deal;
 use crate::model::{Trace, Walk};
 
 use super::event::Events;

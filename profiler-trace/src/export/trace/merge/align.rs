@@ -4,9 +4,9 @@
 //! the difference to the monotonic clock says by how much they disagree. Between hosts only real time is common; nothing
 //! can be corrected, but the error is bounded by what the kernels say of their synchronisation.
 
-use crate::export::facts::clock::ClockReport;
+use crate::export::report_parts::clock::ClockReport;
 
-use super::head::Head;
+use super::metadata::Head;
 
 /// By what a rank was placed in a merged trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

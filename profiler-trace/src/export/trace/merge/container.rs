@@ -7,12 +7,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::export::format::json::{Line, write_indented};
+use crate::export::trace::buffer::Page;
 use crate::export::trace::chrome::escape::push_string;
-use crate::export::trace::page::Page;
 
 use super::align::Placed;
-use super::head::Head;
 use super::input::Input;
+use super::metadata::Head;
 
 /// `baseTimeNanoseconds` of the merged trace: the earliest of the ranks', so that no time is negative. A rank on the other
 /// side of a week's end counts from an earlier base than its own.

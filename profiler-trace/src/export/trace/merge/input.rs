@@ -12,7 +12,7 @@ use std::sync::Arc;
 use flate2::bufread::MultiGzDecoder;
 
 use super::error::MergeError;
-use super::head::Head;
+use super::metadata::Head;
 
 const BUFFER: usize = 256 << 10;
 /// What stands before the events, and an event, are far shorter.

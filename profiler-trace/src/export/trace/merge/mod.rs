@@ -12,9 +12,9 @@ mod align;
 mod check;
 mod container;
 mod error;
-mod head;
 mod input;
 mod merged;
+mod metadata;
 mod rewrite;
 mod rows;
 #[cfg(test)]
@@ -26,15 +26,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::export::sink::write_with_folder;
-use crate::export::trace::page::Page;
+use crate::export::trace::buffer::Page;
 
 pub use align::Alignment;
 pub use error::MergeError;
 pub use merged::{MergeOptions, Merged, MergedRank};
 
 use align::Placed;
-use head::Head;
 use input::Input;
+use metadata::Head;
 use rewrite::{Ids, Rewriter};
 use rows::Processes;
 

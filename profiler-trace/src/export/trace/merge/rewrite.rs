@@ -9,7 +9,7 @@ use crate::export::trace::chrome::escape::push_string;
 use crate::export::trace::chrome::number::{push_integer, push_micros};
 use crate::export::trace::processes;
 
-use super::head::Head;
+use super::metadata::Head;
 use super::rows::{OfRank, Processes};
 
 /// The parts of an event that may change. What they borrow is part of the line: its place there is where the new goes.

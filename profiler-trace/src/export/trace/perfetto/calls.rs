@@ -1,7 +1,7 @@
 //! The CUDA API calls of a thread, between its ranges: they are slices of the same track, so begins and ends of both have
 //! to be in order.
 
-use crate::export::trace::page::FULL;
+use crate::export::trace::buffer::FULL;
 use crate::model::{Gpu, PlacedCall, Trace};
 use crate::records::gpu::Api;
 

@@ -41,8 +41,8 @@ mod writer;
 
 use std::io::{self, Write};
 
-use crate::export::facts::clock::Jump;
-use crate::export::trace::{head, parts, turns};
+use crate::export::report_parts::clock::Jump;
+use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
 use keys::Category;
@@ -51,7 +51,7 @@ use writer::Writer;
 
 /// Writes the trace.
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
-    write_with(parts::workers_for(trace.ranges), trace, out)
+    write_with(partition::workers_for(trace.ranges), trace, out)
 }
 
 /// The same, with so many workers: what is written does not depend on their number.
@@ -60,7 +60,7 @@ fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<
     let mut tracks = Tracks::new(&mut writer, trace);
     write_session(&mut writer, &mut tracks, trace)?;
     let parts = threads::parts(&mut writer, &mut tracks, trace);
-    turns::write(parts, workers, writer.direct()?)?;
+    parallel::write(parts, workers, writer.direct()?)?;
     ranges::write_tasks(&mut writer, &mut tracks, trace);
     ranges::write_bare_steps(&mut writer, &mut tracks, trace);
     gpu::write(&mut writer, &mut tracks, trace);
@@ -71,7 +71,7 @@ fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<
 /// The recording as a slice, with the trace's own facts as its arguments: they are those at the head of the Chrome trace.
 /// On it, a mark for each jump of a clock.
 fn write_session(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) -> io::Result<()> {
-    let facts = serde_json::to_value(head::head(trace, head::base_of(trace.begin)))?;
+    let facts = serde_json::to_value(metadata::head(trace, metadata::base_of(trace.begin)))?;
     let track = tracks.of(writer, Row::Session);
     writer.open(track, trace.begin);
     writer.event(trace.begin, schema::event::BEGIN, |event| {

@@ -1,14 +1,14 @@
 //! The threads of a recording as tracks, whose pages are filled on several cores.
 //!
-//! All tracks are described first. Then threads are dealt to parts ([`parts`](crate::export::trace::parts)), and a page of
+//! All tracks are described first. Then threads are dealt to parts ([`partition`](crate::export::trace::partition)), and a page of
 //! each part is written in turn. A thread is one sequence of packets, whose id is known before, so that a part needs
 //! nothing of another.
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::export::trace::page::FULL;
-use crate::export::trace::parts::deal;
-use crate::export::trace::turns::Stream;
+use crate::export::trace::buffer::FULL;
+use crate::export::trace::parallel::Stream;
+use crate::export::trace::partition::deal;
 use crate::model::{Edge, EdgeWalk, Slice, Trace};
 
 use super::calls::{self, Calls};

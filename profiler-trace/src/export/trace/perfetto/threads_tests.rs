@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::sync::atomic::Ordering;
 
-use crate::export::trace::page::FULL;
+use crate::export::trace::buffer::FULL;
+use crate::export::trace::parallel::Stream;
 use crate::export::trace::testing::{Disk, all_sorts, crowd};
-use crate::export::trace::turns::Stream;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
 use crate::records::gpu::{Api, ApiCall, GpuRecord};

@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use crate::export::trace::page::Page;
+use crate::export::trace::buffer::Page;
 
 use super::event::Event;
 use super::sequence::Sequence;

@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 
 use serde::Serialize;
 
-use crate::export::facts::gpu;
+use crate::export::report_parts::gpu;
 use crate::model::{Losses, Trace};
 use profiler_core::site::MAX_DYNAMIC;
 

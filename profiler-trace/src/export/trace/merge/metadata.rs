@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::export::facts::clock::ClockReport;
+use crate::export::report_parts::clock::ClockReport;
 
 /// The keys before `traceEvents` that a merge needs.
 #[derive(Debug, Deserialize)]

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::export::facts::clock::ClockReport;
-use crate::export::facts::gpu::GpuReport;
-use crate::export::facts::losses::LossReport;
-use crate::export::facts::warnings;
 use crate::export::format::json::Line;
 use crate::export::format::utc::iso8601;
+use crate::export::report_parts::clock::ClockReport;
+use crate::export::report_parts::gpu::GpuReport;
+use crate::export::report_parts::losses::LossReport;
+use crate::export::report_parts::warnings;
 use crate::model::{Source, Trace};
 
 use super::devices::{self, DeviceProperties};

@@ -1,4 +1,4 @@
-//! How the threads of a recording are dealt out, for their pages to be filled on several cores ([`turns`](super::turns)).
+//! How the threads of a recording are dealt out, for their pages to be filled on several cores ([`parallel`](super::parallel)).
 //!
 //! The number of parts does not depend on the machine, nor does what is in them, so a recording gives the same file
 //! everywhere.

@@ -15,14 +15,14 @@ use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use crate::export::caught::caught;
+use crate::export::panic::caught;
 use crate::export::workers;
 
-use super::page;
+use super::buffer;
 
 /// Text that is made page by page.
 pub(super) trait Stream: Send {
-    /// Appends what follows, until `page` is [`FULL`](page::FULL); false if nothing is left after it.
+    /// Appends what follows, until `page` is [`FULL`](buffer::FULL); false if nothing is left after it.
     fn fill(&mut self, page: &mut Vec<u8>) -> bool;
 }
 
@@ -34,11 +34,11 @@ pub(super) trait Stream: Send {
 pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let workers = workers.min(streams.len());
     if workers < 2 {
-        return write_alone(streams, page::empty(), out);
+        return write_alone(streams, buffer::empty(), out);
     }
     thread::scope(|scope| match workers::start(scope, "profiler-trace", workers, Job::run) {
         Some(jobs) => Away::send(streams, jobs)?.write(out),
-        None => write_alone(streams, page::empty(), out),
+        None => write_alone(streams, buffer::empty(), out),
     })
 }
 
@@ -86,7 +86,7 @@ impl<S: Stream> Away<S> {
         let mut away = Self { turns: VecDeque::with_capacity(streams.len()), jobs };
         for stream in streams {
             let (back, turn) = sync_channel(1);
-            away.go_on(Job { stream, page: page::empty(), more: true, back }, turn)?;
+            away.go_on(Job { stream, page: buffer::empty(), more: true, back }, turn)?;
         }
         Ok(away)
     }
@@ -130,7 +130,7 @@ mod tests {
 
     impl Stream for Pages<'_> {
         fn fill(&mut self, page: &mut Vec<u8>) -> bool {
-            assert!(page.is_empty() && page.capacity() >= page::FULL);
+            assert!(page.is_empty() && page.capacity() >= buffer::FULL);
             assert_ne!(Some(self.left), self.panics_at, "no page {}", self.left);
             self.filled.fetch_add(1, Ordering::SeqCst);
             page.push(self.name);
