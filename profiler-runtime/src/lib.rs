@@ -125,6 +125,7 @@ mod error;
 pub mod flops;
 #[forbid(unsafe_code)]
 mod logging;
+mod os;
 #[forbid(unsafe_code)]
 mod session;
 
@@ -137,8 +138,8 @@ mod session;
 pub mod cuda {
     #[cfg(feature = "cudarc")]
     #[cfg_attr(docsrs, doc(cfg(feature = "cudarc")))]
-    pub use crate::collect::ReportedSlice;
-    pub use crate::collect::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
+    pub use crate::collect::cuda::ReportedSlice;
+    pub use crate::collect::cuda::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
 }
 
 pub use collect::ProfilingAllocator;

@@ -6,8 +6,8 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::collect::cupti::{self, Cupti};
-use crate::collect::driver::Driver;
+use crate::collect::cuda::cupti::{self, Cupti};
+use crate::collect::cuda::driver::Driver;
 use profiler_trace::records::unavailable::Absent;
 
 /// What [`doctor`] found out. Prints as a list, one line a finding.

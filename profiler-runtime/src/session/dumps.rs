@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::outcome::Stopped;
+use super::export_job::Stopped;
 use super::place::SessionId;
 use crate::config::ProfilerConfig;
 use crate::error::Error;

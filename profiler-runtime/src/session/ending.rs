@@ -8,10 +8,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
-use super::slot;
-use crate::collect::ending::{self, Ending};
+use super::global;
 use crate::config::ProfilerConfig;
 use crate::logging;
+use crate::os::shutdown::{self, Ending};
 use profiler_core::memory::ledger;
 use profiler_core::process;
 use profiler_trace::model::EndedBy;
@@ -27,14 +27,14 @@ pub(super) fn watch(config: &ProfilerConfig) {
     ];
     let endings: Vec<Ending> =
         wanted.into_iter().filter_map(|(is_wanted, ending)| is_wanted.then_some(ending)).collect();
-    ending::watch(&endings, write_all);
+    shutdown::watch(&endings, write_all);
 }
 
 /// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's driver or the host's
 /// logger may never return now.
 fn write_all(how: Ending) {
     process::check();
-    if slot::is_busy() == Some(false) {
+    if global::is_busy() == Some(false) {
         return;
     }
     // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as one that has crashed may.
@@ -43,12 +43,12 @@ fn write_all(how: Ending) {
     let (done, finished) = mpsc::channel();
     let work = move || {
         let held = logging::hold();
-        slot::finish(how, deadline);
+        global::finish(how, deadline);
         // The other side may have lost its patience.
         let _ = done.send(());
         drop(held);
     };
-    let started = ending::without_signals(|| thread::Builder::new().name(THREAD.to_owned()).spawn(work));
+    let started = shutdown::without_signals(|| thread::Builder::new().name(THREAD.to_owned()).spawn(work));
     match started {
         Ok(_) if finished.recv_timeout(patience).is_ok() => {
             // Until the host's logger has been told, or does not return.
@@ -56,7 +56,7 @@ fn write_all(how: Ending) {
         }
         Ok(_) => {}
         // Better unbounded than not at all.
-        Err(_) => ending::without_signals(|| slot::finish(how, deadline)),
+        Err(_) => shutdown::without_signals(|| global::finish(how, deadline)),
     }
 }
 

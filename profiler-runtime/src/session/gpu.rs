@@ -4,9 +4,9 @@
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
 //! GPU may wait for a step.
 
-use crate::collect::cuda_range::CaptureRange;
-use crate::collect::cupti::{Capture, Undecoded, Wanted};
-use crate::collect::events::{Timing, Unresolved};
+use crate::collect::cuda::capture_range::CaptureRange;
+use crate::collect::cuda::cupti::{Capture, Undecoded, Wanted};
+use crate::collect::cuda::event_timing::{Timing, Unresolved};
 use crate::config::{GpuTiming, Profiler, ProfilerConfig};
 use crate::logging;
 use profiler_core::gate;

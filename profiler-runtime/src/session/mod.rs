@@ -16,24 +16,26 @@ mod active;
 mod artifacts;
 mod dumps;
 mod ending;
+mod export_job;
+mod global;
 mod gpu;
 mod iterations;
-mod outcome;
 mod place;
 mod recover;
 mod schedule;
-mod slot;
 mod spool;
 mod status;
 mod timer;
 mod window;
 
 pub(crate) use active::Given;
-pub use outcome::Stopped;
+pub use export_job::Stopped;
+pub(crate) use global::{
+    dump, last, reserve, start, status, step_call, stop, stop_guarded, stop_this, wait_for_exports,
+};
 pub use place::SessionId;
 pub(crate) use place::{host_name, of_this_process as this_rank};
 pub use recover::Recovered;
 pub(crate) use recover::recover;
 pub use schedule::Phase;
-pub(crate) use slot::{dump, last, reserve, start, status, step_call, stop, stop_guarded, stop_this, wait_for_exports};
 pub use status::{Progress, Status};

@@ -11,7 +11,7 @@ use super::iterations::Iterations;
 use super::place::claim;
 use super::spool::{Files, SessionNote};
 use super::window::{self, Recorded};
-use crate::collect::events;
+use crate::collect::cuda::event_timing;
 use crate::collect::spool::journal::{self, DriverNote};
 use crate::collect::spool::reader::{self, Refusal, Salvaged};
 use crate::collect::stacks::symbols::{self, Std};
@@ -140,7 +140,7 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
         Symbols::default()
     };
     // What CUPTI had recorded lay in the memory of the process; what events had measured is in the streams.
-    let gpu = match events::recovered(&log, salvaged.events, Absent::ProcessGone) {
+    let gpu = match event_timing::recovered(&log, salvaged.events, Absent::ProcessGone) {
         Some(timed) => GpuRecord::Timed(Box::new(timed)),
         None => GpuRecord::Absent(Absent::ProcessGone),
     };

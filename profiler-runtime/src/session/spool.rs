@@ -11,10 +11,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::collect::events::NotedContexts;
+use crate::collect::cuda::event_timing::NotedContexts;
 use crate::collect::spool::active::Spooling;
 use crate::collect::spool::journal::DriverNote;
-use crate::collect::stacks::noted::Noted;
+use crate::collect::stacks::known_libraries::Noted;
 use crate::config::ProfilerConfig;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::memory::ledger;

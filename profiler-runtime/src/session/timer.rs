@@ -4,8 +4,8 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
+use super::global::{self, CHANGED};
 use super::place::SessionId;
-use super::slot::{self, CHANGED};
 use crate::error::Error;
 
 const THREAD: &str = "profiler-timer";
@@ -18,7 +18,7 @@ const THREAD: &str = "profiler-timer";
 pub(super) fn spawn(session: SessionId) -> Result<(), Error> {
     let watch = move || {
         while sleep(&session) {
-            slot::advance(|active| if *active.session() == session { active.elapse(Instant::now()) } else { None });
+            global::advance(|active| if *active.session() == session { active.elapse(Instant::now()) } else { None });
         }
     };
     let spawned = std::thread::Builder::new().name(THREAD.to_owned()).spawn(watch);
@@ -27,7 +27,7 @@ pub(super) fn spawn(session: SessionId) -> Result<(), Error> {
 
 /// Sleeps until the session's next deadline; false if the session is over.
 fn sleep(session: &SessionId) -> bool {
-    let mut slot = slot::lock();
+    let mut slot = global::lock();
     loop {
         let Some(active) = slot.active.as_ref().filter(|active| active.session() == session) else { return false };
         let Some(deadline) = active.deadline() else {

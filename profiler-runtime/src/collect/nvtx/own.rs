@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::atomic::Ordering;
 
 use super::abi::{self, Attributes, Callbacks, Handle, Slot, SlotTable, Slots, VersionInfo};
-use crate::collect::library::Library;
+use crate::os::library::Library;
 
 /// Names the tool's library.
 const VARIABLE: &str =

@@ -1,7 +1,7 @@
 //! What code lies where in a process: for whoever names the functions of its call stacks when it is gone.
 //!
-//! A session that records stacks into a spool puts it into the journal ([`noted`](super::noted)); `recover` reads it back, and
-//! [`files`](super::files) looks into the files. Whoever has written the journal may have written anything.
+//! A session that records stacks into a spool puts it into the journal ([`known_libraries`](super::known_libraries)); `recover` reads it back, and
+//! [`offline`](super::offline) looks into the files. Whoever has written the journal may have written anything.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

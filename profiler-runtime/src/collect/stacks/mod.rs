@@ -1,10 +1,10 @@
 //! Call stacks: taken as addresses while a session records, named when it is over.
 //!
 //! ```text
-//! range ─► capture ─► walk ─► addresses in the stream ─► symbols ─┬─► here: this process  ─┬─► paths, sources: which are shown,
-//!                     (code: unwinding rules)                     └─► files: one that died ─┘   and how
+//! range ─► capture ─► walk ─► addresses in the stream ─► symbols ─┬─► live: this process ───┬─► paths, sources: which are shown,
+//!                     (code: unwinding rules)                     └─► offline: one that died ┘   and how
 //!
-//! what code lies where: loaded ─► noted ─► code_note, in a spool's journal ─► files
+//! what code lies where: loaded ─► known_libraries ─► code_note, in a spool's journal ─► offline
 //! ```
 //!
 //! `session` asks for all of it; `model` and `export` see [`symbols`]. What reads the loader's tables and files of code is
@@ -12,7 +12,7 @@
 
 mod capture;
 mod code_note;
-mod here;
+mod live;
 mod paths;
 mod sources;
 pub(crate) mod symbols;
@@ -20,9 +20,9 @@ pub(crate) mod symbols;
 #[cfg(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri)))]
 mod linux;
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
-#[path = "elsewhere.rs"]
+#[path = "unsupported.rs"]
 mod linux;
 
 pub(crate) use capture::{left_out, ns_per_stack, prepare, release};
-pub(crate) use linux::noted;
-use linux::{files, names, walk};
+pub(crate) use linux::known_libraries;
+use linux::{names, offline, walk};

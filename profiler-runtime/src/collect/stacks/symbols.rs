@@ -1,6 +1,6 @@
 //! The code that recorded addresses lie in: function, file and line, looked up once per address when a session is over.
 //!
-//! [`here`] asks this process, and [`files`] the files of one that is gone. What a reader of a stack does not want to see
+//! [`live`] asks this process, and [`offline`] the files of one that is gone. What a reader of a stack does not want to see
 //! is left out: the profiler's own functions, and what ran before the program's `main` or the thread's closure.
 
 use std::collections::{HashMap, HashSet};
@@ -14,7 +14,7 @@ use profiler_trace::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 
 use super::code_note::CodeNote;
 use super::sources::Sources;
-use super::{files, here, paths};
+use super::{live, offline, paths};
 
 /// The standard library's functions in call stacks: those of iterators, options, locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +44,14 @@ pub(super) struct Told {
 /// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
 /// of a second for a large program.
 pub(crate) fn resolve(log: &Log, std: Std) -> Symbols {
-    symbols_of(here::look_up(addresses(log)), Sources::of_this_process(), std)
+    symbols_of(live::look_up(addresses(log)), Sources::of_this_process(), std)
 }
 
 /// The same for a recording whose process is gone: in the files that the code came from, as the lines `code` of its
 /// journal tell ([`Noted`](super::noted::Noted)). What could not be named is told in sentences.
 pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbols, Vec<String>) {
     let code = CodeNote::of(code);
-    let (told, mut warnings) = files::look_up(addresses(log), &code.objects);
+    let (told, mut warnings) = offline::look_up(addresses(log), &code.objects);
     let symbols = symbols_of(told, code.sources, std);
     if warnings.is_empty() {
         warnings.extend(missing(&symbols));

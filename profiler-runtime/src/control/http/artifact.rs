@@ -19,11 +19,11 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::spawn_blocking;
 use tokio_util::io::ReaderStream;
 
-use super::answer::percent;
 use super::audit;
-use super::door::Door;
-use super::look::{known, unknown_session};
-use super::refusal::Refusal;
+use super::error::Refusal;
+use super::guard::Door;
+use super::response::percent;
+use super::routes::status::{known, unknown_session};
 
 /// What a download reads at a time.
 const CHUNK: usize = 64 << 10;

@@ -10,8 +10,8 @@ use axum::extract::{ConnectInfo, Request};
 use log::Level;
 use tokio::task::spawn_blocking;
 
-use super::door::Door;
-use super::refusal::Refusal;
+use super::error::Refusal;
+use super::guard::Door;
 use crate::control::refusals::{Refusals, and_more};
 use crate::logging;
 

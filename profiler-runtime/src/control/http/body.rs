@@ -12,8 +12,8 @@ use axum::http::StatusCode;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::error::Refusal;
 use super::places::Place;
-use super::refusal::Refusal;
 use super::wishes::{self, Reading};
 use crate::control::job::{Selection, SessionWishes};
 

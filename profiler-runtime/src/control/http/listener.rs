@@ -15,10 +15,10 @@ use tokio::task::JoinSet;
 
 use super::audit;
 use super::connection::converse;
-use super::door::Door;
+use super::error::Refusal;
+use super::guard::Door;
 use super::options::HttpOptions;
 use super::places::{Place, Places};
-use super::refusal::Refusal;
 use crate::control::job::Controller;
 use crate::logging;
 use profiler_core::process::Stamp;

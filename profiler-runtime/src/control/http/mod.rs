@@ -83,22 +83,20 @@
 //! Nothing in a request becomes a path: names are compared with those that manifests list. Each action and each download is
 //! a line in the log, target `profiler_runtime::audit`; refusals are one line a minute for each reason, with their number.
 //! Text of a client's is escaped there.
-
-mod action;
-mod answer;
 mod artifact;
 mod audit;
 mod body;
 mod connection;
-mod door;
+mod error;
+mod guard;
 mod listener;
-mod look;
 mod merging;
 mod options;
 mod origin;
 mod places;
 mod query;
-mod refusal;
+mod response;
+mod routes;
 mod token;
 mod wishes;
 
@@ -113,7 +111,7 @@ use axum::routing::{get, post};
 use super::job::{Controller, Local};
 use super::{configured, trigger};
 use crate::logging;
-use door::Door;
+use guard::Door;
 
 pub use listener::{HttpError, Listener, Server};
 pub use options::HttpOptions;
@@ -167,13 +165,13 @@ pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
 fn routes(door: Arc<Door>) -> Router {
     let limit = DefaultBodyLimit::max(door.options.body_limit);
     Router::new()
-        .route("/start_profile", post(action::start))
-        .route("/stop_profile", post(action::stop))
-        .route("/profile/status", get(look::status))
-        .route("/profile/sessions/{id}", get(look::session))
+        .route("/start_profile", post(routes::control::start))
+        .route("/stop_profile", post(routes::control::stop))
+        .route("/profile/status", get(routes::status::status))
+        .route("/profile/sessions/{id}", get(routes::status::session))
         .route("/profile/sessions/{id}/artifacts/{name}", get(artifact::download))
-        .method_not_allowed_fallback(refusal::wrong_method)
+        .method_not_allowed_fallback(error::wrong_method)
         .route_layer(limit)
-        .route_layer(from_fn_with_state(Arc::clone(&door), door::check))
+        .route_layer(from_fn_with_state(Arc::clone(&door), guard::check))
         .with_state(door)
 }

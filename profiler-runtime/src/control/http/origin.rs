@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 
-use super::refusal::Refusal;
+use super::error::Refusal;
 
 /// Headers that proxies add: parts of their names, and how names begin and end. Each has its own, so that what is like one
 /// of them counts too; a client that sends one by itself needs the token.

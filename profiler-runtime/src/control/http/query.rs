@@ -2,7 +2,7 @@
 //!
 //! Only names that are known here are echoed, never a client's text.
 
-use super::refusal::Refusal;
+use super::error::Refusal;
 use super::wishes;
 use crate::config::nearest;
 

@@ -27,13 +27,13 @@
 mod address;
 mod asked;
 mod coordinator;
-mod installed;
-mod lines;
+mod framing;
+mod global;
+mod handler;
 mod link;
 mod local;
 mod report;
 mod selection;
-mod sessions;
 mod token;
 #[cfg(unix)]
 mod unix;
@@ -46,7 +46,7 @@ use std::time::Duration;
 pub use address::{Address, LinkError};
 pub use asked::SessionWishes;
 pub use coordinator::{Coordinator, CoordinatorOptions};
-pub use installed::{install, installed};
+pub use global::{install, installed};
 pub use local::Local;
 pub use profiler_trace::export::RequestTimes;
 pub use report::{

@@ -11,11 +11,11 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::address::{Address, LinkError};
-use super::lines::Lines;
+use super::framing::Lines;
+use super::handler::{Outcome, Sessions, settled};
 use super::link::{PATIENCE, Stream};
 use super::local::this_worker;
 use super::report::FailureCode;
-use super::sessions::{Outcome, Sessions, settled};
 use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
 use crate::logging;

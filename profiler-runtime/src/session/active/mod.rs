@@ -6,7 +6,7 @@
 //! ```
 //!
 //! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and
-//! everything here runs under the one lock of [`super::slot`].
+//! everything here runs under the one lock of [`super::global`].
 
 mod sealing;
 
@@ -14,19 +14,19 @@ use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use super::dumps::Dumps;
+use super::export_job::Stopped;
 use super::gpu::Gpu;
-use super::outcome::Stopped;
 use super::place::{self, Claim, Names, Ranks, SessionId};
 use super::schedule::{Driver, Phase, Schedule, Verdict};
 use super::spool::{News, OpenSpool};
 use super::status::Progress;
 use super::window::{self, OpenWindow};
-use crate::collect::cupti;
-use crate::collect::ending::Ending;
+use crate::collect::cuda::cupti;
 use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::logging;
+use crate::os::shutdown::Ending;
 use profiler_core::hooks::cpu_time;
 use profiler_core::hooks::steps::{self, StepEnd};
 use profiler_core::stream::registry;

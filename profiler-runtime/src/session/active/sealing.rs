@@ -1,11 +1,11 @@
 //! What leaves a session: its recording when it ends, and dumps of it before.
 
 use super::Active;
-use crate::collect::host_clock;
 use crate::collect::stacks;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
-use crate::session::outcome::{Export, failed_spool};
+use crate::os::host_clock;
+use crate::session::export_job::{Export, failed_spool};
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
 use crate::session::{place, window};

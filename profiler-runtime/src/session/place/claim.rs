@@ -7,8 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
 
-use crate::collect::host_clock;
 use crate::collect::spool::held::Held;
+use crate::os::host_clock;
 
 /// On a folder of one process's own.
 const OWN: &str = ".claim";

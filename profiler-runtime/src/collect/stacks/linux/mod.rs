@@ -1,8 +1,8 @@
 //! What only Linux has: the loader tells what lies where, and its tables and files are read by us.
 
 mod code;
-pub(super) mod files;
+pub(crate) mod known_libraries;
 mod loaded;
 pub(super) mod names;
-pub(crate) mod noted;
+pub(super) mod offline;
 pub(super) mod walk;

@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::frontend;
-use super::record::Record;
+use super::job_session::Record;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
 use crate::logging;
 use profiler_trace::export::{self, RequestTimes};

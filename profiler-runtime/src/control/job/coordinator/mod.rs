@@ -11,12 +11,12 @@
 //! anybody still waits: a worker that was late is told apart from one that never came. If the coordinator goes, its
 //! workers run on: they end the session that it has started, write it, and look for the coordinator again.
 
-mod door;
+mod accept;
 mod frontend;
+mod job_session;
 mod journal;
 mod member;
 mod options;
-mod record;
 mod strangers;
 mod table;
 
@@ -102,7 +102,7 @@ impl Coordinator {
             starting: Mutex::default(),
             writing: Mutex::default(),
         });
-        door::open(&shared, listener).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
+        accept::open(&shared, listener).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
         Ok(Self { shared, address, process: Stamp::here() })
     }
 
@@ -132,7 +132,7 @@ impl Controller for Coordinator {
         let (config, told) = shared.configured(selection)?;
         let session = shared.open(&config, selection)?;
         let limit = shared.options.start_timeout;
-        let waits = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_orders);
+        let waits = |table: &Table| table.record(&session).is_some_and(job_session::Record::awaits_orders);
         let mut table = shared.wait(Instant::now() + limit, waits);
         table.silence(&session, &format!("it has not answered within {limit:?}"));
         let report = table.record(&session).map(|record| (record.start_report(told), record.never_began()));
@@ -154,16 +154,16 @@ impl Controller for Coordinator {
         let session = shared.close(selection)?;
         frontend::stop(shared.frontend(&session).as_ref());
         let limit = shared.options.stop_timeout;
-        let orders = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_orders);
+        let orders = |table: &Table| table.record(&session).is_some_and(job_session::Record::awaits_orders);
         let mut table = shared.wait(begin + limit, orders);
         table.silence(&session, &format!("it has not answered within {limit:?}"));
         drop(table);
-        let artifacts = |table: &Table| table.record(&session).is_some_and(record::Record::awaits_artifacts);
+        let artifacts = |table: &Table| table.record(&session).is_some_and(job_session::Record::awaits_artifacts);
         let deadline = begin.checked_add(wait).unwrap_or(begin + Duration::from_secs(1 << 30));
         drop(shared.wait(deadline, artifacts));
         let left = deadline.saturating_duration_since(Instant::now());
         frontend::wait(shared.frontend(&session).as_ref(), left);
-        let report = shared.table().record(&session).map(record::Record::report);
+        let report = shared.table().record(&session).map(job_session::Record::report);
         shared.publish(&session);
         report.ok_or(ControlError::NotActive)
     }
@@ -175,7 +175,7 @@ impl Controller for Coordinator {
     }
 
     fn session(&self, session: &str) -> Option<Report> {
-        self.shared.table().record(session).map(record::Record::report)
+        self.shared.table().record(session).map(job_session::Record::report)
     }
 
     fn folder(&self, session: &str) -> Option<PathBuf> {
@@ -273,7 +273,7 @@ impl Shared {
         }
         let mut table = self.ask_all(self.options.status_timeout);
         let Some(session) = table.active.clone() else { return };
-        if table.record(&session).is_some_and(record::Record::is_over) {
+        if table.record(&session).is_some_and(job_session::Record::is_over) {
             table.end(&session);
             drop(table);
             frontend::stop(self.frontend(&session).as_ref());

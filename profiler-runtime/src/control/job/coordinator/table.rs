@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::job_session::{Awaited, Line, Record};
 use super::member::Member;
-use super::record::{Awaited, Line, Record};
 use crate::control::job::report::{ControlError, JobStatus, Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{Answer, Request, UNASKED};
 use crate::control::job::{REMEMBERED, Selection};

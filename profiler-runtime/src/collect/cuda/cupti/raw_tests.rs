@@ -95,7 +95,7 @@ fn describe(log: &GpuLog) -> String {
 
 #[test]
 fn recordings_are_decoded_as_they_were_when_somebody_looked() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/collect/cupti/recorded");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/collect/cuda/cupti/recorded");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension() == Some(OsStr::new("records")));
     assert!(!files.is_empty(), "there are recordings");

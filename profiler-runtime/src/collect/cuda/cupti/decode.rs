@@ -9,11 +9,11 @@ use std::ffi::{CStr, c_char};
 use profiler_trace::records::gpu::{Api, ApiCall, EventRecord, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
 
 use super::api::{OUR_IDS, kind};
+use super::ignored_calls::is_noise;
 use super::layout::{
     CallRecord, CopyRecord, CudaEventRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OverheadRecord,
     PRIORITY, PeerCopyRecord, WaitRecord,
 };
-use super::noise::is_noise;
 use super::record::Record;
 
 /// Reads records into a log.

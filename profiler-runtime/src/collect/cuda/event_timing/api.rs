@@ -8,8 +8,8 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use crate::collect::driver::{Driver, LIBRARY};
-use crate::collect::library::{Library, functions};
+use crate::collect::cuda::driver::{Driver, LIBRARY};
+use crate::os::library::{Library, functions};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::events::Failure;
 use profiler_trace::records::unavailable::Absent;

@@ -11,19 +11,19 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::task::spawn_blocking;
 
-use super::audit::Peer;
-use super::door::Door;
-use super::refusal::Refusal;
-use super::{answer, audit, body, merging, query};
+use crate::control::http::audit::Peer;
+use crate::control::http::error::Refusal;
+use crate::control::http::guard::Door;
+use crate::control::http::{audit, body, merging, query, response};
 use crate::control::job::{ControlError, Report, Selection, SessionWishes};
 
 /// `POST /start_profile`.
-pub(super) async fn start(State(door): State<Arc<Door>>, request: Request) -> Response {
+pub(in crate::control::http) async fn start(State(door): State<Arc<Door>>, request: Request) -> Response {
     respond(door, request, Action::Start).await
 }
 
 /// `POST /stop_profile`.
-pub(super) async fn stop(State(door): State<Arc<Door>>, request: Request) -> Response {
+pub(in crate::control::http) async fn stop(State(door): State<Arc<Door>>, request: Request) -> Response {
     let wait = query::wait(request.uri().query());
     respond(door, request, Action::Stop(wait)).await
 }
@@ -59,7 +59,7 @@ async fn act(door: &Arc<Door>, peer: Peer, request: Request, action: Action) -> 
     let answer = spawn_blocking(move || ask(&door, peer, &selection, wait));
     let (status, result) = answer.await.map_err(|_| Refusal::failed())?;
     Ok(match result {
-        Ok(report) => answer::of(&report, status, &prefix),
+        Ok(report) => response::of(&report, status, &prefix),
         Err(refusal) => refusal.into_response(),
     })
 }
@@ -82,7 +82,7 @@ fn ask(door: &Door, peer: Peer, selection: &Selection, wait: Option<bool>) -> (S
     let action = if wait.is_some() { "stop" } else { "start" };
     match result {
         Ok(report) => {
-            let complete = answer::status(&report);
+            let complete = response::status(&report);
             // Who does not wait is not told that everything is written, even if it should be.
             let accepted = wait == Some(false) && complete == StatusCode::OK;
             let status = if accepted { StatusCode::ACCEPTED } else { complete };

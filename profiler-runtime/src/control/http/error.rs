@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::audit;
-use super::door::Door;
+use super::guard::Door;
 use crate::config::Origin;
 use crate::control::job::ControlError;
 use crate::error::Error;

@@ -5,14 +5,14 @@ use std::ptr;
 use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::collect::driver::Driver;
+use crate::collect::cuda::driver::Driver;
 use profiler_core::hooks::correlation::{self, Hooks};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::{ClockSample, GpuLosses};
 use profiler_trace::records::unavailable::Absent;
 
 use super::api::{Cupti, FORCED, SYSTEM_THREAD_IDS, absent, kind};
-use super::{Undecoded, Wanted, buffers, noise, pop, push};
+use super::{Undecoded, Wanted, buffers, ignored_calls, pop, push};
 
 /// A recording that goes on.
 #[derive(Debug)]
@@ -94,7 +94,10 @@ impl Running {
     /// Saves the cost of recording what nobody wants to see, where this CUPTI can (12.5 and newer).
     fn leave_out_noise(&self) {
         let functions = &self.cupti.functions;
-        let lists = [(functions.enable_runtime, &noise::RUNTIME[..]), (functions.enable_driver, &noise::DRIVER[..])];
+        let lists = [
+            (functions.enable_runtime, &ignored_calls::RUNTIME[..]),
+            (functions.enable_driver, &ignored_calls::DRIVER[..]),
+        ];
         for (switch, calls) in lists {
             let Some(switch) = switch else { continue };
             for &call in calls {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::Shared;
 use super::member::{self, Member};
 use super::strangers::Strangers;
-use crate::control::job::lines::{Lines, NoLine};
+use crate::control::job::framing::{Lines, NoLine};
 use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};

@@ -13,11 +13,12 @@ use super::gpu::{Gpu, GpuSealed};
 use super::place::{Claim, SessionId};
 use super::window;
 use crate::collect::spool::active::Spooling;
+use crate::collect::stacks;
 use crate::collect::stacks::symbols::{self, Std};
-use crate::collect::{ending, stacks};
 use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::logging;
+use crate::os::shutdown;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::hooks::correlation;
 use profiler_core::memory::ledger;
@@ -292,14 +293,14 @@ impl Export {
             let parked = Arc::clone(&parked);
             move || run(&parked)
         };
-        let started = ending::without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work));
+        let started = shutdown::without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work));
         if let Err(error) = started {
             let _held = logging::hold();
             logging::warn!(
                 "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
             );
             // No thread is left to take a signal that a limit on files sends to the one that writes.
-            ending::without_signals(|| run(&parked));
+            shutdown::without_signals(|| run(&parked));
         }
     }
 }

@@ -10,20 +10,20 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use tokio::task::spawn_blocking;
 
-use super::answer;
-use super::artifact::open_plain;
-use super::door::Door;
-use super::refusal::Refusal;
+use crate::control::http::artifact::open_plain;
+use crate::control::http::error::Refusal;
+use crate::control::http::guard::Door;
+use crate::control::http::response;
 use crate::control::job::Report;
 
 /// `GET /profile/status`.
-pub(super) async fn status(State(door): State<Arc<Door>>) -> Result<Response, Refusal> {
+pub(in crate::control::http) async fn status(State(door): State<Arc<Door>>) -> Result<Response, Refusal> {
     let status = spawn_blocking(move || door.controller.status()).await.map_err(|_| Refusal::failed())?;
     Ok(Json(status).into_response())
 }
 
 /// `GET /profile/sessions/{id}`.
-pub(super) async fn session(
+pub(in crate::control::http) async fn session(
     State(door): State<Arc<Door>>,
     id: Result<extract::Path<String>, PathRejection>,
 ) -> Result<Response, Refusal> {
@@ -35,22 +35,22 @@ pub(super) async fn session(
         Some((report, manifests))
     });
     let (report, manifests) = found.await.map_err(|_| Refusal::failed())?.ok_or_else(unknown_session)?;
-    let mut body = answer::body(&report);
+    let mut body = response::body(&report);
     if let Value::Object(fields) = &mut body {
         fields.insert("manifests".to_owned(), Value::Object(manifests));
     }
-    Ok((answer::status(&report), Json(body)).into_response())
+    Ok((response::status(&report), Json(body)).into_response())
 }
 
 /// The report of the session of this name. What cannot be a name is not even asked for.
-pub(super) fn known(door: &Door, id: &str) -> Option<Report> {
+pub(in crate::control::http) fn known(door: &Door, id: &str) -> Option<Report> {
     if id.is_empty() || id.len() > 256 || id.contains(|letter: char| letter.is_control() || "/\\".contains(letter)) {
         return None;
     }
     door.controller.session(id).filter(|report| report.session == id)
 }
 
-pub(super) fn unknown_session() -> Refusal {
+pub(in crate::control::http) fn unknown_session() -> Refusal {
     Refusal::not_found("no_such_session", "no session of this name was started here: `/profile/status` names the last")
 }
 

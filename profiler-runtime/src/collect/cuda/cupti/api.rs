@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
 
-use crate::collect::driver::Driver;
-use crate::collect::library::{Library, functions};
+use crate::collect::cuda::driver::Driver;
+use crate::os::library::{Library, functions};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::Api;
 use profiler_trace::records::unavailable::Absent;

@@ -1,7 +1,7 @@
 //! Opening a shared library of somebody else's, once and for good.
 //!
-//! Never closed: CUDA's libraries leave threads and callbacks behind. [`driver`](super::driver),
-//! [`cupti`](super::cupti) and [`nvtx`](super::nvtx) look their functions up here.
+//! Never closed: CUDA's libraries leave threads and callbacks behind. [`driver`](crate::collect::cuda::driver),
+//! [`cupti`](crate::collect::cuda::cupti) and [`nvtx`](crate::collect::nvtx) look their functions up here.
 
 use std::error::Error as _;
 use std::ffi::{CStr, OsStr};
@@ -9,7 +9,7 @@ use std::mem::ManuallyDrop;
 
 /// An open library.
 #[derive(Debug)]
-pub(super) struct Library(ManuallyDrop<libloading::Library>);
+pub(crate) struct Library(ManuallyDrop<libloading::Library>);
 
 impl Library {
     /// Opens what the dynamic linker finds under this name or path.
@@ -17,7 +17,7 @@ impl Library {
     /// # Errors
     ///
     /// The linker's own words.
-    pub(super) fn open(name: impl AsRef<OsStr>) -> Result<Self, String> {
+    pub(crate) fn open(name: impl AsRef<OsStr>) -> Result<Self, String> {
         // SAFETY: the names come from this room, from `PROFILER_CUPTI_LIB` and from the variable that attaches an NVTX
         // tool: libraries whose constructors may run at any time and on any thread.
         let opened = unsafe { libloading::Library::new(name.as_ref()) };
@@ -28,7 +28,7 @@ impl Library {
 
     /// The library of this name if the process has loaded it already.
     #[cfg(target_os = "linux")]
-    pub(super) fn loaded(name: &str) -> Option<Self> {
+    pub(crate) fn loaded(name: &str) -> Option<Self> {
         use libloading::os::unix::{Library as Unix, RTLD_LAZY};
         // SAFETY: `RTLD_NOLOAD` loads nothing, so no code runs.
         let found = unsafe { Unix::open(Some(name), RTLD_LAZY | libc::RTLD_NOLOAD) };
@@ -37,7 +37,7 @@ impl Library {
 
     /// The library of this name if the process has loaded it already; not known here.
     #[cfg(not(target_os = "linux"))]
-    pub(super) fn loaded(_name: &str) -> Option<Self> {
+    pub(crate) fn loaded(_name: &str) -> Option<Self> {
         None
     }
 
@@ -50,7 +50,7 @@ impl Library {
     /// # Safety
     ///
     /// `F` is a function pointer type, with the signature of that function.
-    pub(super) unsafe fn function<F: Copy>(&self, name: &'static CStr) -> Result<F, &'static CStr> {
+    pub(crate) unsafe fn function<F: Copy>(&self, name: &'static CStr) -> Result<F, &'static CStr> {
         // SAFETY: the caller promises the type; the library is never closed, so the pointer stays valid.
         unsafe { self.0.get::<F>(name.to_bytes_with_nul()) }.map(|function| *function).map_err(|_| name)
     }
@@ -69,14 +69,14 @@ macro_rules! functions {
     ) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug)]
-        pub(super) struct $table {
-            $( pub(super) $field: unsafe extern "C" fn($($argument),*) -> i32, )*
-            $( pub(super) $ofield: Option<unsafe extern "C" fn($($oargument),*) -> i32>, )*
+        pub(crate) struct $table {
+            $( pub(crate) $field: unsafe extern "C" fn($($argument),*) -> i32, )*
+            $( pub(crate) $ofield: Option<unsafe extern "C" fn($($oargument),*) -> i32>, )*
         }
 
         impl $table {
             /// Every function; the name of the first that is missing as an error.
-            pub(super) fn of(library: &$crate::collect::library::Library) -> Result<Self, &'static std::ffi::CStr> {
+            pub(crate) fn of(library: &$crate::os::library::Library) -> Result<Self, &'static std::ffi::CStr> {
                 const fn c(name: &'static str) -> &'static std::ffi::CStr {
                     match std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {
                         Ok(name) => name,
@@ -96,4 +96,4 @@ macro_rules! functions {
     };
 }
 
-pub(super) use functions;
+pub(crate) use functions;

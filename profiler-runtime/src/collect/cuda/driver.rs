@@ -6,7 +6,7 @@ use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use super::library::{Library, functions};
+use crate::os::library::{Library, functions};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::Device;
 use profiler_trace::records::unavailable::Absent;

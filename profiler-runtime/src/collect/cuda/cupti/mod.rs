@@ -10,12 +10,12 @@
 mod api;
 mod buffers;
 mod decode;
+mod ignored_calls;
 mod layout;
-mod noise;
 mod raw;
 mod record;
-mod running;
 mod search;
+mod switch;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -26,7 +26,7 @@ use profiler_trace::records::unavailable::Absent;
 
 use api::OUR_IDS;
 use buffers::Full;
-use running::{Running, begin};
+use switch::{Running, begin};
 
 pub(crate) use api::{Cupti, toolkit};
 

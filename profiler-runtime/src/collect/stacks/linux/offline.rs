@@ -17,8 +17,8 @@ use flate2::read::ZlibDecoder;
 use gimli::{DwarfSections, EndianSlice, RunTimeEndian};
 use object::{CompressionFormat, Object as _, ObjectSection as _, ReadCache};
 
+use super::known_libraries::{of_build, of_file};
 use super::names;
-use super::noted::{of_build, of_file};
 use crate::collect::stacks::code_note::{Identity, Object};
 use crate::collect::stacks::symbols::Told;
 use profiler_trace::records::frames::{Frame, NO_SYMBOL};

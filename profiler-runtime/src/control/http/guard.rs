@@ -10,10 +10,10 @@ use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
 
 use super::audit::{self, Peer};
+use super::error::Refusal;
 use super::options::HttpOptions;
 use super::origin::{self, Hosts};
 use super::places::{self, Place};
-use super::refusal::Refusal;
 use crate::control::job::Controller;
 use crate::control::refusals::Refusals;
 

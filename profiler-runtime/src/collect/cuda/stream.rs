@@ -1,7 +1,7 @@
 //! Ranges that name the stream on which they launch their work: where CUPTI does not tell, CUDA events tell how long the
 //! GPU took.
 //!
-//! The range is like any other. While the gate has its `EVENTS` bit, [`events`](super::events) records an event at its
+//! The range is like any other. While the gate has its `EVENTS` bit, [`event_timing`](super::event_timing) records an event at its
 //! begin and one at its end; otherwise the stream is not looked at.
 
 use std::ffi::c_void;
@@ -11,7 +11,7 @@ use std::mem::ManuallyDrop;
 use profiler_core::memory::ledger;
 use profiler_core::{__private::Call, __private::describe_open, Kind, Range, gate, site::Site, site::dynamic_site};
 
-use super::events::{self, Handle, Open};
+use super::event_timing::{self, Handle, Open};
 
 /// A CUDA stream that lives at least as long as `'a`.
 ///
@@ -107,14 +107,14 @@ impl<'a> StreamRange<'a> {
     /// Apart from the others, for which there is nothing to copy.
     #[inline(never)]
     fn timed(site: &'static Site, stream: BorrowedStream<'a>, range: Range) -> Self {
-        let open = events::begin(site, stream.handle, stream.context);
+        let open = event_timing::begin(site, stream.handle, stream.context);
         Self { begun: Some(Begun { open, stream, range: ManuallyDrop::new(range) }) }
     }
 
     #[inline(never)]
     fn end(begun: &mut Begun<'a>) {
         if let Some(open) = begun.open.take() {
-            events::end(open, begun.stream.handle);
+            event_timing::end(open, begun.stream.handle);
         }
         let range = std::mem::replace(&mut begun.range, ManuallyDrop::new(Range::nothing()));
         drop(ManuallyDrop::into_inner(range));
