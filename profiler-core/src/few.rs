@@ -24,6 +24,7 @@ impl<T, const N: usize> Few<T, N> {
     }
 
     /// Returns whether another entry finds no room without the allocator.
+    #[inline]
     pub const fn is_full(&self) -> bool {
         match &self.0 {
             Place::Inline(_, length) => *length == N,
@@ -59,6 +60,7 @@ impl<T, const N: usize> Few<T, N> {
     }
 
     /// Adds an entry at the end. Without memory for one that finds no room the process ends: ask [`has_room`](Self::has_room).
+    #[inline]
     pub fn push(&mut self, entry: T) {
         match &mut self.0 {
             Place::Inline(entries, length) if *length < N => {
@@ -74,15 +76,23 @@ impl<T, const N: usize> Few<T, N> {
     }
 
     /// Removes the last entry.
+    #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        self.len().checked_sub(1).map(|last| self.remove(last))
+        match self.len() {
+            0 => None,
+            length => Some(self.remove(length - 1)),
+        }
     }
 
     /// Removes the entry at this place, which is there; those behind it move up.
+    #[inline]
     pub fn remove(&mut self, at: usize) -> T {
         match &mut self.0 {
             Place::Inline(entries, length) => {
-                entries[at..*length].rotate_left(1);
+                // Almost always the last.
+                if at + 1 < *length {
+                    entries[at..*length].rotate_left(1);
+                }
                 *length -= 1;
                 // SAFETY: it was there, and the length leaves it out now.
                 unsafe { entries[*length].assume_init_read() }
@@ -108,6 +118,7 @@ impl<T, const N: usize> Few<T, N> {
 impl<T, const N: usize> Deref for Few<T, N> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         match &self.0 {
             // SAFETY: so many are there.
@@ -118,6 +129,7 @@ impl<T, const N: usize> Deref for Few<T, N> {
 }
 
 impl<T, const N: usize> DerefMut for Few<T, N> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         match &mut self.0 {
             // SAFETY: so many are there.

@@ -2,7 +2,8 @@
 //!
 //! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread. The id that a range
 //! pushes says where its begin stands: the thread's ordinal and the position in its stream, so that nothing has to be
-//! looked up while the program runs. `collect::cupti` installs the hooks; the gate's `GPU` bit says when to call them.
+//! looked up while the program runs.
+//! A runtime that speaks CUPTI installs the hooks; the gate's `GPU` bit says when to call them.
 //!
 //! CUPTI only knows a stack. A guard that ends before one that began after it is taken out of the middle: what is above it
 //! is popped and pushed again.
@@ -82,13 +83,7 @@ pub(crate) fn push(gate: u32) -> Option<u64> {
     }
     let (hooks, (ordinal, position)) = (HOOKS.get()?, buffer::next_place()?);
     let id = id(ordinal, position);
-    with_pushed(|pushed| {
-        let has_room = pushed.has_room(1);
-        if has_room {
-            pushed.push(id);
-        }
-        has_room.then_some(())
-    })??;
+    with_pushed(|pushed| (!pushed.is_full() || pushed.has_room(1)).then(|| pushed.push(id)))??;
     (hooks.push)(id);
     Some(id)
 }
