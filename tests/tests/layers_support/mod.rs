@@ -17,9 +17,12 @@ pub(crate) struct Crate {
 pub(crate) const CRATES: [Crate; 3] = [
     Crate {
         name: "profiler-runtime",
-        rooms: &["lib", "block_macros", "control", "session", "error", "collect", "config", "flops", "logging"],
-        may_be_unsafe: &["collect"],
-        rising: &[("error", "session", "open: `SessionId` belongs to the crate's root")],
+        rooms: &["lib", "block_macros", "control", "session", "error", "collect", "os", "config", "flops", "logging"],
+        may_be_unsafe: &["collect", "os"],
+        rising: &[
+            ("error", "session", "open: `SessionId` belongs to the crate's root"),
+            ("os", "collect", "open: a fault of the spool's mapping is absorbed by the handler of signals"),
+        ],
         circles: RUNTIME,
     },
     Crate {
@@ -74,35 +77,33 @@ pub(crate) const CRATES: [Crate; 3] = [
 
 /// A circle is written as `files_use_each_other_in_no_new_circle` prints it.
 const RUNTIME: &[(&[&str], &str)] = &[
-    (&["collect/cupti/api.rs", "collect/cupti/decode.rs", "collect/cupti/record.rs"], "open: one helper, `text`"),
-    (&["collect/cupti/mod.rs", "collect/cupti/running.rs"], "open: a module and its own child"),
     (
-        &["collect/ending/at_exit.rs", "collect/ending/mod.rs", "collect/ending/signals.rs"],
-        "open: a module and its own child",
+        &["collect/cuda/cupti/api.rs", "collect/cuda/cupti/decode.rs", "collect/cuda/cupti/record.rs"],
+        "open: one helper, `text`",
     ),
-    (
-        &["collect/stacks/here.rs", "collect/stacks/linux/files.rs", "collect/stacks/symbols.rs"],
-        "open: types only, `Frame` and `Told`",
-    ),
+    (&["os/shutdown/at_exit.rs", "os/shutdown/mod.rs", "os/shutdown/signals.rs"], "open: a module and its own child"),
     (
         &["config/draft.rs", "config/env.rs", "config/paths.rs", "config/rules.rs", "config/source.rs"],
         "open: the environment asks the source, and back",
     ),
     (&["config/error.rs", "config/kind.rs", "config/settings.rs", "config/table.rs"], "open: types only"),
     (&["config/format.rs", "config/yaml.rs"], "open: one helper, the place of a problem"),
-    (&["control/http/artifact.rs", "control/http/look.rs"], "open: helpers"),
+    (&["control/http/artifact.rs", "control/http/routes/status.rs"], "open: helpers"),
+    (&["control/job/coordinator/accept.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
     (
-        &["control/http/audit.rs", "control/http/door.rs", "control/http/origin.rs", "control/http/refusal.rs"],
-        "open: one handler, `wrong_method`",
-    ),
-    (&["control/http/listener.rs", "control/http/mod.rs"], "open: a module and its own child"),
-    (&["control/job/coordinator/door.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
-    (&["control/job/installed.rs", "control/job/local.rs", "control/job/mod.rs"], "open: a module and its own child"),
-    (
-        &["session/ending.rs", "session/slot.rs", "session/timer.rs"],
+        &["session/ending.rs", "session/global.rs", "session/timer.rs"],
         "by nature: the timer ends the session that started it",
     ),
     (&["logging/held.rs", "logging/mod.rs"], "open: a module and its own child"),
+    (&["collect/cuda/cupti/mod.rs", "collect/cuda/cupti/switch.rs"], "open: a module and its own child"),
+    (
+        &["collect/stacks/linux/offline.rs", "collect/stacks/live.rs", "collect/stacks/symbols.rs"],
+        "open: types only, `Frame` and `Told`",
+    ),
+    (
+        &["control/http/audit.rs", "control/http/error.rs", "control/http/guard.rs", "control/http/origin.rs"],
+        "open: one handler, `wrong_method`",
+    ),
 ];
 
 const TRACE: &[(&[&str], &str)] = &[
@@ -110,12 +111,12 @@ const TRACE: &[(&[&str], &str)] = &[
     (&["export/reports/summary/mod.rs", "export/reports/summary/stages.rs"], "open: a module and its own child"),
     (
         &[
-            "export/facts/warnings.rs",
             "export/manifest.rs",
             "export/ops/averages.rs",
             "export/ops/text.rs",
             "export/ops/workbook/columns.rs",
             "export/ops/workbook/mod.rs",
+            "export/report_parts/warnings.rs",
             "export/reports/printed/mod.rs",
         ],
         "open: a table and its text know each other",
@@ -123,22 +124,22 @@ const TRACE: &[(&[&str], &str)] = &[
     (
         &[
             "model/context.rs",
+            "model/decode/call_builder.rs",
             "model/decode/crossing.rs",
             "model/decode/event.rs",
             "model/decode/frames.rs",
             "model/decode/mod.rs",
-            "model/decode/pending.rs",
             "model/gpu/clock.rs",
+            "model/gpu/event_timing/clock.rs",
+            "model/gpu/event_timing/mod.rs",
             "model/gpu/join.rs",
             "model/gpu/links.rs",
             "model/gpu/memory.rs",
             "model/gpu/mod.rs",
             "model/gpu/rows.rs",
             "model/gpu/spans.rs",
-            "model/gpu/timed/clock.rs",
-            "model/gpu/timed/mod.rs",
             "model/lanes.rs",
-            "model/memory/halves.rs",
+            "model/memory/entry_pair.rs",
             "model/memory/measure.rs",
             "model/memory/mod.rs",
             "model/memory/paths.rs",
