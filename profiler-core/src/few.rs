@@ -88,11 +88,21 @@ impl<T, const N: usize> Few<T, N> {
     #[inline]
     pub fn remove(&mut self, at: usize) -> T {
         match &mut self.0 {
+            // Almost always.
+            Place::Inline(entries, length) if at + 1 == *length => {
+                *length = at;
+                // SAFETY: it was there, and the length leaves it out now.
+                unsafe { entries[at].assume_init_read() }
+            }
+            _ => self.remove_inner(at),
+        }
+    }
+
+    #[cold]
+    fn remove_inner(&mut self, at: usize) -> T {
+        match &mut self.0 {
             Place::Inline(entries, length) => {
-                // Almost always the last.
-                if at + 1 < *length {
-                    entries[at..*length].rotate_left(1);
-                }
+                entries[at..*length].rotate_left(1);
                 *length -= 1;
                 // SAFETY: it was there, and the length leaves it out now.
                 unsafe { entries[*length].assume_init_read() }

@@ -18,16 +18,20 @@ impl<T> OpenList<T> {
     }
 
     /// Returns whether there is room for another, which a list that is full asks the allocator for.
+    #[inline]
     pub(super) fn has_room(&mut self) -> bool {
-        if !self.open.is_full() {
-            return true;
-        }
+        !self.open.is_full() || self.grow()
+    }
+
+    #[cold]
+    fn grow(&mut self) -> bool {
         // The list's memory is not the program's.
         let _own = ledger::own();
         self.open.has_room(1)
     }
 
     /// Adds what has just begun. Returns its key, which is never 0 nor given twice; `None` if there is no room.
+    #[inline]
     pub(super) fn begin(&mut self, opened: T) -> Option<u64> {
         if !self.has_room() {
             return None;
@@ -38,6 +42,7 @@ impl<T> OpenList<T> {
     }
 
     /// Removes what has this key. Returns it, and how many that are open began before it.
+    #[inline]
     pub(super) fn end(&mut self, key: u64) -> Option<(T, usize)> {
         let at = self.open.iter().rposition(|(open, _)| *open == key)?;
         Some((self.open.remove(at).1, at))
