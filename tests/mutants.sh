@@ -50,7 +50,7 @@ choose() {
   awk 'NR == FNR { twice[$0]; next } { text = $0; sub(/^[^|]*\|/, "", text) } !(text in twice)' \
     "$folder/twice" "$folder/all" >"$folder/unique"
   {
-    chosen 16 '/record/(buffer|chunk|cursor|registry|registry/overwrite|run|stream)\.rs' <"$folder/unique"
+    chosen 16 '/stream/(buffer|chunk|cursor|registry|ring|segment|thread_stream)\.rs' <"$folder/unique"
     chosen 16 '/model/decode/[a-z]+\.rs' <"$folder/unique"
     chosen 8 '/session/schedule/[a-z]+\.rs' <"$folder/unique"
   } >"$list"
@@ -66,6 +66,8 @@ one() {
   file=${found%%|*}
   # One of the file's shards, of which there are as many as mutants: `--re` lets deleted fields pass.
   asked=(--no-config --package "${file%%/*}" --file "$file")
+  # Without recording the recorder has no tests.
+  [[ $file != profiler-core/* ]] || asked+=(--features enable)
   (cd "$here/tree" && cargo mutants --list "${asked[@]}") >"$here/listed"
   place=$(awk -v text=": $1" 'substr($0, length($0) - length(text) + 1) == text { print NR - 1 }' "$here/listed")
   rm -rf "$here/one"

@@ -63,7 +63,7 @@ pub(crate) fn scenarios(subject: &str) -> Vec<Scenario> {
     BUDGET.iter().filter(|row| row.subject == subject).map(|row| row.scenario).collect()
 }
 
-/// What was counted beside its budget, and all that is over it.
+/// Counts beside their budgets, and every row that is over its own.
 pub(crate) struct Verdict {
     pub(crate) table: String,
     over: Vec<String>,

@@ -21,7 +21,7 @@ pub(crate) fn instructions(subject: &dyn Subject, scenario: Scenario) -> Result<
     Ok(valgrind::per_span(scenario, before, counted))
 }
 
-/// What is counted. A function that is toggled turns the counting over while it runs, on the thread that calls it.
+/// Returns callgrind's options for a scenario. A toggled function switches counting while it runs, on its thread alone.
 fn counting(scenario: Scenario) -> &'static [&'static str] {
     if scenario.is_export() {
         &["--collect-atstart=yes", "--toggle-collect=*counted_spans*", "--toggle-collect=*uncounted_evidence*"]
@@ -30,7 +30,7 @@ fn counting(scenario: Scenario) -> &'static [&'static str] {
     }
 }
 
-/// How the files of the doubles begin; libcuda's stands under the driver's own name.
+/// Beginnings of the doubles' file names; libcuda's has the driver's own name.
 const DOUBLES: [&str; 3] = ["libnvtx_tool.", "libcupti_double.", "libcuda."];
 
 struct Callgrind;

@@ -73,7 +73,7 @@ impl Scenario {
         matches!(self, Self::ExportPerfetto | Self::ExportPerfettoShapes | Self::ExportPerfettoGzip)
     }
 
-    /// Whether it is the export that is measured, and not the recording.
+    /// Returns whether the export is measured, and not the recording.
     pub fn is_export(self) -> bool {
         Self::EXPORTS.contains(&self)
     }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// Where memory lies.
+/// Host or accelerator that memory lies on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Device {

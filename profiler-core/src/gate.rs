@@ -38,7 +38,7 @@ const NOT_RECORDING: u32 = 1 << 6;
 pub const NVTX: u32 = 1 << 16;
 /// The ranges of this thread are told to the GPU's profiler (`hooks::correlation`).
 pub const GPU: u32 = 1 << 17;
-/// Ranges that name a stream of the GPU are timed on it (`collect::events`); others take no notice.
+/// Ranges that name a stream of the GPU are timed on it (`hooks::gpu_time`); others take no notice.
 pub const EVENTS: u32 = 1 << 18;
 /// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
 pub const MOVING: u32 = 1 << 20;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, ptr};
 
-/// What a child finds on its machine.
+/// Tools and libraries that a child finds on its machine.
 #[derive(Clone, Copy)]
 pub(super) enum Machine {
     /// Nothing.

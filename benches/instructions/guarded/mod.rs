@@ -1,4 +1,4 @@
-//! What only the budget counts: this product in the situations that the comparison with its peers leaves out.
+//! Subjects that only the budget counts: this product in situations that the comparison with its peers leaves out.
 //!
 //! Each is a subject of its own, recorded as every other; where it needs a tool or a GPU, the tests' doubles stand in.
 
@@ -15,7 +15,7 @@ use std::process::Command;
 
 use crate::subjects::ours::{MARK, Session};
 
-/// What makes so many spans.
+/// A workload that makes a given number of spans.
 type Work = fn(u64);
 
 /// One situation.
@@ -25,7 +25,7 @@ pub(crate) struct Guarded {
     work: fn(Scenario) -> Option<Work>,
     change: fn(ProfilerConfig) -> ProfilerConfig,
     machine: Machine,
-    /// What stands in the trace once per span at least.
+    /// Text that stands in the trace at least once per span.
     mark: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What a call says about itself beyond its time: input shapes, FLOPs, the user's index of a step, a request's name.
+//! The description of one call: input shapes, FLOPs, the user's index of a step, a request's name.
 //!
 //! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session or an
 //! attached tool wants it: off, a description costs the gate's load.

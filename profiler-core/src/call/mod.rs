@@ -1,4 +1,4 @@
-//! What a call says about itself beyond its time.
+//! Descriptions of calls: shapes, FLOPs, indices, and the numbers and types they are made of.
 
 pub(crate) mod count;
 #[cfg(feature = "std")]

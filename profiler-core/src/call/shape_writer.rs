@@ -15,11 +15,11 @@ pub const LISTS_DIMS: u64 = 1 << 16;
 #[derive(Debug)]
 pub struct ShapeWriter {
     pub(crate) site: u32,
-    /// Where a future's description waits for the first poll; `None` writes into the thread's stream.
+    /// Description of a future, kept until its first poll; `None` writes into the thread's stream.
     pub(crate) held: Option<Described>,
 }
 
-/// What a call has said of itself, for a range that begins later; nothing where there was no memory for all of it.
+/// Description of a call whose range begins later; empty where there was no memory for all of it.
 #[derive(Debug, Default)]
 pub(crate) struct Described {
     entries: Vec<Entry>,

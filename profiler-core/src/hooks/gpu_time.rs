@@ -1,7 +1,7 @@
 //! GPU time of a range in its thread's stream: the tie between the range and its measurement, and what that came to.
 //!
 //! The tie follows the range's begin. What was measured is known later and is written by whichever thread learns of it,
-//! so the two are joined by a number. `collect::events` writes them, `model` reads them.
+//! so the two are joined by a number. the runtime writes them, the model reads them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,6 +1,6 @@
 //! The call stack of a range: addresses only, written before its begin.
 //!
-//! `record` cannot walk a stack; a session with `torch_profiler_with_stack` says who can ([`capture_with`]). Names come
+//! This crate cannot walk a stack; a session with `torch_profiler_with_stack` says who can ([`capture_with`]). Names come
 //! when the session is over.
 
 use std::sync::OnceLock;

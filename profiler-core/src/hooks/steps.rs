@@ -1,6 +1,6 @@
 //! Steps: what happens beyond recording when an iteration begins and ends.
 //!
-//! `record` does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
+//! This crate does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
 //! another step encloses it.
 
 use std::cell::RefCell;

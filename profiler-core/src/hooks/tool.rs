@@ -1,6 +1,6 @@
 //! Annotation: ranges are shown to a tool that is attached to the process, such as Nsight Systems through NVTX.
 //!
-//! `record` does not know NVTX: a room that does submits a [`Finder`], which names the [`Tool`] it has found with
+//! This crate does not know NVTX: whoever does submits a [`Finder`], which names the [`Tool`] it has found with
 //! [`show_to`]. The finders run once, in the first range of the process or when a session asks before it. So that the
 //! first range comes here, the gate begins with the bit `UNSOUGHT`; it is cleared then, and without a tool the gate is 0.
 //! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path is as it

@@ -1,6 +1,6 @@
 //! The allocator that a program installs so that its memory can be profiled.
 //!
-//! It hands every call on to the allocator that it wraps and tells `record::memory` about it. Whatever that does
+//! It hands every call on to the allocator that it wraps and tells `profiler_core::memory` about it. Whatever that does
 //! (recording may itself need memory) comes back here marked as the profiler's own, and is not recorded again.
 
 use std::alloc::{GlobalAlloc, Layout, System};

@@ -235,7 +235,7 @@ pub(crate) fn step_call() {
     advance(|active| active.step_call(Instant::now()));
 }
 
-/// `record` tells of every step that ends while steps are counted, on the thread that ended it.
+/// `profiler_core` tells of every step that ends while steps are counted, on the thread that ended it.
 fn step_ended(end: StepEnd) {
     // In a signal handler, say, that interrupted the session on this thread, which holds the lock.
     if ledger::is_own() {

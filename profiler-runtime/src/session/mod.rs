@@ -9,7 +9,7 @@
 //!                                                     dumps: the same while it goes on
 //! ```
 //!
-//! `control` calls [`start`], [`stop`] and [`status`]; `record` calls back when a step ends. Nothing here panics, and a
+//! `control` calls [`start`], [`stop`] and [`status`]; `profiler_core` calls back when a step ends. Nothing here panics, and a
 //! failed export costs the artifacts, not the host.
 
 mod active;

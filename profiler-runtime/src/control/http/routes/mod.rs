@@ -1,4 +1,4 @@
-//! What the routes do: GET answers what is known, POST controls sessions.
+//! Handlers of the routes: GET answers what is known, POST controls sessions.
 
 pub(super) mod control;
 pub(super) mod status;
