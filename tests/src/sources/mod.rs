@@ -3,6 +3,7 @@
 //! What only tests compile is left out: items under `cfg(test)`, and files that are reached by such a `mod` alone. Files
 //! are found by walking, so nothing here depends on where one lies.
 
+mod docs;
 mod graph;
 mod paths;
 mod strip;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
 
+pub use docs::{Documented, documented};
 pub use graph::{Arrow, arrows, circles};
 
 /// A file, without what only tests compile.
