@@ -49,7 +49,7 @@ mod tests;
 
 pub use context::{Context, EndedBy, Recording, Window, file_part};
 pub(crate) use durations::{Bins, Durations, RELATIVE_ACCURACY};
-pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, Taken, copy_name, fill_name};
+pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, Taken};
 pub(crate) use losses::Losses;
 pub use memory::MemoryLog;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, Moment, Paths, Reporter, StageMemory, Usage};

@@ -117,20 +117,115 @@ pub struct GpuOp {
     pub work: Work,
 }
 
+/// Makes an enum of kinds, the unknown one first. Each has the name that Kineto gives it, because consumers look for these
+/// very texts.
+macro_rules! kinds {
+    ($(#[$about:meta])* $kind:ident { $unknown:ident = $unknown_name:literal; $($variant:ident = $name:literal;)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        pub enum $kind {
+            /// One that has no name here.
+            #[default]
+            $unknown,
+            $(#[doc = $name] $variant,)*
+        }
+
+        impl $kind {
+            /// Returns Kineto's name.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::$unknown => $unknown_name,
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Direction of a copy: between the host, devices and their arrays.
+    CopyKind {
+        Unknown = "Unknown";
+        HostToDevice = "HtoD";
+        DeviceToHost = "DtoH";
+        HostToArray = "HtoA";
+        ArrayToHost = "AtoH";
+        ArrayToArray = "AtoA";
+        ArrayToDevice = "AtoD";
+        DeviceToArray = "DtoA";
+        DeviceToDevice = "DtoD";
+        HostToHost = "HtoH";
+        PeerToPeer = "PtoP";
+    }
+}
+
+kinds! {
+    /// Where memory lies, and who manages it.
+    MemoryKind {
+        Unknown = "Unknown";
+        Pageable = "Pageable";
+        Pinned = "Pinned";
+        Device = "Device";
+        Array = "Array";
+        Managed = "Managed";
+        DeviceStatic = "Device Static";
+        ManagedStatic = "Managed Static";
+    }
+}
+
+kinds! {
+    /// Who waited for what.
+    WaitKind {
+        Unknown = "Unknown Sync";
+        Event = "Event Sync";
+        StreamForEvent = "Stream Wait Event";
+        Stream = "Stream Sync";
+        Context = "Context Sync";
+    }
+}
+
+kinds! {
+    /// What CUDA or the source spent time on.
+    OverheadKind {
+        Unknown = "Unknown";
+        DriverCompiler = "Driver Compiler";
+        BufferFlush = "Buffer Flush";
+        Instrumentation = "Instrumentation";
+        Resource = "Resource";
+        ModuleLoading = "Runtime Triggered Module Loading";
+        FunctionLoading = "Lazy Function Loading";
+        CommandBufferFull = "Command Buffer Full";
+        BufferRequest = "Activity Buffer Request";
+    }
+}
+
+impl MemoryKind {
+    /// Returns whether the memory lies on the host.
+    pub const fn is_on_host(self) -> bool {
+        matches!(self, Self::Pageable | Self::Pinned)
+    }
+}
+
+impl WaitKind {
+    /// Returns whether an event was waited for.
+    pub const fn is_for_event(self) -> bool {
+        matches!(self, Self::Event | Self::StreamForEvent)
+    }
+}
+
 /// What a device did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
     /// Ran a kernel.
     Kernel(Kernel),
-    /// Copied: kind of copy, kind of memory from and to (CUPTI's numbers), bytes; for a copy between devices, from where
-    /// to where.
+    /// Copied.
     Copy {
         /// Direction.
-        kind: u8,
+        kind: CopyKind,
         /// Memory read.
-        from: u8,
+        from: MemoryKind,
         /// Memory written.
-        to: u8,
+        to: MemoryKind,
         /// How much.
         bytes: u64,
         /// Source and destination device of a copy between two.
@@ -138,8 +233,8 @@ pub enum Work {
     },
     /// Filled memory.
     Fill {
-        /// Kind of memory.
-        memory: u16,
+        /// Memory written.
+        memory: MemoryKind,
         /// How much.
         bytes: u64,
     },
@@ -176,9 +271,9 @@ pub enum Api {
 /// A call of the CUDA API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ApiCall {
-    /// Which.
+    /// API that was called.
     pub api: Api,
-    /// CUPTI's number of the function.
+    /// The source's number of the function, which Kineto's traces carry.
     pub function: u32,
     /// Index of its name.
     pub name: u32,
@@ -195,8 +290,8 @@ pub struct ApiCall {
 /// A wait for a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// CUPTI's number: 1 event, 2 stream waits for event, 3 stream, 4 context.
-    pub kind: u32,
+    /// Who waited for what.
+    pub kind: WaitKind,
     /// When it began.
     pub begin: u64,
     /// When it was over.
@@ -205,8 +300,8 @@ pub struct Wait {
     pub correlation: u32,
     /// Which context.
     pub context: u32,
-    /// Which stream; `u32::MAX` for none.
-    pub stream: u32,
+    /// Which stream, if the wait was for one.
+    pub stream: Option<u32>,
     /// Which event, for waits for one.
     pub event: u32,
 }
@@ -227,8 +322,10 @@ pub struct EventRecord {
 /// Time spent by CUDA or the source on itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overhead {
-    /// CUPTI's number.
-    pub kind: u32,
+    /// What took the time.
+    pub kind: OverheadKind,
+    /// The source's number of the kind, which Kineto's traces carry.
+    pub code: u32,
     /// When it began.
     pub begin: u64,
     /// When it ended.
@@ -240,8 +337,8 @@ pub struct Overhead {
 pub struct MemoryOp {
     /// Taken, or given back.
     pub is_free: bool,
-    /// CUPTI's kind of memory.
-    pub kind: u32,
+    /// Kind of memory.
+    pub kind: MemoryKind,
     /// Where.
     pub address: u64,
     /// How much.

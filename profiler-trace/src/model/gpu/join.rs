@@ -1,4 +1,4 @@
-//! CUPTI's records, joined: calls to the ranges that made them, ops to their calls, and both to the stages.
+//! A source's records, joined: calls to the ranges that made them, ops to their calls, and both to the stages.
 
 use std::collections::HashMap;
 
@@ -60,7 +60,7 @@ impl Gpu {
         gpu.syncs = rows::place(
             log.syncs.into_iter().map(|wait| Wait { begin: clock.ns(wait.begin), end: clock.ns(wait.end), ..wait }),
             ranges.window,
-            |wait| (wait.begin, wait.end, (wait.context, wait.stream)),
+            |wait| (wait.begin, wait.end, (wait.context, wait.stream.unwrap_or(u32::MAX))),
         );
         gpu.overheads = rows::place(
             log.overheads.into_iter().map(|each| Overhead {

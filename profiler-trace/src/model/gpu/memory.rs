@@ -1,4 +1,4 @@
-//! Device memory that the program took from CUDA and gave back, as CUPTI told: on the recording's clock, inside the call
+//! Device memory that the program took from CUDA and gave back, as its source told: on the recording's clock, inside the call
 //! that did it, each release with the size of its block.
 //!
 //! Pools take large pieces and hand out small ones, so this is what PyTorch calls reserved memory. Host memory that CUDA
@@ -9,9 +9,6 @@ use std::collections::HashMap;
 use crate::records::gpu::MemoryOp;
 
 use super::PlacedCall;
-
-/// CUPTI's kinds of memory that lie on the host: pageable and pinned.
-const ON_HOST: [u32; 2] = [1, 2];
 
 /// A block that was taken or given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +40,7 @@ impl Taken {
 /// Puts records in order and together with their calls. What was taken before the recording is not known when it is given
 /// back: that release is left out. A block at an address that is in use shows that a release is missing: it is made up.
 pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Taken> {
-    records.retain(|each| !ON_HOST.contains(&each.kind));
+    records.retain(|each| !each.kind.is_on_host());
     records.sort_by_key(|each| each.at);
     let calls: HashMap<u32, &PlacedCall> = calls.iter().rev().map(|placed| (placed.call.correlation, placed)).collect();
     let mut live: HashMap<(u32, u64), u64> = HashMap::new();

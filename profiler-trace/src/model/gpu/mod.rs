@@ -30,7 +30,6 @@ pub(super) use event_timing::TimedRanges;
 pub(super) use join::Ranges;
 pub(super) use links::{Owners, boundaries};
 pub(crate) use memory::Taken;
-pub(crate) use names::{copy_name, fill_name};
 
 use waits::EventRecords;
 

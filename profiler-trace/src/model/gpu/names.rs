@@ -7,51 +7,44 @@ use crate::records::gpu::Work;
 use super::Gpu;
 
 impl Gpu {
-    /// What a kernel, copy or fill is called everywhere: in the trace, the operator tables and the stacks.
+    /// Returns what a kernel, copy or fill is called everywhere: in the trace, the operator tables and the stacks.
     pub(crate) fn name_of(&self, work: &Work) -> Cow<'_, str> {
-        match *work {
-            Work::Kernel(kernel) => Cow::Borrowed(self.names.get(kernel.name as usize).map_or("", String::as_str)),
-            Work::Copy { kind, from, to, .. } => Cow::Owned(copy_name(kind, from, to)),
-            Work::Fill { memory, .. } => Cow::Owned(fill_name(memory)),
+        match work {
+            Work::Kernel(kernel) => Cow::Borrowed(self.name(kernel.name)),
+            Work::Copy { kind, from, to, .. } => {
+                Cow::Owned(format!("Memcpy {} ({} -> {})", kind.name(), from.name(), to.name()))
+            }
+            Work::Fill { memory, .. } => Cow::Owned(format!("Memset ({})", memory.name())),
         }
     }
-}
 
-/// `Memcpy HtoD (Pageable -> Device)`.
-pub(crate) fn copy_name(kind: u8, from: u8, to: u8) -> String {
-    const KINDS: [&str; 11] =
-        ["Unknown", "HtoD", "DtoH", "HtoA", "AtoH", "AtoA", "AtoD", "DtoA", "DtoD", "HtoH", "PtoP"];
-    let direction = KINDS.get(usize::from(kind)).unwrap_or(&KINDS[0]);
-    format!("Memcpy {direction} ({} -> {})", memory_name(from.into()), memory_name(to.into()))
-}
-
-/// `Memset (Device)`.
-pub(crate) fn fill_name(memory: u16) -> String {
-    format!("Memset ({})", memory_name(memory))
-}
-
-fn memory_name(kind: u16) -> &'static str {
-    match kind {
-        1 => "Pageable",
-        2 => "Pinned",
-        3 => "Device",
-        4 => "Array",
-        5 => "Managed",
-        6 => "Device Static",
-        7 => "Managed Static",
-        _ => "Unknown",
+    /// Returns the name at an index that records carry.
+    pub(crate) fn name(&self, index: u32) -> &str {
+        self.names.get(index as usize).map_or("", String::as_str)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::gpu::{CopyKind, MemoryKind};
 
     #[test]
     fn names_are_kinetos() {
-        assert_eq!(copy_name(1, 1, 3), "Memcpy HtoD (Pageable -> Device)");
-        assert_eq!(copy_name(10, 3, 3), "Memcpy PtoP (Device -> Device)");
-        assert_eq!(copy_name(99, 0, 200), "Memcpy Unknown (Unknown -> Unknown)");
-        assert_eq!(fill_name(3), "Memset (Device)");
+        let name = |work: Work| Gpu::default().name_of(&work).into_owned();
+        let copy = |kind, from, to| name(Work::Copy { kind, from, to, bytes: 1, peers: None });
+        assert_eq!(
+            copy(CopyKind::HostToDevice, MemoryKind::Pageable, MemoryKind::Device),
+            "Memcpy HtoD (Pageable -> Device)"
+        );
+        assert_eq!(
+            copy(CopyKind::PeerToPeer, MemoryKind::Device, MemoryKind::Device),
+            "Memcpy PtoP (Device -> Device)"
+        );
+        assert_eq!(
+            copy(CopyKind::default(), MemoryKind::default(), MemoryKind::default()),
+            "Memcpy Unknown (Unknown -> Unknown)"
+        );
+        assert_eq!(name(Work::Fill { memory: MemoryKind::Device, bytes: 1 }), "Memset (Device)");
     }
 }

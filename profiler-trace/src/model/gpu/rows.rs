@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
     use crate::model::NodeId;
-    use crate::records::gpu::{Api, ApiCall, GpuOp, Work};
+    use crate::records::gpu::{Api, ApiCall, GpuOp, MemoryKind, Work};
 
     fn call(begin: u64, end: u64) -> PlacedCall {
         let call = ApiCall { api: Api::Driver, function: 307, name: 0, begin, end, thread: 1, correlation: 1 };
@@ -160,7 +160,7 @@ mod tests {
     }
 
     fn op(begin: u64, end: u64) -> PlacedOp {
-        let work = Work::Fill { memory: 0, bytes: 1 };
+        let work = Work::Fill { memory: MemoryKind::Unknown, bytes: 1 };
         let op = GpuOp { begin, end, device: 0, context: 1, stream: 7, correlation: 1, graph: (0, 0), work };
         PlacedOp { op, lane: 0, external_id: 0 }
     }

@@ -2,7 +2,7 @@
 //!
 //! A program records an event on one stream and lets another stream, or the host, wait for it; it may record the same
 //! event again. Calls are numbered in the order in which they are made, so of the records before a wait the one with the
-//! highest number is meant, in whatever order CUPTI's buffers come.
+//! highest number is meant, in whatever order the source's buffers come.
 
 use crate::records::gpu::{EventRecord, Wait};
 
@@ -21,11 +21,10 @@ impl EventRecords {
     /// The record that `wait` waited for; `None` for waits for something else, and for an event that was recorded before
     /// the window.
     pub(crate) fn awaited(&self, wait: &Wait) -> Option<&EventRecord> {
-        const FOR_AN_EVENT: [u32; 2] = [1, 2];
         let place = (wait.context, wait.event, wait.correlation);
         let next = self.0.partition_point(|record| key(record) < place);
         let last = self.0[..next].last().filter(|last| (last.context, last.event) == (wait.context, wait.event));
-        last.filter(|_| FOR_AN_EVENT.contains(&wait.kind))
+        last.filter(|_| wait.kind.is_for_event())
     }
 }
 
@@ -36,13 +35,14 @@ const fn key(record: &EventRecord) -> (u32, u32, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::gpu::WaitKind::{self, Event, Stream, StreamForEvent};
 
     fn record(event: u32, stream: u32, correlation: u32) -> EventRecord {
         EventRecord { correlation, context: 1, stream, event }
     }
 
-    fn wait(kind: u32, event: u32, correlation: u32) -> Wait {
-        Wait { kind, begin: 0, end: 1, correlation, context: 1, stream: 20, event }
+    fn wait(kind: WaitKind, event: u32, correlation: u32) -> Wait {
+        Wait { kind, begin: 0, end: 1, correlation, context: 1, stream: Some(20), event }
     }
 
     #[test]
@@ -50,11 +50,11 @@ mod tests {
         let records = [record(5, 7, 30), record(5, 9, 10), record(6, 8, 20)];
         let records = EventRecords::new(records.into_iter());
         let stream = |wait: Wait| records.awaited(&wait).map(|record| (record.stream, record.correlation));
-        assert_eq!(stream(wait(2, 5, 15)), Some((9, 10)));
-        assert_eq!(stream(wait(1, 5, 40)), Some((7, 30)));
-        assert_eq!(stream(wait(1, 6, 40)), Some((8, 20)));
-        assert_eq!(stream(wait(1, 5, 5)), None, "it was recorded before the window");
-        assert_eq!(stream(wait(3, 5, 40)), None, "a wait for a stream");
-        assert_eq!(stream(Wait { context: 2, ..wait(2, 5, 40) }), None, "an event of another context");
+        assert_eq!(stream(wait(StreamForEvent, 5, 15)), Some((9, 10)));
+        assert_eq!(stream(wait(Event, 5, 40)), Some((7, 30)));
+        assert_eq!(stream(wait(Event, 6, 40)), Some((8, 20)));
+        assert_eq!(stream(wait(Event, 5, 5)), None, "it was recorded before the window");
+        assert_eq!(stream(wait(Stream, 5, 40)), None, "a wait for a stream");
+        assert_eq!(stream(Wait { context: 2, ..wait(StreamForEvent, 5, 40) }), None, "an event of another context");
     }
 }

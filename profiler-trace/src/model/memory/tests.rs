@@ -3,7 +3,7 @@
 use crate::model::gpu::tests as gpu;
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{DeviceMemory, Trace};
-use crate::records::gpu::{GpuRecord, MemoryOp};
+use crate::records::gpu::{GpuRecord, MemoryKind, MemoryOp};
 use profiler_core::memory::Levels;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::{Device, Kind, memory::Action};
@@ -121,7 +121,7 @@ fn half_an_allocation_is_counted_as_unreadable() {
 
 /// Something that CUPTI told of device 0's memory.
 fn taken(correlation: u32, is_free: bool, (address, bytes): (u64, u64), at: u64) -> MemoryOp {
-    MemoryOp { is_free, kind: 3, address, bytes, at: EPOCH + at, device: 0, correlation }
+    MemoryOp { is_free, kind: MemoryKind::Device, address, bytes, at: EPOCH + at, device: 0, correlation }
 }
 
 /// A13: what CUPTI saw has its peaks per stage and session, beside the host's and apart from the program's reports.
@@ -144,7 +144,7 @@ fn memory_taken_from_cuda_has_peaks_per_stage() {
         taken(back, true, (0x1000, 0), 70),
         // Taken before the recording; pinned memory of the host; a call that nobody saw.
         taken(back, true, (0x9000, 64), 70),
-        MemoryOp { kind: 2, ..taken(back, false, (0xa000, 1 << 20), 70) },
+        MemoryOp { kind: MemoryKind::Pinned, ..taken(back, false, (0xa000, 1 << 20), 70) },
         taken(999, false, (0x3000, 30), 80),
     ];
     script.gpu = GpuRecord::Recorded(Box::new(device.0));

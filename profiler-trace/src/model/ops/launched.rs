@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use crate::model::gpu::{Gpu, PlacedOp};
 use crate::model::steps::Step;
-use crate::records::gpu::Work;
+use crate::records::gpu::{CopyKind, MemoryKind, Work};
 
 use super::{Group, Sums};
 
@@ -91,8 +91,8 @@ pub(super) fn of_steps(gpu: &Gpu, steps: &[Step]) -> u64 {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Kernel(u32),
-    Copy(u8, u8, u8),
-    Fill(u16),
+    Copy(CopyKind, MemoryKind, MemoryKind),
+    Fill(MemoryKind),
 }
 
 /// A group for each kernel, and for each kind of copy and fill.

@@ -1,6 +1,6 @@
 //! GPU time in operator tables, against recordings made by hand.
 
-use crate::records::gpu::{GpuRecord, MemoryOp};
+use crate::records::gpu::{GpuRecord, MemoryKind, MemoryOp};
 use crate::records::unavailable::Absent;
 use profiler_core::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
@@ -111,7 +111,8 @@ fn device_memory_of_cudas_own_records_goes_to_the_range_that_made_the_call() {
     for (correlation, is_free, address, bytes, at) in
         [(taken, false, 1, 512, 15), (kept, false, 2, 64, 40), (given_back, true, 1, 0, 50), (kept, true, 9, 8, 60)]
     {
-        let record = MemoryOp { is_free, kind: 3, address, bytes, at: EPOCH + at, device: 0, correlation };
+        let record =
+            MemoryOp { is_free, kind: MemoryKind::Device, address, bytes, at: EPOCH + at, device: 0, correlation };
         device.0.memory.push(record);
     }
     let trace = build(script, device);

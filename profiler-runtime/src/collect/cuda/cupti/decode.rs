@@ -6,7 +6,10 @@
 use std::collections::HashMap;
 use std::ffi::{CStr, c_char};
 
-use profiler_trace::records::gpu::{Api, ApiCall, EventRecord, GpuLog, GpuOp, Kernel, MemoryOp, Overhead, Wait, Work};
+use profiler_trace::records::gpu::{
+    Api, ApiCall, CopyKind, EventRecord, GpuLog, GpuOp, Kernel, MemoryKind, MemoryOp, Overhead, OverheadKind, Wait,
+    WaitKind, Work,
+};
 
 use super::api::{OUR_IDS, kind};
 use super::ignored_calls::is_noise;
@@ -15,6 +18,37 @@ use super::layout::{
     PRIORITY, PeerCopyRecord, WaitRecord,
 };
 use super::record::Record;
+
+/// CUPTI's directions of copies, by number.
+const COPIES: [CopyKind; 11] = [
+    CopyKind::Unknown,
+    CopyKind::HostToDevice,
+    CopyKind::DeviceToHost,
+    CopyKind::HostToArray,
+    CopyKind::ArrayToHost,
+    CopyKind::ArrayToArray,
+    CopyKind::ArrayToDevice,
+    CopyKind::DeviceToArray,
+    CopyKind::DeviceToDevice,
+    CopyKind::HostToHost,
+    CopyKind::PeerToPeer,
+];
+/// Its kinds of memory.
+const MEMORY: [MemoryKind; 8] = [
+    MemoryKind::Unknown,
+    MemoryKind::Pageable,
+    MemoryKind::Pinned,
+    MemoryKind::Device,
+    MemoryKind::Array,
+    MemoryKind::Managed,
+    MemoryKind::DeviceStatic,
+    MemoryKind::ManagedStatic,
+];
+/// Its kinds of waits.
+const WAITS: [WaitKind; 5] =
+    [WaitKind::Unknown, WaitKind::Event, WaitKind::StreamForEvent, WaitKind::Stream, WaitKind::Context];
+/// Stands for the stream of a wait that is for none.
+const NO_STREAM: u32 = u32::MAX;
 
 /// Reads records into a log.
 pub(super) struct Reader<N> {
@@ -61,7 +95,8 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
             kind::SYNCHRONIZATION => {
                 let WaitRecord { wait, start, end, correlation, context, stream, event, .. } = record.read(0);
                 if self.is_timed(start, end) {
-                    self.log.syncs.push(Wait { kind: wait, begin: start, end, correlation, context, stream, event });
+                    let (kind, stream) = (nth(&WAITS, wait), Some(stream).filter(|stream| *stream != NO_STREAM));
+                    self.log.syncs.push(Wait { kind, begin: start, end, correlation, context, stream, event });
                 }
             }
             kind::CUDA_EVENT => {
@@ -71,7 +106,8 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
             kind::OVERHEAD => {
                 let OverheadRecord { overhead, start, end, .. } = record.read(0);
                 if self.is_timed(start, end) {
-                    self.log.overheads.push(Overhead { kind: overhead, begin: start, end });
+                    let kind = overhead_kind(overhead);
+                    self.log.overheads.push(Overhead { kind, code: overhead, begin: start, end });
                 }
             }
             kind::MEMORY => self.memory(record.read(0)),
@@ -110,14 +146,14 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
 
     fn copy(&mut self, each: CopyRecord) {
         let CopyRecord { copy, from, to, bytes, start, end, device, context, stream, correlation, .. } = each;
-        let work = Work::Copy { kind: copy, from, to, bytes, peers: None };
+        let work = copy_work(copy, from, to, bytes, None);
         let graph = (each.graph, each.graph_node);
         self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph, work });
     }
 
     fn peer_copy(&mut self, each: PeerCopyRecord) {
         let PeerCopyRecord { copy, from, to, bytes, start, end, device, context, stream, correlation, .. } = each;
-        let work = Work::Copy { kind: copy, from, to, bytes, peers: Some((each.source_device, each.target_device)) };
+        let work = copy_work(copy, from, to, bytes, Some((each.source_device, each.target_device)));
         let graph = (each.graph, each.graph_node);
         self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph, work });
     }
@@ -125,7 +161,7 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
     fn fill(&mut self, each: FillRecord) {
         let FillRecord { memory, bytes, start, end, device, context, stream, correlation, .. } = each;
         let graph = (each.graph, each.graph_node);
-        let work = Work::Fill { memory, bytes };
+        let work = Work::Fill { memory: nth(&MEMORY, memory.into()), bytes };
         self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph, work });
     }
 
@@ -144,8 +180,8 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
             self.log.losses.untimed += u64::from(at == 0);
             return;
         }
-        let is_free = operation == 2;
-        self.log.memory.push(MemoryOp { is_free, kind: memory, address, bytes, at, device, correlation });
+        let (is_free, kind) = (operation == 2, nth(&MEMORY, memory));
+        self.log.memory.push(MemoryOp { is_free, kind, address, bytes, at, device, correlation });
     }
 
     fn kernel_name(&mut self, name: *const c_char) -> u32 {
@@ -161,6 +197,31 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
             intern(names, without_version(&text).to_owned())
         })
     }
+}
+
+/// Returns the kind with this number.
+fn nth<K: Copy + Default>(kinds: &[K], number: u32) -> K {
+    kinds.get(number as usize).copied().unwrap_or_default()
+}
+
+/// Returns what CUPTI calls an overhead by this number.
+const fn overhead_kind(number: u32) -> OverheadKind {
+    match number {
+        1 => OverheadKind::DriverCompiler,
+        0x1_0000 => OverheadKind::BufferFlush,
+        0x2_0000 => OverheadKind::Instrumentation,
+        0x3_0000 => OverheadKind::Resource,
+        0x4_0000 => OverheadKind::ModuleLoading,
+        0x5_0000 => OverheadKind::FunctionLoading,
+        0x6_0000 => OverheadKind::CommandBufferFull,
+        0x7_0000 => OverheadKind::BufferRequest,
+        _ => OverheadKind::Unknown,
+    }
+}
+
+fn copy_work(kind: u8, from: u8, to: u8, bytes: u64, peers: Option<(u32, u32)>) -> Work {
+    let memory = |kind: u8| nth(&MEMORY, kind.into());
+    Work::Copy { kind: nth(&COPIES, kind.into()), from: memory(from), to: memory(to), bytes, peers }
 }
 
 /// A C string's text; empty for null.

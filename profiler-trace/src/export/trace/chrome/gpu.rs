@@ -4,7 +4,6 @@
 //! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
 //! ([`gpu_rows`](super::gpu_rows)).
 
-use crate::export::trace::gpu::names::{copy_name, fill_name};
 use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
@@ -49,10 +48,6 @@ pub(super) struct Writer<'w, 'a, 'out> {
 }
 
 impl Writer<'_, '_, '_> {
-    fn name(&self, index: u32) -> &str {
-        self.gpu.names.get(index as usize).map_or("", String::as_str)
-    }
-
     /// Everything up to `args`.
     fn head(&mut self, category: &str, name: &str, place: Place, (begin, end): (u64, u64)) {
         let at = self.events.relative(begin);
@@ -79,15 +74,12 @@ impl Writer<'_, '_, '_> {
     fn op(&mut self, placed: &PlacedOp) {
         let PlacedOp { op, lane, external_id } = *placed;
         let row = self.op_row(placed.op, lane);
-        let times = (op.begin, op.end);
-        match op.work {
-            Work::Kernel(kernel) => {
-                let name = self.name(kernel.name).to_owned();
-                self.open("kernel", &name, row, times);
-            }
-            Work::Copy { kind, from, to, .. } => self.open("gpu_memcpy", &copy_name(kind, from, to), row, times),
-            Work::Fill { memory, .. } => self.open("gpu_memset", &fill_name(memory), row, times),
-        }
+        let category = match op.work {
+            Work::Kernel(_) => "kernel",
+            Work::Copy { .. } => "gpu_memcpy",
+            Work::Fill { .. } => "gpu_memset",
+        };
+        self.open(category, &self.gpu.name_of(&op.work), row, (op.begin, op.end));
         self.op_args(&op, external_id);
         self.events.close();
     }
@@ -144,14 +136,14 @@ impl Writer<'_, '_, '_> {
     fn call(&mut self, placed: &PlacedCall) {
         let PlacedCall { call, external_id, is_inner, launched } = *placed;
         let row = self.thread_row(call.thread);
-        let called = self.name(call.name).to_owned();
-        let shown = api_calls::shown(self.trace.context.options.cuda_api_names, call.api, &called, is_inner);
-        self.open(shown.category, shown.name.unwrap_or(&called), row, (call.begin, call.end));
+        let called = self.gpu.name(call.name);
+        let shown = api_calls::shown(self.trace.context.options.cuda_api_names, call.api, called, is_inner);
+        self.open(shown.category, shown.name.unwrap_or(called), row, (call.begin, call.end));
         let out = &mut self.events.page.text;
         out.extend_from_slice(b"\"cbid\":");
         push_integer(out, u64::from(call.function));
         if shown.name.is_some() {
-            push_text(out, "called", &called);
+            push_text(out, "called", called);
         }
         if !is_inner {
             // HTA wants one call for a correlation id.

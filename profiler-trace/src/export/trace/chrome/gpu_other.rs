@@ -1,6 +1,5 @@
 //! What stands beside the GPU's work: waits for it, overhead, and its memory.
 
-use crate::export::trace::gpu::names::{overhead_name, wait_name};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::export::trace::memory::walk_taken;
 use crate::model::Placed;
@@ -17,10 +16,10 @@ impl Writer<'_, '_, '_> {
     pub(super) fn overheads(&mut self) {
         for Placed { record: each, lane } in &self.gpu.overheads {
             let row = self.devices.place(&mut self.events.page, processes::OVERHEAD, GpuRow::Overhead(*lane));
-            self.open("overhead", overhead_name(each.kind), row, (each.begin, each.end));
+            self.open("overhead", each.kind.name(), row, (each.begin, each.end));
             let out = &mut self.events.page.text;
             out.extend_from_slice(b"\"overhead\":");
-            push_integer(out, u64::from(each.kind));
+            push_integer(out, u64::from(each.code));
             self.events.close();
         }
     }
@@ -32,13 +31,13 @@ impl Writer<'_, '_, '_> {
             let Wait { kind, begin, end, correlation, context, stream, event } = *wait;
             let device = devices.get(&context).copied().unwrap_or(0);
             let row = self.devices.place(&mut self.events.page, u64::from(device), GpuRow::Waits(stream, *lane));
-            self.open("cuda_sync", wait_name(kind), row, (begin, end));
+            self.open("cuda_sync", kind.name(), row, (begin, end));
             let out = &mut self.events.page.text;
             out.extend_from_slice(b"\"cuda_sync_kind\":\"");
-            out.extend_from_slice(wait_name(kind).as_bytes());
+            out.extend_from_slice(kind.name().as_bytes());
             out.push(b'"');
             push_key(out, "stream");
-            push_signed(out, if stream == u32::MAX { -1 } else { i64::from(stream) });
+            push_signed(out, stream.map_or(-1, i64::from));
             push_number(out, "correlation", u64::from(correlation));
             push_number(out, "device", u64::from(device));
             push_number(out, "context", u64::from(context));
@@ -49,7 +48,7 @@ impl Writer<'_, '_, '_> {
                 push_number(out, "wait_on_stream", u64::from(record.stream));
                 push_number(out, "wait_on_cuda_event_record_corr_id", u64::from(record.correlation));
             }
-            if matches!(kind, 1 | 2) {
+            if kind.is_for_event() {
                 push_number(out, "wait_on_cuda_event_id", u64::from(event));
             }
             self.events.close();

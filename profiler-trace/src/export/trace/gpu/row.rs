@@ -9,8 +9,8 @@ pub(in crate::export::trace) enum GpuRow {
     Stream(u32, u32),
     /// Spans of ranges that cross others on their stream, by lane, from 1.
     Annotations(u32, u32),
-    /// Waits for a stream (`u32::MAX`: for everything), by lane.
-    Waits(u32, u32),
+    /// Waits for a stream, or for everything, by lane.
+    Waits(Option<u32>, u32),
     /// Overhead, by lane.
     Overhead(u32),
 }
@@ -23,10 +23,10 @@ impl GpuRow {
             Self::Stream(stream, 0) => format!("stream {stream} "),
             Self::Stream(stream, lane) => format!("stream {stream} (overlapping {lane})"),
             Self::Annotations(stream, lane) => format!("stream {stream} annotations {lane}"),
-            Self::Waits(u32::MAX, 0) => "waits".to_owned(),
-            Self::Waits(u32::MAX, lane) => format!("waits ({lane})"),
-            Self::Waits(stream, 0) => format!("stream {stream} (sync)"),
-            Self::Waits(stream, lane) => format!("stream {stream} (sync {lane})"),
+            Self::Waits(None, 0) => "waits".to_owned(),
+            Self::Waits(None, lane) => format!("waits ({lane})"),
+            Self::Waits(Some(stream), 0) => format!("stream {stream} (sync)"),
+            Self::Waits(Some(stream), lane) => format!("stream {stream} (sync {lane})"),
             Self::Overhead(0) => "overhead".to_owned(),
             Self::Overhead(lane) => format!("overhead ({lane})"),
         }
@@ -37,7 +37,7 @@ impl GpuRow {
         match self {
             Self::Stream(stream, lane) => u64::from(stream) * 100 + u64::from(lane.min(49)),
             Self::Annotations(stream, lane) => u64::from(stream) * 100 + 50 + u64::from(lane.min(39)),
-            Self::Waits(stream, _) => u64::from(stream) * 100 + 99,
+            Self::Waits(stream, _) => u64::from(stream.unwrap_or(u32::MAX)) * 100 + 99,
             Self::Overhead(lane) => u64::from(lane),
         }
     }

@@ -4,7 +4,6 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use crate::export::trace::gpu::names::{copy_name, fill_name, overhead_name, wait_name};
 use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
 use crate::export::trace::gpu::row::GpuRow;
 use crate::model::{Annotation, Gpu, Placed, PlacedOp, Trace};
@@ -86,15 +85,15 @@ fn push_op(event: &mut Event<'_>, gpu: &Gpu, placed: &PlacedOp) {
     match op.work {
         Work::Kernel(kernel) => {
             event.category(Category::Kernel);
-            event.gpu_name(kernel.name, gpu.names.get(kernel.name as usize).map_or("", String::as_str));
+            event.gpu_name(kernel.name, gpu.name(kernel.name));
         }
-        Work::Copy { kind, from, to, .. } => {
+        Work::Copy { .. } => {
             event.category(Category::Copy);
-            event.name(&copy_name(kind, from, to));
+            event.name(&gpu.name_of(&op.work));
         }
-        Work::Fill { memory, .. } => {
+        Work::Fill { .. } => {
             event.category(Category::Fill);
-            event.name(&fill_name(memory));
+            event.name(&gpu.name_of(&op.work));
         }
     }
     event.number(Key::Device, op.device.into());
@@ -152,8 +151,8 @@ fn write_overheads(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) 
     let records = gpu.overheads.iter().map(|Placed { record, lane }| {
         let fill = move |event: &mut Event<'_>| {
             event.category(Category::Overhead);
-            event.name(overhead_name(record.kind));
-            event.number(Key::Overhead, record.kind.into());
+            event.name(record.kind.name());
+            event.number(Key::Overhead, record.code.into());
         };
         ((record.begin, record.end), Row::OfDevice(None, GpuRow::Overhead(*lane)), fill)
     });
@@ -168,9 +167,9 @@ fn write_waits(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
         let device = devices.get(&record.context).copied().unwrap_or(0);
         let fill = move |event: &mut Event<'_>| {
             event.category(Category::Wait);
-            event.name(wait_name(record.kind));
-            event.text(Key::SyncKind, wait_name(record.kind));
-            event.signed(Key::Stream, if record.stream == u32::MAX { -1 } else { i64::from(record.stream) });
+            event.name(record.kind.name());
+            event.text(Key::SyncKind, record.kind.name());
+            event.signed(Key::Stream, record.stream.map_or(-1, i64::from));
             event.number(Key::Correlation, record.correlation.into());
             event.number(Key::Device, device.into());
             event.number(Key::Context, record.context.into());
@@ -181,7 +180,7 @@ fn write_waits(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
                 event.number(Key::WaitStream, awaited.stream.into());
                 event.number(Key::WaitRecord, awaited.correlation.into());
             }
-            if matches!(record.kind, 1 | 2) {
+            if record.kind.is_for_event() {
                 event.number(Key::WaitEvent, record.event.into());
             }
         };

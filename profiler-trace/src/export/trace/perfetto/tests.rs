@@ -8,7 +8,9 @@ use serde_json::{Map, Value, json};
 use crate::export::trace::chrome;
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, Script};
-use crate::records::gpu::{Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuRecord, Kernel, MemoryOp, Work};
+use crate::records::gpu::{
+    Api, ApiCall, ClockSample, Device, GpuLog, GpuOp, GpuRecord, Kernel, MemoryKind, MemoryOp, Work,
+};
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
 use profiler_core::{Dtype, Kind, memory::Action};
@@ -211,7 +213,15 @@ pub(super) fn gpu_log() -> GpuLog {
         GpuOp { begin, end, device: 0, context: 1, stream, correlation, graph: (0, 0), work }
     };
     let ops = vec![kernel(1, 7, (70, 90)), kernel(2, 13, (80, 100)), kernel(1, 7, (90, 95)), kernel(3, 7, (92, 99))];
-    let memory = MemoryOp { is_free: false, kind: 3, address: 1, bytes: 64, at: EPOCH + 50, device: 0, correlation: 1 };
+    let memory = MemoryOp {
+        is_free: false,
+        kind: MemoryKind::Device,
+        address: 1,
+        bytes: 64,
+        at: EPOCH + 50,
+        device: 0,
+        correlation: 1,
+    };
     let links = calls.iter().filter_map(|(_, link)| *link).collect();
     let calls = calls.into_iter().map(|(call, _)| call).collect();
     GpuLog {
