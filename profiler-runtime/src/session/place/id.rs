@@ -3,6 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+/// Longest name that is taken from the environment or from a coordinator.
+pub(super) const MAX_LENGTH: usize = 64;
+
 /// Names a session: its folder, and the `session` of its artifacts. Shared by all ranks of a job when the launcher sets
 /// `PROFILER_SESSION_ID`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,7 +18,7 @@ impl SessionId {
 
     /// The id that a coordinator has given, if it is a plain path component.
     pub(crate) fn given(name: &str) -> Option<Self> {
-        super::job::is_token(name).then(|| Self::new(name))
+        is_token(name).then(|| Self::new(name))
     }
 
     /// The name: a plain path component.
@@ -29,4 +32,18 @@ impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Returns whether a name is one plain path component everywhere.
+pub(super) fn is_token(text: &str) -> bool {
+    (1..=MAX_LENGTH).contains(&text.len()) && text.chars().all(is_plain) && !text.bytes().all(|byte| byte == b'.')
+}
+
+/// Returns the text with `-` for what a token may not hold.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect()
+}
+
+fn is_plain(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || "._-".contains(letter)
 }

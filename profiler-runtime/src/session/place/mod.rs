@@ -1,6 +1,6 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the name that their coordinator gives, or that of the job ([`job`]), and their
+//! Ranks of one job share the name that their coordinator gives, or that of the job ([`launchers`]), and their
 //! n-th sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
 //! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
 //! start, because a session that cannot be written should not run first.
@@ -8,8 +8,7 @@
 pub(crate) mod claim;
 mod host;
 mod id;
-mod job;
-mod ranks;
+mod launchers;
 #[cfg(test)]
 mod tests;
 
@@ -27,9 +26,8 @@ use profiler_trace::model::file_part;
 pub(crate) use claim::Claim;
 pub(crate) use host::{host_name, process_name};
 pub use id::SessionId;
-use job::SHARED_ID;
-pub(crate) use job::folder_of_its_own;
-pub(crate) use ranks::{Ranks, of_this_process, read as read_ranks};
+use launchers::SHARED_ID;
+pub(crate) use launchers::{Ranks, folder_of_its_own, of_this_process, read as read_ranks};
 
 /// Longest part of an id that is the host's name.
 const HOST_LENGTH: usize = 24;
@@ -68,7 +66,7 @@ impl Stem {
     /// The job's, if it has a name, else one that no other host or process makes: hosts may share the folder, and
     /// containers the process id. And what is wrong with the job's name, as a sentence.
     fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
-        let (name, wrong) = job::name(ranks, env);
+        let (name, wrong) = launchers::job_name(ranks, env);
         (name.map_or_else(own_stem, Self::Shared), wrong.into_iter().collect())
     }
 
@@ -246,7 +244,7 @@ fn own_stem() -> Stem {
 
 /// Returns the host's name as an id has it.
 fn own_host() -> String {
-    let mut host = job::plain(&host_name());
+    let mut host = id::plain(&host_name());
     host.truncate(HOST_LENGTH);
     if host.is_empty() { "host".to_owned() } else { host }
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::session::place::job::{SHARED_ID, is_token};
+use crate::session::place::id::{is_token, plain};
 
 const ALONE: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 1, in_job: false };
 
@@ -104,7 +104,7 @@ fn a_claim_ends_with_its_session_and_a_name_says_the_host() {
     drop(place);
     assert!(!claim.exists());
     let own = Names::default().claim(None, ALONE, nothing_set).unwrap().session;
-    let host: String = job::plain(&host_name()).chars().take(HOST_LENGTH).collect();
+    let host: String = plain(&host_name()).chars().take(HOST_LENGTH).collect();
     assert!(own.as_str().contains(&format!("-{host}-{}-", std::process::id())), "{own}");
 }
 

@@ -1,0 +1,407 @@
+//! Launchers of jobs: which rank a process is, and what all ranks call their job, as each launcher says it in the
+//! environment. A launcher is a row of [`LAUNCHERS`], and so is its row in `docs/launchers.md`.
+//!
+//! The first launcher that names rank and size is believed; a malformed number is reported and not patched up from another
+//! row, because half of one launcher's numbers and half of another's is a rank that does not exist.
+//!
+//! `PROFILER_SESSION_ID` is the user's own name of the job. Else it is a launcher's, if there are other ranks to share it
+//! with. A restarted job gets a new name: its ranks may have written different numbers of sessions before the restart, so
+//! counting existing folders would give each rank a different name.
+
+use std::ffi::OsString;
+
+use super::id::{MAX_LENGTH, is_token, plain};
+use crate::logging;
+
+/// Variable through which a user gives all ranks one session id.
+pub(crate) const SHARED_ID: &str = "PROFILER_SESSION_ID";
+/// Variable that numbers the stage processes of a pipeline.
+const STAGE: &str = "PROFILER_STAGE_ID";
+/// Pod's number in an indexed job of Kubernetes, which has no variable for their count.
+const POD_INDEX: &str = "JOB_COMPLETION_INDEX";
+const SET_SIZE: &str = "set `WORLD_SIZE` in the pod template to the job's `completions`";
+
+/// Text of a variable that is set and not empty.
+type Text<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// One launcher's variables. Of several names for one thing, the first that is set counts.
+struct Launcher {
+    rank: &'static str,
+    local_rank: &'static [&'static str],
+    size: &'static [&'static str],
+    /// Whether the launcher sets the size itself: without one, its rank is not believed.
+    sets_size: bool,
+    /// What it calls the job.
+    job: fn(Text<'_>) -> Option<String>,
+    /// How often it has started the job again.
+    restarts: Option<&'static str>,
+    /// Name of the launcher and of its jobs, in the documentation.
+    #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
+    shown: (&'static str, &'static str),
+}
+
+/// The MPI launchers stand before Slurm: one that starts its daemons through `srun` leaves the daemons' numbers in the
+/// environment of the ranks, and of its ranks those beside `mpirun` are in no step of Slurm, the others in one.
+const LAUNCHERS: [Launcher; 5] = [
+    Launcher {
+        rank: "RANK",
+        local_rank: &["LOCAL_RANK"],
+        size: &["WORLD_SIZE"],
+        sets_size: true,
+        // The default, `none`, is the same for every job.
+        job: |text| Some(format!("torchrun-{}", text("TORCHELASTIC_RUN_ID").filter(|id| id != "none")?)),
+        restarts: Some("TORCHELASTIC_RESTART_COUNT"),
+        shown: ("torchrun", "`torchrun-{TORCHELASTIC_RUN_ID}`, unless that is `none`"),
+    },
+    Launcher {
+        rank: "OMPI_COMM_WORLD_RANK",
+        local_rank: &["OMPI_COMM_WORLD_LOCAL_RANK"],
+        size: &["OMPI_COMM_WORLD_SIZE"],
+        sets_size: true,
+        job: |text| text("OMPI_COMM_WORLD_RANK").and(Some(format!("mpi-{}", text("PMIX_NAMESPACE")?))),
+        restarts: None,
+        shown: ("Open MPI", "`mpi-{PMIX_NAMESPACE}`"),
+    },
+    Launcher {
+        rank: "PMI_RANK",
+        local_rank: &["PMI_LOCAL_RANK", "MPI_LOCALRANKID", "SLURM_LOCALID"],
+        size: &["PMI_SIZE"],
+        sets_size: true,
+        job: |_| None,
+        restarts: None,
+        shown: ("MPICH, Intel MPI", "Slurm's, if in a job of Slurm"),
+    },
+    Launcher {
+        rank: "SLURM_PROCID",
+        local_rank: &["SLURM_LOCALID"],
+        size: &["SLURM_STEP_NUM_TASKS", "SLURM_NTASKS"],
+        sets_size: true,
+        job: |text| {
+            let step = text("SLURM_STEP_ID").map(|step| format!(".{step}")).unwrap_or_default();
+            Some(format!("slurm-{}{step}", text("SLURM_JOB_ID")?))
+        },
+        restarts: Some("SLURM_RESTART_COUNT"),
+        shown: ("Slurm", "`slurm-{SLURM_JOB_ID}.{SLURM_STEP_ID}`"),
+    },
+    Launcher {
+        rank: POD_INDEX,
+        local_rank: &[],
+        size: &["WORLD_SIZE"],
+        sets_size: false,
+        // A pod's host name is the job's name and the index.
+        job: |text| {
+            let (index, host) = (text(POD_INDEX)?, text("HOSTNAME")?);
+            Some(format!("job-{}", host.strip_suffix(&format!("-{index}"))?))
+        },
+        restarts: None,
+        shown: ("Kubernetes, indexed job", "`job-{name of the job}`"),
+    },
+];
+
+/// This process's place in the job; rank 0 of 1 when alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ranks {
+    /// Among all processes.
+    pub(crate) rank: u32,
+    /// Among the processes of this host.
+    pub(crate) local_rank: u32,
+    /// Number of processes; at least `rank + 1` where the launcher does not say.
+    pub(crate) world_size: u32,
+    /// Whether there may be other ranks.
+    pub(crate) in_job: bool,
+}
+
+const ALONE: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 1, in_job: false };
+
+/// Returns this process's place in the job, and the number of its stage process: 0 if the environment gives none.
+pub(crate) fn of_this_process() -> (Ranks, u32) {
+    let env = |name: &str| std::env::var_os(name);
+    let stage = env(STAGE).filter(|text| !text.is_empty()).map_or(Ok(0), |text| number(STAGE, &text));
+    let stage = stage.unwrap_or_else(|wrong| {
+        logging::warn!("{wrong}: this process is taken for stage 0");
+        0
+    });
+    (read(env).0, stage)
+}
+
+/// Returns the place that the environment gives, and a sentence about what is wrong with it. Variables are looked up by
+/// `env`.
+pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<String>) {
+    let first = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, env(name)?)));
+    for launcher in &LAUNCHERS {
+        let (rank, size) = (env(launcher.rank), first(launcher.size));
+        let place = match (rank, size) {
+            (Some(index), size) if !launcher.sets_size => pod(&index, size),
+            (Some(rank), Some(size)) => {
+                counted((launcher.rank, rank), first(launcher.local_rank), size).map(|ranks| (ranks, None))
+            }
+            _ => continue,
+        };
+        return place.unwrap_or_else(|wrong| (ALONE, Some(format!("{wrong}; this process profiles as rank 0 of 1"))));
+    }
+    (ALONE, None)
+}
+
+/// A variable's name and text.
+type Variable = (&'static str, OsString);
+
+/// Returns the place of a rank whose launcher sets the size.
+///
+/// # Errors
+///
+/// A number is malformed, or too high for the size.
+fn counted(rank: Variable, local: Option<Variable>, size: Variable) -> Result<Ranks, String> {
+    // Not every launcher says it; on one host it is the rank.
+    let local = local.unwrap_or_else(|| rank.clone());
+    let [number, world_size, local_rank] =
+        [number(rank.0, &rank.1)?, number(size.0, &size.1)?, number(local.0, &local.1)?];
+    match [(rank.0, number), (local.0, local_rank)].into_iter().find(|(_, value)| *value >= world_size) {
+        Some((name, value)) => {
+            Err(format!("`{name}` is {value}, but `{}` is {world_size}: start ranks from 0", size.0))
+        }
+        None => Ok(Ranks { rank: number, local_rank, world_size, in_job: world_size > 1 }),
+    }
+}
+
+/// Returns the place of a pod of an indexed job: alone on what it takes for a host. Believed without a size too, because
+/// pods that all wrote as rank 0 would be worse.
+///
+/// # Errors
+///
+/// The index is no number.
+fn pod(index: &OsString, size: Option<Variable>) -> Result<(Ranks, Option<String>), String> {
+    let rank = number(POD_INDEX, index)?;
+    let wrong = match size.map(|(name, size)| number(name, &size)) {
+        Some(Ok(size)) if size > rank => {
+            return Ok((Ranks { rank, local_rank: 0, world_size: size, in_job: size > 1 }, None));
+        }
+        Some(Ok(size)) => format!("`{POD_INDEX}` is {rank}, but `WORLD_SIZE` is {size}"),
+        Some(Err(wrong)) => wrong,
+        None => format!("`{POD_INDEX}` is {rank}, but nothing says how many ranks there are"),
+    };
+    let ranks = Ranks { rank, local_rank: 0, world_size: rank.saturating_add(1), in_job: true };
+    Ok((ranks, Some(format!("{wrong}: {SET_SIZE}"))))
+}
+
+fn number(name: &str, text: &OsString) -> Result<u32, String> {
+    let text = text.to_string_lossy();
+    text.trim().parse().map_err(|_| format!("`{name}` is {text:?}, not a number from 0 to {}", u32::MAX))
+}
+
+/// Returns the name that all ranks of the job have in common, if there is one, and a sentence about what is wrong with it.
+pub(super) fn job_name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Option<String>, Option<String>) {
+    let text = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned()).filter(|text| !text.is_empty());
+    let restarts = |launcher: &Launcher| text(launcher.restarts?)?.parse().ok().filter(|count: &u32| *count > 0);
+    let restarts = LAUNCHERS.iter().find_map(restarts);
+    let whole = |name: String| restarts.map(|count| format!("{name}-restart{count}")).unwrap_or(name);
+    match text(SHARED_ID) {
+        Some(given) if is_token(&given) => (Some(whole(given)), None),
+        Some(given) => {
+            let wrong = format!(
+                "`{SHARED_ID}` is {given:?}; it takes 1 to {MAX_LENGTH} letters, digits, `.`, `_` and `-`, so this process \
+                 made its own session id"
+            );
+            (None, Some(wrong))
+        }
+        None if !ranks.in_job => (None, None),
+        None => {
+            let name = LAUNCHERS.iter().find_map(|launcher| (launcher.job)(&text));
+            (name.map(|name| whole(plain(&name))).filter(|name| is_token(name)), None)
+        }
+    }
+}
+
+/// Returns a sentence that says that the ranks of a job have no folder in common, and why.
+pub(crate) fn folder_of_its_own(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> String {
+    let Ranks { rank, world_size, .. } = ranks;
+    let is_set = env(SHARED_ID).is_some_and(|id| !id.is_empty());
+    // A launcher's name may be there and too long.
+    let state = if is_set { "no usable name" } else { "not set and the launcher gives no usable name of the job" };
+    format!(
+        "this is rank {rank} of {world_size}, but `{SHARED_ID}` is {state}: each rank writes into a folder of its own; set \
+         it to the same name for all"
+    )
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/launchers.md");
+    const MARKERS: (&str, &str) = ("<!-- launchers: begin -->\n", "<!-- launchers: end -->");
+
+    /// Returns the table of the page, in Markdown.
+    fn table() -> String {
+        let mut table = String::from(
+            "| launcher | rank | rank on the host | size | the session's name | restarts |\n|---|---|---|---|---|---|\n",
+        );
+        for Launcher { rank, local_rank, size, restarts, shown: (name, job), .. } in &LAUNCHERS {
+            let names = |names: &[&str]| match names {
+                [] => "0".to_owned(),
+                names => format!("`{}`", names.join("`, `")),
+            };
+            let (local, size) = (names(local_rank), names(size));
+            let restarts = restarts.map(|name| format!("`{name}`")).unwrap_or_default();
+            table.push_str(&format!("| {name} | `{rank}` | {local} | {size} | {job} | {restarts} |\n"));
+        }
+        table
+    }
+
+    /// The page's table is the table that the reader works with; `UPDATE_DOCS=1` writes it.
+    #[test]
+    fn the_page_has_every_launcher() {
+        let page = std::fs::read_to_string(PAGE).unwrap();
+        let (before, rest) = page.split_once(MARKERS.0).unwrap();
+        let (shown, after) = rest.split_once(MARKERS.1).unwrap();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(PAGE, [before, MARKERS.0, &table(), MARKERS.1, after].concat()).unwrap();
+        } else {
+            assert_eq!(shown, table(), "run this test with UPDATE_DOCS=1");
+        }
+    }
+
+    fn read_from(variables: &[(&str, &str)]) -> (Ranks, Option<String>) {
+        read(|name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into()))
+    }
+
+    fn of(rank: u32, local_rank: u32, world_size: u32) -> Ranks {
+        Ranks { rank, local_rank, world_size, in_job: true }
+    }
+
+    #[test]
+    fn each_launcher_is_understood() {
+        for Launcher { rank, local_rank, size, .. } in LAUNCHERS.iter().filter(|launcher| launcher.sets_size) {
+            for (local_rank, size) in local_rank.iter().flat_map(|local| size.iter().map(move |size| (local, size))) {
+                let (ranks, warning) = read_from(&[(rank, "5"), (local_rank, "1"), (size, "8")]);
+                assert_eq!((ranks, warning), (of(5, 1, 8), None), "{rank}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_complete_family_wins_and_none_is_rank_0_of_1() {
+        let slurm = [("SLURM_PROCID", "2"), ("SLURM_LOCALID", "0"), ("SLURM_NTASKS", "4")];
+        let (ranks, _) = read_from(&[&[("RANK", "1")], &slurm[..]].concat());
+        assert_eq!(ranks, of(2, 0, 4), "`RANK` alone is not a family");
+        let (ranks, _) = read_from(&[&[("RANK", "1"), ("WORLD_SIZE", "2")], &slurm[..]].concat());
+        assert_eq!(ranks, of(1, 1, 2));
+        assert_eq!(read_from(&[]), (ALONE, None));
+    }
+
+    #[test]
+    fn nonsense_is_reported_and_means_rank_0_of_1() {
+        for variables in [
+            [("RANK", "two"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4")],
+            [("RANK", "4"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4")],
+            [("RANK", "-1"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "4")],
+            [("RANK", "0"), ("LOCAL_RANK", "x"), ("WORLD_SIZE", "4")],
+            [("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "0")],
+        ] {
+            let (ranks, warning) = read_from(&variables);
+            assert_eq!(ranks, ALONE, "{variables:?}");
+            assert!(
+                warning.is_some_and(|warning| warning.ends_with("this process profiles as rank 0 of 1")),
+                "{variables:?}"
+            );
+        }
+    }
+
+    /// D11: the sentence names the variable that is wrong, and what would be right.
+    #[test]
+    fn a_rank_beyond_the_size_is_named_with_the_remedy() {
+        let told = |rank: &str, local: &str| {
+            read_from(&[("RANK", rank), ("LOCAL_RANK", local), ("WORLD_SIZE", "4")]).1.unwrap_or_default()
+        };
+        let rest = "but `WORLD_SIZE` is 4: start ranks from 0; this process profiles as rank 0 of 1";
+        assert_eq!(told("5", "0"), format!("`RANK` is 5, {rest}"));
+        assert_eq!(told("0", "9"), format!("`LOCAL_RANK` is 9, {rest}"));
+    }
+
+    #[test]
+    fn ranks_of_mpi_are_not_taken_for_the_daemons_that_slurm_started() {
+        let daemon = [("SLURM_PROCID", "1"), ("SLURM_LOCALID", "0"), ("SLURM_NTASKS", "2")];
+        let (ranks, _) = read_from(&[&daemon[..], &[("PMI_RANK", "5"), ("PMI_SIZE", "8")]].concat());
+        assert_eq!((ranks.rank, ranks.world_size), (5, 8));
+    }
+
+    #[test]
+    fn a_step_of_slurm_may_be_smaller_than_its_job() {
+        let (ranks, _) = read_from(&[("SLURM_PROCID", "0"), ("SLURM_STEP_NUM_TASKS", "1"), ("SLURM_NTASKS", "8")]);
+        assert_eq!(ranks, ALONE);
+    }
+
+    #[test]
+    fn a_pod_is_the_rank_of_its_index_and_asks_for_the_size() {
+        assert_eq!(read_from(&[(POD_INDEX, "3"), ("WORLD_SIZE", "4")]), (of(3, 0, 4), None));
+        for size in [&[][..], &[("WORLD_SIZE", "3")], &[("WORLD_SIZE", "many")]] {
+            let (ranks, warning) = read_from(&[&[(POD_INDEX, "3")], size].concat());
+            assert_eq!(ranks, of(3, 0, 4), "{size:?}");
+            assert!(warning.is_some_and(|warning| warning.ends_with(SET_SIZE)), "{size:?}");
+        }
+        let (first, _) = read_from(&[(POD_INDEX, "0")]);
+        assert!(first.in_job, "others may follow");
+        assert_eq!(read_from(&[(POD_INDEX, "zero")]).0, ALONE);
+    }
+
+    const TWO: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 2, in_job: true };
+
+    fn named(variables: &[(&str, &str)]) -> Option<String> {
+        job_name(TWO, |name| variables.iter().find(|(given, _)| *given == name).map(|(_, value)| value.into())).0
+    }
+
+    #[test]
+    fn each_launchers_job_has_a_name() {
+        let none = ("TORCHELASTIC_RUN_ID", "none");
+        for (variables, expected) in [
+            (&[("TORCHELASTIC_RUN_ID", "8f2c"), ("SLURM_JOB_ID", "41")][..], "torchrun-8f2c"),
+            (&[none, ("SLURM_JOB_ID", "41"), ("SLURM_STEP_ID", "0")], "slurm-41.0"),
+            (&[("SLURM_JOB_ID", "41")], "slurm-41"),
+            (
+                &[("OMPI_COMM_WORLD_RANK", "1"), ("PMIX_NAMESPACE", "prterun-node1-77@1"), ("SLURM_JOB_ID", "41")],
+                "mpi-prterun-node1-77-1",
+            ),
+            (&[(POD_INDEX, "12"), ("HOSTNAME", "wan-i2v-12")], "job-wan-i2v"),
+            (&[(SHARED_ID, "mine"), ("SLURM_JOB_ID", "41")], "mine"),
+        ] {
+            assert_eq!(named(variables).as_deref(), Some(expected));
+        }
+        for variables in [&[][..], &[none], &[(POD_INDEX, "1"), ("HOSTNAME", "wan-2")], &[("HOSTNAME", "wan-2")]] {
+            assert_eq!(named(variables), None, "{variables:?}");
+        }
+    }
+
+    /// D11: a variable with a wrong value is set.
+    #[test]
+    fn ranks_without_a_common_folder_are_told_why() {
+        let told = |value: Option<&str>| folder_of_its_own(TWO, |_| value.map(Into::into));
+        let named = "this is rank 0 of 2, but `PROFILER_SESSION_ID` is no usable name: ";
+        assert!(told(Some("a/b")).starts_with(named), "{}", told(Some("a/b")));
+        for unset in [None, Some("")] {
+            assert!(told(unset).contains("`PROFILER_SESSION_ID` is not set and the launcher"), "{}", told(unset));
+        }
+    }
+
+    #[test]
+    fn a_repeated_attempt_has_a_name_of_its_own() {
+        for (id, count) in
+            [("TORCHELASTIC_RUN_ID", "TORCHELASTIC_RESTART_COUNT"), ("SLURM_JOB_ID", "SLURM_RESTART_COUNT")]
+        {
+            assert_eq!(named(&[(id, "7"), (count, "0")]), named(&[(id, "7")]));
+            assert!(named(&[(id, "7"), (count, "2")]).is_some_and(|name| name.ends_with("-7-restart2")));
+        }
+        assert_eq!(named(&[(SHARED_ID, "mine"), ("SLURM_RESTART_COUNT", "1")]).as_deref(), Some("mine-restart1"));
+    }
+
+    #[test]
+    fn a_process_alone_takes_no_launchers_name() {
+        let alone = Ranks { world_size: 1, in_job: false, ..TWO };
+        assert_eq!(job_name(alone, |name| (name == "SLURM_JOB_ID").then(|| "41".into())), (None, None));
+    }
+
+    #[test]
+    fn what_is_no_plain_name_is_made_one_or_left() {
+        assert_eq!(named(&[("TORCHELASTIC_RUN_ID", "../../ü x")]).as_deref(), Some("torchrun-..-..---x"));
+        assert_eq!(named(&[("TORCHELASTIC_RUN_ID", &"x".repeat(70))]), None);
+    }
+}
