@@ -12,6 +12,8 @@ pub mod http;
 pub mod job;
 mod names;
 mod refusals;
+mod threads;
+mod token;
 mod trigger;
 
 use std::sync::{Mutex, PoisonError};

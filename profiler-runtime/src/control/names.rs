@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::job::ControlError;
 use crate::config::{self, ConfigError, Origin, Problem, ProfilerConfig};
 use profiler_core::{self, Kind, site, site::Site};
 
@@ -10,12 +11,21 @@ fn known() -> impl Iterator<Item = &'static Site> {
     site::sites().chain(site::numbered())
 }
 
-/// Returns the first name that nothing bears although a name that exists is near it, and that name. A pattern with `*` or
-/// `?` is never taken for a slip.
-pub(super) fn first_slip(names: &[String]) -> Option<(&str, &'static str)> {
+/// Refuses a name that no stage, step or op bears if one that exists is near it: it is a slip of the finger. A pattern with
+/// `*` or `?` is taken as it is.
+///
+/// # Errors
+///
+/// [`ControlError::NoSuchName`].
+pub(super) fn check(names: &[String]) -> Result<(), ControlError> {
     let known: Vec<&'static str> = known().map(Site::name).collect();
-    let mut absent = names.iter().filter(|name| !name.contains(['*', '?']) && !known.contains(&name.as_str()));
-    absent.find_map(|name| Some((name.as_str(), config::nearest(name, known.iter().copied())?)))
+    let absent = names.iter().filter(|name| !name.contains(['*', '?']) && !known.contains(&name.as_str()));
+    for name in absent {
+        if let Some(near) = config::nearest(name, known.iter().copied()) {
+            return Err(ControlError::NoSuchName { name: name.clone(), near: near.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a `step_of` that names a stage or an op: no iteration would ever end.

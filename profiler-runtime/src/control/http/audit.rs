@@ -11,9 +11,7 @@ use log::Level;
 use tokio::task::spawn_blocking;
 
 use super::error::Refusal;
-use super::guard::Door;
-use crate::control::refusals::{Refusals, and_more};
-use crate::logging;
+use super::face::{Refusals, and_more, logging};
 
 /// Filter the log by this.
 const TARGET: &str = "profiler_runtime::audit";
@@ -36,9 +34,9 @@ pub(super) fn done(peer: Peer, action: &str, what: &impl Display, session: &str,
 }
 
 /// A request was turned away. Logged on a thread that may block: the host's logger must not hold up the other requests.
-pub(super) async fn refused(door: &Door, peer: Peer, path: &str, refusal: &Refusal) {
-    let Some(untold) = door.refusals.count(refusal.code) else { return };
-    let (peer, path, code, status) = (shown(peer), escaped(path), refusal.code, refusal.status.as_u16());
+pub(super) async fn refused(refusals: &Refusals, peer: Peer, path: &str, refusal: &Refusal) {
+    let Some(untold) = refusals.count(refusal.code.name()) else { return };
+    let (peer, path, code, status) = (shown(peer), escaped(path), refusal.code.name(), refusal.code.status().as_u16());
     let line = format!("peer={peer} path=\"{path}\" outcome={status} reason={code}{}", and_more(untold));
     // A runtime that is ending logs no more.
     let _ = spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}"))).await;

@@ -8,14 +8,13 @@ use std::sync::Arc;
 
 use axum::body::{Bytes, HttpBody};
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 
-use super::error::Refusal;
+use super::error::{Code, Refusal};
+use super::face::{Selection, SessionWishes};
 use super::places::Place;
 use super::wishes::{self, Reading};
-use crate::control::job::{Selection, SessionWishes};
 
 /// What a body may look like.
 const EXAMPLE: &str = "{\"stages\": [0, \"vae.*\"]}";
@@ -32,7 +31,7 @@ const LONGEST: usize = 256;
 pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Refusal> {
     let too_large = || {
         let message = format!("the body has more than {limit} bytes: send only the stages, {EXAMPLE}");
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+        Refusal::new(Code::TooLarge, message)
     };
     // Refused by its announced length; one that announces none, while it is read.
     if request.body().size_hint().lower() > limit as u64 {
@@ -42,15 +41,15 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Re
     let bytes = Bytes::from_request(request, &());
     let bytes = match &place {
         None => bytes.await,
-        Some(place) => tokio::time::timeout(place.time_left(), bytes).await.map_err(|_| {
-            Refusal::new(StatusCode::REQUEST_TIMEOUT, "too_slow", "the body came too slowly: send it at once")
-        })?,
+        Some(place) => tokio::time::timeout(place.time_left(), bytes)
+            .await
+            .map_err(|_| Refusal::new(Code::TooSlow, "the body came too slowly: send it at once"))?,
     };
     if let Some(place) = place {
         place.works();
     }
     let bytes = bytes.map_err(|rejected| match rejected.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        status if status == Code::TooLarge.status() => too_large(),
         _ => bad("the body could not be read to its end: send it again"),
     })?;
     selection(&bytes)
@@ -167,5 +166,5 @@ impl<'de> Visitor<'de> for FieldsVisitor {
 }
 
 pub(super) fn bad(message: impl Into<String>) -> Refusal {
-    Refusal::bad("bad_body", message)
+    Refusal::new(Code::BadBody, message)
 }

@@ -1,100 +1,109 @@
-//! Why a request is not carried out: a status, a code for programs and a sentence for people.
-
-use std::sync::Arc;
+//! Refusals: why a request is not carried out, as a status, a code for programs and a sentence for people.
 
 use axum::Json;
-use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::audit;
-use super::guard::Door;
-use crate::config::Origin;
-use crate::control::job::ControlError;
-use crate::error::Error;
+use super::face::{ControlError, Error, Origin};
 
-/// A request is not carried out.
+/// Makes the enum of codes, each with its status and its name in answers and in the audit log.
+macro_rules! codes {
+    ($($code:ident = $status:ident, $name:literal;)+) => {
+        /// Codes of the answers to requests that are not carried out.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Code {
+            $($code,)+
+        }
+
+        impl Code {
+            pub(super) const fn status(self) -> StatusCode {
+                match self { $(Self::$code => StatusCode::$status,)+ }
+            }
+
+            pub(super) const fn name(self) -> &'static str {
+                match self { $(Self::$code => $name,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    BadBody = BAD_REQUEST, "bad_body";
+    BadHost = BAD_REQUEST, "bad_host";
+    BadQuery = BAD_REQUEST, "bad_query";
+    NoSuchName = BAD_REQUEST, "no_such_name";
+    NoSuchStage = BAD_REQUEST, "no_such_stage";
+    TokenMissing = UNAUTHORIZED, "token_missing";
+    TokenWrong = UNAUTHORIZED, "token_wrong";
+    CrossOrigin = FORBIDDEN, "cross_origin";
+    PeerUnknown = FORBIDDEN, "peer_unknown";
+    TokenRequired = FORBIDDEN, "token_required";
+    WrongHost = FORBIDDEN, "wrong_host";
+    ArtifactNotHere = NOT_FOUND, "artifact_not_here";
+    NoSuchArtifact = NOT_FOUND, "no_such_artifact";
+    NoSuchPath = NOT_FOUND, "no_such_path";
+    NoSuchSession = NOT_FOUND, "no_such_session";
+    WrongMethod = METHOD_NOT_ALLOWED, "wrong_method";
+    TooSlow = REQUEST_TIMEOUT, "too_slow";
+    AlreadyActive = CONFLICT, "already_active";
+    Disabled = CONFLICT, "disabled";
+    NotActive = CONFLICT, "not_active";
+    NotConfigured = CONFLICT, "not_configured";
+    OtherSelection = CONFLICT, "other_selection";
+    WrongConfiguration = CONFLICT, "wrong_configuration";
+    TooLarge = PAYLOAD_TOO_LARGE, "too_large";
+    Failed = INTERNAL_SERVER_ERROR, "failed";
+    SessionFailed = INTERNAL_SERVER_ERROR, "session_failed";
+    NoWorkers = SERVICE_UNAVAILABLE, "no_workers";
+    TooManyDownloads = SERVICE_UNAVAILABLE, "too_many_downloads";
+    FolderNotWritable = INSUFFICIENT_STORAGE, "folder_not_writable";
+}
+
+/// A request that is not carried out.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    pub(super) status: StatusCode,
-    pub(super) code: &'static str,
+    pub(super) code: Code,
     pub(super) message: String,
-    header: Option<(HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
-    pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), header: None }
-    }
-
-    /// 400.
-    pub(super) fn bad(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, code, message)
-    }
-
-    /// 401, with what is asked for.
-    pub(super) fn unauthorized(code: &'static str, message: &str, challenge: &'static str) -> Self {
-        let header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge)));
-        Self { header, ..Self::new(StatusCode::UNAUTHORIZED, code, message) }
-    }
-
-    /// 403.
-    pub(super) fn forbidden(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, code, message)
-    }
-
-    /// 404.
-    pub(super) fn not_found(code: &'static str, message: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, code, message)
-    }
-
-    /// 500: the controller panicked, or the runtime is ending.
-    pub(super) fn failed() -> Self {
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "failed", "the profiler failed: its log says why")
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
     }
 }
 
 impl From<ControlError> for Refusal {
     fn from(error: ControlError) -> Self {
         use ControlError as E;
-        let (status, code) = match &error {
-            E::AlreadyActive { .. } => (StatusCode::CONFLICT, "already_active"),
-            E::NotActive => (StatusCode::CONFLICT, "not_active"),
-            E::OtherSelection { .. } => (StatusCode::CONFLICT, "other_selection"),
-            E::NoSuchStage { .. } => (StatusCode::BAD_REQUEST, "no_such_stage"),
-            E::NoSuchName { .. } => (StatusCode::BAD_REQUEST, "no_such_name"),
-            E::NoWorkers => (StatusCode::SERVICE_UNAVAILABLE, "no_workers"),
-            E::Session(Error::NotConfigured) => (StatusCode::CONFLICT, "not_configured"),
-            E::Session(Error::Disabled) => (StatusCode::CONFLICT, "disabled"),
-            E::Session(Error::Config(wrong)) if wrong.origin == Origin::Request => {
-                (StatusCode::BAD_REQUEST, "bad_body")
-            }
-            E::Session(Error::Config(_)) => (StatusCode::CONFLICT, "wrong_configuration"),
-            E::Session(Error::Folder { .. } | Error::RemoteFolder { .. }) => {
-                (StatusCode::INSUFFICIENT_STORAGE, "folder_not_writable")
-            }
-            _ => (StatusCode::INTERNAL_SERVER_ERROR, "session_failed"),
+        let code = match &error {
+            E::AlreadyActive { .. } => Code::AlreadyActive,
+            E::NotActive => Code::NotActive,
+            E::OtherSelection { .. } => Code::OtherSelection,
+            E::NoSuchStage { .. } => Code::NoSuchStage,
+            E::NoSuchName { .. } => Code::NoSuchName,
+            E::NoWorkers => Code::NoWorkers,
+            E::Session(Error::NotConfigured) => Code::NotConfigured,
+            E::Session(Error::Disabled) => Code::Disabled,
+            E::Session(Error::Config(wrong)) if wrong.origin == Origin::Request => Code::BadBody,
+            E::Session(Error::Config(_)) => Code::WrongConfiguration,
+            E::Session(Error::Folder { .. } | Error::RemoteFolder { .. }) => Code::FolderNotWritable,
+            _ => Code::SessionFailed,
         };
-        Self::new(status, code, error.to_string())
+        Self::new(code, error.to_string())
     }
 }
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({"error": {"code": self.code, "message": self.message}});
-        let mut response = (self.status, Json(body)).into_response();
-        response.headers_mut().extend(self.header);
+        let body = json!({"error": {"code": self.code.name(), "message": self.message}});
+        let mut response = (self.code.status(), Json(body)).into_response();
+        let challenge = match self.code {
+            Code::TokenMissing => "Bearer realm=\"profiler\"",
+            Code::TokenWrong => "Bearer realm=\"profiler\", error=\"invalid_token\"",
+            _ => return response,
+        };
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         response
     }
-}
-
-/// Answers a method that the path does not have; `Allow` is added by the router.
-pub(super) async fn wrong_method(State(door): State<Arc<Door>>, request: Request) -> Refusal {
-    let is_action = matches!(request.uri().path().rsplit('/').next(), Some("start_profile" | "stop_profile"));
-    let wanted = if is_action { "POST" } else { "GET" };
-    let message = format!("`{}` is not possible here: use `{wanted}`", request.method());
-    let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", message);
-    audit::refused(&door, audit::peer(&request), request.uri().path(), &refusal).await;
-    refusal
 }

@@ -1,5 +1,6 @@
 //! Who may come in: the checks before every request, and what the handlers share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::body::HttpBody;
@@ -8,14 +9,14 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
 
 use super::audit::{self, Peer};
-use super::error::Refusal;
+use super::error::{Code, Refusal};
+use super::face::{Controller, Refusals};
 use super::options::HttpOptions;
 use super::origin::{self, Hosts};
 use super::places::{self, Place};
-use crate::control::job::Controller;
-use crate::control::refusals::Refusals;
 
 /// What answers may be used for: to be saved, not to be shown as pages.
 const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
@@ -36,17 +37,11 @@ pub(super) struct Door {
 }
 
 impl Door {
-    /// For a server of the user's.
-    pub(super) fn new(controller: Arc<dyn Controller>, options: HttpOptions) -> Self {
-        let hosts = Hosts { allowed: options.hosts.clone(), bound: None };
+    /// Creates what handlers share; `bound` is the address of a listener of our own.
+    pub(super) fn new(controller: Arc<dyn Controller>, options: HttpOptions, bound: Option<IpAddr>) -> Arc<Self> {
+        let hosts = Hosts { allowed: options.hosts.clone(), bound };
         let downloads = Arc::new(Semaphore::new(places::MOST));
-        Self { controller, options, refusals: Refusals::new(audit::more), downloads, hosts }
-    }
-
-    /// For our own listener.
-    pub(super) fn bound_to(self, address: std::net::IpAddr) -> Self {
-        let hosts = Hosts { bound: Some(address), ..self.hosts };
-        Self { hosts, ..self }
+        Arc::new(Self { controller, options, refusals: Refusals::new(audit::more), downloads, hosts })
     }
 
     fn admits(&self, peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -55,28 +50,35 @@ impl Door {
         };
         let mut offers = headers.get_all(header::AUTHORIZATION).iter();
         let (Some(offer), None) = (offers.next(), offers.next()) else {
-            return Err(Refusal::unauthorized(
-                "token_missing",
-                "a token is needed: send `Authorization: Bearer <token>`",
-                "Bearer realm=\"profiler\"",
-            ));
+            return Err(Refusal::new(Code::TokenMissing, "a token is needed: send `Authorization: Bearer <token>`"));
         };
         if bearer(offer.as_bytes()).is_some_and(|offered| token.is(offered)) {
             return Ok(());
         }
-        Err(Refusal::unauthorized(
-            "token_wrong",
-            "the token is wrong: send the one of `PROFILER_HTTP_TOKEN` as `Authorization: Bearer <token>`",
-            "Bearer realm=\"profiler\", error=\"invalid_token\"",
-        ))
+        let message = "the token is wrong: send the one of `PROFILER_HTTP_TOKEN` as `Authorization: Bearer <token>`";
+        Err(Refusal::new(Code::TokenWrong, message))
+    }
+
+    /// Runs what blocks, as controllers do, on a thread for that.
+    ///
+    /// # Errors
+    ///
+    /// The controller panicked, or the runtime is ending.
+    pub(super) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let door = Arc::clone(self);
+        let failed = |_| Refusal::new(Code::Failed, "the profiler failed: its log says why");
+        spawn_blocking(move || work(&door)).await.map_err(failed)
     }
 }
 
-/// Refuses who is not known to be on this machine.
+/// Refuses a client that is not known to be on this machine.
 fn check_is_here(peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
     let Some(peer) = peer else {
-        return Err(Refusal::forbidden(
-            "peer_unknown",
+        return Err(Refusal::new(
+            Code::PeerUnknown,
             "this server does not tell the profiler who asks: serve it with \
              `into_make_service_with_connect_info::<SocketAddr>()`, or set a token in `PROFILER_HTTP_TOKEN` or with \
              `HttpOptions::token`",
@@ -85,8 +87,8 @@ fn check_is_here(peer: Peer, headers: &HeaderMap) -> Result<(), Refusal> {
     if peer.ip().to_canonical().is_loopback() && !origin::is_forwarded(headers) {
         return Ok(());
     }
-    Err(Refusal::forbidden(
-        "token_required",
+    Err(Refusal::new(
+        Code::TokenRequired,
         "requests from other machines, and those that a proxy has passed on, need a token: set `PROFILER_HTTP_TOKEN`, or \
          `HttpOptions::token`",
     ))
@@ -106,7 +108,7 @@ pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next:
             next.run(request).await
         }
         Err(refusal) => {
-            audit::refused(&door, peer, request.uri().path(), &refusal).await;
+            audit::refused(&door.refusals, peer, request.uri().path(), &refusal).await;
             refusal.into_response()
         }
     };

@@ -15,12 +15,11 @@ use tokio::task::JoinSet;
 
 use super::audit;
 use super::connection::converse;
-use super::error::Refusal;
+use super::face::{Controller, logging};
 use super::guard::Door;
 use super::options::HttpOptions;
 use super::places::{Place, Places};
-use crate::control::job::Controller;
-use crate::logging;
+use super::routes::{self, no_such_path};
 use profiler_core::process::Stamp;
 use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::site::pinned;
@@ -50,24 +49,20 @@ pub enum HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address(error) => {
-                write!(f, "cannot listen for requests to the profiler: {error}; give a free address such as ")?;
-                f.write_str("`127.0.0.1:8089`")
-            }
-            Self::TokenRequired { address } => {
-                write!(
-                    f,
-                    "`{address}` can be reached from other machines: set a token in `PROFILER_HTTP_TOKEN` or with "
-                )?;
-                f.write_str("`HttpOptions::token`, or listen on a loopback address such as `127.0.0.1:8089`")
-            }
+            Self::Address(error) => write!(
+                f,
+                "cannot listen for requests to the profiler: {error}; give a free address such as `127.0.0.1:8089`"
+            ),
+            Self::TokenRequired { address } => write!(
+                f,
+                "`{address}` can be reached from other machines: set a token in `PROFILER_HTTP_TOKEN` or with \
+                 `HttpOptions::token`, or listen on a loopback address such as `127.0.0.1:8089`"
+            ),
             Self::EmptyToken => f.write_str("the token is empty: give one that cannot be guessed, or none"),
-            Self::Thread(error) => {
-                write!(
-                    f,
-                    "no thread or event queue for `{THREAD}` can be had: {error}; raise the limits of the process"
-                )
-            }
+            Self::Thread(error) => write!(
+                f,
+                "no thread or event queue for `{THREAD}` can be had: {error}; raise the limits of the process"
+            ),
         }
     }
 }
@@ -79,7 +74,7 @@ impl std::error::Error for HttpError {}
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
-    door: Door,
+    door: Arc<Door>,
 }
 
 /// A listener on a thread of its own. It stops when this is dropped; what is in progress is cut off then, but sessions go
@@ -118,7 +113,7 @@ impl Listener {
         let socket = TcpListener::bind(addresses.as_slice()).map_err(failed)?;
         socket.set_nonblocking(true).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        let door = Door::new(controller, options).bound_to(address.ip());
+        let door = Door::new(controller, options, Some(address.ip()));
         Ok(Self { socket, address, door })
     }
 
@@ -136,8 +131,8 @@ impl Listener {
     pub async fn run(self) -> Result<Infallible, HttpError> {
         let timeout = self.door.options.read_timeout;
         let socket = tokio::net::TcpListener::from_std(self.socket).map_err(|error| HttpError::Thread(error.into()))?;
-        let door = Arc::new(self.door);
-        let routes = super::routes(Arc::clone(&door)).fallback(no_such_path);
+        let door = self.door;
+        let routes = routes::router(Arc::clone(&door)).fallback(no_such_path);
         let mut places = Places::default();
         // Aborts the connections when this future is dropped.
         let mut connections = JoinSet::new();
@@ -230,11 +225,6 @@ impl fmt::Debug for Listener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listener").field("address", &self.address).finish_non_exhaustive()
     }
-}
-
-async fn no_such_path() -> Refusal {
-    let message = "there is nothing here: `POST /start_profile`, `POST /stop_profile`, `GET /profile/status`";
-    Refusal::not_found("no_such_path", message)
 }
 
 fn is_loopback(address: IpAddr) -> bool {

@@ -4,9 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::control::job::{Controller, Report, WorkerState};
-use crate::logging;
-use profiler_core::memory::ledger;
+use super::face::{Controller, Report, WorkerState, logging, threads};
 use profiler_trace::export::{self, MergeOptions};
 
 /// Pause between two looks whether a session is written.
@@ -19,12 +17,11 @@ pub(super) fn when_written(controller: &Arc<dyn Controller>, session: &str) {
     // Not weak: a session may be stopped by the end of the server.
     let (controller, session) = (Arc::clone(controller), session.to_owned());
     let work = move || {
-        let _own = ledger::own();
         if let Some(report) = written(&*controller, &session) {
             merge(&report);
         }
     };
-    if let Err(error) = thread::Builder::new().name("profiler-merge".to_owned()).spawn(work) {
+    if let Err(error) = threads::spawn("profiler-merge", work) {
         logging::error!("the traces will not be merged: there is no thread for it: {error}");
     }
 }

@@ -87,7 +87,9 @@ mod artifact;
 mod audit;
 mod body;
 mod connection;
+mod control;
 mod error;
+mod face;
 mod guard;
 mod listener;
 mod merging;
@@ -97,20 +99,15 @@ mod places;
 mod query;
 mod response;
 mod routes;
-mod token;
+mod sessions;
 mod wishes;
 
 use std::net::ToSocketAddrs;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
 
-use super::job::{Controller, Local};
-use super::{configured, trigger};
-use crate::logging;
+use face::{Controller, Local, configured, logging, trigger};
 use guard::Door;
 
 pub use listener::{HttpError, Listener, Server};
@@ -121,7 +118,7 @@ pub use options::HttpOptions;
 ///
 /// Needs a tokio runtime: controllers block, so they are called on its blocking threads.
 pub fn router(controller: Arc<dyn Controller>, options: HttpOptions) -> Router {
-    routes(Arc::new(Door::new(controller, options)))
+    routes::router(Door::new(controller, options, None))
 }
 
 /// [`router`] for this process with [`HttpOptions::from_env`], if [`configure`](crate::configure) or the environment has
@@ -160,18 +157,4 @@ pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
         trigger::arm_for_good(&parsed.config);
     }
     Ok(server)
-}
-
-fn routes(door: Arc<Door>) -> Router {
-    let limit = DefaultBodyLimit::max(door.options.body_limit);
-    Router::new()
-        .route("/start_profile", post(routes::control::start))
-        .route("/stop_profile", post(routes::control::stop))
-        .route("/profile/status", get(routes::status::status))
-        .route("/profile/sessions/{id}", get(routes::status::session))
-        .route("/profile/sessions/{id}/artifacts/{name}", get(artifact::download))
-        .method_not_allowed_fallback(error::wrong_method)
-        .route_layer(limit)
-        .route_layer(from_fn_with_state(Arc::clone(&door), guard::check))
-        .with_state(door)
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::token::Token;
+use super::face::Token;
 
 /// Where [`HttpOptions::from_env`] finds the token.
 const TOKEN: &str = "PROFILER_HTTP_TOKEN";
@@ -48,7 +48,7 @@ impl HttpOptions {
     /// fits no request.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(Token::new(token.into()));
+        self.token = Some(Token::new(token));
         self
     }
 

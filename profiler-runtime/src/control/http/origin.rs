@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, Uri, header};
 
-use super::error::Refusal;
+use super::error::{Code, Refusal};
 
 /// Headers that proxies add: parts of their names, and how names begin and end. Each has its own, so that what is like one
 /// of them counts too; a client that sends one by itself needs the token.
@@ -31,15 +31,15 @@ impl Hosts {
     pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = host(uri, headers)?;
         if !self.allows(host.host()) {
-            return Err(Refusal::forbidden(
-                "wrong_host",
+            return Err(Refusal::new(
+                Code::WrongHost,
                 "the host of this request is not one that the profiler listens for: use a loopback address, or name it \
                  with `HttpOptions::allow_host`",
             ));
         }
         if is_foreign(&host, headers) {
-            return Err(Refusal::forbidden(
-                "cross_origin",
+            return Err(Refusal::new(
+                Code::CrossOrigin,
                 "a page of another origin sent this request: use a page of this server, or a program such as curl",
             ));
         }
@@ -75,7 +75,7 @@ pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
 
 /// The one host of a request.
 fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
-    let bad = || Refusal::bad("bad_host", "the request needs one `Host` such as `localhost:8089`");
+    let bad = || Refusal::new(Code::BadHost, "the request needs one `Host` such as `localhost:8089`");
     let mut named = headers.get_all(header::HOST).iter();
     let (first, second) = (named.next(), named.next());
     let first = first.map(|host| Authority::try_from(host.as_bytes()).map_err(|_| bad())).transpose()?;
@@ -119,7 +119,7 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        hosts.check(&Uri::from_static("/start_profile"), &headers).map_or_else(|refusal| refusal.code, |()| "ok")
+        hosts.check(&Uri::from_static("/start_profile"), &headers).map_or_else(|refusal| refusal.code.name(), |()| "ok")
     }
 
     #[test]

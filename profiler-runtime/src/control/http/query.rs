@@ -2,9 +2,9 @@
 //!
 //! Only names that are known here are echoed, never a client's text.
 
-use super::error::Refusal;
+use super::error::{Code, Refusal};
+use super::face::nearest;
 use super::wishes;
-use crate::config::nearest;
 
 /// Returns whether a stop waits for the artifacts.
 pub(super) fn wait(query: Option<&str>) -> Result<bool, Refusal> {
@@ -48,5 +48,5 @@ fn pairs(query: Option<&str>) -> impl Iterator<Item = (&str, &str)> {
 }
 
 fn bad(message: &str) -> Refusal {
-    Refusal::bad("bad_query", message)
+    Refusal::new(Code::BadQuery, message)
 }

@@ -4,8 +4,7 @@ use std::fmt::Display;
 
 use serde_json::Value;
 
-use crate::config::{Fate, Field, Kind, Name, Place, nearest};
-use crate::control::job::SessionWishes;
+use super::face::{Fate, Field, Kind, Name, NamePlace, SessionWishes, nearest};
 
 const ACTIVITIES: &str = "torch_profiler_activities";
 /// Longest name of a session in a request, so that it stays one with a prefix and a number.
@@ -26,7 +25,7 @@ pub(super) fn keys() -> impl Iterator<Item = &'static str> {
 impl Reading {
     /// Takes one key of a body, or notes why not.
     pub(super) fn take(&mut self, key: &str, value: &Value) {
-        let Some(row) = Name::find(Place::Body, key) else { return self.problem(unknown(key)) };
+        let Some(row) = Name::find(NamePlace::Body, key) else { return self.problem(unknown(key)) };
         // As other servers' clients send what they leave out.
         if value.is_null() {
             return;

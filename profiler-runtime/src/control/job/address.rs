@@ -1,12 +1,20 @@
-//! Where a coordinator listens, and what can be wrong with that.
+//! Where a coordinator listens, the token that it wants to see, and what can be wrong with them.
 //!
 //! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other hosts, which have to show
 //! the coordinator's token. What goes over the wire is not encrypted: TCP is for networks that are trusted.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::{fmt, io};
+
+use crate::control::token::Token;
+
+/// The variable with the token itself, for workers.
+pub(super) const TOKEN: &str = "PROFILER_COORDINATOR_TOKEN";
+/// The variable with the path of a file that holds it.
+const TOKEN_FILE: &str = "PROFILER_COORDINATOR_TOKEN_FILE";
 
 /// Where a coordinator listens: `unix:/path` or `tcp://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -118,6 +126,27 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
+/// Returns the token that the environment gives, white space around it left out.
+///
+/// # Errors
+///
+/// It names a file that cannot be read.
+pub(super) fn token_from_env(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Token>, LinkError> {
+    if let Some(text) = env(TOKEN) {
+        return Ok(secret(&text.to_string_lossy()));
+    }
+    let Some(path) = env(TOKEN_FILE).filter(|path| !path.is_empty()).map(PathBuf::from) else { return Ok(None) };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(secret(&text)),
+        Err(source) => Err(LinkError::TokenFile { path, source: Arc::new(source) }),
+    }
+}
+
+/// Returns a token without the white space around it; `None` for an empty one, which would be no secret.
+fn secret(text: &str) -> Option<Token> {
+    Some(Token::new(text.trim())).filter(|token| !token.is_empty())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -141,5 +170,23 @@ mod tests {
             let error = text.parse::<Address>().unwrap_err().to_string();
             assert!(error.ends_with("write `unix:/path` or `tcp://host:port`"), "{error}");
         }
+    }
+
+    #[test]
+    fn an_empty_token_is_none() {
+        assert!(secret(" ").is_none() && secret("").is_none());
+        assert_eq!(secret(" secret\n").unwrap().reveal(), "secret");
+    }
+
+    #[test]
+    fn it_comes_from_a_variable_or_a_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "from file\n").unwrap();
+        let of =
+            |name: &'static str, value: OsString| token_from_env(move |asked| (asked == name).then(|| value.clone()));
+        assert_eq!(of(TOKEN, "given".into()).unwrap().unwrap().reveal(), "given");
+        assert_eq!(of(TOKEN_FILE, file.path().into()).unwrap().unwrap().reveal(), "from file");
+        assert!(of("OTHER", "x".into()).unwrap().is_none());
+        assert!(matches!(of(TOKEN_FILE, "/nowhere/at/all".into()), Err(LinkError::TokenFile { .. })));
     }
 }

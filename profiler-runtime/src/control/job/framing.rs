@@ -34,15 +34,15 @@ impl std::fmt::Display for NoLine {
 /// How long a read takes that only looks whether there is something.
 const A_LOOK: Duration = Duration::from_millis(1);
 
-/// What has been read and not taken.
+/// Reads lines: what has come and was not taken yet.
 #[derive(Debug, Default)]
-pub(super) struct Lines {
+pub(super) struct LineReader {
     bytes: Vec<u8>,
     /// How many of them hold no line end.
     searched: usize,
 }
 
-impl Lines {
+impl LineReader {
     /// Waits for the first byte.
     pub(super) fn begin(&mut self, stream: &Stream, deadline: Instant) -> Result<(), NoLine> {
         while self.bytes.is_empty() {
@@ -121,7 +121,7 @@ mod tests {
             size in 1_usize..9,
         ) {
             let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-            let (mut reader, mut found) = (Lines::default(), Vec::new());
+            let (mut reader, mut found) = (LineReader::default(), Vec::new());
             for chunk in text.as_bytes().chunks(size) {
                 reader.push(chunk);
                 while let Some(line) = reader.take(20).unwrap() {
@@ -137,14 +137,14 @@ mod tests {
     fn a_line_that_came_in_time_is_read_although_the_deadline_has_passed() {
         let (mut other, stream) = std::os::unix::net::UnixStream::pair().unwrap();
         io::Write::write_all(&mut other, b"in time\n").unwrap();
-        let (stream, mut reader, passed) = (Stream::Unix(stream), Lines::default(), Some(Instant::now()));
+        let (stream, mut reader, passed) = (Stream::Unix(stream), LineReader::default(), Some(Instant::now()));
         assert_eq!(reader.next(&stream, 20, passed).unwrap(), b"in time");
         assert!(matches!(reader.next(&stream, 20, passed), Err(NoLine::Late)));
     }
 
     #[test]
     fn a_line_beyond_the_limit_is_refused_before_its_end() {
-        let mut reader = Lines::default();
+        let mut reader = LineReader::default();
         reader.push(b"ok\n12345678");
         assert_eq!(reader.take(8).unwrap().unwrap(), b"ok");
         assert!(reader.take(8).unwrap().is_none());

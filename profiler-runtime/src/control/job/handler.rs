@@ -5,19 +5,17 @@
 //! configuration goes through the same reader as any other. Knows nothing of sockets.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use serde_json::Value;
 
-use super::REMEMBERED;
-use super::local::written;
+use super::local::{line_of, settled, this_status};
+use super::remember;
 use super::report::{FailureCode, WorkerState};
 use super::wire::{Answer, Failure, Request, UNASKED};
 use crate::config::{Places, ProfilerConfig};
 use crate::control;
 use crate::error::Error;
-use crate::session::{self, Progress, SessionId, Status, Stopped};
-use profiler_trace::export::Manifest;
+use crate::session::{self, SessionId, Status, Stopped};
 
 /// What a request leads to.
 #[derive(Debug)]
@@ -45,13 +43,13 @@ struct Started {
 
 impl Sessions {
     /// Does what is asked.
-    pub(super) fn obey(&mut self, id: u64, request: Request) -> Outcome {
+    pub(super) fn handle(&mut self, id: u64, request: Request) -> Outcome {
         match request {
             Request::Start { session, config, places } => Outcome::Now(self.start(id, session, &config, places)),
             Request::Stop { session } => Outcome::Now(self.stop(id, session)),
             Request::Status { session } => Outcome::Now(self.status(id, session.as_deref())),
-            Request::Flush { session } => match self.handle(&session) {
-                Some(handle) if active(&session).is_none() => Outcome::WhenWritten(handle),
+            Request::Flush { session } => match self.find(&session) {
+                Some(handle) if !is_active(&session) => Outcome::WhenWritten(handle),
                 Some(_) => Outcome::Now(Answer::new(id, Some(session), WorkerState::Recording)),
                 None => Outcome::Now(unknown(id, session)),
             },
@@ -59,7 +57,7 @@ impl Sessions {
     }
 
     fn start(&mut self, id: u64, session: String, config: &Value, places: Places) -> Answer {
-        if active(&session).is_some() {
+        if is_active(&session) {
             return Answer::new(id, Some(session), WorkerState::Recording);
         }
         match self.try_start(&session, config, places) {
@@ -82,40 +80,28 @@ impl Sessions {
         parsed.places = places;
         let handle = control::begin_as(parsed, Some(name.into())).map_err(|error| as_failure(&error))?;
         let warnings = handle.start_warnings().to_vec();
-        self.started.push_back(Started { handle, is_told: false });
-        if self.started.len() > REMEMBERED {
-            self.started.pop_front();
-        }
+        remember(&mut self.started, Started { handle, is_told: false });
         Ok(warnings)
     }
 
     fn stop(&self, id: u64, session: String) -> Answer {
-        let Some(handle) = self.handle(&session) else { return unknown(id, session) };
+        let Some(handle) = self.find(&session) else { return unknown(id, session) };
         session::stop_this(handle.session());
         about(id, &handle)
     }
 
     fn status(&self, id: u64, asked: Option<&str>) -> Answer {
-        match session::status() {
-            Status::Active(progress) => Answer {
-                recorded_iterations: progress.recorded_iterations,
-                lost_ranges: progress.lost_ranges,
-                ..Answer::new(id, Some(progress.session.to_string()), WorkerState::Recording)
-            },
-            other => match (asked.and_then(|session| self.handle(session)), other) {
-                (Some(handle), _) => about(id, &handle),
-                (None, Status::Exporting { session }) => {
-                    Answer::new(id, Some(session.to_string()), WorkerState::Writing)
-                }
-                (None, _) => Answer::new(id, None, WorkerState::Idle),
-            },
+        let (session, line) = this_status();
+        match asked.and_then(|session| self.find(session)) {
+            Some(handle) if line.state != WorkerState::Recording => about(id, &handle),
+            _ => Answer::of(id, session, line),
         }
     }
 
     /// Ends what a coordinator has started and is still active; its artifacts are written in the background.
     pub(super) fn end(&self) -> Option<SessionId> {
         let mut sessions = self.started.iter().map(|started| started.handle.session());
-        let session = sessions.find(|session| active(session.as_str()).is_some())?;
+        let session = sessions.find(|session| is_active(session.as_str()))?;
         session::stop_this(session);
         Some(session.clone())
     }
@@ -133,53 +119,32 @@ impl Sessions {
     pub(super) fn close(&mut self) -> Vec<Answer> {
         self.is_closed = true;
         self.end();
-        let last_words = |started: &Started| {
-            let outcome = started.handle.wait();
-            (!started.is_told).then(|| settled(UNASKED, &started.handle, outcome))
+        let last_answer = |started: &Started| {
+            let answer = written(UNASKED, &started.handle);
+            (!started.is_told).then_some(answer)
         };
-        self.started.iter().filter_map(last_words).collect()
+        self.started.iter().filter_map(last_answer).collect()
     }
 
-    fn handle(&self, session: &str) -> Option<Stopped> {
+    fn find(&self, session: &str) -> Option<Stopped> {
         let mut handles = self.started.iter().map(|started| &started.handle);
         handles.find(|handle| handle.session().as_str() == session).cloned()
     }
 }
 
-/// How far this session has come, if it is active.
-fn active(session: &str) -> Option<Progress> {
-    match session::status() {
-        Status::Active(progress) if progress.session.as_str() == session => Some(progress),
-        _ => None,
-    }
+/// Returns whether this session is active.
+fn is_active(session: &str) -> bool {
+    matches!(session::status(), Status::Active(progress) if progress.session.as_str() == session)
 }
 
-/// What became of a session that has ended.
-pub(super) fn about(id: u64, handle: &Stopped) -> Answer {
-    match handle.wait_timeout(Duration::ZERO) {
-        None => Answer {
-            recorded_iterations: handle.recorded_iterations(),
-            ..Answer::new(id, Some(handle.session().to_string()), WorkerState::Writing)
-        },
-        Some(outcome) => settled(id, handle, outcome),
-    }
+/// Returns what became of a session.
+fn about(id: u64, handle: &Stopped) -> Answer {
+    Answer::of(id, Some(handle.session().to_string()), line_of(handle))
 }
 
-/// What came of its artifacts.
-pub(super) fn settled(id: u64, handle: &Stopped, outcome: Result<Manifest, Error>) -> Answer {
-    let mut report = written(handle, Some(outcome));
-    let session = Some(handle.session().to_string());
-    let Some(line) = report.workers.pop() else { return Answer::new(id, session, WorkerState::Written) };
-    let failure = line.error.map(|message| Failure::new(FailureCode::Artifacts, message));
-    Answer {
-        failure,
-        artifacts: line.artifacts,
-        missing: line.missing,
-        recorded_iterations: line.recorded_iterations,
-        requests: line.requests.map(Box::new),
-        lost_ranges: line.lost_ranges,
-        ..Answer::new(id, session, line.state)
-    }
+/// Waits for the artifacts of a session that has ended, and returns what came of them.
+pub(super) fn written(id: u64, handle: &Stopped) -> Answer {
+    Answer::of(id, Some(handle.session().to_string()), settled(handle, Some(handle.wait())))
 }
 
 fn unknown(id: u64, session: String) -> Answer {

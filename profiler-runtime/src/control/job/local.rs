@@ -1,24 +1,44 @@
-//! The controller of one process: this one.
+//! The controller of one process: this one. It is also what triggers act on, unless the program installs another.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::report::{
     ControlError, FailureCode, JobStatus, MOST_NAME, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };
-use super::{Controller, REMEMBERED, Selection, asked};
-use crate::control;
+use super::{Controller, Selection, remember};
+use crate::control::{self, names};
 use crate::error::Error;
 use crate::logging;
 use crate::session::{self, Status, Stopped};
+use profiler_core::process::PerProcess;
 use profiler_trace::export::Manifest;
 use profiler_trace::text;
 
 /// The variable that names a worker.
 const NAME: &str = "PROFILER_WORKER_NAME";
+
+static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> = PerProcess::new(|_| Mutex::new(Arc::new(Local::new())));
+
+/// Makes `controller` the one that triggers act on, such as the [`Coordinator`](super::Coordinator) of a job in the
+/// process that has it.
+pub fn install(controller: Arc<dyn Controller>) {
+    let before = {
+        let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *installed, controller)
+    };
+    // Outside of the lock: a coordinator's end takes a moment.
+    drop(before);
+}
+
+/// Returns what triggers act on: [`Local`] unless another was [`install`]ed.
+#[must_use]
+pub fn installed() -> Arc<dyn Controller> {
+    Arc::clone(&INSTALLED.lock().unwrap_or_else(PoisonError::into_inner))
+}
 
 /// Profiles the process it is in: a job of one worker.
 #[derive(Debug, Default)]
@@ -57,7 +77,7 @@ impl Controller for Local {
             return Err(ControlError::NoSuchStage { stage, known: vec![this.stage] });
         }
         let mut parsed = control::configured()?.ok_or(Error::NotConfigured)?;
-        asked::check_names(&selection.names)?;
+        names::check(&selection.names)?;
         if !selection.names.is_empty() {
             parsed.config = parsed.config.stages(selection.names.clone());
         }
@@ -67,13 +87,11 @@ impl Controller for Local {
         if let Status::Active(progress) = session::status() {
             return Err(ControlError::AlreadyActive { session: progress.session.to_string() });
         }
-        let given = asked::reserve(&selection.wishes, &parsed)?;
-        let handle = control::begin_as(parsed, given.map(Into::into))?;
+        let wishes = &selection.wishes;
+        let given = wishes.names_session().then(|| wishes.reserve(&parsed.config)).transpose()?;
+        let handle = control::begin_as(parsed, given.map(|(session, _)| session.into()))?;
         state.selection = selection.clone();
-        state.sessions.push_back(handle.clone());
-        if state.sessions.len() > REMEMBERED {
-            state.sessions.pop_front();
-        }
+        remember(&mut state.sessions, handle.clone());
         let warnings = handle.start_warnings().to_vec();
         Ok(Report { warnings, ..report(&handle, WorkerStatus::new(this, WorkerState::Recording)) })
     }
@@ -81,12 +99,8 @@ impl Controller for Local {
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError> {
         let held = logging::hold();
         let mut state = self.state();
-        if !selection.is_everything()
-            && !selection.is_same_part(&state.selection)
-            && matches!(session::status(), Status::Active(_))
-        {
-            let (active, asked) = (state.selection.to_string(), selection.to_string());
-            return Err(ControlError::OtherSelection { active, asked });
+        if matches!(session::status(), Status::Active(_)) {
+            selection.check_stops(&state.selection)?;
         }
         let stopped = session::stop()?;
         state.selection = Selection::default();
@@ -95,42 +109,18 @@ impl Controller for Local {
         }
         drop(state);
         drop(held);
-        Ok(written(&stopped, stopped.wait_timeout(wait)))
+        Ok(report(&stopped, settled(&stopped, stopped.wait_timeout(wait))))
     }
 
     fn status(&self) -> JobStatus {
-        let mut line = WorkerStatus::new(this_worker(), WorkerState::Idle);
-        let last = session::last();
-        let session = match session::status() {
-            Status::Idle => None,
-            Status::Active(progress) => {
-                line.state = WorkerState::Recording;
-                line.recorded_iterations = progress.recorded_iterations;
-                line.lost_ranges = progress.lost_ranges;
-                Some(progress.session.to_string())
-            }
-            Status::Exporting { session } => {
-                line.state = WorkerState::Writing;
-                let own = last.as_ref().filter(|last| *last.session() == session);
-                line.recorded_iterations = own.map_or(0, Stopped::recorded_iterations);
-                Some(session.to_string())
-            }
-        };
-        let last_session =
-            last.filter(Stopped::is_written).map(|last| written(&last, last.wait_timeout(Duration::ZERO)));
+        let (session, line) = this_status();
+        let last_session = session::last().filter(Stopped::is_written).map(|last| report(&last, line_of(&last)));
         JobStatus { session, workers: vec![line], last_session }
     }
 
     fn session(&self, session: &str) -> Option<Report> {
         let handle = self.handle(session)?;
-        if let Status::Active(progress) = session::status()
-            && progress.session == *handle.session()
-        {
-            let mut line = WorkerStatus::new(this_worker(), WorkerState::Recording);
-            line.recorded_iterations = progress.recorded_iterations;
-            return Some(report(&handle, line));
-        }
-        Some(written(&handle, handle.wait_timeout(Duration::ZERO)))
+        Some(report(&handle, line_of(&handle)))
     }
 
     fn folder(&self, session: &str) -> Option<PathBuf> {
@@ -157,38 +147,52 @@ fn worker_name(rank: u32, given: Option<OsString>) -> String {
     given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 
-/// The report of a session that has ended.
-pub(super) fn written(stopped: &Stopped, outcome: Option<Result<Manifest, Error>>) -> Report {
-    let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
-    line.recorded_iterations = stopped.recorded_iterations();
-    let line = match outcome {
-        None => line,
-        Some(Err(error)) => line.failed(error.to_string()),
-        Some(Ok(manifest)) => {
-            let artifacts = manifest.artifacts().iter().map(|artifact| WorkerArtifact {
-                kind: artifact.kind.to_owned(),
-                name: artifact.name.clone(),
-                second_name: artifact.second_name.clone(),
-                bytes: artifact.bytes,
-            });
-            let error = (!manifest.errors.is_empty()).then(|| manifest.errors.join("; "));
-            let state = if error.is_some() { WorkerState::Failed } else { WorkerState::Written };
-            let artifacts = artifacts.collect();
-            let code = error.is_some().then_some(FailureCode::Artifacts);
-            let requests = (manifest.requests.count() > 0).then_some(manifest.requests);
-            WorkerStatus {
-                state,
-                error,
-                code,
-                artifacts,
-                missing: manifest.missing,
-                requests,
-                lost_ranges: manifest.ranges_lost,
-                ..line
-            }
-        }
+/// Returns the session that this process records or writes, and what it does.
+pub(super) fn this_status() -> (Option<String>, WorkerStatus) {
+    let status = session::status();
+    let session = match &status {
+        Status::Idle => return (None, WorkerStatus::new(this_worker(), WorkerState::Idle)),
+        Status::Active(progress) => &progress.session,
+        Status::Exporting { session } => session,
     };
-    report(stopped, line)
+    let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    if let Status::Active(progress) = &status {
+        line.state = WorkerState::Recording;
+        (line.recorded_iterations, line.lost_ranges) = (progress.recorded_iterations, progress.lost_ranges);
+    } else if let Some(own) = session::last().filter(|last| last.session() == session) {
+        line.recorded_iterations = own.recorded_iterations();
+    }
+    (Some(session.to_string()), line)
+}
+
+/// Returns what has become of a session so far: it records, its artifacts are being written, or are there.
+pub(super) fn line_of(handle: &Stopped) -> WorkerStatus {
+    let (active, line) = this_status();
+    if line.state == WorkerState::Recording && active.as_deref() == Some(handle.session().as_str()) {
+        return line;
+    }
+    settled(handle, handle.wait_timeout(Duration::ZERO))
+}
+
+/// Returns what has come of the artifacts of a session that has ended.
+pub(super) fn settled(handle: &Stopped, outcome: Option<Result<Manifest, Error>>) -> WorkerStatus {
+    let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
+    line.recorded_iterations = handle.recorded_iterations();
+    let manifest = match outcome {
+        None => return line,
+        Some(Err(error)) => return line.failed(error.to_string()),
+        Some(Ok(manifest)) => manifest,
+    };
+    line.state = WorkerState::Written;
+    line.artifacts = manifest.artifacts().iter().map(WorkerArtifact::from).collect();
+    line.requests = (manifest.requests.count() > 0).then_some(manifest.requests);
+    line.missing = manifest.missing;
+    line.lost_ranges = manifest.ranges_lost;
+    if !manifest.errors.is_empty() {
+        line.code = Some(FailureCode::Artifacts);
+        line = line.failed(manifest.errors.join("; "));
+    }
+    line
 }
 
 fn report(handle: &Stopped, line: WorkerStatus) -> Report {

@@ -25,40 +25,44 @@
 //! | `PROFILER_WORKER_NAME` | what reports call it; `diffusion_rank_{R}` if unset |
 
 mod address;
-mod asked;
 mod coordinator;
 mod framing;
-mod global;
 mod handler;
 mod link;
 mod local;
 mod report;
 mod selection;
-mod token;
 #[cfg(unix)]
 mod unix;
 mod wire;
 mod worker;
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::{Address, LinkError};
-pub use asked::SessionWishes;
 pub use coordinator::{Coordinator, CoordinatorOptions};
-pub use global::{install, installed};
-pub use local::Local;
+pub use local::{Local, install, installed};
 pub use profiler_trace::export::RequestTimes;
 pub use report::{
     ControlError, FailureCode, Frontend, JobStatus, Report, Worker, WorkerArtifact, WorkerState, WorkerStatus,
 };
-pub use selection::Selection;
+pub use selection::{Selection, SessionWishes};
 pub(super) use worker::{COORDINATOR, join_from_env};
 pub use worker::{Membership, join};
 
 /// Sessions that can still be asked about. The same number for a coordinator and its workers: none has forgotten what the
 /// other asks for.
 const REMEMBERED: usize = 64;
+
+/// Adds a session; the oldest one may be forgotten for it.
+fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
+    sessions.push_back(session);
+    if sessions.len() > REMEMBERED {
+        sessions.pop_front();
+    }
+}
 
 /// What start, stop and status act on: this process ([`Local`]), or the workers of a job.
 ///

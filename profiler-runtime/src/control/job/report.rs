@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use profiler_trace::export::{Missing, RequestTimes};
+use profiler_trace::export::{Artifact, Missing, RequestTimes};
 use profiler_trace::text;
 
 /// Who a worker is.
@@ -174,6 +174,13 @@ pub struct WorkerArtifact {
     pub second_name: Option<String>,
     /// Size.
     pub bytes: u64,
+}
+
+impl From<&Artifact> for WorkerArtifact {
+    fn from(artifact: &Artifact) -> Self {
+        let (name, second_name) = (artifact.name.clone(), artifact.second_name.clone());
+        Self { kind: artifact.kind.to_owned(), name, second_name, bytes: artifact.bytes }
+    }
 }
 
 /// The coordinator's own process, where it is in the session: see

@@ -1,8 +1,14 @@
-//! Which part of a job a session covers.
+//! Selection of a request: which part of a job a session covers, and what else a start wishes for.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use super::asked::SessionWishes;
+use serde_json::Value;
+
+use super::report::ControlError;
+use crate::config::{ConfigError, Draft, Folder, Parsed, Places, ProfilerConfig};
+use crate::error::Error;
+use crate::session::{self, SessionId};
 
 /// Stage processes by number, and ranges by name; empty selects everything.
 ///
@@ -34,9 +40,16 @@ impl Selection {
         self.stages.is_empty() && self.names.is_empty()
     }
 
-    /// Returns whether both select the same part of the job.
-    pub(super) fn is_same_part(&self, other: &Self) -> bool {
-        (&self.stages, &self.names) == (&other.stages, &other.names)
+    /// Checks whether a stop with this selection stops what was started.
+    ///
+    /// # Errors
+    ///
+    /// It selects another part of the job.
+    pub(super) fn check_stops(&self, started: &Self) -> Result<(), ControlError> {
+        if self.is_everything() || (&self.stages, &self.names) == (&started.stages, &started.names) {
+            return Ok(());
+        }
+        Err(ControlError::OtherSelection { active: started.to_string(), asked: self.to_string() })
     }
 
     /// Returns whether a worker of this stage is selected.
@@ -52,5 +65,76 @@ impl fmt::Display for Selection {
         let names = self.names.iter().map(|name| format!("`{name}`"));
         let all: Vec<String> = stages.chain(names).collect();
         if all.is_empty() { f.write_str("everything") } else { write!(f, "stages {}", all.join(", ")) }
+    }
+}
+
+/// Wishes of one start: what the body of `POST /start_profile` holds beside the stages. Empty asks for nothing.
+#[derive(Clone, Debug, Default, Eq)]
+#[non_exhaustive]
+pub struct SessionWishes {
+    /// Fields of the configuration, each with the key that the client wrote and its value.
+    pub(crate) fields: Vec<(&'static str, String, Value)>,
+    /// Name of the session, and of its folder; one that exists already gets a number behind it.
+    pub name: Option<String>,
+    /// Begin of the session's name.
+    pub prefix: Option<String>,
+    /// Merge the traces of all ranks when they are written.
+    pub merge: bool,
+    /// Sentences about what the request asks for and does not get.
+    pub warnings: Vec<String>,
+    /// Places of the selected names in the request: `stages[0]`, as they are sorted, is its `profile_stages[1]`.
+    pub(crate) names: Places,
+}
+
+impl PartialEq for SessionWishes {
+    /// Returns whether both ask for the same, wherever the requests have it.
+    fn eq(&self, other: &Self) -> bool {
+        let Self { fields, name, prefix, merge, warnings, names: _ } = self;
+        (fields, name, prefix, merge, warnings)
+            == (&other.fields, &other.name, &other.prefix, &other.merge, &other.warnings)
+    }
+}
+
+impl SessionWishes {
+    /// Lays the fields over a configuration.
+    ///
+    /// # Errors
+    ///
+    /// They do not fit into it, which is the request's fault: without it the configuration is right.
+    pub(super) fn lay_over(&self, parsed: Parsed) -> Result<Parsed, ConfigError> {
+        let places = self.places();
+        let mut draft = Draft::again(parsed);
+        for (field, key, value) in &self.fields {
+            draft.change(field, value, key);
+        }
+        for warning in &self.warnings {
+            draft.warn("the request", warning);
+        }
+        let mut parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.of_request(&places))?;
+        let warnings = std::mem::take(&mut parsed.warnings);
+        parsed.warnings = warnings.into_iter().map(|warning| warning.in_words_of(&places)).collect();
+        parsed.places = places;
+        Ok(parsed)
+    }
+
+    /// Returns what the request calls the fields that it sets and the names that it selects.
+    pub(super) fn places(&self) -> Places {
+        let fields = self.fields.iter().map(|(field, key, _)| ((*field).to_owned(), key.clone()));
+        self.names.clone().into_iter().chain(fields).collect()
+    }
+
+    /// Returns whether the session's name is asked for.
+    pub(super) fn names_session(&self) -> bool {
+        self.name.is_some() || self.prefix.is_some()
+    }
+
+    /// Names a session and makes its folder, if it has one.
+    ///
+    /// # Errors
+    ///
+    /// Its folder cannot be made.
+    pub(super) fn reserve(&self, config: &ProfilerConfig) -> Result<(SessionId, Option<PathBuf>), Error> {
+        let folder = config.folder();
+        session::reserve(folder.as_ref().map(Folder::path), self.name.as_deref(), self.prefix.as_deref())
     }
 }

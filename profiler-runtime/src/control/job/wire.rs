@@ -10,13 +10,16 @@
 //! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An answer with the id 0 was
 //! not asked for: a worker that leaves says what became of its session. Nothing here panics, whatever the bytes.
 
+use std::io::Write;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState};
-use super::token::Token;
+use super::link::Stream;
+use super::report::{FailureCode, Worker, WorkerArtifact, WorkerState, WorkerStatus};
 use crate::config::Places;
+use crate::control::token::Token;
 use profiler_trace::export::{Missing, RequestTimes};
 
 /// Rises when one side would misunderstand the other.
@@ -111,20 +114,27 @@ impl Failure {
 }
 
 impl Answer {
-    pub(super) fn new(id: u64, session: Option<String>, state: WorkerState) -> Self {
-        let (recorded_iterations, lost_ranges) = (0, 0);
-        Self {
-            id,
-            session,
+    /// Creates the answer that says this of a session.
+    pub(super) fn of(id: u64, session: Option<String>, status: WorkerStatus) -> Self {
+        let WorkerStatus {
+            worker: _,
             state,
-            failure: None,
-            artifacts: Vec::new(),
-            missing: Vec::new(),
+            error,
+            code,
+            artifacts,
+            missing,
             recorded_iterations,
-            requests: None,
+            requests,
             lost_ranges,
-            warnings: Vec::new(),
-        }
+        } = status;
+        let failure = error.map(|message| Failure::new(code.unwrap_or(FailureCode::Artifacts), message));
+        let (requests, warnings) = (requests.map(Box::new), Vec::new());
+        Self { id, session, state, failure, artifacts, missing, recorded_iterations, requests, lost_ranges, warnings }
+    }
+
+    pub(super) fn new(id: u64, session: Option<String>, state: WorkerState) -> Self {
+        let worker = Worker { name: String::new(), rank: 0, stage: 0, pid: 0, host: String::new() };
+        Self::of(id, session, WorkerStatus::new(worker, state))
     }
 
     pub(super) fn failed(id: u64, session: Option<String>, failure: Failure) -> Self {
@@ -140,6 +150,16 @@ pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
     }
     line.push(b'\n');
     Ok(line)
+}
+
+/// Sends a message as a line.
+///
+/// # Errors
+///
+/// It is too long, or the connection is at its end.
+pub(super) fn send(stream: &Stream, message: &impl Serialize) -> Result<(), String> {
+    let line = encode(message)?;
+    (&mut &*stream).write_all(&line).map_err(|error| error.to_string())
 }
 
 /// What a line says, or what is wrong with it.

@@ -11,7 +11,7 @@ fn worker() -> Worker {
 }
 
 fn hello() -> Hello {
-    Hello { protocol: PROTOCOL, worker: worker(), local_rank: 1, token: Token::new("secret") }
+    Hello { protocol: PROTOCOL, worker: worker(), local_rank: 1, token: Some(Token::new("secret")) }
 }
 
 /// Every decoder at once.

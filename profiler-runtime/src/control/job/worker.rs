@@ -5,19 +5,19 @@
 //! because nobody would be left to stop it and a recording without an end fills its memory. Nothing here fails the
 //! program; what goes wrong is logged, each reason once.
 
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::address::{Address, LinkError};
-use super::framing::Lines;
-use super::handler::{Outcome, Sessions, settled};
+use super::address::{self, Address, LinkError};
+use super::framing::LineReader;
+use super::handler::{Outcome, Sessions, written};
 use super::link::{PATIENCE, Stream};
 use super::local::this_worker;
 use super::report::FailureCode;
-use super::token::Token;
 use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
+use crate::control::threads;
+use crate::control::token::Token;
 use crate::logging;
 use crate::session::{self, Stopped};
 use profiler_core::memory::ledger;
@@ -73,7 +73,7 @@ struct Link {
 /// already, or there is no thread.
 pub fn join(address: &str) -> Result<Membership, LinkError> {
     let address: Address = address.parse()?;
-    let token = Token::from_env(|name| std::env::var_os(name))?;
+    let token = address::token_from_env(|name| std::env::var_os(name))?;
     match &address {
         Address::Tcp(_) if token.is_none() => return Err(LinkError::NoToken { address }),
         Address::Unix(_) if cfg!(not(unix)) => return Err(LinkError::NoUnixSockets),
@@ -86,8 +86,7 @@ pub fn join(address: &str) -> Result<Membership, LinkError> {
     let (sessions, link) = (Mutex::default(), Mutex::default());
     let worker = Arc::new(Joined { address, token, sessions, link, changed: Condvar::new() });
     let membership = Membership { worker: Arc::clone(&worker), process: Stamp::here() };
-    let thread = std::thread::Builder::new().name(THREAD.to_owned());
-    thread.spawn(move || worker.run()).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
+    threads::spawn(THREAD, move || worker.run()).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;
     Ok(membership)
 }
 
@@ -99,7 +98,7 @@ pub(crate) fn join_from_env() -> Option<Result<Membership, LinkError>> {
 
 /// For the environment of a process that should join.
 pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'static str, String)> {
-    let token = token.map(|token| (super::token::VARIABLE, token.reveal().to_owned()));
+    let token = token.map(|token| (address::TOKEN, token.reveal().to_owned()));
     [(COORDINATOR, address.to_string())].into_iter().chain(token).collect()
 }
 
@@ -111,11 +110,11 @@ impl Drop for Membership {
             return;
         }
         let _held = logging::hold();
-        let last_words = self.worker.sessions().close();
+        let last_answers = self.worker.sessions().close();
         let mut link = self.worker.link();
         link.is_leaving = true;
         if let Some(stream) = link.stream.take() {
-            for answer in last_words {
+            for answer in last_answers {
                 say(&stream, &answer);
             }
             stream.close();
@@ -136,7 +135,6 @@ impl Joined {
     }
 
     fn run(self: &Arc<Self>) {
-        let _own = ledger::own();
         let (mut pause, mut known_reason) = (BACKOFF.0, String::new());
         loop {
             match self.connect() {
@@ -162,13 +160,12 @@ impl Joined {
     }
 
     /// Connects and says who this is.
-    fn connect(&self) -> Result<(Arc<Stream>, Lines), String> {
+    fn connect(&self) -> Result<(Arc<Stream>, LineReader), String> {
         let stream = Stream::connect(&self.address).map_err(|error| format!("cannot connect: {error}"))?;
         let local_rank = session::this_rank().0.local_rank;
         let hello = Hello { protocol: PROTOCOL, worker: this_worker(), local_rank, token: self.token.clone() };
-        let line = wire::encode(&hello)?;
-        (&stream).write_all(&line).map_err(|error| error.to_string())?;
-        let (mut lines, deadline) = (Lines::default(), Instant::now() + PATIENCE);
+        wire::send(&stream, &hello)?;
+        let (mut lines, deadline) = (LineReader::default(), Instant::now() + PATIENCE);
         let line = lines.next(&stream, MOST_HELLO, Some(deadline)).map_err(|error| error.to_string())?;
         match wire::decode(&line)? {
             Greeting::Refused { reason } => return Err(format!("this worker is refused: {}", text::plain(&reason))),
@@ -190,7 +187,7 @@ impl Joined {
     }
 
     /// Obeys until the connection ends.
-    fn serve(self: &Arc<Self>, stream: &Arc<Stream>, mut lines: Lines) {
+    fn serve(self: &Arc<Self>, stream: &Arc<Stream>, mut lines: LineReader) {
         let _closed = stream.closed_in_child();
         let reason = loop {
             let line = match lines.next(stream, MOST_LINE, None) {
@@ -198,7 +195,7 @@ impl Joined {
                 Err(error) => break error.to_string(),
             };
             match wire::decode::<Order>(&line) {
-                Ok(order) => self.obey(stream, order),
+                Ok(order) => self.carry_out(stream, order),
                 Err(wrong) => match wire::id_of(&line) {
                     Some(id) => {
                         self.tell(stream, &Answer::failed(id, None, Failure::new(FailureCode::BadRequest, wrong)));
@@ -227,10 +224,10 @@ impl Joined {
         }
     }
 
-    fn obey(self: &Arc<Self>, stream: &Arc<Stream>, order: Order) {
+    fn carry_out(self: &Arc<Self>, stream: &Arc<Stream>, order: Order) {
         let id = order.id;
         let held = logging::hold();
-        let outcome = self.sessions().obey(id, order.request);
+        let outcome = self.sessions().handle(id, order.request);
         drop(held);
         match outcome {
             Outcome::Now(answer) => self.tell(stream, &answer),
@@ -249,12 +246,8 @@ impl Joined {
     fn tell_when_written(self: &Arc<Self>, stream: &Arc<Stream>, id: u64, handle: Stopped) {
         let session = Some(handle.session().to_string());
         let (worker, waiting) = (Arc::clone(self), Arc::clone(stream));
-        let work = move || {
-            let _own = ledger::own();
-            let outcome = handle.wait();
-            worker.tell(&waiting, &settled(id, &handle, outcome));
-        };
-        if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-flush")).spawn(work) {
+        let work = move || worker.tell(&waiting, &written(id, &handle));
+        if let Err(error) = threads::spawn("profiler-worker-flush", work) {
             let failure = Failure::new(FailureCode::Thread, format!("cannot start a thread: {error}"));
             say(stream, &Answer::failed(id, session, failure));
         }
@@ -267,8 +260,7 @@ fn say(stream: &Stream, answer: &Answer) -> bool {
     static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
     let _held = logging::hold();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-    let send = |line: Vec<u8>| (&mut &*stream).write_all(&line).map_err(|error| error.to_string());
-    let sent = wire::encode(answer).and_then(send);
+    let sent = wire::send(stream, answer);
     if let Err(reason) = &sent {
         logging::warn!("cannot answer the profiler's coordinator: {reason}");
         stream.close();

@@ -3,21 +3,20 @@
 //! Before a worker has shown who it is, it gets one short line, little time, and one of few places: whoever reaches the
 //! address can take up no more, and keeps no worker out.
 
-use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
-use super::Shared;
 use super::member::{self, Member};
+use super::shared::Shared;
 use super::strangers::Strangers;
-use crate::control::job::framing::{Lines, NoLine};
+use crate::control::job::framing::{LineReader, NoLine};
 use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
 use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
+use crate::control::threads;
 use crate::logging;
-use profiler_core::memory::ledger;
 use profiler_trace::text;
 
 /// Time in which a connection has to send its first byte.
@@ -30,7 +29,7 @@ const THREAD: &str = "profiler-coordinator";
 pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<()> {
     let (shared, closed) = (Arc::clone(shared), listener.closed_in_child());
     let work = move || {
-        let (_own, _closed) = (ledger::own(), closed);
+        let _closed = closed;
         let strangers = Arc::new(Strangers::new());
         while !shared.table().is_closed {
             match listener.accept() {
@@ -43,7 +42,7 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<
             }
         }
     };
-    std::thread::Builder::new().name(THREAD.to_owned()).spawn(work).map(drop)
+    threads::spawn(THREAD, work).map(drop)
 }
 
 fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
@@ -51,9 +50,9 @@ fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
     let (shared, of_thread, here) = (Arc::clone(shared), Arc::clone(strangers), Arc::clone(&stranger));
     let closed = stranger.stream.closed_in_child();
     let work = move || {
-        let (_own, _closed) = (ledger::own(), closed);
-        let mut lines = Lines::default();
-        let heard = hear(&here.stream, &mut lines);
+        let _closed = closed;
+        let mut lines = LineReader::default();
+        let heard = first_line(&here.stream, &mut lines);
         of_thread.remove(&here);
         let kind = if heard.is_ok() { "refused" } else { "silent" };
         match greet(&shared, &here.stream, heard) {
@@ -63,14 +62,14 @@ fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
             Err(reason) => of_thread.tell(kind, &reason),
         }
     };
-    if let Err(error) = std::thread::Builder::new().name(format!("{THREAD}-member")).spawn(work) {
+    if let Err(error) = threads::spawn("profiler-coordinator-member", work) {
         strangers.remove(&stranger);
         strangers.tell("thread", &format!("there is no thread for it: {error}"));
     }
 }
 
 /// Returns the first line.
-fn hear(stream: &Stream, lines: &mut Lines) -> Result<Vec<u8>, NoLine> {
+fn first_line(stream: &Stream, lines: &mut LineReader) -> Result<Vec<u8>, NoLine> {
     let begin = Instant::now();
     lines.begin(stream, begin + FIRST_BYTE)?;
     lines.next(stream, MOST_HELLO, Some(begin + WHOLE_HELLO))
@@ -83,15 +82,14 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: Result<Vec<u8>, NoLi
         Ok(_) => Greeting::Welcome { protocol: PROTOCOL },
         Err(reason) => Greeting::Refused { reason: reason.clone() },
     };
-    let said = wire::encode(&greeting).and_then(|line| (&**stream).write_all(&line).map_err(|error| error.to_string()));
+    let said = wire::send(stream, &greeting);
     let (worker, connection, waiting) = admitted?;
     let sender = Arc::clone(stream);
-    let sending = said.and_then(|()| {
-        let thread = std::thread::Builder::new().name(format!("{THREAD}-sender"));
-        thread.spawn(move || member::send(&sender, &waiting)).map_err(|error| error.to_string())
-    });
+    let send = move || member::send(&sender, &waiting);
+    let sending =
+        said.and_then(|()| threads::spawn("profiler-coordinator-sender", send).map_err(|error| error.to_string()));
     if let Err(reason) = sending {
-        shared.change(|table| table.lose(worker.rank, connection, &reason));
+        shared.change(|table| table.disconnect(worker.rank, connection, &reason));
         return Err(reason);
     }
     let Worker { name, rank, stage, pid, host } = &worker;
@@ -105,7 +103,7 @@ fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, 
     static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
     let hello: Hello = wire::decode(line)?;
     let is_welcome = match (&shared.options.token, &hello.token) {
-        (Some(token), Some(shown)) => token.is(shown),
+        (Some(token), Some(shown)) => token.is(shown.reveal().as_bytes()),
         (Some(_), None) => false,
         (None, _) => stream.is_local(),
     };
@@ -131,7 +129,7 @@ fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, 
 }
 
 /// Takes down what a worker says until its connection ends.
-fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, connection: u64) {
+fn listen(shared: &Shared, stream: &Stream, mut lines: LineReader, worker: &Worker, connection: u64) {
     let reason = loop {
         let line = match lines.next(stream, MOST_LINE, None) {
             Ok(line) => line,
@@ -139,7 +137,7 @@ fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, c
         };
         match wire::decode::<Answer>(&line) {
             Ok(answer) => {
-                let changed = shared.change(|table| table.hear(worker.rank, connection, &answer));
+                let changed = shared.change(|table| table.on_answer(worker.rank, connection, &answer));
                 if let Some(session) = changed {
                     shared.publish_if_settled(&session);
                 }
@@ -148,7 +146,7 @@ fn listen(shared: &Shared, stream: &Stream, mut lines: Lines, worker: &Worker, c
         }
     };
     // In this order: who sees the connection end finds the place free.
-    shared.change(|table| table.lose(worker.rank, connection, &reason));
+    shared.change(|table| table.disconnect(worker.rank, connection, &reason));
     stream.close();
     logging::info!("`{}` (rank {}) is gone: {}", worker.name, worker.rank, text::plain(&reason));
 }

@@ -3,13 +3,11 @@
 //! It records from start to stop, whatever schedule the workers follow: the requests that it takes are no iterations. It
 //! leaves the GPU to them.
 
-use std::time::Duration;
-
 use crate::config::{Profiler, ProfilerConfig};
 use crate::control;
-use crate::control::job::local::written;
-use crate::control::job::report::{Frontend, WorkerState};
-use crate::session::{self, Given, SessionId, Status, Stopped};
+use crate::control::job::local::line_of;
+use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
+use crate::session::{Given, SessionId, Stopped};
 
 /// Its part in a session: what will hold its artifacts, or why it does not record.
 pub(super) type Part = Result<Stopped, String>;
@@ -46,34 +44,17 @@ fn config_of(config: &ProfilerConfig) -> Option<ProfilerConfig> {
     })
 }
 
-/// Ends its part; the artifacts are written in the background.
-pub(super) fn stop(part: Option<&Part>) {
-    if let Some(Ok(stopped)) = part {
-        session::stop_this(stopped.session());
-    }
-}
-
-/// Waits at most so long for its artifacts.
-pub(super) fn wait(part: Option<&Part>, most: Duration) {
-    if let Some(Ok(stopped)) = part {
-        let _ = stopped.wait_timeout(most);
-    }
-}
-
 /// Returns its line in a report.
 pub(super) fn line(part: &Part) -> Frontend {
     let pid = std::process::id();
-    let none = |state, error| Frontend { pid, state, error, artifacts: Vec::new(), missing: Vec::new() };
-    let stopped = match part {
-        Ok(stopped) => stopped,
-        Err(why) => return none(WorkerState::Failed, Some(why.clone())),
-    };
-    if matches!(session::status(), Status::Active(progress) if progress.session == *stopped.session()) {
-        return none(WorkerState::Recording, None);
+    match part {
+        Ok(own) => {
+            let WorkerStatus { state, error, artifacts, missing, .. } = line_of(own);
+            Frontend { pid, state, error, artifacts, missing }
+        }
+        Err(why) => {
+            let (state, error) = (WorkerState::Failed, Some(why.clone()));
+            Frontend { pid, state, error, artifacts: Vec::new(), missing: Vec::new() }
+        }
     }
-    let line = written(stopped, stopped.wait_timeout(Duration::ZERO)).workers.pop();
-    line.map_or_else(
-        || none(WorkerState::Writing, None),
-        |line| Frontend { artifacts: line.artifacts, missing: line.missing, ..none(line.state, line.error) },
-    )
 }

@@ -1,7 +1,7 @@
-//! What is known about one session of a job: a line for each worker that it was asked of.
+//! State of one session of a job: a row for each worker that it was asked of.
 //!
-//! Pure. An answer changes the line of its worker whenever it comes; whoever waits for it only waits until no line is
-//! [awaited](Line::awaits) any more, or a time limit has made it silent.
+//! Pure. An answer changes the row of its worker whenever it comes; a caller that waits only waits until no row
+//! [awaits](WorkerRow::awaits) one any more, or a time limit has made it silent.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,8 +15,8 @@ use crate::control::job::wire::Answer;
 
 /// A session that the coordinator has started.
 #[derive(Clone, Debug)]
-pub(super) struct Record {
-    pub(super) session: String,
+pub(super) struct JobSession {
+    pub(super) name: String,
     pub(super) folder: Option<PathBuf>,
     pub(super) selection: Selection,
     /// What the workers were told to record.
@@ -24,17 +24,15 @@ pub(super) struct Record {
     /// Whether it was stopped, or given up.
     pub(super) is_stopped: bool,
     /// By rank.
-    pub(super) lines: BTreeMap<u32, Line>,
+    pub(super) rows: BTreeMap<u32, WorkerRow>,
     /// The coordinator's own.
     pub(super) frontend: Option<Part>,
 }
 
 /// One worker's part in it.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(super) struct WorkerRow {
     pub(super) status: WorkerStatus,
-    /// The connection through which it was asked last.
-    pub(super) connection: u64,
     pub(super) awaits: Option<Awaited>,
     /// Whether it was told to start.
     was_asked: bool,
@@ -53,31 +51,27 @@ pub(super) enum Awaited {
     Flush(u64),
 }
 
-impl Line {
-    /// A line of a worker that was not asked, or could not be.
-    pub(super) fn new(worker: Worker, connection: u64) -> Self {
-        Self {
-            status: WorkerStatus::new(worker, WorkerState::Idle),
-            connection,
-            awaits: None,
-            was_asked: false,
-            cut: None,
-            warnings: Vec::new(),
+impl WorkerRow {
+    /// Creates the row of a worker that was not asked, or could not be.
+    pub(super) fn new(worker: Worker) -> Self {
+        let status = WorkerStatus::new(worker, WorkerState::Idle);
+        Self { status, awaits: None, was_asked: false, cut: None, warnings: Vec::new() }
+    }
+
+    /// Notes that the worker was asked for something, or why it could not be.
+    pub(super) fn ask(&mut self, awaited: Awaited, sent: Result<(), String>, unsent: WorkerState) {
+        match sent {
+            Ok(()) => (self.awaits, self.was_asked) = (Some(awaited), true),
+            Err(why) => self.fail(unsent, why),
         }
     }
 
-    /// It was told to start or stop, by the request with this id.
-    pub(super) fn ask(&mut self, id: u64) {
-        self.awaits = Some(Awaited::Order(id));
-        self.was_asked = true;
-    }
-
-    /// Returns whether the answer to that has not come.
+    /// Returns whether the answer to a start or stop has not come.
     pub(super) const fn awaits_order(&self) -> bool {
         matches!(self.awaits, Some(Awaited::Order(_)))
     }
 
-    /// Another state, and why.
+    /// Sets another state, and why.
     pub(super) fn fail(&mut self, state: WorkerState, why: impl Into<String>) {
         self.awaits = None;
         self.status = self.status.clone().with(state, why);
@@ -88,7 +82,7 @@ impl Line {
         self.awaits.is_some() || self.was_asked && self.status.state != WorkerState::Failed
     }
 
-    /// The connection is gone.
+    /// Notes that the connection is gone.
     pub(super) fn lose(&mut self, why: &str) {
         let was = match self.status.state {
             // A worker that leaves says this instead of the answer that is awaited.
@@ -107,8 +101,8 @@ impl Line {
         self.fail(WorkerState::Lost, reason);
     }
 
-    /// Takes down what the worker says.
-    pub(super) fn hear(&mut self, answer: &Answer) {
+    /// Takes down an answer of the worker.
+    pub(super) fn on_answer(&mut self, answer: &Answer) {
         if let Some(Awaited::Order(id) | Awaited::Flush(id)) = self.awaits
             && id == answer.id
         {
@@ -127,18 +121,18 @@ impl Line {
     }
 }
 
-impl Record {
-    /// The last known report.
+impl JobSession {
+    /// Returns the last known report.
     pub(super) fn report(&self) -> Report {
-        let workers = self.lines.values().map(|line| line.status.clone()).collect();
+        let workers = self.rows.values().map(|row| row.status.clone()).collect();
         let frontend = self.frontend.as_ref().map(frontend::line);
-        Report { frontend, ..Report::new(self.session.clone(), self.folder.clone(), workers) }
+        Report { frontend, ..Report::new(self.name.clone(), self.folder.clone(), workers) }
     }
 
     /// Returns the report of its start, with what was told: by the coordinator, then by the workers, each sentence once.
     pub(super) fn start_report(&self, told: Vec<String>) -> Report {
         let mut warnings = told;
-        for warning in self.lines.values().flat_map(|line| &line.warnings) {
+        for warning in self.rows.values().flat_map(|row| &row.warnings) {
             if !warnings.contains(warning) {
                 warnings.push(warning.clone());
             }
@@ -148,32 +142,37 @@ impl Record {
 
     /// Returns whether every worker has written its artifacts, or never will.
     pub(super) fn is_written(&self) -> bool {
-        let writes = |line: &Line| line.status.state == WorkerState::Writing;
-        self.is_over() && !self.awaits_artifacts() && !self.lines.values().any(writes)
+        let writes = |row: &WorkerRow| row.status.state == WorkerState::Writing;
+        self.is_over() && !self.awaits_artifacts() && !self.rows.values().any(writes)
     }
 
     /// Returns whether an answer to a start or stop is still awaited.
     pub(super) fn awaits_orders(&self) -> bool {
-        self.lines.values().any(Line::awaits_order)
+        self.rows.values().any(WorkerRow::awaits_order)
     }
 
     /// Returns whether artifacts are still awaited.
     pub(super) fn awaits_artifacts(&self) -> bool {
-        self.lines.values().any(|line| matches!(line.awaits, Some(Awaited::Flush(_))))
+        self.rows.values().any(|row| matches!(row.awaits, Some(Awaited::Flush(_))))
+    }
+
+    /// Returns whether it is stopped and no answer about it is awaited any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_stopped && self.rows.values().all(|row| row.awaits.is_none())
     }
 
     /// Returns whether no worker has begun to record, and none will.
     pub(super) fn never_began(&self) -> bool {
         use WorkerState::{Failed, Idle, Lost};
-        let failed = |line: &Line| line.awaits.is_none() && matches!(line.status.state, Failed | Idle | Lost);
-        let failed = |line: &Line| !line.was_asked || failed(line);
-        self.lines.values().all(failed)
+        let failed = |row: &WorkerRow| row.awaits.is_none() && matches!(row.status.state, Failed | Idle | Lost);
+        let failed = |row: &WorkerRow| !row.was_asked || failed(row);
+        self.rows.values().all(failed)
     }
 
     /// Returns whether no worker can be recording any more.
     pub(super) fn is_over(&self) -> bool {
         let runs =
-            |line: &Line| line.was_asked && matches!(line.status.state, WorkerState::Recording | WorkerState::Silent);
-        !self.lines.values().any(|line| runs(line) || line.awaits_order())
+            |row: &WorkerRow| row.was_asked && matches!(row.status.state, WorkerState::Recording | WorkerState::Silent);
+        !self.rows.values().any(|row| runs(row) || row.awaits_order())
     }
 }

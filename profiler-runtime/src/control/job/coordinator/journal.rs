@@ -6,7 +6,7 @@
 use serde::Serialize;
 
 use super::frontend;
-use super::job_session::Record;
+use super::job_session::JobSession;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
 use crate::logging;
 use profiler_trace::export::{self, RequestTimes};
@@ -36,21 +36,21 @@ struct Job<'a> {
 }
 
 /// Writes the file; a failure is logged, because the ranks' own artifacts are worth more than this.
-pub(super) fn write(record: &Record) {
-    let Some(folder) = &record.folder else { return };
-    let workers: Vec<_> = record.lines.values().map(|line| &line.status).collect();
+pub(super) fn write(of: &JobSession) {
+    let Some(folder) = &of.folder else { return };
+    let workers: Vec<_> = of.rows.values().map(|row| &row.status).collect();
     let failed = |status: &&&WorkerStatus| WorkerState::is_failure(status.state);
     let failed_ranks: Vec<u32> = workers.iter().filter(failed).map(|status| status.worker.rank).collect();
     let job = Job {
-        session: &record.session,
-        state: if record.is_stopped { "stopped" } else { "recording" },
+        session: &of.name,
+        state: if of.is_stopped { "stopped" } else { "recording" },
         is_complete: failed_ranks.is_empty(),
-        stages: &record.selection.stages,
-        names: &record.selection.names,
+        stages: &of.selection.stages,
+        names: &of.selection.names,
         failed_ranks,
         requests: RequestTimes::merged(workers.iter().filter_map(|status| status.requests.as_ref())),
         workers,
-        frontend: record.frontend.as_ref().map(frontend::line),
+        frontend: of.frontend.as_ref().map(frontend::line),
     };
     let path = folder.join(FILE);
     if let Err(error) = export::write_report(&path, "job", &job) {

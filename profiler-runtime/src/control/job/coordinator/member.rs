@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use crate::control::job::link::Stream;
 use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{self, Order, Request};
-use profiler_core::memory::ledger;
 
 /// Requests that may wait to be sent to one worker: more than any number of clients asks for in a moment.
 const QUEUE: usize = 128;
@@ -18,11 +17,10 @@ const QUEUE: usize = 128;
 /// A worker and the connection to it.
 #[derive(Debug)]
 pub(super) struct Member {
-    pub(super) worker: Worker,
-    /// Tells this connection from an earlier one of the same rank.
-    pub(super) connection: u64,
     /// What it said last about itself.
     pub(super) said: WorkerStatus,
+    /// Tells this connection from an earlier one of the same rank.
+    pub(super) connection: u64,
     /// It has not answered a start or stop in time, and nothing since.
     pub(super) is_silent: bool,
     /// The status that it has not answered yet: only one is asked at a time.
@@ -32,30 +30,29 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// A worker behind this connection, and what has to be sent to it.
+    /// Creates the member behind this connection; returns also what has to be sent to it.
     pub(super) fn new(worker: Worker, connection: u64, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
         let (queue, waiting) = sync_channel(QUEUE);
-        let said = WorkerStatus::new(worker.clone(), WorkerState::Idle);
-        (Self { worker, connection, said, is_silent: false, asked: None, queue, stream }, waiting)
+        let said = WorkerStatus::new(worker, WorkerState::Idle);
+        (Self { said, connection, is_silent: false, asked: None, queue, stream }, waiting)
+    }
+
+    pub(super) fn worker(&self) -> &Worker {
+        &self.said.worker
     }
 
     /// Returns whether it is the same process.
     pub(super) fn is(&self, worker: &Worker) -> bool {
-        self.worker.pid == worker.pid && self.worker.host == worker.host
+        (self.worker().pid, &self.worker().host) == (worker.pid, &worker.host)
     }
 
     /// Sends a request, or says why it cannot be sent. Never waits.
-    pub(super) fn ask(&mut self, id: u64, request: Request) -> Result<(), String> {
-        let is_status = matches!(request, Request::Status { .. });
+    pub(super) fn ask(&self, id: u64, request: Request) -> Result<(), String> {
         let line = wire::encode(&Order { id, request })?;
         self.queue.try_send(line).map_err(|error| match error {
             TrySendError::Full(_) => format!("it does not read: {QUEUE} requests are waiting for it"),
             TrySendError::Disconnected(_) => "the connection to it is broken".to_owned(),
-        })?;
-        if is_status {
-            self.asked = Some(id);
-        }
-        Ok(())
+        })
     }
 
     /// Ends the connection.
@@ -66,7 +63,6 @@ impl Member {
 
 /// Writes what is waiting until the member is gone.
 pub(super) fn send(stream: &Stream, waiting: &Receiver<Vec<u8>>) {
-    let _own = ledger::own();
     while let Ok(line) = waiting.recv() {
         if (&mut &*stream).write_all(&line).is_err() {
             break;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::ProfilerConfig;
-use crate::control::job::token::Token;
+use crate::control::token::Token;
 
 /// How a [`Coordinator`](super::Coordinator) works; `Default` is right for workers of the same host.
 #[derive(Clone, Debug)]
@@ -35,7 +35,7 @@ impl Default for CoordinatorOptions {
 impl CoordinatorOptions {
     /// What every worker has to show. Required for TCP; an empty one is none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Token::new(token);
+        self.token = Some(Token::new(token)).filter(|token| !token.is_empty());
         self
     }
 

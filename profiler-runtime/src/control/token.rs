@@ -1,16 +1,20 @@
-//! The bearer token. It can be compared in constant time only, and not be shown.
+//! Secrets that are shown to the profiler: by workers to a coordinator on another host, by clients over HTTP.
+//!
+//! A token can be compared in constant time only, and is never shown.
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// A secret.
-#[derive(Clone)]
+/// A secret. The empty one fits nothing.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(super) struct Token(String);
 
 impl Token {
-    pub(super) const fn new(token: String) -> Self {
-        Self(token)
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
     }
 
     /// Returns whether there is nothing in it.
@@ -21,6 +25,11 @@ impl Token {
     /// Returns whether it was offered. How long that takes tells its length at most, not how much of it was right.
     pub(super) fn is(&self, offered: &[u8]) -> bool {
         !self.is_empty() && bool::from(self.0.as_bytes().ct_eq(offered))
+    }
+
+    /// Returns the secret itself: to be shown to the other side.
+    pub(super) fn reveal(&self) -> &str {
+        &self.0
     }
 }
 
@@ -36,12 +45,12 @@ mod tests {
 
     #[test]
     fn only_the_whole_token_fits_and_it_is_never_shown() {
-        let token = Token::new("correct horse".into());
+        let token = Token::new("correct horse");
         assert!(token.is(b"correct horse"));
         for wrong in ["", "c", "correct hors", "correct horsf", "dorrect horse", "correct horse "] {
             assert!(!token.is(wrong.as_bytes()), "{wrong}");
         }
-        assert!(!Token::new(String::new()).is(b""), "an empty one fits nothing");
+        assert!(!Token::new("").is(b""), "an empty one fits nothing");
         assert!(!format!("{token:?}").contains("horse"));
     }
 
