@@ -2,14 +2,14 @@
 //!
 //! Parsers into maps keep the last of two equal keys and say nothing. A configuration with
 //! `"max_iterations": 5 … "max_iterations": 50` is a mistake to report, so JSON and YAML are read through
-//! [`Document::insert`], which notices. TOML forbids duplicate keys by itself.
+//! [`insert`], which notices. TOML forbids duplicate keys by itself.
 
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::error::Problem;
+use super::value::Setting as _;
 
 /// What was read from a text.
 #[derive(Debug, Default)]
@@ -17,43 +17,29 @@ pub(crate) struct Document {
     /// The text as one value; of two equal keys, the first.
     pub(crate) value: Value,
     /// Keys that stand twice.
-    pub(crate) duplicates: Vec<Problem>,
+    pub(crate) duplicates: Vec<String>,
 }
 
 impl Document {
     /// Reads a whole value, with every duplicate key in it.
     pub(crate) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut duplicates = Vec::new();
-        let value = Node { path: String::new(), duplicates: &mut duplicates }.deserialize(deserializer)?;
+        let value = Node(&mut duplicates).deserialize(deserializer)?;
         Ok(Self { value, duplicates })
     }
+}
 
-    /// Adds a member to `map`, or a problem to `duplicates` if it is there already.
-    pub(crate) fn insert(
-        map: &mut Map<String, Value>,
-        duplicates: &mut Vec<Problem>,
-        path: &str,
-        key: String,
-        value: Value,
-    ) {
-        if map.contains_key(&key) {
-            duplicates.push(Problem::new(path, "given twice").suggest("keep one of the two"));
-        } else {
-            map.insert(key, value);
-        }
-    }
-
-    /// The path of member `key` inside `parent`.
-    pub(crate) fn member(parent: &str, key: &str) -> String {
-        if parent.is_empty() { key.to_owned() } else { format!("{parent}.{key}") }
+/// Adds a member to a map, or its key to `duplicates` if it is there already.
+pub(crate) fn insert(members: &mut Map<String, Value>, duplicates: &mut Vec<String>, key: String, value: Value) {
+    if members.contains_key(&key) {
+        duplicates.push(key);
+    } else {
+        members.insert(key, value);
     }
 }
 
 /// Reads one value and notes duplicate keys below it.
-struct Node<'a> {
-    path: String,
-    duplicates: &'a mut Vec<Problem>,
-}
+struct Node<'a>(&'a mut Vec<String>);
 
 impl<'de> DeserializeSeed<'de> for Node<'_> {
     type Value = Value;
@@ -88,7 +74,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     /// NaN and the infinities, which TOML can spell, stay visible as text.
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
-        Ok(super::value::Setting::to_value(&number))
+        Ok(number.to_value())
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
@@ -97,9 +83,7 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = seq
-            .next_element_seed(Node { path: format!("{}[{}]", self.path, items.len()), duplicates: self.duplicates })?
-        {
+        while let Some(item) = seq.next_element_seed(Node(self.0))? {
             items.push(item);
         }
         Ok(Value::Array(items))
@@ -107,10 +91,9 @@ impl<'de> Visitor<'de> for Node<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let path = Document::member(&self.path, &key);
-            let value = map.next_value_seed(Node { path: path.clone(), duplicates: self.duplicates })?;
-            Document::insert(&mut members, self.duplicates, &path, key, value);
+        while let Some(key) = map.next_key()? {
+            let value = map.next_value_seed(Node(self.0))?;
+            insert(&mut members, self.0, key, value);
         }
         Ok(Value::Object(members))
     }

@@ -10,11 +10,11 @@ use serde_json::Value;
 
 use super::choice::Profiler;
 use super::document::Document;
-use super::env::{self, Environment};
-use super::error::{ConfigError, Origin, Parsed, Problem, Warning};
+use super::environment::{Environment, sglang_folder};
+use super::error::{ConfigError, Origin, Problem, Warning};
 use super::kind::found;
-use super::settings::{FIELDS, ProfilerConfig};
-use super::table::Field;
+use super::parsed::{Origins, Parsed};
+use super::settings::{FIELDS, Field, ProfilerConfig};
 use super::upstream::{Fate, Name, PROTON_DIR, Place};
 use super::{paths, rules};
 
@@ -23,11 +23,11 @@ use super::{paths, rules};
 pub(crate) struct Draft {
     config: ProfilerConfig,
     origin: Origin,
-    origins: BTreeMap<&'static str, Origin>,
+    origins: Origins,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
     /// Names of upstream's that do nothing here, and where each is written.
-    accepted: Vec<(&'static Name, String)>,
+    accepted: Vec<(Name, String)>,
     /// Folder of a configuration for Proton.
     proton_dir: Option<PathBuf>,
     /// Fields whose value is unknown because what was given was refused: no rule may build on them.
@@ -40,7 +40,7 @@ impl Draft {
         Self {
             config: ProfilerConfig::default(),
             origin,
-            origins: BTreeMap::new(),
+            origins: Origins::new(),
             problems: Vec::new(),
             warnings: Vec::new(),
             accepted: Vec::new(),
@@ -52,12 +52,9 @@ impl Draft {
     /// A draft of values that a program has set itself; each is checked like one from a file.
     pub(crate) fn of(mut config: ProfilerConfig) -> Self {
         let mut draft = Self::new(Origin::Code);
-        let default = ProfilerConfig::default();
+        draft.origins.extend(config.changed().map(|field| (field.name, Origin::Code)));
         for field in FIELDS {
             let value = (field.get)(&config);
-            if value != (field.get)(&default) {
-                draft.origins.insert(field.name, Origin::Code);
-            }
             if draft.judge(field, &value, field.name) && value == "" {
                 // The empty text is "not set", here as in a file.
                 (field.set)(&mut config, &value);
@@ -89,7 +86,8 @@ impl Draft {
             let message = format!("expected an object such as {EXAMPLE}, found {}", found(&document.value));
             return self.fail(Problem::new("", message));
         };
-        self.problems.extend(document.duplicates);
+        let twice = |key| Problem::new(key, "given twice").suggest("keep one of the two");
+        self.problems.extend(document.duplicates.into_iter().map(twice));
         for (name, value) in &members {
             match Field::named(name) {
                 Some(field) => self.set(field, value, name, self.origin.clone()),
@@ -110,7 +108,7 @@ impl Draft {
     fn set(&mut self, field: &'static Field, value: &Value, place: &str, origin: Origin) -> bool {
         let known = value.as_str().and_then(|value| Name::of_value(field.name, value));
         if let Some(row) = known {
-            self.accepted.push((row, place.to_owned()));
+            self.accept(row, place);
             let torch = Value::from(Profiler::Torch.as_str());
             return self.set(field, &torch, place, origin);
         }
@@ -168,20 +166,14 @@ impl Draft {
 
     /// Makes paths absolute, and the two names of a `torch` session's folder say the same.
     fn resolve_paths(&mut self, env: Environment<'_>) {
-        let ProfilerConfig { profiler, torch_profiler_dir, output_dir, perf_dump_path, trigger_file, .. } =
-            &mut self.config;
-        for (field, path) in [
-            ("torch_profiler_dir", &mut *torch_profiler_dir),
-            ("output_dir", &mut *output_dir),
-            ("perf_dump_path", perf_dump_path),
-            ("trigger_file", trigger_file),
-        ] {
-            let Some(path) = path else { continue };
-            match paths::resolve(field, path, env) {
+        for field in FIELDS {
+            let Some(path) = (field.path)(&mut self.config) else { continue };
+            match paths::resolve(field.name, path, env) {
                 Ok(absolute) => *path = absolute,
                 Err(problem) => self.problems.push(problem),
             }
         }
+        let ProfilerConfig { profiler, torch_profiler_dir, output_dir, .. } = &mut self.config;
         if *profiler != Profiler::Torch {
             return;
         }
@@ -224,7 +216,7 @@ impl Draft {
                 let folder = value.as_str().filter(|folder| !folder.is_empty());
                 self.proton_dir = folder.map(PathBuf::from);
             }
-            Some(row) => self.accepted.push((row, place.to_owned())),
+            Some(row) => self.accept(row, place),
             None => {
                 self.problem(Problem::new(place, "unknown field").did_you_mean(Name::nearest_field(name)));
                 return false;
@@ -259,14 +251,14 @@ impl Draft {
         }
         if let Some(folder) = self.proton_dir.take() {
             self.config.torch_profiler_dir = Some(folder);
-        } else if let Some((name, folder)) = env::sglang_folder(env) {
+        } else if let Some((name, folder)) = sglang_folder(env) {
             self.preset(&[FIELD], &Origin::Variable(name), |config| config.torch_profiler_dir = Some(folder.into()));
         }
     }
 
     /// Takes a name of upstream's that does nothing here.
-    pub(crate) fn accept(&mut self, row: &'static Name) {
-        self.accepted.push((row, row.name.to_owned()));
+    pub(crate) fn accept(&mut self, row: Name, place: &str) {
+        self.accepted.push((row, place.to_owned()));
     }
 }
 

@@ -1,4 +1,4 @@
-//! What comes out of reading a configuration: the result with its warnings, or every problem at once.
+//! What is wrong with a configuration, or does nothing in it, and where each value came from.
 //!
 //! A configuration is repaired by a person, so a message names the place, what is wrong, and what would be right; and
 //! all messages come together, so that one round of repair is enough.
@@ -8,45 +8,18 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::settings::ProfilerConfig;
 use profiler_trace::text;
-
-/// A configuration that was read and is valid.
-#[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub struct Parsed {
-    /// The effective configuration, with its paths made absolute.
-    pub config: ProfilerConfig,
-    /// What is valid but does nothing, or not what it seems to. The caller decides where to show it.
-    pub warnings: Vec<Warning>,
-    /// Where each field that was given came from.
-    pub(crate) origins: BTreeMap<&'static str, Origin>,
-    /// Where the configuration as a whole came from.
-    pub(crate) origin: Origin,
-    /// Places that somebody has written in other words, as a request does: `stages[0]` there is `profile_stages[1]`.
-    pub(crate) places: Places,
-}
 
 /// The user's names of places of a configuration, by the names here.
 pub(crate) type Places = BTreeMap<String, String>;
-
-impl Parsed {
-    /// Where the configuration came from.
-    #[must_use]
-    pub fn origin(&self) -> &Origin {
-        &self.origin
-    }
-}
 
 /// Where a configuration, or one value of it, came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// Nobody said anything: the default.
-    Default,
     /// A value set by the program.
     Code,
-    /// JSON text handed to [`ProfilerConfig::from_json`].
+    /// JSON text handed to [`ProfilerConfig::from_json`](crate::ProfilerConfig::from_json).
     Json,
     /// An environment variable, by name.
     Variable(&'static str),
@@ -61,7 +34,6 @@ pub enum Origin {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Default => f.write_str("default"),
             Self::Code => f.write_str("the program"),
             Self::Json => f.write_str("JSON text"),
             Self::Request => f.write_str("the request"),
@@ -87,6 +59,11 @@ pub struct Problem {
 impl Problem {
     pub(crate) fn new(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), message: message.into(), suggestion: None }
+    }
+
+    /// Creates a problem of a text, at this position counted from 1.
+    pub(crate) fn at(line: usize, column: usize, message: String) -> Self {
+        Self::new(format!("line {line}, column {column}"), message)
     }
 
     pub(crate) fn suggest(mut self, suggestion: impl Into<String>) -> Self {

@@ -40,18 +40,13 @@ impl Format {
     }
 }
 
-/// A position in a text, counted from 1, as the place of a problem.
-pub(crate) fn place(line: usize, column: usize) -> String {
-    format!("line {line}, column {column}")
-}
-
 fn json(text: &str) -> Result<Document, Problem> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let document = Document::read(&mut deserializer);
     document.and_then(|document| deserializer.end().map(|()| document)).map_err(|error| {
         let whole = error.to_string();
         let message = whole.rsplit_once(" at line ").map_or(whole.as_str(), |(message, _)| message);
-        let problem = Problem::new(place(error.line(), error.column()), format!("broken JSON: {message}"));
+        let problem = Problem::at(error.line(), error.column(), format!("broken JSON: {message}"));
         if message.starts_with("key must be") {
             problem.suggest("put names and texts in double quotes")
         } else {
@@ -65,6 +60,6 @@ fn toml(text: &str) -> Result<Document, Problem> {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
         let line = before.matches('\n').count() + 1;
         let column = before.rsplit('\n').next().map_or(0, |line| line.chars().count()) + 1;
-        Problem::new(place(line, column), format!("broken TOML: {}", error.message().replace('\n', ", ")))
+        Problem::at(line, column, format!("broken TOML: {}", error.message().replace('\n', ", ")))
     })
 }

@@ -38,6 +38,11 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Returns the kind of a whole number within these bounds.
+    pub(crate) const fn within(self, least: u64, most: u64) -> Self {
+        Self::Whole { least, most }
+    }
+
     /// What would be right, for `expected …` and `explain`.
     pub(crate) fn expects(self) -> String {
         match self {

@@ -5,9 +5,9 @@
 //! cannot disagree.
 //!
 //! ```text
-//! source (text, file), env, builder ─► format, yaml ─► document ─► draft ─► rules ─► Parsed { config, warnings } ─► explain
-//!                                                                 │
-//! settings (the table) = table + kind (what a value has to be) + value, choice (the types of values)
+//! source (text, file, environment), builder ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
+//!                                                                            │
+//! settings (the table) + table (its macro) ─► kind (what a value has to be), value, choice (the types of values)
 //!
 //! export: what the exporters are told of it
 //! upstream: the names of vLLM and SGLang, and what becomes of each
@@ -22,12 +22,12 @@ mod builder;
 mod choice;
 mod document;
 mod draft;
-mod env;
+mod environment;
 mod error;
-mod explain;
 mod export;
 mod format;
 mod kind;
+mod parsed;
 mod paths;
 mod pattern;
 mod rules;
@@ -43,7 +43,8 @@ mod yaml;
 pub use choice::{Activities, GpuTiming, PrintSummary, Profiler};
 pub(crate) use draft::Draft;
 pub(crate) use error::Places;
-pub use error::{ConfigError, Origin, Parsed, Problem, Warning};
+pub use error::{ConfigError, Origin, Problem, Warning};
+pub use parsed::Parsed;
 pub(crate) use paths::Folder;
 pub(crate) use pattern::nearest;
 pub use settings::ProfilerConfig;
@@ -52,13 +53,29 @@ pub(crate) use upstream::Name;
 #[cfg(feature = "http")]
 pub(crate) use {
     kind::Kind,
-    table::Field,
+    settings::Field,
     upstream::{Fate, Place},
 };
 // What the command-line flags are made from.
 #[cfg(feature = "clap")]
 pub(crate) use {
-    env::{Environment, draft as env_draft, sglang_folder},
+    environment::{Environment, sglang_folder},
     settings::FIELDS,
-    source::inline_or_file,
+    source::{from_environment, inline_or_file},
 };
+
+/// Compares the part between two comments of a page in `docs/` with what the table says; `UPDATE_DOCS=1` writes it.
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+fn documented(page: &str, part: &str, expected: &str) {
+    let path = format!("{}/../docs/{page}", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (begin, end) = (format!("<!-- {part}: begin -->\n"), format!("<!-- {part}: end -->"));
+    let (before, rest) = text.split_once(&begin).unwrap();
+    let (shown, after) = rest.split_once(&end).unwrap();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, [before, &begin, expected, &end, after].concat()).unwrap();
+    } else {
+        assert_eq!(shown, expected, "run this test with UPDATE_DOCS=1");
+    }
+}

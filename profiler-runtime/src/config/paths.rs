@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::choice::Profiler;
-use super::env::Environment;
+use super::environment::Environment;
 use super::error::Problem;
 use super::settings::ProfilerConfig;
 

@@ -1,15 +1,15 @@
 //! What fields mean together: combinations that cannot work, and ones that do nothing.
 //!
+//! What concerns two fields is said by their rows in the table; what is about more, or about values, has its words here.
 //! A rule speaks only about values that were read without a problem, so that one mistake gives one message.
 
 use std::collections::BTreeSet;
 
-use super::choice::{Activities, GpuTiming, Profiler};
+use super::choice::{Activities, Profiler};
 use super::error::{Problem, Warning};
 use super::paths::is_uri;
-use super::settings::ProfilerConfig;
+use super::settings::{Field, ProfilerConfig, Rule};
 use super::trace_name;
-use profiler_trace::model::{CudaApiNames, TraceFormat};
 
 /// Checks every rule and adds what it finds.
 pub(super) fn apply(
@@ -20,15 +20,12 @@ pub(super) fn apply(
 ) {
     let mut rules = Rules { config, faulty, problems, warnings };
     rules.folder();
-    rules.report();
+    let default = ProfilerConfig::default();
+    config.changed().for_each(|field| rules.row(field, &default));
     rules.trace_file();
-    rules.torch_only();
     rules.iterations();
-    rules.times();
     rules.activities();
-    rules.recorder();
     rules.pipeline();
-    rules.gpu();
     rules.cpu_time();
     rules.nothing();
 }
@@ -67,14 +64,34 @@ impl Rules<'_> {
         }
     }
 
-    fn report(&mut self) {
-        if self.config.perf_dump_path.as_deref().is_some_and(is_uri) {
-            let problem = Problem::new("perf_dump_path", "expected the path of a file, found a URI");
-            self.problems.push(problem.suggest("write it to a file and copy it from there"));
-        }
-        if self.config.trigger_file.as_deref().is_some_and(is_uri) {
-            let problem = Problem::new("trigger_file", "expected the path of a file, found a URI");
-            self.problems.push(problem.suggest("name a file on this machine"));
+    /// Checks what the row of a field that was set says of it.
+    fn row(&mut self, field: &Field, default: &ProfilerConfig) {
+        let config = self.config;
+        let value = |name: &str| Field::named(name).map(|field| (field.get)(config));
+        let is_set = |name: &str| Field::named(name).is_some_and(|field| field.differs(config, default));
+        for rule in field.rules {
+            match *rule {
+                Rule::NeedsProfiler(needed) if config.profiler != needed && self.know(&["profiler"]) => {
+                    let profiler = config.profiler;
+                    let message = format!("does nothing when `profiler` is `{profiler}`; it needs `{needed}`");
+                    return self.warn(field.name, message);
+                }
+                Rule::Needs(other) if !is_set(other) && self.know(&[other]) => {
+                    return self.warn(field.name, format!("does nothing without `{other}`"));
+                }
+                Rule::While(other) if value(other) == Some(false.into()) && self.know(&[other, field.name]) => {
+                    return self.warn(field.name, format!("does nothing while `{other}` is false"));
+                }
+                Rule::Excludes(other, why) if is_set(other) && self.know(&[other, field.name]) => {
+                    let problem = Problem::new(field.name, format!("cannot be combined with `{other}`: {why}"));
+                    self.problems.push(problem.suggest("keep one of the two"));
+                }
+                Rule::File(remedy) if (field.get)(config).as_str().is_some_and(|path| is_uri(path.as_ref())) => {
+                    let problem = Problem::new(field.name, "expected the path of a file, found a URI");
+                    self.problems.push(problem.suggest(remedy));
+                }
+                _ => {}
+            }
         }
     }
 
@@ -84,35 +101,6 @@ impl Rules<'_> {
             return;
         };
         self.problems.extend(trace_name::problems(pattern, self.config));
-    }
-
-    fn torch_only(&mut self) {
-        let profiler = self.config.profiler;
-        if profiler == Profiler::Torch || !self.know(&["profiler"]) {
-            return;
-        }
-        let config = self.config;
-        for (name, given) in [
-            ("torch_profiler_use_gzip", config.torch_profiler_use_gzip),
-            ("torch_profiler_record_shapes", config.torch_profiler_record_shapes),
-            ("torch_profiler_with_stack", config.torch_profiler_with_stack),
-            ("torch_profiler_with_memory", config.torch_profiler_with_memory),
-            ("torch_profiler_with_flops", config.torch_profiler_with_flops),
-            ("torch_profiler_dump_cuda_time_total", config.torch_profiler_dump_cuda_time_total),
-            ("torch_profiler_activities", config.torch_profiler_activities != Activities::default()),
-            ("stack_std_functions", config.stack_std_functions),
-            ("trace_file", config.trace_file.is_some()),
-            ("trace_format", config.trace_format != TraceFormat::default()),
-            ("cuda_sync_events", config.cuda_sync_events),
-            ("cuda_api_names", config.cuda_api_names != CudaApiNames::default()),
-            ("gpu_timing", config.gpu_timing != GpuTiming::Auto),
-            ("slow_step_ms", config.slow_step_ms > 0),
-            ("spool", config.spool),
-        ] {
-            if given {
-                self.warn(name, format!("does nothing when `profiler` is `{profiler}`; it needs `torch`"));
-            }
-        }
     }
 
     fn iterations(&mut self) {
@@ -128,15 +116,6 @@ impl Rules<'_> {
                      stopped; to stop after {count} iterations set `max_iterations` to {count}"
                 ),
             );
-        }
-    }
-
-    fn times(&mut self) {
-        let both = self.config.delay_secs > 0.0 && self.config.delay_iterations > 0;
-        if both && self.know(&["delay_secs", "delay_iterations"]) {
-            let problem =
-                Problem::new("delay_secs", "cannot be combined with `delay_iterations`: a session has one start");
-            self.problems.push(problem.suggest("keep one of the two"));
         }
     }
 
@@ -157,38 +136,11 @@ impl Rules<'_> {
         }
     }
 
-    fn recorder(&mut self) {
-        let default = ProfilerConfig::default();
-        let config = self.config;
-        for (name, given, needed, is_on) in [
-            ("ring_secs", config.ring_secs != default.ring_secs, "ring", config.ring),
-            ("ring_steps", config.ring_steps != default.ring_steps, "ring", config.ring),
-            ("max_spool_mb", config.max_spool_mb != default.max_spool_mb, "spool", config.spool),
-            ("max_dumps", config.max_dumps != default.max_dumps, "slow_step_ms", config.slow_step_ms > 0),
-        ] {
-            if given && !is_on && self.know(&[needed]) {
-                self.warn(name, format!("does nothing without `{needed}`"));
-            }
-        }
-    }
-
     fn pipeline(&mut self) {
         let config = self.config;
-        let changed = config.pipeline_targets != ProfilerConfig::default().pipeline_targets;
-        if changed && !config.pipeline_profiler && self.know(&["pipeline_profiler"]) {
-            self.warn("pipeline_targets", "does nothing while `pipeline_profiler` is false");
-        }
         if config.pipeline_profiler && config.pipeline_targets.is_empty() && self.know(&["pipeline_targets"]) {
             let problem = Problem::new("pipeline_targets", "expected at least one stage to time, found none");
             self.problems.push(problem.suggest("leave it out to time the usual ones"));
-        }
-    }
-
-    fn gpu(&mut self) {
-        let off =
-            self.config.profiler == Profiler::Torch && !self.config.gpu && self.config.gpu_timing != GpuTiming::Auto;
-        if off && self.know(&["gpu", "gpu_timing"]) {
-            self.warn("gpu_timing", "does nothing while `gpu` is false");
         }
     }
 

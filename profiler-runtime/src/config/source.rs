@@ -1,19 +1,29 @@
-//! Where a configuration is read from: JSON text, or a file.
+//! Where a configuration is read from: JSON text, a file, or the environment.
 //!
 //! The only input of this room is here: one read of one file, with a bound on its size, so that a path that names a
-//! device or a dump is a message and not a full memory.
+//! device or a dump is a message and not a full memory. `PROFILER_CONFIG` wins over the older `VLLM_*` switches, which
+//! then are not even read.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::choice::Profiler;
 use super::draft::Draft;
-use super::env::{self, Environment};
-use super::error::{ConfigError, Origin, Parsed, Problem};
+use super::environment::{self, Environment, folder, sglang_folder, variable};
+use super::error::{ConfigError, Origin, Problem};
 use super::format::Format;
+use super::kind::boolean;
+use super::parsed::Parsed;
 use super::paths;
 use super::settings::ProfilerConfig;
+use super::upstream::{Fate, Name, Place, SGLANG_FOLDERS};
 
+/// Inline JSON, or the path of a file.
+const CONFIG: &str = "PROFILER_CONFIG";
+const TORCH_DIR: &str = "VLLM_TORCH_PROFILER_DIR";
+const CUDA: &str = "VLLM_TORCH_CUDA_PROFILE";
 /// Far above any real configuration, which is under 4 KiB.
 const MOST_BYTES: u64 = 1 << 20;
 
@@ -24,7 +34,7 @@ impl ProfilerConfig {
     ///
     /// Every problem at once, each with its place and what would be right.
     pub fn from_json(text: &str) -> Result<Parsed, ConfigError> {
-        parsed(Format::Json, text, Origin::Json).finish(&env::process)
+        parsed(Format::Json, text, Origin::Json).finish(&environment::process)
     }
 
     /// Reads a configuration from a JSON, YAML or TOML file, told apart by the extension.
@@ -35,7 +45,31 @@ impl ProfilerConfig {
     ///
     /// What is wrong with the file, or every problem of the configuration in it.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Parsed, ConfigError> {
-        file(path.as_ref(), "").finish(&env::process)
+        file(path.as_ref(), "").finish(&environment::process)
+    }
+
+    /// Reads `PROFILER_CONFIG`: a JSON object, or the path of a JSON, YAML or TOML file.
+    ///
+    /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder), `VLLM_TORCH_CUDA_PROFILE=1`
+    /// (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) and vLLM's other switches of that
+    /// time, such as `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
+    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG` for `torch` that names
+    /// no folder, they give that. An empty variable is an unset one. Nothing set is `Ok(None)`.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, each with its place and what would be right.
+    pub fn from_env() -> Result<Option<Parsed>, ConfigError> {
+        Self::from_env_with(environment::process)
+    }
+
+    /// [`ProfilerConfig::from_env`] with variables looked up by `env` instead of in the process.
+    ///
+    /// # Errors
+    ///
+    /// As [`ProfilerConfig::from_env`].
+    pub fn from_env_with(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Parsed>, ConfigError> {
+        from_environment(&env).map(|draft| draft.finish(&env)).transpose()
     }
 }
 
@@ -82,6 +116,74 @@ fn failed(origin: Origin, problem: Problem) -> Draft {
     let mut draft = Draft::new(origin);
     draft.fail(problem);
     draft
+}
+
+/// Returns what the environment asks for, if anything.
+pub(crate) fn from_environment(env: Environment<'_>) -> Option<Draft> {
+    match variable(env, CONFIG) {
+        Ok(None) => older_switches(env),
+        Ok(Some(text)) => Some(inline_or_file(&text, CONFIG, Origin::Variable(CONFIG), env)),
+        Err(problem) => Some(failed(Origin::Variable(CONFIG), problem)),
+    }
+}
+
+fn older_switches(env: Environment<'_>) -> Option<Draft> {
+    let cuda = variable(env, CUDA).and_then(|text| text.map_or(Ok(false), |text| switch(&text)));
+    let vllm = folder(env, TORCH_DIR);
+    // SGLang's names where a session would go, and asks for none beside another profiler.
+    let folder = vllm.or_else(|| sglang_folder(env).filter(|_| cuda == Ok(false)));
+    let asked = folder.is_some() || cuda != Ok(false);
+    let first = match &folder {
+        Some((name, _)) => name,
+        None if asked => CUDA,
+        None => "VLLM_PROFILER_MAX_ITERS",
+    };
+    let mut draft = Draft::new(Origin::Variable(first));
+    match cuda {
+        Ok(false) => {}
+        Ok(true) if folder.is_some() => draft.problem(
+            Problem::new(CUDA, format!("cannot be combined with `{TORCH_DIR}`: a session has one profiler"))
+                .suggest("unset one of the two"),
+        ),
+        Ok(true) => {
+            draft.preset(&["profiler"], &Origin::Variable(CUDA), |config| config.profiler = Profiler::Cuda);
+        }
+        Err(problem) => draft.problem(problem),
+    }
+    if let Some((name, folder)) = folder {
+        draft.preset(&["profiler", "torch_profiler_dir"], &Origin::Variable(name), |config| {
+            config.profiler = Profiler::Torch;
+            config.torch_profiler_dir = Some(folder.into());
+        });
+    }
+    let right = single_fields(&mut draft, env);
+    // Such a variable alone asks for no session, but a wrong one is still a mistake to report.
+    (asked || !right).then_some(draft)
+}
+
+/// Sets what variables say about single fields; false if one of them is wrong.
+fn single_fields(draft: &mut Draft, env: Environment<'_>) -> bool {
+    let mut right = true;
+    let chosen = [TORCH_DIR, CUDA, SGLANG_FOLDERS[0], SGLANG_FOLDERS[1]];
+    for row in Name::all(Place::Variable).filter(|row| !chosen.contains(&row.name)) {
+        match (variable(env, row.name), row.fate) {
+            (Ok(Some(text)), Fate::Sets(field)) => {
+                right &= draft.set_text(field, &text, row.name, Origin::Variable(row.name));
+            }
+            // What is switched off does not miss.
+            (Ok(Some(text)), _) if boolean(text.trim()) != Some(false) => draft.accept(row, row.name),
+            (Ok(_), _) => {}
+            (Err(problem), _) => {
+                draft.problem(problem);
+                right = false;
+            }
+        }
+    }
+    right
+}
+
+fn switch(text: &str) -> Result<bool, Problem> {
+    boolean(text.trim()).ok_or_else(|| Problem::new(CUDA, format!("expected 1 or 0, found the string {text:?}")))
 }
 
 fn read(path: &Path) -> Result<String, Problem> {

@@ -1,55 +1,26 @@
-//! One row of the table of fields, and the macro that turns the table into code.
+//! The macro that turns the table of fields into code: `settings.rs` is the only caller.
 //!
-//! The macro exists so that a field is written down once: its doc comment is both its rustdoc and its line in
-//! `explain`, its default both `Default` and what `explain` shows. `settings.rs` is the only caller.
+//! A field is written down once, so the struct, its defaults, the setters, the reader, the flags, the rules, `explain` and
+//! the page `docs/configuration.md` cannot disagree.
 
-use serde_json::Value;
-
-use super::kind::Kind;
-use super::settings::{FIELDS, ProfilerConfig};
-
-/// One field of the configuration, as the reader, the flags and `explain` see it.
-#[derive(Debug)]
-pub(crate) struct Field {
-    /// The name in JSON, YAML, TOML and after `--profiler-config.`
-    pub(crate) name: &'static str,
-    /// The doc comment, one entry a line.
-    pub(crate) doc: &'static [&'static str],
-    /// What a value has to be.
-    pub(crate) kind: Kind,
-    /// Stores a value that `kind` has accepted; false if it does not fit after all.
-    pub(crate) set: fn(&mut ProfilerConfig, &Value) -> bool,
-    /// The value in effect.
-    pub(crate) get: fn(&ProfilerConfig) -> Value,
-}
-
-impl Field {
-    /// The row of the field called `name`.
-    pub(crate) fn named(name: &str) -> Option<&'static Self> {
-        FIELDS.iter().find(|field| field.name == name)
-    }
-
-    /// The meaning as one paragraph, without Markdown's link brackets.
-    pub(crate) fn meaning(&self) -> String {
-        let lines: Vec<&str> = self.doc.iter().map(|line| line.trim()).collect();
-        lines.join(" ").replace("[`", "`").replace("`]", "`")
-    }
-}
-
-/// Makes `ProfilerConfig`, its `Default` and the table `FIELDS` from rows of
-/// `name: type = default, kind;`, each under its doc comment.
+/// Makes `ProfilerConfig`, its `Default`, its setters and the table `FIELDS` from rows of
+/// `name: type = default, in least..=most, rules => option of the exporters;`, each under its doc comment.
 macro_rules! settings {
     (
         $(#[$about:meta])*
         pub struct ProfilerConfig {
-            $( $(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr, $kind:expr; )+
+            $(
+                $(#[doc = $doc:literal])+
+                $name:ident: $type:ident$(<$inner:ident>)? = $default:expr
+                    $(, in $least:literal..=$most:expr)? $(, $rule:expr)* $(=> $exported:ident)?;
+            )+
         }
     ) => {
         $(#[$about])*
         #[derive(Debug, Clone, PartialEq)]
         #[non_exhaustive]
         pub struct ProfilerConfig {
-            $( $(#[doc = $doc])+ pub $name: $type, )+
+            $( $(#[doc = $doc])+ pub $name: $type$(<$inner>)?, )+
         }
 
         impl Default for ProfilerConfig {
@@ -58,23 +29,52 @@ macro_rules! settings {
             }
         }
 
+        /// Setters, one for each field and of the same name.
+        impl ProfilerConfig {
+            $(
+                #[doc = concat!("Sets the field [`", stringify!($name), "`](field@Self::", stringify!($name), ").")]
+                #[must_use]
+                pub fn $name(mut self, value: argument!($type$(<$inner>)?)) -> Self {
+                    self.$name = given!(value, $type$(<$inner>)?);
+                    self
+                }
+            )+
+
+            /// Returns the fields that the exporters know by name.
+            pub(super) fn exported(&self) -> ExportOptions {
+                ExportOptions { $($( $exported: Clone::clone(&self.$name), )?)+ ..ExportOptions::default() }
+            }
+        }
+
         /// Every field, in the order in which `explain` and the manifest list them.
         pub(crate) const FIELDS: &[Field] = &[
             $( Field {
                 name: stringify!($name),
                 doc: &[$($doc),+],
-                kind: $kind,
-                set: |config, value| match <$type as Setting>::from_value(value) {
-                    Some(fitting) => {
-                        config.$name = fitting;
-                        true
-                    }
-                    None => false,
-                },
-                get: |config| Setting::to_value(&config.$name),
+                kind: <$type$(<$inner>)? as Setting>::KIND$(.within($least, $most))?,
+                rules: &[$($rule),*],
+                set: |config, value| Setting::from_value(value).map(|fitting| config.$name = fitting).is_some(),
+                get: |config| config.$name.to_value(),
+                path: |config| config.$name.path(),
             }, )+
         ];
     };
 }
 
-pub(crate) use settings;
+/// Type of what the setter of a field of this type takes.
+macro_rules! argument {
+    (Option<$inner:ident>) => { impl Into<$inner> };
+    (Vec<$inner:ident>) => { impl IntoIterator<Item = impl Into<$inner>> };
+    (String) => { impl Into<String> };
+    ($type:ident) => { $type };
+}
+
+/// Value of a field of this type, from what its setter was given.
+macro_rules! given {
+    ($value:ident, Option<$inner:ident>) => { Some($value.into()) };
+    ($value:ident, Vec<$inner:ident>) => { $value.into_iter().map(Into::into).collect() };
+    ($value:ident, String) => { $value.into() };
+    ($value:ident, $type:ident) => { $value };
+}
+
+pub(crate) use {argument, given, settings};

@@ -3,12 +3,13 @@
 //! Users of these bring configurations and clients along, and those must not switch the profiler off. So a name
 //! is done, accepted with one warning that says what it does not do here, or refused with the reason; only what nobody
 //! knows is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
-//! table in `docs/upstream.md` all come from [`NAMES`]: following upstream is a row.
+//! table in `docs/upstream.md` all come from the rows of our fields and, for the rest, [`OTHERS`]: following upstream is a row.
 
 use super::pattern::nearest;
+use super::settings::{FIELDS, Rule};
 
 /// A name that upstream knows.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
     /// The name as upstream spells it; `field = "value"` for a value.
     pub(crate) name: &'static str,
@@ -65,11 +66,6 @@ const fn field(name: &'static str, since: &'static str, fate: Fate) -> Name {
     Name { name, since, place: Place::Field, fate }
 }
 
-/// A field of the same name.
-const fn same(name: &'static str, since: &'static str) -> Name {
-    field(name, since, Fate::Sets(name))
-}
-
 const fn accepted(name: &'static str, since: &'static str, warning: &'static str) -> Name {
     field(name, since, Fate::Accepted { warning })
 }
@@ -90,22 +86,8 @@ const fn idle_variable(name: &'static str, since: &'static str, warning: &'stati
     Name { name, since, place: Place::Variable, fate: Fate::Accepted { warning } }
 }
 
-/// Every name of upstream's.
-pub(crate) const NAMES: &[Name] = &[
-    same("profiler", OMNI),
-    same("torch_profiler_dir", OMNI),
-    same("torch_profiler_use_gzip", OMNI),
-    same("torch_profiler_record_shapes", OMNI),
-    same("torch_profiler_with_stack", OMNI),
-    same("torch_profiler_with_memory", OMNI),
-    same("torch_profiler_with_flops", OMNI),
-    same("torch_profiler_dump_cuda_time_total", OMNI),
-    same("delay_iterations", OMNI),
-    same("max_iterations", OMNI),
-    same("wait_iterations", OMNI),
-    same("warmup_iterations", OMNI),
-    same("active_iterations", OMNI),
-    same("torch_profiler_activities", "vLLM #57460"),
+/// Names of upstream's that no row of a field of ours has: those that are none here, and those that do more than set one.
+const OTHERS: &[Name] = &[
     accepted(
         "ignore_frontend",
         OMNI,
@@ -162,14 +144,6 @@ pub(crate) const NAMES: &[Name] = &[
     ),
     variable("VLLM_TORCH_PROFILER_DIR", "vLLM #7451", "torch_profiler_dir"),
     variable("VLLM_TORCH_CUDA_PROFILE", OLDER, "profiler"),
-    variable("VLLM_PROFILER_MAX_ITERS", OLDER, "max_iterations"),
-    variable("VLLM_PROFILER_DELAY_ITERS", OLDER, "delay_iterations"),
-    variable("VLLM_TORCH_PROFILER_RECORD_SHAPES", "vLLM #21803", "torch_profiler_record_shapes"),
-    variable("VLLM_TORCH_PROFILER_WITH_PROFILE_MEMORY", "vLLM #21803", "torch_profiler_with_memory"),
-    variable("VLLM_TORCH_PROFILER_WITH_STACK", OLDER, "torch_profiler_with_stack"),
-    variable("VLLM_TORCH_PROFILER_WITH_FLOPS", OLDER, "torch_profiler_with_flops"),
-    variable("VLLM_TORCH_PROFILER_USE_GZIP", OLDER, "torch_profiler_use_gzip"),
-    variable("VLLM_TORCH_PROFILER_DUMP_CUDA_TIME_TOTAL", OLDER, "torch_profiler_dump_cuda_time_total"),
     idle_variable(
         "VLLM_TORCH_PROFILER_DISABLE_ASYNC_LLM",
         OLDER,
@@ -177,8 +151,6 @@ pub(crate) const NAMES: &[Name] = &[
     ),
     variable(SGLANG_FOLDERS[0], SGLANG, "torch_profiler_dir"),
     variable(SGLANG_FOLDERS[1], SGLANG, "torch_profiler_dir"),
-    variable("SGLANG_PROFILE_WITH_STACK", SGLANG, "torch_profiler_with_stack"),
-    variable("SGLANG_PROFILE_RECORD_SHAPES", SGLANG, "torch_profiler_record_shapes"),
     idle_variable("SGLANG_PROFILE_V2", SGLANG, "there is one profiler, and no second version of it to choose"),
 ];
 
@@ -189,35 +161,45 @@ pub(crate) const SGLANG_FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_D
 pub(crate) const PROTON_DIR: &str = "proton_profiler_dir";
 
 impl Name {
+    /// Returns the names that upstream takes in a place: first those of our fields, in the order of their table.
+    pub(crate) fn all(place: Place) -> impl Iterator<Item = Self> {
+        let of_fields = FIELDS.iter().flat_map(|field| {
+            field.rules.iter().filter_map(|rule| {
+                let (place, name, since) = match *rule {
+                    Rule::Upstream(since) => (Place::Field, field.name, since),
+                    Rule::Variable(name, since) => (Place::Variable, name, since),
+                    _ => return None,
+                };
+                Some(Self { name, since, place, fate: Fate::Sets(field.name) })
+            })
+        });
+        of_fields.chain(OTHERS.iter().copied()).filter(move |row| row.place == place)
+    }
+
     /// Returns the row of `name` where upstream takes it in that place.
-    pub(crate) fn find(place: Place, name: &str) -> Option<&'static Self> {
-        NAMES.iter().find(|row| row.place == place && row.name == name)
+    pub(crate) fn find(place: Place, name: &str) -> Option<Self> {
+        Self::all(place).find(|row| row.name == name)
     }
 
     /// Returns the row of a value that upstream has for `field`.
-    pub(crate) fn of_value(field: &str, value: &str) -> Option<&'static Self> {
+    pub(crate) fn of_value(field: &str, value: &str) -> Option<Self> {
         Self::find(Place::Field, &format!("{field} = {value:?}"))
     }
 
     /// Returns the fields of upstream's that are none here.
     pub(crate) fn foreign_fields() -> impl Iterator<Item = &'static str> {
-        let rows = NAMES.iter().filter(|row| row.place == Place::Field && !row.name.contains(' '));
-        rows.map(|row| row.name).filter(|name| super::table::Field::named(name).is_none())
-    }
-
-    /// Returns upstream's variables.
-    pub(crate) fn variables() -> impl Iterator<Item = &'static Self> {
-        NAMES.iter().filter(|row| row.place == Place::Variable)
+        let rows = OTHERS.iter().filter(|row| row.place == Place::Field && !row.name.contains(' '));
+        rows.map(|row| row.name)
     }
 
     /// Returns the keys of a request's body that are not refused.
-    pub(crate) fn body_keys() -> impl Iterator<Item = &'static Self> {
-        NAMES.iter().filter(|row| row.place == Place::Body && !matches!(row.fate, Fate::Refused { .. }))
+    pub(crate) fn body_keys() -> impl Iterator<Item = Self> {
+        Self::all(Place::Body).filter(|row| !matches!(row.fate, Fate::Refused { .. }))
     }
 
     /// Returns the field that `name` was probably meant to be: a field, or what upstream calls it in a request.
     pub(crate) fn nearest_field(name: &str) -> Option<&'static str> {
-        let fields = super::settings::FIELDS.iter().map(|field| field.name).chain(Self::foreign_fields());
+        let fields = FIELDS.iter().map(|field| field.name).chain(Self::foreign_fields());
         nearest(name, fields).or_else(|| {
             let key = nearest(name, Self::body_keys().map(|row| row.name))?;
             match Self::find(Place::Body, key)?.fate {
@@ -229,23 +211,16 @@ impl Name {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::config::table::Field;
+    use crate::config::settings::Field;
 
-    const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/upstream.md");
-    const MARKERS: (&str, &str) = ("<!-- names: begin -->\n", "<!-- names: end -->");
-
-    /// Returns the table of the page, in Markdown.
-    fn table() -> String {
+    /// D5: the page's table is the table that the reader works with; `UPDATE_DOCS=1` writes it.
+    #[test]
+    fn the_page_has_every_name_of_upstreams() {
         let mut table = String::from("| name | where | since | here |\n|---|---|---|---|\n");
-        for row in NAMES {
-            let place = match row.place {
-                Place::Field => "field",
-                Place::Body => "request",
-                Place::Variable => "environment",
-            };
+        let places = [(Place::Field, "field"), (Place::Body, "request"), (Place::Variable, "environment")];
+        for (row, place) in places.into_iter().flat_map(|(of, place)| Name::all(of).map(move |row| (row, place))) {
             let fate = match row.fate {
                 Fate::Sets(field) if field == row.name => "done".to_owned(),
                 Fate::Sets(field) => format!("done: sets `{field}`"),
@@ -255,26 +230,12 @@ mod tests {
             };
             table.push_str(&format!("| `{}` | {place} | {} | {fate} |\n", row.name, row.since));
         }
-        table
-    }
-
-    /// D5: the page's table is the table that the reader works with; `UPDATE_DOCS=1` writes it.
-    #[test]
-    fn the_page_has_every_name_of_upstreams() {
-        let page = std::fs::read_to_string(PAGE).unwrap();
-        let (before, rest) = page.split_once(MARKERS.0).unwrap();
-        let (shown, after) = rest.split_once(MARKERS.1).unwrap();
-        if std::env::var_os("UPDATE_DOCS").is_some() {
-            let fresh = [before, MARKERS.0, &table(), MARKERS.1, after].concat();
-            std::fs::write(PAGE, fresh).unwrap();
-        } else {
-            assert_eq!(shown, table(), "run this test with UPDATE_DOCS=1");
-        }
+        crate::config::documented("upstream.md", "names", &table);
     }
 
     #[test]
     fn what_a_name_sets_is_a_field() {
-        for row in NAMES {
+        for row in OTHERS {
             if let Fate::Sets(field) = row.fate {
                 assert!(Field::named(field).is_some(), "{}", row.name);
             }

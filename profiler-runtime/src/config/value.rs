@@ -7,15 +7,25 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use super::kind::Kind;
+
 /// A type that a field may have.
 pub(crate) trait Setting: Sized {
+    /// What a value has to be, unless the row of the field narrows it.
+    const KIND: Kind;
     /// The value as a document would spell it.
     fn to_value(&self) -> Value;
     /// The value back, or nothing if it has another type.
     fn from_value(value: &Value) -> Option<Self>;
+    /// The path that the value is, if it is one.
+    fn path(&mut self) -> Option<&mut PathBuf> {
+        None
+    }
 }
 
 impl Setting for bool {
+    const KIND: Kind = Kind::Flag;
+
     fn to_value(&self) -> Value {
         Value::Bool(*self)
     }
@@ -26,6 +36,8 @@ impl Setting for bool {
 }
 
 impl Setting for u64 {
+    const KIND: Kind = Kind::Whole { least: 0, most: u64::MAX };
+
     fn to_value(&self) -> Value {
         Value::from(*self)
     }
@@ -36,6 +48,8 @@ impl Setting for u64 {
 }
 
 impl Setting for f64 {
+    const KIND: Kind = Kind::Seconds;
+
     /// NaN and the infinities become text: JSON has no number for them, and `null` would hide them from the check.
     fn to_value(&self) -> Value {
         serde_json::Number::from_f64(*self).map_or_else(|| Value::String(self.to_string()), Value::Number)
@@ -47,6 +61,8 @@ impl Setting for f64 {
 }
 
 impl Setting for String {
+    const KIND: Kind = Kind::Text;
+
     fn to_value(&self) -> Value {
         Value::from(self.as_str())
     }
@@ -57,6 +73,8 @@ impl Setting for String {
 }
 
 impl Setting for Option<String> {
+    const KIND: Kind = Kind::Text;
+
     fn to_value(&self) -> Value {
         self.as_deref().map_or(Value::Null, Value::from)
     }
@@ -72,6 +90,8 @@ impl Setting for Option<String> {
 }
 
 impl Setting for Option<PathBuf> {
+    const KIND: Kind = Kind::Path;
+
     /// Lossy where a path is not UTF-8: this form is for messages and the manifest, the field keeps the path.
     fn to_value(&self) -> Value {
         self.as_deref().map_or(Value::Null, |path| Value::from(path.to_string_lossy()))
@@ -80,9 +100,15 @@ impl Setting for Option<PathBuf> {
     fn from_value(value: &Value) -> Option<Self> {
         Some(Option::<String>::from_value(value)?.map(PathBuf::from))
     }
+
+    fn path(&mut self) -> Option<&mut PathBuf> {
+        self.as_mut()
+    }
 }
 
 impl Setting for Vec<String> {
+    const KIND: Kind = Kind::Texts;
+
     fn to_value(&self) -> Value {
         Value::from(self.as_slice())
     }

@@ -7,9 +7,8 @@
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, options};
 use serde_json::{Map, Value};
 
-use super::document::Document;
+use super::document::{Document, insert};
 use super::error::Problem;
-use super::format::place;
 
 /// A configuration is flat; ten levels leave room for a clear message, and keep recursion off the stack's edge.
 const MOST_LEVELS: usize = 10;
@@ -26,7 +25,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, Problem> {
             (_, at) if value.is_some() => {
                 return Err(broken(at, "expected one document, found a second one"));
             }
-            (event, at) => value = Some(composer.node(event, at, "", 0)?),
+            (event, at) => value = Some(composer.node(event, at, 0)?),
         }
     }
     Ok(Document { value: value.unwrap_or_default(), duplicates: composer.duplicates })
@@ -35,7 +34,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, Problem> {
 /// Builds values out of events.
 struct Composer<Events> {
     events: Events,
-    duplicates: Vec<Problem>,
+    duplicates: Vec<String>,
 }
 
 impl<'text, Events> Composer<Events>
@@ -52,7 +51,7 @@ where
     }
 
     /// The value that begins with `event`.
-    fn node(&mut self, event: Event<'text>, at: Marker, path: &str, level: usize) -> Result<Value, Problem> {
+    fn node(&mut self, event: Event<'text>, at: Marker, level: usize) -> Result<Value, Problem> {
         if level > MOST_LEVELS {
             return Err(broken(at, format!("nested deeper than {MOST_LEVELS} levels")));
         }
@@ -62,27 +61,24 @@ where
             | Event::MappingStart(_, _, Some(_)) => Err(broken(at, "expected a plain value, found one with a tag")),
             Event::Scalar(text, ScalarStyle::Plain, _, None) => Ok(plain(&text)),
             Event::Scalar(text, ..) => Ok(Value::from(text)),
-            Event::SequenceStart(..) => self.list(path, level),
-            Event::MappingStart(..) => self.object(path, level),
+            Event::SequenceStart(..) => self.list(level),
+            Event::MappingStart(..) => self.object(level),
             Event::Alias(_) => Err(broken(at, "expected a value, found an alias").suggest("write the value out")),
             other => Err(broken(at, format!("expected a value, found {other:?}"))),
         }
     }
 
-    fn list(&mut self, path: &str, level: usize) -> Result<Value, Problem> {
+    fn list(&mut self, level: usize) -> Result<Value, Problem> {
         let mut items = Vec::new();
         loop {
             match self.next()? {
                 (Event::SequenceEnd | Event::StreamEnd, _) => return Ok(Value::Array(items)),
-                (event, at) => {
-                    let item = self.node(event, at, &format!("{path}[{}]", items.len()), level + 1)?;
-                    items.push(item);
-                }
+                (event, at) => items.push(self.node(event, at, level + 1)?),
             }
         }
     }
 
-    fn object(&mut self, path: &str, level: usize) -> Result<Value, Problem> {
+    fn object(&mut self, level: usize) -> Result<Value, Problem> {
         let mut members = Map::new();
         loop {
             let key = match self.next()? {
@@ -92,10 +88,9 @@ where
                     return Err(broken(at, "expected the name of a field, found a list or an object"));
                 }
             };
-            let path = Document::member(path, &key);
             let (event, at) = self.next()?;
-            let value = self.node(event, at, &path, level + 1)?;
-            Document::insert(&mut members, &mut self.duplicates, &path, key, value);
+            let value = self.node(event, at, level + 1)?;
+            insert(&mut members, &mut self.duplicates, key, value);
         }
     }
 }
@@ -121,5 +116,5 @@ fn number(text: &str) -> Option<Value> {
 }
 
 fn broken(at: Marker, message: impl std::fmt::Display) -> Problem {
-    Problem::new(place(at.line(), at.col() + 1), format!("broken YAML: {message}"))
+    Problem::at(at.line(), at.col() + 1, format!("broken YAML: {message}"))
 }

@@ -90,7 +90,7 @@ impl ProfilerArgs {
                 Some(draft)
             }
             (None, true) => Some(self.preset(env)),
-            (None, false) => config::env_draft(env),
+            (None, false) => config::from_environment(env),
         };
         self.lay_over(&mut draft);
         draft

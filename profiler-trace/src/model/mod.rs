@@ -34,6 +34,7 @@ mod tasks;
 mod time;
 mod trace;
 mod union;
+mod words;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -65,4 +66,5 @@ pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::{LifeEdge, Task};
 pub(crate) use time::Reading;
 pub use trace::Trace;
+pub use words::words;
 pub(crate) use trace::{ClockJump, Edge, EdgeWalk, Walk};

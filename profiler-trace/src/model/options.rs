@@ -2,12 +2,12 @@
 //!
 //! Whoever records fills it; the runtime does from a `ProfilerConfig`, whose fields of the same names say what each means.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
 use super::pattern::matches;
+use super::words::words;
 
 /// What to write, and how.
 #[derive(Clone, Debug, Default)]
@@ -97,84 +97,36 @@ impl ExportOptions {
     }
 }
 
-/// The format of a session's trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum TraceFormat {
-    /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto, Holistic Trace Analysis and
-    /// TensorBoard.
-    #[default]
-    Chrome,
-    /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
-    ///
-    /// What it gains: a quarter of the size (half of it with shapes, and when both are compressed), and less time to write.
-    /// What it costs: Perfetto 52 takes 1.3 times as long to load it as the JSON, because it reads two packets for a slice
-    /// instead of one event; from version 57 on it decodes packets about one and a half times as fast.
-    Perfetto,
-    /// Both files.
-    Both,
-}
-
-impl TraceFormat {
-    /// Every one of them, in the order of their words.
-    pub const ALL: [Self; 3] = [Self::Chrome, Self::Perfetto, Self::Both];
-
-    /// The names in a configuration.
-    pub const NAMES: &[&str] = &["chrome", "perfetto", "both"];
-
-    /// The name in a configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Chrome => "chrome",
-            Self::Perfetto => "perfetto",
-            Self::Both => "both",
-        }
+words! {
+    /// The format of a session's trace.
+    pub enum TraceFormat {
+        /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto, Holistic Trace Analysis and
+        /// TensorBoard.
+        #[default]
+        Chrome = "chrome",
+        /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
+        ///
+        /// What it gains: a quarter of the size (half of it with shapes, and when both are compressed), and less time to write.
+        /// What it costs: Perfetto 52 takes 1.3 times as long to load it as the JSON, because it reads two packets for a slice
+        /// instead of one event; from version 57 on it decodes packets about one and a half times as fast.
+        Perfetto = "perfetto",
+        /// Both files.
+        Both = "both",
     }
 }
 
-impl fmt::Display for TraceFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the driver directly, such as one on
-/// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-#[non_exhaustive]
-pub enum CudaApiNames {
-    /// The function that was called, as Kineto writes it.
-    #[default]
-    Called,
-    /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
-    /// the name. Holistic Trace Analysis and TraceLens find launches by that.
-    Runtime,
-    /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
-    /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
-    Tensorboard,
-}
-
-impl CudaApiNames {
-    /// Every one of them, in the order of their words.
-    pub const ALL: [Self; 3] = [Self::Called, Self::Runtime, Self::Tensorboard];
-
-    /// The names in a configuration.
-    pub const NAMES: &[&str] = &["called", "runtime", "tensorboard"];
-
-    /// The name in a configuration.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Called => "called",
-            Self::Runtime => "runtime",
-            Self::Tensorboard => "tensorboard",
-        }
-    }
-}
-
-impl fmt::Display for CudaApiNames {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+words! {
+    /// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the driver directly, such as one on
+    /// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
+    pub enum CudaApiNames {
+        /// The function that was called, as Kineto writes it.
+        #[default]
+        Called = "called",
+        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
+        /// the name. Holistic Trace Analysis and TraceLens find launches by that.
+        Runtime = "runtime",
+        /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
+        /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
+        Tensorboard = "tensorboard",
     }
 }

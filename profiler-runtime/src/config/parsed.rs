@@ -1,0 +1,63 @@
+//! A configuration that was read: its values, their origins, its warnings, and the page that explains every field.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::error::{Origin, Places, Warning};
+use super::settings::{FIELDS, ProfilerConfig};
+
+/// A configuration that was read and is valid.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Parsed {
+    /// The effective configuration, with its paths made absolute.
+    pub config: ProfilerConfig,
+    /// What is valid but does nothing, or not what it seems to. The caller decides where to show it.
+    pub warnings: Vec<Warning>,
+    /// Where each field that was given came from.
+    pub(crate) origins: Origins,
+    /// Where the configuration as a whole came from.
+    pub(crate) origin: Origin,
+    /// Places that somebody has written in other words, as a request does: `stages[0]` there is `profile_stages[1]`.
+    pub(crate) places: Places,
+}
+
+/// Origins of fields, by name.
+pub(crate) type Origins = BTreeMap<&'static str, Origin>;
+
+impl Parsed {
+    /// Returns where the configuration came from.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Returns a text for people that lists every field with its value and where the value came from.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        explain(&self.config, &self.origins)
+    }
+}
+
+impl ProfilerConfig {
+    /// Returns a text for people that lists every field with its value.
+    ///
+    /// [`Parsed::explain`] also knows where each value came from.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        explain(self, &self.changed().map(|field| (field.name, Origin::Code)).collect())
+    }
+}
+
+fn explain(config: &ProfilerConfig, origins: &Origins) -> String {
+    let default = ProfilerConfig::default();
+    let mut text = String::new();
+    for field in FIELDS {
+        let (value, usual) = ((field.get)(config), (field.get)(&default));
+        let (kind, meaning) = (field.kind.expects(), field.meaning());
+        let from = origins.get(field.name).map_or("default".to_owned(), |given| format!("from {given}"));
+        // Writing to a `String` cannot fail.
+        let _ = write!(text, "{} = {value}  ({from})\n    {kind}; default {usual}\n    {meaning}\n", field.name);
+    }
+    text
+}
