@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem;
 
-use super::Message;
+use super::message::Message;
 
 thread_local! {
     /// Number of [`Held`]s on this thread.
