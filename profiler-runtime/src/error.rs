@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::{fmt, io};
 
 use crate::config::ConfigError;
-use crate::session::SessionId;
+use crate::session_id::SessionId;
 
 /// Why a session could not be started, stopped or written.
 #[derive(Clone, Debug)]

@@ -128,6 +128,8 @@ mod logging;
 mod os;
 #[forbid(unsafe_code)]
 mod session;
+#[forbid(unsafe_code)]
+mod session_id;
 
 /// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot tell it.
 ///
@@ -166,7 +168,8 @@ pub use profiler_trace::{
     Alignment, Artifact, CudaApiNames, ExportProgress, GroupBy, KeyAverage, KeyAverages, Manifest, MergeError,
     MergeOptions, Merged, MergedRank, Missing, SortBy, Summary, TraceFormat, merge,
 };
-pub use session::{Phase, Progress, Recovered, SessionId, Status, Stopped};
+pub use session::{Phase, Progress, Recovered, Status, Stopped};
+pub use session_id::SessionId;
 
 // Its implementations of `Shaped` are what it is for.
 #[cfg(any(feature = "candle", feature = "half", feature = "ndarray"))]

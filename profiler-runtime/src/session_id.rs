@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// Longest name that is taken from the environment or from a coordinator.
-pub(super) const MAX_LENGTH: usize = 64;
+pub(crate) const MAX_LENGTH: usize = 64;
 
 /// Names a session: its folder, and the `session` of its artifacts. Shared by all ranks of a job when the launcher sets
 /// `PROFILER_SESSION_ID`. Cheap to clone.
@@ -35,12 +35,12 @@ impl fmt::Display for SessionId {
 }
 
 /// Returns whether a name is one plain path component everywhere.
-pub(super) fn is_token(text: &str) -> bool {
+pub(crate) fn is_token(text: &str) -> bool {
     (1..=MAX_LENGTH).contains(&text.len()) && text.chars().all(is_plain) && !text.bytes().all(|byte| byte == b'.')
 }
 
 /// Returns the text with `-` for what a token may not hold.
-pub(super) fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect()
 }
 

@@ -19,7 +19,7 @@ use super::upstream::{Fate, Name, PROTON_DIR, Place};
 use super::{paths, rules};
 
 /// A configuration in the making.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Draft {
     config: ProfilerConfig,
     origin: Origin,
@@ -37,21 +37,12 @@ pub(crate) struct Draft {
 impl Draft {
     /// An empty draft, to be filled from `origin`.
     pub(crate) fn new(origin: Origin) -> Self {
-        Self {
-            config: ProfilerConfig::default(),
-            origin,
-            origins: Origins::new(),
-            problems: Vec::new(),
-            warnings: Vec::new(),
-            accepted: Vec::new(),
-            proton_dir: None,
-            faulty: BTreeSet::new(),
-        }
+        Self { origin, ..Self::default() }
     }
 
     /// A draft of values that a program has set itself; each is checked like one from a file.
     pub(crate) fn of(mut config: ProfilerConfig) -> Self {
-        let mut draft = Self::new(Origin::Code);
+        let mut draft = Self::default();
         draft.origins.extend(config.changed().map(|field| (field.name, Origin::Code)));
         for field in FIELDS {
             let value = (field.get)(&config);

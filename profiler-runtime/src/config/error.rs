@@ -14,10 +14,11 @@ use profiler_trace::text;
 pub(crate) type Places = BTreeMap<String, String>;
 
 /// Where a configuration, or one value of it, came from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Origin {
     /// A value set by the program.
+    #[default]
     Code,
     /// JSON text handed to [`ProfilerConfig::from_json`](crate::ProfilerConfig::from_json).
     Json,

@@ -71,10 +71,18 @@ macro_rules! argument {
 
 /// Value of a field of this type, from what its setter was given.
 macro_rules! given {
-    ($value:ident, Option<$inner:ident>) => { Some($value.into()) };
-    ($value:ident, Vec<$inner:ident>) => { $value.into_iter().map(Into::into).collect() };
-    ($value:ident, String) => { $value.into() };
-    ($value:ident, $type:ident) => { $value };
+    ($value:ident, Option<$inner:ident>) => {
+        Some($value.into())
+    };
+    ($value:ident, Vec<$inner:ident>) => {
+        $value.into_iter().map(Into::into).collect()
+    };
+    ($value:ident, String) => {
+        $value.into()
+    };
+    ($value:ident, $type:ident) => {
+        $value
+    };
 }
 
 pub(crate) use {argument, given, settings};

@@ -23,28 +23,27 @@ pub(crate) trait Setting: Sized {
     }
 }
 
-impl Setting for bool {
-    const KIND: Kind = Kind::Flag;
+/// The types that a document has too.
+macro_rules! as_in_documents {
+    ($($type:ident: $kind:expr, $read:ident;)+) => {$(
+        impl Setting for $type {
+            const KIND: Kind = $kind;
 
-    fn to_value(&self) -> Value {
-        Value::Bool(*self)
-    }
+            fn to_value(&self) -> Value {
+                Value::from(self.clone())
+            }
 
-    fn from_value(value: &Value) -> Option<Self> {
-        value.as_bool()
-    }
+            fn from_value(value: &Value) -> Option<Self> {
+                value.$read().map(Self::from)
+            }
+        }
+    )+};
 }
 
-impl Setting for u64 {
-    const KIND: Kind = Kind::Whole { least: 0, most: u64::MAX };
-
-    fn to_value(&self) -> Value {
-        Value::from(*self)
-    }
-
-    fn from_value(value: &Value) -> Option<Self> {
-        value.as_u64()
-    }
+as_in_documents! {
+    bool: Kind::Flag, as_bool;
+    u64: Kind::Whole { least: 0, most: u64::MAX }, as_u64;
+    String: Kind::Text, as_str;
 }
 
 impl Setting for f64 {
@@ -57,18 +56,6 @@ impl Setting for f64 {
 
     fn from_value(value: &Value) -> Option<Self> {
         value.as_f64()
-    }
-}
-
-impl Setting for String {
-    const KIND: Kind = Kind::Text;
-
-    fn to_value(&self) -> Value {
-        Value::from(self.as_str())
-    }
-
-    fn from_value(value: &Value) -> Option<Self> {
-        value.as_str().map(str::to_owned)
     }
 }
 

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::export_job::Stopped;
-use super::place::SessionId;
 use crate::config::ProfilerConfig;
 use crate::error::Error;
+use crate::session_id::SessionId;
 use profiler_core::clock;
 
 /// A session's dumps.

@@ -20,14 +20,18 @@ const THREAD: &str = "profiler-ending";
 
 /// Watches for the endings that the configuration asks for, until the process ends.
 pub(super) fn watch(config: &ProfilerConfig) {
-    let wanted = [
-        (config.write_on_exit, Ending::Exit),
-        (config.write_on_signal, Ending::Signal),
-        (config.write_on_crash, Ending::Crash),
-    ];
-    let endings: Vec<Ending> =
-        wanted.into_iter().filter_map(|(is_wanted, ending)| is_wanted.then_some(ending)).collect();
+    let mut endings = vec![Ending::Exit, Ending::Signal, Ending::Crash];
+    endings.retain(|ending| is_written_on(config, *ending));
     shutdown::watch(&endings, write_all);
+}
+
+/// Returns whether a session's artifacts are to be written when the process ends in this way.
+pub(super) const fn is_written_on(config: &ProfilerConfig, ending: Ending) -> bool {
+    match ending {
+        Ending::Exit => config.write_on_exit,
+        Ending::Signal => config.write_on_signal,
+        Ending::Crash => config.write_on_crash,
+    }
 }
 
 /// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's driver or the host's

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::artifacts;
 use super::gpu::{Gpu, GpuSealed};
-use super::place::{Claim, SessionId};
+use super::place::Claim;
 use super::window;
 use crate::collect::spool::active::Spooling;
 use crate::collect::stacks;
@@ -19,6 +19,7 @@ use crate::config::ProfilerConfig;
 use crate::error::Error;
 use crate::logging;
 use crate::os::shutdown;
+use crate::session_id::SessionId;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::hooks::correlation;
 use profiler_core::memory::ledger;
@@ -85,16 +86,16 @@ pub(crate) struct Export {
     /// What was recorded.
     pub(crate) recording: Recording,
     /// What was asked for.
-    config: ProfilerConfig,
+    pub(crate) config: ProfilerConfig,
     /// The GPU's part, before and after it is ended.
-    gpu: Option<Gpu>,
-    sealed: Option<GpuSealed>,
+    pub(crate) gpu: Option<Gpu>,
+    pub(crate) sealed: Option<GpuSealed>,
     /// On the folder, until the artifacts are in it.
-    claim: Option<Claim>,
-    /// Where it was recorded, if not in memory.
-    spool: Option<Spooling>,
+    pub(crate) claim: Option<Claim>,
+    /// Where it was recorded, if not in memory; deleted when the artifacts are written, and those of `dump`, too.
+    pub(crate) spool: Option<Spooling>,
     /// A dump that has to be written too.
-    dump: Option<Stopped>,
+    pub(crate) dump: Option<Stopped>,
     /// Who waits for it.
     pub(crate) stopped: Stopped,
 }
@@ -156,14 +157,10 @@ impl Stopped {
     /// [`Error::Export`] if the exporter panicked; [`Error::ParentsSession`] in a child that was forked off after the
     /// session began.
     pub fn wait(&self) -> Result<Manifest, Error> {
-        self.check_process()?;
-        let mut outcome = self.outcome();
         loop {
-            if let Some(result) = outcome.known() {
-                return result.clone();
+            if let Some(result) = self.wait_timeout(Duration::MAX) {
+                return result;
             }
-            let most = outcome.time_to_tell();
-            (outcome, _) = self.0.written.wait_timeout(outcome, most).unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -257,27 +254,6 @@ impl Stopped {
 }
 
 impl Export {
-    pub(crate) const fn new(
-        recording: Recording,
-        config: ProfilerConfig,
-        gpu: Gpu,
-        claim: Option<Claim>,
-        stopped: Stopped,
-    ) -> Self {
-        Self { recording, config, gpu: Some(gpu), sealed: None, claim, spool: None, dump: None, stopped }
-    }
-
-    /// A part of a recording that goes on.
-    pub(crate) const fn of_dump(recording: Recording, config: ProfilerConfig, stopped: Stopped) -> Self {
-        Self { recording, config, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped }
-    }
-
-    /// It lies in a spool, which is deleted when its artifacts are written; they are when that dump is, too.
-    pub(crate) fn with(mut self, spool: Option<Spooling>, dump: Option<Stopped>) -> Self {
-        (self.spool, self.dump) = (spool, dump);
-        self
-    }
-
     /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that ended the session, and
     /// without the slot's lock.
     pub(crate) fn finish_gpu(mut self) -> Self {

@@ -16,8 +16,7 @@ use std::time::{Duration, Instant};
 use super::active::{Active, Given};
 use super::export_job::{Export, Stopped};
 use super::gpu::Gpu;
-use super::place::{self, Names, SessionId};
-use super::spool::News;
+use super::place::{self, Names};
 use super::status::Status;
 use super::{ending, timer};
 use crate::collect::nvtx;
@@ -25,6 +24,7 @@ use crate::config::Parsed;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
 use crate::os::shutdown::Ending;
+use crate::session_id::SessionId;
 use profiler_core::hooks::steps::{self, StepEnd};
 use profiler_core::memory::ledger;
 use profiler_core::process::PerProcess;
@@ -33,7 +33,7 @@ use profiler_core::{clock, gate, process};
 use profiler_trace::model::EndedBy;
 
 /// What the lock guards.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Slot {
     /// The active session.
     pub(super) active: Option<Active>,
@@ -43,11 +43,10 @@ pub(super) struct Slot {
     exporting: Vec<Stopped>,
     /// The one that ended last.
     last: Option<Stopped>,
-    names: Option<Names>,
+    names: Names,
 }
 
-static SLOT: PerProcess<Mutex<Slot>> =
-    PerProcess::new(|_| Mutex::new(Slot { active: None, ended: None, exporting: Vec::new(), last: None, names: None }));
+static SLOT: PerProcess<Mutex<Slot>> = PerProcess::new(|_| Mutex::default());
 /// The active session or its deadline has changed.
 pub(super) static CHANGED: PerProcess<Condvar> = PerProcess::new(|_| Condvar::new());
 
@@ -78,8 +77,7 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
     if slot.exporting.iter().all(Stopped::is_written) {
         clock::choose();
     }
-    let names = slot.names.get_or_insert_default();
-    let mut active = Active::new(parsed, given, gpu, names, |name| std::env::var_os(name))?;
+    let mut active = Active::new(parsed, given, gpu, &mut slot.names, |name| std::env::var_os(name))?;
     if active.is_timed() {
         timer::spawn(active.session().clone())?;
     }
@@ -120,7 +118,7 @@ pub(crate) fn stop() -> Result<Stopped, Error> {
 pub(crate) fn dump() -> Result<Stopped, Error> {
     let _own = ledger::own();
     let export = lock().active.as_mut().ok_or(Error::NotActive)?.dump(EndedBy::Dump)?;
-    Ok(launch_dump(export))
+    Ok(launch(export))
 }
 
 /// Stops this session if it is still the active one.
@@ -139,7 +137,7 @@ pub(crate) fn stop_this(session: &SessionId) {
 /// Stops this session as [`stop_this`] does, at the end of its guard.
 pub(crate) fn stop_guarded(session: &SessionId) {
     if let Some(active) = lock().active.as_mut().filter(|active| active.session() == session) {
-        active.is_guarded = true;
+        active.context.is_guarded = true;
     }
     stop_this(session);
 }
@@ -153,11 +151,11 @@ pub(super) fn is_busy() -> Option<bool> {
 
 /// The process is ending: stops the active session if its configuration wants that, and waits for all artifacts, no
 /// longer than until `deadline`.
-pub(super) fn finish(ending: Ending, deadline: Instant) {
+pub(super) fn finish(how: Ending, deadline: Instant) {
     let _own = ledger::own();
     let Some(mut slot) = lock_until(deadline) else { return };
-    let is_wanted = slot.active.as_ref().is_some_and(|active| active.is_written_on(ending));
-    let export = if is_wanted { slot.seal(ending.into()) } else { None };
+    let is_wanted = slot.active.as_ref().is_some_and(|active| ending::is_written_on(active.config(), how));
+    let export = if is_wanted { slot.seal(how.into()) } else { None };
     let waited_for = slot.exporting.clone();
     drop(slot);
     export.map(launch);
@@ -190,11 +188,10 @@ pub(crate) fn reserve(
     prefix: Option<&str>,
 ) -> Result<(SessionId, Option<PathBuf>), Error> {
     let env = |name: &str| std::env::var_os(name);
-    let place = match asked {
-        // Numbered for itself: the first of a name has none.
-        Some(asked) => Names::default().reserve_asked(base, prefix, asked)?,
-        None => lock().names.get_or_insert_default().reserve(base, prefix, place::read_ranks(env).0, env)?,
-    };
+    let ranks = place::read_ranks(env).0;
+    let reserve = |names: &mut Names| names.reserve(base, asked, prefix, ranks, env);
+    // A name that is asked for is numbered for itself: the first of it has no number.
+    let place = if asked.is_some() { reserve(&mut Names::default()) } else { reserve(&mut lock().names) }?;
     for warning in place.warnings {
         logging::warn!("{warning}");
     }
@@ -262,12 +259,12 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     }
     drop(slot);
     let held = (dump.is_some() || export.is_some()).then(logging::hold);
-    news.into_iter().for_each(News::tell);
+    news.into_iter().for_each(|(spooling, driver)| spooling.note_driver(driver));
     if moved {
         CHANGED.notify_all();
     }
     match dump {
-        Some(Ok(dump)) => drop(launch_dump(dump)),
+        Some(Ok(dump)) => drop(launch(dump)),
         Some(Err(error)) => logging::warn!("a slow iteration is not dumped: {error}"),
         None => {}
     }
@@ -290,21 +287,18 @@ fn log_elsewhere(messages: Waiting) {
     drop(thread::Builder::new().name("profiler-log".to_owned()).spawn(work));
 }
 
-fn launch_dump(export: Export) -> Stopped {
-    let _held = logging::hold();
-    let stopped = export.stopped.clone();
-    logging::info!("`{}` is being written while its session goes on", stopped.session());
-    export.launch();
-    stopped
-}
-
 /// Sends a recording on its way to its artifacts. The host's logger hears of it when it is: it may block.
 fn launch(export: Export) -> Stopped {
     let _held = logging::hold();
     CHANGED.notify_all();
     let export = export.finish_gpu();
-    let stopped = export.stopped.clone();
-    logging::info!("session `{}` is over; its artifacts are being written", stopped.session());
+    let (stopped, goes_on) = (export.stopped.clone(), export.recording.context.ended_by.goes_on());
+    let session = stopped.session();
+    if goes_on {
+        logging::info!("`{session}` is being written while its session goes on");
+    } else {
+        logging::info!("session `{session}` is over; its artifacts are being written");
+    }
     export.launch();
     stopped
 }

@@ -1,11 +1,11 @@
 //! Sessions: from `start_profile()` to artifacts on disk.
 //!
 //! ```text
-//! slot: the one active session, its lock; status. timer, ending: who stops it beside the user
+//! global: the one active session, its lock; status. timer, ending: who stops it beside the user
 //!   └─► active: one session ─► schedule: which iterations (pure)
-//!         │                    place: whose, under which name, in which folder
+//!         │                    place: the process of a job, the name, the folder
 //!         │                    gpu, spool: what else is recorded, what survives a crash ─► recover
-//!         └─► window: the gate, the recorded part ─► outcome: background export
+//!         └─► window: the gate, the recorded part ─► export_job: artifacts, on a thread of their own
 //!                                                     dumps: the same while it goes on
 //! ```
 //!
@@ -28,12 +28,12 @@ mod status;
 mod timer;
 mod window;
 
+pub(crate) use crate::session_id::SessionId;
 pub(crate) use active::Given;
 pub use export_job::Stopped;
 pub(crate) use global::{
     dump, last, reserve, start, status, step_call, stop, stop_guarded, stop_this, wait_for_exports,
 };
-pub use place::SessionId;
 pub(crate) use place::{host_name, of_this_process as this_rank};
 pub use recover::Recovered;
 pub(crate) use recover::recover;

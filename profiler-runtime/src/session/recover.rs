@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::artifacts;
 use super::iterations::Iterations;
 use super::place::claim;
-use super::spool::{Files, SessionNote};
+use super::spool::{self, Files};
 use super::window::{self, Recorded};
 use crate::collect::cuda::event_timing;
 use crate::collect::spool::journal::{self, DriverNote};
@@ -113,9 +113,8 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
 /// The recording and its configuration, and what keeps others from recovering it too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File), String> {
     let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
-    let note: SessionNote = serde_json::from_value(session)
+    let (mut context, config) = spool::read_session(session)
         .map_err(|error| format!("its journal is damaged or of another version: {error}"))?;
-    let (mut context, config) = note.into_context();
     if let Some(DriverNote { site, first_step }) = salvaged.driver {
         (context.step_site, context.first_step) = (site, first_step);
     }

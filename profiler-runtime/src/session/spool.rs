@@ -5,10 +5,10 @@
 //! failure too. What ends the process alone costs nothing that was stored.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::collect::cuda::event_timing::NotedContexts;
@@ -19,7 +19,6 @@ use crate::config::ProfilerConfig;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::memory::ledger;
 use profiler_trace::model::{Context, EndedBy, ExportOptions};
-use profiler_trace::records::host_clock::HostClock;
 
 const THREAD: &str = "profiler-spool";
 /// Between two times that the disk is asked for everything.
@@ -35,50 +34,19 @@ pub(crate) struct Files {
     pub(crate) journal: PathBuf,
 }
 
-/// What the journal knows of a [`Context`].
-#[derive(Clone, Debug, Default, Deserialize, Serialize)]
-pub(crate) struct SessionNote {
-    session: String,
-    rank: u32,
-    local_rank: u32,
-    world_size: u32,
-    pid: u32,
-    process_name: String,
-    host: String,
-    clock: HostClock,
-    step_site: Option<u32>,
-    first_step: u64,
-    warnings: Vec<String>,
-    #[serde(default)]
-    cpu_clock_cost: Duration,
-    /// As an object, whose fields an other version may not have.
-    config: Value,
-}
-
 /// A spool that a session records into.
 #[derive(Debug)]
 pub(crate) struct OpenSpool {
     pub(crate) spooling: Spooling,
     known: Arc<Mutex<Known>>,
-    /// True once the thread may go.
-    over: Arc<(Mutex<bool>, Condvar)>,
+    /// The thread ends when this is dropped.
+    _thread: Sender<()>,
     /// The loop that drives the session, and its first number, as noted last.
     noted: DriverNote,
 }
 
-/// Lines about a session that its journal does not have yet.
-#[derive(Debug)]
-pub(crate) struct News {
-    spooling: Spooling,
-    driver: DriverNote,
-}
-
-impl News {
-    /// Writes it.
-    pub(crate) fn tell(self) {
-        self.spooling.note_driver(self.driver);
-    }
-}
+/// A line about a session that its journal does not have yet.
+pub(crate) type News = (Spooling, DriverNote);
 
 /// What the journal knows beside the session.
 #[derive(Debug)]
@@ -116,66 +84,31 @@ impl Files {
     }
 }
 
-impl SessionNote {
-    pub(crate) fn of(context: &Context, config: &ProfilerConfig) -> Self {
-        Self {
-            session: context.session.clone(),
-            rank: context.rank,
-            local_rank: context.local_rank,
-            world_size: context.world_size,
-            pid: context.pid,
-            process_name: context.process_name.clone(),
-            host: context.host.clone(),
-            clock: context.clock.clone(),
-            step_site: context.step_site,
-            first_step: context.first_step,
-            warnings: context.warnings.clone(),
-            cpu_clock_cost: context.cpu_clock_cost,
-            config: serde_json::to_value(config).unwrap_or_default(),
-        }
-    }
+/// Returns what the journal says of a session: its context, and its configuration as an object whose fields another version
+/// may not have.
+fn session_note(context: &Context, config: &ProfilerConfig) -> Value {
+    let mut note = serde_json::to_value(context).unwrap_or_default();
+    note["config"] = serde_json::to_value(config).unwrap_or_default();
+    note
+}
 
-    /// Returns the context of a recording that is recovered, and its configuration. Its artifacts all lie in the session's
-    /// folder.
-    pub(crate) fn into_context(self) -> (Context, ProfilerConfig) {
-        let mut warnings = self.warnings;
-        let mut config = ProfilerConfig::from_json(&self.config.to_string()).map_or_else(
-            |error| {
-                warnings.push(format!("the configuration is not the one that was recorded with: {error}"));
-                ProfilerConfig::torch(".")
-            },
-            |parsed| parsed.config,
-        );
-        (config.trace_file, config.perf_dump_path) = (None, None);
-        let context = Context {
-            session: self.session,
-            rank: self.rank,
-            local_rank: self.local_rank,
-            world_size: self.world_size,
-            pid: self.pid,
-            process_name: self.process_name,
-            host: self.host,
-            clock: self.clock,
-            options: ExportOptions::from(&config),
-            step_site: self.step_site,
-            first_step: self.first_step,
-            steps_passed: None,
-            recorded_iterations: 0,
-            ended_by: EndedBy::Recovered,
-            merged_names: 0,
-            is_shown: false,
-            costs: Costs::measure(),
-            cpu_clock_cost: self.cpu_clock_cost,
-            last_request: None,
-            // It has no spool.
-            is_frontend: false,
-            warnings,
-            warnings_told: 0,
-            notes: Vec::new(),
-            is_guarded: false,
-        };
-        (context, config)
-    }
+/// Returns the context of a recording that is recovered, and its configuration. Its artifacts all lie in the session's
+/// folder.
+///
+/// # Errors
+///
+/// The journal says something else of its session.
+pub(super) fn read_session(note: Value) -> Result<(Context, ProfilerConfig), serde_json::Error> {
+    let config = ProfilerConfig::from_json(&note["config"].to_string());
+    let mut context: Context = serde_json::from_value(note)?;
+    let mut config = config.map(|parsed| parsed.config).unwrap_or_else(|error| {
+        context.warnings.push(format!("the configuration is not the one that was recorded with: {error}"));
+        ProfilerConfig::torch(".")
+    });
+    (config.trace_file, config.perf_dump_path) = (None, None);
+    context.options = ExportOptions::from(&config);
+    (context.ended_by, context.costs) = (EndedBy::Recovered, Costs::measure());
+    Ok((context, config))
 }
 
 impl OpenSpool {
@@ -191,14 +124,14 @@ impl OpenSpool {
             let path = files.entries.display();
             format!("`spool` is off, this session records into memory: cannot record into `{path}`: {error}")
         };
-        let note = serde_json::to_value(SessionNote::of(context, config)).unwrap_or_default();
+        let note = session_note(context, config);
         let spooling =
             Spooling::begin(&files.entries, &files.journal, most_bytes, note).map_err(|error| refused(&error))?;
         let code = config.torch_profiler_with_stack.then(Noted::default);
         let known = Arc::new(Mutex::new(Known { code, contexts: NotedContexts::default() }));
-        let over = Arc::new((Mutex::new(false), Condvar::new()));
+        let (_thread, over) = mpsc::channel();
         let work = {
-            let (spooling, known, over) = (spooling.clone(), Arc::clone(&known), Arc::clone(&over));
+            let (spooling, known) = (spooling.clone(), Arc::clone(&known));
             move || keep_fresh(&spooling, &known, &over)
         };
         if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
@@ -207,7 +140,7 @@ impl OpenSpool {
             let _ = spooling.discard();
             return Err(refused(&error));
         }
-        Ok(Self { spooling, known, over, noted: DriverNote { site: None, first_step: context.first_step } })
+        Ok(Self { spooling, known, _thread, noted: DriverNote { site: None, first_step: context.first_step } })
     }
 
     /// A recording is about to begin: the journal has to know which code it can be of.
@@ -223,38 +156,30 @@ impl OpenSpool {
             return None;
         }
         self.noted = driver;
-        Some(News { spooling: self.spooling.clone(), driver })
+        Some((self.spooling.clone(), driver))
     }
 
     /// A recording has begun: more is known of the session by now.
     pub(crate) fn note_session(&self, context: &Context, config: &ProfilerConfig) {
-        self.spooling.note_session(serde_json::to_value(SessionNote::of(context, config)).unwrap_or_default());
+        self.spooling.note_session(session_note(context, config));
     }
 
     /// The recording is over; the files stay until the artifacts are written.
     pub(crate) fn end(self) -> Spooling {
         self.spooling.end();
-        *self.over.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.over.1.notify_all();
         self.spooling
     }
 }
 
-fn keep_fresh(spooling: &Spooling, known: &Mutex<Known>, (over, changed): &(Mutex<bool>, Condvar)) {
+/// Keeps the files fresh until the other end of `over` is dropped.
+fn keep_fresh(spooling: &Spooling, known: &Mutex<Known>, over: &Receiver<()>) {
     let mut interval = FIRST_INTERVAL;
-    let mut is_over = over.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*is_over {
-        let (guard, timeout) = changed.wait_timeout(is_over, interval).unwrap_or_else(PoisonError::into_inner);
-        is_over = guard;
-        if timeout.timed_out() && !*is_over {
-            drop(is_over);
-            spooling.tick();
-            known.lock().unwrap_or_else(PoisonError::into_inner).note_news(spooling);
-            if interval == INTERVAL {
-                spooling.sync();
-            }
-            interval = (interval * 4).min(INTERVAL);
-            is_over = over.lock().unwrap_or_else(PoisonError::into_inner);
+    while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
+        spooling.tick();
+        known.lock().unwrap_or_else(PoisonError::into_inner).note_news(spooling);
+        if interval == INTERVAL {
+            spooling.sync();
         }
+        interval = (interval * 4).min(INTERVAL);
     }
 }

@@ -1,7 +1,7 @@
 //! What the profiler is doing.
 
-use super::place::SessionId;
 use super::schedule::Phase;
+use crate::session_id::SessionId;
 
 /// What the profiler is doing at the moment of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use super::global::{self, CHANGED};
-use super::place::SessionId;
 use crate::error::Error;
+use crate::session_id::SessionId;
 
 const THREAD: &str = "profiler-timer";
 

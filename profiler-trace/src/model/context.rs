@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
@@ -62,14 +64,16 @@ impl Window {
     }
 }
 
-/// Whose recording it is, and what it was asked for.
-#[derive(Clone, Debug)]
+/// Whose recording it is, and what it was asked for. What is not skipped is known when it begins, and goes into the journal
+/// of a spool.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Context {
     /// Shared by all ranks of the job.
     pub session: String,
     /// Global rank, 0 when alone.
     pub rank: u32,
     /// The process that controls the job: it has no rank among those that work.
+    #[serde(skip)]
     pub is_frontend: bool,
     /// Rank on this host.
     pub local_rank: u32,
@@ -84,34 +88,46 @@ pub struct Context {
     /// Whose clocks the anchors read.
     pub clock: HostClock,
     /// The artifacts that are asked for.
+    #[serde(skip)]
     pub options: ExportOptions,
     /// The loop that drove the schedule: number of its site; `None` if bare `step()` calls did, or nothing.
     pub step_site: Option<u32>,
     /// Iterations since start that had passed when recording began: the number of the first recorded step.
     pub first_step: u64,
     /// Iterations that had passed when it ended, where the first ones may be overwritten: the last step is the one before.
+    #[serde(skip)]
     pub steps_passed: Option<u64>,
     /// Iterations of the driving loop that were recorded.
+    #[serde(skip)]
     pub recorded_iterations: u64,
     /// Why recording ended.
+    #[serde(skip)]
     pub ended_by: EndedBy,
     /// Names made at run time that the process has used beyond those that are kept apart; 0 if that is not known.
+    #[serde(skip)]
     pub merged_names: u64,
     /// True if an attached tool was shown the ranges too.
+    #[serde(skip)]
     pub is_shown: bool,
     /// Costs of recording on this machine.
+    #[serde(skip)]
     pub costs: Costs,
     /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the recording.
+    #[serde(default)]
     pub cpu_clock_cost: Duration,
     /// Id of the last request that began in the session, for one that began before the recording.
+    #[serde(skip)]
     pub last_request: Option<String>,
     /// Things the user should know, in full sentences.
     pub warnings: Vec<String>,
     /// Number of the first of these, which the host was told when the session began.
+    #[serde(skip)]
     pub warnings_told: usize,
     /// Sentences about what it does as it was asked to.
+    #[serde(skip)]
     pub notes: Vec<String>,
     /// Whether a guard has ended it, which may have been dropped at once.
+    #[serde(skip)]
     pub is_guarded: bool,
 }
 
@@ -133,9 +149,10 @@ pub fn file_part(rank: Option<u32>) -> String {
 }
 
 /// Why a recording ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EndedBy {
     /// `stop_profile()`.
+    #[default]
     Stop,
     /// `active_iterations` or `max_iterations` were recorded.
     Iterations,
@@ -156,6 +173,11 @@ pub enum EndedBy {
 }
 
 impl EndedBy {
+    /// Returns whether the recording goes on: this is a dump of it.
+    pub const fn goes_on(self) -> bool {
+        matches!(self, Self::Dump | Self::SlowStep)
+    }
+
     /// The word in manifest and timing report.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -66,5 +66,5 @@ pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::{LifeEdge, Task};
 pub(crate) use time::Reading;
 pub use trace::Trace;
-pub use words::words;
 pub(crate) use trace::{ClockJump, Edge, EdgeWalk, Walk};
+pub use words::words;

@@ -14,7 +14,6 @@ use profiler_core::{Kind, memory::Action, site::Site};
 
 use super::context::{Context, EndedBy, Recording, Window};
 use super::memory::MemoryLog;
-use super::options::ExportOptions;
 
 /// The window's begin, in nanoseconds since the Unix epoch.
 pub(crate) const EPOCH: u64 = 1_790_000_000_000_000_000;
@@ -148,28 +147,12 @@ impl Script {
 fn context() -> Context {
     Context {
         session: "test".to_owned(),
-        rank: 0,
-        local_rank: 0,
         world_size: 1,
         pid: 77,
         process_name: "program".to_owned(),
         host: "host".to_owned(),
         clock: HostClock { id: Some("boot".to_owned()), real_time_error_ns: Some(1_000_000) },
-        options: ExportOptions::default(),
-        step_site: None,
-        first_step: 0,
-        steps_passed: None,
-        recorded_iterations: 0,
-        ended_by: EndedBy::Stop,
-        merged_names: 0,
-        is_shown: false,
         costs: Costs { range: 40.0, allocation: 20.0, description: 10.0, ..Costs::default() },
-        cpu_clock_cost: std::time::Duration::ZERO,
-        last_request: None,
-        is_frontend: false,
-        warnings: Vec::new(),
-        warnings_told: 0,
-        notes: Vec::new(),
-        is_guarded: false,
+        ..Context::default()
     }
 }

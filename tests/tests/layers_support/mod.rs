@@ -17,10 +17,21 @@ pub(crate) struct Crate {
 pub(crate) const CRATES: [Crate; 3] = [
     Crate {
         name: "profiler-runtime",
-        rooms: &["lib", "block_macros", "control", "session", "error", "collect", "os", "config", "flops", "logging"],
+        rooms: &[
+            "lib",
+            "block_macros",
+            "control",
+            "session",
+            "error",
+            "session_id",
+            "collect",
+            "os",
+            "config",
+            "flops",
+            "logging",
+        ],
         may_be_unsafe: &["collect", "os"],
         rising: &[
-            ("error", "session", "open: `SessionId` belongs to the crate's root"),
             ("os", "collect", "open: a fault of the spool's mapping is absorbed by the handler of signals"),
         ],
         circles: RUNTIME,
@@ -82,19 +93,12 @@ const RUNTIME: &[(&[&str], &str)] = &[
         "open: one helper, `text`",
     ),
     (&["os/shutdown/at_exit.rs", "os/shutdown/mod.rs", "os/shutdown/signals.rs"], "open: a module and its own child"),
-    (
-        &["config/draft.rs", "config/env.rs", "config/paths.rs", "config/rules.rs", "config/source.rs"],
-        "open: the environment asks the source, and back",
-    ),
-    (&["config/error.rs", "config/kind.rs", "config/settings.rs", "config/table.rs"], "open: types only"),
-    (&["config/format.rs", "config/yaml.rs"], "open: one helper, the place of a problem"),
     (&["control/http/artifact.rs", "control/http/routes/status.rs"], "open: helpers"),
     (&["control/job/coordinator/accept.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
     (
         &["session/ending.rs", "session/global.rs", "session/timer.rs"],
         "by nature: the timer ends the session that started it",
     ),
-    (&["logging/held.rs", "logging/mod.rs"], "open: a module and its own child"),
     (&["collect/cuda/cupti/mod.rs", "collect/cuda/cupti/switch.rs"], "open: a module and its own child"),
     (
         &["collect/stacks/linux/offline.rs", "collect/stacks/live.rs", "collect/stacks/symbols.rs"],

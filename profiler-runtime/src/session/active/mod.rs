@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::dumps::Dumps;
 use super::export_job::Stopped;
 use super::gpu::Gpu;
-use super::place::{self, Claim, Names, Ranks, SessionId};
+use super::place::{self, Claim, Names};
 use super::schedule::{Driver, Phase, Schedule, Verdict};
 use super::spool::{News, OpenSpool};
 use super::status::Progress;
@@ -26,13 +26,13 @@ use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
 use crate::logging;
-use crate::os::shutdown::Ending;
+use crate::session_id::SessionId;
 use profiler_core::hooks::cpu_time;
 use profiler_core::hooks::steps::{self, StepEnd};
 use profiler_core::stream::registry;
 use profiler_core::{self, request, site, site::Site};
 use profiler_trace::export;
-use profiler_trace::model::{EndedBy, ExportOptions};
+use profiler_trace::model::{Context, EndedBy, ExportOptions};
 use std::path::Path;
 
 /// A coordinator's decisions about a session.
@@ -55,21 +55,14 @@ impl From<SessionId> for Given {
 pub(crate) struct Active {
     stopped: Stopped,
     config: ProfilerConfig,
-    ranks: Ranks,
-    warnings: Vec<String>,
-    warnings_told: usize,
-    /// See [`Context`](profiler_trace::model::Context).
-    notes: Vec<String>,
-    /// See [`Context`](profiler_trace::model::Context).
-    pub(crate) is_guarded: bool,
+    /// What its artifacts say of it, as far as that is known by now.
+    pub(crate) context: Context,
     /// Places of names that matched nothing when it began, which its user was told.
     unknown_told: Vec<String>,
     /// See [`Parsed`].
     places: Places,
     /// On the folder.
     claim: Option<Claim>,
-    /// See [`Given`].
-    is_frontend: bool,
     schedule: Schedule,
     driver: Driver,
     /// When `delay_secs` are over; the schedule begins then.
@@ -78,8 +71,6 @@ pub(crate) struct Active {
     ends: Option<Instant>,
     /// Iterations of the driving loop since the schedule began.
     passed: u64,
-    /// `passed` when recording began.
-    first_step: u64,
     /// What the gate lets through, in the warm-up and after it.
     window: Option<OpenWindow>,
     dumps: Dumps,
@@ -90,8 +81,6 @@ pub(crate) struct Active {
     /// Lines for its journal, which are written without the lock.
     news: Option<News>,
     gpu: Gpu,
-    /// See [`Context`](profiler_trace::model::Context).
-    cpu_clock_cost: Duration,
 }
 
 impl Active {
@@ -132,17 +121,27 @@ impl Active {
         warnings.extend(rank_warning);
         warnings.extend((ranks.in_job && !place.is_shared).then(|| place::folder_of_its_own(ranks, env)));
         warnings.extend(place.warnings);
-        warnings.extend(export::obstacles(&ExportOptions::from(&config), ranks.rank));
+        let options = ExportOptions::from(&config);
+        warnings.extend(export::obstacles(&options, ranks.rank));
         warnings.extend(place.folder.as_deref().and_then(export::shortcomings));
+        let context = Context {
+            session: place.session.to_string(),
+            rank: ranks.rank,
+            local_rank: ranks.local_rank,
+            world_size: ranks.world_size,
+            pid: std::process::id(),
+            process_name: place::process_name(),
+            host: place::host_name(),
+            is_frontend: given.is_some_and(|given| given.is_frontend),
+            cpu_clock_cost: if config.cpu_time { cpu_time::cost() } else { Duration::ZERO },
+            options,
+            warnings,
+            ..Context::default()
+        };
         Ok(Self {
             stopped: Stopped::new(place.session, place.folder),
             claim: place.claim,
-            is_frontend: given.is_some_and(|given| given.is_frontend),
-            ranks,
-            warnings,
-            warnings_told: 0,
-            notes: Vec::new(),
-            is_guarded: false,
+            context,
             unknown_told: Vec::new(),
             places: parsed.places,
             schedule: Schedule::new(&config),
@@ -150,14 +149,12 @@ impl Active {
             begins: None,
             ends: None,
             passed: 0,
-            first_step: 0,
             window: None,
             dumps: Dumps::new(&config),
             dump_due: false,
             spool: None,
             news: None,
             gpu,
-            cpu_clock_cost: if config.cpu_time { cpu_time::cost() } else { Duration::ZERO },
             config,
         })
     }
@@ -177,24 +174,15 @@ impl Active {
         &self.config
     }
 
-    /// Returns whether its artifacts are to be written when the process ends in this way.
-    pub(crate) const fn is_written_on(&self, ending: Ending) -> bool {
-        match ending {
-            Ending::Exit => self.config.write_on_exit,
-            Ending::Signal => self.config.write_on_signal,
-            Ending::Crash => self.config.write_on_crash,
-        }
-    }
-
     /// What its user should know so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
-        self.warnings_told = self.warnings.len();
+        self.context.warnings_told = self.context.warnings.len();
         let of_gpu = self.gpu.new_warnings();
         let sites: Vec<&str> = site::sites().map(Site::name).collect();
         let unknown = self.unknown_names(&sites);
         self.unknown_told = unknown.iter().map(|warning| warning.path.clone()).collect();
         let unknown = unknown.iter().map(ToString::to_string);
-        self.warnings.iter().cloned().chain(unknown).chain(of_gpu).collect()
+        self.context.warnings.iter().cloned().chain(unknown).chain(of_gpu).collect()
     }
 
     /// Begins, or begins to wait for `delay_secs`; no step counts until then.
@@ -210,9 +198,9 @@ impl Active {
 
     fn open_spool(&mut self) {
         let Some(folder) = self.stopped.folder().filter(|_| self.config.spool) else { return };
-        match OpenSpool::begin(folder, &self.context(EndedBy::Recovered), &self.config) {
+        match OpenSpool::begin(folder, &self.context_now(EndedBy::Recovered), &self.config) {
             Ok(spool) => self.spool = Some(spool),
-            Err(warning) => self.warnings.push(warning),
+            Err(warning) => self.context.warnings.push(warning),
         }
     }
 
@@ -263,7 +251,7 @@ impl Active {
         }
         if verdict.restarts {
             self.schedule.restart_phase();
-            (self.passed, self.first_step) = (0, 0);
+            (self.passed, self.context.first_step) = (0, 0);
         }
         if !verdict.counts {
             return None;
@@ -286,7 +274,7 @@ impl Active {
 
     /// Whoever recovers the recording has to know what drove it.
     fn note_steps(&mut self) {
-        let driver = DriverNote { site: self.driver.site(), first_step: self.first_step };
+        let driver = DriverNote { site: self.driver.site(), first_step: self.context.first_step };
         let news = self.spool.as_mut().and_then(|spool| spool.note_steps(self.passed, driver));
         self.news = news.or(self.news.take());
     }
@@ -304,7 +292,7 @@ impl Active {
                 self.window = Some(self.open_window(gpu));
             }
             Phase::Active => {
-                self.first_step = self.passed;
+                self.context.first_step = self.passed;
                 self.ends = seconds(self.config.duration_secs).and_then(|most| now.checked_add(most));
                 let gpu = self.gpu.record();
                 let window = self.open_window(gpu);
@@ -317,7 +305,7 @@ impl Active {
     fn open_window(&self, gpu: u32) -> OpenWindow {
         if let Some(spool) = &self.spool {
             spool.note_news();
-            spool.note_session(&self.context(EndedBy::Recovered), &self.config);
+            spool.note_session(&self.context_now(EndedBy::Recovered), &self.config);
         }
         window::record(&self.config, gpu, self.spool.as_ref().map(|spool| &spool.spooling))
     }

@@ -8,8 +8,7 @@ use crate::os::host_clock;
 use crate::session::export_job::{Export, failed_spool};
 use crate::session::schedule::Phase;
 use crate::session::spool::OpenSpool;
-use crate::session::{place, window};
-use profiler_core::clock::overhead::Costs;
+use crate::session::window;
 use profiler_core::{self, gate, request, site, site::Site};
 use profiler_trace::model::{Context, EndedBy, ExportOptions, Recording};
 use profiler_trace::records::frames::Symbols;
@@ -40,14 +39,15 @@ impl Active {
         }
         let (log, window, memory) = window.look(self.dumps.oldest());
         let stopped = self.dumps.next(&self.stopped.session().clone(), &folder)?;
-        let mut context = self.context(why);
+        let mut context = self.context_now(why);
         context.session = stopped.session().to_string();
         // These lie outside the dump's folder, and are the session's.
         let config = ProfilerConfig { trace_file: None, perf_dump_path: None, ..self.config.clone() };
         context.options = ExportOptions::from(&config);
         let gpu = GpuRecord::Absent(self.gpu.absent_from_dump());
         let (sites, symbols) = (site::numbered(), Symbols::default());
-        Ok(Export::of_dump(Recording { log, sites, window, symbols, memory, gpu, context }, config, stopped))
+        let recording = Recording { log, sites, window, symbols, memory, gpu, context };
+        Ok(Export { recording, config, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped })
     }
 
     /// A dump that was due could not be made.
@@ -69,7 +69,7 @@ impl Active {
                 let warning = format!(
                     "nothing was recorded: the session ended in its phase `{phase}`, after {passed} iterations; {remedy}"
                 );
-                self.warnings.push(warning);
+                self.context.warnings.push(warning);
                 window::close_empty()
             }
         };
@@ -88,18 +88,19 @@ impl Active {
         let (told, new): (Vec<_>, Vec<_>) =
             unknown.into_iter().partition(|warning| self.unknown_told.contains(&warning.path));
         // The manifest has them all; the log has those that were told when it began.
-        let at = self.warnings_told;
-        self.warnings_told += told.len();
-        self.warnings.splice(at..at, told.iter().map(ToString::to_string));
+        let Context { warnings, warnings_told: at, notes, .. } = &mut self.context;
+        warnings.splice(*at..*at, told.iter().map(ToString::to_string));
+        *at += told.len();
         let new = new.iter().map(ToString::to_string);
-        self.warnings.extend(new.chain(self.dumps.warning()).chain(full).chain(unwalked));
-        self.notes.extend(left_out);
-        let (context, stopped, claim) = (self.context(ended_by), self.handle(), self.claim.take());
+        warnings.extend(new.chain(self.dumps.warning()).chain(full).chain(unwalked));
+        notes.extend(left_out);
+        let (context, stopped, claim) = (self.context_now(ended_by), self.handle(), self.claim.take());
         stopped.note_iterations(context.recorded_iterations);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
         let part = GpuRecord::Absent(Absent::NothingRecorded);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
-        Export::new(recording, self.config, self.gpu, claim, stopped).with(spool, self.dumps.into_last())
+        let (config, gpu, dump) = (self.config, Some(self.gpu), self.dumps.into_last());
+        Export { recording, config, gpu, sealed: None, claim, spool, dump, stopped }
     }
 
     /// Says what the schedule has left out of a recording.
@@ -113,7 +114,7 @@ impl Active {
         let seconds = self.config.delay_secs;
         let parts: Vec<String> = [
             (seconds > 0.0).then(|| format!("the first {seconds} s")),
-            match self.first_step {
+            match self.context.first_step {
                 0 => None,
                 1 => Some(format!("the first iteration of {driver}")),
                 steps => Some(format!("the first {steps} iterations of {driver}")),
@@ -136,33 +137,18 @@ impl Active {
         (is_recorded && !parts.is_empty()).then(|| format!("left out, as the configuration asks: {}", parts.join("; ")))
     }
 
-    /// What a trace says of the session.
-    pub(super) fn context(&self, ended_by: EndedBy) -> Context {
+    /// What a trace says of the session, if it ends now.
+    pub(super) fn context_now(&self, ended_by: EndedBy) -> Context {
         Context {
-            session: self.session().to_string(),
-            rank: self.ranks.rank,
-            local_rank: self.ranks.local_rank,
-            world_size: self.ranks.world_size,
-            pid: std::process::id(),
-            process_name: place::process_name(),
-            host: place::host_name(),
             clock: host_clock::now(),
             step_site: self.driver.site(),
-            first_step: self.first_step,
             steps_passed: self.config.ring.then_some(self.passed),
             recorded_iterations: self.schedule.recorded(),
             ended_by,
             merged_names: site::merged_names(),
             is_shown: gate::load() & gate::NVTX != 0,
-            costs: Costs::default(),
-            cpu_clock_cost: self.cpu_clock_cost,
             last_request: request::last(),
-            is_frontend: self.is_frontend,
-            warnings: self.warnings.clone(),
-            warnings_told: self.warnings_told,
-            notes: self.notes.clone(),
-            is_guarded: self.is_guarded,
-            options: ExportOptions::from(&self.config),
+            ..self.context.clone()
         }
     }
 }

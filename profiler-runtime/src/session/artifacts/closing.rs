@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::config::{PrintSummary, Profiler, ProfilerConfig};
 use crate::logging;
 use profiler_trace::export::{Manifest, by_reason, losses, warnings};
-use profiler_trace::model::{EndedBy, Trace};
+use profiler_trace::model::Trace;
 
 /// A recording that is shorter and empty was most likely over before anything could run.
 const INSTANT_NS: u64 = 10_000_000;
@@ -51,13 +51,12 @@ pub(super) fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConf
 /// Returns whether the summary is printed: once a session, however many ranks it has.
 fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
     let context = &trace.context;
-    let is_last = !matches!(context.ended_by, EndedBy::Dump | EndedBy::SlowStep);
     let is_wanted = match config.print_summary {
         PrintSummary::Auto => io::stderr().is_terminal(),
         PrintSummary::Always => true,
         PrintSummary::Never => false,
     };
-    is_last && is_wanted && context.rank == 0 && config.profiler != Profiler::None
+    !context.ended_by.goes_on() && is_wanted && context.rank == 0 && config.profiler != Profiler::None
 }
 
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.

@@ -10,7 +10,7 @@
 
 use std::ffi::OsString;
 
-use super::id::{MAX_LENGTH, is_token, plain};
+use crate::session_id::{MAX_LENGTH, is_token, plain};
 use crate::logging;
 
 /// Variable through which a user gives all ranks one session id.

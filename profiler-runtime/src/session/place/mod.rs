@@ -1,13 +1,12 @@
 //! Where a session writes: its id, made once, and the folder of that name.
 //!
 //! Ranks of one job share the name that their coordinator gives, or that of the job ([`launchers`]), and their
-//! n-th sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that holds, or will
-//! hold, another session's artifacts of the same rank: the name gets a suffix that is free. The folder is made at the
-//! start, because a session that cannot be written should not run first.
+//! n-th sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no
+//! session writes into a folder that holds, or will hold, another session's artifacts of the same rank: the name gets a
+//! suffix that is free. The folder is made at the start, because a session that cannot be written should not run first.
 
 pub(crate) mod claim;
 mod host;
-mod id;
 mod launchers;
 #[cfg(test)]
 mod tests;
@@ -19,13 +18,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::error::Error;
+use crate::session_id::{SessionId, plain};
 use profiler_core::clock::Anchor;
 use profiler_trace::export::iso8601;
 use profiler_trace::model::file_part;
 
 pub(crate) use claim::Claim;
 pub(crate) use host::{host_name, process_name};
-pub use id::SessionId;
 use launchers::SHARED_ID;
 pub(crate) use launchers::{Ranks, folder_of_its_own, of_this_process, read as read_ranks};
 
@@ -53,29 +52,20 @@ pub(crate) struct Place {
     pub(crate) claim: Option<Claim>,
 }
 
-/// How ids of one session are made.
-#[derive(Clone)]
-enum Stem {
-    /// Given by the launcher; the folder may hold other ranks' files already.
-    Shared(String),
-    /// Ours alone.
-    Own(String),
+/// Begin of the ids of one session.
+struct Stem {
+    name: String,
+    /// Given by the launcher or a request, so that the folder may hold other ranks' files already; else ours alone.
+    is_shared: bool,
 }
 
 impl Stem {
-    /// The job's, if it has a name, else one that no other host or process makes: hosts may share the folder, and
+    /// Returns the job's, if it has a name, else one that no other host or process makes: hosts may share the folder, and
     /// containers the process id. And what is wrong with the job's name, as a sentence.
     fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
         let (name, wrong) = launchers::job_name(ranks, env);
-        (name.map_or_else(own_stem, Self::Shared), wrong.into_iter().collect())
-    }
-
-    /// Puts a prefix before it.
-    fn after(&self, prefix: &str) -> Self {
-        match self {
-            Self::Shared(name) => Self::Shared(format!("{prefix}-{name}")),
-            Self::Own(name) => Self::Own(format!("{prefix}-{name}")),
-        }
+        let is_shared = name.is_some();
+        (Self { name: name.unwrap_or_else(own_name), is_shared }, wrong.into_iter().collect())
     }
 }
 
@@ -92,7 +82,7 @@ impl Names {
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
         let (stem, mut warnings) = Stem::of(ranks, env);
-        let is_shared = matches!(stem, Stem::Shared(_));
+        let is_shared = stem.is_shared;
         let Some(base) = base else {
             let session = SessionId::new(self.next(&stem));
             return Ok(Place { session, folder: None, is_shared, warnings, claim: None });
@@ -102,9 +92,10 @@ impl Names {
         }
         let mut taken = None;
         let (name, folder, claim) = self.first_free(base, &stem, |name, folder| {
-            let claim = match stem {
-                Stem::Shared(_) => claim_shared(folder, &file_part(Some(ranks.rank)))?.map(Some),
-                Stem::Own(_) => claim_own(folder)?.then(|| Claim::own(folder)),
+            let claim = if is_shared {
+                claim_shared(folder, &file_part(Some(ranks.rank)))?.map(Some)
+            } else {
+                claim_own(folder)?.then(|| Claim::own(folder))
             };
             if claim.is_none() {
                 taken.get_or_insert_with(|| name.to_owned());
@@ -115,7 +106,8 @@ impl Names {
         Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
     }
 
-    /// Names a session of a whole job and makes its folder in `base`, which no earlier session has.
+    /// Names a session of a whole job, as a request asks or as the job is called, and makes its folder in `base`, which no
+    /// earlier session has.
     ///
     /// # Errors
     ///
@@ -123,40 +115,27 @@ impl Names {
     pub(crate) fn reserve(
         &mut self,
         base: Option<&Path>,
+        asked: Option<&str>,
         prefix: Option<&str>,
         ranks: Ranks,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Place, Error> {
-        let (stem, warnings) = Stem::of(ranks, env);
-        let stem = prefix.map_or_else(|| stem.clone(), |prefix| stem.after(prefix));
-        Ok(Place { warnings, ..self.reserve_of(base, &stem)? })
-    }
-
-    /// The same for a session whose name a request gives.
-    ///
-    /// # Errors
-    ///
-    /// As for [`claim`](Self::claim).
-    pub(crate) fn reserve_asked(
-        &mut self,
-        base: Option<&Path>,
-        prefix: Option<&str>,
-        asked: &str,
-    ) -> Result<Place, Error> {
-        let stem = Stem::Shared(asked.to_owned());
-        self.reserve_of(base, &prefix.map_or_else(|| stem.clone(), |prefix| stem.after(prefix)))
-    }
-
-    fn reserve_of(&mut self, base: Option<&Path>, stem: &Stem) -> Result<Place, Error> {
+        let (mut stem, warnings) = match asked {
+            Some(asked) => (Stem { name: asked.to_owned(), is_shared: true }, Vec::new()),
+            None => Stem::of(ranks, env),
+        };
+        if let Some(prefix) = prefix {
+            stem.name = format!("{prefix}-{}", stem.name);
+        }
         let (name, folder) = match base {
-            None => (self.next(stem), None),
+            None => (self.next(&stem), None),
             Some(base) => {
                 let claim = |_: &str, folder: &Path| Ok(claim_own(folder)?.then_some(()));
-                let (name, folder, ()) = self.first_free(base, stem, claim)?;
+                let (name, folder, ()) = self.first_free(base, &stem, claim)?;
                 (name, Some(folder))
             }
         };
-        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings: Vec::new(), claim: None })
+        Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
     }
 
     /// The next name whose folder in `base` can be had, and what `claim` made of it.
@@ -178,10 +157,8 @@ impl Names {
 
     fn next(&mut self, stem: &Stem) -> String {
         self.used += 1;
-        match (stem, self.used) {
-            (Stem::Shared(id), 1) => id.clone(),
-            (Stem::Shared(stem) | Stem::Own(stem), number) => format!("{stem}-{number}"),
-        }
+        let Stem { name, is_shared } = stem;
+        if *is_shared && self.used == 1 { name.clone() } else { format!("{name}-{}", self.used) }
     }
 }
 
@@ -237,14 +214,15 @@ fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
     )
 }
 
-fn own_stem() -> Stem {
+/// Returns the name of sessions that are this process's alone.
+fn own_name() -> String {
     let time = compact(&iso8601(Anchor::now().unix_ns));
-    Stem::Own(format!("{time}-{}-{}", own_host(), std::process::id()))
+    format!("{time}-{}-{}", own_host(), std::process::id())
 }
 
 /// Returns the host's name as an id has it.
 fn own_host() -> String {
-    let mut host = id::plain(&host_name());
+    let mut host = plain(&host_name());
     host.truncate(HOST_LENGTH);
     if host.is_empty() { "host".to_owned() } else { host }
 }

@@ -149,7 +149,8 @@ fn a_folder_that_cannot_be_written_is_an_error_before_anything_runs() {
 #[test]
 fn a_jobs_folder_is_new_and_every_rank_finds_it() {
     let base = tempfile::tempdir().unwrap();
-    let reserve = |names: &mut Names| names.reserve(Some(base.path()), None, ALONE, launched_as("job-7")).unwrap();
+    let reserve =
+        |names: &mut Names| names.reserve(Some(base.path()), None, None, ALONE, launched_as("job-7")).unwrap();
     let place = reserve(&mut Names::default());
     assert_eq!(place.folder, Some(base.path().join("job-7")));
     for rank in [0, 1] {
