@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::session::place::id::{is_token, plain};
+use crate::session_id::{is_token, plain};
 
 const ALONE: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 1, in_job: false };
 
