@@ -18,26 +18,17 @@
 //! sends no signal to the host, and `terminal`, for a width.
 
 mod format;
-mod gzip;
 mod manifest;
 mod memory;
-mod mount;
 mod ops;
-#[allow(unsafe_code)]
-pub mod outlet;
+mod output;
 mod panic;
 mod plan;
 mod progress;
 mod remark;
-mod replaced;
 mod report_parts;
 mod reports;
-mod second_name;
-mod sink;
 mod stacks;
-mod target;
-#[allow(unsafe_code)]
-mod terminal;
 #[cfg(all(test, feature = "xlsx"))]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -54,8 +45,10 @@ use crate::model::Trace;
 pub use format::utc::iso8601;
 pub use manifest::by_reason;
 pub use manifest::{Artifact, Manifest, Missing};
-pub use mount::shortcomings;
 pub use ops::averages::{KeyAverages, SortBy};
+pub use output::mount::shortcomings;
+pub use output::outlet;
+pub use output::sink::remove_unfinished;
 pub use panic::panic_text;
 pub use plan::obstacles;
 pub use progress::ExportProgress;
@@ -64,11 +57,11 @@ pub use remark::{Remark, Weight};
 pub use report_parts::requests::RequestTimes;
 pub use report_parts::{losses, warnings};
 pub use reports::printed::Summary;
-pub use sink::remove_unfinished;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
 use format::json;
-use manifest::name_in;
+use manifest::{name_in, replaced};
+use output::{second_name, sink, target};
 use reports::pipeline;
 
 /// Writes what the options ask for, the manifest last, and returns it with what people should hear. `folder` is the

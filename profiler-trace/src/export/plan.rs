@@ -9,9 +9,9 @@ use crate::model::{Content, ExportOptions, Memory, Trace, TraceFormat};
 use super::manifest::Missing;
 use super::memory::{chart, snapshot};
 use super::ops::{self, workbook};
+use super::output::target::Target;
 use super::reports::{perf_dump, summary, timing};
 use super::stacks::{flame, folded};
-use super::target::Target;
 use super::trace::{chrome, perfetto};
 
 /// Characters of a request's id in a trace's name: a file's name may have 255.

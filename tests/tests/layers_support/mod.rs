@@ -115,7 +115,7 @@ const TRACE: &[(&[&str], &str)] = &[
     (&["export/reports/summary/mod.rs", "export/reports/summary/stages.rs"], "open: a module and its own child"),
     (
         &[
-            "export/manifest.rs",
+            "export/manifest/mod.rs",
             "export/ops/averages.rs",
             "export/ops/text.rs",
             "export/ops/workbook/columns.rs",

@@ -4,6 +4,8 @@
 //! of a session. Its times are those of `summary_rank*.md`; here they fit the terminal's width.
 
 mod columns;
+#[allow(unsafe_code)]
+mod terminal;
 
 use std::fmt;
 
@@ -13,7 +15,6 @@ use crate::export::manifest::by_reason;
 use crate::export::ops::averages::SortBy;
 use crate::export::report_parts::{gpu, losses, rest_name};
 use crate::export::reports::stages::longest;
-use crate::export::terminal;
 use crate::model::{GpuTimes, GroupBy, StageNode, Trace};
 use crate::text;
 

@@ -25,7 +25,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::export::sink::write_with_folder;
+use crate::export::output::sink::write_with_folder;
 use crate::export::trace::buffer::Page;
 
 pub use align::Alignment;

@@ -22,14 +22,14 @@ const SUFFIX: &str = ".tmp";
 
 /// What is on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Written {
-    pub(super) bytes: u64,
+pub(in crate::export) struct Written {
+    pub(in crate::export) bytes: u64,
     /// CRC-32 as in gzip, zip and PNG.
-    pub(super) crc32: u32,
+    pub(in crate::export) crc32: u32,
 }
 
 /// Writes `path` with what `body` writes; replaces an earlier file of that name, and no device, pipe or link.
-pub(super) fn write_file(
+pub(in crate::export) fn write_file(
     path: &Path,
     gzip: bool,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -69,7 +69,7 @@ fn is_unsupported(error: &io::Error) -> bool {
 }
 
 /// The same, in a folder that is made if it is missing.
-pub(super) fn write_with_folder(
+pub(in crate::export) fn write_with_folder(
     path: &Path,
     gzip: bool,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,

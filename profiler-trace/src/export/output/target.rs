@@ -15,7 +15,7 @@ const MOST_LINKS: usize = 40;
 
 /// Destination of an artifact.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(in crate::export) enum Target {
     /// A file, there or not yet, which is replaced as a whole.
     File(PathBuf),
     /// A device, a pipe, or what the process has open already.
@@ -28,7 +28,7 @@ impl Target {
     /// # Errors
     ///
     /// It cannot be written to: a folder, a socket, a disk, a file that is protected.
-    pub(super) fn of(path: &Path) -> io::Result<Self> {
+    pub(in crate::export) fn of(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
             if is_descriptor(&path) {
@@ -64,7 +64,7 @@ impl Target {
 }
 
 /// Returns whether writing to `path` replaces a file that is there.
-pub(super) fn is_replaced(path: &Path) -> bool {
+pub(in crate::export) fn is_replaced(path: &Path) -> bool {
     matches!(Target::of(path), Ok(Target::File(path)) if path.exists())
 }
 

@@ -16,7 +16,7 @@ const MAX_COPY: u64 = 64 << 20;
 /// # Errors
 ///
 /// Returns why none of them is possible.
-pub(super) fn add(path: &Path, second: &Path) -> io::Result<()> {
+pub(in crate::export) fn add(path: &Path, second: &Path) -> io::Result<()> {
     if let Some(folder) = second.parent() {
         fs::create_dir_all(folder)?;
     }

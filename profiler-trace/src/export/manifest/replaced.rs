@@ -11,14 +11,14 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::format::json::write_indented;
-use super::manifest::Missing;
-use super::remark::Remark;
-use super::sink;
+use super::Missing;
+use crate::export::format::json::write_indented;
+use crate::export::output::sink;
+use crate::export::remark::Remark;
 
 /// Notes that `session`, whose folder this is, has replaced the file at `path`, in the manifest of the session that wrote
 /// it. Returns what people should hear of it.
-pub(super) fn note(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
+pub(in crate::export) fn note(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
     let replaced = format!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
     let mut remarks = vec![Remark::info(replaced)];
     for manifest in manifests_beside(folder) {

@@ -1,6 +1,8 @@
 //! The manifest: what a session wrote, what it did not write and why. It is written last, so a folder with a manifest is
 //! complete.
 
+pub(super) mod replaced;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,16 +10,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
+use crate::export::format::json::{Line, SCHEMA_VERSION, write_indented};
+use crate::export::format::utc::iso8601;
+use crate::export::output::sink::Written;
+use crate::export::report_parts::clock::ClockReport;
+use crate::export::report_parts::gpu::GpuReport;
+use crate::export::report_parts::losses::LossReport;
+use crate::export::report_parts::requests::RequestTimes;
+use crate::export::report_parts::warnings;
+use crate::export::reports::printed::Times;
 use crate::model::{ExportOptions, OpTable, Trace};
-
-use super::format::json::{Line, SCHEMA_VERSION, write_indented};
-use super::format::utc::iso8601;
-use super::report_parts::clock::ClockReport;
-use super::report_parts::gpu::GpuReport;
-use super::report_parts::losses::LossReport;
-use super::report_parts::requests::RequestTimes;
-use super::report_parts::warnings;
-use super::reports::printed::Times;
 
 /// A file that a session has written, complete and on the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -73,17 +75,17 @@ pub struct Manifest {
     /// All requests that were served.
     #[doc(hidden)]
     pub requests: RequestTimes,
-    pub(super) artifacts: Vec<Artifact>,
-    pub(super) pipeline_lines: Vec<String>,
+    pub(in crate::export) artifacts: Vec<Artifact>,
+    pub(in crate::export) pipeline_lines: Vec<String>,
     /// For [`key_averages`](Self::key_averages).
-    pub(super) ops: Arc<OpTable>,
-    pub(super) options: ExportOptions,
+    pub(in crate::export) ops: Arc<OpTable>,
+    pub(in crate::export) options: ExportOptions,
     /// For [`summary`](Self::summary).
-    pub(super) times: Times,
+    pub(in crate::export) times: Times,
 }
 
 impl Manifest {
-    pub(super) fn new(trace: &Trace) -> Self {
+    pub(in crate::export) fn new(trace: &Trace) -> Self {
         let context = &trace.context;
         Self {
             session: context.session.clone(),
@@ -122,14 +124,14 @@ impl Manifest {
 }
 
 impl Artifact {
-    pub(super) fn new(kind: &'static str, path: &Path, folder: &Path, written: super::sink::Written) -> Self {
-        let super::sink::Written { bytes, crc32 } = written;
+    pub(in crate::export) fn new(kind: &'static str, path: &Path, folder: &Path, written: Written) -> Self {
+        let Written { bytes, crc32 } = written;
         Self { kind, name: name_in(path, folder), second_name: None, path: path.to_owned(), bytes, crc32 }
     }
 }
 
 impl Missing {
-    pub(super) fn new(name: String, reason: impl Into<String>) -> Self {
+    pub(in crate::export) fn new(name: String, reason: impl Into<String>) -> Self {
         Self { name, reason: reason.into() }
     }
 }
@@ -143,7 +145,7 @@ pub fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
 }
 
 /// What a file is called in the manifest of `folder`.
-pub(super) fn name_in(path: &Path, folder: &Path) -> String {
+pub(in crate::export) fn name_in(path: &Path, folder: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
 }
 
@@ -190,7 +192,7 @@ struct File<'a> {
 }
 
 /// Writes `manifest_rank*.json`.
-pub(super) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+pub(in crate::export) fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let file = File {
         schema: "manifest",

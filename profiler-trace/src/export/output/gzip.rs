@@ -16,7 +16,7 @@ use std::thread;
 
 use flate2::{Compress, Compression, Crc, FlushCompress};
 
-use super::workers;
+use crate::export::workers;
 
 /// Level 1 compresses traces 6 to 10 times at hundreds of megabytes a second; higher levels gain a tenth for twice the
 /// time.
