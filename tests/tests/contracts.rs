@@ -217,3 +217,20 @@ fn a_changed_table_is_a_difference() {
     assert_eq!((in_brackets("of [a] list [x; default: [1]]"), in_brackets("none")), ("[x; default: [1]]", ""));
     assert_eq!(fields(&document).into_iter().collect::<Vec<_>>(), ["a", "a[].b", "a[].c", "a[].c.d"]);
 }
+
+/// The table of artifacts is the exporters' rows, in the order in which they write.
+#[test]
+fn the_readme_lists_every_artifact_in_order() {
+    let readme = fs::read_to_string(profiler_tests::sources::workspace().join("README.md")).unwrap();
+    let section = readme.split("\n### ").find(|section| section.starts_with("Artifacts of one session")).unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| `")?.strip_suffix(" |"));
+    let listed: Vec<(&str, &str)> = rows
+        .map(|row| {
+            let mut cells = row.split(" | ").map(|cell| cell.trim_matches('`'));
+            (cells.next().unwrap(), cells.next().unwrap())
+        })
+        .collect();
+    let kinds: Vec<(&str, &str)> =
+        profiler_trace::export::artifact_kinds().map(|kind| (kind.name, kind.file)).collect();
+    assert_eq!(listed, kinds);
+}

@@ -1,29 +1,29 @@
 //! Artifacts: each file of a session, from the trace to the disk.
 //!
 //! ```text
-//!                                   ┌ trace    every range: Chrome, Perfetto; the merge of ranks
-//!                                   │ reports  timing, summary, perf dump
-//! Trace ─► plan (which files) ─► write ops      operator tables          ─► sink (whole or not at all) ─► manifest
-//!          progress, panic          │ memory   snapshot, chart              gzip
-//!                                   └ stacks   folded, flame graph
+//!                           ┌ trace    every range: Chrome, Perfetto; the merge of ranks ─ traces (their names)
+//!                           │ ops      operator tables
+//! Trace ─► exporters ─► Plan┤ stacks   folded, flame graph                 ─► output (whole or not at all) ─► manifest
+//!                           │ memory   snapshot, chart                        progress, panic
+//!                           └ reports  timing, summary, perf dump, log lines
 //!
-//! what several artifacts state: facts      how a value is written: format      who helps: workers
+//! what several artifacts state: report_parts      how a value is written: format      who helps: workers
 //! ```
 //!
-//! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Exporters are
-//! functions from a trace to a stream of bytes; only `sink` knows files. An artifact that fails costs the others nothing:
-//! the manifest says why it is missing.
+//! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Each room lists its
+//! [exporters](exporter): a new artifact is a file of its room and a row of that list. Only `output` knows files. An artifact
+//! that fails costs the others nothing: the manifest says why it is missing.
 //!
 //! `unsafe` is in two files alone, which ask the system for what the standard library does not: `outlet`, so that a write
 //! sends no signal to the host, and `terminal`, for a width.
 
+mod exporter;
 mod format;
 mod manifest;
 mod memory;
 mod ops;
 mod output;
 mod panic;
-mod plan;
 mod progress;
 mod remark;
 mod report_parts;
@@ -33,15 +33,18 @@ mod stacks;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod trace;
+mod traces;
 mod workers;
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::model::Trace;
+use crate::model::{ExportOptions, Trace};
 
+pub use exporter::ArtifactKind;
 pub use format::utc::iso8601;
 pub use manifest::by_reason;
 pub use manifest::{Artifact, Manifest, Missing};
@@ -50,7 +53,6 @@ pub use output::mount::shortcomings;
 pub use output::outlet;
 pub use output::sink::remove_unfinished;
 pub use panic::panic_text;
-pub use plan::obstacles;
 pub use progress::ExportProgress;
 pub use progress::Gauge;
 pub use remark::{Remark, Weight};
@@ -59,42 +61,131 @@ pub use report_parts::{losses, warnings};
 pub use reports::printed::Summary;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
+use exporter::{Exporter, Output, Plan, PlannedFile};
 use format::json;
 use manifest::{name_in, replaced};
-use output::{second_name, sink, target};
-use reports::pipeline;
+use output::second_name;
+use output::sink::{self, Written};
+use output::target::{self, Target};
+use reports::printed::Times;
+use traces::Traces;
+
+/// Every exporter, in the order in which they write: the summary tells which of the others are missing, and the manifest
+/// says what became of all.
+fn exporters() -> impl Iterator<Item = &'static dyn Exporter> {
+    let rooms: [&[&dyn Exporter]; 6] = [
+        &[&Traces],
+        &ops::EXPORTERS,
+        &stacks::EXPORTERS,
+        &memory::EXPORTERS,
+        &reports::EXPORTERS,
+        &[&manifest::file::FILE],
+    ];
+    rooms.into_iter().flatten().copied()
+}
+
+/// Returns every kind of artifact, in the order in which they are written.
+pub fn artifact_kinds() -> impl Iterator<Item = ArtifactKind> {
+    exporters().flat_map(Exporter::artifacts).copied()
+}
+
+/// Returns the content type of an artifact, by its kind in the manifest and its file's name.
+pub fn content_type(kind: &str, name: &str) -> &'static str {
+    let known = artifact_kinds().find(|each| each.name == kind).map_or(exporter::BYTES, |each| each.content_type);
+    match Path::new(name).extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => "application/gzip",
+        // The only trace of a session is its `trace`, in whatever format.
+        Some("pftrace") => exporter::BYTES,
+        _ => known,
+    }
+}
+
+/// Returns which paths that the configuration spells out cannot be written to, as far as that shows before the session.
+pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
+    let refused = |(field, path): (&str, PathBuf)| {
+        let error = Target::of(&path).err()?;
+        Some(format!("{field}: cannot write `{}`: {error}", path.display()))
+    };
+    exporters().filter_map(|exporter| exporter.spelled_out(options, rank)).filter_map(refused).collect()
+}
 
 /// Writes what the options ask for, the manifest last, and returns it with what people should hear. `folder` is the
 /// session's, empty if it has none: then only the performance report is written, to the path of its own.
 ///
 /// Never fails as a whole: what could not be written is in the manifest, and among the remarks.
 pub fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manifest, Vec<Remark>) {
-    let (mut manifest, mut remarks) = (Manifest::new(trace), Vec::new());
-    let plans = plan::plans(trace, folder, &mut manifest.missing);
-    gauge.begin(trace, plans.len());
-    for plan in plans {
-        gauge.file(name_in(&plan.path, folder));
-        let is_replaced = !plan.path.starts_with(folder) && target::is_replaced(&plan.path);
-        let written = panic::caught(|| {
-            sink::write_with_folder(&plan.path, plan.gzip, |out| plan.write(trace, &manifest.missing, out))
-        });
-        let is_written = written.is_ok();
-        if is_replaced && is_written {
-            remarks.extend(replaced::note(&plan.path, folder, &manifest.session));
-        }
-        remarks.extend(manifest.note(plan.kind, &plan.path, folder, written));
-        if let Some(second) = plan.second.filter(|_| is_written) {
-            remarks.extend(manifest.note_second(&second, folder, second_name::add(&plan.path, &second)));
+    let mut plan = Plan { trace, folder, outputs: Vec::new(), missing: Vec::new() };
+    exporters().for_each(|exporter| exporter.plan(&mut plan));
+    let Plan { outputs, missing, .. } = plan;
+    let (mut manifest, mut remarks) = (manifest_of(trace, missing), Vec::new());
+    gauge.begin(trace, outputs.len());
+    for output in outputs {
+        match output {
+            Output::File(file) => {
+                gauge.file(name_in(&file.path, folder));
+                remarks.extend(write_file(file, trace, folder, &mut manifest));
+            }
+            Output::Elsewhere(name, make) => {
+                gauge.file(name.to_owned());
+                let made = panic::caught(|| make(trace, &mut manifest));
+                remarks.extend(made.unwrap_or_else(|error| {
+                    vec![manifest.failed(name.to_owned(), &error, format!("cannot export to {name}: {error}"))]
+                }));
+            }
         }
         gauge.file_done();
     }
-    manifest.pipeline_lines = pipeline::log_lines(trace);
-    remarks.extend(manifest.pipeline_lines.iter().cloned().map(Remark::info));
-    if let Some(path) = plan::manifest_path(trace, folder) {
-        let written = sink::write_with_folder(&path, false, |out| manifest::write(&manifest, trace, out));
-        remarks.extend(manifest.note("manifest", &path, folder, written));
-    }
     (manifest, remarks)
+}
+
+fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Manifest) -> Vec<Remark> {
+    let PlannedFile { kind, path, second, write } = file;
+    let is_replaced = !path.starts_with(folder) && target::is_replaced(&path);
+    let gzip = path.extension().is_some_and(|extension| extension == "gz");
+    let written = panic::caught(|| sink::write_with_folder(&path, gzip, |out| write(trace, manifest, out)));
+    let name = name_in(&path, folder);
+    let artifact = match written {
+        Ok(Written { bytes, crc32 }) => Artifact { kind, name, second_name: None, path, bytes, crc32 },
+        Err(error) => {
+            let place = path.display();
+            let message =
+                format!("cannot write `{place}`: {error}; see that its folder has room and may be written to");
+            return vec![manifest.failed(name, &error, message)];
+        }
+    };
+    let mut remarks = if is_replaced { replaced::note(&artifact.path, folder, &manifest.session) } else { Vec::new() };
+    let second_name = second.and_then(|second| {
+        let name = name_in(&second, folder);
+        let Err(error) = second_name::add(&artifact.path, &second) else { return Some(name) };
+        manifest.missing.push(Missing::new(name, error.to_string()));
+        remarks.push(Remark::warning(format!(
+            "cannot give the trace its second name `{}`: {error}; copy the trace there for tools that want a folder",
+            second.display()
+        )));
+        None
+    });
+    manifest.artifacts.push(Artifact { second_name, ..artifact });
+    remarks
+}
+
+/// Returns the manifest of a session of which nothing is written yet.
+fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
+    let context = &trace.context;
+    Manifest {
+        session: context.session.clone(),
+        rank: context.rank,
+        missing,
+        warnings: warnings::all(trace),
+        notes: warnings::notes(trace),
+        errors: Vec::new(),
+        ranges_lost: trace.losses.missing(),
+        requests: RequestTimes::of(&trace.requests),
+        artifacts: Vec::new(),
+        pipeline_lines: Vec::new(),
+        ops: Arc::clone(&trace.ops),
+        options: context.options.clone(),
+        times: Times::of(trace),
+    }
 }
 
 /// Writes a JSON report that is no artifact of a recording, whole or not at all. `schema` names the file in `schemas/` that
@@ -115,47 +206,4 @@ pub fn write_report(path: &Path, schema: &'static str, report: &impl Serialize) 
     let report =
         Report { schema, schema_version: json::SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
     sink::write_file(path, false, |out| json::write_indented(out, &report)).map(drop)
-}
-
-impl Manifest {
-    /// Takes down what became of a file.
-    fn note(
-        &mut self,
-        kind: &'static str,
-        path: &Path,
-        folder: &Path,
-        written: io::Result<sink::Written>,
-    ) -> Option<Remark> {
-        match written {
-            Ok(written) => {
-                self.artifacts.push(Artifact::new(kind, path, folder, written));
-                None
-            }
-            Err(error) => {
-                let place = path.display();
-                let message =
-                    format!("cannot write `{place}`: {error}; see that its folder has room and may be written to");
-                self.missing.push(Missing::new(name_in(path, folder), error.to_string()));
-                self.errors.push(message.clone());
-                Some(Remark::error(message))
-            }
-        }
-    }
-
-    /// Takes down whether the file that was noted last has a second name.
-    fn note_second(&mut self, second: &Path, folder: &Path, added: io::Result<()>) -> Option<Remark> {
-        let name = name_in(second, folder);
-        match (added, self.artifacts.last_mut()) {
-            (Ok(()), Some(artifact)) => artifact.second_name = Some(name),
-            (Err(error), _) => {
-                self.missing.push(Missing::new(name, error.to_string()));
-                return Some(Remark::warning(format!(
-                    "cannot give the trace its second name `{}`: {error}; copy the trace there for tools that want a folder",
-                    second.display()
-                )));
-            }
-            (Ok(()), None) => {}
-        }
-        None
-    }
 }

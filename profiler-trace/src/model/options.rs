@@ -57,7 +57,7 @@ pub struct ExportOptions {
 }
 
 /// The artifacts in a session's folder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Content {
     /// None.
     #[default]

@@ -3,7 +3,6 @@
 //! The name in the request is only compared; the path is made from the manifest's.
 
 use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -16,6 +15,7 @@ use super::error::{Code, Refusal};
 use super::guard::Door;
 use super::response::percent;
 use super::sessions::{known, open_plain, unknown};
+use profiler_trace::export;
 
 /// What a download reads at a time.
 const CHUNK: usize = 64 << 10;
@@ -32,19 +32,27 @@ pub(super) async fn download(door: Arc<Door>, peer: Peer, id: String, name: Stri
         audit::done(peer, "download", &name, &id, &outcome);
         found
     });
-    let (name, file, bytes) = found.await??;
+    let Found { name, content_type, file, bytes } = found.await??;
     // The turn ends with the file.
     let file = InspectReader::new(tokio::fs::File::from_std(file), move |_| _ = &turn);
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(content_type(&name))),
+        (header::CONTENT_TYPE, HeaderValue::from_static(content_type)),
         (header::CONTENT_LENGTH, HeaderValue::from(bytes)),
         (header::CONTENT_DISPOSITION, disposition(&name)),
     ];
     Ok((headers, Body::from_stream(ReaderStream::with_capacity(file, CHUNK))).into_response())
 }
 
-/// Returns the file, and its name as the manifest has it.
-fn find(door: &Door, id: &str, name: &str) -> Result<(String, File, u64), Refusal> {
+/// An artifact to send.
+struct Found {
+    /// As the manifest has it.
+    name: String,
+    content_type: &'static str,
+    file: File,
+    bytes: u64,
+}
+
+fn find(door: &Door, id: &str, name: &str) -> Result<Found, Refusal> {
     let report = known(door, id).ok_or_else(unknown)?;
     let listed = report.artifacts().find(|artifact| artifact.name == name);
     let listed = listed.ok_or_else(|| {
@@ -53,24 +61,15 @@ fn find(door: &Door, id: &str, name: &str) -> Result<(String, File, u64), Refusa
     })?;
     let folder = door.controller.folder(&report.session);
     let file = folder.and_then(|folder| open_plain(&folder, &listed.name));
-    let found = file.and_then(|file| Some((listed.name.clone(), file.metadata().ok()?.len(), file)));
-    let (name, bytes, file) = found.ok_or_else(|| {
+    let content_type = export::content_type(&listed.kind, &listed.name);
+    let found = file.and_then(|file| {
+        let bytes = file.metadata().ok()?.len();
+        Some(Found { name: listed.name.clone(), content_type, file, bytes })
+    });
+    found.ok_or_else(|| {
         let message = "the artifact is not in a folder of this machine: the report says on which host it was written";
         Refusal::new(Code::ArtifactNotHere, message)
-    })?;
-    Ok((name, file, bytes))
-}
-
-fn content_type(name: &str) -> &'static str {
-    match Path::new(name).extension().and_then(|extension| extension.to_str()) {
-        Some("gz") => "application/gzip",
-        Some("json") => "application/json",
-        Some("md") => "text/markdown; charset=utf-8",
-        Some("svg") => "image/svg+xml",
-        Some("txt") => "text/plain; charset=utf-8",
-        Some("xlsx") => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        _ => "application/octet-stream",
-    }
+    })
 }
 
 /// To be saved under its name, whatever is in the name.

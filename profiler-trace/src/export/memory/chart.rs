@@ -31,11 +31,8 @@ const MAX_BANDS: usize = 500;
 
 const INK: RGBColor = RGBColor(32, 74, 135);
 
-/// Why there is no chart: there is one.
-pub(in crate::export) const OFF: Option<&str> = None;
-
 /// Writes the chart.
-pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let drawing = Drawing::of(trace);
     let svg = draw(trace, &drawing).map_err(|error| io::Error::other(error.to_string()))?;
     out.write_all(svg.as_bytes())

@@ -6,16 +6,59 @@
 //! report    a section of summary and timing
 //! ```
 //!
-//! `plan` calls the two writers, `reports` the report.
+//! `reports` calls the report.
 
 mod blocks;
 #[cfg(feature = "charts")]
-pub(super) mod chart;
-#[cfg(not(feature = "charts"))]
-#[path = "no_chart.rs"]
-pub(super) mod chart;
+mod chart;
 #[cfg(feature = "charts")]
 mod legend;
 mod pickle;
 pub(super) mod report;
-pub(super) mod snapshot;
+mod snapshot;
+
+use crate::model::{Content, Memory, Trace};
+
+use super::exporter::{ArtifactKind, BYTES, Exporter, OneFile, SVG, WriteFile};
+
+#[cfg(feature = "charts")]
+const DRAW_CHART: Result<WriteFile, &str> = Ok(|trace, _, out| chart::write(trace, out));
+#[cfg(not(feature = "charts"))]
+const DRAW_CHART: Result<WriteFile, &str> =
+    Err("the crate feature `charts` is off: switch it on, or open the memory snapshot in MemoryViz");
+
+const fn of_memory(kind: ArtifactKind, write: Result<WriteFile, &'static str>) -> OneFile {
+    OneFile {
+        kind,
+        content: Content::Everything,
+        is_asked: |options| options.torch_profiler_with_memory,
+        absent: why_absent,
+        write,
+    }
+}
+
+const SNAPSHOT: OneFile = of_memory(
+    ArtifactKind::new("memory_snapshot", "memory_snapshot_rank{R}.pickle", BYTES),
+    Ok(|trace, _, out| snapshot::write(trace, out)),
+);
+
+const CHART: OneFile = of_memory(ArtifactKind::new("memory_chart", "memory_rank{R}.svg", SVG), DRAW_CHART);
+
+pub(super) const EXPORTERS: [&dyn Exporter; 2] = [&SNAPSHOT, &CHART];
+
+/// How to get what is missing where nothing reports.
+const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
+                            profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
+                            the program, or report a framework's memory with `profiler_runtime::record_alloc`";
+
+/// Returns why there is nothing to show, as far as that is known; `None` if there is something.
+fn why_absent(trace: &Trace) -> Option<String> {
+    match &trace.memory {
+        None => Some("nothing was recorded".to_owned()),
+        Some(memory) if memory.all().next().is_some() => None,
+        Some(Memory { has_allocator: false, .. }) => Some(NO_ALLOCATOR.to_owned()),
+        Some(Memory { least_bytes, .. }) => Some(format!(
+            "no block of {least_bytes} bytes or more was allocated or freed: lower `ProfilingAllocator::at_least` to see others"
+        )),
+    }
+}

@@ -24,7 +24,7 @@ const MAX_FRAMES: usize = 32;
 const BEFORE: NodeId = NodeId(u32::MAX);
 
 /// Writes the snapshot.
-pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let mut snapshot = Snapshot { trace, pickle: Pickle::new(out), frames: HashMap::new() };
     snapshot.write();
     snapshot.pickle.finish()

@@ -6,7 +6,7 @@
 //! (rows, order) └─► KeyAverages, for programs: Manifest::key_averages
 //! ```
 //!
-//! `plan` calls the writers, `reports` shows the first rows.
+//! `reports` shows the first rows.
 
 pub(super) mod averages;
 #[cfg(all(test, feature = "xlsx"))]
@@ -14,11 +14,52 @@ pub(super) mod averages;
 mod tests;
 pub(super) mod text;
 #[cfg(feature = "xlsx")]
-pub(super) mod workbook;
-#[cfg(not(feature = "xlsx"))]
-#[path = "no_workbook.rs"]
-pub(super) mod workbook;
+mod workbook;
+
+use crate::model::Content;
+
+use super::exporter::{ArtifactKind, Exporter, OneFile, TEXT, WriteFile, XLSX};
 
 /// Rows of a sheet of the workbook below its header, the first by self time: each takes about 4 kB until the workbook is
 /// written.
 pub(super) const MAX_ROWS: usize = 20_000;
+
+#[cfg(feature = "xlsx")]
+const WRITE_WORKBOOK: Result<WriteFile, &str> = Ok(|trace, _, out| workbook::write(trace, out));
+#[cfg(not(feature = "xlsx"))]
+const WRITE_WORKBOOK: Result<WriteFile, &str> =
+    Err("the crate feature `xlsx` is off: switch it on, or ask for the text (`torch_profiler_dump_cuda_time_total`)");
+
+const WORKBOOK: OneFile =
+    OneFile::always(ArtifactKind::new("ops", "ops_rank{R}.xlsx", XLSX), Content::Everything, WRITE_WORKBOOK);
+
+const TABLE: OneFile = OneFile {
+    is_asked: |options| options.torch_profiler_dump_cuda_time_total,
+    ..OneFile::always(
+        ArtifactKind::new("table", "profiler_out_{R}.txt", TEXT),
+        Content::Everything,
+        Ok(|trace, _, out| text::write(trace, out)),
+    )
+};
+
+pub(super) const EXPORTERS: [&dyn Exporter; 2] = [&WORKBOOK, &TABLE];
+
+#[cfg(all(test, not(feature = "xlsx")))]
+#[allow(clippy::unwrap_used)]
+mod without_workbook {
+    use crate::export::{Gauge, write_session};
+    use crate::model::testing::Script;
+    use crate::model::{Content, Trace};
+
+    #[test]
+    fn a_workbook_without_its_feature_is_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut script = Script::new();
+        script.context.options.content = Content::Everything;
+        let mut trace = Trace::build(script.finish());
+        let (manifest, remarks) = write_session(&mut trace, folder.path(), &Gauge::default());
+        assert!(manifest.artifact("ops").is_none() && manifest.artifact("timing").is_some());
+        assert!(manifest.missing[0].reason.contains("`xlsx` is off"), "{:?}", manifest.missing);
+        assert_eq!(remarks, [], "it is no error");
+    }
+}

@@ -1,7 +1,7 @@
 //! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
 //! trace shows. A warning is about something that is not as it was asked for; a note is about what was.
 
-use crate::export::ops::{MAX_ROWS, workbook};
+use crate::export::ops::MAX_ROWS;
 use crate::export::reports::pipeline;
 use crate::model::{Context, EndedBy, Trace};
 
@@ -53,7 +53,7 @@ fn merged_calls(trace: &Trace) -> Option<String> {
 /// Tells that a sheet of the workbook may be longer than what is written of it.
 fn long_sheets(trace: &Trace) -> Option<String> {
     let groups = trace.ops.group_count();
-    (workbook::OFF.is_none() && groups > MAX_ROWS).then(|| {
+    (cfg!(feature = "xlsx") && groups > MAX_ROWS).then(|| {
         format!(
             "names, shapes and stacks make {groups} groups of calls: each sheet of the workbook has its first {MAX_ROWS} rows by \
              self time; `Manifest::key_averages` has all"

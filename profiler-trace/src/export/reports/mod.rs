@@ -8,13 +8,30 @@
 //! pipeline   log lines           vLLM-Omni's pipeline profiler
 //! ```
 //!
-//! They add nothing of their own: `report_parts`, `ops` and `memory` say what the numbers are. `plan` calls their `write`;
-//! the pipeline's lines go to the log and into the manifest.
+//! They add nothing of their own: `report_parts`, `ops` and `memory` say what the numbers are.
 
 mod commit;
-pub(super) mod perf_dump;
+mod perf_dump;
 pub(super) mod pipeline;
 pub(super) mod printed;
 mod stages;
-pub(super) mod summary;
-pub(super) mod timing;
+mod summary;
+mod timing;
+
+use crate::model::Content;
+
+use super::exporter::{ArtifactKind, Exporter, JSON, MARKDOWN, OneFile};
+
+const TIMING: OneFile = OneFile::always(
+    ArtifactKind::new("timing", "timing_rank{R}.json", JSON),
+    Content::Reports,
+    Ok(|trace, _, out| timing::write(trace, out)),
+);
+
+const SUMMARY: OneFile = OneFile::always(
+    ArtifactKind::new("summary", "summary_rank{R}.md", MARKDOWN),
+    Content::Reports,
+    Ok(|trace, manifest, out| summary::write(trace, &manifest.missing, out)),
+);
+
+pub(super) const EXPORTERS: [&dyn Exporter; 4] = [&TIMING, &perf_dump::PerfDumps, &SUMMARY, &pipeline::Pipeline];

@@ -2,12 +2,14 @@
 //! script.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use crate::export::exporter::{ArtifactKind, Exporter, JSON, Plan};
 use crate::export::format::json::{Line, ms, write_indented};
 use crate::export::format::utc::iso8601;
-use crate::model::{Request, StageNode, StageTree, Step, StepLoop, Trace};
+use crate::model::{ExportOptions, Request, StageNode, StageTree, Step, StepLoop, Trace};
 
 use super::commit::commit_hash;
 
@@ -46,8 +48,44 @@ struct Meta<'a> {
     world_size: u32,
 }
 
+/// The exporter of the light report.
+pub(super) struct PerfDumps;
+
+const KIND: ArtifactKind = ArtifactKind::new("perf_dump", "perf_dump_path", JSON);
+
+impl Exporter for PerfDumps {
+    fn artifacts(&self) -> &[ArtifactKind] {
+        &[KIND]
+    }
+
+    fn plan(&self, plan: &mut Plan<'_>) {
+        let context = &plan.trace.context;
+        if let Some((_, path)) = self.spelled_out(&context.options, context.rank) {
+            plan.file_at(KIND.name, path, None, |trace, _, out| write(trace, out));
+        }
+    }
+
+    fn spelled_out(&self, options: &ExportOptions, rank: u32) -> Option<(&'static str, PathBuf)> {
+        options.perf_dump_path.as_ref().map(|path| (KIND.file, of_rank(path, rank)))
+    }
+}
+
+/// Rank 0 writes the path as configured; others, which would overwrite it, add their number: `perf_rank1.json`.
+fn of_rank(path: &Path, rank: u32) -> PathBuf {
+    if rank == 0 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("_rank{rank}"));
+    if let Some(extension) = path.extension() {
+        name.push(".");
+        name.push(extension);
+    }
+    path.with_file_name(name)
+}
+
 /// Writes the report: of the request if there was one, of the whole session if there was none or several.
-pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let session = (context.session.as_str(), trace.begin, trace.end, &trace.stages);
     let (request_id, begin, end, stages) = match trace.requests.only() {

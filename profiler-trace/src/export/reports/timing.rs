@@ -137,7 +137,7 @@ struct ThreadReport<'a> {
 }
 
 /// Writes the report.
-pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let stages = Stages::of(trace);
     let timing = Timing {

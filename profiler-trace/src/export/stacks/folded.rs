@@ -21,7 +21,7 @@ const NOBODY: &str = "(no range)";
 
 /// Own time by stack and range, or time on the GPU by stack, range and kernel.
 #[derive(Debug)]
-pub(in crate::export) struct Folded {
+pub(super) struct Folded {
     /// Outermost function first, then the range, then the kernel; nanoseconds. Without files and lines: calls from two lines
     /// of a function are one box in a picture.
     lines: BTreeMap<String, u64>,
@@ -33,7 +33,7 @@ impl Folded {
     /// # Errors
     ///
     /// Why there is nothing to show.
-    pub(in crate::export) fn of(trace: &Trace) -> Result<Self, &'static str> {
+    pub(super) fn of(trace: &Trace) -> Result<Self, String> {
         let mut sums: HashMap<Box<[u64]>, Vec<(&'static Site, u64)>> = HashMap::new();
         for thread in 0..trace.threads.len() {
             trace.walk(thread, |slice| {
@@ -49,7 +49,7 @@ impl Folded {
             });
         }
         if sums.is_empty() {
-            return Err("no range was recorded");
+            return Err("no range was recorded".to_owned());
         }
         let mut lines = BTreeMap::new();
         for (stack, sites) in &sums {
@@ -65,7 +65,7 @@ impl Folded {
     /// # Errors
     ///
     /// Why there is nothing to show.
-    pub(in crate::export) fn of_gpu(trace: &Trace) -> Result<Self, String> {
+    pub(super) fn of_gpu(trace: &Trace) -> Result<Self, String> {
         let gpu = trace.gpu.as_ref().map_err(|reason| format!("no GPU was recorded: {reason}"))?;
         if gpu.ops.is_empty() {
             return Err("the GPU did nothing".to_owned());
@@ -89,20 +89,20 @@ impl Folded {
             });
         }
         by_range.into_values().for_each(|kernels| push(&[], NOBODY, kernels));
-        Ok(Self { lines }.shown()?)
+        Self { lines }.shown()
     }
 
-    fn shown(self) -> Result<Self, &'static str> {
-        if self.micros().next().is_none() { Err("no stack took a whole microsecond") } else { Ok(self) }
+    fn shown(self) -> Result<Self, String> {
+        if self.micros().next().is_none() { Err("no stack took a whole microsecond".to_owned()) } else { Ok(self) }
     }
 
     /// Writes the file.
-    pub(in crate::export) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+    pub(super) fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         self.micros().try_for_each(|(line, micros)| writeln!(out, "{line} {micros}"))
     }
 
     /// Lines that took a whole microsecond.
-    pub(in crate::export) fn micros(&self) -> impl Iterator<Item = (&str, u64)> {
+    pub(super) fn micros(&self) -> impl Iterator<Item = (&str, u64)> {
         self.lines.iter().map(|(line, ns)| (line.as_str(), ns / 1000)).filter(|(_, micros)| *micros > 0)
     }
 }

@@ -24,11 +24,8 @@ use sheet::Column;
 /// Frames that make a row of `by_stack`.
 const FRAMES: usize = 8;
 
-/// Why there is no workbook: there is one.
-pub(in crate::export) const OFF: Option<&str> = None;
-
 /// Writes the workbook.
-pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let bytes = workbook(trace)?;
     out.write_all(&bytes)
 }

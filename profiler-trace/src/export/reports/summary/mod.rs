@@ -40,7 +40,7 @@ const MAX_SENTENCES: usize = 4;
 const MAX_SENTENCE: usize = 160;
 
 /// Writes the page.
-pub(in crate::export) fn write(trace: &Trace, missing: &[Missing], out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(trace: &Trace, missing: &[Missing], out: &mut dyn Write) -> io::Result<()> {
     out.write_all(page(trace, missing).as_bytes())
 }
 

@@ -1,0 +1,81 @@
+//! The traces of a session as artifacts: in one format or both, under the names that tools and users want.
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{Content, ExportOptions, Trace, TraceFormat};
+
+use super::exporter::{ArtifactKind, BYTES, Exporter, JSON, Plan};
+use super::trace::{chrome, perfetto};
+
+/// Characters of a request's id in a trace's name: a file's name may have 255.
+const LONGEST_ID: usize = 128;
+
+const KINDS: [ArtifactKind; 2] = [
+    ArtifactKind::new("trace", "trace_rank{R}.json[.gz]", JSON),
+    ArtifactKind::new("trace_perfetto", "trace_rank{R}.pftrace[.gz]", BYTES),
+];
+
+/// The exporter of traces.
+pub(super) struct Traces;
+
+impl Exporter for Traces {
+    fn artifacts(&self) -> &[ArtifactKind] {
+        &KINDS
+    }
+
+    fn plan(&self, plan: &mut Plan<'_>) {
+        if !plan.has_folder(Content::Everything) {
+            return;
+        }
+        let format = plan.trace.context.options.trace_format;
+        if format != TraceFormat::Perfetto {
+            let path = path(plan.trace, plan.folder, false);
+            let shown = path.to_string_lossy().into_owned();
+            let second = second_path(plan.trace, plan.folder);
+            plan.file_at("trace", path, second, move |trace, _, out| chrome::write(trace, &shown, out));
+        }
+        if format != TraceFormat::Chrome {
+            // A program that asks for the trace gets the only one there is.
+            let kind = if format == TraceFormat::Both { "trace_perfetto" } else { "trace" };
+            let path = path(plan.trace, plan.folder, true);
+            plan.file_at(kind, path, None, |trace, _, out| perfetto::write(trace, out));
+        }
+    }
+
+    fn spelled_out(&self, options: &ExportOptions, _rank: u32) -> Option<(&'static str, PathBuf)> {
+        let folder = options.torch_profiler_dir.as_ref().filter(|_| options.content == Content::Everything)?;
+        let name = options.trace_file.as_ref().filter(|name| !name.contains('{'))?;
+        Some(("trace_file", folder.join(name)))
+    }
+}
+
+/// A name of the user's lies in the configured folder itself: it need not be searched in a session's. One that the program's
+/// request completes is nobody's choice, so it is not used twice: the id gets a number.
+fn path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
+    let context = &trace.context;
+    let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
+    let request: &str = &request.chars().take(LONGEST_ID).collect::<String>();
+    let name = |request: &str| context.options.trace_name(perfetto, context.rank, request);
+    if context.is_frontend {
+        return folder.join(name(request).replace(&format!("rank{}", context.rank), &context.file_part()));
+    }
+    let (Some(pattern), Some(configured)) = (&context.options.trace_file, &context.options.torch_profiler_dir) else {
+        return folder.join(name(request));
+    };
+    let first = configured.join(name(request));
+    if !pattern.contains("{request_id}") || !first.exists() {
+        return first;
+    }
+    let mut others = (2..u32::MAX).map(|number| configured.join(name(&format!("{request}-{number}"))));
+    others.find(|path| !path.exists()).unwrap_or(first)
+}
+
+/// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
+fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
+    let options = &trace.context.options;
+    let suffix = if options.torch_profiler_use_gzip { ".gz" } else { "" };
+    let name = format!("rank{}.pt.trace.json{suffix}", trace.context.rank);
+    // Whoever reads that folder takes every file in it for a rank's.
+    let is_alone = options.trace_file.is_none() && !trace.context.is_frontend;
+    is_alone.then(|| folder.join("traces").join(name))
+}
