@@ -144,6 +144,15 @@ pub mod cuda {
     pub use crate::collect::cuda::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
 }
 
+/// What a crate needs that brings a source of GPU times. Not covered by semantic versioning.
+#[doc(hidden)]
+pub mod gpu {
+    pub use crate::collect::gpu::Registered;
+    pub use crate::collect::gpu::source::{Capture, Finding, Source, Wanted};
+    pub use profiler_core::{gate, hooks::correlation, stream::registry::Log};
+    pub use profiler_trace::records::{gpu as records, unavailable::Unavailable};
+}
+
 pub use collect::ProfilingAllocator;
 pub use config::{
     Activities, ConfigError, GpuTiming, Origin, Parsed, PrintSummary, Problem, Profiler, ProfilerConfig, Warning,

@@ -114,3 +114,10 @@ impl Setting for Activities {
         Some(Self { cpu: has("CPU"), cuda: has("CUDA") || has("GPU"), xpu: has("XPU") })
     }
 }
+
+impl GpuTiming {
+    /// Returns whether it asks for the source with this name.
+    pub(crate) fn asks_for(self, source: &str) -> bool {
+        self == Self::Auto || self.as_str() == source
+    }
+}

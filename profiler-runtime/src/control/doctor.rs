@@ -6,9 +6,8 @@
 use std::fmt;
 use std::path::Path;
 
-use crate::collect::cuda::cupti::{self, Cupti};
-use crate::collect::cuda::driver::Driver;
-use profiler_trace::records::unavailable::Absent;
+pub use crate::collect::gpu::source::Finding;
+use crate::collect::gpu::{self, Source};
 
 /// What [`doctor`] found out. Prints as a list, one line a finding.
 #[derive(Clone, Debug)]
@@ -20,111 +19,24 @@ pub struct Diagnosis {
     pub nsys: String,
 }
 
-/// One thing that was looked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Finding {
-    /// What: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
-    pub what: &'static str,
-    /// Whether a recording has what it needs.
-    pub is_good: bool,
-    /// What was found; where something is missing, how to get it.
-    pub detail: String,
-}
-
 /// Looks for the CUDA driver, its devices, libcupti, the permission to trace, and tools that are attached.
 ///
 /// Opens libraries and switches CUPTI on for a moment, unless a session uses it; changes nothing else. May take a
 /// second where CUDA has not been used before.
 #[must_use]
 pub fn doctor() -> Diagnosis {
-    let mut findings = Vec::new();
-    let driver = Driver::get();
-    findings.push(of_driver(&driver));
-    if let Ok(driver) = driver {
-        findings.push(of_devices(driver));
-        findings.extend(of_cupti(driver));
-    }
-    findings.push(of_tool());
+    let mut findings: Vec<Finding> = gpu::sources().flat_map(Source::diagnose).collect();
     findings.push(of_nvtx());
     Diagnosis { findings, nsys: nsys_command(std::env::args_os().map(|each| each.to_string_lossy().into_owned())) }
 }
 
-fn finding(what: &'static str, is_good: bool, detail: impl Into<String>) -> Finding {
-    Finding { what, is_good, detail: detail.into() }
-}
-
-fn of_driver(driver: &Result<&'static Driver, Absent>) -> Finding {
-    match driver {
-        Ok(driver) => {
-            let version = driver.version();
-            finding("driver", true, format!("supports CUDA {}.{}", version / 1000, version % 1000 / 10))
-        }
-        Err(reason @ Absent::NoDriver) => {
-            finding("driver", false, format!("{reason}: install NVIDIA's driver; start a container with `--gpus all`"))
-        }
-        Err(reason @ Absent::NoDevice) => finding(
-            "driver",
-            false,
-            format!("{reason}: see what `nvidia-smi` says; `CUDA_VISIBLE_DEVICES` may hide them, or the container"),
-        ),
-        Err(reason) => finding("driver", false, reason.to_string()),
-    }
-}
-
-fn of_devices(driver: &Driver) -> Finding {
-    let devices = driver.devices();
-    let names = devices.iter().enumerate().map(|(number, device)| {
-        format!("{number} {} (compute {}.{}, {} MiB)", device.name, device.major, device.minor, device.memory >> 20)
-    });
-    finding("devices", true, names.collect::<Vec<_>>().join(", "))
-}
-
-/// The library, and whether it may be used.
-fn of_cupti(driver: &'static Driver) -> Vec<Finding> {
-    let tool = attached_tool();
-    match Cupti::get(driver) {
-        Err(reason) => vec![finding("libcupti", false, reason.to_string())],
-        Ok(library) => {
-            let found = format!("{}, {}", cupti::toolkit(library.version), library.path.display());
-            let permission = match (tool, cupti::probe(driver, library)) {
-                (Some(variable), _) => Err(Absent::ToolAttached(variable)),
-                (None, probed) => probed,
-            };
-            let (may, detail) = match permission {
-                Ok(()) => (true, "kernels can be recorded".to_owned()),
-                Err(reason) => (false, reason.to_string()),
-            };
-            vec![finding("libcupti", true, found), finding("permission", may, detail)]
-        }
-    }
-}
-
-fn attached_tool() -> Option<&'static str> {
-    cupti::attached_tool(|name| std::env::var_os(name).is_some())
-}
-
-fn of_tool() -> Finding {
-    match attached_tool() {
-        None => finding("attached tool", true, "none; CUPTI is free"),
-        Some(variable) => finding(
-            "attached tool",
-            false,
-            format!(
-                "`{variable}` is set: a tool such as nsys owns CUPTI, and `\"profiler\": \"torch\"` records no kernels; use \
-                 `\"profiler\": \"cuda\"` under it"
-            ),
-        ),
-    }
-}
-
 fn of_nvtx() -> Finding {
     match std::env::var_os("NVTX_INJECTION64_PATH").filter(|path| !path.is_empty()) {
-        None => finding("NVTX", true, "no tool is attached; ranges cost one load"),
+        None => Finding::new("NVTX", true, "no tool is attached; ranges cost one load"),
         Some(path) if Path::new(&path).exists() => {
-            finding("NVTX", true, format!("a tool is attached: {}", Path::new(&path).display()))
+            Finding::new("NVTX", true, format!("a tool is attached: {}", Path::new(&path).display()))
         }
-        Some(path) => finding(
+        Some(path) => Finding::new(
             "NVTX",
             false,
             format!("`NVTX_INJECTION64_PATH` names {}, which is not there: unset it", Path::new(&path).display()),
@@ -177,13 +89,6 @@ impl fmt::Display for Diagnosis {
             writeln!(f, "{finding}")?;
         }
         write!(f, "\nTo record this program with Nsight Systems:\n  {}\n{NO_KERNELS}", self.nsys)
-    }
-}
-
-impl fmt::Display for Finding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mark = if self.is_good { "ok" } else { "missing" };
-        write!(f, "{mark:<8} {:<14} {}", self.what, self.detail)
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`cupti`](crate::collect::cuda::cupti) and [`nvtx`](crate::collect::nvtx) look their functions up here.
 
 use std::error::Error as _;
-use std::ffi::{CStr, OsStr};
+use std::ffi::{CStr, OsStr, c_char};
 use std::mem::ManuallyDrop;
 
 /// An open library.
@@ -54,6 +54,19 @@ impl Library {
         // SAFETY: the caller promises the type; the library is never closed, so the pointer stays valid.
         unsafe { self.0.get::<F>(name.to_bytes_with_nul()) }.map(|function| *function).map_err(|_| name)
     }
+}
+
+/// Returns a C string's text; empty for null.
+///
+/// # Safety
+///
+/// `name` is null or points to a string that ends with a NUL.
+pub(crate) unsafe fn text(name: *const c_char) -> String {
+    if name.is_null() {
+        return String::new();
+    }
+    // SAFETY: the caller's promise.
+    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
 /// Makes a struct of function pointers and the function that fills it from a [`Library`].

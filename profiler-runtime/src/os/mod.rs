@@ -1,5 +1,7 @@
-//! What differs between operating systems: shared libraries, the host's clocks, and the end of the process.
+//! What differs between operating systems: shared libraries, mapped files, the host's clocks, and the end of the process.
 
 pub(crate) mod host_clock;
 pub(crate) mod library;
+pub(crate) mod mapping;
+pub(crate) mod own_file;
 pub(crate) mod shutdown;

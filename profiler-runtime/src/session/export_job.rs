@@ -27,7 +27,7 @@ use profiler_core::process::Stamp;
 use profiler_trace::export::{self, ExportProgress, Gauge, KeyAverages, Manifest};
 use profiler_trace::model::{GroupBy, Recording, Trace};
 use profiler_trace::records::gpu::GpuRecord;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 /// Name of the threads that write artifacts.
 const THREAD: &str = "profiler-export";
@@ -295,8 +295,10 @@ fn run(parked: &Mutex<Option<Export>>) {
             recording.context.warnings.append(&mut sealed.warnings);
             recording.gpu = sealed.decode();
         }
-        if recording.context.is_frontend && matches!(recording.gpu, GpuRecord::Absent(Absent::NotWanted)) {
-            recording.gpu = GpuRecord::Absent(Absent::LeftToWorkers);
+        if recording.context.is_frontend
+            && matches!(&recording.gpu, GpuRecord::Absent(reason) if *reason == Unavailable::NOT_WANTED)
+        {
+            recording.gpu = GpuRecord::Absent(Unavailable::LEFT_TO_WORKERS);
         }
         if config.torch_profiler_with_stack {
             let std = Std::of(config.stack_std_functions);

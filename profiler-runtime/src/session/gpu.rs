@@ -1,25 +1,28 @@
-//! What a session does with the GPU: CUPTI for `profiler: torch`, and where there is none, events on the streams that
-//! ranges name; the CUDA capture range for `profiler: cuda`.
+//! What a session does with the GPU: the first source that can start for `profiler: torch`, the CUDA capture range for
+//! `profiler: cuda`.
 //!
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
 //! GPU may wait for a step.
 
+use std::collections::VecDeque;
+
 use crate::collect::cuda::capture_range::CaptureRange;
-use crate::collect::cuda::cupti::{Capture, Undecoded, Wanted};
-use crate::collect::cuda::event_timing::{Timing, Unresolved};
-use crate::config::{GpuTiming, Profiler, ProfilerConfig};
+use crate::collect::gpu::{self, Capture, Wanted};
+use crate::config::{Profiler, ProfilerConfig};
 use crate::logging;
-use profiler_core::gate;
-use profiler_core::hooks::correlation;
 use profiler_trace::records::gpu::GpuRecord;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 /// A session's part of the GPU.
 #[derive(Debug)]
 pub(crate) struct Gpu {
     profiler: Profiler,
-    capture: Capture,
-    timing: Timing,
+    /// Sources that may start, best first; once one runs, it is the first.
+    sources: VecDeque<Box<dyn Capture>>,
+    /// The gate's bits of the one that runs.
+    running: Option<u32>,
+    /// Why the best source does not run.
+    reason: Option<Unavailable>,
     range: CaptureRange,
     /// What its user should know, in full sentences.
     warnings: Vec<String>,
@@ -30,8 +33,8 @@ pub(crate) struct Gpu {
 /// What came of it.
 #[derive(Debug)]
 pub(crate) struct GpuSealed {
-    delivered: Result<Undecoded, Absent>,
-    events: Option<Unresolved>,
+    source: Option<Box<dyn Capture>>,
+    reason: Option<Unavailable>,
     /// What its user should know, in full sentences.
     pub(crate) warnings: Vec<String>,
 }
@@ -39,45 +42,53 @@ pub(crate) struct GpuSealed {
 impl Gpu {
     /// Opens libraries and starts nothing. May take long the first time: not under the lock.
     pub(crate) fn prepare(config: &ProfilerConfig) -> Self {
-        let capture = if !config.records_gpu() {
-            Capture::Absent(Absent::NotWanted)
-        } else if config.gpu_timing == GpuTiming::Events {
-            Capture::Absent(Absent::EventsWanted)
-        } else {
-            Capture::prepare(Wanted {
-                syncs: config.cuda_sync_events,
-                memory: config.torch_profiler_with_memory,
-                buffer_bytes: usize::try_from(config.max_buffer_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
-            })
-        };
-        let may_time = config.records_gpu() && config.gpu_timing != GpuTiming::Cupti;
         let mut gpu = Self {
             profiler: config.profiler,
-            capture,
-            timing: if may_time { Timing::prepare() } else { Timing::Off },
+            sources: VecDeque::new(),
+            running: None,
+            reason: None,
             range: CaptureRange::default(),
             warnings: Vec::new(),
             logged: 0,
         };
-        gpu.note_absent();
+        let wanted = Wanted {
+            syncs: config.cuda_sync_events,
+            memory: config.torch_profiler_with_memory,
+            buffer_bytes: usize::try_from(config.max_buffer_mb.saturating_mul(1 << 20)).unwrap_or(usize::MAX),
+        };
+        for source in gpu::sources() {
+            let prepared = if !config.records_gpu() {
+                Err(Unavailable::NOT_WANTED)
+            } else if !config.gpu_timing.asks_for(source.name().word) {
+                Err(Unavailable::EVENTS_WANTED)
+            } else {
+                source.prepare(wanted)
+            };
+            match prepared {
+                Ok(capture) => gpu.sources.push_back(capture),
+                Err(reason) if gpu.sources.is_empty() => drop(gpu.reason.get_or_insert(reason)),
+                Err(_) => {}
+            }
+        }
+        gpu.warn_incomplete();
         gpu
     }
 
     /// A warm-up begins; the gate's bits for what of the GPU is recorded from now on.
     pub(crate) fn warm_up(&mut self) -> u32 {
-        let was_running = matches!(self.capture, Capture::Running(_));
-        let runs = self.capture.start();
-        if runs && !was_running {
-            correlation::measure();
+        while self.running.is_none()
+            && let Some(source) = self.sources.front_mut()
+        {
+            match source.start() {
+                Ok(bits) => self.running = Some(bits),
+                Err(reason) => {
+                    self.reason.get_or_insert(reason);
+                    self.sources.pop_front();
+                }
+            }
         }
-        self.note_absent();
-        if runs {
-            gate::GPU
-        } else if self.timing.start() {
-            gate::EVENTS
-        } else {
-            0
-        }
+        self.warn_incomplete();
+        self.running.unwrap_or(0)
     }
 
     /// The iterations that count begin; the gate's bits, likewise.
@@ -102,35 +113,42 @@ impl Gpu {
         new
     }
 
-    /// Why there is no GPU part of what is recorded so far.
-    pub(crate) fn absent_from_dump(&self) -> Absent {
-        self.capture.absent().cloned().unwrap_or(Absent::GoesOn)
+    /// Returns why there is no GPU part of what is recorded so far.
+    pub(crate) fn absent_from_dump(&self) -> Unavailable {
+        self.incomplete().cloned().unwrap_or(Unavailable::GOES_ON)
     }
 
     /// Waits for the GPU and ends everything that was begun.
     pub(crate) fn finish(mut self) -> GpuSealed {
         self.warnings.extend(self.range.close());
-        let events = self.timing.finish();
-        let delivered = self.capture.finish();
+        let mut source = self.running.and_then(|_| self.sources.pop_front());
+        if let Some(source) = &mut source {
+            source.finish();
+        }
         for warning in &self.warnings[self.logged..] {
             logging::warn!("{warning}");
         }
-        GpuSealed { delivered, events, warnings: self.warnings }
+        GpuSealed { source, reason: self.reason, warnings: self.warnings }
     }
 
-    fn note_range(&mut self, opened: Result<(), Absent>) {
+    fn note_range(&mut self, opened: Result<(), Unavailable>) {
         if let Err(reason) = opened {
             self.warnings.push(format!("the CUDA capture range is not opened: {reason}"));
         }
     }
 
-    /// Once, when it becomes known that there will be no GPU part although there is a GPU.
-    fn note_absent(&mut self) {
-        let Some(reason) = self.capture.absent().filter(|reason| reason.is_surprising()) else { return };
-        let mut warning = format!("the GPU is not recorded: {reason}");
-        if !matches!(self.timing, Timing::Off) {
-            warning.push_str("; only ranges that name their stream (`cuda::stage_on`) have GPU times");
-        }
+    /// Returns why not everything is recorded, if that is so.
+    fn incomplete(&self) -> Option<&Unavailable> {
+        let is_complete = self.sources.front().is_some_and(|source| source.limits().is_none());
+        self.reason.as_ref().filter(|_| !is_complete)
+    }
+
+    /// Warns once, when it becomes known that not everything is recorded although there is a GPU.
+    fn warn_incomplete(&mut self) {
+        let Some(reason) = self.incomplete().filter(|reason| reason.is_surprising()) else { return };
+        let limits = self.sources.front().and_then(|source| source.limits());
+        let limits = limits.map_or(String::new(), |limits| format!("; {limits}"));
+        let warning = format!("the GPU is not recorded: {reason}{limits}");
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);
         }
@@ -138,12 +156,11 @@ impl Gpu {
 }
 
 impl GpuSealed {
-    /// Reads what was delivered; waits a bounded time for events that have not happened.
+    /// Reads what was delivered; may wait a bounded time for what has not happened.
     pub(crate) fn decode(self) -> GpuRecord {
-        match (self.delivered, self.events) {
-            (Ok(undecoded), _) => undecoded.decode(),
-            (Err(reason), Some(events)) => GpuRecord::Timed(Box::new(events.resolve(reason))),
-            (Err(reason), None) => GpuRecord::Absent(reason),
+        match self.source {
+            Some(source) => source.decode(self.reason),
+            None => GpuRecord::Absent(self.reason.unwrap_or(Unavailable::NOTHING_RECORDED)),
         }
     }
 }

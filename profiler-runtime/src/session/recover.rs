@@ -11,7 +11,7 @@ use super::iterations::Iterations;
 use super::place::claim;
 use super::spool::{self, Files};
 use super::window::{self, Recorded};
-use crate::collect::cuda::event_timing;
+use crate::collect::gpu;
 use crate::collect::spool::journal::{self, DriverNote};
 use crate::collect::spool::reader::{self, Refusal, Salvaged};
 use crate::collect::stacks::symbols::{self, Std};
@@ -25,7 +25,7 @@ use profiler_trace::model::pace::Pace;
 use profiler_trace::model::{Context, MemoryLog, Recording, Trace, Window, file_part};
 use profiler_trace::records::frames::Symbols;
 use profiler_trace::records::gpu::GpuRecord;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 /// What [`recover`](crate::recover) found.
 #[derive(Clone, Debug, Default)]
@@ -138,11 +138,8 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
     } else {
         Symbols::default()
     };
-    // What CUPTI had recorded lay in the memory of the process; what events had measured is in the streams.
-    let gpu = match event_timing::recovered(&log, salvaged.events, Absent::ProcessGone) {
-        Some(timed) => GpuRecord::Timed(Box::new(timed)),
-        None => GpuRecord::Absent(Absent::ProcessGone),
-    };
+    let gpu = gpu::sources().find_map(|source| source.recover(&log, salvaged.gpu.as_ref()));
+    let gpu = gpu.unwrap_or(GpuRecord::Absent(Unavailable::PROCESS_GONE));
     Ok((Recording { log, sites, window, symbols, memory, gpu, context }, config, lock))
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::collect::cuda::event_timing::NotedContexts;
+use crate::collect::gpu;
 use crate::collect::spool::active::Spooling;
 use crate::collect::spool::journal::DriverNote;
 use crate::collect::stacks::known_libraries::Noted;
@@ -53,7 +53,8 @@ pub(crate) type News = (Spooling, DriverNote);
 struct Known {
     /// `None` where no stacks are recorded.
     code: Option<Noted>,
-    contexts: NotedContexts,
+    /// What the source of GPU times last said.
+    gpu: Option<Value>,
 }
 
 impl Known {
@@ -63,8 +64,10 @@ impl Known {
         if let Some(code) = self.code.as_mut().and_then(Noted::news) {
             spooling.note_code(code);
         }
-        if let Some(contexts) = self.contexts.news() {
-            spooling.note_events(contexts);
+        let gpu = gpu::sources().find_map(gpu::Source::journal);
+        if let Some(news) = gpu.filter(|gpu| Some(gpu) != self.gpu.as_ref()) {
+            spooling.note_gpu(&news);
+            self.gpu = Some(news);
         }
     }
 }
@@ -128,7 +131,7 @@ impl OpenSpool {
         let spooling =
             Spooling::begin(&files.entries, &files.journal, most_bytes, note).map_err(|error| refused(&error))?;
         let code = config.torch_profiler_with_stack.then(Noted::default);
-        let known = Arc::new(Mutex::new(Known { code, contexts: NotedContexts::default() }));
+        let known = Arc::new(Mutex::new(Known { code, gpu: None }));
         let (_thread, over) = mpsc::channel();
         let work = {
             let (spooling, known) = (spooling.clone(), Arc::clone(&known));

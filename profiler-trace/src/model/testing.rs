@@ -4,7 +4,7 @@
 use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
-use crate::records::unavailable::Absent;
+use crate::records::unavailable::Unavailable;
 use profiler_core::clock::Anchor;
 use profiler_core::clock::overhead::Costs;
 use profiler_core::stream::entry::{COMPLETED, Entry, Tag};
@@ -40,7 +40,7 @@ impl Script {
             sites: Vec::new(),
             threads: Vec::new(),
             entries: Vec::new(),
-            gpu: GpuRecord::Absent(Absent::NotWanted),
+            gpu: GpuRecord::Absent(Unavailable::NOT_WANTED),
             context: context(),
             memory: None,
         }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use profiler_core::hooks::gpu_time::Measured;
 
-use super::gpu::Device;
-use super::unavailable::Absent;
+use super::device::Device;
+use super::unavailable::Unavailable;
 
 /// A moment on the ranges' clock: it lies between these two ticks.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
@@ -33,7 +33,7 @@ pub struct EventContext {
 #[derive(Debug, Default)]
 pub struct EventLog {
     /// Why there is no more than this; none where it was asked for.
-    pub reason: Option<Absent>,
+    pub reason: Option<Unavailable>,
     /// Version of CUDA that the driver supports: 12080 is 12.8.
     pub driver_version: u32,
     /// The machine's devices.

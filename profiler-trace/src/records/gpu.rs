@@ -3,10 +3,9 @@
 //! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
 //! say how it relates to the recording's.
 
-use serde::{Deserialize, Serialize};
-
+pub use super::device::Device;
 use super::events::EventLog;
-use super::unavailable::Absent;
+use super::unavailable::Unavailable;
 
 /// What became of the GPU part of a recording.
 #[derive(Debug)]
@@ -16,14 +15,16 @@ pub enum GpuRecord {
     /// Ranges that named their stream were timed.
     Timed(Box<EventLog>),
     /// Nothing was recorded.
-    Absent(Absent),
+    Absent(Unavailable),
 }
 
 /// Everything that a source recorded.
 #[derive(Debug, Default)]
 pub struct GpuLog {
-    /// Version of the library that recorded, as `cuptiGetVersion` tells it.
-    pub cupti_version: u32,
+    /// The source.
+    pub source: SourceName,
+    /// Version of the library that recorded, as the source tells it.
+    pub version: u32,
     /// Version of CUDA that the driver supports: 12080 is 12.8.
     pub driver_version: u32,
     /// The machine's devices; the place in the list is the device's number.
@@ -50,6 +51,28 @@ pub struct GpuLog {
     pub losses: GpuLosses,
 }
 
+/// What a source is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SourceName {
+    /// In configurations and reports: `cupti`.
+    pub word: &'static str,
+    /// In sentences: `CUPTI`.
+    pub title: &'static str,
+}
+
+impl SourceName {
+    /// Records every kernel and call of CUDA's.
+    pub const CUPTI: Self = Self { word: "cupti", title: "CUPTI" };
+    /// Times the ranges that name their stream.
+    pub const CUDA_EVENTS: Self = Self { word: "events", title: "CUDA events" };
+}
+
+impl Default for SourceName {
+    fn default() -> Self {
+        Self::CUPTI
+    }
+}
+
 /// The source's clock and the real-time clock, read together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockSample {
@@ -59,41 +82,6 @@ pub struct ClockSample {
     pub before_ns: u64,
     /// And just after.
     pub after_ns: u64,
-}
-
-/// One device.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Device {
-    /// As the driver calls it.
-    pub name: String,
-    /// Bytes.
-    pub memory: u64,
-    /// Compute capability.
-    pub major: u32,
-    /// Compute capability, behind the point.
-    pub minor: u32,
-    /// Most threads of a block.
-    pub threads_per_block: u32,
-    /// Most threads that a multiprocessor holds.
-    pub threads_per_sm: u32,
-    /// Most blocks that a multiprocessor holds.
-    pub blocks_per_sm: u32,
-    /// Registers that a block can use.
-    pub registers_per_block: u32,
-    /// Registers of a multiprocessor.
-    pub registers_per_sm: u32,
-    /// Threads of a warp.
-    pub warp: u32,
-    /// Bytes of shared memory that a block can use without asking.
-    pub shared_per_block: u32,
-    /// Bytes of shared memory that a block can use if it asks.
-    pub shared_per_block_optin: u32,
-    /// Bytes of shared memory of a multiprocessor.
-    pub shared_per_sm: u32,
-    /// Bytes of shared memory that the system takes from each block.
-    pub shared_reserved: u32,
-    /// Multiprocessors.
-    pub multiprocessors: u32,
 }
 
 /// A kernel, copy or fill on a device.

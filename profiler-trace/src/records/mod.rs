@@ -1,7 +1,8 @@
 //! What the sources beside our own ranges have recorded: plain data, without the libraries that it came from.
 //!
-//! The runtime makes it, `model` and `export` read it. Whatever has no record says why ([`unavailable::Absent`]).
+//! The runtime makes it, `model` and `export` read it. Whatever has no record says why ([`unavailable::Unavailable`]).
 
+pub mod device;
 pub mod events;
 pub mod frames;
 pub mod gpu;

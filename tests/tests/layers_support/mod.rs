@@ -31,9 +31,7 @@ pub(crate) const CRATES: [Crate; 3] = [
             "logging",
         ],
         may_be_unsafe: &["collect", "os"],
-        rising: &[
-            ("os", "collect", "open: a fault of the spool's mapping is absorbed by the handler of signals"),
-        ],
+        rising: &[],
         circles: RUNTIME,
     },
     Crate {
@@ -89,20 +87,11 @@ pub(crate) const CRATES: [Crate; 3] = [
 /// A circle is written as `files_use_each_other_in_no_new_circle` prints it.
 const RUNTIME: &[(&[&str], &str)] = &[
     (
-        &["collect/cuda/cupti/api.rs", "collect/cuda/cupti/decode.rs", "collect/cuda/cupti/record.rs"],
-        "open: one helper, `text`",
-    ),
-    (&["os/shutdown/at_exit.rs", "os/shutdown/mod.rs", "os/shutdown/signals.rs"], "open: a module and its own child"),
     (&["control/http/artifact.rs", "control/http/routes/status.rs"], "open: helpers"),
     (&["control/job/coordinator/accept.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
     (
         &["session/ending.rs", "session/global.rs", "session/timer.rs"],
         "by nature: the timer ends the session that started it",
-    ),
-    (&["collect/cuda/cupti/mod.rs", "collect/cuda/cupti/switch.rs"], "open: a module and its own child"),
-    (
-        &["collect/stacks/linux/offline.rs", "collect/stacks/live.rs", "collect/stacks/symbols.rs"],
-        "open: types only, `Frame` and `Told`",
     ),
     (
         &["control/http/audit.rs", "control/http/error.rs", "control/http/guard.rs", "control/http/origin.rs"],
@@ -164,7 +153,6 @@ const TRACE: &[(&[&str], &str)] = &[
         ],
         "open: values and the trees that hold them",
     ),
-    (&["records/events.rs", "records/gpu.rs"], "open: why there is no log is told by both"),
 ];
 
 const CORE: &[(&[&str], &str)] = &[

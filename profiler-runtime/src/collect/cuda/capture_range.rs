@@ -7,9 +7,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::driver::Driver;
+use super::driver::{Driver, failed};
 use profiler_core::process::PerProcess;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 /// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.
 static OPEN: PerProcess<Mutex<State>> = PerProcess::new(|_| Mutex::new(State { open: 0, last: 0 }));
@@ -41,7 +41,7 @@ impl CaptureRange {
     /// # Errors
     ///
     /// Why it never will be.
-    pub(crate) fn open(&mut self) -> Result<(), Absent> {
+    pub(crate) fn open(&mut self) -> Result<(), Unavailable> {
         *self = Self::Wanted;
         self.retry()
     }
@@ -51,7 +51,7 @@ impl CaptureRange {
     /// # Errors
     ///
     /// Why it never will be.
-    pub(crate) fn retry(&mut self) -> Result<(), Absent> {
+    pub(crate) fn retry(&mut self) -> Result<(), Unavailable> {
         if !matches!(self, Self::Wanted) {
             return Ok(());
         }
@@ -90,7 +90,7 @@ fn lock() -> std::sync::MutexGuard<'static, State> {
 }
 
 /// The number of the range; `None` without a context.
-fn start(driver: &Driver) -> Result<Option<u64>, Absent> {
+fn start(driver: &Driver) -> Result<Option<u64>, Unavailable> {
     if !driver.has_context() {
         return Ok(None);
     }
@@ -105,7 +105,7 @@ fn start(driver: &Driver) -> Result<Option<u64>, Absent> {
             Ok(Some(state.last))
         }
         Err(None) => Ok(None),
-        Err(Some(code)) => Err(Absent::DriverFailed("cuProfilerStart", code)),
+        Err(Some(code)) => Err(failed("cuProfilerStart", code)),
     }
 }
 

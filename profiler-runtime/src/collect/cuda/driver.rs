@@ -2,14 +2,14 @@
 //!
 //! Opened on first use. Nothing here creates a context: what is not running stays as it is.
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
 use crate::os::library::{Library, functions};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::Device;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 type Context = *mut c_void;
 
@@ -40,67 +40,51 @@ functions! {
 #[derive(Debug)]
 pub(crate) struct Driver {
     functions: Functions,
-    devices: c_int,
+    devices: Vec<Device>,
 }
 
-const NO_DEVICE: c_int = 100;
+/// Code of calls on a machine without a device.
+const FINDS_NONE: c_int = 100;
+/// There is no driver.
+pub(super) const NO_DRIVER: Unavailable =
+    Unavailable::expected("no_driver", "no CUDA driver (`libcuda.so.1`) can be opened here");
+/// The driver has no device.
+pub(super) const NO_DEVICE: Unavailable = Unavailable::expected("no_device", "the CUDA driver finds no device");
+
 #[cfg(windows)]
 pub(super) const LIBRARY: &str = "nvcuda.dll";
 #[cfg(not(windows))]
 pub(super) const LIBRARY: &str = "libcuda.so.1";
 
-impl Driver {
-    /// The driver of this machine.
-    ///
-    /// # Errors
-    ///
-    /// There is none, or it has no device: asked once, the answer stays.
-    pub(crate) fn get() -> Result<&'static Self, Absent> {
-        static DRIVER: PerProcess<OnceLock<Result<Driver, Absent>>> = PerProcess::new(|_| OnceLock::new());
-        DRIVER.get_or_init(Self::open).as_ref().map_err(Clone::clone)
-    }
+/// The driver lacks a function.
+pub(super) fn too_old(function: &CStr) -> Unavailable {
+    let function = function.to_string_lossy();
+    let why = format!("the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed");
+    Unavailable::surprising("driver_too_old", why)
+}
 
-    fn open() -> Result<Self, Absent> {
-        let library = Library::open(LIBRARY).map_err(|_| Absent::NoDriver)?;
-        let functions = Functions::of(&library).map_err(Absent::DriverTooOld)?;
-        let mut devices = 0;
-        // SAFETY: `cuInit` may be called at any time and more than once; the count is written to a local.
-        let (init, count) = unsafe { ((functions.init)(0), (functions.device_count)(&mut devices)) };
-        match (init, count) {
-            (0, 0) if devices > 0 => Ok(Self { functions, devices }),
-            (0 | NO_DEVICE, 0 | NO_DEVICE) | (NO_DEVICE, _) => Err(Absent::NoDevice),
-            (0, code) => Err(Absent::DriverFailed("cuDeviceGetCount", code)),
-            (code, _) => Err(Absent::DriverFailed("cuInit", code)),
-        }
-    }
+/// A call of the driver's failed.
+pub(super) fn failed(call: &str, code: c_int) -> Unavailable {
+    let why = format!("`{call}` failed with CUDA error {code}: see what `nvidia-smi` says");
+    Unavailable::surprising("driver_failed", why)
+}
 
-    /// Version of CUDA that the driver supports: 12080 is 12.8.
-    pub(crate) fn version(&self) -> u32 {
-        let mut version = 0;
-        // SAFETY: the version is written to a local.
-        unsafe { (self.functions.version)(&mut version) };
-        u32::try_from(version).unwrap_or(0)
-    }
-
-    /// Every device, in the order of their numbers.
-    pub(crate) fn devices(&self) -> Vec<Device> {
-        (0..self.devices).map(|ordinal| self.device(ordinal)).collect()
-    }
-
-    fn device(&self, ordinal: c_int) -> Device {
+impl Functions {
+    /// Describes the device with this number.
+    fn describe(&self, ordinal: c_int) -> Device {
         let (mut device, mut memory, mut name) = (0, 0, [0u8; 256]);
         // SAFETY: results go to locals; the name is at most as long as the array, with its NUL.
         unsafe {
-            if (self.functions.device)(&mut device, ordinal) != 0 {
+            if (self.device)(&mut device, ordinal) != 0 {
                 return Device::default();
             }
-            (self.functions.device_name)(name.as_mut_ptr().cast(), 255, device);
-            (self.functions.device_memory)(&mut memory, device);
+            (self.device_name)(name.as_mut_ptr().cast(), 255, device);
+            (self.device_memory)(&mut memory, device);
         }
         let attribute = |number: c_int| {
             let mut value = 0;
             // SAFETY: the value is written to a local; an unknown number is an error code.
-            unsafe { (self.functions.device_attribute)(&mut value, number, device) };
+            unsafe { (self.device_attribute)(&mut value, number, device) };
             u32::try_from(value).unwrap_or(0)
         };
         let length = name.iter().position(|byte| *byte == 0).unwrap_or(0);
@@ -121,6 +105,47 @@ impl Driver {
             shared_reserved: attribute(111),
             multiprocessors: attribute(16),
         }
+    }
+}
+
+impl Driver {
+    /// The driver of this machine.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it has no device: asked once, the answer stays.
+    pub(crate) fn get() -> Result<&'static Self, Unavailable> {
+        static DRIVER: PerProcess<OnceLock<Result<Driver, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
+        DRIVER.get_or_init(Self::open).as_ref().map_err(Clone::clone)
+    }
+
+    fn open() -> Result<Self, Unavailable> {
+        let library = Library::open(LIBRARY).map_err(|_| NO_DRIVER)?;
+        let functions = Functions::of(&library).map_err(too_old)?;
+        let mut devices = 0;
+        // SAFETY: `cuInit` may be called at any time and more than once; the count is written to a local.
+        let (init, count) = unsafe { ((functions.init)(0), (functions.device_count)(&mut devices)) };
+        match (init, count) {
+            (0, 0) if devices > 0 => {
+                Ok(Self { functions, devices: (0..devices).map(|ordinal| functions.describe(ordinal)).collect() })
+            }
+            (0 | FINDS_NONE, 0 | FINDS_NONE) | (FINDS_NONE, _) => Err(NO_DEVICE),
+            (0, code) => Err(failed("cuDeviceGetCount", code)),
+            (code, _) => Err(failed("cuInit", code)),
+        }
+    }
+
+    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    pub(crate) fn version(&self) -> u32 {
+        let mut version = 0;
+        // SAFETY: the version is written to a local.
+        unsafe { (self.functions.version)(&mut version) };
+        u32::try_from(version).unwrap_or(0)
+    }
+
+    /// Every device, in the order of their numbers.
+    pub(crate) fn devices(&self) -> &[Device] {
+        &self.devices
     }
 
     /// Returns whether the calling thread, or else a device, has a context to work in.
@@ -199,7 +224,8 @@ impl Driver {
 
     /// Devices whose primary context exists.
     fn active_devices(&self) -> impl Iterator<Item = c_int> + '_ {
-        (0..self.devices).filter(|&device| {
+        // CAST: the driver counts them in an `int`.
+        (0..self.devices.len() as c_int).filter(|&device| {
             let (mut flags, mut active) = (0, 0);
             // SAFETY: results go to locals.
             let code = unsafe { (self.functions.primary_state)(device, &mut flags, &mut active) };

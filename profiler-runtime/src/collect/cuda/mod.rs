@@ -1,14 +1,14 @@
 //! CUDA: its driver, CUPTI's records, times between events on streams, and the range that Nsight Systems captures.
 //!
 //! Every library is opened while the program runs; what is missing is a reason
-//! ([`Absent`](profiler_trace::records::unavailable::Absent)), never an error.
+//! ([`Unavailable`](profiler_trace::records::unavailable::Unavailable)), never an error.
 
 pub(crate) mod capture_range;
 #[cfg(feature = "cudarc")]
 mod cudarc;
-pub(crate) mod cupti;
-pub(crate) mod driver;
-pub(crate) mod event_timing;
+pub(super) mod cupti;
+mod driver;
+pub(super) mod event_timing;
 mod stream;
 
 #[cfg(feature = "cudarc")]

@@ -70,10 +70,10 @@ impl Spooling {
         self.journal.append(&Note::Code(code));
     }
 
-    /// Replaces what [`reader`](super::reader) hands back of events.
-    pub(crate) fn note_events(&self, events: Value) {
+    /// Replaces what [`reader`](super::reader) hands back of the source of GPU times.
+    pub(crate) fn note_gpu(&self, gpu: &Value) {
         let _own = ledger::own();
-        self.journal.append(&Note::Events(events));
+        self.journal.append(&Line::Events(gpu));
     }
 
     /// So many iterations of the loop that drives the session have passed.

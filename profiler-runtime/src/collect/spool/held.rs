@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
 
-use super::mapping;
-use super::own_file::OwnFile;
+use crate::os::mapping;
+use crate::os::own_file::OwnFile;
 use profiler_core::process::descriptors::ClosedInChild;
 
 /// A file that this process holds.

@@ -12,8 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::mapping;
-use super::own_file::OwnFile;
+use crate::os::mapping;
+use crate::os::own_file::OwnFile;
 use profiler_core::clock::Anchor;
 use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::stream::registry::ThreadIdentity;
@@ -35,7 +35,7 @@ pub(super) enum Note {
     Driver(DriverNote),
     /// What code was loaded since the last such line: for whoever names addresses.
     Code(Value),
-    /// On which devices ranges are timed by events.
+    /// What the source of GPU times says; the first that said anything were CUDA events.
     Events(Value),
 }
 
@@ -85,6 +85,7 @@ pub(crate) struct DriverNote {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Line<'a> {
     Driver(DriverNote),
+    Events(&'a Value),
     Thread { ordinal: u32, os_id: u64, name: &'a str },
     Site { number: u32, kind: &'a str, name: &'a str, file: &'a str, line: u32, module: &'a str },
 }

@@ -11,16 +11,8 @@
 
 pub(crate) mod active;
 mod allocator;
-#[cfg(all(target_os = "linux", not(miri)))]
-pub(crate) mod fault;
 pub(crate) mod held;
 pub(crate) mod journal;
-#[cfg(all(target_os = "linux", not(miri)))]
-mod mapping;
-#[cfg(not(all(target_os = "linux", not(miri))))]
-#[path = "unsupported.rs"]
-mod mapping;
-mod own_file;
 pub(crate) mod reader;
 
 use std::fs::{self, File};
@@ -30,9 +22,9 @@ use std::ptr::NonNull;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::os::mapping::Mapping;
 use allocator::{Next, Room};
 use journal::{Journal, Line, Note};
-use mapping::Mapping;
 use profiler_core::clock::Anchor;
 use profiler_core::site::Site;
 use profiler_core::stream::registry::ThreadIdentity;

@@ -13,11 +13,11 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::journal::{self, DriverNote, Note, SiteNote, WindowNote};
-use super::mapping::{self, Mapping};
 use super::{
     ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
     anchor_words, check, chunk_at, row_at,
 };
+use crate::os::mapping::{self, Mapping};
 use profiler_core::clock::Anchor;
 use profiler_core::stream::carry_over::Carry;
 use profiler_core::stream::chunk::{Chunk, ENTRIES};
@@ -38,8 +38,8 @@ pub(crate) struct Salvaged {
     pub(crate) driver: Option<DriverNote>,
     /// What it noted of its code, in order.
     pub(crate) code: Vec<Value>,
-    /// What it noted last of events.
-    pub(crate) events: Option<Value>,
+    /// What it noted last of the source of GPU times.
+    pub(crate) gpu: Option<Value>,
     /// The entries of its last recording.
     pub(crate) log: Log,
     /// Its sites, in order of number.
@@ -81,7 +81,7 @@ struct Told {
     session: Option<Value>,
     driver: Option<DriverNote>,
     code: Vec<Value>,
-    events: Option<Value>,
+    gpu: Option<Value>,
     threads: HashMap<u32, ThreadIdentity>,
     sites: BTreeMap<u32, SiteNote>,
     window: Option<WindowNote>,
@@ -131,7 +131,7 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
         session,
         driver: told.driver,
         code: told.code,
-        events: told.events,
+        gpu: told.gpu,
         log: Log {
             threads,
             lost_late: 0,
@@ -167,7 +167,7 @@ impl Told {
                 Note::Site(site) => drop(told.sites.insert(site.number, site)),
                 Note::Window(window) => told.window = Some(window),
                 Note::Code(code) => told.code.push(code),
-                Note::Events(events) => told.events = Some(events),
+                Note::Events(gpu) => told.gpu = Some(gpu),
             }
         }
         told

@@ -4,15 +4,15 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 
 use super::names;
-use super::symbols::Told;
+use super::paths::Resolved;
 use profiler_trace::records::frames::{Frame, NO_SYMBOL};
 
 /// What lies at each of these return addresses. Reads the program's debug information.
-pub(super) fn look_up(addresses: HashSet<u64>) -> HashMap<u64, Told> {
+pub(super) fn look_up(addresses: HashSet<u64>) -> HashMap<u64, Resolved> {
     let mut names = names::of(addresses.iter().copied());
     let told = addresses.into_iter().map(|address| {
         let name = names.remove(&address);
-        (address, Told { frames: frames(address), name })
+        (address, Resolved { frames: frames(address), name })
     });
     let told = told.collect();
     backtrace::clear_symbol_cache();

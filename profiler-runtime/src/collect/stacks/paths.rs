@@ -9,6 +9,15 @@ use std::collections::HashMap;
 use super::sources::Sources;
 use profiler_trace::records::frames::{Frame, without_closure};
 
+/// What is known of an address.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    /// By the debug information, innermost first; files as the compiler named them.
+    pub(super) frames: Vec<Frame>,
+    /// The whole path of the function around it, by the symbol table.
+    pub(super) name: Option<String>,
+}
+
 /// Gives the functions at one address, innermost first, their whole paths where something else than the debug information
 /// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.
 pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sources) {

@@ -13,8 +13,9 @@ use profiler_core::stream::registry::Log;
 use profiler_trace::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 
 use super::code_note::CodeNote;
+use super::paths::{self, Resolved};
 use super::sources::Sources;
-use super::{live, offline, paths};
+use super::{live, offline};
 
 /// The standard library's functions in call stacks: those of iterators, options, locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +31,6 @@ impl Std {
     pub(crate) const fn of(kept: bool) -> Self {
         if kept { Self::Kept } else { Self::LeftOut }
     }
-}
-
-/// What is known of an address.
-#[derive(Debug, Default)]
-pub(super) struct Told {
-    /// By the debug information, innermost first; files as the compiler named them.
-    pub(super) frames: Vec<Frame>,
-    /// The whole path of the function around it, by the symbol table.
-    pub(super) name: Option<String>,
 }
 
 /// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
@@ -60,7 +52,7 @@ pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbol
 }
 
 /// Makes the functions of all addresses what is shown of them.
-fn symbols_of(told: HashMap<u64, Told>, mut sources: Sources, std: Std) -> Symbols {
+fn symbols_of(told: HashMap<u64, Resolved>, mut sources: Sources, std: Std) -> Symbols {
     for frame in told.values().flat_map(|told| &told.frames) {
         sources.note(&frame.file, &frame.function);
     }
@@ -132,7 +124,7 @@ fn addresses(log: &Log) -> HashSet<u64> {
     all
 }
 
-impl Told {
+impl Resolved {
     fn classified(self, sources: &Sources, std: Std) -> Vec<Found> {
         let Self { mut frames, name } = self;
         if frames.is_empty() {

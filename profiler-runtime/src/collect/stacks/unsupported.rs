@@ -35,13 +35,13 @@ pub(super) mod files {
     use std::collections::{HashMap, HashSet};
 
     use crate::collect::stacks::code_note::Object;
-    use crate::collect::stacks::symbols::Told;
+    use crate::collect::stacks::paths::Resolved;
 
     /// Nothing.
     pub(in crate::collect::stacks) fn look_up(
         _addresses: HashSet<u64>,
         _objects: &[Object],
-    ) -> (HashMap<u64, Told>, Vec<String>) {
+    ) -> (HashMap<u64, Resolved>, Vec<String>) {
         (HashMap::new(), Vec::new())
     }
 }

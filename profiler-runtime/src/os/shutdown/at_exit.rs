@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::Ending;
+use super::ending::Ending;
 
 static ACT: OnceLock<fn(Ending)> = OnceLock::new();
 

@@ -4,33 +4,11 @@
 
 #[cfg(unix)]
 mod at_exit;
+mod ending;
 #[cfg(unix)]
 mod signals;
 
-use std::time::Duration;
-
-/// How a process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    /// `main` has returned, or `process::exit` was called.
-    Exit,
-    /// A signal that is sent to end a program: SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU.
-    Signal,
-    /// SIGSEGV, SIGBUS, SIGILL, SIGFPE or SIGABRT.
-    Crash,
-}
-
-impl Ending {
-    /// How long the process may be kept from ending. A crashed thread may hold a lock that the exporter needs, and a
-    /// program that was told to end is killed by most supervisors after 30 seconds.
-    pub(crate) const fn patience(self) -> Duration {
-        Duration::from_secs(match self {
-            Self::Exit => 60,
-            Self::Signal => 20,
-            Self::Crash => 5,
-        })
-    }
-}
+pub(crate) use ending::Ending;
 
 /// Calls `act` before the process ends in one of these ways; each way is watched from the first call that names it until
 /// the process ends. `act` runs on a thread of the profiler, except for [`Ending::Exit`]. A signal that the program

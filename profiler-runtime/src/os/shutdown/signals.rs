@@ -23,9 +23,9 @@ use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::Ending;
+use super::ending::Ending;
 #[cfg(all(target_os = "linux", not(miri)))]
-use crate::collect::spool::fault;
+use crate::os::mapping::fault;
 use profiler_core::process::PerProcess;
 use profiler_core::process::descriptors::Known;
 

@@ -21,7 +21,7 @@ use super::schedule::{Driver, Phase, Schedule, Verdict};
 use super::spool::{News, OpenSpool};
 use super::status::Progress;
 use super::window::{self, OpenWindow};
-use crate::collect::cuda::cupti;
+use crate::collect::gpu;
 use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
 use crate::error::Error;
@@ -320,7 +320,7 @@ impl Active {
             session: self.session().clone(),
             phase: self.phase(),
             recorded_iterations: self.schedule.recorded(),
-            buffered_bytes: registry::bytes_in_use() + cupti::bytes_in_use(),
+            buffered_bytes: registry::bytes_in_use() + gpu::bytes_in_use(),
             lost_ranges: self.window.as_ref().map_or(0, OpenWindow::lost),
         }
     }

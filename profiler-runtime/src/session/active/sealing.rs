@@ -13,7 +13,7 @@ use profiler_core::{self, gate, request, site, site::Site};
 use profiler_trace::model::{Context, EndedBy, ExportOptions, Recording};
 use profiler_trace::records::frames::Symbols;
 use profiler_trace::records::gpu::GpuRecord;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 impl Active {
     /// Returns whether a dump of a slow iteration is due; asked once.
@@ -97,7 +97,7 @@ impl Active {
         let (context, stopped, claim) = (self.context_now(ended_by), self.handle(), self.claim.take());
         stopped.note_iterations(context.recorded_iterations);
         // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
-        let part = GpuRecord::Absent(Absent::NothingRecorded);
+        let part = GpuRecord::Absent(Unavailable::NOTHING_RECORDED);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
         let (config, gpu, dump) = (self.config, Some(self.gpu), self.dumps.into_last());
         Export { recording, config, gpu, sealed: None, claim, spool, dump, stopped }

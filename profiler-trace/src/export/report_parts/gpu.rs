@@ -1,17 +1,19 @@
 //! What the reports say about the GPU: where its times come from, how busy it was, and what is missing. A time that was
 //! not measured is absent, never 0.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::export::format::json::ms;
 use crate::model::{Gpu, GpuTimes, NodeId, Source, StageTree, Trace};
 use crate::records::events::{EventLosses, Failure};
-use crate::records::unavailable::Absent;
+use crate::records::unavailable::Unavailable;
 
 /// The GPU in the timing report, the manifest and the trace's head.
 #[derive(Debug, Serialize)]
 pub(in crate::export) struct GpuReport<'a> {
-    /// `cupti`, `events` or `none`.
+    /// Word of the source, or `none`.
     source: &'static str,
     /// One word for why there is nothing, or no more than events.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -27,7 +29,8 @@ pub(in crate::export) struct GpuReport<'a> {
 
 #[derive(Debug, Serialize)]
 struct Recorded<'a> {
-    cupti_version: u32,
+    #[serde(flatten)]
+    version: Option<BTreeMap<String, u32>>,
     cuda_driver_version: u32,
     devices: Vec<&'a str>,
     /// Kernels, copies and fills.
@@ -92,7 +95,7 @@ struct EventLossReport {
 
 #[derive(Debug, Serialize)]
 struct GpuLossReport {
-    /// Records that CUPTI could not store.
+    /// Records that the source could not store.
     dropped: u64,
     /// Buffers that were thrown away because `max_buffer_mb` was reached.
     buffers: u64,
@@ -114,16 +117,16 @@ impl<'a> GpuReport<'a> {
             }
         };
         match &gpu.source {
-            Source::Cupti => Self {
-                source: "cupti",
+            Source::Ops(name) => Self {
+                source: name.word,
                 reason_code: None,
                 reason: None,
                 recorded: Some(Recorded::of(gpu)),
                 timed: None,
             },
             Source::Events { reason, losses, resolution_ns } => Self {
-                source: "events",
-                reason_code: reason.as_ref().map(Absent::code),
+                source: gpu.source.name().word,
+                reason_code: reason.as_ref().map(Unavailable::code),
                 reason: reason.as_ref().map(ToString::to_string),
                 recorded: None,
                 timed: Some(Timed::of(gpu, losses, *resolution_ns)),
@@ -142,7 +145,7 @@ impl<'a> Recorded<'a> {
             before_launch: gpu.before_launch,
         };
         Self {
-            cupti_version: gpu.cupti_version,
+            version: gpu.library_version(),
             cuda_driver_version: gpu.driver_version,
             devices: gpu.devices.iter().map(|device| device.name.as_str()).collect(),
             total: TimesReport::of(gpu, gpu.total),
@@ -170,12 +173,12 @@ impl<'a> Timed<'a> {
 
 impl TimesReport {
     fn of(gpu: &Gpu, times: GpuTimes) -> Self {
-        let (count, time, by_cupti) = (times.ops, times.busy_ns, gpu.source == Source::Cupti);
+        let (count, time, knows_ops) = (times.ops, times.busy_ns, gpu.source.knows_ops());
         Self {
-            gpu_ops: by_cupti.then_some(count),
-            gpu_busy_ns: by_cupti.then_some(time),
-            gpu_timed_ranges: (!by_cupti).then_some(count),
-            gpu_elapsed_ns: (!by_cupti).then_some(time),
+            gpu_ops: knows_ops.then_some(count),
+            gpu_busy_ns: knows_ops.then_some(time),
+            gpu_timed_ranges: (!knows_ops).then_some(count),
+            gpu_elapsed_ns: (!knows_ops).then_some(time),
             gpu_span_ns: times.span_ns(),
         }
     }
@@ -188,14 +191,14 @@ pub(in crate::export) fn of_stage(trace: &Trace, stages: &StageTree, stage: Node
     is_known(gpu, times).then(|| TimesReport::of(gpu, times))
 }
 
-/// CUPTI knows of every stage what it launched; events know of those that were timed.
+/// Returns whether the source knows a stage: all but events know of every stage what it launched; events know of those that were timed.
 pub(in crate::export) fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
-    gpu.source == Source::Cupti || times.ops > 0
+    gpu.source.knows_ops() || times.ops > 0
 }
 
 /// What the summary's column says, and its head.
 pub(in crate::export) fn column(gpu: &Gpu) -> &'static str {
-    if gpu.source == Source::Cupti { "gpu busy" } else { "gpu elapsed" }
+    if gpu.source.knows_ops() { "gpu busy" } else { "gpu elapsed" }
 }
 
 /// A cell of that column.
@@ -209,8 +212,9 @@ pub(in crate::export) fn loss_sentences(trace: &Trace) -> Vec<String> {
     if let Source::Events { losses, reason, .. } = &gpu.source {
         return event_losses(losses, reason.as_ref());
     }
+    let dropped = format!("GPU records: {{}}, dropped by {} for want of room", gpu.source.name().title);
     [
-        (gpu.losses.dropped, "GPU records: {}, dropped by CUPTI for want of room"),
+        (gpu.losses.dropped, dropped.as_str()),
         (gpu.losses.buffers, "GPU buffers: {}, thrown away; raise `max_buffer_mb` or record fewer steps"),
         (gpu.losses.untimed, "GPU records: {}, without a time; not shown"),
         (gpu.losses.unreadable, "GPU buffers: {}, unreadable from some record on"),
@@ -222,10 +226,11 @@ pub(in crate::export) fn loss_sentences(trace: &Trace) -> Vec<String> {
     .collect()
 }
 
-fn event_losses(losses: &EventLosses, reason: Option<&Absent>) -> Vec<String> {
-    let unresolved = match reason {
-        Some(Absent::ProcessGone) => "the process ended before their events were read",
-        _ => "the GPU was not done with them some seconds after the end",
+fn event_losses(losses: &EventLosses, reason: Option<&Unavailable>) -> Vec<String> {
+    let unresolved = if reason == Some(&Unavailable::PROCESS_GONE) {
+        "the process ended before their events were read"
+    } else {
+        "the GPU was not done with them some seconds after the end"
     };
     let refused = match losses.failure {
         Some(Failure(call, code)) => format!("`{call}` failed with CUDA error {code}"),
@@ -250,19 +255,21 @@ fn event_losses(losses: &EventLosses, reason: Option<&Absent>) -> Vec<String> {
 pub(in crate::export) fn sentence(trace: &Trace) -> String {
     match &trace.gpu {
         Err(reason) => format!("GPU: not recorded, {reason}."),
-        Ok(Gpu { source: Source::Events { reason, .. }, total, .. }) => format!(
-            "GPU: {} ranges timed on their streams, {:.3} ms of {:.3} ms; source CUDA events{}.",
+        Ok(Gpu { source: source @ Source::Events { reason, .. }, total, .. }) => format!(
+            "GPU: {} ranges timed on their streams, {:.3} ms of {:.3} ms; source {}{}.",
             total.ops,
             ms(total.busy_ns),
             ms(trace.end - trace.begin),
+            source.name().title,
             reason.as_ref().map(|reason| format!(", because {reason}")).unwrap_or_default()
         ),
         Ok(gpu) => format!(
-            "GPU: {} ops, busy for {:.3} ms of {:.3} ms, {:.3} ms of it launched by no stage; source CUPTI.",
+            "GPU: {} ops, busy for {:.3} ms of {:.3} ms, {:.3} ms of it launched by no stage; source {}.",
             gpu.total.ops,
             ms(gpu.total.busy_ns),
             ms(trace.end - trace.begin),
-            ms(gpu.unattributed.busy_ns)
+            ms(gpu.unattributed.busy_ns),
+            gpu.source.name().title
         ),
     }
 }

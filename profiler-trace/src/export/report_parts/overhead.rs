@@ -19,7 +19,7 @@ pub(in crate::export) struct Overhead {
     /// Call stacks.
     stacks: u64,
     ns_per_stack: u64,
-    /// Ranges that CUPTI was told of.
+    /// Ranges that the source of GPU times was told of.
     gpu_links: u64,
     ns_per_gpu_link: u64,
     /// Readings of a thread's CPU clock (`cpu_time`).
@@ -29,14 +29,14 @@ pub(in crate::export) struct Overhead {
     /// Of the recording's wall time. Threads pay in parallel, so this is an upper bound.
     pub(in crate::export) percent: f64,
     /// Costs that are not in the estimate, because they cannot be measured without disturbing the program.
-    pub(in crate::export) not_included: Vec<&'static str>,
+    pub(in crate::export) not_included: Vec<String>,
 }
 
 impl Overhead {
     pub(in crate::export) fn of(trace: &Trace) -> Self {
         let (costs, told) = (trace.context.costs, trace.told);
-        let cupti = trace.gpu.as_ref().is_ok_and(|gpu| gpu.source == Source::Cupti);
-        let (allocations, gpu_links) = (allocations(trace), if cupti { trace.ranges } else { 0 });
+        let knows_ops = trace.gpu.as_ref().is_ok_and(|gpu| gpu.source.knows_ops());
+        let (allocations, gpu_links) = (allocations(trace), if knows_ops { trace.ranges } else { 0 });
         let cpu_readings = trace.stages.cpu_readings();
         let parts = [
             (trace.ranges, costs.range),
@@ -91,20 +91,23 @@ fn allocations(trace: &Trace) -> u64 {
     recorded.sum::<u64>() + memory.lost
 }
 
-fn not_included(trace: &Trace) -> Vec<&'static str> {
+fn not_included(trace: &Trace) -> Vec<String> {
     let ExportOptions { spool, stages, .. } = &trace.context.options;
     let source = trace.gpu.as_ref().ok().map(|gpu| &gpu.source);
+    let knows_ops = source.is_some_and(Source::knows_ops);
+    let title = source.map_or("", |source| source.name().title);
+    let own_work = format!("{title}'s own work for each call of CUDA's and each kernel");
     let costs = trace.context.costs;
     let parts = [
-        (source == Some(&Source::Cupti), "CUPTI's own work for each call of CUDA's and each kernel"),
-        (matches!(source, Some(Source::Events { .. })), "the CUDA events of timed ranges"),
-        (source == Some(&Source::Cupti) && costs.link == 0.0, "the links of ranges to GPU work"),
+        (knows_ops, own_work.as_str()),
+        (source.is_some() && !knows_ops, "the CUDA events of timed ranges"),
+        (knows_ops && costs.link == 0.0, "the links of ranges to GPU work"),
         (trace.told.stacks > 0 && costs.stack == 0.0, "call stacks"),
         (trace.context.is_shown, "what the attached NVTX tool does with each range"),
         (!stages.is_empty(), "ranges that `stages` leaves out"),
         (*spool, "the kernel's work for the spool's pages"),
     ];
-    parts.into_iter().filter(|(is_paid, _)| *is_paid).map(|(_, what)| what).collect()
+    parts.into_iter().filter(|(is_paid, _)| *is_paid).map(|(_, what)| what.to_owned()).collect()
 }
 
 /// Rounds to whole nanoseconds.

@@ -1,5 +1,7 @@
 //! The recording's own facts: the keys before the events of a Chrome trace, arguments of the recording in Perfetto's.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -9,7 +11,7 @@ use crate::export::report_parts::clock::ClockReport;
 use crate::export::report_parts::gpu::GpuReport;
 use crate::export::report_parts::losses::LossReport;
 use crate::export::report_parts::warnings;
-use crate::model::{Source, Trace};
+use crate::model::{Gpu, Trace};
 
 use super::devices::{self, DeviceProperties};
 
@@ -32,8 +34,8 @@ pub(super) struct Head<'a> {
     schema_version: u32,
     #[serde(rename = "deviceProperties")]
     device_properties: Vec<Line<DeviceProperties<'a>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cupti_version: Option<u32>,
+    #[serde(flatten)]
+    source_version: Option<BTreeMap<String, u32>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cuda_driver_version: Option<u32>,
     trace_id: String,
@@ -89,7 +91,7 @@ pub(super) fn head(trace: &Trace, base: u64) -> Head<'_> {
     Head {
         schema_version: 1,
         device_properties: devices::properties(trace).into_iter().map(Line).collect(),
-        cupti_version: gpu.filter(|gpu| gpu.source == Source::Cupti).map(|gpu| gpu.cupti_version),
+        source_version: gpu.and_then(Gpu::library_version),
         cuda_driver_version: gpu.map(|gpu| gpu.driver_version),
         trace_id: trace_id(&context.session, context.rank),
         with_stack: on(context.options.torch_profiler_with_stack),

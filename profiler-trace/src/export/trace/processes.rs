@@ -19,9 +19,14 @@ pub(super) fn host_name(trace: &Trace) -> String {
     of_rank(trace, &with_detail("CPU".to_owned(), &trace.context.process_name))
 }
 
-/// Returns the name of a device: `rank 0 · GPU 0 (NVIDIA H200)`.
-pub(super) fn device_name(trace: &Trace, device: u32) -> String {
-    let devices = trace.gpu.as_ref().map_or(&[][..], |gpu| &gpu.devices);
+/// Returns the name of a device, `rank 0 · GPU 0 (NVIDIA H200)`; without one, of what is shown beside them, `rank 0 · CUPTI
+/// overhead`.
+pub(super) fn device_name(trace: &Trace, device: Option<u32>) -> String {
+    let gpu = trace.gpu.as_ref().ok();
+    let Some(device) = device else {
+        return of_rank(trace, &format!("{} overhead", gpu.map_or("GPU", |gpu| gpu.source.name().title)));
+    };
+    let devices = gpu.map_or(&[][..], |gpu| &gpu.devices);
     let detail = devices.get(device as usize).map_or("", |device| &device.name);
     of_rank(trace, &with_detail(format!("GPU {device}"), detail))
 }

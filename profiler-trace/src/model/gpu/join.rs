@@ -13,7 +13,7 @@ use super::memory;
 use super::rows;
 use super::spans::Spans;
 use super::waits::EventRecords;
-use super::{Gpu, PlacedCall, PlacedOp};
+use super::{Gpu, PlacedCall, PlacedOp, Source};
 
 /// What the GPU's part is joined to.
 pub(in crate::model) struct Ranges<'a> {
@@ -39,7 +39,8 @@ impl Gpu {
     /// Joins what a source delivered to the ranges. Linear but for sorting; what is outside the window is left out.
     pub(in crate::model) fn build(log: GpuLog, clock: &GpuClock, ranges: &mut Ranges<'_>) -> Self {
         let mut gpu = Self {
-            cupti_version: log.cupti_version,
+            source: Source::Ops(log.source),
+            version: log.version,
             driver_version: log.driver_version,
             devices: log.devices,
             names: log.names,

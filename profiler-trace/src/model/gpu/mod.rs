@@ -2,7 +2,7 @@
 //!
 //! Every op on a device names the API call that launched it (correlation), the call names the range whose id was pushed
 //! last ([`links`]), and the range stands in the stage tree ([`join`]). Times are put on the recording's clock ([`clock`])
-//! and everything gets a row on which slices nest ([`rows`]). Without CUPTI there are ranges that CUDA events have
+//! and everything gets a row on which slices nest ([`rows`]). Where no source knows ops there are ranges that CUDA events have
 //! [`event_timing`], and nothing else.
 
 mod clock;
@@ -18,7 +18,7 @@ mod spans;
 pub(super) mod tests;
 mod waits;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::records::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
 
@@ -38,8 +38,8 @@ use waits::EventRecords;
 pub(crate) struct Gpu {
     /// Who tells.
     pub(crate) source: Source,
-    /// Version of the library that recorded; 0 if that is not CUPTI.
-    pub(crate) cupti_version: u32,
+    /// Version of the library that recorded; 0 if none did.
+    pub(crate) version: u32,
     /// Version of CUDA that the driver supports.
     pub(crate) driver_version: u32,
     /// The machine's devices.
@@ -158,6 +158,12 @@ impl GpuTimes {
 }
 
 impl Gpu {
+    /// Returns the version of the library that recorded, under the key that reports and traces have for it.
+    pub(crate) fn library_version(&self) -> Option<BTreeMap<String, u32>> {
+        let key = format!("{}_version", self.source.name().word);
+        self.source.knows_ops().then(|| BTreeMap::from([(key, self.version)]))
+    }
+
     /// The end of the last op, if that is after the window: work goes on when a session stops.
     pub(crate) fn end(&self) -> u64 {
         self.total.until

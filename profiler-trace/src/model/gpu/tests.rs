@@ -3,7 +3,7 @@
 use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, GpuTimes, Trace};
 use crate::records::gpu::{Api, ApiCall, ClockSample, GpuLog, GpuOp, GpuRecord, Kernel, Work};
-use crate::records::unavailable::Absent;
+use crate::records::unavailable::Unavailable;
 use profiler_core::Kind;
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};
@@ -271,6 +271,6 @@ fn arrows_point_forwards_and_a_call_has_at_most_one() {
 #[test]
 fn a_trace_without_gpu_says_why() {
     let mut script = Script::new();
-    script.gpu = GpuRecord::Absent(Absent::Occupied);
-    assert_eq!(Trace::build(script.finish()).gpu.unwrap_err(), Absent::Occupied);
+    script.gpu = GpuRecord::Absent(Unavailable::PROCESS_GONE);
+    assert_eq!(Trace::build(script.finish()).gpu.unwrap_err(), Unavailable::PROCESS_GONE);
 }

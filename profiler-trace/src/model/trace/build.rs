@@ -12,7 +12,7 @@ use crate::model::ops::{Gatherer, OpTable};
 use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
 use crate::records::gpu::GpuRecord;
-use crate::records::unavailable::Absent;
+use crate::records::unavailable::Unavailable;
 use profiler_core::site::Site;
 
 use super::first_pass::Pass;
@@ -59,7 +59,7 @@ impl Trace {
             told: books.told,
             listed_dims: books.listed_dims.iter().filter_map(|number| site_of(&sites, *number)).collect(),
             symbols,
-            gpu: Err(Absent::NothingRecorded),
+            gpu: Err(Unavailable::NOTHING_RECORDED),
             log,
             sites,
             timeline,
@@ -116,7 +116,7 @@ impl Trace {
         window: &Window,
         owners: Owners,
         timed: TimedRanges,
-    ) -> Result<Gpu, Absent> {
+    ) -> Result<Gpu, Unavailable> {
         let (log_of_threads, timeline) = (&self.log.threads, &self.timeline);
         let boundaries = move |thread: u32| -> Box<dyn Iterator<Item = u64> + '_> {
             let log = log_of_threads.iter().find(|log| log.thread.identity().os_id == u64::from(thread));

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::records::frames::Symbols;
-use crate::records::unavailable::Absent;
+use crate::records::unavailable::Unavailable;
 use profiler_core::stream::registry::{Log, ThreadIdentity};
 use profiler_core::{Kind, site::Site};
 
@@ -78,7 +78,7 @@ pub struct Trace {
     /// Names for the addresses of call stacks.
     pub(crate) symbols: Symbols,
     /// What the GPU did, or why that is not known.
-    pub(crate) gpu: Result<Gpu, Absent>,
+    pub(crate) gpu: Result<Gpu, Unavailable>,
     log: Log,
     sites: Vec<&'static Site>,
     timeline: Timeline,
@@ -139,7 +139,7 @@ impl Trace {
     }
 
     /// Returns why there is no GPU part, if there is none.
-    pub fn gpu_absent(&self) -> Option<&Absent> {
+    pub fn gpu_absent(&self) -> Option<&Unavailable> {
         self.gpu.as_ref().err()
     }
 

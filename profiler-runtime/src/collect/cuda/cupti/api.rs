@@ -3,17 +3,17 @@
 //! The activity API only. One table serves CUPTI 11.7 to 13.5: none of these functions has changed.
 
 use std::ffi::{CStr, OsString, c_char, c_void};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::OnceLock;
 
 use crate::collect::cuda::driver::Driver;
-use crate::os::library::{Library, functions};
+use crate::os::library::{Library, functions, text};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::Api;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
-use super::decode::text;
 use super::search;
 
 /// Called when CUPTI wants memory: buffer, its size, most records (0: as many as fit).
@@ -101,7 +101,7 @@ pub(crate) struct Cupti {
     pub(crate) path: PathBuf,
 }
 
-static CUPTI: PerProcess<OnceLock<Result<Cupti, Absent>>> = PerProcess::new(|_| OnceLock::new());
+static CUPTI: PerProcess<OnceLock<Result<Cupti, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
 
 impl Cupti {
     /// The libcupti that fits the driver: searched once, the answer stays.
@@ -109,7 +109,7 @@ impl Cupti {
     /// # Errors
     ///
     /// There is none.
-    pub(crate) fn get(driver: &Driver) -> Result<&'static Self, Absent> {
+    pub(crate) fn get(driver: &Driver) -> Result<&'static Self, Unavailable> {
         let found = CUPTI.get_or_init(|| Self::open(driver.version(), |name| std::env::var_os(name)));
         found.as_ref().map_err(Clone::clone)
     }
@@ -120,7 +120,7 @@ impl Cupti {
         CUPTI.get()?.as_ref().ok()
     }
 
-    fn open(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Absent> {
+    fn open(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Result<Self, Unavailable> {
         // An empty name would be the program itself.
         if let Some(path) = env("PROFILER_CUPTI_LIB").filter(|path| !path.is_empty()) {
             let path = PathBuf::from(path);
@@ -133,7 +133,7 @@ impl Cupti {
                 return Self::of(&library, Path::new(name));
             }
         }
-        let mut reason = Absent::NoCupti(driver);
+        let mut reason = not_found(driver);
         for path in search::candidates(driver, env) {
             match Library::open(&path) {
                 Ok(library) => match Self::of(&library, &path) {
@@ -148,14 +148,18 @@ impl Cupti {
         Err(reason)
     }
 
-    fn of(library: &Library, path: &Path) -> Result<Self, Absent> {
+    fn of(library: &Library, path: &Path) -> Result<Self, Unavailable> {
         let lacking = |name: &CStr| unusable(path, format!("it has no function `{}`", name.to_string_lossy()));
         let functions = Functions::of(library).map_err(lacking)?;
         let mut version = 0;
         // SAFETY: the version is written to a local; the call needs neither driver nor device.
         unsafe { (functions.version)(&mut version) };
         if version < OLDEST {
-            return Err(Absent::CuptiTooOld(path.display().to_string(), version));
+            let path = path.display();
+            return Err(Unavailable::surprising(
+                "cupti_too_old",
+                format!("`{path}` has API {version}, older than CUDA 11.7's (API 17): install a newer libcupti"),
+            ));
         }
         Ok(Self { functions, version, path: path.to_owned() })
     }
@@ -191,18 +195,47 @@ pub(crate) fn toolkit(version: u32) -> String {
     format!("CUDA {cuda}'s CUPTI (API {version})")
 }
 
-/// The library at `path` cannot be used.
-fn unusable(path: &Path, why: String) -> Absent {
-    Absent::CuptiUnusable(path.display().to_string(), why)
+/// There is none for the CUDA that the driver supports.
+fn not_found(driver: u32) -> Unavailable {
+    let (major, minor) = (driver / 1000, driver % 1000 / 10);
+    Unavailable::surprising(
+        "no_cupti",
+        format!(
+            "libcupti is not found: install the one of CUDA {major} (the driver supports {major}.{minor}), or set \
+             `PROFILER_CUPTI_LIB` to its path"
+        ),
+    )
 }
 
-/// What the failure of a call means.
-pub(super) fn absent(call: &'static str, code: i32) -> Absent {
+/// The library at `path` cannot be used.
+fn unusable(path: &Path, why: impl Display) -> Unavailable {
+    let path = path.display();
+    Unavailable::surprising(
+        "cupti_unusable",
+        format!(
+            "`{path}` cannot be used: {why}; set `PROFILER_CUPTI_LIB` to the libcupti of a CUDA toolkit, or unset it to \
+             have it searched for"
+        ),
+    )
+}
+
+/// Returns what the failure of a call means.
+pub(super) fn failed(call: &str, code: i32) -> Unavailable {
     match code {
-        12 | 39 => Absent::Occupied,
-        35 => Absent::NotPermitted,
-        27 | 33 | 40 | 41 | 43 | 45 => Absent::Unsupported(code),
-        _ => Absent::CuptiFailed(call, code),
+        12 | 39 => Unavailable::surprising(
+            "occupied",
+            "CUPTI serves another tool (nsys, ncu, a debugger, DCGM): detach it to record kernels",
+        ),
+        35 => Unavailable::surprising(
+            "not_permitted",
+            "this user may not trace the GPU: load the NVIDIA kernel module with \
+             `NVreg_RestrictProfilingToAdminUsers=0`, or give the container the capability `SYS_ADMIN`",
+        ),
+        27 | 33 | 40 | 41 | 43 | 45 => Unavailable::surprising(
+            "unsupported",
+            format!("CUPTI cannot trace this GPU (error {code}): virtual GPUs and confidential computing forbid it"),
+        ),
+        _ => Unavailable::surprising("cupti_failed", format!("`{call}` failed with CUPTI error {code}")),
     }
 }
 

@@ -4,8 +4,9 @@
 //! exporter's thread, one buffer at a time, each given back before the next.
 
 use std::collections::HashMap;
-use std::ffi::{CStr, c_char};
+use std::ffi::c_char;
 
+use crate::os::library::text;
 use profiler_trace::records::gpu::{
     Api, ApiCall, CopyKind, EventRecord, GpuLog, GpuOp, Kernel, MemoryKind, MemoryOp, Overhead, OverheadKind, Wait,
     WaitKind, Work,
@@ -222,19 +223,6 @@ const fn overhead_kind(number: u32) -> OverheadKind {
 fn copy_work(kind: u8, from: u8, to: u8, bytes: u64, peers: Option<(u32, u32)>) -> Work {
     let memory = |kind: u8| nth(&MEMORY, kind.into());
     Work::Copy { kind: nth(&COPIES, kind.into()), from: memory(from), to: memory(to), bytes, peers }
-}
-
-/// A C string's text; empty for null.
-///
-/// # Safety
-///
-/// `name` is null or points to a string that ends with a NUL.
-pub(super) unsafe fn text(name: *const c_char) -> String {
-    if name.is_null() {
-        return String::new();
-    }
-    // SAFETY: the caller's promise.
-    unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned()
 }
 
 fn intern(names: &mut Vec<String>, name: String) -> u32 {

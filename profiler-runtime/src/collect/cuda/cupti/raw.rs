@@ -12,11 +12,11 @@ use std::fmt::Write as _;
 use std::fs;
 
 use crate::logging;
+use crate::os::library::text;
 use profiler_trace::export::outlet;
 use profiler_trace::records::gpu::Api;
 
 use super::api::{Cupti, kind};
-use super::decode::text;
 use super::layout::{CallRecord, KernelRecord};
 use super::record::Record;
 

@@ -2,22 +2,30 @@
 
 use std::ffi::c_void;
 use std::ptr;
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::collect::cuda::driver::Driver;
+use crate::collect::gpu::source::Wanted;
+use crate::collect::gpu::turns::Turns;
 use profiler_core::hooks::correlation::{self, Hooks};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::{ClockSample, GpuLosses};
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
-use super::api::{Cupti, FORCED, SYSTEM_THREAD_IDS, absent, kind};
-use super::{Undecoded, Wanted, buffers, ignored_calls, pop, push};
+use super::api::{Cupti, FORCED, OUR_IDS, SYSTEM_THREAD_IDS, failed, kind};
+use super::undecoded::Undecoded;
+use super::{buffers, ignored_calls};
+
+static TURNS: PerProcess<Mutex<Turns<Running, Undecoded>>> = PerProcess::new(|_| Mutex::new(Turns::new()));
+
+pub(super) fn turns() -> MutexGuard<'static, Turns<Running, Undecoded>> {
+    TURNS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A recording that goes on.
 #[derive(Debug)]
 pub(super) struct Running {
-    pub(super) number: u64,
     driver: &'static Driver,
     cupti: &'static Cupti,
     subscriber: Subscriber,
@@ -33,19 +41,14 @@ struct Subscriber(*mut c_void);
 unsafe impl Send for Subscriber {}
 
 /// Starts recording; whatever fails, nothing is left switched on.
-pub(super) fn begin(
-    driver: &'static Driver,
-    cupti: &'static Cupti,
-    wanted: Wanted,
-    number: u64,
-) -> Result<Running, Absent> {
+pub(super) fn begin(driver: &'static Driver, cupti: &'static Cupti, wanted: Wanted) -> Result<Running, Unavailable> {
     let functions = &cupti.functions;
     let mut handle = ptr::null_mut();
     // A subscription without a single callback: the one reliable way to learn that CUPTI serves somebody else.
     // SAFETY: the handle is written to a local; `ignore` matches the signature of callbacks.
     check("cuptiSubscribe", unsafe { (functions.subscribe)(&mut handle, ignore, ptr::null_mut()) })?;
     let mut running =
-        Running { number, driver, cupti, subscriber: Subscriber(handle), kinds: Vec::new(), began: sample(cupti) };
+        Running { driver, cupti, subscriber: Subscriber(handle), kinds: Vec::new(), began: sample(cupti) };
     match running.enable(wanted) {
         Ok(()) => {
             running.began = sample(cupti);
@@ -60,7 +63,7 @@ pub(super) fn begin(
 }
 
 impl Running {
-    fn enable(&mut self, wanted: Wanted) -> Result<(), Absent> {
+    fn enable(&mut self, wanted: Wanted) -> Result<(), Unavailable> {
         let functions = &self.cupti.functions;
         buffers::prepare(wanted.buffer_bytes, self.cupti.may_be_refused());
         // SAFETY: sets a number.
@@ -144,12 +147,41 @@ impl Running {
     }
 }
 
-fn check(call: &'static str, code: i32) -> Result<(), Absent> {
-    if code == 0 { Ok(()) } else { Err(absent(call, code)) }
+/// Starts recording and ends it at once, to see whether it could. A session that records is not disturbed.
+///
+/// # Errors
+///
+/// It could not.
+pub(super) fn probe(driver: &'static Driver, cupti: &'static Cupti) -> Result<(), Unavailable> {
+    let turns = turns();
+    if turns.running().is_some() {
+        return Ok(());
+    }
+    let wanted = Wanted { buffer_bytes: buffers::BYTES, ..Wanted::default() };
+    begin(driver, cupti, wanted).map(|running| drop(running.end()))
+}
+
+fn push(id: u64) {
+    if let Some(cupti) = Cupti::in_use() {
+        // SAFETY: takes two numbers.
+        unsafe { (cupti.functions.push)(OUR_IDS, id) };
+    }
+}
+
+fn pop() {
+    if let Some(cupti) = Cupti::in_use() {
+        let mut last = 0;
+        // SAFETY: the id is written to a local.
+        unsafe { (cupti.functions.pop)(OUR_IDS, &mut last) };
+    }
+}
+
+fn check(call: &'static str, code: i32) -> Result<(), Unavailable> {
+    if code == 0 { Ok(()) } else { Err(failed(call, code)) }
 }
 
 /// Once in a process: CUPTI has one pair of callbacks.
-fn register(cupti: &Cupti) -> Result<(), Absent> {
+fn register(cupti: &Cupti) -> Result<(), Unavailable> {
     static REGISTERED: PerProcess<OnceLock<()>> = PerProcess::new(|_| OnceLock::new());
     if REGISTERED.get().is_none() {
         // SAFETY: the two functions live as long as the process and have the signatures that CUPTI wants.

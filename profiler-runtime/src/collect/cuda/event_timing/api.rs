@@ -8,11 +8,11 @@ use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::OnceLock;
 
-use crate::collect::cuda::driver::{Driver, LIBRARY};
+use crate::collect::cuda::driver::{Driver, LIBRARY, NO_DRIVER, too_old};
 use crate::os::library::{Library, functions};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::events::Failure;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 type Raw = *mut c_void;
 
@@ -70,12 +70,12 @@ impl Cuda {
     /// # Errors
     ///
     /// There is none, it has no device, or it is too old: asked once, the answer stays.
-    pub(super) fn get() -> Result<&'static Self, Absent> {
-        static CUDA: PerProcess<OnceLock<Result<Cuda, Absent>>> = PerProcess::new(|_| OnceLock::new());
+    pub(super) fn get() -> Result<&'static Self, Unavailable> {
+        static CUDA: PerProcess<OnceLock<Result<Cuda, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
         let open = || {
             let driver = Driver::get()?;
-            let library = Library::open(LIBRARY).map_err(|_| Absent::NoDriver)?;
-            let functions = Functions::of(&library).map_err(Absent::DriverTooOld)?;
+            let library = Library::open(LIBRARY).map_err(|_| NO_DRIVER)?;
+            let functions = Functions::of(&library).map_err(too_old)?;
             Ok(Self { functions, driver })
         };
         CUDA.get_or_init(open).as_ref().map_err(Clone::clone)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use profiler_core::hooks::gpu_time::Measured;
 use profiler_trace::records::events::{EventContext, EventLog, EventLosses, Sample};
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
 use super::pool::{Pool, Timed, sample};
 
@@ -15,12 +15,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_micros(500);
 
 /// Asks until everything has come in or patience is over.
-pub(super) fn drain(pool: Pool, reason: Absent) -> EventLog {
+pub(super) fn drain(pool: Pool, reason: Option<Unavailable>) -> EventLog {
     let deadline = Instant::now() + PATIENCE;
     let mut log = EventLog {
-        reason: Some(reason),
+        reason,
         driver_version: pool.cuda.driver.version(),
-        devices: pool.cuda.driver.devices(),
+        devices: pool.cuda.driver.devices().to_vec(),
         ..EventLog::default()
     };
     let mut left = 0;

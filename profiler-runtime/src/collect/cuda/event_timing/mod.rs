@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! StreamRange ─► Pool: tie, event … event ─► asked in passing, by later ranges ─► the thread's stream
-//!                  └─ at stop: Unresolved ─► asked for a bounded time, in the background ─► EventLog
+//!                  └─ at stop: asked for a bounded time, in the background ─► EventLog
 //! ```
 //!
 //! Nothing here waits for the GPU on a thread of the program's: an event is only ever asked whether it has happened. The
-//! process has one driver, so the running [`Pool`] is global; a session holds a [`Timing`].
+//! process has one driver, so the running [`Pool`] is global, and sessions take turns.
 
 mod api;
 mod drain;
@@ -16,94 +16,89 @@ mod spooled;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use serde_json::Value;
+
+use crate::collect::gpu::source::{self, Wanted};
+use crate::collect::gpu::turns::Turns;
+use profiler_core::gate;
 use profiler_core::memory::ledger;
 use profiler_core::process::PerProcess;
 use profiler_core::site::Site;
+use profiler_core::stream::registry::Log;
 
 use api::Cuda;
 use pool::Pool;
-use profiler_trace::records::events::EventLog;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::gpu::{GpuRecord, SourceName};
+use profiler_trace::records::unavailable::Unavailable;
 
 pub(super) use api::Handle;
 pub(super) use pool::Open;
-pub(crate) use spooled::{NotedContexts, recovered};
-
 /// Read by ranges; written when a session begins or ends, and when a context is new: in steady state nobody waits.
-static STATE: PerProcess<RwLock<State>> =
-    PerProcess::new(|_| RwLock::new(State { last: 0, running: None, ended: Vec::new() }));
+static TURNS: PerProcess<RwLock<Turns<Pool, Pool>>> = PerProcess::new(|_| RwLock::new(Turns::new()));
 
+fn read() -> RwLockReadGuard<'static, Turns<Pool, Pool>> {
+    TURNS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write() -> RwLockWriteGuard<'static, Turns<Pool, Pool>> {
+    TURNS.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// CUDA events, as a source of GPU times.
 #[derive(Debug)]
-struct State {
-    last: u64,
-    running: Option<Pool>,
-    /// Pools that a later start has ended, for the sessions whose they are.
-    ended: Vec<Pool>,
-}
-
-fn read() -> RwLockReadGuard<'static, State> {
-    STATE.read().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn write() -> RwLockWriteGuard<'static, State> {
-    STATE.write().unwrap_or_else(PoisonError::into_inner)
-}
+pub(in crate::collect) struct Source;
 
 /// A session's use of events.
 #[derive(Debug)]
-pub(crate) enum Timing {
-    /// None.
-    Off,
-    /// Can start.
-    Ready(&'static Cuda),
-    /// Runs, under this number.
-    Running(u64),
+struct Capture {
+    cuda: &'static Cuda,
+    /// Number of its turn.
+    turn: u64,
+    /// Events that were recorded and not all asked for, if a range named a stream.
+    unresolved: Option<Pool>,
 }
 
-/// Events that were recorded and not all asked for.
-#[derive(Debug)]
-pub(crate) struct Unresolved(Pool);
-
-impl Timing {
-    /// Finds the driver, and starts nothing.
-    pub(crate) fn prepare() -> Self {
-        Cuda::get().map_or(Self::Off, Self::Ready)
+impl source::Source for Source {
+    fn name(&self) -> SourceName {
+        SourceName::CUDA_EVENTS
     }
 
-    /// Begins to time ranges, if that is still to be done. True if they are timed from now on. Costs nothing before the
-    /// first range that names a stream.
-    pub(crate) fn start(&mut self) -> bool {
-        if let Self::Ready(cuda) = self {
-            let mut state = write();
-            state.last += 1;
-            let pool = Pool::new(state.last, cuda);
-            let before = state.running.replace(pool);
-            state.ended.extend(before);
-            *self = Self::Running(state.last);
+    fn prepare(&self, _wanted: Wanted) -> Result<Box<dyn source::Capture>, Unavailable> {
+        Ok(Box::new(Capture { cuda: Cuda::get()?, turn: 0, unresolved: None }))
+    }
+
+    fn journal(&self) -> Option<Value> {
+        spooled::journal(read().running()?)
+    }
+
+    fn recover(&self, log: &Log, journal: Option<&Value>) -> Option<GpuRecord> {
+        spooled::recovered(log, journal).map(|log| GpuRecord::Timed(Box::new(log)))
+    }
+}
+
+impl source::Capture for Capture {
+    /// Costs nothing before the first range that names a stream.
+    fn start(&mut self) -> Result<u32, Unavailable> {
+        let mut turns = write();
+        turns.end_running(|pool| pool);
+        self.turn = turns.begin(|number| Pool::new(number, self.cuda));
+        Ok(gate::EVENTS)
+    }
+
+    fn limits(&self) -> Option<&'static str> {
+        Some("only ranges that name their stream (`cuda::stage_on`) have GPU times")
+    }
+
+    fn finish(&mut self) {
+        self.unresolved = write().finish(self.turn, |pool| pool).filter(Pool::was_used);
+    }
+
+    /// Asks for what is left, at most for [`drain::PATIENCE`], and gives everything back.
+    fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord {
+        match self.unresolved {
+            Some(pool) => GpuRecord::Timed(Box::new(drain::drain(pool, better))),
+            None => GpuRecord::Absent(better.unwrap_or(Unavailable::NOTHING_RECORDED)),
         }
-        matches!(self, Self::Running(_))
-    }
-
-    /// Ends it. `None` if no range named a stream.
-    pub(crate) fn finish(self) -> Option<Unresolved> {
-        let Self::Running(number) = self else { return None };
-        let mut state = write();
-        let pool = match state.running.take_if(|pool| pool.number == number) {
-            Some(pool) => Some(pool),
-            None => {
-                let at = state.ended.iter().position(|pool| pool.number == number);
-                at.map(|at| state.ended.swap_remove(at))
-            }
-        };
-        pool.filter(Pool::was_used).map(Unresolved)
-    }
-}
-
-impl Unresolved {
-    /// Asks for what is left, at most for [`drain::PATIENCE`], and gives everything back. `reason`: why there is no more
-    /// than this.
-    pub(crate) fn resolve(self, reason: Absent) -> EventLog {
-        drain::drain(self.0, reason)
     }
 }
 
@@ -114,7 +109,7 @@ pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>
     let context = {
         let state = read();
         // None if the session has just ended.
-        let pool = state.running.as_ref()?;
+        let pool = state.running()?;
         let context = pool.context(stream, context)?;
         if let Some(place) = pool.place(context) {
             return pool.open(place, site, stream);
@@ -122,7 +117,7 @@ pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>
         context
     };
     let mut state = write();
-    let pool = state.running.as_mut()?;
+    let pool = state.running_mut()?;
     let place = pool.admit(context)?;
     pool.open(place, site, stream)
 }
@@ -132,7 +127,7 @@ pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>
 pub(super) fn end(open: Open, stream: Handle) {
     let _own = ledger::own();
     let state = read();
-    if let Some(pool) = state.running.as_ref().filter(|pool| pool.number == open.pool) {
+    if let Some(pool) = state.running().filter(|pool| pool.number == open.pool) {
         pool.close(open, stream);
     }
 }

@@ -12,10 +12,9 @@ use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::Log;
 use profiler_trace::records::events::{EventContext, EventLog, EventLosses};
 use profiler_trace::records::gpu::Device;
-use profiler_trace::records::unavailable::Absent;
+use profiler_trace::records::unavailable::Unavailable;
 
-use super::pool::MOST_CONTEXTS;
-use super::read;
+use super::pool::{MOST_CONTEXTS, Pool};
 
 /// What a journal says.
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -25,35 +24,23 @@ struct Note {
     contexts: Vec<EventContext>,
 }
 
-/// Which contexts a journal knows: the pool's number, and how many of it.
-#[derive(Debug, Default)]
-pub(crate) struct NotedContexts(u64, usize);
-
-impl NotedContexts {
-    /// For the journal: all contexts, if there are new ones.
-    pub(crate) fn news(&mut self) -> Option<Value> {
-        let (cuda, contexts) = {
-            let state = read();
-            let pool = state.running.as_ref()?;
-            let known = Self(pool.number, pool.contexts.len());
-            if pool.contexts.is_empty() || (known.0, known.1) == (self.0, self.1) {
-                return None;
-            }
-            *self = known;
-            let contexts = pool.contexts.iter().map(|timed| EventContext {
-                device: u32::try_from(timed.device).unwrap_or(0),
-                began: timed.began,
-                ended: None,
-            });
-            (pool.cuda, contexts.collect())
-        };
-        let note = Note { driver_version: cuda.driver.version(), devices: cuda.driver.devices(), contexts };
-        serde_json::to_value(note).ok()
+/// Returns all contexts, if there are any.
+pub(super) fn journal(pool: &Pool) -> Option<Value> {
+    if pool.contexts.is_empty() {
+        return None;
     }
+    let contexts = pool.contexts.iter().map(|timed| EventContext {
+        device: u32::try_from(timed.device).unwrap_or(0),
+        began: timed.began,
+        ended: None,
+    });
+    let driver = pool.cuda.driver;
+    let (devices, contexts) = (driver.devices().to_vec(), contexts.collect());
+    serde_json::to_value(Note { driver_version: driver.version(), devices, contexts }).ok()
 }
 
-/// What events had measured, if any range was timed; `note` is the journal's, which may say anything.
-pub(crate) fn recovered(log: &Log, note: Option<Value>, reason: Absent) -> Option<EventLog> {
+/// Returns what events had measured, if any range was timed; the journal may say anything.
+pub(super) fn recovered(log: &Log, journal: Option<&Value>) -> Option<EventLog> {
     let (mut tied, mut measured, mut places) = (HashSet::new(), HashSet::new(), 0);
     for entry in log.threads.iter().flat_map(|thread| thread.entries()) {
         match entry.tag() {
@@ -68,13 +55,13 @@ pub(crate) fn recovered(log: &Log, note: Option<Value>, reason: Absent) -> Optio
     if tied.is_empty() {
         return None;
     }
-    let note: Note = note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default();
+    let note: Note = journal.and_then(|note| Note::deserialize(note).ok()).unwrap_or_default();
     let began = |context: EventContext| EventContext { ended: None, ..context };
     let mut contexts: Vec<EventContext> = note.contexts.into_iter().map(began).collect();
     contexts.resize(places.min(MOST_CONTEXTS), EventContext::default());
     let unresolved = tied.difference(&measured).count() as u64;
     Some(EventLog {
-        reason: Some(reason),
+        reason: Some(Unavailable::PROCESS_GONE),
         driver_version: note.driver_version,
         devices: note.devices,
         contexts,

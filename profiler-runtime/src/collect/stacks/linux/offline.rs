@@ -20,7 +20,7 @@ use object::{CompressionFormat, Object as _, ObjectSection as _, ReadCache};
 use super::known_libraries::{of_build, of_file};
 use super::names;
 use crate::collect::stacks::code_note::{Identity, Object};
-use crate::collect::stacks::symbols::Told;
+use crate::collect::stacks::paths::Resolved;
 use profiler_trace::records::frames::{Frame, NO_SYMBOL};
 
 /// More functions inlined into each other are none that a compiler made.
@@ -34,7 +34,7 @@ const MOST_WARNINGS: usize = 16;
 pub(in crate::collect::stacks) fn look_up(
     addresses: HashSet<u64>,
     objects: &[Object],
-) -> (HashMap<u64, Told>, Vec<String>) {
+) -> (HashMap<u64, Resolved>, Vec<String>) {
     let (mut told, mut warnings) = (HashMap::new(), Vec::new());
     let mut left: BTreeSet<u64> = addresses.into_iter().collect();
     // Where a library lies that was loaded later, there is nothing of one before.
@@ -64,12 +64,12 @@ pub(in crate::collect::stacks) fn look_up(
         warnings
             .push(format!("{count} functions in call stacks have no name: the journal does not say whose they are"));
     }
-    told.extend(left.into_iter().map(|address| (address, Told::default())));
+    told.extend(left.into_iter().map(|address| (address, Resolved::default())));
     (told, warnings)
 }
 
 /// Names what lies at sorted addresses of one object; why not, after a colon.
-fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Told>) -> Result<(), String> {
+fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Resolved>) -> Result<(), String> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "the file is gone".to_owned(),
         _ => format!("the file cannot be read: {error}"),
@@ -108,7 +108,7 @@ fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Told>) -> Re
         let frames = context.as_ref().and_then(|context| frames(context, in_file, symbol));
         let only = || vec![Frame { function: symbol.to_owned(), ..Frame::default() }];
         let frames = frames.filter(|frames| !frames.is_empty()).unwrap_or_else(only);
-        told.insert(address, Told { frames, name });
+        told.insert(address, Resolved { frames, name });
     }
     Ok(())
 }

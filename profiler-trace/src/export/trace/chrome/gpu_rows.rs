@@ -64,9 +64,10 @@ impl<'a> GpuRows<'a> {
     fn introduce(&self, page: &mut Page<'_>, pid: u64) {
         // CAST: the number of a device is a `u32`.
         let device = (pid != processes::OVERHEAD).then_some(pid as u32);
-        let (name, label, sort) = match device {
-            Some(device) => (processes::device_name(self.trace, device), format!("GPU {device}"), DEVICE_SORT + pid),
-            None => (processes::of_rank(self.trace, "CUPTI overhead"), String::new(), OVERHEAD_SORT),
+        let name = processes::device_name(self.trace, device);
+        let (label, sort) = match device {
+            Some(device) => (format!("GPU {device}"), DEVICE_SORT + pid),
+            None => (String::new(), OVERHEAD_SORT),
         };
         push_metadata(page, (pid, 0), self.begin, "process_name", |out| {
             out.extend_from_slice(b"\"name\":");

@@ -162,10 +162,7 @@ impl<'a> Tracks<'a> {
     }
 
     fn describe_device(&self, writer: &mut Writer<'_>, id: u64, device: Option<u32>) {
-        let name = match device {
-            Some(device) => processes::device_name(self.trace, device),
-            None => processes::of_rank(self.trace, "CUPTI overhead"),
-        };
+        let name = processes::device_name(self.trace, device);
         writer.describe(|out| {
             push_number(out, track::ID, id);
             push_text(out, track::NAME, &name);

@@ -4,7 +4,7 @@ use crate::model::testing::{EPOCH, Script};
 use crate::model::{Gpu, Trace};
 use crate::records::events::{EventContext, EventLog, Sample};
 use crate::records::gpu::GpuRecord;
-use crate::records::unavailable::Absent;
+use crate::records::unavailable::Unavailable;
 use profiler_core::Kind;
 use profiler_core::hooks::gpu_time::Measured;
 use profiler_core::stream::entry::Tag;
@@ -13,7 +13,7 @@ use profiler_core::stream::entry::Tag;
 fn log(measured: &[Measured]) -> GpuRecord {
     let began = Some(Sample { before: 900, after: 1_100 });
     let contexts = vec![EventContext { device: 0, began, ended: None }];
-    let reason = Some(Absent::Occupied);
+    let reason = Some(Unavailable::PROCESS_GONE);
     GpuRecord::Timed(Box::new(EventLog { reason, contexts, measured: measured.to_vec(), ..EventLog::default() }))
 }
 

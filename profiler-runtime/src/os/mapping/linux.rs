@@ -11,10 +11,10 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
 use super::fault::Guard;
-use super::own_file::OwnFile;
+use crate::os::own_file::OwnFile;
 
 /// A file, mapped shared.
-pub(super) struct Mapping {
+pub(crate) struct Mapping {
     start: NonNull<u8>,
     bytes: usize,
     file: OwnFile,
@@ -28,7 +28,7 @@ unsafe impl Sync for Mapping {}
 
 impl Mapping {
     /// Maps the first `bytes` of a file, also where it does not reach yet: only what is allocated may be touched.
-    pub(super) fn new(file: File, bytes: usize, writable: bool) -> io::Result<Self> {
+    pub(crate) fn new(file: File, bytes: usize, writable: bool) -> io::Result<Self> {
         let access = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
         // SAFETY: a new mapping at an address of the kernel's choice.
         let start = unsafe { libc::mmap(ptr::null_mut(), bytes, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
@@ -44,27 +44,27 @@ impl Mapping {
     }
 
     /// The memory at an offset, which must lie inside.
-    pub(super) fn at(&self, offset: usize) -> NonNull<u8> {
+    pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset < self.bytes);
         // SAFETY: inside the mapping.
         unsafe { self.start.add(offset) }
     }
 
     /// The number at an offset that is a multiple of 8 and lies in what is allocated.
-    pub(super) fn word(&self, offset: usize) -> &AtomicU64 {
+    pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         debug_assert!(offset.is_multiple_of(8));
         // SAFETY: aligned, inside, and only ever touched atomically; a read-only mapping is only loaded from.
         unsafe { self.at(offset).cast().as_ref() }
     }
 
     /// Writes zeros over memory of the caller's.
-    pub(super) fn clear(&self, offset: usize, bytes: usize) {
+    pub(crate) fn clear(&self, offset: usize, bytes: usize) {
         // SAFETY: inside; the caller alone has it.
         unsafe { self.at(offset).write_bytes(0, bytes) };
     }
 
     /// Makes the file so long, without blocks for what it did not have.
-    pub(super) fn reach(&self, end: usize) -> io::Result<()> {
+    pub(crate) fn reach(&self, end: usize) -> io::Result<()> {
         if end > self.bytes || !may_reach(end as u64) {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
@@ -73,7 +73,7 @@ impl Mapping {
     }
 
     /// Gives the file blocks on the disk from `offset` on, filled with zeros.
-    pub(super) fn allocate(&self, offset: usize, bytes: usize) -> io::Result<()> {
+    pub(crate) fn allocate(&self, offset: usize, bytes: usize) -> io::Result<()> {
         let end = offset + bytes;
         if end > self.bytes || !may_reach(end as u64) {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -91,7 +91,7 @@ impl Mapping {
     /// # Errors
     ///
     /// A store into one of them would fail.
-    pub(super) fn populate(&self, offset: usize, bytes: usize) -> io::Result<()> {
+    pub(crate) fn populate(&self, offset: usize, bytes: usize) -> io::Result<()> {
         match self.advise(offset, bytes, libc::MADV_POPULATE_WRITE) {
             // Kernels before 5.14 do not know the advice.
             Err(error) if error.raw_os_error() == Some(libc::EFAULT) => Err(error),
@@ -101,7 +101,7 @@ impl Mapping {
 
     /// Takes the pages out of the process's memory; they come back from the file when they are touched. Those that have
     /// failed would not, so all stay.
-    pub(super) fn release(&self, offset: usize, bytes: usize) {
+    pub(crate) fn release(&self, offset: usize, bytes: usize) {
         if self.failed_pages() == 0 {
             // A kernel that refuses it changes nothing.
             let _ = self.advise(offset, bytes, libc::MADV_DONTNEED);
@@ -109,7 +109,7 @@ impl Mapping {
     }
 
     /// Returns how many pages could not be stored to or read.
-    pub(super) fn failed_pages(&self) -> usize {
+    pub(crate) fn failed_pages(&self) -> usize {
         self.guard.failed_pages()
     }
 
@@ -122,7 +122,7 @@ impl Mapping {
     }
 
     /// Gives blocks back to the disk; what was in them is gone.
-    pub(super) fn punch(&self, offset: usize, bytes: usize) {
+    pub(crate) fn punch(&self, offset: usize, bytes: usize) {
         let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         let Ok(file) = self.file.get() else { return };
         // SAFETY: a call on our own file, about a part that nobody uses.
@@ -130,7 +130,7 @@ impl Mapping {
     }
 
     /// Waits until all that was stored is on the disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
+    pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.get()?.sync_data()
     }
 }
@@ -144,7 +144,7 @@ impl Drop for Mapping {
 }
 
 /// Takes the lock on a file that a process keeps for as long as it lives; false if somebody has it.
-pub(super) fn lock(file: &File) -> io::Result<bool> {
+pub(crate) fn lock(file: &File) -> io::Result<bool> {
     // SAFETY: a call on an open file.
     if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
         return Ok(true);
@@ -154,7 +154,7 @@ pub(super) fn lock(file: &File) -> io::Result<bool> {
 }
 
 /// Returns whether this process may make files so large: asking first spares it a signal that would end it.
-pub(super) fn may_reach(bytes: u64) -> bool {
+pub(crate) fn may_reach(bytes: u64) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel fills in a structure of ours.
     let known = unsafe { libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit) } == 0;

@@ -7,13 +7,13 @@ use std::io;
 use profiler_core::process::descriptors::Known;
 
 /// An open file, if nobody else has closed it.
-pub(super) struct OwnFile {
+pub(crate) struct OwnFile {
     file: Option<File>,
     known: Known,
 }
 
 impl OwnFile {
-    pub(super) fn new(file: File) -> Self {
+    pub(crate) fn new(file: File) -> Self {
         #[cfg(unix)]
         let number = std::os::fd::AsRawFd::as_raw_fd(&file);
         #[cfg(not(unix))]
@@ -26,7 +26,7 @@ impl OwnFile {
     /// # Errors
     ///
     /// The host has closed it.
-    pub(super) fn get(&self) -> io::Result<&File> {
+    pub(crate) fn get(&self) -> io::Result<&File> {
         let file = self.file.as_ref().filter(|_| self.known.get().is_some());
         file.ok_or_else(|| {
             io::Error::other("the program has closed its file: start a session after closing descriptors, not before")

@@ -3,7 +3,7 @@
 //!
 //! The kernel sends SIGBUS to the thread that stores, which would end the host. Within a spool, a page of zeros takes the
 //! place of the one that failed, and the store is done again; the spool is over then. Anywhere else the signal goes to
-//! whoever handled it before. `collect::ending`, which takes it for a crash, asks [`absorb`] first.
+//! whoever handled it before. [`shutdown`](crate::os::shutdown), which takes it for a crash, asks [`absorb`] first.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -74,7 +74,7 @@ impl Guard {
 }
 
 /// Puts a page of zeros where a store into a spool has failed; false if it was elsewhere. May be called in a handler.
-pub(crate) fn absorb(info: *mut libc::siginfo_t) -> bool {
+pub(in crate::os) fn absorb(info: *mut libc::siginfo_t) -> bool {
     // SAFETY: the kernel passes a valid structure, which has an address where a fault has one.
     let (is_fault, address) = unsafe { ((*info).si_code > 0, (*info).si_addr() as usize) };
     let Some(place) = GUARDED.iter().find(|place| is_fault && place.holds(address)) else { return false };

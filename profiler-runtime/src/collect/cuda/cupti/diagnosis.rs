@@ -1,0 +1,111 @@
+//! What of the driver, its devices and libcupti is here, and the remedy for what is not.
+
+use super::api::{Cupti, toolkit};
+use super::switch::probe;
+use crate::collect::cuda::driver::{Driver, NO_DEVICE, NO_DRIVER};
+use crate::collect::gpu::source::Finding;
+use profiler_trace::records::unavailable::Unavailable;
+
+/// Variables that Nsight Systems and other tools set in the programs that they run.
+const TOOLS: [&str; 2] = ["NSYS_PROFILING_SESSION_ID", "CUDA_INJECTION64_PATH"];
+
+/// Asks whether CUPTI is free, before it is touched: its activity calls may succeed beside a tool and break the tool's
+/// report.
+///
+/// # Errors
+///
+/// Another tool is attached.
+pub(super) fn free_of_tools() -> Result<(), Unavailable> {
+    attached_tool().map_or(Ok(()), |variable| {
+        let why = format!("another tool is attached (`{variable}` is set), and CUPTI serves one at a time");
+        Err(Unavailable::surprising("tool_attached", why))
+    })
+}
+
+/// Returns the variable that says that another tool is attached.
+fn attached_tool() -> Option<&'static str> {
+    tool_among(|name| std::env::var_os(name).is_some())
+}
+
+fn tool_among(is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
+    TOOLS.into_iter().find(|name| is_set(name))
+}
+
+/// Looks for everything in the order in which a recording needs it. Switches CUPTI on for a moment, unless a session uses
+/// it.
+pub(super) fn findings() -> Vec<Finding> {
+    let driver = Driver::get();
+    let mut findings = vec![of_driver(&driver)];
+    if let Ok(driver) = driver {
+        findings.push(of_devices(driver));
+        findings.extend(of_cupti(driver));
+    }
+    findings.push(of_tool());
+    findings
+}
+
+fn of_driver(driver: &Result<&'static Driver, Unavailable>) -> Finding {
+    let reason = match driver {
+        Ok(driver) => {
+            let version = driver.version();
+            let supported = format!("supports CUDA {}.{}", version / 1000, version % 1000 / 10);
+            return Finding::new("driver", true, supported);
+        }
+        Err(reason) => reason,
+    };
+    let remedy = if *reason == NO_DRIVER {
+        ": install NVIDIA's driver; start a container with `--gpus all`"
+    } else if *reason == NO_DEVICE {
+        ": see what `nvidia-smi` says; `CUDA_VISIBLE_DEVICES` may hide them, or the container"
+    } else {
+        ""
+    };
+    Finding::new("driver", false, format!("{reason}{remedy}"))
+}
+
+fn of_devices(driver: &Driver) -> Finding {
+    let names = driver.devices().iter().enumerate().map(|(number, device)| {
+        format!("{number} {} (compute {}.{}, {} MiB)", device.name, device.major, device.minor, device.memory >> 20)
+    });
+    Finding::new("devices", true, names.collect::<Vec<_>>().join(", "))
+}
+
+/// Looks for the library, and whether it may be used.
+fn of_cupti(driver: &'static Driver) -> Vec<Finding> {
+    let library = match Cupti::get(driver) {
+        Ok(library) => library,
+        Err(reason) => return vec![Finding::new("libcupti", false, reason.to_string())],
+    };
+    let found = format!("{}, {}", toolkit(library.version), library.path.display());
+    let probed = probe(driver, library);
+    let permission = match free_of_tools().and(probed) {
+        Ok(()) => Finding::new("permission", true, "kernels can be recorded"),
+        Err(reason) => Finding::new("permission", false, reason.to_string()),
+    };
+    vec![Finding::new("libcupti", true, found), permission]
+}
+
+fn of_tool() -> Finding {
+    match attached_tool() {
+        None => Finding::new("attached tool", true, "none; CUPTI is free"),
+        Some(variable) => Finding::new(
+            "attached tool",
+            false,
+            format!(
+                "`{variable}` is set: a tool such as nsys owns CUPTI, and `\"profiler\": \"torch\"` records no kernels; use \
+                 `\"profiler\": \"cuda\"` under it"
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_is_known_by_its_variables() {
+        assert_eq!(tool_among(|name| name == "CUDA_INJECTION64_PATH"), Some("CUDA_INJECTION64_PATH"));
+        assert_eq!(tool_among(|name| name == "NVTX_INJECTION64_PATH"), None, "NVTX tools need no CUPTI");
+    }
+}

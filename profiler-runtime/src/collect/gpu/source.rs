@@ -1,0 +1,103 @@
+//! What a source of GPU times does: it says whether it can be used here, and records for a session.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use profiler_core::stream::registry::Log;
+use profiler_trace::records::gpu::{GpuRecord, SourceName};
+use profiler_trace::records::unavailable::Unavailable;
+
+/// What a session wants beyond kernels, copies, fills and calls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Waits for streams, events and contexts.
+    pub syncs: bool,
+    /// Device memory taken and given back.
+    pub memory: bool,
+    /// Bytes of buffers.
+    pub buffer_bytes: usize,
+}
+
+/// Something that knows what the GPU did, and when. There is one of it in a process.
+pub trait Source: fmt::Debug + Sync {
+    /// Returns what it is called.
+    fn name(&self) -> SourceName;
+
+    /// Finds what it needs, and starts nothing. May take long the first time.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be used here.
+    fn prepare(&self, wanted: Wanted) -> Result<Box<dyn Capture>, Unavailable>;
+
+    /// Returns the bytes of records that wait to be read.
+    fn bytes_in_use(&self) -> usize {
+        0
+    }
+
+    /// Returns what a spool's journal has to know, so that [`recover`](Self::recover) can read what lies in the streams.
+    fn journal(&self) -> Option<Value> {
+        None
+    }
+
+    /// Returns what it had recorded in a process that is gone, if anything; `journal` may say anything.
+    fn recover(&self, _log: &Log, _journal: Option<&Value>) -> Option<GpuRecord> {
+        None
+    }
+
+    /// Returns what was found of what it needs, in the order in which a recording needs it.
+    fn diagnose(&self) -> Vec<Finding> {
+        Vec::new()
+    }
+}
+
+/// A session's use of a source.
+pub trait Capture: fmt::Debug + Send {
+    /// Starts recording. Called once, before the gate opens.
+    ///
+    /// Returns the gate's bits for what ranges do while it records.
+    ///
+    /// # Errors
+    ///
+    /// It cannot record after all.
+    fn start(&mut self) -> Result<u32, Unavailable>;
+
+    /// Returns what is recorded, if that is not everything.
+    fn limits(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Waits for the GPU where that is needed, and ends what [`start`](Self::start) began.
+    fn finish(&mut self);
+
+    /// Reads what was recorded. Called on the exporter's thread. `better` is why no source before it in the list recorded.
+    fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord;
+}
+
+/// One thing that was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// What: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
+    pub what: &'static str,
+    /// Whether a recording has what it needs.
+    pub is_good: bool,
+    /// What was found; where something is missing, how to get it.
+    pub detail: String,
+}
+
+impl Finding {
+    /// Creates a finding.
+    #[doc(hidden)]
+    pub fn new(what: &'static str, is_good: bool, detail: impl Into<String>) -> Self {
+        Self { what, is_good, detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.is_good { "ok" } else { "missing" };
+        write!(f, "{mark:<8} {:<14} {}", self.what, self.detail)
+    }
+}

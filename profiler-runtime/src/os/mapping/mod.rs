@@ -1,0 +1,11 @@
+//! Files as memory, and locks on files: what a spool needs of the system. Linux only; elsewhere a spool is refused.
+
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(super) mod fault;
+#[cfg(all(target_os = "linux", not(miri)))]
+mod linux;
+#[cfg(not(all(target_os = "linux", not(miri))))]
+#[path = "unsupported.rs"]
+mod linux;
+
+pub(crate) use linux::{Mapping, lock, may_reach};
