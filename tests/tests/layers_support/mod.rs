@@ -86,7 +86,6 @@ pub(crate) const CRATES: [Crate; 3] = [
 
 /// A circle is written as `files_use_each_other_in_no_new_circle` prints it.
 const RUNTIME: &[(&[&str], &str)] = &[
-    (
     (&["control/http/artifact.rs", "control/http/routes/status.rs"], "open: helpers"),
     (&["control/job/coordinator/accept.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
     (
