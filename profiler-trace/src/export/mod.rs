@@ -17,6 +17,7 @@
 //! `unsafe` is in two files alone, which ask the system for what the standard library does not: `outlet`, so that a write
 //! sends no signal to the host, and `terminal`, for a width.
 
+mod events;
 mod exporter;
 mod format;
 mod manifest;

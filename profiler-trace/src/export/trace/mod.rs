@@ -14,13 +14,10 @@ mod buffer;
 mod call_stack;
 pub(super) mod chrome;
 mod devices;
-mod gpu;
-mod memory;
 pub(super) mod merge;
 mod metadata;
 mod parallel;
 mod partition;
 pub(super) mod perfetto;
-mod processes;
 #[cfg(test)]
 mod testing;

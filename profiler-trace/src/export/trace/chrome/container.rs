@@ -2,11 +2,11 @@
 
 use std::io;
 
+use crate::export::events::processes;
 use crate::export::format::json::write_indented;
 use crate::export::report_parts::clock::Jump;
 use crate::export::trace::buffer::Page;
 use crate::export::trace::metadata::head;
-use crate::export::trace::processes;
 use crate::model::Trace;
 
 use super::escape::push_string;

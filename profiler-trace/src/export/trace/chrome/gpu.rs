@@ -4,17 +4,17 @@
 //! On a device's rows `pid` is the device and `tid` the stream; what overlaps there has rows of its own
 //! ([`gpu_rows`](super::gpu_rows)).
 
-use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
-use crate::export::trace::gpu::row::GpuRow;
+use crate::export::events::occupancy::{Occupancy, per_multiprocessor};
+use crate::export::events::rows::GpuRow;
 use crate::model::{Annotation, Gpu, PlacedCall, PlacedOp, Trace};
 use crate::records::gpu::{GpuOp, Work};
 
-use super::api_calls;
 use super::event::{Events, push_id, push_key, push_number, push_text, push_times};
 use super::gpu_rows::GpuRows;
 use super::number::{push_integer, push_micros, push_signed};
 use super::prefix_cache::{Place, push_head};
 use super::rows::{Row, Rows};
+use crate::export::events::api_calls;
 
 /// Writes everything of the GPU.
 pub(super) fn write(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {

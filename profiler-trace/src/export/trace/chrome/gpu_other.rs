@@ -1,7 +1,7 @@
 //! What stands beside the GPU's work: waits for it, overhead, and its memory.
 
-use crate::export::trace::gpu::row::GpuRow;
-use crate::export::trace::memory::walk_taken;
+use crate::export::events::memory::walk_taken;
+use crate::export::events::rows::GpuRow;
 use crate::model::Placed;
 use crate::records::gpu::Wait;
 
@@ -9,7 +9,7 @@ use super::event::{push_key, push_number};
 use super::gpu::Writer;
 use super::memory::push_event;
 use super::number::{push_integer, push_signed};
-use crate::export::trace::processes;
+use crate::export::events::processes;
 
 impl Writer<'_, '_, '_> {
     /// What CUDA and the profiler spent on themselves.

@@ -2,9 +2,9 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::export::events::processes;
+use crate::export::events::rows::GpuRow;
 use crate::export::trace::buffer::Page;
-use crate::export::trace::gpu::row::GpuRow;
-use crate::export::trace::processes;
 use crate::model::Trace;
 
 use super::escape::push_string;

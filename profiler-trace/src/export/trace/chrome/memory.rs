@@ -3,7 +3,7 @@
 //! TensorBoard's memory view wants them in that order and the totals without a gap; both are facts of the walk, not of
 //! a sort.
 
-use crate::export::trace::memory::{MemoryChange, walk_reported};
+use crate::export::events::memory::{MemoryChange, walk_reported};
 use crate::model::Trace;
 
 use super::event::{Events, push_key, push_number};

@@ -5,7 +5,6 @@
 //! page of another ([`threads`]), then all else, and the window's marks; HTA needs metadata first, nobody needs events
 //! sorted by time.
 
-mod api_calls;
 mod container;
 pub(super) mod escape;
 mod event;
@@ -29,8 +28,9 @@ mod threads_tests;
 
 use std::io::{self, Write};
 
+use crate::export::events::processes;
 use crate::export::trace::buffer::Page;
-use crate::export::trace::{metadata, parallel, partition, processes};
+use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
 use event::Events;

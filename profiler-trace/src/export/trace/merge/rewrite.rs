@@ -5,9 +5,9 @@ use std::ops::Range;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::export::events::processes;
 use crate::export::trace::chrome::escape::push_string;
 use crate::export::trace::chrome::number::{push_integer, push_micros};
-use crate::export::trace::processes;
 
 use super::metadata::Head;
 use super::rows::{OfRank, Processes};

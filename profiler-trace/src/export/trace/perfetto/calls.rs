@@ -6,10 +6,10 @@ use crate::model::{Gpu, PlacedCall, Trace};
 use crate::records::gpu::Api;
 
 use super::gpu::flow_id;
-use super::keys::{Category, Key};
 use super::open::Open;
 use super::schema::event;
 use super::sequence::Sequence;
+use crate::export::events::keys::{Category, Key};
 
 /// The calls that have not been written yet.
 pub(super) struct Calls<'a> {

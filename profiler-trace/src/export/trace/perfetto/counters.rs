@@ -4,16 +4,16 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use crate::export::trace::gpu::occupancy::Occupancy;
-use crate::export::trace::memory::{MemoryChange, walk_reported, walk_taken};
+use crate::export::events::memory::{MemoryChange, walk_reported, walk_taken};
+use crate::export::events::occupancy::Occupancy;
 use crate::model::{Gpu, Memory, Trace};
 use crate::records::gpu::Work;
 use profiler_core::Device;
 
-use super::keys::{Category, Key};
 use super::schema::event;
 use super::tracks::{Counter, Row, Tracks};
 use super::writer::Writer;
+use crate::export::events::keys::{Category, Key};
 
 /// Writes all counters.
 pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {

@@ -6,9 +6,9 @@ use crate::records::frames::Symbols;
 use profiler_core::site::Site;
 
 use super::interner::Interner;
-use super::keys::{Category, Key};
 use super::schema::{argument, event};
 use super::wire::{push_fixed, push_float, push_message, push_number, push_signed, push_text};
+use crate::export::events::keys::{Category, Key};
 
 /// Appends to an event.
 pub(super) struct Event<'w> {

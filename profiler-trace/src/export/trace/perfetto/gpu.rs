@@ -4,17 +4,17 @@
 use std::cmp::Reverse;
 use std::collections::HashSet;
 
-use crate::export::trace::gpu::occupancy::{Occupancy, per_multiprocessor};
-use crate::export::trace::gpu::row::GpuRow;
+use crate::export::events::occupancy::{Occupancy, per_multiprocessor};
+use crate::export::events::rows::GpuRow;
 use crate::model::{Annotation, Gpu, Placed, PlacedOp, Trace};
 use crate::records::gpu::{GpuOp, Wait, Work};
 
 use super::event::{Event, push_unsigned};
-use super::keys::{Category, Key};
 use super::open::Open;
 use super::schema::event;
 use super::tracks::{Row, Tracks};
 use super::writer::Writer;
+use crate::export::events::keys::{Category, Key};
 
 /// The arrow from a call to what it launched.
 pub(super) fn flow_id(trace: &Trace, correlation: u32) -> u64 {

@@ -9,9 +9,9 @@ use crate::export::trace::call_stack;
 use crate::records::frames::Symbols;
 use profiler_core::site::Site;
 
-use super::keys::{Category, Key};
 use super::schema::interned;
 use super::wire::{push_message, push_number, push_text};
+use crate::export::events::keys::{Category, Key};
 
 /// The words so far.
 #[derive(Default)]

@@ -20,7 +20,6 @@ mod counters;
 mod event;
 mod gpu;
 mod interner;
-mod keys;
 mod open;
 mod ranges;
 #[cfg(test)]
@@ -45,7 +44,7 @@ use crate::export::report_parts::clock::Jump;
 use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
-use keys::Category;
+use crate::export::events::keys::Category;
 use tracks::{Row, Tracks};
 use writer::Writer;
 

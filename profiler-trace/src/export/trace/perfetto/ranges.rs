@@ -4,12 +4,12 @@ use crate::model::{CallArgs, LifeEdge, Slice, Task, Tensor, Trace};
 use profiler_core::Kind;
 
 use super::event::{Event, push_list, push_unsigned};
-use super::keys::{Category, Key};
 use super::schema::{argument, event};
 use super::sequence::Sequence;
 use super::tracks::{Row, Tracks};
 use super::wire::{push_signed, push_text};
 use super::writer::Writer;
+use crate::export::events::keys::{Category, Key};
 
 /// A sequence, and the page that it goes on in.
 type Out<'o> = (&'o mut Sequence, &'o mut Vec<u8>);

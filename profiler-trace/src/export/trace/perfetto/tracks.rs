@@ -6,8 +6,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::export::trace::gpu::row::GpuRow;
-use crate::export::trace::processes;
+use crate::export::events::processes;
+use crate::export::events::rows::GpuRow;
 use crate::model::Trace;
 
 use super::schema::{counter, process, thread, track};

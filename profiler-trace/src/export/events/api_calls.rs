@@ -25,14 +25,14 @@ const RUNTIME: [(&str, &str); 11] = [
 
 /// How a call is shown.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Shown {
-    pub(super) category: &'static str,
+pub(in crate::export) struct Shown {
+    pub(in crate::export) category: &'static str,
     /// Another name than its own.
-    pub(super) name: Option<&'static str>,
+    pub(in crate::export) name: Option<&'static str>,
 }
 
 /// Returns how a call is shown. What the runtime's API called inside is the runtime's work, and stays the driver's.
-pub(super) fn shown(names: CudaApiNames, api: Api, name: &str, is_inner: bool) -> Shown {
+pub(in crate::export) fn shown(names: CudaApiNames, api: Api, name: &str, is_inner: bool) -> Shown {
     let category = match api {
         Api::Driver => "cuda_driver",
         Api::Runtime => "cuda_runtime",

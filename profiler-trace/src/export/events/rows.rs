@@ -4,7 +4,7 @@
 
 /// What a row shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::export::trace) enum GpuRow {
+pub(in crate::export) enum GpuRow {
     /// A stream, by its number, and the lane for work that overlaps on it, or 0.
     Stream(u32, u32),
     /// Spans of ranges that cross others on their stream, by lane, from 1.
@@ -17,7 +17,7 @@ pub(in crate::export::trace) enum GpuRow {
 
 impl GpuRow {
     /// What viewers show beside it.
-    pub(in crate::export::trace) fn name(self) -> String {
+    pub(in crate::export) fn name(self) -> String {
         match self {
             // Kineto's, with the space at the end.
             Self::Stream(stream, 0) => format!("stream {stream} "),
@@ -33,7 +33,7 @@ impl GpuRow {
     }
 
     /// The rows of a stream stand together.
-    pub(in crate::export::trace) fn sort_index(self) -> u64 {
+    pub(in crate::export) fn sort_index(self) -> u64 {
         match self {
             Self::Stream(stream, lane) => u64::from(stream) * 100 + u64::from(lane.min(49)),
             Self::Annotations(stream, lane) => u64::from(stream) * 100 + 50 + u64::from(lane.min(39)),

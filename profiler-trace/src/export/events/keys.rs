@@ -6,25 +6,25 @@ macro_rules! words {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
-        pub(super) enum $type {
+        pub(in crate::export) enum $type {
             $($name),+
         }
 
         impl $type {
             /// The word.
-            pub(super) const fn text(self) -> &'static str {
+            pub(in crate::export) const fn text(self) -> &'static str {
                 match self {
                     $(Self::$name => $text),+
                 }
             }
 
             /// Its number in a trace, from 1.
-            pub(super) const fn id(self) -> u64 {
+            pub(in crate::export) const fn id(self) -> u64 {
                 self as u64 + 1
             }
 
             /// Its place in a set of 64.
-            pub(super) const fn bit(self) -> u64 {
+            pub(in crate::export) const fn bit(self) -> u64 {
                 1 << self as u8
             }
         }

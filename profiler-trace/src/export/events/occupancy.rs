@@ -10,20 +10,20 @@ const QUARTERS: u64 = 4;
 
 /// What limits a kernel, and how much is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::export::trace) struct Occupancy {
+pub(in crate::export) struct Occupancy {
     /// Threads that run at a time, of those that could, rounded.
-    pub(in crate::export::trace) percent: u64,
+    pub(in crate::export) percent: u64,
 }
 
 /// Blocks, and warps, that each multiprocessor gets of a launch.
-pub(in crate::export::trace) fn per_multiprocessor(kernel: &Kernel, device: &Device) -> (f64, f64) {
+pub(in crate::export) fn per_multiprocessor(kernel: &Kernel, device: &Device) -> (f64, f64) {
     let blocks = product(kernel.grid) as f64 / f64::from(device.multiprocessors.max(1));
     (blocks, blocks * product(kernel.block) as f64 / f64::from(device.warp.max(1)))
 }
 
 impl Occupancy {
     /// Of a launch on a device.
-    pub(in crate::export::trace) fn of(kernel: &Kernel, device: &Device) -> Self {
+    pub(in crate::export) fn of(kernel: &Kernel, device: &Device) -> Self {
         let threads = product(kernel.block).max(1);
         let resident = active_blocks(kernel, device, threads) as f64;
         let (launched, _) = per_multiprocessor(kernel, device);

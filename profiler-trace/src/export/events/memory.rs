@@ -7,36 +7,36 @@ use profiler_core::{Device, memory::Action};
 
 /// Memory was taken, given back, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct MemoryChange {
+pub(in crate::export) struct MemoryChange {
     /// When, in nanoseconds since the Unix epoch.
-    pub(super) at: u64,
+    pub(in crate::export) at: u64,
     /// Whose.
-    pub(super) device: Device,
+    pub(in crate::export) device: Device,
     /// Where on it.
-    pub(super) address: u64,
+    pub(in crate::export) address: u64,
     /// How much; negative if it was given back.
-    pub(super) bytes: i64,
+    pub(in crate::export) bytes: i64,
     /// There was not so much: nothing changed.
-    pub(super) failed: bool,
+    pub(in crate::export) failed: bool,
     /// What the device has given afterwards.
-    pub(super) total: u64,
+    pub(in crate::export) total: u64,
 }
 
 impl MemoryChange {
     /// What PyTorch calls it.
-    pub(super) const fn name(&self) -> &'static str {
+    pub(in crate::export) const fn name(&self) -> &'static str {
         if self.failed { "[OutOfMemory]" } else { "[memory]" }
     }
 
     /// PyTorch's numbers of the device, id and type: type 0 with id -1 is the host, type 1 is CUDA.
-    pub(super) fn device_numbers(&self) -> (i64, u64) {
+    pub(in crate::export) fn device_numbers(&self) -> (i64, u64) {
         self.device.index().map_or((-1, 0), |index| (i64::from(index), 1))
     }
 }
 
 /// Visits what the program's allocator and its frameworks reported, with the number of the thread; nothing if memory was
 /// not recorded.
-pub(super) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usize, &MemoryChange)) {
+pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usize, &MemoryChange)) {
     let Some(memory) = &trace.memory else { return };
     let mut totals = memory.totals();
     trace.walk_memory(|_, moment| {
@@ -60,7 +60,7 @@ pub(super) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usize, &MemoryC
 
 /// Visits what the program took from CUDA, with the thread that called by the operating system's id. What was taken
 /// before the recording is not part of the totals.
-pub(super) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(u32, &MemoryChange)) {
+pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(u32, &MemoryChange)) {
     let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {
         let total = totals.entry(each.device).or_default();
