@@ -7,7 +7,7 @@
 //!                           │ memory   snapshot, chart                        progress, panic
 //!                           └ reports  timing, summary, perf dump, log lines
 //!
-//! what several artifacts state: report_parts      how a value is written: format      who helps: workers
+//! what several artifacts state: report_parts, events      how a value is written: format      who helps: workers
 //! ```
 //!
 //! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Each room lists its

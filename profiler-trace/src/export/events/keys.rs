@@ -1,8 +1,10 @@
 //! The fixed words of a trace: names of arguments, and categories. They are the Chrome trace's, so that one query reads
-//! both.
+//! both. A new one goes to the end, for the numbers of the others to stay.
+
+use profiler_core::Kind;
 
 macro_rules! words {
-    ($(#[$about:meta])* $type:ident: $($name:ident = $text:literal;)+) => {
+    ($(#[$about:meta])* $type:ident, $before:literal _ $after:literal: $($name:ident = $text:literal;)+) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
@@ -11,19 +13,26 @@ macro_rules! words {
         }
 
         impl $type {
-            /// The word.
+            /// Returns the word.
             pub(in crate::export) const fn text(self) -> &'static str {
                 match self {
                     $(Self::$name => $text),+
                 }
             }
 
-            /// Its number in a trace, from 1.
+            /// Returns it as JSON events have it: none needs escaping.
+            pub(in crate::export) const fn json(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($before, $text, $after)),+
+                }
+            }
+
+            /// Returns its number in a trace, from 1.
             pub(in crate::export) const fn id(self) -> u64 {
                 self as u64 + 1
             }
 
-            /// Its place in a set of 64.
+            /// Returns its place in a set of 64.
             pub(in crate::export) const fn bit(self) -> u64 {
                 1 << self as u8
             }
@@ -33,7 +42,7 @@ macro_rules! words {
 
 words! {
     /// A category.
-    Category:
+    Category, "\"cat\":\"" _ "\"":
     Op = "cpu_op";
     Annotation = "user_annotation";
     GpuAnnotation = "gpu_user_annotation";
@@ -46,11 +55,20 @@ words! {
     Overhead = "overhead";
     Instant = "cpu_instant_event";
     Trace = "Trace";
+    Tensorboard = "Runtime";
+}
+
+impl Category {
+    /// Returns the category of a range.
+    #[inline]
+    pub(in crate::export) fn of(kind: Kind) -> Self {
+        if kind == Kind::Op { Self::Op } else { Self::Annotation }
+    }
 }
 
 words! {
     /// The name of an argument. At most 64.
-    Key:
+    Key, ",\"" _ "\":":
     Addr = "Addr";
     BeganBefore = "began_before";
     BlocksPerSm = "blocks per SM";
@@ -99,4 +117,5 @@ words! {
     WaitRecord = "wait_on_cuda_event_record_corr_id";
     WaitStream = "wait_on_stream";
     WarpsPerSm = "warps per SM";
+    Called = "called";
 }

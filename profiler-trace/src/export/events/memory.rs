@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use crate::model::{Allocation, Gpu, Moment, Reporter, Taken, Trace};
 use profiler_core::{Device, memory::Action};
 
+use super::{Args, Category, Event, Key, Name, Row};
+
 /// Memory was taken, given back, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct MemoryChange {
@@ -22,21 +24,30 @@ pub(in crate::export) struct MemoryChange {
     pub(in crate::export) total: u64,
 }
 
-impl MemoryChange {
-    /// What PyTorch calls it.
-    pub(in crate::export) const fn name(&self) -> &'static str {
-        if self.failed { "[OutOfMemory]" } else { "[memory]" }
+impl Event for MemoryChange {
+    fn category(&self) -> Category {
+        Category::Instant
     }
 
-    /// PyTorch's numbers of the device, id and type: type 0 with id -1 is the host, type 1 is CUDA.
-    pub(in crate::export) fn device_numbers(&self) -> (i64, u64) {
-        self.device.index().map_or((-1, 0), |index| (i64::from(index), 1))
+    fn name(&self) -> Name<'_> {
+        Name::Shared(if self.failed { "[OutOfMemory]" } else { "[memory]" }.into())
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        // PyTorch's numbers of the device: type 0 with id -1 is the host, type 1 is CUDA.
+        let (id, kind) = self.device.index().map_or((-1, 0_u32), |index| (i64::from(index), 1));
+        args.value(Key::TotalReserved, 0_u32);
+        args.value(Key::TotalAllocated, self.total);
+        args.value(Key::DeviceId, id);
+        args.value(Key::DeviceType, kind);
+        args.value(Key::BytesChanged, self.bytes);
+        args.some(Key::Addr, (!self.failed).then_some(self.address));
     }
 }
 
-/// Visits what the program's allocator and its frameworks reported, with the number of the thread; nothing if memory was
+/// Visits what the program's allocator and its frameworks reported, with the row of the thread; nothing if memory was
 /// not recorded.
-pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usize, &MemoryChange)) {
+pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row, &MemoryChange)) {
     let Some(memory) = &trace.memory else { return };
     let mut totals = memory.totals();
     trace.walk_memory(|_, moment| {
@@ -45,7 +56,13 @@ pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usiz
             return;
         }
         let total = totals.after(allocation);
-        let mut push = |action, block, total| visit(*thread, &MemoryChange::reported(allocation, action, block, total));
+        let mut push = |action, (address, bytes): (u64, u64), total| {
+            let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+            let bytes = if action == Action::Free { -bytes } else { bytes };
+            let Allocation { at, device, .. } = *allocation;
+            let failed = action == Action::OutOfMemory;
+            visit(Row::Thread(*thread, 0), &MemoryChange { at, device, address, bytes, failed, total });
+        };
         let block = (allocation.address, allocation.bytes);
         match allocation.action {
             Action::MovedFrom => {}
@@ -58,33 +75,14 @@ pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(usiz
     });
 }
 
-/// Visits what the program took from CUDA, with the thread that called by the operating system's id. What was taken
-/// before the recording is not part of the totals.
-pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(u32, &MemoryChange)) {
+/// Visits what the program took from CUDA, with the row of the thread that called. What was taken before the recording is not part of the totals.
+pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(Row, &MemoryChange)) {
     let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {
         let total = totals.entry(each.device).or_default();
         *total = total.saturating_add_signed(each.change());
         let Taken { at, device, address, thread, .. } = *each;
         let change = MemoryChange { at, device, address, bytes: each.change(), failed: false, total: *total };
-        visit(thread.unwrap_or(trace.context.pid), &change);
+        visit(Row::of_caller(trace, thread.unwrap_or(trace.context.pid)), &change);
     }
-}
-
-impl MemoryChange {
-    fn reported(allocation: &Allocation, action: Action, (address, bytes): (u64, u64), total: u64) -> Self {
-        let bytes = signed(bytes);
-        Self {
-            at: allocation.at,
-            device: allocation.device,
-            address,
-            bytes: if action == Action::Free { -bytes } else { bytes },
-            failed: action == Action::OutOfMemory,
-            total,
-        }
-    }
-}
-
-fn signed(bytes: u64) -> i64 {
-    i64::try_from(bytes).unwrap_or(i64::MAX)
 }

@@ -1,8 +1,41 @@
-//! The rows of a device in a trace: its streams, and what stands beside them because it would overlap.
-//!
-//! Both trace writers show the same rows under the same names.
+//! The rows of a trace, and what they are called: threads and what is beside them, and for each device its streams and
+//! what would overlap on them.
+
+use crate::model::Trace;
 
 /// What a row shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::export) enum Row {
+    /// A thread, by its place in the trace; with the lane for guards that outlived the range around them, or 0.
+    Thread(usize, u32),
+    /// A thread without ranges that called CUDA, by the operating system's id.
+    Caller(u32),
+    /// The iterations between bare `step()` calls.
+    Steps,
+    /// A row of a device, or of what CUDA and the profiler spent on themselves.
+    OfDevice(Option<u32>, GpuRow),
+}
+
+impl Row {
+    /// Returns the row of the ranges of the thread with this id.
+    pub(in crate::export) fn of_caller(trace: &Trace, os_id: u32) -> Self {
+        let known = trace.threads.iter().position(|known| known.identity.os_id == u64::from(os_id));
+        known.map_or(Self::Caller(os_id), |index| Self::Thread(index, 0))
+    }
+
+    /// Returns what viewers show beside it.
+    pub(in crate::export) fn name(self, trace: &Trace) -> String {
+        match self {
+            Self::Thread(index, 0) => trace.threads[index].identity.name.clone(),
+            Self::Thread(index, lane) => format!("{} (overlapping {lane})", trace.threads[index].identity.name),
+            Self::Caller(os_id) => format!("thread {os_id}"),
+            Self::Steps => "steps".to_owned(),
+            Self::OfDevice(_, row) => row.name(),
+        }
+    }
+}
+
+/// What a row of a device shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::export) enum GpuRow {
     /// A stream, by its number, and the lane for work that overlaps on it, or 0.
@@ -16,8 +49,7 @@ pub(in crate::export) enum GpuRow {
 }
 
 impl GpuRow {
-    /// What viewers show beside it.
-    pub(in crate::export) fn name(self) -> String {
+    fn name(self) -> String {
         match self {
             // Kineto's, with the space at the end.
             Self::Stream(stream, 0) => format!("stream {stream} "),

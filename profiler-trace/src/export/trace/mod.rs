@@ -2,12 +2,12 @@
 //!
 //! ```text
 //!                ┌─► chrome   trace_rank*.json    ─► merge (reads what chrome writes, and writes it again)
-//! head, gpu, … ──┤
+//! head, events ──┤
 //!                └─► perfetto trace_rank*.pftrace
 //! ```
 //!
-//! What both formats say is said once, here: [`metadata`] (the recording's facts), [`gpu`] (rows and names of devices),
-//! [`processes`] (names and numbers of processes), [`memory`] (its changes), [`call_stack`], the [`buffer`] that all text goes through, and how threads' pages are filled on
+//! What both formats say is said once: [`events`](super::events) (what happened, and the rows it is on), [`metadata`] (the
+//! recording's facts), [`call_stack`], the [`buffer`] that all text goes through, and how threads' pages are filled on
 //! several cores ([`partition`], [`parallel`]). `plan` calls the two writers; [`merge`](merge::merge) is public.
 
 mod buffer;

@@ -2,18 +2,18 @@
 
 use std::io;
 
-use crate::export::events::processes;
+use crate::export::events::{Category, processes};
 use crate::export::format::json::write_indented;
 use crate::export::report_parts::clock::Jump;
 use crate::export::trace::buffer::Page;
 use crate::export::trace::metadata::head;
 use crate::model::Trace;
 
+use super::Events;
 use super::escape::push_string;
 use super::event::push_times;
-use super::number::{push_integer, push_micros};
-use super::prefix_cache::push_head;
-use super::rows::push_metadata;
+use super::number::push_micros;
+use super::prefix_cache::{push_head, push_place};
 
 /// Opens the file: everything up to the bracket of `traceEvents`.
 pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
@@ -25,27 +25,20 @@ pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<
     Ok(())
 }
 
-/// Closes the file: the span and the marks of the window, in nanoseconds since the base, and `traceName`.
-pub(super) fn close(page: &mut Page<'_>, trace: &Trace, (begin, end): (u64, u64), name: &str) {
+/// Closes the file: the span and the marks of the window, and `traceName`.
+pub(super) fn close(Events { page, rows, format }: &mut Events<'_, '_>, trace: &Trace, name: &str) {
     // Kineto's processes of the same purposes are the words `Spans`, `Traces` and none.
-    let others = [(processes::SPANS, "spans"), (processes::TRACES, "begin"), (processes::WINDOW, "end")];
-    for (pid, what) in others {
-        push_metadata(page, (pid, 0), begin, "process_name", |out| {
-            out.extend_from_slice(b"\"name\":");
-            push_string(out, &processes::of_rank(trace, what));
-        });
-        push_metadata(page, (pid, 0), begin, "process_sort_index", |out| {
-            out.extend_from_slice(b"\"sort_index\":");
-            push_integer(out, pid);
-        });
+    for (pid, what) in [(processes::SPANS, "spans"), (processes::TRACES, "begin"), (processes::WINDOW, "end")] {
+        rows.introduce_process(page, (pid, &processes::of_rank(trace, what)), None, pid);
     }
+    let (begin, end) = (format.relative(trace.begin), format.relative(trace.shown_end()));
     let out = &mut page.text;
-    push_head(out, "Trace", "PyTorch Profiler (0)", (processes::SPANS, 0));
+    push_head(out, Category::Trace, "PyTorch Profiler (0)", (processes::SPANS, 0));
     push_times(out, begin, end - begin);
     out.extend_from_slice(b",\"args\":{\"Op count\":0}},\n");
     for jump in Jump::all(trace) {
         let at = jump.at_unix_ns.saturating_sub(trace.begin) + begin;
-        push_mark(out, Jump::MARK, trace.shown_pid().into(), at);
+        push_mark(out, Jump::MARK, format.pid, at);
         out.extend_from_slice(b",\"args\":");
         out.extend(serde_json::to_vec(&jump).unwrap_or_else(|_| b"{}".to_vec()));
         out.extend_from_slice(b"},\n");
@@ -53,8 +46,7 @@ pub(super) fn close(page: &mut Page<'_>, trace: &Trace, (begin, end): (u64, u64)
     push_mark(out, "Iteration Start: PyTorch Profiler", processes::TRACES, begin);
     out.extend_from_slice(b"},\n");
     push_mark(out, "Record Window End", processes::WINDOW, end);
-    out.push(b'}');
-    out.extend_from_slice(b"\n  ],\n  \"traceName\": ");
+    out.extend_from_slice(b"}\n  ],\n  \"traceName\": ");
     push_string(out, name);
     out.extend_from_slice(b"\n}\n");
 }
@@ -63,8 +55,6 @@ pub(super) fn close(page: &mut Page<'_>, trace: &Trace, (begin, end): (u64, u64)
 fn push_mark(out: &mut Vec<u8>, name: &str, pid: u64, at: u64) {
     out.extend_from_slice(b"{\"ph\":\"i\",\"s\":\"g\",\"name\":");
     push_string(out, name);
-    out.extend_from_slice(b",\"pid\":");
-    push_integer(out, pid);
-    out.extend_from_slice(b",\"tid\":0,\"ts\":");
+    push_place(out, (pid, 0));
     push_micros(out, at);
 }

@@ -1,98 +1,87 @@
-//! The events that are no ranges of a thread: the lives of async ranges, and bare steps. And the parts that all events are
-//! made of.
+//! Text of events: `X` slices, which are most of a trace, instants, and arrows.
+//!
+//! One idea keeps this fast: everything is appended to one buffer, and the head of a site, its inputs and call stacks are
+//! put into words once.
 
-use crate::export::trace::buffer::Page;
-use crate::model::{Task, Trace};
+use crate::export::events::{Args, Event, Key, Name, Value};
+use crate::model::{Tensor, Trace};
+use crate::records::frames::Symbols;
+use profiler_core::site::Site;
 
 use super::escape::push_string;
-use super::number::{push_integer, push_micros};
-use super::prefix_cache::{Place, push_head};
+use super::inputs::Inputs;
+use super::number::{push_integer, push_micros, push_signed};
+use super::prefix_cache::{Heads, Place, push_head, push_place};
+use super::stacks::Stacks;
 
-/// Writes the events of a trace.
-pub(super) struct Events<'out> {
-    /// Where they go.
-    pub(super) page: Page<'out>,
+/// Makes text of events.
+pub(super) struct Formatter<'a> {
     /// What the process is called by: see [`Trace::shown_pid`].
-    pub(super) pid: u32,
+    pub(super) pid: u64,
+    /// The trace's `baseTimeNanoseconds`.
     base: u64,
+    heads: Heads,
+    inputs: Inputs,
+    stacks: &'a Stacks,
 }
 
-impl<'out> Events<'out> {
-    /// `base` is the trace's `baseTimeNanoseconds`.
-    pub(super) fn new(trace: &Trace, page: Page<'out>, base: u64) -> Self {
-        Self { page, pid: trace.shown_pid(), base }
+impl<'a> Formatter<'a> {
+    pub(super) fn new(trace: &Trace, base: u64, stacks: &'a Stacks) -> Self {
+        Self { pid: trace.shown_pid().into(), base, heads: Heads::default(), inputs: Inputs::default(), stacks }
     }
 
-    /// Nanoseconds since the base.
+    /// Returns nanoseconds since the base.
     pub(super) const fn relative(&self, unix_ns: u64) -> u64 {
         unix_ns.saturating_sub(self.base)
     }
 
-    /// The life of an async range.
-    pub(super) fn task(&mut self, task: &Task<'_>, step: Option<u64>, tid: u64) {
-        let (at, place) = (self.relative(task.begin), (u64::from(self.pid), tid));
-        let out = &mut self.page.text;
-        match step {
-            None => push_head(out, task.site.kind().category(), task.site.name(), place),
-            Some(number) => push_step_head(out, number, place),
+    /// Appends an event with a duration.
+    #[inline]
+    pub(super) fn slice(&mut self, out: &mut Vec<u8>, event: &impl Event, place: Place, (begin, end): (u64, u64)) {
+        match event.name() {
+            Name::Site(site) => out.extend_from_slice(self.heads.of(event.category(), site, place)),
+            name => push_head(out, event.category(), &name.text(), place),
         }
-        push_times(out, at, task.end.saturating_sub(task.begin));
-        push_id(out, task.external_id);
-        if step.is_some() {
-            push_text(out, "step", task.site.name());
-        }
-        if let Some(text) = task.text() {
-            push_text(out, "request_id", text);
-        }
-        if let Some(index) = task.index() {
-            push_number(out, "index", index);
-        }
-        push_number(out, "task", task.number());
-        push_number(out, "polls", task.polls.into());
-        push_busy(out, Some(task.busy_ns));
-        push_cpu_time(out, task.cpu_ns());
-        if task.clipped {
-            push_true(out, "began_before");
-        }
-        if !task.finished {
-            push_true(out, "unfinished");
-        } else if !task.completed {
-            push_true(out, "cancelled");
-        }
-        self.close();
+        push_times(out, self.relative(begin), end.saturating_sub(begin));
+        self.args(out, event);
     }
 
-    /// An iteration between bare `step()` calls: `ProfilerStep#N` if these drive the schedule.
-    pub(super) fn bare_step(
-        &mut self,
-        (begin, end): (u64, u64),
-        number: u64,
-        drives: bool,
-        tid: u64,
-        external_id: u64,
-    ) {
-        let (at, place) = (self.relative(begin), (u64::from(self.pid), tid));
-        let out = &mut self.page.text;
-        if drives {
-            push_step_head(out, number, place);
-        } else {
-            push_head(out, "user_annotation", "step", place);
+    /// Appends an event of a moment on a row.
+    pub(super) fn instant(&mut self, out: &mut Vec<u8>, event: &impl Event, place: Place, at: u64) {
+        out.extend_from_slice(b"{\"ph\":\"i\",");
+        out.extend_from_slice(event.category().json().as_bytes());
+        out.extend_from_slice(b",\"s\":\"t\",\"name\":");
+        push_string(out, &event.name().text());
+        push_place(out, place);
+        push_micros(out, self.relative(at));
+        self.args(out, event);
+    }
+
+    /// Appends one end of the arrow from a call to what it launched: `rest` closes it.
+    pub(super) fn arrow_end(&self, out: &mut Vec<u8>, (phase, rest): (&str, &str), id: u32, (place, at): (Place, u64)) {
+        out.extend_from_slice(b"{\"ph\":\"");
+        out.extend_from_slice(phase.as_bytes());
+        out.extend_from_slice(b"\",\"id\":");
+        push_integer(out, u64::from(id));
+        push_place(out, place);
+        push_micros(out, self.relative(at));
+        out.extend_from_slice(b",\"cat\":\"ac2g\",\"name\":\"ac2g\"");
+        out.extend_from_slice(rest.as_bytes());
+        out.extend_from_slice(b"},\n");
+    }
+
+    /// Appends the arguments of an event, which end it.
+    #[inline]
+    fn args(&mut self, out: &mut Vec<u8>, event: &impl Event) {
+        out.extend_from_slice(b",\"args\":");
+        let open = out.len();
+        event.args(&mut Members { out: &mut *out, inputs: &mut self.inputs, stacks: self.stacks });
+        // Every member comes with the comma before it; that of the first is the brace.
+        if let Some(comma) = out.get_mut(open) {
+            *comma = b'{';
         }
-        push_times(out, at, end.saturating_sub(begin));
-        push_id(out, external_id);
-        self.close();
+        out.extend_from_slice(b"}},\n");
     }
-
-    /// Ends an event.
-    pub(super) fn close(&mut self) {
-        push_close(&mut self.page.text);
-        self.page.pause();
-    }
-}
-
-/// [`push_head`] of an iteration of the loop that drives the schedule.
-pub(super) fn push_step_head(out: &mut Vec<u8>, number: u64, place: Place) {
-    push_head(out, "user_annotation", &format!("ProfilerStep#{number}"), place);
 }
 
 /// Appends what follows a head: `at`, in nanoseconds since the base, and how long it took.
@@ -103,52 +92,93 @@ pub(super) fn push_times(out: &mut Vec<u8>, at: u64, ns: u64) {
     push_micros(out, ns);
 }
 
-/// Appends the first of the arguments.
-#[inline]
-pub(super) fn push_id(out: &mut Vec<u8>, external_id: u64) {
-    out.extend_from_slice(b",\"args\":{\"External id\":");
-    push_integer(out, external_id);
+/// Appends arguments as members of an object.
+struct Members<'a> {
+    out: &'a mut Vec<u8>,
+    inputs: &'a mut Inputs,
+    stacks: &'a Stacks,
 }
 
-/// Appends the end of an event.
-#[inline]
-pub(super) fn push_close(out: &mut Vec<u8>) {
-    out.extend_from_slice(b"}},\n");
-}
+impl Args for Members<'_> {
+    #[inline]
+    fn value<'v>(&mut self, key: Key, value: impl Into<Value<'v>>) {
+        self.out.extend_from_slice(key.json().as_bytes());
+        push_value(self.out, value.into());
+    }
 
-pub(super) fn push_key(out: &mut Vec<u8>, key: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(b"\":");
-}
+    fn list<'v>(&mut self, key: Key, items: impl Iterator<Item = Value<'v>>) {
+        self.out.extend_from_slice(key.json().as_bytes());
+        push_list(self.out, items);
+    }
 
-pub(super) fn push_number(out: &mut Vec<u8>, key: &str, number: u64) {
-    push_key(out, key);
-    push_integer(out, number);
-}
+    fn stack(&mut self, stack: &[u64], symbols: &Symbols) {
+        self.stacks.push(self.out, stack, symbols);
+    }
 
-pub(super) fn push_text(out: &mut Vec<u8>, key: &str, text: &str) {
-    push_key(out, key);
-    push_string(out, text);
-}
-
-/// Appends the time in polls of what waited in between: of a guard that is held over `.await`, of a future's life.
-pub(super) fn push_busy(out: &mut Vec<u8>, ns: Option<u64>) {
-    if let Some(ns) = ns {
-        push_key(out, "busy_us");
-        push_micros(out, ns);
+    fn inputs(&mut self, site: &'static Site, inputs: &[Tensor]) {
+        if !self.inputs.push_known(self.out, site, inputs) {
+            let begin = self.out.len();
+            self.tensors(inputs);
+            self.inputs.keep(site, inputs, &self.out[begin..]);
+        }
     }
 }
 
-/// Appends the thread's CPU time, if it was measured.
-pub(super) fn push_cpu_time(out: &mut Vec<u8>, ns: Option<u64>) {
-    if let Some(ns) = ns {
-        push_key(out, "cpu_time_us");
-        push_micros(out, ns);
+#[inline]
+fn push_value(out: &mut Vec<u8>, value: Value<'_>) {
+    match value {
+        Value::Unsigned(number) => push_integer(out, number),
+        Value::Signed(number) => push_signed(out, number),
+        // JSON has no word for what is not finite; nothing here is.
+        Value::Float(number) => out.extend_from_slice(format!("{number:.6}").as_bytes()),
+        Value::Micros(ns) => push_micros(out, ns),
+        Value::Text(text) => push_string(out, text),
+        Value::True => out.extend_from_slice(b"true"),
+        Value::Dims(tensor) => push_list(out, tensor.dims().iter().map(|dim| Value::Unsigned(*dim))),
+        Value::Strides(tensor) => {
+            let strides = tensor.strides().into_iter().zip(tensor.dims());
+            push_list(out, strides.map(|(stride, _)| Value::Signed(stride)));
+        }
     }
 }
 
-pub(super) fn push_true(out: &mut Vec<u8>, key: &str) {
-    push_key(out, key);
-    out.extend_from_slice(b"true");
+fn push_list<'v>(out: &mut Vec<u8>, items: impl Iterator<Item = Value<'v>>) {
+    out.push(b'[');
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        push_value(out, item);
+    }
+    out.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use profiler_core::{Dtype, Kind};
+
+    static LINEAR: Site = Site::new(Kind::Op, "linear", file!(), 1, "test");
+    static CONV: Site = Site::new(Kind::Op, "conv", file!(), 2, "test");
+
+    fn tensor(dtype: Dtype, dims: &[u64]) -> Tensor {
+        let mut tensor = Tensor::new(dtype);
+        dims.iter().for_each(|dim| tensor.push(*dim));
+        tensor
+    }
+
+    #[test]
+    fn what_was_said_before_is_said_again_only_of_the_same_inputs() {
+        let small = vec![tensor(Dtype::F32, &[2, 3])];
+        let other_type = vec![tensor(Dtype::Bf16, &[2, 3])];
+        let pair = vec![tensor(Dtype::F32, &[2, 3]), tensor(Dtype::F32, &[3])];
+        let (mut inputs, stacks) = (Inputs::default(), Stacks::default());
+        let calls = [(&LINEAR, &small), (&LINEAR, &small), (&CONV, &pair), (&LINEAR, &other_type), (&LINEAR, &pair)];
+        for (site, of_call) in calls.into_iter().chain([(&LINEAR, &small), (&CONV, &pair)]) {
+            let (mut said, mut anew) = (Vec::new(), Vec::new());
+            Members { out: &mut said, inputs: &mut inputs, stacks: &stacks }.inputs(site, of_call);
+            Members { out: &mut anew, inputs: &mut Inputs::default(), stacks: &stacks }.tensors(of_call);
+            assert_eq!(said, anew);
+        }
+    }
 }

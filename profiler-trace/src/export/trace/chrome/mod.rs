@@ -9,13 +9,9 @@ mod container;
 pub(super) mod escape;
 mod event;
 mod gpu;
-mod gpu_other;
-mod gpu_rows;
 mod inputs;
-mod memory;
 pub(super) mod number;
 mod prefix_cache;
-mod ranges;
 mod rows;
 mod stacks;
 #[cfg(test)]
@@ -28,13 +24,16 @@ mod threads_tests;
 
 use std::io::{self, Write};
 
-use crate::export::events::processes;
+use crate::export::events::memory::walk_reported;
+use crate::export::events::ranges::{BareStep, Life};
+use crate::export::events::{Event, OnRow, Row, processes};
 use crate::export::trace::buffer::Page;
 use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
-use event::Events;
-use rows::{Row, Rows};
+use event::Formatter;
+use prefix_cache::Place;
+use rows::Rows;
 use stacks::Stacks;
 
 /// Writes the trace; `name` is what it calls itself (`traceName`).
@@ -44,37 +43,56 @@ pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -
 
 /// The same, with so many workers: what is written does not depend on their number.
 fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
-    let base = metadata::base_of(trace.begin);
-    let mut events = Events::new(trace, Page::new(out), base);
+    let (base, stacks) = (metadata::base_of(trace.begin), Stacks::default());
+    let format = || Formatter::new(trace, base, &stacks);
+    let rows = Rows::new(trace, format().relative(trace.begin));
+    let mut events = Events { page: Page::new(out), rows, format: format() };
     container::open(&mut events.page, trace, base)?;
-    let (begin, end) = (events.relative(trace.begin), events.relative(trace.shown_end()));
-    let mut rows = Rows::new(events.pid, begin);
-    rows.introduce_process(&mut events.page, &processes::host_name(trace));
-    let stacks = Stacks::default();
-    let parts = threads::parts(&mut events, &mut rows, (trace, base), &stacks);
+    let process = (events.format.pid, &*processes::host_name(trace));
+    events.rows.introduce_process(&mut events.page, process, Some("CPU"), process.0);
+    let parts = threads::parts(&mut events.page, &mut events.rows, trace, format);
     parallel::write(parts, workers, events.page.direct()?)?;
-    write_tasks(&mut events, &mut rows, trace);
-    write_bare_steps(&mut events, &mut rows, trace);
-    memory::write(&mut events, &mut rows, trace);
-    gpu::write(&mut events, &mut rows, trace);
-    container::close(&mut events.page, trace, (begin, end), name);
+    for task in trace.tasks.iter() {
+        let place = events.rows.lane(&mut events.page, task.lane());
+        events.slice(&Life::new(trace, &task), place, (task.begin, task.end));
+    }
+    BareStep::all(trace).for_each(|step| events.on_row(&step));
+    walk_reported(trace, |row, change| events.instant(row, change, change.at));
+    gpu::write(&mut events, trace);
+    container::close(&mut events, trace, name);
     events.page.finish()
 }
 
-fn write_tasks(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
-    for task in trace.tasks.iter() {
-        let tid = rows.lane(&mut events.page, task.lane());
-        events.task(&task, trace.profiler_step_of(&task), tid);
-    }
+/// Writes the events of a trace that are no ranges of a thread, each after the row that it is on.
+struct Events<'a, 'out> {
+    page: Page<'out>,
+    rows: Rows<'a>,
+    format: Formatter<'a>,
 }
 
-/// Bare `step()` calls have no function whose time they are: they get a row of their own.
-fn write_bare_steps(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace) {
-    let ids = trace.ranges + trace.tasks.len() as u64 + 1;
-    let bare = trace.loops.iter().filter(|each| each.site.is_none());
-    let steps = bare.flat_map(|each| each.steps.iter().map(|step| (step, each.drives)));
-    for ((step, drives), id) in steps.zip(ids..) {
-        let tid = rows.tid(&mut events.page, Row::Steps, None, "steps");
-        events.bare_step((step.begin, step.end), step.number, drives, tid, id);
+impl Events<'_, '_> {
+    fn place(&mut self, row: Row) -> Place {
+        self.rows.place(&mut self.page, row)
+    }
+
+    fn on_row(&mut self, event: &impl OnRow) {
+        let place = self.place(event.row());
+        self.slice(event, place, event.times());
+    }
+
+    fn slice(&mut self, event: &impl Event, place: Place, times: (u64, u64)) {
+        self.format.slice(&mut self.page.text, event, place, times);
+        self.page.pause();
+    }
+
+    fn instant(&mut self, row: Row, event: &impl Event, at: u64) {
+        let place = self.place(row);
+        self.format.instant(&mut self.page.text, event, place, at);
+        self.page.pause();
+    }
+
+    fn arrow_end(&mut self, ends: (&str, &str), id: u32, at: (Place, u64)) {
+        self.format.arrow_end(&mut self.page.text, ends, id, at);
+        self.page.pause();
     }
 }

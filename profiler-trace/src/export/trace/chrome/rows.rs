@@ -1,34 +1,37 @@
-//! Rows: which `tid` everything is shown under, and what the row is called.
+//! Rows: which `pid` and `tid` everything is shown under, and what the row is called.
 //!
 //! Slices of one row must nest, so no two things share a `tid`: not a thread and a lane of async ranges, and not two threads
-//! of which the second got the id of the first, which had ended.
+//! of which the second got the id of the first, which had ended. On a device's rows `pid` is the device and `tid` the
+//! stream; what overlaps there has a made-up `tid`.
 
 use std::collections::{HashMap, HashSet};
 
+use crate::export::events::{GpuRow, Row, processes};
 use crate::export::trace::buffer::Page;
+use crate::model::Trace;
 
 use super::escape::push_string;
 use super::number::{push_integer, push_micros};
+use super::prefix_cache::Place;
 
 /// Where rows without a thread begin: above every thread id of Linux (at most 2^22).
 const FIRST_MADE_UP: u64 = 5_000_000;
-
-/// What a row shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Row {
-    /// A thread, by its place in the trace; with the lane for guards that outlived the range around them, or 0.
-    Thread(usize, u32),
-    /// A thread without ranges that called CUDA, by the operating system's id.
-    Caller(u32),
-    /// The iterations between bare `step()` calls.
-    Steps,
-}
+/// Where a device's rows that are no stream's begin. Kineto's own extra rows are `stream + 1,000,000`.
+const FIRST_ON_DEVICE: u64 = 10_000_000;
+/// Sort index of device 0, behind every process.
+const DEVICE_SORT: u64 = 5_000_000;
+/// Kineto's sort index of overhead.
+const OVERHEAD_SORT: u64 = 268_435_466;
 
 /// The rows in use.
-pub(super) struct Rows {
+pub(super) struct Rows<'a> {
+    trace: &'a Trace,
     pid: u64,
+    /// The `ts` of metadata, in nanoseconds since the trace's base.
     begin: u64,
-    known: HashMap<Row, u64>,
+    known: HashMap<Row, Place>,
+    devices: HashSet<Option<u32>>,
+    next_on_device: u64,
     taken: HashSet<u64>,
     /// The next that is made up, unless it is taken.
     next: u64,
@@ -38,32 +41,68 @@ pub(super) struct Rows {
     lane_count: u32,
 }
 
-impl Rows {
+impl<'a> Rows<'a> {
     /// No rows yet. `begin` is the `ts` of metadata, in nanoseconds since the trace's base.
-    pub(super) fn new(pid: u32, begin: u64) -> Self {
-        let (known, taken, lanes) = (HashMap::new(), HashSet::new(), Vec::new());
-        Self { pid: u64::from(pid), begin, known, taken, next: FIRST_MADE_UP, lanes, lane_count: 0 }
-    }
-
-    /// The row's `tid`. A row that is new gets `wanted` if nothing else has it, and is introduced with its `name`.
-    pub(super) fn tid(&mut self, page: &mut Page<'_>, row: Row, wanted: Option<u64>, name: &str) -> u64 {
-        if let Some(&tid) = self.known.get(&row) {
-            return tid;
+    pub(super) fn new(trace: &'a Trace, begin: u64) -> Self {
+        Self {
+            trace,
+            pid: trace.shown_pid().into(),
+            begin,
+            known: HashMap::new(),
+            devices: HashSet::new(),
+            next_on_device: FIRST_ON_DEVICE + 1,
+            taken: HashSet::new(),
+            next: FIRST_MADE_UP,
+            lanes: Vec::new(),
+            lane_count: 0,
         }
-        let tid = wanted.filter(|tid| self.is_free(*tid)).inspect(|tid| _ = self.taken.insert(*tid));
-        let tid = tid.unwrap_or_else(|| self.make_up());
-        self.known.insert(row, tid);
-        self.introduce_row(page, tid, name);
-        tid
     }
 
-    /// The same of a lane of async ranges, from 1. There may be as many as ranges: those with neighbouring `tid`s are known
-    /// together. They come in order.
-    pub(super) fn lane(&mut self, page: &mut Page<'_>, lane: u32) -> u64 {
+    /// Returns where a row is. A new one is introduced.
+    pub(super) fn place(&mut self, page: &mut Page<'_>, row: Row) -> Place {
+        if let Some(&place) = self.known.get(&row) {
+            return place;
+        }
+        let (place, sort) = match row {
+            Row::OfDevice(device, row) => (self.place_on_device(page, device, row), row.sort_index()),
+            _ => {
+                let tid = self.take(match row {
+                    Row::Thread(index, 0) => Some(self.trace.threads[index].identity.os_id),
+                    Row::Caller(os_id) => Some(os_id.into()),
+                    _ => None,
+                });
+                ((self.pid, tid), tid)
+            }
+        };
+        self.known.insert(row, place);
+        self.introduce(page, place, ("thread", &row.name(self.trace), None), sort);
+        place
+    }
+
+    fn place_on_device(&mut self, page: &mut Page<'_>, device: Option<u32>, row: GpuRow) -> Place {
+        let pid = device.map_or(processes::OVERHEAD, u64::from);
+        if self.devices.insert(device) {
+            let label = device.map_or(String::new(), |device| format!("GPU {device}"));
+            let sort = device.map_or(OVERHEAD_SORT, |device| DEVICE_SORT + u64::from(device));
+            self.introduce_process(page, (pid, &processes::device_name(self.trace, device)), Some(&label), sort);
+        }
+        match row {
+            GpuRow::Stream(stream, 0) => (pid, stream.into()),
+            GpuRow::Overhead(0) => (pid, 0),
+            _ => {
+                self.next_on_device += 1;
+                (pid, self.next_on_device - 1)
+            }
+        }
+    }
+
+    /// Returns the place of a lane of async ranges, from 1. There may be as many as ranges: those with neighbouring `tid`s
+    /// are known together. They come in order.
+    pub(super) fn lane(&mut self, page: &mut Page<'_>, lane: u32) -> Place {
         if lane <= self.lane_count {
             let run = self.lanes.partition_point(|(first, _)| *first <= lane).saturating_sub(1);
             let (first, tid) = self.lanes[run];
-            return tid + u64::from(lane - first);
+            return (self.pid, tid + u64::from(lane - first));
         }
         let tid = self.make_up();
         let follows = self.lanes.last().is_some_and(|(first, of_first)| of_first + u64::from(lane - first) == tid);
@@ -71,19 +110,14 @@ impl Rows {
             self.lanes.push((lane, tid));
         }
         self.lane_count = lane;
-        self.introduce_row(page, tid, &format!("async lane {lane}"));
-        tid
+        self.introduce(page, (self.pid, tid), ("thread", &format!("async lane {lane}"), None), tid);
+        (self.pid, tid)
     }
 
-    fn introduce_row(&self, page: &mut Page<'_>, tid: u64, name: &str) {
-        self.introduce(page, "thread_name", tid, |out| {
-            out.extend_from_slice(b"\"name\":");
-            push_string(out, name);
-        });
-        self.introduce(page, "thread_sort_index", tid, |out| {
-            out.extend_from_slice(b"\"sort_index\":");
-            push_integer(out, tid);
-        });
+    /// Takes the `tid` that is wanted, if nothing else has it.
+    fn take(&mut self, wanted: Option<u64>) -> u64 {
+        let tid = wanted.filter(|tid| self.is_free(*tid)).inspect(|tid| _ = self.taken.insert(*tid));
+        tid.unwrap_or_else(|| self.make_up())
     }
 
     fn make_up(&mut self) -> u64 {
@@ -98,73 +132,70 @@ impl Rows {
         tid > 0 && !self.taken.contains(&tid) && !(FIRST_MADE_UP..self.next).contains(&tid)
     }
 
-    /// Says what the process is.
-    pub(super) fn introduce_process(&self, page: &mut Page<'_>, name: &str) {
-        self.introduce(page, "process_name", 0, |out| {
-            out.extend_from_slice(b"\"name\":");
-            push_string(out, name);
-        });
-        self.introduce(page, "process_labels", 0, |out| out.extend_from_slice(b"\"labels\":\"CPU\""));
-        self.introduce(page, "process_sort_index", 0, |out| {
-            out.extend_from_slice(b"\"sort_index\":");
-            push_integer(out, self.pid);
-        });
+    /// Says what a process is.
+    pub(super) fn introduce_process(
+        &self,
+        page: &mut Page<'_>,
+        (pid, name): (u64, &str),
+        label: Option<&str>,
+        sort: u64,
+    ) {
+        self.introduce(page, (pid, 0), ("process", name, label), sort);
     }
 
-    fn introduce(&self, page: &mut Page<'_>, what: &str, tid: u64, args: impl FnOnce(&mut Vec<u8>)) {
-        push_metadata(page, (self.pid, tid), self.begin, what, args);
+    /// Appends what a viewer shows beside a process or a row, and where.
+    fn introduce(&self, page: &mut Page<'_>, place: Place, (what, name, label): (&str, &str, Option<&str>), sort: u64) {
+        self.push(page, place, (what, "name"), |out| push_string(out, name));
+        if let Some(label) = label {
+            self.push(page, place, (what, "labels"), |out| push_string(out, label));
+        }
+        self.push(page, place, (what, "sort_index"), |out| push_integer(out, sort));
     }
-}
 
-/// Appends what a viewer shows beside a row; `begin` is the `ts`, in nanoseconds since the trace's base.
-pub(super) fn push_metadata(
-    page: &mut Page<'_>,
-    (pid, tid): (u64, u64),
-    begin: u64,
-    what: &str,
-    args: impl FnOnce(&mut Vec<u8>),
-) {
-    let out = &mut page.text;
-    out.extend_from_slice(b"{\"ph\":\"M\",\"name\":\"");
-    out.extend_from_slice(what.as_bytes());
-    out.extend_from_slice(b"\",\"ts\":");
-    push_micros(out, begin);
-    out.extend_from_slice(b",\"pid\":");
-    push_integer(out, pid);
-    out.extend_from_slice(b",\"tid\":");
-    push_integer(out, tid);
-    out.extend_from_slice(b",\"args\":{");
-    args(out);
-    out.extend_from_slice(b"}},\n");
-    page.pause();
+    fn push(&self, page: &mut Page<'_>, place: Place, (what, key): (&str, &str), value: impl FnOnce(&mut Vec<u8>)) {
+        let (out, (pid, tid)) = (&mut page.text, place);
+        for part in ["{\"ph\":\"M\",\"name\":\"", what, "_", key, "\",\"ts\":"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        push_micros(out, self.begin);
+        out.extend_from_slice(b",\"pid\":");
+        push_integer(out, pid);
+        out.extend_from_slice(b",\"tid\":");
+        push_integer(out, tid);
+        for part in [",\"args\":{\"", key, "\":"] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        value(out);
+        out.extend_from_slice(b"}},\n");
+        page.pause();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::testing::Script;
 
     #[test]
     fn no_two_rows_share_a_tid() {
+        let mut script = Script::new();
+        script.thread("main");
+        let trace = Trace::build(script.finish());
         let mut sink = Vec::new();
         let mut page = Page::new(&mut sink);
-        let mut rows = Rows::new(7, 0);
-        let tids = [
-            (Row::Thread(0, 0), Some(70)),
-            (Row::Thread(1, 0), Some(70)),
-            (Row::Thread(2, 0), Some(FIRST_MADE_UP + 1)),
-            (Row::Caller(1), None),
-            (Row::Steps, None),
-            (Row::Thread(3, 0), Some(0)),
-        ]
-        .map(|(row, wanted)| rows.tid(&mut page, row, wanted, "row"));
+        let mut rows = Rows::new(&trace, 0);
+        let wanted = [Some(70), Some(70), Some(FIRST_MADE_UP + 1), None, None, Some(0)];
+        let tids = wanted.map(|wanted| rows.take(wanted));
         assert_eq!(tids[0], 70);
         assert_eq!(HashSet::from(tids).len(), tids.len());
-        assert_eq!(rows.tid(&mut page, Row::Caller(1), None, "row"), tids[3], "a known row keeps its id");
-        let above = Some(FIRST_MADE_UP + 7);
-        let one = rows.lane(&mut page, 1);
-        let taken = rows.tid(&mut page, Row::Thread(4, 0), above, "row");
-        let lanes = [2, 3, 4].map(|lane| rows.lane(&mut page, lane));
-        assert_eq!((above, lanes), (Some(taken), [one + 1, taken + 1, taken + 2]));
-        assert_eq!([1, 2, 3, 4].map(|lane| rows.lane(&mut page, lane)), [one, one + 1, taken + 1, taken + 2]);
+        let caller = rows.place(&mut page, Row::Caller(70));
+        assert!(!tids.contains(&caller.1));
+        assert_eq!(rows.place(&mut page, Row::Caller(70)), caller, "a known row keeps its id");
+        let above = FIRST_MADE_UP + 8;
+        let one = rows.lane(&mut page, 1).1;
+        let taken = rows.take(Some(above));
+        let lanes = [2, 3, 4].map(|lane| rows.lane(&mut page, lane).1);
+        assert_eq!((above, lanes), (taken, [one + 1, taken + 1, taken + 2]));
+        assert_eq!([1, 2, 3, 4].map(|lane| rows.lane(&mut page, lane).1), [one, one + 1, taken + 1, taken + 2]);
     }
 }

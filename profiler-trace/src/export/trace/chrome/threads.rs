@@ -6,76 +6,60 @@
 
 use std::collections::VecDeque;
 
-use crate::export::trace::buffer::FULL;
+use crate::export::events::Row;
+use crate::export::events::ranges::{Part as Shows, Range};
+use crate::export::trace::buffer::{FULL, Page};
 use crate::export::trace::parallel::Stream;
 use crate::export::trace::partition::deal;
 use crate::model::{Trace, Walk};
 
-use super::event::Events;
-use super::ranges::Ranges;
-use super::rows::{Row, Rows};
-use super::stacks::Stacks;
+use super::event::Formatter;
+use super::prefix_cache::Place;
+use super::rows::Rows;
 
 /// Some of the threads, one after the other.
 pub(super) struct Part<'a> {
     trace: &'a Trace,
-    ranges: Ranges<'a>,
+    format: Formatter<'a>,
     /// Those that are still to come.
     threads: VecDeque<Shown>,
     /// The one that is shown now.
     now: Option<(Walk<'a>, Shown)>,
 }
 
-/// A thread and its rows.
+/// A thread: its place in the trace, and its row and those of its lanes.
 struct Shown {
     index: usize,
-    tid: u64,
-    /// The rows of its lanes, from 1.
-    lanes: Vec<u64>,
+    rows: Vec<Place>,
 }
 
-/// Introduces all rows of threads, and deals those with ranges out.
+/// Introduces all rows of threads, and deals those with ranges out. Each part has a `format` of its own.
 pub(super) fn parts<'a>(
-    events: &mut Events<'_>,
-    rows: &mut Rows,
-    (trace, base): (&'a Trace, u64),
-    stacks: &'a Stacks,
+    page: &mut Page<'_>,
+    rows: &mut Rows<'a>,
+    trace: &'a Trace,
+    format: impl Fn() -> Formatter<'a>,
 ) -> VecDeque<Part<'a>> {
-    let mut shown: Vec<Shown> = (0..trace.threads.len()).map(|index| introduce(events, rows, trace, index)).collect();
+    let mut shown = Vec::with_capacity(trace.threads.len());
+    for (index, thread) in trace.threads.iter().enumerate() {
+        let rows = (0..=thread.lanes).map(|lane| rows.place(page, Row::Thread(index, lane))).collect();
+        shown.push(Shown { index, rows });
+    }
     let ranges_of = |shown: &Shown| trace.threads[shown.index].ranges;
     shown.retain(|thread| ranges_of(thread) > 0);
-    let part = |threads| Part { trace, ranges: Ranges::new(trace, stacks, base), threads, now: None };
+    let part = |threads| Part { trace, format: format(), threads, now: None };
     deal(shown, ranges_of).into_iter().map(part).collect()
-}
-
-fn introduce(events: &mut Events<'_>, rows: &mut Rows, trace: &Trace, index: usize) -> Shown {
-    let thread = &trace.threads[index];
-    let name = &thread.identity.name;
-    let tid = rows.tid(&mut events.page, Row::Thread(index, 0), Some(thread.identity.os_id), name);
-    let lanes = (1..=thread.lanes).map(|lane| {
-        rows.tid(&mut events.page, Row::Thread(index, lane), None, &format!("{name} (overlapping {lane})"))
-    });
-    Shown { index, tid, lanes: lanes.collect() }
-}
-
-impl Shown {
-    #[inline]
-    fn tid(&self, lane: u32) -> u64 {
-        match lane {
-            0 => self.tid,
-            // Every lane is there: the thread was read before.
-            lane => self.lanes.get(lane as usize - 1).copied().unwrap_or(self.tid),
-        }
-    }
 }
 
 impl Stream for Part<'_> {
     fn fill(&mut self, page: &mut Vec<u8>) -> bool {
-        let Self { trace, ranges, threads, now } = self;
+        let Self { trace, format, threads, now } = self;
         loop {
-            if let Some((walk, shown)) = now {
+            if let Some((walk, Shown { rows, .. })) = now {
                 let is_full = walk.until(|slice| {
-                    ranges.push(page, slice, shown.tid(slice.lane));
+                    // Every lane is there: the thread was read before.
+                    let place = rows.get(slice.lane as usize).copied().unwrap_or_default();
+                    format.slice(page, &Range::new(trace, slice, Shows::Whole), place, (slice.begin, slice.end));
                     page.len() >= FULL
                 });
                 if is_full {

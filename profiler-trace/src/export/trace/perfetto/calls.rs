@@ -1,15 +1,14 @@
 //! The CUDA API calls of a thread, between its ranges: they are slices of the same track, so begins and ends of both have
 //! to be in order.
 
+use crate::export::events::calls::Call;
 use crate::export::trace::buffer::FULL;
-use crate::model::{Gpu, PlacedCall, Trace};
-use crate::records::gpu::Api;
+use crate::model::{CudaApiNames, PlacedCall, Trace};
 
 use super::gpu::flow_id;
 use super::open::Open;
 use super::schema::event;
 use super::sequence::Sequence;
-use crate::export::events::keys::{Category, Key};
 
 /// The calls that have not been written yet.
 pub(super) struct Calls<'a> {
@@ -70,9 +69,7 @@ impl<'a> Calls<'a> {
                 && placed.call.begin < at
             {
                 self.left = rest;
-                if let Ok(gpu) = &self.trace.gpu {
-                    push(sequence, page, self.trace, gpu, placed);
-                }
+                self.push(sequence, page, placed);
                 self.open.begin(placed.call.end, 0);
             } else {
                 return true;
@@ -80,25 +77,14 @@ impl<'a> Calls<'a> {
         }
         false
     }
-}
 
-fn push(sequence: &mut Sequence, page: &mut Vec<u8>, trace: &Trace, gpu: &Gpu, placed: &PlacedCall) {
-    let PlacedCall { call, external_id, is_inner, launched } = *placed;
-    sequence.event(page, call.begin, event::BEGIN, |event| {
-        event.category(match call.api {
-            Api::Driver => Category::Driver,
-            Api::Runtime => Category::Runtime,
+    fn push(&self, sequence: &mut Sequence, page: &mut Vec<u8>, placed: &PlacedCall) {
+        let Ok(gpu) = &self.trace.gpu else { return };
+        sequence.event(page, placed.call.begin, event::BEGIN, |event| {
+            event.describe(&Call::new(gpu, placed, CudaApiNames::Called));
+            if placed.launched.is_some() {
+                event.flow(flow_id(self.trace, placed.call.correlation));
+            }
         });
-        event.gpu_name(call.name, gpu.names.get(call.name as usize).map_or("", String::as_str));
-        event.number(Key::Cbid, call.function.into());
-        if !is_inner {
-            event.number(Key::Correlation, call.correlation.into());
-        }
-        if external_id > 0 {
-            event.number(Key::ExternalId, external_id);
-        }
-        if launched.is_some() {
-            event.flow(flow_id(trace, call.correlation));
-        }
-    });
+    }
 }

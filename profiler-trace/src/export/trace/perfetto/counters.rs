@@ -11,9 +11,8 @@ use crate::records::gpu::Work;
 use profiler_core::Device;
 
 use super::schema::event;
-use super::tracks::{Counter, Row, Tracks};
+use super::tracks::{Counter, Track, Tracks};
 use super::writer::Writer;
-use crate::export::events::keys::{Category, Key};
 
 /// Writes all counters.
 pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
@@ -26,8 +25,8 @@ pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Tr
     }
 }
 
-const fn counter_of(device: Device) -> Row {
-    Row::Counter(match device.index() {
+const fn counter_of(device: Device) -> Track {
+    Track::Counter(match device.index() {
         None => Counter::HostMemory,
         Some(index) => Counter::DeviceMemory(index),
     })
@@ -38,13 +37,13 @@ fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trac
     if memory.devices.is_empty() {
         return;
     }
-    let session = tracks.of(writer, Row::Session);
+    let session = tracks.of(writer, Track::Session);
     writer.open(session, trace.begin);
     for each in &memory.devices {
         sample(writer, tracks, counter_of(each.device), trace.begin, each.at_begin);
     }
-    walk_reported(trace, |thread, change| {
-        let thread = tracks.of(writer, Row::Thread(thread));
+    walk_reported(trace, |row, change| {
+        let thread = tracks.of(writer, Track::Row(row));
         let counter = tracks.of(writer, counter_of(change.device));
         write_change(writer, change, thread, counter);
     });
@@ -53,10 +52,10 @@ fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trac
 /// What CUDA gave and took back.
 fn write_taken(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, gpu: &Gpu) {
     let mut is_first = true;
-    walk_taken(trace, gpu, |thread, change| {
+    walk_taken(trace, gpu, |row, change| {
         let Device::Cuda(device) = change.device else { return };
-        let thread = tracks.of_caller(writer, thread);
-        let counter = tracks.of(writer, Row::Counter(Counter::CudaMemory(u32::from(device))));
+        let thread = tracks.of(writer, Track::Row(row));
+        let counter = tracks.of(writer, Track::Counter(Counter::CudaMemory(u32::from(device))));
         if std::mem::take(&mut is_first) {
             writer.open(thread, change.at);
         }
@@ -66,19 +65,9 @@ fn write_taken(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, 
 
 /// An allocation or release.
 fn write_change(writer: &mut Writer<'_>, change: &MemoryChange, thread: u64, counter: u64) {
-    let (id, kind) = change.device_numbers();
     writer.event(change.at, event::INSTANT, |event| {
         event.track(thread);
-        event.category(Category::Instant);
-        event.name(change.name());
-        event.number(Key::TotalReserved, 0);
-        event.number(Key::TotalAllocated, change.total);
-        event.signed(Key::DeviceId, id);
-        event.number(Key::DeviceType, kind);
-        event.signed(Key::BytesChanged, change.bytes);
-        if !change.failed {
-            event.number(Key::Addr, change.address);
-        }
+        event.describe(change);
         event.counter(counter, change.total);
     });
 }
@@ -86,47 +75,37 @@ fn write_change(writer: &mut Writer<'_>, change: &MemoryChange, thread: u64, cou
 /// How full each device is of the kernels that run: the sum of their occupancies, at most 100.
 fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
     for (number, device) in (0..).zip(&gpu.devices) {
-        let row = Row::Counter(Counter::Occupancy(number));
+        let counter = Track::Counter(Counter::Occupancy(number));
         let mut running: BinaryHeap<(Reverse<u64>, u64)> = BinaryHeap::new();
         let mut sum = 0;
+        let kernels = gpu.ops.iter().filter(|placed| placed.op.device == number).filter_map(|placed| {
+            let Work::Kernel(kernel) = placed.op.work else { return None };
+            Some((placed.op.begin, Some((placed.op.end, Occupancy::of(&kernel, device).percent))))
+        });
         let mut is_first = true;
-        for placed in gpu.ops.iter().filter(|placed| placed.op.device == number) {
-            let Work::Kernel(kernel) = placed.op.work else { continue };
-            if std::mem::take(&mut is_first) {
-                let track = tracks.of(writer, row);
-                writer.open(track, placed.op.begin);
+        for (at, begun) in kernels.chain([(u64::MAX, None)]) {
+            if std::mem::take(&mut is_first) && begun.is_some() {
+                let track = tracks.of(writer, counter);
+                writer.open(track, at);
             }
-            finish(writer, tracks, row, (&mut running, &mut sum), placed.op.begin);
-            let percent = Occupancy::of(&kernel, device).percent;
-            sum += percent;
-            running.push((Reverse(placed.op.end), percent));
-            sample(writer, tracks, row, placed.op.begin, sum.min(100));
+            while let Some(&(Reverse(end), percent)) = running.peek().filter(|(Reverse(end), _)| *end <= at) {
+                running.pop();
+                sum -= percent;
+                sample(writer, tracks, counter, end, sum.min(100));
+            }
+            if let Some((end, percent)) = begun {
+                sum += percent;
+                running.push((Reverse(end), percent));
+                sample(writer, tracks, counter, at, sum.min(100));
+            }
         }
-        finish(writer, tracks, row, (&mut running, &mut sum), u64::MAX);
     }
 }
 
-/// Kernels end.
-fn finish(
-    writer: &mut Writer<'_>,
-    tracks: &mut Tracks<'_>,
-    row: Row,
-    (running, sum): (&mut BinaryHeap<(Reverse<u64>, u64)>, &mut u64),
-    until: u64,
-) {
-    while let Some(&(Reverse(end), percent)) = running.peek()
-        && end <= until
-    {
-        running.pop();
-        *sum -= percent;
-        sample(writer, tracks, row, end, (*sum).min(100));
-    }
-}
-
-fn sample(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, row: Row, at: u64, value: u64) {
-    let track = tracks.of(writer, row);
+fn sample(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, counter: Track, at: u64, value: u64) {
+    let track = tracks.of(writer, counter);
     writer.event(at, event::COUNTER, |event| {
         event.track(track);
-        event.value(value);
+        event.sample(value);
     });
 }

@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 
+use crate::export::events::{Category, Key};
 use crate::export::trace::call_stack;
 use crate::records::frames::Symbols;
 use profiler_core::site::Site;
 
 use super::schema::interned;
 use super::wire::{push_message, push_number, push_text};
-use crate::export::events::keys::{Category, Key};
 
 /// The words so far.
 #[derive(Default)]

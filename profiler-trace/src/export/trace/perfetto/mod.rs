@@ -40,12 +40,12 @@ mod writer;
 
 use std::io::{self, Write};
 
+use crate::export::events::Category;
 use crate::export::report_parts::clock::Jump;
 use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
-use crate::export::events::keys::Category;
-use tracks::{Row, Tracks};
+use tracks::{Track, Tracks};
 use writer::Writer;
 
 /// Writes the trace.
@@ -71,7 +71,7 @@ fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<
 /// On it, a mark for each jump of a clock.
 fn write_session(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) -> io::Result<()> {
     let facts = serde_json::to_value(metadata::head(trace, metadata::base_of(trace.begin)))?;
-    let track = tracks.of(writer, Row::Session);
+    let track = tracks.of(writer, Track::Session);
     writer.open(track, trace.begin);
     writer.event(trace.begin, schema::event::BEGIN, |event| {
         event.category(Category::Trace);

@@ -4,7 +4,7 @@
 //! So a range takes about 36 bytes, and its times are exact. A sequence is appended to whatever page it is given and knows of
 //! no other: those of several threads can be made side by side.
 
-use super::event::Event;
+use super::event::TrackEvent;
 use super::interner::Interner;
 use super::schema::{clock, defaults, event, packet, trace};
 use super::wire::{push_bytes, push_message, push_number};
@@ -48,7 +48,7 @@ impl Sequence {
 
     /// An event of one of the types in [`event`]. Within a sequence time never runs backwards.
     #[inline]
-    pub(super) fn event(&mut self, out: &mut Vec<u8>, at: u64, kind: u64, fill: impl FnOnce(&mut Event<'_>)) {
+    pub(super) fn event(&mut self, out: &mut Vec<u8>, at: u64, kind: u64, fill: impl FnOnce(&mut TrackEvent<'_>)) {
         let passed = at.saturating_sub(self.now);
         self.now += passed;
         let (id, interner) = (self.id, &mut self.interner);
@@ -58,7 +58,7 @@ impl Sequence {
             push_number(out, packet::FLAGS, packet::NEEDS_STATE);
             push_message(out, packet::EVENT, |out| {
                 push_number(out, event::TYPE, kind);
-                fill(&mut Event { out, interner });
+                fill(&mut TrackEvent { out, interner });
             });
             if !interner.gathered.is_empty() {
                 push_bytes(out, packet::INTERNED, &interner.gathered);

@@ -6,6 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
+use crate::export::events::Row;
 use crate::export::trace::buffer::FULL;
 use crate::export::trace::parallel::Stream;
 use crate::export::trace::partition::deal;
@@ -14,7 +15,7 @@ use crate::model::{Edge, EdgeWalk, Slice, Trace};
 use super::calls::{self, Calls};
 use super::ranges;
 use super::sequence::Sequence;
-use super::tracks::{Row, Tracks};
+use super::tracks::{Track, Tracks};
 use super::writer::Writer;
 
 /// Some of the threads, one after the other.
@@ -49,12 +50,12 @@ pub(super) fn parts<'a>(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace:
         // Two threads may have had the same id, one after the other; a call knows no more of its own.
         let calls = if os_ids.insert(os_id) { Calls::of(trace, os_id) } else { Calls::none(trace) };
         let size = thread.ranges + calls.count();
-        let track = tracks.of(writer, Row::Thread(index));
-        let lanes = (1..=thread.lanes).map(|lane| tracks.of(writer, Row::Overlap(index, lane))).collect();
+        let track = tracks.of(writer, Track::Row(Row::Thread(index, 0)));
+        let lanes = (1..=thread.lanes).map(|lane| tracks.of(writer, Track::Row(Row::Thread(index, lane)))).collect();
         shown.push(Shown { index: Some(index), track, lanes, calls, sequence: writer.new_sequence(), size });
     }
     for os_id in calls::callers(trace).filter(|&os_id| !os_ids.contains(&u64::from(os_id))) {
-        let (calls, track) = (Calls::of(trace, os_id.into()), tracks.of(writer, Row::Caller(os_id)));
+        let (calls, track) = (Calls::of(trace, os_id.into()), tracks.of(writer, Track::Row(Row::Caller(os_id))));
         let (size, sequence) = (calls.count(), writer.new_sequence());
         shown.push(Shown { index: None, track, lanes: Vec::new(), calls, sequence, size });
     }
@@ -83,7 +84,7 @@ impl Stream for Part<'_> {
 struct Now<'a> {
     walk: Option<EdgeWalk<'a>>,
     late: Option<Late>,
-    track: Track<'a>,
+    track: ThreadTrack<'a>,
 }
 
 /// An edge that is the next to be written: calls before it have filled the page. Seldom, so it is worth a copy.
@@ -97,7 +98,7 @@ impl<'a> Now<'a> {
         let Shown { index, track, lanes, calls, sequence, .. } = shown;
         let sequence = Sequence::open(page, sequence, track, trace.begin.min(calls.begin()));
         let walk = index.map(|index| trace.begin_edges(index));
-        Self { walk, late: None, track: Track { trace, sequence, lanes, calls } }
+        Self { walk, late: None, track: ThreadTrack { trace, sequence, lanes, calls } }
     }
 
     /// False if nothing is left.
@@ -122,14 +123,14 @@ impl<'a> Now<'a> {
 }
 
 /// The track of a thread, and those of its lanes.
-struct Track<'a> {
+struct ThreadTrack<'a> {
     trace: &'a Trace,
     sequence: Sequence,
     lanes: Vec<u64>,
     calls: Calls<'a>,
 }
 
-impl Track<'_> {
+impl ThreadTrack<'_> {
     #[cold]
     #[inline(never)]
     fn push_late(&mut self, page: &mut Vec<u8>, Late { slice, is_begin }: &Late) -> bool {
@@ -151,7 +152,7 @@ impl Track<'_> {
         if edge.is_begin {
             ranges::begin((&mut self.sequence, page), self.trace, edge.slice, track);
         } else {
-            ranges::end((&mut self.sequence, page), edge.slice, track);
+            ranges::end((&mut self.sequence, page), self.trace, edge.slice, track);
         }
         true
     }

@@ -6,8 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::export::events::processes;
-use crate::export::events::rows::GpuRow;
+use crate::export::events::{Row, processes};
 use crate::model::Trace;
 
 use super::schema::{counter, process, thread, track};
@@ -23,21 +22,13 @@ const LANES: i64 = 10;
 
 /// What a track is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Row {
-    /// A thread, by its place in the trace.
-    Thread(usize),
-    /// What overlaps on that thread, by lane, from 1.
-    Overlap(usize, u32),
-    /// A thread without ranges that called CUDA, by the operating system's id.
-    Caller(u32),
-    /// The iterations between bare `step()` calls.
-    Steps,
+pub(super) enum Track {
+    /// A row of slices.
+    Row(Row),
     /// The session itself.
     Session,
     /// A device, or what CUDA and the profiler spent on themselves.
     Device(Option<u32>),
-    /// A row of that.
-    OfDevice(Option<u32>, GpuRow),
     /// A counter of the process.
     Counter(Counter),
 }
@@ -58,7 +49,7 @@ pub(super) enum Counter {
 /// The tracks in use.
 pub(super) struct Tracks<'a> {
     trace: &'a Trace,
-    known: HashMap<Row, u64>,
+    known: HashMap<Track, u64>,
     thread_ids: HashSet<u64>,
     next: u64,
     process: u64,
@@ -89,37 +80,44 @@ impl<'a> Tracks<'a> {
         tracks
     }
 
-    /// The track's id. A new one is described.
-    pub(super) fn of(&mut self, writer: &mut Writer<'_>, row: Row) -> u64 {
-        if let Some(&id) = self.known.get(&row) {
+    /// Returns the track's id. A new one is described.
+    pub(super) fn of(&mut self, writer: &mut Writer<'_>, what: Track) -> u64 {
+        if let Some(&id) = self.known.get(&what) {
             return id;
         }
         let id = self.next;
         self.next += 1;
-        self.known.insert(row, id);
-        match row {
-            Row::Thread(index) => {
-                let identity = &self.trace.threads[index].identity;
-                self.describe_thread(writer, id, identity.os_id, &identity.name);
-            }
-            Row::Caller(os_id) => self.describe_thread(writer, id, u64::from(os_id), &format!("thread {os_id}")),
-            Row::Overlap(index, lane) => {
-                let parent = self.of(writer, Row::Thread(index));
-                let name = format!("{} (overlapping {lane})", self.trace.threads[index].identity.name);
-                describe(writer, (id, parent), &name, lane.into());
-            }
-            Row::Steps => describe(writer, (id, self.process), "steps", STEPS),
-            Row::Session => describe(writer, (id, self.process), "session", 0),
-            Row::Device(device) => self.describe_device(writer, id, device),
-            Row::OfDevice(device, row) => {
-                let parent = self.of(writer, Row::Device(device));
-                // The field has 32 bits.
-                let rank = i32::try_from(row.sort_index()).unwrap_or(i32::MAX);
-                describe(writer, (id, parent), row.name().trim_end(), rank.into());
-            }
-            Row::Counter(counter) => self.describe_counter(writer, id, counter),
+        self.known.insert(what, id);
+        match what {
+            Track::Row(row) => self.describe_row(writer, id, row),
+            Track::Session => describe(writer, (id, self.process), "session", 0),
+            Track::Device(device) => writer.describe(|out| {
+                push_number(out, track::ID, id);
+                push_text(out, track::NAME, &processes::device_name(self.trace, device));
+                push_number(out, track::CHILD_ORDER, track::BY_RANK);
+            }),
+            Track::Counter(counter) => self.describe_counter(writer, id, counter),
         }
         id
+    }
+
+    fn describe_row(&mut self, writer: &mut Writer<'_>, id: u64, row: Row) {
+        let name = row.name(self.trace);
+        match row {
+            Row::Thread(index, 0) => self.describe_thread(writer, id, self.trace.threads[index].identity.os_id, &name),
+            Row::Caller(os_id) => self.describe_thread(writer, id, os_id.into(), &name),
+            Row::Thread(index, lane) => {
+                let parent = self.of(writer, Track::Row(Row::Thread(index, 0)));
+                describe(writer, (id, parent), &name, lane.into());
+            }
+            Row::Steps => describe(writer, (id, self.process), &name, STEPS),
+            Row::OfDevice(device, row) => {
+                let parent = self.of(writer, Track::Device(device));
+                // The field has 32 bits.
+                let rank = i32::try_from(row.sort_index()).unwrap_or(i32::MAX);
+                describe(writer, (id, parent), name.trim_end(), rank.into());
+            }
+        }
     }
 
     /// The track of a lane of async ranges, from 1. There may be as many as ranges: they come in order, and no other track
@@ -136,12 +134,6 @@ impl<'a> Tracks<'a> {
             describe(writer, (id, self.process), &format!("async lane {lane}"), LANES + i64::from(lane));
         }
         id
-    }
-
-    /// The track of the ranges of the thread with this id.
-    pub(super) fn of_caller(&mut self, writer: &mut Writer<'_>, os_id: u32) -> u64 {
-        let known = self.trace.threads.iter().position(|known| known.identity.os_id == u64::from(os_id));
-        self.of(writer, known.map_or(Row::Caller(os_id), Row::Thread))
     }
 
     fn describe_thread(&mut self, writer: &mut Writer<'_>, id: u64, os_id: u64, name: &str) {
@@ -161,36 +153,21 @@ impl<'a> Tracks<'a> {
         });
     }
 
-    fn describe_device(&self, writer: &mut Writer<'_>, id: u64, device: Option<u32>) {
-        let name = processes::device_name(self.trace, device);
-        writer.describe(|out| {
-            push_number(out, track::ID, id);
-            push_text(out, track::NAME, &name);
-            push_number(out, track::CHILD_ORDER, track::BY_RANK);
-        });
-    }
-
     fn describe_counter(&mut self, writer: &mut Writer<'_>, id: u64, what: Counter) {
-        let (parent, name, is_bytes) = match what {
-            Counter::HostMemory => (self.process, "memory allocated (CPU)".to_owned(), true),
-            Counter::DeviceMemory(device) => (self.process, format!("memory allocated (CUDA {device})"), true),
-            Counter::CudaMemory(device) => {
-                (self.of(writer, Row::Device(Some(device))), "memory taken from CUDA".to_owned(), true)
-            }
-            Counter::Occupancy(device) => {
-                (self.of(writer, Row::Device(Some(device))), "est. achieved occupancy".to_owned(), false)
-            }
+        let (device, name) = match what {
+            Counter::HostMemory => (None, "memory allocated (CPU)".to_owned()),
+            Counter::DeviceMemory(device) => (None, format!("memory allocated (CUDA {device})")),
+            Counter::CudaMemory(device) => (Some(device), "memory taken from CUDA".to_owned()),
+            Counter::Occupancy(device) => (Some(device), "est. achieved occupancy".to_owned()),
         };
+        let parent = device.map_or(self.process, |device| self.of(writer, Track::Device(Some(device))));
         writer.describe(|out| {
             push_number(out, track::ID, id);
             push_number(out, track::PARENT, parent);
             push_text(out, track::NAME, &name);
-            push_message(out, track::COUNTER, |out| {
-                if is_bytes {
-                    push_number(out, counter::UNIT, counter::BYTES);
-                } else {
-                    push_text(out, counter::UNIT_NAME, "%");
-                }
+            push_message(out, track::COUNTER, |out| match what {
+                Counter::Occupancy(_) => push_text(out, counter::UNIT_NAME, "%"),
+                _ => push_number(out, counter::UNIT, counter::BYTES),
             });
         });
     }

@@ -5,9 +5,11 @@
 
 use std::io::{self, Write};
 
+use crate::export::events::Event;
 use crate::export::trace::buffer::Page;
 
-use super::event::Event;
+use super::event::TrackEvent;
+use super::schema::event;
 use super::sequence::Sequence;
 
 /// Writes packets.
@@ -52,11 +54,19 @@ impl<'out> Writer<'out> {
         self.page.pause();
     }
 
-    /// An event of the sequence, of one of the types in [`event`](super::schema::event).
+    /// An event of the sequence, of one of the types in [`event`].
     #[inline]
-    pub(super) fn event(&mut self, at: u64, kind: u64, fill: impl FnOnce(&mut Event<'_>)) {
+    pub(super) fn event(&mut self, at: u64, kind: u64, fill: impl FnOnce(&mut TrackEvent<'_>)) {
         self.sequence.event(&mut self.page.text, at, kind, fill);
         self.page.pause();
+    }
+
+    /// The begin of a slice on a track; 0 is the sequence's own.
+    pub(super) fn begin(&mut self, at: u64, track: u64, said: &impl Event) {
+        self.event(at, event::BEGIN, |event| {
+            event.track(track);
+            event.describe(said);
+        });
     }
 
     /// The end of the innermost open slice of a track; 0 is the sequence's own.

@@ -1,11 +1,14 @@
-//! Names and categories of CUDA API calls under [`CudaApiNames`]: Kineto's, or those by which consumers find launches.
+//! Calls of the CUDA API, with names and categories under [`CudaApiNames`]: Kineto's, or those by which consumers find
+//! launches.
 //!
 //! PyTorch launches through the runtime's API, so its consumers look for `cudaLaunchKernel` and the like. A program that calls
 //! the driver has none of them: Holistic Trace Analysis' launch statistics and the links of TraceLens are empty then.
 //! TensorBoard's plugin knows calls by the category `Runtime` alone, which Kineto no longer writes.
 
-use crate::model::CudaApiNames;
+use crate::model::{CudaApiNames, Gpu, PlacedCall};
 use crate::records::gpu::Api;
+
+use super::{Args, Category, Event, Key, Name};
 
 /// Calls of the driver's API, by the beginnings of their names, and the runtime's calls that do the same. The first that
 /// fits counts.
@@ -23,30 +26,60 @@ const RUNTIME: [(&str, &str); 11] = [
     ("cuMemset", "cudaMemset"),
 ];
 
-/// How a call is shown.
-#[derive(Debug, PartialEq, Eq)]
-pub(in crate::export) struct Shown {
-    pub(in crate::export) category: &'static str,
+/// A call.
+pub(in crate::export) struct Call<'a> {
+    placed: &'a PlacedCall,
+    /// Its own name.
+    called: &'a str,
+    category: Category,
     /// Another name than its own.
-    pub(in crate::export) name: Option<&'static str>,
+    name: Option<&'static str>,
 }
 
-/// Returns how a call is shown. What the runtime's API called inside is the runtime's work, and stays the driver's.
-pub(in crate::export) fn shown(names: CudaApiNames, api: Api, name: &str, is_inner: bool) -> Shown {
+impl<'a> Call<'a> {
+    pub(in crate::export) fn new(gpu: &'a Gpu, placed: &'a PlacedCall, names: CudaApiNames) -> Self {
+        let called = gpu.name(placed.call.name);
+        let (category, name) = shown(names, placed.call.api, called, placed.is_inner);
+        Self { placed, called, category, name }
+    }
+}
+
+impl Event for Call<'_> {
+    fn category(&self) -> Category {
+        self.category
+    }
+
+    fn name(&self) -> Name<'_> {
+        self.name.map_or(Name::Gpu(self.placed.call.name, self.called), |name| Name::Shared(name.into()))
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        let PlacedCall { call, external_id, is_inner, .. } = *self.placed;
+        args.value(Key::Cbid, call.function);
+        args.some(Key::Called, self.name.map(|_| self.called));
+        // HTA wants one call for a correlation id.
+        args.some(Key::Correlation, (!is_inner).then_some(call.correlation));
+        args.some(Key::ExternalId, Some(external_id).filter(|id| *id > 0));
+    }
+}
+
+/// Returns the category of a call, and the name that it is shown by if that is not its own. What the runtime's API called
+/// inside is the runtime's work, and stays the driver's.
+fn shown(names: CudaApiNames, api: Api, name: &str, is_inner: bool) -> (Category, Option<&'static str>) {
     let category = match api {
-        Api::Driver => "cuda_driver",
-        Api::Runtime => "cuda_runtime",
+        Api::Driver => Category::Driver,
+        Api::Runtime => Category::Runtime,
     };
     if names == CudaApiNames::Called || is_inner {
-        return Shown { category, name: None };
+        return (category, None);
     }
     let name = if api == Api::Driver { runtime_name(name) } else { None };
     let category = match names {
-        CudaApiNames::Tensorboard => "Runtime",
-        _ if name.is_some() => "cuda_runtime",
+        CudaApiNames::Tensorboard => Category::Tensorboard,
+        _ if name.is_some() => Category::Runtime,
         _ => category,
     };
-    Shown { category, name }
+    (category, name)
 }
 
 fn runtime_name(driver: &str) -> Option<&'static str> {
@@ -64,7 +97,7 @@ mod tests {
 
     #[test]
     fn driver_calls_get_the_runtimes_names_where_asked() {
-        let name = |driver| shown(CudaApiNames::Runtime, Api::Driver, driver, false).name;
+        let name = |driver| shown(CudaApiNames::Runtime, Api::Driver, driver, false).1;
         assert_eq!(name("cuLaunchKernel_ptsz"), Some("cudaLaunchKernel"));
         assert_eq!(name("cuLaunchKernelEx"), Some("cudaLaunchKernelExC"));
         assert_eq!(name("cuMemcpyHtoDAsync_v2"), Some("cudaMemcpyAsync"));
@@ -72,12 +105,12 @@ mod tests {
         assert_eq!(name("cuMemsetD8Async"), Some("cudaMemsetAsync"));
         assert_eq!(name("cuModuleLoadData"), None);
         let called = shown(CudaApiNames::Called, Api::Driver, "cuLaunchKernel", false);
-        assert_eq!(called, Shown { category: "cuda_driver", name: None });
+        assert_eq!(called, (Category::Driver, None));
     }
 
     #[test]
     fn categories_are_those_that_consumers_look_for() {
-        let category = |names, api, is_inner| shown(names, api, "cuLaunchKernel", is_inner).category;
+        let category = |names, api, is_inner| shown(names, api, "cuLaunchKernel", is_inner).0.text();
         assert_eq!(category(CudaApiNames::Runtime, Api::Driver, false), "cuda_runtime");
         assert_eq!(category(CudaApiNames::Tensorboard, Api::Driver, false), "Runtime");
         assert_eq!(category(CudaApiNames::Tensorboard, Api::Runtime, false), "Runtime");

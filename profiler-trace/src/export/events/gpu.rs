@@ -1,0 +1,206 @@
+//! What devices did: kernels, copies and fills, the spans of ranges around them, waits, and overhead.
+
+use std::collections::HashMap;
+
+use crate::model::{Annotation, Gpu, Placed, PlacedOp};
+use crate::records::gpu::{Overhead, Wait, Work};
+
+use super::occupancy::{Occupancy, per_multiprocessor};
+use super::{Args, Category, Event, GpuRow, Key, Name, OnRow, Row, Value};
+
+impl Event for Annotation {
+    fn category(&self) -> Category {
+        Category::GpuAnnotation
+    }
+
+    fn name(&self) -> Name<'_> {
+        Name::Shared(self.name.into())
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        args.value(Key::ExternalId, self.external_id);
+    }
+}
+
+impl OnRow for Annotation {
+    fn row(&self) -> Row {
+        let Self { stream, lane, .. } = *self;
+        let row = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
+        Row::OfDevice(Some(self.device), row)
+    }
+
+    fn times(&self) -> (u64, u64) {
+        (self.begin, self.end)
+    }
+}
+
+/// A kernel, copy or fill.
+pub(in crate::export) struct Op<'a> {
+    pub(in crate::export) gpu: &'a Gpu,
+    pub(in crate::export) placed: &'a PlacedOp,
+}
+
+impl Op<'_> {
+    fn work(&self, args: &mut impl Args) {
+        let op = &self.placed.op;
+        match op.work {
+            Work::Kernel(kernel) => {
+                args.value(Key::Queued, kernel.queued);
+                args.value(Key::Registers, kernel.registers);
+                args.value(Key::SharedMemory, kernel.shared);
+                args.list(Key::Grid, kernel.grid.into_iter().map(Value::from));
+                args.list(Key::Block, kernel.block.into_iter().map(Value::from));
+                if let Some(device) = self.gpu.devices.get(op.device as usize) {
+                    let (blocks, warps) = per_multiprocessor(&kernel, device);
+                    args.value(Key::BlocksPerSm, blocks);
+                    args.value(Key::WarpsPerSm, warps);
+                    args.value(Key::Occupancy, Occupancy::of(&kernel, device).percent);
+                }
+                args.some(Key::Priority, kernel.priority);
+            }
+            Work::Copy { bytes, peers, .. } => {
+                self.bytes(args, bytes);
+                args.some(Key::FromDevice, peers.map(|(from, _)| from));
+                args.some(Key::ToDevice, peers.map(|(_, to)| to));
+            }
+            Work::Fill { bytes, .. } => self.bytes(args, bytes),
+        }
+    }
+
+    fn bytes(&self, args: &mut impl Args, bytes: u64) {
+        args.value(Key::Bytes, bytes);
+        let ns = self.placed.op.end - self.placed.op.begin;
+        args.some(Key::MemoryBandwidth, (ns > 0).then(|| bytes as f64 / ns as f64));
+    }
+}
+
+impl Event for Op<'_> {
+    fn category(&self) -> Category {
+        match self.placed.op.work {
+            Work::Kernel(_) => Category::Kernel,
+            Work::Copy { .. } => Category::Copy,
+            Work::Fill { .. } => Category::Fill,
+        }
+    }
+
+    fn name(&self) -> Name<'_> {
+        match self.placed.op.work {
+            Work::Kernel(kernel) => Name::Gpu(kernel.name, self.gpu.name(kernel.name)),
+            work => Name::Shared(self.gpu.name_of(&work).into_owned().into()),
+        }
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        let PlacedOp { op, external_id, .. } = self.placed;
+        args.value(Key::Device, op.device);
+        args.value(Key::Context, op.context);
+        args.value(Key::Stream, op.stream);
+        args.value(Key::Correlation, op.correlation);
+        args.some(Key::ExternalId, Some(*external_id).filter(|id| *id > 0));
+        self.work(args);
+        if op.graph != (0, 0) {
+            args.value(Key::GraphId, op.graph.0);
+            args.value(Key::GraphNode, op.graph.1);
+        }
+    }
+}
+
+impl OnRow for Op<'_> {
+    fn row(&self) -> Row {
+        let PlacedOp { op, lane, .. } = self.placed;
+        Row::OfDevice(Some(op.device), GpuRow::Stream(op.stream, *lane))
+    }
+
+    fn times(&self) -> (u64, u64) {
+        (self.placed.op.begin, self.placed.op.end)
+    }
+}
+
+impl Event for Placed<Overhead> {
+    fn category(&self) -> Category {
+        Category::Overhead
+    }
+
+    fn name(&self) -> Name<'_> {
+        Name::Shared(self.record.kind.name().into())
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        args.value(Key::Overhead, self.record.code);
+    }
+}
+
+impl OnRow for Placed<Overhead> {
+    fn row(&self) -> Row {
+        Row::OfDevice(None, GpuRow::Overhead(self.lane))
+    }
+
+    fn times(&self) -> (u64, u64) {
+        (self.record.begin, self.record.end)
+    }
+}
+
+/// What is looked up for waits.
+pub(in crate::export) struct Waits<'a> {
+    gpu: &'a Gpu,
+    devices: HashMap<u32, u32>,
+    callers: HashMap<u32, u64>,
+}
+
+impl<'a> Waits<'a> {
+    pub(in crate::export) fn new(gpu: &'a Gpu) -> Self {
+        Self { gpu, devices: gpu.devices_of_contexts(), callers: gpu.callers() }
+    }
+
+    /// Describes a wait.
+    pub(in crate::export) fn of(&self, placed: &'a Placed<Wait>) -> WaitEvent<'_> {
+        WaitEvent { waits: self, wait: &placed.record, lane: placed.lane }
+    }
+}
+
+/// A wait of the host or of a stream.
+pub(in crate::export) struct WaitEvent<'a> {
+    waits: &'a Waits<'a>,
+    wait: &'a Wait,
+    lane: u32,
+}
+
+impl WaitEvent<'_> {
+    fn device(&self) -> u32 {
+        self.waits.devices.get(&self.wait.context).copied().unwrap_or(0)
+    }
+}
+
+impl Event for WaitEvent<'_> {
+    fn category(&self) -> Category {
+        Category::Wait
+    }
+
+    fn name(&self) -> Name<'_> {
+        Name::Shared(self.wait.kind.name().into())
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        let Wait { kind, correlation, context, stream, event, .. } = *self.wait;
+        args.value(Key::SyncKind, kind.name());
+        args.value(Key::Stream, stream.map_or(-1, i64::from));
+        args.value(Key::Correlation, correlation);
+        args.value(Key::Device, self.device());
+        args.value(Key::Context, context);
+        args.some(Key::ExternalId, self.waits.callers.get(&correlation).copied());
+        let awaited = self.waits.gpu.events.awaited(self.wait);
+        args.some(Key::WaitStream, awaited.map(|record| record.stream));
+        args.some(Key::WaitRecord, awaited.map(|record| record.correlation));
+        args.some(Key::WaitEvent, kind.is_for_event().then_some(event));
+    }
+}
+
+impl OnRow for WaitEvent<'_> {
+    fn row(&self) -> Row {
+        Row::OfDevice(Some(self.device()), GpuRow::Waits(self.wait.stream, self.lane))
+    }
+
+    fn times(&self) -> (u64, u64) {
+        (self.wait.begin, self.wait.end)
+    }
+}

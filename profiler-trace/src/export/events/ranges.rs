@@ -1,0 +1,184 @@
+//! The ranges: of threads, the lives of async ones, and the iterations between bare `step()` calls.
+
+use crate::model::{CallArgs, Slice, Task, Trace};
+
+use super::{Args, Category, Event, Key, Name, OnRow, Row, Value};
+
+/// A range of a thread.
+pub(in crate::export) struct Range<'a> {
+    trace: &'a Trace,
+    slice: &'a Slice,
+    /// `N` if it is `ProfilerStep#N`.
+    step: Option<u64>,
+    part: Part,
+}
+
+/// How much of a range is shown: some formats have an event for the begin and one for the end, and at a begin nothing is
+/// known of the end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in crate::export) enum Part {
+    Whole,
+    Begin,
+    End,
+}
+
+impl<'a> Range<'a> {
+    /// Describes a part of a range.
+    #[inline]
+    pub(in crate::export) fn new(trace: &'a Trace, slice: &'a Slice, part: Part) -> Self {
+        let step = if part == Part::End { None } else { trace.profiler_step(slice) };
+        Self { trace, slice, step, part }
+    }
+
+    /// Returns whether there is nothing to say but when it ran.
+    #[inline]
+    fn is_plain(&self) -> bool {
+        let slice = self.slice;
+        let has_times = slice.cpu_ns.is_some() || slice.busy_if_held_ns().is_some();
+        let is_whole = slice.finished && !slice.clipped;
+        self.step.is_none() && is_whole && slice.task.is_none() && !has_times && slice.args().is_empty()
+    }
+
+    /// Adds what the call said about itself, and what became of it.
+    #[inline(never)]
+    fn more(&self, args: &mut impl Args) {
+        let Self { trace, slice, part, .. } = *self;
+        let options = &trace.context.options;
+        let CallArgs { inputs, flops, index, text, stack } = slice.args();
+        if options.torch_profiler_record_shapes && !inputs.is_empty() {
+            args.inputs(slice.site, inputs);
+        }
+        args.some(Key::Flops, flops.filter(|_| options.torch_profiler_with_flops));
+        args.some(Key::Step, self.step.map(|_| slice.site.name()));
+        args.some(Key::Index, *index);
+        args.some(Key::RequestId, Some(text.as_str()).filter(|text| !text.is_empty()));
+        if !stack.is_empty() {
+            args.stack(stack, &trace.symbols);
+        }
+        args.flag(Key::BeganBefore, slice.clipped && part == Part::Begin);
+        args.some(Key::Task, slice.task.map(|poll| poll.task));
+        if part == Part::Whole {
+            self.end(args);
+        }
+    }
+
+    /// Adds what is known at its end.
+    #[inline]
+    fn end(&self, args: &mut impl Args) {
+        let slice = self.slice;
+        args.some(Key::BusyUs, slice.busy_if_held_ns().map(Value::Micros));
+        args.some(Key::CpuTimeUs, slice.cpu_ns.map(Value::Micros));
+        args.flag(Key::BeganBefore, slice.clipped && self.part == Part::Whole);
+        args.flag(Key::Unfinished, !slice.finished);
+    }
+}
+
+impl Event for Range<'_> {
+    #[inline]
+    fn category(&self) -> Category {
+        Category::of(self.slice.site.kind())
+    }
+
+    #[inline]
+    fn name(&self) -> Name<'_> {
+        self.step.map_or(Name::Site(self.slice.site), Name::Step)
+    }
+
+    #[inline]
+    fn args(&self, args: &mut impl Args) {
+        if self.part == Part::End {
+            return self.end(args);
+        }
+        args.value(Key::ExternalId, self.slice.external_id);
+        if !self.is_plain() {
+            self.more(args);
+        }
+    }
+}
+
+/// The life of an async range.
+pub(in crate::export) struct Life<'a> {
+    task: &'a Task<'a>,
+    /// `N` if it is `ProfilerStep#N`.
+    step: Option<u64>,
+}
+
+impl<'a> Life<'a> {
+    /// Describes a life.
+    pub(in crate::export) fn new(trace: &Trace, task: &'a Task<'a>) -> Self {
+        Self { task, step: trace.profiler_step_of(task) }
+    }
+}
+
+impl Event for Life<'_> {
+    fn category(&self) -> Category {
+        Category::of(self.task.site.kind())
+    }
+
+    fn name(&self) -> Name<'_> {
+        self.step.map_or(Name::Site(self.task.site), Name::Step)
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        let task = self.task;
+        args.value(Key::ExternalId, task.external_id);
+        args.some(Key::Step, self.step.map(|_| task.site.name()));
+        args.some(Key::Index, task.index());
+        args.some(Key::RequestId, task.text());
+        args.value(Key::Task, task.number());
+        args.value(Key::Polls, task.polls);
+        args.value(Key::BusyUs, Value::Micros(task.busy_ns));
+        args.some(Key::CpuTimeUs, task.cpu_ns().map(Value::Micros));
+        args.flag(Key::BeganBefore, task.clipped);
+        args.flag(Key::Unfinished, !task.finished);
+        args.flag(Key::Cancelled, task.is_cancelled());
+    }
+}
+
+/// An iteration between bare `step()` calls: no function's time, so they have a row of their own.
+pub(in crate::export) struct BareStep {
+    times: (u64, u64),
+    number: u64,
+    /// Whether these calls drive the schedule.
+    drives: bool,
+    external_id: u64,
+}
+
+impl BareStep {
+    /// Returns those of a recording, which follow each other.
+    pub(in crate::export) fn all(trace: &Trace) -> impl Iterator<Item = Self> {
+        let ids = trace.ranges + trace.tasks.len() as u64 + 1;
+        let bare = trace.loops.iter().filter(|each| each.site.is_none());
+        let steps = bare.flat_map(|each| each.steps.iter().map(|step| (step, each.drives)));
+        steps.zip(ids..).map(|((step, drives), external_id)| Self {
+            times: (step.begin, step.end),
+            number: step.number,
+            drives,
+            external_id,
+        })
+    }
+}
+
+impl Event for BareStep {
+    fn category(&self) -> Category {
+        Category::Annotation
+    }
+
+    fn name(&self) -> Name<'_> {
+        if self.drives { Name::Step(self.number) } else { Name::Shared("step".into()) }
+    }
+
+    fn args(&self, args: &mut impl Args) {
+        args.value(Key::ExternalId, self.external_id);
+    }
+}
+
+impl OnRow for BareStep {
+    fn row(&self) -> Row {
+        Row::Steps
+    }
+
+    fn times(&self) -> (u64, u64) {
+        self.times
+    }
+}
