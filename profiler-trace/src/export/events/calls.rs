@@ -45,12 +45,9 @@ impl<'a> Call<'a> {
 }
 
 impl Event for Call<'_> {
-    fn category(&self) -> Category {
-        self.category
-    }
-
-    fn name(&self) -> Name<'_> {
-        self.name.map_or(Name::Gpu(self.placed.call.name, self.called), |name| Name::Shared(name.into()))
+    fn title(&self) -> (Category, Name<'_>) {
+        let own = Name::Gpu(self.placed.call.name, self.called);
+        (self.category, self.name.map_or(own, |name| Name::Shared(name.into())))
     }
 
     fn args(&self, args: &mut impl Args) {

@@ -1,7 +1,5 @@
 //! What devices did: kernels, copies and fills, the spans of ranges around them, waits, and overhead.
 
-use std::collections::HashMap;
-
 use crate::model::{Annotation, Gpu, Placed, PlacedOp};
 use crate::records::gpu::{Overhead, Wait, Work};
 
@@ -9,12 +7,8 @@ use super::occupancy::{Occupancy, per_multiprocessor};
 use super::{Args, Category, Event, GpuRow, Key, Name, OnRow, Row, Value};
 
 impl Event for Annotation {
-    fn category(&self) -> Category {
-        Category::GpuAnnotation
-    }
-
-    fn name(&self) -> Name<'_> {
-        Name::Shared(self.name.into())
+    fn title(&self) -> (Category, Name<'_>) {
+        (Category::GpuAnnotation, Name::Shared(self.name.into()))
     }
 
     fn args(&self, args: &mut impl Args) {
@@ -23,14 +17,10 @@ impl Event for Annotation {
 }
 
 impl OnRow for Annotation {
-    fn row(&self) -> Row {
+    fn place(&self) -> (Row, (u64, u64)) {
         let Self { stream, lane, .. } = *self;
         let row = if lane == 0 { GpuRow::Stream(stream, 0) } else { GpuRow::Annotations(stream, lane) };
-        Row::OfDevice(Some(self.device), row)
-    }
-
-    fn times(&self) -> (u64, u64) {
-        (self.begin, self.end)
+        (Row::OfDevice(Some(self.device), row), (self.begin, self.end))
     }
 }
 
@@ -75,19 +65,14 @@ impl Op<'_> {
 }
 
 impl Event for Op<'_> {
-    fn category(&self) -> Category {
-        match self.placed.op.work {
-            Work::Kernel(_) => Category::Kernel,
+    fn title(&self) -> (Category, Name<'_>) {
+        let work = &self.placed.op.work;
+        let category = match work {
+            Work::Kernel(kernel) => return (Category::Kernel, Name::Gpu(kernel.name, self.gpu.name(kernel.name))),
             Work::Copy { .. } => Category::Copy,
             Work::Fill { .. } => Category::Fill,
-        }
-    }
-
-    fn name(&self) -> Name<'_> {
-        match self.placed.op.work {
-            Work::Kernel(kernel) => Name::Gpu(kernel.name, self.gpu.name(kernel.name)),
-            work => Name::Shared(self.gpu.name_of(&work).into_owned().into()),
-        }
+        };
+        (category, Name::Shared(self.gpu.name_of(work)))
     }
 
     fn args(&self, args: &mut impl Args) {
@@ -106,23 +91,15 @@ impl Event for Op<'_> {
 }
 
 impl OnRow for Op<'_> {
-    fn row(&self) -> Row {
+    fn place(&self) -> (Row, (u64, u64)) {
         let PlacedOp { op, lane, .. } = self.placed;
-        Row::OfDevice(Some(op.device), GpuRow::Stream(op.stream, *lane))
-    }
-
-    fn times(&self) -> (u64, u64) {
-        (self.placed.op.begin, self.placed.op.end)
+        (Row::OfDevice(Some(op.device), GpuRow::Stream(op.stream, *lane)), (op.begin, op.end))
     }
 }
 
 impl Event for Placed<Overhead> {
-    fn category(&self) -> Category {
-        Category::Overhead
-    }
-
-    fn name(&self) -> Name<'_> {
-        Name::Shared(self.record.kind.name().into())
+    fn title(&self) -> (Category, Name<'_>) {
+        (Category::Overhead, Name::Shared(self.record.kind.name().into()))
     }
 
     fn args(&self, args: &mut impl Args) {
@@ -131,53 +108,38 @@ impl Event for Placed<Overhead> {
 }
 
 impl OnRow for Placed<Overhead> {
-    fn row(&self) -> Row {
-        Row::OfDevice(None, GpuRow::Overhead(self.lane))
-    }
-
-    fn times(&self) -> (u64, u64) {
-        (self.record.begin, self.record.end)
-    }
-}
-
-/// What is looked up for waits.
-pub(in crate::export) struct Waits<'a> {
-    gpu: &'a Gpu,
-    devices: HashMap<u32, u32>,
-    callers: HashMap<u32, u64>,
-}
-
-impl<'a> Waits<'a> {
-    pub(in crate::export) fn new(gpu: &'a Gpu) -> Self {
-        Self { gpu, devices: gpu.devices_of_contexts(), callers: gpu.callers() }
-    }
-
-    /// Describes a wait.
-    pub(in crate::export) fn of(&self, placed: &'a Placed<Wait>) -> WaitEvent<'_> {
-        WaitEvent { waits: self, wait: &placed.record, lane: placed.lane }
+    fn place(&self) -> (Row, (u64, u64)) {
+        (Row::OfDevice(None, GpuRow::Overhead(self.lane)), (self.record.begin, self.record.end))
     }
 }
 
 /// A wait of the host or of a stream.
 pub(in crate::export) struct WaitEvent<'a> {
-    waits: &'a Waits<'a>,
+    gpu: &'a Gpu,
     wait: &'a Wait,
     lane: u32,
+    device: u32,
+    /// `External id` of the range that called.
+    caller: Option<u64>,
 }
 
-impl WaitEvent<'_> {
-    fn device(&self) -> u32 {
-        self.waits.devices.get(&self.wait.context).copied().unwrap_or(0)
+impl<'a> WaitEvent<'a> {
+    /// Returns those of a recording.
+    pub(in crate::export) fn all(gpu: &'a Gpu) -> impl Iterator<Item = Self> {
+        let (devices, callers) = (gpu.devices_of_contexts(), gpu.callers());
+        gpu.syncs.iter().map(move |Placed { record: wait, lane }| Self {
+            gpu,
+            wait,
+            lane: *lane,
+            device: devices.get(&wait.context).copied().unwrap_or(0),
+            caller: callers.get(&wait.correlation).copied(),
+        })
     }
 }
 
 impl Event for WaitEvent<'_> {
-    fn category(&self) -> Category {
-        Category::Wait
-    }
-
-    fn name(&self) -> Name<'_> {
-        Name::Shared(self.wait.kind.name().into())
+    fn title(&self) -> (Category, Name<'_>) {
+        (Category::Wait, Name::Shared(self.wait.kind.name().into()))
     }
 
     fn args(&self, args: &mut impl Args) {
@@ -185,10 +147,10 @@ impl Event for WaitEvent<'_> {
         args.value(Key::SyncKind, kind.name());
         args.value(Key::Stream, stream.map_or(-1, i64::from));
         args.value(Key::Correlation, correlation);
-        args.value(Key::Device, self.device());
+        args.value(Key::Device, self.device);
         args.value(Key::Context, context);
-        args.some(Key::ExternalId, self.waits.callers.get(&correlation).copied());
-        let awaited = self.waits.gpu.events.awaited(self.wait);
+        args.some(Key::ExternalId, self.caller);
+        let awaited = self.gpu.events.awaited(self.wait);
         args.some(Key::WaitStream, awaited.map(|record| record.stream));
         args.some(Key::WaitRecord, awaited.map(|record| record.correlation));
         args.some(Key::WaitEvent, kind.is_for_event().then_some(event));
@@ -196,11 +158,8 @@ impl Event for WaitEvent<'_> {
 }
 
 impl OnRow for WaitEvent<'_> {
-    fn row(&self) -> Row {
-        Row::OfDevice(Some(self.device()), GpuRow::Waits(self.wait.stream, self.lane))
-    }
-
-    fn times(&self) -> (u64, u64) {
-        (self.wait.begin, self.wait.end)
+    fn place(&self) -> (Row, (u64, u64)) {
+        let row = GpuRow::Waits(self.wait.stream, self.lane);
+        (Row::OfDevice(Some(self.device), row), (self.wait.begin, self.wait.end))
     }
 }

@@ -1,8 +1,6 @@
 //! The fixed words of a trace: names of arguments, and categories. They are the Chrome trace's, so that one query reads
 //! both. A new one goes to the end, for the numbers of the others to stay.
 
-use profiler_core::Kind;
-
 macro_rules! words {
     ($(#[$about:meta])* $type:ident, $before:literal _ $after:literal: $($name:ident = $text:literal;)+) => {
         $(#[$about])*
@@ -56,14 +54,6 @@ words! {
     Instant = "cpu_instant_event";
     Trace = "Trace";
     Tensorboard = "Runtime";
-}
-
-impl Category {
-    /// Returns the category of a range.
-    #[inline]
-    pub(in crate::export) fn of(kind: Kind) -> Self {
-        if kind == Kind::Op { Self::Op } else { Self::Annotation }
-    }
 }
 
 words! {

@@ -25,12 +25,8 @@ pub(in crate::export) struct MemoryChange {
 }
 
 impl Event for MemoryChange {
-    fn category(&self) -> Category {
-        Category::Instant
-    }
-
-    fn name(&self) -> Name<'_> {
-        Name::Shared(if self.failed { "[OutOfMemory]" } else { "[memory]" }.into())
+    fn title(&self) -> (Category, Name<'_>) {
+        (Category::Instant, Name::Shared(if self.failed { "[OutOfMemory]" } else { "[memory]" }.into()))
     }
 
     fn args(&self, args: &mut impl Args) {

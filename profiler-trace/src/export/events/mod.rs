@@ -29,11 +29,8 @@ pub(super) use rows::{GpuRow, Row};
 
 /// What both formats show.
 pub(super) trait Event {
-    /// Returns Kineto's category.
-    fn category(&self) -> Category;
-
-    /// Returns its name.
-    fn name(&self) -> Name<'_>;
+    /// Returns Kineto's category, and its name.
+    fn title(&self) -> (Category, Name<'_>);
 
     /// Adds its arguments, in the order in which they are shown. There is at least one.
     fn args(&self, args: &mut impl Args);
@@ -41,11 +38,8 @@ pub(super) trait Event {
 
 /// An event that knows where it stands. A range of a thread does not: its row is known before it is read.
 pub(super) trait OnRow: Event {
-    /// Returns its row.
-    fn row(&self) -> Row;
-
-    /// Returns its begin and its end, in nanoseconds since the Unix epoch.
-    fn times(&self) -> (u64, u64);
+    /// Returns its row, and its begin and its end in nanoseconds since the Unix epoch.
+    fn place(&self) -> (Row, (u64, u64));
 }
 
 /// The name of an event, so that a format can know again one that it has written.

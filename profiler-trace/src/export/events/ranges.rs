@@ -1,6 +1,7 @@
 //! The ranges: of threads, the lives of async ones, and the iterations between bare `step()` calls.
 
 use crate::model::{CallArgs, Slice, Task, Trace};
+use profiler_core::{Kind, site::Site};
 
 use super::{Args, Category, Event, Key, Name, OnRow, Row, Value};
 
@@ -75,13 +76,8 @@ impl<'a> Range<'a> {
 
 impl Event for Range<'_> {
     #[inline]
-    fn category(&self) -> Category {
-        Category::of(self.slice.site.kind())
-    }
-
-    #[inline]
-    fn name(&self) -> Name<'_> {
-        self.step.map_or(Name::Site(self.slice.site), Name::Step)
+    fn title(&self) -> (Category, Name<'_>) {
+        title(self.slice.site, self.step)
     }
 
     #[inline]
@@ -94,6 +90,13 @@ impl Event for Range<'_> {
             self.more(args);
         }
     }
+}
+
+/// Returns the title of a range of `site`, which may be `ProfilerStep#N`.
+#[inline]
+fn title<'a>(site: &'static Site, step: Option<u64>) -> (Category, Name<'a>) {
+    let category = if site.kind() == Kind::Op { Category::Op } else { Category::Annotation };
+    (category, step.map_or(Name::Site(site), Name::Step))
 }
 
 /// The life of an async range.
@@ -111,12 +114,8 @@ impl<'a> Life<'a> {
 }
 
 impl Event for Life<'_> {
-    fn category(&self) -> Category {
-        Category::of(self.task.site.kind())
-    }
-
-    fn name(&self) -> Name<'_> {
-        self.step.map_or(Name::Site(self.task.site), Name::Step)
+    fn title(&self) -> (Category, Name<'_>) {
+        title(self.task.site, self.step)
     }
 
     fn args(&self, args: &mut impl Args) {
@@ -160,12 +159,8 @@ impl BareStep {
 }
 
 impl Event for BareStep {
-    fn category(&self) -> Category {
-        Category::Annotation
-    }
-
-    fn name(&self) -> Name<'_> {
-        if self.drives { Name::Step(self.number) } else { Name::Shared("step".into()) }
+    fn title(&self) -> (Category, Name<'_>) {
+        (Category::Annotation, if self.drives { Name::Step(self.number) } else { Name::Shared("step".into()) })
     }
 
     fn args(&self, args: &mut impl Args) {
@@ -174,11 +169,7 @@ impl Event for BareStep {
 }
 
 impl OnRow for BareStep {
-    fn row(&self) -> Row {
-        Row::Steps
-    }
-
-    fn times(&self) -> (u64, u64) {
-        self.times
+    fn place(&self) -> (Row, (u64, u64)) {
+        (Row::Steps, self.times)
     }
 }

@@ -1,9 +1,6 @@
 //! The recording's own facts: the keys before the events of a Chrome trace, arguments of the recording in Perfetto's.
 
-use std::collections::BTreeMap;
-
-use serde::Serialize;
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use crate::export::format::json::Line;
 use crate::export::format::utc::iso8601;
@@ -11,9 +8,9 @@ use crate::export::report_parts::clock::ClockReport;
 use crate::export::report_parts::gpu::GpuReport;
 use crate::export::report_parts::losses::LossReport;
 use crate::export::report_parts::warnings;
-use crate::model::{Gpu, Trace};
+use crate::model::{Context, Trace};
 
-use super::devices::{self, DeviceProperties};
+use super::devices;
 
 /// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read as a double, such a
 /// number of microseconds is off by up to a nanosecond, and slices that touch or end together cross. A week's microseconds
@@ -28,46 +25,63 @@ pub(super) const fn base_of(unix_ns: u64) -> u64 {
 /// Facts, as a Chrome trace has them before `traceEvents`: in Kineto's order and spelling; after them our own.
 ///
 /// `distributedInfo` comes before anything that could hold `"rank": n`: HTA takes the first it finds in the text.
-#[derive(Serialize)]
 pub(super) struct Head<'a> {
-    #[serde(rename = "schemaVersion")]
-    schema_version: u32,
-    #[serde(rename = "deviceProperties")]
-    device_properties: Vec<Line<DeviceProperties<'a>>>,
-    #[serde(flatten)]
-    source_version: Option<BTreeMap<String, u32>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cuda_driver_version: Option<u32>,
-    trace_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    with_stack: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    profile_memory: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    record_shapes: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    with_flops: Option<u32>,
-    #[serde(rename = "distributedInfo")]
-    distributed_info: Distributed,
-    host_name: &'a str,
-    #[serde(rename = "displayTimeUnit")]
-    display_time_unit: &'static str,
-    #[serde(rename = "baseTimeNanoseconds")]
-    base: u64,
-    profiler: Profiler<'a>,
+    pub(super) trace: &'a Trace,
+    /// The trace's `baseTimeNanoseconds`.
+    pub(super) base: u64,
 }
 
-#[derive(Serialize)]
+impl Serialize for Head<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { trace, base } = *self;
+        let (context, options) = (&trace.context, &trace.context.options);
+        let mut head = serializer.serialize_map(None)?;
+        head.serialize_entry("schemaVersion", &1)?;
+        head.serialize_entry("deviceProperties", &devices::properties(trace))?;
+        if let Ok(gpu) = &trace.gpu {
+            for (key, version) in gpu.library_version().into_iter().flatten() {
+                head.serialize_entry(&key, &version)?;
+            }
+            head.serialize_entry("cuda_driver_version", &gpu.driver_version)?;
+        }
+        head.serialize_entry("trace_id", &trace_id(&context.session, context.rank))?;
+        for (key, is_on) in [
+            ("with_stack", options.torch_profiler_with_stack),
+            ("profile_memory", trace.memory.is_some()),
+            ("record_shapes", options.torch_profiler_record_shapes),
+            ("with_flops", options.torch_profiler_with_flops),
+        ] {
+            if is_on {
+                head.serialize_entry(key, &1)?;
+            }
+        }
+        head.serialize_entry("distributedInfo", &Distributed::of(context))?;
+        head.serialize_entry("host_name", &context.host)?;
+        head.serialize_entry("displayTimeUnit", "ms")?;
+        head.serialize_entry("baseTimeNanoseconds", &base)?;
+        head.serialize_entry("profiler", &Profiler::of(trace))?;
+        head.end()
+    }
+}
+
+#[derive(serde::Serialize)]
 struct Distributed {
     backend: &'static str,
     rank: u32,
     world_size: u32,
     pg_count: u32,
-    pg_config: [Value; 0],
+    pg_config: [(); 0],
+}
+
+impl Distributed {
+    fn of(context: &Context) -> Self {
+        let Context { rank, world_size, .. } = *context;
+        Self { backend: "none", rank, world_size, pg_count: 0, pg_config: [] }
+    }
 }
 
 /// What Kineto has no key for.
-#[derive(Serialize)]
+#[derive(serde::Serialize)]
 struct Profiler<'a> {
     version: &'static str,
     session: &'a str,
@@ -83,45 +97,22 @@ struct Profiler<'a> {
     warnings: Vec<String>,
 }
 
-/// The trace's own facts; `base` is its `baseTimeNanoseconds`.
-pub(super) fn head(trace: &Trace, base: u64) -> Head<'_> {
-    let context = &trace.context;
-    let gpu = trace.gpu.as_ref().ok();
-    let on = |flag: bool| flag.then_some(1);
-    Head {
-        schema_version: 1,
-        device_properties: devices::properties(trace).into_iter().map(Line).collect(),
-        source_version: gpu.and_then(Gpu::library_version),
-        cuda_driver_version: gpu.map(|gpu| gpu.driver_version),
-        trace_id: trace_id(&context.session, context.rank),
-        with_stack: on(context.options.torch_profiler_with_stack),
-        profile_memory: on(trace.memory.is_some()),
-        record_shapes: on(context.options.torch_profiler_record_shapes),
-        with_flops: on(context.options.torch_profiler_with_flops),
-        distributed_info: Distributed {
-            backend: "none",
-            rank: context.rank,
-            world_size: context.world_size,
-            pg_count: 0,
-            pg_config: [],
-        },
-        host_name: &context.host,
-        display_time_unit: "ms",
-        base,
-        profiler: Profiler {
+impl<'a> Profiler<'a> {
+    fn of(trace: &'a Trace) -> Self {
+        Self {
             version: env!("CARGO_PKG_VERSION"),
-            session: &context.session,
+            session: &trace.context.session,
             begin: iso8601(trace.begin),
             begin_unix_ns: trace.begin,
             end_unix_ns: trace.end,
             clock_uncertainty_ns: trace.clock_uncertainty_ns,
             clock: Line(ClockReport::of(trace)),
-            ended_by: context.ended_by.as_str(),
+            ended_by: trace.context.ended_by.as_str(),
             ranges: trace.ranges,
             losses: LossReport::new(&trace.losses),
             gpu: GpuReport::of(trace),
             warnings: warnings::all(trace),
-        },
+        }
     }
 }
 

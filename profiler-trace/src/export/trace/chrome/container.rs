@@ -2,11 +2,11 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use crate::export::events::{Category, processes};
 use crate::export::format::json::write_indented;
 use crate::export::report_parts::clock::Jump;
-use crate::export::trace::buffer::Page;
-use crate::export::trace::metadata::head;
 use crate::model::Trace;
 
 use super::Events;
@@ -15,21 +15,28 @@ use super::event::push_times;
 use super::number::push_micros;
 use super::prefix_cache::{push_head, push_place};
 
-/// Opens the file: everything up to the bracket of `traceEvents`.
-pub(super) fn open(page: &mut Page<'_>, trace: &Trace, base: u64) -> io::Result<()> {
-    let mut text = Vec::new();
-    write_indented(&mut text, &head(trace, base))?;
-    // The object stays open: the events are its next member.
-    page.text.extend_from_slice(text.strip_suffix(b"\n}\n").unwrap_or(&text));
-    page.text.extend_from_slice(b",\n  \"traceEvents\": [\n");
+/// Appends everything up to the bracket of `traceEvents`; `head` is an object, which stays open: the events are its next
+/// member.
+pub(in crate::export::trace) fn open(out: &mut Vec<u8>, head: &impl Serialize) -> io::Result<()> {
+    write_indented(out, head)?;
+    let end = out.strip_suffix(b"\n}\n").map_or(out.len(), <[u8]>::len);
+    out.truncate(end);
+    out.extend_from_slice(b",\n  \"traceEvents\": [\n");
     Ok(())
 }
 
-/// Closes the file: the span and the marks of the window, and `traceName`.
-pub(super) fn close(Events { page, rows, format }: &mut Events<'_, '_>, trace: &Trace, name: &str) {
+/// Appends everything from the bracket after the last event.
+pub(in crate::export::trace) fn close(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b"\n  ],\n  \"traceName\": ");
+    push_string(out, name);
+    out.extend_from_slice(b"\n}\n");
+}
+
+/// Writes the last events, the span and the marks of the window, and closes the file.
+pub(super) fn end(Events { page, rows, format }: &mut Events<'_, '_>, trace: &Trace, name: &str) {
     // Kineto's processes of the same purposes are the words `Spans`, `Traces` and none.
     for (pid, what) in [(processes::SPANS, "spans"), (processes::TRACES, "begin"), (processes::WINDOW, "end")] {
-        rows.introduce_process(page, (pid, &processes::of_rank(trace, what)), None, pid);
+        rows.introduce(page, (pid, 0), ("process", &processes::of_rank(trace, what), None), pid);
     }
     let (begin, end) = (format.relative(trace.begin), format.relative(trace.shown_end()));
     let out = &mut page.text;
@@ -46,9 +53,8 @@ pub(super) fn close(Events { page, rows, format }: &mut Events<'_, '_>, trace: &
     push_mark(out, "Iteration Start: PyTorch Profiler", processes::TRACES, begin);
     out.extend_from_slice(b"},\n");
     push_mark(out, "Record Window End", processes::WINDOW, end);
-    out.extend_from_slice(b"}\n  ],\n  \"traceName\": ");
-    push_string(out, name);
-    out.extend_from_slice(b"\n}\n");
+    out.push(b'}');
+    close(out, name);
 }
 
 /// Appends a mark across the whole trace, up to its arguments or its end.

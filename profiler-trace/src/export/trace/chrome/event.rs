@@ -38,9 +38,9 @@ impl<'a> Formatter<'a> {
     /// Appends an event with a duration.
     #[inline]
     pub(super) fn slice(&mut self, out: &mut Vec<u8>, event: &impl Event, place: Place, (begin, end): (u64, u64)) {
-        match event.name() {
-            Name::Site(site) => out.extend_from_slice(self.heads.of(event.category(), site, place)),
-            name => push_head(out, event.category(), &name.text(), place),
+        match event.title() {
+            (category, Name::Site(site)) => out.extend_from_slice(self.heads.of(category, site, place)),
+            (category, name) => push_head(out, category, &name.text(), place),
         }
         push_times(out, self.relative(begin), end.saturating_sub(begin));
         self.args(out, event);
@@ -48,10 +48,11 @@ impl<'a> Formatter<'a> {
 
     /// Appends an event of a moment on a row.
     pub(super) fn instant(&mut self, out: &mut Vec<u8>, event: &impl Event, place: Place, at: u64) {
+        let (category, name) = event.title();
         out.extend_from_slice(b"{\"ph\":\"i\",");
-        out.extend_from_slice(event.category().json().as_bytes());
+        out.extend_from_slice(category.json().as_bytes());
         out.extend_from_slice(b",\"s\":\"t\",\"name\":");
-        push_string(out, &event.name().text());
+        push_string(out, &name.text());
         push_place(out, place);
         push_micros(out, self.relative(at));
         self.args(out, event);

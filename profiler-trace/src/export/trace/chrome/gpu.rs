@@ -2,7 +2,7 @@
 //! launched; waits, overhead and memory.
 
 use crate::export::events::calls::Call;
-use crate::export::events::gpu::{Op, Waits};
+use crate::export::events::gpu::{Op, WaitEvent};
 use crate::export::events::memory::walk_taken;
 use crate::export::events::{OnRow, Row};
 use crate::model::{Gpu, PlacedCall, Trace};
@@ -18,8 +18,7 @@ pub(super) fn write(events: &mut Events<'_, '_>, trace: &Trace) {
     gpu.calls.iter().for_each(|placed| write_call(events, trace, gpu, placed));
     gpu.overheads.iter().for_each(|placed| events.on_row(placed));
     if trace.context.options.cuda_sync_events {
-        let waits = Waits::new(gpu);
-        gpu.syncs.iter().for_each(|placed| events.on_row(&waits.of(placed)));
+        WaitEvent::all(gpu).for_each(|wait| events.on_row(&wait));
     }
     walk_taken(trace, gpu, |row, change| events.instant(row, change, change.at));
 }
@@ -29,10 +28,10 @@ fn write_call(events: &mut Events<'_, '_>, trace: &Trace, gpu: &Gpu, placed: &Pl
     let call = placed.call;
     let place = events.place(Row::of_caller(trace, call.thread));
     events.slice(&Call::new(gpu, placed, trace.context.options.cuda_api_names), place, (call.begin, call.end));
-    let target = placed.launched.and_then(|at| gpu.ops.get(at)).map(|placed| Op { gpu, placed });
-    if let Some(target) = target.filter(|target| call.begin <= target.times().0) {
-        let target_place = events.place(target.row());
+    let target = placed.launched.and_then(|at| gpu.ops.get(at)).map(|placed| Op { gpu, placed }.place());
+    if let Some((row, (begin, _))) = target.filter(|(_, (begin, _))| call.begin <= *begin) {
+        let target_place = events.place(row);
         events.arrow_end(("s", ""), call.correlation, (place, call.begin));
-        events.arrow_end(("f", ",\"bp\":\"e\""), call.correlation, (target_place, target.times().0));
+        events.arrow_end(("f", ",\"bp\":\"e\""), call.correlation, (target_place, begin));
     }
 }

@@ -5,7 +5,7 @@
 //! page of another ([`threads`]), then all else, and the window's marks; HTA needs metadata first, nobody needs events
 //! sorted by time.
 
-mod container;
+pub(super) mod container;
 pub(super) mod escape;
 mod event;
 mod gpu;
@@ -47,9 +47,9 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
     let format = || Formatter::new(trace, base, &stacks);
     let rows = Rows::new(trace, format().relative(trace.begin));
     let mut events = Events { page: Page::new(out), rows, format: format() };
-    container::open(&mut events.page, trace, base)?;
-    let process = (events.format.pid, &*processes::host_name(trace));
-    events.rows.introduce_process(&mut events.page, process, Some("CPU"), process.0);
+    container::open(&mut events.page.text, &metadata::Head { trace, base })?;
+    let (pid, host) = (events.format.pid, processes::host_name(trace));
+    events.rows.introduce(&mut events.page, (pid, 0), ("process", &host, Some("CPU")), pid);
     let parts = threads::parts(&mut events.page, &mut events.rows, trace, format);
     parallel::write(parts, workers, events.page.direct()?)?;
     for task in trace.tasks.iter() {
@@ -59,7 +59,7 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
     BareStep::all(trace).for_each(|step| events.on_row(&step));
     walk_reported(trace, |row, change| events.instant(row, change, change.at));
     gpu::write(&mut events, trace);
-    container::close(&mut events, trace, name);
+    container::end(&mut events, trace, name);
     events.page.finish()
 }
 
@@ -76,8 +76,9 @@ impl Events<'_, '_> {
     }
 
     fn on_row(&mut self, event: &impl OnRow) {
-        let place = self.place(event.row());
-        self.slice(event, place, event.times());
+        let (row, times) = event.place();
+        let place = self.place(row);
+        self.slice(event, place, times);
     }
 
     fn slice(&mut self, event: &impl Event, place: Place, times: (u64, u64)) {

@@ -84,7 +84,8 @@ impl<'a> Rows<'a> {
         if self.devices.insert(device) {
             let label = device.map_or(String::new(), |device| format!("GPU {device}"));
             let sort = device.map_or(OVERHEAD_SORT, |device| DEVICE_SORT + u64::from(device));
-            self.introduce_process(page, (pid, &processes::device_name(self.trace, device)), Some(&label), sort);
+            let name = processes::device_name(self.trace, device);
+            self.introduce(page, (pid, 0), ("process", &name, Some(&label)), sort);
         }
         match row {
             GpuRow::Stream(stream, 0) => (pid, stream.into()),
@@ -132,19 +133,14 @@ impl<'a> Rows<'a> {
         tid > 0 && !self.taken.contains(&tid) && !(FIRST_MADE_UP..self.next).contains(&tid)
     }
 
-    /// Says what a process is.
-    pub(super) fn introduce_process(
+    /// Appends what a viewer shows beside a process or a row, and where.
+    pub(super) fn introduce(
         &self,
         page: &mut Page<'_>,
-        (pid, name): (u64, &str),
-        label: Option<&str>,
+        place: Place,
+        (what, name, label): (&str, &str, Option<&str>),
         sort: u64,
     ) {
-        self.introduce(page, (pid, 0), ("process", name, label), sort);
-    }
-
-    /// Appends what a viewer shows beside a process or a row, and where.
-    fn introduce(&self, page: &mut Page<'_>, place: Place, (what, name, label): (&str, &str, Option<&str>), sort: u64) {
         self.push(page, place, (what, "name"), |out| push_string(out, name));
         if let Some(label) = label {
             self.push(page, place, (what, "labels"), |out| push_string(out, label));

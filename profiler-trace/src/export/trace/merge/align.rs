@@ -23,7 +23,7 @@ pub enum Alignment {
 }
 
 impl Alignment {
-    /// The word in the merged file.
+    /// Returns the word in the merged file.
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Reference => "reference",
@@ -66,7 +66,7 @@ pub(super) fn place(heads: &[&Head]) -> Vec<Placed> {
     let mut placed: Vec<Placed> = Vec::with_capacity(heads.len());
     for (index, head) in heads.iter().enumerate() {
         let same_host = heads[..index].iter().position(|other| shares_clock(other, head));
-        placed.push(match (head.clock(), same_host) {
+        placed.push(match (head.profiler.clock.as_ref(), same_host) {
             _ if index == 0 => Placed { alignment: Alignment::Reference, offset_ns: 0, uncertainty_ns: Some(0) },
             (None, _) => Placed { alignment: Alignment::Unanchored, offset_ns: 0, uncertainty_ns: None },
             (Some(_), Some(leader)) => beside(placed[leader], heads[leader], head),
@@ -77,17 +77,19 @@ pub(super) fn place(heads: &[&Head]) -> Vec<Placed> {
 }
 
 fn shares_clock(one: &Head, other: &Head) -> bool {
-    let id = |head: &Head| head.clock().and_then(|clock| clock.id.clone());
+    let id = |head: &Head| head.profiler.clock.as_ref().and_then(|clock| clock.id.clone());
     id(one).is_some_and(|one| id(other).is_some_and(|other| one == other))
 }
 
 /// Beside a rank of the same host, which is placed.
 fn beside(leader: Placed, leader_head: &Head, head: &Head) -> Placed {
-    let Some((one, other)) = leader_head.clock().zip(head.clock()) else { return leader };
+    let Some((one, other)) = leader_head.profiler.clock.as_ref().zip(head.profiler.clock.as_ref()) else {
+        return leader;
+    };
     let real_minus_monotonic =
         |clock: &ClockReport| i128::from(clock.begin.unix_ns) - i128::from(clock.begin.monotonic_ns);
     let offset = real_minus_monotonic(one) - real_minus_monotonic(other) + i128::from(leader.offset_ns);
-    let own = reading_ns(one) + reading_ns(other) + drift_ns(leader_head, one) + drift_ns(head, other);
+    let own = own_error_ns(leader_head, one) + own_error_ns(head, other);
     Placed {
         alignment: Alignment::SharedClock,
         offset_ns: i64::try_from(offset).unwrap_or(if offset < 0 { i64::MIN } else { i64::MAX }),
@@ -97,27 +99,26 @@ fn beside(leader: Placed, leader_head: &Head, head: &Head) -> Placed {
 
 fn by_real_time(reference: &Head, head: &Head) -> Placed {
     let bound = |head: &Head| {
-        let clock = head.clock()?;
-        let known = reading_ns(clock) + drift_ns(head, clock) + step_ns(clock);
-        Some(clock.real_time_error_ns?.saturating_add(known))
+        let clock = head.profiler.clock.as_ref()?;
+        Some(clock.real_time_error_ns?.saturating_add(own_error_ns(head, clock) + step_ns(clock)))
     };
     let uncertainty_ns = bound(reference).zip(bound(head)).map(|(one, other)| one.saturating_add(other));
     Placed { alignment: Alignment::RealTime, offset_ns: 0, uncertainty_ns }
 }
 
-/// How far the clocks of one anchor may lie apart.
-fn reading_ns(clock: &ClockReport) -> u64 {
-    clock.begin.uncertainty_ns.max(clock.end.uncertainty_ns)
+/// Returns how far the clocks of one anchor may lie apart, and by how much the trace's own clock and the monotonic one have
+/// parted at the end.
+fn own_error_ns(head: &Head, clock: &ClockReport) -> u64 {
+    let reading = clock.begin.uncertainty_ns.max(clock.end.uncertainty_ns);
+    reading + head.length_ns().abs_diff(monotonic_ns(clock))
 }
 
-/// By how much the trace's own clock and the monotonic one have parted at the end.
-fn drift_ns(head: &Head, clock: &ClockReport) -> u64 {
-    head.length_ns().abs_diff(clock.end.monotonic_ns.saturating_sub(clock.begin.monotonic_ns))
+fn monotonic_ns(clock: &ClockReport) -> u64 {
+    clock.end.monotonic_ns.saturating_sub(clock.begin.monotonic_ns)
 }
 
 /// By how much real time was set or slewed during the recording.
 fn step_ns(clock: &ClockReport) -> u64 {
-    let monotonic = clock.end.monotonic_ns.saturating_sub(clock.begin.monotonic_ns);
     let real = i128::from(clock.end.unix_ns) - i128::from(clock.begin.unix_ns);
-    u64::try_from((real - i128::from(monotonic)).unsigned_abs()).unwrap_or(u64::MAX)
+    u64::try_from((real - i128::from(monotonic_ns(clock))).unsigned_abs()).unwrap_or(u64::MAX)
 }

@@ -1,14 +1,12 @@
 //! What stands around the events of a merged trace: the ranks, their places in time, and each rank's own head.
 
 use std::io;
-use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::export::format::json::{Line, write_indented};
-use crate::export::trace::buffer::Page;
-use crate::export::trace::chrome::escape::push_string;
+use crate::export::format::json::Line;
+use crate::export::trace::chrome::container;
 
 use super::align::Placed;
 use super::input::Input;
@@ -76,30 +74,26 @@ pub(super) fn opening(ranks: &[Input], placed: &[Placed], base: u64, notes: &[St
         device_properties: [],
         distributed: Distributed {
             backend: "none",
-            rank: first.map_or(0, Head::rank),
-            world_size: ranks.iter().map(|input| input.head.world_size()).max().unwrap_or(1),
+            rank: first.map_or(0, |head| head.distributed.rank),
+            world_size: ranks.iter().map(|input| input.head.distributed.world_size).max().unwrap_or(1),
         },
         display_time_unit: "ms",
         base,
         merged: MergedReport {
             version: env!("CARGO_PKG_VERSION"),
-            session: first.map_or("", Head::session),
+            session: first.map_or("", |head| &head.profiler.session),
             notes,
             ranks: ranks.iter().zip(placed).map(|(input, placed)| Line(report(input, placed))).collect(),
         },
     };
     let mut text = Vec::new();
-    write_indented(&mut text, &opening)?;
-    // The object stays open: the events are its next member.
-    let end = text.strip_suffix(b"\n}\n").map_or(text.len(), <[u8]>::len);
-    text.truncate(end);
-    text.extend_from_slice(b",\n  \"traceEvents\": [\n");
+    container::open(&mut text, &opening)?;
     Ok(text)
 }
 
 fn report<'a>(input: &'a Input, placed: &Placed) -> RankReport<'a> {
     RankReport {
-        rank: input.head.rank(),
+        rank: input.head.distributed.rank,
         host: &input.head.host_name,
         file: input.events.file.file_name().unwrap_or_default().to_string_lossy().into_owned(),
         aligned_by: placed.alignment.as_str(),
@@ -107,11 +101,4 @@ fn report<'a>(input: &'a Input, placed: &Placed) -> RankReport<'a> {
         uncertainty_ns: placed.uncertainty_ns,
         head: &input.head.whole,
     }
-}
-
-/// Closes the file.
-pub(super) fn close(page: &mut Page<'_>, name: &Path) {
-    page.text.extend_from_slice(b"\n  ],\n  \"traceName\": ");
-    push_string(&mut page.text, &name.to_string_lossy());
-    page.text.extend_from_slice(b"\n}\n");
 }

@@ -9,39 +9,38 @@ use crate::export::report_parts::clock::ClockReport;
 #[derive(Debug, Deserialize)]
 pub(super) struct Head {
     #[serde(rename = "distributedInfo")]
-    distributed: Distributed,
+    pub(super) distributed: Distributed,
     pub(super) host_name: String,
     #[serde(rename = "baseTimeNanoseconds")]
     pub(super) base: u64,
-    profiler: Profiler,
+    pub(super) profiler: Profiler,
     /// All of them, for the merged file: losses and warnings of a rank are not lost with its file.
     #[serde(skip)]
     pub(super) whole: Value,
 }
 
 #[derive(Debug, Deserialize)]
-struct Distributed {
-    rank: u32,
-    world_size: u32,
+pub(super) struct Distributed {
+    pub(super) rank: u32,
+    pub(super) world_size: u32,
 }
 
 #[derive(Debug, Deserialize)]
-struct Profiler {
-    session: String,
+pub(super) struct Profiler {
+    pub(super) session: String,
     begin_unix_ns: u64,
     end_unix_ns: u64,
-    clock: Option<ClockReport>,
+    pub(super) clock: Option<ClockReport>,
 }
 
 impl Head {
-    /// From the object that the head is; says what is wrong with it.
+    /// Reads the object that the head is; says what is wrong with it.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
         let whole: Value = serde_json::from_slice(text).map_err(|error| format!("does not begin as JSON: {error}"))?;
-        let ours = whole.get("profiler").is_some_and(Value::is_object);
         if whole.get("merged").is_some() {
             return Err("is already a merged trace".to_owned());
         }
-        if !ours {
+        if !whole.get("profiler").is_some_and(Value::is_object) {
             return Err("has no key `profiler` before its events".to_owned());
         }
         let head: Self =
@@ -49,23 +48,7 @@ impl Head {
         Ok(Self { whole, ..head })
     }
 
-    pub(super) fn rank(&self) -> u32 {
-        self.distributed.rank
-    }
-
-    pub(super) fn world_size(&self) -> u32 {
-        self.distributed.world_size
-    }
-
-    pub(super) fn session(&self) -> &str {
-        &self.profiler.session
-    }
-
-    pub(super) fn clock(&self) -> Option<&ClockReport> {
-        self.profiler.clock.as_ref()
-    }
-
-    /// Length of the recording, as its times have it.
+    /// Returns the length of the recording, as its times have it.
     pub(super) fn length_ns(&self) -> u64 {
         self.profiler.end_unix_ns.saturating_sub(self.profiler.begin_unix_ns)
     }

@@ -21,12 +21,13 @@ mod rows;
 #[allow(clippy::unwrap_used)]
 mod tests;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use crate::export::output::sink::write_with_folder;
 use crate::export::trace::buffer::Page;
+use crate::export::trace::chrome::container::close;
 
 pub use align::Alignment;
 pub use error::MergeError;
@@ -35,8 +36,7 @@ pub use merged::{MergeOptions, Merged, MergedRank};
 use align::Placed;
 use input::Input;
 use metadata::Head;
-use rewrite::{Ids, Rewriter};
-use rows::Processes;
+use rewrite::Rewriter;
 
 /// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`. A pipe or a device is
 /// written into; behind a link, the link's target is replaced.
@@ -75,7 +75,7 @@ pub fn merge<P: AsRef<Path>>(
         return Err(MergeError::OutputIsInput { file: input.clone() });
     }
     let mut ranks = files.into_iter().map(Input::open).collect::<Result<Vec<_>, _>>()?;
-    ranks.sort_by_key(|input| input.head.rank());
+    ranks.sort_by_key(|input| input.head.distributed.rank);
     let notes = check::notes(&ranks, options.force)?;
     let placed = align::place(&ranks.iter().map(|input| &input.head).collect::<Vec<_>>());
     write(ranks, &placed, output, notes)
@@ -126,39 +126,29 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<String>) -> Result<Merged, MergeError> {
     let heads: Vec<&Head> = ranks.iter().map(|input| &input.head).collect();
     let base = container::base(&heads, placed);
-    notes.extend(placed.iter().zip(&heads).filter_map(|(placed, head)| placed.doubt(head.rank())));
-    let session = heads.first().map_or("", |head| head.session()).to_owned();
+    notes.extend(placed.iter().zip(&heads).filter_map(|(placed, head)| placed.doubt(head.distributed.rank)));
+    let session = heads.first().map_or("", |head| &head.profiler.session).to_owned();
     let opening = container::opening(&ranks, placed, base, &notes);
     let mut merged_ranks = Vec::with_capacity(ranks.len());
-    let mut failure = None;
     let gzip = output.extension().is_some_and(|extension| extension == "gz");
     let written = write_with_folder(output, gzip, |out| {
         let mut page = Page::new(out);
         page.text.extend_from_slice(&opening?);
-        match copy(ranks, placed, base, &mut page) {
-            Ok(copied) => merged_ranks = copied,
-            Err(error) => {
-                failure = Some(error);
-                return Err(std::io::ErrorKind::InvalidData.into());
-            }
-        }
-        container::close(&mut page, output);
+        merged_ranks = copy(ranks, placed, base, &mut page).map_err(io::Error::other)?;
+        close(&mut page.text, &output.to_string_lossy());
         page.finish()
     });
-    if let Some(error) = failure {
-        return Err(error);
-    }
-    let written = written.map_err(|source| MergeError::Write { file: output.to_owned(), source: Arc::new(source) })?;
+    let failed = |source| MergeError::Write { file: output.to_owned(), source: Arc::new(source) };
+    let written = written.map_err(|error| error.downcast().unwrap_or_else(failed))?;
     Ok(Merged { path: output.to_owned(), bytes: written.bytes, session, ranks: merged_ranks, notes })
 }
 
 /// Every event of every rank.
 fn copy(ranks: Vec<Input>, placed: &[Placed], base: u64, page: &mut Page<'_>) -> Result<Vec<MergedRank>, MergeError> {
-    let (mut processes, mut ids) = (Processes::default(), Ids::default());
+    let mut rewriter = Rewriter::default();
     let mut merged = Vec::with_capacity(ranks.len());
     for (Input { head, events: mut lines }, placed) in ranks.into_iter().zip(placed) {
-        let shift = container::shift(&head, placed, base);
-        let mut rewriter = Rewriter::new(&head, shift, &mut processes, &mut ids);
+        rewriter.begin_rank(&head, container::shift(&head, placed, base));
         let mut events = 0;
         while let Some(event) = lines.next_event()? {
             if !merged.is_empty() || events > 0 {
@@ -170,16 +160,9 @@ fn copy(ranks: Vec<Input>, placed: &[Placed], base: u64, page: &mut Page<'_>) ->
             page.pause();
             events += 1;
         }
-        ids.end_rank();
-        merged.push(MergedRank {
-            rank: head.rank(),
-            host: head.host_name.clone(),
-            file: lines.file,
-            events,
-            alignment: placed.alignment,
-            offset_ns: placed.offset_ns,
-            uncertainty_ns: placed.uncertainty_ns,
-        });
+        let Placed { alignment, offset_ns, uncertainty_ns } = *placed;
+        let (rank, host, file) = (head.distributed.rank, head.host_name, lines.file);
+        merged.push(MergedRank { rank, host, file, events, alignment, offset_ns, uncertainty_ns });
     }
     Ok(merged)
 }

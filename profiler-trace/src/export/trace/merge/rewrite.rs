@@ -10,63 +10,39 @@ use crate::export::trace::chrome::escape::push_string;
 use crate::export::trace::chrome::number::{push_integer, push_micros};
 
 use super::metadata::Head;
-use super::rows::{OfRank, Processes};
+use super::rows::Processes;
 
 /// The parts of an event that may change. What they borrow is part of the line: its place there is where the new goes.
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Event<'a> {
-    #[serde(borrow)]
     ph: &'a RawValue,
-    #[serde(borrow)]
     name: &'a RawValue,
-    #[serde(borrow)]
     pid: &'a RawValue,
-    #[serde(borrow)]
     ts: &'a RawValue,
-    #[serde(borrow)]
     id: Option<&'a RawValue>,
-    #[serde(borrow)]
     args: Option<Args<'a>>,
 }
 
 #[derive(Deserialize)]
+#[serde(bound(deserialize = "'de: 'a"))]
 struct Args<'a> {
-    #[serde(rename = "External id", borrow)]
+    #[serde(rename = "External id")]
     external_id: Option<&'a RawValue>,
-    #[serde(borrow)]
     correlation: Option<&'a RawValue>,
-    #[serde(rename = "wait_on_cuda_event_record_corr_id", borrow)]
+    #[serde(rename = "wait_on_cuda_event_record_corr_id")]
     waits_for: Option<&'a RawValue>,
-    #[serde(borrow)]
     name: Option<&'a RawValue>,
-    #[serde(borrow)]
     labels: Option<&'a RawValue>,
-    #[serde(borrow)]
     sort_index: Option<&'a RawValue>,
 }
 
 /// Ids of all ranks so far; each rank's begin above those of the one before.
 #[derive(Debug, Default)]
-pub(super) struct Ids {
-    external: Space,
-    /// Of API calls, what they launched, and the arrows between them.
-    correlation: Space,
-}
-
-#[derive(Debug, Default)]
 struct Space {
     offset: u64,
     /// The first that is free.
     next: u64,
-}
-
-impl Ids {
-    /// The ids that follow are another rank's.
-    pub(super) fn end_rank(&mut self) {
-        for space in [&mut self.external, &mut self.correlation] {
-            space.offset = space.next;
-        }
-    }
 }
 
 impl Space {
@@ -77,31 +53,32 @@ impl Space {
     }
 }
 
-/// Rewrites the events of one rank.
-pub(super) struct Rewriter<'a> {
+/// Rewrites the events of ranks, one rank after the other.
+#[derive(Default)]
+pub(super) struct Rewriter {
     prefix: String,
-    host: &'a str,
+    host: String,
     /// Nanoseconds from the rank's base to the merged one's.
     shift: u64,
-    rows: OfRank<'a>,
-    ids: &'a mut Ids,
+    processes: Processes,
+    external: Space,
+    /// Of API calls, what they launched, and the arrows between them.
+    correlation: Space,
     /// What goes where, in the order of the line.
     edits: Vec<(Range<usize>, Range<usize>)>,
     /// The new texts, one after the other.
     texts: Vec<u8>,
 }
 
-impl<'a> Rewriter<'a> {
-    pub(super) fn new(head: &'a Head, shift: u64, processes: &'a mut Processes, ids: &'a mut Ids) -> Self {
-        let rank = head.rank();
-        Self {
-            prefix: processes::prefix(rank),
-            host: &head.host_name,
-            shift,
-            rows: OfRank::new(rank, processes),
-            ids,
-            edits: Vec::new(),
-            texts: Vec::new(),
+impl Rewriter {
+    /// The events that follow are another rank's.
+    pub(super) fn begin_rank(&mut self, head: &Head, shift: u64) {
+        self.prefix = processes::prefix(head.distributed.rank);
+        self.host.clone_from(&head.host_name);
+        self.shift = shift;
+        self.processes.begin_rank(head.distributed.rank);
+        for space in [&mut self.external, &mut self.correlation] {
+            space.offset = space.next;
         }
     }
 
@@ -112,12 +89,11 @@ impl<'a> Rewriter<'a> {
         self.edits.clear();
         self.texts.clear();
         let at = nanoseconds(event.ts.get()).ok_or_else(|| format!("`ts` is {}, not microseconds", event.ts))?;
-        let shift = self.shift;
-        self.replace(text, event.ts, |texts| push_micros(texts, at.saturating_add(shift)));
-        let begin = self.texts.len();
-        self.texts.extend_from_slice(self.rows.pid(event.pid.get()).as_bytes());
-        self.edits.push((place(text, event.pid), begin..self.texts.len()));
-        self.correlation(text, event.id);
+        self.replace(text, event.ts, |this, texts| push_micros(texts, at.saturating_add(this.shift)));
+        self.replace(text, event.pid, |this, texts| {
+            texts.extend_from_slice(this.processes.pid(event.pid.get()).as_bytes())
+        });
+        self.correlate(text, event.id);
         if let Some(args) = &event.args {
             self.args(text, &event, args);
         }
@@ -134,29 +110,31 @@ impl<'a> Rewriter<'a> {
 
     fn args(&mut self, text: &str, event: &Event<'_>, args: &Args<'_>) {
         if let Some((old, id)) = numbered(args.external_id) {
-            let id = self.ids.external.map(id);
-            self.replace(text, old, |texts| push_integer(texts, id));
+            self.replace(text, old, |this, texts| push_integer(texts, this.external.map(id)));
         }
-        self.correlation(text, args.correlation);
-        self.correlation(text, args.waits_for);
+        self.correlate(text, args.correlation);
+        self.correlate(text, args.waits_for);
         if event.ph.get() != "\"M\"" {
             return;
         }
         match (event.name.get(), args) {
             ("\"process_name\"", Args { name: Some(name), .. }) => self.with_rank(text, name, ""),
-            ("\"process_labels\"", Args { labels: Some(labels), .. }) => self.with_rank(text, labels, self.host),
+            ("\"process_labels\"", Args { labels: Some(labels), .. }) => {
+                let host = std::mem::take(&mut self.host);
+                self.with_rank(text, labels, &host);
+                self.host = host;
+            }
             ("\"process_sort_index\"", Args { sort_index: Some(old), .. }) => {
-                let index = self.rows.sort_index(old.get().parse().unwrap_or(0));
-                self.replace(text, old, |texts| push_integer(texts, index));
+                let index = self.processes.sort_index(old.get().parse().unwrap_or(0));
+                self.replace(text, old, |_, texts| push_integer(texts, index));
             }
             _ => {}
         }
     }
 
-    fn correlation(&mut self, text: &str, id: Option<&RawValue>) {
+    fn correlate(&mut self, text: &str, id: Option<&RawValue>) {
         if let Some((old, id)) = numbered(id) {
-            let id = self.ids.correlation.map(id);
-            self.replace(text, old, |texts| push_integer(texts, id));
+            self.replace(text, old, |this, texts| push_integer(texts, this.correlation.map(id)));
         }
     }
 
@@ -166,13 +144,15 @@ impl<'a> Rewriter<'a> {
         let name = old_text.strip_prefix(&self.prefix).unwrap_or(&old_text);
         let parts = [name, host].into_iter().filter(|part| !part.is_empty());
         let new = format!("{}{}", self.prefix, parts.collect::<Vec<_>>().join(" · "));
-        self.replace(text, old, |texts| push_string(texts, &new));
+        self.replace(text, old, |_, texts| push_string(texts, &new));
     }
 
-    fn replace(&mut self, text: &str, old: &RawValue, push: impl FnOnce(&mut Vec<u8>)) {
-        let begin = self.texts.len();
-        push(&mut self.texts);
-        self.edits.push((place(text, old), begin..self.texts.len()));
+    fn replace(&mut self, text: &str, old: &RawValue, push: impl FnOnce(&mut Self, &mut Vec<u8>)) {
+        let mut texts = std::mem::take(&mut self.texts);
+        let begin = texts.len();
+        push(self, &mut texts);
+        self.edits.push((place(text, old), begin..texts.len()));
+        self.texts = texts;
     }
 }
 

@@ -17,22 +17,19 @@ const PLACES: u64 = 1_000;
 pub(super) struct Processes {
     taken: HashSet<String>,
     made_up: u64,
-}
-
-/// The processes of one rank.
-#[derive(Debug)]
-pub(super) struct OfRank<'a> {
+    /// Those of the rank that is merged now.
     rank: u32,
-    all: &'a mut Processes,
     known: HashMap<String, String>,
 }
 
-impl<'a> OfRank<'a> {
-    pub(super) fn new(rank: u32, all: &'a mut Processes) -> Self {
-        Self { rank, all, known: HashMap::new() }
+impl Processes {
+    /// The processes that follow are another rank's.
+    pub(super) fn begin_rank(&mut self, rank: u32) {
+        self.rank = rank;
+        self.known.clear();
     }
 
-    /// The JSON text of the `pid` whose text in the rank's trace was `pid`.
+    /// Returns the JSON text of the `pid` whose text in the rank's trace was `pid`.
     pub(super) fn pid(&mut self, pid: &str) -> &str {
         if !self.known.contains_key(pid) {
             let merged = self.choose(pid);
@@ -49,9 +46,9 @@ impl<'a> OfRank<'a> {
             return String::from_utf8(text).unwrap_or_default();
         }
         let mut merged = pid.to_owned();
-        while !self.all.taken.insert(merged.clone()) {
-            merged = (FIRST_MADE_UP + self.all.made_up).to_string();
-            self.all.made_up += 1;
+        while !self.taken.insert(merged.clone()) {
+            merged = (FIRST_MADE_UP + self.made_up).to_string();
+            self.made_up += 1;
         }
         merged
     }
@@ -78,8 +75,8 @@ mod tests {
     fn no_two_ranks_share_a_process() {
         let mut all = Processes::default();
         let of = |rank, all: &mut Processes| {
-            let mut rank = OfRank::new(rank, all);
-            ["77", "0", "-1", "\"Spans\"", "\"\"", "77"].map(|pid| rank.pid(pid).to_owned())
+            all.begin_rank(rank);
+            ["77", "0", "-1", "\"Spans\"", "\"\"", "77"].map(|pid| all.pid(pid).to_owned())
         };
         let (first, second) = (of(0, &mut all), of(1, &mut all));
         assert_eq!(first, ["77", "0", "-1", "\"Spans (rank 0)\"", "\"(rank 0)\"", "77"]);
@@ -92,8 +89,8 @@ mod tests {
         let mut all = Processes::default();
         let mut places = Vec::new();
         for rank in 0..2 {
-            let rank = OfRank::new(rank, &mut all);
-            places.extend([4711, 5_000_000, 5_000_001, 268_435_466, 536_870_912].map(|index| rank.sort_index(index)));
+            all.begin_rank(rank);
+            places.extend([4711, 5_000_000, 5_000_001, 268_435_466, 536_870_912].map(|index| all.sort_index(index)));
         }
         assert!(places.is_sorted_by(|one, other| one < other), "{places:?}");
     }

@@ -225,7 +225,7 @@ fn a_compressed_trace_that_is_cut_off_is_refused() {
     let said = refused(|folder, second| {
         let mut packed = Vec::new();
         let mut encoder = flate2::write::GzEncoder::new(&mut packed, flate2::Compression::fast());
-        std::io::Write::write_all(&mut encoder, &fs::read(second).unwrap()).unwrap();
+        io::Write::write_all(&mut encoder, &fs::read(second).unwrap()).unwrap();
         encoder.finish().unwrap();
         let path = folder.path().join("trace_rank1.json.gz");
         fs::write(&path, &packed[..packed.len() - 20]).unwrap();

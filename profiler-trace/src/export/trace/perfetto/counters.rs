@@ -25,13 +25,6 @@ pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Tr
     }
 }
 
-const fn counter_of(device: Device) -> Track {
-    Track::Counter(match device.index() {
-        None => Counter::HostMemory,
-        Some(index) => Counter::DeviceMemory(index),
-    })
-}
-
 /// What the program's allocator and its frameworks reported.
 fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, memory: &Memory) {
     if memory.devices.is_empty() {
@@ -40,11 +33,11 @@ fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trac
     let session = tracks.of(writer, Track::Session);
     writer.open(session, trace.begin);
     for each in &memory.devices {
-        sample(writer, tracks, counter_of(each.device), trace.begin, each.at_begin);
+        sample(writer, tracks, Track::Counter(Counter::Reported(each.device)), trace.begin, each.at_begin);
     }
     walk_reported(trace, |row, change| {
         let thread = tracks.of(writer, Track::Row(row));
-        let counter = tracks.of(writer, counter_of(change.device));
+        let counter = tracks.of(writer, Track::Counter(Counter::Reported(change.device)));
         write_change(writer, change, thread, counter);
     });
 }

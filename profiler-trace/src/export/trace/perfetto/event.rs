@@ -27,8 +27,9 @@ impl TrackEvent<'_> {
     /// Appends what is said of an event.
     #[inline]
     pub(super) fn describe(&mut self, said: &impl Event) {
-        self.category(said.category());
-        match said.name() {
+        let (category, name) = said.title();
+        self.category(category);
+        match name {
             Name::Site(site) => push_number(self.out, event::NAME_ID, self.interner.site(site)),
             Name::Gpu(index, name) => push_number(self.out, event::NAME_ID, self.interner.gpu_name(index, name)),
             Name::Shared(name) => push_number(self.out, event::NAME_ID, self.interner.name(&name)),

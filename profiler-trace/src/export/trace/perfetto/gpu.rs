@@ -5,9 +5,8 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use crate::export::events::OnRow;
-use crate::export::events::gpu::{Op, Waits};
-use crate::model::{Annotation, Gpu, Placed, Trace};
-use crate::records::gpu::Wait;
+use crate::export::events::gpu::{Op, WaitEvent};
+use crate::model::{Annotation, Gpu, Trace};
 
 use super::open::Open;
 use super::schema::event;
@@ -26,9 +25,9 @@ pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Tr
     let mut sweep = Sweep { writer, tracks, open: Open::default() };
     sweep.write_all(&gpu.overheads);
     if trace.context.options.cuda_sync_events {
-        let (looked_up, mut waits) = (Waits::new(gpu), gpu.syncs.iter().collect::<Vec<&Placed<Wait>>>());
-        waits.sort_by_key(|placed| placed.record.begin);
-        sweep.write_all(&waits.into_iter().map(|placed| looked_up.of(placed)).collect::<Vec<_>>());
+        let mut waits: Vec<WaitEvent<'_>> = WaitEvent::all(gpu).collect();
+        waits.sort_by_key(|wait| wait.place().1.0);
+        sweep.write_all(&waits);
     }
 }
 
@@ -66,9 +65,9 @@ struct Sweep<'s, 'a, 'out> {
 impl Sweep<'_, '_, '_> {
     /// Writes the begin of a slice, at which an arrow may end, after the ends that are due.
     fn slice(&mut self, slice: &impl OnRow, flow: Option<u64>) {
-        let (begin, end) = slice.times();
+        let (row, (begin, end)) = slice.place();
         self.open.end_until(self.writer, begin);
-        let track = self.tracks.of(self.writer, Track::Row(slice.row()));
+        let track = self.tracks.of(self.writer, Track::Row(row));
         self.writer.event(begin, event::BEGIN, |event| {
             event.track(track);
             event.describe(slice);
@@ -82,8 +81,9 @@ impl Sweep<'_, '_, '_> {
     /// Writes slices as a sequence of their own.
     fn write_all(&mut self, slices: &[impl OnRow]) {
         let Some(first) = slices.first() else { return };
-        let track = self.tracks.of(self.writer, Track::Row(first.row()));
-        self.writer.open(track, first.times().0);
+        let (row, (begin, _)) = first.place();
+        let track = self.tracks.of(self.writer, Track::Row(row));
+        self.writer.open(track, begin);
         slices.iter().for_each(|slice| self.slice(slice, None));
         self.open.end_until(self.writer, u64::MAX);
     }

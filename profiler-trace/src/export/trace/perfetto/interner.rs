@@ -30,7 +30,7 @@ pub(super) struct Interner {
 }
 
 impl Interner {
-    /// A category's number.
+    /// Returns a category's number.
     #[inline]
     pub(super) fn category(&mut self, category: Category) -> u64 {
         if self.categories & category.bit() == 0 {
@@ -40,7 +40,7 @@ impl Interner {
         category.id()
     }
 
-    /// An argument's number.
+    /// Returns an argument's number.
     #[inline]
     pub(super) fn key(&mut self, key: Key) -> u64 {
         if self.keys & key.bit() == 0 {
@@ -50,31 +50,35 @@ impl Interner {
         key.id()
     }
 
-    /// The number of a site's name.
+    /// Returns the number of a site's name.
     #[inline]
     pub(super) fn site(&mut self, site: &'static Site) -> u64 {
-        let place = site.number() as usize;
-        match self.sites.get(place) {
-            Some(&id) if id > 0 => id,
-            _ => {
-                let id = self.tell_new(interned::NAMES, site.name());
-                put(&mut self.sites, place, id)
-            }
-        }
+        self.numbered(|this| &mut this.sites, site.number(), site.name())
     }
 
-    /// The number of a name that the GPU's records carry as `index`.
+    /// Returns the number of a name that the GPU's records carry as `index`.
     pub(super) fn gpu_name(&mut self, index: u32, name: &str) -> u64 {
-        match self.gpu_names.get(index as usize) {
-            Some(&id) if id > 0 => id,
-            _ => {
-                let id = self.tell_new(interned::NAMES, name);
-                put(&mut self.gpu_names, index as usize, id)
-            }
-        }
+        self.numbered(|this| &mut this.gpu_names, index, name)
     }
 
-    /// The number of any other name.
+    /// Returns the number of a name that has a place in a list, which is as long as it has to be.
+    #[inline(always)]
+    fn numbered(&mut self, ids: fn(&mut Self) -> &mut Vec<u64>, place: u32, name: &str) -> u64 {
+        if let Some(&id) = ids(self).get(place as usize)
+            && id > 0
+        {
+            return id;
+        }
+        let id = self.tell_new(interned::NAMES, name);
+        let (ids, place) = (ids(self), place as usize);
+        if ids.len() <= place {
+            ids.resize(place + 1, 0);
+        }
+        ids[place] = id;
+        id
+    }
+
+    /// Returns the number of any other name.
     pub(super) fn name(&mut self, name: &str) -> u64 {
         if let Some(&id) = self.names.get(name) {
             return id;
@@ -84,7 +88,7 @@ impl Interner {
         id
     }
 
-    /// The number of a call stack's text; `None` if nothing of it is shown.
+    /// Returns the number of a call stack's text; `None` if nothing of it is shown.
     pub(super) fn stack(&mut self, stack: &[u64], symbols: &Symbols) -> Option<u64> {
         if let Some(&id) = self.stacks.get(stack) {
             return id;
@@ -109,14 +113,4 @@ impl Interner {
             push_text(out, interned::TEXT, text);
         });
     }
-}
-
-/// Puts a number at a place of a list, which is as long as it has to be, and tells it.
-#[cold]
-fn put(ids: &mut Vec<u64>, place: usize, id: u64) -> u64 {
-    if ids.len() <= place {
-        ids.resize(place + 1, 0);
-    }
-    ids[place] = id;
-    id
 }

@@ -70,7 +70,7 @@ fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<
 /// The recording as a slice, with the trace's own facts as its arguments: they are those at the head of the Chrome trace.
 /// On it, a mark for each jump of a clock.
 fn write_session(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) -> io::Result<()> {
-    let facts = serde_json::to_value(metadata::head(trace, metadata::base_of(trace.begin)))?;
+    let facts = serde_json::to_value(metadata::Head { trace, base: metadata::base_of(trace.begin) })?;
     let track = tracks.of(writer, Track::Session);
     writer.open(track, trace.begin);
     writer.event(trace.begin, schema::event::BEGIN, |event| {

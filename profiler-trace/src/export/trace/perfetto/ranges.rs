@@ -1,34 +1,11 @@
-//! The ranges: of threads, which [`threads`](super::threads) puts in order; the lives of async ranges; bare steps.
+//! The ranges that are no thread's: the lives of async ranges, and bare steps.
 
-use crate::export::events::ranges::{BareStep, Life, Part, Range};
-use crate::export::events::{Event, OnRow};
-use crate::model::{LifeEdge, Slice, Trace};
+use crate::export::events::OnRow;
+use crate::export::events::ranges::{BareStep, Life};
+use crate::model::{LifeEdge, Trace};
 
-use super::schema::event;
-use super::sequence::Sequence;
 use super::tracks::{Track, Tracks};
 use super::writer::Writer;
-
-/// A sequence, and the page that it goes on in.
-type Out<'o> = (&'o mut Sequence, &'o mut Vec<u8>);
-
-/// Appends the begin of a thread's range; the track is 0 if it is the sequence's own.
-#[inline]
-pub(super) fn begin((sequence, page): Out<'_>, trace: &Trace, slice: &Slice, track: u64) {
-    sequence.event(page, slice.begin, event::BEGIN, |event| {
-        event.track(track);
-        event.describe(&Range::new(trace, slice, Part::Begin));
-    });
-}
-
-/// Appends its end.
-#[inline]
-pub(super) fn end((sequence, page): Out<'_>, trace: &Trace, slice: &Slice, track: u64) {
-    sequence.event(page, slice.end, event::END, |event| {
-        event.track(track);
-        Range::new(trace, slice, Part::End).args(event);
-    });
-}
 
 /// Writes the lives of async ranges, which are in order of begin.
 pub(super) fn write_tasks(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
@@ -53,9 +30,9 @@ pub(super) fn write_tasks(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trac
 pub(super) fn write_bare_steps(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) {
     let mut is_first = true;
     for step in BareStep::all(trace) {
-        let (begin, end) = step.times();
+        let (row, (begin, end)) = step.place();
         if std::mem::take(&mut is_first) {
-            let track = tracks.of(writer, Track::Row(step.row()));
+            let track = tracks.of(writer, Track::Row(row));
             writer.open(track, begin);
         }
         writer.begin(begin, 0, &step);

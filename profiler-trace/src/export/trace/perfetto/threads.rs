@@ -6,14 +6,15 @@
 
 use std::collections::{HashSet, VecDeque};
 
-use crate::export::events::Row;
+use crate::export::events::ranges::{Part as Shows, Range};
+use crate::export::events::{Event, Row};
 use crate::export::trace::buffer::FULL;
 use crate::export::trace::parallel::Stream;
 use crate::export::trace::partition::deal;
 use crate::model::{Edge, EdgeWalk, Slice, Trace};
 
 use super::calls::{self, Calls};
-use super::ranges;
+use super::schema::event;
 use super::sequence::Sequence;
 use super::tracks::{Track, Tracks};
 use super::writer::Writer;
@@ -149,10 +150,17 @@ impl ThreadTrack<'_> {
             // Every lane is there: the thread was read before.
             lane => self.lanes.get(lane as usize - 1).copied().unwrap_or(0),
         };
+        let Self { trace, sequence, .. } = self;
         if edge.is_begin {
-            ranges::begin((&mut self.sequence, page), self.trace, edge.slice, track);
+            sequence.event(page, edge.at(), event::BEGIN, |event| {
+                event.track(track);
+                event.describe(&Range::new(trace, edge.slice, Shows::Begin));
+            });
         } else {
-            ranges::end((&mut self.sequence, page), self.trace, edge.slice, track);
+            sequence.event(page, edge.at(), event::END, |event| {
+                event.track(track);
+                Range::new(trace, edge.slice, Shows::End).args(event);
+            });
         }
         true
     }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::export::events::{Row, processes};
 use crate::model::Trace;
+use profiler_core::Device;
 
 use super::schema::{counter, process, thread, track};
 use super::wire::{push_message, push_number, push_signed, push_text};
@@ -36,10 +37,8 @@ pub(super) enum Track {
 /// What is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Counter {
-    /// Memory of the host.
-    HostMemory,
-    /// Memory of a device that the program reported.
-    DeviceMemory(u8),
+    /// Memory that the program reported.
+    Reported(Device),
     /// Memory of a device that CUDA gave.
     CudaMemory(u32),
     /// How full a device is of the kernels that run.
@@ -155,8 +154,10 @@ impl<'a> Tracks<'a> {
 
     fn describe_counter(&mut self, writer: &mut Writer<'_>, id: u64, what: Counter) {
         let (device, name) = match what {
-            Counter::HostMemory => (None, "memory allocated (CPU)".to_owned()),
-            Counter::DeviceMemory(device) => (None, format!("memory allocated (CUDA {device})")),
+            Counter::Reported(device) => {
+                let of = device.index().map_or("CPU".to_owned(), |index| format!("CUDA {index}"));
+                (None, format!("memory allocated ({of})"))
+            }
             Counter::CudaMemory(device) => (Some(device), "memory taken from CUDA".to_owned()),
             Counter::Occupancy(device) => (Some(device), "est. achieved occupancy".to_owned()),
         };
