@@ -44,7 +44,7 @@ impl ProfilerConfig {
         let mut draft = Draft::new(Origin::Code);
         draft.preset(&[], &Origin::Code, |config| config.clone_from(self));
         draft.set_text(field, value, field, Origin::Code);
-        *self = draft.finish_fields()?;
+        *self = draft.checked()?.config;
         Ok(())
     }
 

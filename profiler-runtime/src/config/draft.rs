@@ -14,14 +14,14 @@ use super::environment::{Environment, sglang_folder};
 use super::error::{ConfigError, Origin, Problem, Warning};
 use super::kind::found;
 use super::parsed::{Origins, Parsed};
+use super::paths;
 use super::settings::{FIELDS, Field, ProfilerConfig};
 use super::upstream::{Fate, Name, PROTON_DIR, Place};
-use super::{paths, rules};
 
 /// A configuration in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
-    config: ProfilerConfig,
+    pub(super) config: ProfilerConfig,
     origin: Origin,
     origins: Origins,
     problems: Vec<Problem>,
@@ -107,8 +107,7 @@ impl Draft {
             return false;
         }
         if !(field.set)(&mut self.config, value) {
-            let message = format!("expected {}, found {}", field.kind.expects(), found(value));
-            self.problem(Problem::new(place, message));
+            self.problem(field.kind.refusal(place, value));
             return false;
         }
         self.faulty.remove(field.name);
@@ -128,6 +127,16 @@ impl Draft {
         self.problems.push(problem);
     }
 
+    /// Notes a problem with its remedy.
+    pub(super) fn refuse(&mut self, place: &str, message: impl Into<String>, remedy: &str) {
+        self.problem(Problem::new(place, message).suggest(remedy));
+    }
+
+    /// Returns whether the values of these fields are what the user wanted.
+    pub(super) fn knows(&self, names: &[&str]) -> bool {
+        !names.iter().any(|name| self.faulty.contains(name))
+    }
+
     /// Notes a problem after which nothing of the source is known, so that no rule speaks about its fields.
     pub(crate) fn fail(&mut self, problem: Problem) {
         self.problems.push(problem);
@@ -143,12 +152,9 @@ impl Draft {
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
         self.use_foreign_dir(env);
         self.warn_of_accepted();
-        rules::apply(&self.config, &self.faulty, &mut self.problems, &mut self.warnings);
+        self.apply_rules();
         self.resolve_paths(env);
-        if !self.problems.is_empty() {
-            return Err(ConfigError { problems: self.problems, origin: self.origin });
-        }
-        let Self { config, mut warnings, origins, origin, .. } = self;
+        let Self { config, mut warnings, origins, origin, .. } = self.checked()?;
         // A draft that is finished again is judged again.
         let mut seen = BTreeSet::new();
         warnings.retain(|warning| seen.insert(warning.to_string()));
@@ -170,24 +176,18 @@ impl Draft {
         }
         match (torch_profiler_dir, output_dir) {
             (unset @ None, Some(folder)) => *unset = Some(folder.clone()),
-            (Some(folder), Some(other)) if folder != other => self.problems.push(
-                Problem::new(
-                    "output_dir",
-                    format!("is another folder than `torch_profiler_dir`, {}", folder.display()),
-                )
-                .suggest("keep one of the two"),
-            ),
+            (Some(folder), Some(other)) if folder != other => {
+                let message = format!("is another folder than `torch_profiler_dir`, {}", folder.display());
+                self.refuse("output_dir", message, "keep one of the two");
+            }
             _ => {}
         }
     }
 
-    /// The problems so far, without asking whether the fields make sense together.
-    pub(crate) fn finish_fields(self) -> Result<ProfilerConfig, ConfigError> {
-        if self.problems.is_empty() {
-            Ok(self.config)
-        } else {
-            Err(ConfigError { problems: self.problems, origin: self.origin })
-        }
+    /// Returns the draft, or the problems so far, without asking whether the fields make sense together.
+    pub(super) fn checked(self) -> Result<Self, ConfigError> {
+        let Self { problems, origin, .. } = self;
+        if problems.is_empty() { Ok(Self { problems, origin, ..self }) } else { Err(ConfigError { problems, origin }) }
     }
 
     fn judge(&mut self, field: &'static Field, value: &Value, place: &str) -> bool {
@@ -236,8 +236,7 @@ impl Draft {
         const FIELD: &str = "torch_profiler_dir";
         let config = &self.config;
         let has_none = config.torch_profiler_dir.is_none() && config.output_dir.is_none();
-        let is_right = !self.faulty.contains(FIELD) && !self.faulty.contains("output_dir");
-        if config.profiler != Profiler::Torch || !has_none || !is_right {
+        if config.profiler != Profiler::Torch || !has_none || !self.knows(&[FIELD, "output_dir"]) {
             return;
         }
         if let Some(folder) = self.proton_dir.take() {

@@ -57,29 +57,27 @@ impl Kind {
         }
     }
 
-    /// Everything that is wrong with `value`, which stands at `path`.
+    /// Returns everything that is wrong with `value`, which stands at `path`.
     pub(crate) fn check(self, path: &str, value: &Value) -> Vec<Problem> {
-        if let (Self::Texts, Value::Array(items)) = (self, value) {
-            return items.iter().enumerate().filter_map(|(at, item)| item_problem(path, at, item)).collect();
+        match (self, value) {
+            (Self::Texts, Value::Array(items)) => {
+                items.iter().enumerate().filter_map(|(at, item)| item_problem(path, at, item)).collect()
+            }
+            (Self::Words(words), Value::Array(items)) => {
+                let word = Self::Choice(words);
+                let wrong = items.iter().enumerate().filter(|(_, item)| !item.is_string() || !word.accepts(item));
+                wrong.map(|(at, item)| word.refusal(&format!("{path}[{at}]"), item)).collect()
+            }
+            (Self::Text | Self::Path, Value::String(text)) if text.contains('\0') => vec![nul(path)],
+            _ if self.accepts(value) => Vec::new(),
+            _ => vec![self.refusal(path, value)],
         }
-        if let (Self::Words(words), Value::Array(items)) = (self, value) {
-            let word = Self::Choice(words);
-            let wrong = items.iter().enumerate().filter(|(_, item)| !item.is_string() || !word.accepts(item));
-            return wrong.flat_map(|(at, item)| word.refuse(&format!("{path}[{at}]"), item)).collect();
-        }
-        if let (Self::Text | Self::Path, Value::String(text)) = (self, value) {
-            return text.contains('\0').then(|| nul(path)).into_iter().collect();
-        }
-        if self.accepts(value) {
-            return Vec::new();
-        }
-        self.refuse(path, value)
     }
 
-    fn refuse(self, path: &str, value: &Value) -> Vec<Problem> {
-        let mut problem = Problem::new(path, format!("expected {}, found {}", self.expects(), found(value)));
-        problem.suggestion = self.repair(value);
-        vec![problem]
+    /// Returns the problem that a value is of another kind.
+    pub(crate) fn refusal(self, path: &str, value: &Value) -> Problem {
+        let problem = Problem::new(path, format!("expected {}, found {}", self.expects(), found(value)));
+        Problem { suggestion: self.repair(value), ..problem }
     }
 
     /// The value that `text` stands for on a command line, where everything is text.
@@ -114,26 +112,20 @@ impl Kind {
         }
     }
 
-    /// What its author probably meant by a value that was refused.
+    /// Returns what its author probably meant by a value that was refused.
     fn repair(self, value: &Value) -> Option<String> {
         let text = value.as_str();
-        match self {
+        let unquoted = match self {
             Self::Choice(words) => {
-                let word = nearest(text?, words.iter().copied())?;
-                Some(format!("did you mean `{word}`?"))
+                return nearest(text?, words.iter().copied()).map(|word| format!("did you mean `{word}`?"));
             }
-            Self::Flag => boolean(text.unwrap_or(&value.to_string())).map(|on| format!("write {on}, without quotes")),
-            Self::Whole { .. } => {
-                let number: u64 = text?.trim().parse().ok()?;
-                Some(format!("write {number}, without quotes"))
-            }
-            Self::Seconds => {
-                let number: f64 = text?.trim().parse().ok().filter(|number: &f64| number.is_finite())?;
-                Some(format!("write {number}, without quotes"))
-            }
-            Self::Texts | Self::Words(_) => Some(format!("write [{}]", Value::from(text?))),
-            Self::Text | Self::Path => None,
-        }
+            Self::Texts | Self::Words(_) => return Some(format!("write [{}]", Value::from(text?))),
+            Self::Text | Self::Path => return None,
+            Self::Flag => boolean(text.unwrap_or(&value.to_string()))?.to_string(),
+            Self::Whole { .. } => text?.trim().parse::<u64>().ok()?.to_string(),
+            Self::Seconds => text?.trim().parse().ok().filter(|number: &f64| number.is_finite())?.to_string(),
+        };
+        Some(format!("write {unquoted}, without quotes"))
     }
 }
 

@@ -141,10 +141,10 @@ fn older_switches(env: Environment<'_>) -> Option<Draft> {
     let mut draft = Draft::new(Origin::Variable(first));
     match cuda {
         Ok(false) => {}
-        Ok(true) if folder.is_some() => draft.problem(
-            Problem::new(CUDA, format!("cannot be combined with `{TORCH_DIR}`: a session has one profiler"))
-                .suggest("unset one of the two"),
-        ),
+        Ok(true) if folder.is_some() => {
+            let message = format!("cannot be combined with `{TORCH_DIR}`: a session has one profiler");
+            draft.refuse(CUDA, message, "unset one of the two");
+        }
         Ok(true) => {
             draft.preset(&["profiler"], &Origin::Variable(CUDA), |config| config.profiler = Profiler::Cuda);
         }
