@@ -16,7 +16,7 @@ use crate::session_id::SessionId;
 use profiler_core::clock;
 
 /// A session's dumps.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Dumps {
     /// 0: steps are never too slow.
     slow_step: Duration,
@@ -40,12 +40,7 @@ impl Dumps {
             slow_step: Duration::from_millis(config.slow_step_ms),
             most_slow: config.max_dumps,
             ring_steps: if config.ring { config.ring_steps } else { 0 },
-            number: 0,
-            last: None,
-            slow: 0,
-            left_out: 0,
-            begun: None,
-            ends: VecDeque::new(),
+            ..Self::default()
         }
     }
 

@@ -5,7 +5,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use super::artifacts;
@@ -263,29 +263,23 @@ impl Export {
 
     /// Writes the artifacts on a thread of their own; on this one if there is no other to be had.
     pub(crate) fn launch(self) {
-        let session = self.stopped.session().clone();
-        let parked = Arc::new(Mutex::new(Some(self)));
-        let work = {
-            let parked = Arc::clone(&parked);
-            move || run(&parked)
-        };
+        let (hand_over, export) = mpsc::sync_channel(1);
+        let work = move || export.recv().map_or((), run);
         let started = shutdown::without_signals(|| std::thread::Builder::new().name(THREAD.to_owned()).spawn(work));
-        if let Err(error) = started {
-            let _held = logging::hold();
-            logging::warn!(
-                "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
-            );
-            // No thread is left to take a signal that a limit on files sends to the one that writes.
-            shutdown::without_signals(|| run(&parked));
-        }
+        let Err(error) = started else { return drop(hand_over.send(self)) };
+        let (_held, session) = (logging::hold(), self.stopped.session());
+        logging::warn!(
+            "cannot start the thread `{THREAD}`: {error}; session `{session}` is written on the calling thread"
+        );
+        // No thread is left to take a signal that a limit on files sends to the one that writes.
+        shutdown::without_signals(|| run(self));
     }
 }
 
-fn run(parked: &Mutex<Option<Export>>) {
+fn run(export: Export) {
     let _own = ledger::own();
     // The host's logger may block: it hears of everything when the artifacts are on disk.
     let held = logging::hold();
-    let Some(export) = parked.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
     let Export { mut recording, config, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
         recording.context.costs = costs();

@@ -146,7 +146,7 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
 /// What a ring shows: what was not overwritten, the last seconds, the last iterations under their own numbers. `passed`:
 /// iterations when the process died.
 fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passed: u64) -> Recorded {
-    let most = Duration::try_from_secs_f64(config.ring_secs).ok().filter(|most| !most.is_zero());
+    let most = window::seconds(config.ring_secs);
     let iterations = Iterations::of(&recorded.0, context.step_site);
     let oldest = if config.ring_steps > 0 { iterations.begin_of_last(config.ring_steps) } else { 0 };
     let overwritten = recorded.0.horizon > 0;

@@ -49,6 +49,11 @@ pub(crate) fn prepare(config: &ProfilerConfig) {
     }
 }
 
+/// Returns a configured number of seconds; 0 is no limit, and so is more than a clock can hold.
+pub(crate) fn seconds(configured: f64) -> Option<Duration> {
+    Duration::try_from_secs_f64(configured).ok().filter(|seconds| !seconds.is_zero())
+}
+
 /// Counts steps and records nothing.
 pub(crate) fn count_steps() {
     gate::set(gate::STEPS);
@@ -68,8 +73,7 @@ pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooli
     gate::set(recording(config, gpu) | moving);
     let opened = clock::ticks();
     let levels = config.torch_profiler_with_memory.then(Levels::now);
-    let most =
-        if config.ring && config.ring_secs > 0.0 { Duration::try_from_secs_f64(config.ring_secs).ok() } else { None };
+    let most = seconds(config.ring_secs).filter(|_| config.ring);
     OpenWindow { start, from, opened, levels, most }
 }
 

@@ -20,7 +20,7 @@ use super::place::{self, Claim, Names};
 use super::schedule::{Driver, Phase, Schedule, Verdict};
 use super::spool::{News, OpenSpool};
 use super::status::Progress;
-use super::window::{self, OpenWindow};
+use super::window::{self, OpenWindow, seconds};
 use crate::collect::gpu;
 use crate::collect::spool::journal::DriverNote;
 use crate::config::{Folder, Parsed, Places, ProfilerConfig, Warning};
@@ -329,9 +329,4 @@ impl Active {
     fn unknown_names(&self, known: &[&str]) -> Vec<Warning> {
         self.config.unmatched(known).into_iter().map(|warning| warning.in_words_of(&self.places)).collect()
     }
-}
-
-/// A configured number of seconds; 0 is no limit, and so is more than a clock can hold.
-fn seconds(configured: f64) -> Option<Duration> {
-    if configured > 0.0 { Duration::try_from_secs_f64(configured).ok() } else { None }
 }

@@ -39,7 +39,7 @@ impl Serialize for Head<'_> {
         head.serialize_entry("schemaVersion", &1)?;
         head.serialize_entry("deviceProperties", &devices::properties(trace))?;
         if let Ok(gpu) = &trace.gpu {
-            for (key, version) in gpu.library_version().into_iter().flatten() {
+            if let Some((key, version)) = gpu.library_version() {
                 head.serialize_entry(&key, &version)?;
             }
             head.serialize_entry("cuda_driver_version", &gpu.driver_version)?;

@@ -18,7 +18,7 @@ mod spans;
 pub(super) mod tests;
 mod waits;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use crate::records::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
 
@@ -159,9 +159,8 @@ impl GpuTimes {
 
 impl Gpu {
     /// Returns the version of the library that recorded, under the key that reports and traces have for it.
-    pub(crate) fn library_version(&self) -> Option<BTreeMap<String, u32>> {
-        let key = format!("{}_version", self.source.name().word);
-        self.source.knows_ops().then(|| BTreeMap::from([(key, self.version)]))
+    pub(crate) fn library_version(&self) -> Option<(String, u32)> {
+        self.source.knows_ops().then(|| (format!("{}_version", self.source.name().word), self.version))
     }
 
     /// The end of the last op, if that is after the window: work goes on when a session stops.

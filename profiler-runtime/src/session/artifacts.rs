@@ -1,4 +1,5 @@
-//! What the host is told when a session's artifacts are written: where they are, what they lack, and why they are empty.
+//! The artifacts of a session: written by `export`, and told to people here: where they are, what they lack, and why they
+//! are empty.
 //!
 //! The manifest and the summary say the same; a program that looks at neither reads it in its log, or on standard error.
 
@@ -7,14 +8,30 @@ use std::path::Path;
 
 use crate::config::{PrintSummary, Profiler, ProfilerConfig};
 use crate::logging;
-use profiler_trace::export::{Manifest, by_reason, losses, warnings};
+use profiler_trace::export::{self, Gauge, Manifest, Weight, by_reason, losses, warnings};
 use profiler_trace::model::Trace;
 
 /// A recording that is shorter and empty was most likely over before anything could run.
 const INSTANT_NS: u64 = 10_000_000;
 
+/// Writes the artifacts and the manifest, and says in the log what became of them. `folder` is the session's, empty if it
+/// has none.
+pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, gauge: &Gauge) -> Manifest {
+    warn(trace, config);
+    let (manifest, remarks) = export::write_session(trace, folder, gauge);
+    for remark in &remarks {
+        match remark.weight {
+            Weight::Error => logging::error!("{}", remark.text),
+            Weight::Warning => logging::warn!("{}", remark.text),
+            Weight::Info => logging::info!("{}", remark.text),
+        }
+    }
+    announce(&manifest, trace, config, folder);
+    manifest
+}
+
 /// Says in one warning what the artifacts lack, if anything, and then where they are.
-pub(super) fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder: &Path) {
+fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder: &Path) {
     let session = &manifest.session;
     let losses = losses::avoidable(trace);
     let things = losses.len() + manifest.missing.len();
@@ -60,7 +77,7 @@ fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
 }
 
 /// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
-pub(super) fn warn(trace: &mut Trace, config: &ProfilerConfig) {
+fn warn(trace: &mut Trace, config: &ProfilerConfig) {
     trace.context.warnings.extend(why_empty(trace, config));
     if prints(trace, config) && logging::is_absent() {
         // The page that is printed says the same.
