@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[cfg(target_os = "linux")]
+mod spool_support;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::pin::{Pin, pin};
+#[cfg(target_os = "linux")]
+use std::process::Stdio;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll, Waker};
@@ -14,6 +19,11 @@ use profiler_runtime::{
     ProfilerConfig, TraceFormat, profiled_stage, request, request_scope, stage, start_profile_with, stop_profile,
 };
 use profiler_tests::{Bench, Trace, manifest, timing};
+#[cfg(target_os = "linux")]
+use {
+    profiler_runtime::recover,
+    profiler_tests::{child_of, in_child},
+};
 
 /// Counts what is allocated.
 struct Counting;
@@ -311,16 +321,54 @@ fn export_of(tasks: u64, live: Live, form: impl FnOnce(ProfilerConfig) -> Profil
     PEAK.load(Ordering::Relaxed) - before
 }
 
-/// Demands few bytes of each of so many tasks that live in this way, in a trace of this form.
-fn demand_few_bytes(tasks: u64, (lives, live): (&str, Live), (form, zipped): (TraceFormat, bool)) {
-    /// As many fill the buffers of every writer, and all requests are kept that ever are.
-    const FEW: u64 = 20_000;
-    let form_of = |config: ProfilerConfig| config.trace_format(form).torch_profiler_use_gzip(zipped);
-    let few = export_of(FEW, live, form_of);
-    let added = export_of(tasks, live, form_of);
+/// As many tasks fill the buffers of every writer, and all requests are kept that ever are.
+const FEW: u64 = 20_000;
+
+/// Demands few bytes of each of so many tasks, of what `added` tells for a number of them.
+fn demand_few_bytes(tasks: u64, what: &str, added: impl Fn(u64) -> i64) {
+    let few = added(FEW);
+    let added = added(tasks);
     let a_task = (added - few) as f64 / (tasks - FEW) as f64;
-    println!("{lives}, {form:?}, gzip {zipped}: {added} bytes, {a_task:.1} a task");
-    assert!(a_task <= 64.0, "{lives}, {form:?}, gzip {zipped}: {a_task:.1} bytes a task");
+    println!("{what}: {added} bytes, {a_task:.1} a task");
+    assert!(a_task <= 64.0, "{what}: {a_task:.1} bytes a task");
+}
+
+/// Demands them of an export of tasks that live in this way, as a trace of this form.
+fn demand_of_export(tasks: u64, (lives, live): (&str, Live), (form, zipped): (TraceFormat, bool)) {
+    let form_of = |config: ProfilerConfig| config.trace_format(form).torch_profiler_use_gzip(zipped);
+    demand_few_bytes(tasks, &format!("{lives}, {form:?}, gzip {zipped}"), |tasks| export_of(tasks, live, form_of));
+}
+
+/// Records so many tasks into a spool, and dies.
+#[test]
+#[ignore = "run by the next test, as a process of its own"]
+#[cfg(target_os = "linux")]
+fn tasks_in_a_spool() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(spool_support::config()).unwrap();
+    let variable = |name| std::env::var(name).unwrap();
+    let (_, live) = LIVES.into_iter().find(|(lives, _)| *lives == variable("LIVES")).unwrap();
+    live(variable("TASKS").parse().unwrap());
+    // SAFETY: ends this process.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+/// Returns the bytes that the recovery of so many tasks adds to what is allocated.
+#[cfg(target_os = "linux")]
+fn recovery_of(tasks: u64, lives: &str) -> i64 {
+    let bench = Bench::alone();
+    let config = spool_support::with_spool(&bench).to_string();
+    let mut child = child_of("tasks_in_a_spool");
+    child.env("CONFIG", config).env("LIVES", lives).env("TASKS", tasks.to_string());
+    child.stdout(Stdio::null()).status().unwrap();
+    let before = LIVE.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    let recovered = recover(bench.path()).unwrap();
+    let added = PEAK.load(Ordering::Relaxed) - before;
+    assert!(recovered.sessions.len() == 1 && recovered.sessions[0].ranges_lost == 0, "{recovered:?}");
+    added
 }
 
 const CHROME: (TraceFormat, bool) = (TraceFormat::Chrome, false);
@@ -329,9 +377,9 @@ const OTHERS: [(TraceFormat, bool); 2] = [(TraceFormat::Chrome, true), (TraceFor
 /// G1: an export needs few bytes for an async task, however tasks live.
 #[test]
 fn an_export_needs_few_bytes_for_a_task() {
-    LIVES.into_iter().for_each(|lives| demand_few_bytes(60_000, lives, CHROME));
+    LIVES.into_iter().for_each(|lives| demand_of_export(60_000, lives, CHROME));
     // Where rows are as many as tasks, a writer has most to remember.
-    OTHERS.into_iter().for_each(|form| demand_few_bytes(60_000, LIVES[2], form));
+    OTHERS.into_iter().for_each(|form| demand_of_export(60_000, LIVES[2], form));
 }
 
 /// G1: the same for a million: `cargo test --release --test bounds -- --ignored --nocapture million`.
@@ -339,6 +387,16 @@ fn an_export_needs_few_bytes_for_a_task() {
 #[ignore = "takes minutes without `--release`; prints the bytes"]
 fn an_export_of_a_million_tasks_adds_64_mb() {
     for form in OTHERS.into_iter().chain([CHROME]) {
-        LIVES.into_iter().for_each(|lives| demand_few_bytes(1_000_000, lives, form));
+        LIVES.into_iter().for_each(|lives| demand_of_export(1_000_000, lives, form));
+    }
+}
+
+/// G1: the same for what a killed process has left.
+#[test]
+#[ignore = "takes minutes without `--release`; prints the bytes"]
+#[cfg(target_os = "linux")]
+fn a_recovery_of_a_million_tasks_adds_64_mb() {
+    for (lives, _) in LIVES {
+        demand_few_bytes(1_000_000, &format!("{lives}, recovered"), |tasks| recovery_of(tasks, lives));
     }
 }

@@ -302,6 +302,10 @@ impl Tasks {
             }
             same
         });
+        // They stay to the last artifact: what they grew by in advance would stay with them.
+        self.indices.shrink_to_fit();
+        self.names.shrink_to_fit();
+        self.texts.shrink_to_fit();
     }
 
     /// Returns what puts tasks in order: outer ones first.
