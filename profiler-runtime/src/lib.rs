@@ -46,7 +46,8 @@
 //! is counted and reported. So is what the program's allocator has no memory for while ranges, steps, polls, names and
 //! allocations are recorded; the exceptions, where a refused allocation ends the process, are starting, stopping, dumping and
 //! exporting a session (also where a schedule does), control by HTTP, jobs and triggers, log lines, a new tool for NVTX and a
-//! site's first range for it, a CUDA context's first timed range, and a thread that the standard library did not make.
+//! site's first range for it, a CUDA context's first timed range, a thread that the standard library did not make, the one
+//! notice of a forked child, and the thread that keeps a spool fresh, once a second.
 //! With `torch_profiler_with_stack` a range costs 0.15 to 0.5 µs more, for stacks of 8 to 40
 //! functions (Linux; ten times as much elsewhere), and up to 17 times the memory.
 //!
