@@ -16,6 +16,11 @@
 //! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range is nothing, and this
 //! crate depends on its macros alone and needs neither `std` nor `alloc`.
 //!
+//! | feature | default | does |
+//! |---|---|---|
+//! | `enable` | no | records; the application's `profiler-runtime` switches it on |
+//! | `std` | no | the streams that a runtime reads |
+//!
 //! # The way of a range
 //!
 //! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) → `stream::buffer` (the way

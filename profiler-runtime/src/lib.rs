@@ -102,12 +102,19 @@
 //! | feature | default | does |
 //! |---|---|---|
 //! | `enable` | yes | records. Without it the attributes check their arguments and return the function unchanged, and starting a session is [`Error::Disabled`] |
-//! | `cudarc` | no | streams of `cudarc` in [`cuda::stage_on`] and its like, and its device memory in memory profiles. Builds without CUDA, and takes whichever version of CUDA the application pins |
+//! | `stacks` | yes | call stacks (`torch_profiler_with_stack`): walks them and names their functions |
+//! | `xlsx` | yes | `ops_rank*.xlsx`, the operator tables as a workbook, by rust_xlsxwriter |
 //! | `candle`, `half`, `ndarray` | no | shapes of candle's tensors, half's numbers and ndarray's arrays in `shapes(…)` |
+//! | `charts` | no | `memory_rank*.svg`, what was allocated over time, drawn by plotters |
 //! | `clap` | no | [`ProfilerArgs`](https://docs.rs/profiler-runtime/latest/profiler_runtime/struct.ProfilerArgs.html), the command-line flags for a program to flatten into its own |
+//! | `cudarc` | no | streams of `cudarc` in [`cuda::stage_on`] and its like, and its device memory in memory profiles. Builds without CUDA, and takes whichever version of CUDA the application pins |
 //! | `flamegraph` | no | `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg` beside the folded stacks, drawn by inferno (which is under the CDDL) |
 //! | `http` | no | start, stop and status by HTTP: [`http`](https://docs.rs/profiler-runtime/latest/profiler_runtime/http/) |
 //! | `nvtx-sdk` | no | shows ranges to NVTX tools through NVIDIA's own crate `nvtx` instead of our client; needs libclang to build |
+//! | `toml`, `yaml` | no | configurations in files of these formats; JSON is always read |
+//!
+//! What needs a feature that is off says which: a file in a format that is not read is an error, and an artifact that is not
+//! written is `missing` in the manifest.
 //!
 //! A library that annotates itself depends on [`profiler-core`](https://docs.rs/profiler-core), which has the same attributes,
 //! macros and functions for annotated code and compiles to nothing unless the application switches `enable` on here.

@@ -4,6 +4,12 @@
 //! once, `use profiler_shapes as _;`, because the compiler looks into crates that are named. An application switches the
 //! same feature of `profiler-runtime` on. There is one adapter for each library: two that
 //! implement [`Shaped`](profiler_core::Shaped) for one type leave the compiler to choose, which it does not.
+//!
+//! | feature | default | does |
+//! |---|---|---|
+//! | `candle` | no | shapes of candle's tensors |
+//! | `half` | no | shapes of half's numbers |
+//! | `ndarray` | no | shapes of ndarray's arrays |
 
 #![no_std]
 #![forbid(unsafe_code)]

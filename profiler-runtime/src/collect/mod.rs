@@ -9,6 +9,10 @@ pub(crate) mod cuda;
 pub(crate) mod gpu;
 pub(crate) mod nvtx;
 pub(crate) mod spool;
+#[cfg(feature = "stacks")]
+pub(crate) mod stacks;
+#[cfg(not(feature = "stacks"))]
+#[path = "no_stacks.rs"]
 pub(crate) mod stacks;
 
 pub use allocator::ProfilingAllocator;

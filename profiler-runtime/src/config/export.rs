@@ -5,6 +5,10 @@ use profiler_trace::model::{Content, ExportOptions};
 use super::choice::Profiler;
 use super::settings::ProfilerConfig;
 
+/// Why this build records no call stacks, if it does not.
+const NO_STACKS: Option<&str> =
+    if cfg!(feature = "stacks") { None } else { Some("the crate feature `stacks` is off: switch it on") };
+
 impl From<&ProfilerConfig> for ExportOptions {
     fn from(config: &ProfilerConfig) -> Self {
         Self {
@@ -14,7 +18,24 @@ impl From<&ProfilerConfig> for ExportOptions {
                 Profiler::Torch => Content::Everything,
             },
             configuration: config.values().collect(),
+            torch_profiler_with_stack: config.torch_profiler_with_stack && NO_STACKS.is_none(),
+            no_stacks: NO_STACKS.filter(|_| config.torch_profiler_with_stack),
             ..config.exported()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stacks_without_their_feature_are_missing() {
+        let config = ProfilerConfig::torch("perf").torch_profiler_with_stack(true);
+        let options = ExportOptions::from(&config);
+        assert_eq!(options.torch_profiler_with_stack, cfg!(feature = "stacks"));
+        assert_eq!(options.no_stacks.is_some(), cfg!(not(feature = "stacks")));
+        assert!(options.no_stacks.is_none_or(|reason| reason.contains("`stacks`")));
+        assert_eq!(ExportOptions::from(&ProfilerConfig::torch("perf")).no_stacks, None, "nobody asks for them");
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::document::Document;
 use super::error::Problem;
+#[cfg(feature = "yaml")]
 use super::yaml;
 
 /// A format of configuration files, told by the extension.
@@ -34,10 +35,23 @@ impl Format {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match self {
             Self::Json => json(text),
+            #[cfg(feature = "yaml")]
             Self::Yaml => yaml::parse(text),
+            #[cfg(not(feature = "yaml"))]
+            Self::Yaml => Err(without_feature("YAML", "yaml")),
+            #[cfg(feature = "toml")]
             Self::Toml => toml(text),
+            #[cfg(not(feature = "toml"))]
+            Self::Toml => Err(without_feature("TOML", "toml")),
         }
     }
+}
+
+/// Says that this build cannot read a format.
+#[cfg(not(all(feature = "toml", feature = "yaml")))]
+fn without_feature(format: &str, feature: &str) -> Problem {
+    let message = format!("{format} is not read, because the crate feature `{feature}` of `profiler-runtime` is off");
+    Problem::new("", message).suggest("switch it on, or write the configuration as JSON")
 }
 
 fn json(text: &str) -> Result<Document, Problem> {
@@ -55,6 +69,7 @@ fn json(text: &str) -> Result<Document, Problem> {
     })
 }
 
+#[cfg(feature = "toml")]
 fn toml(text: &str) -> Result<Document, Problem> {
     toml::de::Deserializer::parse(text).and_then(Document::read).map_err(|error| {
         let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");

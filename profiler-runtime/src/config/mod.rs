@@ -38,6 +38,7 @@ mod table;
 mod trace_name;
 mod upstream;
 mod value;
+#[cfg(feature = "yaml")]
 mod yaml;
 
 pub use choice::{Activities, GpuTiming, PrintSummary, Profiler};

@@ -19,6 +19,9 @@
 
 mod events;
 mod exporter;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod features_tests;
 mod format;
 mod manifest;
 mod memory;

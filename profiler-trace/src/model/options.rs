@@ -22,6 +22,8 @@ pub struct ExportOptions {
     pub torch_profiler_record_shapes: bool,
     /// Call stacks were recorded.
     pub torch_profiler_with_stack: bool,
+    /// Reason for which they were not, although they were asked for.
+    pub no_stacks: Option<&'static str>,
     /// Allocations were recorded.
     pub torch_profiler_with_memory: bool,
     /// Floating-point operations were counted.

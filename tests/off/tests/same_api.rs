@@ -1,5 +1,7 @@
 //! Everything that a program calls is still there: it runs as if nobody had profiled it.
 
+use std::path::Path;
+
 use futures::executor::block_on;
 use profiler_off_test::{Linear, boxed, checked, denoise, encode, later, sums};
 use profiler_runtime::{Error, ProfilerConfig, sites, start_profile_with, stop_profile};
@@ -27,4 +29,14 @@ fn a_session_cannot_start_and_says_so() {
     let config = ProfilerConfig::torch(env!("CARGO_TARGET_TMPDIR"));
     assert!(matches!(start_profile_with(config), Err(Error::Disabled)));
     assert!(stop_profile().is_err());
+}
+
+#[test]
+fn a_format_without_its_feature_is_an_error_that_names_it() {
+    for (name, feature) in [("profiler.yaml", "yaml"), ("profiler.yml", "yaml"), ("profiler.toml", "toml")] {
+        let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        assert!(std::fs::write(&file, "").is_ok());
+        let said = ProfilerConfig::from_file(file).map_or_else(|error| error.to_string(), |_| String::new());
+        assert!(said.contains(&format!("the crate feature `{feature}`")), "{said}");
+    }
 }

@@ -31,7 +31,7 @@ pub(super) mod names {
 }
 
 /// Stands in for the files of a process that is gone.
-pub(super) mod files {
+pub(super) mod offline {
     use std::collections::{HashMap, HashSet};
 
     use crate::collect::stacks::code_note::Object;
@@ -47,7 +47,7 @@ pub(super) mod files {
 }
 
 /// Stands in for what a journal knows of loaded code.
-pub(crate) mod noted {
+pub(crate) mod known_libraries {
     use serde_json::Value;
 
     /// Nothing.

@@ -43,23 +43,3 @@ const TABLE: OneFile = OneFile {
 };
 
 pub(super) const EXPORTERS: [&dyn Exporter; 2] = [&WORKBOOK, &TABLE];
-
-#[cfg(all(test, not(feature = "xlsx")))]
-#[allow(clippy::unwrap_used)]
-mod without_workbook {
-    use crate::export::{Gauge, write_session};
-    use crate::model::testing::Script;
-    use crate::model::{Content, Trace};
-
-    #[test]
-    fn a_workbook_without_its_feature_is_missing() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut script = Script::new();
-        script.context.options.content = Content::Everything;
-        let mut trace = Trace::build(script.finish());
-        let (manifest, remarks) = write_session(&mut trace, folder.path(), &Gauge::default());
-        assert!(manifest.artifact("ops").is_none() && manifest.artifact("timing").is_some());
-        assert!(manifest.missing[0].reason.contains("`xlsx` is off"), "{:?}", manifest.missing);
-        assert_eq!(remarks, [], "it is no error");
-    }
-}

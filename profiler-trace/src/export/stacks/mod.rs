@@ -69,11 +69,15 @@ impl Exporter for Stacks {
     }
 
     fn plan(&self, plan: &mut Plan<'_>) {
-        if !plan.has_folder(Content::Everything) || !plan.trace.context.options.torch_profiler_with_stack {
-            return;
-        }
+        let options = &plan.trace.context.options;
+        let stacks = match options.no_stacks {
+            _ if !plan.has_folder(Content::Everything) => return,
+            Some(reason) => Err(reason.to_owned()),
+            None if options.torch_profiler_with_stack => (self.fold)(plan.trace),
+            None => return,
+        };
         let [text, picture] = self.kinds;
-        let stacks = match (self.fold)(plan.trace) {
+        let stacks = match stacks {
             Ok(stacks) => Rc::new(stacks),
             Err(reason) => return [text, picture].into_iter().for_each(|kind| plan.lacks(kind, reason.as_str())),
         };
