@@ -12,7 +12,7 @@ use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
 use profiler_core::{Kind, memory::Action, site::Site};
 
-use super::context::{Context, EndedBy, Recording, Window};
+use super::context::{Context, Recording, Window};
 use super::memory::MemoryLog;
 
 /// The window's begin, in nanoseconds since the Unix epoch.

@@ -32,7 +32,7 @@ pub(in crate::export) fn device_name(trace: &Trace, device: Option<u32>) -> Stri
 }
 
 /// Returns the name of what belongs to the rank and is neither program nor device: `rank 0 · CUPTI overhead`.
-fn of_rank(trace: &Trace, what: &str) -> String {
+pub(in crate::export) fn of_rank(trace: &Trace, what: &str) -> String {
     format!("{} · {what}", trace.context.place())
 }
 

@@ -30,7 +30,7 @@ pub(in crate::export) struct GpuReport<'a> {
 #[derive(Debug, Serialize)]
 struct Recorded<'a> {
     #[serde(flatten)]
-    version: Option<BTreeMap<String, u32>>,
+    version: BTreeMap<String, u32>,
     cuda_driver_version: u32,
     devices: Vec<&'a str>,
     /// Kernels, copies and fills.
@@ -145,7 +145,7 @@ impl<'a> Recorded<'a> {
             before_launch: gpu.before_launch,
         };
         Self {
-            version: gpu.library_version(),
+            version: gpu.library_version().into_iter().collect(),
             cuda_driver_version: gpu.driver_version,
             devices: gpu.devices.iter().map(|device| device.name.as_str()).collect(),
             total: TimesReport::of(gpu, gpu.total),
