@@ -1,10 +1,10 @@
-//! What of a GPU and its tools is here, and the remedy for what is not.
+//! Diagnosis of a machine: which GPU components are installed, and how to fix what is missing.
 //!
 //! For people whose trace has no kernels: [`doctor`] asks the questions in the order in which a recording needs the
 //! answers, and prints one line for each.
 
 use std::fmt;
-use std::path::Path;
+use std::path::PathBuf;
 
 pub use crate::collect::gpu::source::Finding;
 use crate::collect::gpu::{self, Source};
@@ -31,16 +31,14 @@ pub fn doctor() -> Diagnosis {
 }
 
 fn of_nvtx() -> Finding {
-    match std::env::var_os("NVTX_INJECTION64_PATH").filter(|path| !path.is_empty()) {
+    let path = std::env::var_os("NVTX_INJECTION64_PATH").filter(|path| !path.is_empty()).map(PathBuf::from);
+    match path {
         None => Finding::new("NVTX", true, "no tool is attached; ranges cost one load"),
-        Some(path) if Path::new(&path).exists() => {
-            Finding::new("NVTX", true, format!("a tool is attached: {}", Path::new(&path).display()))
+        Some(path) if path.exists() => Finding::new("NVTX", true, format!("a tool is attached: {}", path.display())),
+        Some(path) => {
+            let detail = format!("`NVTX_INJECTION64_PATH` names {}, which is not there: unset it", path.display());
+            Finding::new("NVTX", false, detail)
         }
-        Some(path) => Finding::new(
-            "NVTX",
-            false,
-            format!("`NVTX_INJECTION64_PATH` names {}, which is not there: unset it", Path::new(&path).display()),
-        ),
     }
 }
 

@@ -80,7 +80,7 @@ pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
 #[derive(Debug)]
 pub struct ProfileGuard {
     session: Option<Stopped>,
-    /// Dropped before the membership: what a trigger has started is stopped first.
+    /// Dropped before the membership, as the fields stand: what a trigger has started is stopped first.
     triggers: Option<Arc<Triggers>>,
     membership: Option<Membership>,
 }
@@ -117,8 +117,6 @@ impl Drop for ProfileGuard {
             // A failure has been logged where it happened.
             let _ = end(&session).wait();
         }
-        drop(self.triggers.take());
-        drop(self.membership.take());
     }
 }
 

@@ -11,6 +11,7 @@ mod guard;
 pub mod http;
 pub mod job;
 mod names;
+mod options;
 mod refusals;
 mod threads;
 mod token;

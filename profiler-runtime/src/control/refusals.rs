@@ -30,11 +30,13 @@ impl Refusals {
         Self { log, told: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Counts a refusal. Returns how many of its reason were not told before it, if this one is to be told.
-    pub(super) fn count(&self, reason: &'static str) -> Option<u64> {
-        self.count_at(reason, Instant::now())
+    /// Counts a refusal. If it is to be told, returns the end of its line, which stands for others that were not.
+    pub(super) fn count(&self, reason: &'static str) -> Option<String> {
+        let more = |untold| format!(" (and {untold} more like it since the last line)");
+        self.count_at(reason, Instant::now()).map(|untold| if untold == 0 { String::new() } else { more(untold) })
     }
 
+    /// Returns how many of its reason were not told before it, if this one is to be told.
     fn count_at(&self, reason: &'static str, now: Instant) -> Option<u64> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match told.get_mut(reason) {
@@ -61,11 +63,6 @@ impl Drop for Refusals {
             (self.log)(format_args!("{reason}: {untold} more since the last line"));
         }
     }
-}
-
-/// Returns the end of a line that stands for so many others, too.
-pub(super) fn and_more(untold: u64) -> String {
-    if untold == 0 { String::new() } else { format!(" (and {untold} more like it since the last line)") }
 }
 
 #[cfg(test)]

@@ -7,11 +7,12 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use std::{fmt, mem};
 
 use super::job::{self, ControlError, Controller, Report, Selection};
+use super::threads;
 use crate::config::ProfilerConfig;
 use crate::{logging, session};
 use profiler_core::memory::ledger;
@@ -54,16 +55,10 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
     config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }
 
-/// The triggers of a configuration: the signal, and a file.
-type Named = (bool, Option<PathBuf>);
-/// Triggers that are armed, and those that the configuration named.
-type Last = Option<(Named, Weak<Triggers>)>;
+/// The triggers that were armed last, and what the configuration named for them: the signal, and a file.
+type Last = Option<((bool, Option<PathBuf>), Weak<Triggers>)>;
 
-/// The triggers that were armed last.
 static LAST: PerProcess<Mutex<Last>> = PerProcess::new(|_| Mutex::default());
-/// Those that nobody but the process owns.
-#[cfg(feature = "http")]
-static OF_PROCESS: PerProcess<Mutex<Vec<Arc<Triggers>>>> = PerProcess::new(|_| Mutex::default());
 
 /// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
 pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
@@ -77,7 +72,13 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
         return Some(armed);
     }
     pinned::pin_this_library();
-    let mut triggers = Triggers::new();
+    let mut triggers = Triggers {
+        state: Arc::default(),
+        #[cfg(unix)]
+        signals: None,
+        threads: Vec::new(),
+        process: Stamp::here(),
+    };
     if config.toggle_on_sigusr2 {
         triggers.listen();
     }
@@ -92,36 +93,17 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
 /// Arms what the configuration names until the process ends, for a server that has no guard.
 #[cfg(feature = "http")]
 pub(super) fn arm_for_good(config: &ProfilerConfig) {
-    let Some(triggers) = arm(config) else { return };
-    let mut armed = OF_PROCESS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !armed.iter().any(|other| Arc::ptr_eq(other, &triggers)) {
-        armed.push(triggers);
-    }
+    mem::forget(arm(config));
 }
 
 impl Triggers {
-    fn new() -> Self {
-        Self {
-            state: Arc::default(),
-            #[cfg(unix)]
-            signals: None,
-            threads: Vec::new(),
-            process: Stamp::here(),
-        }
-    }
-
     /// SIGUSR2 from now on toggles.
     #[cfg(unix)]
     fn listen(&mut self) {
         let begun = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR2]).and_then(|mut signals| {
             let (handle, armed) = (signals.handle(), Arc::clone(&self.state));
-            let work = move || {
-                let _own = ledger::own();
-                for _ in signals.forever() {
-                    armed.toggle();
-                }
-            };
-            self.threads.push(Builder::new().name("profiler-signal".to_owned()).spawn(work)?);
+            let work = move || signals.forever().for_each(|_| armed.toggle());
+            self.threads.push(threads::spawn("profiler-signal", work)?);
             self.signals = Some(handle);
             Ok(())
         });
@@ -138,11 +120,7 @@ impl Triggers {
     /// A session runs while the file is there.
     fn watch(&mut self, file: PathBuf) {
         let armed = Arc::clone(&self.state);
-        let work = move || {
-            let _own = ledger::own();
-            armed.follow(&file);
-        };
-        match Builder::new().name("profiler-trigger".to_owned()).spawn(work) {
+        match threads::spawn("profiler-trigger", move || armed.follow(&file)) {
             Ok(thread) => self.threads.push(thread),
             Err(error) => logging::error!("`trigger_file` does nothing: there is no thread for it: {error}"),
         }

@@ -86,15 +86,10 @@ pub(crate) const CRATES: [Crate; 3] = [
 
 /// A circle is written as `files_use_each_other_in_no_new_circle` prints it.
 const RUNTIME: &[(&[&str], &str)] = &[
-    (&["control/http/artifact.rs", "control/http/routes/status.rs"], "open: helpers"),
-    (&["control/job/coordinator/accept.rs", "control/job/coordinator/mod.rs"], "open: a module and its own child"),
     (
         &["session/ending.rs", "session/global.rs", "session/timer.rs"],
         "by nature: the timer ends the session that started it",
     ),
-    (
-        &["control/http/audit.rs", "control/http/error.rs", "control/http/guard.rs", "control/http/origin.rs"],
-        "open: one handler, `wrong_method`",
     ),
 ];
 

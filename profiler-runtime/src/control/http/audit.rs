@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use axum::extract::{ConnectInfo, Request};
 
 use log::Level;
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::error::Refusal;
-use super::face::{Refusals, and_more, logging};
+use super::face::{Refusals, logging};
 
 /// Filter the log by this.
 const TARGET: &str = "profiler_runtime::audit";
@@ -33,22 +33,26 @@ pub(super) fn done(peer: Peer, action: &str, what: &impl Display, session: &str,
     logging::audit(Level::Info, TARGET, line);
 }
 
-/// A request was turned away. Logged on a thread that may block: the host's logger must not hold up the other requests.
+/// A request was turned away.
 pub(super) async fn refused(refusals: &Refusals, peer: Peer, path: &str, refusal: &Refusal) {
-    let Some(untold) = refusals.count(refusal.code.name()) else { return };
-    let (peer, path, code, status) = (shown(peer), escaped(path), refusal.code.name(), refusal.code.status().as_u16());
-    let line = format!("peer={peer} path=\"{path}\" outcome={status} reason={code}{}", and_more(untold));
+    let (code, status) = (refusal.code.name(), refusal.code.status().as_u16());
+    let Some(more) = refusals.count(code) else { return };
+    let (peer, path) = (shown(peer), escaped(path));
     // A runtime that is ending logs no more.
-    let _ = spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}"))).await;
+    let _ = warn(format!("peer={peer} path=\"{path}\" outcome={status} reason={code}{more}")).await;
 }
 
 /// A connection was cut off, because another wanted its place.
 pub(super) fn cut_off(refusals: &Refusals) {
-    if let Some(untold) = refusals.count("no_room") {
-        let line = format!("a slow connection has made room for another one{}", and_more(untold));
+    if let Some(more) = refusals.count("no_room") {
         // Nobody waits for it.
-        drop(spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}"))));
+        drop(warn(format!("a slow connection has made room for another one{more}")));
     }
+}
+
+/// Logs on a thread that may block: the host's logger must not hold up the other requests.
+fn warn(line: String) -> JoinHandle<()> {
+    spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}")))
 }
 
 /// Logs the refusals that were not told yet when the door closes.

@@ -5,7 +5,8 @@
 
 pub(super) use crate::config::{Fate, Field, Kind, Name, Origin, Place as NamePlace, nearest};
 pub(super) use crate::control::job::{ControlError, Controller, Local, Report, Selection, SessionWishes, WorkerState};
-pub(super) use crate::control::refusals::{Refusals, and_more};
+pub(super) use crate::control::options::options;
+pub(super) use crate::control::refusals::Refusals;
 pub(super) use crate::control::token::Token;
 pub(super) use crate::control::{configured, threads, trigger};
 pub(super) use crate::error::Error;

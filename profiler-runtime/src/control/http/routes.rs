@@ -35,37 +35,24 @@ struct Route {
     answer: &'static str,
 }
 
+const fn get(path: &'static str, handler: Handler, answer: &'static str) -> Route {
+    Route { method: Method::GET, path, handler, answer }
+}
+
+const fn post(path: &'static str, handler: Handler, answer: &'static str) -> Route {
+    Route { method: Method::POST, path, handler, answer }
+}
+
 const ROUTES: [Route; 5] = [
-    Route {
-        method: Method::POST,
-        path: "/start_profile",
-        handler: Handler::Start,
-        answer: "the report, when every selected worker records",
-    },
-    Route {
-        method: Method::POST,
-        path: "/stop_profile",
-        handler: Handler::Stop,
-        answer: "the report, when the artifacts are on disk; with `?wait=false` at once",
-    },
-    Route {
-        method: Method::GET,
-        path: "/profile/status",
-        handler: Handler::Status,
-        answer: "what every worker is doing, and in `last_session` what the last session has written",
-    },
-    Route {
-        method: Method::GET,
-        path: "/profile/sessions/{id}",
-        handler: Handler::Session,
-        answer: "the report of a session that was started here, and its manifests",
-    },
-    Route {
-        method: Method::GET,
-        path: "/profile/sessions/{id}/artifacts/{name}",
-        handler: Handler::Artifact,
-        answer: "a file that a manifest of that session lists",
-    },
+    post("/start_profile", Handler::Start, "the report, when every selected worker records"),
+    post("/stop_profile", Handler::Stop, "the report, when the artifacts are on disk; with `?wait=false` at once"),
+    get(
+        "/profile/status",
+        Handler::Status,
+        "what every worker is doing, and in `last_session` what the last session has written",
+    ),
+    get("/profile/sessions/{id}", Handler::Session, "the report of a session that was started here, and its manifests"),
+    get("/profile/sessions/{id}/artifacts/{name}", Handler::Artifact, "a file that a manifest of that session lists"),
 ];
 
 /// The parts of a path that name something, in their order.
@@ -106,7 +93,7 @@ async fn answer(handler: Handler, door: Arc<Door>, params: Params, request: Requ
 
 /// Answers what no route has, in a listener of our own.
 pub(super) async fn no_such_path() -> Refusal {
-    let plain = ROUTES.iter().filter(|route| !route.path.contains('{'));
+    let plain = ROUTES.into_iter().filter(|route| !route.path.contains('{'));
     let known: Vec<String> = plain.map(|route| format!("`{} {}`", route.method, route.path)).collect();
     Refusal::new(Code::NoSuchPath, format!("there is nothing here: {}", known.join(", ")))
 }

@@ -26,6 +26,21 @@ pub enum Address {
     Tcp(String),
 }
 
+impl Address {
+    /// Reads the address that a coordinator or worker is given, with or without a token.
+    ///
+    /// # Errors
+    ///
+    /// It is none, is TCP without a token, or of a kind that this system does not have.
+    pub(super) fn given(text: &str, has_token: bool) -> Result<Self, LinkError> {
+        match text.parse()? {
+            address @ Self::Tcp(_) if !has_token => Err(LinkError::NoToken { address }),
+            Self::Unix(_) if cfg!(not(unix)) => Err(LinkError::NoUnixSockets),
+            address => Ok(address),
+        }
+    }
+}
+
 impl FromStr for Address {
     type Err = LinkError;
 

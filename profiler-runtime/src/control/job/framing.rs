@@ -1,40 +1,28 @@
-//! Lines out of a stream of bytes, with a limit on their length and on the time for one.
+//! Lines out of a stream of bytes, with a limit on their length and on the time for one: how a worker and its coordinator
+//! read what the other side says.
 //!
 //! What comes before the first line end is never kept beyond the limit, whoever sends it.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
+
 use super::link::Stream;
-
-/// Why there is no next line.
-#[derive(Debug)]
-pub(super) enum NoLine {
-    /// The other side has closed the connection.
-    End,
-    /// The line is longer than this many bytes.
-    TooLong(usize),
-    /// It did not come in time.
-    Late,
-    /// The connection is broken.
-    Broken(io::Error),
-}
-
-impl std::fmt::Display for NoLine {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::End => f.write_str("the connection has ended"),
-            Self::TooLong(most) => write!(f, "a line is longer than {most} bytes"),
-            Self::Late => f.write_str("nothing came in time"),
-            Self::Broken(error) => write!(f, "the connection is broken: {error}"),
-        }
-    }
-}
+use super::wire::{self, MOST_LINE};
 
 /// How long a read takes that only looks whether there is something.
 const A_LOOK: Duration = Duration::from_millis(1);
 
-/// Reads lines: what has come and was not taken yet.
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "nothing came in time")
+}
+
+fn broken(error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("the connection is broken: {error}"))
+}
+
+/// Reader of lines: what has come and was not taken yet.
 #[derive(Debug, Default)]
 pub(super) struct LineReader {
     bytes: Vec<u8>,
@@ -44,41 +32,60 @@ pub(super) struct LineReader {
 
 impl LineReader {
     /// Waits for the first byte.
-    pub(super) fn begin(&mut self, stream: &Stream, deadline: Instant) -> Result<(), NoLine> {
+    pub(super) fn begin(&mut self, stream: &Stream, deadline: Instant) -> io::Result<()> {
         while self.bytes.is_empty() {
             if self.read(stream, Some(deadline))? {
-                return Err(NoLine::Late);
+                return Err(late());
             }
         }
         Ok(())
     }
 
-    /// The next line, without its end. What has come by the deadline is read after it, too: this process may have been
+    /// Returns the next line, without its end. What has come by the deadline is read after it, too: this process may have been
     /// suspended meanwhile.
-    pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> Result<Vec<u8>, NoLine> {
+    pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
         let mut is_late = false;
         loop {
             if let Some(line) = self.take(most)? {
                 return Ok(line);
             }
             if is_late {
-                return Err(NoLine::Late);
+                return Err(late());
             }
             is_late = self.read(stream, deadline)?;
         }
     }
 
+    /// Hands on every message until the connection ends, or `on_message` gives a reason to end it; returns the reason. Of a
+    /// line that is not understood it is told the id, if that can be read, and what is wrong.
+    pub(super) fn for_each<T: DeserializeOwned>(
+        mut self,
+        stream: &Stream,
+        mut on_message: impl FnMut(Result<T, (Option<u64>, String)>) -> Result<(), String>,
+    ) -> String {
+        loop {
+            let line = match self.next(stream, MOST_LINE, None) {
+                Ok(line) => line,
+                Err(error) => return error.to_string(),
+            };
+            let message = wire::decode(&line).map_err(|wrong| (wire::id_of(&line), wrong));
+            if let Err(reason) = on_message(message) {
+                return reason;
+            }
+        }
+    }
+
     /// Reads what is there, or comes by the deadline. Returns whether that had passed before.
-    fn read(&mut self, stream: &Stream, deadline: Option<Instant>) -> Result<bool, NoLine> {
+    fn read(&mut self, stream: &Stream, deadline: Option<Instant>) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        stream.set_read_timeout(left.map(|left| left.max(A_LOOK))).map_err(NoLine::Broken)?;
+        stream.set_read_timeout(left.map(|left| left.max(A_LOOK))).map_err(broken)?;
         match (&*stream).read(&mut chunk) {
-            Ok(0) => return Err(NoLine::End),
+            Ok(0) => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection has ended")),
             Ok(count) => self.push(&chunk[..count]),
             Err(error) => match error.kind() {
                 io::ErrorKind::Interrupted | io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {}
-                _ => return Err(NoLine::Broken(error)),
+                _ => return Err(broken(error)),
             },
         }
         Ok(left.is_some_and(|left| left.is_zero()))
@@ -88,12 +95,13 @@ impl LineReader {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// A line that is complete, without its end.
-    fn take(&mut self, most: usize) -> Result<Option<Vec<u8>>, NoLine> {
+    /// Returns a line that is complete, without its end.
+    fn take(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
         let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         let length = found.map_or(self.bytes.len(), |at| self.searched + at);
         if length > most {
-            return Err(NoLine::TooLong(most));
+            let message = format!("a line is longer than {most} bytes");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
         }
         if found.is_none() {
             self.searched = length;
@@ -139,7 +147,7 @@ mod tests {
         io::Write::write_all(&mut other, b"in time\n").unwrap();
         let (stream, mut reader, passed) = (Stream::Unix(stream), LineReader::default(), Some(Instant::now()));
         assert_eq!(reader.next(&stream, 20, passed).unwrap(), b"in time");
-        assert!(matches!(reader.next(&stream, 20, passed), Err(NoLine::Late)));
+        assert_eq!(reader.next(&stream, 20, passed).unwrap_err().kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
@@ -149,6 +157,6 @@ mod tests {
         assert_eq!(reader.take(8).unwrap().unwrap(), b"ok");
         assert!(reader.take(8).unwrap().is_none());
         reader.push(b"9");
-        assert!(matches!(reader.take(8), Err(NoLine::TooLong(8))));
+        assert_eq!(reader.take(8).unwrap_err().to_string(), "a line is longer than 8 bytes");
     }
 }

@@ -3,9 +3,10 @@
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::address::Address;
+use super::address::{Address, LinkError};
 #[cfg(unix)]
 use super::unix;
 use profiler_core::process::descriptors::ClosedInChild;
@@ -121,6 +122,22 @@ pub(super) enum Listener {
 }
 
 impl Listener {
+    /// Listens at `address`.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be bound, or lies in a folder that other users may enter.
+    pub(super) fn bind(address: &Address) -> Result<Self, LinkError> {
+        let failed = |source| LinkError::Bind { address: address.clone(), source: Arc::new(source) };
+        match address {
+            #[cfg(unix)]
+            Address::Unix(path) => unix::Listener::bind(path).map(Self::Unix),
+            #[cfg(not(unix))]
+            Address::Unix(_) => Err(LinkError::NoUnixSockets),
+            Address::Tcp(place) => TcpListener::bind(place).map(Self::Tcp).map_err(failed),
+        }
+    }
+
     /// The next connection, of whatever user.
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let stream = match self {

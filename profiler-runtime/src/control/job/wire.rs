@@ -114,27 +114,33 @@ impl Failure {
 }
 
 impl Answer {
-    /// Creates the answer that says this of a session.
-    pub(super) fn of(id: u64, session: Option<String>, status: WorkerStatus) -> Self {
-        let WorkerStatus {
-            worker: _,
+    pub(super) fn new(id: u64, session: Option<String>, state: WorkerState) -> Self {
+        Self {
+            id,
+            session,
             state,
-            error,
-            code,
-            artifacts,
-            missing,
-            recorded_iterations,
-            requests,
-            lost_ranges,
-        } = status;
-        let failure = error.map(|message| Failure::new(code.unwrap_or(FailureCode::Artifacts), message));
-        let (requests, warnings) = (requests.map(Box::new), Vec::new());
-        Self { id, session, state, failure, artifacts, missing, recorded_iterations, requests, lost_ranges, warnings }
+            failure: None,
+            artifacts: Vec::new(),
+            missing: Vec::new(),
+            recorded_iterations: 0,
+            requests: None,
+            lost_ranges: 0,
+            warnings: Vec::new(),
+        }
     }
 
-    pub(super) fn new(id: u64, session: Option<String>, state: WorkerState) -> Self {
-        let worker = Worker { name: String::new(), rank: 0, stage: 0, pid: 0, host: String::new() };
-        Self::of(id, session, WorkerStatus::new(worker, state))
+    /// Creates the answer that says of a session what this process would say of it in a report.
+    pub(super) fn of(id: u64, session: Option<String>, status: WorkerStatus) -> Self {
+        let code = status.code.unwrap_or(FailureCode::Artifacts);
+        Self {
+            failure: status.error.map(|message| Failure::new(code, message)),
+            artifacts: status.artifacts,
+            missing: status.missing,
+            recorded_iterations: status.recorded_iterations,
+            requests: status.requests.map(Box::new),
+            lost_ranges: status.lost_ranges,
+            ..Self::new(id, session, status.state)
+        }
     }
 
     pub(super) fn failed(id: u64, session: Option<String>, failure: Failure) -> Self {

@@ -15,7 +15,7 @@ use super::handler::{Outcome, Sessions, written};
 use super::link::{PATIENCE, Stream};
 use super::local::this_worker;
 use super::report::FailureCode;
-use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, MOST_LINE, Order, PROTOCOL};
+use super::wire::{self, Answer, Failure, Greeting, Hello, MOST_HELLO, Order, PROTOCOL};
 use crate::control::threads;
 use crate::control::token::Token;
 use crate::logging;
@@ -72,13 +72,8 @@ struct Link {
 /// Only if there is nothing to connect to: the address is none, there is no token for TCP, the process has joined
 /// already, or there is no thread.
 pub fn join(address: &str) -> Result<Membership, LinkError> {
-    let address: Address = address.parse()?;
     let token = address::token_from_env(|name| std::env::var_os(name))?;
-    match &address {
-        Address::Tcp(_) if token.is_none() => return Err(LinkError::NoToken { address }),
-        Address::Unix(_) if cfg!(not(unix)) => return Err(LinkError::NoUnixSockets),
-        _ => {}
-    }
+    let address = Address::given(address, token.is_some())?;
     if JOINED.swap(true, Ordering::SeqCst) {
         return Err(LinkError::AlreadyJoined);
     }
@@ -187,23 +182,18 @@ impl Joined {
     }
 
     /// Obeys until the connection ends.
-    fn serve(self: &Arc<Self>, stream: &Arc<Stream>, mut lines: LineReader) {
+    fn serve(self: &Arc<Self>, stream: &Arc<Stream>, lines: LineReader) {
         let _closed = stream.closed_in_child();
-        let reason = loop {
-            let line = match lines.next(stream, MOST_LINE, None) {
-                Ok(line) => line,
-                Err(error) => break error.to_string(),
-            };
-            match wire::decode::<Order>(&line) {
+        let reason = lines.for_each(stream, |order| {
+            match order {
                 Ok(order) => self.carry_out(stream, order),
-                Err(wrong) => match wire::id_of(&line) {
-                    Some(id) => {
-                        self.tell(stream, &Answer::failed(id, None, Failure::new(FailureCode::BadRequest, wrong)));
-                    }
-                    None => break wrong,
-                },
+                Err((Some(id), wrong)) => {
+                    self.tell(stream, &Answer::failed(id, None, Failure::new(FailureCode::BadRequest, wrong)));
+                }
+                Err((None, wrong)) => return Err(wrong),
             }
-        };
+            Ok(())
+        });
         stream.close();
         let mut link = self.link();
         link.stream = None;

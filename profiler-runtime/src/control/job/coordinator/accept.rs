@@ -3,18 +3,18 @@
 //! Before a worker has shown who it is, it gets one short line, little time, and one of few places: whoever reaches the
 //! address can take up no more, and keeps no worker out.
 
+use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
 use super::member::{self, Member};
 use super::shared::Shared;
 use super::strangers::Strangers;
-use crate::control::job::framing::{LineReader, NoLine};
+use crate::control::job::framing::LineReader;
 use crate::control::job::link::{Listener, Stream};
 use crate::control::job::report::Worker;
-use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, MOST_LINE, PROTOCOL};
+use crate::control::job::wire::{self, Answer, Greeting, Hello, MOST_HELLO, PROTOCOL};
 use crate::control::threads;
 use crate::logging;
 use profiler_trace::text;
@@ -26,7 +26,7 @@ const WHOLE_HELLO: Duration = Duration::from_secs(10);
 const THREAD: &str = "profiler-coordinator";
 
 /// Accepts connections until the coordinator ends.
-pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> std::io::Result<()> {
+pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> io::Result<()> {
     let (shared, closed) = (Arc::clone(shared), listener.closed_in_child());
     let work = move || {
         let _closed = closed;
@@ -69,14 +69,14 @@ fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
 }
 
 /// Returns the first line.
-fn first_line(stream: &Stream, lines: &mut LineReader) -> Result<Vec<u8>, NoLine> {
+fn first_line(stream: &Stream, lines: &mut LineReader) -> io::Result<Vec<u8>> {
     let begin = Instant::now();
     lines.begin(stream, begin + FIRST_BYTE)?;
     lines.next(stream, MOST_HELLO, Some(begin + WHOLE_HELLO))
 }
 
 /// Takes in whoever has said this, and says so; or why not.
-fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: Result<Vec<u8>, NoLine>) -> Result<(Worker, u64), String> {
+fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: io::Result<Vec<u8>>) -> Result<(Worker, u64), String> {
     let admitted = heard.map_err(|error| error.to_string()).and_then(|line| admit(shared, stream, &line));
     let greeting = match &admitted {
         Ok(_) => Greeting::Welcome { protocol: PROTOCOL },
@@ -100,7 +100,6 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: Result<Vec<u8>, NoLi
 /// Makes the worker that has said this a member, if it may be one. Returns it, its connection's number and what is to be
 /// sent to it.
 fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, u64, Receiver<Vec<u8>>), String> {
-    static CONNECTIONS: AtomicU64 = AtomicU64::new(1);
     let hello: Hello = wire::decode(line)?;
     let is_welcome = match (&shared.options.token, &hello.token) {
         (Some(token), Some(shown)) => token.is(shown.reveal().as_bytes()),
@@ -119,32 +118,20 @@ fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, 
     if !hello.worker.is_plain() {
         return Err("its name or host is empty, too long or no plain text".to_owned());
     }
-    let connection = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-    let (member, waiting) = Member::new(hello.worker.clone(), connection, Arc::clone(stream));
-    shared.change(|table| {
-        // The worker must hear this before it is asked for anything; a line this short waits for nobody.
-        table.admit(member, shared.options.start_late_joiners)
-    })?;
+    let (member, waiting) = Member::new(hello.worker.clone(), Arc::clone(stream));
+    let connection = shared.change(|table| table.admit(member, shared.options.start_late_joiners))?;
     Ok((hello.worker, connection, waiting))
 }
 
 /// Takes down what a worker says until its connection ends.
-fn listen(shared: &Shared, stream: &Stream, mut lines: LineReader, worker: &Worker, connection: u64) {
-    let reason = loop {
-        let line = match lines.next(stream, MOST_LINE, None) {
-            Ok(line) => line,
-            Err(error) => break error.to_string(),
-        };
-        match wire::decode::<Answer>(&line) {
-            Ok(answer) => {
-                let changed = shared.change(|table| table.on_answer(worker.rank, connection, &answer));
-                if let Some(session) = changed {
-                    shared.publish_if_settled(&session);
-                }
-            }
-            Err(wrong) => break wrong,
+fn listen(shared: &Shared, stream: &Stream, lines: LineReader, worker: &Worker, connection: u64) {
+    let reason = lines.for_each(stream, |answer| {
+        let answer: Answer = answer.map_err(|(_, wrong)| wrong)?;
+        if let Some(session) = shared.change(|table| table.on_answer(worker.rank, connection, &answer)) {
+            shared.publish_if_settled(&session);
         }
-    };
+        Ok(())
+    });
     // In this order: who sees the connection end finds the place free.
     shared.change(|table| table.disconnect(worker.rank, connection, &reason));
     stream.close();

@@ -19,7 +19,7 @@ const QUEUE: usize = 128;
 pub(super) struct Member {
     /// What it said last about itself.
     pub(super) said: WorkerStatus,
-    /// Tells this connection from an earlier one of the same rank.
+    /// Tells this connection from an earlier one of the same rank; the table numbers it.
     pub(super) connection: u64,
     /// It has not answered a start or stop in time, and nothing since.
     pub(super) is_silent: bool,
@@ -31,10 +31,10 @@ pub(super) struct Member {
 
 impl Member {
     /// Creates the member behind this connection; returns also what has to be sent to it.
-    pub(super) fn new(worker: Worker, connection: u64, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
+    pub(super) fn new(worker: Worker, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
         let (queue, waiting) = sync_channel(QUEUE);
         let said = WorkerStatus::new(worker, WorkerState::Idle);
-        (Self { said, connection, is_silent: false, asked: None, queue, stream }, waiting)
+        (Self { said, connection: 0, is_silent: false, asked: None, queue, stream }, waiting)
     }
 
     pub(super) fn worker(&self) -> &Worker {

@@ -22,7 +22,6 @@ mod strangers;
 mod table;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -77,18 +76,8 @@ impl Coordinator {
     ///
     /// The address is none, cannot be listened at, is TCP without a token, or lies in a folder that other users may enter.
     pub fn bind(address: &str, options: CoordinatorOptions) -> Result<Self, LinkError> {
-        let asked: Address = address.parse()?;
-        let listener = match &asked {
-            #[cfg(unix)]
-            Address::Unix(path) => Listener::Unix(super::unix::Listener::bind(path)?),
-            #[cfg(not(unix))]
-            Address::Unix(_) => return Err(LinkError::NoUnixSockets),
-            Address::Tcp(_) if options.token.is_none() => return Err(LinkError::NoToken { address: asked }),
-            Address::Tcp(place) => Listener::Tcp(
-                TcpListener::bind(place)
-                    .map_err(|source| LinkError::Bind { address: asked.clone(), source: Arc::new(source) })?,
-            ),
-        };
+        let asked = Address::given(address, options.token.is_some())?;
+        let listener = Listener::bind(&asked)?;
         pinned::pin_this_library();
         let (address, shared) = (listener.address(&asked), Arc::new(Shared::new(options)));
         accept::open(&shared, listener).map_err(|source| LinkError::Thread { source: Arc::new(source) })?;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::control::job::link::Stream;
-use crate::control::refusals::{Refusals, and_more};
+use crate::control::refusals::Refusals;
 use crate::logging;
 use profiler_trace::text;
 
@@ -75,8 +75,8 @@ impl Strangers {
 
     /// Logs why nobody has joined by a connection, once a minute for each kind of reason.
     pub(super) fn tell(&self, kind: &'static str, reason: &str) {
-        if let Some(untold) = self.refusals.count(kind) {
-            let (reason, more) = (text::plain(reason), and_more(untold));
+        if let Some(more) = self.refusals.count(kind) {
+            let reason = text::plain(reason);
             logging::warn!("nobody has joined by a connection to the coordinator: {reason}{more}");
         }
     }

@@ -20,10 +20,11 @@ pub(super) struct Table {
     sessions: VecDeque<JobSession>,
     /// The coordinator ends.
     pub(super) is_closed: bool,
+    /// Last number of a request or connection.
     last_id: u64,
 }
 
-/// Returns an id for a request: never that of an answer that nobody asked for.
+/// Returns a new number: never that of an answer that nobody asked for.
 fn next(last_id: &mut u64) -> u64 {
     *last_id += 1;
     *last_id
@@ -164,8 +165,8 @@ impl Table {
         Some(session.name.clone())
     }
 
-    /// Takes in a worker, or says why not.
-    pub(super) fn admit(&mut self, member: Member, starts_late: bool) -> Result<(), String> {
+    /// Takes in a worker. Returns the number of its connection, or why it is refused.
+    pub(super) fn admit(&mut self, mut member: Member, starts_late: bool) -> Result<u64, String> {
         let worker = member.worker().clone();
         let (rank, stage) = (worker.rank, worker.stage);
         if self.is_closed {
@@ -177,6 +178,8 @@ impl Table {
                 "rank {rank} has joined already: `{name}`, process {pid} on `{host}`; give each worker a `RANK` of its own"
             ));
         }
+        let connection = next(&mut self.last_id);
+        member.connection = connection;
         // The same process again: its old connection is of no use to anyone.
         if let Some(old) = self.members.insert(rank, member) {
             old.close();
@@ -184,14 +187,14 @@ impl Table {
         }
         let is_new =
             |session: &&mut JobSession| session.selection.selects_stage(stage) && !session.rows.contains_key(&rank);
-        let Some(session) = active_mut(&mut self.sessions).filter(is_new) else { return Ok(()) };
+        let Some(session) = active_mut(&mut self.sessions).filter(is_new) else { return Ok(connection) };
         let mut row = WorkerRow::new(worker);
         row.fail(WorkerState::Idle, "it joined while the session was active: it records from the next one on");
         session.rows.insert(rank, row);
         if starts_late {
             self.start(rank);
         }
-        Ok(())
+        Ok(connection)
     }
 
     /// Takes out the worker of a connection that has ended, unless it has joined anew.
