@@ -7,8 +7,14 @@ export CARGO_TERM_COLOR=never CARGO_INCREMENTAL=0
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
 started=$SECONDS
-# Without `nvtx-sdk`, which needs libclang to build.
-features="candle clap cudarc flamegraph half http ndarray"
+# Every feature that a machine can build, as docs.rs shows them. Tests, clippy and documentation are built with all of them, so
+# that nothing is compiled for one step that the next cannot use; what a feature that is off leaves out has steps of its own.
+shown=$(sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/p' profiler-runtime/Cargo.toml | tr -d '",')
+PROFILER_FEATURES=$(printf 'profiler-runtime/%s,' $shown)profiler-shapes/half,profiler-shapes/ndarray,profiler-tests/cudarc
+export PROFILER_FEATURES
+built=${CARGO_TARGET_DIR:-$PWD/target}
+# What is no member is compiled as the members are, so that it finds their dependencies built.
+as_here=(--config 'profile.dev.debug="line-tables-only"' --config 'profile.dev.package."*".debug=false')
 
 step() {
   printf '\n== %s (after %d s)\n' "$1" $((SECONDS - started))
@@ -22,30 +28,26 @@ tests() {
 }
 
 # The README's commands first: they must work on a bare machine.
-step "tests" tests cargo test
+step "tests" tests cargo test --workspace --features "$PROFILER_FEATURES"
 # With every option, so that the real consumers see every artifact.
 options='"torch_profiler_record_shapes":true,"torch_profiler_with_stack":true,"torch_profiler_with_memory":true'
 options+=',"torch_profiler_with_flops":true,"torch_profiler_dump_cuda_time_total":true'
 step "main job" env PROFILER_CONFIG="{\"profiler\":\"torch\",\"torch_profiler_dir\":\"$log/perf\",$options}" \
   cargo run --release --example wan_i2v -- --output "$log/video.mp4"
-step "job of four processes" cargo run -p profiler-tests --example job -- "$log/job" 4
-step "two ranks" cargo run -p profiler-tests --example two_ranks -- "$log/ranks"
+step "job of four processes" "$built/debug/examples/job" "$log/job" 4
+step "two ranks" "$built/debug/examples/two_ranks" "$log/ranks"
 
 step "formatting" cargo fmt --all --check
-step "clippy" cargo clippy --workspace --all-targets -- -D warnings
-step "clippy, every feature of the runtime" cargo clippy -p profiler-runtime --features "$features" --all-targets -- -D warnings
+step "clippy" cargo clippy --workspace --features "$PROFILER_FEATURES" --all-targets -- -D warnings
 step "clippy, no features" cargo clippy -p profiler-runtime --no-default-features --all-targets -- -D warnings
 step "clippy, the recorder with and without recording" \
   sh -c "cargo clippy -p profiler-core --features enable --all-targets -- -D warnings && cargo clippy -p profiler-core -- -D warnings"
-step "shapes of other crates' tensors" tests cargo test -p profiler-shapes --all-features
 step "clippy, artifacts without features" cargo clippy -p profiler-trace --all-targets -- -D warnings
 step "artifacts without features" tests cargo test -p profiler-trace --lib
-step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
-step "documentation, every feature" env RUSTDOCFLAGS="-D warnings" cargo doc -p profiler-runtime --no-deps --features "$features"
-step "ranges on streams of cudarc" tests cargo test -p profiler-tests --features cudarc --test cudarc
-step "attributes switched off" tests cargo test --manifest-path tests/off/Cargo.toml
+step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features "$PROFILER_FEATURES"
+step "attributes switched off" tests env CARGO_TARGET_DIR="$built" cargo test --manifest-path tests/off/Cargo.toml
 step "a library without std" cargo build --manifest-path tests/no_std/Cargo.toml
-step "packages" cargo package --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes -p profiler-trace -p profiler-runtime
+step "packages" cargo package "${as_here[@]}" --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes -p profiler-trace -p profiler-runtime
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi

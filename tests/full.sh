@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TERM_COLOR=never
-steps=(disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
+steps=(features disk-tmpfs disk-btrfs disk-fuse disk-readonly ends-unwind ends-abort gpu-doubles miri tsan asan valgrind fuzz annotate soak)
 
 allowed=,
 chosen=()
@@ -27,6 +27,7 @@ mkdir -p "$results"
 # Runs a step. 77 says that this machine cannot: the last line is the reason.
 run() {
   case $1 in
+    features) bash tests/full/features.sh ;;
     disk-*) bash tests/full/disks.sh "${1#disk-}" ;;
     ends-*) bash tests/full/ends.sh "${1#ends-}" ;;
     gpu-doubles) bash tests/gpu/run.sh doubles "$results/gpu" ;;

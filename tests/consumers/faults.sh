@@ -4,7 +4,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
-cargo build --quiet --manifest-path "$root/Cargo.toml" -p profiler-tests --example faults
+cargo build --quiet --manifest-path "$root/Cargo.toml" --workspace ${PROFILER_FEATURES:+--features "$PROFILER_FEATURES"} --example faults
 program=${CARGO_TARGET_DIR:-$root/target}/debug/examples/faults
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -5,7 +5,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$here/../..
-cargo build --quiet --manifest-path "$root/Cargo.toml" -p profiler-tests -p cuda-double -p cupti-double --example two_formats --lib
+cargo build --quiet --manifest-path "$root/Cargo.toml" --workspace ${PROFILER_FEATURES:+--features "$PROFILER_FEATURES"} --example two_formats --lib
 built=${CARGO_TARGET_DIR:-$root/target}/debug
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

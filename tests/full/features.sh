@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Checks each crate with none of its features, with each of them alone, and with all; then what the runtime says of call stacks
+# that its build cannot record. As `cargo hack clippy --each-feature` does, from the manifests' own lists. Usage: features.sh
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+# Needs libclang to build.
+not_here=nvtx-sdk
+command -v llvm-config >/dev/null && not_here=
+
+checked() {
+  echo "$*"
+  cargo clippy --quiet "$@" -- -D warnings
+}
+
+for manifest in profiler-*/Cargo.toml; do
+  name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$manifest" | head -1)
+  features=$(awk '/^\[/ { on = $0 == "[features]" } on && /^[a-z]/ && $1 != "default" { print $1 }' "$manifest")
+  all=
+  checked -p "$name" --no-default-features
+  for feature in $features; do
+    [[ $feature == "$not_here" ]] && continue
+    checked -p "$name" --no-default-features --features "$feature"
+    all+=$feature,
+  done
+  [[ $all == *,*,* ]] && checked -p "$name" --features "$all"
+done
+cargo test --quiet -p profiler-runtime --no-default-features --features enable --lib config::
