@@ -38,19 +38,19 @@ impl Format {
             #[cfg(feature = "yaml")]
             Self::Yaml => yaml::parse(text),
             #[cfg(not(feature = "yaml"))]
-            Self::Yaml => Err(without_feature("YAML", "yaml")),
+            Self::Yaml => Err(without_feature("yaml")),
             #[cfg(feature = "toml")]
             Self::Toml => toml(text),
             #[cfg(not(feature = "toml"))]
-            Self::Toml => Err(without_feature("TOML", "toml")),
+            Self::Toml => Err(without_feature("toml")),
         }
     }
 }
 
-/// Says that this build cannot read a format.
+/// Says that this build cannot read a format, whose feature is off.
 #[cfg(not(all(feature = "toml", feature = "yaml")))]
-fn without_feature(format: &str, feature: &str) -> Problem {
-    let message = format!("{format} is not read, because the crate feature `{feature}` of `profiler-runtime` is off");
+fn without_feature(feature: &str) -> Problem {
+    let message = format!("its format is not read, because the crate feature `{feature}` of `profiler-runtime` is off");
     Problem::new("", message).suggest("switch it on, or write the configuration as JSON")
 }
 

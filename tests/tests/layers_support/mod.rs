@@ -90,7 +90,6 @@ const RUNTIME: &[(&[&str], &str)] = &[
         &["session/ending.rs", "session/global.rs", "session/timer.rs"],
         "by nature: the timer ends the session that started it",
     ),
-    ),
 ];
 
 const TRACE: &[(&[&str], &str)] = &[
