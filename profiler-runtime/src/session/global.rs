@@ -20,6 +20,7 @@ use super::place::{self, Names};
 use super::status::Status;
 use super::{ending, timer};
 use crate::collect::nvtx;
+use crate::collect::spool::journal::Note;
 use crate::config::Parsed;
 use crate::error::Error;
 use crate::logging::{self, Waiting};
@@ -259,7 +260,7 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     }
     drop(slot);
     let held = (dump.is_some() || export.is_some()).then(logging::hold);
-    news.into_iter().for_each(|(spooling, driver)| spooling.note_driver(driver));
+    news.into_iter().for_each(|(spooling, driver)| spooling.note(&Note::Driver(driver)));
     if moved {
         CHANGED.notify_all();
     }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::collect::gpu;
 use crate::collect::spool::active::Spooling;
-use crate::collect::spool::journal::DriverNote;
+use crate::collect::spool::journal::{DriverNote, Note};
 use crate::collect::stacks::known_libraries::Noted;
 use crate::config::ProfilerConfig;
 use profiler_core::clock::overhead::Costs;
@@ -62,11 +62,11 @@ impl Known {
     fn note_news(&mut self, spooling: &Spooling) {
         let _own = ledger::own();
         if let Some(code) = self.code.as_mut().and_then(Noted::news) {
-            spooling.note_code(code);
+            spooling.note(&Note::Code(code));
         }
         let gpu = gpu::sources().find_map(gpu::Source::journal);
         if let Some(news) = gpu.filter(|gpu| Some(gpu) != self.gpu.as_ref()) {
-            spooling.note_gpu(&news);
+            spooling.note(&Note::Events(news.clone()));
             self.gpu = Some(news);
         }
     }
@@ -164,7 +164,7 @@ impl OpenSpool {
 
     /// A recording has begun: more is known of the session by now.
     pub(crate) fn note_session(&self, context: &Context, config: &ProfilerConfig) {
-        self.spooling.note_session(session_note(context, config));
+        self.spooling.note(&Note::Session(session_note(context, config)));
     }
 
     /// The recording is over; the files stay until the artifacts are written.

@@ -46,8 +46,8 @@ pub struct EventLog {
     pub losses: EventLosses,
 }
 
-/// Ranges without a GPU time.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Ranges without a GPU time, by cause.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct EventLosses {
     /// Every pair of events was in use.
     pub exhausted: u64,
@@ -65,6 +65,7 @@ pub struct EventLosses {
     /// The driver refused.
     pub failed: u64,
     /// And this is how it did so first.
+    #[serde(skip)]
     pub failure: Option<Failure>,
 }
 

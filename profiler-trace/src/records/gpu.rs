@@ -3,6 +3,8 @@
 //! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
 //! say how it relates to the recording's.
 
+use serde::Serialize;
+
 pub use super::device::Device;
 use super::events::EventLog;
 use super::unavailable::Unavailable;
@@ -119,6 +121,9 @@ macro_rules! kinds {
         }
 
         impl $kind {
+            /// Every kind, in this order.
+            pub const ALL: &[Self] = &[Self::$unknown, $(Self::$variant),*];
+
             /// Returns Kineto's name.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -340,7 +345,7 @@ pub struct MemoryOp {
 }
 
 /// What should be in a [`GpuLog`] and is not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct GpuLosses {
     /// Records that the source could not store.
     pub dropped: u64,

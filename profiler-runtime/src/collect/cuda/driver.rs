@@ -11,7 +11,8 @@ use profiler_core::process::PerProcess;
 use profiler_trace::records::gpu::Device;
 use profiler_trace::records::unavailable::Unavailable;
 
-type Context = *mut c_void;
+/// A context, a stream or an event.
+pub(super) type Raw = *mut c_void;
 
 functions! {
     /// The functions of libcuda that are used here.
@@ -24,22 +25,36 @@ functions! {
         device_memory: "cuDeviceTotalMem_v2" = fn(*mut usize, c_int);
         device_attribute: "cuDeviceGetAttribute" = fn(*mut c_int, c_int, c_int);
         primary_state: "cuDevicePrimaryCtxGetState" = fn(c_int, *mut c_uint, *mut c_int);
-        primary_retain: "cuDevicePrimaryCtxRetain" = fn(*mut Context, c_int);
+        primary_retain: "cuDevicePrimaryCtxRetain" = fn(*mut Raw, c_int);
         primary_release: "cuDevicePrimaryCtxRelease_v2" = fn(c_int);
-        current: "cuCtxGetCurrent" = fn(*mut Context);
-        push: "cuCtxPushCurrent_v2" = fn(Context);
-        pop: "cuCtxPopCurrent_v2" = fn(*mut Context);
+        current: "cuCtxGetCurrent" = fn(*mut Raw);
+        push: "cuCtxPushCurrent_v2" = fn(Raw);
+        pop: "cuCtxPopCurrent_v2" = fn(*mut Raw);
         synchronize: "cuCtxSynchronize" = fn();
         profiler_start: "cuProfilerStart" = fn();
         profiler_stop: "cuProfilerStop" = fn();
+        context_device: "cuCtxGetDevice" = fn(*mut c_int);
+        event_create: "cuEventCreate" = fn(*mut Raw, c_uint);
+        event_record: "cuEventRecord" = fn(Raw, Raw);
+        event_query: "cuEventQuery" = fn(Raw);
+        event_elapsed: "cuEventElapsedTime" = fn(*mut f32, Raw, Raw);
+        event_destroy: "cuEventDestroy_v2" = fn(Raw);
+        stream_create: "cuStreamCreate" = fn(*mut Raw, c_uint);
+        stream_destroy: "cuStreamDestroy_v2" = fn(Raw);
+        stream_context: "cuStreamGetCtx" = fn(Raw, *mut Raw);
+        stream_capturing: "cuStreamIsCapturing" = fn(Raw, *mut c_int);
+        capture_mode: "cuThreadExchangeStreamCaptureMode" = fn(*mut c_int);
     }
-    optional {}
+    optional {
+        // Since 12.8.
+        event_elapsed_new: "cuEventElapsedTime_v2" = fn(*mut f32, Raw, Raw);
+    }
 }
 
 /// The driver, initialised, with at least one device.
 #[derive(Debug)]
 pub(crate) struct Driver {
-    functions: Functions,
+    pub(super) functions: Functions,
     devices: Vec<Device>,
 }
 
@@ -52,12 +67,12 @@ pub(super) const NO_DRIVER: Unavailable =
 pub(super) const NO_DEVICE: Unavailable = Unavailable::expected("no_device", "the CUDA driver finds no device");
 
 #[cfg(windows)]
-pub(super) const LIBRARY: &str = "nvcuda.dll";
+const LIBRARY: &str = "nvcuda.dll";
 #[cfg(not(windows))]
-pub(super) const LIBRARY: &str = "libcuda.so.1";
+const LIBRARY: &str = "libcuda.so.1";
 
 /// The driver lacks a function.
-pub(super) fn too_old(function: &CStr) -> Unavailable {
+fn too_old(function: &CStr) -> Unavailable {
     let function = function.to_string_lossy();
     let why = format!("the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed");
     Unavailable::surprising("driver_too_old", why)
@@ -215,7 +230,7 @@ impl Driver {
         }
     }
 
-    fn current(&self) -> Context {
+    fn current(&self) -> Raw {
         let mut context = ptr::null_mut();
         // SAFETY: the context is written to a local.
         unsafe { (self.functions.current)(&mut context) };

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::Spool;
-use super::journal::{DriverNote, Journal, Line, Note, WindowNote};
+use super::journal::{Journal, Note, WindowNote};
+use super::{ITERATIONS, LOST, OVERWRITTEN, Spool};
 use profiler_core::clock::Anchor;
 use profiler_core::gate;
 use profiler_core::memory::ledger;
@@ -47,45 +47,30 @@ impl Spooling {
         let spool = Spool::create(entries, most_bytes, Some(Arc::clone(&journal)));
         let spool = Arc::new(spool.inspect_err(|_| drop(journal.discard()))?);
         let new = Self { spool, journal, from: Arc::default(), turn: Arc::default() };
-        new.note_session(session);
+        new.note(&Note::Session(session));
         let store: Arc<dyn Store> = Arc::clone(&new.spool) as _;
         store::install(&store);
         new.tick();
         Ok(new)
     }
 
-    /// Replaces what [`reader`](super::reader) hands back.
-    pub(crate) fn note_session(&self, session: Value) {
-        self.journal.append(&Note::Session(session));
-    }
-
-    /// Replaces what [`reader`](super::reader) hands back of what drives the session. Allocates nothing.
-    pub(crate) fn note_driver(&self, driver: DriverNote) {
-        self.journal.append(&Line::Driver(driver));
-    }
-
-    /// Adds to what [`reader`](super::reader) hands back of loaded code.
-    pub(crate) fn note_code(&self, code: Value) {
+    /// Adds a line to the journal, which [`reader`](super::reader) hands back. Where the note borrows, nothing is allocated.
+    pub(crate) fn note(&self, note: &Note<'_>) {
         let _own = ledger::own();
-        self.journal.append(&Note::Code(code));
-    }
-
-    /// Replaces what [`reader`](super::reader) hands back of the source of GPU times.
-    pub(crate) fn note_gpu(&self, gpu: &Value) {
-        let _own = ledger::own();
-        self.journal.append(&Line::Events(gpu));
+        self.journal.append(note);
     }
 
     /// So many iterations of the loop that drives the session have passed.
     pub(crate) fn note_iterations(&self, passed: u64) {
-        self.spool.note_iterations(passed);
+        self.spool.set(ITERATIONS, passed);
     }
 
     /// What is recorded from these positions on counts; nothing of it is yet.
     pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
-        self.spool.begin();
+        // Nothing is overwritten yet.
+        self.spool.set(OVERWRITTEN, 0);
         let note = WindowNote { process: Anchor::of_process(), start, from: from.positions() };
-        self.journal.append(&Note::Window(note));
+        self.note(&Note::Window(note));
         *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
     }
 
@@ -103,7 +88,7 @@ impl Spooling {
         // ORDERING: only the alternation matters.
         self.spool.note_anchor(self.turn.fetch_add(1, Ordering::Relaxed), &Anchor::now());
         if let Some(from) = &*self.from.lock().unwrap_or_else(PoisonError::into_inner) {
-            self.spool.note_lost(registry::lost_since(from));
+            self.spool.set(LOST, registry::lost_since(from));
         }
     }
 

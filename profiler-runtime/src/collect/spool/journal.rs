@@ -4,6 +4,7 @@
 //! killed leaves whole lines, and one that is torn (a power failure, a full disk) is found out. Later lines win over
 //! earlier ones of the same subject.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,19 +17,18 @@ use crate::os::mapping;
 use crate::os::own_file::OwnFile;
 use profiler_core::clock::Anchor;
 use profiler_core::process::descriptors::ClosedInChild;
-use profiler_core::stream::registry::ThreadIdentity;
 use profiler_core::{Kind, site::Site};
 
-/// One line.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+/// One line. One that is written while the program records borrows its text: it is made without an allocation.
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Note {
+pub(crate) enum Note<'a> {
     /// Whose session it is: for whoever started it.
     Session(Value),
     /// A thread that records.
-    Thread(#[serde(with = "ThreadNote")] ThreadIdentity),
+    Thread { ordinal: u32, os_id: u64, name: Cow<'a, str> },
     /// What a site's number stands for.
-    Site(SiteNote),
+    Site(SiteNote<'a>),
     /// A recording begins.
     Window(WindowNote),
     /// What drives the session, as far as is known.
@@ -37,15 +37,6 @@ pub(super) enum Note {
     Code(Value),
     /// What the source of GPU times says; the first that said anything were CUDA events.
     Events(Value),
-}
-
-/// The fields of a [`ThreadIdentity`].
-#[derive(Deserialize, Serialize)]
-#[serde(remote = "ThreadIdentity")]
-struct ThreadNote {
-    ordinal: u32,
-    os_id: u64,
-    name: String,
 }
 
 /// The fields of an [`Anchor`].
@@ -61,14 +52,14 @@ struct AnchorNote {
 }
 
 /// See [`Note::Site`].
-#[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct SiteNote {
+#[derive(Debug, Deserialize, Serialize)]
+pub(crate) struct SiteNote<'a> {
     pub(super) number: u32,
-    kind: String,
-    name: String,
-    file: String,
+    kind: Cow<'a, str>,
+    name: Cow<'a, str>,
+    file: Cow<'a, str>,
     line: u32,
-    module: String,
+    module: Cow<'a, str>,
 }
 
 /// See [`Note::Driver`].
@@ -80,19 +71,9 @@ pub(crate) struct DriverNote {
     pub(crate) first_step: u64,
 }
 
-/// A [`Note`] that is written while the program records: made without an allocation.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Line<'a> {
-    Driver(DriverNote),
-    Events(&'a Value),
-    Thread { ordinal: u32, os_id: u64, name: &'a str },
-    Site { number: u32, kind: &'a str, name: &'a str, file: &'a str, line: u32, module: &'a str },
-}
-
 /// See [`Note::Window`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
-pub(super) struct WindowNote {
+pub(crate) struct WindowNote {
     /// The process's first.
     #[serde(with = "AnchorNote")]
     pub(super) process: Anchor,
@@ -217,7 +198,7 @@ pub(crate) fn discard(path: &Path) -> io::Result<()> {
 }
 
 /// The lines of a journal, and how many could not be read. Any bytes will do.
-pub(super) fn read(bytes: &[u8]) -> (Vec<Note>, u64) {
+pub(super) fn read(bytes: &[u8]) -> (Vec<Note<'static>>, u64) {
     let (mut notes, mut unreadable) = (Vec::new(), 0);
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match read_line(line) {
@@ -228,7 +209,7 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<Note>, u64) {
     (notes, unreadable)
 }
 
-fn read_line(line: &[u8]) -> Option<Note> {
+fn read_line(line: &[u8]) -> Option<Note<'static>> {
     let (sum, json) = std::str::from_utf8(line).ok()?.split_once(' ')?;
     let right = u32::from_str_radix(sum, 16).ok()? == checksum(json.as_bytes());
     if right { serde_json::from_str(json).ok() } else { None }
@@ -240,20 +221,25 @@ fn checksum(text: &[u8]) -> u32 {
     crc.sum()
 }
 
-impl<'a> Line<'a> {
+impl<'a> Note<'a> {
     pub(super) fn of_site(site: &'a Site, number: u32) -> Self {
-        let (kind, name, file, line, module) =
-            (site.kind().word(), site.name(), site.file(), site.line(), site.module());
-        Self::Site { number, kind, name, file, line, module }
+        Self::Site(SiteNote {
+            number,
+            kind: site.kind().word().into(),
+            name: site.name().into(),
+            file: site.file().into(),
+            line: site.line(),
+            module: site.module().into(),
+        })
     }
 }
 
-impl SiteNote {
+impl SiteNote<'_> {
     /// The site, kept for ever: sites are.
     pub(super) fn leak(self) -> &'static Site {
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == self.kind).unwrap_or(Kind::Stage);
-        let [name, file, module] =
-            [self.name, self.file, self.module].map(|text| -> &'static str { Box::leak(text.into_boxed_str()) });
+        let [name, file, module] = [self.name, self.file, self.module]
+            .map(|text| -> &'static str { Box::leak(text.into_owned().into_boxed_str()) });
         Box::leak(Box::new(Site::new(kind, name, file, self.line, module)))
     }
 }
@@ -269,11 +255,11 @@ mod tests {
         let path = folder.path().join("journal");
         let journal = Journal::create(&path).unwrap();
         journal.append(&Note::Session(serde_json::json!({"name": "a\nb \u{0} 步"})));
-        journal.append(&Note::Thread(ThreadIdentity { ordinal: 7, os_id: 9, name: "main".to_owned() }));
+        journal.append(&Note::Thread { ordinal: 7, os_id: 9, name: "main".into() });
         let bytes = std::fs::read(&path).unwrap();
         let (notes, unreadable) = read(&bytes);
-        assert!(matches!(&notes[..], [Note::Session(value), Note::Thread(thread)]
-            if value["name"] == "a\nb \u{0} 步" && thread.ordinal == 7));
+        assert!(matches!(&notes[..], [Note::Session(value), Note::Thread { ordinal: 7, .. }]
+            if value["name"] == "a\nb \u{0} 步"));
         assert_eq!(unreadable, 0);
         for cut in 1..bytes.len() {
             let (notes, unreadable) = read(&bytes[..cut]);

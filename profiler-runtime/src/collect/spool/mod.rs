@@ -24,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::os::mapping::Mapping;
 use allocator::{Next, Room};
-use journal::{Journal, Line, Note};
+use journal::{Journal, Note};
 use profiler_core::clock::Anchor;
 use profiler_core::site::Site;
 use profiler_core::stream::registry::ThreadIdentity;
@@ -154,20 +154,10 @@ impl Spool {
         }
     }
 
-    /// A recording begins: nothing is overwritten yet.
-    fn begin(&self) {
-        // ORDERING: as above.
-        self.mapping.word(OVERWRITTEN).store(0, Ordering::Relaxed);
-    }
-
-    fn note_lost(&self, ranges: u64) {
-        // ORDERING: as above.
-        self.mapping.word(LOST).store(ranges, Ordering::Relaxed);
-    }
-
-    fn note_iterations(&self, passed: u64) {
-        // ORDERING: as above.
-        self.mapping.word(ITERATIONS).store(passed, Ordering::Relaxed);
+    /// Replaces a number of the header.
+    fn set(&self, word: usize, number: u64) {
+        // ORDERING: each number is right by itself.
+        self.mapping.word(word).store(number, Ordering::Relaxed);
     }
 
     /// The process lives: two places take turns, so that one is whole.
@@ -260,20 +250,24 @@ impl Store for Spool {
 
     fn announce_thread(&self, ordinal: u32, os_id: u64, name: &str) {
         if let Some(journal) = &self.journal {
-            journal.append(&Line::Thread { ordinal, os_id, name });
+            journal.append(&Note::Thread { ordinal, os_id, name: name.into() });
         }
     }
 
     fn announce_site(&self, site: &'static Site, number: u32) {
         if let Some(journal) = &self.journal {
-            journal.append(&Line::of_site(site, number));
+            journal.append(&Note::of_site(site, number));
         }
     }
 
     fn announce_all(&self, threads: &[ThreadIdentity], sites: &[(&'static Site, u32)]) {
         if let Some(journal) = &self.journal {
-            journal.append_all(&threads.iter().cloned().map(Note::Thread).collect::<Vec<_>>());
-            journal.append_all(&sites.iter().map(|(site, number)| Line::of_site(site, *number)).collect::<Vec<_>>());
+            let threads = threads.iter().map(|thread| {
+                let ThreadIdentity { ordinal, os_id, name } = thread;
+                Note::Thread { ordinal: *ordinal, os_id: *os_id, name: name.into() }
+            });
+            journal.append_all(&threads.collect::<Vec<_>>());
+            journal.append_all(&sites.iter().map(|(site, number)| Note::of_site(site, *number)).collect::<Vec<_>>());
         }
     }
 }

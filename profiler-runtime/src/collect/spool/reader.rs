@@ -83,7 +83,7 @@ struct Told {
     code: Vec<Value>,
     gpu: Option<Value>,
     threads: HashMap<u32, ThreadIdentity>,
-    sites: BTreeMap<u32, SiteNote>,
+    sites: BTreeMap<u32, SiteNote<'static>>,
     window: Option<WindowNote>,
     unreadable: u64,
 }
@@ -163,7 +163,10 @@ impl Told {
             match note {
                 Note::Session(session) => (told.session, told.driver) = (Some(session), None),
                 Note::Driver(driver) => told.driver = Some(driver),
-                Note::Thread(thread) => drop(told.threads.insert(thread.ordinal, thread)),
+                Note::Thread { ordinal, os_id, name } => {
+                    let name = name.into_owned();
+                    told.threads.insert(ordinal, ThreadIdentity { ordinal, os_id, name });
+                }
                 Note::Site(site) => drop(told.sites.insert(site.number, site)),
                 Note::Window(window) => told.window = Some(window),
                 Note::Code(code) => told.code.push(code),
@@ -306,7 +309,7 @@ fn last_ticks(thread: &ThreadLog) -> Option<u64> {
 }
 
 /// All sites up to the highest number; one that the journal has lost is named by its number.
-fn sites(mut known: BTreeMap<u32, SiteNote>) -> Vec<&'static Site> {
+fn sites(mut known: BTreeMap<u32, SiteNote<'_>>) -> Vec<&'static Site> {
     known.retain(|number, _| (1..=MOST_SITES).contains(number));
     let most = known.last_key_value().map_or(0, |(number, _)| *number);
     // A gap costs memory: one that no journal has is not filled.

@@ -8,49 +8,31 @@ use std::sync::atomic::AtomicU64;
 /// There is none.
 pub(crate) enum Mapping {}
 
+/// Makes the methods of a mapping that there is none of.
+macro_rules! methods {
+    ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {$(
+        pub(crate) fn $name(&self, $(_: $argument),*) -> $result {
+            match *self {}
+        }
+    )*};
+}
+
 impl Mapping {
     pub(crate) fn new(_file: File, _bytes: usize, _writable: bool) -> io::Result<Self> {
         Err(io::Error::new(io::ErrorKind::Unsupported, "recording into a file is supported on Linux only"))
     }
 
-    pub(crate) fn at(&self, _offset: usize) -> NonNull<u8> {
-        match *self {}
-    }
-
-    pub(crate) fn word(&self, _offset: usize) -> &AtomicU64 {
-        match *self {}
-    }
-
-    pub(crate) fn clear(&self, _offset: usize, _bytes: usize) {
-        match *self {}
-    }
-
-    pub(crate) fn reach(&self, _end: usize) -> io::Result<()> {
-        match *self {}
-    }
-
-    pub(crate) fn allocate(&self, _offset: usize, _bytes: usize) -> io::Result<()> {
-        match *self {}
-    }
-
-    pub(crate) fn populate(&self, _offset: usize, _bytes: usize) -> io::Result<()> {
-        match *self {}
-    }
-
-    pub(crate) fn failed_pages(&self) -> usize {
-        match *self {}
-    }
-
-    pub(crate) fn release(&self, _offset: usize, _bytes: usize) {
-        match *self {}
-    }
-
-    pub(crate) fn punch(&self, _offset: usize, _bytes: usize) {
-        match *self {}
-    }
-
-    pub(crate) fn sync(&self) -> io::Result<()> {
-        match *self {}
+    methods! {
+        at(usize) -> NonNull<u8>;
+        word(usize) -> &AtomicU64;
+        clear(usize, usize) -> ();
+        reach(usize) -> io::Result<()>;
+        allocate(usize, usize) -> io::Result<()>;
+        populate(usize, usize) -> io::Result<()>;
+        failed_pages() -> usize;
+        release(usize, usize) -> ();
+        punch(usize, usize) -> ();
+        sync() -> io::Result<()>;
     }
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::export::format::json::ms;
 use crate::model::{Gpu, GpuTimes, NodeId, Source, StageTree, Trace};
 use crate::records::events::{EventLosses, Failure};
+use crate::records::gpu::GpuLosses;
 use crate::records::unavailable::Unavailable;
 
 /// The GPU in the timing report, the manifest and the trace's head.
@@ -52,7 +53,7 @@ struct Timed<'a> {
     total: TimesReport,
     resolution_ns: u64,
     clock_uncertainty_ns: u64,
-    losses: EventLossReport,
+    losses: &'a EventLosses,
 }
 
 /// GPU time of a stage, or of everything. What its source does not know is absent.
@@ -74,35 +75,10 @@ pub(in crate::export) struct TimesReport {
     gpu_span_ns: u64,
 }
 
-/// Ranges without a time, by cause.
-#[derive(Debug, Serialize)]
-struct EventLossReport {
-    /// Every pair of events was in use: the program is far ahead of its GPU.
-    exhausted: u64,
-    /// The GPU was not done when the session had waited long enough.
-    unresolved: u64,
-    /// Open when the session ended.
-    unfinished: u64,
-    /// On a stream that was being captured.
-    captured: u64,
-    /// In a context that cannot be timed.
-    foreign: u64,
-    /// No room in the buffers.
-    buffer_full: u64,
-    /// The driver refused.
-    failed: u64,
-}
-
 #[derive(Debug, Serialize)]
 struct GpuLossReport {
-    /// Records that the source could not store.
-    dropped: u64,
-    /// Buffers that were thrown away because `max_buffer_mb` was reached.
-    buffers: u64,
-    /// Records without a begin or an end.
-    untimed: u64,
-    /// Stretches that could not be read.
-    unreadable: u64,
+    #[serde(flatten)]
+    recorded: GpuLosses,
     /// Ops that seem to begin before their launch: no arrow leads to them.
     before_launch: u64,
 }
@@ -137,13 +113,6 @@ impl<'a> GpuReport<'a> {
 
 impl<'a> Recorded<'a> {
     fn of(gpu: &'a Gpu) -> Self {
-        let losses = GpuLossReport {
-            dropped: gpu.losses.dropped,
-            buffers: gpu.losses.buffers,
-            untimed: gpu.losses.untimed,
-            unreadable: gpu.losses.unreadable,
-            before_launch: gpu.before_launch,
-        };
         Self {
             version: gpu.library_version().into_iter().collect(),
             cuda_driver_version: gpu.driver_version,
@@ -152,21 +121,20 @@ impl<'a> Recorded<'a> {
             api_calls: gpu.calls.len(),
             unattributed: TimesReport::of(gpu, gpu.unattributed),
             clock_uncertainty_ns: gpu.clock_uncertainty_ns,
-            losses,
+            losses: GpuLossReport { recorded: gpu.losses, before_launch: gpu.before_launch },
         }
     }
 }
 
 impl<'a> Timed<'a> {
-    fn of(gpu: &'a Gpu, losses: &EventLosses, resolution_ns: u64) -> Self {
-        let EventLosses { exhausted, unresolved, unfinished, captured, foreign, buffer_full, failed, .. } = *losses;
+    fn of(gpu: &'a Gpu, losses: &'a EventLosses, resolution_ns: u64) -> Self {
         Self {
             cuda_driver_version: gpu.driver_version,
             devices: gpu.devices.iter().map(|device| device.name.as_str()).collect(),
             total: TimesReport::of(gpu, gpu.total),
             resolution_ns,
             clock_uncertainty_ns: gpu.clock_uncertainty_ns,
-            losses: EventLossReport { exhausted, unresolved, unfinished, captured, foreign, buffer_full, failed },
+            losses,
         }
     }
 }

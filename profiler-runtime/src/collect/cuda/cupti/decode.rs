@@ -15,39 +15,11 @@ use profiler_trace::records::gpu::{
 use super::api::{OUR_IDS, kind};
 use super::ignored_calls::is_noise;
 use super::layout::{
-    CallRecord, CopyRecord, CudaEventRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OverheadRecord,
-    PRIORITY, PeerCopyRecord, WaitRecord,
+    self, CallRecord, CopyRecord, CudaEventRecord, FillRecord, KernelRecord, LinkRecord, MemoryRecord, OpPlaces,
+    OverheadRecord, WaitRecord,
 };
 use super::record::Record;
 
-/// CUPTI's directions of copies, by number.
-const COPIES: [CopyKind; 11] = [
-    CopyKind::Unknown,
-    CopyKind::HostToDevice,
-    CopyKind::DeviceToHost,
-    CopyKind::HostToArray,
-    CopyKind::ArrayToHost,
-    CopyKind::ArrayToArray,
-    CopyKind::ArrayToDevice,
-    CopyKind::DeviceToArray,
-    CopyKind::DeviceToDevice,
-    CopyKind::HostToHost,
-    CopyKind::PeerToPeer,
-];
-/// Its kinds of memory.
-const MEMORY: [MemoryKind; 8] = [
-    MemoryKind::Unknown,
-    MemoryKind::Pageable,
-    MemoryKind::Pinned,
-    MemoryKind::Device,
-    MemoryKind::Array,
-    MemoryKind::Managed,
-    MemoryKind::DeviceStatic,
-    MemoryKind::ManagedStatic,
-];
-/// Its kinds of waits.
-const WAITS: [WaitKind; 5] =
-    [WaitKind::Unknown, WaitKind::Event, WaitKind::StreamForEvent, WaitKind::Stream, WaitKind::Context];
 /// Stands for the stream of a wait that is for none.
 const NO_STREAM: u32 = u32::MAX;
 
@@ -82,36 +54,43 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
     pub(super) fn record(&mut self, record: Record) {
         match record.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => self.kernel(record),
-            kind::COPY => self.copy(record.read(0)),
-            kind::PEER_COPY => self.peer_copy(record.read(0)),
-            kind::FILL => self.fill(record.read(0)),
-            kind::DRIVER => self.call(Api::Driver, record.read(0)),
-            kind::RUNTIME => self.call(Api::Runtime, record.read(0)),
+            kind::COPY => self.add(record, layout::COPY, copy(record, None)),
+            kind::PEER_COPY => {
+                let [from, to] = layout::PEERS.map(|offset| record.read(offset));
+                self.add(record, layout::PEER_COPY, copy(record, Some((from, to))));
+            }
+            kind::FILL => {
+                let FillRecord { bytes, memory } = FillRecord::read(record);
+                let memory = nth(MemoryKind::ALL, memory.into());
+                self.add(record, layout::FILL, Work::Fill { memory, bytes });
+            }
+            kind::DRIVER => self.call(Api::Driver, record),
+            kind::RUNTIME => self.call(Api::Runtime, record),
             kind::EXTERNAL_CORRELATION => {
-                let LinkRecord { id_kind, id, correlation, .. } = record.read(0);
+                let LinkRecord { id_kind, id, correlation } = LinkRecord::read(record);
                 if id_kind == OUR_IDS {
                     self.log.links.push((correlation, id));
                 }
             }
             kind::SYNCHRONIZATION => {
-                let WaitRecord { wait, start, end, correlation, context, stream, event, .. } = record.read(0);
+                let WaitRecord { wait, start, end, correlation, context, stream, event } = WaitRecord::read(record);
                 if self.is_timed(start, end) {
-                    let (kind, stream) = (nth(&WAITS, wait), Some(stream).filter(|stream| *stream != NO_STREAM));
+                    let (kind, stream) = (nth(WaitKind::ALL, wait), Some(stream).filter(|stream| *stream != NO_STREAM));
                     self.log.syncs.push(Wait { kind, begin: start, end, correlation, context, stream, event });
                 }
             }
             kind::CUDA_EVENT => {
-                let CudaEventRecord { correlation, context, stream, event, .. } = record.read(0);
+                let CudaEventRecord { correlation, context, stream, event } = CudaEventRecord::read(record);
                 self.log.events.push(EventRecord { correlation, context, stream, event });
             }
             kind::OVERHEAD => {
-                let OverheadRecord { overhead, start, end, .. } = record.read(0);
+                let OverheadRecord { overhead, start, end } = OverheadRecord::read(record);
                 if self.is_timed(start, end) {
                     let kind = overhead_kind(overhead);
                     self.log.overheads.push(Overhead { kind, code: overhead, begin: start, end });
                 }
             }
-            kind::MEMORY => self.memory(record.read(0)),
+            kind::MEMORY => self.memory(MemoryRecord::read(record)),
             _ => {}
         }
     }
@@ -123,15 +102,20 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
         timed
     }
 
-    fn add(&mut self, op: GpuOp) {
-        if self.is_timed(op.begin, op.end) {
-            self.log.ops.push(op);
+    /// Adds what a device did.
+    fn add(&mut self, record: Record, places: OpPlaces, work: Work) {
+        let [begin, end] = layout::OP_TIMES.map(|offset| record.read(offset));
+        let [device, context, stream] = record.read(places.device);
+        let (correlation, graph) =
+            (record.read(places.correlation), (record.read(places.graph), record.read(places.graph_node)));
+        if self.is_timed(begin, end) {
+            self.log.ops.push(GpuOp { begin, end, device, context, stream, correlation, graph, work });
         }
     }
 
     fn kernel(&mut self, record: Record) {
-        let each: KernelRecord = record.read(0);
-        let (offset, since) = PRIORITY;
+        let each = KernelRecord::read(record);
+        let (offset, since) = layout::PRIORITY;
         let work = Work::Kernel(Kernel {
             name: self.kernel_name(each.name),
             grid: each.grid,
@@ -141,33 +125,11 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
             queued: each.queued,
             priority: (self.version >= since).then(|| record.read(offset)),
         });
-        let KernelRecord { start, end, device, context, stream, correlation, graph, graph_node, .. } = each;
-        self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph: (graph, graph_node), work });
+        self.add(record, layout::KERNEL, work);
     }
 
-    fn copy(&mut self, each: CopyRecord) {
-        let CopyRecord { copy, from, to, bytes, start, end, device, context, stream, correlation, .. } = each;
-        let work = copy_work(copy, from, to, bytes, None);
-        let graph = (each.graph, each.graph_node);
-        self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph, work });
-    }
-
-    fn peer_copy(&mut self, each: PeerCopyRecord) {
-        let PeerCopyRecord { copy, from, to, bytes, start, end, device, context, stream, correlation, .. } = each;
-        let work = copy_work(copy, from, to, bytes, Some((each.source_device, each.target_device)));
-        let graph = (each.graph, each.graph_node);
-        self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph, work });
-    }
-
-    fn fill(&mut self, each: FillRecord) {
-        let FillRecord { memory, bytes, start, end, device, context, stream, correlation, .. } = each;
-        let graph = (each.graph, each.graph_node);
-        let work = Work::Fill { memory: nth(&MEMORY, memory.into()), bytes };
-        self.add(GpuOp { begin: start, end, device, context, stream, correlation, graph, work });
-    }
-
-    fn call(&mut self, api: Api, each: CallRecord) {
-        let CallRecord { function, start, end, thread, correlation, .. } = each;
+    fn call(&mut self, api: Api, record: Record) {
+        let CallRecord { function, start, end, thread, correlation } = CallRecord::read(record);
         if is_noise(api, function) || !self.is_timed(start, end) {
             return;
         }
@@ -176,12 +138,12 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
     }
 
     fn memory(&mut self, each: MemoryRecord) {
-        let MemoryRecord { operation, memory, correlation, address, bytes, at, device, .. } = each;
+        let MemoryRecord { operation, memory, correlation, address, bytes, at, device } = each;
         if at == 0 || !(1..=2).contains(&operation) {
             self.log.losses.untimed += u64::from(at == 0);
             return;
         }
-        let (is_free, kind) = (operation == 2, nth(&MEMORY, memory));
+        let (is_free, kind) = (operation == 2, nth(MemoryKind::ALL, memory));
         self.log.memory.push(MemoryOp { is_free, kind, address, bytes, at, device, correlation });
     }
 
@@ -200,7 +162,7 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
     }
 }
 
-/// Returns the kind with this number.
+/// Returns the kind with this number: CUPTI numbers them in our order.
 fn nth<K: Copy + Default>(kinds: &[K], number: u32) -> K {
     kinds.get(number as usize).copied().unwrap_or_default()
 }
@@ -220,9 +182,10 @@ const fn overhead_kind(number: u32) -> OverheadKind {
     }
 }
 
-fn copy_work(kind: u8, from: u8, to: u8, bytes: u64, peers: Option<(u32, u32)>) -> Work {
-    let memory = |kind: u8| nth(&MEMORY, kind.into());
-    Work::Copy { kind: nth(&COPIES, kind.into()), from: memory(from), to: memory(to), bytes, peers }
+fn copy(record: Record, peers: Option<(u32, u32)>) -> Work {
+    let CopyRecord { copy, from, to, bytes } = CopyRecord::read(record);
+    let [from, to] = [from, to].map(|memory| nth(MemoryKind::ALL, memory.into()));
+    Work::Copy { kind: nth(CopyKind::ALL, copy.into()), from, to, bytes, peers }
 }
 
 fn intern(names: &mut Vec<String>, name: String) -> u32 {
@@ -261,6 +224,18 @@ const fn word(api: Api) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_have_the_numbers_of_cupti() {
+        let names = [1, 2, 8, 9, 10, 11].map(|number| nth(CopyKind::ALL, number).name());
+        assert_eq!(names, ["HtoD", "DtoH", "DtoD", "HtoH", "PtoP", "Unknown"]);
+        let names = [0, 1, 2, 3, 4, 5, 6, 7, 8].map(|number| nth(MemoryKind::ALL, number).name());
+        assert_eq!(names[..5], ["Unknown", "Pageable", "Pinned", "Device", "Array"]);
+        assert_eq!(names[5..], ["Managed", "Device Static", "Managed Static", "Unknown"]);
+        let names = [1, 2, 3, 4, 5].map(|number| nth(WaitKind::ALL, number).name());
+        assert_eq!(names, ["Event Sync", "Stream Wait Event", "Stream Sync", "Context Sync", "Unknown Sync"]);
+        assert_eq!(overhead_kind(0x4_0000).name(), "Runtime Triggered Module Loading");
+    }
 
     #[test]
     fn names_are_those_that_people_know() {

@@ -17,7 +17,7 @@ use profiler_trace::export::outlet;
 use profiler_trace::records::gpu::Api;
 
 use super::api::{Cupti, kind};
-use super::layout::{CallRecord, KernelRecord};
+use super::layout::{CALL_FUNCTION, KERNEL_NAME};
 use super::record::Record;
 
 /// Names the file.
@@ -66,12 +66,12 @@ impl<'a> Keeper<'a> {
     fn name(&self, record: Record) -> Option<String> {
         match record.kind() {
             kind::KERNEL | kind::CONCURRENT_KERNEL => {
-                let name: *const c_char = record.read::<KernelRecord>(0).name;
+                let name: *const c_char = record.read(KERNEL_NAME);
                 // SAFETY: CUPTI keeps the names of kernels for the process's life.
                 Some(unsafe { text(name) })
             }
-            kind::DRIVER => self.cupti.name_of_call(Api::Driver, record.read::<CallRecord>(0).function),
-            kind::RUNTIME => self.cupti.name_of_call(Api::Runtime, record.read::<CallRecord>(0).function),
+            kind::DRIVER => self.cupti.name_of_call(Api::Driver, record.read(CALL_FUNCTION)),
+            kind::RUNTIME => self.cupti.name_of_call(Api::Runtime, record.read(CALL_FUNCTION)),
             _ => None,
         }
     }

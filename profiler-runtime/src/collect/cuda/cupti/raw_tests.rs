@@ -7,7 +7,6 @@
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
 use std::fmt::Debug;
-use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 
 use profiler_trace::records::gpu::GpuLog;
@@ -63,7 +62,7 @@ fn replay(text: &str) -> GpuLog {
         room[..record.bytes.len()].copy_from_slice(&record.bytes);
         if [kind::KERNEL, kind::CONCURRENT_KERNEL].contains(&record.kind()) {
             let name = names.entry(&record.name).or_insert_with(|| CString::new(record.name.as_str()).unwrap());
-            let place = room[offset_of!(KernelRecord, name)..].as_mut_ptr().cast::<*const c_char>();
+            let place = room[KERNEL_NAME..].as_mut_ptr().cast::<*const c_char>();
             // SAFETY: there is room for a pointer.
             unsafe { place.write_unaligned(name.as_ptr()) };
         }

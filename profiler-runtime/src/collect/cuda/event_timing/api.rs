@@ -1,20 +1,14 @@
-//! The driver's functions for events, opened at run time, and what is safe to do with them.
+//! What the driver does with events, and what is safe to do with them.
 //!
 //! Handles are kept as they came and only ever given back to the driver. Who makes a [`Handle`] of a stream promises that
 //! the stream lives while it is used (`BorrowedStream`); contexts are retained by the pool before an event is made in
 //! them.
 
-use std::ffi::{c_int, c_uint, c_void};
+use std::ffi::{c_int, c_uint};
 use std::ptr;
-use std::sync::OnceLock;
 
-use crate::collect::cuda::driver::{Driver, LIBRARY, NO_DRIVER, too_old};
-use crate::os::library::{Library, functions};
-use profiler_core::process::PerProcess;
+use crate::collect::cuda::driver::{Driver, Raw};
 use profiler_trace::records::events::Failure;
-use profiler_trace::records::unavailable::Unavailable;
-
-type Raw = *mut c_void;
 
 /// A context, a stream or an event of the driver's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,62 +19,11 @@ unsafe impl Send for Handle {}
 // SAFETY: as above.
 unsafe impl Sync for Handle {}
 
-functions! {
-    /// The functions of libcuda that time ranges.
-    struct Functions {
-        create: "cuEventCreate" = fn(*mut Raw, c_uint);
-        record: "cuEventRecord" = fn(Raw, Raw);
-        query: "cuEventQuery" = fn(Raw);
-        elapsed: "cuEventElapsedTime" = fn(*mut f32, Raw, Raw);
-        destroy: "cuEventDestroy_v2" = fn(Raw);
-        stream: "cuStreamCreate" = fn(*mut Raw, c_uint);
-        stream_destroy: "cuStreamDestroy_v2" = fn(Raw);
-        stream_context: "cuStreamGetCtx" = fn(Raw, *mut Raw);
-        capturing: "cuStreamIsCapturing" = fn(Raw, *mut c_int);
-        capture_mode: "cuThreadExchangeStreamCaptureMode" = fn(*mut c_int);
-        current: "cuCtxGetCurrent" = fn(*mut Raw);
-        push: "cuCtxPushCurrent_v2" = fn(Raw);
-        pop: "cuCtxPopCurrent_v2" = fn(*mut Raw);
-        device: "cuCtxGetDevice" = fn(*mut c_int);
-        primary_state: "cuDevicePrimaryCtxGetState" = fn(c_int, *mut c_uint, *mut c_int);
-        primary_retain: "cuDevicePrimaryCtxRetain" = fn(*mut Raw, c_int);
-        primary_release: "cuDevicePrimaryCtxRelease_v2" = fn(c_int);
-    }
-    optional {
-        // Since 12.8.
-        elapsed_new: "cuEventElapsedTime_v2" = fn(*mut f32, Raw, Raw);
-    }
-}
-
 const NOT_READY: c_int = 600;
 const NON_BLOCKING: c_uint = 1;
 const RELAXED: c_int = 2;
 
-/// The driver, for events.
-#[derive(Debug)]
-pub(crate) struct Cuda {
-    functions: Functions,
-    /// Who the devices are.
-    pub(super) driver: &'static Driver,
-}
-
-impl Cuda {
-    /// The driver of this machine.
-    ///
-    /// # Errors
-    ///
-    /// There is none, it has no device, or it is too old: asked once, the answer stays.
-    pub(super) fn get() -> Result<&'static Self, Unavailable> {
-        static CUDA: PerProcess<OnceLock<Result<Cuda, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
-        let open = || {
-            let driver = Driver::get()?;
-            let library = Library::open(LIBRARY).map_err(|_| NO_DRIVER)?;
-            let functions = Functions::of(&library).map_err(too_old)?;
-            Ok(Self { functions, driver })
-        };
-        CUDA.get_or_init(open).as_ref().map_err(Clone::clone)
-    }
-
+impl Driver {
     /// The context of a stream; of a default stream, the one that is current.
     pub(super) fn context_of(&self, stream: Handle) -> Result<Handle, Failure> {
         let mut context = ptr::null_mut();
@@ -93,13 +36,13 @@ impl Cuda {
     pub(super) fn is_capturing(&self, stream: Handle) -> bool {
         let mut status = 0;
         // SAFETY: the stream lives, the status is written to a local.
-        let code = unsafe { (self.functions.capturing)(stream.0, &mut status) };
+        let code = unsafe { (self.functions.stream_capturing)(stream.0, &mut status) };
         // A default stream answers with an error while another stream is captured.
         code != 0 || status != 0
     }
 
     /// Runs `work` with a context current, as it was before afterwards.
-    pub(super) fn inside<R>(&self, context: Handle, work: impl FnOnce() -> R) -> Result<R, Failure> {
+    pub(super) fn in_context<R>(&self, context: Handle, work: impl FnOnce() -> R) -> Result<R, Failure> {
         let mut current = ptr::null_mut();
         // SAFETY: the context is written to a local.
         check("cuCtxGetCurrent", unsafe { (self.functions.current)(&mut current) })?;
@@ -133,7 +76,7 @@ impl Cuda {
         let (mut device, mut flags, mut active, mut primary) = (0, 0, 0, ptr::null_mut());
         // SAFETY: results go to locals.
         unsafe {
-            check("cuCtxGetDevice", (self.functions.device)(&mut device))?;
+            check("cuCtxGetDevice", (self.functions.context_device)(&mut device))?;
             check("cuDevicePrimaryCtxGetState", (self.functions.primary_state)(device, &mut flags, &mut active))?;
             if active == 0 {
                 // Retaining would make one.
@@ -158,7 +101,7 @@ impl Cuda {
     pub(super) fn new_stream(&self) -> Result<Handle, Failure> {
         let mut stream = ptr::null_mut();
         // SAFETY: the stream is written to a local.
-        check("cuStreamCreate", unsafe { (self.functions.stream)(&mut stream, NON_BLOCKING) })?;
+        check("cuStreamCreate", unsafe { (self.functions.stream_create)(&mut stream, NON_BLOCKING) })?;
         Ok(Handle(stream))
     }
 
@@ -172,7 +115,7 @@ impl Cuda {
     pub(super) fn new_event(&self) -> Result<Handle, Failure> {
         let mut event = ptr::null_mut();
         // SAFETY: the event is written to a local. No flags: it keeps time, and nobody blocks on it.
-        check("cuEventCreate", unsafe { (self.functions.create)(&mut event, 0) })?;
+        check("cuEventCreate", unsafe { (self.functions.event_create)(&mut event, 0) })?;
         Ok(Handle(event))
     }
 
@@ -180,19 +123,19 @@ impl Cuda {
     /// has.
     pub(super) fn end_event(&self, event: Handle) {
         // SAFETY: the pool's own event, in a context that it retains.
-        unsafe { (self.functions.destroy)(event.0) };
+        unsafe { (self.functions.event_destroy)(event.0) };
     }
 
     /// The event happens when the stream comes to it.
     pub(super) fn record(&self, event: Handle, stream: Handle) -> Result<(), Failure> {
         // SAFETY: the pool's own event and a stream that lives, in one context.
-        check("cuEventRecord", unsafe { (self.functions.record)(event.0, stream.0) })
+        check("cuEventRecord", unsafe { (self.functions.event_record)(event.0, stream.0) })
     }
 
     /// Returns whether the event has happened. Does not wait.
     pub(super) fn has_happened(&self, event: Handle) -> Result<bool, Failure> {
         // SAFETY: the pool's own event.
-        match unsafe { (self.functions.query)(event.0) } {
+        match unsafe { (self.functions.event_query)(event.0) } {
             0 => Ok(true),
             NOT_READY => Ok(false),
             code => Err(Failure("cuEventQuery", code)),
@@ -202,7 +145,7 @@ impl Cuda {
     /// Nanoseconds from one event to another; both have happened.
     pub(super) fn elapsed_ns(&self, from: Handle, to: Handle) -> Result<i64, Failure> {
         let mut ms = 0.0_f32;
-        let elapsed = self.functions.elapsed_new.unwrap_or(self.functions.elapsed);
+        let elapsed = self.functions.event_elapsed_new.unwrap_or(self.functions.event_elapsed);
         // SAFETY: the pool's own events of one context; the time is written to a local.
         check("cuEventElapsedTime", unsafe { elapsed(&mut ms, from.0, to.0) })?;
         // CAST: saturates; 2^63 ns are 292 years.

@@ -19,15 +19,15 @@ pub(super) fn drain(pool: Pool, reason: Option<Unavailable>) -> EventLog {
     let deadline = Instant::now() + PATIENCE;
     let mut log = EventLog {
         reason,
-        driver_version: pool.cuda.driver.version(),
-        devices: pool.cuda.driver.devices().to_vec(),
+        driver_version: pool.cuda.version(),
+        devices: pool.cuda.devices().to_vec(),
         ..EventLog::default()
     };
     let mut left = 0;
     for timed in &pool.contexts {
         let device = u32::try_from(timed.device).unwrap_or(0);
         let mut context = EventContext { device, began: timed.began, ended: None };
-        let drained = pool.cuda.inside(timed.context, || {
+        let drained = pool.cuda.in_context(timed.context, || {
             pool.cuda.beside_captures(|| {
                 ask_all(&pool, timed, deadline, &mut log.measured);
                 context.ended = last_sample(&pool, timed, deadline);

@@ -26,7 +26,7 @@ use profiler_core::process::PerProcess;
 use profiler_core::site::Site;
 use profiler_core::stream::registry::Log;
 
-use api::Cuda;
+use crate::collect::cuda::driver::Driver;
 use pool::Pool;
 use profiler_trace::records::gpu::{GpuRecord, SourceName};
 use profiler_trace::records::unavailable::Unavailable;
@@ -51,7 +51,7 @@ pub(in crate::collect) struct Source;
 /// A session's use of events.
 #[derive(Debug)]
 struct Capture {
-    cuda: &'static Cuda,
+    cuda: &'static Driver,
     /// Number of its turn.
     turn: u64,
     /// Events that were recorded and not all asked for, if a range named a stream.
@@ -64,7 +64,7 @@ impl source::Source for Source {
     }
 
     fn prepare(&self, _wanted: Wanted) -> Result<Box<dyn source::Capture>, Unavailable> {
-        Ok(Box::new(Capture { cuda: Cuda::get()?, turn: 0, unresolved: None }))
+        Ok(Box::new(Capture { cuda: Driver::get()?, turn: 0, unresolved: None }))
     }
 
     fn journal(&self) -> Option<Value> {

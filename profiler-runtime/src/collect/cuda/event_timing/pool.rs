@@ -12,8 +12,9 @@ use crossbeam_queue::ArrayQueue;
 use profiler_core::hooks::gpu_time::{self, Measured};
 use profiler_core::{clock, site::Site};
 
-use super::api::{Cuda, Handle};
+use super::api::Handle;
 use super::losses::Losses;
+use crate::collect::cuda::driver::Driver;
 use profiler_trace::records::events::{Failure, Sample};
 
 /// Pairs of events that a context has at most. A program that is further ahead of its GPU loses times.
@@ -29,7 +30,7 @@ const REFERENCE: Duration = Duration::from_micros(200);
 #[derive(Debug)]
 pub(super) struct Pool {
     pub(super) number: u64,
-    pub(super) cuda: &'static Cuda,
+    pub(super) cuda: &'static Driver,
     pub(super) contexts: Vec<Timed>,
     /// Contexts that cannot be timed.
     refused: Vec<Handle>,
@@ -76,7 +77,7 @@ pub(in crate::collect) struct Open {
 }
 
 impl Pool {
-    pub(super) fn new(number: u64, cuda: &'static Cuda) -> Self {
+    pub(super) fn new(number: u64, cuda: &'static Driver) -> Self {
         Self { number, cuda, contexts: Vec::new(), refused: Vec::new(), losses: Losses::default() }
     }
 
@@ -108,7 +109,7 @@ impl Pool {
             return None;
         }
         let cuda = self.cuda;
-        match cuda.inside(context, || cuda.beside_captures(|| Timed::new(cuda, context))).and_then(|new| new) {
+        match cuda.in_context(context, || cuda.beside_captures(|| Timed::new(cuda, context))).and_then(|new| new) {
             Ok(Some(timed)) => self.contexts.push(timed),
             Ok(None) => {
                 self.refused.push(context);
@@ -126,7 +127,7 @@ impl Pool {
     /// The begin of a range of `site`, which has just begun on this thread.
     pub(super) fn open(&self, place: usize, site: &'static Site, stream: Handle) -> Option<Open> {
         let timed = self.contexts.get(place)?;
-        let opened = self.cuda.inside(timed.context, || {
+        let opened = self.cuda.in_context(timed.context, || {
             if self.cuda.is_capturing(stream) {
                 self.losses.captured.add();
                 return None;
@@ -159,7 +160,7 @@ impl Pool {
         let Some(timed) = self.contexts.get(place) else { return };
         // ORDERING: see `open`.
         timed.open.fetch_sub(1, Ordering::Relaxed);
-        let closed = self.cuda.inside(timed.context, || {
+        let closed = self.cuda.in_context(timed.context, || {
             if self.cuda.is_capturing(stream) {
                 self.losses.captured.add();
                 return self.give_back(timed, waiting.pair);
@@ -244,7 +245,7 @@ impl Pool {
 
 impl Timed {
     /// The context is current. `None` if it is not a device's primary one: others may be gone before their events.
-    fn new(cuda: &Cuda, context: Handle) -> Result<Option<Self>, Failure> {
+    fn new(cuda: &Driver, context: Handle) -> Result<Option<Self>, Failure> {
         let Some(device) = cuda.retain(context)? else { return Ok(None) };
         let stream = cuda.new_stream().inspect_err(|_| cuda.release(device))?;
         let made = cuda.new_event().and_then(|reference| {
@@ -270,7 +271,7 @@ impl Timed {
 }
 
 impl Pair {
-    fn new(cuda: &Cuda) -> Result<Self, Failure> {
+    fn new(cuda: &Driver) -> Result<Self, Failure> {
         let begin = cuda.new_event()?;
         let end = cuda.new_event().inspect_err(|_| cuda.end_event(begin))?;
         Ok(Self { begin, end })
@@ -278,7 +279,7 @@ impl Pair {
 }
 
 /// Records an event on an empty stream and sees it happen. `None` if it takes longer than `most`.
-pub(super) fn sample(cuda: &Cuda, event: Handle, stream: Handle, most: Duration) -> Result<Option<Sample>, Failure> {
+pub(super) fn sample(cuda: &Driver, event: Handle, stream: Handle, most: Duration) -> Result<Option<Sample>, Failure> {
     let (began, before) = (Instant::now(), clock::ticks());
     cuda.record(event, stream)?;
     loop {

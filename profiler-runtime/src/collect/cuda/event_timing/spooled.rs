@@ -34,7 +34,7 @@ pub(super) fn journal(pool: &Pool) -> Option<Value> {
         began: timed.began,
         ended: None,
     });
-    let driver = pool.cuda.driver;
+    let driver = pool.cuda;
     let (devices, contexts) = (driver.devices().to_vec(), contexts.collect());
     serde_json::to_value(Note { driver_version: driver.version(), devices, contexts }).ok()
 }
