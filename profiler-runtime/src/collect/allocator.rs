@@ -105,7 +105,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
         unsafe { self.inner.dealloc(block, layout) };
     }
 
-    /// If there is not enough memory, the block is as it was.
+    /// Reallocates; if there is not enough memory, the block is as it was.
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         if !self.reports(layout.size()) {

@@ -7,14 +7,14 @@ pub(crate) fn now() -> HostClock {
     HostClock { id: id(), real_time_error_ns: real_time_error_ns() }
 }
 
-/// The boot, which only Linux tells, and, because each has a monotonic clock of its own, the time namespace.
+/// Returns the boot, which only Linux tells, and, because each has a monotonic clock of its own, the time namespace.
 fn id() -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
     Some(format!("{} {}", boot.trim(), namespace.display()).trim_end().to_owned())
 }
 
-/// What the time daemon told the kernel.
+/// Returns what the time daemon told the kernel.
 #[cfg(target_os = "linux")]
 fn real_time_error_ns() -> Option<u64> {
     // SAFETY: the struct is plain numbers, for which zero is a value.

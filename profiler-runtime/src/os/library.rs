@@ -26,7 +26,7 @@ impl Library {
         opened.map(|library| Self(ManuallyDrop::new(library))).map_err(words)
     }
 
-    /// The library of this name if the process has loaded it already.
+    /// Returns the library of this name if the process has loaded it already.
     #[cfg(target_os = "linux")]
     pub(crate) fn loaded(name: &str) -> Option<Self> {
         use libloading::os::unix::{Library as Unix, RTLD_LAZY};
@@ -35,13 +35,13 @@ impl Library {
         found.ok().map(|library| Self(ManuallyDrop::new(library.into())))
     }
 
-    /// The library of this name if the process has loaded it already; not known here.
+    /// Returns the library of this name if the process has loaded it already; not known here.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn loaded(_name: &str) -> Option<Self> {
         None
     }
 
-    /// The function of this name.
+    /// Returns the function of this name.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ macro_rules! functions {
         }
 
         impl $table {
-            /// Every function; the name of the first that is missing as an error.
+            /// Loads every function; the name of the first that is missing as an error.
             pub(crate) fn of(library: &$crate::os::library::Library) -> Result<Self, &'static std::ffi::CStr> {
                 const fn c(name: &'static str) -> &'static std::ffi::CStr {
                     match std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {

@@ -74,7 +74,7 @@ impl Gpu {
         gpu
     }
 
-    /// A warm-up begins; the gate's bits for what of the GPU is recorded from now on.
+    /// Begins a warm-up; returns the gate's bits for what of the GPU is recorded from now on.
     pub(crate) fn warm_up(&mut self) -> u32 {
         while self.running.is_none()
             && let Some(source) = self.sources.front_mut()
@@ -91,7 +91,7 @@ impl Gpu {
         self.running.unwrap_or(0)
     }
 
-    /// The iterations that count begin; the gate's bits, likewise.
+    /// Begins the iterations that count; returns the gate's bits, likewise.
     pub(crate) fn record(&mut self) -> u32 {
         if self.profiler == Profiler::Cuda {
             let opened = self.range.open();
@@ -100,7 +100,7 @@ impl Gpu {
         self.warm_up()
     }
 
-    /// An iteration has ended: a program may have begun to use the GPU in it.
+    /// Ends an iteration: a program may have begun to use the GPU in it.
     pub(crate) fn step(&mut self) {
         let opened = self.range.retry();
         self.note_range(opened);

@@ -70,7 +70,7 @@ pub struct EventLosses {
 }
 
 impl EventLosses {
-    /// All of them.
+    /// Returns the sum of all.
     pub const fn total(&self) -> u64 {
         let Self { exhausted, unresolved, unfinished, captured, foreign, buffer_full, failed, .. } = *self;
         exhausted + unresolved + unfinished + captured + foreign + buffer_full + failed

@@ -70,8 +70,8 @@ impl Symbols {
         Self { by_address, deeper: Frame { function: "(deeper functions)".to_owned(), ..Frame::default() } }
     }
 
-    /// The functions of a stack, leaf first; inlined ones are told, those of the profiler and of the runtime's start-up
-    /// are left out. A lookup per address, no allocation.
+    /// Returns the functions of a stack, leaf first; inlined ones are told, those of the profiler and of the runtime's
+    /// start-up are left out. A lookup per address, no allocation.
     pub fn frames<'a>(&'a self, stack: &'a [u64]) -> impl Iterator<Item = Shown<'a>> {
         let deeper = stack.len() == MAX_DEPTH;
         Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, around: None }
@@ -168,7 +168,7 @@ fn is_closure(function: &str) -> bool {
     without_closure(function).len() < function.len()
 }
 
-/// The function that a closure in a closure is in.
+/// Returns the function that a closure in a closure is in.
 fn without_closures(mut function: &str) -> &str {
     while is_closure(function) {
         function = without_closure(function);
@@ -176,7 +176,7 @@ fn without_closures(mut function: &str) -> &str {
     function
 }
 
-/// The function that a closure is in; empty for a closure of which nothing else is known.
+/// Returns the function that a closure is in; empty for a closure of which nothing else is known.
 pub fn without_closure(function: &str) -> &str {
     let (around, last) = function.rsplit_once("::").unwrap_or(("", function));
     if last == "{{closure}}" || last.starts_with("{closure#") { around } else { function }

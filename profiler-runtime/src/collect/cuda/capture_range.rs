@@ -89,7 +89,7 @@ fn lock() -> std::sync::MutexGuard<'static, State> {
     OPEN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The number of the range; `None` without a context.
+/// Starts the range and returns its number; `None` without a context.
 fn start(driver: &Driver) -> Result<Option<u64>, Unavailable> {
     if !driver.has_context() {
         return Ok(None);

@@ -62,7 +62,7 @@ impl<T> ReportedSlice<T> {
         Self { slice: ManuallyDrop::new(slice), reported: (device, address, bytes) }
     }
 
-    /// The memory, which from now on counts as released.
+    /// Returns the memory, which from now on counts as released.
     #[must_use]
     pub fn into_inner(self) -> CudaSlice<T> {
         let mut this = ManuallyDrop::new(self);

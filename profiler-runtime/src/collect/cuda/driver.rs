@@ -71,14 +71,14 @@ const LIBRARY: &str = "nvcuda.dll";
 #[cfg(not(windows))]
 const LIBRARY: &str = "libcuda.so.1";
 
-/// The driver lacks a function.
+/// Returns the reason that the driver lacks a function.
 fn too_old(function: &CStr) -> Unavailable {
     let function = function.to_string_lossy();
     let why = format!("the CUDA driver has no `{function}`: CUDA 11.7 or newer is needed");
     Unavailable::surprising("driver_too_old", why)
 }
 
-/// A call of the driver's failed.
+/// Returns the reason that a call of the driver's failed.
 pub(super) fn failed(call: &str, code: c_int) -> Unavailable {
     let why = format!("`{call}` failed with CUDA error {code}: see what `nvidia-smi` says");
     Unavailable::surprising("driver_failed", why)
@@ -124,7 +124,7 @@ impl Functions {
 }
 
 impl Driver {
-    /// The driver of this machine.
+    /// Returns the driver of this machine.
     ///
     /// # Errors
     ///
@@ -150,7 +150,7 @@ impl Driver {
         }
     }
 
-    /// Version of CUDA that the driver supports: 12080 is 12.8.
+    /// Returns the version of CUDA that the driver supports: 12080 is 12.8.
     pub(crate) fn version(&self) -> u32 {
         let mut version = 0;
         // SAFETY: the version is written to a local.
@@ -158,7 +158,7 @@ impl Driver {
         u32::try_from(version).unwrap_or(0)
     }
 
-    /// Every device, in the order of their numbers.
+    /// Returns every device, in the order of their numbers.
     pub(crate) fn devices(&self) -> &[Device] {
         &self.devices
     }
@@ -181,7 +181,7 @@ impl Driver {
         }
     }
 
-    /// `cuProfilerStart`, in whichever context there is.
+    /// Calls `cuProfilerStart` in whichever context there is.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl Driver {
         self.somewhere(self.functions.profiler_start)
     }
 
-    /// `cuProfilerStop`, likewise.
+    /// Calls `cuProfilerStop`, likewise.
     ///
     /// # Errors
     ///

@@ -26,8 +26,8 @@ pub struct BorrowedStream<'a> {
 }
 
 impl BorrowedStream<'_> {
-    /// The stream behind a `CUstream` or `cudaStream_t`; null is the default stream of the context that is current
-    /// when a range begins.
+    /// Borrows the stream behind a `CUstream` or `cudaStream_t`; null is the default stream of the context that is
+    /// current when a range begins.
     ///
     /// # Safety
     ///
@@ -38,7 +38,7 @@ impl BorrowedStream<'_> {
         Self { handle: Handle(handle), context: None, lives: PhantomData }
     }
 
-    /// The same, where the context is known.
+    /// Borrows a stream whose context is known.
     ///
     /// # Safety
     ///
@@ -79,7 +79,7 @@ impl<'a> StreamRange<'a> {
         if gate == 0 { Self { begun: None } } else { Self::begin(site, gate, stream.into()) }
     }
 
-    /// The same with a description of the call.
+    /// Begins a range with a description of the call.
     #[inline(always)]
     #[doc(hidden)]
     pub fn enter_described(
@@ -104,7 +104,7 @@ impl<'a> StreamRange<'a> {
         Self { begun: Some(Begun { open: None, stream, range: ManuallyDrop::new(range) }) }
     }
 
-    /// Apart from the others, for which there is nothing to copy.
+    /// Begins a timed range, apart from the others, for which there is nothing to copy.
     #[inline(never)]
     fn timed(site: &'static Site, stream: BorrowedStream<'a>, range: Range) -> Self {
         let open = event_timing::begin(site, stream.handle, stream.context);
@@ -130,8 +130,9 @@ impl Drop for StreamRange<'_> {
     }
 }
 
-/// A stage whose work is launched on `stream`; the guard ends it. [`stage_on!`](crate::stage_on) is the same for a name
-/// known when the program is built, without the lock under which this one looks the name up while something records.
+/// Begins a stage whose work is launched on `stream`; the guard ends it. [`stage_on!`](crate::stage_on) is the same for
+/// a name known when the program is built, without the lock under which this one looks the name up while something
+/// records.
 ///
 /// ```no_run
 /// # use profiler_runtime::cuda::{BorrowedStream, stage_on};
@@ -145,12 +146,12 @@ pub fn stage_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> Stream
     dynamic(Kind::Stage, stream.into(), name)
 }
 
-/// An op whose work is launched on `stream`; see [`stage_on`].
+/// Begins an op whose work is launched on `stream`; see [`stage_on`].
 pub fn op_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> StreamRange<'a> {
     dynamic(Kind::Op, stream.into(), name)
 }
 
-/// A step whose work is launched on `stream`; see [`stage_on`].
+/// Begins a step whose work is launched on `stream`; see [`stage_on`].
 pub fn step_on<'a>(stream: impl Into<BorrowedStream<'a>>, name: &str) -> StreamRange<'a> {
     dynamic(Kind::Step, stream.into(), name)
 }

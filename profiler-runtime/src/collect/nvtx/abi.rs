@@ -76,7 +76,7 @@ pub(super) type Slot = AtomicPtr<c_void>;
 /// The slots of a module.
 pub(super) type Slots = [Slot; SLOTS];
 
-/// A module without a tool.
+/// Creates a module without a tool.
 pub(super) const fn empty() -> Slots {
     [const { AtomicPtr::new(ptr::null_mut()) }; SLOTS]
 }
@@ -89,7 +89,7 @@ pub(super) struct SlotTable(pub(super) [*const Slot; SLOTS + 1]);
 unsafe impl Sync for SlotTable {}
 
 impl SlotTable {
-    /// The table of these slots; the first is not listed.
+    /// Creates the table of these slots; the first is not listed.
     pub(super) const fn of(slots: &'static Slots) -> Self {
         let mut table = [ptr::null(); SLOTS + 1];
         let mut number = 1;

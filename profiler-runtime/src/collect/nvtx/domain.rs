@@ -27,7 +27,7 @@ pub(super) struct Domain {
 }
 
 impl Domain {
-    /// The domain of this name; without a name the tool's default one.
+    /// Creates the domain of this name; without a name the tool's default one.
     pub(super) fn new(name: &str) -> Self {
         let client = client::Domain::open((!name.is_empty()).then(|| text(name)).as_deref());
         // CAST: a handful.

@@ -2,7 +2,8 @@
 
 use std::sync::OnceLock;
 
-/// ARGB, the same for the same name in every run: a full-strength hue, so that neither white nor black text is lost on it.
+/// Returns ARGB, the same for the same name in every run: a full-strength hue, so that neither white nor black text is
+/// lost on it.
 pub(super) fn color(name: &str) -> u32 {
     // FNV-1a: its low bits alone differ too little between `layer.1` and `layer.2`.
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
@@ -40,7 +41,7 @@ impl<T> Labels<T> {
         Self { segments: [const { OnceLock::new() }; SEGMENTS] }
     }
 
-    /// The value of the site with this number; `make` runs once for it, whichever thread comes first.
+    /// Returns the value of the site with this number; `make` runs once for it, whichever thread comes first.
     pub(super) fn get(&self, number: u32, make: impl FnOnce() -> T) -> &T {
         let (segment, place) = locate(number);
         let cells = self.segments[segment].get_or_init(|| (0..FIRST << segment).map(|_| OnceLock::new()).collect());
@@ -48,7 +49,7 @@ impl<T> Labels<T> {
     }
 }
 
-/// Segment of a site, and its place there. Site numbers have 31 bits.
+/// Returns the segment of a site, and its place there. Site numbers have 31 bits.
 const fn locate(number: u32) -> (usize, usize) {
     let shifted = number as usize + FIRST as usize;
     let segment = (shifted.ilog2() - FIRST.ilog2()) as usize;

@@ -78,7 +78,7 @@ extern "system" fn get_module(module: c_int, table: *mut *const *const Slot, siz
 
 extern "system" fn ignore_tool_version(_version: u32) {}
 
-/// The tool's function in this slot, if it has one.
+/// Returns the tool's function in this slot, if it has one.
 fn function(slots: &Slots, number: usize) -> Option<*mut c_void> {
     // ORDERING: filled while the tool was loaded, which happens before the gate lets a range come here; a tool that
     // changes a slot later synchronises its own code.
@@ -140,7 +140,7 @@ impl Label {
 }
 
 impl Domain {
-    /// The domain of this name; the tool's default one, whose handle is null, without a name.
+    /// Creates the domain of this name; the tool's default one, whose handle is null, without a name.
     pub(super) fn open(name: Option<&CStr>) -> Self {
         let create = |name: &CStr| call!(CORE2[DOMAIN_CREATE] as DomainCreate(name.as_ptr()));
         Self(name.and_then(create).unwrap_or(ptr::null()))

@@ -66,7 +66,7 @@ fn lives<R>(change: impl FnOnce(&mut Lives) -> R) -> R {
 }
 
 impl Domain {
-    /// The domain of this name; the tool's default one without a name.
+    /// Creates the domain of this name; the tool's default one without a name.
     pub(super) fn open(name: Option<&CStr>) -> Self {
         Self(name.map(|name| &*Box::leak(Box::new(nvtx::Domain::new(name.to_owned())))))
     }

@@ -60,12 +60,12 @@ impl Spooling {
         self.journal.append(note);
     }
 
-    /// So many iterations of the loop that drives the session have passed.
+    /// Notes how many iterations of the loop that drives the session have passed.
     pub(crate) fn note_iterations(&self, passed: u64) {
         self.spool.set(ITERATIONS, passed);
     }
 
-    /// What is recorded from these positions on counts; nothing of it is yet.
+    /// Begins a recording: what comes from these positions on counts; nothing of it is yet.
     pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
         // Nothing is overwritten yet.
         self.spool.set(OVERWRITTEN, 0);
@@ -98,14 +98,14 @@ impl Spooling {
         let _ = self.spool.sync().and_then(|()| self.journal.sync());
     }
 
-    /// The recording is over: entries go to memory again.
+    /// Ends the recording: entries go to memory again.
     pub(crate) fn end(&self) {
         let _own = ledger::own();
         self.tick();
         store::remove();
     }
 
-    /// Why the file could not grow, if it could not.
+    /// Returns why the file could not grow, if it could not.
     pub(crate) fn failure(&self) -> Option<String> {
         self.spool.failure()
     }

@@ -46,17 +46,17 @@ impl Next {
 }
 
 impl Room {
-    /// Of a new file.
+    /// Creates the room of a new file.
     pub(super) fn of(capacity: u32) -> Self {
         Self { capacity, ..Self::default() }
     }
 
-    /// Of a file that is only read.
+    /// Creates the room of a file that is only read.
     pub(super) fn filled(slabs: u32, chunks: u32) -> Self {
         Self { slabs, used: chunks, ..Self::default() }
     }
 
-    /// The chunk to take next, if there is room for one.
+    /// Returns the chunk to take next, if there is room for one.
     pub(super) fn next(&self) -> Option<Next> {
         // CAST: fewer than `used`.
         let out = self.used - (self.free.len() + self.holes.len()) as u32;
@@ -75,7 +75,7 @@ impl Room {
         self.free.try_reserve(free).is_ok() && self.holes.try_reserve(holes).is_ok()
     }
 
-    /// It is taken, as [`next`](Self::next) has said.
+    /// Takes a chunk that [`next`](Self::next) has returned.
     pub(super) fn take(&mut self, next: Next) {
         match next {
             Next::Used(_) => drop(self.free.pop()),
@@ -84,7 +84,7 @@ impl Room {
         }
     }
 
-    /// A chunk is overwritten and still read: another may be taken in its place. False if too many are.
+    /// Counts a chunk that is overwritten and still read: another may be taken in its place. False if too many are.
     pub(super) fn put_beside(&mut self) -> bool {
         let has_room = self.beside < self.capacity;
         self.beside += u32::from(has_room);

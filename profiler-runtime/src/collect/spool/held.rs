@@ -58,7 +58,7 @@ fn is_still_at(path: &Path, file: &File) -> bool {
     of(fs::metadata(path)).is_some_and(|found| Some(found) == of(file.metadata()))
 }
 
-/// Files are not locked here: nobody's process is known to be gone.
+/// Returns false, because files are not locked here: nobody's process is known to be gone.
 #[cfg(not(unix))]
 const fn is_still_at(_path: &Path, _file: &File) -> bool {
     false

@@ -107,7 +107,7 @@ const LINE: usize = 8 << 10;
 const NO_SUM: &[u8] = b"00000000 ";
 
 impl Journal {
-    /// A new file.
+    /// Creates a new file.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().append(true).create_new(true).open(path)?;
         if !mapping::lock(&file)? {
@@ -197,7 +197,7 @@ pub(crate) fn discard(path: &Path) -> io::Result<()> {
     std::fs::remove_file(path).or_else(empty)
 }
 
-/// The lines of a journal, and how many could not be read. Any bytes will do.
+/// Returns the lines of a journal, and how many could not be read. Any bytes will do.
 pub(super) fn read(bytes: &[u8]) -> (Vec<Note<'static>>, u64) {
     let (mut notes, mut unreadable) = (Vec::new(), 0);
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -235,7 +235,7 @@ impl<'a> Note<'a> {
 }
 
 impl SiteNote<'_> {
-    /// The site, kept for ever: sites are.
+    /// Makes the site, which is kept for ever, as sites are.
     pub(super) fn leak(self) -> &'static Site {
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == self.kind).unwrap_or(Kind::Stage);
         let [name, file, module] = [self.name, self.file, self.module]

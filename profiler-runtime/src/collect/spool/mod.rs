@@ -62,7 +62,7 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    /// A new file that grows to `most_bytes`.
+    /// Creates a new file that grows to `most_bytes`.
     fn create(path: &Path, most_bytes: u64, journal: Option<Arc<Journal>>) -> io::Result<Self> {
         let slabs = usize::try_from(most_bytes).unwrap_or(usize::MAX) / SLAB;
         let slabs = slabs.clamp(1, usize::from(u16::MAX) << 8);
@@ -98,7 +98,7 @@ impl Spool {
             .ok()
     }
 
-    /// A chunk with blocks, and whether they were used before.
+    /// Finds a chunk with blocks, and whether they were used before.
     fn find(&self) -> Option<(u32, bool)> {
         let mut room = self.room();
         let next = room.next()?;
@@ -127,7 +127,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Beyond the capacity, no more than is used has blocks.
+    /// Gives blocks to one chunk beyond the capacity, where no more than is used has them.
     fn allocate_beside(&self, number: u32) -> io::Result<()> {
         let slab = slab_at(number);
         self.mapping.reach(slab + SLAB)?;
@@ -160,7 +160,7 @@ impl Spool {
         self.mapping.word(word).store(number, Ordering::Relaxed);
     }
 
-    /// The process lives: two places take turns, so that one is whole.
+    /// Notes that the process lives: two places take turns, so that one is whole.
     fn note_anchor(&self, turn: usize, anchor: &Anchor) {
         let at = ANCHORS + turn % 2 * ANCHOR;
         let words = anchor_words(anchor);
@@ -176,7 +176,7 @@ impl Spool {
         self.mapping.sync()
     }
 
-    /// Why it took no more, if it did not.
+    /// Returns why it took no more, if it did not.
     fn failure(&self) -> Option<String> {
         let pages = self.mapping.failed_pages();
         let failed = (pages > 0).then(|| {
@@ -228,7 +228,7 @@ impl Store for Spool {
         }
     }
 
-    /// A reader of the file does not find the chunk any more.
+    /// Hides the chunk from a reader of the file.
     fn give_up(&self, number: u32, is_read: bool) -> bool {
         self.clear_row(number);
         is_read && self.room().put_beside()
@@ -288,7 +288,7 @@ const fn row_at(number: u32) -> usize {
     slab_at(number) + number as usize % CHUNKS * ROW
 }
 
-/// A checksum of numbers; never 0.
+/// Returns a checksum of numbers; never 0.
 fn check(words: &[u64]) -> u32 {
     let mut crc = flate2::Crc::new();
     words.iter().for_each(|word| crc.update(&word.to_le_bytes()));

@@ -214,7 +214,7 @@ impl Spool {
         self.mapping.word(at).load(Ordering::Relaxed)
     }
 
-    /// A number of things: few enough that sums of them do not overflow.
+    /// Returns a number of things: few enough that sums of them do not overflow.
     fn count(&self, at: usize) -> u64 {
         self.number(at).min(1 << 60)
     }
@@ -234,7 +234,7 @@ impl Spool {
         [read(0), read(1)].into_iter().flatten().max_by_key(|anchor| anchor.ticks)
     }
 
-    /// Whose a chunk is, and where it stands.
+    /// Returns whose a chunk is, and where it stands.
     fn row(&self, number: u32) -> Result<Option<(u32, u64)>, ()> {
         let at = row_at(number);
         let (base, second) = (self.number(at), self.number(at + 8));
@@ -251,7 +251,7 @@ impl Spool {
         (0..self.room().used()).filter(|number| self.row(*number).is_err()).count() as u64
     }
 
-    /// Every chunk with entries, by thread.
+    /// Returns every chunk with entries, by thread.
     fn chunks(self: &Arc<Self>) -> BTreeMap<u32, Vec<Piece>> {
         let mut found: BTreeMap<u32, Vec<Piece>> = BTreeMap::new();
         let used = self.room().used();
@@ -271,12 +271,13 @@ impl Spool {
     }
 }
 
-/// How many entries of a chunk were written: it was zero before. A page that a power failure has taken leaves a hole.
+/// Returns how many entries of a chunk were written: it was zero before. A page that a power failure has taken leaves a
+/// hole.
 fn written(entries: &[Entry]) -> usize {
     entries.iter().rposition(|entry| !entry.is_empty()).map_or(0, |last| last + 1)
 }
 
-/// A thread's runs in order, from position `from` on, and how many entries are missing between them.
+/// Returns a thread's runs in order, from position `from` on, and how many entries are missing between them.
 fn join(pieces: &mut Vec<Piece>, from: u64) -> (Vec<Run>, u64) {
     pieces.sort_by_key(|(base, _)| *base);
     let (mut runs, mut missing, mut next) = (Vec::new(), 0, None);
@@ -308,7 +309,7 @@ fn last_ticks(thread: &ThreadLog) -> Option<u64> {
     last.entries().iter().rev().find(|entry| entry.is_timed()).map(|entry| entry.value())
 }
 
-/// All sites up to the highest number; one that the journal has lost is named by its number.
+/// Returns all sites up to the highest number; one that the journal has lost is named by its number.
 fn sites(mut known: BTreeMap<u32, SiteNote<'_>>) -> Vec<&'static Site> {
     known.retain(|number, _| (1..=MOST_SITES).contains(number));
     let most = known.last_key_value().map_or(0, |(number, _)| *number);

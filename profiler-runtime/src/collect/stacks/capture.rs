@@ -26,7 +26,7 @@ pub(crate) fn prepare() {
     measure();
 }
 
-/// The recording is over: the rules are given back.
+/// Gives the rules back when the recording is over.
 pub(crate) fn release() {
     walk::unload();
 }
@@ -52,7 +52,7 @@ fn measure() {
     COST.store(picoseconds, Ordering::Relaxed);
 }
 
-/// See [`stack::Capture`].
+/// Captures a stack: see [`stack::Capture`].
 #[inline(never)]
 fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
     if !walk::fits() {

@@ -43,7 +43,7 @@ pub(super) enum Identity {
 }
 
 impl CodeNote {
-    /// What all lines of a journal say. One that another version wrote says nothing.
+    /// Returns what all lines of a journal say. One that another version wrote says nothing.
     pub(super) fn of(lines: Vec<Value>) -> Self {
         let mut all = Self::default();
         for line in lines.into_iter().filter_map(|line| serde_json::from_value::<Self>(line).ok()) {

@@ -88,7 +88,7 @@ pub(super) fn is_of_std(frame: &Frame) -> bool {
         || ["library/core/src/", "library/alloc/src/", "library/std/src/"].iter().any(|own| frame.file.contains(own))
 }
 
-/// The last part of a path, without type arguments.
+/// Returns the last part of a path, without type arguments.
 pub(super) fn last_part(function: &str) -> &str {
     let path = function.split('<').next().unwrap_or_default().trim_end_matches("::");
     path.rsplit("::").next().unwrap_or(path)
@@ -100,7 +100,7 @@ fn is_short(function: &str) -> bool {
     !path.is_empty() && !path.contains("::")
 }
 
-/// `wan::block` for `run_recorded<u64, wan::block::{closure_env#0}>`.
+/// Returns `wan::block` for `run_recorded<u64, wan::block::{closure_env#0}>`.
 fn body_run_by(function: &str) -> Option<&str> {
     let types = function.strip_prefix("run_recorded<").or_else(|| function.strip_prefix("run<"))?;
     let (before, _) = types.rsplit_once("::{closure_env#")?;

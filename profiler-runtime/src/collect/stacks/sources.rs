@@ -48,7 +48,8 @@ impl Sources {
         [&self.profiler, &self.core].iter().any(|own| !own.is_empty() && file.contains(own.as_str()))
     }
 
-    /// A source file without what differs between machines: the folder that the program runs in, cargo's, rustc's.
+    /// Returns a source file without what differs between machines: the folder that the program runs in, cargo's,
+    /// rustc's.
     pub(super) fn shortened(&self, file: &Path) -> String {
         if let Ok(inside) = file.strip_prefix(&self.here)
             && !self.here.is_empty()

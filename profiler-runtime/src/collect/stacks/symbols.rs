@@ -39,8 +39,8 @@ pub(crate) fn resolve(log: &Log, std: Std) -> Symbols {
     symbols_of(live::look_up(addresses(log)), Sources::of_this_process(), std)
 }
 
-/// The same for a recording whose process is gone: in the files that the code came from, as the lines `code` of its
-/// journal tell ([`Noted`](super::noted::Noted)). What could not be named is told in sentences.
+/// Looks up the same for a recording whose process is gone: in the files that the code came from, as the lines `code`
+/// of its journal tell ([`known_libraries`](super::known_libraries)). What could not be named is told in sentences.
 pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbols, Vec<String>) {
     let code = CodeNote::of(code);
     let (told, mut warnings) = offline::look_up(addresses(log), &code.objects);
@@ -65,7 +65,7 @@ fn symbols_of(told: HashMap<u64, Resolved>, mut sources: Sources, std: Std) -> S
     Symbols::new(by_address)
 }
 
-/// What the program lacks for complete stacks, in a full sentence.
+/// Returns what the program lacks for complete stacks, in a full sentence.
 pub(crate) fn missing(symbols: &Symbols) -> Option<String> {
     // Symbol tables are found through it.
     missing_where(symbols, !cfg!(target_os = "linux") || Path::new("/proc/self/exe").exists())
@@ -101,7 +101,7 @@ fn missing_where(symbols: &Symbols, can_find_files: bool) -> Option<String> {
     }
 }
 
-/// Every address of the recording's stacks.
+/// Returns every address of the recording's stacks.
 fn addresses(log: &Log) -> HashSet<u64> {
     let mut all = HashSet::new();
     // The same few addresses come again and again: most are found here, without hashing.
@@ -138,7 +138,7 @@ impl Resolved {
     }
 }
 
-/// What of a function is shown; `None` for glue between functions.
+/// Returns what of a function is shown; `None` for glue between functions.
 fn classified(frame: Frame, sources: &Sources, std: Std) -> Option<Found> {
     /// What the system runs before Rust code: not on top of [`Found::Start`] in threads that C code began.
     const SYSTEM: [&str; 12] = [

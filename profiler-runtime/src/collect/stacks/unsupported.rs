@@ -3,18 +3,18 @@
 
 /// Stands in for the fast walk.
 pub(super) mod walk {
-    /// Nothing to load.
+    /// Loads nothing.
     pub(in crate::collect::stacks) fn load() {}
 
-    /// Nothing to give back.
+    /// Gives nothing back.
     pub(in crate::collect::stacks) fn unload() {}
 
-    /// Not known here.
+    /// Returns true: it is not known here.
     pub(in crate::collect::stacks) fn fits() -> bool {
         true
     }
 
-    /// Not possible here.
+    /// Returns `None`: it is not possible here.
     pub(in crate::collect::stacks) fn walk(_addresses: &mut [u64]) -> Option<usize> {
         None
     }
@@ -24,7 +24,7 @@ pub(super) mod walk {
 pub(super) mod names {
     use std::collections::HashMap;
 
-    /// None.
+    /// Returns none.
     pub(in crate::collect::stacks) fn of(_addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
         HashMap::new()
     }
@@ -37,7 +37,7 @@ pub(super) mod offline {
     use crate::collect::stacks::code_note::Object;
     use crate::collect::stacks::paths::Resolved;
 
-    /// Nothing.
+    /// Returns nothing.
     pub(in crate::collect::stacks) fn look_up(
         _addresses: HashSet<u64>,
         _objects: &[Object],
@@ -55,7 +55,7 @@ pub(crate) mod known_libraries {
     pub(crate) struct Noted;
 
     impl Noted {
-        /// There is none.
+        /// Returns none.
         pub(crate) fn news(&mut self) -> Option<Value> {
             None
         }

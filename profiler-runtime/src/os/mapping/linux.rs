@@ -43,14 +43,14 @@ impl Mapping {
         Ok(Self { start, bytes, file: OwnFile::new(file), guard })
     }
 
-    /// The memory at an offset, which must lie inside.
+    /// Returns the memory at an offset, which must lie inside.
     pub(crate) fn at(&self, offset: usize) -> NonNull<u8> {
         debug_assert!(offset < self.bytes);
         // SAFETY: inside the mapping.
         unsafe { self.start.add(offset) }
     }
 
-    /// The number at an offset that is a multiple of 8 and lies in what is allocated.
+    /// Returns the number at an offset that is a multiple of 8 and lies in what is allocated.
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         debug_assert!(offset.is_multiple_of(8));
         // SAFETY: aligned, inside, and only ever touched atomically; a read-only mapping is only loaded from.
@@ -86,7 +86,7 @@ impl Mapping {
         }
     }
 
-    /// The pages will be written soon: makes them present at once, which is cheaper than one after the other.
+    /// Makes pages that will be written soon present at once, which is cheaper than one after the other.
     ///
     /// # Errors
     ///

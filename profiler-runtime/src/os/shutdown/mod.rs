@@ -33,6 +33,6 @@ pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// Not known here: a guard or `stop_profile` ends a session.
+/// Watches nothing, which is not known here: a guard or `stop_profile` ends a session.
 #[cfg(not(unix))]
 pub(crate) fn watch(_endings: &[Ending], _act: fn(Ending)) {}

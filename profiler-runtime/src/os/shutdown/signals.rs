@@ -294,7 +294,7 @@ fn pass_on(signal: c_int) {
     }
 }
 
-/// The signal's default action: the process ends with the signal as its status.
+/// Takes the signal's default action: the process ends with the signal as its status.
 fn end_by(signal: c_int) {
     set_default(signal);
     send(signal);
@@ -350,7 +350,7 @@ fn install(signal: c_int, handler: Handler) {
     }
 }
 
-/// Read end and write end of a new pipe; not inherited by programs that this one starts.
+/// Returns the read end and the write end of a new pipe; not inherited by programs that this one starts.
 fn pipe() -> Option<[c_int; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: the array has room for both descriptors; they are open when it returns 0.
@@ -371,7 +371,7 @@ fn write(pipe: &Known, byte: u8) -> bool {
     pipe.get().is_some_and(|pipe| unsafe { libc::write(pipe, (&raw const byte).cast(), 1) } == 1)
 }
 
-/// The next signal from the pipe; `None` if the pipe is broken.
+/// Returns the next signal from the pipe; `None` if the pipe is broken.
 fn read(pipe: &Known) -> Option<c_int> {
     loop {
         let (pipe, mut byte) = (pipe.get()?, 0_u8);

@@ -104,7 +104,7 @@ pub(crate) struct Cupti {
 static CUPTI: PerProcess<OnceLock<Result<Cupti, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
 
 impl Cupti {
-    /// The libcupti that fits the driver: searched once, the answer stays.
+    /// Returns the libcupti that fits the driver: searched once, the answer stays.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ impl Cupti {
         found.as_ref().map_err(Clone::clone)
     }
 
-    /// The libcupti in use, if one is.
+    /// Returns the libcupti in use, if one is.
     #[inline]
     pub(super) fn in_use() -> Option<&'static Self> {
         CUPTI.get()?.as_ref().ok()
@@ -164,7 +164,7 @@ impl Cupti {
         Ok(Self { functions, version, path: path.to_owned() })
     }
 
-    /// What it calls a function, if it knows it.
+    /// Returns what it calls a function, if it knows it.
     pub(super) fn name_of_call(&self, api: Api, function: u32) -> Option<String> {
         let domain = if api == Api::Driver { DRIVER_DOMAIN } else { RUNTIME_DOMAIN };
         let mut name = ptr::null();
@@ -195,7 +195,7 @@ pub(crate) fn toolkit(version: u32) -> String {
     format!("CUDA {cuda}'s CUPTI (API {version})")
 }
 
-/// There is none for the CUDA that the driver supports.
+/// Returns the reason that there is none for the CUDA that the driver supports.
 fn not_found(driver: u32) -> Unavailable {
     let (major, minor) = (driver / 1000, driver % 1000 / 10);
     Unavailable::surprising(
@@ -207,7 +207,7 @@ fn not_found(driver: u32) -> Unavailable {
     )
 }
 
-/// The library at `path` cannot be used.
+/// Returns the reason that the library at `path` cannot be used.
 fn unusable(path: &Path, why: impl Display) -> Unavailable {
     let path = path.display();
     Unavailable::surprising(

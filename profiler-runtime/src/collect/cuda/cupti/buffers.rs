@@ -62,12 +62,12 @@ pub(super) fn prepare(bytes: usize, may_refuse: bool) {
     });
 }
 
-/// What a session's buffers hold: the full ones, how many were lost, and which queues they came from.
+/// Takes what a session's buffers hold: the full ones, how many were lost, and which queues they came from.
 pub(super) fn take() -> (Vec<Full>, u64, Vec<(usize, u32)>) {
     with_pool(|pool| (std::mem::take(&mut pool.full), std::mem::take(&mut pool.lost), std::mem::take(&mut pool.queues)))
 }
 
-/// Bytes that wait to be decoded.
+/// Returns the bytes that wait to be decoded.
 pub(super) fn bytes_in_use() -> usize {
     with_pool(|pool| (pool.full.len() + pool.out.len()) * BYTES)
 }
@@ -77,12 +77,12 @@ fn storage() -> Storage {
 }
 
 impl Full {
-    /// Where the records begin, and how many bytes they take.
+    /// Returns where the records begin, and how many bytes they take.
     pub(super) fn parts(&mut self) -> (*mut u8, usize) {
         (self.storage.as_mut_ptr().cast(), self.valid)
     }
 
-    /// The memory may be used again.
+    /// Gives the memory back to be used again.
     pub(super) fn recycle(self) {
         with_pool(|pool| {
             if pool.idle.len() < KEPT {
@@ -120,7 +120,7 @@ impl Pool {
     }
 }
 
-/// CUPTI wants a buffer.
+/// Hands CUPTI a buffer.
 ///
 /// # Safety
 ///
@@ -135,7 +135,7 @@ pub(super) unsafe extern "C" fn requested(buffer: *mut *mut u8, size: *mut usize
     }
 }
 
-/// CUPTI gives a buffer back; `valid` bytes of it hold records.
+/// Takes a buffer back from CUPTI; `valid` bytes of it hold records.
 ///
 /// # Safety
 ///

@@ -34,18 +34,18 @@ pub(super) struct Reader<N> {
 }
 
 impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
-    /// A reader that adds to `log` what a libcupti of this version has written; `name_of_call` tells what it calls a
-    /// function.
+    /// Creates a reader that adds to `log` what a libcupti of this version has written; `name_of_call` tells what it
+    /// calls a function.
     pub(super) fn new(version: u32, name_of_call: N, log: GpuLog) -> Self {
         Self { version, name_of_call, log, kernels: HashMap::new(), calls: HashMap::new() }
     }
 
-    /// What was read.
+    /// Returns what was read.
     pub(super) fn finish(self) -> GpuLog {
         self.log
     }
 
-    /// The rest of a buffer could not be read.
+    /// Counts a buffer whose rest could not be read.
     pub(super) fn unreadable(&mut self) {
         self.log.losses.unreadable += 1;
     }
@@ -95,7 +95,8 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
         }
     }
 
-    /// A forced flush returns what still runs with an end of 0, and never again (pytorch#195844).
+    /// Counts what has no time: a forced flush returns what still runs with an end of 0, and never again
+    /// (pytorch#195844).
     fn is_timed(&mut self, start: u64, end: u64) -> bool {
         let timed = start != 0 && end >= start;
         self.log.losses.untimed += u64::from(!timed);
@@ -194,7 +195,7 @@ fn intern(names: &mut Vec<String>, name: String) -> u32 {
     (names.len() - 1) as u32
 }
 
-/// A C++ name as people write it; any other as it is.
+/// Returns a C++ name as people write it; any other as it is.
 fn demangled(name: &str) -> String {
     if name.is_empty() {
         return "(kernel without a name)".to_owned();
@@ -206,7 +207,7 @@ fn demangled(name: &str) -> String {
     symbol.and_then(|symbol| symbol.demangle().ok()).unwrap_or_else(|| name.to_owned())
 }
 
-/// `cudaLaunchKernel_v7000` without the version: Kineto's name, which consumers look for.
+/// Returns `cudaLaunchKernel_v7000` without the version: Kineto's name, which consumers look for.
 fn without_version(name: &str) -> &str {
     match name.rsplit_once("_v") {
         Some((plain, version)) if version.len() >= 4 && version.bytes().all(|byte| byte.is_ascii_digit()) => plain,

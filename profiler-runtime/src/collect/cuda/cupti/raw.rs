@@ -38,7 +38,7 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    /// `None` unless the environment asks for it.
+    /// Creates one if the environment asks for it.
     pub(super) fn from_env(cupti: &'a Cupti) -> Option<Self> {
         let file = std::env::var_os(FILE).filter(|file| !file.is_empty())?;
         let most = std::env::var(EACH).ok().and_then(|number| number.parse().ok()).unwrap_or(MOST);

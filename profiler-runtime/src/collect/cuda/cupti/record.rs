@@ -16,7 +16,7 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The record at `start`.
+    /// Creates the record at `start`.
     ///
     /// # Safety
     ///
@@ -26,19 +26,19 @@ impl Record {
         Self { start, length }
     }
 
-    /// What it records.
+    /// Returns what it records.
     pub(super) fn kind(self) -> u32 {
         self.read(0)
     }
 
-    /// The value at `offset`. Each use names a kind whose records are long enough.
+    /// Returns the value at `offset`. Each use names a kind whose records are long enough.
     pub(super) fn read<T: Copy>(self, offset: usize) -> T {
         // SAFETY: the record lies wholly inside a buffer and is at least as long as its kind was in CUPTI 11.7; every `T`
         // here is a number, or a prefix of numbers and pointers of that length.
         unsafe { self.start.add(offset).cast::<T>().read_unaligned() }
     }
 
-    /// All of it; empty where the end is not known.
+    /// Returns all of it; empty where the end is not known.
     pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: so many bytes are the record's, in a buffer that was allocated with every byte set.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }

@@ -18,13 +18,13 @@ pub(super) fn loaded_names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().flat_map(|(_, names)| names.iter().copied()).chain([PLAIN])
 }
 
-/// Files and names to try, best first. `driver` is the version of CUDA that the driver supports: 12080 is 12.8.
+/// Returns files and names to try, best first. `driver` is the version of CUDA that the driver supports: 12080 is 12.8.
 pub(super) fn candidates(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     ranked(driver / 1000, &folders(env))
 }
 
-/// The driver's own major version first, then older ones, then the name without a version, newer ones last; in each,
-/// the folders before the dynamic linker.
+/// Returns the driver's own major version first, then older ones, then the name without a version, newer ones last; in
+/// each, the folders before the dynamic linker.
 fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     let (mut fitting, newer): (Vec<_>, Vec<_>) = NAMES.into_iter().partition(|(version, _)| *version <= major);
     fitting.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
@@ -38,7 +38,7 @@ fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-/// Where CUDA, conda and Python packages put it.
+/// Returns where CUDA, conda and Python packages put it.
 fn folders(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     let mut homes: Vec<PathBuf> = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(&env).map(PathBuf::from).collect();
     homes.push(PathBuf::from("/usr/local/cuda"));
@@ -60,7 +60,7 @@ fn folders(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     folders
 }
 
-/// Entries of a folder whose names begin with `prefix`, the last in the alphabet first.
+/// Returns entries of a folder whose names begin with `prefix`, the last in the alphabet first.
 fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
     let all = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> =

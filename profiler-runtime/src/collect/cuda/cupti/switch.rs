@@ -180,7 +180,7 @@ fn check(call: &'static str, code: i32) -> Result<(), Unavailable> {
     if code == 0 { Ok(()) } else { Err(failed(call, code)) }
 }
 
-/// Once in a process: CUPTI has one pair of callbacks.
+/// Registers the callbacks once in a process: CUPTI has one pair.
 fn register(cupti: &Cupti) -> Result<(), Unavailable> {
     static REGISTERED: PerProcess<OnceLock<()>> = PerProcess::new(|_| OnceLock::new());
     if REGISTERED.get().is_none() {
@@ -192,7 +192,7 @@ fn register(cupti: &Cupti) -> Result<(), Unavailable> {
     Ok(())
 }
 
-/// CUPTI's clock between two readings of ours, the closest of a few tries.
+/// Reads CUPTI's clock between two readings of ours, the closest of a few tries.
 fn sample(cupti: &Cupti) -> ClockSample {
     let read = || {
         let (before_ns, mut source_ns) = (unix_ns(), 0);
@@ -210,5 +210,5 @@ fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
-/// A subscriber's callback that is never asked for.
+/// Stands in for a subscriber's callback that is never asked for.
 unsafe extern "C" fn ignore(_: *mut c_void, _: u32, _: u32, _: *const c_void) {}

@@ -24,7 +24,7 @@ const NON_BLOCKING: c_uint = 1;
 const RELAXED: c_int = 2;
 
 impl Driver {
-    /// The context of a stream; of a default stream, the one that is current.
+    /// Returns the context of a stream; of a default stream, the one that is current.
     pub(super) fn context_of(&self, stream: Handle) -> Result<Handle, Failure> {
         let mut context = ptr::null_mut();
         // SAFETY: the stream lives, the context is written to a local.
@@ -70,8 +70,8 @@ impl Driver {
         result
     }
 
-    /// The device of the current context, which is its primary one; retained, so that it stays while events of it do.
-    /// `None` for a context of another kind.
+    /// Returns the device of the current context, which is its primary one; it is retained, so that it stays while
+    /// events of it do. `None` for a context of another kind.
     pub(super) fn retain(&self, context: Handle) -> Result<Option<c_int>, Failure> {
         let (mut device, mut flags, mut active, mut primary) = (0, 0, 0, ptr::null_mut());
         // SAFETY: results go to locals.
@@ -97,7 +97,7 @@ impl Driver {
         unsafe { (self.functions.primary_release)(device) };
     }
 
-    /// A stream that waits for no other, in the current context.
+    /// Creates a stream that waits for no other, in the current context.
     pub(super) fn new_stream(&self) -> Result<Handle, Failure> {
         let mut stream = ptr::null_mut();
         // SAFETY: the stream is written to a local.
@@ -111,7 +111,7 @@ impl Driver {
         unsafe { (self.functions.stream_destroy)(stream.0) };
     }
 
-    /// An event that keeps time, in the current context.
+    /// Creates an event that keeps time, in the current context.
     pub(super) fn new_event(&self) -> Result<Handle, Failure> {
         let mut event = ptr::null_mut();
         // SAFETY: the event is written to a local. No flags: it keeps time, and nobody blocks on it.
@@ -126,7 +126,7 @@ impl Driver {
         unsafe { (self.functions.event_destroy)(event.0) };
     }
 
-    /// The event happens when the stream comes to it.
+    /// Records an event, which happens when the stream comes to it.
     pub(super) fn record(&self, event: Handle, stream: Handle) -> Result<(), Failure> {
         // SAFETY: the pool's own event and a stream that lives, in one context.
         check("cuEventRecord", unsafe { (self.functions.event_record)(event.0, stream.0) })

@@ -58,7 +58,7 @@ fn ask_all(pool: &Pool, timed: &Timed, deadline: Instant, measured: &mut Vec<Mea
     }
 }
 
-/// A second look at the device's clock: the two do not run equally fast.
+/// Takes a second look at the device's clock: the two do not run equally fast.
 fn last_sample(pool: &Pool, timed: &Timed, deadline: Instant) -> Option<(i64, Sample)> {
     let event = pool.cuda.new_event().ok()?;
     let most = deadline.saturating_duration_since(Instant::now()).min(Duration::from_millis(10));

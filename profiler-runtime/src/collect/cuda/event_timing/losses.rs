@@ -39,7 +39,7 @@ impl Losses {
         let _ = self.failure.set(failure);
     }
 
-    /// What a call returned, if it succeeded; else it is counted.
+    /// Returns what a call returned, if it succeeded; else it is counted.
     pub(super) fn ok<T>(&self, result: Result<T, Failure>) -> Option<T> {
         result.map_err(|failure| self.fail(failure)).ok()
     }

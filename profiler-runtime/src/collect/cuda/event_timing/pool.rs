@@ -86,7 +86,7 @@ impl Pool {
         !self.contexts.is_empty() || self.losses.counted().total() > 0
     }
 
-    /// The context of a stream, where it is not known.
+    /// Returns the context of a stream, where it is not known.
     pub(super) fn context(&self, stream: Handle, known: Option<Handle>) -> Option<Handle> {
         match known {
             Some(context) => Some(context),
@@ -94,12 +94,12 @@ impl Pool {
         }
     }
 
-    /// Where the context is.
+    /// Returns where the context is.
     pub(super) fn place(&self, context: Handle) -> Option<usize> {
         self.contexts.iter().position(|known| known.context == context)
     }
 
-    /// Where the context is, which is made ready if it is new.
+    /// Returns where the context is, which is made ready if it is new.
     pub(super) fn admit(&mut self, context: Handle) -> Option<usize> {
         if let Some(place) = self.place(context) {
             return Some(place);
@@ -124,7 +124,7 @@ impl Pool {
         Some(self.contexts.len() - 1)
     }
 
-    /// The begin of a range of `site`, which has just begun on this thread.
+    /// Times the begin of a range of `site`, which has just begun on this thread.
     pub(super) fn open(&self, place: usize, site: &'static Site, stream: Handle) -> Option<Open> {
         let timed = self.contexts.get(place)?;
         let opened = self.cuda.in_context(timed.context, || {
@@ -154,7 +154,7 @@ impl Pool {
         Some(Open { pool: self.number, place, waiting })
     }
 
-    /// The end of a range.
+    /// Times the end of a range.
     pub(super) fn close(&self, open: Open, stream: Handle) {
         let Open { place, waiting, .. } = open;
         let Some(timed) = self.contexts.get(place) else { return };
@@ -179,7 +179,7 @@ impl Pool {
         }
     }
 
-    /// A pair that nobody uses; its context is current.
+    /// Takes a pair that nobody uses; its context is current.
     fn take(&self, timed: &Timed) -> Option<Pair> {
         if let Some(pair) = timed.free.pop() {
             return Some(pair);
@@ -198,7 +198,7 @@ impl Pool {
         made
     }
 
-    /// There is a place for every pair.
+    /// Gives a pair back: there is a place for each.
     fn give_back(&self, timed: &Timed, pair: Pair) {
         let _ = timed.free.push(pair);
     }
@@ -220,7 +220,7 @@ impl Pool {
         });
     }
 
-    /// What two events came to. `None` if they have not happened, and wait on, or if they failed.
+    /// Asks what two events came to. `None` if they have not happened, and wait on, or if they failed.
     pub(super) fn ask(&self, timed: &Timed, waiting: Waiting) -> Option<Measured> {
         let Waiting { pair, number } = waiting;
         let measured = match self.cuda.has_happened(pair.end) {
@@ -244,7 +244,8 @@ impl Pool {
 }
 
 impl Timed {
-    /// The context is current. `None` if it is not a device's primary one: others may be gone before their events.
+    /// Prepares the current context. `None` if it is not a device's primary one: others may be gone before their
+    /// events.
     fn new(cuda: &Driver, context: Handle) -> Result<Option<Self>, Failure> {
         let Some(device) = cuda.retain(context)? else { return Ok(None) };
         let stream = cuda.new_stream().inspect_err(|_| cuda.release(device))?;

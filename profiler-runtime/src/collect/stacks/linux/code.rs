@@ -59,12 +59,12 @@ struct Module {
 type Scratch = UnwindContext<usize>;
 
 impl Rules {
-    /// Of everything that is loaded now.
+    /// Copies the rules of everything that is loaded now.
     pub(super) fn of_loaded() -> Self {
         Self { modules: each(module), scratch: Mutex::new(Scratch::new()) }
     }
 
-    /// How to find the caller of the function around `address`. Takes about a microsecond: remember the answer.
+    /// Returns how to find the caller of the function around `address`. Takes about a microsecond: remember the answer.
     pub(super) fn step(&self, address: u64) -> Step {
         let module = self.modules.iter().find(|module| module.addresses.contains(&address));
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -91,7 +91,7 @@ mod registers {
 }
 
 impl Module {
-    /// `None` for what this version does not understand.
+    /// Finds the step; `None` for what this version does not understand.
     fn step(&self, address: u64, scratch: &mut Scratch) -> Option<Step> {
         let index = EhFrameHdr::new(&self.index, LittleEndian).parse(&self.bases, 8).ok()?;
         let rules = EhFrame::new(&self.rules, LittleEndian);
@@ -126,7 +126,7 @@ fn is_frame(register: Register) -> Option<bool> {
     }
 }
 
-/// The rules of a loaded object, if it has an index of them.
+/// Copies the rules of a loaded object, if it has an index of them.
 fn module(object: &libc::dl_phdr_info) -> Option<Module> {
     let headers = headers(object);
     let loaded = headers.iter().filter(|header| header.p_type == libc::PT_LOAD);
@@ -152,15 +152,15 @@ fn module(object: &libc::dl_phdr_info) -> Option<Module> {
     Some(Module { addresses: base + all.start..base + all.end, bases, index: index_bytes, rules })
 }
 
-/// Where the rules are that an index at `at` is for: `.eh_frame_hdr` names `.eh_frame`, in practice always relative to
-/// itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
+/// Returns where the rules are that an index at `at` is for: `.eh_frame_hdr` names `.eh_frame`, in practice always
+/// relative to itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
 fn rules_of(index: &[u8], at: u64) -> Option<u64> {
     let [1, 0x1b, _, _, offset @ ..] = index else { return None };
     let offset = i32::from_le_bytes(*offset.first_chunk()?);
     (at + 4).checked_add_signed(i64::from(offset))
 }
 
-/// Bytes up to the terminator: entries each begin with their length.
+/// Returns bytes up to the terminator: entries each begin with their length.
 fn length_of_rules(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(length) = bytes.get(at..).and_then(<[u8]>::first_chunk) {

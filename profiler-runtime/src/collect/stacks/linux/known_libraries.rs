@@ -19,7 +19,7 @@ use crate::collect::stacks::sources::Sources;
 pub(crate) struct Noted(HashSet<(PathBuf, u64, Vec<u8>)>);
 
 impl Noted {
-    /// For the journal: what was loaded since this was asked last; `None` if nothing was.
+    /// Returns, for the journal, what was loaded since this was asked last; `None` if nothing was.
     pub(crate) fn news(&mut self) -> Option<Value> {
         let objects: Vec<Object> = loaded::loaded().iter().filter_map(|each| self.new_object(each)).collect();
         if objects.is_empty() {
@@ -35,7 +35,7 @@ impl Noted {
     }
 }
 
-/// `None` for code that comes from no file, as the kernel's does.
+/// Describes loaded code; `None` for code that comes from no file, as the kernel's does.
 fn object(loaded: &Loaded) -> Option<Object> {
     // The program's own file, also when there is another one under its name by now.
     const PROGRAM: &str = "/proc/self/exe";
@@ -51,12 +51,12 @@ fn object(loaded: &Loaded) -> Option<Object> {
     Some(Object { file, base: loaded.base, start, end, identity })
 }
 
-/// By the note of its linker.
+/// Identifies a file by its linker's note.
 pub(super) fn of_build(id: &[u8]) -> Identity {
     Identity::BuildId(id.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// By length and time.
+/// Identifies a file by length and time.
 pub(super) fn of_file(metadata: &Metadata) -> Identity {
     let modified = metadata.modified().ok().and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
     // CAST: until the year 2554.

@@ -21,7 +21,7 @@ pub(super) struct Loaded {
     pub(super) build_id: Vec<u8>,
 }
 
-/// The loaded program and libraries.
+/// Returns the loaded program and libraries.
 pub(super) fn loaded() -> Vec<Loaded> {
     each(|object| {
         // SAFETY: the loader's own text, valid while it calls.
@@ -34,7 +34,7 @@ pub(super) fn loaded() -> Vec<Loaded> {
     })
 }
 
-/// What `make` makes of the loaded program and libraries.
+/// Returns what `make` makes of the loaded program and libraries.
 pub(super) fn each<T>(make: fn(&libc::dl_phdr_info) -> Option<T>) -> Vec<T> {
     struct Found<T> {
         make: fn(&libc::dl_phdr_info) -> Option<T>,
@@ -52,13 +52,13 @@ pub(super) fn each<T>(make: fn(&libc::dl_phdr_info) -> Option<T>) -> Vec<T> {
     found.all
 }
 
-/// The object's own table of its parts.
+/// Returns the object's own table of its parts.
 pub(super) fn headers(object: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
     // SAFETY: the loader's own table, valid while it calls.
     unsafe { std::slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) }
 }
 
-/// Where the object's parts lie in memory, all together; without the base.
+/// Returns where the object's parts lie in memory, all together; without the base.
 pub(super) fn segments(object: &libc::dl_phdr_info) -> Range<u64> {
     let loaded = headers(object).iter().filter(|header| header.p_type == libc::PT_LOAD);
     let ends = loaded.map(|header| (header.p_vaddr, header.p_vaddr + header.p_memsz));
@@ -85,7 +85,7 @@ fn build_id_among(notes: &[u8], align: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// What lies in memory there (without the base), if one of the object's readable parts holds all of it.
+/// Returns what lies in memory there (without the base), if one of the object's readable parts holds all of it.
 fn memory(object: &libc::dl_phdr_info, place: Range<u64>) -> Option<&[u8]> {
     let holds = |part: &libc::Elf64_Phdr| {
         part.p_type == libc::PT_LOAD

@@ -12,8 +12,8 @@ use object::{Object as _, ObjectSymbol as _, ReadCache, SymbolKind};
 
 use super::loaded::{self, Loaded};
 
-/// The function around each of these addresses, as far as symbol tables tell. Reads one table for each file with an
-/// address in it: a tenth of a second for a hundred megabytes of program.
+/// Returns the function around each of these addresses, as far as symbol tables tell. Reads one table for each file
+/// with an address in it: a tenth of a second for a hundred megabytes of program.
 pub(in crate::collect::stacks) fn of(addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
     let loaded = loaded::loaded();
     let mut wanted: HashMap<usize, Vec<u64>> = HashMap::new();

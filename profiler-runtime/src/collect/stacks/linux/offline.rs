@@ -30,7 +30,7 @@ const MOST_BYTES: u64 = 4 << 30;
 /// Files that are named because their functions cannot be.
 const MOST_WARNINGS: usize = 16;
 
-/// What lies at each of these return addresses, and sentences on what could not be read.
+/// Returns what lies at each of these return addresses, and sentences on what could not be read.
 pub(in crate::collect::stacks) fn look_up(
     addresses: HashSet<u64>,
     objects: &[Object],
@@ -123,7 +123,7 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// The file with the debug information of a build, where systems put those of their libraries.
+/// Returns the file with the debug information of a build, where systems put those of their libraries.
 fn debug_file(identity: &Identity) -> Option<File> {
     let Identity::BuildId(id) = identity else { return None };
     let (first, rest) = id.split_at_checked(2)?;
@@ -132,7 +132,7 @@ fn debug_file(identity: &Identity) -> Option<File> {
     (length <= MOST_BYTES).then_some(file)
 }
 
-/// A section's bytes; none if it is not there, cannot be unpacked, or has more bytes than there is `room` for.
+/// Returns a section's bytes; none if it is not there, cannot be unpacked, or has more bytes than there is `room` for.
 fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &mut u64) -> Cow<'a, [u8]> {
     let section = file.section_by_name(name).filter(|section| section.size() <= *room);
     let found = section.and_then(|section| section.compressed_data().ok());
@@ -150,7 +150,7 @@ fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &
     }
 }
 
-/// The functions at an address of the file, innermost first. `symbol`: what the symbol table calls it.
+/// Returns the functions at an address of the file, innermost first. `symbol`: what the symbol table calls it.
 fn frames(context: &Context<EndianSlice<'_, RunTimeEndian>>, address: u64, symbol: &str) -> Option<Vec<Frame>> {
     let mut found = context.find_frames(address).skip_all_loads().ok()?;
     let mut frames = Vec::new();

@@ -146,7 +146,7 @@ impl Walker {
 }
 
 impl Known {
-    /// Without anything in it; `None` if there is no memory.
+    /// Creates an empty cache; `None` if there is no memory.
     fn new() -> Option<Self> {
         let mut sets = Vec::new();
         sets.try_reserve_exact(SETS).ok()?;
@@ -177,7 +177,7 @@ impl Known {
 }
 
 impl Registers {
-    /// The caller's, and the address that the function returns to; `None` if the stack ends here.
+    /// Returns the caller's, and the address that the function returns to; `None` if the stack ends here.
     #[inline]
     fn caller(self, rule: Rule, read: impl Fn(u64) -> Option<u64>) -> Option<(Self, u64)> {
         let base = if rule.by_frame { self.frame } else { self.stack };
@@ -191,7 +191,7 @@ impl Registers {
         goes_on.then_some((Self { inside: address - 1, stack, frame, link: 0 }, address))
     }
 
-    /// Those of the calling function.
+    /// Reads those of the calling function.
     #[inline(always)]
     #[cfg(target_arch = "x86_64")]
     fn here() -> Self {
@@ -203,7 +203,7 @@ impl Registers {
         Self { inside, stack, frame, link: 0 }
     }
 
-    /// Those of the calling function.
+    /// Reads those of the calling function.
     #[inline(always)]
     #[cfg(target_arch = "aarch64")]
     fn here() -> Self {
@@ -216,12 +216,12 @@ impl Registers {
     }
 }
 
-/// The address without the signature that AArch64 may put into its upper bits.
+/// Returns the address without the signature that AArch64 may put into its upper bits.
 const fn without_signature(address: u64) -> u64 {
     if cfg!(target_arch = "aarch64") { address & ((1 << 48) - 1) } else { address }
 }
 
-/// Where the thread's stack lies; empty if the system does not tell.
+/// Returns where the thread's stack lies; empty if the system does not tell.
 fn stack_of_this_thread() -> Range<u64> {
     // SAFETY: `pthread_attr_t` is plain data, and `pthread_getattr_np` fills it in before it is read.
     unsafe {
