@@ -16,12 +16,12 @@ impl SessionId {
         Self(name.into())
     }
 
-    /// The id that a coordinator has given, if it is a plain path component.
+    /// Returns the id that a coordinator has given, if it is a plain path component.
     pub(crate) fn given(name: &str) -> Option<Self> {
         is_token(name).then(|| Self::new(name))
     }
 
-    /// The name: a plain path component.
+    /// Returns the name: a plain path component.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

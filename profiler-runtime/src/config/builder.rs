@@ -1,7 +1,8 @@
 //! A configuration written in code.
 //!
 //! The setters are made from the table of fields and carry their names, so that one name is enough for JSON, flags and
-//! code. None of them checks: a chain cannot stop half-way with an error, so [`ProfilerConfig::validate`] says everything at the end.
+//! code. None of them checks: a chain cannot stop half-way with an error, so [`ProfilerConfig::validate`] says
+//! everything at the end.
 
 use std::path::PathBuf;
 
@@ -13,14 +14,14 @@ use super::parsed::Parsed;
 use super::settings::ProfilerConfig;
 
 impl ProfilerConfig {
-    /// Traces and tables into the folder `dir`.
+    /// Writes traces and tables into the folder `dir`.
     #[must_use]
     pub fn torch(dir: impl Into<PathBuf>) -> Self {
         Self { profiler: Profiler::Torch, torch_profiler_dir: Some(dir.into()), ..Self::default() }
     }
 
-    /// Only the CUDA capture range and NVTX, for a run under Nsight Systems. Timing report, summary and manifest go to
-    /// `./profiler_out` unless [`output_dir`](Self::output_dir) is set.
+    /// Records only the CUDA capture range and NVTX, for a run under Nsight Systems. Timing report, summary and
+    /// manifest go to `./profiler_out` unless [`output_dir`](Self::output_dir) is set.
     #[must_use]
     pub fn cuda() -> Self {
         Self { profiler: Profiler::Cuda, ..Self::default() }

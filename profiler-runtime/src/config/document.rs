@@ -72,7 +72,7 @@ impl<'de> Visitor<'de> for Node<'_> {
         Ok(Value::from(number))
     }
 
-    /// NaN and the infinities, which TOML can spell, stay visible as text.
+    /// Keeps NaN and the infinities, which TOML can spell, visible as text.
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
         Ok(number.to_value())
     }

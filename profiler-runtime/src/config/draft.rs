@@ -35,12 +35,12 @@ pub(crate) struct Draft {
 }
 
 impl Draft {
-    /// An empty draft, to be filled from `origin`.
+    /// Creates an empty draft, to be filled from `origin`.
     pub(crate) fn new(origin: Origin) -> Self {
         Self { origin, ..Self::default() }
     }
 
-    /// A draft of values that a program has set itself; each is checked like one from a file.
+    /// Creates a draft of values that a program has set itself; each is checked like one from a file.
     pub(crate) fn of(mut config: ProfilerConfig) -> Self {
         let mut draft = Self::default();
         draft.origins.extend(config.changed().map(|field| (field.name, Origin::Code)));
@@ -56,7 +56,7 @@ impl Draft {
         draft
     }
 
-    /// A draft of what was read before, to be changed.
+    /// Creates a draft of what was read before, to be changed.
     pub(crate) fn again(parsed: Parsed) -> Self {
         let Parsed { config, warnings, origins, origin, .. } = parsed;
         Self { config, warnings, origins, ..Self::new(origin) }
@@ -148,7 +148,7 @@ impl Draft {
         self.warnings.push(Warning { path: path.into(), message: message.into() });
     }
 
-    /// The configuration, with every warning; or every problem.
+    /// Returns the configuration, with every warning; or every problem.
     pub(crate) fn finish(mut self, env: Environment<'_>) -> Result<Parsed, ConfigError> {
         self.use_foreign_dir(env);
         self.warn_of_accepted();

@@ -18,7 +18,7 @@ pub(crate) enum Format {
 }
 
 impl Format {
-    /// The format of the file at `path`, or what is wrong with its name.
+    /// Returns the format of the file at `path`, or what is wrong with its name.
     pub(crate) fn of(path: &Path) -> Result<Self, Problem> {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase());
         match extension.as_deref() {

@@ -43,7 +43,7 @@ impl Kind {
         Self::Whole { least, most }
     }
 
-    /// What would be right, for `expected …` and `explain`.
+    /// Returns what would be right, for `expected …` and `explain`.
     pub(crate) fn expects(self) -> String {
         match self {
             Self::Choice(words) => either(words),
@@ -80,7 +80,7 @@ impl Kind {
         Problem { suggestion: self.repair(value), ..problem }
     }
 
-    /// The value that `text` stands for on a command line, where everything is text.
+    /// Returns the value that `text` stands for on a command line, where everything is text.
     ///
     /// Text that does not fit comes back as a string, for `check` to refuse.
     pub(crate) fn value_of(self, text: &str) -> Value {
@@ -153,7 +153,7 @@ fn nul(path: &str) -> Problem {
     Problem::new(path, "expected text without the NUL character, found one")
 }
 
-/// The words for true and false that people write where quotes or a shell get in the way.
+/// Reads the words for true and false that people write where quotes or a shell get in the way.
 pub(crate) fn boolean(text: &str) -> Option<bool> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Some(true),
@@ -162,7 +162,7 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A value as a message shows it: short, and with its type where that is the point.
+/// Returns a value as a message shows it: short, and with its type where that is the point.
 pub(crate) fn found(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),

@@ -23,7 +23,7 @@ pub(crate) enum Folder {
 }
 
 impl Folder {
-    /// Which.
+    /// Returns the folder, whoever named it.
     pub(crate) fn path(&self) -> &Path {
         let (Self::Chosen(path) | Self::Default(path)) = self;
         path
@@ -31,7 +31,7 @@ impl Folder {
 }
 
 impl ProfilerConfig {
-    /// Where its sessions make their folders; `None` if its profiler writes none.
+    /// Returns where its sessions make their folders; `None` if its profiler writes none.
     pub(crate) fn folder(&self) -> Option<Folder> {
         match self.profiler {
             Profiler::None => None,
@@ -44,7 +44,7 @@ impl ProfilerConfig {
     }
 }
 
-/// `path` with `~` expanded and made absolute; a URI stays as it is.
+/// Returns `path` with `~` expanded and made absolute; a URI stays as it is.
 pub(crate) fn resolve(field: &str, path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {
     if is_uri(path) {
         return Ok(path.to_owned());
@@ -68,7 +68,7 @@ pub(crate) fn is_uri(path: &Path) -> bool {
         && letters.all(|letter| letter.is_ascii_alphanumeric() || "+-.".contains(letter))
 }
 
-/// `path` with a leading `~` replaced by the home directory.
+/// Returns `path` with a leading `~` replaced by the home directory.
 pub(crate) fn expand(path: &Path, env: Environment<'_>) -> Result<PathBuf, Problem> {
     let Ok(below) = path.strip_prefix("~") else {
         // `~name` is one component, so it gets here.

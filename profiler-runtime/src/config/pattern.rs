@@ -3,7 +3,7 @@
 /// Prefix of most fields of a `torch` session.
 const PREFIX: &str = "torch_profiler_";
 
-/// The candidate that `name` was probably meant to be, if one is near.
+/// Returns the candidate that `name` was probably meant to be, if one is near.
 ///
 /// Near is a small edit distance, without regard to case or to `-` for `_`; or a name cut short at the front, such as
 /// `with_stack` or `with_stak` for `torch_profiler_with_stack`.

@@ -40,7 +40,8 @@ impl ProfilerConfig {
         self.pipeline_profiler && any_matches(&self.pipeline_targets, name)
     }
 
-    /// A warning for each name in the configuration that none of the `known` sites bears, with the nearest that does.
+    /// Returns a warning for each name in the configuration that none of the `known` sites bears, with the nearest that
+    /// does.
     ///
     /// Names that a program makes at run time are not known yet, so these are warnings and not errors.
     #[must_use]

@@ -53,8 +53,8 @@ impl ProfilerConfig {
     /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder), `VLLM_TORCH_CUDA_PROFILE=1`
     /// (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) and vLLM's other switches of that
     /// time, such as `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
-    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG` for `torch` that names
-    /// no folder, they give that. An empty variable is an unset one. Nothing set is `Ok(None)`.
+    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG` for `torch` that
+    /// names no folder, they give that. An empty variable is an unset one. Nothing set is `Ok(None)`.
     ///
     /// # Errors
     ///
@@ -63,7 +63,7 @@ impl ProfilerConfig {
         Self::from_env_with(environment::process)
     }
 
-    /// [`ProfilerConfig::from_env`] with variables looked up by `env` instead of in the process.
+    /// Reads as [`ProfilerConfig::from_env`] does, with variables looked up by `env` instead of in the process.
     ///
     /// # Errors
     ///
@@ -87,7 +87,7 @@ pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Envir
     }
 }
 
-/// `place` is what named the file, if that could also have held JSON text.
+/// Reads a file; `place` is what named it, if that could also have held JSON text.
 fn file(path: &Path, place: &str) -> Draft {
     let origin = Origin::File(path.to_owned());
     match Format::of(path).and_then(|format| Ok((format, read(path)?))) {
@@ -202,7 +202,8 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// `path` is shown as it was tried: a relative one says nothing without the folder that the program was started in.
+/// Says why a file cannot be read. `path` is shown as it was tried: a relative one says nothing without the folder that
+/// the program was started in.
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let tried = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let problem = Problem::new("", format!("cannot read the file `{}`: {error}", tried.display()));

@@ -19,8 +19,8 @@ const PLACEHOLDERS: [&str; 2] = ["rank", "request_id"];
 const TAKEN: [&str; 5] = ["manifest_rank", "timing_rank", "summary_rank", "memory_snapshot_rank", "profiler_out_"];
 
 impl ProfilerConfig {
-    /// The file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed, or what `trace_file` says. In
-    /// Perfetto's format `.pftrace` stands for `.json`; of two traces it is the name of the JSON.
+    /// Returns the file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed, or what `trace_file`
+    /// says. In Perfetto's format `.pftrace` stands for `.json`; of two traces it is the name of the JSON.
     ///
     /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`, so that the name stays a
     /// name whatever the id. A session puts its first 128 characters there.
@@ -47,7 +47,7 @@ impl ProfilerConfig {
     }
 }
 
-/// Everything that is wrong with a pattern for trace names.
+/// Returns everything that is wrong with a pattern for trace names.
 pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     let mut problems = Vec::new();
     let mut refuse = |message: String, suggestion: &str| {
@@ -87,7 +87,7 @@ pub(super) fn problems(pattern: &str, config: &ProfilerConfig) -> Vec<Problem> {
     problems
 }
 
-/// What is wrong with the text after one `{`.
+/// Returns what is wrong with the text after one `{`.
 fn placeholder_problem(after: &str) -> Option<Problem> {
     let Some((name, _)) = after.split_once('}') else {
         return Some(Problem::new(FIELD, "a `{` is not closed").suggest("write `{rank}` or `{request_id}`"));

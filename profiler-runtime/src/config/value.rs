@@ -13,11 +13,11 @@ use super::kind::Kind;
 pub(crate) trait Setting: Sized {
     /// What a value has to be, unless the row of the field narrows it.
     const KIND: Kind;
-    /// The value as a document would spell it.
+    /// Returns the value as a document would spell it.
     fn to_value(&self) -> Value;
-    /// The value back, or nothing if it has another type.
+    /// Returns the value back, or nothing if it has another type.
     fn from_value(value: &Value) -> Option<Self>;
-    /// The path that the value is, if it is one.
+    /// Returns the path that the value is, if it is one.
     fn path(&mut self) -> Option<&mut PathBuf> {
         None
     }

@@ -41,7 +41,7 @@ impl<'text, Events> Composer<Events>
 where
     Events: Iterator<Item = Result<(Event<'text>, Span), ScanError>>,
 {
-    /// The next event and where it starts.
+    /// Returns the next event and where it starts.
     fn next(&mut self) -> Result<(Event<'text>, Marker), Problem> {
         match self.events.next() {
             None => Ok((Event::StreamEnd, Marker::default())),
@@ -50,7 +50,7 @@ where
         }
     }
 
-    /// The value that begins with `event`.
+    /// Returns the value that begins with `event`.
     fn node(&mut self, event: Event<'text>, at: Marker, level: usize) -> Result<Value, Problem> {
         if level > MOST_LEVELS {
             return Err(broken(at, format!("nested deeper than {MOST_LEVELS} levels")));
@@ -95,7 +95,7 @@ where
     }
 }
 
-/// An unquoted scalar, by the core schema.
+/// Reads an unquoted scalar, by the core schema.
 fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,

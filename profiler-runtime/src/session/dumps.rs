@@ -44,7 +44,7 @@ impl Dumps {
         }
     }
 
-    /// Recording begins at these ticks.
+    /// Begins to count with the recording, at these ticks.
     pub(crate) fn begin(&mut self, opened: u64, now: Instant) {
         self.begun = Some((opened, now));
         self.ends.clear();
@@ -84,7 +84,7 @@ impl Dumps {
         self.last.as_ref().is_some_and(|last| !last.is_written())
     }
 
-    /// A new one of this session, in a folder of its own.
+    /// Creates a dump of this session, in a folder of its own.
     ///
     /// # Errors
     ///
@@ -101,12 +101,12 @@ impl Dumps {
         Ok(dump)
     }
 
-    /// A slow iteration could not be dumped.
+    /// Counts a slow iteration that could not be dumped.
     pub(crate) fn failed(&mut self) {
         self.left_out += 1;
     }
 
-    /// What its user should know in the end, in a sentence.
+    /// Returns what its user should know in the end, in a sentence.
     pub(crate) fn warning(&self) -> Option<String> {
         let (count, slow) = (self.left_out, self.slow_step);
         let sentence = "took longer than `slow_step_ms` and were not dumped: one dump is written at a time, and at most \
@@ -114,7 +114,7 @@ impl Dumps {
         (count > 0).then(|| format!("{count} iterations {sentence} (slower than {} ms)", slow.as_millis()))
     }
 
-    /// The last one, which may be being written.
+    /// Returns the last dump, which may be being written.
     pub(crate) fn into_last(self) -> Option<Stopped> {
         self.last
     }

@@ -1,7 +1,7 @@
 //! The process's one active session, and everything that happens to it.
 //!
 //! ```text
-//! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a background thread writes the artifacts
+//! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a thread writes the artifacts
 //! ```
 //!
 //! One lock serialises start, stop, steps and timers; a step takes it only while a session is active, stages and ops
@@ -51,7 +51,7 @@ static SLOT: PerProcess<Mutex<Slot>> = PerProcess::new(|_| Mutex::default());
 /// The active session or its deadline has changed.
 pub(super) static CHANGED: PerProcess<Condvar> = PerProcess::new(|_| Condvar::new());
 
-/// The lock. A child that was forked off has a slot of its own.
+/// Takes the lock. A child that was forked off has a slot of its own.
 pub(super) fn lock() -> MutexGuard<'static, Slot> {
     process::check();
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
@@ -150,7 +150,7 @@ pub(super) fn is_busy() -> Option<bool> {
     Some(slot.active.is_some() || !slot.exporting.is_empty())
 }
 
-/// The process is ending: stops the active session if its configuration wants that, and waits for all artifacts, no
+/// Stops, as the process is ending, the active session if its configuration wants that, and waits for all artifacts, no
 /// longer than until `deadline`.
 pub(super) fn finish(how: Ending, deadline: Instant) {
     let _own = ledger::own();
@@ -165,7 +165,7 @@ pub(super) fn finish(how: Ending, deadline: Instant) {
     }
 }
 
-/// The lock, unless whoever holds it holds it for too long: it may be the thread that has crashed.
+/// Takes the lock, unless whoever holds it holds it for too long: it may be the thread that has crashed.
 fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     loop {
         match SLOT.try_lock() {
@@ -177,8 +177,8 @@ fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     }
 }
 
-/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts nothing here. `asked` is the
-/// name that a request gives it, `prefix` what the name begins with; both are plain names.
+/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts nothing here. `asked` is
+/// the name that a request gives it, `prefix` what the name begins with; both are plain names.
 ///
 /// # Errors
 ///
@@ -208,7 +208,7 @@ pub(crate) fn wait_for_exports() {
     }
 }
 
-/// What the profiler is doing.
+/// Returns what the profiler is doing.
 pub(crate) fn status() -> Status {
     let _own = ledger::own();
     let mut slot = lock();
@@ -224,7 +224,7 @@ pub(crate) fn last() -> Option<Stopped> {
     lock().last.clone()
 }
 
-/// A bare `step()` call: the end of an iteration that no site names.
+/// Counts a bare `step()` call: the end of an iteration that no site names.
 pub(crate) fn step_call() {
     if gate::load() & gate::STEPS == 0 || ledger::is_own() {
         return;
@@ -233,7 +233,7 @@ pub(crate) fn step_call() {
     advance(|active| active.step_call(Instant::now()));
 }
 
-/// `profiler_core` tells of every step that ends while steps are counted, on the thread that ended it.
+/// Counts a step that ends: `profiler_core` tells of each while steps are counted, on the thread that ended it.
 fn step_ended(end: StepEnd) {
     // In a signal handler, say, that interrupted the session on this thread, which holds the lock.
     if ledger::is_own() {

@@ -11,7 +11,7 @@ use profiler_core::stream::registry::{Log, ThreadLog};
 pub(super) struct Iterations(Vec<u64>);
 
 impl Iterations {
-    /// Of the loop of the site with this number; of bare `step()` calls without one. Reads the whole log.
+    /// Finds those of the loop of the site with this number; of bare `step()` calls without one. Reads the whole log.
     pub(super) fn of(log: &Log, driver: Option<u32>) -> Self {
         let mut ends = Vec::new();
         log.threads.iter().for_each(|thread| add_ends(thread, driver, &mut ends));
@@ -26,7 +26,7 @@ impl Iterations {
         before.map_or(0, |before| self.0[before].saturating_add(1))
     }
 
-    /// How many ended before these ticks.
+    /// Counts those that ended before these ticks.
     pub(super) fn before(&self, ticks: u64) -> u64 {
         self.0.partition_point(|end| *end < ticks) as u64
     }

@@ -58,7 +58,7 @@ pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
     Ok(recovered)
 }
 
-/// The spools in a folder and in the folders inside it, in order of name.
+/// Returns the spools in a folder and in the folders inside it, in order of name.
 fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
@@ -77,7 +77,7 @@ fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
     Ok(found)
 }
 
-/// `None` if its process lives.
+/// Writes the artifacts of one spool; `None` if its process lives.
 fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     let failed = |reason: String| Error::Spool { path: files.journal.clone(), reason };
     let salvaged = match reader::open(&files.entries, &files.journal) {
@@ -110,7 +110,7 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     Ok(Some(manifest))
 }
 
-/// The recording and its configuration, and what keeps others from recovering it too.
+/// Returns the recording and its configuration, and what keeps others from recovering it too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File), String> {
     let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
     let (mut context, config) = spool::read_session(session)
@@ -143,8 +143,8 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
     Ok((Recording { log, sites, window, symbols, memory, gpu, context }, config, lock))
 }
 
-/// What a ring shows: what was not overwritten, the last seconds, the last iterations under their own numbers. `passed`:
-/// iterations when the process died.
+/// Cuts a recording to what a ring shows: what was not overwritten, the last seconds, the last iterations under their
+/// own numbers. `passed`: iterations when the process died.
 fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passed: u64) -> Recorded {
     let most = window::seconds(config.ring_secs);
     let iterations = Iterations::of(&recorded.0, context.step_site);

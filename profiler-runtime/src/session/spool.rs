@@ -1,8 +1,8 @@
 //! A session's spool: where its files are, what the journal says of the session, and the thread that keeps both fresh.
 //!
-//! The thread notes the time, what is lost, and what code and timed devices are new, soon after the start and then every
-//! second, and asks for everything to be written to the disk: so what is older than a few seconds survives a power
-//! failure too. What ends the process alone costs nothing that was stored.
+//! The thread notes the time, what is lost, and what code and timed devices are new, soon after the start and then
+//! every second, and asks for everything to be written to the disk: so what is older than a few seconds survives a
+//! power failure too. What ends the process alone costs nothing that was stored.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -73,13 +73,13 @@ impl Known {
 }
 
 impl Files {
-    /// Of this rank, in this folder.
+    /// Returns those of a rank in a folder.
     pub(crate) fn of(folder: &Path, rank: u32) -> Self {
         let named = |what: &str| folder.join(format!(".spool_rank{rank}.{what}"));
         Self { entries: named("entries"), journal: named("journal") }
     }
 
-    /// Those that this path is the journal of.
+    /// Returns those that this path is the journal of.
     pub(crate) fn of_journal(journal: &Path) -> Option<Self> {
         let name = journal.file_name()?.to_str()?.strip_prefix(".spool_rank")?;
         let rank = name.strip_suffix(".journal")?.parse().ok()?;
@@ -87,8 +87,8 @@ impl Files {
     }
 }
 
-/// Returns what the journal says of a session: its context, and its configuration as an object whose fields another version
-/// may not have.
+/// Returns what the journal says of a session: its context, and its configuration as an object whose fields another
+/// version may not have.
 fn session_note(context: &Context, config: &ProfilerConfig) -> Value {
     let mut note = serde_json::to_value(context).unwrap_or_default();
     note["config"] = serde_json::to_value(config).unwrap_or_default();
@@ -146,7 +146,7 @@ impl OpenSpool {
         Ok(Self { spooling, known, _thread, noted: DriverNote { site: None, first_step: context.first_step } })
     }
 
-    /// A recording is about to begin: the journal has to know which code it can be of.
+    /// Journals what is new before a recording begins: the journal has to know which code it can be of.
     pub(crate) fn note_news(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
     }
@@ -162,12 +162,12 @@ impl OpenSpool {
         Some((self.spooling.clone(), driver))
     }
 
-    /// A recording has begun: more is known of the session by now.
+    /// Journals the session anew when a recording begins: more is known of the session by now.
     pub(crate) fn note_session(&self, context: &Context, config: &ProfilerConfig) {
         self.spooling.note(&Note::Session(session_note(context, config)));
     }
 
-    /// The recording is over; the files stay until the artifacts are written.
+    /// Ends the recording; the files stay until the artifacts are written.
     pub(crate) fn end(self) -> Spooling {
         self.spooling.end();
         self.spooling

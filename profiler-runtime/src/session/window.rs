@@ -108,7 +108,7 @@ impl OpenWindow {
         self.cut(log, end, closed, oldest, memory)
     }
 
-    /// What is there now; recording goes on.
+    /// Returns what is there now; recording goes on.
     pub(crate) fn look(&self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
         let memory = self.memory();

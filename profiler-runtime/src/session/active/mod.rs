@@ -84,7 +84,7 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    /// A session that is ready to [`begin`](Self::begin); `given` is its name if a coordinator has chosen one.
+    /// Creates a session that is ready to [`begin`](Self::begin); `given` is its name if a coordinator has chosen one.
     ///
     /// # Errors
     ///
@@ -159,22 +159,22 @@ impl Active {
         })
     }
 
-    /// The session's name.
+    /// Returns the session's name.
     pub(crate) fn session(&self) -> &SessionId {
         self.stopped.session()
     }
 
-    /// What will hold its artifacts.
+    /// Returns what will hold its artifacts.
     pub(crate) fn handle(&self) -> Stopped {
         self.stopped.clone()
     }
 
-    /// What it was asked for.
+    /// Returns what it was asked for.
     pub(crate) const fn config(&self) -> &ProfilerConfig {
         &self.config
     }
 
-    /// What its user should know so far: problems with names and ranks, in full sentences.
+    /// Returns what its user should know so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         self.context.warnings_told = self.context.warnings.len();
         let of_gpu = self.gpu.new_warnings();
@@ -204,13 +204,13 @@ impl Active {
         }
     }
 
-    /// From here on, steps that begin are iterations of this session.
+    /// Begins the schedule: from here on, steps that begin are iterations of this session.
     fn begin_schedule(&mut self, now: Instant) {
         steps::count_anew();
         self.enter(self.schedule.phase(), now);
     }
 
-    /// When [`elapse`](Self::elapse) is due; `None` while no time limit runs.
+    /// Returns when [`elapse`](Self::elapse) is due; `None` while no time limit runs.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         self.begins.or(self.ends)
     }
@@ -232,14 +232,14 @@ impl Active {
         self.ends.take().map(|_| EndedBy::Duration)
     }
 
-    /// A step of a site has ended; says why the session is over, if it is.
+    /// Counts a step of a site that has ended; says why the session is over, if it is.
     pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
         let name = site::by_number(end.site).map_or("", Site::name);
         let verdict = self.driver.end(end, name);
         self.count(verdict, Some(end.began), now)
     }
 
-    /// A bare `step()` call; says why the session is over, if it is.
+    /// Counts a bare `step()` call; says why the session is over, if it is.
     pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
         let verdict = self.driver.call();
         self.count(verdict, None, now)
@@ -272,7 +272,7 @@ impl Active {
         ended
     }
 
-    /// Whoever recovers the recording has to know what drove it.
+    /// Journals what drives the session, for whoever recovers the recording.
     fn note_steps(&mut self) {
         let driver = DriverNote { site: self.driver.site(), first_step: self.context.first_step };
         let news = self.spool.as_mut().and_then(|spool| spool.note_steps(self.passed, driver));
@@ -314,7 +314,7 @@ impl Active {
         if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() }
     }
 
-    /// How far it has come.
+    /// Returns how far it has come.
     pub(crate) fn progress(&self) -> Progress {
         Progress {
             session: self.session().clone(),
@@ -325,7 +325,7 @@ impl Active {
         }
     }
 
-    /// What the configuration names and none of `known` is called.
+    /// Returns what the configuration names and none of `known` is called.
     fn unknown_names(&self, known: &[&str]) -> Vec<Warning> {
         self.config.unmatched(known).into_iter().map(|warning| warning.in_words_of(&self.places)).collect()
     }

@@ -21,7 +21,7 @@ impl Active {
         std::mem::take(&mut self.dump_due)
     }
 
-    /// What is recorded so far, for artifacts of its own; recording goes on.
+    /// Returns what is recorded so far, for artifacts of its own; recording goes on.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl Active {
         Ok(Export { recording, config, gpu: None, sealed: None, claim: None, spool: None, dump: None, stopped })
     }
 
-    /// A dump that was due could not be made.
+    /// Counts a dump that was due and could not be made.
     pub(crate) fn note_failed_dump(&mut self) {
         self.dumps.failed();
     }
@@ -137,7 +137,7 @@ impl Active {
         (is_recorded && !parts.is_empty()).then(|| format!("left out, as the configuration asks: {}", parts.join("; ")))
     }
 
-    /// What a trace says of the session, if it ends now.
+    /// Returns what a trace says of the session, if it ends now.
     pub(super) fn context_now(&self, ended_by: EndedBy) -> Context {
         Context {
             clock: host_clock::now(),

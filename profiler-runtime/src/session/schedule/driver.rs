@@ -41,12 +41,12 @@ const IGNORED: Verdict = Verdict { restarts: false, counts: false };
 const COUNTED: Verdict = Verdict { restarts: false, counts: true };
 
 impl Driver {
-    /// `named`: the configuration's `step_of`.
+    /// Creates the driver; `named` is the configuration's `step_of`.
     pub(crate) fn new(named: Option<String>) -> Self {
         Self { named, current: Current::Nobody, inner: HashSet::new() }
     }
 
-    /// Number of the driving site, once it is known.
+    /// Returns the number of the driving site, once it is known.
     pub(crate) fn site(&self) -> Option<u32> {
         match self.current {
             Current::Site(site) => Some(site),
@@ -54,7 +54,7 @@ impl Driver {
         }
     }
 
-    /// A bare `step()` call.
+    /// Judges a bare `step()` call.
     pub(crate) fn call(&mut self) -> Verdict {
         match self.current {
             _ if self.named.is_some() => IGNORED,
@@ -66,7 +66,7 @@ impl Driver {
         }
     }
 
-    /// The end of a step of a site; `name` is the site's.
+    /// Judges the end of a step of a site; `name` is the site's.
     pub(crate) fn end(&mut self, end: StepEnd, name: &str) -> Verdict {
         if end.inside == Some(end.site) {
             // A step of the same loop around it: that one is the iteration.
@@ -83,7 +83,7 @@ impl Driver {
         }
     }
 
-    /// An iteration of `site`, which may drive.
+    /// Judges an iteration of `site`, which may drive.
     fn take(&mut self, site: u32) -> Verdict {
         match self.current {
             Current::Site(driving) if driving != site => IGNORED,
@@ -94,7 +94,7 @@ impl Driver {
         }
     }
 
-    /// An iteration of `site` inside one of `outer`: if it would drive, the outer loop does.
+    /// Judges an iteration of `site` inside one of `outer`: if it would drive, the outer loop does.
     fn defer(&mut self, site: u32, outer: u32) -> Verdict {
         // Without memory it is told again with the next iteration.
         if self.inner.try_reserve(1).is_ok() {
