@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::local::{line_of, settled, this_status};
 use super::remember;
 use super::report::{FailureCode, WorkerState};
+use super::selection::in_words_of;
 use super::wire::{Answer, Failure, Request, UNASKED};
 use crate::config::{Places, ProfilerConfig};
 use crate::control;
@@ -74,11 +75,9 @@ impl Sessions {
         }
         let name = SessionId::given(session)
             .ok_or_else(|| bad(&format!("the session's name {session:?} is no plain file name")))?;
-        let mut parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
-        let found = std::mem::take(&mut parsed.warnings);
-        parsed.warnings = found.into_iter().map(|warning| warning.in_words_of(&places)).collect();
-        parsed.places = places;
-        let handle = control::begin_as(parsed, Some(name.into())).map_err(|error| as_failure(&error))?;
+        let parsed = ProfilerConfig::from_json(&config.to_string()).map_err(|error| as_failure(&error.into()))?;
+        let handle =
+            control::begin_as(in_words_of(parsed, places), Some(name.into())).map_err(|error| as_failure(&error))?;
         let warnings = handle.start_warnings().to_vec();
         remember(&mut self.started, Started { handle, is_told: false });
         Ok(warnings)

@@ -110,11 +110,8 @@ impl SessionWishes {
         for warning in &self.warnings {
             draft.warn("the request", warning);
         }
-        let mut parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.of_request(&places))?;
-        let warnings = std::mem::take(&mut parsed.warnings);
-        parsed.warnings = warnings.into_iter().map(|warning| warning.in_words_of(&places)).collect();
-        parsed.places = places;
-        Ok(parsed)
+        let parsed = draft.finish(&|name| std::env::var_os(name)).map_err(|error| error.of_request(&places))?;
+        Ok(in_words_of(parsed, places))
     }
 
     /// Returns what the request calls the fields that it sets and the names that it selects.
@@ -137,4 +134,12 @@ impl SessionWishes {
         let folder = config.folder();
         session::reserve(folder.as_ref().map(Folder::path), self.name.as_deref(), self.prefix.as_deref())
     }
+}
+
+/// Returns the configuration with its warnings in the words of the request that it comes from.
+pub(super) fn in_words_of(mut parsed: Parsed, places: Places) -> Parsed {
+    let warnings = std::mem::take(&mut parsed.warnings);
+    parsed.warnings = warnings.into_iter().map(|warning| warning.in_words_of(&places)).collect();
+    parsed.places = places;
+    parsed
 }
