@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::config::{PrintSummary, Profiler, ProfilerConfig};
 use crate::logging;
-use profiler_trace::export::{self, Gauge, Manifest, Weight, by_reason, losses, warnings};
+use profiler_trace::export::{self, Gauge, Manifest, Remark, by_reason, losses, warnings};
 use profiler_trace::model::Trace;
 
 /// A recording that is shorter and empty was most likely over before anything could run.
@@ -20,10 +20,10 @@ pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, g
     warn(trace, config);
     let (manifest, remarks) = export::write_session(trace, folder, gauge);
     for remark in &remarks {
-        match remark.weight {
-            Weight::Error => logging::error!("{}", remark.text),
-            Weight::Warning => logging::warn!("{}", remark.text),
-            Weight::Info => logging::info!("{}", remark.text),
+        match remark {
+            Remark::Error(text) => logging::error!("{text}"),
+            Remark::Warning(text) => logging::warn!("{text}"),
+            Remark::Info(text) => logging::info!("{text}"),
         }
     }
     announce(&manifest, trace, config, folder);

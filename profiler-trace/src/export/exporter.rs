@@ -42,7 +42,9 @@ pub(super) const BYTES: &str = "application/octet-stream";
 /// Something that a session is exported to.
 pub(super) trait Exporter: Sync {
     /// Returns the artifacts that it may write, in their order; none if it writes to no file.
-    fn artifacts(&self) -> &[ArtifactKind];
+    fn artifacts(&self) -> &[ArtifactKind] {
+        &[]
+    }
 
     /// Adds what the options of a session ask for.
     fn plan(&self, plan: &mut Plan<'_>);

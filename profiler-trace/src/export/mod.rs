@@ -59,33 +59,28 @@ pub use output::sink::remove_unfinished;
 pub use panic::panic_text;
 pub use progress::ExportProgress;
 pub use progress::Gauge;
-pub use remark::{Remark, Weight};
+pub use remark::Remark;
 pub use report_parts::requests::RequestTimes;
 pub use report_parts::{losses, warnings};
 pub use reports::printed::Summary;
 pub use trace::merge::{Alignment, MergeError, MergeOptions, Merged, MergedRank, merge};
 
 use exporter::{Exporter, Output, Plan, PlannedFile};
-use format::json;
+use format::json::{self, record};
 use manifest::{name_in, replaced};
 use output::second_name;
 use output::sink::{self, Written};
 use output::target::{self, Target};
-use reports::printed::Times;
+use reports::digest::Digest;
 use traces::Traces;
 
-/// Every exporter, in the order in which they write: the summary tells which of the others are missing, and the manifest
-/// says what became of all.
+/// The exporters of each room, in the order in which they write: the summary tells which of the others are missing, and the
+/// manifest says what became of all.
+const EXPORTERS: &[&[&dyn Exporter]] =
+    &[&[&Traces], ops::EXPORTERS, stacks::EXPORTERS, memory::EXPORTERS, reports::EXPORTERS, &[&manifest::file::FILE]];
+
 fn exporters() -> impl Iterator<Item = &'static dyn Exporter> {
-    let rooms: [&[&dyn Exporter]; 6] = [
-        &[&Traces],
-        &ops::EXPORTERS,
-        &stacks::EXPORTERS,
-        &memory::EXPORTERS,
-        &reports::EXPORTERS,
-        &[&manifest::file::FILE],
-    ];
-    rooms.into_iter().flatten().copied()
+    EXPORTERS.iter().copied().flatten().copied()
 }
 
 /// Returns every kind of artifact, in the order in which they are written.
@@ -146,7 +141,7 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
     let PlannedFile { kind, path, second, write } = file;
     let is_replaced = !path.starts_with(folder) && target::is_replaced(&path);
     let gzip = path.extension().is_some_and(|extension| extension == "gz");
-    let written = panic::caught(|| sink::write_with_folder(&path, gzip, |out| write(trace, manifest, out)));
+    let written = panic::caught(|| sink::write_file(&path, gzip, |out| write(trace, manifest, out)));
     let name = name_in(&path, folder);
     let artifact = match written {
         Ok(Written { bytes, crc32 }) => Artifact { kind, name, second_name: None, path, bytes, crc32 },
@@ -162,7 +157,7 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
         let name = name_in(&second, folder);
         let Err(error) = second_name::add(&artifact.path, &second) else { return Some(name) };
         manifest.missing.push(Missing::new(name, error.to_string()));
-        remarks.push(Remark::warning(format!(
+        remarks.push(Remark::Warning(format!(
             "cannot give the trace its second name `{}`: {error}; copy the trace there for tools that want a folder",
             second.display()
         )));
@@ -188,7 +183,7 @@ fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
         pipeline_lines: Vec::new(),
         ops: Arc::clone(&trace.ops),
         options: context.options.clone(),
-        times: Times::of(trace),
+        digest: Digest::of(trace),
     }
 }
 
@@ -199,15 +194,11 @@ fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
 ///
 /// It cannot be written; an earlier file of that name stays.
 pub fn write_report(path: &Path, schema: &'static str, report: &impl Serialize) -> io::Result<()> {
-    #[derive(Serialize)]
-    struct Report<'a, T> {
-        schema: &'static str,
-        schema_version: &'static str,
-        profiler_version: &'static str,
-        #[serde(flatten)]
-        report: &'a T,
-    }
-    let report =
-        Report { schema, schema_version: json::SCHEMA_VERSION, profiler_version: env!("CARGO_PKG_VERSION"), report };
+    let report = record! {
+        schema: schema,
+        schema_version: json::SCHEMA_VERSION,
+        profiler_version: env!("CARGO_PKG_VERSION"),
+        ..report: report,
+    };
     sink::write_file(path, false, |out| json::write_indented(out, &report)).map(drop)
 }

@@ -7,9 +7,10 @@
 use super::context::Window;
 use super::pace::Pace;
 use profiler_core::clock::Anchor;
+use serde::{Deserialize, Serialize};
 
 /// One moment on both of the host's clocks, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reading {
     /// On the monotonic clock.
     pub(crate) monotonic_ns: u64,

@@ -93,20 +93,6 @@ const RUNTIME: &[(&[&str], &str)] = &[
 ];
 
 const TRACE: &[(&[&str], &str)] = &[
-    (&["export/memory/chart.rs", "export/memory/legend.rs"], "open: a module and its own child"),
-    (&["export/reports/summary/mod.rs", "export/reports/summary/stages.rs"], "open: a module and its own child"),
-    (
-        &[
-            "export/manifest/mod.rs",
-            "export/ops/averages.rs",
-            "export/ops/text.rs",
-            "export/ops/workbook/columns.rs",
-            "export/ops/workbook/mod.rs",
-            "export/report_parts/warnings.rs",
-            "export/reports/printed/mod.rs",
-        ],
-        "open: a table and its text know each other",
-    ),
     (
         &[
             "model/context.rs",

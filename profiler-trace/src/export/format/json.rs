@@ -26,9 +26,51 @@ impl<T: Serialize> Serialize for Line<T> {
     }
 }
 
+/// Makes a JSON object of names and values, in their order, that needs no type of its own.
+///
+/// `name: value` is a member, `name?: value` one that is left out if the value is `None`, and `..name: value` stands for the
+/// members of another object, or for none.
+macro_rules! record {
+    (@ [$($member:tt)*] ..$name:ident: $value:expr, $($rest:tt)*) => {
+        record!(@ [$($member)* {#[serde(flatten)] $name $value}] $($rest)*)
+    };
+    (@ [$($member:tt)*] $name:ident?: $value:expr, $($rest:tt)*) => {
+        record!(@ [$($member)* {#[serde(flatten)] $name ($value).map(|value| record! { $name: value, })}] $($rest)*)
+    };
+    (@ [$($member:tt)*] $name:ident: $value:expr, $($rest:tt)*) => {
+        record!(@ [$($member)* {$name $value}] $($rest)*)
+    };
+    (@ [$({$(#[$attribute:meta])* $name:ident $value:expr})*]) => {{
+        // Each member is of a type of its own, which has the member's name.
+        #[allow(non_camel_case_types)]
+        let record = {
+            #[derive(Serialize)]
+            struct Record<$($name),*> {
+                $($(#[$attribute])* $name: $name),*
+            }
+            Record { $($name: $value),* }
+        };
+        record
+    }};
+    ($($member:tt)*) => {
+        record!(@ [] $($member)*)
+    };
+}
+pub(in crate::export) use record;
+
+/// Returns the value unless it is nothing: for members that are left out then.
+pub(in crate::export) fn unless_empty<T: Default + PartialEq>(value: T) -> Option<T> {
+    (value != T::default()).then_some(value)
+}
+
 /// Nanoseconds as the milliseconds of reports.
 pub(in crate::export) fn ms(ns: u64) -> f64 {
     ns as f64 / 1e6
+}
+
+/// The same with three decimals, for tables.
+pub(in crate::export) fn millis(ns: u64) -> String {
+    format!("{:.3}", ms(ns))
 }
 
 #[cfg(test)]
@@ -41,5 +83,14 @@ mod tests {
         let mut out = Vec::new();
         write_indented(&mut out, &vec![Line(("a", ms(1_234_567))), Line(("b", ms(0)))]).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "[\n  [\"a\",1.234567],\n  [\"b\",0.0]\n]\n");
+    }
+
+    #[test]
+    fn a_record_has_its_members_in_their_order() {
+        let inner = Some(record! { c: "x", a: [1], });
+        let whole =
+            record! { z: 1, ..inner: inner, b?: unless_empty(0), y?: Some(2), none: None::<u8>, empty: record! {}, };
+        let text = serde_json::to_string(&whole).unwrap();
+        assert_eq!(text, r#"{"z":1,"c":"x","a":[1],"y":2,"none":null,"empty":{}}"#);
     }
 }

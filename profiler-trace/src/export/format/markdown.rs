@@ -52,6 +52,12 @@ pub(in crate::export) fn cell(name: &str) -> String {
     letters.take(if shortened { MAX_NAME - 1 } else { MAX_NAME }).chain(shortened.then_some('…')).collect()
 }
 
+/// A part of a whole in percent, marked if calls ran at the same time.
+pub(in crate::export) fn share(part: u64, whole: u64, is_concurrent: bool) -> String {
+    let mark = if is_concurrent { " (concurrent)" } else { "" };
+    format!("{:.1} %{mark}", part as f64 * 100.0 / whole.max(1) as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::export::remark::Remark;
 use crate::export::report_parts::requests::RequestTimes;
-use crate::export::reports::printed::Times;
+use crate::export::reports::digest::Digest;
 use crate::model::{ExportOptions, OpTable};
 
 /// A file that a session has written, complete and on the disk.
@@ -75,7 +75,7 @@ pub struct Manifest {
     pub(in crate::export) ops: Arc<OpTable>,
     pub(in crate::export) options: ExportOptions,
     /// For [`summary`](Self::summary).
-    pub(in crate::export) times: Times,
+    pub(in crate::export) digest: Digest,
 }
 
 impl Manifest {
@@ -95,7 +95,7 @@ impl Manifest {
     pub(in crate::export) fn failed(&mut self, name: String, error: &io::Error, message: String) -> Remark {
         self.missing.push(Missing::new(name, error.to_string()));
         self.errors.push(message.clone());
-        Remark::error(message)
+        Remark::Error(message)
     }
 
     /// What the pipeline profiler logged: `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty unless it is on.

@@ -20,11 +20,11 @@ use crate::export::remark::Remark;
 /// it. Returns what people should hear of it.
 pub(in crate::export) fn note(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
     let replaced = format!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
-    let mut remarks = vec![Remark::info(replaced)];
+    let mut remarks = vec![Remark::Info(replaced)];
     for manifest in manifests_beside(folder) {
         if let Err(error) = amend(&manifest, path, session) {
             let stale = format!("`{}` still lists `{}`: {error}", manifest.display(), path.display());
-            remarks.push(Remark::warning(stale));
+            remarks.push(Remark::Warning(stale));
         }
     }
     remarks
@@ -62,13 +62,13 @@ fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
                 let before = list.len();
                 list.retain(|artifact| !is_of(artifact, &name));
                 is_listed = list.len() < before;
-                *value = Member::List(list);
+                *value = lines(&list)?;
             }
             "missing" if is_listed => {
                 let mut list: Vec<Box<RawValue>> = serde_json::from_str(value.get())?;
                 let reason = format!("session `{session}` has replaced it: its configuration names the same file");
                 list.push(to_raw_value(&Missing::new(name.to_string(), reason))?);
-                *value = Member::List(list);
+                *value = lines(&list)?;
             }
             _ => {}
         }
@@ -79,44 +79,22 @@ fn amend(manifest: &Path, path: &Path, session: &str) -> io::Result<()> {
     sink::write_file(manifest, false, |out| write_indented(out, &members)).map(drop)
 }
 
+/// Returns a member that is a list, with one record a line as in every manifest.
+fn lines(list: &[Box<RawValue>]) -> serde_json::Result<Box<RawValue>> {
+    RawValue::from_string(serde_json::to_string_pretty(list)?.replace('\n', "\n  "))
+}
+
 /// Returns whether an artifact has this name.
 fn is_of(artifact: &RawValue, name: &str) -> bool {
     serde_json::from_str::<Value>(artifact.get()).is_ok_and(|artifact| artifact["name"] == name)
 }
 
 /// The members of a manifest in their order, each as it is written.
-struct Members(Vec<(String, Member)>);
-
-/// A member of a manifest.
-enum Member {
-    /// Left as it was.
-    Same(Box<RawValue>),
-    /// A list that has changed, one record a line.
-    List(Vec<Box<RawValue>>),
-}
-
-impl Member {
-    /// Returns the text of a member that has not changed.
-    fn get(&self) -> &str {
-        match self {
-            Self::Same(value) => value.get(),
-            Self::List(_) => "[]",
-        }
-    }
-}
+struct Members(Vec<(String, Box<RawValue>)>);
 
 impl Serialize for Members {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, member)| (key, member)))
-    }
-}
-
-impl Serialize for Member {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Same(value) => value.serialize(serializer),
-            Self::List(list) => list.serialize(serializer),
-        }
     }
 }
 
@@ -137,8 +115,8 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
         let mut members = Vec::new();
-        while let Some((key, value)) = map.next_entry()? {
-            members.push((key, Member::Same(value)));
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
         Ok(Members(members))
     }

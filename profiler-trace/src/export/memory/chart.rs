@@ -15,7 +15,7 @@ use crate::export::format::xml;
 use crate::model::{DeviceMemory, Memory, Moment, Paths, Reporter, Trace};
 use profiler_core::Device;
 
-use super::legend::{self, COLOURS};
+use super::legend::{self, Band, COLOURS};
 use super::report::{human_bytes, unit_of};
 
 const WIDTH: u32 = 1280;
@@ -43,13 +43,6 @@ struct Drawing {
     /// Per device, the totals that are drawn: time and bytes.
     lines: Vec<Line>,
     bands: Vec<Band>,
-}
-
-/// A stage's call.
-pub(super) struct Band {
-    pub(super) name: &'static str,
-    pub(super) begin: u64,
-    pub(super) end: u64,
 }
 
 /// A device's totals, thinned out.

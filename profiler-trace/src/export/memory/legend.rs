@@ -8,7 +8,6 @@ use plotters::prelude::*;
 use crate::export::format::markdown::cell;
 use crate::model::{DeviceMemory, Trace};
 
-use super::chart::Band;
 use super::report::human_bytes;
 
 /// Width of the legend beside the plot, in pixels, if there is one.
@@ -31,6 +30,13 @@ pub(super) const COLOURS: [RGBColor; 10] = [
     RGBColor(6, 152, 154),
     RGBColor(214, 82, 160),
 ];
+
+/// A stage's call, which has a colour behind the plot.
+pub(super) struct Band {
+    pub(super) name: &'static str,
+    pub(super) begin: u64,
+    pub(super) end: u64,
+}
 
 /// Draws what the bands' colours mean.
 pub(super) fn draw<DB: DrawingBackend>(

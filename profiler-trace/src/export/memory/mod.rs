@@ -44,7 +44,8 @@ const SNAPSHOT: OneFile = of_memory(
 
 const CHART: OneFile = of_memory(ArtifactKind::new("memory_chart", "memory_rank{R}.svg", SVG), DRAW_CHART);
 
-pub(super) const EXPORTERS: [&dyn Exporter; 2] = [&SNAPSHOT, &CHART];
+/// The exporters of this room, in the order in which they write.
+pub(super) const EXPORTERS: &[&dyn Exporter] = &[&SNAPSHOT, &CHART];
 
 /// How to get what is missing where nothing reports.
 const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \

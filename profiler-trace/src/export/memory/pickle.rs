@@ -45,6 +45,22 @@ pub(super) struct Pickle<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Memo(u32);
 
+/// A value of a dictionary.
+pub(super) enum Value {
+    /// A word of the format, which is written once.
+    Word(&'static str),
+    /// An integer; 2^63 and more, which is no size and no address of a user's, becomes the largest.
+    Number(u64),
+    MinusOne,
+    /// 0.0.
+    Zero,
+    /// `False`.
+    No,
+    Pair(u64, u64),
+    EmptyList,
+    EmptyDict,
+}
+
 impl<'a> Pickle<'a> {
     pub(super) fn new(out: &'a mut dyn Write) -> Self {
         Self { out, text: vec![PROTO, PROTOCOL], failed: None, texts: HashMap::new(), memoized: 0 }
@@ -93,12 +109,6 @@ impl<'a> Pickle<'a> {
         self.end_list();
     }
 
-    /// A tuple of two: `items` writes both.
-    pub(super) fn pair(&mut self, items: impl FnOnce(&mut Self)) {
-        items(self);
-        self.text.push(TUPLE_2);
-    }
-
     /// Remembers the value that was written last.
     pub(super) fn memoize(&mut self) -> Memo {
         let memo = Memo(self.memoized);
@@ -134,8 +144,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// A string.
-    pub(super) fn text(&mut self, text: &str) {
+    fn text(&mut self, text: &str) {
         // What is longer than the format's 4 GiB is no name.
         let text = if u32::try_from(text.len()).is_ok() { text } else { "" };
         self.text.push(BIN_UNICODE);
@@ -145,7 +154,7 @@ impl<'a> Pickle<'a> {
     }
 
     /// An integer, in as few bytes as it needs.
-    pub(super) fn integer(&mut self, number: i64) {
+    fn integer(&mut self, number: i64) {
         let out = &mut self.text;
         if let Ok(byte) = u8::try_from(number) {
             out.extend_from_slice(&[BIN_INT_1, byte]);
@@ -161,19 +170,35 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// An integer that is not negative; 2^63 and more, which is no size and no address of a user's, becomes the largest.
-    pub(super) fn unsigned(&mut self, number: u64) {
+    fn unsigned(&mut self, number: u64) {
         self.integer(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
-    /// 0.0.
-    pub(super) fn float_zero(&mut self) {
-        self.text.push(BIN_FLOAT);
-        self.text.extend_from_slice(&0f64.to_be_bytes());
+    /// Keys and values of a dictionary that has begun.
+    pub(super) fn entries<const N: usize>(&mut self, entries: [(&'static str, Value); N]) {
+        for (key, value) in entries {
+            self.word(key);
+            match value {
+                Value::Word(word) => self.word(word),
+                Value::Number(number) => self.unsigned(number),
+                Value::MinusOne => self.integer(-1),
+                Value::Zero => {
+                    self.text.push(BIN_FLOAT);
+                    self.text.extend_from_slice(&0f64.to_be_bytes());
+                }
+                Value::No => self.no(),
+                Value::Pair(one, other) => {
+                    self.unsigned(one);
+                    self.unsigned(other);
+                    self.text.push(TUPLE_2);
+                }
+                Value::EmptyList => self.list(|_| {}),
+                Value::EmptyDict => self.dict(|_| {}),
+            }
+        }
     }
 
-    /// `False`.
-    pub(super) fn no(&mut self) {
+    fn no(&mut self) {
         self.text.push(NEW_FALSE);
     }
 

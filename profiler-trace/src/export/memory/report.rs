@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::export::format::json::{Line, ms};
+use crate::export::format::json::{Line, millis, record};
 use crate::export::format::markdown::{cell, render};
 use crate::model::{DeviceMemory, Memory, Reporter, StageMemory, Trace, Usage};
 use profiler_core::Device;
@@ -13,68 +13,60 @@ use profiler_core::Device;
 /// Rows of the summary's table.
 const MAX_STAGES: usize = 6;
 
-/// What was allocated. Bytes.
-#[derive(Debug, Serialize)]
-pub(in crate::export) struct MemoryReport {
-    /// Source of the host's numbers; without an allocator that reports there are none.
-    source: &'static str,
-    /// Smaller blocks of the host are not in the numbers.
-    least_bytes: u64,
-    /// Allocations and releases for which there was no room: totals are wrong by them.
-    events_lost: u64,
-    /// Those of the program's reports, then those that CUPTI told of: a device may be in both.
-    devices: Vec<DeviceReport>,
+/// Returns what was allocated, in bytes; `None` if memory was not recorded.
+pub(in crate::export) fn of(trace: &Trace) -> Option<impl Serialize> {
+    let memory = trace.memory.as_ref()?;
+    Some(record! {
+        // Source of the host's numbers; without an allocator that reports there are none.
+        source: source(memory),
+        // Smaller blocks of the host are not in the numbers.
+        least_bytes: memory.least_bytes,
+        // Allocations and releases for which there was no room: totals are wrong by them.
+        events_lost: memory.lost,
+        // Those of the program's reports, then those that CUPTI told of: a device may be in both.
+        devices: memory.all().map(|device| of_device(trace, memory, device)).collect::<Vec<_>>(),
+    })
 }
 
-#[derive(Debug, Serialize)]
-struct DeviceReport {
-    device: String,
-    /// Source of its numbers: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes from CUDA, for
-    /// pools too, from the recording's begin on.
-    source: &'static str,
-    begin_bytes: u64,
-    end_bytes: u64,
-    peak_bytes: u64,
-    /// Time of the peak, since the window began.
-    peak_at_ns: u64,
-    /// Part of the end that no recorded allocation explains.
-    unexplained_bytes: i64,
-    #[serde(flatten)]
-    usage: UsageReport,
-    stages: Vec<Line<StageReport>>,
-}
-
-#[derive(Debug, Serialize)]
-struct StageReport {
-    /// Its `id` in the report's list of stages.
-    stage: usize,
-    /// The most that the process had allocated while the stage ran.
-    peak_bytes: u64,
-    /// Growth to that peak since the stage began.
-    peak_growth_bytes: u64,
-    #[serde(flatten)]
-    usage: UsageReport,
-}
-
-#[derive(Debug, Serialize)]
-struct UsageReport {
-    allocations: u64,
-    frees: u64,
-    allocated_bytes: u64,
-    freed_bytes: u64,
-    failed_allocations: u64,
-}
-
-impl MemoryReport {
-    /// Returns the report; `None` if memory was not recorded.
-    pub(in crate::export) fn of(trace: &Trace) -> Option<Self> {
-        let memory = trace.memory.as_ref()?;
-        Some(Self {
-            source: source(memory),
-            least_bytes: memory.least_bytes,
-            events_lost: memory.lost,
-            devices: memory.all().map(|device| DeviceReport::new(trace, memory, device)).collect(),
+fn of_device(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> impl Serialize {
+    // The list of stages is in this order.
+    let stages = trace.stages.in_order().into_iter().map(|(id, _)| memory.stage(id)).enumerate();
+    let stage = |(id, stage): (usize, StageMemory)| {
+        Line(record! {
+            // Its `id` in the report's list of stages.
+            stage: id,
+            // The most that the process had allocated while the stage ran.
+            peak_bytes: stage.peak,
+            // Growth to that peak since the stage began.
+            peak_growth_bytes: stage.growth,
+            ..usage: of_usage(stage.usage),
         })
+    };
+    record! {
+        device: memory.device.to_string(),
+        // Source of its numbers: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes from CUDA, for
+        // pools too, from the recording's begin on.
+        source: source_of(all, memory),
+        begin_bytes: memory.at_begin,
+        end_bytes: memory.at_end,
+        peak_bytes: memory.peak,
+        // Time of the peak, since the window began.
+        peak_at_ns: memory.peak_at.saturating_sub(trace.begin),
+        // Part of the end that no recorded allocation explains.
+        unexplained_bytes: memory.unexplained,
+        ..usage: of_usage(memory.usage),
+        stages: stages.map(stage).collect::<Vec<_>>(),
+    }
+}
+
+fn of_usage(usage: Usage) -> impl Serialize {
+    let Usage { allocs, frees, allocated, freed, failed } = usage;
+    record! {
+        allocations: allocs,
+        frees: frees,
+        allocated_bytes: allocated,
+        freed_bytes: freed,
+        failed_allocations: failed,
     }
 }
 
@@ -95,37 +87,6 @@ pub(in crate::export) fn source_of(all: &Memory, device: &DeviceMemory) -> &'sta
     }
 }
 
-impl DeviceReport {
-    fn new(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> Self {
-        // The list of stages is in this order.
-        let stages = trace.stages.in_order().into_iter().map(|(id, _)| memory.stage(id)).enumerate();
-        Self {
-            device: memory.device.to_string(),
-            source: source_of(all, memory),
-            begin_bytes: memory.at_begin,
-            end_bytes: memory.at_end,
-            peak_bytes: memory.peak,
-            peak_at_ns: memory.peak_at.saturating_sub(trace.begin),
-            unexplained_bytes: memory.unexplained,
-            usage: memory.usage.into(),
-            stages: stages.map(|(id, stage)| Line(StageReport::new(id, &stage))).collect(),
-        }
-    }
-}
-
-impl StageReport {
-    fn new(id: usize, stage: &StageMemory) -> Self {
-        Self { stage: id, peak_bytes: stage.peak, peak_growth_bytes: stage.growth, usage: stage.usage.into() }
-    }
-}
-
-impl From<Usage> for UsageReport {
-    fn from(usage: Usage) -> Self {
-        let Usage { allocs, frees, allocated, freed, failed } = usage;
-        Self { allocations: allocs, frees, allocated_bytes: allocated, freed_bytes: freed, failed_allocations: failed }
-    }
-}
-
 /// The summary's section; nothing if no memory was recorded.
 pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     let Some(memory) = trace.memory.as_ref().filter(|memory| memory.all().next().is_some()) else { return };
@@ -138,10 +99,10 @@ pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
         // Writing to a `String` cannot fail.
         let _ = writeln!(
             page,
-            "`{}`: peak {} after {:.3} ms, {before}, {} at the end, {} allocations.",
+            "`{}`: peak {} after {} ms, {before}, {} at the end, {} allocations.",
             full_name(device),
             human_bytes(device.peak),
-            ms(device.peak_at.saturating_sub(trace.begin)),
+            millis(device.peak_at.saturating_sub(trace.begin)),
             human_bytes(device.at_end),
             device.usage.allocs,
         );

@@ -14,6 +14,7 @@ use crate::model::{Allocation, Memory, Moment, NodeId, Paths, Trace};
 use profiler_core::{Device, memory::Action};
 
 use super::blocks::{Block, Blocks};
+use super::pickle::Value::{EmptyDict, EmptyList, MinusOne, No, Number, Pair, Word, Zero};
 use super::pickle::{Memo, Pickle};
 
 /// PyTorch's limit between small and large segments.
@@ -100,27 +101,20 @@ impl Snapshot<'_, '_> {
     }
 
     fn entry(&mut self, paths: &Paths, action: &'static str, at: u64, (address, bytes): (u64, u64), path: NodeId) {
-        let p = &mut self.pickle;
-        p.begin_dict();
-        p.word("action");
-        p.word(action);
         // What was free when an allocation failed is not known.
-        p.word(if action == "oom" { "device_free" } else { "addr" });
-        p.unsigned(address);
-        p.word("size");
-        p.unsigned(bytes);
-        p.word("stream");
-        p.integer(0);
-        p.word("time_us");
-        p.unsigned(at / 1000);
-        p.word("frames");
+        let key = if action == "oom" { "device_free" } else { "addr" };
+        self.pickle.begin_dict();
+        self.pickle.entries([
+            ("action", Word(action)),
+            (key, Number(address)),
+            ("size", Number(bytes)),
+            ("stream", Number(0)),
+            ("time_us", Number(at / 1000)),
+        ]);
+        self.pickle.word("frames");
         self.push_frames(paths, path);
-        let p = &mut self.pickle;
-        p.word("compile_context");
-        p.word("N/A");
-        p.word("user_metadata");
-        p.word("");
-        p.end_dict();
+        self.pickle.entries([("compile_context", Word("N/A")), ("user_metadata", Word(""))]);
+        self.pickle.end_dict();
     }
 
     fn push_frames(&mut self, paths: &Paths, path: NodeId) {
@@ -130,14 +124,7 @@ impl Snapshot<'_, '_> {
         }
         p.begin_list();
         for site in paths.sites(path).take(MAX_FRAMES) {
-            p.dict(|p| {
-                p.word("filename");
-                p.word(site.file());
-                p.word("line");
-                p.integer(i64::from(site.line()));
-                p.word("name");
-                p.word(site.name());
-            });
+            push_frame(p, site.file(), site.line(), site.name());
         }
         p.end_list();
         self.frames.insert(path, p.memoize());
@@ -149,29 +136,19 @@ impl Snapshot<'_, '_> {
             let active: u64 = live.clone().map(|(_, block)| block.bytes).sum();
             let frames = &self.frames;
             self.pickle.dict(|p| {
-                p.word("device");
-                p.unsigned(number as u64);
-                p.word("address");
-                p.unsigned(begin);
-                p.word("total_size");
-                p.unsigned(end - begin);
-                for key in ["allocated_size", "active_size", "requested_size"] {
-                    p.word(key);
-                    p.unsigned(active);
-                }
-                p.word("stream");
-                p.integer(0);
-                p.word("segment_type");
-                p.word(if end - begin < LARGE { "small" } else { "large" });
-                p.word("segment_pool_id");
-                p.pair(|p| {
-                    p.integer(0);
-                    p.integer(0);
-                });
-                p.word("is_expandable");
-                p.no();
-                p.word("frames");
-                p.list(|_| {});
+                p.entries([
+                    ("device", Number(number as u64)),
+                    ("address", Number(begin)),
+                    ("total_size", Number(end - begin)),
+                    ("allocated_size", Number(active)),
+                    ("active_size", Number(active)),
+                    ("requested_size", Number(active)),
+                    ("stream", Number(0)),
+                    ("segment_type", Word(if end - begin < LARGE { "small" } else { "large" })),
+                    ("segment_pool_id", Pair(0, 0)),
+                    ("is_expandable", No),
+                    ("frames", EmptyList),
+                ]);
                 p.word("blocks");
                 p.list(|p| push_blocks(p, (begin, end), live, frames));
             });
@@ -197,14 +174,12 @@ impl Snapshot<'_, '_> {
                 Moment::Allocation { .. } => return,
             };
             self.pickle.dict(|p| {
-                p.word("stage");
-                p.word(word);
-                p.word("name");
-                p.word(name);
-                p.word("device");
-                p.unsigned(host as u64);
-                p.word("time_us");
-                p.unsigned(at / 1000);
+                p.entries([
+                    ("stage", Word(word)),
+                    ("name", Word(name)),
+                    ("device", Number(host as u64)),
+                    ("time_us", Number(at / 1000)),
+                ]);
             });
         });
         self.pickle.end_list();
@@ -235,30 +210,23 @@ fn push_gap(p: &mut Pickle<'_>, from: u64, to: u64) {
 
 fn push_block(p: &mut Pickle<'_>, state: &'static str, (address, bytes): (u64, u64), frames: Option<Memo>) {
     p.dict(|p| {
-        p.word("address");
-        p.unsigned(address);
-        p.word("size");
-        p.unsigned(bytes);
-        p.word("requested_size");
-        p.unsigned(if state == "inactive" { 0 } else { bytes });
-        p.word("state");
-        p.word(state);
+        p.entries([
+            ("address", Number(address)),
+            ("size", Number(bytes)),
+            ("requested_size", Number(if state == "inactive" { 0 } else { bytes })),
+            ("state", Word(state)),
+        ]);
         p.word("frames");
         match frames {
             Some(memo) => p.again(memo),
             None if state == "inactive" => p.list(|_| {}),
-            None => p.list(|p| {
-                p.dict(|p| {
-                    p.word("filename");
-                    p.word("");
-                    p.word("line");
-                    p.integer(0);
-                    p.word("name");
-                    p.word("(allocated before the recording)");
-                });
-            }),
+            None => p.list(|p| push_frame(p, "", 0, "(allocated before the recording)")),
         }
     });
+}
+
+fn push_frame(p: &mut Pickle<'_>, file: &'static str, line: u32, name: &'static str) {
+    p.dict(|p| p.entries([("filename", Word(file)), ("line", Number(line.into())), ("name", Word(name))]));
 }
 
 /// As PyTorch numbers them: CUDA devices by their index, the host after the last.
@@ -272,21 +240,15 @@ fn devices(trace: &Trace) -> Vec<Device> {
 /// The settings of PyTorch's allocator: there is none here, but readers expect the keys.
 fn settings(p: &mut Pickle<'_>) {
     p.dict(|p| {
-        p.word("PYTORCH_CUDA_ALLOC_CONF");
-        p.word("");
-        p.word("max_split_size");
-        p.integer(-1);
-        p.word("garbage_collection_threshold");
-        p.float_zero();
-        p.word("expandable_segments");
-        p.no();
-        p.word("pinned_num_register_threads");
-        p.integer(1);
-        p.word("release_lock_on_cudamalloc");
-        p.no();
-        p.word("pinned_use_cuda_host_register");
-        p.no();
-        p.word("roundup_power2_divisions");
-        p.dict(|_| {});
+        p.entries([
+            ("PYTORCH_CUDA_ALLOC_CONF", Word("")),
+            ("max_split_size", MinusOne),
+            ("garbage_collection_threshold", Zero),
+            ("expandable_segments", No),
+            ("pinned_num_register_threads", Number(1)),
+            ("release_lock_on_cudamalloc", No),
+            ("pinned_use_cuda_host_register", No),
+            ("roundup_power2_divisions", EmptyDict),
+        ]);
     });
 }

@@ -3,13 +3,14 @@
 //! The same rows are `ops_rank*.xlsx`, `profiler_out_*.txt` and what [`Manifest::key_averages`] returns.
 
 use std::cmp::Ordering;
-use std::fmt;
 use std::time::Duration;
 
 use crate::export::Manifest;
 use crate::model::{ExportOptions, GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
 
-use super::text;
+/// Rows of a sheet of the workbook below its header, the first by self time: each takes about 4 kB until the workbook is
+/// written.
+pub(in crate::export) const MAX_ROWS: usize = 20_000;
 
 /// Rows that the text shows, as in PyTorch.
 const DEFAULT_LIMIT: usize = 100;
@@ -39,7 +40,7 @@ pub enum SortBy {
     Name,
 }
 
-/// An operator table: what PyTorch's `key_averages()` returns. Its [`Display`](fmt::Display) is [`table`](Self::table).
+/// An operator table: what PyTorch's `key_averages()` returns. Its [`Display`](std::fmt::Display) is [`table`](Self::table).
 #[derive(Clone, Debug)]
 pub struct KeyAverages {
     rows: Vec<KeyAverage>,
@@ -122,19 +123,6 @@ impl KeyAverages {
         self.limit = most;
         self
     }
-
-    /// The table as text, laid out as PyTorch's. Percentages are of [`self_cpu_time_total`](Self::self_cpu_time_total) and
-    /// [`self_cuda_time_total`](Self::self_cuda_time_total).
-    #[must_use]
-    pub fn table(&self) -> String {
-        text::render(self)
-    }
-}
-
-impl fmt::Display for KeyAverages {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.table())
-    }
 }
 
 impl<'a> IntoIterator for &'a KeyAverages {
@@ -173,8 +161,42 @@ impl SortBy {
     }
 }
 
+/// The ops that took longest: on the GPU where that was recorded, else on the CPU. What page and terminal show.
+pub(in crate::export) struct SlowestOps {
+    pub(in crate::export) rows: Vec<KeyAverage>,
+    /// Ops that have no row.
+    pub(in crate::export) left_out: usize,
+    /// Time of the GPU's own work; `None` if it was not recorded.
+    pub(in crate::export) cuda_ns: Option<u64>,
+    /// What shares are of.
+    pub(in crate::export) whole_ns: u64,
+}
+
+impl SlowestOps {
+    /// Returns the `most` slowest ops of a table; `None` if it has none.
+    pub(in crate::export) fn of(table: KeyAverages, most: usize) -> Option<Self> {
+        let table = table.sort_by(SortBy::SelfCudaTime);
+        let cuda_ns = table.self_cuda_time_total().map(ns);
+        let whole_ns = cuda_ns.unwrap_or_else(|| ns(table.self_cpu_time_total()));
+        let mut rows: Vec<KeyAverage> = table.rows.into_iter().filter(|row| row.is_op).collect();
+        let left_out = rows.len().saturating_sub(most);
+        rows.truncate(most);
+        (!rows.is_empty()).then_some(Self { rows, left_out, cuda_ns, whole_ns })
+    }
+}
+
+/// Returns a time in nanoseconds.
+pub(in crate::export) fn ns(time: Duration) -> u64 {
+    // CAST: a time of less than 584 years.
+    time.as_nanos() as u64
+}
+
+/// Returns a row's name as a table shows it, told from what is not async.
+pub(in crate::export) fn marked(row: &KeyAverage, name: &str) -> String {
+    format!("{name}{}", if row.is_async { " (async)" } else { "" })
+}
+
 /// A row's time by call, on average, to the nanosecond.
 pub(super) fn average(row: &KeyAverage, time: Duration) -> Duration {
-    // CAST: a time of less than 584 years, divided.
-    Duration::from_nanos((time.as_nanos() / u128::from(row.count.max(1))) as u64)
+    Duration::from_nanos(ns(time) / row.count.max(1))
 }

@@ -20,10 +20,6 @@ use crate::model::Content;
 
 use super::exporter::{ArtifactKind, Exporter, OneFile, TEXT, WriteFile, XLSX};
 
-/// Rows of a sheet of the workbook below its header, the first by self time: each takes about 4 kB until the workbook is
-/// written.
-pub(super) const MAX_ROWS: usize = 20_000;
-
 #[cfg(feature = "xlsx")]
 const WRITE_WORKBOOK: Result<WriteFile, &str> = Ok(|trace, _, out| workbook::write(trace, out));
 #[cfg(not(feature = "xlsx"))]
@@ -42,4 +38,5 @@ const TABLE: OneFile = OneFile {
     )
 };
 
-pub(super) const EXPORTERS: [&dyn Exporter; 2] = [&WORKBOOK, &TABLE];
+/// The exporters of this room, in the order in which they write.
+pub(super) const EXPORTERS: &[&dyn Exporter] = &[&WORKBOOK, &TABLE];

@@ -1,13 +1,14 @@
 //! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and for scripts that know it.
 
 use std::collections::HashSet;
+use std::fmt;
 use std::io::{self, Write};
 use std::time::Duration;
 
 use crate::model::{GroupBy, KeyAverage, Trace};
 use crate::text;
 
-use super::averages::{KeyAverages, SortBy, average};
+use super::averages::{KeyAverages, SortBy, average, marked};
 
 /// Width of a column of numbers.
 const WIDTH: usize = 12;
@@ -42,8 +43,22 @@ struct Column {
     cells: Vec<Vec<String>>,
 }
 
-/// The table as text.
-pub(super) fn render(table: &KeyAverages) -> String {
+impl KeyAverages {
+    /// The table as text, laid out as PyTorch's. Percentages are of [`self_cpu_time_total`](Self::self_cpu_time_total) and
+    /// [`self_cuda_time_total`](Self::self_cuda_time_total).
+    #[must_use]
+    pub fn table(&self) -> String {
+        render(self)
+    }
+}
+
+impl fmt::Display for KeyAverages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.table())
+    }
+}
+
+fn render(table: &KeyAverages) -> String {
     let shown = &table.rows()[..table.limit.min(table.rows().len())];
     let columns = columns(table, shown);
     let rule: Vec<String> = columns.iter().map(|column| "-".repeat(column.width)).collect();
@@ -108,7 +123,7 @@ impl Columns<'_> {
 
     fn add_times(&mut self, table: &KeyAverages) {
         let total = table.self_cpu_time_total();
-        self.all.push(text_column("Name", MOST[0], self.rows, |row| vec![name(row)]));
+        self.all.push(text_column("Name", MOST[0], self.rows, |row| vec![marked(row, &one_line(&row.name))]));
         self.number("Self CPU %", |row| share(row.self_cpu_time, total));
         self.number("Self CPU", |row| time(row.self_cpu_time));
         self.number("CPU total %", |row| share(row.cpu_time, total));
@@ -190,11 +205,6 @@ fn footer(table: &KeyAverages, shown: usize) -> Vec<String> {
         lines.push(format!("Calls without a FLOPs formula, in no sum: {}{more}.", names.join(", ")));
     }
     lines
-}
-
-/// Returns the name as the table shows it: on one line, and told from what is not async.
-fn name(row: &KeyAverage) -> String {
-    format!("{}{}", one_line(&row.name), if row.is_async { " (async)" } else { "" })
 }
 
 /// Returns the kind of a row in one word.

@@ -28,12 +28,15 @@ pub(in crate::export) struct Written {
     pub(in crate::export) crc32: u32,
 }
 
-/// Writes `path` with what `body` writes; replaces an earlier file of that name, and no device, pipe or link.
+/// Writes `path` with what `body` writes, in a folder that is made if it is missing; replaces an earlier file of that name, and no device, pipe or link.
 pub(in crate::export) fn write_file(
     path: &Path,
     gzip: bool,
     body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<Written> {
+    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
+        fs::create_dir_all(folder)?;
+    }
     outlet::without_signals(|| match Target::of(path)? {
         Target::File(path) => replace(&path, gzip, body),
         Target::Stream(path) => fill(target::open_stream(&path)?, gzip, body).map(|(_, written)| written),
@@ -66,18 +69,6 @@ fn sync(file: &File) -> io::Result<()> {
 fn is_unsupported(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, ResourceBusy, Unsupported};
     matches!(error.kind(), Unsupported | InvalidInput | PermissionDenied | CrossesDevices | ResourceBusy)
-}
-
-/// The same, in a folder that is made if it is missing.
-pub(in crate::export) fn write_with_folder(
-    path: &Path,
-    gzip: bool,
-    body: impl FnOnce(&mut dyn Write) -> io::Result<()>,
-) -> io::Result<Written> {
-    if let Some(folder) = path.parent().filter(|folder| *folder != Path::new("")) {
-        fs::create_dir_all(folder)?;
-    }
-    write_file(path, gzip, body)
 }
 
 /// Sends what `body` writes into `file`.

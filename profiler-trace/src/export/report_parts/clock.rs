@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{self, ClockJump, Trace};
+use crate::model::{ClockJump, Reading, Trace};
 
 /// Whose clocks, and what they said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,22 +53,10 @@ impl Jump {
     }
 }
 
-/// One moment on both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::export) struct Reading {
-    pub(in crate::export) monotonic_ns: u64,
-    pub(in crate::export) unix_ns: u64,
-    /// How far the two may lie apart.
-    pub(in crate::export) uncertainty_ns: u64,
-}
-
 impl ClockReport {
     pub(in crate::export) fn of(trace: &Trace) -> Self {
         let clock = &trace.context.clock;
-        let [begin, end] = trace.readings.map(|reading| {
-            let model::Reading { monotonic_ns, unix_ns, uncertainty_ns } = reading;
-            Reading { monotonic_ns, unix_ns, uncertainty_ns }
-        });
+        let [begin, end] = trace.readings;
         Self { id: clock.id.clone(), real_time_error_ns: clock.real_time_error_ns, begin, end, jumps: Jump::all(trace) }
     }
 }

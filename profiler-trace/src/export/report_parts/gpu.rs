@@ -169,11 +169,6 @@ pub(in crate::export) fn column(gpu: &Gpu) -> &'static str {
     if gpu.source.knows_ops() { "gpu busy" } else { "gpu elapsed" }
 }
 
-/// A cell of that column.
-pub(in crate::export) fn cell(gpu: &Gpu, times: GpuTimes) -> String {
-    if is_known(gpu, times) { format!("{:.3}", ms(times.busy_ns)) } else { "n/a".to_owned() }
-}
-
 /// One sentence per cause of loss that there was.
 pub(in crate::export) fn loss_sentences(trace: &Trace) -> Vec<String> {
     let Ok(gpu) = &trace.gpu else { return Vec::new() };

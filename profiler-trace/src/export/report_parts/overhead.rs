@@ -1,7 +1,7 @@
 //! What the profiler itself cost, estimated: how often each thing was recorded times what one costs, measured on this
 //! machine; and what is not in the estimate.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use crate::model::{ExportOptions, Source, Trace};
 
@@ -9,22 +9,9 @@ use crate::model::{ExportOptions, Source, Trace};
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::export) struct Overhead {
     pub(in crate::export) ranges: u64,
-    ns_per_range: u64,
-    /// Allocations and releases.
-    allocations: u64,
-    ns_per_allocation: u64,
-    /// Shapes of inputs, FLOPs, indices of steps and ids of requests.
-    descriptions: u64,
-    ns_per_description: u64,
-    /// Call stacks.
-    stacks: u64,
-    ns_per_stack: u64,
-    /// Ranges that the source of GPU times was told of.
-    gpu_links: u64,
-    ns_per_gpu_link: u64,
-    /// Readings of a thread's CPU clock (`cpu_time`).
-    cpu_readings: u64,
-    ns_per_cpu_reading: u64,
+    /// Flattened: the count of each part but the first, and what one costs.
+    #[serde(flatten, serialize_with = "as_fields")]
+    parts: [Part; 6],
     pub(in crate::export) estimated_ns: u64,
     /// Of the recording's wall time. Threads pay in parallel, so this is an upper bound.
     pub(in crate::export) percent: f64,
@@ -32,36 +19,53 @@ pub(in crate::export) struct Overhead {
     pub(in crate::export) not_included: Vec<String>,
 }
 
+/// Something that was recorded many times.
+#[derive(Clone, Debug)]
+struct Part {
+    /// Fields of the count and of the cost.
+    fields: [&'static str; 2],
+    count: u64,
+    ns: f64,
+    what: &'static str,
+}
+
+fn as_fields<S: Serializer>(parts: &[Part; 6], serializer: S) -> Result<S::Ok, S::Error> {
+    let fields = parts.iter().flat_map(|part| part.fields.into_iter().zip([part.count, whole(part.ns)]));
+    // The number of ranges is a field already.
+    serializer.collect_map(fields.skip(1))
+}
+
 impl Overhead {
     pub(in crate::export) fn of(trace: &Trace) -> Self {
         let (costs, told) = (trace.context.costs, trace.told);
         let knows_ops = trace.gpu.as_ref().is_ok_and(|gpu| gpu.source.knows_ops());
-        let (allocations, gpu_links) = (allocations(trace), if knows_ops { trace.ranges } else { 0 });
-        let cpu_readings = trace.stages.cpu_readings();
+        let links = if knows_ops { trace.ranges } else { 0 };
+        let readings = trace.stages.cpu_readings();
+        let reading = trace.context.cpu_clock_cost.as_nanos() as f64;
+        let part = |fields, count, ns, what| Part { fields, count, ns, what };
         let parts = [
-            (trace.ranges, costs.range),
-            (allocations, costs.allocation),
-            (told.descriptions, costs.description),
-            (told.stacks, costs.stack),
-            (gpu_links, costs.link),
-            (cpu_readings, trace.context.cpu_clock_cost.as_nanos() as f64),
+            part(["ranges", "ns_per_range"], trace.ranges, costs.range, "ranges"),
+            part(
+                ["allocations", "ns_per_allocation"],
+                allocations(trace),
+                costs.allocation,
+                "allocations and releases",
+            ),
+            // Shapes of inputs, FLOPs, indices of steps and ids of requests.
+            part(
+                ["descriptions", "ns_per_description"],
+                told.descriptions,
+                costs.description,
+                "shapes, FLOPs and indices",
+            ),
+            part(["stacks", "ns_per_stack"], told.stacks, costs.stack, "call stacks"),
+            part(["gpu_links", "ns_per_gpu_link"], links, costs.link, "links to GPU work"),
+            part(["cpu_readings", "ns_per_cpu_reading"], readings, reading, "readings of CPU clocks"),
         ];
-        let estimated: f64 = parts.iter().map(|(count, ns)| *count as f64 * ns).sum();
-        let [ns_per_range, ns_per_allocation, ns_per_description, ns_per_stack, ns_per_gpu_link, ns_per_cpu_reading] =
-            parts.map(|(_, ns)| whole(ns));
+        let estimated: f64 = parts.iter().map(|part| part.count as f64 * part.ns).sum();
         Self {
             ranges: trace.ranges,
-            ns_per_range,
-            allocations,
-            ns_per_allocation,
-            descriptions: told.descriptions,
-            ns_per_description,
-            stacks: told.stacks,
-            ns_per_stack,
-            gpu_links,
-            ns_per_gpu_link,
-            cpu_readings,
-            ns_per_cpu_reading,
+            parts,
             estimated_ns: whole(estimated),
             percent: estimated * 100.0 / (trace.end - trace.begin).max(1) as f64,
             not_included: not_included(trace),
@@ -70,16 +74,9 @@ impl Overhead {
 
     /// Returns what was paid for, and how much: `40 ns for each of 100 ranges, 23 ns for each of 17,543 allocations`.
     pub(in crate::export) fn parts(&self) -> String {
-        let parts = [
-            (self.ranges, self.ns_per_range, "ranges"),
-            (self.allocations, self.ns_per_allocation, "allocations and releases"),
-            (self.descriptions, self.ns_per_description, "shapes, FLOPs and indices"),
-            (self.stacks, self.ns_per_stack, "call stacks"),
-            (self.gpu_links, self.ns_per_gpu_link, "links to GPU work"),
-            (self.cpu_readings, self.ns_per_cpu_reading, "readings of CPU clocks"),
-        ];
-        let paid = parts.into_iter().filter(|(count, ns, _)| *count > 0 && *ns > 0);
-        let paid: Vec<String> = paid.map(|(count, ns, what)| format!("{ns} ns for each of {count} {what}")).collect();
+        let paid = self.parts.iter().filter(|part| part.count > 0 && whole(part.ns) > 0);
+        let paid: Vec<String> =
+            paid.map(|Part { count, ns, what, .. }| format!("{} ns for each of {count} {what}", whole(*ns))).collect();
         if paid.is_empty() { "nothing was recorded".to_owned() } else { paid.join(", ") }
     }
 }

@@ -1,7 +1,7 @@
 //! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
 //! trace shows. A warning is about something that is not as it was asked for; a note is about what was.
 
-use crate::export::ops::MAX_ROWS;
+use crate::export::ops::averages::MAX_ROWS;
 use crate::export::reports::pipeline;
 use crate::model::{Context, EndedBy, Trace};
 

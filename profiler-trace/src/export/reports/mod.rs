@@ -11,10 +11,11 @@
 //! They add nothing of their own: `report_parts`, `ops` and `memory` say what the numbers are.
 
 mod commit;
+pub(super) mod digest;
 mod perf_dump;
 pub(super) mod pipeline;
 pub(super) mod printed;
-mod stages;
+pub(super) mod stages;
 mod summary;
 mod timing;
 
@@ -34,4 +35,5 @@ const SUMMARY: OneFile = OneFile::always(
     Ok(|trace, manifest, out| summary::write(trace, &manifest.missing, out)),
 );
 
-pub(super) const EXPORTERS: [&dyn Exporter; 4] = [&TIMING, &perf_dump::PerfDumps, &SUMMARY, &pipeline::Pipeline];
+/// The exporters of this room, in the order in which they write.
+pub(super) const EXPORTERS: &[&dyn Exporter] = &[&TIMING, &perf_dump::PerfDumps, &SUMMARY, &pipeline::Pipeline];

@@ -7,46 +7,11 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::export::exporter::{ArtifactKind, Exporter, JSON, Plan};
-use crate::export::format::json::{Line, ms, write_indented};
+use crate::export::format::json::{Line, ms, record, write_indented};
 use crate::export::format::utc::iso8601;
 use crate::model::{ExportOptions, Request, StageNode, StageTree, Step, StepLoop, Trace};
 
 use super::commit::commit_hash;
-
-#[derive(Serialize)]
-struct PerfDump<'a> {
-    timestamp: String,
-    request_id: &'a str,
-    commit_hash: String,
-    tag: &'static str,
-    total_duration_ms: f64,
-    steps: Vec<Line<Stage>>,
-    denoise_steps_ms: Vec<Line<DenoiseStep>>,
-    memory_checkpoints: Empty,
-    meta: Meta<'a>,
-}
-
-#[derive(Serialize)]
-struct Stage {
-    name: &'static str,
-    duration_ms: f64,
-}
-
-#[derive(Serialize)]
-struct DenoiseStep {
-    step: usize,
-    duration_ms: f64,
-}
-
-#[derive(Serialize)]
-struct Empty {}
-
-#[derive(Serialize)]
-struct Meta<'a> {
-    session: &'a str,
-    rank: u32,
-    world_size: u32,
-}
 
 /// The exporter of the light report.
 pub(super) struct PerfDumps;
@@ -95,24 +60,20 @@ fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let steps = pipeline_stages(stages).into_iter();
     let inside = |step: &&Step| step.begin >= begin && step.end <= end;
     let denoise_steps = denoising(trace).into_iter().flat_map(|each| each.steps.iter().filter(inside));
-    let dump = PerfDump {
+    let stage = |node: &StageNode| Line(record! { name: node.name(), duration_ms: ms(node.sum_ns), });
+    let step = |(number, step): (usize, &Step)| Line(record! { step: number, duration_ms: ms(step.end - step.begin), });
+    let dump = record! {
         timestamp: iso8601(trace.end),
-        request_id,
+        request_id: request_id,
         commit_hash: commit_hash(),
         tag: "benchmark_dump",
         total_duration_ms: ms(end - begin),
-        steps: steps.map(|node| Line(Stage { name: node.name(), duration_ms: ms(node.sum_ns) })).collect(),
-        denoise_steps_ms: denoise_steps.enumerate().map(|(step, each)| Line(DenoiseStep::new(step, each))).collect(),
-        memory_checkpoints: Empty {},
-        meta: Meta { session: &context.session, rank: context.rank, world_size: context.world_size },
+        steps: steps.map(stage).collect::<Vec<_>>(),
+        denoise_steps_ms: denoise_steps.enumerate().map(step).collect::<Vec<_>>(),
+        memory_checkpoints: record! {},
+        meta: record! { session: &context.session, rank: context.rank, world_size: context.world_size, },
     };
     write_indented(out, &dump)
-}
-
-impl DenoiseStep {
-    fn new(step: usize, each: &Step) -> Self {
-        Self { step, duration_ms: ms(each.end - each.begin) }
-    }
 }
 
 /// The stages of the pipeline: the outermost ones, or those inside the one that encloses everything.

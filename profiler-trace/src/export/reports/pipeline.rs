@@ -2,7 +2,7 @@
 //!
 //! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
 
-use crate::export::exporter::{ArtifactKind, Exporter, Plan};
+use crate::export::exporter::{Exporter, Plan};
 use crate::export::remark::Remark;
 use crate::model::{ExportOptions, StageTree, Trace};
 use crate::text;
@@ -11,15 +11,11 @@ use crate::text;
 pub(super) struct Pipeline;
 
 impl Exporter for Pipeline {
-    fn artifacts(&self) -> &[ArtifactKind] {
-        &[]
-    }
-
     fn plan(&self, plan: &mut Plan<'_>) {
         if plan.trace.context.options.pipeline_profiler {
             plan.elsewhere("the log", |trace, manifest| {
                 manifest.pipeline_lines = log_lines(trace);
-                Ok(manifest.pipeline_lines.iter().cloned().map(Remark::info).collect())
+                Ok(manifest.pipeline_lines.iter().cloned().map(Remark::Info).collect())
             });
         }
     }

@@ -1,204 +1,234 @@
-//! Stage times as `timing_rank*.json` shows them: one record for each stage at each place of the tree.
+//! Stage times: one record for each stage at each place of the tree, for `timing_rank*.json` and for the tables of stages.
 //!
-//! A record names the one around it by number, so that the file grows with the number of records, however deep they lie.
+//! In the timing report a record names the one around it by number, so that the file grows with the number of records, however deep they lie.
 //! The requests' own records are short, and name the session's by number too.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::export::format::json::Line;
+use crate::export::format::json::{Line, millis, record, unless_empty};
 use crate::export::memory::report::source_of;
-use crate::export::report_parts::gpu::{TimesReport, of_stage};
+use crate::export::report_parts::gpu::{column, is_known, of_stage};
+use crate::export::report_parts::rest_name;
 use crate::export::report_parts::spread::Spread;
-use crate::model::{NodeId, Request, StageNode, Trace};
+use crate::model::{GpuTimes, NodeId, Request, StageNode, Trace};
 
-/// One stage at one place, all its calls together.
-#[derive(Debug, Serialize)]
-pub(super) struct StageReport {
-    /// Its place in the list, from 0.
-    id: usize,
-    /// The `id` of the stage around it; null for an outermost one. It stands before this one in the list.
-    parent: Option<usize>,
-    name: &'static str,
-    kind: &'static str,
-    /// Number of stages around it.
-    depth: u32,
-    #[serde(flatten)]
-    times: Times,
-    /// Exact for up to 1,000 calls, within 1 % for more.
-    #[serde(flatten)]
-    quantiles: Quantiles,
-    /// GPU work that it launched, it or a stage inside it; absent if the GPU was not recorded.
-    #[serde(flatten)]
-    gpu: Option<TimesReport>,
-    /// The most that the process had allocated while it ran, for each device and whoever told of its memory; absent if
-    /// memory was not recorded.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    memory_peaks: Vec<MemoryPeak>,
-    /// The first calls, in order of their ends.
-    occurrences: Vec<Occurrence>,
-    #[serde(skip_serializing_if = "is_zero")]
-    occurrences_left_out: u64,
-}
-
-/// Fields of a stage that a request's record and the session's have in common.
-#[derive(Debug, Serialize)]
-struct Times {
-    calls: u64,
+/// Fields of a stage that a request's record, the session's and every table have in common.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::export) struct Times {
+    pub(in crate::export) calls: u64,
     sum_ns: u64,
-    min_ns: u64,
-    max_ns: u64,
+    pub(in crate::export) min_ns: u64,
+    pub(in crate::export) max_ns: u64,
     /// Time in no stage inside it.
-    self_ns: u64,
+    pub(in crate::export) self_ns: u64,
     /// Calls that began before what is kept of the recording: timed from there on.
     #[serde(skip_serializing_if = "is_zero")]
     clipped: u64,
     /// Calls ran at the same time: their sum may exceed the time around them.
     #[serde(skip_serializing_if = "is_false")]
-    concurrent: bool,
+    pub(in crate::export) concurrent: bool,
     /// CPU time of its threads, of lives in their polls; absent if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
-    cpu_ns: Option<u64>,
+    pub(in crate::export) cpu_ns: Option<u64>,
     /// Measuring that made it more than 1 % slower.
     #[serde(skip_serializing_if = "is_false")]
     cpu_slows: bool,
     #[serde(flatten)]
-    lives: Option<Lives>,
+    pub(in crate::export) lives: Option<Lives>,
 }
 
 /// Fields of async stages alone: of the calls that are lives of futures.
-#[derive(Debug, Serialize)]
-struct Lives {
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::export) struct Lives {
     lives: u64,
-    polls: u64,
+    pub(in crate::export) polls: u64,
     /// Time in polls. The rest they waited.
-    busy_ns: u64,
+    pub(in crate::export) busy_ns: u64,
     /// Lives that were dropped before they were ready.
     cancelled: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Quantiles {
-    p50_ns: u64,
-    p90_ns: u64,
-    p99_ns: u64,
-    p999_ns: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct Occurrence {
-    /// Since the window began.
-    begin_ns: u64,
-    duration_ns: u64,
-}
-
-#[derive(Debug, Serialize)]
-struct MemoryPeak {
-    device: String,
-    source: &'static str,
-    bytes: u64,
-}
-
-/// One stage of one request.
-#[derive(Debug, Serialize)]
-pub(super) struct InRequest {
-    /// The `id` of the session's record.
-    stage: usize,
-    /// First begin, since the window began.
-    begin_ns: u64,
-    #[serde(flatten)]
-    times: Times,
-    /// GPU work that the request launched in it.
-    #[serde(flatten)]
-    gpu: Option<TimesReport>,
 }
 
 fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
-pub(super) fn is_false(value: &bool) -> bool {
+fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// Returns the `most` longest stages in the order of the tree, and how many others there are.
-pub(super) fn longest(trace: &Trace, most: usize) -> (Vec<&StageNode>, usize) {
-    let nodes = trace.stages.in_order();
-    let mut sums: Vec<u64> = nodes.iter().map(|(_, node)| node.sum_ns).collect();
-    sums.sort_unstable_by(|a, b| b.cmp(a));
-    // A stage is never longer than the one around it, unless it is async.
-    let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
-    let kept: Vec<&StageNode> =
-        nodes.iter().map(|(_, node)| *node).filter(|node| node.sum_ns >= least).take(most).collect();
-    let left_out = nodes.len() - kept.len();
-    (kept, left_out)
+/// The stages of a session, as page, terminal and workbook show them.
+#[derive(Clone, Debug)]
+pub(in crate::export) struct StageTable {
+    /// In the order of the tree, and last the time in which none ran.
+    pub(in crate::export) rows: Vec<StageRow>,
+    /// Shorter stages that have no row.
+    pub(in crate::export) left_out: usize,
+    pub(in crate::export) has_busy: bool,
+    pub(in crate::export) has_cpu: bool,
+    /// Head of the GPU's column; `None` if it was not recorded.
+    pub(in crate::export) gpu: Option<&'static str>,
 }
 
-/// The session's records, and their numbers.
-pub(super) struct Stages {
-    pub(super) reports: Vec<Line<StageReport>>,
-    ids: HashMap<NodeId, usize>,
+/// A stage at its place in the tree, or the time in which none ran.
+#[derive(Clone, Debug)]
+pub(in crate::export) struct StageRow {
+    pub(in crate::export) name: &'static str,
+    /// `stage` or `step`; empty for the time in which none ran.
+    #[cfg_attr(not(feature = "xlsx"), allow(dead_code))]
+    pub(in crate::export) kind: &'static str,
+    pub(in crate::export) depth: u32,
+    pub(in crate::export) sum_ns: u64,
+    /// Length of the session.
+    pub(in crate::export) whole_ns: u64,
+    /// Absent for the time in which none ran.
+    pub(in crate::export) times: Option<Times>,
+    /// GPU time of what it launched; `None` if it is not known.
+    pub(in crate::export) gpu_ns: Option<u64>,
 }
 
-impl Stages {
-    /// Returns the records of every stage of the session, parents before children.
-    pub(super) fn of(trace: &Trace) -> Self {
+impl StageTable {
+    /// Returns the table with the `most` longest stages.
+    pub(in crate::export) fn of(trace: &Trace, most: usize) -> Self {
+        let whole_ns = trace.end - trace.begin;
+        let gpu = trace.gpu.as_ref().ok();
+        let gpu_ns = |times: GpuTimes| gpu.filter(|gpu| is_known(gpu, times)).map(|_| times.busy_ns);
         let nodes = trace.stages.in_order();
-        let ids: HashMap<NodeId, usize> = nodes.iter().zip(0..).map(|((node, _), id)| (*node, id)).collect();
-        let reports = nodes.iter().enumerate().map(|(id, (place, node))| {
-            let parent = ids.get(&node.parent).copied();
-            Line(StageReport::new(trace, (id, parent), *place, node))
+        let mut sums: Vec<u64> = nodes.iter().map(|(_, node)| node.sum_ns).collect();
+        sums.sort_unstable_by(|a, b| b.cmp(a));
+        // A stage is never longer than the one around it, unless it is async.
+        let least = if most == 0 { u64::MAX } else { sums.get(most - 1).copied().unwrap_or(0) };
+        let kept = nodes.iter().map(|(_, node)| node).filter(|node| node.sum_ns >= least).take(most);
+        let mut rows: Vec<StageRow> = kept
+            .map(|node| StageRow {
+                name: node.name(),
+                kind: kind(node),
+                depth: node.depth,
+                sum_ns: node.sum_ns,
+                whole_ns,
+                times: Some(Times::of(node, whole_ns)),
+                gpu_ns: gpu_ns(node.gpu),
+            })
+            .collect();
+        let left_out = nodes.len() - rows.len();
+        let has = |of: fn(&Times) -> bool| rows.iter().filter_map(|row| row.times.as_ref()).any(of);
+        let (has_busy, has_cpu) = (has(|times| times.lives.is_some()), has(|times| times.cpu_ns.is_some()));
+        rows.push(StageRow {
+            name: rest_name(trace),
+            kind: "",
+            depth: 0,
+            sum_ns: trace.unaccounted_ns,
+            whole_ns,
+            times: None,
+            gpu_ns: gpu.and_then(|gpu| gpu_ns(gpu.unattributed)),
         });
-        Self { reports: reports.collect(), ids }
-    }
-
-    /// Returns a request's records, in the order of the session's tree.
-    pub(super) fn of_request(&self, trace: &Trace, request: &Request) -> Vec<Line<InRequest>> {
-        let nodes = request.stages.in_order().into_iter().filter(|(_, node)| node.calls > 0);
-        let records = nodes.filter_map(|(place, node)| {
-            Some(Line(InRequest {
-                stage: self.ids.get(&request.origin(place)).copied()?,
-                begin_ns: node.first_begin.saturating_sub(trace.begin),
-                times: Times::of(node, request.duration()),
-                gpu: of_stage(trace, &request.stages, place),
-            }))
-        });
-        records.collect()
+        Self { rows, left_out, has_busy, has_cpu, gpu: gpu.map(column) }
     }
 }
 
-impl StageReport {
-    fn new(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, node: &StageNode) -> Self {
-        let Spread { p50_ns, p90_ns, p99_ns, p999_ns, .. } = Spread::of_calls(node);
-        let occurrences = node
-            .occurrences
-            .iter()
-            .map(|&(begin, duration_ns)| Occurrence { begin_ns: begin.saturating_sub(trace.begin), duration_ns });
-        Self {
-            id,
-            parent,
-            name: node.name(),
-            kind: if node.is_step() { "step" } else { "stage" },
-            depth: node.depth,
-            times: Times::of(node, trace.end - trace.begin),
-            quantiles: Quantiles { p50_ns, p90_ns, p99_ns, p999_ns },
-            gpu: of_stage(trace, &trace.stages, place),
-            memory_peaks: memory_peaks(trace, place),
-            occurrences_left_out: node.calls - node.occurrences.len() as u64,
-            occurrences: occurrences.collect(),
-        }
+impl StageRow {
+    /// Returns what its times say; nothing for the time in which no stage ran.
+    pub(in crate::export) fn told(&self, of: impl FnOnce(&Times) -> Option<String>) -> String {
+        self.times.as_ref().and_then(of).unwrap_or_default()
+    }
+
+    /// Returns the time in polls of an async stage.
+    pub(in crate::export) fn busy_ns(&self) -> Option<u64> {
+        self.times.as_ref()?.lives.as_ref().map(|lives| lives.busy_ns)
+    }
+
+    /// Returns its name, with a mark if it is async.
+    pub(in crate::export) fn marked(&self, name: &str) -> String {
+        let mark = if self.busy_ns().is_some() { " (async)" } else { "" };
+        format!("{name}{mark}")
+    }
+
+    /// Returns the cell of the GPU's column.
+    pub(in crate::export) fn gpu_cell(&self) -> String {
+        self.gpu_ns.map_or_else(|| "n/a".to_owned(), millis)
     }
 }
 
-fn memory_peaks(trace: &Trace, place: NodeId) -> Vec<MemoryPeak> {
-    let Some(memory) = &trace.memory else { return Vec::new() };
-    let peaks = memory.all().map(|device| MemoryPeak {
-        device: device.device.to_string(),
-        source: source_of(memory, device),
-        bytes: device.stage(place).peak,
+fn kind(node: &StageNode) -> &'static str {
+    if node.is_step() { "step" } else { "stage" }
+}
+
+/// Returns the numbers of the session's records: parents come before children.
+pub(super) fn ids(trace: &Trace) -> HashMap<NodeId, usize> {
+    trace.stages.in_order().into_iter().map(|(node, _)| node).zip(0..).collect()
+}
+
+/// Returns the record of each stage of the session at each place of the tree, all its calls together.
+pub(super) fn of_session(trace: &Trace) -> Vec<Line<impl Serialize>> {
+    let ids = ids(trace);
+    let nodes = trace.stages.in_order().into_iter().enumerate();
+    nodes.map(|(id, (place, node))| Line(stage(trace, (id, ids.get(&node.parent).copied()), place, node))).collect()
+}
+
+/// Returns a request's records, in the order of the session's tree.
+pub(super) fn of_request(
+    trace: &Trace,
+    request: &Request,
+    ids: &HashMap<NodeId, usize>,
+) -> Vec<Line<impl Serialize + use<>>> {
+    let nodes = request.stages.in_order().into_iter().filter(|(_, node)| node.calls > 0);
+    let records = nodes.filter_map(|(place, node)| {
+        Some(Line(record! {
+            // The `id` of the session's record.
+            stage: ids.get(&request.origin(place)).copied()?,
+            // First begin, since the window began.
+            begin_ns: node.first_begin.saturating_sub(trace.begin),
+            ..times: Times::of(node, request.duration()),
+            // GPU work that the request launched in it.
+            ..gpu: of_stage(trace, &request.stages, place),
+        }))
     });
-    peaks.collect()
+    records.collect()
+}
+
+fn stage(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, node: &StageNode) -> impl Serialize {
+    let Spread { p50_ns, p90_ns, p99_ns, p999_ns, .. } = Spread::of_calls(node);
+    let calls = node.occurrences.iter().map(|&(begin, duration_ns)| {
+        // Since the window began.
+        record! { begin_ns: begin.saturating_sub(trace.begin), duration_ns: duration_ns, }
+    });
+    let peaks: Vec<_> = memory_peaks(trace, place).collect();
+    record! {
+        // Its place in the list, from 0.
+        id: id,
+        // The `id` of the stage around it; null for an outermost one. It stands before this one in the list.
+        parent: parent,
+        name: node.name(),
+        kind: kind(node),
+        // Number of stages around it.
+        depth: node.depth,
+        ..times: Times::of(node, trace.end - trace.begin),
+        // Exact for up to 1,000 calls, within 1 % for more.
+        p50_ns: p50_ns,
+        p90_ns: p90_ns,
+        p99_ns: p99_ns,
+        p999_ns: p999_ns,
+        // GPU work that it launched, it or a stage inside it; absent if the GPU was not recorded.
+        ..gpu: of_stage(trace, &trace.stages, place),
+        // Absent if memory was not recorded.
+        memory_peaks?: (!peaks.is_empty()).then_some(peaks),
+        // The first calls, in order of their ends.
+        occurrences: calls.collect::<Vec<_>>(),
+        occurrences_left_out?: unless_empty(node.calls - node.occurrences.len() as u64),
+    }
+}
+
+/// Returns the most that the process had allocated while a stage ran, for each device and whoever told of its memory.
+fn memory_peaks(trace: &Trace, place: NodeId) -> impl Iterator<Item = impl Serialize> {
+    let devices = trace.memory.iter().flat_map(|memory| memory.all().map(move |device| (memory, device)));
+    devices.map(move |(memory, device)| {
+        record! {
+            device: device.device.to_string(),
+            source: source_of(memory, device),
+            bytes: device.stage(place).peak,
+        }
+    })
 }
 
 impl Times {

@@ -8,12 +8,15 @@ use inferno::flamegraph::{Options, TextTruncateDirection, from_lines};
 use crate::export::format::xml;
 use crate::model::Context;
 
-use super::Words;
 use super::folded::Folded;
 
 /// Draws the picture.
-pub(super) fn write(stacks: &Folded, words: Words, context: &Context, out: &mut dyn Write) -> io::Result<()> {
-    let Words { time, what, names, keeps_head } = words;
+pub(super) fn write(stacks: &Folded, context: &Context, out: &mut dyn Write) -> io::Result<()> {
+    let (time, what, names) = if stacks.is_of_gpu {
+        ("GPU time", "kernels by the call stack that launched them", "functions, ranges and kernels")
+    } else {
+        ("CPU time", "own time of ranges by call stack", "functions and ranges")
+    };
     let shown = |text: &str| text.chars().map(xml::shown).collect::<String>();
     let lines: Vec<String> = stacks.micros().map(|(line, micros)| format!("{} {micros}", shown(line))).collect();
     let mut options = Options::default();
@@ -21,7 +24,8 @@ pub(super) fn write(stacks: &Folded, words: Words, context: &Context, out: &mut 
     options.subtitle = Some(shown(&format!("session {}: {what}", context.session)));
     "µs".clone_into(&mut options.count_name);
     names.clone_into(&mut options.name_type);
-    if keeps_head {
+    // The head of a kernel's name says what it is, and the tail of a function's path.
+    if stacks.is_of_gpu {
         options.text_truncate_direction = TextTruncateDirection::Right;
     }
     // The same program gets the same colours.

@@ -25,6 +25,8 @@ pub(super) struct Folded {
     /// Outermost function first, then the range, then the kernel; nanoseconds. Without files and lines: calls from two lines
     /// of a function are one box in a picture.
     lines: BTreeMap<String, u64>,
+    #[cfg_attr(not(feature = "flamegraph"), allow(dead_code))]
+    pub(super) is_of_gpu: bool,
 }
 
 impl Folded {
@@ -57,7 +59,7 @@ impl Folded {
                 *lines.entry(line(&trace.symbols, stack, &[site.name()])).or_default() += ns;
             }
         }
-        Self { lines }.shown()
+        Self { lines, is_of_gpu: false }.shown()
     }
 
     /// The same for the GPU's work, by the stack of the range that launched it; what no range launched has no stack.
@@ -89,7 +91,7 @@ impl Folded {
             });
         }
         by_range.into_values().for_each(|kernels| push(&[], NOBODY, kernels));
-        Self { lines }.shown()
+        Self { lines, is_of_gpu: true }.shown()
     }
 
     fn shown(self) -> Result<Self, String> {

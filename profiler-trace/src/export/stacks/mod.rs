@@ -13,24 +13,11 @@ use crate::model::{Content, Trace};
 use super::exporter::{ArtifactKind, Exporter, Plan, SVG, TEXT};
 use folded::Folded;
 
-/// Whose time is shown, and how a picture of it reads.
+/// Stacks of the host's time, or of the GPU's.
 struct Stacks {
     /// The text and the picture.
     kinds: [ArtifactKind; 2],
     fold: fn(&Trace) -> Result<Folded, String>,
-    #[cfg_attr(not(feature = "flamegraph"), allow(dead_code))]
-    words: Words,
-}
-
-/// Words of a picture.
-#[cfg_attr(not(feature = "flamegraph"), allow(dead_code))]
-#[derive(Clone, Copy)]
-struct Words {
-    time: &'static str,
-    what: &'static str,
-    names: &'static str,
-    /// True if a name's head says what it is, as a kernel's does; the tail of a function's path does.
-    keeps_head: bool,
 }
 
 const CPU: Stacks = Stacks {
@@ -39,12 +26,6 @@ const CPU: Stacks = Stacks {
         ArtifactKind::new("flame_cpu", "flame_cpu_rank{R}.svg", SVG),
     ],
     fold: Folded::of,
-    words: Words {
-        time: "CPU time",
-        what: "own time of ranges by call stack",
-        names: "functions and ranges",
-        keeps_head: false,
-    },
 };
 
 const CUDA: Stacks = Stacks {
@@ -53,15 +34,10 @@ const CUDA: Stacks = Stacks {
         ArtifactKind::new("flame_cuda", "flame_cuda_rank{R}.svg", SVG),
     ],
     fold: Folded::of_gpu,
-    words: Words {
-        time: "GPU time",
-        what: "kernels by the call stack that launched them",
-        names: "functions, ranges and kernels",
-        keeps_head: true,
-    },
 };
 
-pub(super) const EXPORTERS: [&dyn Exporter; 2] = [&CPU, &CUDA];
+/// The exporters of this room, in the order in which they write.
+pub(super) const EXPORTERS: &[&dyn Exporter] = &[&CPU, &CUDA];
 
 impl Exporter for Stacks {
     fn artifacts(&self) -> &[ArtifactKind] {
@@ -84,10 +60,7 @@ impl Exporter for Stacks {
         let lines = Rc::clone(&stacks);
         plan.file(text, move |_, _, out| lines.write(out));
         #[cfg(feature = "flamegraph")]
-        {
-            let words = self.words;
-            plan.file(picture, move |trace, _, out| flame::write(&stacks, words, &trace.context, out));
-        }
+        plan.file(picture, move |trace, _, out| flame::write(&stacks, &trace.context, out));
         #[cfg(not(feature = "flamegraph"))]
         plan.lacks(
             picture,

@@ -16,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rust_xlsxwriter::Workbook;
 
+use crate::export::reports::stages::StageTable;
 use crate::model::{ExportOptions, GroupBy, Trace};
 
 use super::averages::KeyAverages;
@@ -41,7 +42,8 @@ fn workbook(trace: &Trace) -> io::Result<Vec<u8>> {
         let table = KeyAverages::of(trace, by);
         fill(&mut workbook, name, columns::rows(&table), &columns::of(options))?;
     }
-    fill(&mut workbook, "stages", stages::rows(trace), &stages::columns())?;
+    let rows = StageTable::of(trace, usize::MAX).rows;
+    fill(&mut workbook, "stages", rows.into_iter(), &stages::columns())?;
     find_threads(workbook.worksheets().len())?;
     workbook.save_to_buffer().map_err(io::Error::other)
 }

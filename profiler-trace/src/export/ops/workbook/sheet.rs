@@ -9,7 +9,7 @@ use std::time::Duration;
 use rust_xlsxwriter::{Color, Format, FormatAlign, FormatBorder, Worksheet, XlsxError};
 
 use crate::export::format::xml;
-use crate::export::ops::MAX_ROWS;
+use crate::export::ops::averages::MAX_ROWS;
 
 /// Characters that a cell can hold.
 const MAX_TEXT: usize = 32_767;

@@ -12,10 +12,9 @@ use std::fmt;
 use crate::export::Manifest;
 use crate::export::format::json::ms;
 use crate::export::manifest::by_reason;
-use crate::export::ops::averages::SortBy;
-use crate::export::report_parts::{gpu, losses, rest_name};
-use crate::export::reports::stages::longest;
-use crate::model::{GpuTimes, GroupBy, StageNode, Trace};
+use crate::export::ops::averages::{SlowestOps, marked, ns};
+use crate::export::reports::stages::StageRow;
+use crate::model::{GroupBy, KeyAverage};
 use crate::text;
 
 use columns::{Head, Letters, Row, push, push_sentence};
@@ -24,8 +23,6 @@ use columns::{Head, Letters, Row, push, push_sentence};
 const USUAL_WIDTH: usize = 80;
 /// Narrower than this nothing can be read.
 const LEAST_WIDTH: usize = 20;
-/// Rows of the table of stages.
-const MAX_STAGES: usize = 20;
 /// Rows of the table of ops.
 const MAX_OPS: usize = 8;
 
@@ -43,64 +40,6 @@ pub struct Summary<'a> {
     manifest: &'a Manifest,
     width: usize,
     letters: Letters,
-}
-
-/// Times of a trace, which is gone when the summary is printed.
-#[derive(Clone, Debug)]
-pub(in crate::export) struct Times {
-    whole_ns: u64,
-    unaccounted_ns: u64,
-    /// Its name.
-    rest_name: &'static str,
-    stages: Vec<Stage>,
-    stages_left_out: usize,
-    /// Head of the GPU's column, and the work that no stage launched.
-    gpu: Option<(&'static str, String)>,
-    /// A sentence about the GPU.
-    gpu_sentence: String,
-    losses: Vec<String>,
-}
-
-#[derive(Clone, Debug)]
-struct Stage {
-    name: String,
-    calls: u64,
-    sum_ns: u64,
-    self_ns: u64,
-    /// Time without the waiting of its futures, of an async stage.
-    busy_ns: Option<u64>,
-    gpu: Option<String>,
-}
-
-impl Times {
-    pub(in crate::export) fn of(trace: &Trace) -> Self {
-        let known = trace.gpu.as_ref().ok();
-        let cell = |times: GpuTimes| known.map(|known| gpu::cell(known, times));
-        let (nodes, stages_left_out) = longest(trace, MAX_STAGES);
-        let stage = |node: &StageNode| Stage {
-            name: format!(
-                "{}{}{}",
-                "  ".repeat(node.depth.min(8) as usize),
-                node.name(),
-                if node.lives > 0 { " (async)" } else { "" }
-            ),
-            calls: node.calls,
-            sum_ns: node.sum_ns,
-            self_ns: node.self_ns(),
-            busy_ns: (node.lives > 0).then_some(node.busy_ns),
-            gpu: cell(node.gpu),
-        };
-        Self {
-            whole_ns: trace.end - trace.begin,
-            unaccounted_ns: trace.unaccounted_ns,
-            rest_name: rest_name(trace),
-            stages: nodes.into_iter().map(stage).collect(),
-            stages_left_out,
-            gpu: known.map(|known| (gpu::column(known), gpu::cell(known, known.unattributed))),
-            gpu_sentence: gpu::sentence(trace),
-            losses: losses::all(trace),
-        }
-    }
 }
 
 impl Manifest {
@@ -131,80 +70,69 @@ impl Summary<'_> {
     }
 
     fn push_stages(&self, text: &mut String) {
-        let times = &self.manifest.times;
-        let mut heads =
-            vec![Head { title: "calls", rank: 2 }, Head { title: "total", rank: 0 }, Head { title: "self", rank: 5 }];
-        let has_busy = times.stages.iter().any(|stage| stage.busy_ns.is_some());
-        heads.extend(has_busy.then_some(Head { title: "busy", rank: 4 }));
-        heads.push(Head { title: "share", rank: 1 });
-        heads.extend(times.gpu.as_ref().map(|(title, _)| Head { title, rank: 3 }));
-        let whole = times.whole_ns.max(1) as f64;
-        let row = |name: &str, ns: u64, [calls, own, busy]: [String; 3], gpu: Option<&String>| {
-            let share = ns as f64 / whole;
-            let mut cells = vec![calls, millis(ns), own];
-            cells.extend(has_busy.then_some(busy));
-            cells.push(percent(share));
-            cells.extend(gpu.cloned());
-            Row { name: plain(name), cells, share }
+        let table = &self.manifest.digest.stages;
+        type Column = (Head, fn(&StageRow) -> String);
+        let head = |title, rank| Head { title, rank };
+        let mut columns: Vec<Column> = vec![
+            (head("calls", 2), |row| row.told(|times| Some(times.calls.to_string()))),
+            (head("total", 0), |row| millis(row.sum_ns)),
+            (head("self", 5), |row| row.told(|times| Some(millis(times.self_ns)))),
+        ];
+        if table.has_busy {
+            columns.push((head("busy", 4), |row| row.busy_ns().map(millis).unwrap_or_default()));
+        }
+        columns.push((head("share", 1), |row| percent(share(row.sum_ns, row.whole_ns))));
+        if let Some(title) = table.gpu {
+            columns.push((head(title, 3), StageRow::gpu_cell));
+        }
+        let (heads, cells): (Vec<Head>, Vec<_>) = columns.into_iter().unzip();
+        let row = |row: &StageRow| Row {
+            name: "  ".repeat(row.depth.min(8) as usize) + &row.marked(&plain(row.name)),
+            cells: cells.iter().map(|cell| cell(row)).collect(),
+            share: share(row.sum_ns, row.whole_ns),
         };
-        let stage = |each: &Stage| {
-            let busy = each.busy_ns.map(millis).unwrap_or_default();
-            row(&each.name, each.sum_ns, [each.calls.to_string(), millis(each.self_ns), busy], each.gpu.as_ref())
-        };
-        let mut rows: Vec<Row> = times.stages.iter().map(stage).collect();
-        let gpu_rest = times.gpu.as_ref().map(|(_, cell)| cell);
-        rows.push(row(times.rest_name, times.unaccounted_ns, Default::default(), gpu_rest));
+        let rows: Vec<Row> = table.rows.iter().map(row).collect();
         push(text, "stage", &heads, &rows, self.width, self.letters);
-        if has_busy {
+        if table.has_busy {
             push_sentence(text, "busy: without the waiting of futures", self.width);
         }
-        if times.stages_left_out > 0 {
-            push_sentence(
-                text,
-                &format!("{} shorter stages are in the timing report", times.stages_left_out),
-                self.width,
-            );
+        if table.left_out > 0 {
+            push_sentence(text, &format!("{} shorter stages are in the timing report", table.left_out), self.width);
         }
     }
 
     /// The ops that took longest: on the GPU where that was recorded, else on the CPU.
     fn push_ops(&self, text: &mut String) {
-        let table = self.manifest.key_averages(GroupBy::Name).sort_by(SortBy::SelfCudaTime);
-        let ops: Vec<_> = table.rows().iter().filter(|row| row.is_op).collect();
-        if ops.is_empty() {
-            return;
-        }
-        let cuda = table.self_cuda_time_total();
-        let whole = cuda.unwrap_or_else(|| table.self_cpu_time_total()).as_secs_f64();
+        let Some(slowest) = SlowestOps::of(self.manifest.key_averages(GroupBy::Name), MAX_OPS) else { return };
+        let has_cuda = slowest.cuda_ns.is_some();
         let mut heads = vec![
             Head { title: "calls", rank: 2 },
             Head { title: "CPU total", rank: 4 },
-            Head { title: "self CPU", rank: u8::from(cuda.is_some()) * 3 },
+            Head { title: "self CPU", rank: u8::from(has_cuda) * 3 },
         ];
-        heads.extend(cuda.map(|_| Head { title: "self CUDA", rank: 0 }));
+        heads.extend(has_cuda.then_some(Head { title: "self CUDA", rank: 0 }));
         heads.push(Head { title: "share", rank: 1 });
-        let row = |op: &&crate::model::KeyAverage| {
-            // CAST: times of less than 584 years.
-            let ns = |time: std::time::Duration| millis(time.as_nanos() as u64);
-            let own = op.self_cuda_time.filter(|_| cuda.is_some()).unwrap_or(op.self_cpu_time);
-            let share = if whole > 0.0 { own.as_secs_f64() / whole } else { 0.0 };
-            let mut cells = vec![op.count.to_string(), ns(op.cpu_time), ns(op.self_cpu_time)];
-            cells.extend(cuda.map(|_| op.self_cuda_time.map_or("n/a".to_owned(), ns)));
+        let row = |op: &KeyAverage| {
+            let own = op.self_cuda_time.filter(|_| has_cuda);
+            let share = share(ns(own.unwrap_or(op.self_cpu_time)), slowest.whole_ns);
+            let time = |time| millis(ns(time));
+            let mut cells = vec![op.count.to_string(), time(op.cpu_time), time(op.self_cpu_time)];
+            cells.extend(has_cuda.then(|| own.map_or("n/a".to_owned(), time)));
             cells.push(percent(share));
-            Row { name: plain(&op.name) + if op.is_async { " (async)" } else { "" }, cells, share }
+            Row { name: marked(op, &plain(&op.name)), cells, share }
         };
-        let rows: Vec<Row> = ops.iter().take(MAX_OPS).map(row).collect();
+        let rows: Vec<Row> = slowest.rows.iter().map(row).collect();
         text.push('\n');
         push(text, "op", &heads, &rows, self.width, self.letters);
-        if ops.len() > MAX_OPS {
-            push_sentence(text, &format!("{} more ops are in the operator table", ops.len() - MAX_OPS), self.width);
+        if slowest.left_out > 0 {
+            push_sentence(text, &format!("{} more ops are in the operator table", slowest.left_out), self.width);
         }
     }
 
     /// Appends what is missing and why, then what else its user should know.
     fn push_sentences(&self, text: &mut String) {
-        let Manifest { missing, warnings, notes, times, .. } = self.manifest;
-        let missing = by_reason(missing).chain(times.losses.iter().cloned());
+        let Manifest { missing, warnings, notes, digest, .. } = self.manifest;
+        let missing = by_reason(missing).chain(digest.losses.iter().cloned());
         for (title, sentences) in
             [("missing", missing.collect()), ("warnings", warnings.clone()), ("notes", notes.clone())]
         {
@@ -215,7 +143,7 @@ impl Summary<'_> {
             }
         }
         text.push('\n');
-        push_sentence(text, &times.gpu_sentence, self.width);
+        push_sentence(text, &digest.gpu, self.width);
     }
 
     /// One line for the folder, and one for each file in it: a path is never cut.
@@ -234,9 +162,9 @@ impl Summary<'_> {
 
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Manifest { session, rank, times, .. } = self.manifest;
+        let Manifest { session, rank, digest, .. } = self.manifest;
         let mut text = String::new();
-        let head = format!("profile {session}, rank {rank}: {} ms; all times in ms", millis(times.whole_ns));
+        let head = format!("profile {session}, rank {rank}: {} ms; all times in ms", millis(digest.whole_ns));
         push_sentence(&mut text, &head, self.width);
         text.push('\n');
         self.push_stages(&mut text);
@@ -251,6 +179,10 @@ impl fmt::Display for Summary<'_> {
 fn millis(ns: u64) -> String {
     let ms = ms(ns);
     if ms < 1e5 { format!("{ms:.3}") } else { format!("{ms:.0}") }
+}
+
+fn share(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
 }
 
 /// Returns a share in percent; more than the whole is the time of what ran at the same time.

@@ -9,12 +9,12 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::export::format::json::ms;
-use crate::export::format::markdown::{cell, render};
+use crate::export::format::json::millis;
+use crate::export::format::markdown::{cell, render, share};
 use crate::export::format::utc::iso8601;
 use crate::export::manifest::{Missing, by_reason};
 use crate::export::memory;
-use crate::export::ops::averages::{KeyAverages, SortBy};
+use crate::export::ops::averages::{KeyAverages, SlowestOps, marked, ns};
 use crate::export::ops::text::{COUNTED_TWICE, flops_with_unit};
 use crate::export::report_parts::gpu;
 use crate::export::report_parts::losses;
@@ -148,46 +148,33 @@ fn slowest(each: &StepLoop) -> String {
 
 /// The ops that took longest (on the GPU, if that was recorded), and what is known of their FLOPs.
 fn push_ops(page: &mut String, trace: &Trace) {
-    let table = KeyAverages::of(trace, GroupBy::Name).sort_by(SortBy::SelfCudaTime);
-    let ops: Vec<&KeyAverage> = table.rows().iter().filter(|row| row.is_op).collect();
-    if ops.is_empty() {
-        return;
-    }
-    let (cpu, cuda) = (trace.ops.busy_ns, table.self_cuda_time_total());
-    let ns = |time: Duration| time.as_nanos() as f64;
-    let share = |part: Duration, whole: f64| {
-        let mark = if ns(part) > whole { " (concurrent)" } else { "" };
-        format!("{:.1} %{mark}", ns(part) * 100.0 / whole.max(1.0))
-    };
-    let row = |row: &&KeyAverage| {
-        let wait = if row.is_async { " (async)" } else { "" };
-        let mut cells = vec![
-            format!("{}{wait}", cell(&row.name)),
-            row.count.to_string(),
-            format!("{:.3}", ns(row.self_cpu_time) / 1e6),
-            format!("{:.3}", ns(row.cpu_time) / 1e6),
-        ];
-        if let Some(whole) = cuda {
-            let own = row.self_cuda_time;
-            cells.push(own.map_or("n/a".to_owned(), |own| format!("{:.3}", ns(own) / 1e6)));
-            cells.push(own.map_or("n/a".to_owned(), |own| share(own, ns(whole))));
-        } else {
-            cells.push(share(row.self_cpu_time, cpu as f64));
+    let table = KeyAverages::of(trace, GroupBy::Name);
+    let ops: Vec<KeyAverage> = table.rows().iter().filter(|row| row.is_op).cloned().collect();
+    let Some(slowest) = SlowestOps::of(table, MAX_OPS) else { return };
+    let row = |row: &KeyAverage| {
+        let share = |part: u64| share(part, slowest.whole_ns, part > slowest.whole_ns);
+        let known = |of: &dyn Fn(u64) -> String| row.self_cuda_time.map_or("n/a".to_owned(), |time| of(ns(time)));
+        let (own, total) = (ns(row.self_cpu_time), ns(row.cpu_time));
+        let mut cells = vec![marked(row, &cell(&row.name)), row.count.to_string(), millis(own), millis(total)];
+        match slowest.cuda_ns {
+            Some(_) => cells.extend([known(&millis), known(&share)]),
+            None => cells.push(share(own)),
         }
         cells
     };
-    let rows: Vec<Vec<String>> = ops.iter().take(MAX_OPS).map(row).collect();
-    let (whole, gpu) = match cuda {
-        Some(whole) => (format!("self CUDA time total, {:.3} ms", ns(whole) / 1e6), Some("self CUDA")),
-        None => (format!("self CPU time total, {} ms", millis(cpu)), None),
-    };
-    let _ = writeln!(page, "\n## Ops\n\nShare of the {whole}. Times in ms; `self CPU`: in nothing else recorded.\n");
+    let rows: Vec<Vec<String>> = slowest.rows.iter().map(row).collect();
+    let (of, gpu) = if slowest.cuda_ns.is_some() { ("CUDA", Some("self CUDA")) } else { ("CPU", None) };
+    let _ = writeln!(
+        page,
+        "\n## Ops\n\nShare of the self {of} time total, {} ms. Times in ms; `self CPU`: in nothing else recorded.\n",
+        millis(slowest.whole_ns)
+    );
     let header: Vec<&str> = ["op", "calls", "self CPU", "CPU total"].into_iter().chain(gpu).chain(["share"]).collect();
     page.push_str(&render(&header, &rows));
-    if ops.len() > MAX_OPS {
-        let _ = writeln!(page, "\n{} more ops are in the operator table.", ops.len() - MAX_OPS);
+    if slowest.left_out > 0 {
+        let _ = writeln!(page, "\n{} more ops are in the operator table.", slowest.left_out);
     }
-    if trace.ops.nested_ops || ops.iter().any(|row| ns(row.cpu_time) > cpu as f64) {
+    if trace.ops.nested_ops || ops.iter().any(|row| row.cpu_time > Duration::from_nanos(trace.ops.busy_ns)) {
         let _ = writeln!(page, "\n{COUNTED_TWICE}");
     }
     if trace.context.options.torch_profiler_with_flops {
@@ -237,8 +224,4 @@ fn push_sentences(page: &mut String, title: &str, sentences: &[String]) {
     if sentences.len() > MAX_SENTENCES {
         let _ = writeln!(page, "- {} more in the manifest", sentences.len() - MAX_SENTENCES);
     }
-}
-
-fn millis(ns: u64) -> String {
-    format!("{:.3}", ms(ns))
 }

@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use crate::export::output::sink::write_with_folder;
+use crate::export::output::sink::write_file;
 use crate::export::trace::buffer::Page;
 use crate::export::trace::chrome::container::close;
 
@@ -131,7 +131,7 @@ fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<Str
     let opening = container::opening(&ranks, placed, base, &notes);
     let mut merged_ranks = Vec::with_capacity(ranks.len());
     let gzip = output.extension().is_some_and(|extension| extension == "gz");
-    let written = write_with_folder(output, gzip, |out| {
+    let written = write_file(output, gzip, |out| {
         let mut page = Page::new(out);
         page.text.extend_from_slice(&opening?);
         merged_ranks = copy(ranks, placed, base, &mut page).map_err(io::Error::other)?;
