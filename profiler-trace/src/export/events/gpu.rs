@@ -3,8 +3,7 @@
 use crate::model::{Annotation, Gpu, Placed, PlacedOp};
 use crate::records::gpu::{Overhead, Wait, Work};
 
-use super::occupancy::{Occupancy, per_multiprocessor};
-use super::{Args, Category, Event, GpuRow, Key, Name, OnRow, Row, Value};
+use super::{Args, Category, Event, GpuRow, Key, Name, OnRow, Row, Value, occupancy};
 
 impl Event for Annotation {
     fn title(&self) -> (Category, Name<'_>) {
@@ -41,10 +40,10 @@ impl Op<'_> {
                 args.list(Key::Grid, kernel.grid.into_iter().map(Value::from));
                 args.list(Key::Block, kernel.block.into_iter().map(Value::from));
                 if let Some(device) = self.gpu.devices.get(op.device as usize) {
-                    let (blocks, warps) = per_multiprocessor(&kernel, device);
+                    let (blocks, warps) = occupancy::per_multiprocessor(&kernel, device);
                     args.value(Key::BlocksPerSm, blocks);
                     args.value(Key::WarpsPerSm, warps);
-                    args.value(Key::Occupancy, Occupancy::of(&kernel, device).percent);
+                    args.value(Key::Occupancy, occupancy::percent(&kernel, device));
                 }
                 args.some(Key::Priority, kernel.priority);
             }

@@ -71,7 +71,8 @@ pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row,
     });
 }
 
-/// Visits what the program took from CUDA, with the row of the thread that called. What was taken before the recording is not part of the totals.
+/// Visits what the program took from CUDA, with the row of the thread that called. What was taken before the recording
+/// is not part of the totals.
 pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(Row, &MemoryChange)) {
     let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {

@@ -8,29 +8,20 @@ const SHARED_UNIT: u64 = 128;
 /// Each quarter of a multiprocessor has its own registers.
 const QUARTERS: u64 = 4;
 
-/// What limits a kernel, and how much is left.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::export) struct Occupancy {
-    /// Threads that run at a time, of those that could, rounded.
-    pub(in crate::export) percent: u64,
-}
-
-/// Blocks, and warps, that each multiprocessor gets of a launch.
+/// Returns the blocks, and the warps, that each multiprocessor gets of a launch.
 pub(in crate::export) fn per_multiprocessor(kernel: &Kernel, device: &Device) -> (f64, f64) {
     let blocks = product(kernel.grid) as f64 / f64::from(device.multiprocessors.max(1));
     (blocks, blocks * product(kernel.block) as f64 / f64::from(device.warp.max(1)))
 }
 
-impl Occupancy {
-    /// Of a launch on a device.
-    pub(in crate::export) fn of(kernel: &Kernel, device: &Device) -> Self {
-        let threads = product(kernel.block).max(1);
-        let resident = active_blocks(kernel, device, threads) as f64;
-        let (launched, _) = per_multiprocessor(kernel, device);
-        let share = resident.min(launched) * threads as f64 / f64::from(device.threads_per_sm.max(1));
-        // CAST: a percentage.
-        Self { percent: (share * 100.0).round().clamp(0.0, 100.0) as u64 }
-    }
+/// Returns how many percent of the threads that could run at a time on a device do, of a launch, rounded.
+pub(in crate::export) fn percent(kernel: &Kernel, device: &Device) -> u64 {
+    let threads = product(kernel.block).max(1);
+    let resident = active_blocks(kernel, device, threads) as f64;
+    let (launched, _) = per_multiprocessor(kernel, device);
+    let share = resident.min(launched) * threads as f64 / f64::from(device.threads_per_sm.max(1));
+    // CAST: a percentage.
+    (share * 100.0).round().clamp(0.0, 100.0) as u64
 }
 
 /// Blocks that fit on a multiprocessor together.
@@ -72,7 +63,7 @@ mod tests {
 
     fn percent(grid: u32, block: u32, registers: u32, shared: u32) -> u64 {
         let kernel = Kernel { grid: [grid, 1, 1], block: [block, 1, 1], registers, shared, ..Kernel::default() };
-        Occupancy::of(&kernel, &h100()).percent
+        super::percent(&kernel, &h100())
     }
 
     #[test]
@@ -83,6 +74,6 @@ mod tests {
         assert_eq!(percent(100_000, 1024, 32, 100 << 10), 100, "two blocks of half the shared memory");
         assert_eq!(percent(100_000, 32, 16, 0), 50, "32 blocks of one warp");
         assert_eq!(percent(66, 1024, 32, 0), 25, "half a block for each multiprocessor");
-        assert_eq!(Occupancy::of(&Kernel::default(), &Device::default()).percent, 0, "an unknown device");
+        assert_eq!(super::percent(&Kernel::default(), &Device::default()), 0, "an unknown device");
     }
 }

@@ -9,9 +9,9 @@ use crate::export::format::json::write_indented;
 use crate::export::report_parts::clock::Jump;
 use crate::model::Trace;
 
-use super::Events;
 use super::escape::push_string;
 use super::event::push_times;
+use super::events::Events;
 use super::number::push_micros;
 use super::prefix_cache::{push_head, push_place};
 

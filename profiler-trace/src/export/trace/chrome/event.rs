@@ -9,10 +9,12 @@ use crate::records::frames::Symbols;
 use profiler_core::site::Site;
 
 use super::escape::push_string;
-use super::inputs::Inputs;
 use super::number::{push_integer, push_micros, push_signed};
-use super::prefix_cache::{Heads, Place, push_head, push_place};
+use super::prefix_cache::{Cache, Heads, Place, push_head, push_place};
 use super::stacks::Stacks;
+
+/// The text of the inputs that a call of a site had last: most calls have those of the call before.
+type Inputs = Cache<Vec<Tensor>>;
 
 /// Makes text of events.
 pub(super) struct Formatter<'a> {
@@ -39,7 +41,7 @@ impl<'a> Formatter<'a> {
     #[inline]
     pub(super) fn slice(&mut self, out: &mut Vec<u8>, event: &impl Event, place: Place, (begin, end): (u64, u64)) {
         match event.title() {
-            (category, Name::Site(site)) => out.extend_from_slice(self.heads.of(category, site, place)),
+            (category, Name::Site(site)) => self.heads.push(out, category, site, place),
             (category, name) => push_head(out, category, &name.text(), place),
         }
         push_times(out, self.relative(begin), end.saturating_sub(begin));
@@ -117,11 +119,14 @@ impl Args for Members<'_> {
     }
 
     fn inputs(&mut self, site: &'static Site, inputs: &[Tensor]) {
-        if !self.inputs.push_known(self.out, site, inputs) {
-            let begin = self.out.len();
-            self.tensors(inputs);
-            self.inputs.keep(site, inputs, &self.out[begin..]);
+        if let Some(text) = self.inputs.get(site, |known| known == inputs) {
+            return self.out.extend_from_slice(text);
         }
+        let begin = self.out.len();
+        self.tensors(inputs);
+        let (known, text) = self.inputs.entry(site);
+        inputs.clone_into(known);
+        self.out[begin..].clone_into(text);
     }
 }
 

@@ -8,8 +8,8 @@
 pub(super) mod container;
 pub(super) mod escape;
 mod event;
+mod events;
 mod gpu;
-mod inputs;
 pub(super) mod number;
 mod prefix_cache;
 mod rows;
@@ -25,14 +25,14 @@ mod threads_tests;
 use std::io::{self, Write};
 
 use crate::export::events::memory::walk_reported;
+use crate::export::events::processes;
 use crate::export::events::ranges::{BareStep, Life};
-use crate::export::events::{Event, OnRow, Row, processes};
 use crate::export::trace::buffer::Page;
 use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
 use event::Formatter;
-use prefix_cache::Place;
+use events::Events;
 use rows::Rows;
 use stacks::Stacks;
 
@@ -61,39 +61,4 @@ fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) ->
     gpu::write(&mut events, trace);
     container::end(&mut events, trace, name);
     events.page.finish()
-}
-
-/// Writes the events of a trace that are no ranges of a thread, each after the row that it is on.
-struct Events<'a, 'out> {
-    page: Page<'out>,
-    rows: Rows<'a>,
-    format: Formatter<'a>,
-}
-
-impl Events<'_, '_> {
-    fn place(&mut self, row: Row) -> Place {
-        self.rows.place(&mut self.page, row)
-    }
-
-    fn on_row(&mut self, event: &impl OnRow) {
-        let (row, times) = event.place();
-        let place = self.place(row);
-        self.slice(event, place, times);
-    }
-
-    fn slice(&mut self, event: &impl Event, place: Place, times: (u64, u64)) {
-        self.format.slice(&mut self.page.text, event, place, times);
-        self.page.pause();
-    }
-
-    fn instant(&mut self, row: Row, event: &impl Event, at: u64) {
-        let place = self.place(row);
-        self.format.instant(&mut self.page.text, event, place, at);
-        self.page.pause();
-    }
-
-    fn arrow_end(&mut self, ends: (&str, &str), id: u32, at: (Place, u64)) {
-        self.format.arrow_end(&mut self.page.text, ends, id, at);
-        self.page.pause();
-    }
 }

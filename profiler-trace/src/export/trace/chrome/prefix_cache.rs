@@ -1,4 +1,5 @@
-//! The part of an event that is the same for every range of a site on a row: made once, then copied.
+//! What is put into words once for a site, then copied: above all the part of an event that is the same for every range of
+//! the site on a row.
 
 use crate::export::events::Category;
 use profiler_core::site::Site;
@@ -9,37 +10,53 @@ use super::number::push_integer;
 /// Where an event stands: `pid` and `tid`.
 pub(super) type Place = (u64, u64);
 
-/// Heads by the number of their site, of the row that it was seen on last.
-#[derive(Default)]
-pub(super) struct Heads(Vec<Head>);
+/// The text of something of every site, by the site's number, with what it was last.
+pub(super) struct Cache<T>(Vec<(T, Vec<u8>)>);
 
-#[derive(Default)]
-struct Head {
-    /// `tid` 0, which no row of the program has, before it is made.
-    place: Place,
-    text: Vec<u8>,
+/// The heads of sites' ranges: `tid` 0, which no row of the program has, before it is made.
+pub(super) type Heads = Cache<Place>;
+
+impl<T> Default for Cache<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Default> Cache<T> {
+    /// Returns the text, if it is of what `is_same` says.
+    #[inline]
+    pub(super) fn get(&self, site: &'static Site, is_same: impl FnOnce(&T) -> bool) -> Option<&[u8]> {
+        let (of, text) = self.0.get(site.number() as usize)?;
+        is_same(of).then_some(text)
+    }
+
+    /// Returns the place of the text, and of what it is of.
+    pub(super) fn entry(&mut self, site: &'static Site) -> &mut (T, Vec<u8>) {
+        let number = site.number() as usize;
+        if self.0.len() <= number {
+            self.0.resize_with(number + 1, Default::default);
+        }
+        &mut self.0[number]
+    }
 }
 
 impl Heads {
-    /// Returns [`push_head`] of a range of `site`.
+    /// Appends [`push_head`] of a range of `site`.
     #[inline]
-    pub(super) fn of(&mut self, category: Category, site: &'static Site, place: Place) -> &[u8] {
-        let number = site.number() as usize;
-        if self.0.get(number).is_none_or(|head| head.place != place) {
-            self.make(number, category, site, place);
+    pub(super) fn push(&mut self, out: &mut Vec<u8>, category: Category, site: &'static Site, place: Place) {
+        match self.get(site, |known| *known == place) {
+            Some(text) => out.extend_from_slice(text),
+            None => self.make(out, category, site, place),
         }
-        &self.0[number].text
     }
 
     #[cold]
-    fn make(&mut self, number: usize, category: Category, site: &Site, place: Place) {
-        if self.0.len() <= number {
-            self.0.resize_with(number + 1, Head::default);
-        }
-        let head = &mut self.0[number];
-        head.place = place;
-        head.text.clear();
-        push_head(&mut head.text, category, site.name(), place);
+    fn make(&mut self, out: &mut Vec<u8>, category: Category, site: &'static Site, place: Place) {
+        let (known, text) = self.entry(site);
+        *known = place;
+        text.clear();
+        push_head(text, category, site.name(), place);
+        out.extend_from_slice(text);
     }
 }
 

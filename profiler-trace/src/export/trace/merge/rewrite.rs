@@ -90,9 +90,8 @@ impl Rewriter {
         self.texts.clear();
         let at = nanoseconds(event.ts.get()).ok_or_else(|| format!("`ts` is {}, not microseconds", event.ts))?;
         self.replace(text, event.ts, |this, texts| push_micros(texts, at.saturating_add(this.shift)));
-        self.replace(text, event.pid, |this, texts| {
-            texts.extend_from_slice(this.processes.pid(event.pid.get()).as_bytes())
-        });
+        let pid = event.pid;
+        self.replace(text, pid, |this, texts| texts.extend_from_slice(this.processes.pid(pid.get()).as_bytes()));
         self.correlate(text, event.id);
         if let Some(args) = &event.args {
             self.args(text, &event, args);
@@ -118,12 +117,8 @@ impl Rewriter {
             return;
         }
         match (event.name.get(), args) {
-            ("\"process_name\"", Args { name: Some(name), .. }) => self.with_rank(text, name, ""),
-            ("\"process_labels\"", Args { labels: Some(labels), .. }) => {
-                let host = std::mem::take(&mut self.host);
-                self.with_rank(text, labels, &host);
-                self.host = host;
-            }
+            ("\"process_name\"", Args { name: Some(name), .. }) => self.with_rank(text, name, false),
+            ("\"process_labels\"", Args { labels: Some(labels), .. }) => self.with_rank(text, labels, true),
             ("\"process_sort_index\"", Args { sort_index: Some(old), .. }) => {
                 let index = self.processes.sort_index(old.get().parse().unwrap_or(0));
                 self.replace(text, old, |_, texts| push_integer(texts, index));
@@ -138,10 +133,11 @@ impl Rewriter {
         }
     }
 
-    /// Writes `rank 0 · name`, and ` · host` if there is one to name.
-    fn with_rank(&mut self, text: &str, old: &RawValue, host: &str) {
+    /// Writes `rank 0 · name`, and ` · host` if that is asked for and known.
+    fn with_rank(&mut self, text: &str, old: &RawValue, names_host: bool) {
         let old_text: String = serde_json::from_str(old.get()).unwrap_or_default();
         let name = old_text.strip_prefix(&self.prefix).unwrap_or(&old_text);
+        let host = if names_host { &*self.host } else { "" };
         let parts = [name, host].into_iter().filter(|part| !part.is_empty());
         let new = format!("{}{}", self.prefix, parts.collect::<Vec<_>>().join(" · "));
         self.replace(text, old, |_, texts| push_string(texts, &new));

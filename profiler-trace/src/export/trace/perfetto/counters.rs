@@ -5,7 +5,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use crate::export::events::memory::{MemoryChange, walk_reported, walk_taken};
-use crate::export::events::occupancy::Occupancy;
+use crate::export::events::occupancy;
 use crate::model::{Gpu, Memory, Trace};
 use crate::records::gpu::Work;
 use profiler_core::Device;
@@ -73,7 +73,7 @@ fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) 
         let mut sum = 0;
         let kernels = gpu.ops.iter().filter(|placed| placed.op.device == number).filter_map(|placed| {
             let Work::Kernel(kernel) = placed.op.work else { return None };
-            Some((placed.op.begin, Some((placed.op.end, Occupancy::of(&kernel, device).percent))))
+            Some((placed.op.begin, Some((placed.op.end, occupancy::percent(&kernel, device)))))
         });
         let mut is_first = true;
         for (at, begun) in kernels.chain([(u64::MAX, None)]) {

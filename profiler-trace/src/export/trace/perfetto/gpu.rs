@@ -78,13 +78,16 @@ impl Sweep<'_, '_, '_> {
         self.open.begin(end, track);
     }
 
-    /// Writes slices as a sequence of their own.
+    /// Writes slices as a sequence of their own. A row is described before the ends that are due.
     fn write_all(&mut self, slices: &[impl OnRow]) {
-        let Some(first) = slices.first() else { return };
-        let (row, (begin, _)) = first.place();
-        let track = self.tracks.of(self.writer, Track::Row(row));
-        self.writer.open(track, begin);
-        slices.iter().for_each(|slice| self.slice(slice, None));
+        for (at, slice) in slices.iter().enumerate() {
+            let (row, (begin, _)) = slice.place();
+            let track = self.tracks.of(self.writer, Track::Row(row));
+            if at == 0 {
+                self.writer.open(track, begin);
+            }
+            self.slice(slice, None);
+        }
         self.open.end_until(self.writer, u64::MAX);
     }
 }

@@ -84,14 +84,10 @@ impl Stream for Part<'_> {
 /// A thread, on its way into pages.
 struct Now<'a> {
     walk: Option<EdgeWalk<'a>>,
-    late: Option<Late>,
+    /// An edge that is the next to be written, and whether it is a begin: calls before it have filled the page. Seldom, so
+    /// it is worth a copy.
+    late: Option<(Slice, bool)>,
     track: ThreadTrack<'a>,
-}
-
-/// An edge that is the next to be written: calls before it have filled the page. Seldom, so it is worth a copy.
-struct Late {
-    slice: Slice,
-    is_begin: bool,
 }
 
 impl<'a> Now<'a> {
@@ -105,8 +101,8 @@ impl<'a> Now<'a> {
     /// False if nothing is left.
     fn fill(&mut self, page: &mut Vec<u8>) -> bool {
         let Self { walk, late, track } = self;
-        if let Some(edge) = late {
-            if !track.push_late(page, edge) {
+        if let Some((slice, is_begin)) = late {
+            if !track.push_late(page, Edge { slice, is_begin: *is_begin }) {
                 return true;
             }
             *late = None;
@@ -114,7 +110,7 @@ impl<'a> Now<'a> {
         let is_full = walk.as_mut().is_some_and(|walk| {
             walk.until(|edge| {
                 if !track.push(page, edge) {
-                    *late = Some(Late { slice: edge.slice.clone(), is_begin: edge.is_begin });
+                    *late = Some((edge.slice.clone(), edge.is_begin));
                 }
                 page.len() >= FULL
             })
@@ -134,8 +130,8 @@ struct ThreadTrack<'a> {
 impl ThreadTrack<'_> {
     #[cold]
     #[inline(never)]
-    fn push_late(&mut self, page: &mut Vec<u8>, Late { slice, is_begin }: &Late) -> bool {
-        self.push(page, Edge { slice, is_begin: *is_begin })
+    fn push_late(&mut self, page: &mut Vec<u8>, edge: Edge<'_>) -> bool {
+        self.push(page, edge)
     }
 
     /// Appends an edge, and the calls before it; false if these have filled the page, and the edge is still to be written.
