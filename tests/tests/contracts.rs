@@ -109,14 +109,8 @@ fn answers_have_the_fields_that_clients_read() {
 #[test]
 fn errors_have_the_codes_that_clients_match() {
     let words = scan::words();
-    let mut found = BTreeSet::new();
-    for pair in scan::matches(&words, &["StatusCode", ":", ":", "_", ",", "_"]) {
-        found.extend(scan::text(&pair[1]).map(|code| format!("{code}: {}", pair[0])));
-    }
-    for pair in scan::matches(&words, &["Refusal", ":", ":", "_", "(", "_"]) {
-        found.extend(scan::text(&pair[1]).map(|code| format!("{code}: {}", pair[0].to_uppercase())));
-    }
-    found.retain(|line| line.split(':').next().is_some_and(|code| !code.contains(' ')));
+    let rows = scan::matches(&words, &["=", "_", ",", "_", ";"]);
+    let found = rows.into_iter().filter_map(|row| Some(format!("{}: {}", scan::text(&row[1])?, row[0])));
     hold("http_codes", found);
 }
 
