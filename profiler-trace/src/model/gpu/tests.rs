@@ -271,6 +271,7 @@ fn arrows_point_forwards_and_a_call_has_at_most_one() {
 #[test]
 fn a_trace_without_gpu_says_why() {
     let mut script = Script::new();
-    script.gpu = GpuRecord::Absent(Unavailable::PROCESS_GONE);
-    assert_eq!(Trace::build(script.finish()).gpu.unwrap_err(), Unavailable::PROCESS_GONE);
+    let reason = Unavailable::surprising("occupied", "another tool has it");
+    script.gpu = GpuRecord::Absent(reason.clone());
+    assert_eq!(Trace::build(script.finish()).gpu.unwrap_err(), reason);
 }

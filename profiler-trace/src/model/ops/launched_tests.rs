@@ -95,7 +95,7 @@ fn flops_are_per_second_of_the_gpu_where_its_time_is_known_for_every_call() {
     let mut script = Script::new();
     let op = script.site(Kind::Op, "op");
     script.entry(Tag::Flops, 0, op, 1000).begin(op, 0).end(op, 50).thread("main");
-    script.gpu = GpuRecord::Absent(Unavailable::PROCESS_GONE);
+    script.gpu = GpuRecord::Absent(Unavailable::surprising("occupied", "another tool has it"));
     let hidden = row(&Trace::build(script.finish()), "op", false);
     assert_eq!((hidden.flops, hidden.flops_per_second, hidden.cuda_time), (Some(1000), None, None));
 }

@@ -13,7 +13,7 @@ use profiler_core::stream::entry::Tag;
 fn log(measured: &[Measured]) -> GpuRecord {
     let began = Some(Sample { before: 900, after: 1_100 });
     let contexts = vec![EventContext { device: 0, began, ended: None }];
-    let reason = Some(Unavailable::PROCESS_GONE);
+    let reason = Some(Unavailable::surprising("occupied", "another tool has it"));
     GpuRecord::Timed(Box::new(EventLog { reason, contexts, measured: measured.to_vec(), ..EventLog::default() }))
 }
 
