@@ -27,6 +27,7 @@
 //!   What a last expression borrows is given back before they are, as ever:
 //!
 //!   ```edition2021
+//!   # extern crate profiler_core as profiler_runtime;
 //!   #[profiler_runtime::profiled_stage]
 //!   fn last(values: std::sync::Mutex<Vec<u32>>) -> u32 {
 //!       values.lock().unwrap()[0]
@@ -71,6 +72,7 @@ use root::Root;
 /// Times a function as a stage of the pipeline.
 ///
 /// ```
+/// # extern crate profiler_core as profiler_runtime;
 /// use profiler_runtime::profiled_stage;
 ///
 /// #[profiled_stage]
@@ -101,6 +103,7 @@ pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end moves the schedule on.
 ///
 /// ```
+/// # extern crate profiler_core as profiler_runtime;
 /// use profiler_runtime::profiled_step;
 ///
 /// #[profiled_step("denoise_step", index = i)]
@@ -124,6 +127,7 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Times a function as an operator, with the shapes of its inputs and its FLOPs.
 ///
 /// ```
+/// # extern crate profiler_core as profiler_runtime;
 /// use profiler_runtime::profiled_op;
 ///
 /// struct Linear {
