@@ -177,7 +177,7 @@ fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
         warnings: warnings::all(trace),
         notes: warnings::notes(trace),
         errors: Vec::new(),
-        ranges_lost: trace.losses.missing(),
+        ranges_lost: trace.ranges_lost(),
         requests: RequestTimes::of(&trace.requests),
         artifacts: Vec::new(),
         pipeline_lines: Vec::new(),

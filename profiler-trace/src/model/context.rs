@@ -178,33 +178,27 @@ impl EndedBy {
         matches!(self, Self::Dump | Self::SlowStep)
     }
 
-    /// The word in manifest and timing report.
+    /// Returns the word in manifest and timing report.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Iterations => "iterations",
-            Self::Duration => "duration",
-            Self::Exit => "exit",
-            Self::Signal => "signal",
-            Self::Crash => "crash",
-            Self::Dump => "dump",
-            Self::SlowStep => "slow_step",
-            Self::Recovered => "recovered",
-        }
+        self.words().0
     }
 
     /// Returns how the recording ended, as the summary says it.
     pub const fn sentence(self) -> &'static str {
+        self.words().1
+    }
+
+    const fn words(self) -> (&'static str, &'static str) {
         match self {
-            Self::Stop => "ended by a stop",
-            Self::Iterations => "ended by itself, when the iterations that it was to record were over",
-            Self::Duration => "ended by itself, after `duration_secs`",
-            Self::Exit => "ended with the process, which exited",
-            Self::Signal => "ended by a signal to the process",
-            Self::Crash => "ended by a crash of the process",
-            Self::Dump => "a dump: the session goes on",
-            Self::SlowStep => "a dump at a slow step: the session goes on",
-            Self::Recovered => "recovered after the process was gone",
+            Self::Stop => ("stop", "ended by a stop"),
+            Self::Iterations => ("iterations", "ended by itself, when the iterations that it was to record were over"),
+            Self::Duration => ("duration", "ended by itself, after `duration_secs`"),
+            Self::Exit => ("exit", "ended with the process, which exited"),
+            Self::Signal => ("signal", "ended by a signal to the process"),
+            Self::Crash => ("crash", "ended by a crash of the process"),
+            Self::Dump => ("dump", "a dump: the session goes on"),
+            Self::SlowStep => ("slow_step", "a dump at a slow step: the session goes on"),
+            Self::Recovered => ("recovered", "recovered after the process was gone"),
         }
     }
 }

@@ -10,8 +10,9 @@ use std::collections::HashMap;
 
 use super::requests::Request;
 use super::slice::Slice;
-use super::stages::{NodeId, StageTree};
+use super::stages::StageTree;
 use super::tasks::{Record, Short, Tasks};
+use super::values::NodeId;
 
 /// Takes down the stages that cross others, while threads are read.
 #[derive(Default)]
@@ -22,7 +23,7 @@ pub(super) struct CoverBook {
 /// A stage that may overlap its siblings.
 #[derive(Clone, Copy)]
 struct Inside {
-    /// Key of the stage around it ([`requests::key`](super::requests::key)); in [`Covers`] the short form.
+    /// Key of the stage around it ([`key`](super::values::key)); in [`Covers`] the short form.
     key: u64,
     node: NodeId,
     begin: u64,
@@ -54,10 +55,9 @@ impl CoverBook {
         }
     }
 
-    /// Returns what these and the lives of `tasks` cover.
-    pub(super) fn close(self, tasks: &Tasks, stages: &StageTree, kept: &[Request]) -> Covers {
+    /// Returns what these and the lives of `tasks` cover; `kept` are the places of the requests that are kept, by key.
+    pub(super) fn close(self, tasks: &Tasks, stages: &StageTree, kept: HashMap<u64, usize>) -> Covers {
         let crossing = self.inside.into_iter().map(|each| Inside { key: tasks.short(each.key), ..each }).collect();
-        let kept = kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
         let mut covers = Covers { crossing, intervals: Vec::new(), taken: HashMap::new(), kept };
         let lives = || tasks.iter().filter(|task| task.is_stage() && task.has_stage_around()).map(|task| task.rank);
         // CAST: half as many as there are ranks.

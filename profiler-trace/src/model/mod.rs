@@ -34,6 +34,7 @@ mod tasks;
 mod time;
 mod trace;
 mod union;
+mod values;
 mod words;
 
 #[cfg(test)]
@@ -50,21 +51,23 @@ mod tests;
 
 pub use context::{Context, EndedBy, Recording, Window, file_part};
 pub(crate) use durations::{Bins, Durations, RELATIVE_ACCURACY};
-pub(crate) use gpu::{Annotation, Gpu, GpuTimes, Placed, PlacedCall, PlacedOp, Source, Taken};
-pub(crate) use losses::Losses;
+pub(crate) use gpu::{Annotation, Gpu, Placed, PlacedCall, PlacedOp, Source, Taken};
+pub(crate) use losses::{Effect, LossCause, ON_HOST};
 pub use memory::MemoryLog;
 pub(crate) use memory::{Allocation, DeviceMemory, Memory, Moment, Paths, Reporter, StageMemory, Usage};
 pub(crate) use ops::{GpuKnowledge, OpTable};
 pub use ops::{GroupBy, KeyAverage};
 pub use options::{Content, ExportOptions};
 pub use options::{CudaApiNames, TraceFormat};
+pub(crate) use pace::Jump;
 pub use pattern::matches;
 pub(crate) use requests::{Request, Requests};
 pub(crate) use slice::{CallArgs, Slice, Tensor};
-pub(crate) use stages::{NodeId, StageNode, StageTree};
+pub(crate) use stages::{StageNode, StageTree};
 pub(crate) use steps::{Step, StepLoop};
 pub(crate) use tasks::{LifeEdge, Task};
 pub(crate) use time::Reading;
 pub use trace::Trace;
-pub(crate) use trace::{ClockJump, Edge, EdgeWalk, Walk};
+pub(crate) use trace::{Edge, EdgeWalk, Walk};
+pub(crate) use values::{GpuTimes, NodeId};
 pub use words::words;

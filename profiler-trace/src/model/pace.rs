@@ -82,9 +82,9 @@ fn slept(from: &Anchor, to: &Anchor) -> u64 {
 pub(crate) struct Jump {
     /// `suspend`, `counter` or `real time`: what jumped.
     pub(crate) kind: &'static str,
-    /// By how much.
+    /// By how much, in nanoseconds.
     pub(crate) ns: i64,
-    /// Ticks between which it happened.
+    /// Ticks between which it happened, or moments.
     pub(crate) within: (u64, u64),
     /// What it means for the reader, in a sentence.
     pub(crate) sentence: String,

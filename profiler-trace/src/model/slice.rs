@@ -2,8 +2,7 @@
 
 use profiler_core::{__private::MAX_DIMS, Dtype, Kind, site::Site};
 
-use super::requests;
-use super::stages::NodeId;
+use super::values::{NetBytes, NodeId, key};
 
 /// One range of one thread, complete. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
@@ -28,9 +27,9 @@ pub(crate) struct Slice {
     pub(super) stage_id: u64,
     /// `External id` of the range that was innermost around it when it ended; 0 without one.
     pub(super) around_id: u64,
-    /// Key of the request that it ran in, see [`requests::key`]; 0 without one.
+    /// Key of the request that it ran in, see [`key`]; 0 without one.
     pub(super) request: u64,
-    /// Key of the stage or step directly around it at its end, see [`requests::key`]; 0 without one.
+    /// Key of the stage or step directly around it at its end, see [`key`]; 0 without one.
     pub(super) stage_around: u64,
     /// Key of the request that this stage ran in; 0 without one.
     pub(super) stage_request: u64,
@@ -57,15 +56,6 @@ pub(crate) struct Slice {
     pub(crate) task: Option<Poll>,
     /// What the call said about itself: see [`Slice::args`].
     pub(super) call: Option<Box<CallArgs>>,
-}
-
-/// Bytes allocated minus bytes freed; negative if it freed more than it allocated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct NetBytes {
-    /// In the range itself.
-    pub(crate) own: i64,
-    /// And in the ranges inside it.
-    pub(crate) total: i64,
 }
 
 /// Which task a slice polled.
@@ -139,7 +129,7 @@ impl Slice {
     /// Returns the key under which ranges inside it name it.
     #[inline]
     pub(super) fn key(&self) -> u64 {
-        requests::key(self.external_id, self.task.map(|poll| poll.task))
+        key(self.external_id, self.task.map(|poll| poll.task))
     }
 
     /// Returns the key of the request that it is, or that it ran in.
@@ -153,20 +143,6 @@ impl Slice {
     /// Returns what the call said about itself.
     pub(crate) fn args(&self) -> &CallArgs {
         self.call.as_deref().unwrap_or(&NO_ARGS)
-    }
-}
-
-impl NetBytes {
-    /// The range itself allocates, or frees if it is negative.
-    pub(super) const fn change(&mut self, bytes: i64) {
-        self.own = self.own.saturating_add(bytes);
-        self.total = self.total.saturating_add(bytes);
-    }
-
-    /// Adds both sums.
-    pub(super) const fn add(&mut self, other: Self) {
-        self.own = self.own.saturating_add(other.own);
-        self.total = self.total.saturating_add(other.total);
     }
 }
 

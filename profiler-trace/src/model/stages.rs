@@ -8,16 +8,12 @@ use std::collections::HashMap;
 use profiler_core::{Kind, site::Site};
 
 use super::call_times::CallTimes;
-use super::gpu::GpuTimes;
 use super::slice::Slice;
 use super::tasks::Task;
-
-/// Index of a node; [`StageTree::ROOT`] is what encloses everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct NodeId(pub(crate) u32);
+use super::values::{GpuTimes, NodeId};
 
 /// Times of one stage at one place of the tree. Nanoseconds.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct StageNode {
     /// The stage or step; `None` for the root.
     pub(crate) site: Option<&'static Site>,
@@ -228,31 +224,8 @@ impl StageNode {
         self.calls > 0 || self.gpu.ops > 0
     }
 
-    const fn new(site: Option<&'static Site>, parent: NodeId, depth: u32) -> Self {
-        Self {
-            site,
-            parent,
-            depth,
-            calls: 0,
-            sum_ns: 0,
-            min_ns: u64::MAX,
-            max_ns: 0,
-            children_ns: 0,
-            own_ns: 0,
-            lives_until: (0, StageTree::ROOT),
-            lives: 0,
-            busy_ns: 0,
-            polls: 0,
-            cancelled: 0,
-            clipped: 0,
-            concurrent: false,
-            cpu_ns: None,
-            cpu_slows: false,
-            occurrences: Vec::new(),
-            further: None,
-            first_begin: u64::MAX,
-            gpu: GpuTimes { ops: 0, busy_ns: 0, first: 0, until: 0 },
-        }
+    fn new(site: Option<&'static Site>, parent: NodeId, depth: u32) -> Self {
+        Self { site, parent, depth, min_ns: u64::MAX, first_begin: u64::MAX, ..Self::default() }
     }
 
     /// Returns the stage's name; empty for the root.

@@ -48,7 +48,8 @@ impl StepLoop {
 /// Gathers steps while threads are read.
 #[derive(Default)]
 pub(super) struct StepBook {
-    loops: HashMap<usize, StepLoop>,
+    /// By number of site.
+    loops: HashMap<u32, StepLoop>,
     marks: Vec<u64>,
 }
 
@@ -67,9 +68,8 @@ impl Step {
 impl StepBook {
     /// An iteration of a loop has ended.
     pub(super) fn add(&mut self, site: &'static Site, step: Step) {
-        let key = std::ptr::from_ref(site).addr();
         self.loops
-            .entry(key)
+            .entry(site.number())
             .or_insert_with(|| StepLoop { site: Some(site), drives: false, steps: Vec::new() })
             .steps
             .push(step);
@@ -83,8 +83,7 @@ impl StepBook {
     /// Leaves out the steps of a loop that have not ended: where the last of those that were asked for has ended the
     /// recording, the one that took its place had begun.
     pub(super) fn leave_out_unfinished(&mut self, site: Option<&'static Site>) {
-        let key = site.map(|site| std::ptr::from_ref(site).addr());
-        if let Some(each) = key.and_then(|key| self.loops.get_mut(&key)) {
+        if let Some(each) = site.and_then(|site| self.loops.get_mut(&site.number())) {
             each.steps.retain(|step| step.finished);
         }
     }
@@ -92,7 +91,7 @@ impl StepBook {
     /// How many steps of a loop have ended; `None` is the loop of bare calls.
     pub(super) fn ended(&self, site: Option<&'static Site>, end: u64) -> u64 {
         let Some(site) = site else { return self.marks.len() as u64 };
-        let steps = self.loops.get(&std::ptr::from_ref(site).addr()).map_or(&[][..], |each| &each.steps);
+        let steps = self.loops.get(&site.number()).map_or(&[][..], |each| &each.steps);
         steps.iter().filter(|step| step.end < end).count() as u64
     }
 
@@ -112,11 +111,7 @@ impl StepBook {
             loops.push(StepLoop { site: None, drives: false, steps });
         }
         for each in &mut loops {
-            each.drives = match (each.site, driver) {
-                (Some(site), Some(driver)) => std::ptr::eq(site, driver),
-                (None, None) => true,
-                _ => false,
-            };
+            each.drives = each.site.map(Site::number) == driver.map(Site::number);
             each.number(if each.drives { first_number } else { 0 });
         }
         loops.sort_by_key(|each| (!each.drives, each.steps.first().map(|step| step.begin)));

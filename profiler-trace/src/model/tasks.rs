@@ -9,9 +9,8 @@ use std::cmp::Reverse;
 use profiler_core::{Kind, site::Site};
 
 use super::by_task::TaskRanks;
-use super::requests::{self, task_of};
 use super::slice::{Poll, Slice};
-use super::stages::NodeId;
+use super::values::{NodeId, key, task_of};
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
 #[derive(Clone, Copy)]
@@ -202,36 +201,27 @@ impl Tasks {
         self.records.iter().map(|record| record.node).collect()
     }
 
-    /// Sets these.
-    pub(super) fn set_nodes(&mut self, nodes: &[NodeId]) {
-        self.records.iter_mut().zip(nodes).for_each(|(record, node)| record.node = *node);
+    /// Returns the rank of a number.
+    pub(super) fn rank_of(&self, task: u64) -> Option<u32> {
+        self.ranks.rank(task)
     }
 
-    /// Returns the short form of a key ([`requests::key`]).
+    /// Returns the short form of a key ([`key`]).
     pub(super) fn short(&self, key: u64) -> u64 {
-        match task_of(key) {
-            Some(task) => self.ranks.rank(task).map_or(0, |rank| TASK | u64::from(rank)),
-            None => key,
-        }
-    }
-
-    fn short_of_recent(&mut self, key: u64) -> Short {
-        Short::new(match task_of(key) {
-            Some(task) => self.rank(task).map_or(0, |rank| TASK | u64::from(rank)),
-            None => key,
-        })
+        short(key, |task| self.rank_of(task))
     }
 
     /// Returns the key of a short form.
     fn key(&self, short: Short) -> u64 {
-        short.task().map_or(short.get(), |rank| requests::key(0, Some(self.ranks.number(rank))))
+        short.task().map_or(short.get(), |rank| key(0, Some(self.ranks.number(rank))))
     }
 
     /// Takes up a poll of the task with this rank.
     pub(super) fn poll(&mut self, rank: u32, poll: Poll, slice: &Slice) {
         let (at, number) = (rank as usize, slice.site.number());
         if self.records[at].poll(poll, slice) {
-            let (around, request) = (self.short_of_recent(slice.stage_around), self.short_of_recent(slice.request));
+            let (around, request) =
+                [slice.stage_around, slice.request].map(|key| Short::new(short(key, |task| self.rank(task)))).into();
             let record = &mut self.records[at];
             (record.begin, record.site, record.around, record.request) = (slice.begin, number, around, request);
             self.note_site(number as usize, slice.site);
@@ -399,6 +389,14 @@ pub(crate) enum LifeEdge<'a> {
         /// Its row.
         lane: u32,
     },
+}
+
+/// Returns the short form of a key; `rank` finds that of a task.
+fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> u64 {
+    match task_of(key) {
+        Some(task) => rank(task).map_or(0, |rank| TASK | u64::from(rank)),
+        None => key,
+    }
 }
 
 /// Returns the place of a task in a column, which is made when it is first needed.

@@ -5,7 +5,7 @@
 //! nanoseconds.
 
 use super::context::Window;
-use super::pace::Pace;
+use super::pace::{Jump, Pace};
 use profiler_core::clock::Anchor;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +94,14 @@ impl Timeline {
     /// How far the real-time position of everything may be off.
     pub(crate) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
+    }
+}
+
+impl Jump {
+    /// Returns the jump with moments for its ticks.
+    pub(crate) fn on(self, timeline: &Timeline) -> Self {
+        let (from, to) = self.within;
+        Self { within: (timeline.ns(from), timeline.ns(to)), ..self }
     }
 }
 

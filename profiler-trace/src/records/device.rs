@@ -1,4 +1,4 @@
-//! A device, as its driver describes it.
+//! A machine's devices, as their driver describes them, whichever source recorded what they did.
 
 use serde::{Deserialize, Serialize};
 

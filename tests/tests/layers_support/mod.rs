@@ -93,45 +93,6 @@ const RUNTIME: &[(&[&str], &str)] = &[
 ];
 
 const TRACE: &[(&[&str], &str)] = &[
-    (
-        &[
-            "model/context.rs",
-            "model/decode/call_builder.rs",
-            "model/decode/crossing.rs",
-            "model/decode/event.rs",
-            "model/decode/frames.rs",
-            "model/decode/mod.rs",
-            "model/gpu/clock.rs",
-            "model/gpu/event_timing/clock.rs",
-            "model/gpu/event_timing/mod.rs",
-            "model/gpu/join.rs",
-            "model/gpu/links.rs",
-            "model/gpu/memory.rs",
-            "model/gpu/mod.rs",
-            "model/gpu/rows.rs",
-            "model/gpu/spans.rs",
-            "model/lanes.rs",
-            "model/memory/entry_pair.rs",
-            "model/memory/measure.rs",
-            "model/memory/mod.rs",
-            "model/memory/paths.rs",
-            "model/memory/walk.rs",
-            "model/ops/gather.rs",
-            "model/ops/launched.rs",
-            "model/ops/mod.rs",
-            "model/ops/settle.rs",
-            "model/pace.rs",
-            "model/requests/mod.rs",
-            "model/requests/selection.rs",
-            "model/slice.rs",
-            "model/stages.rs",
-            "model/steps.rs",
-            "model/tasks.rs",
-            "model/time.rs",
-            "model/trace/mod.rs",
-        ],
-        "open: values and the trees that hold them",
-    ),
 ];
 
 const CORE: &[(&[&str], &str)] = &[

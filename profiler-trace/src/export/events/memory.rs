@@ -76,10 +76,11 @@ pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row,
 pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(Row, &MemoryChange)) {
     let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {
-        let total = totals.entry(each.device).or_default();
-        *total = total.saturating_add_signed(each.change());
-        let Taken { at, device, address, thread, .. } = *each;
-        let change = MemoryChange { at, device, address, bytes: each.change(), failed: false, total: *total };
+        let Taken { allocation, thread, .. } = each;
+        let &Allocation { at, device, address, .. } = allocation;
+        let (bytes, total) = (allocation.change(), totals.entry(device).or_default());
+        *total = total.saturating_add_signed(bytes);
+        let change = MemoryChange { at, device, address, bytes, failed: false, total: *total };
         visit(Row::of_caller(trace, thread.unwrap_or(trace.context.pid)), &change);
     }
 }

@@ -56,7 +56,7 @@ fn write(manifest: &Manifest, trace: &Trace, out: &mut dyn Write) -> io::Result<
         ranges: trace.ranges,
         artifacts: manifest.artifacts.iter().map(Line).collect::<Vec<_>>(),
         missing: manifest.missing.iter().map(Line).collect::<Vec<_>>(),
-        losses: LossReport::new(&trace.losses),
+        losses: LossReport::on_host(trace),
         gpu: GpuReport::of(trace),
         warnings: &manifest.warnings,
         notes: &manifest.notes,

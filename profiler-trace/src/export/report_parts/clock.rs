@@ -6,7 +6,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{ClockJump, Reading, Trace};
+use crate::model::{self, Reading, Trace};
 
 /// Whose clocks, and what they said.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl Jump {
 
     /// Returns those of a recording, in order of time.
     pub(in crate::export) fn all(trace: &Trace) -> Vec<Self> {
-        let report = |jump: &ClockJump| Self {
+        let report = |jump: &model::Jump| Self {
             kind: jump.kind.into(),
             length_ns: jump.ns,
             at_unix_ns: jump.within.0,

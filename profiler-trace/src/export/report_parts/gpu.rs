@@ -6,13 +6,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::export::format::json::ms;
+use crate::export::report_parts::losses::LossReport;
 use crate::model::{Gpu, GpuTimes, NodeId, Source, StageTree, Trace};
-use crate::records::events::{EventLosses, Failure};
-use crate::records::gpu::GpuLosses;
 use crate::records::unavailable::Unavailable;
 
 /// The GPU in the timing report, the manifest and the trace's head.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 pub(in crate::export) struct GpuReport<'a> {
     /// Word of the source, or `none`.
     source: &'static str,
@@ -28,7 +27,7 @@ pub(in crate::export) struct GpuReport<'a> {
     timed: Option<Timed<'a>>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Recorded<'a> {
     #[serde(flatten)]
     version: BTreeMap<String, u32>,
@@ -41,11 +40,11 @@ struct Recorded<'a> {
     /// Work that no stage launched.
     unattributed: TimesReport,
     clock_uncertainty_ns: u64,
-    losses: GpuLossReport,
+    losses: LossReport<'a>,
 }
 
 /// What events know.
-#[derive(Debug, Serialize)]
+#[derive(Serialize)]
 struct Timed<'a> {
     cuda_driver_version: u32,
     devices: Vec<&'a str>,
@@ -53,7 +52,7 @@ struct Timed<'a> {
     total: TimesReport,
     resolution_ns: u64,
     clock_uncertainty_ns: u64,
-    losses: &'a EventLosses,
+    losses: LossReport<'a>,
 }
 
 /// GPU time of a stage, or of everything. What its source does not know is absent.
@@ -75,14 +74,6 @@ pub(in crate::export) struct TimesReport {
     gpu_span_ns: u64,
 }
 
-#[derive(Debug, Serialize)]
-struct GpuLossReport {
-    #[serde(flatten)]
-    recorded: GpuLosses,
-    /// Ops that seem to begin before their launch: no arrow leads to them.
-    before_launch: u64,
-}
-
 impl<'a> GpuReport<'a> {
     pub(in crate::export) fn of(trace: &'a Trace) -> Self {
         let gpu = match &trace.gpu {
@@ -97,22 +88,22 @@ impl<'a> GpuReport<'a> {
                 source: name.word,
                 reason_code: None,
                 reason: None,
-                recorded: Some(Recorded::of(gpu)),
+                recorded: Some(Recorded::of(trace, gpu)),
                 timed: None,
             },
-            Source::Events { reason, losses, resolution_ns } => Self {
+            Source::Events { reason, resolution_ns, .. } => Self {
                 source: gpu.source.name().word,
                 reason_code: reason.as_ref().map(Unavailable::code),
                 reason: reason.as_ref().map(ToString::to_string),
                 recorded: None,
-                timed: Some(Timed::of(gpu, losses, *resolution_ns)),
+                timed: Some(Timed::of(trace, gpu, *resolution_ns)),
             },
         }
     }
 }
 
 impl<'a> Recorded<'a> {
-    fn of(gpu: &'a Gpu) -> Self {
+    fn of(trace: &'a Trace, gpu: &'a Gpu) -> Self {
         Self {
             version: gpu.library_version().into_iter().collect(),
             cuda_driver_version: gpu.driver_version,
@@ -121,20 +112,20 @@ impl<'a> Recorded<'a> {
             api_calls: gpu.calls.len(),
             unattributed: TimesReport::of(gpu, gpu.unattributed),
             clock_uncertainty_ns: gpu.clock_uncertainty_ns,
-            losses: GpuLossReport { recorded: gpu.losses, before_launch: gpu.before_launch },
+            losses: LossReport::of_gpu(trace),
         }
     }
 }
 
 impl<'a> Timed<'a> {
-    fn of(gpu: &'a Gpu, losses: &'a EventLosses, resolution_ns: u64) -> Self {
+    fn of(trace: &'a Trace, gpu: &'a Gpu, resolution_ns: u64) -> Self {
         Self {
             cuda_driver_version: gpu.driver_version,
             devices: gpu.devices.iter().map(|device| device.name.as_str()).collect(),
             total: TimesReport::of(gpu, gpu.total),
             resolution_ns,
             clock_uncertainty_ns: gpu.clock_uncertainty_ns,
-            losses,
+            losses: LossReport::of_gpu(trace),
         }
     }
 }
@@ -167,51 +158,6 @@ pub(in crate::export) fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
 /// What the summary's column says, and its head.
 pub(in crate::export) fn column(gpu: &Gpu) -> &'static str {
     if gpu.source.knows_ops() { "gpu busy" } else { "gpu elapsed" }
-}
-
-/// One sentence per cause of loss that there was.
-pub(in crate::export) fn loss_sentences(trace: &Trace) -> Vec<String> {
-    let Ok(gpu) = &trace.gpu else { return Vec::new() };
-    if let Source::Events { losses, reason, .. } = &gpu.source {
-        return event_losses(losses, reason.as_ref());
-    }
-    let dropped = format!("GPU records: {{}}, dropped by {} for want of room", gpu.source.name().title);
-    [
-        (gpu.losses.dropped, dropped.as_str()),
-        (gpu.losses.buffers, "GPU buffers: {}, thrown away; raise `max_buffer_mb` or record fewer steps"),
-        (gpu.losses.untimed, "GPU records: {}, without a time; not shown"),
-        (gpu.losses.unreadable, "GPU buffers: {}, unreadable from some record on"),
-        (gpu.before_launch, "GPU ops: {}, begin before their launch because the clocks differ; without an arrow"),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, what)| what.replace("{}", &count.to_string()))
-    .collect()
-}
-
-fn event_losses(losses: &EventLosses, reason: Option<&Unavailable>) -> Vec<String> {
-    let unresolved = if reason == Some(&Unavailable::PROCESS_GONE) {
-        "the process ended before their events were read"
-    } else {
-        "the GPU was not done with them some seconds after the end"
-    };
-    let refused = match losses.failure {
-        Some(Failure(call, code)) => format!("`{call}` failed with CUDA error {code}"),
-        None => "the driver refused".to_owned(),
-    };
-    [
-        (losses.exhausted, "every pair of events was in use: the program is far ahead of the GPU"),
-        (losses.unresolved, unresolved),
-        (losses.unfinished, "open at the end"),
-        (losses.captured, "their stream was being captured into a graph"),
-        (losses.foreign, "their context is not a device's primary one"),
-        (losses.buffer_full, "no room in the buffers; raise `max_buffer_mb`"),
-        (losses.failed, refused.as_str()),
-    ]
-    .into_iter()
-    .filter(|(count, _)| *count > 0)
-    .map(|(count, why)| format!("ranges without a GPU time: {count}, {why}"))
-    .collect()
 }
 
 /// What the summary says at its end.

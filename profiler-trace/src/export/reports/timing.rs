@@ -54,7 +54,7 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
         // Where memory was recorded.
         memory?: memory::report::of(trace),
         gpu: GpuReport::of(trace),
-        losses: LossReport::new(&trace.losses),
+        losses: LossReport::on_host(trace),
         overhead: Overhead::of(trace),
     };
     write_indented(out, &timing)

@@ -109,7 +109,7 @@ impl<'a> Profiler<'a> {
             clock: Line(ClockReport::of(trace)),
             ended_by: trace.context.ended_by.as_str(),
             ranges: trace.ranges,
-            losses: LossReport::new(&trace.losses),
+            losses: LossReport::on_host(trace),
             gpu: GpuReport::of(trace),
             warnings: warnings::all(trace),
         }

@@ -3,8 +3,8 @@
 //! The stage and the request around a range are those around the innermost open one, unless it is known to cross
 //! ([`Crossing`]): then the first reading has found the ones that are open at its end, too.
 
-use crate::model::slice::{NetBytes, Poll, Slice};
-use crate::model::stages::NodeId;
+use crate::model::slice::{Poll, Slice};
+use crate::model::values::{NetBytes, NodeId};
 use profiler_core::site::Site;
 use profiler_core::stream::entry::Entry;
 

@@ -6,9 +6,9 @@
 /// Intervals that may overlap each other, in any order.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Cover {
-    /// Length of what is not kept any more: nothing to come overlaps it.
-    past_ns: u64,
-    /// Disjoint and in order.
+    /// Length of their union.
+    pub(super) ns: u64,
+    /// Those that something to come may overlap: disjoint and in order.
     recent: Vec<(u64, u64)>,
 }
 
@@ -23,22 +23,10 @@ impl Cover {
         let end = known.last().map_or(end, |known| known.1.max(end));
         self.recent.splice(first..last, [(begin, end)]);
         let past = self.recent.partition_point(|known| known.1 <= oldest);
-        self.past_ns += self.recent.drain(..past).map(|(begin, end)| end - begin).sum::<u64>();
-        end - begin - before
-    }
-}
-
-/// Time in which a thread ran at least one range.
-#[derive(Default)]
-pub(super) struct Busy {
-    pub(super) ns: u64,
-    cover: Cover,
-}
-
-impl Busy {
-    /// Adds a part in which a range ran that lies in no other; `oldest` is before all parts to come.
-    pub(super) fn add(&mut self, (begin, end): (u64, u64), oldest: u64) {
-        self.ns += self.cover.add(begin, end, oldest);
+        self.recent.drain(..past);
+        let more = end - begin - before;
+        self.ns += more;
+        more
     }
 }
 

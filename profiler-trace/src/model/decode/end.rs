@@ -8,7 +8,7 @@
 use crate::model::slice::Slice;
 use profiler_core::stream::entry::Entry;
 
-use super::cover::Busy;
+use super::cover::Cover;
 use super::frames::Frame;
 use super::nest::{Nest, Opened, Place};
 use super::{Decoder, Event};
@@ -97,7 +97,7 @@ impl Decoder<'_> {
 impl Nest<Frame> {
     /// Completes its slice on a thread on which ranges cross.
     #[cold]
-    fn finish_among_crossing(&mut self, end: u64, around: usize, busy: &mut Busy) {
+    fn finish_among_crossing(&mut self, end: u64, around: usize, busy: &mut Cover) {
         let oldest = self.oldest(around, end);
         self.leave(end);
         self.complete(end, around);
@@ -106,7 +106,9 @@ impl Nest<Frame> {
         let Some(open) = open.get_mut(..around) else { return };
         match open.last_mut() {
             Some(outer) => outer.cover((ran_from, end), oldest),
-            None => busy.add((ran_from, end), oldest),
+            None => {
+                busy.add(ran_from, end, oldest);
+            }
         }
         // What is around one that crosses was known at its begin.
         if !slice.crosses && slice.is_stage() {
@@ -171,7 +173,7 @@ fn hand_up(slice: &mut Slice, outer: &mut Slice) {
 impl Slice {
     /// Completes it on a thread on which no ranges cross: it lies inside all that are open.
     #[inline]
-    fn end_inside(&mut self, open: &mut [Frame], end: u64, busy: &mut Busy) {
+    fn end_inside(&mut self, open: &mut [Frame], end: u64, busy: &mut Cover) {
         (self.end, self.until) = (end, end);
         let duration = self.duration();
         if let Some(Frame { slice: outer, .. }) = open.last_mut() {

@@ -2,8 +2,9 @@
 
 use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::StageTree;
 use crate::model::tasks::Tasks;
+use crate::model::values::NodeId;
 use profiler_core::site::Site;
 
 /// Event of a stream.
@@ -34,10 +35,12 @@ pub(in crate::model) trait Nodes {
     }
 }
 
-/// For walks that need no stages.
-pub(in crate::model) struct NoNodes;
+/// For walks that need no stages, and begins if `BEGINS`.
+pub(in crate::model) struct NoNodes<const BEGINS: bool>;
 
-impl Nodes for NoNodes {
+impl<const BEGINS: bool> Nodes for NoNodes<BEGINS> {
+    const TELLS_BEGINS: bool = BEGINS;
+
     fn enter(&mut self, _parent: NodeId, _site: &'static Site) -> NodeId {
         StageTree::ROOT
     }

@@ -4,7 +4,8 @@
 //! everything else that decoding does.
 
 use crate::model::slice::Slice;
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::StageTree;
+use crate::model::values::NodeId;
 use profiler_core::Kind;
 use profiler_core::stream::entry::Entry;
 

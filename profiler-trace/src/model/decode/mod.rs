@@ -56,11 +56,10 @@ use profiler_core::{Device, site::Site};
 
 use super::memory::{Allocation, Halves};
 use super::slice::Poll;
-use super::stages::NodeId;
 use super::time::Timeline;
+use super::values::NodeId;
 
 use call_builder::Pending;
-use cover::Busy;
 pub(super) use cover::Cover;
 use crossing::Crossing;
 pub(super) use crossing::Crossings;
@@ -90,7 +89,8 @@ pub(in crate::model) struct Decoder<'a> {
     crossings: &'a [Crossing],
     pending: Pending,
     halves: Halves,
-    busy: Busy,
+    /// Time in which the thread ran at least one range.
+    busy: Cover,
     next_id: u64,
     /// An end without a begin came since the last place where the recorder was interrupted.
     has_orphan: bool,
@@ -125,7 +125,7 @@ impl<'a> Decoder<'a> {
             crossings: &crossings.ranges,
             pending: Pending::default(),
             halves: Halves::default(),
-            busy: Busy::default(),
+            busy: Cover::default(),
             next_id: first_id,
             has_orphan: false,
             began_before: 0,
@@ -143,6 +143,11 @@ impl<'a> Decoder<'a> {
     /// Returns the time in which the thread has run at least one range so far.
     pub(in crate::model) const fn busy_ns(&self) -> u64 {
         self.busy.ns
+    }
+
+    /// Returns the node of the innermost open range.
+    pub(in crate::model) fn innermost(&self) -> NodeId {
+        self.frames.open().last().map_or(NodeId::default(), |frame| frame.slice.node)
     }
 
     /// Reads on to the next event.

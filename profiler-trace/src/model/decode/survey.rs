@@ -20,29 +20,35 @@ pub(crate) struct Told {
     pub(crate) stacks: u64,
 }
 
-/// Findings about a thread's stream.
-#[derive(Debug)]
+/// Findings about the threads' streams.
+#[derive(Debug, Default)]
 pub(in crate::model) struct Survey {
-    /// Whether all ranges end in the reverse order of their begins: then nothing crosses.
-    pub(in crate::model) nests: bool,
+    /// Whether all ranges of a thread end in the reverse order of their begins: then nothing crosses.
+    pub(in crate::model) nests: Vec<bool>,
     /// How much calls have said about themselves.
     pub(in crate::model) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
     pub(in crate::model) listed_dims: BTreeSet<u32>,
+    /// Numbers of the tasks.
+    pub(in crate::model) tasks: TaskNumbers,
 }
 
 impl Survey {
-    /// Reads a thread, and adds the numbers of its tasks to the others'.
-    pub(in crate::model) fn of(log: &ThreadLog, tasks: &mut TaskNumbers) -> Self {
-        let mut survey = Self { nests: true, told: Told::default(), listed_dims: BTreeSet::new() };
-        let mut open: Vec<Entry> = Vec::new();
-        log.pages().for_each(|page| survey.read(page, &mut open, tasks));
+    /// Reads all threads.
+    pub(in crate::model) fn of(threads: &[ThreadLog]) -> Self {
+        let mut survey = Self::default();
+        for thread in threads {
+            let mut open: Vec<Entry> = Vec::new();
+            let mut nests = true;
+            thread.pages().for_each(|page| nests &= survey.read(page, &mut open));
+            survey.nests.push(nests);
+        }
         survey
     }
 
-    /// Reads on; `open` are the begins that have no end yet.
-    fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>, tasks: &mut TaskNumbers) {
-        let mut entries = page.iter();
+    /// Reads on; `open` are the begins that have no end yet. Returns whether every end is that of the last.
+    fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>) -> bool {
+        let (mut entries, mut nests) = (page.iter(), true);
         while let Some(&entry) = entries.next() {
             if entry.is(Tag::Begin) {
                 // Most ranges hold no other: the next entry is their end.
@@ -53,16 +59,17 @@ impl Survey {
                     _ => open.push(entry),
                 }
             } else if entry.is_end() {
-                self.nests &= open.pop().is_some_and(|begin| entry.ends(begin));
+                nests &= open.pop().is_some_and(|begin| entry.ends(begin));
             } else {
-                self.hear(entry, tasks);
+                self.hear(entry);
             }
         }
+        nests
     }
 
     /// Counts what a call says.
     #[inline]
-    fn hear(&mut self, entry: Entry, tasks: &mut TaskNumbers) {
+    fn hear(&mut self, entry: Entry) {
         match entry.tag() {
             Some(Tag::Shape) => {
                 self.told.descriptions += 1;
@@ -72,22 +79,13 @@ impl Survey {
             }
             Some(Tag::Flops | Tag::Index | Tag::TextLength) => self.told.descriptions += 1,
             Some(Tag::Stack) => self.told.stacks += 1,
-            Some(Tag::Task) => tasks.add(entry.value()),
+            Some(Tag::Task) => self.tasks.add(entry.value()),
             _ => {}
         }
     }
 }
 
-impl Told {
-    /// Adds both sums.
-    pub(in crate::model) const fn add(&mut self, other: Self) {
-        self.descriptions += other.descriptions;
-        self.stacks += other.stacks;
-    }
-}
-
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::model::testing::Script;
@@ -98,7 +96,7 @@ mod tests {
         let sites = ["outer", "inner"].map(|name| script.site(Kind::Stage, name));
         write(&mut script, sites);
         script.thread("main");
-        Survey::of(script.finish().log.threads.first().unwrap(), &mut TaskNumbers::default())
+        Survey::of(&script.finish().log.threads)
     }
 
     /// A1: whether a thread is read for what crosses.
@@ -108,7 +106,7 @@ mod tests {
             script.begin(outer, 1).guard(inner, 2).drop_guard(inner, 2, 3).begin(inner, 4).begin(inner, 5);
             script.end(inner, 6).end(inner, 7).end(outer, 8).begin(outer, 9);
         });
-        assert!(nest.nests);
+        assert_eq!(nest.nests, [true]);
         let crossing = survey(|script, [outer, inner]| {
             script.guard(outer, 1).guard(inner, 2).drop_guard(outer, 1, 3).drop_guard(inner, 2, 4);
         });
@@ -118,7 +116,7 @@ mod tests {
         let begun_before = survey(|script, [outer, inner]| {
             script.end(outer, 1).begin(inner, 2).end(inner, 3);
         });
-        assert!(!crossing.nests && !reversed.nests && !begun_before.nests);
+        assert_eq!([crossing, reversed, begun_before].map(|survey| survey.nests[0]), [false; 3]);
     }
 
     #[test]

@@ -2,38 +2,16 @@
 
 use std::collections::HashMap;
 
-use crate::model::requests::Request;
-use crate::model::stages::{NodeId, StageTree};
-use crate::model::tasks::Tasks;
+use crate::model::stages::StageTree;
 use crate::records::gpu::{ApiCall, GpuLog, GpuOp, MemoryOp, Overhead, Wait};
 
 use super::clock::GpuClock;
-use super::links::{Owner, Owners};
 use super::memory;
+use super::ranges::Ranges;
 use super::rows;
 use super::spans::Spans;
 use super::waits::EventRecords;
 use super::{Gpu, PlacedCall, PlacedOp, Source};
-
-/// What the GPU's part is joined to.
-pub(in crate::model) struct Ranges<'a> {
-    /// Who launched what.
-    pub(in crate::model) owners: Owners,
-    /// The stages: their GPU times are added.
-    pub(in crate::model) stages: &'a mut StageTree,
-    /// The requests, likewise, by key.
-    pub(in crate::model) requests: HashMap<u64, &'a mut Request>,
-    /// The lives of async ranges.
-    pub(in crate::model) lives: &'a Tasks,
-    /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
-    /// seem to be nobody's.
-    pub(in crate::model) window: (u64, u64),
-    /// Begins and ends of the ranges of a thread, in order, by the operating system's id.
-    pub(in crate::model) boundaries: Boundaries<'a>,
-}
-
-/// See [`Ranges::boundaries`].
-pub(in crate::model) type Boundaries<'a> = &'a dyn Fn(u32) -> Box<dyn Iterator<Item = u64> + 'a>;
 
 impl Gpu {
     /// Joins what a source delivered to the ranges. Linear but for sorting; what is outside the window is left out.
@@ -145,21 +123,5 @@ impl Gpu {
                 self.before_launch += 1;
             }
         }
-    }
-}
-
-impl Ranges<'_> {
-    /// Adds GPU time of a range to its stage and those around it, and to its request. The stage.
-    pub(super) fn add(&mut self, owner: Option<Owner>, begin: u64, end: u64) -> NodeId {
-        let node = owner.map_or(StageTree::ROOT, |owner| owner.node);
-        self.stages.add_gpu(node, begin, end);
-        if let Some(request) = owner.and_then(|owner| owner.request).and_then(|id| self.requests.get_mut(&id)) {
-            request.add_gpu(node, begin, end);
-        }
-        node
-    }
-
-    const fn contains(&self, at: u64) -> bool {
-        self.window.0 <= at && at <= self.window.1
     }
 }

@@ -6,14 +6,14 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::model::slice::Slice;
-use crate::model::stages::{NodeId, StageTree};
 use crate::model::time::Timeline;
+use crate::model::values::NodeId;
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::registry::ThreadLog;
 
 /// A range that launched something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::model) struct Owner {
     /// Its `External id`.
     pub(in crate::model) external_id: u64,
@@ -114,14 +114,7 @@ impl Owners {
 
     /// Will be told about the range with this `External id`.
     pub(in crate::model) fn watch(&mut self, external_id: u64) {
-        self.owners.entry(external_id).or_insert(Owner {
-            external_id,
-            node: StageTree::ROOT,
-            stage_id: 0,
-            request: None,
-            around_id: 0,
-            task: None,
-        });
+        self.owners.entry(external_id).or_insert(Owner { external_id, ..Owner::default() });
     }
 
     /// What is known of a range that is watched.

@@ -11,6 +11,7 @@ mod join;
 mod links;
 mod memory;
 mod names;
+mod ranges;
 mod rows;
 mod spans;
 #[cfg(test)]
@@ -20,16 +21,17 @@ mod waits;
 
 use std::collections::HashMap;
 
-use crate::records::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, Wait};
+use crate::records::events::EventLosses;
+use crate::records::gpu::{ApiCall, Device, GpuLosses, GpuOp, Overhead, SourceName, Wait};
+use crate::records::unavailable::Unavailable;
 
-use super::stages::NodeId;
+use super::memory::Allocation;
+use super::values::{GpuTimes, NodeId};
 
 pub(super) use clock::GpuClock;
-pub(crate) use event_timing::Source;
 pub(super) use event_timing::TimedRanges;
-pub(super) use join::Ranges;
 pub(super) use links::{Owners, boundaries};
-pub(crate) use memory::Taken;
+pub(super) use ranges::Ranges;
 
 use waits::EventRecords;
 
@@ -70,6 +72,54 @@ pub(crate) struct Gpu {
     pub(crate) before_launch: u64,
     /// How far GPU times may be off the ranges'.
     pub(crate) clock_uncertainty_ns: u64,
+}
+
+/// A block that the program took from CUDA or gave back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// The block and what happened to it, outside of all ranges.
+    pub(crate) allocation: Allocation,
+    /// Thread that called CUDA, by the operating system's id; `None` if its call is not known.
+    pub(crate) thread: Option<u32>,
+    /// `External id` of the range around the call, 0 without one.
+    pub(crate) external_id: u64,
+}
+
+/// Where GPU times come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// Every op of the GPU's is known, from this source.
+    Ops(SourceName),
+    /// Only how long ranges kept the streams that they named.
+    Events {
+        /// Why there is no more.
+        reason: Option<Unavailable>,
+        /// Ranges without a time.
+        losses: EventLosses,
+        /// How exact a time is.
+        resolution_ns: u64,
+    },
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Ops(SourceName::default())
+    }
+}
+
+impl Source {
+    /// Returns what the source is called.
+    pub(crate) const fn name(&self) -> SourceName {
+        match self {
+            Self::Ops(name) => *name,
+            Self::Events { .. } => SourceName::CUDA_EVENTS,
+        }
+    }
+
+    /// Returns whether every op of the GPU's is known.
+    pub(crate) const fn knows_ops(&self) -> bool {
+        matches!(self, Self::Ops(_))
+    }
 }
 
 /// A record on a row.
@@ -127,34 +177,6 @@ pub(crate) struct Annotation {
     pub(crate) end: u64,
     /// 0: the stream's own row. Else a row of annotations.
     pub(crate) lane: u32,
-}
-
-/// GPU time of a stage, or of everything. Ops are added in order of begin; of a source that knows none, ranges.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct GpuTimes {
-    /// Kernels, copies and fills.
-    pub(crate) ops: u64,
-    /// Time in which at least one ran: overlapping ones count once.
-    pub(crate) busy_ns: u64,
-    pub(super) first: u64,
-    pub(super) until: u64,
-}
-
-impl GpuTimes {
-    /// From the begin of the first op to the end of the last.
-    pub(crate) const fn span_ns(&self) -> u64 {
-        self.until - self.first
-    }
-
-    /// An op that begins no earlier than those before it.
-    pub(super) fn add(&mut self, begin: u64, end: u64) {
-        if self.ops == 0 {
-            (self.first, self.until) = (begin, begin);
-        }
-        self.ops += 1;
-        self.busy_ns += end.saturating_sub(begin.max(self.until));
-        self.until = self.until.max(end);
-    }
 }
 
 impl Gpu {

@@ -6,8 +6,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::links::Owner;
-use super::{Annotation, Ranges};
+use super::Annotation;
+use super::ranges::Ranges;
 
 /// Begin and end, by range (`External id`), device and stream.
 #[derive(Default)]
@@ -47,18 +47,5 @@ impl Spans {
             (annotation.begin, annotation.end) = (annotation.begin.min(times.0), annotation.end.max(times.1));
         }
         annotations.into_values().collect()
-    }
-}
-
-impl Ranges<'_> {
-    /// Returns the `External id` that a range is shown by: a poll by that of its life.
-    fn shown_id(&self, owner: Owner) -> u64 {
-        owner.task.and_then(|task| self.lives.external_id(task)).unwrap_or(owner.external_id)
-    }
-
-    /// Returns the `External id` that the stage around a range is shown by, 0 without one.
-    fn stage_around(&self, owner: Owner) -> u64 {
-        let around = self.owners.range(owner.around_id).and_then(|around| self.owners.range(around.stage_id));
-        around.map_or(0, |stage| self.shown_id(stage))
     }
 }

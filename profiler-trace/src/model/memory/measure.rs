@@ -1,7 +1,8 @@
 //! From allocations in the order of time to totals, peaks, and each stage's share.
 
 use crate::model::Trace;
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::StageTree;
+use crate::model::values::{NodeId, slot};
 use profiler_core::Device;
 
 use super::walk::{Call, Moment};
@@ -144,10 +145,7 @@ impl Book<'_> {
                 if site.is_stage() { self.stages.find(around, site).unwrap_or(around) } else { around }
             }
         };
-        if self.places.len() <= index {
-            self.places.resize(index + 1, None);
-        }
-        self.places[index] = Some(place);
+        *slot(&mut self.places, index) = Some(place);
         place
     }
 }
@@ -164,11 +162,7 @@ impl Account {
     }
 
     fn share(&mut self, stage: NodeId) -> &mut StageShare {
-        let index = stage.0 as usize;
-        if self.stages.len() <= index {
-            self.stages.resize(index + 1, StageShare::default());
-        }
-        &mut self.stages[index]
+        slot(&mut self.stages, stage.0 as usize)
     }
 
     /// The summary. Where more was freed than was known of, that much must have been allocated before.

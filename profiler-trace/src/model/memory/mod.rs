@@ -5,7 +5,7 @@
 //! walk again. A recording knows how much was allocated when it began, so totals are those of the whole process.
 
 mod entry_pair;
-mod measure;
+pub(super) mod measure;
 mod paths;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -15,10 +15,9 @@ mod walk;
 use profiler_core::memory::Levels;
 use profiler_core::{Device, memory::Action};
 
-use super::stages::NodeId;
+use super::values::NodeId;
 
 pub(super) use entry_pair::Halves;
-pub(super) use measure::measure;
 pub(crate) use paths::Paths;
 pub(crate) use walk::Moment;
 

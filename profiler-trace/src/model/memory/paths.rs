@@ -1,7 +1,8 @@
 //! Paths: the ranges around an allocation, ops included. The stage tree's siblings, for those who want to know exactly.
 
 use crate::model::decode::Nodes;
-use crate::model::stages::{NodeId, StageTree};
+use crate::model::stages::StageTree;
+use crate::model::values::NodeId;
 use profiler_core::{Kind, site::Site};
 
 /// Every path on which something was open.

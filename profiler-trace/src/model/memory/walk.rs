@@ -8,12 +8,12 @@ use std::collections::BinaryHeap;
 
 use crate::model::Trace;
 use crate::model::decode::{Decoder, Event};
-use crate::model::gpu::Taken;
 use crate::model::slice::Slice;
-use crate::model::stages::{NodeId, StageTree};
-use profiler_core::{memory::Action, site::Site};
+use crate::model::stages::StageTree;
+use crate::model::values::NodeId;
+use profiler_core::site::Site;
 
-use super::{Allocation, Paths, Reporter};
+use super::{Allocation, Paths};
 
 /// Something that happened. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug)]
@@ -82,25 +82,9 @@ impl Trace {
         for each in taken.iter().rev() {
             let thread = each.thread.map(u64::from);
             let thread = self.threads.iter().position(|known| Some(known.identity.os_id) == thread);
-            sources[thread.unwrap_or(elsewhere)].taken.push(Allocation::of_taken(each));
+            sources[thread.unwrap_or(elsewhere)].taken.push(each.allocation);
         }
         sources
-    }
-}
-
-impl Allocation {
-    /// Returns an allocation from CUDA, outside of all ranges.
-    fn of_taken(taken: &Taken) -> Self {
-        Self {
-            at: taken.at,
-            action: if taken.is_free { Action::Free } else { Action::Alloc },
-            reporter: Reporter::Cuda,
-            device: taken.device,
-            address: taken.address,
-            bytes: taken.bytes,
-            before: (0, 0),
-            node: StageTree::ROOT,
-        }
     }
 }
 
@@ -110,76 +94,44 @@ struct Source<'a> {
     decoder: Option<Decoder<'a>>,
     /// Blocks that its calls took from CUDA and gave back, the latest first.
     taken: Vec<Allocation>,
-    /// The open ranges, by `External id`, with their paths; while something is left of `taken`.
-    open: Vec<(u64, NodeId)>,
-    /// Event that the decoder has told, but that comes after the last of `taken`.
-    told: Option<Told>,
+    /// When the decoder's last event happened and what it was, while it comes after the last of `taken`.
+    told: Option<(u64, Option<Moment>)>,
+    /// The innermost range that was open before that.
+    node: NodeId,
     next: Option<Moment>,
-}
-
-/// Event of a decoder.
-#[derive(Clone, Copy)]
-struct Told {
-    at: u64,
-    change: Option<Change>,
-    moment: Option<Moment>,
-}
-
-/// Change of the ranges that are open.
-#[derive(Clone, Copy)]
-enum Change {
-    Opens(u64, NodeId),
-    Closes(u64),
 }
 
 impl<'a> Source<'a> {
     const fn of(thread: usize, decoder: Option<Decoder<'a>>) -> Self {
-        Self { thread, decoder, taken: Vec::new(), open: Vec::new(), told: None, next: None }
+        Self { thread, decoder, taken: Vec::new(), told: None, node: StageTree::ROOT, next: None }
     }
 
     fn read(&mut self, paths: &mut Paths) -> Option<Moment> {
         loop {
-            let told = self.told.take().or_else(|| self.tell(paths));
-            if let Some(allocation) = self.taken.pop_if(|taken| told.is_none_or(|told| taken.at < told.at)) {
-                self.told = told;
-                let node = self.open.last().map_or(StageTree::ROOT, |(_, path)| *path);
-                return Some(Moment::Allocation { thread: self.thread, allocation: Allocation { node, ..allocation } });
+            if self.told.is_none() {
+                self.told = self.tell(paths);
             }
-            let told = told?;
-            match told.change.filter(|_| !self.taken.is_empty()) {
-                Some(Change::Opens(id, path)) => self.open.push((id, path)),
-                Some(Change::Closes(id)) => {
-                    if let Some(at) = self.open.iter().rposition(|(open, _)| *open == id) {
-                        self.open.remove(at);
-                    }
-                }
-                None => {}
+            if let Some(taken) = self.taken.pop_if(|taken| self.told.is_none_or(|(at, _)| taken.at < at)) {
+                let allocation = Allocation { node: self.node, ..taken };
+                return Some(Moment::Allocation { thread: self.thread, allocation });
             }
-            if told.moment.is_some() {
-                return told.moment;
+            if let (_, Some(moment)) = self.told.take()? {
+                return Some(moment);
             }
         }
     }
 
-    fn tell(&mut self, paths: &mut Paths) -> Option<Told> {
-        Some(match self.decoder.as_mut()?.next(paths)? {
-            Event::Allocation(allocation) => Told {
-                at: allocation.at,
-                change: None,
-                moment: Some(Moment::Allocation { thread: self.thread, allocation }),
-            },
-            Event::Begin(slice) => Told {
-                at: slice.begin,
-                change: Some(Change::Opens(slice.external_id, slice.node)),
-                moment: begin(slice),
-            },
-            Event::Slice(slice) => {
-                Told { at: slice.end, change: Some(Change::Closes(slice.external_id)), moment: end(slice) }
+    fn tell(&mut self, paths: &mut Paths) -> Option<(u64, Option<Moment>)> {
+        let decoder = self.decoder.as_mut()?;
+        self.node = decoder.innermost();
+        Some(match decoder.next(paths)? {
+            Event::Allocation(allocation) => {
+                (allocation.at, Some(Moment::Allocation { thread: self.thread, allocation }))
             }
-            Event::TaskEnd { task, at, .. } => {
-                Told { at, change: None, moment: Some(Moment::End { call: Call::Task(task), at }) }
-            }
-            Event::StepMark(at) => Told { at, change: None, moment: None },
+            Event::Begin(slice) => (slice.begin, begin(slice)),
+            Event::Slice(slice) => (slice.end, end(slice)),
+            Event::TaskEnd { task, at, .. } => (at, Some(Moment::End { call: Call::Task(task), at })),
+            Event::StepMark(at) => (at, None),
         })
     }
 }

@@ -8,10 +8,10 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 
 use crate::model::slice::{CallArgs, Poll, Slice};
+use crate::model::values::slot;
 use crate::records::frames::Symbols;
 use profiler_core::{Kind, site::Site};
 
-use super::settle::{Account, Launcher, StepCall};
 use super::{Group, OpTable, Sums};
 
 /// Groups with shapes or a stack of their own. A program whose shapes never repeat has more; their calls count under
@@ -24,8 +24,8 @@ pub(super) const STEPS: &str = "ProfilerStep*";
 #[derive(Default)]
 pub(in crate::model) struct Gatherer {
     pub(super) gathered: Vec<Gathered>,
-    /// Group of the calls that said nothing, from 1, by number of site; the second is of async ranges.
-    plain: Vec<[usize; 2]>,
+    /// By number.
+    sites: Vec<OfSite>,
     /// Groups that async ranges count in, from 1, by their tasks' ranks: that of the first poll, whose call stack is where
     /// it began to run.
     places: Vec<u32>,
@@ -37,28 +37,71 @@ pub(in crate::model) struct Gatherer {
     /// Ranges in which the GPU was given work, in the order in which they ended.
     pub(super) launchers: Vec<Launcher>,
     described: HashMap<u64, usize, BuildHasherDefault<AsItIs>>,
-    /// By number of site: the group of the last call with shapes or a stack, from 1.
-    latest: Vec<usize>,
     state: RandomState,
     merged_calls: u64,
     busy_ns: u64,
-    /// `External id` of the last slice of each site, by its number.
-    last: Vec<u64>,
     /// See [`OpTable`].
     nested: bool,
     nested_ops: bool,
 }
 
+/// Groups of a site's calls, from 1.
+#[derive(Clone, Default)]
+struct OfSite {
+    /// Group of the calls that said nothing; the second is of async ranges.
+    plain: [usize; 2],
+    /// Group of the last call with shapes or a stack.
+    latest: usize,
+    /// `External id` of the last slice.
+    last: u64,
+}
+
 /// A group with its stack as it was recorded.
+#[derive(Clone)]
 pub(super) struct Gathered {
     site: Option<&'static Site>,
-    is_async: bool,
     addresses: Box<[u64]>,
     pub(super) group: Group,
     /// The next group whose key has the same hash.
     same_hash: Option<usize>,
     /// The group of those calls that are `ProfilerStep`s.
     steps: Option<usize>,
+}
+
+/// Place where the sums of a slice are.
+#[derive(Clone, Copy)]
+pub(super) enum Account {
+    /// Index of a group.
+    Group(usize),
+    /// Index of a step.
+    Step(usize),
+    /// Rank of a task.
+    Life(u32),
+}
+
+/// A step.
+pub(super) struct StepCall {
+    pub(super) external_id: u64,
+    /// The group that it counts in, unless it is a `ProfilerStep`.
+    pub(super) place: usize,
+    pub(super) sums: Sums,
+}
+
+/// A range in which work was given to the GPU.
+pub(super) struct Launcher {
+    pub(super) external_id: u64,
+    /// `External id` of the range around it, 0 without one.
+    pub(super) around_id: u64,
+    pub(super) account: Account,
+    /// Whether it is a call that said how many FLOPs it takes.
+    pub(super) has_flops: bool,
+}
+
+impl Launcher {
+    fn new(slice: &Slice, account: Account) -> Self {
+        let &Slice { external_id, around_id, task, .. } = slice;
+        Self { external_id, around_id, account, has_flops: task.is_none() && slice.args().flops.is_some() }
+    }
 }
 
 impl Gatherer {
@@ -90,11 +133,8 @@ impl Gatherer {
     /// larger.
     #[inline]
     fn note_nesting(&mut self, slice: &Slice) {
-        let number = slice.site.number() as usize;
-        if self.last.len() <= number {
-            self.last.resize(number + 1, 0);
-        }
-        if std::mem::replace(&mut self.last[number], slice.external_id) > slice.external_id {
+        let last = &mut slot(&mut self.sites, slice.site.number() as usize).last;
+        if std::mem::replace(last, slice.external_id) > slice.external_id {
             let is_op = slice.site.kind() == Kind::Op;
             self.nested_ops |= is_op;
             self.nested |= !is_op;
@@ -169,26 +209,22 @@ impl Gatherer {
     #[inline]
     fn plain(&mut self, site: &'static Site, is_async: bool) -> usize {
         let number = site.number() as usize;
-        match self.plain.get(number).map(|places| places[usize::from(is_async)]) {
-            None | Some(0) => self.add_plain(number, site, is_async),
-            Some(place) => place - 1,
+        match slot(&mut self.sites, number).plain[usize::from(is_async)] {
+            0 => self.add_plain(number, site, is_async),
+            place => place - 1,
         }
     }
 
     #[cold]
     fn add_plain(&mut self, number: usize, site: &'static Site, is_async: bool) -> usize {
-        if self.plain.len() <= number {
-            self.plain.resize(number + 1, [0; 2]);
-        }
         let place = self.add(Some(site), is_async, &CallArgs::default());
-        self.plain[number][usize::from(is_async)] = place + 1;
+        self.sites[number].plain[usize::from(is_async)] = place + 1;
         place
     }
 
     fn described(&mut self, site: &'static Site, is_async: bool, args: &CallArgs) -> usize {
         let number = site.number() as usize;
-        let latest = self.latest.get(number).and_then(|place| place.checked_sub(1));
-        match latest {
+        match slot(&mut self.sites, number).latest.checked_sub(1) {
             Some(place) if self.gathered[place].is(site, is_async, args) => place,
             _ => self.find(number, site, is_async, args),
         }
@@ -213,10 +249,7 @@ impl Gatherer {
                 place
             }
         };
-        if self.latest.len() <= number {
-            self.latest.resize(number + 1, 0);
-        }
-        self.latest[number] = place + 1;
+        self.sites[number].latest = place + 1;
         place
     }
 
@@ -232,13 +265,12 @@ impl Gatherer {
 
     /// Returns the group of those calls of a group that are iterations of the driving loop.
     pub(super) fn steps_of(&mut self, place: usize) -> usize {
-        let Gathered { site, is_async, ref addresses, ref group, steps, .. } = self.gathered[place];
-        if let Some(steps) = steps {
+        if let Some(steps) = self.gathered[place].steps {
             return steps;
         }
-        let group = Group { name: STEPS.into(), sums: Sums::default(), ..group.clone() };
-        let addresses = addresses.clone();
-        self.gathered.push(Gathered { site, is_async, addresses, group, same_hash: None, steps: None });
+        let mut of_steps = Gathered { same_hash: None, ..self.gathered[place].clone() };
+        (of_steps.group.name, of_steps.group.sums) = (STEPS.into(), Sums::default());
+        self.gathered.push(of_steps);
         let steps = self.gathered.len() - 1;
         self.gathered[place].steps = Some(steps);
         steps
@@ -250,11 +282,10 @@ impl Gatherer {
             kind: Some(site.map_or(Kind::Step, Site::kind)),
             is_async,
             inputs: args.inputs.iter().map(|input| input.dims().into()).collect(),
-            stack: Box::default(),
-            sums: Sums::default(),
+            ..Group::default()
         };
         let addresses = args.stack.as_slice().into();
-        self.gathered.push(Gathered { site, is_async, addresses, group, same_hash: None, steps: None });
+        self.gathered.push(Gathered { site, addresses, group, same_hash: None, steps: None });
         self.gathered.len() - 1
     }
 
@@ -289,7 +320,7 @@ impl Gatherer {
 impl Gathered {
     fn is(&self, site: &'static Site, is_async: bool, args: &CallArgs) -> bool {
         self.site.is_some_and(|own| std::ptr::eq(own, site))
-            && self.is_async == is_async
+            && self.group.is_async == is_async
             && self.group.inputs.len() == args.inputs.len()
             && self.group.inputs.iter().zip(&args.inputs).all(|(dims, input)| **dims == *input.dims())
             && *self.addresses == *args.stack

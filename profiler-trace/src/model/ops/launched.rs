@@ -57,7 +57,7 @@ impl Launched {
     fn take_memory(&mut self, gpu: &Gpu) {
         for each in gpu.memory.iter().filter(|each| each.external_id > 0) {
             let own = self.own.entry(each.external_id).or_default();
-            own.bytes = own.bytes.saturating_add(each.change());
+            own.bytes = own.bytes.saturating_add(each.allocation.change());
         }
     }
 
@@ -106,7 +106,8 @@ pub(super) fn groups(gpu: &Gpu) -> Vec<Group> {
             Work::Fill { memory, .. } => Kind::Fill(memory),
         };
         let place = *places.entry(kind).or_insert_with(|| {
-            groups.push(Group::of_gpu(gpu.name_of(&op.work).into_owned()));
+            let name = gpu.name_of(&op.work).into_owned().into();
+            groups.push(Group { name, ..Group::default() });
             groups.len() - 1
         });
         let ns = op.end.saturating_sub(op.begin);

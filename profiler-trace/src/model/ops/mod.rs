@@ -20,11 +20,9 @@ mod tests;
 use std::borrow::Cow;
 use std::fmt;
 
-use profiler_core::{Device, Kind};
+use profiler_core::Kind;
 
-use super::Trace;
-use super::memory::DeviceMemory;
-use super::slice::NetBytes;
+use super::values::NetBytes;
 
 pub use rows::{GroupBy, KeyAverage};
 
@@ -64,7 +62,7 @@ pub(crate) enum GpuKnowledge {
 }
 
 /// Calls of one name with one list of input shapes and one call stack; or the runs of one kernel.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) struct Group {
     pub(super) name: Cow<'static, str>,
     /// `None` for work of a GPU, rather than a range.
@@ -136,48 +134,6 @@ impl Sums {
     pub(super) fn add_thread_cpu(&mut self, ns: Option<u64>) {
         if let Some(ns) = ns {
             self.thread_cpu_ns = Some(self.thread_cpu_ns.unwrap_or(0) + ns);
-        }
-    }
-}
-
-impl OpTable {
-    /// Creates the table of what `gatherer` has been shown, which is every slice; for `busy_ns` see [`Gatherer::settle`].
-    pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer, busy_ns: u64) -> Self {
-        let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
-        gatherer.settle(trace, busy_ns);
-        let mut table = gatherer.finish(&trace.symbols);
-        table.groups.extend(gpu.map(launched::groups).unwrap_or_default());
-        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported(trace) || by_cuda(trace));
-        table.gpu = match &trace.gpu {
-            Ok(_) => GpuKnowledge::Recorded,
-            Err(reason) if reason.is_surprising() => GpuKnowledge::Hidden,
-            Err(_) => GpuKnowledge::NoGpu,
-        };
-        table
-    }
-}
-
-/// Returns whether the program told of memory of devices.
-fn reported(trace: &Trace) -> bool {
-    let is_device = |each: &DeviceMemory| each.device != Device::Cpu;
-    trace.memory.as_ref().is_some_and(|memory| memory.devices.iter().any(is_device))
-}
-
-/// Returns whether memory of devices is what CUDA told of.
-pub(super) fn by_cuda(trace: &Trace) -> bool {
-    !reported(trace) && trace.gpu.as_ref().is_ok_and(|gpu| !gpu.memory.is_empty())
-}
-
-impl Group {
-    /// The runs of a kernel, or of a kind of copy or fill.
-    pub(super) fn of_gpu(name: String) -> Self {
-        Self {
-            name: name.into(),
-            kind: None,
-            is_async: false,
-            inputs: Box::default(),
-            stack: Box::default(),
-            sums: Sums::default(),
         }
     }
 }

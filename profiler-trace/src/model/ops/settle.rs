@@ -4,48 +4,44 @@
 //! The gatherer has put aside what waits for that: steps and async ranges with their sums, and the few ranges in which work
 //! was given to the GPU. So the threads need not be read a second time.
 
+use profiler_core::Device;
+
 use crate::model::Trace;
 use crate::model::gpu::Gpu;
-use crate::model::slice::{CallArgs, NetBytes, Slice};
+use crate::model::memory::DeviceMemory;
+use crate::model::slice::CallArgs;
+use crate::model::values::NetBytes;
 
-use super::gather::STEPS;
+use super::gather::{Account, Gatherer, Launcher, STEPS, StepCall};
 use super::launched::{self, Launched, Share};
-use super::{Gatherer, Sums, by_cuda};
+use super::{GpuKnowledge, OpTable, Sums};
 
-/// Place where the sums of a slice are.
-#[derive(Clone, Copy)]
-pub(super) enum Account {
-    /// Index of a group.
-    Group(usize),
-    /// Index of a step.
-    Step(usize),
-    /// Rank of a task.
-    Life(u32),
-}
-
-/// A step.
-pub(super) struct StepCall {
-    pub(super) external_id: u64,
-    /// The group that it counts in, unless it is a `ProfilerStep`.
-    pub(super) place: usize,
-    pub(super) sums: Sums,
-}
-
-/// A range in which work was given to the GPU.
-pub(super) struct Launcher {
-    external_id: u64,
-    /// `External id` of the range around it, 0 without one.
-    around_id: u64,
-    account: Account,
-    /// Whether it is a call that said how many FLOPs it takes.
-    has_flops: bool,
-}
-
-impl Launcher {
-    pub(super) fn new(slice: &Slice, account: Account) -> Self {
-        let &Slice { external_id, around_id, task, .. } = slice;
-        Self { external_id, around_id, account, has_flops: task.is_none() && slice.args().flops.is_some() }
+impl OpTable {
+    /// Creates the table of what `gatherer` has been shown, which is every slice; for `busy_ns` see [`Gatherer::settle`].
+    pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer, busy_ns: u64) -> Self {
+        let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
+        gatherer.settle(trace, busy_ns);
+        let mut table = gatherer.finish(&trace.symbols);
+        table.groups.extend(gpu.map(launched::groups).unwrap_or_default());
+        table.has_memory = (memory.is_some_and(|memory| memory.has_allocator), reported(trace) || by_cuda(trace));
+        table.gpu = match &trace.gpu {
+            Ok(_) => GpuKnowledge::Recorded,
+            Err(reason) if reason.is_surprising() => GpuKnowledge::Hidden,
+            Err(_) => GpuKnowledge::NoGpu,
+        };
+        table
     }
+}
+
+/// Returns whether the program told of memory of devices.
+fn reported(trace: &Trace) -> bool {
+    let is_device = |each: &DeviceMemory| each.device != Device::Cpu;
+    trace.memory.as_ref().is_some_and(|memory| memory.devices.iter().any(is_device))
+}
+
+/// Returns whether memory of devices is what CUDA told of.
+fn by_cuda(trace: &Trace) -> bool {
+    !reported(trace) && trace.gpu.as_ref().is_ok_and(|gpu| !gpu.memory.is_empty())
 }
 
 impl Gatherer {

@@ -5,10 +5,11 @@
 
 use crate::model::slice::Slice;
 use crate::model::tasks::{Task, Tasks};
+use crate::model::values::key;
 use profiler_core::Kind;
 
 use super::selection::Selection;
-use super::{Request, Requests, key};
+use super::{Request, Requests};
 
 /// Takes requests down while threads are read, in any order.
 #[derive(Default)]
@@ -22,41 +23,35 @@ pub(in crate::model) struct RequestBook {
 impl RequestBook {
     /// Takes down the request of a guard.
     pub(in crate::model) fn guard(&mut self, slice: &Slice) {
-        self.requests.clipped += u64::from(slice.clipped);
-        self.requests.unfinished += u64::from(!slice.finished);
-        let times = (slice.begin, slice.end);
-        self.count(times, || Request {
-            clipped: slice.clipped,
-            finished: slice.finished,
-            ..Request::new(slice.args().text.clone(), times, key(slice.external_id, None))
+        let (clipped, finished) = (slice.clipped, slice.finished);
+        self.count((slice.begin, slice.end), (clipped, finished), |times| {
+            Request::new(slice.args().text.clone(), times, key(slice.external_id, None))
         });
     }
 
     fn task(&mut self, task: &Task<'_>) {
-        let cancelled = task.is_cancelled();
+        let (cancelled, number) = (task.is_cancelled(), task.number());
         self.requests.cancelled += u64::from(cancelled);
-        self.requests.clipped += u64::from(task.clipped);
-        self.requests.unfinished += u64::from(!task.finished);
-        let times = (task.begin, task.end);
-        self.count(times, || {
-            let id = task.text().map_or_else(|| format!("task {}", task.number()), str::to_owned);
-            Request {
-                task: Some(task.number()),
-                cancelled,
-                clipped: task.clipped,
-                finished: task.finished,
-                ..Request::new(id, times, key(0, Some(task.number())))
-            }
+        self.count((task.begin, task.end), (task.clipped, task.finished), |times| {
+            let id = task.text().map_or_else(|| format!("task {number}"), str::to_owned);
+            Request { task: Some(number), cancelled, ..Request::new(id, times, key(0, Some(number))) }
         });
     }
 
-    fn count(&mut self, (begin, end): (u64, u64), make: impl Fn() -> Request) {
+    fn count(
+        &mut self,
+        times @ (begin, end): (u64, u64),
+        (clipped, finished): (bool, bool),
+        make: impl Fn((u64, u64)) -> Request,
+    ) {
+        self.requests.clipped += u64::from(clipped);
+        self.requests.unfinished += u64::from(!finished);
         self.requests.durations.add(end - begin);
         if self.first.is_none_or(|first| begin < first) {
             self.first = Some(begin);
-            self.requests.first_id = Some(make().id);
+            self.requests.first_id = Some(make(times).id);
         }
-        self.selection.offer(begin, end - begin, make);
+        self.selection.offer(begin, end - begin, || Request { clipped, finished, ..make(times) });
     }
 
     /// Returns all requests, the futures' among them; none has its stages yet.

@@ -1,13 +1,17 @@
-//! The stages of the requests that are kept, gathered in a reading of their own over the threads that served requests.
+//! The stages of the requests that are kept, gathered in the second reading: which are kept is known when the first is over.
 
 use std::collections::HashMap;
 
-use crate::model::decode::{Cover, Decoder, Event, Places};
+use crate::model::decode::Cover;
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
-use crate::model::tasks::Task;
+use crate::model::tasks::{Task, Tasks};
+use crate::model::values::task_of;
 
-use super::{Request, Requests, task_of};
+use super::Request;
+
+/// The requests that are kept, by key.
+pub(in crate::model) struct Kept<'a>(HashMap<u64, Covered<'a>>);
 
 /// A request that is kept, and what stages cover of it.
 struct Covered<'a> {
@@ -15,42 +19,39 @@ struct Covered<'a> {
     cover: Cover,
 }
 
-impl Requests {
-    /// Gives every kept request its stages. The tree is the session's: the reading finds its nodes and makes none.
-    pub(in crate::model) fn gather<'a>(
-        &mut self,
-        threads: impl Iterator<Item = Decoder<'a>>,
-        Places { stages: tree, tasks }: Places<'_>,
-    ) {
-        if self.kept.is_empty() {
-            return;
-        }
-        let kept = self.kept.iter_mut().map(|request| (request.key, Covered { request, cover: Cover::default() }));
+impl<'a> Kept<'a> {
+    /// Gives requests the async stages that were opened in them.
+    pub(in crate::model) fn new(requests: &'a mut [Request], tasks: &Tasks, tree: &StageTree) -> Self {
+        let kept = requests.iter_mut().map(|request| (request.key, Covered { request, cover: Cover::default() }));
         let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
-        for task in tasks.iter().filter(Task::is_stage) {
-            if let Some(covered) = kept.get_mut(&task.request()) {
-                covered.task(&task, tree);
-            }
-        }
-        // The reading may find other places for polls than the first, which did not know all.
-        let nodes = tasks.nodes();
-        for mut decoder in threads {
-            while let Some(event) = decoder.next(&mut Places { stages: tree, tasks }) {
-                let Event::Slice(slice) = event else { continue };
-                let key = slice.request;
-                if key != 0
-                    && slice.is_stage()
-                    && slice.task.is_none()
-                    && let Some(covered) = kept.get_mut(&key)
-                {
-                    // A life belongs to the request of its first poll, wherever it goes on.
-                    let around = task_of(slice.stage_around).map(|task| tasks.request_of_stage(task));
-                    let is_outermost = around.unwrap_or(Some(slice.stage_request)) != Some(key);
-                    covered.slice(slice, tree, is_outermost);
+        if !kept.is_empty() {
+            for task in tasks.iter().filter(Task::is_stage) {
+                if let Some(covered) = kept.get_mut(&task.request()) {
+                    covered.task(&task, tree);
                 }
             }
         }
-        tasks.set_nodes(&nodes);
+        Self(kept)
+    }
+
+    /// Returns whether no request is kept.
+    pub(in crate::model) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Gives a request the stage that a slice of the session's tree is, if it ran in one that is kept.
+    pub(in crate::model) fn slice(&mut self, slice: &Slice, tasks: &Tasks, tree: &StageTree) {
+        let key = slice.request;
+        if key != 0
+            && slice.is_stage()
+            && slice.task.is_none()
+            && let Some(covered) = self.0.get_mut(&key)
+        {
+            // A life belongs to the request of its first poll, wherever it goes on.
+            let around = task_of(slice.stage_around).map(|task| tasks.request_of_stage(task));
+            let is_outermost = around.unwrap_or(Some(slice.stage_request)) != Some(key);
+            covered.slice(slice, tree, is_outermost);
+        }
     }
 }
 

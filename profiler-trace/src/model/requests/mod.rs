@@ -15,10 +15,11 @@ mod selection;
 use std::collections::HashMap;
 
 use super::durations::Durations;
-use super::stages::{NodeId, StageTree};
+use super::stages::StageTree;
+use super::values::NodeId;
 
 pub(super) use book::RequestBook;
-pub(crate) use selection::KeptAs;
+pub(super) use gather::Kept;
 
 /// The requests of a session.
 #[derive(Debug, Default)]
@@ -60,12 +61,26 @@ pub(crate) struct Request {
     pub(crate) stages: StageTree,
     /// Time in none of its top-level stages.
     pub(crate) unaccounted_ns: u64,
-    /// See [`key`].
+    /// See [`key`](super::values::key).
     pub(super) key: u64,
     /// Its own node for a node of the session's tree.
     places: HashMap<NodeId, NodeId>,
     /// The node of the session's tree for each of its own.
     origins: Vec<NodeId>,
+}
+
+/// Names of what a request is kept as; the order is that of their bits.
+const WORDS: [&str; 3] = ["slowest", "newest", "sample"];
+
+/// Why a request is kept: one bit for each word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct KeptAs(pub(super) u8);
+
+impl KeptAs {
+    /// Returns the words for it: `slowest`, `newest`, `sample`.
+    pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
+        WORDS.into_iter().enumerate().filter(move |(at, _)| self.0 & 1 << at != 0).map(|(_, word)| word)
+    }
 }
 
 impl Requests {
@@ -141,21 +156,4 @@ impl Request {
         }
         place
     }
-}
-
-/// Marks the key of a future's request.
-const TASK: u64 = 1 << 63;
-
-/// Returns the key of a request: the `External id` of its range; of a future's, whose polls are many ranges, its task's
-/// number with a mark.
-pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
-    match task {
-        Some(task) => task | TASK,
-        None => external_id,
-    }
-}
-
-/// Returns the task that a key names.
-pub(super) const fn task_of(key: u64) -> Option<u64> {
-    if key & TASK == 0 { None } else { Some(key & !TASK) }
 }

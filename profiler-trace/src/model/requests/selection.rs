@@ -7,24 +7,10 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use super::Request;
+use super::{KeptAs, Request};
 
 /// Numbers that are kept: of the slowest, of the newest, at random.
 const MOST: [usize; 3] = [100, 100, 800];
-/// Names of what a request is kept as; the order is that of [`MOST`].
-const WORDS: [&str; 3] = ["slowest", "newest", "sample"];
-
-/// Why a request is kept: one bit for each word.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct KeptAs(u8);
-
-impl KeptAs {
-    /// Returns the words for it: `slowest`, `newest`, `sample`.
-    pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
-        WORDS.into_iter().enumerate().filter(move |(at, _)| self.0 & 1 << at != 0).map(|(_, word)| word)
-    }
-}
-
 /// Requests offered one by one, in any order.
 #[derive(Default)]
 pub(super) struct Selection {

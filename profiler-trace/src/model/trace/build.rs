@@ -4,84 +4,78 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::model::context::{Recording, Window};
-use crate::model::covers::CoverBook;
-use crate::model::decode::{Decoder, Places};
+use crate::model::decode::Decoder;
 use crate::model::gpu::{Gpu, GpuClock, Owners, Ranges, TimedRanges, boundaries};
 use crate::model::memory;
-use crate::model::ops::{Gatherer, OpTable};
+use crate::model::ops::OpTable;
+use crate::model::requests::Kept;
 use crate::model::steps::StepLoop;
 use crate::model::time::Timeline;
 use crate::records::gpu::GpuRecord;
 use crate::records::unavailable::Unavailable;
 use profiler_core::site::Site;
 
+use super::Trace;
 use super::first_pass::Pass;
-use super::{ClockJump, Trace};
+use super::second_pass::SecondPass;
 
 impl Trace {
-    /// Reads the recording once, and where rows lie side by side or tasks live a second time for what they cover together.
+    /// Reads the recording once, and where rows lie side by side, tasks live or requests are served a second time.
     /// Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
         let timeline = Timeline::new(&window);
         let jumps = window.jumps(&log);
         context.warnings.extend(jumps.iter().map(|jump| jump.sentence.clone()));
-        let Pass { threads, mut stages, mut books, owners, timed, next_id, only_row } =
-            Pass::over(&log, &sites, &timeline, &gpu);
-        books.lost(&log);
-        let mut tasks = books.close_tasks(&mut stages, timeline.end(), next_id);
-        let loops = books.close_steps(&context, &sites, &timeline);
-        let profiler_steps = named_steps(&loops);
-        let mut requests = books.requests.close(&tasks);
-        let served = threads.iter().zip(&log.threads).filter(|(thread, _)| thread.serves_requests);
-        let served =
-            served.map(|(thread, log)| Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)));
-        requests.gather(served, Places { stages: &mut stages, tasks: &mut tasks });
+        let mut pass = Pass::over(&log, &sites, &timeline, &gpu);
+        let mut tasks = pass.close_tasks(timeline.end());
+        let loops = pass.close_steps(&context, &sites, &timeline);
+        let Pass { threads, mut stages, requests, covers, ops, owners, timed, next_id, only_row, .. } = pass;
+        let mut requests = requests.close(&tasks);
+        let places = requests.kept.iter().zip(0..).map(|(request, at)| (request.key, at)).collect();
+        let kept = Kept::new(&mut requests.kept, &tasks, &stages);
         tasks.forget_children();
+        let mut covers = covers.close(&tasks, &stages, places);
+        let again = threads.iter().zip(&log.threads).map(|(thread, log)| {
+            (Decoder::new(log, &timeline, &sites, (thread.first_id, &thread.crossings)), thread.lanes > 0)
+        });
+        let bare = loops.iter().find(|each| each.site.is_none()).map_or(&[][..], |each| &each.steps);
+        let second_pass = SecondPass::new((&mut stages, &tasks), &mut covers, kept, bare);
+        let (covered, bare_ns) = second_pass.read(again, only_row);
+        covers.apply(&mut stages, &mut requests.kept);
         let mut trace = Self {
             context,
             begin: timeline.begin(),
             end: timeline.end(),
             clock_uncertainty_ns: timeline.uncertainty_ns(),
-            clock_jumps: jumps.iter().map(|jump| ClockJump::of(jump, &timeline)).collect(),
+            clock_jumps: jumps.into_iter().map(|jump| jump.on(&timeline)).collect(),
             readings: [&window.start, &window.end].map(|anchor| timeline.reading(anchor)),
             threads,
             walked: Arc::default(),
             ranges: next_id - 1,
             stages,
-            unaccounted_ns: 0,
+            unaccounted_ns: (timeline.end() - timeline.begin()).saturating_sub(covered),
+            profiler_steps: named_steps(&loops),
             loops,
             requests,
             tasks,
             ops: Arc::default(),
             memory: None,
-            losses: books.losses,
-            told: books.told,
-            listed_dims: books.listed_dims.iter().filter_map(|number| site_of(&sites, *number)).collect(),
+            losses: pass.losses,
+            told: pass.told,
+            listed_dims: pass.listed_dims.iter().filter_map(|number| site_of(&sites, *number)).collect(),
             symbols,
             gpu: Err(Unavailable::NOTHING_RECORDED),
             log,
             sites,
             timeline,
-            profiler_steps,
         };
         trace.gpu = trace.build_gpu(gpu, &window, owners, timed);
-        trace.memory = memory.map(|log| memory::measure(&trace, &log));
-        trace.losses.merged_names = trace.context.merged_names;
-        trace.losses.memory_events = trace.memory.as_ref().map_or(0, |memory| memory.lost);
-        trace.read_again(only_row, books.covers, books.ops);
+        trace.memory = memory.map(|log| memory::measure::measure(&trace, &log));
+        trace.mark_slowed();
+        trace.ops = Arc::new(OpTable::of(&trace, ops, bare_ns));
+        trace.tasks.give_lanes();
         trace
-    }
-
-    /// Reads the threads again for what needs the lives that the first reading has found, and closes what did not.
-    fn read_again(&mut self, only_row: bool, crossing: CoverBook, ops: Gatherer) {
-        let mut covers = crossing.close(&self.tasks, &self.stages, &self.requests.kept);
-        let (covered, stepped) = self.second_pass(only_row, &mut covers);
-        self.unaccounted_ns = (self.end - self.begin).saturating_sub(covered);
-        covers.apply(&mut self.stages, &mut self.requests.kept);
-        self.mark_slowed();
-        self.ops = Arc::new(OpTable::of(self, ops, stepped));
-        self.tasks.give_lanes();
     }
 
     /// Marks the stages that the measuring of CPU time has made slower, and tells of them.

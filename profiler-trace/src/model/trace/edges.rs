@@ -1,9 +1,7 @@
 //! A thread's ranges as begins and ends, in the order of time: for formats that want these instead of whole slices.
 
-use crate::model::decode::{Event, Nodes};
+use crate::model::decode::{Event, NoNodes};
 use crate::model::slice::Slice;
-use crate::model::stages::{NodeId, StageTree};
-use profiler_core::site::Site;
 
 use super::{Trace, Walk};
 
@@ -24,17 +22,6 @@ impl Edge<'_> {
     }
 }
 
-/// For walks that want to know begins, and no stages.
-struct Begins;
-
-impl Nodes for Begins {
-    const TELLS_BEGINS: bool = true;
-
-    fn enter(&mut self, _parent: NodeId, _site: &'static Site) -> NodeId {
-        StageTree::ROOT
-    }
-}
-
 /// A [`Walk`] that shows edges.
 pub(crate) struct EdgeWalk<'a>(Walk<'a>);
 
@@ -42,7 +29,7 @@ impl EdgeWalk<'_> {
     /// Shows the next edges, up to the first for which `enough` says so; false if there was none: the thread has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(Edge<'_>) -> bool) -> bool {
-        self.0.until_event(&mut Begins, |event| {
+        self.0.until_event(&mut NoNodes::<true>, |event| {
             // One call of `enough`, so that it is compiled in line.
             let edge = match *event {
                 Event::Begin(slice) => Edge { slice, is_begin: true },

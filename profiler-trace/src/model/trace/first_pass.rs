@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::by_task::{TaskNumbers, TaskRanks};
 use crate::model::context::{Context, EndedBy};
 use crate::model::covers::CoverBook;
 use crate::model::decode::{Crossings, Decoder, Event, Places, Survey, Told};
 use crate::model::gpu::{Owners, TimedRanges};
-use crate::model::losses::Losses;
 use crate::model::ops::Gatherer;
 use crate::model::requests::RequestBook;
 use crate::model::slice::Slice;
@@ -19,21 +17,33 @@ use crate::records::gpu::GpuRecord;
 use profiler_core::stream::registry::Log;
 use profiler_core::{Kind, site::Site};
 
-use super::Thread;
+use super::{Losses, Thread};
 
 /// Stands for threads whose names are not known any more.
 const ELSEWHERE: &str = "(threads that are gone)";
 /// Stands for all threads whose ranges found no memory beside their chunks.
 const NO_MEMORY: &str = "(the program's allocator had no memory)";
 
-/// What the pass leaves.
+/// What is written down on the way.
 pub(super) struct Pass {
     /// The rows.
     pub(super) threads: Vec<Thread>,
     /// All stages, without tasks and the GPU.
     pub(super) stages: StageTree,
-    /// All else.
-    pub(super) books: Books,
+    steps: StepBook,
+    tasks: Tasks,
+    /// Requests, without those of tasks.
+    pub(super) requests: RequestBook,
+    /// Stages that cross others.
+    pub(super) covers: CoverBook,
+    /// Operators.
+    pub(super) ops: Gatherer,
+    /// What is missing.
+    pub(super) losses: Losses,
+    /// Number of things that calls said about themselves.
+    pub(super) told: Told,
+    /// Numbers of the sites that have recorded the shape of a list of dims.
+    pub(super) listed_dims: BTreeSet<u32>,
     /// Who launched what.
     pub(super) owners: Owners,
     /// Whom CUDA events timed.
@@ -44,39 +54,22 @@ pub(super) struct Pass {
     pub(super) only_row: bool,
 }
 
-/// What is written down on the way.
-#[derive(Default)]
-pub(super) struct Books {
-    steps: StepBook,
-    tasks: Tasks,
-    pub(super) requests: RequestBook,
-    /// Stages that cross others.
-    pub(super) covers: CoverBook,
-    pub(super) ops: Gatherer,
-    /// True if the thread that is read serves requests.
-    serves: bool,
-    pub(super) losses: Losses,
-    /// Number of things that calls said about themselves.
-    pub(super) told: Told,
-    /// Numbers of the sites that have recorded the shape of a list of dims.
-    pub(super) listed_dims: BTreeSet<u32>,
-}
-
 impl Pass {
     /// Reads every thread.
     pub(super) fn over(log: &Log, sites: &[&'static Site], timeline: &Timeline, gpu: &GpuRecord) -> Self {
-        let (mut numbers, mut told, mut listed_dims) = (TaskNumbers::default(), Told::default(), BTreeSet::new());
-        let mut nests = Vec::with_capacity(log.threads.len());
-        for thread in &log.threads {
-            let survey = Survey::of(thread, &mut numbers);
-            told.add(survey.told);
-            listed_dims.extend(&survey.listed_dims);
-            nests.push(survey.nests);
-        }
+        let survey = Survey::of(&log.threads);
+        let tasks = survey.tasks.close();
         let mut pass = Self {
             threads: Vec::with_capacity(log.threads.len()),
             stages: StageTree::new(),
-            books: Books { told, listed_dims, ..Books::new(numbers.close()) },
+            steps: StepBook::default(),
+            ops: Gatherer::new(tasks.len()),
+            tasks: Tasks::new(tasks),
+            requests: RequestBook::default(),
+            covers: CoverBook::default(),
+            losses: Losses::default(),
+            told: survey.told,
+            listed_dims: survey.listed_dims,
             owners: match gpu {
                 GpuRecord::Recorded(log) => Owners::new(&log.links),
                 GpuRecord::Timed(_) | GpuRecord::Absent(_) => Owners::default(),
@@ -85,42 +78,35 @@ impl Pass {
             next_id: 1,
             only_row: log.threads.len() <= 1,
         };
-        for (thread, nests) in log.threads.iter().zip(nests) {
+        for (thread, nests) in log.threads.iter().zip(survey.nests) {
             let first_id = pass.next_id;
             pass.owners.number(thread, sites.len(), first_id);
             if matches!(gpu, GpuRecord::Timed(_)) {
                 pass.timed.read(thread, sites, first_id).into_iter().for_each(|id| pass.owners.watch(id));
             }
             let crossings = if nests { Crossings::default() } else { Crossings::of(thread, sites, first_id) };
-            let mut decoder = Decoder::new(thread, timeline, sites, (first_id, &crossings));
-            pass.next_id = pass.books.read(&mut decoder, &mut pass.stages, &mut pass.owners);
+            pass.read(&mut Decoder::new(thread, timeline, sites, (first_id, &crossings)));
             let (lanes, ranges) = (crossings.lanes, pass.next_id - first_id);
             pass.only_row &= lanes == 0;
-            let (identity, serves_requests) =
-                (thread.thread.identity().clone(), std::mem::take(&mut pass.books.serves));
-            pass.threads.push(Thread { identity, ranges, lanes, first_id, serves_requests, crossings });
+            let identity = thread.thread.identity().clone();
+            pass.threads.push(Thread { identity, ranges, lanes, first_id, crossings });
         }
+        pass.lost(log);
         pass
     }
-}
 
-impl Books {
-    fn new(tasks: TaskRanks) -> Self {
-        Self { ops: Gatherer::new(tasks.len()), tasks: Tasks::new(tasks), ..Self::default() }
-    }
-
-    /// Reads one thread; the id after its last slice.
-    fn read(&mut self, decoder: &mut Decoder<'_>, stages: &mut StageTree, owners: &mut Owners) -> u64 {
-        while let Some(event) = decoder.next(&mut Places { stages, tasks: &mut self.tasks }) {
+    /// Reads one thread.
+    fn read(&mut self, decoder: &mut Decoder<'_>) {
+        while let Some(event) = decoder.next(&mut Places { stages: &mut self.stages, tasks: &mut self.tasks }) {
             match event {
                 Event::TaskEnd { task, at, completed } => self.tasks.end(task, at, completed),
                 Event::StepMark(at) => self.steps.mark(at),
                 Event::Begin(_) | Event::Allocation(_) => {}
                 Event::Slice(slice) => {
-                    let launches = owners.note(slice);
+                    let launches = self.owners.note(slice);
                     let task = slice.task.and_then(|poll| self.tasks.rank(poll.task));
                     self.ops.slice(slice, launches, task);
-                    self.slice(slice, task, stages);
+                    self.slice(slice, task);
                 }
             }
         }
@@ -129,11 +115,10 @@ impl Books {
         self.losses.clipped += decoder.clipped;
         self.losses.unreadable += decoder.unreadable;
         self.losses.reentered += decoder.reentered;
-        decoder.next_id()
+        self.next_id = decoder.next_id();
     }
 
-    fn slice(&mut self, slice: &Slice, task: Option<u32>, stages: &mut StageTree) {
-        self.serves |= slice.request != 0;
+    fn slice(&mut self, slice: &Slice, task: Option<u32>) {
         self.losses.unfinished += u64::from(!slice.finished && slice.task.is_none());
         self.losses.merged_ranges += u64::from(slice.site.is_overflow() && slice.task.is_none_or(|poll| poll.first));
         if let (Some(poll), Some(task)) = (slice.task, task) {
@@ -143,7 +128,7 @@ impl Books {
         match slice.site.kind() {
             Kind::Request => self.requests.guard(slice),
             kind if kind.is_stage() => {
-                stages.add_slice(slice.node, slice);
+                self.stages.add_slice(slice.node, slice);
                 self.covers.crossing(slice);
                 if kind == Kind::Step {
                     self.steps.add(slice.site, Step::of(slice));
@@ -154,7 +139,7 @@ impl Books {
     }
 
     /// Takes down what never came into the streams, or was overwritten there.
-    pub(super) fn lost(&mut self, log: &Log) {
+    fn lost(&mut self, log: &Log) {
         for thread in log.threads.iter().filter(|thread| thread.lost > 0) {
             self.losses.buffer_full.push((thread.thread.identity().name.clone(), thread.lost));
         }
@@ -172,14 +157,14 @@ impl Books {
         self.losses.began_before += left_out.began_before;
     }
 
-    /// The tasks, with ids from `first_id`; those that are stages or steps are added to these.
-    pub(super) fn close_tasks(&mut self, stages: &mut StageTree, window_end: u64, first_id: u64) -> Tasks {
+    /// Returns the tasks, with ids after those of slices; those that are stages or steps are added to these.
+    pub(super) fn close_tasks(&mut self, window_end: u64) -> Tasks {
         self.losses.began_before += self.tasks.unpolled();
         let mut tasks = std::mem::take(&mut self.tasks);
-        tasks.close(window_end, first_id);
+        tasks.close(window_end, self.next_id);
         for task in tasks.iter() {
             if task.is_stage() {
-                stages.add_life(task.node, &task);
+                self.stages.add_life(task.node, &task);
             }
             if task.site.kind() == Kind::Step {
                 self.steps.add(task.site, Step::new(task.begin, task.end, task.index(), task.external_id));

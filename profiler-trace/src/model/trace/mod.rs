@@ -1,8 +1,8 @@
 //! The trace of a session: all that was recorded, as every exporter sees it.
 //!
 //! ```text
-//! Recording ─► build ─ books (one pass over every thread's stream) ─► Trace ─► walk, edges: range by range, decoded again
-//!                    └ second_pass (the time that no stage covers, where rows lie side by side)
+//! Recording ─► first_pass (every thread's stream, one after the other) ─► build ─► Trace ─► walk, edges: decoded again
+//!               second_pass (all rows side by side, if there are several, or tasks, or requests that are kept) ─┘
 //! ```
 
 mod build;
@@ -22,7 +22,6 @@ use profiler_core::{Kind, site::Site};
 use super::context::Context;
 use super::decode::{Crossings, Decoder, Event, NoNodes, Nodes, Told};
 use super::gpu::Gpu;
-use super::losses::Losses;
 use super::memory::Memory;
 use super::ops::OpTable;
 use super::pace::Jump;
@@ -47,8 +46,8 @@ pub struct Trace {
     pub(crate) clock_uncertainty_ns: u64,
     /// The host's clocks at begin and end: what places this rank beside others.
     pub(crate) readings: [Reading; 2],
-    /// What a clock did that others did not.
-    pub(crate) clock_jumps: Vec<ClockJump>,
+    /// What a clock did that others did not, in nanoseconds since the Unix epoch.
+    pub(crate) clock_jumps: Vec<Jump>,
     /// The rows.
     pub(crate) threads: Vec<Thread>,
     /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
@@ -85,22 +84,30 @@ pub struct Trace {
     profiler_steps: HashMap<u64, u64>,
 }
 
-/// A [`Jump`] on the recording's time line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct ClockJump {
-    /// See [`Jump::kind`].
-    pub(crate) kind: &'static str,
-    /// By how much, in nanoseconds.
-    pub(crate) ns: i64,
-    /// The begin and the end of the part of the recording in which it happened.
-    pub(crate) within: (u64, u64),
-}
-
-impl ClockJump {
-    fn of(jump: &Jump, timeline: &Timeline) -> Self {
-        let (from, to) = jump.within;
-        Self { kind: jump.kind, ns: jump.ns, within: (timeline.ns(from), timeline.ns(to)) }
-    }
+/// Counts of what the threads' streams tell; others are counted where they happen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Losses {
+    /// Ranges for which the buffer budget had no room, per thread name.
+    pub(crate) buffer_full: Vec<(String, u64)>,
+    /// Ranges that ending threads tried to record after their thread-locals were gone.
+    pub(crate) ending_threads: u64,
+    /// Ranges that began where the recorder itself ran: in a signal handler that interrupted it, or in the program's
+    /// allocator, which it had called.
+    pub(crate) reentered: u64,
+    /// Ends whose range began before the recording.
+    pub(crate) began_before: u64,
+    /// Ranges that were overwritten by later ones, or are older than what is kept.
+    pub(crate) overwritten: u64,
+    /// Ranges that began before what is kept.
+    pub(crate) clipped: u64,
+    /// Ranges that were open when the recording ended.
+    pub(crate) unfinished: u64,
+    /// Entries that this version cannot read.
+    pub(crate) unreadable: u64,
+    /// Ranges whose names were merged into one, because the process had used too many.
+    pub(crate) merged_ranges: u64,
+    /// Calls whose shapes or FLOPs could not be computed.
+    pub(crate) descriptions_failed: u64,
 }
 
 /// Slices after which a walk tells how far it is.
@@ -116,7 +123,6 @@ pub(crate) struct Thread {
     /// Lanes beside its own row, for ranges that cross others.
     pub(crate) lanes: u32,
     first_id: u64,
-    serves_requests: bool,
     crossings: Crossings,
 }
 
@@ -131,11 +137,6 @@ impl Trace {
     /// Returns whether nothing was recorded: no range and no loop.
     pub fn is_empty(&self) -> bool {
         self.ranges == 0 && self.loops.is_empty()
-    }
-
-    /// Returns whether ranges of the recording are missing.
-    pub fn lacks_ranges(&self) -> bool {
-        self.losses.missing() > 0
     }
 
     /// Returns why there is no GPU part, if there is none.
@@ -207,7 +208,10 @@ impl Walk<'_> {
     /// Shows the next slices, up to the first for which `enough` says so; false if there was none: the thread has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(&Slice) -> bool) -> bool {
-        self.until_event(&mut NoNodes, |event| if let Event::Slice(slice) = event { enough(slice) } else { false })
+        self.until_event(
+            &mut NoNodes::<false>,
+            |event| if let Event::Slice(slice) = event { enough(slice) } else { false },
+        )
     }
 
     /// The same with all that the stream tells.

@@ -1,45 +1,61 @@
-//! The second reading, for what needs all rows side by side: the time that stages cover together, what lives and crossing
-//! stages cover of others, and what ran between bare `step()` calls. What is left over of the first is `unaccounted`.
+//! The second reading, for what needs all rows side by side, or the lives and requests that the first has found: the time
+//! that stages cover together, what lives and crossing stages cover of others, the stages of the requests that are kept,
+//! and what ran between bare `step()` calls. What is left over of the first is `unaccounted`.
 
 use std::cell::RefCell;
 
 use crate::model::covers::Covers;
-use crate::model::decode::Event;
-use crate::model::slice::Slice;
+use crate::model::decode::{Decoder, Event, Nodes};
+use crate::model::requests::Kept;
+use crate::model::slice::{Poll, Slice};
 use crate::model::stages::StageTree;
-use crate::model::tasks::Task;
+use crate::model::steps::Step;
+use crate::model::tasks::{Task, Tasks};
 use crate::model::union;
-
-use super::Trace;
+use crate::model::values::NodeId;
+use profiler_core::site::Site;
 
 /// Sums that are gathered on the way.
-struct Reading<'a> {
+pub(super) struct SecondPass<'a> {
+    stages: &'a mut StageTree,
+    tasks: &'a Tasks,
     covers: &'a mut Covers,
-    stepped: Stepped,
+    kept: Kept<'a>,
+    /// The tasks' places in the tree of stages, by rank, while requests need them. This reading may find others for polls
+    /// than the first, which did not know all.
+    nodes: Vec<NodeId>,
+    /// From the first bare `step()` to the last.
+    bare: (u64, u64),
+    bare_ns: u64,
 }
 
-/// Time of the threads' outermost slices between bare `step()` calls, which follow each other.
-struct Stepped {
-    begin: u64,
-    end: u64,
-    ns: u64,
-}
+impl<'a> SecondPass<'a> {
+    /// Creates the pass over a recording whose bare steps are `bare`.
+    pub(super) fn new(
+        (stages, tasks): (&'a mut StageTree, &'a Tasks),
+        covers: &'a mut Covers,
+        kept: Kept<'a>,
+        bare: &[Step],
+    ) -> Self {
+        let nodes = if kept.is_empty() { Vec::new() } else { tasks.nodes() };
+        let bare = (bare.first().map_or(0, |step| step.begin), bare.last().map_or(0, |step| step.end));
+        Self { stages, tasks, covers, kept, nodes, bare, bare_ns: 0 }
+    }
 
-impl Trace {
-    /// Shows every slice to `covers`. Returns the time in which at least one stage ran, and how long threads ran ranges
-    /// between bare `step()` calls. On one row top-level stages do not overlap: their sum is known, and there is nothing to
-    /// read. Else all rows are read side by side, in order of time.
-    pub(super) fn second_pass(&self, only_row: bool, covers: &mut Covers) -> (u64, u64) {
-        let bare = self.loops.iter().find(|each| each.site.is_none()).map_or(&[][..], |each| &each.steps);
-        if only_row && self.tasks.len() == 0 && bare.is_empty() {
+    /// Reads threads, of which some have lanes beside their row. Returns the time in which at least one stage ran, and how
+    /// long threads ran ranges between bare `step()` calls. On one row top-level stages do not overlap: their sum is known,
+    /// and where there is nothing else to find there is nothing to read. Else all rows are read side by side, in order of
+    /// time.
+    pub(super) fn read<'b>(self, threads: impl Iterator<Item = (Decoder<'b>, bool)>, only_row: bool) -> (u64, u64) {
+        if only_row && self.tasks.len() == 0 && self.bare == (0, 0) && self.kept.is_empty() {
             return (self.stages.node(StageTree::ROOT).children_ns, 0);
         }
-        let (begin, end) = (bare.first().map_or(0, |step| step.begin), bare.last().map_or(0, |step| step.end));
-        let reading = RefCell::new(Reading { covers, stepped: Stepped { begin, end, ns: 0 } });
+        let tasks = self.tasks;
+        let reading = RefCell::new(self);
         let mut rows: Vec<Box<dyn Iterator<Item = (u64, u64)> + '_>> = Vec::new();
-        for (index, thread) in self.threads.iter().enumerate() {
-            let stages = self.top_level_stages(index, &reading);
-            if thread.lanes == 0 {
+        for (decoder, has_lanes) in threads {
+            let stages = Self::top_level_stages(decoder, &reading);
+            if !has_lanes {
                 rows.push(Box::new(stages));
                 continue;
             }
@@ -49,40 +65,46 @@ impl Trace {
             rows.push(Box::new(stages.into_iter()));
         }
         // A life may outlast the stage that it began in: each counts, at whatever depth.
-        let lives = self.tasks.iter().filter(Task::is_stage);
+        let lives = tasks.iter().filter(Task::is_stage);
         rows.push(Box::new(lives.map(|task| (task.begin, task.end))));
         let covered = union::covered(rows);
-        (covered, reading.into_inner().stepped.ns)
+        (covered, reading.into_inner().bare_ns)
     }
 
     /// Returns the outermost stages of a row, in order of their ends. On the way every slice is shown to `reading`.
-    fn top_level_stages<'a>(
-        &'a self,
-        thread: usize,
-        reading: &'a RefCell<Reading<'_>>,
-    ) -> impl Iterator<Item = (u64, u64)> + 'a {
-        let mut decoder = self.decoder(thread);
-        let mut tree = StageTree::new();
+    fn top_level_stages(mut decoder: Decoder<'_>, reading: &RefCell<Self>) -> impl Iterator<Item = (u64, u64)> {
         std::iter::from_fn(move || {
-            let decoder = decoder.as_mut()?;
+            let reading = &mut *reading.borrow_mut();
             loop {
-                let Event::Slice(slice) = decoder.next(&mut tree)? else { continue };
-                let Reading { covers, stepped } = &mut *reading.borrow_mut();
-                stepped.slice(slice);
-                covers.slice(&self.tasks, &self.stages, slice);
-                let is_stage = slice.is_stage() && slice.task.is_none();
-                if is_stage && tree.node(slice.node).depth == 0 {
+                let Event::Slice(slice) = decoder.next(reading)? else { continue };
+                reading.slice(slice);
+                if slice.is_stage() && slice.task.is_none() && slice.stage_around == 0 {
                     return Some((slice.begin, slice.end));
                 }
             }
         })
     }
-}
 
-impl Stepped {
     fn slice(&mut self, slice: &Slice) {
         if slice.around_id == 0 {
-            self.ns += slice.end.min(self.end).saturating_sub(slice.begin.max(self.begin));
+            self.bare_ns += slice.end.min(self.bare.1).saturating_sub(slice.begin.max(self.bare.0));
         }
+        self.covers.slice(self.tasks, self.stages, slice);
+        self.kept.slice(slice, self.tasks, self.stages);
+    }
+}
+
+impl Nodes for SecondPass<'_> {
+    fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
+        if self.kept.is_empty() { parent } else { self.stages.enter(parent, site) }
+    }
+
+    fn enter_poll(&mut self, poll: Poll, parent: NodeId, site: &'static Site) -> NodeId {
+        let rank = if self.kept.is_empty() { None } else { self.tasks.rank_of(poll.task) };
+        let Some(rank) = rank.map(|rank| rank as usize) else { return parent };
+        if poll.first {
+            self.nodes[rank] = self.stages.enter(parent, site);
+        }
+        self.nodes[rank]
     }
 }

@@ -191,7 +191,7 @@ fn push_ops(page: &mut String, trace: &Trace) {
 
 fn push_profiler(page: &mut String, trace: &Trace) {
     let overhead = Overhead::of(trace);
-    let lost = if trace.losses.missing() == 0 { "nothing lost" } else { "see the losses" };
+    let lost = if trace.ranges_lost() == 0 { "nothing lost" } else { "see the losses" };
     // Streams that threads share have no id.
     let threads = trace.threads.iter().filter(|thread| thread.identity.os_id != 0).count();
     let plural = if threads == 1 { "" } else { "s" };

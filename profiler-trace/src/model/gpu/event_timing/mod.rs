@@ -13,53 +13,15 @@ use std::collections::HashMap;
 
 use crate::model::stages::StageTree;
 use crate::model::time::Timeline;
-use crate::records::events::{EventLog, EventLosses};
-use crate::records::gpu::SourceName;
-use crate::records::unavailable::Unavailable;
+use crate::records::events::EventLog;
 use profiler_core::hooks::gpu_time::Measured;
 use profiler_core::site::Site;
 use profiler_core::stream::entry::Tag;
 use profiler_core::stream::registry::ThreadLog;
 
-use super::{Annotation, Gpu, Ranges, rows};
+use super::ranges::Ranges;
+use super::{Annotation, Gpu, Source, rows};
 use clock::{DeviceClock, resolution_ns};
-
-/// Where GPU times come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// Every op of the GPU's is known, from this source.
-    Ops(SourceName),
-    /// Only how long ranges kept the streams that they named.
-    Events {
-        /// Why there is no more.
-        reason: Option<Unavailable>,
-        /// Ranges without a time.
-        losses: EventLosses,
-        /// How exact a time is.
-        resolution_ns: u64,
-    },
-}
-
-impl Default for Source {
-    fn default() -> Self {
-        Self::Ops(SourceName::default())
-    }
-}
-
-impl Source {
-    /// Returns what the source is called.
-    pub(crate) const fn name(&self) -> SourceName {
-        match self {
-            Self::Ops(name) => *name,
-            Self::Events { .. } => SourceName::CUDA_EVENTS,
-        }
-    }
-
-    /// Returns whether every op of the GPU's is known.
-    pub(crate) const fn knows_ops(&self) -> bool {
-        matches!(self, Self::Ops(_))
-    }
-}
 
 /// Ties and measurements of all threads.
 #[derive(Debug, Default)]
