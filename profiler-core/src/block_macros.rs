@@ -1,6 +1,8 @@
 //! Block forms of the attributes: a guard for a part of a function.
 
-/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`.
+/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`, or with integers of your own, which the
+/// trace shows as `args.tokens` and so on: `stage!("prefill", args(tokens = ids.len(), layers = 32))`. They are computed only
+/// while the stage is recorded.
 ///
 /// The guard stays on its thread, so a task that is spawned may not hold it across an `.await`: see
 /// [`Range`](crate::Range#in-async-code).
@@ -9,34 +11,36 @@
 /// the function to keep a word until its end: 10 to 17 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
-    ($name:literal) => {
-        $crate::__profiler_block!(Stage, $name)
+    ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
+        $crate::__profiler_block!(Stage, $name, [$($($arguments)+)?])
     };
 }
 
 /// A step that lasts until the guard drops: `let _step = step!("denoise_step");`, or with an index of your own,
-/// `step!("denoise_step", i)`. In async code see [`Range`](crate::Range#in-async-code).
+/// `step!("denoise_step", i)`, and with integers as in [`stage!`]: `step!("decode", i, args(tokens = n))`. In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! step {
-    ($name:literal) => {
-        $crate::__profiler_block!(Step, $name)
+    ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
+        $crate::__profiler_block!(Step, $name, [$($($arguments)+)?])
     };
-    ($name:literal, $index:expr) => {
-        $crate::__profiler_block!(Step, $name, |call| call.index($index))
+    ($name:literal, $index:expr $(, args($($arguments:tt)+))? $(,)?) => {
+        $crate::__profiler_block!(Step, $name, [$($($arguments)+)?], |call| call.index($index))
     };
 }
 
 /// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul",
 /// shapes(a, b))`, and with its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are
 /// computed only while they are recorded, in the types of their parts: write `2 * m as u64 * …` where these are small
-/// (the attribute computes in 128 bits). In async code see [`Range`](crate::Range#in-async-code).
+/// (the attribute computes in 128 bits). Integers as in [`stage!`] come last. In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! op {
-    ($name:literal) => {
-        $crate::__profiler_block!(Op, $name)
+    ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
+        $crate::__profiler_block!(Op, $name, [$($($arguments)+)?])
     };
-    ($name:literal $(, shapes($($input:expr),+ $(,)?))? $(, flops = $flops:expr)? $(,)?) => {
-        $crate::__profiler_block!(Op, $name, |call| {
+    (
+        $name:literal $(, shapes($($input:expr),+ $(,)?))? $(, flops = $flops:expr)? $(, args($($arguments:tt)+))? $(,)?
+    ) => {
+        $crate::__profiler_block!(Op, $name, [$($($arguments)+)?], |call| {
             $(if call.wants_shapes() { $(call.shape(&$input);)+ })?
             $(if call.wants_flops() { call.flops($flops); })?
         })
@@ -48,14 +52,15 @@ macro_rules! op {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_site {
-    ($site:ident, $kind:ident, $name:expr) => {
+    ($site:ident, $kind:ident, $name:expr $(, [$($argument:expr),*])?) => {
         static $site: $crate::__private::Site = $crate::__private::Site::new(
             $crate::__private::Kind::$kind,
             $name,
             ::core::file!(),
             ::core::line!(),
             ::core::module_path!(),
-        );
+        )
+        $(.with_arguments(&const { $crate::__private::check_names([$($argument),*]) }))?;
         $crate::__private::inventory::submit! { $crate::__private::Registered(&$site) }
     };
 }
@@ -65,26 +70,37 @@ macro_rules! __profiler_site {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_site_reference {
-    ($kind:ident, $name:expr) => {{
-        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
+    ($($site:tt)+) => {{
+        $crate::__profiler_site!(__PROFILER_SITE, $($site)+);
         &__PROFILER_SITE
+    }};
+}
+
+/// A guard of a site with arguments of its own, and with what else its call says.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __profiler_block {
+    ($kind:ident, $name:literal, [$($key:ident = $value:expr),* $(,)?] $(, |$call:ident| $describe:expr)?) => {{
+        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+        $crate::__profiler_guard!($kind, $name, [$($key = $value),*] $(, |$call| $describe)?)
     }};
 }
 
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __profiler_block {
-    ($kind:ident, $name:literal) => {{
-        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
+macro_rules! __profiler_guard {
+    ($kind:ident, $name:literal, []) => {{
         $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
         $crate::__private::Range::enter(&__PROFILER_SITE)
     }};
-    ($kind:ident, $name:literal, |$call:ident| $describe:expr) => {{
-        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
-        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name);
-        $crate::__private::Range::enter_described(&__PROFILER_SITE, |$call: &mut $crate::__private::Call| {
-            $describe;
+    ($kind:ident, $name:literal, [$($key:ident = $value:expr),*] $(, |$call:ident| $describe:expr)?) => {{
+        $crate::__profiler_site!(__PROFILER_SITE, $kind, $name, [$(::core::stringify!($key)),*]);
+        $crate::__private::Range::enter_described(&__PROFILER_SITE, |__profiler_call: &mut $crate::__private::Call| {
+            $(let $call = &mut *__profiler_call; $describe;)?
+            if __profiler_call.is_recorded() {
+                __profiler_call.arguments([$($crate::__private::integer($value)),*]);
+            }
         })
     }};
 }
@@ -92,12 +108,13 @@ macro_rules! __profiler_block {
 #[cfg(not(feature = "std"))]
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __profiler_block {
-    ($kind:ident, $name:literal $(, |$call:ident| $describe:expr)?) => {{
-        const _: () = ::core::assert!(!$name.is_empty(), "the name is empty: write what the trace should show");
-        $(let _ = |$call: &mut $crate::__private::Call| {
-            $describe;
-        };)?
+macro_rules! __profiler_guard {
+    ($kind:ident, $name:literal, [$($key:ident = $value:expr),*] $(, |$call:ident| $describe:expr)?) => {{
+        const _: &[&str] = &$crate::__private::check_names([$(::core::stringify!($key)),*]);
+        let _ = |__profiler_call: &mut $crate::__private::Call| {
+            $(let $call = &mut *__profiler_call; $describe;)?
+            __profiler_call.arguments([$($crate::__private::integer($value)),*]);
+        };
         $crate::__private::Range::nothing()
     }};
 }

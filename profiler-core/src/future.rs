@@ -19,7 +19,7 @@ use crate::call::shape_writer::Described;
 use crate::call::{self, Call};
 use crate::hooks::{correlation, cpu_time, stack, steps, tool};
 use crate::kind::Kind;
-use crate::memory::ledger;
+use crate::ledger;
 use crate::site::Site;
 use crate::stream::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
 use crate::stream::shared::Shared;
@@ -347,8 +347,10 @@ impl<'a> Slice<'a> {
     #[inline(always)]
     fn record(&mut self, gate: u32, flags: u32) {
         let (site, task) = (self.site, self.task);
-        let described = gate & gate::STACKS == 0 || stack::write(site);
-        if described && buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
+        if gate & gate::STACKS != 0 {
+            stack::write(site);
+        }
+        if buffer::append(false, || Entry::new(Tag::Task, site, task).with_argument(flags)) {
             self.correlated = correlation::push(gate);
             if self.timed {
                 cpu_time::write(site);

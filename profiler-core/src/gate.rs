@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::process::PerProcess;
+use crate::process::{self, Part, PerProcess};
 
 /// Ranges are recorded.
 pub const RECORD: u32 = 1;
@@ -42,7 +42,7 @@ pub const GPU: u32 = 1 << 17;
 pub const EVENTS: u32 = 1 << 18;
 /// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
 pub const MOVING: u32 = 1 << 20;
-/// The process was forked off one that had a session: the first range tells, and clears it (`process::tell_child`).
+/// The process was forked off one that had a session: the first range tells, and clears it (`hooks::forked`).
 pub(crate) const FORKED: u32 = 1 << 21;
 /// Nobody has looked for a tool yet: the first range does, and clears it (`annotate::seek`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
@@ -114,6 +114,7 @@ pub(crate) fn sought() {
 }
 
 fn change(part: impl FnOnce()) {
+    process::forget_with(Part::Gate, become_child);
     let _changes = CHANGES.lock().unwrap_or_else(PoisonError::into_inner);
     part();
     publish();
@@ -144,7 +145,7 @@ pub fn moved() {
 }
 
 /// This process was just forked off: the session is its parent's, the tool is its own. Takes no lock.
-pub(crate) fn become_child() {
+fn become_child() {
     // ORDERING: see `publish`.
     if SESSION.load(Ordering::Relaxed) != 0 {
         SESSION.store(FORKED, Ordering::Relaxed);

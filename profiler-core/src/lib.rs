@@ -56,10 +56,16 @@ pub mod gate;
 #[doc(hidden)]
 pub mod hooks;
 #[forbid(unsafe_code)]
+mod integer;
+#[forbid(unsafe_code)]
 mod kind;
 #[cfg(feature = "std")]
 #[forbid(unsafe_code)]
 mod label;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+#[forbid(unsafe_code)]
+pub mod ledger;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[forbid(unsafe_code)]
@@ -69,6 +75,10 @@ mod off;
 #[cfg(feature = "std")]
 #[forbid(unsafe_code)]
 mod open;
+#[cfg(feature = "std")]
+#[doc(hidden)]
+#[forbid(unsafe_code)]
+pub mod overhead;
 #[cfg(feature = "std")]
 #[doc(hidden)]
 pub mod process;
@@ -128,6 +138,7 @@ pub mod __private {
     pub use crate::__profiler_site as site_static;
     #[cfg(feature = "std")]
     pub use crate::__profiler_site_reference as site;
+    pub use crate::call::argument::{RESERVED, check_names};
     pub use crate::call::count::{Count, IntoCount, count, whole};
     #[cfg(feature = "std")]
     pub use crate::call::shape_writer::{LISTS_DIMS, MAX_DIMS};
@@ -135,6 +146,7 @@ pub mod __private {
     pub use crate::call::{Call, describe, describe_open};
     #[cfg(feature = "std")]
     pub use crate::future::{Instrumented, describe_async, instrument, instrument_call};
+    pub use crate::integer::{Integer, IntoInteger, integer};
     pub use crate::kind::Kind;
     #[cfg(not(feature = "std"))]
     pub use crate::off::{Call, Range};

@@ -4,7 +4,7 @@
 //! For all that a range does out of line (`range`, `hooks`); the fast path keeps nothing but its begin.
 
 use crate::few::Few;
-use crate::memory::ledger;
+use crate::ledger;
 
 /// Open things and their keys. More than four at once are rare.
 pub(super) struct OpenList<T> {

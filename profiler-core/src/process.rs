@@ -15,24 +15,15 @@
 
 pub mod descriptors;
 
-use std::alloc::{Layout, handle_alloc_error};
+use std::alloc::{Layout, alloc_zeroed, handle_alloc_error};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
-use std::sync::mpsc;
-use std::time::Duration;
-use std::{ptr, thread};
 
-use crate::gate;
-use crate::hooks::warning;
-use crate::memory::ledger;
-use crate::stream::slab::forever;
-use crate::stream::{buffer, chunk};
-
-const THREAD: &str = "profiler-notice";
-/// Time that a first range waits for its warning: the logger may be locked by a thread that does not exist.
-const PATIENCE: Duration = Duration::from_millis(500);
+use crate::ledger;
 
 /// The number of times that this process has found itself to be a child, and its process id: one word, so
 /// that one thread alone finds out. The id is 0 before anybody has asked.
@@ -80,11 +71,26 @@ fn become_child(known: u64, id: u32) {
     let new = ((known >> 32) + 1) << 32 | u64::from(id);
     // ORDERING: see `number`.
     if PROCESS.compare_exchange(known, new, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-        gate::become_child();
-        chunk::become_child();
+        FORGETTERS.iter().filter_map(OnceLock::get).for_each(|forget| forget());
         descriptors::close();
-        buffer::become_child();
     }
+}
+
+/// A part of the recorder that has something of the parent's to forget.
+#[derive(Clone, Copy)]
+pub(crate) enum Part {
+    Gate,
+    Chunks,
+    Store,
+    Stream,
+}
+
+/// What each of them does in a child; none of one that was not used yet.
+static FORGETTERS: [OnceLock<fn()>; 4] = [const { OnceLock::new() }; 4];
+
+/// Has `forget` called in a forked child. Each part asks before it has anything to forget; the first call counts.
+pub(crate) fn forget_with(part: Part, forget: fn()) {
+    let _ = FORGETTERS[part as usize].set(forget);
 }
 
 #[cfg(all(unix, not(miri)))]
@@ -174,6 +180,27 @@ impl<T: Send + Sync> Deref for PerProcess<T> {
     }
 }
 
+/// Returns memory that is never given back, zero: from the program's allocator, or from the system if that has none.
+pub(crate) fn forever(layout: Layout) -> Option<NonNull<u8>> {
+    // SAFETY: nobody asks for memory of no size.
+    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| pages(layout.size()))
+}
+
+/// Returns whole pages from the kernel, zero.
+#[cfg(all(target_os = "linux", not(miri)))]
+pub(crate) fn pages(bytes: usize) -> Option<NonNull<u8>> {
+    let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+    // SAFETY: a new mapping; nothing is replaced.
+    let start = unsafe { libc::mmap(ptr::null_mut(), bytes, access, kind, -1, 0) };
+    if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
+}
+
+/// Returns none: the allocator is all that there is.
+#[cfg(not(all(target_os = "linux", not(miri))))]
+const fn pages(_bytes: usize) -> Option<NonNull<u8>> {
+    None
+}
+
 /// The process that a value was made in.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp(u32);
@@ -192,24 +219,6 @@ impl Stamp {
     }
 }
 
-/// Tells, at the first range of a child, that its parent's session does not record it. On a thread of its own.
-#[cold]
-pub(super) fn tell_child() {
-    let _own = ledger::own();
-    let (told, waits) = mpsc::channel();
-    let tell = move || {
-        let id = std::process::id();
-        warning::send(&format!(
-            "process {id} was forked off one that is being profiled, and records nothing: the session is its parent's; \
-             start one in the child to profile it"
-        ));
-        let _ = told.send(());
-    };
-    if thread::Builder::new().name(THREAD.to_owned()).spawn(tell).is_ok() {
-        let _ = waits.recv_timeout(PATIENCE);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
@@ -219,7 +228,7 @@ mod tests {
     #[test]
     fn threads_agree_on_what_the_first_of_them_makes() {
         static MADE: PerProcess<Mutex<u32>> = PerProcess::new(|_| Mutex::new(0));
-        thread::scope(|scope| {
+        std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| *MADE.lock().unwrap_or_else(std::sync::PoisonError::into_inner) += 1);
             }

@@ -11,10 +11,11 @@ use std::marker::PhantomData;
 use crate::call::{Call, describe_open};
 use crate::hooks::{correlation, cpu_time, stack, steps, tool};
 use crate::kind::Kind;
-use crate::memory::ledger;
+use crate::ledger;
 use crate::open::OpenList;
 use crate::site::{self, Site};
 use crate::stream::entry::{Entry, Tag};
+use crate::stream::key::Key;
 use crate::stream::{buffer, registry};
 use crate::{clock, gate, select};
 
@@ -239,8 +240,11 @@ impl Held {
     fn record(&mut self, gate: u32) {
         let (site, number) = (self.site, self.site.number());
         let (filtered, wanted) = self.is_wanted(gate);
-        if !wanted || gate & gate::STACKS != 0 && !stack::write(number) {
+        if !wanted {
             return;
+        }
+        if gate & gate::STACKS != 0 {
+            stack::write(number);
         }
         self.correlated = correlation::push(gate);
         self.timed = cpu_time::is_measured(gate, site);
@@ -312,7 +316,7 @@ impl Held {
             && std::ptr::eq(next.site, self.site)
         {
             if let Some(index) = next.index {
-                buffer::append(false, || Entry::new(Tag::Index, next.site.number(), index));
+                buffer::append(false, || Entry::argument_of(Key::INDEX, 0, next.site.number(), index));
             }
             next.record(gate);
             let _ = HELD.try_with(|held| {

@@ -30,7 +30,7 @@ static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), modul
 /// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread. An id longer
 /// than 256 bytes is cut and ends in `…`.
 ///
-/// Cost while nothing records: one load. While recording: two entries and one more per eight bytes of the id.
+/// Cost while nothing records: one load. While recording: two entries and one more per fifteen bytes of the id.
 pub fn request(id: &str) -> Range {
     tell(&SITE, id);
     Range::enter(&SITE)
@@ -45,7 +45,7 @@ pub fn request(id: &str) -> Range {
 /// [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
 ///
 /// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
-/// recording an entry per eight bytes of the id.
+/// recording an entry per fifteen bytes of the id.
 ///
 /// ```
 /// # async fn generate(prompt: &str) -> usize { prompt.len() }
@@ -140,7 +140,7 @@ impl Drop for Inside {
 fn tell(site: &'static Site, id: &str) {
     let gate = gate::load();
     if gate & gate::RECORD != 0 {
-        label::with_cut(id, |id| Call::text(site.number(), id));
+        label::with_cut(id, |id| Call::request_id(site.number(), id));
     }
     if gate & gate::STEPS != 0 {
         label::with_cut(id, note);

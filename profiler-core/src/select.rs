@@ -10,7 +10,7 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::few::Few;
 use crate::gate;
-use crate::memory::ledger;
+use crate::ledger;
 use crate::process::PerProcess;
 use crate::site::Site;
 

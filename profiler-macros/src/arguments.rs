@@ -1,4 +1,4 @@
-//! Syntax of an attribute's arguments: `"name", key = value, key(values…)`.
+//! Syntax of an attribute's arguments: `"name", key = value, key(values…), key(name = value, …)`.
 //!
 //! Knows no option by name; [`crate::options`] gives the arguments their meaning. A syntax error is reported and
 //! skipped up to the next comma, so that the arguments after it are still checked.
@@ -25,6 +25,8 @@ pub(crate) enum Argument {
     Assigned(Ident, Value),
     /// `key(value, …)`.
     Listed(Ident, Vec<Value>),
+    /// `key(name = value, …)`.
+    Named(Ident, Vec<(Ident, Value)>),
 }
 
 /// An expression, and the tokens in which it was written: what `syn` has taken apart and put together again has lost the
@@ -98,7 +100,7 @@ fn argument(input: ParseStream<'_>) -> syn::Result<Argument> {
     if !input.peek(Ident::peek_any) {
         return input.parse().map(Argument::Positional);
     }
-    if input.peek2(Token![=]) && !input.peek2(Token![==]) {
+    if is_assignment(input) {
         let key = input.call(Ident::parse_any)?;
         input.parse::<Token![=]>()?;
         if input.is_empty() || input.peek(Token![,]) {
@@ -110,6 +112,10 @@ fn argument(input: ParseStream<'_>) -> syn::Result<Argument> {
         let key = input.call(Ident::parse_any)?;
         let listed;
         parenthesized!(listed in input);
+        if is_assignment(&listed) {
+            let values = listed.call(|input| Punctuated::<_, Token![,]>::parse_terminated_with(input, named))?;
+            return Ok(Argument::Named(key, values.into_iter().collect()));
+        }
         let values = listed.call(Punctuated::<Value, Token![,]>::parse_terminated)?;
         return Ok(Argument::Listed(key, values.into_iter().collect()));
     }
@@ -117,6 +123,23 @@ fn argument(input: ParseStream<'_>) -> syn::Result<Argument> {
         return input.call(Ident::parse_any).map(Argument::Bare);
     }
     input.parse().map(Argument::Positional)
+}
+
+/// Returns whether `name =` comes next.
+fn is_assignment(input: ParseStream<'_>) -> bool {
+    input.peek(Ident::peek_any) && input.peek2(Token![=]) && !input.peek2(Token![==])
+}
+
+fn named(input: ParseStream<'_>) -> syn::Result<(Ident, Value)> {
+    if !is_assignment(input) {
+        let error = input.error("expected a name and its value, as in `tokens = n`");
+        // What is left would be a mistake of its own.
+        input.parse::<TokenStream>()?;
+        return Err(error);
+    }
+    let name = input.call(Ident::parse_any)?;
+    input.parse::<Token![=]>()?;
+    Ok((name, input.parse()?))
 }
 
 fn skip_to_comma(input: ParseStream<'_>) -> syn::Result<()> {

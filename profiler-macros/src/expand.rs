@@ -7,12 +7,14 @@
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
 use syn::Path;
+use syn::spanned::Spanned;
 
 use crate::count;
 use crate::flow::Flow;
 use crate::function::Function;
 use crate::future;
-use crate::model::{Annotated, Description};
+use crate::model::Annotated;
+use crate::options::Description;
 use crate::parameters::Moved;
 
 impl Annotated {
@@ -22,9 +24,10 @@ impl Annotated {
         let Function { before, after, inner_attributes, .. } = function;
         let kind = Ident::new(kind.variant(), Span::mixed_site());
         let (parameters, timed) = self.timed();
+        let names = self.description.names();
         let body = quote_spanned! {Span::mixed_site()=>
             #inner_attributes
-            let __profiler_site = #krate::__private::site!(#kind, #name);
+            let __profiler_site = #krate::__private::site!(#kind, #name #names);
             #timed
         };
         let mut braces = Group::new(function.body.delimiter(), body);
@@ -108,7 +111,22 @@ impl Description {
         });
         let index =
             self.index.as_ref().map(|index| quote_spanned!(Span::mixed_site()=> __profiler_call.index(#index);));
-        Some(quote_spanned!(Span::mixed_site()=> |__profiler_call| { #shapes #flops #index }))
+        let values = self.arguments.iter().map(|(_, value)| {
+            let place = ours_at(value.expression.span());
+            quote_spanned!(place=> #krate::__private::integer(#value))
+        });
+        let arguments = (!self.arguments.is_empty()).then(|| {
+            quote_spanned! {Span::mixed_site()=>
+                if __profiler_call.is_recorded() { __profiler_call.arguments([#(#values),*]); }
+            }
+        });
+        Some(quote_spanned!(Span::mixed_site()=> |__profiler_call| { #shapes #flops #index #arguments }))
+    }
+
+    /// Returns the names of the site's own arguments, if it has any.
+    fn names(&self) -> Option<TokenStream> {
+        let names = self.arguments.iter().map(|(name, _)| name);
+        (!self.arguments.is_empty()).then(|| quote_spanned!(Span::mixed_site()=> , [#(#names),*]))
     }
 }
 

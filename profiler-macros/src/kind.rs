@@ -39,28 +39,51 @@ impl Kind {
         }
     }
 
-    /// The options that this attribute takes.
-    pub(crate) const fn options(self) -> &'static [&'static str] {
-        match self {
-            Self::Stage => &["name", "value", "crate"],
-            Self::Step => &["name", "index", "value", "crate"],
-            Self::Op => &["name", "shapes", "flops", "value", "crate"],
-        }
+    /// Returns the options that this attribute takes.
+    pub(crate) fn options(self) -> impl Iterator<Item = &'static str> {
+        OPTIONS.iter().filter(move |option| option.kinds.contains(&self)).map(|option| option.name)
     }
 
-    /// Returns the options as a phrase: "`name`, `index`, `value` and `crate`".
+    /// Returns the options as a phrase: "`name`, `index`, `args`, `value` and `crate`".
     pub(crate) fn options_phrase(self) -> String {
-        let quoted: Vec<_> = self.options().iter().map(|option| format!("`{option}`")).collect();
+        let quoted: Vec<_> = self.options().map(|option| format!("`{option}`")).collect();
         match quoted.split_last() {
             Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
             _ => quoted.join(""),
         }
     }
 
-    /// The attribute that takes `option`, if any does.
+    /// Returns an attribute that takes `option`, if any does.
     pub(crate) fn taking(option: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.options().contains(&option))
+        OPTIONS.iter().find(|known| known.name == option)?.kinds.first().copied()
     }
+}
+
+/// An option: its name, the attributes that take it, and how it is written.
+struct KnownOption {
+    name: &'static str,
+    kinds: &'static [Kind],
+    form: &'static str,
+}
+
+const fn option(name: &'static str, kinds: &'static [Kind], form: &'static str) -> KnownOption {
+    KnownOption { name, kinds, form }
+}
+
+/// In the order in which messages list them.
+const OPTIONS: [KnownOption; 7] = [
+    option("name", &Kind::ALL, "name = \"…\""),
+    option("shapes", &[Kind::Op], "shapes(x, self.weight)"),
+    option("flops", &[Kind::Op], "flops = 2 * m * n * k"),
+    option("index", &[Kind::Step], "index = step"),
+    option("args", &Kind::ALL, "args(tokens = n)"),
+    option("value", &Kind::ALL, "value"),
+    option("crate", &Kind::ALL, "crate = my_crate::profiler_runtime"),
+];
+
+/// Returns how an option is written.
+pub(crate) fn form(name: &str) -> &'static str {
+    OPTIONS.iter().find(|option| option.name == name).map_or("", |option| option.form)
 }
 
 #[cfg(test)]
@@ -69,7 +92,7 @@ mod tests {
 
     #[test]
     fn options_read_as_a_phrase() {
-        assert_eq!(Kind::Step.options_phrase(), "`name`, `index`, `value` and `crate`");
+        assert_eq!(Kind::Step.options_phrase(), "`name`, `index`, `args`, `value` and `crate`");
         assert_eq!(Kind::Stage.written_with("\"a\""), "#[profiled_stage(\"a\")]");
     }
 }

@@ -91,10 +91,14 @@ use root::Root;
 /// | option | means |
 /// |---|---|
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
+/// | `args(tokens = expression, …)` | integers under names of your own, shown as `args.tokens`; evaluated only while recording |
 /// | `value` | what is returned is no future: the range is the call |
 /// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 ///
-/// Cost while nothing records: one relaxed load and a branch.
+/// An argument's name is any identifier that the trace does not write itself (`index`, `stream` and so on are refused), and
+/// its value any integer of at most 64 bits, or a `bool`. The expression sees the function's arguments before the body runs.
+///
+/// Cost while nothing records: one relaxed load and a branch; while something does, 16 bytes for each of `args`.
 #[proc_macro_attribute]
 pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Stage, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
@@ -117,6 +121,7 @@ pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// |---|---|
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
 /// | `index = expression` | your own number of the iteration, any of Rust's number types; evaluated only while recording |
+/// | `args(tokens = expression, …)` | integers under names of your own, shown as `args.tokens`; evaluated only while recording |
 /// | `value` | what is returned is no future: the range is the call |
 /// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 #[proc_macro_attribute]
@@ -148,6 +153,7 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
 /// | `shapes(expression, …)` | the inputs, each `Shaped`; evaluated, by reference, only while shapes are recorded |
 /// | `flops = expression` | floating point operations of this call; evaluated only while they are recorded |
+/// | `args(tokens = expression, …)` | integers under names of your own, shown as `args.tokens`; evaluated only while recording |
 /// | `value` | what is returned is no future: the range is the call |
 /// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 ///

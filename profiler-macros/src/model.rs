@@ -5,12 +5,12 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{LitStr, Path};
 
-use crate::arguments::{self, Value};
+use crate::arguments;
 use crate::flow::{self, Flow};
 use crate::function::{self, Function};
 use crate::kind::Kind;
 use crate::mistakes::Mistakes;
-use crate::options::{self, Options};
+use crate::options::{self, Description, Options};
 use crate::root::Root;
 
 /// An annotated function.
@@ -22,20 +22,6 @@ pub(crate) struct Annotated {
     pub(crate) description: Description,
     pub(crate) flow: Flow,
     pub(crate) function: Function,
-}
-
-/// What a call tells about itself beyond its time.
-#[derive(Default)]
-pub(crate) struct Description {
-    pub(crate) shapes: Vec<Value>,
-    pub(crate) flops: Option<Value>,
-    pub(crate) index: Option<Value>,
-}
-
-impl Description {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.shapes.is_empty() && self.flops.is_none() && self.index.is_none()
-    }
 }
 
 impl Annotated {
@@ -56,13 +42,13 @@ impl Annotated {
     }
 
     fn new(kind: Kind, root: Root, options: Options, function: Function) -> Self {
-        let Options { name, shapes, flops, index, value, krate } = options;
+        let Options { name, description, value, krate } = options;
         let own_name = || LitStr::new(&function.opening.name.unraw().to_string(), Span::mixed_site());
         Self {
             kind,
             name: name.unwrap_or_else(own_name),
             krate: krate.unwrap_or_else(|| root.path()),
-            description: Description { shapes, flops, index },
+            description,
             flow: Flow::of(&function, value.is_some()),
             function,
         }

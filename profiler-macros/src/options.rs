@@ -4,10 +4,11 @@
 //! Each argument is checked by itself and all mistakes are reported; nothing here looks at the function.
 
 use proc_macro2::Ident;
+use syn::ext::IdentExt;
 use syn::{Expr, ExprLit, Lit, LitStr, Path};
 
 use crate::arguments::{Argument, Value};
-use crate::kind::Kind;
+use crate::kind::{Kind, form};
 use crate::mistakes::Mistakes;
 use crate::nearest::nearest;
 
@@ -16,17 +17,65 @@ use crate::nearest::nearest;
 pub(crate) struct Options {
     /// The name; without it the function's own is used.
     pub(crate) name: Option<LitStr>,
+    pub(crate) description: Description,
+    /// Option that says that the function returns a value and no future.
+    pub(crate) value: Option<Ident>,
+    /// The runtime's path where it is not `::profiler_runtime`.
+    pub(crate) krate: Option<Path>,
+}
+
+/// What a call tells about itself beyond its time.
+#[derive(Default)]
+pub(crate) struct Description {
     /// The inputs whose shapes an op records.
     pub(crate) shapes: Vec<Value>,
     /// The number of floating point operations of an op's call.
     pub(crate) flops: Option<Value>,
     /// The index of a step.
     pub(crate) index: Option<Value>,
-    /// Option that says that the function returns a value and no future.
-    pub(crate) value: Option<Ident>,
-    /// The runtime's path where it is not `::profiler_runtime`.
-    pub(crate) krate: Option<Path>,
+    /// Integers under names of the user's.
+    pub(crate) arguments: Vec<(String, Value)>,
 }
+
+impl Description {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.shapes.is_empty() && self.flops.is_none() && self.index.is_none() && self.arguments.is_empty()
+    }
+}
+
+/// Names that the trace itself writes, or that its readers look for: the runtime has the same list for the block macros.
+const RESERVED: [&str; 30] = [
+    "Addr",
+    "Bytes",
+    "began_before",
+    "block",
+    "busy_us",
+    "bytes",
+    "cancelled",
+    "cbid",
+    "context",
+    "correlation",
+    "cpu_time_us",
+    "cuda_sync_kind",
+    "device",
+    "flops",
+    "fromDevice",
+    "grid",
+    "index",
+    "overhead",
+    "polls",
+    "priority",
+    "queued",
+    "request_id",
+    "step",
+    "stream",
+    "task",
+    "toDevice",
+    "unfinished",
+    "wait_on_cuda_event_id",
+    "wait_on_cuda_event_record_corr_id",
+    "wait_on_stream",
+];
 
 /// Gives the arguments their meaning.
 pub(crate) fn read(kind: Kind, arguments: Vec<Argument>, mistakes: &mut Mistakes) -> Options {
@@ -51,7 +100,8 @@ impl Reader<'_> {
             Argument::Bare(key) => self.bare(&key),
             Argument::Assigned(key, value) if self.admits(&key) => self.assigned(&key, value),
             Argument::Listed(key, values) if self.admits(&key) => self.listed(&key, values),
-            Argument::Assigned(..) | Argument::Listed(..) => {}
+            Argument::Named(key, values) if self.admits(&key) => self.named(&key, values),
+            Argument::Assigned(..) | Argument::Listed(..) | Argument::Named(..) => {}
         }
     }
 
@@ -75,7 +125,7 @@ impl Reader<'_> {
             } else if text != "value" && self.admits(key) {
                 self.mistakes.at(key, format!("`{text}` needs a value: write `{}`", form(&text)));
             }
-        } else if nearest(&text, self.kind.options().iter().copied()).is_some() {
+        } else if nearest(&text, self.kind.options()).is_some() {
             self.admits(key);
         } else {
             let example = self.kind.written_with(&format!("\"{text}\""));
@@ -89,19 +139,18 @@ impl Reader<'_> {
     /// Returns whether `key` is an option of this attribute that has not been given before.
     fn admits(&mut self, key: &Ident) -> bool {
         let text = key.to_string();
-        let own = self.kind.options();
         if self.seen.contains(&text) {
             self.mistakes.at(key, format!("`{text}` is given twice: keep one of them"));
             return false;
         }
-        if own.contains(&text.as_str()) {
+        if self.kind.options().any(|option| option == text) {
             self.seen.push(text);
             return true;
         }
         let (attribute, takes) = (self.kind.attribute(), self.kind.options_phrase());
         let sentence = if let Some(other) = Kind::taking(&text) {
             format!("`{text}` is an option of `{}`: `{attribute}` takes {takes}", other.attribute())
-        } else if let Some(near) = nearest(&text, own.iter().copied()) {
+        } else if let Some(near) = nearest(&text, self.kind.options()) {
             format!("unknown option `{text}`: did you mean `{near}`?")
         } else {
             format!("unknown option `{text}`: `{attribute}` takes {takes}")
@@ -113,20 +162,42 @@ impl Reader<'_> {
     fn assigned(&mut self, key: &Ident, value: Value) {
         match key.to_string().as_str() {
             "name" => self.name(&value.expression),
-            "flops" => self.options.flops = Some(value),
-            "index" => self.options.index = Some(value),
+            "flops" => self.options.description.flops = Some(value),
+            "index" => self.options.description.index = Some(value),
             "crate" => self.krate(value.expression),
             _ => self.wrong_form(key),
         }
     }
 
     fn listed(&mut self, key: &Ident, values: Vec<Value>) {
-        if key != "shapes" {
-            self.wrong_form(key);
-        } else if values.is_empty() {
-            self.mistakes.at(key, format!("`shapes()` lists no input: write `{}`, or leave it out", form("shapes")));
+        let nothing = match key.to_string().as_str() {
+            "shapes" => "input",
+            "args" if values.is_empty() => "argument",
+            _ => return self.wrong_form(key),
+        };
+        if values.is_empty() {
+            let form = form(&key.to_string());
+            self.mistakes.at(key, format!("`{key}()` lists no {nothing}: write `{form}`, or leave it out"));
         } else {
-            self.options.shapes = values;
+            self.options.description.shapes = values;
+        }
+    }
+
+    fn named(&mut self, key: &Ident, values: Vec<(Ident, Value)>) {
+        if key != "args" {
+            return self.wrong_form(key);
+        }
+        for (name, value) in values {
+            let text = name.unraw().to_string();
+            if self.options.description.arguments.iter().any(|(known, _)| *known == text) {
+                self.mistakes.at(&name, format!("the argument `{text}` is given twice: keep one of them"));
+            } else if RESERVED.contains(&&*text) {
+                self.mistakes.at(
+                    &name,
+                    format!("the trace itself writes `{text}`: choose another name, as in `args(my_{text} = …)`"),
+                );
+            }
+            self.options.description.arguments.push((text, value));
         }
     }
 
@@ -158,18 +229,6 @@ impl Reader<'_> {
             }
             other => self.mistakes.at(other, format!("the crate must be a path, as in `{}`", form("crate"))),
         }
-    }
-}
-
-/// How an option is written.
-fn form(option: &str) -> &'static str {
-    match option {
-        "name" => "name = \"…\"",
-        "shapes" => "shapes(x, self.weight)",
-        "flops" => "flops = 2 * m * n * k",
-        "index" => "index = step",
-        "value" => "value",
-        _ => "crate = my_crate::profiler_runtime",
     }
 }
 

@@ -12,7 +12,9 @@ fn main() {
                 all += 1;
                 match function.opens_with_a_verb() {
                     true => verbs += 1,
-                    false => println!("{name}/src/{}:{} {}: {}", source.name, function.line, function.name, function.opening),
+                    false => {
+                        println!("{name}/src/{}:{} {}: {}", source.name, function.line, function.name, function.opening)
+                    }
                 }
             }
         }

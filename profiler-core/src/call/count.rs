@@ -14,16 +14,16 @@ use core::ops::{Add, Div, Mul, Rem, Sub};
 )]
 pub trait IntoCount {
     /// Negative numbers and NaN become 0, too large ones the largest.
-    fn into_count(self) -> u64;
-
-    /// Returns the number to compute with.
-    #[doc(hidden)]
-    fn operand(self) -> Count
+    fn into_count(self) -> u64
     where
         Self: Sized,
     {
-        Count::Whole(self.into_count().into())
+        self.operand().recorded().unwrap_or_default()
     }
+
+    /// Returns the number to compute with.
+    #[doc(hidden)]
+    fn operand(self) -> Count;
 }
 
 /// A part of a computation, or what came of it.
@@ -57,7 +57,8 @@ impl Count {
     pub(crate) fn recorded(self) -> Option<u64> {
         match self {
             Self::Whole(number) => u64::try_from(number.max(0)).ok(),
-            Self::Float(number) => Some(number.into_count()),
+            // CAST: `as` saturates and turns NaN into 0, which is what `into_count` promises.
+            Self::Float(number) => Some(number as u64),
             Self::Failed => None,
         }
     }
@@ -83,10 +84,6 @@ impl Count {
 }
 
 impl IntoCount for Count {
-    fn into_count(self) -> u64 {
-        self.recorded().unwrap_or_default()
-    }
-
     fn operand(self) -> Count {
         self
     }
@@ -126,10 +123,6 @@ operators! {
 macro_rules! counts {
     (try: $($integer:ty),*; as: $($float:ty),*) => {
         $(impl IntoCount for $integer {
-            fn into_count(self) -> u64 {
-                u64::try_from(self).unwrap_or_default()
-            }
-
             #[inline]
             fn operand(self) -> Count {
                 // CAST: every integer that has this trait fits.
@@ -137,11 +130,6 @@ macro_rules! counts {
             }
         })*
         $(impl IntoCount for $float {
-            fn into_count(self) -> u64 {
-                // CAST: `as` saturates and turns NaN into 0, which is what the trait promises.
-                self as u64
-            }
-
             #[inline]
             fn operand(self) -> Count {
                 Count::Float(self.into())
@@ -154,10 +142,6 @@ counts!(try: u8, u16, u32, u64, usize, i8, i16, i32, i64, isize; as: f32, f64);
 
 /// As numbers are multiplied through references.
 impl<T: IntoCount + Copy> IntoCount for &T {
-    fn into_count(self) -> u64 {
-        (*self).into_count()
-    }
-
     fn operand(self) -> Count {
         (*self).operand()
     }

@@ -1,4 +1,4 @@
-//! The description of one call: input shapes, FLOPs, the user's index of a step, a request's name.
+//! The description of one call: its arguments, by the rows of [`Key`].
 //!
 //! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session or an
 //! attached tool wants it: off, a description costs the gate's load.
@@ -9,10 +9,13 @@ use super::count::IntoCount;
 use super::shape::Shaped;
 use super::shape_writer::{Described, ShapeWriter};
 use crate::hooks::tool;
+use crate::integer::{Integer, integer};
 use crate::kind::Kind;
-use crate::memory::ledger;
+use crate::label::LONGEST;
+use crate::ledger;
 use crate::site::Site;
-use crate::stream::entry::{Entry, Tag};
+use crate::stream::entry::Entry;
+use crate::stream::key::Key;
 use crate::stream::{buffer, registry};
 use crate::{gate, select};
 
@@ -107,10 +110,15 @@ impl Call {
         input.write_shape(&mut self.writer);
     }
 
+    /// Returns whether the call is recorded: ask before computing its own arguments.
+    pub const fn is_recorded(&self) -> bool {
+        self.gate & gate::RECORD != 0
+    }
+
     /// Floating point operations of the call.
     pub fn flops(&mut self, flops: impl IntoCount) {
         match flops.operand().recorded() {
-            Some(flops) => self.write(Tag::Flops, flops),
+            Some(flops) => self.write(Key::FLOPS, integer(flops)),
             None => registry::count_failed_description(),
         }
     }
@@ -122,27 +130,43 @@ impl Call {
         if self.gate & (gate::NVTX | gate::STEPS) != 0 && self.writer.held.is_none() {
             tool::tell_index(self.writer.site, index);
         }
-        self.write(Tag::Index, index);
+        self.write(Key::INDEX, integer(index));
     }
 
-    fn write(&mut self, tag: Tag, value: u64) {
-        if self.gate & gate::RECORD != 0 || self.writer.held.is_some() {
-            let entry = Entry::new(tag, self.writer.site, value);
+    /// Writes the site's own arguments, in the order of its list.
+    pub fn arguments<const COUNT: usize>(&mut self, values: [Integer; COUNT]) {
+        for (value, place) in values.into_iter().zip(0..) {
+            self.write(Key::own(place), value);
+        }
+    }
+
+    fn write(&mut self, key: Key, number: Integer) {
+        if self.is_recorded() || self.writer.held.is_some() {
+            let entry = Entry::number_of(key, self.writer.site, number);
             self.writer.write(&[entry]);
         }
     }
 
-    /// A text, eight bytes an entry. The caller keeps it [short](crate::label).
-    pub(crate) fn text(site: u32, text: &str) {
+    /// Writes a request's id. The caller keeps it [short](crate::label).
+    pub(crate) fn request_id(site: u32, id: &str) {
         // Without memory for a number, its range is refused.
         if site == 0 {
             return;
         }
-        buffer::append(false, || Entry::new(Tag::TextLength, site, text.len() as u64));
-        for piece in text.as_bytes().chunks(8) {
-            let mut eight = [0; 8];
-            eight[..piece.len()].copy_from_slice(piece);
-            buffer::append(false, || Entry::new(Tag::Text, site, u64::from_le_bytes(eight)));
-        }
+        let pieces = id.len().div_ceil(BYTES_OF_A_PAIR);
+        let word = |at: usize| {
+            let from = at / 2 * BYTES_OF_A_PAIR + at % 2 * 8;
+            let rest = id.as_bytes().get(from..).unwrap_or_default();
+            let mut bytes = [0; 8];
+            let most = if at % 2 == 0 { 8 } else { BYTES_OF_A_PAIR - 8 };
+            bytes.iter_mut().zip(rest.iter().take(most)).for_each(|(to, byte)| *to = *byte);
+            u64::from_le_bytes(bytes)
+        };
+        let head = (Key::REQUEST_ID, site, id.len() as u64);
+        let (entries, count) = Entry::words_of::<{ 1 + LONGEST.div_ceil(BYTES_OF_A_PAIR) }>(head, 2 * pieces, word);
+        buffer::append_slice(&entries[..count]);
     }
 }
+
+/// Bytes of a text in a pair of words.
+const BYTES_OF_A_PAIR: usize = 15;

@@ -1,5 +1,6 @@
 //! Descriptions of calls: shapes, FLOPs, indices, and the numbers and types they are made of.
 
+pub(crate) mod argument;
 pub(crate) mod count;
 #[cfg(feature = "std")]
 mod describe;

@@ -200,16 +200,17 @@ tuples!(
 mod tests {
     use super::super::shape_writer::Described;
     use super::*;
-    use crate::stream::entry::Tag;
+    use crate::stream::entry::{Entry, Tag};
+    use crate::stream::key::Key;
 
-    fn written<O>(input: &(impl Shaped<O> + ?Sized)) -> Vec<(Option<Tag>, u64)> {
+    fn written<O>(input: &(impl Shaped<O> + ?Sized)) -> Vec<Entry> {
         let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
         input.write_shape(&mut writer);
-        writer.held.unwrap_or_default().finish().into_iter().map(|entry| (entry.tag(), entry.value())).collect()
+        writer.held.unwrap_or_default().finish()
     }
 
-    fn head(dtype: Dtype, dims: u64) -> (Option<Tag>, u64) {
-        (Some(Tag::Shape), (dtype as u64) << 8 | dims)
+    fn head(dtype: Dtype, dims: u8) -> Entry {
+        Entry::argument_of(Key::INPUT, dims, 1, dtype as u64)
     }
 
     /// A matrix and its transpose.
@@ -223,9 +224,9 @@ mod tests {
 
     #[test]
     fn strides_are_written_only_where_they_are_not_row_major() {
-        let row_major = [head(Dtype::F32, 2), (Some(Tag::Dims), 3)];
+        let row_major = [head(Dtype::F32, 2), Entry::pair(Tag::More, 3, 5)];
         assert_eq!(written(&Matrix([5, 1])), row_major);
-        let strides = [(Some(Tag::Stride), 1), (Some(Tag::Stride), 3)];
+        let strides = [Entry::argument_of(Key::STRIDES, 1, 1, 1), Entry::pair(Tag::More, 3, 0)];
         assert_eq!(written(&Matrix([1, 3])), [row_major, strides].concat());
     }
 
@@ -233,7 +234,7 @@ mod tests {
     #[test]
     fn only_lists_of_usize_are_marked_as_possible_dims() {
         fn marks<O>(input: &impl Shaped<O>) -> usize {
-            written(input).iter().filter(|(_, value)| value & LISTS_DIMS != 0).count()
+            written(input).iter().filter(|entry| entry.value() & LISTS_DIMS != 0).count()
         }
         assert_eq!([marks(&[2_usize, 3]), marks(&vec![2_usize, 3]), marks(&&[2_usize, 3][..])], [1; 3]);
         assert_eq!([marks(&(2_usize, 3_usize)), marks(&(&2_usize, 3_usize, 4_usize))], [2, 3]);
@@ -244,7 +245,7 @@ mod tests {
     /// A7: dims of any integer type, cut after the eighth as all dims are.
     #[test]
     fn dims_are_the_shape_of_a_tensor() {
-        let expected = [head(Dtype::F16, 2), (Some(Tag::Dims), 2)];
+        let expected = [head(Dtype::F16, 2), Entry::pair(Tag::More, 2, 3)];
         assert_eq!(written(&Dims(&[2_usize, 3], Dtype::F16)), expected);
         assert_eq!(written(&Dims(&[2_i64, 3], Dtype::F16)), expected);
         assert_eq!(written(&Dims(&[2, -1], Dtype::F16))[0], head(Dtype::F16, 2));
@@ -254,7 +255,7 @@ mod tests {
     #[test]
     fn a_tuple_is_one_input_for_each_part() {
         let parts = written(&(vec![1_u8; 7], 2.0_f64, None::<&[i64]>));
-        let heads: Vec<_> = parts.into_iter().filter(|(tag, _)| *tag == Some(Tag::Shape)).collect();
+        let heads: Vec<_> = parts.into_iter().filter(|entry| entry.is(Tag::Argument)).collect();
         assert_eq!(heads, [head(Dtype::U8, 1), head(Dtype::Scalar, 0), head(Dtype::Unknown, 0)]);
     }
 }

@@ -2,14 +2,15 @@
 
 use super::dtype::Dtype;
 use super::shape::Element;
-use crate::stream::entry::{Entry, Tag};
+use crate::stream::entry::Entry;
+use crate::stream::key::Key;
 use crate::stream::{buffer, registry};
 
 /// Dims of one input that are recorded.
 pub const MAX_DIMS: usize = 8;
 
 /// Beside an input's dtype: it is a list of `usize`, which may be the dims of a tensor that was meant.
-pub const LISTS_DIMS: u64 = 1 << 16;
+pub const LISTS_DIMS: u64 = 1 << 8;
 
 /// Takes the shapes of one op's inputs.
 #[derive(Debug)]
@@ -60,13 +61,11 @@ impl ShapeWriter {
     /// Writes one tensor, with [`LISTS_DIMS`] or no mark.
     #[inline(always)]
     pub(super) fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
-        let dims = &dims[..dims.len().min(MAX_DIMS)];
-        let head = Entry::new(Tag::Shape, self.site, mark | (dtype as u64) << 8 | dims.len() as u64);
-        let mut entries = [head; 1 + MAX_DIMS / 2];
-        for (entry, pair) in entries[1..].iter_mut().zip(dims.chunks(2)) {
-            *entry = Entry::dims(pair[0] as u64, pair.get(1).copied().unwrap_or(0) as u64);
-        }
-        self.write(&entries[..1 + dims.len().div_ceil(2)]);
+        let count = dims.len().min(MAX_DIMS);
+        let head = (Key::INPUT, self.site, mark | dtype as u64);
+        let (entries, used) =
+            Entry::words_of::<{ 1 + MAX_DIMS / 2 }>(head, count, |at| dims.get(at).map_or(0, |dim| *dim as u64));
+        self.write(&entries[..used]);
     }
 
     /// One tensor whose elements do not lie one after the other: `strides` are in elements, one for each dim. Where they
@@ -76,8 +75,12 @@ impl ShapeWriter {
         let mut given = [0_isize; MAX_DIMS];
         let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
         if !is_row_major(dims, &given[..count]) {
-            // CAST: back in `model` with the same cast.
-            given[..count].iter().for_each(|&stride| self.write(&[Entry::new(Tag::Stride, self.site, stride as u64)]));
+            // CAST: back in `model` with the same cast, from the 56 bits that the second of two has.
+            let head = (Key::STRIDES, self.site, given[0] as u64);
+            let (entries, used) = Entry::words_of::<{ 1 + MAX_DIMS / 2 }>(head, count - 1, |at| {
+                given.get(at + 1).map_or(0, |stride| *stride as u64)
+            });
+            self.write(&entries[..used]);
         }
     }
 

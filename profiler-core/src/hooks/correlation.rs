@@ -12,7 +12,7 @@ use std::cell::RefCell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::clock::overhead;
+use crate::clock::cheapest;
 use crate::few::Few;
 use crate::gate;
 use crate::stream::buffer;
@@ -47,7 +47,7 @@ pub fn install(hooks: Hooks) {
 pub fn measure() {
     const TIES: usize = 64;
     let Some(hooks) = HOOKS.get() else { return };
-    let ns = overhead::cheapest(TIES, || {
+    let ns = cheapest(TIES, || {
         for _ in 0..TIES {
             (hooks.push)(0);
             (hooks.pop)();

@@ -2,6 +2,7 @@
 
 pub mod correlation;
 pub mod cpu_time;
+mod forked;
 pub mod gpu_time;
 pub mod stack;
 pub mod steps;

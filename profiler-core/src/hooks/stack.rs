@@ -5,9 +5,10 @@
 
 use std::sync::OnceLock;
 
-use crate::memory::ledger;
+use crate::ledger;
 use crate::stream::buffer;
-use crate::stream::entry::{Entry, Tag};
+use crate::stream::entry::Entry;
+use crate::stream::key::Key;
 
 /// Addresses kept of a stack, the innermost; the profiler's own few functions are among them.
 pub const MAX_DEPTH: usize = 64;
@@ -25,23 +26,18 @@ pub fn capture_with(capture: Capture) {
     let _ = CAPTURE.set(capture);
 }
 
-/// Writes the stack of the range of `site` that begins next. False if there was no room: then the range is lost.
+/// Writes the stack of the range of `site` that begins next.
 #[inline(never)]
-pub(crate) fn write(site: u32) -> bool {
-    let Some(capture) = CAPTURE.get() else { return true };
+pub(crate) fn write(site: u32) {
+    let Some(capture) = CAPTURE.get() else { return };
     let mut addresses = [0; MAX_DEPTH];
     // What the walker may have to allocate is not the program's.
     let own = ledger::own();
     let count = capture(&mut addresses);
     drop(own);
-    let Some((first, others)) = addresses.get(..count).and_then(<[u64]>::split_first) else { return true };
-    // CAST: at most `MAX_DEPTH`.
-    let stack = Entry::new(Tag::Stack, site, *first).with_argument(count as u32);
-    if !buffer::append(false, || stack) {
-        return false;
-    }
-    others.chunks(2).all(|pair| {
-        let entry = Entry::pair(Tag::Frames, pair[0], pair.get(1).copied().unwrap_or(0));
-        buffer::append(false, || entry)
-    })
+    let Some((first, others)) = addresses.get(..count).and_then(<[u64]>::split_first) else { return };
+    let head = (Key::STACK, site, *first);
+    let (entries, used) =
+        Entry::words_of::<{ 1 + MAX_DEPTH / 2 }>(head, others.len(), |at| others.get(at).copied().unwrap_or(0));
+    buffer::append_slice(&entries[..used]);
 }

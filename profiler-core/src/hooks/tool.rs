@@ -17,14 +17,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
-use super::warning;
+use super::{forked, warning};
 use crate::gate;
 use crate::kind::Kind;
-use crate::memory::ledger;
+use crate::ledger;
 use crate::open::OpenList;
-use crate::process::{self, PerProcess};
+use crate::process::PerProcess;
 use crate::site::Site;
 use crate::stream::entry::{Entry, Tag};
+use crate::stream::key::Key;
 use crate::stream::shared::{Room, Shared};
 
 /// Whom ranges are shown to. An index is that of the step that the range is or lies in.
@@ -97,7 +98,7 @@ pub(crate) fn sought(gate: u32) -> u32 {
 #[cold]
 fn settle(gate: u32) -> u32 {
     if gate & gate::FORKED != 0 && gate::take_forked() {
-        process::tell_child();
+        forked::tell_child();
     }
     seek();
     gate::load()
@@ -202,7 +203,10 @@ pub(crate) struct Life {
 impl Life {
     /// A future begins to live; `described` is what its call said about itself.
     pub(crate) fn begin(site: &'static Site, described: &[Entry]) -> Option<Shared<Self>> {
-        let told = described.iter().find(|entry| entry.tag() == Some(Tag::Index)).map(|entry| entry.value());
+        let told = described
+            .iter()
+            .find(|entry| entry.is(Tag::Argument) && entry.key() == Key::INDEX)
+            .map(|entry| entry.value());
         let tool = tool().filter(|_| site.number() != 0)?;
         let index = index(site, told);
         let room = Room::new()?;

@@ -14,13 +14,15 @@ use std::hash::BuildHasher;
 use std::ptr::{self, NonNull};
 use std::slice;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use numbered::Numbered;
 
 use crate::kind::Kind;
 use crate::label;
-use crate::memory::ledger;
+use crate::ledger;
 use crate::process::PerProcess;
-use crate::stream::store;
+use crate::stream::key::Key;
 
 /// One annotated place in the code.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Site {
     file: &'static str,
     line: u32,
     module: &'static str,
+    /// Names of the arguments of its own.
+    arguments: &'static [&'static str],
     /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line path.
     number: AtomicU32,
 }
@@ -52,7 +56,26 @@ impl Site {
     /// A site; what the attributes and block macros put into a `static`.
     #[must_use]
     pub const fn new(kind: Kind, name: &'static str, file: &'static str, line: u32, module: &'static str) -> Self {
-        Self { name, kind, file, line, module, number: AtomicU32::new(0) }
+        Self { name, kind, file, line, module, arguments: &[], number: AtomicU32::new(0) }
+    }
+
+    /// Returns the site with arguments of its own.
+    #[must_use]
+    pub const fn with_arguments(self, arguments: &'static [&'static str]) -> Self {
+        Self { arguments, ..self }
+    }
+
+    /// Returns the names of the arguments of its own.
+    pub const fn arguments(&self) -> &'static [&'static str] {
+        self.arguments
+    }
+
+    /// Returns the name that artifacts show of an argument of its ranges.
+    pub fn argument_name(&self, key: Key) -> Option<&'static str> {
+        match key.own_place() {
+            Some(place) => self.arguments.get(place).copied(),
+            None => key.common_name(),
+        }
     }
 
     /// The name that artifacts show.
@@ -113,12 +136,12 @@ impl Site {
         }
         let publish = |number| {
             // Before the first record can be written.
-            store::announce_site(self, number);
+            announce(&[(self, number)]);
             let flag = if matches!(self.kind, Kind::Step | Kind::Request) { OUT_OF_LINE } else { 0 };
             // ORDERING: see `fast_number`.
             self.number.store(number | flag, Ordering::Relaxed);
         };
-        numbered::add(self, || self.fast_number() & !OUT_OF_LINE, publish)
+        SITES.add(self, || self.fast_number() & !OUT_OF_LINE, publish)
     }
 }
 
@@ -128,14 +151,42 @@ pub(crate) const fn is_fast(number: u32) -> bool {
     number.wrapping_sub(1) < OUT_OF_LINE - 1
 }
 
+/// Sites that have recorded.
+static SITES: Numbered<Site> = Numbered::new();
+
+/// Learns of sites before the first record that names them.
+pub trait Listener: Send + Sync {
+    /// Learns of sites that have got their numbers, maybe of some again. Of a single one it needs no memory of the program's.
+    fn announce_sites(&self, sites: &[(&'static Site, u32)]);
+}
+
+static LISTENER: PerProcess<Mutex<Option<Arc<dyn Listener>>>> = PerProcess::new(|_| Mutex::default());
+
+/// Announces every site that has a number, and from now on those that get one, to this listener, or to none.
+pub fn announce_to(listener: Option<Arc<dyn Listener>>) {
+    let is_one = listener.is_some();
+    let before = std::mem::replace(&mut *LISTENER.lock().unwrap_or_else(PoisonError::into_inner), listener);
+    drop(before);
+    if is_one {
+        announce(&SITES.all().into_iter().zip(1..).collect::<Vec<_>>());
+    }
+}
+
+fn announce(sites: &[(&'static Site, u32)]) {
+    let listener = LISTENER.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(listener) = listener {
+        listener.announce_sites(sites);
+    }
+}
+
 /// Every site that has recorded, in order of number (the first has number 1).
 pub fn numbered() -> Vec<&'static Site> {
-    numbered::all()
+    SITES.all()
 }
 
 /// The site with this number.
 pub fn by_number(number: u32) -> Option<&'static Site> {
-    numbered::get(number)
+    SITES.get(number)
 }
 
 /// Every site that is linked into the program, whether or not it has run, in no particular order.

@@ -20,8 +20,9 @@ use super::entry::Entry;
 use super::registry;
 use super::shared::Shared;
 use super::thread_stream::Stream;
-use crate::memory::ledger;
-use crate::{gate, process};
+use crate::gate;
+use crate::ledger;
+use crate::process::{self, Part};
 
 /// The cursor of a thread without a stream: full for ever.
 static VACANT: Cursor = Cursor::full();
@@ -135,7 +136,7 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         let appended = registry::with_shared_stream(place, |stream| {
             // SAFETY: whoever holds the lock of a shared stream is its only writer. The clock is read under it: time
             // does not run backwards in a stream.
-            unsafe { stream.append_all(&entries()) }
+            unsafe { stream.append_all(&entries(), registry::make_room) }
         });
         return appended.unwrap_or(false);
     }
@@ -143,7 +144,7 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         .try_with(|owned| {
             let stream = owned.take()?;
             // SAFETY: this thread owns the stream.
-            let appended = unsafe { stream.append_all(&entries()) };
+            let appended = unsafe { stream.append_all(&entries(), registry::make_room) };
             owned.put(stream);
             Some(appended)
         })
@@ -191,6 +192,7 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     let _own = ledger::own();
     let Ok(stream) = OWNED.try_with(|owned| {
         let stream = owned.stream()?;
+        process::forget_with(Part::Stream, become_child);
         CURSOR.set(stream.cursor());
         Some(stream)
     }) else {
@@ -208,7 +210,7 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
         return false;
     };
     // A signal handler may have filled the new chunk by now.
-    while stream.grow(may_overdraw) {
+    while stream.grow(may_overdraw, registry::make_room) {
         let (owed, count) = OWED.replace(([Entry::EMPTY; 8], 0));
         for owed in &owed[..count] {
             append_if_room(|| *owed);
@@ -257,7 +259,7 @@ fn is_of_the_parent() -> bool {
 }
 
 /// This thread has no stream: that of the process which this one was just forked off is its parent's.
-pub(crate) fn become_child() {
+fn become_child() {
     CURSOR.set(&raw const VACANT);
 }
 

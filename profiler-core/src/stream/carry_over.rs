@@ -5,9 +5,8 @@
 //! decodes them before the entries that are kept, nesting stays whole, and each range is counted exactly once: shown,
 //! or overwritten. `thread_stream` uses it for chunks, `registry::Log::cut` for a moment.
 
-use super::entry::{Entry, Tag};
+use super::entry::{Action, Entry, Tag};
 use super::skip_whole::{Open, Stretch};
-use crate::memory::Action;
 
 /// Descriptions that wait for a begin: more were left behind by begins that found no room.
 const MOST_PENDING: usize = 512;

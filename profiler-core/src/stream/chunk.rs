@@ -13,26 +13,22 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::entry::Entry;
-use super::prealloc;
-pub(crate) use super::prealloc::{Place, place};
 use super::slab::{CHUNK_BYTES, SMALL_BYTES, Slabs};
-use super::store::{self, Store};
-use crate::memory::ledger;
-use crate::process::PerProcess;
+use super::store::{self, Store, note_change};
+use crate::ledger;
+use crate::process::{self, Part, PerProcess};
 
 /// Most entries of a chunk: 64 KiB, 2,048 ranges.
 pub const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
 /// Entries of a thread's first chunk.
-const FIRST_ENTRIES: u64 = (SMALL_BYTES / size_of::<Entry>()) as u64;
+pub(crate) const FIRST_ENTRIES: u64 = (SMALL_BYTES / size_of::<Entry>()) as u64;
 
 static SLABS: PerProcess<Mutex<Slabs>> = PerProcess::new(|_| Mutex::new(Slabs::new()));
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static BUDGET: AtomicUsize = AtomicUsize::new(256 << 20);
 /// Whether the oldest chunk makes room when the budget is spent.
 static RING: AtomicBool = AtomicBool::new(false);
-/// Changes whenever room may have come: a thread that found the budget spent asks again only then.
-static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 fn slabs() -> MutexGuard<'static, Slabs> {
     SLABS.lock().unwrap_or_else(PoisonError::into_inner)
@@ -77,10 +73,7 @@ impl Chunk {
     /// budget is spent and `within_budget` is asked for.
     pub(crate) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
         let _own = ledger::own();
-        // Not for a thread's first, nor for the one after that, which is soon.
-        if base > FIRST_ENTRIES {
-            make_ready();
-        }
+        process::forget_with(Part::Chunks, become_child);
         let store_number = store::number();
         if let Some(store) = store::current() {
             if let Some((start, number)) = store.take(thread, base) {
@@ -256,18 +249,14 @@ impl Drop for Chunk {
     }
 }
 
-/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes about a fifth of a
-/// millisecond, once in a process.
-pub fn warm() {
-    let _own = ledger::own();
+/// Prepares memory for the first entries of a recording.
+pub(crate) fn warm() {
     slabs().warm();
-    make_ready();
 }
 
-/// Makes ready what threads need that are about to record for the first time.
-fn make_ready() {
-    prealloc::refill();
-    slabs().reserve(prealloc::COUNT);
+/// Has so many first chunks of threads ready.
+pub(crate) fn reserve(count: usize) {
+    slabs().reserve(count);
 }
 
 /// Sets how many bytes all chunks together may take, and whether the oldest one makes room when they are spent.
@@ -279,10 +268,9 @@ pub fn set_budget(bytes: usize, ring: bool) {
 }
 
 /// This process was just forked off: the parent's chunks are none of its own.
-pub(crate) fn become_child() {
+fn become_child() {
     // ORDERING: this process has one thread, or is about to find out.
     IN_USE.store(0, Ordering::Relaxed);
-    store::become_child();
 }
 
 /// Returns whether the oldest chunk makes room.
@@ -303,18 +291,6 @@ pub(crate) fn is_scarce() -> bool {
     // ORDERING: a statistic.
     let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;
     !is_ring() && IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > left && !store::is_installed()
-}
-
-/// There may be room.
-pub(crate) fn note_change() {
-    // ORDERING: a hint, see `generation`.
-    GENERATION.fetch_add(1, Ordering::Relaxed);
-}
-
-/// See [`GENERATION`].
-pub(crate) fn generation() -> u64 {
-    // ORDERING: a hint; a late answer costs one more try.
-    GENERATION.load(Ordering::Relaxed)
 }
 
 /// Bytes of all chunks in use.

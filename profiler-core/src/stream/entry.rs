@@ -2,14 +2,16 @@
 //!
 //! A range is two entries, its begin and its end, in the order in which the thread ran them, so that nesting needs no
 //! depth counter, a range that is still open at stop is known, and the stream of a killed process can be read up to its
-//! last entry. What a begin carries besides time and site (shapes, FLOPs, a step's index, the task of a poll) are
-//! entries of their own *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is
-//! the reader.
+//! last entry. What a begin carries besides time and site (its arguments, the task of a poll) are entries of their own
+//! *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is the reader.
 //!
 //! The ranges of an attribute's site end in the reverse order of their begins: an end names the site, and is the innermost
 //! one's. Guards are values, which a program may keep and drop in any order: the end of a guard also names the begin, by
 //! the low 31 bits of its ticks. Of two open ranges of one site that have these in common (0.7 s apart to the tick at
 //! 3 GHz, or begun within one tick of a slow counter) the innermost ends.
+
+use super::key::Key;
+use crate::integer::Integer;
 
 /// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,56 +32,58 @@ const GUARD_WORD: u64 = (GUARD as u64) << 32;
 /// Bits of a begin's ticks that name it.
 const IDENTITY: u32 = GUARD - 1;
 
-/// What an entry means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Tag {
+macro_rules! tags {
+    ($($(#[$about:meta])* $tag:ident = $number:literal;)+) => {
+        /// What an entry means.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Tag {
+            $($(#[$about])* $tag = $number),+
+        }
+
+        impl Tag {
+            /// Returns the tag with this number, if there is one.
+            pub(crate) const fn from_u8(number: u8) -> Option<Self> {
+                match number {
+                    $($number => Some(Self::$tag),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+tags! {
     /// A range begins; value: ticks, argument [`GUARDED`] where a guard ends it.
-    Begin = 1,
+    Begin = 1;
     /// A range ends; value: ticks. Which one is told by [`Entry::ends`].
-    End = 2,
+    End = 2;
     /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first
     /// poll.
-    Task = 3,
+    Task = 3;
     /// A task completed (argument [`COMPLETED`]) or was dropped; value: ticks.
-    TaskEnd = 4,
+    TaskEnd = 4;
     /// A bare `step()` call; value: ticks.
-    StepMark = 5,
-    /// The user's own index of the next step; value: the index.
-    Index = 6,
-    /// Floating point operations of the next op; value: the number.
-    Flops = 7,
-    /// An input of the next op; value: `dtype << 8 | number of dims`, and
-    /// `LISTS_DIMS` or not. Its dims follow as `Dims`.
-    Shape = 8,
-    /// Two dims of the shape before: [`Entry::dims`].
-    Dims = 9,
-    /// Length in bytes of a text that follows as `Text`; value: the length.
-    TextLength = 10,
-    /// Eight bytes of a text in `value`.
-    Text = 11,
-    /// The call stack of the next range; value: its innermost address, argument: number of addresses. The others follow
-    /// as `Frames`.
-    Stack = 12,
+    StepMark = 5;
+    /// An argument of the next range; value: the first word, see [`Entry::key`]. The others follow as `More`.
+    Argument = 6;
+    /// Two words of the argument before: [`Entry::pair`].
+    More = 7;
     /// Memory was allocated or freed; value: ticks, site: the device's number, argument: which. Its `Block` follows.
-    Memory = 13,
+    Memory = 8;
     /// Which block: its address and bytes, [`Entry::pair`].
-    Block = 14,
-    /// Two addresses of the stack before: [`Entry::pair`].
-    Frames = 15,
-    /// The next stride of the shape before; value: elements, as a signed number.
-    Stride = 16,
+    Block = 9;
     /// The range that began just before is timed on the GPU; value: number of the measurement, argument: the context's
     /// place. Its `OnStream` follows.
-    Timed = 17,
+    Timed = 10;
     /// On which stream; value: its handle.
-    OnStream = 18,
+    OnStream = 11;
     /// A measurement has come in: its number and its length in nanoseconds, [`Entry::pair`]. Its `MeasuredAt` follows.
-    Measured = 19,
+    Measured = 12;
     /// When it began; value: nanoseconds since the context's reference, as a signed number.
-    MeasuredAt = 20,
+    MeasuredAt = 13;
     /// The thread's CPU clock just before the begin or end of this site that follows; value: nanoseconds.
-    CpuTime = 21,
+    CpuTime = 14;
 }
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
@@ -91,38 +95,40 @@ const GUARDED: u32 = 1;
 /// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
 pub const COMPLETED: u32 = 1;
 
-const ARGUMENT_BITS: u32 = 24;
-const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
+/// What happened to a block: argument of [`Tag::Memory`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Action {
+    /// It was allocated.
+    Alloc = 1,
+    /// It is freed.
+    Free = 2,
+    /// It could not be allocated.
+    OutOfMemory = 3,
+    /// It was reallocated: this is what it was before. `MovedTo` follows in the stream.
+    MovedFrom = 4,
+    /// And this is what it became; only now the total changes.
+    MovedTo = 5,
+}
 
-impl Tag {
-    /// The tag with this number, if there is one.
-    pub(crate) const fn from_u8(number: u8) -> Option<Self> {
+impl Action {
+    /// The action with this number, if there is one.
+    pub const fn from_u32(number: u32) -> Option<Self> {
         Some(match number {
-            1 => Self::Begin,
-            2 => Self::End,
-            3 => Self::Task,
-            4 => Self::TaskEnd,
-            5 => Self::StepMark,
-            6 => Self::Index,
-            7 => Self::Flops,
-            8 => Self::Shape,
-            9 => Self::Dims,
-            10 => Self::TextLength,
-            11 => Self::Text,
-            12 => Self::Stack,
-            13 => Self::Memory,
-            14 => Self::Block,
-            15 => Self::Frames,
-            16 => Self::Stride,
-            17 => Self::Timed,
-            18 => Self::OnStream,
-            19 => Self::Measured,
-            20 => Self::MeasuredAt,
-            21 => Self::CpuTime,
+            1 => Self::Alloc,
+            2 => Self::Free,
+            3 => Self::OutOfMemory,
+            4 => Self::MovedFrom,
+            5 => Self::MovedTo,
             _ => return None,
         })
     }
 }
+
+const ARGUMENT_BITS: u32 = 24;
+const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
+/// Bits of an argument's detail, below its key.
+const DETAIL_BITS: u32 = 8;
 
 impl Entry {
     /// Memory in which nothing was ever written.
@@ -176,9 +182,50 @@ impl Entry {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
     }
 
-    /// Two dims; the second has at most 56 bits.
-    pub const fn dims(first: u64, second: u64) -> Self {
-        Self::pair(Tag::Dims, first, second)
+    /// Returns the first entry of an argument. `detail` is the number of words that follow; of a number whether it is
+    /// negative.
+    #[inline(always)]
+    pub const fn argument_of(key: Key, detail: u8, site: u32, value: u64) -> Self {
+        Self::new(Tag::Argument, site, value).with_argument(key.to_bits() << DETAIL_BITS | detail as u32)
+    }
+
+    /// Returns an argument that is a number.
+    #[inline(always)]
+    pub const fn number_of(key: Key, site: u32, number: Integer) -> Self {
+        Self::argument_of(key, number.is_negative as u8, site, number.bits)
+    }
+
+    /// Returns the entries of an argument of several words, at the front of room for them, and how many they are. The
+    /// second word of each pair has at most 56 bits, and one behind the last is 0.
+    #[inline(always)]
+    pub(crate) fn words_of<const ROOM: usize>(
+        (key, site, first): (Key, u32, u64),
+        count: usize,
+        word: impl Fn(usize) -> u64,
+    ) -> ([Self; ROOM], usize) {
+        // CAST: the caller has no more than fit.
+        let mut entries = [Self::argument_of(key, count as u8, site, first); ROOM];
+        let pairs = count.div_ceil(2);
+        for (at, entry) in entries[1..].iter_mut().enumerate().take(pairs) {
+            *entry = Self::pair(Tag::More, word(2 * at), word(2 * at + 1));
+        }
+        (entries, 1 + pairs)
+    }
+
+    /// Returns the key of an argument.
+    pub const fn key(self) -> Key {
+        Key::from_bits(self.argument() >> DETAIL_BITS)
+    }
+
+    /// Returns the number of words that follow; of a number whether it is negative.
+    pub const fn detail(self) -> u8 {
+        // CAST: its bits.
+        self.argument() as u8
+    }
+
+    /// Returns the value of an argument that is a number.
+    pub const fn number(self) -> Integer {
+        Integer { bits: self.value, is_negative: self.detail() != 0 }
     }
 
     /// Two numbers; the second, of at most 56 bits, is kept where other entries have argument and site.
@@ -234,8 +281,7 @@ impl Entry {
     /// Returns whether a range is lost where there is no room for this entry: it comes before the begin, which is not
     /// tried then, or is the begin. A description without room is left out, and of an end the begin is there.
     pub(crate) const fn loses_range(self) -> bool {
-        matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::Stack | Tag::Frames | Tag::StepMark))
-            && !self.begins_task_end()
+        matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::StepMark)) && !self.begins_task_end()
     }
 
     /// Returns whether it says which task the `TaskEnd` behind it ends.
@@ -268,21 +314,7 @@ impl Entry {
 
     /// Returns whether it says something about the range that begins next, and has no other effect.
     pub(crate) const fn describes(self) -> bool {
-        matches!(
-            self.tag(),
-            Some(
-                Tag::Index
-                    | Tag::Flops
-                    | Tag::Shape
-                    | Tag::Dims
-                    | Tag::Stride
-                    | Tag::TextLength
-                    | Tag::Text
-                    | Tag::Stack
-                    | Tag::Frames
-                    | Tag::CpuTime
-            )
-        )
+        matches!(self.tag(), Some(Tag::Argument | Tag::More | Tag::CpuTime))
     }
 
     /// Returns whether nothing was ever written here, in memory that was zero.
@@ -307,7 +339,10 @@ mod tests {
             (entry.tag(), entry.argument(), entry.site(), entry.value()),
             (Some(Tag::Task), FIRST_POLL, u32::MAX, 7)
         );
-        assert_eq!((Entry::dims(3, 1 << 40 | 9).value(), Entry::dims(3, 1 << 40 | 9).second()), (3, 1 << 40 | 9));
+        assert_eq!(
+            (Entry::pair(Tag::More, 3, 1 << 40 | 9).value(), Entry::pair(Tag::More, 3, 1 << 40 | 9).second()),
+            (3, 1 << 40 | 9)
+        );
         for number in 0..=255u8 {
             assert!(Tag::from_u8(number).is_none_or(|tag| tag as u8 == number));
         }

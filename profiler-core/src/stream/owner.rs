@@ -7,11 +7,21 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
-use super::registry::{ThreadIdentity, os_thread_id};
 use crate::label;
 
 /// A name as the operating system keeps it: ends with a zero.
 type OsName = [u8; 16];
+
+/// Who wrote a stream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ThreadIdentity {
+    /// Number in this process, from 1, in order of first use; never given twice.
+    pub ordinal: u32,
+    /// The operating system's thread id; 0 for a stream that threads share.
+    pub os_id: u64,
+    /// The thread's name, or `thread <id>`.
+    pub name: String,
+}
 
 /// A thread, or several that share a stream.
 pub(crate) struct Writer {
@@ -107,6 +117,20 @@ fn cut(name: &[u8]) -> OsName {
     let most = kept.len() - 1;
     kept.iter_mut().zip(name.iter().take(most)).for_each(|(to, from)| *to = *from);
     kept
+}
+
+/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
+#[cfg(target_os = "linux")]
+pub fn os_thread_id(_ordinal: u32) -> u64 {
+    // SAFETY: `gettid` has no arguments and cannot fail.
+    // CAST: thread ids are positive.
+    unsafe { libc::syscall(libc::SYS_gettid) as u64 }
+}
+
+/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
+    u64::from(ordinal)
 }
 
 /// Returns the calling thread's name.

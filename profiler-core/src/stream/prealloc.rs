@@ -5,12 +5,13 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::chunk::Chunk;
+use super::chunk::{self, Chunk};
 use super::shared::Room;
+use crate::ledger;
 use crate::process::PerProcess;
 
 /// Threads that are made ready for.
-pub(crate) const COUNT: usize = 32;
+const COUNT: usize = 32;
 /// Places that are kept ready: one for a thread's first chunk, and its [spare](super::thread_stream).
 const PLACES_READY: usize = 2 * COUNT;
 
@@ -23,8 +24,23 @@ fn places() -> MutexGuard<'static, Vec<Place>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes about a fifth of a
+/// millisecond, once in a process.
+pub fn warm() {
+    let _own = ledger::own();
+    chunk::warm();
+    make_ready();
+}
+
+/// Makes ready what threads need that are about to record for the first time.
+pub(crate) fn make_ready() {
+    let _own = ledger::own();
+    refill();
+    chunk::reserve(COUNT);
+}
+
 /// Allocates places, up to their number, as long as there is memory.
-pub(crate) fn refill() {
+fn refill() {
     let mut places = places();
     let missing = PLACES_READY.saturating_sub(places.len());
     if places.try_reserve(missing).is_ok() {

@@ -4,17 +4,19 @@
 //! has ended.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::carry_over::Carry;
 use super::entry::Entry;
 use super::owner::Writer;
+pub use super::owner::{ThreadIdentity, os_thread_id};
 use super::segment::Run;
 use super::shared::{Room, Shared};
+use super::store::Store;
 use super::thread_stream::Runs;
 use super::thread_stream::{Stream, Taken};
 use super::{ahead, chunk, ring, store};
-use crate::memory::ledger;
+use crate::ledger;
 use crate::process::PerProcess;
 
 /// In order of their threads' numbers.
@@ -29,17 +31,6 @@ static REENTERED: AtomicU64 = AtomicU64::new(0);
 static NO_MEMORY: AtomicU64 = AtomicU64::new(0);
 /// Calls whose description has failed.
 static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
-
-/// Who wrote a stream.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadIdentity {
-    /// Number in this process, from 1, in order of first use; never given twice.
-    pub ordinal: u32,
-    /// The operating system's thread id; 0 for a stream that threads share.
-    pub os_id: u64,
-    /// The thread's name, or `thread <id>`.
-    pub name: String,
-}
 
 /// How far every stream had come at one moment.
 #[derive(Clone, Debug, Default)]
@@ -122,20 +113,6 @@ pub(crate) fn new_stream() -> Option<Shared<Stream>> {
     enrol(Writer::this_thread)
 }
 
-/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
-#[cfg(target_os = "linux")]
-pub fn os_thread_id(_ordinal: u32) -> u64 {
-    // SAFETY: `gettid` has no arguments and cannot fail.
-    // CAST: thread ids are positive.
-    unsafe { libc::syscall(libc::SYS_gettid) as u64 }
-}
-
-/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
-    u64::from(ordinal)
-}
-
 /// Streams for the allocations of threads that have none of their own.
 const SHARED: usize = 16;
 
@@ -212,7 +189,7 @@ pub(crate) fn count_late_loss() {
     LATE.fetch_add(1, Ordering::Relaxed);
 }
 
-pub(crate) fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
+fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
     f(&mut STREAMS.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
@@ -414,8 +391,18 @@ pub fn lost_since(from: &Marks) -> u64 {
     of_threads + now.late.saturating_sub(from.late) + now.no_memory.saturating_sub(from.no_memory)
 }
 
+/// Makes room where chunks are overwritten; false if there is none to be made.
+pub(crate) fn make_room() -> bool {
+    streams(ring::overwrite)
+}
+
+/// Takes chunks from this store from now on.
+pub fn record_into(store: &Arc<dyn Store>) {
+    store::install(store, identities);
+}
+
 /// Every thread that has a stream.
-pub(crate) fn identities() -> Vec<ThreadIdentity> {
+fn identities() -> Vec<ThreadIdentity> {
     streams(|all| all.iter().map(|stream| stream.thread.identity()).collect())
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use super::carry_over::Carry;
 use super::shared::Shared;
 use super::thread_stream::Stream;
-use super::{chunk, registry, store};
+use super::{chunk, store};
 use crate::process::PerProcess;
 
 /// Ticks of the last entry that was overwritten.
@@ -51,39 +51,37 @@ pub(crate) fn forget() {
     *GONE.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// Overwrites the oldest chunks; false if there are none but those being written.
-pub(crate) fn oldest() -> bool {
-    registry::streams(|all| {
-        let order = |(place, stream): (usize, &Shared<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
-        let mut queue = BinaryHeap::new();
-        if queue.try_reserve(all.len()).is_err() {
-            return false;
+/// Overwrites the oldest chunks of `all` streams; false if there are none but those being written.
+pub(super) fn overwrite(all: &mut Vec<Shared<Stream>>) -> bool {
+    let order = |(place, stream): (usize, &Shared<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
+    let mut queue = BinaryHeap::new();
+    if queue.try_reserve(all.len()).is_err() {
+        return false;
+    }
+    queue.extend(all.iter().enumerate().filter_map(order));
+    let mut count = 0;
+    while count < chunk::overwritten_at_once()
+        && let Some(Reverse((_, place))) = queue.pop()
+        && let Some((chunk, last, ranges)) = all[place].overwrite()
+    {
+        // ORDERING: see `horizon`.
+        HORIZON.fetch_max(last, Ordering::Relaxed);
+        chunk.give_up(chunk.owners() > 1);
+        if let Some(store) = store::current() {
+            store.count_overwritten(last, ranges);
         }
-        queue.extend(all.iter().enumerate().filter_map(order));
-        let mut count = 0;
-        while count < chunk::overwritten_at_once()
-            && let Some(Reverse((_, place))) = queue.pop()
-            && let Some((chunk, last, ranges)) = all[place].overwrite()
-        {
-            // ORDERING: see `horizon`.
-            HORIZON.fetch_max(last, Ordering::Relaxed);
-            chunk.give_up(chunk.owners() > 1);
-            if let Some(store) = store::current() {
-                store.count_overwritten(last, ranges);
-            }
-            count += 1;
-            queue.extend(order((place, &all[place])));
-        }
-        let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let gone = gone.get_or_insert_default();
-        // Without memory for its counts, a stream stays until more is overwritten.
-        let remember = |stream: &mut Shared<Stream>| {
-            let mut is_added = || stream.with_carry(|carry| gone.carry.add_counts(carry)).is_some();
-            let is_over = stream.is_spent() && is_added();
-            gone.lost += if is_over { stream.lost_lately() } else { 0 };
-            is_over
-        };
-        all.extract_if(.., remember).for_each(drop);
-        count > 0
-    })
+        count += 1;
+        queue.extend(order((place, &all[place])));
+    }
+    let mut gone = GONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let gone = gone.get_or_insert_default();
+    // Without memory for its counts, a stream stays until more is overwritten.
+    let remember = |stream: &mut Shared<Stream>| {
+        let mut is_added = || stream.with_carry(|carry| gone.carry.add_counts(carry)).is_some();
+        let is_over = stream.is_spent() && is_added();
+        gone.lost += if is_over { stream.lost_lately() } else { 0 };
+        is_over
+    };
+    all.extract_if(.., remember).for_each(drop);
+    count > 0
 }

@@ -110,7 +110,7 @@ mod tests {
     /// A range with a description, and `leaves` in it.
     fn range(leaves: usize) -> Vec<Entry> {
         let leaf = [entry(Tag::Begin, 2), entry(Tag::End, 2)];
-        let mut range = vec![entry(Tag::Flops, 1), entry(Tag::Begin, 1)];
+        let mut range = vec![entry(Tag::Argument, 1), entry(Tag::Begin, 1)];
         range.extend(leaf.repeat(leaves));
         range.push(entry(Tag::End, 1));
         range

@@ -9,7 +9,6 @@
 //!
 //! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has many record little.
 
-use std::alloc::{Layout, alloc_zeroed};
 use std::ptr::NonNull;
 
 /// Bytes of a chunk.
@@ -170,37 +169,18 @@ impl Drop for Slab {
     }
 }
 
-/// Memory that is never given back, zero: from the program's allocator, or from the system if that has none.
-pub(crate) fn forever(layout: Layout) -> Option<NonNull<u8>> {
-    // SAFETY: nobody asks for memory of no size.
-    NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| memory::pages(layout))
-}
-
 /// Memory from the kernel.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod memory {
-    use std::alloc::Layout;
-    use std::ptr::{self, NonNull};
+    use std::ptr::NonNull;
 
     use super::SLAB_BYTES;
-
-    /// Whole pages, zero.
-    pub(crate) fn pages(layout: Layout) -> Option<NonNull<u8>> {
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping; nothing is replaced.
-        let start = unsafe { libc::mmap(ptr::null_mut(), layout.size(), access, kind, -1, 0) };
-        if start == libc::MAP_FAILED { None } else { NonNull::new(start.cast()) }
-    }
+    use crate::process;
 
     /// A slab's memory, zero and aligned to its size.
     pub(crate) fn map() -> Option<NonNull<u8>> {
         // Twice as much holds one that is aligned; the rest goes back.
-        let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
-        // SAFETY: a new mapping; nothing is replaced.
-        let all = unsafe { libc::mmap(ptr::null_mut(), 2 * SLAB_BYTES, access, kind, -1, 0) };
-        if all == libc::MAP_FAILED {
-            return None;
-        }
+        let all = process::pages(2 * SLAB_BYTES)?.as_ptr().cast::<libc::c_void>();
         let before = all.addr().next_multiple_of(SLAB_BYTES) - all.addr();
         let slab = all.wrapping_byte_add(before);
         // SAFETY: both parts lie inside the mapping and outside the slab; advice that is refused changes nothing.
@@ -231,11 +211,6 @@ mod memory {
     use std::ptr::NonNull;
 
     use super::SLAB_BYTES;
-
-    /// None: the allocator is all that there is.
-    pub(crate) const fn pages(_layout: Layout) -> Option<NonNull<u8>> {
-        None
-    }
 
     const LAYOUT: Layout = match Layout::from_size_align(SLAB_BYTES, SLAB_BYTES) {
         Ok(layout) => layout,

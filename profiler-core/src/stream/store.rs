@@ -1,18 +1,16 @@
 //! Where chunks come from beside memory: a [`Store`] that a session has set up, such as a file.
 //!
-//! A store is told of every thread and site before the first entry that names them, so that whoever finds its chunks
-//! without this process can read them: so it is announced first and supplies chunks afterwards. Threads that are in the
+//! A store is told of every thread before the first entry that names it, and whoever sets it up of every site
+//! ([`site::announce_to`](crate::site::announce_to)), so that whoever finds its chunks without this process can read them: so
+//! it is announced first and supplies chunks afterwards. Threads that are in the
 //! middle of a chunk leave it when the gate tells them (`gate::MOVING`).
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::chunk::note_change;
-use super::owner::Writer;
-use super::registry::{self, ThreadIdentity};
-use crate::process::PerProcess;
-use crate::site::{self, Site};
+use super::owner::{ThreadIdentity, Writer};
+use crate::process::{self, Part, PerProcess};
 
 /// A supplier of chunks. Its methods are called by recording threads.
 pub trait Store: Send + Sync {
@@ -31,15 +29,15 @@ pub trait Store: Send + Sync {
     fn count_overwritten(&self, ticks: u64, ranges: u64);
     /// Learns of a thread that begins to record: the calling one. Needs no memory of the program's.
     fn announce_thread(&self, ordinal: u32, os_id: u64, name: &str);
-    /// Learns of a site that has got its number. Needs no memory of the program's.
-    fn announce_site(&self, site: &'static Site, number: u32);
-    /// Learns of all threads and sites that there are, maybe of some again.
-    fn announce_all(&self, threads: &[ThreadIdentity], sites: &[(&'static Site, u32)]);
+    /// Learns of all threads that there are, maybe of some again.
+    fn announce_threads(&self, threads: &[ThreadIdentity]);
 }
 
 static STORE: PerProcess<Mutex<Option<Arc<dyn Store>>>> = PerProcess::new(|_| Mutex::default());
 /// True while chunks come from the store.
 static SUPPLIES: AtomicBool = AtomicBool::new(false);
+/// Changes whenever room may have come: a thread that found the budget spent asks again only then.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// Rises whenever chunks begin to come from elsewhere.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
 
@@ -47,12 +45,12 @@ fn store() -> MutexGuard<'static, Option<Arc<dyn Store>>> {
     STORE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Takes chunks from this store from now on.
-pub fn install(new: &Arc<dyn Store>) {
+/// Takes chunks from this store from now on; `threads` tells those that there are.
+pub(super) fn install(new: &Arc<dyn Store>, threads: impl FnOnce() -> Vec<ThreadIdentity>) {
+    process::forget_with(Part::Store, become_child);
     *store() = Some(Arc::clone(new));
     // Those that come from now on are announced as they come.
-    let sites: Vec<_> = site::numbered().into_iter().zip(1..).collect();
-    new.announce_all(&registry::identities(), &sites);
+    new.announce_threads(&threads());
     switch(true);
 }
 
@@ -72,7 +70,7 @@ fn switch(supplies: bool) {
 }
 
 /// Forgets the parent's store in a forked child.
-pub(crate) fn become_child() {
+fn become_child() {
     switch(false);
 }
 
@@ -101,10 +99,14 @@ pub(crate) fn announce_thread(thread: &Writer) {
     }
 }
 
-/// Announces a site that has got its number.
-pub(crate) fn announce_site(site: &'static Site, number: u32) {
-    let store = store().clone();
-    if let Some(store) = store {
-        store.announce_site(site, number);
-    }
+/// There may be room.
+pub(crate) fn note_change() {
+    // ORDERING: a hint, see `generation`.
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// See [`GENERATION`].
+pub(crate) fn generation() -> u64 {
+    // ORDERING: a hint; a late answer costs one more try.
+    GENERATION.load(Ordering::Relaxed)
 }

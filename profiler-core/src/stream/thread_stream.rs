@@ -8,12 +8,13 @@ use std::ptr;
 use std::sync::atomic;
 
 use super::carry_over::Carry;
-use super::chunk::{self, Chunk, Place};
+use super::chunk::{self, Chunk};
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::prealloc::Place;
 use super::segment::Run;
 use super::sync::{AtomicBool, AtomicU64, Few, Mutex, MutexGuard, Ordering, PoisonError, Shared, boxed};
-use super::{owner, ring, store};
+use super::{owner, prealloc, store};
 
 /// One thread's entries.
 pub(crate) struct Stream {
@@ -66,13 +67,13 @@ impl Kept {
     fn place(&mut self, may_overdraw: bool) -> Option<Place> {
         if may_overdraw {
             self.chunks.has_room(1).then_some(())?;
-            return chunk::place().or_else(|| self.spare.take());
+            return prealloc::place().or_else(|| self.spare.take());
         }
         self.chunks.has_room(2).then_some(())?;
         if self.spare.is_none() {
-            self.spare = Some(chunk::place()?);
+            self.spare = Some(prealloc::place()?);
         }
-        chunk::place()
+        prealloc::place()
     }
 }
 
@@ -104,17 +105,17 @@ impl Stream {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the owner a chunk with room. An end may overdraw the budget (by one chunk a thread at most): a range that
+    /// Gives the owner a chunk with room; `make_room` is how a ring does. An end may overdraw the budget (by one chunk a thread at most): a range that
     /// has begun is always closed.
-    pub(crate) fn grow(&self, may_overdraw: bool) -> bool {
-        let generation = chunk::generation();
+    pub(crate) fn grow(&self, may_overdraw: bool, make_room: fn() -> bool) -> bool {
+        let generation = store::generation();
         // ORDERING: owner only.
         if !may_overdraw && self.refused_in.load(Ordering::Relaxed) == generation {
             return self.refuse(generation);
         }
         loop {
             let store = store::number();
-            let Some(chunk) = self.take_chunk(may_overdraw) else { return self.refuse(generation) };
+            let Some(chunk) = self.take_chunk(may_overdraw, make_room) else { return self.refuse(generation) };
             let mut kept = self.kept();
             // A recording to or from a file has begun meanwhile: the chunk lies in the wrong place.
             if store::number() != store {
@@ -135,15 +136,19 @@ impl Stream {
     }
 
     /// A chunk for the entries to come, at the cost of the oldest ones if that is how room is made.
-    fn take_chunk(&self, may_overdraw: bool) -> Option<Chunk> {
+    fn take_chunk(&self, may_overdraw: bool, make_room: fn() -> bool) -> Option<Chunk> {
         let (base, thread) = (self.length(), self.thread.ordinal);
+        // Not for a thread's first, nor for the one after that, which is soon.
+        if base > chunk::FIRST_ENTRIES {
+            prealloc::make_ready();
+        }
         if chunk::is_ring() {
             // Others may take what was freed here: a few tries, then it is as if nothing were to be had.
             for _ in 0..4 {
                 if let Some(chunk) = Chunk::take(base, thread, true) {
                     return Some(chunk);
                 }
-                if !ring::oldest() {
+                if !make_room() {
                     break;
                 }
             }
@@ -155,15 +160,15 @@ impl Stream {
     ///
     /// # Safety
     /// The caller is the stream's only writer.
-    pub(crate) unsafe fn append_all(&self, entries: &[Entry]) -> bool {
+    pub(crate) unsafe fn append_all(&self, entries: &[Entry], make_room: fn() -> bool) -> bool {
         // SAFETY: the caller's promise.
-        if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false)) {
+        if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false, make_room)) {
             return false;
         }
         for &entry in entries {
             // SAFETY: the caller's promise.
             while !unsafe { self.cursor.push(|| entry) } {
-                if !self.grow(true) {
+                if !self.grow(true, make_room) {
                     return false;
                 }
             }
@@ -204,7 +209,7 @@ impl Stream {
         drop(replaced);
         // ORDERING: read under the registry's lock by the sweep, which tolerates a late answer.
         self.finished.store(true, Ordering::Release);
-        chunk::note_change();
+        store::note_change();
     }
 
     /// Returns whether threads without streams of their own write it.

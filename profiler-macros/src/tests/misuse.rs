@@ -48,12 +48,20 @@ fn every_option_is_checked() {
     assert_eq!(of(Kind::Stage, "\"a\", name = \"b\""), "`name` is given twice: keep one of them");
     assert_eq!(
         of(Kind::Step, "flops = 1"),
-        "`flops` is an option of `#[profiled_op]`: `#[profiled_step]` takes `name`, `index`, `value` and `crate`"
+        "`flops` is an option of `#[profiled_op]`: `#[profiled_step]` takes `name`, `index`, `args`, `value` and `crate`"
     );
     assert!(of(Kind::Op, "\"a\\0b\"").starts_with("the name contains a NUL"));
     assert_eq!(of(Kind::Op, "flops"), "`flops` needs a value: write `flops = 2 * m * n * k`");
     assert_eq!(of(Kind::Op, "shapes"), "`shapes` needs a value: write `shapes(x, self.weight)`");
     assert_eq!(of(Kind::Op, "name ="), "`name` needs a value: write `name = \"…\"`");
+    assert_eq!(of(Kind::Stage, "args(n = 1, n = 2)"), "the argument `n` is given twice: keep one of them");
+    let reserved = "the trace itself writes `stream`: choose another name, as in `args(my_stream = …)`";
+    assert_eq!(of(Kind::Op, "args(stream = 1)"), reserved);
+    assert_eq!(of(Kind::Op, "args(n)"), "`args` is written `args(tokens = n)`");
+    assert_eq!(of(Kind::Op, "args()"), "`args()` lists no argument: write `args(tokens = n)`, or leave it out");
+    assert_eq!(of(Kind::Op, "args = 1"), "`args` is written `args(tokens = n)`");
+    assert_eq!(of(Kind::Op, "shapes(x = y)"), "`shapes` is written `shapes(x, self.weight)`");
+    assert!(of(Kind::Op, "args(n = 1, m)").starts_with("expected a name and its value"));
     assert_eq!(of(Kind::Step, "\"a\" index = 1"), "expected a comma before the next argument");
 }
 

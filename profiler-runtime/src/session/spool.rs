@@ -16,8 +16,8 @@ use crate::collect::spool::active::Spooling;
 use crate::collect::spool::journal::{DriverNote, Note};
 use crate::collect::stacks::known_libraries::Noted;
 use crate::config::ProfilerConfig;
-use profiler_core::clock::overhead::Costs;
 use profiler_core::memory::ledger;
+use profiler_core::overhead::Costs;
 use profiler_trace::model::{Context, EndedBy, ExportOptions};
 
 const THREAD: &str = "profiler-spool";

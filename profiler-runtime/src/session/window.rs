@@ -12,7 +12,7 @@ use crate::config::ProfilerConfig;
 use profiler_core::clock::{self, Anchor};
 use profiler_core::memory::Levels;
 use profiler_core::stream::registry::{self, Log, Marks};
-use profiler_core::{gate, select, stream::chunk::set_budget, stream::chunk::warm};
+use profiler_core::{gate, select, stream::chunk::set_budget, stream::prealloc::warm};
 use profiler_trace::model::{MemoryLog, Window};
 
 /// A reading of the clocks takes a ten-thousandth of it.

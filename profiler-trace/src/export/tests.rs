@@ -10,7 +10,6 @@ use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, MemoryLog, Trace};
 use profiler_core::Kind;
 use profiler_core::memory::Levels;
-use profiler_core::stream::entry::Tag;
 
 use super::{Gauge, Manifest, write_session};
 
@@ -249,7 +248,7 @@ fn timing_counts_every_call_and_leaves_nothing_unaccounted() {
     };
     let mut script = pipeline(options);
     let request = script.site(Kind::Request, "request");
-    script.entry(Tag::TextLength, 0, request, 3).entry(Tag::Text, 0, request, u64::from_le_bytes(*b"r-1\0\0\0\0\0"));
+    script.request_id(request, "r-1");
     script.begin(request, 70_000).end(request, 80_000).thread("other");
     let manifest = write(script, base.path());
     let timing = json_of(base.path().join("timing_rank0.json"));

@@ -8,7 +8,7 @@ use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
 use profiler_core::clock::Anchor;
-use profiler_core::clock::overhead::Costs;
+use profiler_core::overhead::Costs;
 use profiler_core::site::Site;
 use profiler_core::stream::registry::Log;
 

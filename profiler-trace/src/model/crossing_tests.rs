@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use profiler_core::Kind;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 
 use super::testing::{EPOCH, LENGTH, Script};
 use super::{Slice, StageNode, Trace};
@@ -70,7 +71,7 @@ fn a_request_that_replaces_another_has_its_own_stages() {
     let mut script = Script::new();
     let (request, s) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "s"));
     let named = |script: &mut Script, name: u8, at| {
-        script.entry(Tag::TextLength, 0, request, 1).entry(Tag::Text, 0, request, name.into()).guard(request, at);
+        script.request_id(request, &char::from(name).to_string()).guard(request, at);
     };
     named(&mut script, b'1', 100);
     script.begin(s, 110).end(s, 150);
@@ -96,9 +97,9 @@ fn a_request_that_replaces_another_has_its_own_stages() {
 fn steps_that_replace_each_other_are_one_loop() {
     let mut script = Script::new();
     let step = script.site(Kind::Step, "s");
-    script.entry(Tag::Index, 0, step, 0).guard(step, 100);
+    script.number(Key::INDEX, step, 0).guard(step, 100);
     for i in 1..4 {
-        script.entry(Tag::Index, 0, step, i).guard(step, 100 + 100 * i).drop_guard(step, 100 * i, 101 + 100 * i);
+        script.number(Key::INDEX, step, i).guard(step, 100 + 100 * i).drop_guard(step, 100 * i, 101 + 100 * i);
     }
     script.drop_guard(step, 400, 500).thread("main");
     script.context.step_site = Some(step);

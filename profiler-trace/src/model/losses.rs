@@ -167,7 +167,9 @@ fn too_many_names(trace: &Trace) -> String {
 
 fn not_done(trace: &Trace) -> &'static str {
     match timed(trace) {
-        Some((Some(reason), _)) if *reason == Unavailable::PROCESS_GONE => "the process ended before their events were read",
+        Some((Some(reason), _)) if *reason == Unavailable::PROCESS_GONE => {
+            "the process ended before their events were read"
+        }
         _ => "the GPU was not done with them some seconds after the end",
     }
 }

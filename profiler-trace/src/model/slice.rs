@@ -1,6 +1,9 @@
 //! A slice: one range as it appears on a row of the trace.
 
-use profiler_core::{__private::MAX_DIMS, Dtype, Kind, site::Site};
+use profiler_core::__private::{Integer, MAX_DIMS};
+use profiler_core::stream::entry::Entry;
+use profiler_core::stream::key::Key;
+use profiler_core::{Dtype, Kind, site::Site};
 
 use super::values::{NetBytes, NodeId, key};
 
@@ -67,15 +70,13 @@ pub(crate) struct Poll {
     pub(crate) first: bool,
 }
 
-/// Input shapes, FLOPs, index and call stack of a call; empty for most.
+/// The arguments of a call, by the kinds of their values; empty for most.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct CallArgs {
     /// The inputs, in the order in which they were named.
     pub(crate) inputs: Vec<Tensor>,
-    /// Floating point operations.
-    pub(crate) flops: Option<u64>,
-    /// The user's own index of a step.
-    pub(crate) index: Option<u64>,
+    /// Numbers: each an entry with its key.
+    numbers: Vec<Entry>,
     /// A request's id.
     pub(crate) text: String,
     /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::records::frames::Symbols).
@@ -94,8 +95,7 @@ pub(crate) struct Tensor {
     strides: [i64; MAX_DIMS],
 }
 
-static NO_ARGS: CallArgs =
-    CallArgs { inputs: Vec::new(), flops: None, index: None, text: String::new(), stack: Vec::new() };
+static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), numbers: Vec::new(), text: String::new(), stack: Vec::new() };
 
 impl Slice {
     /// Returns how long it took.
@@ -144,24 +144,63 @@ impl Slice {
     pub(crate) fn args(&self) -> &CallArgs {
         self.call.as_deref().unwrap_or(&NO_ARGS)
     }
+
+    /// Returns the names and values of the call's numbers, in order of their keys.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&'static str, Integer)> {
+        named(self.site, &self.args().numbers)
+    }
 }
 
 impl CallArgs {
     /// Returns whether the call said nothing.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        let Self { inputs, flops, index, text, stack } = self;
-        inputs.is_empty() && flops.is_none() && index.is_none() && text.is_empty() && stack.is_empty()
+        let Self { inputs, numbers, text, stack } = self;
+        inputs.is_empty() && numbers.is_empty() && text.is_empty() && stack.is_empty()
     }
 
     /// Empties it, keeping its memory.
     pub(super) fn clear(&mut self) {
         self.inputs.clear();
-        self.flops = None;
-        self.index = None;
+        self.numbers.clear();
         self.text.clear();
         self.stack.clear();
     }
+}
+
+impl CallArgs {
+    /// Sets a number.
+    pub(super) fn set_number(&mut self, number: Entry) {
+        match self.numbers.binary_search_by_key(&number.key(), |known| known.key()) {
+            Ok(at) => self.numbers[at] = number,
+            Err(at) => self.numbers.insert(at, number),
+        }
+    }
+
+    /// Returns the numbers that the life of a future has, too: FLOPs are those of its first poll.
+    pub(super) fn of_life(&self) -> impl Iterator<Item = &Entry> {
+        self.numbers.iter().filter(|number| number.key() != Key::FLOPS)
+    }
+
+    /// Returns the floating point operations.
+    pub(crate) fn flops(&self) -> Option<u64> {
+        value(&self.numbers, Key::FLOPS)
+    }
+
+    /// Returns the user's own index of a step.
+    pub(crate) fn index(&self) -> Option<u64> {
+        value(&self.numbers, Key::INDEX)
+    }
+}
+
+/// Returns the number that has this key.
+pub(super) fn value(numbers: &[Entry], key: Key) -> Option<u64> {
+    numbers.iter().find(|number| number.key() == key).map(|number| number.value())
+}
+
+/// Returns names and values of numbers of `site`. One whose name a damaged spool has lost is left out.
+pub(super) fn named(site: &'static Site, numbers: &[Entry]) -> impl Iterator<Item = (&'static str, Integer)> {
+    numbers.iter().filter_map(|number| Some((site.argument_name(number.key())?, number.number())))
 }
 
 impl Tensor {

@@ -60,7 +60,7 @@ impl Step {
 
     /// Returns the step that a slice is.
     pub(super) fn of(slice: &Slice) -> Self {
-        let step = Self::new(slice.begin, slice.end, slice.args().index, slice.external_id);
+        let step = Self::new(slice.begin, slice.end, slice.args().index(), slice.external_id);
         Self { until: slice.until, finished: slice.finished, ..step }
     }
 }

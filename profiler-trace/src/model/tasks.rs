@@ -6,10 +6,13 @@
 
 use std::cmp::Reverse;
 
+use profiler_core::__private::Integer;
+use profiler_core::stream::entry::Entry;
+use profiler_core::stream::key::Key;
 use profiler_core::{Kind, site::Site};
 
 use super::by_task::TaskRanks;
-use super::slice::{Poll, Slice};
+use super::slice::{Poll, Slice, named, value};
 use super::values::{NodeId, key, task_of};
 
 /// An async range, from its first poll to its completion or drop. Nanoseconds since the Unix epoch.
@@ -54,8 +57,8 @@ pub(crate) struct Tasks {
     children_ns: Vec<u64>,
     /// CPU time in the polls, [`UNMEASURED`] of some. Empty where none was measured.
     cpu_ns: Vec<u64>,
-    /// Users' own indices of steps, by rank once they are closed.
-    indices: Vec<(u32, u64)>,
+    /// Numbers that calls said, entries that name a rank in place of a site: by rank and key once they are closed.
+    numbers: Vec<Entry>,
     /// Requests' ids, by rank once they are closed: length and place in `texts`.
     names: Vec<(u32, u32, usize)>,
     texts: String,
@@ -86,7 +89,7 @@ const FINISHED: u8 = 1;
 const COMPLETED: u8 = 2;
 /// Its first poll is in the recording.
 const BEGAN: u8 = 4;
-/// It has an index or an id.
+/// It has numbers or an id.
 const SAID: u8 = 8;
 /// Nothing is below it on its lane.
 pub(super) const OUTERMOST: u8 = 16;
@@ -234,8 +237,8 @@ impl Tasks {
             *sum = ns + if *sum == UNMEASURED { 0 } else { *sum };
         }
         let args = slice.args();
-        if let Some(index) = args.index {
-            self.indices.push((rank, index));
+        for number in args.of_life() {
+            self.numbers.push(Entry::number_of(number.key(), rank, number.number()));
             self.records[at].flags |= SAID;
         }
         if !args.text.is_empty() {
@@ -281,9 +284,9 @@ impl Tasks {
         let mut order = std::mem::take(&mut self.order);
         order.sort_unstable_by_key(|rank| self.turn(*rank));
         self.order = order;
-        // The first index that was told, and the last id.
-        self.indices.sort_by_key(|(rank, _)| *rank);
-        self.indices.dedup_by_key(|(rank, _)| *rank);
+        // The first number that was told, and the last id.
+        self.numbers.sort_by_key(|number| (number.site(), number.key()));
+        self.numbers.dedup_by_key(|number| (number.site(), number.key()));
         self.names.sort_by_key(|(rank, ..)| *rank);
         self.names.dedup_by(|later, name| {
             let same = later.0 == name.0;
@@ -293,7 +296,7 @@ impl Tasks {
             same
         });
         // They stay to the last artifact: what they grew by in advance would stay with them.
-        self.indices.shrink_to_fit();
+        self.numbers.shrink_to_fit();
         self.names.shrink_to_fit();
         self.texts.shrink_to_fit();
     }
@@ -457,11 +460,21 @@ impl Task<'_> {
         self.tasks.cpu_ns.get(self.rank as usize).copied().filter(|ns| *ns != UNMEASURED)
     }
 
+    /// Returns the names and values of its call's numbers, in order of their keys.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (&'static str, Integer)> {
+        named(self.site, self.said())
+    }
+
     /// Returns the user's own index of a step.
     pub(crate) fn index(&self) -> Option<u64> {
-        let indices = if self.record().flags & SAID == 0 { &[][..] } else { &self.tasks.indices };
-        let at = indices.binary_search_by_key(&self.rank, |(rank, _)| *rank).ok()?;
-        Some(indices[at].1)
+        value(self.said(), Key::INDEX)
+    }
+
+    fn said(&self) -> &[Entry] {
+        let numbers = if self.record().flags & SAID == 0 { &[][..] } else { &self.tasks.numbers };
+        let from = numbers.partition_point(|number| number.site() < self.rank);
+        let length = numbers[from..].partition_point(|number| number.site() == self.rank);
+        &numbers[from..from + length]
     }
 
     /// Returns a request's id.

@@ -6,11 +6,12 @@ use crate::records::gpu::GpuRecord;
 use crate::records::host_clock::HostClock;
 use crate::records::unavailable::Unavailable;
 use profiler_core::clock::Anchor;
-use profiler_core::clock::overhead::Costs;
+use profiler_core::overhead::Costs;
 use profiler_core::stream::entry::{COMPLETED, Entry, Tag};
+use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
-use profiler_core::{Kind, memory::Action, site::Site};
+use profiler_core::{Dtype, Kind, memory::Action, site::Site};
 
 use super::context::{Context, Recording, Window};
 use super::memory::MemoryLog;
@@ -74,12 +75,35 @@ impl Script {
 
     /// Any entry.
     pub(crate) fn entry(&mut self, tag: Tag, argument: u32, site: u32, value: u64) -> &mut Self {
-        self.entries.push(if tag == Tag::Dims {
-            Entry::dims(value, u64::from(argument) << 32 | u64::from(site))
-        } else {
-            Entry::new(tag, site, value).with_argument(argument)
-        });
+        self.entries.push(Entry::new(tag, site, value).with_argument(argument));
         self
+    }
+
+    /// The next range of the site has this number.
+    pub(crate) fn number(&mut self, key: Key, site: u32, value: u64) -> &mut Self {
+        self.entries.push(Entry::argument_of(key, 0, site, value));
+        self
+    }
+
+    /// The next range of the site has this argument of several words.
+    pub(crate) fn words(&mut self, key: Key, site: u32, first: u64, words: &[u64]) -> &mut Self {
+        self.entries.push(Entry::argument_of(key, words.len() as u8, site, first));
+        let pairs = words.chunks(2).map(|pair| Entry::pair(Tag::More, pair[0], pair.get(1).copied().unwrap_or(0)));
+        self.entries.extend(pairs);
+        self
+    }
+
+    /// The next range of the site has an input.
+    pub(crate) fn input(&mut self, site: u32, dtype: Dtype, dims: &[u64]) -> &mut Self {
+        self.words(Key::INPUT, site, dtype as u64, dims)
+    }
+
+    /// The next request has this id.
+    pub(crate) fn request_id(&mut self, site: u32, id: &str) -> &mut Self {
+        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte));
+        let pairs = id.as_bytes().chunks(15).map(|piece| piece.split_at(piece.len().min(8)));
+        let words: Vec<_> = pairs.flat_map(|(first, second)| [word(first), word(second)]).collect();
+        self.words(Key::REQUEST_ID, site, id.len() as u64, &words)
     }
 
     /// A range begins.

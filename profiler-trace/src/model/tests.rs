@@ -2,8 +2,10 @@
 
 use proptest::prelude::*;
 
+use profiler_core::Dtype;
 use profiler_core::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 
 use super::Trace;
 use super::testing::{EPOCH, LENGTH, Script};
@@ -96,7 +98,7 @@ fn the_driving_loop_is_numbered_from_the_first_recorded_iteration() {
     let (step, other) = (script.site(Kind::Step, "denoise"), script.site(Kind::Step, "chunk"));
     for at in [100, 200, 300] {
         script
-            .entry(Tag::Index, 0, step, at / 100)
+            .number(Key::INDEX, step, at / 100)
             .begin(step, at)
             .begin(other, at + 1)
             .end(other, at + 2)
@@ -107,7 +109,7 @@ fn the_driving_loop_is_numbered_from_the_first_recorded_iteration() {
     script.context.first_step = 3;
     let trace = Trace::build(script.finish());
     let mut named = Vec::new();
-    trace.walk(0, |slice| named.extend(trace.profiler_step(slice).map(|number| (number, slice.args().index))));
+    trace.walk(0, |slice| named.extend(trace.profiler_step(slice).map(|number| (number, slice.args().index()))));
     assert_eq!(named, [(3, Some(1)), (4, Some(2)), (5, Some(3))]);
     assert_eq!(
         trace.loops.iter().map(|each| (each.name(), each.drives, each.steps.len())).collect::<Vec<_>>(),
@@ -156,13 +158,7 @@ fn a_request_has_the_stages_that_ran_in_it() {
         (script.site(Kind::Request, "request"), script.site(Kind::Stage, "server"), script.site(Kind::Stage, "a"));
     script.begin(outer, 0);
     for (id, at) in [("first-request", 100), ("ü2", 300)] {
-        script.entry(Tag::TextLength, 0, request, id.len() as u64);
-        for bytes in id.as_bytes().chunks(8) {
-            let mut eight = [0; 8];
-            eight[..bytes.len()].copy_from_slice(bytes);
-            script.entry(Tag::Text, 0, request, u64::from_le_bytes(eight));
-        }
-        script.begin(request, at).begin(a, at + 10).end(a, at + 20).end(request, at + 100);
+        script.request_id(request, id).begin(request, at).begin(a, at + 10).end(a, at + 20).end(request, at + 100);
     }
     script.end(outer, 900).thread("main");
     let trace = Trace::build(script.finish());
@@ -187,12 +183,7 @@ fn a_request_has_the_stages_that_ran_in_it() {
 fn shapes_flops_and_strides_reach_the_op_they_were_said_of() {
     let mut script = Script::new();
     let (linear, other) = (script.site(Kind::Op, "linear"), script.site(Kind::Op, "other"));
-    script.entry(Tag::Shape, 0, linear, 1 << 8 | 3).entry(Tag::Dims, 0, 5, 4).entry(Tag::Dims, 0, 0, 6).entry(
-        Tag::Flops,
-        0,
-        linear,
-        240,
-    );
+    script.input(linear, Dtype::F32, &[4, 5, 6]).number(Key::FLOPS, linear, 240);
     script
         .begin(linear, 10)
         .begin(other, 11)
@@ -206,7 +197,7 @@ fn shapes_flops_and_strides_reach_the_op_they_were_said_of() {
     trace.walk(0, |slice| {
         seen.push((
             slice.site.name(),
-            slice.args().flops,
+            slice.args().flops(),
             slice.args().inputs.iter().map(|input| input.dims().to_vec()).collect::<Vec<_>>(),
         ))
     });
@@ -267,14 +258,15 @@ fn two_places_of_one_name_are_one_stage() {
 fn strides_are_those_given_or_row_major() {
     let mut script = Script::new();
     let op = script.site(Kind::Op, "op");
-    script.entry(Tag::Shape, 0, op, 1 << 8 | 3).entry(Tag::Dims, 0, 5, 4).entry(Tag::Dims, 0, 0, 6);
-    script.entry(Tag::Shape, 0, op, 1 << 8 | 2).entry(Tag::Dims, 0, 2, 3);
-    script.entry(Tag::Stride, 0, op, 1).entry(Tag::Stride, 0, op, (-3_i64) as u64);
+    script.input(op, Dtype::F32, &[4, 5, 6]);
+    script.input(op, Dtype::F32, &[3, 2, 2]);
+    let second_of_a_pair = (-7_i64) as u64 & ((1 << 56) - 1);
+    script.words(Key::STRIDES, op, 1, &[(-3_i64) as u64, second_of_a_pair]);
     script.begin(op, 10).end(op, 20).thread("main");
     let trace = Trace::build(script.finish());
     let mut strides = Vec::new();
     trace.walk(0, |slice| {
         strides.extend(slice.args().inputs.iter().map(|input| input.strides()[..input.dims().len()].to_vec()))
     });
-    assert_eq!(strides, [vec![30, 6, 1], vec![1, -3]]);
+    assert_eq!(strides, [vec![30, 6, 1], vec![1, -3, -7]]);
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const JOURNAL: &str = ".spool_rank0.journal";
 const ENTRIES: &str = ".spool_rank0.entries";
 /// The layout that the runtime reads.
-const LAYOUT: u64 = 3;
+const LAYOUT: u64 = 4;
 const CHUNK: u64 = 64 << 10;
 const CHUNKS: u64 = 31;
 

@@ -26,14 +26,14 @@ impl Shaped for Tensor {
     }
 }
 
-#[profiled_op("matmul", shapes(a, (b, 2_u32), Dims(&a.0, Dtype::F16)), flops = 2 * b.len())]
+#[profiled_op("matmul", shapes(a, (b, 2_u32), Dims(&a.0, Dtype::F16)), flops = 2 * b.len(), args(rows = a.0[0]))]
 fn matmul(a: &Tensor, b: &[f32]) -> usize {
     a.0[0] * b.len()
 }
 
 #[profiled_step(index = step)]
 fn denoise(step: usize) -> usize {
-    let _step = step!("inner", step);
+    let _step = step!("inner", step, args(n = step));
     matmul(&Tensor([step, 2]), &[0.0; 3])
 }
 
@@ -42,9 +42,9 @@ fn denoise(step: usize) -> usize {
 #[profiled_stage("generate")]
 pub extern "C" fn generate(steps: usize) -> usize {
     let _request: Range = request("id");
-    let _stage = stage!("part");
+    let _stage = stage!("part", args(steps = steps));
     let tensor = Tensor([1, 2]);
-    let _op = op!("block", shapes(tensor, &[1_u8; 4][..], Dims(&[2_i64], Dtype::I64)), flops = 2 * steps);
+    let _op = op!("block", shapes(tensor, &[1_u8; 4][..], Dims(&[2_i64], Dtype::I64)), flops = 2 * steps, args(n = -1_i8));
     let guards = [stage("named at run time"), op("op"), step_named("step")];
     record_alloc(Device::Cuda(0), 64, 16);
     record_free(Device::Cuda(0), 64, 16);

@@ -74,7 +74,7 @@ pub fn sums(n: u8) -> f64 {
 }
 
 /// An `async fn`.
-#[cfg_attr(not(plain), profiled_stage("text_encoder"))]
+#[cfg_attr(not(plain), profiled_stage("text_encoder", args(characters = text.len())))]
 pub async fn encode(text: &str) -> Result<usize, Box<dyn std::error::Error>> {
     let number: usize = text.parse()?;
     Ok(later(number).await)

@@ -31,8 +31,20 @@ impl Documented {
 }
 
 const NOUNS: [&str; 14] = [
-    "Arguments", "Artifacts", "Bytes", "Categories", "Columns", "Files", "Entries", "Kinds", "Lines", "Microseconds",
-    "Nanoseconds", "Seconds", "This", "Threads",
+    "Arguments",
+    "Artifacts",
+    "Bytes",
+    "Categories",
+    "Columns",
+    "Files",
+    "Entries",
+    "Kinds",
+    "Lines",
+    "Microseconds",
+    "Nanoseconds",
+    "Seconds",
+    "This",
+    "Threads",
 ];
 const BOTH: [&str; 9] = ["Counts", "Labels", "Marks", "Names", "Places", "Records", "Steps", "Stops", "Times"];
 const JOINING: [&str; 8] = ["and", "by", "for", "in", "of", "per", "that", "which"];

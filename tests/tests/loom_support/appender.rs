@@ -3,8 +3,8 @@
 use loom::sync::Arc;
 
 use super::entry::Entry;
-use super::registry;
 use super::thread_stream::Stream;
+use super::{registry, ring};
 
 /// One thread's way into its stream.
 pub struct Writer {
@@ -26,7 +26,7 @@ impl Writer {
         let number = self.made;
         // SAFETY: the stream is alive, and this is its only writer.
         while !unsafe { (*self.stream.cursor()).push(|| Entry::new(number)) } {
-            if !self.stream.grow(may_overdraw) {
+            if !self.stream.grow(may_overdraw, ring::oldest) {
                 self.stream.count_loss();
                 self.lost += 1;
                 return;

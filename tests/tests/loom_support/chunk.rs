@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use super::entry::Entry;
 use super::store;
-use super::sync::Shared;
 
 pub(super) const ENTRIES: usize = 2;
+pub(super) const FIRST_ENTRIES: u64 = 2;
 
 type Memory = Box<[UnsafeCell<MaybeUninit<Entry>>; ENTRIES]>;
 
@@ -18,7 +18,6 @@ thread_local! {
     static BUDGET: Cell<usize> = const { Cell::new(0) };
     static IS_RING: Cell<bool> = const { Cell::new(false) };
     static IN_USE: Cell<usize> = const { Cell::new(0) };
-    static GENERATION: Cell<u64> = const { Cell::new(1) };
     static SEALED: Cell<u64> = const { Cell::new(0) };
     /// Memory that was given back: used again first, so that a reader that has no right to it is found out.
     static FREE: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
@@ -29,7 +28,6 @@ pub fn begin(budget: usize, ring: bool) {
     BUDGET.set(budget);
     IS_RING.set(ring);
     IN_USE.set(0);
-    GENERATION.set(1);
     FREE.take();
 }
 
@@ -45,20 +43,6 @@ pub struct Chunk {
 unsafe impl Send for Chunk {}
 // SAFETY: as above.
 unsafe impl Sync for Chunk {}
-
-/// Memory that the product asks for ahead.
-pub(super) struct Place;
-
-impl Place {
-    pub(super) fn fill(self, chunk: Chunk) -> Shared<Chunk> {
-        Shared::new(chunk)
-    }
-}
-
-/// There always is some.
-pub(super) fn place() -> Option<Place> {
-    Some(Place)
-}
 
 impl Chunk {
     pub(super) fn take(base: u64, _thread: u32, within_budget: bool) -> Option<Self> {
@@ -135,16 +119,8 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         FREE.with_borrow_mut(|free| free.extend(self.memory.take()));
         self.give_up();
-        note_change();
+        store::note_change();
     }
-}
-
-pub(super) fn generation() -> u64 {
-    GENERATION.get()
-}
-
-pub(super) fn note_change() {
-    GENERATION.set(GENERATION.get() + 1);
 }
 
 pub(super) fn is_ring() -> bool {

@@ -16,6 +16,7 @@ pub mod entry;
 #[path = "../../../profiler-core/src/few.rs"]
 mod few;
 mod owner;
+mod prealloc;
 pub mod reader;
 pub mod registry;
 pub mod ring;

@@ -1,19 +1,20 @@
 //! Where chunks come from: memory, or elsewhere.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
-use super::chunk::note_change;
 use super::sync::{AtomicU64, Ordering};
 
 thread_local! {
+    static GENERATION: Cell<u64> = const { Cell::new(1) };
     /// Loom's, because what a thread sees of it matters. Left behind by a model that has failed.
     static NUMBER: RefCell<Option<ManuallyDrop<Rc<AtomicU64>>>> = const { RefCell::new(None) };
 }
 
 /// A model begins.
 pub fn begin() {
+    GENERATION.set(1);
     NUMBER.set(Some(ManuallyDrop::new(Rc::new(AtomicU64::new(0)))));
 }
 
@@ -36,4 +37,12 @@ pub fn switch() {
     // ORDERING: the product's.
     shared().fetch_add(1, Ordering::Relaxed);
     note_change();
+}
+
+pub(super) fn generation() -> u64 {
+    GENERATION.get()
+}
+
+pub(super) fn note_change() {
+    GENERATION.set(GENERATION.get() + 1);
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::{Debug, Display};
 
+use profiler_runtime::__private::Integer;
+
 use super::{DETAILS, Site, write};
 
 /// Takes one call's description.
@@ -22,6 +24,18 @@ impl Call {
     /// Whether FLOPs may be computed.
     pub fn wants_flops(&self) -> bool {
         DETAILS.get()
+    }
+
+    /// Whether arguments of its own may be computed.
+    pub fn is_recorded(&self) -> bool {
+        DETAILS.get()
+    }
+
+    /// Arguments of its own.
+    pub fn arguments<const COUNT: usize>(&mut self, values: [Integer; COUNT]) {
+        for (name, value) in self.0.arguments.iter().zip(values) {
+            write(format!("{name} {} of {}", value.bits as i64, self.0.name));
+        }
     }
 
     /// One input: its debug form stands for its shape.

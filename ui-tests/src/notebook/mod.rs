@@ -37,6 +37,8 @@ pub struct Site {
     pub kind: &'static str,
     /// The name that the attribute gives.
     pub name: &'static str,
+    /// Names of the arguments of its own.
+    pub arguments: &'static [&'static str],
 }
 
 /// A range; its end is its drop.
@@ -67,8 +69,12 @@ pub fn run<R>(site: &'static Site, body: impl FnOnce() -> R) -> R {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __notebook_site {
-    ($kind:ident, $name:expr) => {{
-        static SITE: $crate::notebook::Site = $crate::notebook::Site { kind: ::core::stringify!($kind), name: $name };
+    ($kind:ident, $name:expr $(, [$($argument:expr),*])?) => {{
+        static SITE: $crate::notebook::Site = $crate::notebook::Site {
+            kind: ::core::stringify!($kind),
+            name: $name,
+            arguments: &[$($($argument),*)?],
+        };
         &SITE
     }};
 }
@@ -78,6 +84,6 @@ macro_rules! __notebook_site {
 pub mod __private {
     pub use super::{OfValue, Range, Returns, describe, describe_async, instrument, instrument_call, run};
     pub use crate::__notebook_site as site;
-    pub use profiler_runtime::__private::{count, whole};
+    pub use profiler_runtime::__private::{count, integer, whole};
     pub use std::boxed::Box;
 }

@@ -50,6 +50,12 @@ fn guarded(x: &[u8]) -> impl Iterator<Item = &u8> {
     x.iter()
 }
 
+#[profiled_stage("prefill", args(tokens = costly(n), r#type = -1, layers = n as u8 + 1), crate = notebook)]
+fn prefill(n: usize) {}
+
+#[profiled_stage("fetch", args(blocks = costly(n)), crate = notebook)]
+async fn fetch(n: usize) {}
+
 fn main() {
     let linear = Linear { weight: vec![1] };
     assert_eq!(linear.forward(vec![2, 3]), 1);
@@ -73,8 +79,17 @@ fn main() {
     assert_eq!(guarded(&[1]).count(), 1);
     assert_eq!(notebook::lines(), ["shape [1] of guarded", "begin Op guarded", "end guarded"]);
 
+    prefill(5);
+    let told = ["tokens 5 of prefill", "type -1 of prefill", "layers 6 of prefill"];
+    assert_eq!(notebook::lines(), [&told[..], &["begin Stage prefill", "end prefill"]].concat());
+    block_on(fetch(6));
+    assert_eq!(notebook::lines(), ["blocks 6 of fetch", "first poll of Stage fetch", "fetch is ready"]);
+    assert_eq!(COMPUTED.get(), 3, "each once");
+
     notebook::want_details(false);
+    prefill(5);
+    assert_eq!(notebook::lines(), ["begin Stage prefill", "end prefill"]);
     linear.forward(vec![]);
     assert_eq!(notebook::lines(), ["begin Op linear", "end linear"]);
-    assert_eq!(COMPUTED.get(), 1, "FLOPs that nobody wants are not computed");
+    assert_eq!(COMPUTED.get(), 3, "FLOPs that nobody wants are not computed");
 }

@@ -5,6 +5,7 @@ use proptest::test_runner::Config as ProptestConfig;
 use proptest::{prop_assert_eq, proptest};
 
 use super::*;
+use crate::stream::key::Key;
 
 const OUTER: u32 = 1;
 const INNER: u32 = 2;
@@ -16,13 +17,13 @@ fn entry(tag: Tag, site: u32, value: u64) -> Entry {
 #[test]
 fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
     let stream = [
-        entry(Tag::Index, OUTER, 7),
+        Entry::argument_of(Key::INDEX, 0, OUTER, 7),
         entry(Tag::Begin, OUTER, 10),
         entry(Tag::Begin, INNER, 11),
         entry(Tag::End, INNER, 12),
-        entry(Tag::Flops, INNER, 99),
+        Entry::argument_of(Key::FLOPS, 0, INNER, 99),
         entry(Tag::Begin, INNER, 13),
-        entry(Tag::Flops, INNER, 98),
+        Entry::argument_of(Key::FLOPS, 0, INNER, 98),
     ];
     let mut carry = Carry::default();
     // Wherever the stream is torn apart, the result is the same.
@@ -53,7 +54,7 @@ proptest! {
         (cut, back) in (1..40_usize, 1..5_u64),
     ) {
         const TAGS: [Tag; 9] = [
-            Tag::Begin, Tag::End, Tag::Begin, Tag::End, Tag::Flops, Tag::Dims, Tag::Task, Tag::TaskEnd, Tag::Timed,
+            Tag::Begin, Tag::End, Tag::Begin, Tag::End, Tag::Argument, Tag::More, Tag::Task, Tag::TaskEnd, Tag::Timed,
         ];
         let mut stream = Vec::new();
         for (loop_body, times) in pieces {
@@ -92,7 +93,7 @@ fn a_cut_falls_before_the_description_of_what_is_kept() {
     let stream = [
         entry(Tag::Begin, OUTER, 10),
         entry(Tag::End, OUTER, 11),
-        entry(Tag::Index, INNER, 3),
+        Entry::argument_of(Key::INDEX, 0, INNER, 3),
         entry(Tag::Begin, INNER, 12),
     ];
     let mut carry = Carry::default();

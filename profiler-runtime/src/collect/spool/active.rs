@@ -15,6 +15,7 @@ use super::{ITERATIONS, LOST, OVERWRITTEN, Spool};
 use profiler_core::clock::Anchor;
 use profiler_core::gate;
 use profiler_core::memory::ledger;
+use profiler_core::site;
 use profiler_core::stream::registry::{self, Marks};
 use profiler_core::stream::store::{self, Store};
 
@@ -49,7 +50,8 @@ impl Spooling {
         let new = Self { spool, journal, from: Arc::default(), turn: Arc::default() };
         new.note(&Note::Session(session));
         let store: Arc<dyn Store> = Arc::clone(&new.spool) as _;
-        store::install(&store);
+        site::announce_to(Some(Arc::clone(&new.spool) as _));
+        registry::record_into(&store);
         new.tick();
         Ok(new)
     }
@@ -103,6 +105,7 @@ impl Spooling {
         let _own = ledger::own();
         self.tick();
         store::remove();
+        site::announce_to(None);
     }
 
     /// Returns why the file could not grow, if it could not.

@@ -17,6 +17,7 @@ use crate::os::mapping;
 use crate::os::own_file::OwnFile;
 use profiler_core::clock::Anchor;
 use profiler_core::process::descriptors::ClosedInChild;
+use profiler_core::stream::registry::ThreadIdentity;
 use profiler_core::{Kind, site::Site};
 
 /// One line. One that is written while the program records borrows its text: it is made without an allocation.
@@ -60,6 +61,36 @@ pub(crate) struct SiteNote<'a> {
     file: Cow<'a, str>,
     line: u32,
     module: Cow<'a, str>,
+    /// Names of the arguments of its own.
+    #[serde(default, skip_serializing_if = "Names::is_empty")]
+    arguments: Names<'a>,
+}
+
+/// Names of arguments: the site's own list, or one that was read.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(untagged)]
+enum Names<'a> {
+    #[serde(skip_deserializing)]
+    OfSite(&'a [&'a str]),
+    Read(Vec<String>),
+}
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self::OfSite(&[])
+    }
+}
+
+impl Names<'_> {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::OfSite([]))
+    }
+
+    fn leak(self) -> &'static [&'static str] {
+        let Self::Read(names) = self else { return &[] };
+        let names: Vec<&str> = names.into_iter().map(|name| &*name.leak()).collect();
+        names.leak()
+    }
 }
 
 /// See [`Note::Driver`].
@@ -121,14 +152,14 @@ impl Journal {
     /// Appends a line. One that cannot be written is missing when the journal is read: what it was about is counted
     /// there.
     pub(super) fn append(&self, note: &impl Serialize) {
-        self.append_all(std::slice::from_ref(note));
+        self.append_all([note]);
     }
 
     /// Appends lines with one write: a disk may take long for each.
-    pub(super) fn append_all(&self, notes: &[impl Serialize]) {
+    pub(super) fn append_all(&self, notes: impl IntoIterator<Item = impl Serialize>) {
         let mut lines = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         lines.line.clear();
-        if notes.iter().all(|note| lines.add(note).is_some()) {
+        if notes.into_iter().all(|note| lines.add(&note).is_some()) {
             lines.write();
         }
         lines.line.shrink_to(LINE);
@@ -222,6 +253,10 @@ fn checksum(text: &[u8]) -> u32 {
 }
 
 impl<'a> Note<'a> {
+    pub(super) fn of_thread(thread: &'a ThreadIdentity) -> Self {
+        Self::Thread { ordinal: thread.ordinal, os_id: thread.os_id, name: thread.name.as_str().into() }
+    }
+
     pub(super) fn of_site(site: &'a Site, number: u32) -> Self {
         Self::Site(SiteNote {
             number,
@@ -230,6 +265,7 @@ impl<'a> Note<'a> {
             file: site.file().into(),
             line: site.line(),
             module: site.module().into(),
+            arguments: Names::OfSite(site.arguments()),
         })
     }
 }
@@ -240,7 +276,8 @@ impl SiteNote<'_> {
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == self.kind).unwrap_or(Kind::Stage);
         let [name, file, module] = [self.name, self.file, self.module]
             .map(|text| -> &'static str { Box::leak(text.into_owned().into_boxed_str()) });
-        Box::leak(Box::new(Site::new(kind, name, file, self.line, module)))
+        let site = Site::new(kind, name, file, self.line, module).with_arguments(self.arguments.leak());
+        Box::leak(Box::new(site))
     }
 }
 

@@ -26,7 +26,7 @@ use crate::os::mapping::Mapping;
 use allocator::{Next, Room};
 use journal::{Journal, Note};
 use profiler_core::clock::Anchor;
-use profiler_core::site::Site;
+use profiler_core::site::{Listener, Site};
 use profiler_core::stream::registry::ThreadIdentity;
 use profiler_core::stream::slab::CHUNK_BYTES;
 use profiler_core::stream::store::Store;
@@ -34,7 +34,9 @@ use profiler_core::stream::store::Store;
 /// First word of the file; a machine of another byte order reads another one.
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
 /// Second word: rises when a reader of the old layout would be wrong.
-const VERSION: u64 = 3;
+const VERSION: u64 = 4;
+/// Journals, by the word that their files of entries have: a journal's version is that of its entries.
+const JOURNALS: [(u64, &str); 2] = [(3, "0.1"), (VERSION, "0.2")];
 const HEADER: usize = CHUNK_BYTES;
 /// Chunks of entries in a slab.
 const CHUNKS: usize = 31;
@@ -254,20 +256,17 @@ impl Store for Spool {
         }
     }
 
-    fn announce_site(&self, site: &'static Site, number: u32) {
+    fn announce_threads(&self, threads: &[ThreadIdentity]) {
         if let Some(journal) = &self.journal {
-            journal.append(&Note::of_site(site, number));
+            journal.append_all(threads.iter().map(Note::of_thread));
         }
     }
+}
 
-    fn announce_all(&self, threads: &[ThreadIdentity], sites: &[(&'static Site, u32)]) {
+impl Listener for Spool {
+    fn announce_sites(&self, sites: &[(&'static Site, u32)]) {
         if let Some(journal) = &self.journal {
-            let threads = threads.iter().map(|thread| {
-                let ThreadIdentity { ordinal, os_id, name } = thread;
-                Note::Thread { ordinal: *ordinal, os_id: *os_id, name: name.into() }
-            });
-            journal.append_all(&threads.collect::<Vec<_>>());
-            journal.append_all(&sites.iter().map(|(site, number)| Note::of_site(site, *number)).collect::<Vec<_>>());
+            journal.append_all(sites.iter().map(|(site, number)| Note::of_site(site, *number)));
         }
     }
 }

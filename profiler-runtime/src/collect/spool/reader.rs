@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::journal::{self, DriverNote, Note, SiteNote, WindowNote};
 use super::{
-    ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool, VERSION,
-    anchor_words, check, chunk_at, row_at,
+    ANCHOR, ANCHORS, CHECK, CHUNKS, HEADER, HORIZON, ITERATIONS, JOURNALS, LOST, MAGIC, OVERWRITTEN, Room, SLAB, Spool,
+    VERSION, anchor_words, check, chunk_at, row_at,
 };
 use crate::os::mapping::{self, Mapping};
 use profiler_core::clock::Anchor;
@@ -200,7 +200,10 @@ impl Spool {
         let version = mapping.word(8).load(Ordering::Relaxed);
         if version != VERSION {
             return Err(wrong(&format!(
-                "it was written by another version (layout {version}, this one reads {VERSION})"
+                "its journal has version {}, this one reads {}: recover it with the version of `profiler-runtime` that \
+                 its program was built with",
+                journal_version(version),
+                journal_version(VERSION),
             )));
         }
         // CAST: a file of this many slabs does not fit on any disk.
@@ -269,6 +272,12 @@ impl Spool {
         }
         found
     }
+}
+
+/// Returns the name of a journal's version.
+fn journal_version(word: u64) -> String {
+    let known = JOURNALS.iter().find(|(known, _)| *known == word);
+    known.map_or_else(|| format!("of layout {word}"), |(_, name)| format!("{name} (layout {word})"))
 }
 
 /// Returns how many entries of a chunk were written: it was zero before. A page that a power failure has taken leaves a

@@ -9,7 +9,7 @@ use std::ffi::c_void;
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use profiler_core::clock::overhead;
+use profiler_core::clock::cheapest;
 use profiler_core::hooks::stack::{self, MAX_DEPTH};
 
 use super::walk;
@@ -41,7 +41,7 @@ fn measure() {
     const WALKS: usize = 16;
     let mut addresses = [0; MAX_DEPTH];
     capture(&mut addresses);
-    let ns = overhead::cheapest(WALKS, || {
+    let ns = cheapest(WALKS, || {
         for _ in 0..WALKS {
             black_box(capture(black_box(&mut addresses)));
         }

@@ -9,6 +9,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use profiler_core::stream::entry::Tag;
+use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::Log;
 use profiler_trace::records::frames::{Found, Frame, NO_SYMBOL, Symbols};
 
@@ -114,10 +115,16 @@ fn addresses(log: &Log) -> HashSet<u64> {
             all.insert(address);
         }
     };
+    let mut is_stack = false;
     for entry in log.threads.iter().flat_map(|thread| thread.entries()) {
         match entry.tag() {
-            Some(Tag::Stack) => add(entry.value()),
-            Some(Tag::Frames) => [entry.value(), entry.second()].into_iter().for_each(&mut add),
+            Some(Tag::Argument) => {
+                is_stack = entry.key() == Key::STACK;
+                if is_stack {
+                    add(entry.value());
+                }
+            }
+            Some(Tag::More) if is_stack => [entry.value(), entry.second()].into_iter().for_each(&mut add),
             _ => {}
         }
     }

@@ -10,8 +10,8 @@
 
 use std::ffi::OsString;
 
-use crate::session_id::{MAX_LENGTH, is_token, plain};
 use crate::logging;
+use crate::session_id::{MAX_LENGTH, is_token, plain};
 
 /// Variable through which a user gives all ranks one session id.
 pub(crate) const SHARED_ID: &str = "PROFILER_SESSION_ID";

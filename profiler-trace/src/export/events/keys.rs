@@ -109,3 +109,10 @@ words! {
     WarpsPerSm = "warps per SM";
     Called = "called";
 }
+
+impl Key {
+    /// Returns the fixed word for a number that calls have.
+    pub(in crate::export) fn of(name: &str) -> Option<Self> {
+        [Self::Flops, Self::Index].into_iter().find(|key| key.text() == name)
+    }
+}

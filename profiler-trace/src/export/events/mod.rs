@@ -22,6 +22,7 @@ use std::borrow::Cow;
 
 use crate::model::Tensor;
 use crate::records::frames::Symbols;
+use profiler_core::__private::Integer;
 use profiler_core::site::Site;
 
 pub(super) use keys::{Category, Key};
@@ -85,6 +86,9 @@ pub(super) trait Args {
     /// Adds an argument.
     fn value<'v>(&mut self, key: Key, value: impl Into<Value<'v>>);
 
+    /// Adds an argument that a call has named. A name may come from a damaged spool.
+    fn own(&mut self, name: &'static str, value: Value<'_>);
+
     /// Adds an argument that is a list.
     fn list<'v>(&mut self, key: Key, items: impl Iterator<Item = Value<'v>>);
 
@@ -128,6 +132,13 @@ macro_rules! values {
             }
         })+
     };
+}
+
+impl From<Integer> for Value<'_> {
+    #[inline]
+    fn from(Integer { bits, is_negative }: Integer) -> Self {
+        if is_negative { Self::Signed(bits.cast_signed()) } else { Self::Unsigned(bits) }
+    }
 }
 
 values!(u32 => Unsigned, u64 => Unsigned, i32 => Signed, i64 => Signed, f64 => Float, &'a str => Text);

@@ -44,14 +44,12 @@ impl<'a> Range<'a> {
     #[inline(never)]
     fn more(&self, args: &mut impl Args) {
         let Self { trace, slice, part, .. } = *self;
-        let options = &trace.context.options;
-        let CallArgs { inputs, flops, index, text, stack } = slice.args();
-        if options.torch_profiler_record_shapes && !inputs.is_empty() {
+        let CallArgs { inputs, text, stack, .. } = slice.args();
+        if trace.context.options.torch_profiler_record_shapes && !inputs.is_empty() {
             args.inputs(slice.site, inputs);
         }
-        args.some(Key::Flops, flops.filter(|_| options.torch_profiler_with_flops));
         args.some(Key::Step, self.step.map(|_| slice.site.name()));
-        args.some(Key::Index, *index);
+        slice.numbers().for_each(|(name, number)| args.own(name, number.into()));
         args.some(Key::RequestId, Some(text.as_str()).filter(|text| !text.is_empty()));
         if !stack.is_empty() {
             args.stack(stack, &trace.symbols);
@@ -122,7 +120,7 @@ impl Event for Life<'_> {
         let task = self.task;
         args.value(Key::ExternalId, task.external_id);
         args.some(Key::Step, self.step.map(|_| task.site.name()));
-        args.some(Key::Index, task.index());
+        task.numbers().for_each(|(name, number)| args.own(name, number.into()));
         args.some(Key::RequestId, task.text());
         args.value(Key::Task, task.number());
         args.value(Key::Polls, task.polls);

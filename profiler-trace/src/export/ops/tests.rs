@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::export::{Gauge, Manifest, SortBy, write_session};
 use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, GroupBy, Trace};
-use profiler_core::Kind;
-use profiler_core::stream::entry::Tag;
+use profiler_core::{Dtype, Kind};
+use profiler_core::stream::key::Key;
 
 /// Two linear layers of different shapes, one of them with FLOPs, inside a stage; a norm without.
 fn layers(folder: &Path) -> Script {
@@ -26,8 +26,8 @@ fn layers(folder: &Path) -> Script {
         (script.site(Kind::Stage, "forward\n=1+1"), script.site(Kind::Op, "linear"), script.site(Kind::Op, "norm"));
     script.begin(stage, 0);
     for (rows, begin) in [(4, 1_000), (4, 3_000), (8, 5_000)] {
-        script.entry(Tag::Shape, 0, linear, 1 << 8 | 2).entry(Tag::Dims, 0, 5, rows);
-        script.entry(Tag::Flops, 0, linear, 1_000_000).begin(linear, begin).end(linear, begin + 1_500);
+        script.input(linear, Dtype::F32, &[rows, 5]);
+        script.number(Key::FLOPS, linear, 1_000_000).begin(linear, begin).end(linear, begin + 1_500);
     }
     script.begin(norm, 8_000).end(norm, 8_250).end(stage, 10_000).thread("main");
     script
@@ -116,7 +116,7 @@ fn shapes_beyond_what_the_tables_hold_are_told_in_the_manifest() {
     let mut script = Script::new();
     let op = script.site(Kind::Op, "reshape");
     for rows in 0..70_000 {
-        script.entry(Tag::Shape, 0, op, 1 << 8 | 1).entry(Tag::Dims, 0, 0, rows).begin(op, rows).end(op, rows + 1);
+        script.input(op, Dtype::F32, &[rows]).begin(op, rows).end(op, rows + 1);
     }
     script.thread("main");
     let folder = tempfile::tempdir().unwrap();

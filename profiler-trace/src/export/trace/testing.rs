@@ -5,7 +5,7 @@ use std::io;
 use crate::model::Trace;
 use crate::model::testing::Script;
 use profiler_core::Kind;
-use profiler_core::stream::entry::Tag;
+use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::{ThreadIdentity, ThreadLog};
 
 /// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that have names of their own.
@@ -18,7 +18,7 @@ pub(super) fn all_sorts() -> Trace {
         for at in (0..ranges).map(|each| each * 20) {
             match thread {
                 3 => script.begin(stage, at).begin(other, at + 5).end(stage, at + 10).end(other, at + 15),
-                4 => script.entry(Tag::Index, 0, step, at).begin(step, at).end(step, at + 10),
+                4 => script.number(Key::INDEX, step, at).begin(step, at).end(step, at + 10),
                 _ => script.begin(other, at).begin(stage, at + 1).end(stage, at + 2).end(other, at + 9),
             };
         }

@@ -2,7 +2,8 @@
 
 use crate::model::slice::{CallArgs, Poll, Tensor};
 use profiler_core::Dtype;
-use profiler_core::stream::entry::{Entry, Tag};
+use profiler_core::stream::entry::Entry;
+use profiler_core::stream::key::Value;
 
 /// Description of a range that begins.
 #[derive(Default)]
@@ -11,13 +12,6 @@ pub(super) struct Said {
     pub(super) call: Option<Box<CallArgs>>,
     /// The thread's CPU clock.
     pub(super) cpu_ns: Option<u64>,
-}
-
-/// A request's id on its way: eight bytes an entry.
-#[derive(Default)]
-struct Text {
-    left: usize,
-    bytes: Vec<u8>,
 }
 
 /// A description under construction.
@@ -29,9 +23,12 @@ pub(super) struct Pending {
     pub(super) task: Option<(u32, Poll)>,
     /// The thread's CPU clock before the begin or end of a site.
     pub(super) cpu_clock: Option<(u32, u64)>,
-    dims_left: u8,
-    frames_left: usize,
-    text: Text,
+    /// What the words that follow belong to, and how many it still lacks.
+    value: Option<Value>,
+    words_left: usize,
+    /// A text on its way, and its length.
+    text: Vec<u8>,
+    length: usize,
     #[expect(clippy::vec_box, reason = "the boxes move into slices")]
     spare: Vec<Box<CallArgs>>,
 }
@@ -63,80 +60,71 @@ impl Pending {
         self.spare.push(call);
     }
 
-    /// Takes up the next entry of a description.
+    /// Takes up the first entry of an argument. Returns false if its key is unknown.
     #[cold]
-    pub(super) fn describe(&mut self, tag: Tag, entry: Entry) {
-        if !matches!(tag, Tag::Dims | Tag::Frames) && self.site != entry.site() {
+    pub(super) fn begin_argument(&mut self, entry: Entry) -> bool {
+        if self.site != entry.site() {
             self.site = entry.site();
             if let Some(call) = self.call.take() {
                 self.reuse(call);
             }
         }
-        let spare = &mut self.spare;
+        let (key, spare) = (entry.key(), &mut self.spare);
+        (self.value, self.words_left) = (key.value(), usize::from(entry.detail()));
+        let Some(value) = self.value else { return false };
         let call = self.call.get_or_insert_with(|| spare.pop().unwrap_or_default());
-        match tag {
-            Tag::Flops => call.flops = Some(entry.value()),
-            Tag::Index => call.index = Some(entry.value()),
-            Tag::Shape => {
-                // CAST: the writer packs two bytes.
-                self.dims_left = entry.value() as u8;
-                call.inputs.push(Tensor::new(Dtype::from_u8((entry.value() >> 8) as u8)));
+        match value {
+            Value::Number => call.set_number(entry),
+            // CAST: one byte is the type's.
+            Value::Shape => call.inputs.push(Tensor::new(Dtype::from_u8(entry.value() as u8))),
+            Value::Strides => push_stride(&mut call.inputs, entry.value()),
+            Value::Text => {
+                self.text.clear();
+                // CAST: the length of a `str`.
+                self.length = entry.value() as usize;
             }
-            Tag::Dims => push_dims(&mut self.dims_left, &[entry.value(), entry.second()], &mut call.inputs),
-            Tag::Stride => {
-                if let Some(tensor) = call.inputs.last_mut() {
-                    // CAST: the writer's signed number.
-                    tensor.push_stride(entry.value() as i64);
-                }
-            }
-            Tag::TextLength => self.text.begin(entry.value()),
-            Tag::Text => {
-                if let Some(text) = self.text.push(entry.value()) {
-                    call.text = text;
-                }
-            }
-            Tag::Stack => {
-                // CAST: 24 bits.
-                self.frames_left = entry.argument() as usize;
+            Value::Stack => {
                 call.stack.clear();
-                push_frames(&mut self.frames_left, &[entry.value()], &mut call.stack);
+                call.stack.push(entry.value());
             }
-            Tag::Frames => push_frames(&mut self.frames_left, &[entry.value(), entry.second()], &mut call.stack),
-            Tag::Begin | Tag::End | Tag::Task | Tag::TaskEnd | Tag::StepMark | Tag::CpuTime => {}
-            Tag::Memory | Tag::Block | Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt => {}
+        }
+        true
+    }
+
+    /// Takes up two more words of the argument, or the last.
+    #[cold]
+    pub(super) fn continue_argument(&mut self, entry: Entry) {
+        let Some(call) = &mut self.call else { return };
+        let words = &[entry.value(), entry.second()][..self.words_left.min(2)];
+        self.words_left -= words.len();
+        match self.value {
+            Some(Value::Shape) => {
+                if let Some(tensor) = call.inputs.last_mut() {
+                    words.iter().for_each(|dim| tensor.push(*dim));
+                }
+            }
+            Some(Value::Strides) => {
+                let second = words.get(1).map(|word| word << 8);
+                let extended = second.map(|word| (word.cast_signed() >> 8).cast_unsigned());
+                words.iter().take(1).copied().chain(extended).for_each(|word| push_stride(&mut call.inputs, word));
+            }
+            Some(Value::Text) => {
+                let [first, second] = [entry.value(), entry.second()].map(u64::to_le_bytes);
+                self.text.extend_from_slice(&first);
+                self.text.extend_from_slice(&second[..7]);
+                if self.words_left == 0 {
+                    self.text.truncate(self.length);
+                    call.text = String::from_utf8_lossy(&self.text).into_owned();
+                }
+            }
+            Some(Value::Stack) => call.stack.extend_from_slice(words),
+            Some(Value::Number) | None => {}
         }
     }
 }
 
-impl Text {
-    fn begin(&mut self, length: u64) {
-        // CAST: the length of a `str`.
-        self.left = length as usize;
-        self.bytes.clear();
+fn push_stride(inputs: &mut [Tensor], stride: u64) {
+    if let Some(tensor) = inputs.last_mut() {
+        tensor.push_stride(stride.cast_signed());
     }
-
-    /// Takes up the next bytes. Returns the text if these are the last.
-    fn push(&mut self, bytes: u64) -> Option<String> {
-        let bytes = bytes.to_le_bytes();
-        let count = self.left.min(bytes.len());
-        self.left -= count;
-        self.bytes.extend_from_slice(&bytes[..count]);
-        (self.left == 0).then(|| String::from_utf8_lossy(&self.bytes).into_owned())
-    }
-}
-
-/// Takes up as many of `dims` as the last input still lacks.
-fn push_dims(left: &mut u8, dims: &[u64], inputs: &mut [Tensor]) {
-    let Some(tensor) = inputs.last_mut() else { return };
-    for dim in dims.iter().take(usize::from(*left)) {
-        tensor.push(*dim);
-        *left -= 1;
-    }
-}
-
-/// Takes up as many of `addresses` as the stack still lacks.
-fn push_frames(left: &mut usize, addresses: &[u64], stack: &mut Vec<u64>) {
-    let count = addresses.len().min(*left);
-    *left -= count;
-    stack.extend_from_slice(&addresses[..count]);
 }

@@ -198,7 +198,12 @@ impl<'a> Decoder<'a> {
                 }
                 // `event_timing` reads these.
                 Some(Tag::Timed | Tag::OnStream | Tag::Measured | Tag::MeasuredAt) => {}
-                Some(tag) => self.pending.describe(tag, entry),
+                Some(Tag::Argument) => {
+                    if !self.pending.begin_argument(entry) {
+                        self.unknown(entry);
+                    }
+                }
+                Some(Tag::More) => self.pending.continue_argument(entry),
                 None => self.unknown(entry),
             }
         }

@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use crate::model::by_task::TaskNumbers;
 use profiler_core::__private::LISTS_DIMS;
 use profiler_core::stream::entry::{Entry, Tag};
+use profiler_core::stream::key::Value;
 use profiler_core::stream::registry::ThreadLog;
 
 /// Number of things that calls said about themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// Shapes of inputs, FLOPs, indices of steps and ids of requests.
+    /// Arguments: shapes of inputs, numbers and ids of requests.
     pub(crate) descriptions: u64,
     /// Call stacks.
     pub(crate) stacks: u64,
@@ -71,14 +72,17 @@ impl Survey {
     #[inline]
     fn hear(&mut self, entry: Entry) {
         match entry.tag() {
-            Some(Tag::Shape) => {
-                self.told.descriptions += 1;
-                if entry.value() & LISTS_DIMS != 0 {
-                    self.listed_dims.insert(entry.site());
+            Some(Tag::Argument) => match entry.key().value() {
+                Some(Value::Stack) => self.told.stacks += 1,
+                Some(Value::Number | Value::Text) => self.told.descriptions += 1,
+                Some(Value::Shape) => {
+                    self.told.descriptions += 1;
+                    if entry.value() & LISTS_DIMS != 0 {
+                        self.listed_dims.insert(entry.site());
+                    }
                 }
-            }
-            Some(Tag::Flops | Tag::Index | Tag::TextLength) => self.told.descriptions += 1,
-            Some(Tag::Stack) => self.told.stacks += 1,
+                Some(Value::Strides) | None => {}
+            },
             Some(Tag::Task) => self.tasks.add(entry.value()),
             _ => {}
         }
@@ -90,6 +94,7 @@ mod tests {
     use super::*;
     use crate::model::testing::Script;
     use profiler_core::Kind;
+    use profiler_core::stream::key::Key;
 
     fn survey(write: impl FnOnce(&mut Script, [u32; 2])) -> Survey {
         let mut script = Script::new();
@@ -122,8 +127,8 @@ mod tests {
     #[test]
     fn a_glance_counts_what_calls_said() {
         let survey = survey(|script, [outer, inner]| {
-            script.entry(Tag::Shape, 0, inner, 1 | LISTS_DIMS).entry(Tag::Dims, 0, 0, 4).entry(Tag::Flops, 0, inner, 9);
-            script.entry(Tag::Stack, 1, outer, 7).entry(Tag::Shape, 0, outer, 0).begin(outer, 10).end(outer, 11);
+            script.words(Key::INPUT, inner, LISTS_DIMS, &[4]).number(Key::FLOPS, inner, 9);
+            script.words(Key::STACK, outer, 7, &[]).words(Key::INPUT, outer, 0, &[]).begin(outer, 10).end(outer, 11);
         });
         assert_eq!(survey.told, Told { descriptions: 3, stacks: 1 });
         assert_eq!(survey.listed_dims, BTreeSet::from([2]));

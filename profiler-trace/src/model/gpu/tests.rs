@@ -7,6 +7,7 @@ use crate::records::unavailable::Unavailable;
 use profiler_core::Kind;
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 
 /// A log under construction: 1 ns of CUPTI's clock is 1 ns of the recording's.
 pub(in crate::model) struct Device(pub(in crate::model) GpuLog);
@@ -170,7 +171,7 @@ fn polls_and_descriptions_do_not_move_the_place_of_a_begin() {
     let mut script = Script::new();
     let (step, stage) = (script.site(Kind::Step, "step"), script.site(Kind::Stage, "async"));
     // 0 index, 1 step, 2 task, 3 poll.
-    script.entry(Tag::Index, 0, step, 5).begin(step, 10).entry(Tag::Task, 1, stage, 1).begin(stage, 20);
+    script.number(Key::INDEX, step, 5).begin(step, 10).entry(Tag::Task, 1, stage, 1).begin(stage, 20);
     script.end(stage, 40).end(step, 50).thread("main");
     let mut device = Device::new();
     let call = device.call((25, 30), Some(3));

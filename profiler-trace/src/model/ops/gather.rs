@@ -100,7 +100,7 @@ pub(super) struct Launcher {
 impl Launcher {
     fn new(slice: &Slice, account: Account) -> Self {
         let &Slice { external_id, around_id, task, .. } = slice;
-        Self { external_id, around_id, account, has_flops: task.is_none() && slice.args().flops.is_some() }
+        Self { external_id, around_id, account, has_flops: task.is_none() && slice.args().flops().is_some() }
     }
 }
 
@@ -182,7 +182,7 @@ impl Gatherer {
         };
         sums.polls += 1;
         sums.add_slice(slice);
-        if let Some(flops) = slice.args().flops {
+        if let Some(flops) = slice.args().flops() {
             sums.add_flops(flops);
             // How long they took is not known: it waited, or went on elsewhere.
             sums.untimed_flops += 1;
@@ -333,7 +333,7 @@ impl Sums {
     fn add_call(&mut self, slice: &Slice) {
         self.count += 1;
         self.add_slice(slice);
-        if let Some(flops) = slice.args().flops {
+        if let Some(flops) = slice.args().flops() {
             self.add_flops(flops);
             self.flops_ns += slice.busy_ns();
         }

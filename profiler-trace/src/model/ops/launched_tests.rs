@@ -4,6 +4,7 @@ use crate::records::gpu::{GpuRecord, MemoryKind, MemoryOp};
 use crate::records::unavailable::Unavailable;
 use profiler_core::Kind;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 
 use super::rows::GroupBy;
 use crate::model::gpu::tests::Device;
@@ -80,7 +81,7 @@ fn flops_are_per_second_of_the_gpu_where_its_time_is_known_for_every_call() {
     for (at, op) in [on_gpu, mixed, mixed, on_host].into_iter().enumerate() {
         // Positions of the begins: 1, 4, 7, 10.
         let begin = 100 * at as u64;
-        script.entry(Tag::Flops, 0, op, 1000).begin(op, begin).end(op, begin + 50);
+        script.number(Key::FLOPS, op, 1000).begin(op, begin).end(op, begin + 50);
     }
     script.thread("main");
     let mut device = Device::new();
@@ -94,7 +95,7 @@ fn flops_are_per_second_of_the_gpu_where_its_time_is_known_for_every_call() {
 
     let mut script = Script::new();
     let op = script.site(Kind::Op, "op");
-    script.entry(Tag::Flops, 0, op, 1000).begin(op, 0).end(op, 50).thread("main");
+    script.number(Key::FLOPS, op, 1000).begin(op, 0).end(op, 50).thread("main");
     script.gpu = GpuRecord::Absent(Unavailable::surprising("occupied", "another tool has it"));
     let hidden = row(&Trace::build(script.finish()), "op", false);
     assert_eq!((hidden.flops, hidden.flops_per_second, hidden.cuda_time), (Some(1000), None, None));

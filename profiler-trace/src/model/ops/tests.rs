@@ -7,8 +7,10 @@ use proptest::prelude::*;
 use crate::model::memory::MemoryLog;
 use crate::model::testing::Script;
 use crate::model::{KeyAverage, Trace};
+use profiler_core::Dtype;
 use profiler_core::memory::Levels;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 use profiler_core::{Kind, memory::Action};
 
 use super::rows::GroupBy;
@@ -25,9 +27,9 @@ fn row(trace: &Trace, by: GroupBy, name: &str) -> KeyAverage {
 
 /// A call of `op` with one input of two dims.
 fn call(script: &mut Script, op: u32, dims: (u64, u64), flops: Option<u64>, (begin, end): (u64, u64)) {
-    script.entry(Tag::Shape, 0, op, 1 << 8 | 2).entry(Tag::Dims, 0, dims.1 as u32, dims.0);
+    script.input(op, Dtype::F32, &[dims.0, dims.1]);
     if let Some(flops) = flops {
-        script.entry(Tag::Flops, 0, op, flops);
+        script.number(Key::FLOPS, op, flops);
     }
     script.begin(op, begin).end(op, end);
 }
@@ -109,7 +111,7 @@ fn an_op_without_a_formula_is_told_from_one_that_did_nothing() {
 fn an_async_op_is_one_row_with_the_time_of_its_polls() {
     let mut script = Script::new();
     let (op, inner) = (script.site(Kind::Op, "fetch"), script.site(Kind::Op, "inner"));
-    script.entry(Tag::Flops, 0, op, 70).entry(Tag::Task, FIRST_POLL, op, 9).begin(op, 100).end(op, 110);
+    script.number(Key::FLOPS, op, 70).entry(Tag::Task, FIRST_POLL, op, 9).begin(op, 100).end(op, 110);
     script.entry(Tag::Task, 0, op, 9).begin(op, 500).begin(inner, 505).end(inner, 510).end(op, 520);
     script.entry(Tag::Task, 0, op, 9).entry(Tag::TaskEnd, COMPLETED, op, 520).thread("main");
     let trace = Trace::build(script.finish());
@@ -128,7 +130,7 @@ fn polls_count_with_the_shapes_of_their_call() {
     let mut script = Script::new();
     let op = script.site(Kind::Op, "fetch");
     script.entry(Tag::Task, 0, op, 9).begin(op, 500).end(op, 520).thread("read first");
-    script.entry(Tag::Shape, 0, op, 1 << 8 | 2).entry(Tag::Dims, 0, 5, 4);
+    script.input(op, Dtype::F32, &[4, 5]);
     script.entry(Tag::Task, FIRST_POLL, op, 9).begin(op, 100).end(op, 110).thread("polled first");
     let trace = Trace::build(script.finish());
     let rows = trace.ops.rows(GroupBy::InputShapes);

@@ -56,6 +56,8 @@ fn main() {
         "memory" => memory::memory(folder),
         "stacks" => stacks::stacks(folder),
         "spool_stacks" => stacks::killed(folder),
+        "arguments" => arguments::arguments(folder),
+        "spool_arguments" => arguments::killed(folder),
         other => panic!("no scenario `{other}`"),
     }
 }
@@ -64,3 +66,6 @@ fn main() {
 fn main() {
     panic!("the double of libc is for Linux on x86-64");
 }
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod arguments;

@@ -109,6 +109,13 @@ impl Args for Members<'_> {
         push_value(self.out, value.into());
     }
 
+    fn own(&mut self, name: &'static str, value: Value<'_>) {
+        self.out.push(b',');
+        push_string(self.out, name);
+        self.out.push(b':');
+        push_value(self.out, value);
+    }
+
     fn list<'v>(&mut self, key: Key, items: impl Iterator<Item = Value<'v>>) {
         self.out.extend_from_slice(key.json().as_bytes());
         push_list(self.out, items);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::model::Trace;
 use crate::model::testing::{EPOCH, LENGTH, Script};
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 use profiler_core::{Dtype, Kind};
 
 /// The file as a reader gets it.
@@ -63,10 +64,8 @@ fn an_op_has_its_shapes_only_when_they_are_asked_for() {
         script.context.options.torch_profiler_record_shapes = shapes;
         let op = script.site(Kind::Op, "linear");
         script
-            .entry(Tag::Shape, 0, op, u64::from(Dtype::F32 as u8) << 8 | 3)
-            .entry(Tag::Dims, 0, 4, 2)
-            .entry(Tag::Dims, 0, 0, 8)
-            .entry(Tag::Shape, 0, op, u64::from(Dtype::Scalar as u8) << 8)
+            .input(op, Dtype::F32, &[2, 4, 8])
+            .input(op, Dtype::Scalar, &[])
             .begin(op, 1_500)
             .end(op, 3_000)
             .thread("main");
@@ -102,7 +101,7 @@ fn the_driving_loop_is_profiler_steps_that_keep_their_own_name() {
     script.context.first_step = 7;
     for at in [10, 20] {
         script
-            .entry(Tag::Index, 0, step, at * 100)
+            .number(Key::INDEX, step, at * 100)
             .begin(step, at)
             .begin(other, at + 1)
             .end(other, at + 2)

@@ -82,6 +82,11 @@ impl TrackEvent<'_> {
     #[inline]
     fn argument(&mut self, key: Key, push: impl FnOnce(&mut Vec<u8>)) {
         let id = self.interner.key(key);
+        self.argument_called(id, push);
+    }
+
+    #[inline]
+    fn argument_called(&mut self, id: u64, push: impl FnOnce(&mut Vec<u8>)) {
         push_message(self.out, event::ARGUMENT, |out| {
             push_number(out, argument::NAME_ID, id);
             push(out);
@@ -93,6 +98,14 @@ impl Args for TrackEvent<'_> {
     #[inline]
     fn value<'v>(&mut self, key: Key, value: impl Into<Value<'v>>) {
         self.argument(key, |out| push_value(out, value.into()));
+    }
+
+    fn own(&mut self, name: &'static str, value: Value<'_>) {
+        let id = match Key::of(name) {
+            Some(key) => self.interner.key(key),
+            None => self.interner.own_key(name),
+        };
+        self.argument_called(id, |out| push_value(out, value));
     }
 
     fn list<'v>(&mut self, key: Key, items: impl Iterator<Item = Value<'v>>) {

@@ -25,6 +25,8 @@ pub(super) struct Interner {
     sites: Vec<u64>,
     gpu_names: Vec<u64>,
     names: HashMap<String, u64>,
+    /// Names of arguments that are no fixed words.
+    own_keys: HashMap<&'static str, u64>,
     /// Nothing where nothing of the stack is shown.
     stacks: HashMap<Box<[u64]>, Option<u64>>,
 }
@@ -48,6 +50,17 @@ impl Interner {
             self.tell(interned::ARGUMENT_NAMES, key.id(), key.text());
         }
         key.id()
+    }
+
+    /// Returns the number of an argument's name that is no fixed word.
+    pub(super) fn own_key(&mut self, name: &'static str) -> u64 {
+        // Fixed words have numbers up to 64.
+        let next = 65 + self.own_keys.len() as u64;
+        let id = *self.own_keys.entry(name).or_insert(next);
+        if id == next {
+            self.tell(interned::ARGUMENT_NAMES, id, name);
+        }
+        id
     }
 
     /// Returns the number of a site's name.

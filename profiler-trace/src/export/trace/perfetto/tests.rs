@@ -13,6 +13,7 @@ use crate::records::gpu::{
 };
 use profiler_core::hooks::correlation;
 use profiler_core::stream::entry::{COMPLETED, FIRST_POLL, Tag};
+use profiler_core::stream::key::Key;
 use profiler_core::{Dtype, Kind, memory::Action};
 
 use super::reading::{Seen, read};
@@ -126,13 +127,11 @@ fn shapes_steps_requests_tasks_and_flops_are_arguments() {
     let (op, step) = (script.site(Kind::Op, "linear"), script.site(Kind::Step, "denoise_step"));
     let fetch = script.site(Kind::Stage, "fetch");
     script.context.step_site = Some(step);
-    script.entry(Tag::Index, 0, step, 700).begin(step, 1_000);
+    script.number(Key::INDEX, step, 700).begin(step, 1_000);
     script
-        .entry(Tag::Shape, 0, op, u64::from(Dtype::F32 as u8) << 8 | 3)
-        .entry(Tag::Dims, 0, 4, 2)
-        .entry(Tag::Dims, 0, 0, 8)
-        .entry(Tag::Shape, 0, op, u64::from(Dtype::Scalar as u8) << 8)
-        .entry(Tag::Flops, 0, op, 1 << 63)
+        .input(op, Dtype::F32, &[2, 4, 8])
+        .input(op, Dtype::Scalar, &[])
+        .number(Key::FLOPS, op, 1 << 63)
         .begin(op, 1_500)
         .end(op, 3_000)
         .end(step, 4_000);

@@ -4,21 +4,19 @@
 //! stores; nothing of it appears in a recording.
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use crate::Dims;
 use crate::call::dtype::Dtype;
 use crate::call::shape::Shaped;
 use crate::call::shape_writer::{Described, ShapeWriter};
+use crate::clock::{self, cheapest};
 use crate::device::Device;
 use crate::memory;
 use crate::memory::Action;
 use crate::stream::entry::{Entry, Tag};
-use crate::{Dims, clock};
 
 /// Times that each is paid in a round.
 const TIMES: usize = 512;
-/// Rounds that are compared.
-const ROUNDS: usize = 4;
 
 /// Nanoseconds that recording costs its thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -82,17 +80,6 @@ fn of_description() -> f64 {
 /// Returns room for two entries each time, touched before.
 fn scratch() -> Vec<Entry> {
     vec![Entry::new(Tag::End, 0, 0); 2 * TIMES]
-}
-
-/// Returns the nanoseconds of one time, of `round`s that do something so many times: the cheapest counts, because the system
-/// interrupts the others.
-pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
-    let rounds = (0..ROUNDS).map(|_| {
-        let start = Instant::now();
-        round();
-        start.elapsed().as_nanos()
-    });
-    rounds.min().unwrap_or_default() as f64 / times as f64
 }
 
 #[cfg(test)]

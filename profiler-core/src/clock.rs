@@ -4,15 +4,11 @@
 //! the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
 //! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
 
-pub mod overhead;
-
 #[cfg(not(target_os = "linux"))]
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError};
-#[cfg(not(target_os = "linux"))]
-use std::time::Instant;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// One moment on three clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -176,6 +172,19 @@ fn monotonic_ns() -> u64 {
     static START: OnceLock<Instant> = OnceLock::new();
     // CAST: 2^64 ns are 584 years.
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// Returns the nanoseconds of one time, of `round`s that do something so many times: the cheapest counts, because the system
+/// interrupts the others.
+pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
+    /// Rounds that are compared.
+    const ROUNDS: usize = 4;
+    let rounds = (0..ROUNDS).map(|_| {
+        let start = Instant::now();
+        round();
+        start.elapsed().as_nanos()
+    });
+    rounds.min().unwrap_or_default() as f64 / times as f64
 }
 
 impl Anchor {

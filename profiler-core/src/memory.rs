@@ -5,7 +5,8 @@
 //! it happens and its allocation after: another thread that is given the same address records later. No lock and no
 //! allocation on a thread that records ranges; see `buffer::append_all` for the others.
 
-pub mod ledger;
+pub use crate::ledger;
+pub use crate::stream::entry::Action;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
@@ -13,22 +14,6 @@ use crate::device::Device;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::{clock, gate};
-
-/// What happened to a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub enum Action {
-    /// It was allocated.
-    Alloc = 1,
-    /// It is freed.
-    Free = 2,
-    /// It could not be allocated.
-    OutOfMemory = 3,
-    /// It was reallocated: this is what it was before. `MovedTo` follows in the stream.
-    MovedFrom = 4,
-    /// And this is what it became; only now the total changes.
-    MovedTo = 5,
-}
 
 /// What was allocated at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -80,20 +65,6 @@ impl Levels {
                 None => self.devices.push((device, change)),
             }
         }
-    }
-}
-
-impl Action {
-    /// The action with this number, if there is one.
-    pub const fn from_u32(number: u32) -> Option<Self> {
-        Some(match number {
-            1 => Self::Alloc,
-            2 => Self::Free,
-            3 => Self::OutOfMemory,
-            4 => Self::MovedFrom,
-            5 => Self::MovedTo,
-            _ => return None,
-        })
     }
 }
 

@@ -1,0 +1,106 @@
+//! Names of a program's own arguments, `args(tokens = n)`: checked where a block macro lists them. The attributes check theirs.
+
+/// Names that the trace itself writes, or that its readers look for: a program's own argument cannot have them.
+#[doc(hidden)]
+pub const RESERVED: [&str; 30] = [
+    "Addr",
+    "Bytes",
+    "began_before",
+    "block",
+    "busy_us",
+    "bytes",
+    "cancelled",
+    "cbid",
+    "context",
+    "correlation",
+    "cpu_time_us",
+    "cuda_sync_kind",
+    "device",
+    "flops",
+    "fromDevice",
+    "grid",
+    "index",
+    "overhead",
+    "polls",
+    "priority",
+    "queued",
+    "request_id",
+    "step",
+    "stream",
+    "task",
+    "toDevice",
+    "unfinished",
+    "wait_on_cuda_event_id",
+    "wait_on_cuda_event_record_corr_id",
+    "wait_on_stream",
+];
+
+/// Checks the names in a block macro, when it is compiled.
+#[doc(hidden)]
+pub const fn check_names<const COUNT: usize>(names: [&'static str; COUNT]) -> [&'static str; COUNT] {
+    let mut names = names;
+    let mut at = 0;
+    while at < COUNT {
+        names[at] = unraw(names[at]);
+        assert!(!is_among(names[at], &names, at), "an argument is given twice: keep one of them");
+        assert!(
+            !is_among(names[at], &RESERVED, RESERVED.len()),
+            "the trace itself writes an argument of this name: choose another one"
+        );
+        at += 1;
+    }
+    names
+}
+
+/// Returns the name of a raw identifier.
+const fn unraw(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', rest @ ..] => match core::str::from_utf8(rest) {
+            Ok(rest) => rest,
+            Err(_) => name,
+        },
+        _ => name,
+    }
+}
+
+/// Returns whether the name is among the first `count`.
+const fn is_among(name: &str, names: &[&str], count: usize) -> bool {
+    let mut at = 0;
+    while at < count {
+        if is_same(name.as_bytes(), names[at].as_bytes()) {
+            return true;
+        }
+        at += 1;
+    }
+    false
+}
+
+const fn is_same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_names_are_plain_ones() {
+        assert_eq!(check_names(["r#type", "tokens"]), ["type", "tokens"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "given twice")]
+    fn a_name_that_is_given_twice_is_refused() {
+        check_names(["tokens", "r#tokens"]);
+    }
+
+    #[test]
+    #[should_panic(expected = "the trace itself writes")]
+    fn a_name_that_the_trace_writes_is_refused() {
+        check_names(["tokens", "stream"]);
+    }
+}
