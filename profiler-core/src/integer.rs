@@ -62,7 +62,8 @@ mod tests {
     #[test]
     fn an_integer_of_any_type_keeps_its_sign() {
         let of = |bits, is_negative| Integer { bits, is_negative };
-        assert_eq!([integer(7_u8), integer(&7_i64), integer(true)], [of(7, false), of(7, false), of(1, false)]);
+        let borrowed: &i64 = &7;
+        assert_eq!([integer(7_u8), integer(borrowed), integer(true)], [of(7, false), of(7, false), of(1, false)]);
         assert_eq!([integer(u64::MAX), integer(-1_i8)], [of(u64::MAX, false), of(u64::MAX, true)]);
     }
 }

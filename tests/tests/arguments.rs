@@ -51,7 +51,7 @@ fn an_argument_that_panics_costs_itself_alone() {
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| ()));
     let trace = bench.record(bench.config(), || {
-        let none: Option<u64> = None;
+        let none: Option<u64> = std::hint::black_box(None);
         drop(stage!("block", args(tokens = none.unwrap())));
     });
     std::panic::set_hook(hook);

@@ -158,7 +158,7 @@ impl Call {
             let from = at / 2 * BYTES_OF_A_PAIR + at % 2 * 8;
             let rest = id.as_bytes().get(from..).unwrap_or_default();
             let mut bytes = [0; 8];
-            let most = if at % 2 == 0 { 8 } else { BYTES_OF_A_PAIR - 8 };
+            let most = if at.is_multiple_of(2) { 8 } else { BYTES_OF_A_PAIR - 8 };
             bytes.iter_mut().zip(rest.iter().take(most)).for_each(|(to, byte)| *to = *byte);
             u64::from_le_bytes(bytes)
         };

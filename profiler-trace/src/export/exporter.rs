@@ -109,8 +109,14 @@ pub(super) struct Plan<'a> {
 pub(super) enum Output {
     File(PlannedFile),
     /// Its name in progress and errors, and what makes it; that may add to the manifest, and returns what to say.
-    Elsewhere(&'static str, Box<dyn FnOnce(&Trace, &mut Manifest) -> io::Result<Vec<Remark>>>),
+    Elsewhere(&'static str, Box<MakeElsewhere>),
 }
+
+/// Makes what is no file.
+type MakeElsewhere = dyn FnOnce(&Trace, &mut Manifest) -> io::Result<Vec<Remark>>;
+
+/// Writes a file that was planned, with what the plan knew.
+type WritePlanned = dyn FnOnce(&Trace, &Manifest, &mut dyn Write) -> io::Result<()>;
 
 /// A file to write.
 pub(super) struct PlannedFile {
@@ -118,7 +124,7 @@ pub(super) struct PlannedFile {
     pub(super) path: PathBuf,
     /// Second name that the file gets.
     pub(super) second: Option<PathBuf>,
-    pub(super) write: Box<dyn FnOnce(&Trace, &Manifest, &mut dyn Write) -> io::Result<()>>,
+    pub(super) write: Box<WritePlanned>,
 }
 
 impl Plan<'_> {
