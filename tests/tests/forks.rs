@@ -182,11 +182,14 @@ fn a_killed_coordinator_is_gone_although_its_child_lives() {
     worker.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let hello = r#"{"protocol":1,"name":"w","rank":0,"stage":0,"pid":1,"host":"h","local_rank":0,"token":"secret"}"#;
     writeln!(worker, "{hello}").unwrap();
+    let (mut worker, mut said) = (BufReader::new(worker), String::new());
+    worker.read_line(&mut said).unwrap();
+    assert!(said.starts_with(r#"{"welcome""#), "{said}");
     lines.next().expect("has joined, and there is a child");
     coordinator.kill().unwrap();
-    let mut said = String::new();
+    said.clear();
     worker.read_to_string(&mut said).expect("the connection ends");
-    assert!(said.starts_with(r#"{"welcome""#), "{said}");
+    assert_eq!(said, "");
     coordinator.wait().unwrap();
 }
 
