@@ -11,7 +11,7 @@
 //! ```
 //!
 //! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Each room lists its
-//! [exporters](exporter): a new artifact is a file of its room and a row of that list. Only `output` knows files. An artifact
+//! exporters (`exporter`): a new artifact is a file of its room and a row of that list. Only `output` knows files. An artifact
 //! that fails costs the others nothing: the manifest says why it is missing.
 //!
 //! `unsafe` is in two files alone, which ask the system for what the standard library does not: `outlet`, so that a write
