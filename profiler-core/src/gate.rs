@@ -40,11 +40,11 @@ pub const NVTX: u32 = 1 << 16;
 pub const GPU: u32 = 1 << 17;
 /// Ranges that name a stream of the GPU are timed on it (`hooks::gpu_time`); others take no notice.
 pub const EVENTS: u32 = 1 << 18;
-/// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
+/// Threads leave the chunk that they write (`stream::store`): until the last one has, ranges begin out of line.
 pub const MOVING: u32 = 1 << 20;
 /// The process was forked off one that had a session: the first range tells, and clears it (`hooks::forked`).
 pub(crate) const FORKED: u32 = 1 << 21;
-/// Nobody has looked for a tool yet: the first range does, and clears it (`annotate::seek`).
+/// Nobody has looked for a tool yet: the first range does, and clears it (`hooks::tool::seek`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
 /// Bits that the fast path does not serve: one test tells.

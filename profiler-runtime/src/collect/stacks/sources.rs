@@ -126,7 +126,7 @@ mod tests {
         assert!(!sources.has_profiler("src/main.rs"), "nothing is known");
         for own in ["profiler-runtime/src", "/u/.cargo/registry/src/index-1a2b/profiler-runtime-0.1.0/src"] {
             sources.profiler = sources.shortened(Path::new(own));
-            let file = sources.shortened(&Path::new("/build").join(own).join("record/range.rs"));
+            let file = sources.shortened(&Path::new("/build").join(own).join("src/range.rs"));
             assert!(sources.has_profiler(&file) && !sources.has_profiler("src/main.rs"), "{file}");
         }
         let core = Path::new("/build").join(profiler_core::hooks::stack::FILE);
