@@ -1,7 +1,7 @@
 //! Syntax of an attribute's arguments: `"name", key = value, key(values…), key(name = value, …)`.
 //!
-//! Knows no option by name; [`crate::options`] gives the arguments their meaning. A syntax error is reported and
-//! skipped up to the next comma, so that the arguments after it are still checked.
+//! Knows no option by name: [`crate::options`] gives the arguments their meaning. The parser reports a syntax error and
+//! skips to the next comma, so that the arguments after the error are still checked.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -15,7 +15,7 @@ use crate::expand::ours_at;
 use crate::fragment;
 use crate::mistakes::Mistakes;
 
-/// One argument.
+/// One argument of an attribute.
 pub(crate) enum Argument {
     /// `"name"`, or another expression without a key.
     Positional(Value),
@@ -29,8 +29,8 @@ pub(crate) enum Argument {
     Named(Ident, Vec<(Ident, Value)>),
 }
 
-/// An expression, and the tokens in which it was written: what `syn` has taken apart and put together again has lost the
-/// precedence of a macro's fragments.
+/// An expression and the tokens in which it was written: an expression that `syn` has parsed and printed again has lost
+/// the precedence of a macro's fragments.
 pub(crate) struct Value {
     pub(crate) expression: Expr,
     tokens: TokenStream,
@@ -51,7 +51,7 @@ impl ToTokens for Value {
 }
 
 impl Value {
-    /// Returns `&value`, in parentheses where `&` would bind to a part of it only.
+    /// Returns `&value`, with parentheses around the value where `&` would bind only to a part of it.
     pub(crate) fn borrowed(&self) -> TokenStream {
         match &self.expression {
             Expr::Path(_)
@@ -67,7 +67,7 @@ impl Value {
     }
 }
 
-/// Reads what stands between the attribute's parentheses.
+/// Reads the arguments between the attribute's parentheses.
 pub(crate) fn read(tokens: TokenStream, mistakes: &mut Mistakes) -> Vec<Argument> {
     let all = |input: ParseStream<'_>| {
         let mut arguments = Vec::new();
@@ -133,7 +133,7 @@ fn is_assignment(input: ParseStream<'_>) -> bool {
 fn named(input: ParseStream<'_>) -> syn::Result<(Ident, Value)> {
     if !is_assignment(input) {
         let error = input.error("expected a name and its value, as in `tokens = n`");
-        // What is left would be a mistake of its own.
+        // The tokens that remain would be reported as a second mistake.
         input.parse::<TokenStream>()?;
         return Err(error);
     }

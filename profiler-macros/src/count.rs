@@ -1,8 +1,8 @@
 //! `flops = 2 * rows * inner * cols`, computed so that it cannot overflow.
 //!
-//! The parts have the user's types, in which the product may not fit. Each part goes to the runtime's `count`, and the
-//! operators between them are those of what it returns. Seen is what stands in the option itself: sums, products, quotients,
-//! parentheses, and casts of these to a wide type. Blocks, closures and calls are parts, computed as they are written.
+//! The operands have the user's types, in which the product may not fit. Each operand goes to the runtime's `count`,
+//! and the operators work on the numbers that `count` returns. The rewrite reaches sums, products, quotients, parentheses
+//! and casts to a wide type in the option itself. Blocks, closures and calls are operands, computed as they are written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -16,7 +16,7 @@ use crate::fragment;
 /// Integer types in which a cast loses nothing of a count.
 const WIDE: [&str; 6] = ["u64", "u128", "usize", "i64", "i128", "isize"];
 
-/// Returns the value, its arithmetic in the runtime's numbers; as it was written if it has none.
+/// Returns the value with its arithmetic in the runtime's numbers, or as it was written if it has no arithmetic.
 pub(crate) fn checked(value: &Value, krate: &Path) -> TokenStream {
     if is_arithmetic(&value.expression) { part(&value.expression, krate) } else { value.to_token_stream() }
 }

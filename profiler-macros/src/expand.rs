@@ -1,8 +1,8 @@
 //! The annotated function, written out: the site, at most one description, and the body handed to the runtime.
 //!
-//! The user's tokens keep their spans, so that every error in them points at them; ours are `mixed_site`, so that our
-//! names meet none of the user's and lints know that the user did not write them. Names are `::core` and the runtime's
-//! `__private` only.
+//! The user's tokens keep their spans, so that every error in them points at them; generated tokens are `mixed_site`,
+//! so that generated names collide with none of the user's, and lints know that the user did not write them. Generated
+//! code names only `::core` and the runtime's `__private`.
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -18,7 +18,7 @@ use crate::options::Description;
 use crate::parameters::Moved;
 
 impl Annotated {
-    /// The function that replaces the user's.
+    /// Returns the function that replaces the user's.
     pub(crate) fn expand(&self) -> TokenStream {
         let Self { kind, name, krate, function, .. } = self;
         let Function { before, after, inner_attributes, .. } = function;
@@ -31,12 +31,12 @@ impl Annotated {
             #timed
         };
         let mut braces = Group::new(function.body.delimiter(), body);
-        // The user's, because rustc reports no function as unused whose last token is a macro's.
+        // The user's span, because rustc reports no function as unused whose last token is a macro's.
         braces.set_span(function.body.span());
         quote_spanned!(Span::mixed_site()=> #before #parameters #after #braces)
     }
 
-    /// Returns the parameters and what is left of the function's body.
+    /// Returns the function's parameters and its timed body.
     fn timed(&self) -> (Group, TokenStream) {
         match self.flow {
             Flow::Closure => self.in_closure(),
@@ -77,24 +77,24 @@ impl Annotated {
     }
 }
 
-/// Returns the body in a closure that returns `output`.
+/// Returns a closure that runs `statements` and the body, and returns `output`.
 pub(crate) fn closure(function: &Function, output: &TokenStream, statements: &TokenStream) -> TokenStream {
     let body = block(function);
     quote_spanned!(Span::mixed_site()=> move || -> #output { #statements #body })
 }
 
-/// Returns the body as the last expression of a block of ours.
+/// Returns the body as the last expression of a generated block.
 ///
-/// A block of ours has the edition of this crate, in which what the last expression borrows is given back before the
-/// block's variables are dropped, as it is before a function's parameters are; the body's own braces keep the user's.
-/// The attribute, which allows nothing, keeps lints from taking those for superfluous ones.
+/// A generated block has the edition of this crate, in which temporaries of the last expression are dropped before the
+/// block's variables, as they are before a function's parameters; the body's own braces keep the user's edition. The
+/// attribute, which allows nothing, keeps lints from reporting those braces as unnecessary.
 pub(crate) fn block(function: &Function) -> TokenStream {
     let body = &function.body;
     quote_spanned!(Span::mixed_site()=> #[allow()] #body)
 }
 
 impl Description {
-    /// The closure that tells the runtime about a call; nothing in it is computed unless it is recorded.
+    /// Returns the closure that describes a call to the runtime, which runs it only for a call that is recorded.
     pub(crate) fn tell(&self, krate: &Path) -> Option<TokenStream> {
         if self.is_empty() {
             return None;
@@ -130,7 +130,7 @@ impl Description {
     }
 }
 
-/// A span of ours that shows the user's `place` where one is shown.
+/// Returns a span with the hygiene of generated code that points at the user's `place` in messages.
 pub(crate) fn ours_at(place: Span) -> Span {
     Span::mixed_site().located_at(place)
 }

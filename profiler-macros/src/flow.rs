@@ -1,7 +1,7 @@
 //! How a function's time flows: now, or when its future is polled.
 //!
-//! The signature decides, as far as it says: `async`, `impl Future`, a pinned box. Behind any other path there may be a
-//! boxed future too, under an alias or as an associated type; there the generated code lets the type decide.
+//! The signature decides where it can: `async`, `impl Future`, a pinned box. Any other path may also name a boxed
+//! future, as an alias or as an associated type; for such a path, the generated code lets the type decide.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -9,13 +9,13 @@ use syn::{GenericArgument, Path, PathArguments, Type, TypeParamBound};
 
 use crate::function::Function;
 
-/// What the range of a call covers.
+/// Part of a call that its range covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// The body, run in a closure: without a guard's drop flag and unwind edges this costs nothing when nothing
+    /// The body, run in a closure: it has no guard's drop flag and unwind edges, so it costs nothing while nothing
     /// records.
     Closure,
-    /// The body, under a guard: where a closure would change what the body means.
+    /// The body, under a guard, where a closure would change the meaning of the body.
     Guard,
     /// The life of an `async fn`.
     Async,
@@ -23,12 +23,12 @@ pub(crate) enum Flow {
     Future,
     /// The life of the returned `Pin<Box<impl Future>>`.
     BoxedFuture,
-    /// The life of the returned boxed future, if that is what the type is; else the body, run in a closure.
+    /// The life of the returned boxed future if the type is one; else the body, run in a closure.
     Returned,
 }
 
 impl Flow {
-    /// Returns the flow of `function`; `value` says that what it returns is no future.
+    /// Returns the flow of `function`; `value` says that its return value is no future.
     pub(crate) fn of(function: &Function, value: bool) -> Self {
         if function.opening.asyncness.is_some() {
             return Self::Async;
@@ -47,7 +47,7 @@ impl Flow {
     }
 }
 
-/// Returns whether a closure would change what the body means.
+/// Returns whether a closure would change the meaning of the body.
 fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
     function.is_unclear()
         || output.is_some_and(is_only_a_functions)
@@ -55,9 +55,9 @@ fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
         || depends_on_its_frame(function)
 }
 
-/// Returns whether it may: a function of a trait may have `#[track_caller]` from the trait, out of sight here. That
-/// matters where the body tells its place: asks for it, or panics. One without `self` may as well be free: only those
-/// that ask are taken for a trait's.
+/// Returns whether the body may observe its caller: a trait may give its methods `#[track_caller]`, out of sight here.
+/// That matters where the body asks for its location or panics. A function without `self` may also be free, so it
+/// counts as a trait's only if it mentions `caller`.
 pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     const TELLING: [&str; 9] =
         ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
@@ -71,7 +71,7 @@ pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     !function.opening.visible && (asks() || is_method && (indexes(body.clone()) || mentions(body.clone(), &tells)))
 }
 
-/// Returns whether something is followed by brackets, at any depth.
+/// Returns whether a value is followed by brackets, at any depth.
 fn indexes(tokens: TokenStream) -> bool {
     let mut is_value = false;
     tokens.into_iter().any(|tree| {
@@ -88,14 +88,14 @@ fn indexes(tokens: TokenStream) -> bool {
     })
 }
 
-/// Returns whether only a function can have this type: a closure cannot be said to return `!` or `impl Trait`, which a
-/// macro may hide, and `impl Fn(&str)` tells a returned closure its argument types only from the function's own tail.
+/// Returns whether only a function can have this return type: a closure cannot return `!` or `impl Trait`, which a
+/// macro may hide, and `impl Fn(&str)` gives a returned closure its argument types only in the function's own tail.
 fn is_only_a_functions(output: &Type) -> bool {
     matches!(output, Type::Never(_) | Type::Macro(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
 }
 
-/// Returns whether the frame matters: `Location::caller()` in a closure is the closure's caller, a closure does not
-/// inline across target features, and some lints that may be expected of a function look at its own body only.
+/// Returns whether the body depends on its frame: `Location::caller()` in a closure is the closure's caller, a closure
+/// does not inline across target features, and some lints that `#[expect]` names look only at a function's own body.
 fn depends_on_its_frame(function: &Function) -> bool {
     const ATTRIBUTES: [&str; 3] = ["track_caller", "target_feature", "expect"];
     function.opening.attributes.iter().any(|attribute| {
@@ -103,7 +103,7 @@ fn depends_on_its_frame(function: &Function) -> bool {
     })
 }
 
-/// Returns whether such an identifier or keyword is among the tokens, at any depth.
+/// Returns whether an identifier or keyword that satisfies `such` is among the tokens, at any depth.
 pub(crate) fn mentions(tokens: TokenStream, such: &dyn Fn(&Ident) -> bool) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => such(&ident),
@@ -120,7 +120,7 @@ fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// Returns whether the standard library's `Future` is among the bounds: by its name alone, or by a path that leads there.
+/// Returns whether the standard library's `Future` is among the bounds, by its bare name or by a path that leads to it.
 fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
     const LIBRARIES: [&str; 6] = ["Future", "core", "future", "futures", "futures_util", "std"];
     let leads_there =
@@ -131,13 +131,13 @@ fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> boo
     })
 }
 
-/// Returns the type that a `Pin<Box<…>>` holds.
+/// Returns the type inside `Pin<Box<…>>`.
 fn pinned(ty: &Type) -> Option<&Type> {
     let boxed = path_of(ty).filter(|path| ends_in(path, &["Pin"])).and_then(type_argument).and_then(path_of)?;
     Some(boxed).filter(|path| ends_in(path, &["Box"])).and_then(type_argument)
 }
 
-/// Returns whether a type may be an alias of a boxed future: a path that is none of the common types that are not.
+/// Returns whether a type may be an alias of a boxed future: any path except the listed common types.
 fn may_be_boxed_future(ty: &Type) -> bool {
     const OTHERS: [&str; 28] = [
         "Arc", "Box", "Cow", "HashMap", "Option", "Ordering", "Pin", "Rc", "Result", "Self", "String", "Vec", "bool",

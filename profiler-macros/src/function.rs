@@ -3,7 +3,7 @@
 //! The body is neither parsed nor taken apart: syntax that `syn` does not know yet passes through, an unfinished body
 //! causes the compiler's own error once, and an annotated function compiles as fast as it can. Nor are tokens rebuilt
 //! without need: an invisible group, which is how a macro's fragment keeps its precedence, loses its meaning for the
-//! compiler when a procedural macro puts it into a stream anew (see [`crate::fragment`]).
+//! compiler when a procedural macro puts it into a new stream (see [`crate::fragment`]).
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -35,22 +35,22 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
-/// A function up to its name. The rest is split, and only what matters is parsed: what is unfinished or newer than `syn`
-/// is the compiler's to judge.
+/// A function up to its name. The rest is split, and only the parts that matter are parsed: the compiler itself reports
+/// what is unfinished, and accepts what is newer than `syn`.
 pub(crate) struct Opening {
     pub(crate) attributes: Vec<Attribute>,
-    /// True if a visibility is written, as it cannot be in an implementation of a trait.
+    /// True if a visibility is written, which an implementation of a trait forbids.
     pub(crate) visible: bool,
     pub(crate) constness: Option<Token![const]>,
     pub(crate) asyncness: Option<Token![async]>,
     pub(crate) name: Ident,
 }
 
-/// Keywords by which an item is told from others; `fn` last among those that may precede it.
+/// Keywords that identify the kind of an item; `fn` comes last among those that may precede it.
 const ITEM_KEYWORDS: [&str; 12] =
     ["struct", "enum", "union", "trait", "impl", "mod", "static", "type", "use", "macro_rules", "macro", "fn"];
 
-/// Reads the item that the attribute with these `options` is on.
+/// Reads the item that carries the attribute with these `options`.
 pub(crate) fn read(kind: Kind, item: TokenStream, options: TokenStream, mistakes: &mut Mistakes) -> Option<Function> {
     let mut head: Vec<_> = flattened(item).into_iter().collect();
     let body = head.pop().and_then(braces);
@@ -100,7 +100,7 @@ impl Function {
         })
     }
 
-    /// Returns the return type as it is written, or the one that is meant; errors then point at the function's name.
+    /// Returns the return type as written, or `()` if none is; errors then point at the function's name.
     pub(crate) fn output(&self) -> TokenStream {
         if self.output.is_empty() {
             return quote_spanned!(ours_at(self.opening.name.span())=> ());
@@ -108,7 +108,7 @@ impl Function {
         self.output.clone()
     }
 
-    /// Returns whether there is a return type that could not be read.
+    /// Returns whether the function has a return type that could not be read.
     pub(crate) fn is_unclear(&self) -> bool {
         self.ty.is_none() && !self.output.is_empty()
     }
@@ -141,7 +141,7 @@ fn safety(input: ParseStream<'_>) -> syn::Result<()> {
     Ok(())
 }
 
-/// The item without the invisible delimiters in which a macro's fragment comes.
+/// Returns the item without the invisible delimiters around a macro's fragment.
 fn flattened(item: TokenStream) -> TokenStream {
     let mut trees = item.clone().into_iter();
     match (trees.next(), trees.next()) {
@@ -150,7 +150,7 @@ fn flattened(item: TokenStream) -> TokenStream {
     }
 }
 
-/// The group, if it is in braces; a `$body:block` comes with invisible ones around them.
+/// Returns the group if it is in braces; a `$body:block` has invisible delimiters around the braces.
 fn braces(tree: TokenTree) -> Option<Group> {
     match tree {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
@@ -182,7 +182,7 @@ fn name_after(keyword: &Ident, head: &[TokenTree]) -> Option<Ident> {
     }
 }
 
-/// Finds the parameters and where they are: the first parentheses behind the name that are in no angle brackets.
+/// Finds the parameters and their position: the first parentheses after the name outside angle brackets.
 fn parenthesized(head: &[TokenTree]) -> Option<(usize, &Group)> {
     let name = head.iter().position(|tree| is_ident(tree, "fn"))? + 1;
     let (mut depth, mut dash) = (0_usize, false);
@@ -215,7 +215,7 @@ fn is_punct(tree: &TokenTree, sign: char) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// Splits the inner attributes from the body; a body without any is the very group that the user wrote.
+/// Splits the inner attributes from the body; a body without any stays the very group that the user wrote.
 fn split_inner_attributes(body: &Group) -> (TokenStream, Group) {
     let statements: Vec<_> = body.stream().into_iter().collect();
     let is = |at: usize, sign| statements.get(at).is_some_and(|tree| is_punct(tree, sign));

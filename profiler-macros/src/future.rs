@@ -12,11 +12,11 @@ use crate::function::Function;
 use crate::model::Annotated;
 use crate::parameters::Moved;
 
-/// `async fn`: the body becomes an inner future, which is the one that is timed.
+/// Expands `async fn`: the body becomes an inner future, which is timed.
 ///
-/// Both blocks return, in code that never runs, a value of one unknown type: so inference knows what the inner one
-/// returns before it sees the body, as a signature would tell it. Without that, a body that returns a `Box<dyn Error>`
-/// through a coercion does not compile; and a type that cannot be written in a body, such as `impl Trait`, need not be.
+/// Both blocks return, in code that never runs, a value of one unknown type: so inference knows what the inner block
+/// returns before it sees the body, as a signature would tell it. Without that code, a body that returns a
+/// `Box<dyn Error>` through a coercion does not compile; and `impl Trait`, which no body can name, need not be written.
 pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     let (krate, function) = (&annotated.krate, &annotated.function);
     let Moved { signature, statements } = function.parameters.in_async_block(&function.body);
@@ -24,13 +24,13 @@ pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     let returned = returned(function);
     let life = life(annotated, &quote_spanned!(Span::mixed_site()=> async move { #returned #statements #body }));
     let timed = match &function.ty {
-        // A value of type `!` makes what is around it unreachable: the inner future returns another empty type, and the
-        // function does not return.
+        // A value of type `!` makes the code around it unreachable: the inner future returns another empty type, and
+        // the function does not return.
         Some(Type::Never(_)) => quote_spanned! {Span::mixed_site()=>
             let __profiler_returned = #krate::__private::Returns::<::core::convert::Infallible>::new();
             match #life.await {}
         },
-        // A future in an `async fn` is meant, in an `async` block clippy takes it for forgotten.
+        // A future in an `async fn` is intended; in an `async` block clippy takes it for forgotten.
         Some(output) if mentions_future(output.to_token_stream()) => quote_spanned! {Span::mixed_site()=>
             let __profiler_returned = #krate::__private::Returns::new();
             #returned
@@ -47,11 +47,11 @@ pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     (signature, timed)
 }
 
-/// Expands `-> impl Future`: the body runs now and its value is timed. The parameters too are what is left of them.
+/// Expands `-> impl Future`: the body runs now, in a closure if it has a `return`, and its value is timed.
 pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if returns(body) {
-        // A `return` must leave the body only. The closure is called by a function that takes any `FnOnce`: called
+        // A `return` must leave only the body. The closure is called by a function that takes any `FnOnce`: called
         // directly, the compiler would take it for an `FnMut`, which may not return what it borrows.
         let Moved { signature, statements } = parameters.in_closure(body);
         let closure = closure(&annotated.function, &quote!(_), &statements);
@@ -63,8 +63,8 @@ pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     (parameters.group().clone(), life(annotated, &quote_spanned!(Span::mixed_site()=> { #body })))
 }
 
-/// Expands `-> Pin<Box<impl Future>>`: the block in a `Box::pin(async { … })` at the end is timed in place; any other value
-/// is boxed once more.
+/// Expands `-> Pin<Box<impl Future>>`: a final `Box::pin(async { … })` is timed in place; any other value is boxed
+/// once more.
 pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     if let Some(body) = with_timed_tail(annotated) {
         return (annotated.function.parameters.group().clone(), body);
@@ -74,7 +74,7 @@ pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     (parameters, quote_spanned!(Span::mixed_site()=> #krate::__private::Box::pin(#life)))
 }
 
-/// Expands what may return a boxed future: the type itself decides, in the runtime.
+/// Expands a function that may return a boxed future: the type itself decides, in the runtime.
 pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if let Some(body) = with_timed_tail(annotated) {
@@ -110,8 +110,8 @@ pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
     (signature, timed)
 }
 
-/// Says in code that never runs that `__profiler_returned` is what the function, or the block, returns. The type is not
-/// written: where it is wrong, it is wrong once, in the signature.
+/// Returns code that never runs and gives `__profiler_returned` the return type of the function or block. The type is
+/// not written out: where it is wrong, the compiler reports it once, in the signature.
 fn returned(function: &Function) -> TokenStream {
     quote_spanned! {ours_at(function.output().span())=>
         if let ::core::option::Option::Some(__profiler_output) = __profiler_returned.none() {
@@ -129,7 +129,7 @@ fn mentions_future(output: TokenStream) -> bool {
     mentions(output, &|ident| ident == "JoinHandle" || ident.to_string().ends_with("Future"))
 }
 
-/// `future`, timed. Its description is told when this is evaluated.
+/// Returns `future`, timed. The generated code tells the description when the expression is evaluated.
 fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     let krate = &annotated.krate;
     match annotated.description.tell(&annotated.krate) {
@@ -144,8 +144,8 @@ fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     }
 }
 
-/// The body with the async block in its tail timed, if the tail is a literal `Box::pin(async { … })` and nothing before
-/// it returns.
+/// Returns the body with the async block in its tail timed, if the tail is a literal `Box::pin(async { … })` and no
+/// earlier statement returns.
 fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     let mut statements: Vec<_> = annotated.function.body.stream().into_iter().collect();
     let Some(TokenTree::Group(argument)) = statements.pop() else { return None };
@@ -172,7 +172,7 @@ fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     Some(quote!(#before #function #timed))
 }
 
-/// Returns how many of the last trees are a path.
+/// Returns how many of the last trees form a path.
 fn path_length(trees: &[TokenTree]) -> usize {
     let is_path = |tree: &&TokenTree| match tree {
         TokenTree::Ident(_) => true,
@@ -191,7 +191,7 @@ fn is_box_pin(path: &[TokenTree]) -> bool {
     names.ends_with(&["Box".to_owned(), "pin".to_owned()])
 }
 
-/// Returns whether `(async { … })`, with or without `move`, is all that the group holds.
+/// Returns whether the group holds only `async { … }`, with or without `move`.
 fn is_async_block(argument: &Group) -> bool {
     let trees: Vec<_> = argument.stream().into_iter().collect();
     let Some((TokenTree::Group(block), keywords)) = trees.split_last() else { return false };

@@ -1,8 +1,8 @@
-//! The three attributes: what each is called, and which options it takes.
+//! The three attributes: the name of each, and the options it takes.
 //!
 //! Every message that names an attribute or an option reads them here, so that a new option is one line.
 
-/// What an annotated function is; the runtime has an enum with the same variants.
+/// Kind of an annotated function; the runtime has an enum with the same variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// A named part of the pipeline.
@@ -16,7 +16,7 @@ pub(crate) enum Kind {
 impl Kind {
     const ALL: [Self; 3] = [Self::Stage, Self::Step, Self::Op];
 
-    /// The attribute as the user writes it.
+    /// Returns the attribute as the user writes it.
     pub(crate) const fn attribute(self) -> &'static str {
         match self {
             Self::Stage => "#[profiled_stage]",
@@ -25,12 +25,12 @@ impl Kind {
         }
     }
 
-    /// The attribute with an argument, for messages that show what to write.
+    /// Returns the attribute with an argument, for messages that show what to write.
     pub(crate) fn written_with(self, arguments: &str) -> String {
         self.attribute().replace(']', &format!("({arguments})]"))
     }
 
-    /// The variant of the runtime's `Kind`.
+    /// Returns the name of the variant of the runtime's `Kind`.
     pub(crate) const fn variant(self) -> &'static str {
         match self {
             Self::Stage => "Stage",
@@ -59,7 +59,7 @@ impl Kind {
     }
 }
 
-/// An option: its name, the attributes that take it, and how it is written.
+/// An option: its name, the attributes that take it, and its syntax.
 struct KnownOption {
     name: &'static str,
     kinds: &'static [Kind],
@@ -70,7 +70,7 @@ const fn option(name: &'static str, kinds: &'static [Kind], form: &'static str) 
     KnownOption { name, kinds, form }
 }
 
-/// In the order in which messages list them.
+/// The options, in the order in which messages list them.
 const OPTIONS: [KnownOption; 7] = [
     option("name", &Kind::ALL, "name = \"…\""),
     option("shapes", &[Kind::Op], "shapes(x, self.weight)"),
@@ -81,7 +81,7 @@ const OPTIONS: [KnownOption; 7] = [
     option("crate", &Kind::ALL, "crate = my_crate::profiler_runtime"),
 ];
 
-/// Returns how an option is written.
+/// Returns the syntax of an option, as messages show it.
 pub(crate) fn form(name: &str) -> &'static str {
     OPTIONS.iter().find(|option| option.name == name).map_or("", |option| option.form)
 }

@@ -1,30 +1,30 @@
 //! The attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use them from there.
 //!
-//! An attribute is read (`arguments`, `function`), understood and checked (`options`, `model`) and written out
-//! (`expand`, `future`, `parameters`). There is no logic of the profiler here: an annotated function declares its site and
-//! hands its body to the runtime, in few statements.
+//! An attribute is read (`arguments`, `function`), checked (`options`, `model`) and written out (`expand`, `future`,
+//! `parameters`). The profiler's logic is elsewhere: an annotated function declares its site and hands its body to the
+//! runtime, in few statements.
 //!
 //! # Where the attributes go
 //!
 //! On functions and methods with a body: free, associated, in traits and implementations, generic, `unsafe`,
 //! `extern "C"`, `async`, and those that return `!`, `impl Trait`, `impl Future` or a boxed future. A range covers the
-//! body; that of a future covers its life, from its first poll until it completes or is dropped, and never the call that
-//! makes it. A boxed future (`Pin<Box<dyn Future>>`, and what `async-trait` writes) is known by its type, whatever the name:
-//! `BoxFuture`, an alias, `Self::Future`. A future of a named type cannot be wrapped: the range is then the call, as it is
-//! with the option `value`.
+//! body; that of a future covers its life, from its first poll until it completes or is dropped, and never the call
+//! that makes it. The type identifies a boxed future (`Pin<Box<dyn Future>>`, which `async-trait` writes), whatever its
+//! name: `BoxFuture`, an alias, `Self::Future`. A future of a named type cannot be wrapped: the range is then the call,
+//! as it is with the option `value`.
 //!
-//! # What stays as it was
+//! # What stays unchanged
 //!
-//! An annotated function drops, returns and panics as the plain one does, and the compiler says of it what it says of that.
+//! An annotated function drops, returns and panics as the plain one does, and the compiler reports the same about both.
 //!
 //! - Parameters are dropped in their order. That time lies inside the range, and outside where the body stays in the
-//!   function: with `#[track_caller]`, `#[target_feature]` or `#[expect]`, where the return type is or may hide `!` or `impl
-//!   Trait`, with parameters that are patterns which leave something behind (`_`, `..`, `ref`), and in methods without a
-//!   visibility whose body may panic. `#[track_caller]` on a trait's method is not to be seen from its implementation:
-//!   bodies that mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a panic or an index are taken to depend on it;
-//!   repeat the attribute on any other that does. Where the body stays in the function, a call while nothing records costs
-//!   what a `stage!` costs, 10 to 17 instructions in place of 5, because a guard keeps a word until the end.
-//!   What a last expression borrows is given back before they are, as ever:
+//!   function: with `#[track_caller]`, `#[target_feature]` or `#[expect]`, where the return type is or may hide `!` or
+//!   `impl Trait`, where a parameter's pattern leaves something behind (`_`, `..`, `ref`), and in methods without a
+//!   visibility whose body may panic. The attribute does not see `#[track_caller]` on a trait's method: it assumes that
+//!   bodies which mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a panic or an index depend on it;
+//!   repeat `#[track_caller]` on any other that does. Where the body stays in the function, a call while nothing
+//!   records costs what a `stage!` costs, 10 to 17 instructions in place of 5, because a guard keeps a word until the
+//!   end. Temporaries of the last expression are dropped before the parameters, as ever:
 //!
 //!   ```edition2021
 //!   # extern crate profiler_core as profiler_runtime;
@@ -34,9 +34,9 @@
 //!   }
 //!   # assert_eq!(last(vec![1].into()), 1);
 //!   ```
-//! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe` where the
-//!   function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`. A closure that an
-//!   `async fn` returns as `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
+//! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe` where
+//!   the function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`. A
+//!   closure that an `async fn` returns as `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
 //! - No lint is added. Lints that look at a function's own body do not look into a closure, nor into the block of an `async
 //!   fn`: `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
 //!   `needless_pass_by_ref_mut`, `needless_pass_by_value`, `needless_return`, `only_used_in_recursion`, `ptr_arg`,
@@ -104,7 +104,7 @@ pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream 
     apply(Kind::Stage, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end moves the schedule on.
+/// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end advances the schedule.
 ///
 /// ```
 /// # extern crate profiler_core as profiler_runtime;
@@ -157,41 +157,41 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `value` | what is returned is no future: the range is the call |
 /// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
 ///
-/// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its dims
-/// and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.
+/// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its
+/// dims and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.
 ///
-/// Sums, products and quotients that stand in `flops` itself are computed in 128 bits, whatever types their parts have; those
-/// in a block, a closure or a called function are computed as they are written. What overflows 64 bits all the same, divides
-/// by zero or panics costs the call its FLOPs and nothing else: it is counted as `descriptions_failed`. (Built with
-/// `panic = "abort"`, a panic there ends the program.)
+/// Sums, products and quotients in `flops` itself are computed in 128 bits, whatever types their operands have; those
+/// in a block, a closure or a called function are computed as written. A computation that still overflows 64 bits,
+/// divides by zero or panics costs the call its FLOPs and nothing else: it is counted as `descriptions_failed`. (Built
+/// with `panic = "abort"`, a panic there ends the program.)
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// [`profiled_stage`] for a library that depends on `profiler-core`: the same options and expansion.
+/// Times a function as [`profiled_stage`] does, for a library that depends on `profiler-core`.
 #[proc_macro_attribute]
 pub fn core_profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Stage, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// [`profiled_step`] for a library that depends on `profiler-core`: the same options and expansion.
+/// Times a function as [`profiled_step`] does, for a library that depends on `profiler-core`.
 #[proc_macro_attribute]
 pub fn core_profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Step, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// [`profiled_op`] for a library that depends on `profiler-core`: the same options and expansion.
+/// Times a function as [`profiled_op`] does, for a library that depends on `profiler-core`.
 #[proc_macro_attribute]
 pub fn core_profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Whether this build of the attributes changes anything.
+/// True if this build of the attributes changes the function.
 const RECORDING: bool = cfg!(feature = "enable");
 
-/// Checks one use of an attribute and, if `recording`, expands it. Whatever is wrong, the item stays: one mistake is
-/// one error, not one for each use of a function that is gone.
+/// Checks one use of an attribute and, if `recording`, expands it. After a mistake the item stays: one mistake is one
+/// error, not one for each use of a function that is gone.
 fn apply(
     kind: Kind,
     root: Root,

@@ -1,19 +1,19 @@
 //! The mistakes of one use of an attribute, collected so that all are reported at once.
 //!
-//! Parsing and checking push into it and go on; [`Mistakes::finish`] is the only way to a model, so none can be
-//! forgotten.
+//! Parsing and checking push mistakes into it and go on; [`Mistakes::finish`] is the only way to a model, so that no
+//! mistake can be forgotten.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 
-/// What is wrong so far.
+/// Mistakes found so far.
 #[derive(Debug, Default)]
 pub(crate) struct Mistakes {
     errors: Option<syn::Error>,
 }
 
 impl Mistakes {
-    /// Adds a mistake at `place`: a sentence, lower case, that says what to write instead.
+    /// Adds a mistake at `place`: a sentence, in lower case, that says what to write instead.
     pub(crate) fn at(&mut self, place: impl ToTokens, sentence: impl std::fmt::Display) {
         self.add(syn::Error::new_spanned(place, sentence));
     }
@@ -26,7 +26,7 @@ impl Mistakes {
         }
     }
 
-    /// `model` if nothing is wrong, else one `compile_error!` for each mistake. Whoever makes no model has said why.
+    /// Returns `model` if there are no mistakes, else one `compile_error!` for each. Without a model there is a mistake.
     pub(crate) fn finish<T>(self, model: Option<T>) -> Result<T, TokenStream> {
         match (self.errors, model) {
             (None, Some(model)) => Ok(model),

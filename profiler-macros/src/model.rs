@@ -55,7 +55,7 @@ impl Annotated {
     }
 }
 
-/// Functions whose body cannot be timed.
+/// Reports functions whose body cannot be timed.
 fn check(kind: Kind, function: &Function, mistakes: &mut Mistakes) {
     let attribute = kind.attribute();
     if let Some(constness) = &function.opening.constness {

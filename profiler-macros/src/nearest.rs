@@ -1,14 +1,14 @@
 //! "Did you mean": the known word that is closest to a misspelt one.
 //!
-//! Own lines rather than a dependency, because every user of the attributes would compile it.
+//! Written here rather than taken from a dependency, because every user of the attributes would compile the dependency.
 
-/// The candidate nearest to `word`, if it is near enough to have been meant.
+/// Returns the candidate nearest to `word`, if it is near enough to have been meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let near = |candidate: &&str| distance(word, candidate) <= candidate.len().div_ceil(3);
     candidates.into_iter().filter(near).min_by_key(|candidate| distance(word, candidate))
 }
 
-/// How many letters must be inserted, removed, changed or swapped with their neighbour to turn `from` into `to`.
+/// Counts the letters to insert, remove, change or swap with their neighbour in order to turn `from` into `to`.
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<_>, Vec<_>) = (from.chars().collect(), to.chars().collect());
     let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];

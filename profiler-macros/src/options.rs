@@ -1,7 +1,7 @@
-//! What the arguments of one attribute mean: the name, what an op or a step tells about a call, and where the runtime
-//! is.
+//! The meaning of one attribute's arguments: the name, what an op or a step tells about a call, and the path of the
+//! runtime.
 //!
-//! Each argument is checked by itself and all mistakes are reported; nothing here looks at the function.
+//! Each argument is checked by itself and all mistakes are reported; this module does not look at the function.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
@@ -15,25 +15,25 @@ use crate::nearest::nearest;
 /// The options of one attribute.
 #[derive(Default)]
 pub(crate) struct Options {
-    /// The name; without it the function's own is used.
+    /// The name; without it, the function's own name is used.
     pub(crate) name: Option<LitStr>,
     pub(crate) description: Description,
     /// Option that says that the function returns a value and no future.
     pub(crate) value: Option<Ident>,
-    /// The runtime's path where it is not `::profiler_runtime`.
+    /// Path of the runtime, where it is not `::profiler_runtime`.
     pub(crate) krate: Option<Path>,
 }
 
-/// What a call tells about itself beyond its time.
+/// Properties that a call reports beyond its time.
 #[derive(Default)]
 pub(crate) struct Description {
-    /// The inputs whose shapes an op records.
+    /// Inputs whose shapes an op records.
     pub(crate) shapes: Vec<Value>,
-    /// The number of floating point operations of an op's call.
+    /// Number of floating point operations of an op's call.
     pub(crate) flops: Option<Value>,
-    /// The index of a step.
+    /// Index of a step.
     pub(crate) index: Option<Value>,
-    /// Integers under names of the user's.
+    /// Integers with names that the user chooses.
     pub(crate) arguments: Vec<(String, Value)>,
 }
 
@@ -43,7 +43,7 @@ impl Description {
     }
 }
 
-/// Names that the trace itself writes, or that its readers look for: the runtime has the same list for the block macros.
+/// Names that the trace itself writes, or that its readers look for. The runtime has this list for the block macros.
 const RESERVED: [&str; 30] = [
     "Addr",
     "Bytes",
@@ -115,8 +115,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A key without a value is complete if it is `value` itself: another known one wants its value, an unknown one may be a name without
-    /// quotes.
+    /// Reads a key without a value, which only `value` may be. Other known keys need a value, and an unknown key may be
+    /// a name without its quotes.
     fn bare(&mut self, key: &Ident) {
         let text = key.to_string();
         if Kind::taking(&text).is_some() {
@@ -232,7 +232,7 @@ impl Reader<'_> {
     }
 }
 
-/// The literal, also from a macro's fragment, which comes in invisible delimiters.
+/// Returns the string literal, also from a macro's fragment, which has invisible delimiters.
 fn string(value: &Expr) -> Option<&LitStr> {
     match value {
         Expr::Lit(ExprLit { lit: Lit::Str(literal), attrs }) if attrs.is_empty() => Some(literal),

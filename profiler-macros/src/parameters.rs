@@ -1,10 +1,10 @@
 //! The parameters of a function whose body moves into a closure or an async block: how they move there.
 //!
-//! A function drops its parameters after the variables of its body, the last one first, and with each what its pattern
-//! has left of the argument. A closure drops what it has captured in the order of first use, and captures only what is
-//! used. So the moved body begins with statements that take every parameter along and restore the order: a variable
-//! that is bound anew (`let a = a;`) is dropped with the body's own variables, in reverse; one that is only mentioned
-//! (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
+//! A function drops its parameters after the variables of its body, the last one first, and with each parameter the
+//! parts of the argument that its pattern does not bind. A closure drops its captures in the order of first use, and
+//! captures only variables that are used. So the moved body begins with statements that capture every parameter and
+//! restore the order: a variable that is bound anew (`let a = a;`) is dropped with the body's own variables, in
+//! reverse; one that is only mentioned (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -21,11 +21,11 @@ use crate::fragment;
 pub(crate) struct Parameters {
     group: Group,
     list: Vec<Parameter>,
-    /// True if all could be read.
+    /// True if all parameters could be read.
     is_clear: bool,
-    /// The attribute's options: a parameter may be there for them only.
+    /// The attribute's options: a parameter may exist only for them.
     options: TokenStream,
-    /// Returns whether the function may return a parameter that is a reference.
+    /// True if the function may return a parameter that is a reference.
     may_return_references: bool,
 }
 
@@ -39,13 +39,13 @@ struct Parameter {
 
 /// Variables that a parameter's pattern binds.
 enum Binding {
-    /// `self`; its name if it is there by value.
+    /// `self`, with its name if it is taken by value.
     Receiver(Option<Ident>),
-    /// A name, `mut` or not.
+    /// A name, with `mut` if it is mutable.
     Name(Ident, Option<Token![mut]>),
-    /// Names, in order, and nothing else: no part of the argument is left behind.
+    /// Names, in order, and nothing else: the pattern binds every part of the argument.
     Names(Vec<Ident>),
-    /// Something else.
+    /// Any other pattern.
     Other,
 }
 
@@ -55,8 +55,8 @@ pub(crate) struct Moved {
     pub(crate) statements: TokenStream,
 }
 
-/// Reads the parameters of a function that returns `output` from their parentheses. Those that cannot be read stay as they
-/// are.
+/// Reads the parameters of a function that returns `output` from their parentheses. Parameters that cannot be read stay
+/// unchanged.
 pub(crate) fn read(group: &Group, output: &TokenStream, options: TokenStream) -> Parameters {
     let all = |input: ParseStream<'_>| {
         let mut list = Vec::new();
@@ -89,14 +89,14 @@ fn parameter(input: ParseStream<'_>) -> syn::Result<Parameter> {
     let pattern = between(begin, colon);
     match (&binding, input.parse::<Option<Token![:]>>()?) {
         (_, Some(_)) => drop(input.parse::<Type>()?),
-        // In a statement of ours the compiler would complain about the same pattern again.
+        // In a generated statement the compiler would complain about the same pattern again.
         (Binding::Other, None) => return Err(input.error("a pattern without a type")),
         (_, None) => {}
     }
     Ok(Parameter { attributes, pattern, ty: between(colon, input.cursor()), binding })
 }
 
-/// Returns the tokens from one place to another, as they were written.
+/// Returns the tokens between two positions of the parser, as they were written.
 fn between(begin: Cursor<'_>, end: Cursor<'_>) -> TokenStream {
     fragment::types(&fragment::between(begin, end))
 }
@@ -123,7 +123,7 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
         Pat::Tuple(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::TupleStruct(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::Slice(slice) => slice.elems.iter().all(|element| binds_all(element, names)),
-        // Bound anew, an unused `a` of `S { a }` would be told to become `_a`, which is no field.
+        // Bound anew, an unused `a` of `S { a }` would get the advice to become `_a`, which is no field.
         Pat::Struct(of) => {
             of.rest.is_none()
                 && of.fields.iter().all(|field| field.colon_token.is_some() && binds_all(&field.pat, names))
@@ -145,7 +145,7 @@ impl Parameters {
         &self.group
     }
 
-    /// Returns whether all can move into a closure with the signature as it is, but for `mut`.
+    /// Returns whether all parameters can move into a closure while the signature stays as it is, except for `mut`.
     pub(crate) fn are_names(&self) -> bool {
         let is_name = |parameter: &Parameter| {
             !matches!(parameter.binding, Binding::Other) && !parameter.attributes.iter().any(is_about_lints)
@@ -153,18 +153,18 @@ impl Parameters {
         self.is_clear && self.list.iter().all(is_name)
     }
 
-    /// Returns whether the first is `self`, by value or not.
+    /// Returns whether the first parameter is `self`, by value or not.
     pub(crate) fn have_receiver(&self) -> bool {
         self.list.first().is_some_and(|first| matches!(first.binding, Binding::Receiver(_)))
     }
 
-    /// Binds all anew in a closure.
+    /// Binds all parameters anew in a closure.
     pub(crate) fn in_closure(&self, body: &Group) -> Moved {
         self.moved(body, 0)
     }
 
-    /// Binds parameters anew in an async block, where a captured variable that is bound anew takes its room twice: only
-    /// those that have to be, and those behind them.
+    /// Binds parameters anew in an async block, which stores a captured variable twice if it is bound anew: so only the
+    /// first parameter that has to be and those after it are bound anew.
     pub(crate) fn in_async_block(&self, body: &Group) -> Moved {
         let is_captured = |parameter: &Parameter| match &parameter.binding {
             Binding::Receiver(_) => true,
@@ -199,7 +199,7 @@ impl Parameters {
 }
 
 impl Parameter {
-    /// Captures all that is not bound anew: an unused one stays behind, where it is dropped last, as `self` is anyway.
+    /// Captures a parameter that is not bound anew. An unused one stays in the function and is dropped last, like `self`.
     fn mention(&self, body: &Group) -> TokenStream {
         match &self.binding {
             Binding::Receiver(Some(this)) if is_among(body.stream(), this) => mention(this),
@@ -212,7 +212,7 @@ impl Parameter {
     fn bind_anew(&self, at: usize, body: &Group, all: &Parameters) -> TokenStream {
         let attributes: Vec<_> = self.attributes.iter().filter(|it| is_about_lints(it) || is_condition(it)).collect();
         let bind = |name: &Ident, mutability: Option<Token![mut]>| {
-            // Clippy takes a `&Vec<T>` that a closure returns for a slice, and overlooks what is mentioned.
+            // Clippy takes a `&Vec<T>` that a closure returns for a slice, and overlooks parameters that are mentioned.
             let is_returned = all.may_return_references && has_sign(self.ty.clone(), &['&']);
             let is_mentioned = is_returned || is_among(all.options.clone(), name);
             let (used, allowed) = (is_mentioned.then(|| mention(name)), allowed(name));
@@ -245,7 +245,7 @@ impl Parameter {
         plain && !self.attributes.iter().any(is_about_lints)
     }
 
-    /// Returns a parameter that is bound anew, in the signature: `mut` and lint levels have gone to its statement.
+    /// Returns the parameter for the signature: `mut` and lint levels have moved to the statement that binds it.
     fn in_signature(&self, at: usize) -> TokenStream {
         let Self { attributes, pattern, ty, binding } = self;
         let pattern = match binding {
@@ -264,13 +264,13 @@ fn mention(name: &Ident) -> TokenStream {
     quote_spanned!(Span::mixed_site()=> #allowed let _ = &#name;)
 }
 
-/// Allows a name that begins with an underscore to be used by these statements, and by nothing else.
+/// Allows generated statements, and nothing else, to use a name that begins with an underscore.
 fn allowed(name: &Ident) -> Option<TokenStream> {
     let is_meant = name.to_string().starts_with('_');
     is_meant.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
 }
 
-/// Returns the name of a parameter whose pattern is not one; an `async fn` shows such names in its documentation anyway.
+/// Returns the name of a parameter whose pattern is no name; documentation shows such names for an `async fn` anyway.
 fn argument(at: usize) -> Ident {
     format_ident!("__arg{}", at, span = Span::mixed_site())
 }
@@ -279,7 +279,7 @@ fn is_among(tokens: TokenStream, name: &Ident) -> bool {
     mentions(tokens, &|ident| ident == name)
 }
 
-/// Returns whether one of these signs is among the tokens, at any depth.
+/// Returns whether one of these punctuation characters is among the tokens, at any depth.
 fn has_sign(tokens: TokenStream, signs: &[char]) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Punct(punct) => signs.contains(&punct.as_char()),

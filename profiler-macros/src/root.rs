@@ -1,8 +1,8 @@
-//! The crate that generated code names: the one that an attribute was taken from, maybe renamed in `Cargo.toml`.
+//! The crate that generated code names: the crate that exports the attribute, which `Cargo.toml` may have renamed.
 //!
-//! The compiler that runs the attribute was told the names of all dependencies, and the file of each, which a new name does
-//! not change. So generated code finds a renamed crate without `crate = …`. Where the arguments cannot be read, as with a
-//! build system that passes them in a file, it names the crate itself, which an `extern crate` may have made good.
+//! The compiler that runs the attribute has in its arguments the name of every dependency and its file, which a new name
+//! does not change. So generated code finds a renamed crate without `crate = …`. Where the arguments cannot be read, as
+//! with a build system that passes them in a file, it names the crate itself, which an `extern crate` may provide.
 
 use std::env;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 use proc_macro2::{Ident, Span};
 use syn::parse_quote;
 
-/// The crate that an attribute was taken from.
+/// The crate that exports an attribute.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Root {
     Runtime,
@@ -25,7 +25,7 @@ impl Root {
         }
     }
 
-    /// Returns its path in the crate that is being compiled.
+    /// Returns the path of the exporting crate in the crate that is being compiled.
     pub(crate) fn path(self) -> syn::Path {
         let renamed = among(self.name(), env::args_os().filter_map(|argument| argument.into_string().ok()));
         let name = Ident::new(renamed.as_deref().unwrap_or(self.name()), Span::call_site());
@@ -33,7 +33,7 @@ impl Root {
     }
 }
 
-/// Finds the name in a compiler's arguments, in which a dependency is `--extern options:name=file`.
+/// Returns the new name of a renamed crate, from compiler arguments of the form `--extern options:name=file`.
 fn among(crate_name: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
     let mut other = None;
     let mut is_dependency = false;
