@@ -1,14 +1,14 @@
 //! Block forms of the attributes: a guard for a part of a function.
 
-/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`, or with integers of your own, which the
-/// trace shows as `args.tokens` and so on: `stage!("prefill", args(tokens = ids.len(), layers = 32))`. They are computed only
-/// while the stage is recorded.
+/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`, or with integers of your own, which
+/// the trace shows as `args.tokens` and so on: `stage!("prefill", args(tokens = ids.len(), layers = 32))`. These
+/// integers are computed only while the stage is recorded.
 ///
 /// The guard stays on its thread, so a task that is spawned may not hold it across an `.await`: see
 /// [`Range`](crate::Range#in-async-code).
 ///
-/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load and two branches, and what it takes
-/// the function to keep a word until its end: 10 to 17 instructions, where the attribute takes 5.
+/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load, two branches, and the word that
+/// the function keeps until its end: 10 to 17 instructions, where the attribute takes 5.
 #[macro_export]
 macro_rules! stage {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -65,7 +65,7 @@ macro_rules! __profiler_site {
     };
 }
 
-/// A site of its own: an expression, so that without it an attribute's code lacks one name and not two.
+/// An expression that declares a site, so that where this macro is missing an attribute's code lacks only one name.
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]
@@ -76,7 +76,7 @@ macro_rules! __profiler_site_reference {
     }};
 }
 
-/// A guard of a site with arguments of its own, and with what else its call says.
+/// Creates the guard of a site with its own arguments and the rest of its call's description.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __profiler_block {

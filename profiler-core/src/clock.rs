@@ -1,7 +1,7 @@
 //! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
 //!
-//! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of
-//! the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
+//! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of the
+//! monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
 //! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
 
 #[cfg(not(target_os = "linux"))]
@@ -20,14 +20,14 @@ pub struct Anchor {
     pub monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub unix_ns: u64,
-    /// How far the three readings may lie apart, in ticks.
+    /// Maximum distance between the three readings, in ticks.
     pub uncertainty_ticks: u64,
-    /// Nanoseconds for which the host has slept since boot, in which the monotonic clock stood still; 0 where the system
-    /// does not tell.
+    /// Nanoseconds for which the host has slept since boot, while the monotonic clock stood still; 0 where the system
+    /// does not report it.
     pub asleep_ns: u64,
 }
 
-/// Ticks now, if [`is_fast`]; 0 elsewhere.
+/// Returns the ticks now, if [`is_fast`]; 0 elsewhere.
 #[inline(always)]
 pub(crate) fn fast_ticks() -> u64 {
     #[cfg(all(target_arch = "x86_64", not(miri)))]
@@ -49,17 +49,17 @@ pub(crate) fn fast_ticks() -> u64 {
     }
 }
 
-/// Ticks now, on whichever clock this machine has.
+/// Returns the ticks now, on the clock chosen for this machine.
 pub fn ticks() -> u64 {
     if is_fast() { fast_ticks() } else { monotonic_ns() }
 }
 
-/// The clock that ticks are read from: 0 before it is chosen, [`SLOW`] or [`FAST`].
+/// The clock that ticks are read from: 0 before the choice, then [`SLOW`] or [`FAST`].
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
 const SLOW: u8 = 1;
 const FAST: u8 = 2;
 
-/// Returns whether [`fast_ticks`] is a clock here.
+/// Returns whether [`fast_ticks`] is usable as a clock here.
 pub(crate) fn is_fast() -> bool {
     // ORDERING: a setting, which changes only while nothing is recorded.
     match CHOSEN.load(Ordering::Relaxed) {
@@ -68,8 +68,8 @@ pub(crate) fn is_fast() -> bool {
     }
 }
 
-/// Asks the system whether [`fast_ticks`] is a clock: before each recording, because it may give the counter up. Reads two
-/// files.
+/// Chooses the clock: asks the system whether [`fast_ticks`] is usable. Called before each recording, because the
+/// system may give the counter up. Reads two files.
 pub fn choose() -> bool {
     let is_fast = invariant_counter();
     // ORDERING: as above.
@@ -88,7 +88,7 @@ fn invariant_counter() -> bool {
     invariant && !is_trapped() && !kernel_distrusts_the_tsc()
 }
 
-/// Linux measures whether the processors' TSCs agree and falls back to another clock where they do not, at boot or later.
+/// Returns whether Linux has given the TSC up: it does so at boot or later, where the processors' TSCs disagree.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn kernel_distrusts_the_tsc() -> bool {
     let read = |what: &str| {
@@ -98,14 +98,14 @@ fn kernel_distrusts_the_tsc() -> bool {
     is_given_up(&available, current.trim())
 }
 
-/// Virtual machines' own clocks are made of the TSC.
+/// Returns whether no listed clock uses the TSC, or a slow one is current. Virtual machines' own clocks use the TSC.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn is_given_up(available: &str, current: &str) -> bool {
     let none = !available.contains("tsc") && !available.contains("hyperv");
     none || ["acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies"].contains(&current)
 }
 
-/// Returns whether reading the TSC is a fault for this thread, as `prctl(PR_SET_TSC)` makes it for a thread and those
+/// Returns whether reading the TSC faults on this thread, as `prctl(PR_SET_TSC)` arranges for a thread and the threads
 /// that it starts.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 fn is_trapped() -> bool {
@@ -135,7 +135,7 @@ fn monotonic_ns() -> u64 {
     system_ns(libc::CLOCK_MONOTONIC)
 }
 
-/// Nanoseconds since boot, with those in which the host slept.
+/// Returns the nanoseconds since boot, including those for which the host slept.
 #[cfg(target_os = "linux")]
 fn boot_ns() -> u64 {
     system_ns(libc::CLOCK_BOOTTIME)
@@ -146,13 +146,13 @@ fn boot_ns() -> u64 {
     0
 }
 
-/// Returns the nanoseconds for which the calling thread has run.
+/// Returns the CPU time of the calling thread, in nanoseconds.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(crate) fn thread_ns() -> u64 {
     system_ns(libc::CLOCK_THREAD_CPUTIME_ID)
 }
 
-/// Never asked: the configuration does not admit it.
+/// Returns 0; never called, because the configuration refuses CPU time here.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(crate) fn thread_ns() -> u64 {
     0
@@ -163,7 +163,7 @@ fn system_ns(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes one `timespec`, to which the pointer is valid; every caller names a clock of its system.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
-    // CAST: no clock of these is negative; 2^64 ns are 584 years.
+    // CAST: none of these clocks is negative; 2^64 ns are 584 years.
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
 }
 
@@ -174,10 +174,10 @@ fn monotonic_ns() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Returns the nanoseconds of one time, of `round`s that do something so many times: the cheapest counts, because the system
-/// interrupts the others.
+/// Returns the nanoseconds of one operation, of which each `round` performs `times`. The cheapest round counts, because
+/// the system interrupts the others.
 pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
-    /// Rounds that are compared.
+    /// Number of rounds.
     const ROUNDS: usize = 4;
     let rounds = (0..ROUNDS).map(|_| {
         let start = Instant::now();
@@ -188,7 +188,7 @@ pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
 }
 
 impl Anchor {
-    /// Reads the three clocks, the best of a few tries: the one with the narrowest bracket of ticks around it.
+    /// Reads the three clocks a few times and keeps the reading with the narrowest bracket of ticks around it.
     pub fn now() -> Self {
         let mut best = Self::read();
         for _ in 0..7 {
@@ -216,7 +216,7 @@ impl Anchor {
         }
     }
 
-    /// The first anchor of the process on the clock that ticks are read from: a short recording alone tells no rate.
+    /// Returns the process's first anchor on the clock that ticks are read from: a short recording alone gives no rate.
     pub fn of_process() -> Self {
         static FIRST: Mutex<Option<(bool, Anchor)>> = Mutex::new(None);
         let (is_fast, mut first) = (is_fast(), FIRST.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,12 +1,12 @@
-//! Devices that memory lies on.
+//! Devices that hold memory.
 
 use core::fmt;
 
-/// Host or accelerator that memory lies on.
+/// Host or accelerator that holds memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Device {
-    /// The host. The runtime's `ProfilingAllocator` reports what lies there.
+    /// The host. The runtime's `ProfilingAllocator` reports its memory.
     Cpu,
     /// The CUDA device with this index.
     Cuda(u8),

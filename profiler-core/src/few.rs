@@ -1,18 +1,18 @@
-//! Lists that are almost always short: their first entries lie in place, so that a thread's first range, or a stop that
-//! visits every thread, asks the allocator for nothing.
+//! Lists that are almost always short: their first entries are stored inline, so that a thread's first range, or a stop
+//! that visits every thread, needs no allocation.
 //!
-//! A library that annotates itself compiles this crate, so it has its own instead of another dependency.
+//! A library that annotates itself compiles this crate, so the list is written here instead of adding a dependency.
 
 use std::fmt;
 use std::mem::{self, MaybeUninit};
 use std::ops::{Deref, DerefMut};
 use std::slice;
 
-/// A list of which `N` entries need no allocation.
+/// A list whose first `N` entries need no allocation.
 pub struct Few<T, const N: usize>(Place<T, N>);
 
 enum Place<T, const N: usize> {
-    /// The first so many are there.
+    /// Inline entries, and how many of them are initialized.
     Inline([MaybeUninit<T>; N], usize),
     Heap(Vec<T>),
 }
@@ -23,7 +23,7 @@ impl<T, const N: usize> Few<T, N> {
         Self(Place::Inline([const { MaybeUninit::uninit() }; N], 0))
     }
 
-    /// Returns whether another entry finds no room without the allocator.
+    /// Returns whether another entry would need an allocation.
     #[inline]
     pub const fn is_full(&self) -> bool {
         match &self.0 {
@@ -32,7 +32,7 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Returns whether there is room for so many more entries; where there is none in place, the allocator is asked.
+    /// Returns whether there is room for `count` more entries, and allocates where there is none inline.
     pub fn has_room(&mut self, count: usize) -> bool {
         let length = match &mut self.0 {
             Place::Inline(_, length) => *length,
@@ -49,17 +49,17 @@ impl<T, const N: usize> Few<T, N> {
         has_room
     }
 
-    /// Moves the entries into a list that has room for them.
+    /// Moves the inline entries into a list that has room for them.
     fn spill(&mut self, mut list: Vec<T>) {
         if let Place::Inline(entries, length) = &mut self.0 {
             let count = mem::take(length);
-            // SAFETY: so many are there, and they are not read there again.
+            // SAFETY: the first `count` entries are initialized, and the inline copies are not read again.
             list.extend(entries[..count].iter().map(|entry| unsafe { entry.assume_init_read() }));
             self.0 = Place::Heap(list);
         }
     }
 
-    /// Adds an entry at the end. Without memory for one that finds no room the process ends: ask [`has_room`](Self::has_room).
+    /// Adds an entry at the end. Aborts if there is no memory for it: call [`has_room`](Self::has_room) before.
     #[inline]
     pub fn push(&mut self, entry: T) {
         match &mut self.0 {
@@ -84,14 +84,14 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Removes the entry at this place, which is there; those behind it move up.
+    /// Removes the entry at index `at`, which must exist; those after it move up.
     #[inline]
     pub fn remove(&mut self, at: usize) -> T {
         match &mut self.0 {
-            // Almost always.
+            // The usual case.
             Place::Inline(entries, length) if at + 1 == *length => {
                 *length = at;
-                // SAFETY: it was there, and the length leaves it out now.
+                // SAFETY: the entry was initialized, and the length excludes it now.
                 unsafe { entries[at].assume_init_read() }
             }
             _ => self.remove_inner(at),
@@ -104,14 +104,14 @@ impl<T, const N: usize> Few<T, N> {
             Place::Inline(entries, length) => {
                 entries[at..*length].rotate_left(1);
                 *length -= 1;
-                // SAFETY: it was there, and the length leaves it out now.
+                // SAFETY: the entry was initialized, and the length excludes it now.
                 unsafe { entries[*length].assume_init_read() }
             }
             Place::Heap(list) => list.remove(at),
         }
     }
 
-    /// Removes the first `count` entries, which are there.
+    /// Removes the first `count` entries, which must exist.
     pub fn remove_first(&mut self, count: usize) -> Vec<T> {
         match &mut self.0 {
             Place::Inline(..) => (0..count).map(|_| self.remove(0)).collect(),
@@ -119,7 +119,7 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Returns whether the entries lie in memory of the allocator.
+    /// Returns whether the entries are in allocated memory.
     pub const fn is_spilled(&self) -> bool {
         matches!(self.0, Place::Heap(_))
     }
@@ -131,7 +131,7 @@ impl<T, const N: usize> Deref for Few<T, N> {
     #[inline]
     fn deref(&self) -> &[T] {
         match &self.0 {
-            // SAFETY: so many are there.
+            // SAFETY: the first `length` entries are initialized.
             Place::Inline(entries, length) => unsafe { slice::from_raw_parts(entries.as_ptr().cast(), *length) },
             Place::Heap(list) => list,
         }
@@ -142,7 +142,7 @@ impl<T, const N: usize> DerefMut for Few<T, N> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         match &mut self.0 {
-            // SAFETY: so many are there.
+            // SAFETY: the first `length` entries are initialized.
             Place::Inline(entries, length) => unsafe {
                 slice::from_raw_parts_mut(entries.as_mut_ptr().cast(), *length)
             },

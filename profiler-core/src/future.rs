@@ -33,7 +33,7 @@ thread_local! {
     static NUMBERS: Cell<(u64, u64)> = const { Cell::new((0, 0)) };
 }
 
-/// A number for a new task; unique in the process, never 0.
+/// Returns a number for a new task; unique in the process, never 0.
 fn next_task() -> u64 {
     static BLOCKS: AtomicU64 = AtomicU64::new(0);
     let (next, end) = NUMBERS.get();
@@ -51,7 +51,7 @@ fn next_task() -> u64 {
 pin_project! {
     /// A future whose life and polls are recorded as ranges of a site.
     ///
-    /// It has the traits of the future that it wraps, so that a function may promise them of what it returns.
+    /// It implements the traits of the future that it wraps, so that a function may promise them for its return value.
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {
         #[pin]
@@ -63,27 +63,27 @@ pin_project! {
 #[derive(Debug)]
 struct Life {
     site: &'static Site,
-    /// Its number; 0 before it was recorded.
+    /// Number of the task; 0 before it is recorded.
     task: u64,
-    /// The recording that last decided about it and was told what its call said, see [`gate::recording`]; 0 for none.
+    /// Recording that last decided about the task and got its description, see [`gate::recording`]; 0 for none.
     told: u32,
     /// Decision of that recording.
     state: State,
-    /// What `select` counts of the guards that it holds between polls.
+    /// Counts that `select` keeps of the guards that the task holds between polls.
     held: select::Held,
-    /// It was polled before, whether or not that was recorded.
+    /// True once it was polled, whether or not that was recorded.
     polled: bool,
-    /// Of a step: as it began, if it was polled while steps were counted.
+    /// The step's beginning, if the future is a step and was polled while steps were counted.
     step: Option<steps::StepLife>,
-    /// Description of the call: each recording is told, and which will be the last is not known.
+    /// Description of the call, kept because every recording needs it and any recording may be the last.
     described: Vec<Entry>,
-    /// State of it that an attached tool knows.
+    /// State of the task that an attached tool knows.
     shown: Option<Shared<tool::Life>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Not recorded: nothing has asked, or it is not among what is recorded.
+    /// Not recorded: no recording has asked yet, or the recording leaves the site out.
     LeftOut,
     /// Recorded.
     Recorded,
@@ -97,24 +97,24 @@ pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> 
     Instrumented { future, life: Life::new(site, Vec::new()) }
 }
 
-/// What a future's call said about itself: kept until the first poll, which may be on another thread.
+/// Description of a future's call: kept until the first poll, which may be on another thread.
 #[derive(Debug, Default)]
 pub struct DescribedCall(Vec<Entry>);
 
-/// [`describe`](crate::__private::describe) for a future's call. Allocates while it is recorded.
+/// Does the work of [`describe`](crate::__private::describe) for a future's call. Allocates while it is recorded.
 #[inline(always)]
 pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
     DescribedCall(call::held(site, tell))
 }
 
-/// [`instrument`] for a call that has been described.
+/// Does the work of [`instrument`] for a call that has been described.
 #[inline(always)]
 pub fn instrument_call<F: Future>(site: &'static Site, call: DescribedCall, future: F) -> Instrumented<F> {
     Instrumented { future, life: Life::new(site, call.0) }
 }
 
 impl<F> Instrumented<F> {
-    /// Returns whether its next poll is the first of a recording.
+    /// Returns whether the next poll is the first of a recording.
     pub(super) fn is_untold(&self) -> bool {
         gate::load() & gate::RECORD != 0 && self.life.told != gate::recording()
     }
@@ -125,7 +125,7 @@ impl<F: Clone> Clone for Instrumented<F> {
     fn clone(&self) -> Self {
         let mut described = Described::default();
         {
-            // What is held is the profiler's memory, not the program's.
+            // The entries are the profiler's memory, not the program's.
             let _own = ledger::own();
             described.extend(&self.life.described);
         }
@@ -145,7 +145,7 @@ impl<F: FusedFuture> FusedFuture for Instrumented<F> {
     }
 }
 
-// A panic between two writes of a life leaves no more behind than a range without an end.
+// A panic between two writes of a life leaves at most a range without an end.
 impl UnwindSafe for Life {}
 impl RefUnwindSafe for Life {}
 
@@ -159,7 +159,7 @@ impl<F: Future> Future for Instrumented<F> {
 }
 
 impl<F: Future> Instrumented<F> {
-    /// Polls it; what `enter` returns, which is told of the task if that is recorded, lasts as long as the poll.
+    /// Polls the future. `enter` gets the task if it is recorded, and its result is dropped when the poll is over.
     #[inline(always)]
     pub(super) fn poll_inside<G>(
         self: Pin<&mut Self>,
@@ -169,7 +169,7 @@ impl<F: Future> Instrumented<F> {
         let this = self.project();
         let gate = gate::load();
         if gate == 0 {
-            // A recording that begins later has to know: one store.
+            // A recording that begins later needs to know: one store.
             this.life.polled = true;
             return this.future.poll(context);
         }
@@ -185,17 +185,17 @@ impl<F: Future> Instrumented<F> {
     }
 }
 
-/// A task that goes on elsewhere while its future waits: what runs there counts as one more poll of it.
+/// A task that continues elsewhere while its future waits: work that runs there counts as one more poll of the task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Continued {
     task: u64,
     site: u32,
-    /// The recording that knows the task: see [`gate::recording`].
+    /// Recording that knows the task: see [`gate::recording`].
     recording: u32,
 }
 
 impl Continued {
-    /// Runs `body` as a part of the task, if the recording that knows it goes on; `enter` is as for a poll.
+    /// Runs `body` as a part of the task, if the recording that knows the task goes on; `enter` is as for a poll.
     pub(super) fn run<G, R>(self, enter: impl FnOnce(Option<Self>) -> G, body: impl FnOnce() -> R) -> R {
         let gate = gate::load();
         if gate & gate::RECORD == 0 || gate::recording() != self.recording {
@@ -216,9 +216,9 @@ struct Slice<'a> {
     site: u32,
     task: u64,
     recorded: bool,
-    /// Its CPU time is measured.
+    /// True if the CPU time of the poll is measured.
     timed: bool,
-    /// `select` counts what it holds.
+    /// Counts of `select` for the poll, if the recording is filtered.
     filtered: Option<select::Polled>,
     correlated: Option<u64>,
     shown: Option<u64>,
@@ -259,7 +259,7 @@ impl Life {
         slice
     }
 
-    /// Returns whether the recording that runs has it: one that sees it for the first time decides, and is told.
+    /// Returns whether the current recording includes the task. Its first poll in a recording decides, and describes it.
     fn is_recorded(&mut self, gate: u32) -> bool {
         let recording = gate::recording();
         let is_told = std::mem::replace(&mut self.told, recording) == recording;
@@ -273,7 +273,7 @@ impl Life {
         is_recorded
     }
 
-    /// Decides for a recording that sees it for the first time. Its number stays the same in all of them.
+    /// Decides for a recording that sees the task for the first time. The task keeps its number in all recordings.
     fn decide(&mut self, gate: u32) {
         let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
         self.state = match filtered {
@@ -290,14 +290,14 @@ impl Life {
         }
     }
 
-    /// Says what the call said about itself.
+    /// Writes the call's description.
     fn tell(&self) {
         for entry in &self.described {
             buffer::append(false, || *entry);
         }
     }
 
-    /// Shows a poll, and at the first one the life, to the attached tool.
+    /// Shows a poll, and before the first one the life, to the attached tool.
     fn show_poll(&mut self) -> Option<u64> {
         if self.shown.is_none() {
             self.shown = tool::Life::begin(self.site, &self.described);
@@ -305,7 +305,7 @@ impl Life {
         self.shown.as_ref().and_then(|life| life.begin_poll(self.site))
     }
 
-    /// The task is over: it completed, or it is dropped unfinished.
+    /// Ends the task: it completed, or it is dropped unfinished.
     fn end(&mut self, outcome: u32) {
         if std::mem::replace(&mut self.state, State::LeftOut) != State::LeftOut {
             self.record_end(self.task, outcome);
@@ -330,7 +330,7 @@ impl Drop for Life {
     fn drop(&mut self) {
         self.end(0);
         if !self.described.is_empty() {
-            // What was held is the profiler's memory, not the program's.
+            // The entries are the profiler's memory, not the program's.
             let _own = ledger::own();
             drop(std::mem::take(&mut self.described));
         }
@@ -343,7 +343,7 @@ impl<'a> Slice<'a> {
         Self { held, site, task, recorded, timed, filtered, correlated, shown, step }
     }
 
-    /// Writes its begin, if there is room.
+    /// Writes the begin of the poll, if there is room.
     #[inline(always)]
     fn record(&mut self, gate: u32, flags: u32) {
         let (site, task) = (self.site, self.task);
@@ -359,7 +359,7 @@ impl<'a> Slice<'a> {
         }
     }
 
-    /// Returns its task, to go on with elsewhere; `None` if it is not recorded.
+    /// Returns the task, to continue it elsewhere; `None` if it is not recorded.
     #[inline(always)]
     fn continued(&self) -> Option<Continued> {
         let Self { task, site, .. } = *self;

@@ -2,7 +2,7 @@
 //!
 //! It is 0 while nothing records and no tool is attached; then an annotated function costs one relaxed load and a branch.
 //! `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more.
-//! `session` says what is recorded, `hooks::tool` whether a tool is shown ranges; neither touches the other's bits.
+//! `session` decides what is recorded, `hooks::tool` whether a tool is shown ranges; neither touches the other's bits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,51 +31,51 @@ pub const CPU_TIME: u32 = 1 << 9;
 /// The call stack of every range is recorded.
 pub const STACKS: u32 = 1 << 7;
 
-/// Something else than recording opened the gate: `set` adds it.
+/// Something other than recording opened the gate: `publish` adds this bit.
 const NOT_RECORDING: u32 = 1 << 6;
 
 /// Ranges are shown to an attached tool, whether or not they are recorded.
 pub const NVTX: u32 = 1 << 16;
-/// The ranges of this thread are told to the GPU's profiler (`hooks::correlation`).
+/// The ranges of this thread are reported to the GPU's profiler (`hooks::correlation`).
 pub const GPU: u32 = 1 << 17;
-/// Ranges that name a stream of the GPU are timed on it (`hooks::gpu_time`); others take no notice.
+/// Ranges that name a stream of the GPU are timed on it (`hooks::gpu_time`); others are unaffected.
 pub const EVENTS: u32 = 1 << 18;
-/// Threads leave the chunk that they write (`stream::store`): until the last one has, ranges begin out of line.
+/// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
 pub const MOVING: u32 = 1 << 20;
-/// The process was forked off one that had a session: the first range tells, and clears it (`hooks::forked`).
+/// The process was forked from one with a session: the first range reports it, and clears the bit (`hooks::forked`).
 pub(crate) const FORKED: u32 = 1 << 21;
-/// Nobody has looked for a tool yet: the first range does, and clears it (`hooks::tool::seek`).
+/// No tool has been looked for yet: the first range looks for one, and clears the bit (`hooks::tool`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
-/// Bits that the fast path does not serve: one test tells.
+/// Bits that the fast path does not serve: one test covers them all.
 pub(crate) const SLOW: u32 =
     FILTER | SLOW_CLOCK | NOT_RECORDING | STACKS | CPU_TIME | NVTX | GPU | MOVING | FORKED | UNSOUGHT;
 
 /// The gate of a program that has run nothing yet.
 const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
 
-/// The gate, alone on its cache lines: every range reads it, and a neighbour that is written would slow all of them.
+/// The gate, alone on its cache lines: every range reads it, and writes to a neighbour would slow all of them.
 #[repr(align(128))]
 struct Gate(AtomicU32);
 
 static GATE: Gate = Gate(AtomicU32::new(FIRST));
-/// Parts of the gate: the session's needs, and the tool's.
+/// Parts of the gate: the session's bits, and the tool's.
 static SESSION: AtomicU32 = AtomicU32::new(0);
 static TOOL: AtomicU32 = AtomicU32::new(FIRST);
-/// Orders those who change them.
+/// Lock that orders changes of the parts.
 static CHANGES: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
-/// Recordings that have begun.
+/// Number of recordings that have begun.
 static RECORDINGS: AtomicU32 = AtomicU32::new(0);
 
-/// The gate's bits now.
+/// Returns the gate's bits now.
 #[inline(always)]
 pub fn load() -> u32 {
     // ORDERING: a thread may see a start or a stop late; buffers are handed over through their own release stores.
     GATE.0.load(Ordering::Relaxed)
 }
 
-/// Sets what a session needs; [`SLOW_CLOCK`] is added where the machine needs it.
+/// Sets the session's bits; [`SLOW_CLOCK`] is added where the machine needs it.
 pub fn set(session: u32) {
     change(|| {
         if session & RECORD != 0 {
@@ -87,13 +87,13 @@ pub fn set(session: u32) {
     });
 }
 
-/// Returns the number of the recording that goes on, from 1: what was told in an earlier one has to be told again.
+/// Returns the number of the current recording, from 1: descriptions of an earlier recording have to be written again.
 pub(crate) fn recording() -> u32 {
     // ORDERING: see `load`.
     RECORDINGS.load(Ordering::Relaxed)
 }
 
-/// Sets what an attached tool needs: [`NVTX`] or nothing.
+/// Sets the tool's bits: [`NVTX`] or nothing.
 pub(crate) fn set_tool(bits: u32) {
     // ORDERING: under the lock.
     change(|| TOOL.store(TOOL.load(Ordering::Relaxed) & UNSOUGHT | bits, Ordering::Relaxed));
@@ -105,7 +105,7 @@ pub(crate) fn is_unsought() -> bool {
     TOOL.load(Ordering::Relaxed) & UNSOUGHT != 0
 }
 
-/// A tool has been looked for.
+/// Records that a tool has been looked for.
 pub(crate) fn sought() {
     // ORDERING: under the lock.
     change(|| {
@@ -125,7 +125,7 @@ fn publish() {
     let bits = SESSION.load(Ordering::Relaxed) | TOOL.load(Ordering::Relaxed);
     let added = match bits {
         0 => 0,
-        // Asked before the clock: a child that was just forked off may not read files.
+        // Tested before the clock: a child that was just forked may not read files.
         _ if bits & RECORD == 0 => NOT_RECORDING,
         _ if crate::clock::is_fast() => 0,
         _ => SLOW_CLOCK,
@@ -134,7 +134,7 @@ fn publish() {
     GATE.0.store(bits | added, Ordering::Relaxed);
 }
 
-/// Every thread has left the chunk that it wrote.
+/// Clears the bit `MOVING`: every thread has left the chunk that it wrote.
 pub fn moved() {
     if load() & MOVING != 0 {
         // ORDERING: under the lock.
@@ -144,7 +144,7 @@ pub fn moved() {
     }
 }
 
-/// This process was just forked off: the session is its parent's, the tool is its own. Takes no lock.
+/// Adapts the gate in a process that was just forked: the session is its parent's, the tool is its own. Takes no lock.
 fn become_child() {
     // ORDERING: see `publish`.
     if SESSION.load(Ordering::Relaxed) != 0 {
@@ -153,7 +153,7 @@ fn become_child() {
     publish();
 }
 
-/// Returns whether it is still to be told that this process was forked off: true once.
+/// Returns whether the fork of this process is still to be reported: true once.
 pub(crate) fn take_forked() -> bool {
     let mut was_forked = false;
     // ORDERING: under the lock.

@@ -1,21 +1,21 @@
-//! Integers of at most 64 bits, of any type: what an argument of a program's own has.
+//! Integers of at most 64 bits, of any type: the values of a program's own arguments.
 
-/// An integer that an argument has.
+/// Value of an argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Integer {
     /// The number, in two's complement.
     pub bits: u64,
-    /// Whether the bits are those of an `i64` below 0.
+    /// True if the bits are those of an `i64` below 0.
     pub is_negative: bool,
 }
 
-/// An integer that fits an `i64` or a `u64` whatever its value is.
+/// An integer type whose values all fit an `i64` or a `u64`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an integer that `args(…)` can record",
     note = "`args` takes any integer of at most 64 bits, and `bool`: convert others yourself"
 )]
 pub trait IntoInteger {
-    /// Returns the number.
+    /// Converts the number.
     fn into_integer(self) -> Integer;
 }
 
@@ -48,7 +48,7 @@ impl<T: IntoInteger + Copy> IntoInteger for &T {
     }
 }
 
-/// Returns the value of an argument.
+/// Converts the value of an argument.
 #[doc(hidden)]
 #[inline]
 pub fn integer(value: impl IntoInteger) -> Integer {

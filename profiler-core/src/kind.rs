@@ -1,6 +1,6 @@
-//! Kinds of sites, and how each is shown: a new kind is said here.
+//! Kinds of sites, and how each is shown: a new kind is defined here.
 
-/// What a site stands for.
+/// Kind of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
@@ -19,7 +19,7 @@ impl Kind {
     #[doc(hidden)]
     pub const ALL: [Self; 4] = [Self::Stage, Self::Step, Self::Op, Self::Request];
 
-    /// Returns the kind's place among [`ALL`](Self::ALL).
+    /// Returns the kind's index in [`ALL`](Self::ALL).
     #[doc(hidden)]
     pub const fn place(self) -> usize {
         self as usize
@@ -36,7 +36,7 @@ impl Kind {
         }
     }
 
-    /// Returns Kineto's category of its events.
+    /// Returns Kineto's category for events of this kind.
     #[doc(hidden)]
     pub const fn category(self) -> &'static str {
         match self {
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// Returns whether its ranges are nodes of the stage tree.
+    /// Returns whether ranges of this kind are nodes of the stage tree.
     #[doc(hidden)]
     pub const fn is_stage(self) -> bool {
         matches!(self, Self::Stage | Self::Step)

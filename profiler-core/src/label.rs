@@ -1,11 +1,11 @@
 //! Labels that a program, and often its clients, choose: request ids, names made at run time, names of threads.
 //!
-//! Each has at most [`LONGEST`] bytes: an id of megabytes would push everything else out of a ring, and a name of megabytes
-//! would stay in memory for ever. A longer one is cut at a letter's end and marked.
+//! Each has at most [`LONGEST`] bytes: an id of megabytes would push everything else out of a ring, and a name of
+//! megabytes would stay in memory for ever. A longer label is cut at the end of a character and marked.
 
 /// Longest label, in bytes.
 pub(crate) const LONGEST: usize = 256;
-/// The end of a label that was cut.
+/// End of a label that was cut.
 const MARK: &str = "…";
 
 /// Calls `use_it` with the label, cut if it is too long. Allocates nothing.
@@ -27,7 +27,7 @@ pub(super) fn with_cut<T>(text: &str, use_it: impl FnOnce(&str) -> T) -> T {
 mod tests {
     use super::*;
 
-    /// G16: a label is cut at a letter's end, with a mark.
+    /// G16: a label is cut at the end of a character, with a mark.
     #[test]
     fn long_labels_are_cut_at_a_letters_end() {
         let cut = |text: &str| with_cut(text, str::to_owned);

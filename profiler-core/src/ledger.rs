@@ -1,19 +1,19 @@
-//! How much memory is allocated, at any time and by whom: the program or the profiler itself.
+//! The amount of allocated memory, at any time and by owner: the program or the profiler itself.
 //!
-//! A session that starts late must know what was allocated before it, so allocations are added up from the first on.
-//! Each of the first [`LEDGERS`] threads has a cache line of its own and adds with a plain load and store; later ones
-//! share some and add atomically. A thread's ledger is led to by a thread-local without a destructor, which an
-//! allocator may use at any time, also before a thread has a name and after its thread-locals are gone.
+//! A session that starts late must know what was allocated before it, so allocations are added up from the first one.
+//! Each of the first [`LEDGERS`] threads has a cache line of its own and adds with a plain load and store; later
+//! threads share some and add atomically. A thread-local without a destructor points to the thread's ledger: an
+//! allocator may use it at any time, also before a thread has a name and after its thread-locals are gone.
 //!
-//! While a thread works for the profiler ([`own`]) it adds to a ledger that is not the program's and records nothing.
-//! That keeps the profiler out of the picture, and an allocation of the recorder from entering it again.
+//! While a thread works for the profiler ([`own`]) it adds to the profiler's ledger and records nothing. That keeps the
+//! profiler's memory out of the program's figures, and the recorder's allocations out of the recorder.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
-/// Threads that have a ledger of their own.
+/// Number of threads that have a ledger of their own.
 const LEDGERS: usize = 1024;
 /// Ledgers of all further threads.
 const SHARED: usize = 64;
@@ -23,19 +23,19 @@ const SHARED: usize = 64;
 #[repr(align(64))]
 struct Ledger {
     bytes: AtomicI64,
-    /// More than one thread writes it.
+    /// True if more than one thread writes it.
     is_shared: bool,
 }
 
 static EXCLUSIVE: [Ledger; LEDGERS] = [const { Ledger::new(false) }; LEDGERS];
 static COMMON: [Ledger; SHARED] = [const { Ledger::new(true) }; SHARED];
-/// The profiler's own.
+/// Ledger of the profiler.
 static PROFILER: Ledger = Ledger::new(true);
-/// Threads that have a ledger.
+/// Number of threads that have a ledger.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// `None` before the thread's first allocation.
+    /// Ledger of the thread; `None` before its first allocation.
     static LEDGER: Cell<Option<&'static Ledger>> = const { Cell::new(None) };
 }
 
@@ -50,7 +50,7 @@ impl Ledger {
     }
 }
 
-/// The calling thread has allocated, or freed if `bytes` is negative.
+/// Adds to the calling thread's ledger the bytes that it has allocated, or freed if `bytes` is negative.
 #[inline(always)]
 pub(crate) fn add(bytes: i64) {
     let ledger = match LEDGER.get() {
@@ -68,7 +68,7 @@ fn add_shared(ledger: Option<&'static Ledger>, bytes: i64) {
     ledger.unwrap_or_else(assign).bytes.fetch_add(bytes, Ordering::Relaxed);
 }
 
-/// Gives the calling thread its ledger.
+/// Assigns a ledger to the calling thread.
 fn assign() -> &'static Ledger {
     // ORDERING: only uniqueness matters.
     let number = THREADS.fetch_add(1, Ordering::Relaxed);
@@ -77,14 +77,14 @@ fn assign() -> &'static Ledger {
     ledger
 }
 
-/// Until it drops, what this thread allocates and frees is the profiler's.
+/// Guard until whose drop the allocations and releases of this thread are the profiler's.
 #[derive(Debug)]
 pub struct Own {
     before: Option<&'static Ledger>,
     stays_on_its_thread: PhantomData<*const ()>,
 }
 
-/// This thread works for the profiler until the guard drops. Costs two thread-local stores.
+/// Makes this thread work for the profiler until the guard drops. Costs two thread-local stores.
 #[must_use = "it holds until it is dropped"]
 pub fn own() -> Own {
     Own { before: LEDGER.replace(Some(&PROFILER)), stays_on_its_thread: PhantomData }
@@ -101,13 +101,13 @@ pub fn is_own() -> bool {
     LEDGER.get().is_some_and(|ledger| ptr::eq(ledger, &raw const PROFILER))
 }
 
-/// Returns whether anything was ever added: the program allocates through `ProfilingAllocator`.
+/// Returns whether anything was ever added, as `ProfilingAllocator` does at the program's first allocation.
 pub(crate) fn is_used() -> bool {
     // ORDERING: a statistic.
     THREADS.load(Ordering::Relaxed) > 0
 }
 
-/// Bytes that the program has allocated and not freed, over all threads.
+/// Returns the bytes that the program has allocated and not freed, over all threads.
 pub(crate) fn live() -> i64 {
     let all = EXCLUSIVE.iter().chain(&COMMON).map(Ledger::read);
     all.fold(0, i64::wrapping_add)
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// One test, because the numbers are the process's.
+    /// One test, because the numbers belong to the process.
     #[test]
     fn what_threads_add_outlives_them_and_the_profilers_own_is_apart() {
         let before = live();

@@ -1,4 +1,4 @@
-//! What a library depends on to be profiled: sites, ranges, shapes, and the streams that they are recorded into.
+//! The crate that a library depends on to be profiled: sites, ranges, shapes, and the streams that record them.
 //!
 //! A library annotates its functions and leaves the feature `enable` off; the application that depends on
 //! `profiler-runtime` switches it on for the whole program, starts sessions and gets the artifacts.
@@ -13,25 +13,25 @@
 //! # diffuse(&[1.0; 64]);
 //! ```
 //!
-//! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range is nothing, and this
-//! crate depends on its macros alone and needs neither `std` nor `alloc`.
+//! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range is empty, and this
+//! crate depends only on its macros and needs neither `std` nor `alloc`.
 //!
 //! | feature | default | does |
 //! |---|---|---|
 //! | `enable` | no | records; the application's `profiler-runtime` switches it on |
 //! | `std` | no | the streams that a runtime reads |
 //!
-//! # The way of a range
+//! # Path of a range
 //!
-//! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) → `stream::buffer` (the way
-//! into this thread's `stream`), which `stream::registry` owns. Nothing here knows sessions, configuration or
-//! artifacts: the runtime opens the gate, takes `stream::registry::Marks` and reads what lies between two of them.
+//! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) → `stream::buffer` (access to
+//! this thread's `stream`), which `stream::registry` owns. This crate does not know sessions, configuration or
+//! artifacts: the runtime opens the gate, takes `stream::registry::Marks` and reads the entries between two of them.
 //!
 //! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
-//! who keeps the promise.
+//! which code upholds its conditions.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The rooms are a runtime's to read, and lead to what is this crate's own.
+// The hidden modules are public for a runtime only, and their docs link to private items.
 #![allow(rustdoc::private_intra_doc_links)]
 
 mod block_macros;
@@ -125,7 +125,7 @@ pub use range::{Range, op, stage, step_named};
 #[cfg(feature = "std")]
 pub use request::{CurrentRequest, RequestScope, current_request, request, request_scope};
 
-/// What the attributes and the block macros expand to. Not covered by semantic versioning.
+/// Items that the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
     #[cfg(feature = "std")]

@@ -1,9 +1,9 @@
-//! Allocations: what becomes of each while a session records memory.
+//! Allocations: the events of each while a session records memory.
 //!
 //! An allocation is two entries, `Memory` (when, which, where) and `Block` (address and bytes), in the stream of the
-//! thread that made it, so that it is counted for the range that is open there. A block's release is recorded before
-//! it happens and its allocation after: another thread that is given the same address records later. No lock and no
-//! allocation on a thread that records ranges; see `buffer::append_all` for the others.
+//! thread that made it, so that it counts for the range that is open there. A block's release is recorded before it
+//! happens and its allocation after: another thread that gets the same address records later. A thread that records
+//! ranges takes no lock and allocates nothing; see `buffer::append_all` for the others.
 
 pub use crate::ledger;
 pub use crate::stream::entry::Action;
@@ -15,20 +15,20 @@ use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::{clock, gate};
 
-/// What was allocated at one moment.
+/// Allocated memory at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Levels {
-    /// Whether the program's allocator reports.
+    /// True if the program's allocator reports.
     pub has_allocator: bool,
-    /// Smaller blocks are not reported.
+    /// Size below which blocks are not reported.
     pub least_bytes: u64,
     /// Bytes per device; devices that never allocated are left out.
     pub devices: Vec<(Device, i64)>,
-    /// Allocations and releases, since the process began, for which there was no room.
+    /// Number of allocations and releases, since the process began, for which there was no room.
     pub lost: u64,
 }
 
-/// The largest size that an entry holds: what fails may be larger.
+/// Largest size that an entry holds: a failed request may be larger.
 const MAX_BYTES: u64 = (1 << 56) - 1;
 
 /// Bytes per CUDA device that frameworks have reported.
@@ -37,7 +37,7 @@ static LEAST_BYTES: AtomicUsize = AtomicUsize::new(1);
 static LOST: AtomicU64 = AtomicU64::new(0);
 
 impl Device {
-    /// As entries carry it.
+    /// Returns the device's number in entries.
     const fn number(self) -> u32 {
         match self {
             Self::Cpu => 0,
@@ -45,7 +45,7 @@ impl Device {
         }
     }
 
-    /// The device that entries carry as `number`.
+    /// Returns the device with this number in entries.
     pub const fn from_number(number: u32) -> Self {
         match number {
             0 => Self::Cpu,
@@ -56,7 +56,7 @@ impl Device {
 }
 
 impl Levels {
-    /// What was allocated after these changes, by the devices' numbers.
+    /// Applies these changes, by the devices' numbers.
     pub fn shift(&mut self, changes: &[(u32, i64)]) {
         for &(number, change) in changes {
             let device = Device::from_number(number);
@@ -71,9 +71,9 @@ impl Levels {
 /// Reports memory that a framework's allocator has handed out: device memory, or host memory from an arena of its own.
 /// Call it after the allocation.
 ///
-/// It is in the `[memory]` events, the memory snapshot, the chart and the stages' peaks of a session with
-/// `torch_profiler_with_memory`. Host memory that comes from the global allocator is reported by
-/// `ProfilingAllocator` of the runtime already. Cost while nothing records: an addition and a load.
+/// The `[memory]` events, the memory snapshot, the chart and the stages' peaks of a session with
+/// `torch_profiler_with_memory` include it. The runtime's `ProfilingAllocator` already reports host memory that comes
+/// from the global allocator. Cost while nothing records: an addition and a load.
 pub fn record_alloc(device: Device, address: u64, bytes: u64) {
     add(device, signed(bytes));
     note(Action::Alloc, device, address, bytes);
@@ -86,7 +86,7 @@ pub fn record_free(device: Device, address: u64, bytes: u64) {
     note(Action::Free, device, address, bytes);
 }
 
-/// Reports that a framework's allocator could not hand out so many bytes.
+/// Reports that a framework's allocator could not hand out `bytes` bytes.
 pub fn record_out_of_memory(device: Device, bytes: u64) {
     note(Action::OutOfMemory, device, 0, bytes);
 }
@@ -105,7 +105,7 @@ fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// The program's allocator has handed out a block of the host's memory.
+/// Records that the program's allocator has handed out a block of the host's memory.
 #[inline(always)]
 pub fn allocated(address: usize, bytes: usize) {
     // CAST: no layout is larger than `isize::MAX`.
@@ -113,7 +113,7 @@ pub fn allocated(address: usize, bytes: usize) {
     note(Action::Alloc, Device::Cpu, address as u64, bytes as u64);
 }
 
-/// The program's allocator takes a block back.
+/// Records that the program's allocator takes a block back.
 #[inline(always)]
 pub fn freed(address: usize, bytes: usize) {
     // CAST: see `allocated`.
@@ -121,14 +121,14 @@ pub fn freed(address: usize, bytes: usize) {
     note(Action::Free, Device::Cpu, address as u64, bytes as u64);
 }
 
-/// When a reallocation begins, for [`moved`].
+/// Returns the time at which a reallocation begins, for [`moved`]; 0 while memory is not recorded.
 #[inline(always)]
 pub fn moment() -> u64 {
     let gate = gate::load();
     if gate & gate::MEMORY != 0 { ticks(gate) } else { 0 }
 }
 
-/// The program's allocator has made one block of another, as `(address, bytes)`; it began to at `began`.
+/// Records that the program's allocator, since `began`, has made one block, as `(address, bytes)`, of another.
 #[inline(always)]
 pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     // CAST: see `allocated`.
@@ -139,16 +139,16 @@ pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     }
 }
 
-/// The program's allocator had nothing left.
+/// Records that the program's allocator had no memory left for `bytes` bytes.
 #[cold]
 pub fn out_of_memory(bytes: usize) {
     note(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);
 }
 
-/// The program's allocator reports no blocks smaller than this.
+/// Sets the size below which the program's allocator does not report blocks.
 #[inline(always)]
 pub fn least(bytes: usize) {
-    // ORDERING: a fact for the report. Read first: it is written once, and read by all.
+    // ORDERING: a fact for the report. Read first: one thread writes it, and all read it.
     if gate::load() & gate::MEMORY != 0 && LEAST_BYTES.load(Ordering::Relaxed) != bytes {
         LEAST_BYTES.store(bytes, Ordering::Relaxed);
     }
@@ -169,8 +169,8 @@ fn record(gate: u32, action: Action, device: Device, address: u64, bytes: u64) {
     }
 }
 
-/// The old block can be somebody else's before the new one is known: it is over when the call began. Totals count the
-/// difference when it ended, because one of both was there all the time.
+/// Records a move. Another thread may get the old block before the new one is known: the old one ends when the call
+/// began. Totals count the difference when the call ended, because one of the two existed all the time.
 #[inline(never)]
 fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) {
     let block = |(address, bytes)| (address as u64, bytes as u64);
@@ -184,7 +184,7 @@ fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) 
     }
 }
 
-/// Writes an allocation or release to the stream.
+/// Returns the two entries of an allocation or release.
 #[inline(always)]
 pub(crate) fn entries(action: Action, device: Device, ticks: u64, (address, bytes): (u64, u64)) -> [Entry; 2] {
     let when = Entry::new(Tag::Memory, device.number(), ticks).with_argument(action as u32);
@@ -203,7 +203,7 @@ fn count_loss() {
 }
 
 impl Levels {
-    /// Now.
+    /// Reads the levels now.
     pub fn now() -> Self {
         // ORDERING: counters of threads that go on; each is right by itself.
         let cuda =

@@ -1,4 +1,4 @@
-//! The same names where nothing records: a library compiles, and its ranges are nothing.
+//! The same names where nothing records: a library compiles, and its ranges are empty.
 //!
 //! Without the feature `std` there are no streams, and this crate needs neither an allocator nor an operating system.
 
@@ -13,9 +13,9 @@ use crate::call::shape::{Element, Shaped};
 use crate::device::Device;
 use crate::integer::Integer;
 
-/// Dims of one input that are recorded.
+/// Maximum number of recorded dims of one input.
 pub(crate) const MAX_DIMS: usize = 8;
-/// Beside an input's dtype: it is a list of `usize`, which may be the dims of a tensor that was meant.
+/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of a tensor.
 pub(crate) const LISTS_DIMS: u64 = 1 << 8;
 
 /// An open range; it records nothing here.
@@ -33,32 +33,32 @@ impl Range {
     }
 }
 
-// As the guard that records: dropping one early is no mistake of the caller's.
+// The guard that records has a `Drop` too: so an explicit `drop` of this one is no lint error in the caller.
 impl Drop for Range {
     fn drop(&mut self) {}
 }
 
-/// Begins a stage whose name is known only at run time; nothing here.
+/// Begins a stage whose name is known only at run time; does nothing here.
 pub fn stage(_name: &str) -> Range {
     Range::nothing()
 }
 
-/// Begins an op whose name is known only at run time; nothing here.
+/// Begins an op whose name is known only at run time; does nothing here.
 pub fn op(_name: &str) -> Range {
     Range::nothing()
 }
 
-/// Begins a step whose name is known only at run time; nothing here.
+/// Begins a step whose name is known only at run time; does nothing here.
 pub fn step_named(_name: &str) -> Range {
     Range::nothing()
 }
 
-/// Opens a request; nothing here.
+/// Opens a request; does nothing here.
 pub fn request(_id: &str) -> Range {
     Range::nothing()
 }
 
-/// Makes a request of a future; here it is the future and nothing else.
+/// Makes a request of a future; here the result only polls the future.
 pub fn request_scope<I: AsRef<str>, F: Future>(id: I, future: F) -> RequestScope<I, F> {
     RequestScope { _id: id, future }
 }
@@ -97,27 +97,27 @@ impl CurrentRequest {
     }
 }
 
-/// Reports a block that was allocated; nothing here.
+/// Reports a block that was allocated; does nothing here.
 pub const fn record_alloc(_device: Device, _address: u64, _bytes: u64) {}
 
-/// Reports a block that is freed; nothing here.
+/// Reports a block that is freed; does nothing here.
 pub const fn record_free(_device: Device, _address: u64, _bytes: u64) {}
 
-/// Reports an allocation that failed; nothing here.
+/// Reports an allocation that failed; does nothing here.
 pub const fn record_out_of_memory(_device: Device, _bytes: u64) {}
 
-/// Takes the shapes of one op's inputs; nothing here.
+/// Writer for the shapes of one op's inputs; it writes nothing here.
 #[derive(Debug)]
 pub struct ShapeWriter(());
 
 impl ShapeWriter {
-    /// One tensor.
+    /// Writes one tensor.
     pub fn tensor(&mut self, _dtype: Dtype, _dims: &[usize]) {}
 
-    /// One tensor whose elements do not lie one after the other.
+    /// Writes one tensor whose elements are not contiguous.
     pub fn strided(&mut self, _dtype: Dtype, _dims: &[usize], _strides: impl IntoIterator<Item = isize>) {}
 
-    /// A number.
+    /// Writes a number.
     pub fn scalar(&mut self) {}
 
     pub(crate) fn marked(&mut self, _dtype: Dtype, _dims: &[usize], _mark: u64) {}
@@ -125,7 +125,7 @@ impl ShapeWriter {
     pub(crate) fn list<T: Element<O>, O>(&mut self, _length: usize) {}
 }
 
-/// Takes one call's description; nothing here.
+/// Receiver of one call's description; it records nothing here.
 #[derive(Debug)]
 pub struct Call(());
 
@@ -145,15 +145,15 @@ impl Call {
         false
     }
 
-    /// Takes the site's own arguments.
+    /// Writes the site's own arguments.
     pub fn arguments<const COUNT: usize>(&mut self, _values: [Integer; COUNT]) {}
 
-    /// One input.
+    /// Writes the shape of one input.
     pub fn shape<O>(&mut self, _input: &(impl Shaped<O> + ?Sized)) {}
 
-    /// Floating point operations of the call.
+    /// Writes the number of floating point operations of the call.
     pub fn flops(&mut self, _flops: impl IntoCount) {}
 
-    /// The user's own index of the step.
+    /// Writes the user's own index of the step.
     pub fn index(&mut self, _index: impl IntoCount) {}
 }

@@ -1,12 +1,12 @@
-//! What is open on a thread, in the order in which it began, where each ends by its own key: guards may be dropped in any
-//! order.
+//! Open ranges of a thread, in the order in which they began. Each ends by its own key, because guards may be dropped
+//! in any order.
 //!
-//! For all that a range does out of line (`range`, `hooks`); the fast path keeps nothing but its begin.
+//! Used by everything that a range does out of line (`range`, `hooks`); the fast path keeps only its begin.
 
 use crate::few::Few;
 use crate::ledger;
 
-/// Open things and their keys. More than four at once are rare.
+/// Open entries and their keys. More than four at once are rare.
 pub(super) struct OpenList<T> {
     last: u64,
     open: Few<(u64, T), 4>,
@@ -17,7 +17,7 @@ impl<T> OpenList<T> {
         Self { last: 0, open: Few::new() }
     }
 
-    /// Returns whether there is room for another, which a list that is full asks the allocator for.
+    /// Returns whether there is room for another entry; a full list asks the allocator for it.
     #[inline]
     pub(super) fn has_room(&mut self) -> bool {
         !self.open.is_full() || self.grow()
@@ -30,7 +30,7 @@ impl<T> OpenList<T> {
         self.open.has_room(1)
     }
 
-    /// Adds what has just begun. Returns its key, which is never 0 nor given twice; `None` if there is no room.
+    /// Adds an entry that has just begun. Returns its key, which is unique and never 0; `None` if there is no room.
     #[inline]
     pub(super) fn begin(&mut self, opened: T) -> Option<u64> {
         if !self.has_room() {
@@ -41,39 +41,39 @@ impl<T> OpenList<T> {
         Some(self.last)
     }
 
-    /// Removes what has this key. Returns it, and how many that are open began before it.
+    /// Removes the entry with this key. Returns it, and the number of open entries that began before it.
     #[inline]
     pub(super) fn end(&mut self, key: u64) -> Option<(T, usize)> {
         let at = self.open.iter().rposition(|(open, _)| *open == key)?;
         Some((self.open.remove(at).1, at))
     }
 
-    /// Returns what is open at this place in the order of begins.
+    /// Returns the open entry at this index in the order of begins.
     pub(super) fn at(&mut self, place: usize) -> Option<&mut T> {
         self.open.get_mut(place).map(|(_, open)| open)
     }
 
-    /// Returns how many are open.
+    /// Returns the number of open entries.
     pub(super) fn count(&self) -> usize {
         self.open.len()
     }
 
-    /// Returns the innermost of the first `count`.
+    /// Returns the innermost of the first `count` entries.
     pub(super) fn innermost_of(&self, count: usize) -> Option<&T> {
         self.open.get(..count)?.last().map(|(_, open)| open)
     }
 
-    /// Returns the innermost.
+    /// Returns the innermost entry.
     pub(super) fn innermost(&self) -> Option<&T> {
         self.innermost_of(self.open.len())
     }
 
-    /// Returns the last that began, with its key.
+    /// Returns the entry that began last, with its key.
     pub(super) fn last(&self) -> Option<&(u64, T)> {
         self.open.last()
     }
 
-    /// Returns what has this key.
+    /// Returns the entry with this key.
     pub(super) fn get_mut(&mut self, key: u64) -> Option<&mut T> {
         self.open.iter_mut().rev().find(|(open, _)| *open == key).map(|(_, open)| open)
     }

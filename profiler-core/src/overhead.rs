@@ -1,7 +1,7 @@
-//! What recording itself costs, measured on this machine when a session ends.
+//! The cost of recording itself, measured on this machine when a session ends.
 //!
-//! The reports multiply each cost by how often it was paid. Measured on scratch memory with the same clock and the same
-//! stores; nothing of it appears in a recording.
+//! The reports multiply each cost by the number of times it was paid. Costs are measured on scratch memory with the
+//! same clock and the same stores; the measurement does not appear in a recording.
 
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ use crate::memory;
 use crate::memory::Action;
 use crate::stream::entry::{Entry, Tag};
 
-/// Times that each is paid in a round.
+/// Number of times that each cost is paid in a round.
 const TIMES: usize = 512;
 
 /// Nanoseconds that recording costs its thread.
@@ -25,16 +25,16 @@ pub struct Costs {
     pub range: f64,
     /// An allocation or release.
     pub allocation: f64,
-    /// Something that a call says about itself: the shape of an input, FLOPs, an index.
+    /// One part of a call's description: the shape of an input, FLOPs, an index.
     pub description: f64,
-    /// A call stack; 0 if that is not known.
+    /// A call stack; 0 if unknown.
     pub stack: f64,
-    /// The tie of a range to the GPU work that it launches; 0 if that is not known.
+    /// The link from a range to the GPU work that it launches; 0 if unknown.
     pub link: f64,
 }
 
 impl Costs {
-    /// Measures what can be measured without a session, in about a tenth of a millisecond.
+    /// Measures the costs that need no session, in about a tenth of a millisecond.
     pub fn measure() -> Self {
         Self { range: of_range(), allocation: of_allocation(), description: of_description(), stack: 0.0, link: 0.0 }
     }
@@ -62,7 +62,7 @@ fn of_allocation() -> f64 {
     })
 }
 
-/// Measures the description of a matrix.
+/// Measures the cost of describing a matrix.
 fn of_description() -> f64 {
     let dims = black_box([2_usize, 3]);
     let mut writer = ShapeWriter { site: 1, held: Some(Described::default()) };
@@ -77,7 +77,7 @@ fn of_description() -> f64 {
     })
 }
 
-/// Returns room for two entries each time, touched before.
+/// Returns room for two entries per operation, already touched.
 fn scratch() -> Vec<Entry> {
     vec![Entry::new(Tag::End, 0, 0); 2 * TIMES]
 }
@@ -86,7 +86,7 @@ fn scratch() -> Vec<Entry> {
 mod tests {
     use super::*;
 
-    /// A12: what is recorded has a cost, and none of it is a figure of another scale.
+    /// A12: everything that is recorded has a cost, and all costs are of a plausible scale.
     #[test]
     #[cfg_attr(miri, ignore = "its times mean nothing")]
     fn everything_that_is_recorded_costs_something() {

@@ -1,8 +1,8 @@
 //! `flops = 2 * rows * inner * cols`, computed so that it cannot overflow.
 //!
-//! The operands have the user's types, in which the product may not fit. Each operand goes to the runtime's `count`,
-//! and the operators work on the numbers that `count` returns. The rewrite reaches sums, products, quotients, parentheses
-//! and casts to a wide type in the option itself. Blocks, closures and calls are operands, computed as they are written.
+//! The operands have the user's types, in which the product may not fit. So each goes to the runtime's `count`, and the
+//! operators work on the results. Only arithmetic in the option itself counts: sums, products, quotients, parentheses
+//! and casts to a wide type. Blocks, closures and calls are operands, computed as written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};

@@ -26,7 +26,7 @@ impl Mistakes {
         }
     }
 
-    /// Returns `model` if there are no mistakes, else one `compile_error!` for each. Without a model there is a mistake.
+    /// Returns `model` if there are no mistakes, else a `compile_error!` for each. Without a model there is a mistake.
     pub(crate) fn finish<T>(self, model: Option<T>) -> Result<T, TokenStream> {
         match (self.errors, model) {
             (None, Some(model)) => Ok(model),

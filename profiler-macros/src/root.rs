@@ -1,8 +1,8 @@
 //! The crate that generated code names: the crate that exports the attribute, which `Cargo.toml` may have renamed.
 //!
-//! The compiler that runs the attribute has in its arguments the name of every dependency and its file, which a new name
-//! does not change. So generated code finds a renamed crate without `crate = …`. Where the arguments cannot be read, as
-//! with a build system that passes them in a file, it names the crate itself, which an `extern crate` may provide.
+//! The arguments of the compiler that runs the attribute name each dependency and its file, which a new name does not
+//! change. So generated code finds a renamed crate without `crate = …`. Where the arguments cannot be read, as when a
+//! build system passes them in a file, it uses the crate's own name, which an `extern crate` may provide.
 
 use std::env;
 use std::path::Path;

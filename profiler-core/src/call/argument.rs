@@ -1,4 +1,4 @@
-//! Names of a program's own arguments, `args(tokens = n)`: checked where a block macro lists them. The attributes check theirs.
+//! Names of a program's own arguments, `args(tokens = n)`, checked for the block macros. The attributes check theirs.
 
 /// Names that the trace itself writes, or that its readers look for: a program's own argument cannot have them.
 #[doc(hidden)]
@@ -35,7 +35,7 @@ pub const RESERVED: [&str; 30] = [
     "wait_on_stream",
 ];
 
-/// Checks the names in a block macro, when it is compiled.
+/// Checks the names in a block macro at compile time, and returns them without `r#`.
 #[doc(hidden)]
 pub const fn check_names<const COUNT: usize>(names: [&'static str; COUNT]) -> [&'static str; COUNT] {
     let mut names = names;
@@ -52,7 +52,7 @@ pub const fn check_names<const COUNT: usize>(names: [&'static str; COUNT]) -> [&
     names
 }
 
-/// Returns the name of a raw identifier.
+/// Returns the name without the `r#` of a raw identifier.
 const fn unraw(name: &'static str) -> &'static str {
     match name.as_bytes() {
         [b'r', b'#', rest @ ..] => match core::str::from_utf8(rest) {
@@ -63,7 +63,7 @@ const fn unraw(name: &'static str) -> &'static str {
     }
 }
 
-/// Returns whether the name is among the first `count`.
+/// Returns whether the name is among the first `count` names.
 const fn is_among(name: &str, names: &[&str], count: usize) -> bool {
     let mut at = 0;
     while at < count {

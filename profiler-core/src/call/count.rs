@@ -1,8 +1,8 @@
-//! Numbers that a call says of itself: floating point operations, an index.
+//! Numbers that describe a call: floating point operations, an index.
 //!
-//! `flops = 2 * rows * inner * cols` is written in the types of its parts. In these it may overflow, which panics in one
-//! build and is silently wrong in the other, and both only while it is profiled. So the attributes compute the arithmetic
-//! that they see in [`Count`]s, which know when they have failed.
+//! `flops = 2 * rows * inner * cols` is written in the types of its operands. In those it may overflow, which panics in
+//! one build and is silently wrong in the other, and only while it is profiled. So the attributes compute the
+//! arithmetic that they see in [`Count`]s, which know when they have failed.
 
 use core::fmt;
 use core::ops::{Add, Div, Mul, Rem, Sub};
@@ -13,7 +13,7 @@ use core::ops::{Add, Div, Mul, Rem, Sub};
     note = "`flops` and `index` take any integer or float"
 )]
 pub trait IntoCount {
-    /// Negative numbers and NaN become 0, too large ones the largest.
+    /// Converts the number: negative numbers and NaN become 0, numbers that are too large become the maximum.
     fn into_count(self) -> u64
     where
         Self: Sized,
@@ -21,12 +21,12 @@ pub trait IntoCount {
         self.operand().recorded().unwrap_or_default()
     }
 
-    /// Returns the number to compute with.
+    /// Returns the number as an operand.
     #[doc(hidden)]
     fn operand(self) -> Count;
 }
 
-/// A part of a computation, or what came of it.
+/// Operand or result of a computation.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Count {
@@ -34,18 +34,18 @@ pub enum Count {
     Whole(i128),
     /// A float.
     Float(f64),
-    /// It overflowed, or divided by zero.
+    /// An overflow or a division by zero.
     Failed,
 }
 
-/// Returns a part of what an attribute computes.
+/// Converts one operand of an attribute's arithmetic.
 #[doc(hidden)]
 #[inline]
 pub fn count(part: impl IntoCount) -> Count {
     part.operand()
 }
 
-/// Returns an integer that stands in an attribute.
+/// Converts an integer literal in an attribute.
 #[doc(hidden)]
 #[inline]
 pub const fn whole(literal: i128) -> Count {
@@ -53,7 +53,7 @@ pub const fn whole(literal: i128) -> Count {
 }
 
 impl Count {
-    /// Returns the number that is recorded; `None` if it could not be computed.
+    /// Returns the number to record; `None` if it could not be computed.
     pub(crate) fn recorded(self) -> Option<u64> {
         match self {
             Self::Whole(number) => u64::try_from(number.max(0)).ok(),
@@ -75,7 +75,7 @@ impl Count {
 
     fn float(self) -> Option<f64> {
         match self {
-            // CAST: a float beside it: the computation is one of floats.
+            // CAST: the other operand is a float, so the computation is one of floats.
             Self::Whole(number) => Some(number as f64),
             Self::Float(number) => Some(number),
             Self::Failed => None,
@@ -125,7 +125,7 @@ macro_rules! counts {
         $(impl IntoCount for $integer {
             #[inline]
             fn operand(self) -> Count {
-                // CAST: every integer that has this trait fits.
+                // CAST: every integer type that has this trait fits.
                 Count::Whole(self as i128)
             }
         })*
@@ -140,7 +140,7 @@ macro_rules! counts {
 
 counts!(try: u8, u16, u32, u64, usize, i8, i16, i32, i64, isize; as: f32, f64);
 
-/// As numbers are multiplied through references.
+/// References count as the numbers that they refer to, as in arithmetic.
 impl<T: IntoCount + Copy> IntoCount for &T {
     fn operand(self) -> Count {
         (*self).operand()
@@ -151,7 +151,7 @@ impl<T: IntoCount + Copy> IntoCount for &T {
 mod tests {
     use super::*;
 
-    /// G10: what is too large for its type, or divided by zero, is a failure and no wrong number.
+    /// G10: an overflow or a division by zero is a failure and not a wrong number.
     #[test]
     fn a_computation_is_right_or_has_failed() {
         let million = || count(1_000_000_u32);

@@ -1,6 +1,6 @@
-//! The description of one call: its arguments, by the rows of [`Key`].
+//! The description of one call: its arguments, keyed by [`Key`].
 //!
-//! It is written before the begin that it belongs to, straight into the thread's stream, and only while a session or an
+//! It is written before the begin of its range, straight into the thread's stream, and only while a session or an
 //! attached tool wants it: off, a description costs the gate's load.
 
 use std::panic::{self, AssertUnwindSafe};
@@ -19,7 +19,7 @@ use crate::stream::key::Key;
 use crate::stream::{buffer, registry};
 use crate::{gate, select};
 
-/// Who may want a description.
+/// Gate bits under which a description may be wanted.
 const WANTED: u32 = gate::RECORD | gate::NVTX | gate::UNSOUGHT | gate::STEPS;
 
 /// Lets the attribute's generated code describe the call that begins next on this thread.
@@ -28,7 +28,7 @@ pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
     describe_open(site, gate::load(), tell);
 }
 
-/// The same where the gate has been asked.
+/// Describes the call if `gate`, which the caller has loaded, says that a description may be wanted.
 #[inline(always)]
 pub fn describe_open(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
     if gate & WANTED != 0 {
@@ -38,7 +38,7 @@ pub fn describe_open(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call
 
 #[inline(never)]
 fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
-    // Its range is refused.
+    // The range is refused too.
     if ledger::is_own() {
         return;
     }
@@ -48,16 +48,16 @@ fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call
     }
 }
 
-/// Lets a call describe itself. What panics in there would not have run unprofiled: the call goes on, without the rest of its
-/// description, and is counted.
+/// Lets a call describe itself. The description would not have run unprofiled, so a panic in it is caught: the call
+/// goes on, without the rest of its description, and is counted.
 fn told(call: &mut Call, tell: impl FnOnce(&mut Call)) {
     if panic::catch_unwind(AssertUnwindSafe(|| tell(call))).is_err() {
         registry::count_failed_description();
     }
 }
 
-/// Returns what is left of the gate for this call: everything if it is recorded, else what an attached tool wants, and of a
-/// step what its end may begin to record.
+/// Returns the gate's bits that apply to this call: all of them if it is recorded, else only that of an attached tool
+/// and, for a step, that of the session's step count.
 fn wanted_by(site: &'static Site, gate: u32) -> u32 {
     let gate = tool::sought(gate);
     let recorded = gate & gate::RECORD != 0 && (gate & gate::FILTER == 0 || select::admits(site));
@@ -65,7 +65,7 @@ fn wanted_by(site: &'static Site, gate: u32) -> u32 {
     if recorded { gate } else { gate & others }
 }
 
-/// The description as entries, for a call that begins later.
+/// Returns the description as entries, for a call that begins later.
 #[inline(always)]
 pub(crate) fn held(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Vec<Entry> {
     let gate = gate::load();
@@ -77,7 +77,7 @@ fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -
     if ledger::is_own() {
         return Vec::new();
     }
-    // What is held is the profiler's memory, not the program's.
+    // The entries are the profiler's memory, not the program's.
     let _own = ledger::own();
     let gate = wanted_by(site, gate);
     let mut call = Call { gate, writer: ShapeWriter { site: site.number(), held: Some(Described::default()) } };
@@ -87,7 +87,7 @@ fn held_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) -
     call.writer.held.unwrap_or_default().finish()
 }
 
-/// Takes one call's description.
+/// Receiver of one call's description.
 #[derive(Debug)]
 pub struct Call {
     gate: u32,
@@ -95,7 +95,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// Returns whether shapes are recorded: ask before computing one.
+    /// Returns whether shapes are recorded: check this before you compute one.
     pub const fn wants_shapes(&self) -> bool {
         self.gate & gate::SHAPES != 0
     }
@@ -105,17 +105,17 @@ impl Call {
         self.gate & gate::FLOPS != 0
     }
 
-    /// One input.
+    /// Writes the shape of one input.
     pub fn shape<O>(&mut self, input: &(impl Shaped<O> + ?Sized)) {
         input.write_shape(&mut self.writer);
     }
 
-    /// Returns whether the call is recorded: ask before computing its own arguments.
+    /// Returns whether the call is recorded: check this before you compute its own arguments.
     pub const fn is_recorded(&self) -> bool {
         self.gate & gate::RECORD != 0
     }
 
-    /// Floating point operations of the call.
+    /// Writes the number of floating point operations of the call.
     pub fn flops(&mut self, flops: impl IntoCount) {
         match flops.operand().recorded() {
             Some(flops) => self.write(Key::FLOPS, integer(flops)),
@@ -123,10 +123,10 @@ impl Call {
         }
     }
 
-    /// The user's own index of the step.
+    /// Writes the user's own index of the step.
     pub fn index(&mut self, index: impl IntoCount) {
         let index = index.into_count();
-        // A future's tool reads it from what is held.
+        // For a future, the tool reads the index from the held entries.
         if self.gate & (gate::NVTX | gate::STEPS) != 0 && self.writer.held.is_none() {
             tool::tell_index(self.writer.site, index);
         }
@@ -149,7 +149,7 @@ impl Call {
 
     /// Writes a request's id. The caller keeps it [short](crate::label).
     pub(crate) fn request_id(site: u32, id: &str) {
-        // Without memory for a number, its range is refused.
+        // Without memory for a number, the site's range is refused.
         if site == 0 {
             return;
         }
@@ -168,5 +168,5 @@ impl Call {
     }
 }
 
-/// Bytes of a text in a pair of words.
+/// Bytes of text in one pair of words.
 const BYTES_OF_A_PAIR: usize = 15;

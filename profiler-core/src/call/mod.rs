@@ -1,4 +1,4 @@
-//! Descriptions of calls: shapes, FLOPs, indices, and the numbers and types they are made of.
+//! Descriptions of calls: shapes, FLOPs, indices, and the number and type conversions that they need.
 
 pub(crate) mod argument;
 pub(crate) mod count;

@@ -1,4 +1,4 @@
-//! Shapes of an op's inputs: dims, strides and dtype of whatever implements [`Shaped`].
+//! Shapes of an op's inputs: dims, strides and dtype of every type that implements [`Shaped`].
 
 use super::count::IntoCount;
 use super::dtype::Dtype;
@@ -7,21 +7,21 @@ use super::shape_writer::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 #[cfg(not(feature = "std"))]
 use crate::off::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 
-/// Something with a shape that `shapes(…)` can record: itself a tensor, a list of elements (an input with one dim), or a
-/// number. Any other tensor is recorded by its dims: [`Dims`].
+/// A value with a shape that `shapes(…)` can record: a tensor, a list of elements (an input with one dim), or a number.
+/// Any other tensor is recorded by its dims: [`Dims`].
 ///
-/// `Origin` lets a crate implement this trait for another crate's tensor, as `profiler-shapes` does for candle's: it names
-/// a type of its own there, which the compiler finds wherever a shape is asked for. Your own tensor needs none:
-/// `impl Shaped for MyTensor`.
+/// `Origin` lets a crate implement this trait for another crate's tensor, as `profiler-shapes` does for candle's: it
+/// names a type of its own as the origin, which the compiler infers wherever a shape is asked for. Your own tensor
+/// needs none: `impl Shaped for MyTensor`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shape that `shapes(…)` can record",
     note = "implement `Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
 )]
 pub trait Shaped<Origin = Own> {
-    /// Tells `out` dtype and dims: one call per input.
+    /// Writes dtype and dims to `out`: one call for each input.
     fn write_shape(&self, out: &mut ShapeWriter);
 
-    /// Returns whether it is a `usize`, of which a tuple may be a tensor's dims.
+    /// Returns whether the value is a `usize`: a tuple of those may be a tensor's dims.
     #[doc(hidden)]
     fn is_count(&self) -> bool {
         false
@@ -32,7 +32,7 @@ pub trait Shaped<Origin = Own> {
 /// type.
 ///
 /// A list of integers alone is an input with one dim, as a list of token ids is: for the dims of a 2×3 tensor
-/// `shapes(x.dims())` records `[2]`, and a session warns of each place that records a list of `usize`.
+/// `shapes(x.dims())` records `[2]`, and a session warns about each site that records a list of `usize`.
 ///
 /// ```
 /// use profiler_core::{Dims, Dtype, profiled_op};
@@ -59,16 +59,16 @@ impl<I: Copy + IntoCount> Shaped for Dims<'_, I> {
     }
 }
 
-/// Returns a dim as an index; negative ones are 0.
+/// Converts a dim to an index; negative dims become 0.
 fn count(dim: impl IntoCount) -> usize {
     usize::try_from(dim.into_count()).unwrap_or(usize::MAX)
 }
 
 /// An element type that a slice's shape can name.
 pub trait Element<Origin = Own> {
-    /// Its dtype.
+    /// Dtype of the element.
     const DTYPE: Dtype;
-    /// True for `usize`: a list of them may be a tensor's dims.
+    /// True for `usize`: a list of those may be a tensor's dims.
     #[doc(hidden)]
     const IS_COUNT: bool = false;
 }
@@ -90,7 +90,7 @@ elements! {
     f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
 }
 
-// Token ids are `u32` or `i64` and tensors of bytes `u8`; dims are `usize`, and hardly a tensor is.
+// Token ids are `u32` or `i64`, and tensors of bytes `u8`; dims are `usize`, and tensors hardly ever are.
 impl Element for usize {
     const DTYPE: Dtype = Dtype::U64;
     const IS_COUNT: bool = true;
@@ -127,7 +127,7 @@ impl<T: Shaped<O> + ?Sized, O> Shaped<O> for &mut T {
 }
 
 impl Shaped for str {
-    /// A text is an input without a shape, as in PyTorch.
+    /// Writes an input without a shape, as PyTorch does for a text.
     fn write_shape(&self, out: &mut ShapeWriter) {
         out.tensor(Dtype::Unknown, &[]);
     }
@@ -160,7 +160,7 @@ impl<T: Element<O>, O> Shaped<O> for Vec<T> {
 }
 
 impl<T: Shaped<O>, O> Shaped<O> for Option<T> {
-    /// `None` is an input without a shape, as in PyTorch.
+    /// Writes `None` as an input without a shape, as PyTorch does.
     fn write_shape(&self, out: &mut ShapeWriter) {
         match self {
             Some(inner) => inner.write_shape(out),
@@ -172,7 +172,7 @@ impl<T: Shaped<O>, O> Shaped<O> for Option<T> {
 macro_rules! tuples {
     ($(($($name:ident $origin:ident)+)),+) => {$(
         impl<$($name: Shaped<$origin>, $origin),+> Shaped<($($origin,)+)> for ($($name,)+) {
-            /// Writes one input for each part. Several `usize` and nothing else may be the dims of a tensor that was meant.
+            /// Writes one input for each part. A tuple of only `usize`, and more than one, may be meant as a tensor's dims.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
                 let ($($name,)+) = self;
@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(written(&Matrix([1, 3])), [row_major, strides].concat());
     }
 
-    /// A7: a list of `usize` is marked, and so is a tuple of nothing else.
+    /// A7: a list of `usize` is marked, and so is a tuple of only `usize`.
     #[test]
     fn only_lists_of_usize_are_marked_as_possible_dims() {
         fn marks<O>(input: &impl Shaped<O>) -> usize {
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!([marks(&2_usize), marks(&(2_usize, 3_u32)), marks(&(2_usize,))], [0; 3]);
     }
 
-    /// A7: dims of any integer type, cut after the eighth as all dims are.
+    /// A7: dims may have any integer type; as always, at most eight are recorded.
     #[test]
     fn dims_are_the_shape_of_a_tensor() {
         let expected = [head(Dtype::F16, 2), Entry::pair(Tag::More, 2, 3)];

@@ -6,13 +6,13 @@ use crate::stream::entry::Entry;
 use crate::stream::key::Key;
 use crate::stream::{buffer, registry};
 
-/// Dims of one input that are recorded.
+/// Maximum number of recorded dims of one input.
 pub const MAX_DIMS: usize = 8;
 
-/// Beside an input's dtype: it is a list of `usize`, which may be the dims of a tensor that was meant.
+/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of a tensor.
 pub const LISTS_DIMS: u64 = 1 << 8;
 
-/// Takes the shapes of one op's inputs.
+/// Writer for the shapes of one op's inputs.
 #[derive(Debug)]
 pub struct ShapeWriter {
     pub(crate) site: u32,
@@ -28,7 +28,7 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// Adds entries, unless others found no memory: what is left would say something else.
+    /// Adds entries, unless earlier ones found no memory: a description with a gap would say something else.
     pub(crate) fn extend(&mut self, entries: &[Entry]) {
         if !self.is_cut && self.entries.try_reserve(entries.len()).is_ok() {
             self.entries.extend_from_slice(entries);
@@ -46,14 +46,14 @@ impl Described {
         self.entries
     }
 
-    /// Begins anew with the same memory.
+    /// Clears the description and keeps its memory.
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
 }
 
 impl ShapeWriter {
-    /// One tensor. Dims beyond the eighth are not recorded.
+    /// Writes one tensor. Dims beyond the eighth are not recorded.
     pub fn tensor(&mut self, dtype: Dtype, dims: &[usize]) {
         self.marked(dtype, dims, 0);
     }
@@ -68,14 +68,14 @@ impl ShapeWriter {
         self.write(&entries[..used]);
     }
 
-    /// One tensor whose elements do not lie one after the other: `strides` are in elements, one for each dim. Where they
-    /// are those of a row-major tensor this is [`tensor`](Self::tensor).
+    /// Writes one tensor whose elements are not contiguous: `strides` are in elements, one for each dim. Strides of a
+    /// row-major tensor are not recorded, as in [`tensor`](Self::tensor).
     pub fn strided(&mut self, dtype: Dtype, dims: &[usize], strides: impl IntoIterator<Item = isize>) {
         self.tensor(dtype, dims);
         let mut given = [0_isize; MAX_DIMS];
         let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
         if !is_row_major(dims, &given[..count]) {
-            // CAST: back in `model` with the same cast, from the 56 bits that the second of two has.
+            // CAST: `model` casts back, from the 56 bits that the second word of a pair has.
             let head = (Key::STRIDES, self.site, given[0] as u64);
             let (entries, used) = Entry::words_of::<{ 1 + MAX_DIMS / 2 }>(head, count - 1, |at| {
                 given.get(at + 1).map_or(0, |stride| *stride as u64)
@@ -91,12 +91,12 @@ impl ShapeWriter {
         }
     }
 
-    /// Writes a list of elements. Of `usize` it may be the dims of a tensor that was meant.
+    /// Writes a list of elements. A list of `usize` is marked: it may be meant as the dims of a tensor.
     pub(super) fn list<T: Element<O>, O>(&mut self, length: usize) {
         self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
     }
 
-    /// A number.
+    /// Writes a number.
     pub fn scalar(&mut self) {
         self.tensor(Dtype::Scalar, &[]);
     }

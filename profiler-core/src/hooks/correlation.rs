@@ -1,12 +1,12 @@
-//! The tie between a range and the GPU work that it launches.
+//! The link between a range and the GPU work that it launches.
 //!
-//! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread. The id that a range
-//! pushes says where its begin stands: the thread's ordinal and the position in its stream, so that nothing has to be
-//! looked up while the program runs.
-//! A runtime that speaks CUPTI installs the hooks; the gate's `GPU` bit says when to call them.
+//! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread. A range pushes
+//! an id that locates its begin: the thread's ordinal and the position in its stream, so that no lookup is needed
+//! while the program runs. A runtime that speaks CUPTI installs the hooks; the gate's `GPU` bit says when to call
+//! them.
 //!
-//! CUPTI only knows a stack. A guard that ends before one that began after it is taken out of the middle: what is above it
-//! is popped and pushed again.
+//! CUPTI only knows a stack. When a guard ends before one that began after it, its id is removed from the middle: the
+//! ids above it are popped and pushed again.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -17,33 +17,33 @@ use crate::few::Few;
 use crate::gate;
 use crate::stream::buffer;
 
-/// What is called around a range, on its thread.
+/// Functions that are called around a range, on its thread.
 #[derive(Clone, Copy, Debug)]
 pub struct Hooks {
-    /// The id is the innermost from now on.
+    /// Makes an id the innermost one.
     pub push: fn(u64),
-    /// It no longer is.
+    /// Removes the innermost id.
     pub pop: fn(),
 }
 
 static HOOKS: OnceLock<Hooks> = OnceLock::new();
-/// Picoseconds that a tie took here when it was measured last.
+/// Picoseconds that a link took in the last measurement.
 static COST: AtomicU64 = AtomicU64::new(0);
 
 thread_local! {
-    /// The ids that are pushed on this thread.
+    /// Ids that are pushed on this thread.
     static PUSHED: RefCell<Few<u64, 8>> = const { RefCell::new(Few::new()) };
 }
 
-/// Bits of an id that hold the position: 10^12 entries a thread; 2^24 threads are left for the rest.
+/// Bits of an id that hold the position: 10^12 entries per thread; the other bits number 2^24 threads.
 const POSITION_BITS: u32 = 40;
 
-/// Sets who is told; the first call wins.
+/// Installs the hooks; the first call wins.
 pub fn install(hooks: Hooks) {
     let _ = HOOKS.set(hooks);
 }
 
-/// Measures what a tie costs, where nothing is launched between its two calls. Once a session, when the hooks work.
+/// Measures the cost of a link, with nothing launched between its two calls. Called once per session, when the hooks work.
 pub fn measure() {
     const TIES: usize = 64;
     let Some(hooks) = HOOKS.get() else { return };
@@ -59,24 +59,24 @@ pub fn measure() {
     COST.store(picoseconds, Ordering::Relaxed);
 }
 
-/// Nanoseconds that a tie cost its range when that was measured last.
+/// Returns the nanoseconds that a link cost its range in the last measurement.
 pub fn ns_per_link() -> f64 {
     // ORDERING: a statistic.
     COST.load(Ordering::Relaxed) as f64 / 1000.0
 }
 
-/// The id of the begin that stands at `position` of the thread's stream.
+/// Returns the id of the begin at `position` of the thread's stream.
 pub const fn id(ordinal: u32, position: u64) -> u64 {
     (ordinal as u64) << POSITION_BITS | position & ((1 << POSITION_BITS) - 1)
 }
 
-/// Ordinal and position of an id.
+/// Returns the ordinal and the position in an id.
 pub const fn place(id: u64) -> (u32, u64) {
-    // CAST: 24 bits are left.
+    // CAST: 24 bits remain.
     ((id >> POSITION_BITS) as u32, id & ((1 << POSITION_BITS) - 1))
 }
 
-/// Pushes the id of the range whose begin is the next entry of this thread. Returns what goes to [`pop`].
+/// Pushes the id of the range whose begin is the next entry of this thread. Returns the id for [`pop`].
 pub(crate) fn push(gate: u32) -> Option<u64> {
     if gate & gate::GPU == 0 {
         return None;
@@ -88,7 +88,7 @@ pub(crate) fn push(gate: u32) -> Option<u64> {
     Some(id)
 }
 
-/// Ends what [`push`] began. Returns `None` if it is not there.
+/// Removes the id that [`push`] returned. Returns `None` if it is not pushed.
 pub(crate) fn pop(id: u64) -> Option<()> {
     let hooks = HOOKS.get()?;
     let (at, count) = with_pushed(|pushed| {
@@ -102,7 +102,7 @@ pub(crate) fn pop(id: u64) -> Option<()> {
     Some(())
 }
 
-/// Calls `with` what is pushed on this thread; `None` while the thread is ending, or uses it.
+/// Calls `with` on the ids pushed on this thread; returns `None` while the thread is ending, or while they are in use.
 fn with_pushed<R>(with: impl FnOnce(&mut Few<u64, 8>) -> R) -> Option<R> {
     PUSHED.try_with(|pushed| pushed.try_borrow_mut().ok().map(|mut pushed| with(&mut pushed))).ok().flatten()
 }

@@ -1,8 +1,8 @@
-//! The CPU time of stages and steps: what the calling thread's CPU clock says at their begin and end.
+//! The CPU time of stages and steps: readings of the calling thread's CPU clock at their begin and end.
 //!
-//! Read just before the begin and just after the end, so that a range's wall time holds none of its own readings; the reader
-//! takes no more for CPU time than there was wall time. A system call each, out of line: only the slow path asks
-//! ([`gate::CPU_TIME`](crate::gate::CPU_TIME)).
+//! The clock is read just before the begin and just after the end, so that a range's wall time excludes its own
+//! readings; the reader caps CPU time at wall time. Each reading is a system call, out of line: only the slow path
+//! makes it ([`gate::CPU_TIME`](crate::gate::CPU_TIME)).
 
 use std::time::{Duration, Instant};
 
@@ -11,22 +11,22 @@ use crate::site::Site;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 
-/// Readings measured for the cost of one.
+/// Number of readings that measure the cost of one.
 const READINGS: u32 = 400;
 
-/// Returns whether the CPU time of ranges of `site` is measured while the gate is this.
+/// Returns whether this gate asks for the CPU time of ranges of `site`.
 pub(crate) fn is_measured(gate: u32, site: &Site) -> bool {
     gate & crate::gate::CPU_TIME != 0 && site.is_stage()
 }
 
-/// Writes down the CPU clock of this thread for the begin or end of `site` that follows. Without room for it the range has
-/// no CPU time.
+/// Writes this thread's CPU clock for the begin or end of `site` that follows. Without room for the entry, the range
+/// has no CPU time.
 pub(crate) fn write(site: u32) {
     let entry = Entry::new(Tag::CpuTime, site, thread_ns());
     buffer::append(false, || entry);
 }
 
-/// Returns what one reading costs its thread, as measured now.
+/// Measures the cost of one reading for its thread.
 pub fn cost() -> Duration {
     let start = Instant::now();
     for _ in 0..READINGS {

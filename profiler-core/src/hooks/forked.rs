@@ -1,4 +1,4 @@
-//! The warning of a forked child at its first range: nothing of it is recorded.
+//! The warning of a forked child at its first range: the child records nothing.
 
 use std::sync::mpsc;
 use std::thread;
@@ -8,10 +8,10 @@ use super::warning;
 use crate::ledger;
 
 const THREAD: &str = "profiler-notice";
-/// Time that a first range waits for its warning: the logger may be locked by a thread that does not exist.
+/// Maximum wait of the first range for its warning: the logger may be locked by a thread that does not exist.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Tells, at the first range of a child, that its parent's session does not record it. On a thread of its own.
+/// Warns, at the first range of a child, that its parent's session does not record it. Uses a thread of its own.
 #[cold]
 pub(super) fn tell_child() {
     let _own = ledger::own();

@@ -1,7 +1,7 @@
-//! GPU time of a range in its thread's stream: the tie between the range and its measurement, and what that came to.
+//! GPU time of a range in its thread's stream: the link between the range and its measurement, and the measured time.
 //!
-//! The tie follows the range's begin. What was measured is known later and is written by whichever thread learns of it,
-//! so the two are joined by a number. the runtime writes them, the model reads them.
+//! The link follows the range's begin. The measured time is known later and is written by the thread that learns it, so
+//! a number joins the two. The runtime writes them, the model reads them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -9,28 +9,28 @@ use crate::site::Site;
 use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 
-/// The most that an entry holds: two years.
+/// Longest time that an entry holds: two years.
 const MAX_LENGTH: u64 = (1 << 56) - 1;
 
-/// What a pair of events came to.
+/// GPU time between a pair of events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Measured {
-    /// The measurement's number.
+    /// Number of the measurement.
     pub number: u64,
-    /// When it began: nanoseconds of the device's clock since the context's reference.
+    /// Begin, in nanoseconds of the device's clock since the context's reference.
     pub begin_ns: i64,
-    /// How long it took, on the same clock.
+    /// Length, in nanoseconds of the same clock.
     pub length_ns: u64,
 }
 
-/// A number for a measurement: never given twice.
+/// Returns a new number for a measurement; no number is returned twice.
 pub fn number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     // ORDERING: only uniqueness matters.
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The range of `site` that has just begun on this thread has this measurement. False if there was no room.
+/// Links the range of `site` that has just begun on this thread to a measurement. Returns false if there was no room.
 pub fn tie(site: &'static Site, number: u64, context: u32, stream: usize) -> bool {
     let site = site.number();
     buffer::append_all(|| {
@@ -38,7 +38,7 @@ pub fn tie(site: &'static Site, number: u64, context: u32, stream: usize) -> boo
     })
 }
 
-/// Writes down a measurement. False if there was no room.
+/// Writes a measurement. Returns false if there was no room.
 pub fn write(measured: Measured) -> bool {
     let Measured { number, begin_ns, length_ns } = measured;
     buffer::append_all(|| {

@@ -1,4 +1,4 @@
-//! Hooks: whom a range is shown to beside its thread's stream.
+//! Hooks: receivers of a range besides its thread's stream.
 
 pub mod correlation;
 pub mod cpu_time;

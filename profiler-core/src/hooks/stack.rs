@@ -1,7 +1,7 @@
 //! The call stack of a range: addresses only, written before its begin.
 //!
-//! This crate cannot walk a stack; a session with `torch_profiler_with_stack` says who can ([`capture_with`]). Names come
-//! when the session is over.
+//! This crate cannot walk a stack; a session with `torch_profiler_with_stack` provides the walker ([`capture_with`]).
+//! Names are resolved when the session is over.
 
 use std::sync::OnceLock;
 
@@ -10,18 +10,18 @@ use crate::stream::buffer;
 use crate::stream::entry::Entry;
 use crate::stream::key::Key;
 
-/// Addresses kept of a stack, the innermost; the profiler's own few functions are among them.
+/// Maximum number of addresses kept of a stack, innermost first; some belong to the profiler's own functions.
 pub const MAX_DEPTH: usize = 64;
 
-/// Path of this file as the compiler names it: tells who names stacks which files are the recorder's.
+/// Path of this file as the compiler names it, by which a reader of stacks recognizes the recorder's own files.
 pub const FILE: &str = file!();
 
-/// Fills in the return addresses of the calling thread's stack, innermost first, and says how many there are.
+/// Fills in the return addresses of the calling thread's stack, innermost first, and returns their number.
 pub(crate) type Capture = fn(&mut [u64; MAX_DEPTH]) -> usize;
 
 static CAPTURE: OnceLock<Capture> = OnceLock::new();
 
-/// Sets who walks stacks; the first call wins.
+/// Sets the stack walker; the first call wins.
 pub fn capture_with(capture: Capture) {
     let _ = CAPTURE.set(capture);
 }
@@ -31,7 +31,7 @@ pub fn capture_with(capture: Capture) {
 pub(crate) fn write(site: u32) {
     let Some(capture) = CAPTURE.get() else { return };
     let mut addresses = [0; MAX_DEPTH];
-    // What the walker may have to allocate is not the program's.
+    // Memory that the walker allocates is not the program's.
     let own = ledger::own();
     let count = capture(&mut addresses);
     drop(own);

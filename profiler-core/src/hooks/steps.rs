@@ -1,7 +1,7 @@
-//! Steps: what happens beyond recording when an iteration begins and ends.
+//! Steps: the work beyond recording when an iteration begins and ends.
 //!
-//! This crate does not know sessions; a session sets a [`Listener`] and is told of each step that ends, and whether
-//! another step encloses it.
+//! This crate does not know sessions; a session sets a [`Listener`], which is called for each step that ends, with the
+//! site of the step that encloses it.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -12,55 +12,55 @@ use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::{clock, gate};
 
-/// One step has ended, on the calling thread.
+/// End of a step, on the calling thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StepEnd {
     /// Number of the step's site.
     pub site: u32,
     /// Number of the site of the step around it, if there is one.
     pub inside: Option<u32>,
-    /// When it began, in ticks.
+    /// Begin of the step, in ticks.
     pub began: u64,
 }
 
-/// Called after a step's end is recorded.
+/// Callback after a step's end is recorded.
 pub(crate) type Listener = fn(StepEnd);
 
 static LISTENER: OnceLock<Listener> = OnceLock::new();
 
 thread_local! {
-    /// The steps that are open on this thread: of guards, and of polls.
+    /// Steps that are open on this thread: of guards, and of polls.
     static OPEN: RefCell<OpenList<OpenStep>> = const { RefCell::new(OpenList::new()) };
 }
 
-/// Which counting a step belongs to: one that began under an earlier session is no iteration of this one.
+/// Number of the current count of steps: a step that began under an earlier session is no iteration of this one.
 static COUNTING: AtomicU32 = AtomicU32::new(0);
 
-/// A step that has begun while steps were counted.
+/// A step that began while steps were counted.
 #[derive(Clone, Copy, Debug)]
 struct OpenStep {
     pub site: u32,
     counting: u32,
     began: u64,
     is_poll: bool,
-    /// The site of the future in whose poll it began: it may end in another poll, which then began after it.
+    /// Site of the future in whose poll it began: the step may end in another poll, which then began after the step.
     future: Option<u32>,
 }
 
-/// A step that is a future, as it began with its first poll.
+/// A step that is a future, as of its first poll.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct StepLife {
     step: OpenStep,
     pub inside: Option<u32>,
 }
 
-/// Steps that are open now will not count.
+/// Starts a new count, to which steps that are open now do not belong.
 pub fn count_anew() {
     // ORDERING: a step that begins at this very moment may count or not.
     COUNTING.fetch_add(1, Ordering::Relaxed);
 }
 
-/// Sets who is told; the first call wins.
+/// Sets the listener; the first call wins.
 pub fn listen(listener: Listener) {
     let _ = LISTENER.set(listener);
 }
@@ -70,13 +70,13 @@ pub(crate) fn has_room() -> bool {
     OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.has_room())).unwrap_or(true)
 }
 
-/// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending: it does not count.
+/// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending: the step does not count.
 pub(crate) fn begin(site: u32) -> Option<u64> {
     open(site, false).map(|(key, _)| key)
 }
 
-/// Ends the step of a guard. It was inside the future in whose poll it began, else the innermost step that is open and was
-/// when it began.
+/// Ends the step of a guard. It lies inside the future in whose poll it began, else inside the innermost open step that
+/// began before it.
 pub(crate) fn end(key: u64) {
     let ended = OPEN.try_with(|open| {
         let mut open = open.try_borrow_mut().ok()?;
@@ -88,8 +88,8 @@ pub(crate) fn end(key: u64) {
     }
 }
 
-/// Begins a poll of a step that is a future on this thread. Returns its key for [`suspend`], and the step if it is its
-/// first.
+/// Begins a poll, on this thread, of a step that is a future. Returns the poll's key for [`suspend`], and the step as
+/// it begins if this is its first poll.
 pub(crate) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
     open(site, true)
 }

@@ -1,10 +1,10 @@
 //! Annotation: ranges are shown to a tool that is attached to the process, such as Nsight Systems through NVTX.
 //!
-//! This crate does not know NVTX: whoever does submits a [`Finder`], which names the [`Tool`] it has found with
-//! [`show_to`]. The finders run once, in the first range of the process or when a session asks before it. So that the
-//! first range comes here, the gate begins with the bit `UNSOUGHT`; it is cleared then, and without a tool the gate is 0.
-//! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path is as it
-//! was.
+//! This crate does not know NVTX: a crate that does submits a [`Finder`], which calls [`show_to`] with the [`Tool`]
+//! that it has found. The finders run once, in the first range of the process or earlier if a session asks. To bring
+//! the first range here, the gate begins with the bit `UNSOUGHT`; it is cleared then, and without a tool the gate is 0.
+//! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path stays
+//! as it is.
 //!
 //! A thread's ranges are pushed and popped for as long as they nest. Where a guard ends before one that began after it, a
 //! stack cannot say so: the later ones are popped with it and go on as ranges that are started and ended by a number, each
@@ -28,36 +28,36 @@ use crate::stream::entry::{Entry, Tag};
 use crate::stream::key::Key;
 use crate::stream::shared::{Room, Shared};
 
-/// Whom ranges are shown to. An index is that of the step that the range is or lies in.
+/// A receiver of ranges. The index of a range is that of the step that it is or lies in.
 pub trait Tool: Debug + Sync {
-    /// A range begins on this thread.
+    /// Begins a range on this thread.
     fn push(&self, site: &'static Site, index: Option<u64>);
-    /// The innermost range of this thread ends.
+    /// Ends the innermost range of this thread.
     fn pop(&self);
-    /// Shows the life of a future, or a guard that goes on and does not nest any more; the answer goes to
-    /// [`end`](Self::end), from whichever thread.
+    /// Shows the life of a future, or a guard that goes on and does not nest any more; the result goes to
+    /// [`end`](Self::end), from any thread.
     fn start(&self, site: &'static Site, index: Option<u64>) -> u64;
-    /// Ends what [`start`](Self::start) has shown.
+    /// Ends a range that [`start`](Self::start) has shown.
     fn end(&self, life: u64);
 }
 
-/// Looks whether a tool is attached; the answer is a problem to report.
+/// Function that looks for an attached tool, and returns a problem to report.
 pub struct Finder(pub fn() -> Option<String>);
 
 inventory::collect!(Finder);
 
-/// The tool, or null.
+/// The attached tool, or null.
 static TOOL: AtomicPtr<&'static dyn Tool> = AtomicPtr::new(ptr::null_mut());
-/// How often each site of a step has begun, for steps without an index of their own.
+/// Number of begins of each step's site, for steps without an index of their own.
 static STEPS: PerProcess<Mutex<HashMap<u32, u64>>> = PerProcess::new(|_| Mutex::default());
 
-/// A range of this thread that the tool takes to be open.
+/// A range of this thread that is open in the tool.
 #[derive(Clone, Copy)]
 struct Open {
     tool: &'static dyn Tool,
     site: &'static Site,
     index: Option<u64>,
-    /// The tool's number for it, once it is not on the tool's stack any more.
+    /// The tool's number for the range, once it is not on the tool's stack any more.
     started: Option<u64>,
 }
 
@@ -65,11 +65,11 @@ thread_local! {
     static OPEN: RefCell<OpenList<Open>> = const { RefCell::new(OpenList::new()) };
     /// The program's own index of the next step of a site on this thread.
     static TOLD: Cell<Option<(u32, u64)>> = const { Cell::new(None) };
-    /// This thread runs the finders: what they call may be annotated itself.
+    /// True while this thread runs the finders: functions that they call may be annotated themselves.
     static SEEKING: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Looks for a tool, once in the life of the process; returns when that is done.
+/// Looks for a tool, once in the life of the process; returns when all finders have run.
 pub fn seek() {
     static SOUGHT: PerProcess<Once> = PerProcess::new(|_| Once::new());
     if !cfg!(feature = "enable") || !gate::is_unsought() || SEEKING.replace(true) {
@@ -86,7 +86,7 @@ pub fn seek() {
     }
 }
 
-/// The gate, after a tool has been looked for and a forked child was told that it is one.
+/// Returns the gate, after the search for a tool and, in a forked child, after the warning.
 #[inline]
 pub(crate) fn sought(gate: u32) -> u32 {
     if gate & (gate::UNSOUGHT | gate::FORKED) == 0 {
@@ -104,7 +104,7 @@ fn settle(gate: u32) -> u32 {
     gate::load()
 }
 
-/// From now on, ranges that begin are shown to this tool, or to none. Those that are open end where they began.
+/// Shows ranges that begin from now on to this tool, or to none. Open ranges end in the tool where they began.
 pub fn show_to(tool: Option<&'static &'static dyn Tool>) {
     let pointer = tool.map_or(ptr::null(), ptr::from_ref);
     // ORDERING: publishes the tool to `tool`.
@@ -115,23 +115,23 @@ pub fn show_to(tool: Option<&'static &'static dyn Tool>) {
 fn tool() -> Option<&'static dyn Tool> {
     // ORDERING: pairs with the store in `show_to`.
     let pointer = TOOL.load(Ordering::Acquire);
-    // SAFETY: `show_to` is the only writer: null, or a reference that lives for ever and that nobody writes through.
+    // SAFETY: `show_to` is the only writer: null, or a reference that lives for ever and that nothing writes through.
     unsafe { pointer.as_ref() }.copied()
 }
 
-/// The next step of this site on this thread has the index `index`.
+/// Sets the index of the next step of this site on this thread.
 pub(crate) fn tell_index(site: u32, index: u64) {
     TOLD.set(Some((site, index)));
 }
 
-/// Returns the index that the step of this site which begins now has been given.
+/// Takes the index that [`tell_index`] set for the step of this site that begins now.
 pub(crate) fn told(site: u32) -> Option<u64> {
     TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
 }
 
-/// Begins a range on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool knows it.
+/// Begins a range on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool shows it.
 pub(crate) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
-    // A signal handler that comes in between shows nothing: locks may be held, here and in the tool.
+    // A signal handler that interrupts this shows nothing: locks may be held, here and in the tool.
     let _own = ledger::own();
     tool().and_then(|tool| push(tool, site, index(site, told)))
 }
@@ -139,7 +139,7 @@ pub(crate) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
 /// Ends the range with this key, on the same thread.
 pub(crate) fn end(key: u64) {
     let _own = ledger::own();
-    // The tool is called without the list: it may have ranges of its own.
+    // The list is not borrowed during the tool's call: the tool may have ranges of its own.
     let Some(Some((ended, around))) = with_open(|open| open.end(key)) else { return };
     match ended.started {
         Some(number) => ended.tool.end(number),
@@ -147,9 +147,9 @@ pub(crate) fn end(key: u64) {
     }
 }
 
-/// Ends the range of the stack that `around` others are around. Those above it go on beside the stack.
+/// Ends the range on the tool's stack that `around` open ranges enclose. The ranges above it go on beside the stack.
 fn pop(tool: &'static dyn Tool, around: usize) {
-    // What the tool does meanwhile is the profiler's: nothing is opened.
+    // Code of the tool that runs meanwhile is the profiler's: it opens no range.
     let count = with_open(|open| open.count()).unwrap_or(around);
     let on_the_stack = |at| with_open(|open| open.at(at).copied()).flatten().filter(|open| open.started.is_none());
     (around..count).rev().filter_map(on_the_stack).for_each(|open| open.tool.pop());
@@ -164,20 +164,20 @@ fn pop(tool: &'static dyn Tool, around: usize) {
     }
 }
 
-/// Calls `with` the list of what is open on this thread; `None` while the thread is ending, or uses it.
+/// Calls `with` on the open ranges of this thread; returns `None` while the thread is ending, or while they are in use.
 fn with_open<R>(with: impl FnOnce(&mut OpenList<Open>) -> R) -> Option<R> {
     OPEN.try_with(|open| open.try_borrow_mut().ok().map(|mut open| with(&mut open))).ok().flatten()
 }
 
 fn push(tool: &'static dyn Tool, site: &'static Site, index: Option<u64>) -> Option<u64> {
-    // A thread whose thread-locals are gone shows nothing more, and one that has no memory not this.
+    // A thread without thread-locals shows nothing more, and without memory it does not show this range.
     let open = Open { tool, site, index, started: None };
     let key = with_open(|list| list.begin(open)).flatten()?;
     tool.push(site, index);
     Some(key)
 }
 
-/// The index that a range carries: told, counted, or that of the range around it.
+/// Returns the index of a range: the given one, a step's count, or the index of the range around it.
 fn index(site: &'static Site, told: Option<u64>) -> Option<u64> {
     if told.is_some() {
         return told;
@@ -192,7 +192,7 @@ fn index(site: &'static Site, told: Option<u64>) -> Option<u64> {
     Some(*next - 1)
 }
 
-/// A future that the tool knows.
+/// A future that the tool shows.
 #[derive(Debug)]
 pub(crate) struct Life {
     tool: &'static dyn Tool,
@@ -201,7 +201,7 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    /// A future begins to live; `described` is what its call said about itself.
+    /// Begins the life of a future; `described` is its call's description.
     pub(crate) fn begin(site: &'static Site, described: &[Entry]) -> Option<Shared<Self>> {
         let told = described
             .iter()
@@ -213,12 +213,12 @@ impl Life {
         Some(room.fill(Self { tool, id: tool.start(site, index), index }))
     }
 
-    /// Begins a poll on this thread. Returns its key for [`end`] if the tool knows it.
+    /// Begins a poll on this thread. Returns its key for [`end`] if the tool shows it.
     pub(crate) fn begin_poll(&self, site: &'static Site) -> Option<u64> {
         push(self.tool, site, self.index)
     }
 
-    /// It is over.
+    /// Ends the life.
     pub(crate) fn end(&self) {
         self.tool.end(self.id);
     }
@@ -234,7 +234,7 @@ mod tests {
 
     inventory::submit! {
         Finder(|| {
-            // As a tool's start might, through a host whose allocator or logger is annotated.
+            // A tool's start may do this, through a host whose allocator or logger is annotated.
             drop(crate::stage("annotate.finder"));
             FOUND.fetch_add(1, Ordering::Relaxed);
             None

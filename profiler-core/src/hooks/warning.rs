@@ -1,8 +1,8 @@
-//! Warnings about recording itself: to whoever shows them to people.
+//! Warnings about recording itself, for the code that shows them to people.
 //!
-//! A room that knows the host's logger submits a [`Listener`].
+//! A module that knows the host's logger submits a [`Listener`].
 
-/// Shows a warning. Called outside of all locks; may come from any thread.
+/// Callback that shows a warning. It is called outside of all locks, from any thread.
 pub struct Listener(pub fn(&str));
 
 inventory::collect!(Listener);

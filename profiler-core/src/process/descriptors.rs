@@ -1,21 +1,21 @@
-//! The process's descriptors that are ours, and whether they still are.
+//! The descriptors that the profiler opened in this process, and whether they are still its own.
 //!
-//! A forked child has copies of all of them. A lock on an open file, a port and the end of a connection stay with the
-//! last copy, so a child closes those ([`ClosedInChild`]): they must not outlive their owner in it.
+//! A forked child has copies of all of them. A lock on an open file, a port and the end of a connection live as long as
+//! the last copy, so a child closes those ([`ClosedInChild`]): they must not outlive their owner in it.
 //!
-//! A host may close descriptors that it did not open (daemons close all), and what it opens next gets their numbers. So a
-//! number is remembered with the file that was open under it ([`Known`]), and asked before it is used where that would harm
-//! the host.
+//! A host may close descriptors that it did not open (daemons close all), and the next files that it opens get their
+//! numbers. So a number is stored with the file that was open under it ([`Known`]), and checked before each use that
+//! could harm the host.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// Descriptors that children close: more than the connections of most jobs. Of further ones, children keep their copies.
+/// Maximum number of descriptors that children close: more than most jobs' connections. Children keep copies of others.
 const MOST: usize = 1024;
 static CLOSED: [Known; MOST] = [const { Known::none() }; MOST];
 
-/// No descriptor.
+/// Number that stands for no descriptor.
 const NONE: i32 = -1;
-/// One that is not known yet.
+/// Number that stands for a descriptor that is not known yet.
 #[cfg(unix)]
 const TAKEN: i32 = -2;
 
@@ -26,19 +26,19 @@ pub struct Known {
 }
 
 impl Known {
-    /// None, until [`set`](Self::set) names one.
+    /// Creates an entry without a descriptor, until [`set`](Self::set) stores one.
     pub const fn none() -> Self {
         Self { number: AtomicI32::new(NONE), file: [const { AtomicU64::new(0) }; 2] }
     }
 
-    /// Remembers a number from the start.
+    /// Creates an entry with the file that is open under this number now.
     pub fn of(number: i32) -> Self {
         let known = Self::none();
         known.set(number);
         known
     }
 
-    /// Remembers the file that is open under this number now.
+    /// Stores this number and the file that is open under it now.
     pub fn set(&self, number: i32) {
         for (known, part) in self.file.iter().zip(file_of(number).unwrap_or_default()) {
             known.store(part, Ordering::SeqCst);
@@ -63,14 +63,14 @@ impl Known {
     }
 }
 
-/// Returns what tells an open file from others: its device and its number there.
+/// Returns the identity of an open file: its device and its number there.
 #[cfg(all(unix, not(miri)))]
 #[allow(clippy::unnecessary_cast, reason = "the types are other ones on other systems")]
 fn file_of(number: i32) -> Option<[u64; 2]> {
-    // SAFETY: the kernel fills in a structure of ours, for which all zero is a value.
+    // SAFETY: the kernel fills in a local structure, for which all zero is a value.
     unsafe {
         let mut found: libc::stat = std::mem::zeroed();
-        // CAST: compared only.
+        // CAST: only compared.
         (libc::fstat(number, &raw mut found) == 0).then_some([found.st_dev as u64, found.st_ino as u64])
     }
 }
@@ -86,7 +86,7 @@ const fn file_of(_: i32) -> Option<[u64; 2]> {
 pub struct ClosedInChild(Option<usize>);
 
 impl ClosedInChild {
-    /// Has children close this file from now on.
+    /// Makes children close this file from now on.
     #[cfg(unix)]
     pub fn of(file: &impl std::os::fd::AsRawFd) -> Self {
         let place = CLOSED.iter().position(Known::take);
@@ -110,7 +110,7 @@ impl Drop for ClosedInChild {
     }
 }
 
-/// Closes them in a child.
+/// Closes these descriptors in a child.
 pub(crate) fn close() {
     for place in &CLOSED {
         #[cfg(unix)]
