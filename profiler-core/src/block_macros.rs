@@ -28,10 +28,10 @@ macro_rules! step {
     };
 }
 
-/// An op that lasts until the guard drops: `let _op = op!("matmul");`, with the shapes of its inputs `op!("matmul",
-/// shapes(a, b))`, and with its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are
-/// computed only while they are recorded, in the types of their parts: write `2 * m as u64 * …` where these are small
-/// (the attribute computes in 128 bits). Integers as in [`stage!`] come last. In async code see [`Range`](crate::Range#in-async-code).
+/// An op that lasts until the guard drops: `let _op = op!("matmul");`, with its inputs' shapes
+/// `op!("matmul", shapes(a, b))`, and its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs
+/// are computed only while recorded, in their operands' types: write `2 * m as u64 * …` for small ones (the attribute
+/// computes in 128 bits). Integers as in [`stage!`] come last. In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! op {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {

@@ -259,7 +259,7 @@ impl Life {
         slice
     }
 
-    /// Returns whether the current recording includes the task. Its first poll in a recording decides, and describes it.
+    /// Returns whether the current recording includes the task. A recording's first poll decides that and describes it.
     fn is_recorded(&mut self, gate: u32) -> bool {
         let recording = gate::recording();
         let is_told = std::mem::replace(&mut self.told, recording) == recording;

@@ -105,7 +105,7 @@ pub(crate) fn is_unsought() -> bool {
     TOOL.load(Ordering::Relaxed) & UNSOUGHT != 0
 }
 
-/// Records that a tool has been looked for.
+/// Clears the bit `UNSOUGHT`: a tool has been looked for.
 pub(crate) fn sought() {
     // ORDERING: under the lock.
     change(|| {

@@ -105,7 +105,7 @@ fn signed(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 
-/// Records that the program's allocator has handed out a block of the host's memory.
+/// Reports that the program's allocator has handed out a block of the host's memory.
 #[inline(always)]
 pub fn allocated(address: usize, bytes: usize) {
     // CAST: no layout is larger than `isize::MAX`.
@@ -113,7 +113,7 @@ pub fn allocated(address: usize, bytes: usize) {
     note(Action::Alloc, Device::Cpu, address as u64, bytes as u64);
 }
 
-/// Records that the program's allocator takes a block back.
+/// Reports that the program's allocator takes a block back.
 #[inline(always)]
 pub fn freed(address: usize, bytes: usize) {
     // CAST: see `allocated`.
@@ -128,7 +128,7 @@ pub fn moment() -> u64 {
     if gate & gate::MEMORY != 0 { ticks(gate) } else { 0 }
 }
 
-/// Records that the program's allocator, since `began`, has made one block, as `(address, bytes)`, of another.
+/// Reports that the program's allocator has turned one block, as `(address, bytes)`, into another since `began`.
 #[inline(always)]
 pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     // CAST: see `allocated`.
@@ -139,7 +139,7 @@ pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     }
 }
 
-/// Records that the program's allocator had no memory left for `bytes` bytes.
+/// Reports that the program's allocator had no memory left for `bytes` bytes.
 #[cold]
 pub fn out_of_memory(bytes: usize) {
     note(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);

@@ -1,9 +1,9 @@
 //! A range: one execution of a site, from its begin to its drop.
 //!
-//! [`run`] is what the attributes expand to. It reads the gate once; off, it calls the body without any guard around
-//! it, because a guard's drop flag and unwind edges cost more than the gate itself. On, the fast path is two clock
-//! reads and two 16-byte stores; whatever else a range may have to do (selection, steps, stacks, a slow clock, a tool
-//! that looks on) is out of line.
+//! The attributes expand to [`run`]. It reads the gate once; off, it calls the body without any guard around it,
+//! because a guard's drop flag and unwind edges cost more than the gate itself. On, the fast path is two clock reads
+//! and two 16-byte stores; all other work of a range (selection, steps, stacks, a slow clock, an attached tool) is out
+//! of line.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -26,13 +26,13 @@ pub fn run<R>(site: &'static Site, body: impl FnOnce() -> R) -> R {
     if gate == 0 { body() } else { run_recorded(site, gate, body) }
 }
 
-/// Out of line, so that the off path needs no registers saved.
+/// Runs `body` while the gate is not 0; out of line, so that the off path needs no registers saved.
 #[inline(never)]
 fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
     if gate & gate::SLOW != 0 {
         return run_full(site, gate, body);
     }
-    // Behind the gate: asked for together, the two cost two instructions more.
+    // Read after the gate: read together with it, the two cost two instructions more.
     let number = site.fast_number();
     if !site::is_fast(number) || !begin_plain(number) {
         return run_full(site, gate, body);
@@ -55,14 +55,14 @@ fn run_full<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> R {
     body()
 }
 
-/// Ends a range of the fast path.
+/// Guard that ends a range of the fast path.
 #[derive(Debug)]
 struct PlainEnd(u32);
 
 impl Drop for PlainEnd {
     #[inline(always)]
     fn drop(&mut self) {
-        // The clock first: what follows is the profiler's own time.
+        // The clock first: the time after it is the profiler's own.
         let entry = Entry::new(Tag::End, self.0, clock::fast_ticks());
         buffer::append(true, || entry);
     }
@@ -72,8 +72,8 @@ impl Drop for PlainEnd {
 ///
 /// # In async code
 ///
-/// It stays on its thread: it is not `Send`. A future that holds it across an `.await` is not `Send` either, and cannot be
-/// spawned on a runtime of several threads. Make that part a function of its own:
+/// It stays on its thread: it is not `Send`. A future that holds it across an `.await` is not `Send` either, and cannot
+/// be spawned on a runtime of several threads. Make that part a function of its own:
 ///
 /// ```
 /// # async fn load() -> Vec<f32> { Vec::new() }
@@ -85,9 +85,9 @@ impl Drop for PlainEnd {
 ///
 /// # Cost
 ///
-/// A word, so that a guard which records nothing is a register and one comparison: 0 for nothing; negative on the fast path,
-/// where it is what `Entry::end_of_guard` makes the end of; else the key of what has to be done out of line at the end,
-/// and in its lowest bit whether the begin is in the stream.
+/// One word, so that a guard that records nothing is a register and one comparison: 0 for nothing; negative on the fast
+/// path, where `Entry::end_of_guard` makes the end of it; else the key of the work to be done out of line at the end,
+/// with a lowest bit that says whether the begin is in the stream.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct Range {
@@ -96,27 +96,27 @@ pub struct Range {
 }
 
 thread_local! {
-    /// Work that the guards of this thread have to do out of line.
+    /// Work that the guards of this thread do out of line.
     static HELD: RefCell<OpenList<Held>> = const { RefCell::new(OpenList::new()) };
 }
 
-/// Work that a guard has to do out of line when it ends.
+/// Work that a guard does out of line when it ends.
 #[derive(Clone, Copy)]
 struct Held {
     site: &'static Site,
-    /// The step's own index.
+    /// Index of the step itself.
     index: Option<u64>,
     /// The word of the fast path if the begin is in the stream, else 0.
     recorded: u64,
-    /// Its CPU time is measured.
+    /// True if the CPU time of the range is measured.
     timed: bool,
-    /// `select` counts it.
+    /// State of `select` for the range, if it is counted there.
     admitted: Option<select::Admitted>,
-    /// The GPU's profiler knows it.
+    /// Id that the GPU's profiler has for the range.
     correlated: Option<u64>,
-    /// A tool knows it.
+    /// Key of the range in the attached tool.
     shown: Option<u64>,
-    /// `steps` knows it.
+    /// Key of the range in `steps`.
     step: Option<u64>,
 }
 
@@ -128,7 +128,7 @@ impl Range {
         if gate == 0 { Self::nothing() } else { Self::begin(site, gate) }
     }
 
-    /// The same with a description of the call; the gate is asked once for both.
+    /// Begins a range with a description of the call; the gate is read once for both.
     #[inline(always)]
     pub fn enter_described(site: &'static Site, tell: impl FnOnce(&mut Call)) -> Self {
         let gate = gate::load();
@@ -154,8 +154,8 @@ impl Range {
         if begun { Self::of(word) } else { Self::begin_full(site, gate) }
     }
 
-    /// Counts a range that begins where the thread works for the profiler, as in a signal handler that interrupted it: locks
-    /// may be held.
+    /// Counts a range that begins where the thread works for the profiler, as in a signal handler that interrupted it:
+    /// locks may be held.
     pub(super) fn refused(gate: u32) -> Self {
         if gate & gate::RECORD != 0 {
             registry::count_reentry();
@@ -169,13 +169,13 @@ impl Range {
         Self::of(0)
     }
 
-    /// Returns whether its begin is in this thread's stream.
+    /// Returns whether the begin is in this thread's stream.
     pub const fn is_recorded(&self) -> bool {
         self.is_plain() || self.word & 1 != 0
     }
 
     const fn is_plain(&self) -> bool {
-        // CAST: for its sign.
+        // CAST: only for the sign.
         (self.word as i64) < 0
     }
 
@@ -206,14 +206,14 @@ impl Range {
     }
 }
 
-/// Returns whether there is memory to hold another range open on this thread. While the thread is ending that does not matter.
+/// Returns whether there is memory for another open range on this thread; true while the thread is ending.
 fn has_room(is_step: bool) -> bool {
     let has_room = HELD.try_with(|held| held.try_borrow_mut().map_or(true, |mut held| held.has_room()));
     has_room.unwrap_or(true) && (!is_step || steps::has_room())
 }
 
 impl Held {
-    /// Nothing has to be done for it yet.
+    /// Creates the state of a range that has no work to do yet.
     const fn of(site: &'static Site) -> Self {
         let (index, admitted, correlated, shown, step) = (None, None, None, None, None);
         Self { site, index, recorded: 0, timed: false, admitted, correlated, shown, step }
@@ -228,7 +228,7 @@ impl Held {
     /// Counts a range for which there is no memory.
     #[cold]
     fn lose(self, gate: u32) -> Range {
-        // It is no other step's.
+        // Takes the index, so that no other step gets it.
         tool::told(self.site.number());
         if self.is_wanted(gate).1 {
             registry::count_loss_to_memory();
@@ -236,7 +236,7 @@ impl Held {
         Range::nothing()
     }
 
-    /// Writes the begin, if that is wanted and there is room.
+    /// Writes the begin, if it is wanted and there is room.
     fn record(&mut self, gate: u32) {
         let (site, number) = (self.site, self.site.number());
         let (filtered, wanted) = self.is_wanted(gate);
@@ -265,7 +265,7 @@ impl Held {
         self.admitted = if recorded && filtered { select::enter() } else { None };
     }
 
-    /// Leaves it to its guard to end.
+    /// Returns a guard that ends the range.
     fn keep(self) -> Range {
         let Self { recorded, shown, step, .. } = self;
         if recorded == 0 && shown.is_none() && step.is_none() {
@@ -273,7 +273,7 @@ impl Held {
         }
         let mut held = Some(self);
         let key = HELD.try_with(|all| all.try_borrow_mut().ok().and_then(|mut all| all.begin(held.take()?)));
-        // The thread is ending, or was interrupted here: the range is over at once.
+        // The thread is ending, or was interrupted here: the range ends at once.
         if let Some(held) = held {
             held.end(clock::ticks(), u64::MAX);
         }
@@ -302,8 +302,8 @@ impl Held {
         }
     }
 
-    /// Records the next step where the end of a step has begun a recording. A step of the same loop that took its place, as
-    /// in `step = step!(…)`, began just before: it is recorded from here on.
+    /// Records the next step if the end of this step has begun a recording. A step of the same loop that replaced this
+    /// one, as in `step = step!(…)`, began just before: it is recorded from here on.
     fn begin_next(&self, own_key: u64) {
         let gate = gate::load();
         if self.recorded != 0 || gate & gate::RECORD == 0 {
@@ -337,7 +337,7 @@ impl Drop for Range {
             return;
         }
         if self.is_plain() {
-            // The clock first: what follows is the profiler's own time.
+            // The clock first: the time after it is the profiler's own.
             let entry = Entry::end_of_guard(self.word, clock::fast_ticks());
             buffer::append(true, || entry);
         } else {

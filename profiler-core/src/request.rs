@@ -1,8 +1,8 @@
-//! Requests: what timings are grouped by. A guard for a thread that does one request at a time, a future's wrapper for a
-//! server that does many.
+//! Requests, which group timings. A guard for a thread that does one request at a time, a future's wrapper for a server
+//! that does many.
 //!
-//! The id is written before the begin that it belongs to, like any other description of a call. Work that a future's
-//! request hands to another thread counts as one more poll of it there.
+//! The id is written before the begin of its range, like any other description of a call. Work that a future's request
+//! hands to another thread counts as one more poll of the future there.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -23,7 +23,7 @@ use crate::site::Site;
 
 /// Site of guards.
 static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
-/// Site of futures: a poll ends the innermost range of its site, which may not be a guard's.
+/// Site of futures: a poll ends the innermost range of this site, which may not be a guard's.
 static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
 /// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
@@ -36,13 +36,13 @@ pub fn request(id: &str) -> Range {
     Range::enter(&SITE)
 }
 
-/// Makes a request of a future: the stages and steps that run in its polls, on whichever threads, are timed under this
-/// id. Requests that run at the same time are kept apart, also on one thread.
+/// Makes a request of a future: the stages and steps that run in its polls, on any thread, are timed under this id.
+/// Requests that run at the same time are kept apart, also on one thread.
 ///
 /// An id longer than 256 bytes is cut, as by [`request`].
 ///
-/// Work that the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer in it, unless
-/// [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
+/// Work that the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer part of the request,
+/// unless [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
 ///
 /// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
 /// recording an entry per fifteen bytes of the id.
@@ -81,11 +81,11 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
 }
 
 thread_local! {
-    /// The innermost request of a future that runs on this thread, while it is recorded.
+    /// The innermost request of a future that runs on this thread, while the request is recorded.
     static CURRENT: Cell<Option<Continued>> = const { Cell::new(None) };
 }
 
-/// Returns the request that a future of [`request_scope`] runs on this thread, for work that it hands to another thread.
+/// Returns the request whose future of [`request_scope`] runs on this thread, for work that it hands to another thread.
 ///
 /// Cost: one load of this thread's memory. A poll of a scope costs two more while something records.
 ///
@@ -107,8 +107,8 @@ pub fn current_request() -> CurrentRequest {
 pub struct CurrentRequest(Option<Continued>);
 
 impl CurrentRequest {
-    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and it is not counted
-    /// again. The request lasts until its future and all such work are over.
+    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and the request is not
+    /// counted again. The request lasts until its future and all such work are over.
     ///
     /// Only runs it where there is no such request: nothing records, or did when the handle was taken; it was taken outside
     /// of a [`request_scope`] (the guard of [`request`] stays on its thread); or another session has begun since.
@@ -120,7 +120,7 @@ impl CurrentRequest {
     }
 }
 
-/// While it lasts, its request is the thread's current one.
+/// Guard that makes its request the thread's current one; it holds the request before that.
 struct Inside(Option<Continued>);
 
 impl Inside {
@@ -136,7 +136,7 @@ impl Drop for Inside {
     }
 }
 
-/// Says the id of the request that begins next on this thread.
+/// Writes the id of the request that begins next on this thread.
 fn tell(site: &'static Site, id: &str) {
     let gate = gate::load();
     if gate & gate::RECORD != 0 {
@@ -147,8 +147,8 @@ fn tell(site: &'static Site, id: &str) {
     }
 }
 
-/// Id of the last request that has begun in this session. A schedule may begin to record in the middle of it; the stream's
-/// part before that is gone, and with it the id.
+/// Id of the last request that has begun in this session. A schedule may begin to record in the middle of a request;
+/// the part of the stream before that is gone, and with it the id.
 struct Noted {
     length: usize,
     bytes: [u8; LONGEST],
@@ -156,7 +156,7 @@ struct Noted {
 
 static LAST: PerProcess<Mutex<Noted>> = PerProcess::new(|_| Mutex::new(Noted { length: 0, bytes: [0; LONGEST] }));
 
-/// Notes an id. Waits for nobody: of requests that begin at the same moment, one is enough.
+/// Notes an id. Does not wait for the lock: of requests that begin at the same moment, one is enough.
 fn note(id: &str) {
     let Ok(mut last) = LAST.try_lock() else { return };
     let Some(kept) = last.bytes.get_mut(..id.len()) else { return };

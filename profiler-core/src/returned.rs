@@ -1,8 +1,8 @@
-//! What a call's range covers where a signature does not tell: the call, or the life of the boxed future that it returns.
+//! The range of a call whose signature does not tell it: the call, or the life of the boxed future that it returns.
 //!
-//! A boxed future may stand behind an alias or an associated type, and a name may be that of another type. So generated
-//! code names the type that the function returns, and method resolution decides: the methods of [`Returns`] itself are
-//! for boxed futures, those of [`OfValue`] for every other type.
+//! An alias or an associated type may hide a boxed future, and a name may be that of another type. So generated code
+//! names the type that the function returns, and method resolution decides: the methods of [`Returns`] itself are for
+//! boxed futures, those of [`OfValue`] for every other type.
 
 use std::alloc::{Layout, alloc};
 use std::fmt;
@@ -18,11 +18,11 @@ use crate::range::{Range, run};
 use crate::site::Site;
 use crate::stream::registry;
 
-/// The type that a function returns, which may not be known yet.
+/// Type that a function returns, which may not be known yet.
 pub struct Returns<R>(PhantomData<fn() -> R>);
 
 impl<R> Returns<R> {
-    /// Names the type that inference finds.
+    /// Creates a marker for the type that inference finds.
     #[inline(always)]
     #[must_use]
     #[expect(clippy::new_without_default, reason = "generated code names what it calls")]
@@ -30,7 +30,7 @@ impl<R> Returns<R> {
         Self(PhantomData)
     }
 
-    /// Returns `None`, for code that says what it would do with one.
+    /// Returns `None`, for code that never runs and only names the type.
     #[inline(always)]
     pub const fn none(&self) -> Option<R> {
         None
@@ -65,13 +65,13 @@ pub trait OfValue<R>: Sized {
         run(site, body)
     }
 
-    /// Begins a range of `site`, for a body that no closure may hold.
+    /// Begins a range of `site`, for a body that cannot move into a closure.
     #[inline(always)]
     fn enter(self, site: &'static Site) -> Range {
         Range::enter(site)
     }
 
-    /// Returns what that body returned.
+    /// Returns the value that such a body returned.
     #[inline(always)]
     fn leave(self, _site: &'static Site, (): (), value: R) -> R {
         value
@@ -80,14 +80,14 @@ pub trait OfValue<R>: Sized {
 
 impl<R> OfValue<R> for Returns<R> {}
 
-/// A boxed future: a trait, and one implementation below, so that an unknown type is not six methods too many.
+/// A boxed future: one trait with one implementation below, so that an unknown type does not get six candidate methods.
 pub trait BoxedFuture: Sized {
     /// Times the life of the future.
     fn timed(self, site: &'static Site, call: DescribedCall) -> Self;
 }
 
 impl<R: BoxedFuture> Returns<R> {
-    /// Describes the future that is made next.
+    /// Describes the future that is created next.
     #[inline(always)]
     pub fn describe(self, site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
         describe_async(site, tell)
@@ -98,7 +98,7 @@ impl<R: BoxedFuture> Returns<R> {
         body().timed(site, call)
     }
 
-    /// Begins nothing: a body that no closure may hold makes the future now.
+    /// Begins nothing: a body that cannot move into a closure creates the future now.
     #[inline(always)]
     pub fn enter(self, _site: &'static Site) {}
 
@@ -108,19 +108,19 @@ impl<R: BoxedFuture> Returns<R> {
     }
 }
 
-/// Returns memory for the wrapper of a future; `None` if there is none, and then what records now has lost a range.
+/// Allocates memory for the wrapper of a future; `None` if there is none, and a recording that runs now has lost a range.
 fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
     let layout = Layout::new::<Instrumented<F>>();
     // SAFETY: the layout's size is not zero: it holds a site.
     let memory = unsafe { alloc(layout) };
     if memory.is_null() {
         if gate::load() & gate::RECORD != 0 {
-            // Its life, and a poll.
+            // The future's life, and a poll.
             (0..2).for_each(|_| registry::count_loss_to_memory());
         }
         return None;
     }
-    // SAFETY: allocated with the layout of what the box holds, which may be uninitialised.
+    // SAFETY: allocated with the layout of the box's content, which may be uninitialised.
     Some(unsafe { Box::from_raw(memory.cast()) })
 }
 
@@ -131,10 +131,10 @@ macro_rules! boxed_futures {
                 let Some(memory) = memory_for(&self) else { return self };
                 let filled = Box::write(memory, instrument_call(site, call, self));
                 let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::into_pin(filled);
-                // SAFETY: both types are the same but for the lifetime of the object. The compiler asks of it that `T` outlives
-                // `'a`, as it does of every type that names `T`; a boxed future of that type need not, and the function that
-                // made one has no such bound. What the new box holds is that future and data of ours that borrows nothing: it
-                // lives as long as that future does, and a value of type `T` is made by nobody else.
+                // SAFETY: both types are the same but for the lifetime of the object. The compiler demands that `T`
+                // outlives `'a`, as it does for every type that names `T`; a boxed future of that type need not, and
+                // the function that made one has no such bound. The new box holds that future and data of ours that
+                // borrows nothing: it lives as long as that future does, and no other code makes a value of type `T`.
                 unsafe { mem::transmute(timed) }
             }
         }

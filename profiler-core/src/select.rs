@@ -1,8 +1,8 @@
-//! Selection: which ranges are recorded while the gate's `FILTER` bit is set.
+//! Selection: the ranges that are recorded while the gate's `FILTER` bit is set.
 //!
 //! A site is recorded if the session's pattern admits its name, or if it runs inside a range that was admitted, on the
-//! same thread or inside the same poll. A guard that is held over `.await` admits what its own future does: it is set aside
-//! with the future between polls, so that other tasks of the thread are selected for themselves.
+//! same thread or inside the same poll. A guard that is held over `.await` admits the work of its own future: it is set
+//! aside with the future between polls, so that other tasks of the thread are selected for themselves.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -27,11 +27,11 @@ thread_local! {
     static INSIDE: RefCell<Inside> = const { RefCell::new(Inside { recording: 0, count: 0, polls: Few::new() }) };
 }
 
-/// What is open on a thread.
+/// Open ranges and polls of a thread.
 struct Inside {
-    /// The recording that the count belongs to: what an earlier one has admitted admits nothing now.
+    /// Recording that the count belongs to: ranges that an earlier one has admitted admit nothing now.
     recording: u32,
-    /// Admitted ranges.
+    /// Number of admitted ranges.
     count: u32,
     /// Tasks that are being polled, outermost first.
     polls: Few<u64, 4>,
@@ -53,7 +53,7 @@ impl Inside {
 #[derive(Clone, Copy)]
 pub(super) struct Admitted {
     recording: u32,
-    /// The task in whose poll it began; 0 for none.
+    /// Task in whose poll the guard began; 0 for none.
     task: u64,
 }
 
@@ -73,21 +73,21 @@ impl Held {
 /// A poll, until its end.
 pub(super) struct Polled {
     recording: u32,
-    /// Admitted ranges around it.
+    /// Number of admitted ranges around it.
     around: u32,
-    /// 1 if it is admitted itself.
+    /// 1 if the poll is admitted itself.
     own: u32,
-    /// It is among the tasks that are being polled: there was memory for it.
+    /// True if the task is listed among those that are being polled: there was memory for it.
     is_listed: bool,
 }
 
-/// Sets what is admitted, or lifts the selection.
+/// Sets the pattern of admitted names, or lifts the selection.
 pub fn set(pattern: Option<Pattern>) {
     let filter = pattern.map(|admits| Filter { admits, answers: HashMap::new() });
     *FILTER.write().unwrap_or_else(PoisonError::into_inner) = filter;
 }
 
-/// Returns whether a range of this site, beginning here and now, is recorded.
+/// Returns whether a range of this site that begins on this thread now is recorded.
 pub(super) fn admits(site: &'static Site) -> bool {
     with(|inside| inside.count > 0).unwrap_or(false) || matches(site)
 }
@@ -102,7 +102,7 @@ fn matches(site: &'static Site) -> bool {
         if let Some(&answer) = filter.answers.get(&number) {
             return answer;
         }
-        // Without memory for a number it is none of its own.
+        // Without memory for a number, the site has none, and its answer is not kept.
         if number == 0 {
             return (filter.admits)(site.name());
         }
@@ -110,14 +110,14 @@ fn matches(site: &'static Site) -> bool {
     let mut filter = FILTER.write().unwrap_or_else(PoisonError::into_inner);
     let Some(filter) = filter.as_mut() else { return true };
     let answer = (filter.admits)(site.name());
-    // Without memory it is asked again.
+    // Without memory for the answer, the pattern is asked again.
     if filter.answers.try_reserve(1).is_ok() {
         filter.answers.insert(number, answer);
     }
     answer
 }
 
-/// An admitted guard begins on this thread.
+/// Begins an admitted guard on this thread.
 pub(super) fn enter() -> Option<Admitted> {
     with(|inside| {
         inside.count += 1;
@@ -125,7 +125,7 @@ pub(super) fn enter() -> Option<Admitted> {
     })
 }
 
-/// It ends. While its task is not being polled, as when that is dropped, it is not among those that are counted.
+/// Ends an admitted guard. The count excludes it while its task is not being polled, as when the task is dropped.
 pub(super) fn leave(guard: Admitted) {
     with(|inside| {
         if guard.recording == inside.recording && (guard.task == 0 || inside.polls.contains(&guard.task)) {
@@ -134,7 +134,7 @@ pub(super) fn leave(guard: Admitted) {
     });
 }
 
-/// A poll of `task` begins: what the task holds is open again.
+/// Begins a poll of `task`: the guards that the task holds are open again.
 pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Polled> {
     with(|inside| {
         let is_listed = inside.has_room();
@@ -148,7 +148,7 @@ pub(super) fn begin_poll(task: u64, is_admitted: bool, held: Held) -> Option<Pol
     })
 }
 
-/// It ends. Returns what the task holds from here on.
+/// Ends a poll. Returns the guards that the task holds from here on.
 pub(super) fn end_poll(poll: &Polled) -> Held {
     let held = with(|inside| {
         if poll.is_listed {
@@ -158,14 +158,14 @@ pub(super) fn end_poll(poll: &Polled) -> Held {
             return Held::none();
         }
         let left = inside.count.saturating_sub(poll.own);
-        // A guard from around it may have ended in it.
+        // A guard from outside the poll may have ended in it.
         inside.count = left.min(poll.around);
         Held { recording: inside.recording, count: left - inside.count }
     });
     held.unwrap_or(Held::none())
 }
 
-/// Calls `with` what is open on this thread; `None` if the thread is ending.
+/// Calls `with` on the open ranges of this thread; returns `None` if the thread is ending.
 fn with<R>(with: impl FnOnce(&mut Inside) -> R) -> Option<R> {
     let call = |inside: &RefCell<Inside>| {
         let mut inside = inside.try_borrow_mut().ok()?;

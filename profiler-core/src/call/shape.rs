@@ -172,7 +172,7 @@ impl<T: Shaped<O>, O> Shaped<O> for Option<T> {
 macro_rules! tuples {
     ($(($($name:ident $origin:ident)+)),+) => {$(
         impl<$($name: Shaped<$origin>, $origin),+> Shaped<($($origin,)+)> for ($($name,)+) {
-            /// Writes one input for each part. A tuple of only `usize`, and more than one, may be meant as a tensor's dims.
+            /// Writes one input for each part. Two or more `usize` and nothing else may be meant as a tensor's dims.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
                 let ($($name,)+) = self;

@@ -43,7 +43,7 @@ pub fn install(hooks: Hooks) {
     let _ = HOOKS.set(hooks);
 }
 
-/// Measures the cost of a link, with nothing launched between its two calls. Called once per session, when the hooks work.
+/// Measures the cost of a link with nothing launched inside it. Called once per session, when the hooks work.
 pub fn measure() {
     const TIES: usize = 64;
     let Some(hooks) = HOOKS.get() else { return };

@@ -70,7 +70,7 @@ pub(crate) fn has_room() -> bool {
     OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.has_room())).unwrap_or(true)
 }
 
-/// Begins a step on this thread. Returns its key for [`end`]; `None` while the thread is ending: the step does not count.
+/// Begins a step on this thread. Returns its key for [`end`], or `None` while the thread is ending: it does not count.
 pub(crate) fn begin(site: u32) -> Option<u64> {
     open(site, false).map(|(key, _)| key)
 }

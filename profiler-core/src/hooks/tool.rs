@@ -6,9 +6,9 @@
 //! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path stays
 //! as it is.
 //!
-//! A thread's ranges are pushed and popped for as long as they nest. Where a guard ends before one that began after it, a
-//! stack cannot say so: the later ones are popped with it and go on as ranges that are started and ended by a number, each
-//! until its own guard ends. So the tool shows every range up to its very end, a later one in two pieces.
+//! A thread's ranges are pushed and popped while they nest. If a guard ends before one that began after it, a stack
+//! cannot express that: the later ranges are popped with it and go on as ranges that are started and ended by a number,
+//! each until its own guard ends. So the tool shows every range up to its very end, a later one in two pieces.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -124,12 +124,12 @@ pub(crate) fn tell_index(site: u32, index: u64) {
     TOLD.set(Some((site, index)));
 }
 
-/// Takes the index that [`tell_index`] set for the step of this site that begins now.
+/// Takes the index that `tell_index` set for the step of this site that begins now.
 pub(crate) fn told(site: u32) -> Option<u64> {
     TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
 }
 
-/// Begins a range on this thread, with the index that it was [`told`]. Returns its key for [`end`] if the tool shows it.
+/// Begins a range on this thread, with the index that [`told`] returned. Returns its key for [`end`] if the tool shows it.
 pub(crate) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
     // A signal handler that interrupts this shows nothing: locks may be held, here and in the tool.
     let _own = ledger::own();

@@ -1,9 +1,9 @@
 //! Sites: the annotated places in the code.
 //!
 //! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a
-//! program can name its stages before it runs them. It gets a number when it first records; records carry the number.
-//! Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them, and as many as there is memory
-//! for.
+//! program can list its stages before it runs them. A site gets a number when it first records; records carry the
+//! number. Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them, and only while there
+//! is memory.
 
 mod numbered;
 pub mod pinned;
@@ -32,7 +32,7 @@ pub struct Site {
     file: &'static str,
     line: u32,
     module: &'static str,
-    /// Names of the arguments of its own.
+    /// Names of the site's own arguments.
     arguments: &'static [&'static str],
     /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line path.
     number: AtomicU32,
@@ -44,33 +44,33 @@ pub struct Registered(pub &'static Site);
 
 inventory::collect!(Registered);
 
-/// Names known only at run time that one process may use; the ranges of further ones are recorded under [`OVERFLOW`].
+/// Maximum number of run-time names per process; ranges of further names are recorded under [`OVERFLOW`].
 pub const MAX_DYNAMIC: usize = 4096;
-/// Further names that are told apart, to say how many there were.
+/// Maximum number of further names that are told apart, to report how many there were.
 const MAX_MERGED: usize = 1 << 16;
 const OVERFLOW: &str = "(too many dynamic names)";
-/// Steps and requests: they do more than record.
+/// Flag of steps and requests, which do more than record.
 const OUT_OF_LINE: u32 = 1 << 31;
 
 impl Site {
-    /// A site; what the attributes and block macros put into a `static`.
+    /// Creates a site; the attributes and block macros put it into a `static`.
     #[must_use]
     pub const fn new(kind: Kind, name: &'static str, file: &'static str, line: u32, module: &'static str) -> Self {
         Self { name, kind, file, line, module, arguments: &[], number: AtomicU32::new(0) }
     }
 
-    /// Returns the site with arguments of its own.
+    /// Returns the site with its own arguments.
     #[must_use]
     pub const fn with_arguments(self, arguments: &'static [&'static str]) -> Self {
         Self { arguments, ..self }
     }
 
-    /// Returns the names of the arguments of its own.
+    /// Returns the names of the site's own arguments.
     pub const fn arguments(&self) -> &'static [&'static str] {
         self.arguments
     }
 
-    /// Returns the name that artifacts show of an argument of its ranges.
+    /// Returns the name that artifacts show for an argument of the site's ranges.
     pub fn argument_name(&self, key: Key) -> Option<&'static str> {
         match key.own_place() {
             Some(place) => self.arguments.get(place).copied(),
@@ -78,50 +78,50 @@ impl Site {
         }
     }
 
-    /// The name that artifacts show.
+    /// Returns the name that artifacts show.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// What the site stands for.
+    /// Returns the kind of the site.
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Returns whether it is a stage or a step: these are the nodes of the stage tree.
+    /// Returns whether the site is a stage or a step: these are the nodes of the stage tree.
     #[inline]
     pub const fn is_stage(&self) -> bool {
         self.kind.is_stage()
     }
 
-    /// Source file, as the compiler names it.
+    /// Returns the source file, as the compiler names it.
     pub const fn file(&self) -> &'static str {
         self.file
     }
 
-    /// Line in the file.
+    /// Returns the line in the file.
     pub const fn line(&self) -> u32 {
         self.line
     }
 
-    /// Module path.
+    /// Returns the module path.
     pub const fn module(&self) -> &'static str {
         self.module
     }
 
-    /// Returns whether this is not one name but all those beyond [`MAX_DYNAMIC`].
+    /// Returns whether this site stands for all names beyond [`MAX_DYNAMIC`].
     pub fn is_overflow(&self) -> bool {
         self.line == 0 && self.name == OVERFLOW
     }
 
-    /// The number if the fast path may record it, else 0 or a number with the top bit set.
+    /// Returns the number if the fast path may record it, else 0 or a number with the top bit set.
     #[inline(always)]
     pub(crate) fn fast_number(&self) -> u32 {
         // ORDERING: the number is the data; readers of records find the site through the lock.
         self.number.load(Ordering::Relaxed)
     }
 
-    /// The number, given on first use.
+    /// Returns the number, which the first call assigns.
     pub fn number(&'static self) -> u32 {
         let number = self.fast_number() & !OUT_OF_LINE;
         if number == 0 { self.enrol() } else { number }
@@ -130,7 +130,7 @@ impl Site {
     #[cold]
     fn enrol(&'static self) -> u32 {
         let _own = ledger::own();
-        // Names made at run time are no library's.
+        // Names made at run time belong to no library.
         if !self.file.is_empty() {
             pinned::pin(self);
         }
@@ -145,7 +145,7 @@ impl Site {
     }
 }
 
-/// Returns whether `fast_number`'s answer may go into a record as it is.
+/// Returns whether a result of `fast_number` may go into a record unchanged.
 #[inline(always)]
 pub(crate) const fn is_fast(number: u32) -> bool {
     number.wrapping_sub(1) < OUT_OF_LINE - 1
@@ -154,15 +154,15 @@ pub(crate) const fn is_fast(number: u32) -> bool {
 /// Sites that have recorded.
 static SITES: Numbered<Site> = Numbered::new();
 
-/// Learns of sites before the first record that names them.
+/// Receiver of sites before the first record that names them.
 pub trait Listener: Send + Sync {
-    /// Learns of sites that have got their numbers, maybe of some again. Of a single one it needs no memory of the program's.
+    /// Announces sites that have got numbers, some maybe again. For a single site it needs none of the program's memory.
     fn announce_sites(&self, sites: &[(&'static Site, u32)]);
 }
 
 static LISTENER: PerProcess<Mutex<Option<Arc<dyn Listener>>>> = PerProcess::new(|_| Mutex::default());
 
-/// Announces every site that has a number, and from now on those that get one, to this listener, or to none.
+/// Announces all sites with numbers, and from now on those that get one, to this listener, or to none.
 pub fn announce_to(listener: Option<Arc<dyn Listener>>) {
     let is_one = listener.is_some();
     let before = std::mem::replace(&mut *LISTENER.lock().unwrap_or_else(PoisonError::into_inner), listener);
@@ -179,23 +179,23 @@ fn announce(sites: &[(&'static Site, u32)]) {
     }
 }
 
-/// Every site that has recorded, in order of number (the first has number 1).
+/// Returns every site that has recorded, in order of number (the first has number 1).
 pub fn numbered() -> Vec<&'static Site> {
     SITES.all()
 }
 
-/// The site with this number.
+/// Returns the site with this number.
 pub fn by_number(number: u32) -> Option<&'static Site> {
     SITES.get(number)
 }
 
-/// Every site that is linked into the program, whether or not it has run, in no particular order.
+/// Returns every site that is linked into the program, whether or not it has run, in no particular order.
 pub fn sites() -> impl Iterator<Item = &'static Site> {
     once_around(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
 }
 
-/// Ends where a site comes again: a library that is unloaded before it records, and then loaded again, enters its sites
-/// twice, which makes a ring of the list.
+/// Ends the sequence where a site repeats: a library that is unloaded before it records, and then loaded again, enters
+/// its sites twice, which turns the list into a ring.
 fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item = &'static Site> {
     let (mut known, mut since, mut until) = (ptr::null(), 0_u64, 1_u64);
     let is_new = move |site: &&'static Site| {
@@ -211,7 +211,7 @@ fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item =
     all.take_while(is_new)
 }
 
-/// Sites of names known only at run time.
+/// Sites of run-time names.
 #[derive(Default)]
 struct Interned {
     sites: HashMap<(Kind, &'static str), &'static Site>,
@@ -219,14 +219,14 @@ struct Interned {
     merged: HashSet<u64>,
 }
 
-/// A child makes sites of its own for the names that it uses.
+/// Interned sites of this process: a child makes its own for the names that it uses.
 static INTERNED: PerProcess<Mutex<Interned>> = PerProcess::new(|_| Mutex::default());
 
 fn interned() -> MutexGuard<'static, Interned> {
     INTERNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The site of a name known only at run time: one per kind and name. Takes a lock; keep the result where it runs often.
+/// Returns the site of a run-time name, one per kind and name. Takes a lock; keep the result where it runs often.
 pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
     label::with_cut(name, |name| intern(kind, name))
 }
@@ -246,12 +246,12 @@ fn intern(kind: Kind, name: &str) -> &'static Site {
     site
 }
 
-/// Makes a site of a name that lives for ever; `None` if there is no memory.
+/// Creates a site, with its name, that lives for ever; `None` if there is no memory.
 fn leak(kind: Kind, name: &str) -> Option<&'static Site> {
     let (layout, at) = Layout::new::<Site>().extend(Layout::for_value(name)).ok()?;
     // SAFETY: the layout's size is not zero.
     let memory = NonNull::new(unsafe { alloc(layout) })?;
-    // SAFETY: the name's place is `at` bytes behind the site's, and nobody else has either.
+    // SAFETY: the name is `at` bytes after the site, and no other code has either.
     unsafe {
         let text = memory.add(at);
         text.copy_from_nonoverlapping(NonNull::from(name).cast(), name.len());
@@ -262,7 +262,7 @@ fn leak(kind: Kind, name: &str) -> Option<&'static Site> {
     }
 }
 
-/// The site of all names of a kind that have none of their own.
+/// Returns the site of all names of a kind that have no site of their own.
 fn overflow(kind: Kind) -> &'static Site {
     static SITES: [Site; 4] = [
         Site::new(Kind::Stage, OVERFLOW, "", 0, ""),
@@ -278,14 +278,14 @@ fn overflow(kind: Kind) -> &'static Site {
     }
 }
 
-/// Returns how many names the process has used beyond [`MAX_DYNAMIC`], counting no further than 65,536.
+/// Returns the number of names that the process has used beyond [`MAX_DYNAMIC`], up to 65,536.
 pub fn merged_names() -> u64 {
     let _own = ledger::own();
     interned().merged.len() as u64
 }
 
 impl Interned {
-    /// Counts a name that gets no site of its own, if there is memory to know it again.
+    /// Counts a name that gets no site of its own, if there is memory to recognize it again.
     fn merge(&mut self, key: &(Kind, &str)) {
         if self.merged.len() < MAX_MERGED && self.merged.try_reserve(1).is_ok() {
             let hash = self.sites.hasher().hash_one(key);
@@ -298,7 +298,7 @@ impl Interned {
 mod tests {
     use super::*;
 
-    /// G8: sites that were entered twice do not go on for ever.
+    /// G8: iteration ends when sites were entered twice.
     #[test]
     fn a_ring_of_sites_ends() {
         static SITES: [Site; 3] = [const { Site::new(Kind::Op, "", "", 0, "") }; 3];

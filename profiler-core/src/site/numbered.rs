@@ -1,5 +1,5 @@
-//! The sites that have numbers, in a list that only grows: a forked child goes on with it, whatever another thread of its
-//! parent was doing to it at that moment.
+//! The sites that have numbers, in a list that only grows: a forked child can continue it, whatever another thread of
+//! its parent was doing to it at that moment.
 
 use std::alloc::Layout;
 use std::ptr;
@@ -8,19 +8,19 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::process::{PerProcess, forever};
 
-/// Sites of a page, and pages: four million sites.
+/// Sites per page, and pages: four million sites.
 const PAGE: usize = 128;
 const PAGES: usize = 32_768;
 
 type Page<T> = [AtomicPtr<T>; PAGE];
 
-/// Things that have numbers, from 1.
+/// A list of values that have numbers, from 1.
 pub(crate) struct Numbered<T: 'static> {
     pages: [AtomicPtr<Page<T>>; PAGES],
     length: AtomicUsize,
 }
 
-/// Orders those who add. Not in the list, which is all zeros and takes no room in a program's file.
+/// Lock that orders additions. It is outside the list, which is all zeros and takes no room in a program's file.
 static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
 impl<T: Sync> Numbered<T> {
@@ -29,8 +29,8 @@ impl<T: Sync> Numbered<T> {
         Self { pages, length: AtomicUsize::new(0) }
     }
 
-    /// Adds one unless `present` says that it has a number already, and tells `note` the new one, which nobody else knows
-    /// yet. Returns the number; 0 if the list is full, or if there is no memory for it to grow.
+    /// Adds a site unless `present` returns a number, and calls `note` with the new number before anything else knows
+    /// it. Returns the number; 0 if the list is full, or if there is no memory for it to grow.
     pub(crate) fn add(&self, site: &'static T, present: impl Fn() -> u32, note: impl FnOnce(u32)) -> u32 {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let number = present();
@@ -64,7 +64,7 @@ impl<T: Sync> Numbered<T> {
         if index >= self.length.load(Ordering::Acquire) {
             return None;
         }
-        // SAFETY: `add` has put a site there, which is never taken out; sites are statics.
+        // SAFETY: `add` has stored a site there, which is never removed; sites are statics.
         unsafe { self.place(index)?.load(Ordering::Relaxed).as_ref() }
     }
 

@@ -1,4 +1,4 @@
-//! How the hot path appends to its thread's stream (`thread_stream`): through a cursor.
+//! The hot path's access to its thread's stream (`thread_stream`): it appends through a cursor.
 //!
 //! The registry owns every stream, so that stop can read the stream of a blocked or finished thread; a thread-local
 //! pointer leads the owner to its [`Cursor`]. That pointer is never null: a thread without a stream points at
@@ -28,27 +28,27 @@ use crate::process::{self, Part};
 static VACANT: Cursor = Cursor::full();
 
 thread_local! {
-    /// Without a destructor: reading it is one instruction.
+    /// The thread's cursor. It has no destructor: reading it is one instruction.
     static CURSOR: Cell<*const Cursor> = const { Cell::new(&raw const VACANT) };
-    /// Ends that were refused, while the thread worked for the profiler or for want of memory, and their number: its next
+    /// Ends that were refused, while the thread worked for the profiler or had no memory, and their number: the next
     /// chunk begins with them.
     static OWED: Cell<([Entry; 8], usize)> = const { Cell::new(([Entry::EMPTY; 8], 0)) };
-    /// Owns the stream; its destructor hands the stream over when the thread ends.
+    /// Owner of the stream; its destructor hands the stream over when the thread ends.
     static OWNED: Owned = const { Owned(Cell::new(None)) };
 }
 
-/// The stream, and the process that it was made in.
+/// The stream, and the process that created it.
 struct Owned(Cell<Option<(u32, Shared<Stream>)>>);
 
 impl Owned {
-    /// This thread's stream, made if it has none; `None` if there is no memory for one.
+    /// Returns this thread's stream, created if there is none; `None` if there is no memory for one.
     fn stream(&self) -> Option<Shared<Stream>> {
         let stream = self.take().or_else(registry::new_stream)?;
         self.put(stream.clone());
         Some(stream)
     }
 
-    /// Takes out this thread's stream. One of the process that this one was forked off stays the parent's: it is neither
+    /// Takes out this thread's stream. A stream from before this process was forked stays the parent's: it is neither
     /// written to nor dropped.
     fn take(&self) -> Option<Shared<Stream>> {
         let (process, stream) = self.0.take()?;
@@ -77,25 +77,25 @@ impl Drop for Owned {
 }
 
 /// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's clock is read after
-/// everything else. False if there was no room.
+/// everything else. Returns false if there was no room.
 #[inline(always)]
 pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     append_if_room(&entry) || append_slow(may_overdraw, entry())
 }
 
-/// [`append`], but only into the chunk that is there; nothing is counted if it is full.
+/// Appends as [`append`] does, but only into the current chunk; counts nothing if that is full.
 #[inline(always)]
 pub(crate) fn append_if_room(entry: impl FnOnce() -> Entry) -> bool {
     // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread
     // can run this; `Owned::drop` points it back first.
     let cursor = unsafe { &*CURSOR.get() };
-    // SAFETY: nobody else writes through the cursor of this thread's stream.
+    // SAFETY: no other code writes through the cursor of this thread's stream.
     unsafe { cursor.push(entry) }
 }
 
-/// Appends all entries, one after the other, or none: allocations are recorded with it. On a thread without a
-/// stream they go to a stream that threads share, under its lock, because an allocator may call this where a
-/// thread-local with a destructor is out of reach: before the thread has its name, and while it ends.
+/// Appends all entries, one after the other, or none; it records allocations. A thread without a stream uses a stream
+/// that threads share, under its lock, because an allocator may call this where a thread-local with a destructor is out
+/// of reach: before the thread has its name, and while it ends.
 #[inline(always)]
 pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     // SAFETY: see `append_if_room`.
@@ -134,8 +134,8 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
     if is_vacant {
         let place = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
         let appended = registry::with_shared_stream(place, |stream| {
-            // SAFETY: whoever holds the lock of a shared stream is its only writer. The clock is read under it: time
-            // does not run backwards in a stream.
+            // SAFETY: the thread that holds the lock of a shared stream is its only writer. The clock is read under the
+            // lock: time does not run backwards in a stream.
             unsafe { stream.append_all(&entries(), registry::make_room) }
         });
         return appended.unwrap_or(false);
@@ -153,8 +153,8 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         .unwrap_or(false)
 }
 
-/// Whose stream this thread writes, and the position of its next entry; `None` while the thread is ending, or if there is no
-/// memory for a stream. Takes the stream's lock, which only readers share.
+/// Returns the ordinal of this thread's stream, and the position of its next entry; `None` while the thread is ending,
+/// or if there is no memory for a stream. Takes the stream's lock, which only readers share.
 pub(crate) fn next_place() -> Option<(u32, u64)> {
     if ledger::is_own() {
         return None;
@@ -169,7 +169,7 @@ pub(crate) fn next_place() -> Option<(u32, u64)> {
         .flatten()
 }
 
-/// Where this thread's cursor lies, and where its next entry does.
+/// Returns the addresses of this thread's cursor and of its next entry.
 #[cfg(test)]
 pub(crate) fn addresses() -> [usize; 2] {
     // SAFETY: see `append_if_room`.
@@ -177,7 +177,7 @@ pub(crate) fn addresses() -> [usize; 2] {
     [ptr::from_ref(cursor).addr(), cursor.published().addr()]
 }
 
-/// No room: the thread's first entry, a full chunk, or the budget is spent.
+/// Appends an entry that found no room: it is the thread's first, the chunk is full, or the budget is spent.
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
@@ -227,7 +227,7 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     false
 }
 
-/// There is no room, and the calling thread is in the middle of making some, or of other work of the profiler.
+/// Refuses an entry without room while the thread makes room, or does other work of the profiler.
 fn refuse(entry: Entry) {
     if entry.loses_range() {
         registry::count_reentry();
@@ -236,7 +236,7 @@ fn refuse(entry: Entry) {
     }
 }
 
-/// Keeps an end that finds no room: its begin may have found some, and without an end it would be around everything that
+/// Keeps an end that finds no room: its begin may have found some, and without an end it would enclose everything that
 /// follows.
 fn owe(entry: Entry) {
     let (mut owed, count) = OWED.get();
@@ -248,8 +248,8 @@ fn owe(entry: Entry) {
     }
 }
 
-/// Returns whether what is to be appended belongs to a range of the process that this one was forked off, which has no
-/// session of its own.
+/// Returns whether an append belongs to a range of the parent: this process was forked, and has no session of its
+/// own.
 fn is_of_the_parent() -> bool {
     let is_of_the_parent = process::is_child() && gate::load() & gate::RECORD == 0;
     if is_of_the_parent {
@@ -258,21 +258,21 @@ fn is_of_the_parent() -> bool {
     is_of_the_parent
 }
 
-/// This thread has no stream: that of the process which this one was just forked off is its parent's.
+/// Detaches this thread from its stream, which belongs to the process that this one was forked from.
 fn become_child() {
     CURSOR.set(&raw const VACANT);
 }
 
-/// This thread writes no more into its chunk.
+/// Makes this thread leave its chunk: it writes no more into it.
 pub(crate) fn leave_chunk() {
     let cursor = CURSOR.get();
     if !ptr::eq(cursor, &raw const VACANT) {
-        // SAFETY: see `append_if_room`; it is this thread's own.
+        // SAFETY: see `append_if_room`; the cursor is this thread's own.
         unsafe { (*cursor).retire() };
     }
 }
 
-/// This thread leaves its chunk if that lies where chunks came from before.
+/// Makes this thread leave its chunk if that is not from the current source of chunks.
 pub(crate) fn move_on() {
     let _own = ledger::own();
     let is_behind = OWNED.try_with(|owned| {

@@ -1,54 +1,54 @@
-//! What stays of entries that are let go: the ranges that are still open, and counts of everything else.
+//! What remains of discarded entries: the ranges that are still open, and counts of everything else.
 //!
 //! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either way the begin of a range
-//! can go while its end stays. So the begins of open ranges are carried on, with what was said about them: the reader
+//! can go while its end stays. So the begins of open ranges are carried over, with their descriptions: the reader
 //! decodes them before the entries that are kept, nesting stays whole, and each range is counted exactly once: shown,
 //! or overwritten. `thread_stream` uses it for chunks, `registry::Log::cut` for a moment.
 
 use super::entry::{Action, Entry, Tag};
 use super::skip_whole::{Open, Stretch};
 
-/// Descriptions that wait for a begin: more were left behind by begins that found no room.
+/// Maximum number of descriptions that wait for a begin: more belong to begins that found no room.
 const MOST_PENDING: usize = 512;
 
 /// The state of a thread's stream after the entries that were absorbed.
 #[derive(Clone, Debug, Default)]
 pub struct Carry {
-    /// Begins of open ranges, outermost first, each after its description; then what describes a begin to come.
+    /// Begins of open ranges, outermost first, each after its description; then the descriptions of a begin to come.
     entries: Vec<Entry>,
     /// Start of the entries of each open range, and its begin.
     open: Vec<(usize, Entry)>,
     /// Start of the descriptions of the next begin.
     pending: usize,
-    /// Ranges whose end was absorbed, and their begin too.
+    /// Number of ranges whose begin and end were both absorbed.
     pub overwritten: u64,
-    /// Ends whose begin never was there.
+    /// Number of ends that never had a begin.
     pub began_before: u64,
-    /// Allocations and releases.
+    /// Number of allocations and releases.
     pub(crate) allocations: u64,
-    /// By how much they changed each device's memory, by its number.
+    /// Changes of each device's memory, by the device's number.
     pub changes: Vec<(u32, i64)>,
     /// Ticks of the last entry.
     pub(crate) last: u64,
 }
 
 impl Carry {
-    /// What has to be decoded before the entries that are kept.
+    /// Returns the entries that have to be decoded before those that are kept.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 
-    /// Of a stream of which only this number is known.
+    /// Creates the state of a stream of which only the number of overwritten ranges is known.
     pub fn of_overwritten(ranges: u64) -> Self {
         Self { overwritten: ranges, ..Self::default() }
     }
 
-    /// Lets go of `entries`, the next of the stream, as far as there is memory for what stays of them, and says how many that
-    /// were. Costs a few instructions an entry.
+    /// Absorbs `entries`, the next ones of the stream, as far as there is memory for what remains of them, and returns
+    /// how many it absorbed. Costs a few instructions per entry.
     pub(crate) fn absorb(&mut self, entries: &[Entry]) -> usize {
         let (mut rest, mut open) = (entries, Vec::new());
         while let [first, others @ ..] = rest {
-            // What waits belongs to the next begin, whether or not its range is whole.
+            // Pending descriptions belong to the next begin, whether or not its range is whole.
             if self.pending == self.entries.len() {
                 let length = self.absorb_stretch(rest, &mut open);
                 rest = &rest[length..];
@@ -69,13 +69,13 @@ impl Carry {
         count
     }
 
-    /// Returns whether there is memory for so many more entries and open ranges, and for the change of another device.
+    /// Returns whether there is memory for so many more entries and open ranges, and for one more device's change.
     fn has_room(&mut self, entries: usize, open: usize) -> bool {
         let lists = self.entries.try_reserve(entries).and_then(|()| self.open.try_reserve(open));
         lists.and_then(|()| self.changes.try_reserve(1)).is_ok()
     }
 
-    /// Lets go of as many entries as can be at once, and says how many those were.
+    /// Absorbs as many entries as possible at once, and returns how many those were.
     fn absorb_stretch(&mut self, entries: &[Entry], open: &mut Vec<Open>) -> usize {
         let Stretch { length, whole, open, pending } = Stretch::of(entries, open);
         let described: usize = open.iter().map(|open| open.begin + 1 - open.from).sum();
@@ -90,15 +90,15 @@ impl Carry {
         length
     }
 
-    /// Lets go of the entries before `ticks`, and says how many that were. What describes a range that is kept is
-    /// carried.
+    /// Absorbs the entries before `ticks`, and returns how many those were. The description of a range that is kept is
+    /// carried over.
     pub(crate) fn absorb_until(&mut self, entries: &[Entry], ticks: u64) -> usize {
         let kept = entries.iter().position(|entry| entry.is_timed() && entry.value() >= ticks);
         let count = kept.unwrap_or(entries.len());
         let mut done = 0;
         while done < count {
             done += self.absorb(&entries[done..count]);
-            // A reader's memory: without it the process ends.
+            // This is memory of the reader: without it the process ends.
             self.entries.reserve(1);
             self.open.reserve(1);
             self.changes.reserve(1);
@@ -131,7 +131,7 @@ impl Carry {
     }
 
     fn end(&mut self, end: Entry) {
-        // The innermost range, and nothing waits: almost always.
+        // The innermost range, with nothing pending: the usual case.
         if self.pending == self.entries.len()
             && let Some((from, _)) = self.open.pop_if(|(_, begin)| end.ends(*begin))
         {
@@ -154,7 +154,7 @@ impl Carry {
         self.pending -= to - from;
     }
 
-    /// Unlike other descriptions, it comes after the begin.
+    /// Adds an entry that, unlike other descriptions, comes after its begin to the innermost range.
     fn add_to_innermost(&mut self, entry: Entry) {
         if self.pending == self.entries.len() && !self.open.is_empty() {
             self.entries.push(entry);
@@ -162,7 +162,7 @@ impl Carry {
         }
     }
 
-    /// The second half of an allocation, whose first half waits.
+    /// Counts an allocation at its second entry; the first one is pending.
     fn allocate(&mut self, block: Entry) {
         self.allocations += 1;
         let waiting = self.entries[self.pending..].iter().rev().find(|entry| entry.tag() == Some(Tag::Memory));
@@ -182,7 +182,7 @@ impl Carry {
         }
     }
 
-    /// Removes the descriptions of this kind that wait.
+    /// Removes the pending descriptions of this kind.
     fn consume(&mut self, tag: Tag) {
         let mut kept = self.pending;
         for at in self.pending..self.entries.len() {
@@ -194,7 +194,7 @@ impl Carry {
         self.entries.truncate(kept);
     }
 
-    /// Counts what another stream has let go, as if it were this one's; `None` if there is no memory for it.
+    /// Adds the counts of another stream to this one's; `None` if there is no memory for them.
     pub(crate) fn add_counts(&mut self, other: &Self) -> Option<()> {
         self.changes.try_reserve(other.changes.len()).ok()?;
         self.overwritten += other.overwritten;
@@ -209,8 +209,8 @@ impl Carry {
         Some(())
     }
 
-    /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`, or
-    /// as shortly before as their ends admit: for a stream of whose past nothing is known.
+    /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`,
+    /// or as shortly before as their ends admit: for a stream whose past is unknown.
     pub fn of_orphans<'a>(entries: impl Iterator<Item = &'a Entry>, ticks: u64) -> Self {
         let (mut open, mut orphans) = (Vec::new(), Vec::new());
         for entry in entries {
@@ -226,7 +226,7 @@ impl Carry {
             }
         }
         let mut carry = Self::default();
-        // The innermost ended first.
+        // The innermost range ended first.
         for end in orphans.into_iter().rev() {
             carry.take(Entry::new(Tag::Begin, end.site(), end.begin_before(ticks)));
         }

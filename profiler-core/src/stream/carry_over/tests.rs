@@ -1,4 +1,4 @@
-//! What is carried on, wherever a stream is torn apart.
+//! The state that is carried over, for every split of a stream.
 
 use proptest::collection::vec;
 use proptest::test_runner::Config as ProptestConfig;
@@ -26,7 +26,7 @@ fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
         Entry::argument_of(Key::FLOPS, 0, INNER, 98),
     ];
     let mut carry = Carry::default();
-    // Wherever the stream is torn apart, the result is the same.
+    // For every split of the stream, the result is the same.
     for piece in stream.chunks(3) {
         carry.absorb(piece);
     }
@@ -38,7 +38,7 @@ fn open_ranges_and_their_descriptions_are_carried_and_ended_ones_counted() {
     assert_eq!((carry.entries(), carry.overwritten, carry.began_before), (&[stream[6]][..], 3, 1));
 }
 
-/// What `absorb` does, entry by entry.
+/// Absorbs `entries` one by one.
 fn one_by_one(entries: &[Entry]) -> Carry {
     let mut carry = Carry::default();
     entries.iter().for_each(|entry| carry.take(*entry));
@@ -59,12 +59,12 @@ proptest! {
         let mut stream = Vec::new();
         for (loop_body, times) in pieces {
             let body = loop_body.into_iter().map(|(tag, site)| (TAGS[usize::from(tag)], site));
-            // In a loop: what repeats is taken another way.
+            // In a loop, because repetitions take another path.
             let body: Vec<_> = body.collect();
             stream.extend(body.repeat(times));
         }
         let entry = |(value, (tag, site))| match tag {
-            // Guards of the third site, some of which end before what began after them.
+            // Guards of the third site, some of which end before others that began after them.
             Tag::Begin if site == 3 => Entry::begin_of_guard(site, value),
             Tag::End if site == 3 => Entry::end_of_guard(Entry::guard(site, value - 1 - value % back), value),
             _ => Entry::new(tag, site, value),
