@@ -41,8 +41,8 @@ fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> 
     body()
 }
 
-/// Begins a range; false where its entry finds no room: whoever makes room is out of line, with the body, so that nothing
-/// of it is kept in registers on the fast path.
+/// Begins a range; returns false where its entry finds no room. The code that makes room is out of line, with the body,
+/// so that the fast path keeps nothing of it in registers.
 #[inline(always)]
 fn begin_plain(number: u32) -> bool {
     buffer::append_if_room(|| Entry::new(Tag::Begin, number, clock::fast_ticks()))

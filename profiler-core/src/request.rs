@@ -110,8 +110,8 @@ impl CurrentRequest {
     /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and the request is not
     /// counted again. The request lasts until its future and all such work are over.
     ///
-    /// Only runs it where there is no such request: nothing records, or did when the handle was taken; it was taken outside
-    /// of a [`request_scope`] (the guard of [`request`] stays on its thread); or another session has begun since.
+    /// Only runs `work` if there is no such request: nothing records, or nothing did when the handle was taken; it was
+    /// taken outside of a [`request_scope`] (a [`request`]'s guard stays on its thread); or a new session has begun.
     pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
         match self.0 {
             Some(request) => request.run(Inside::enter, work),

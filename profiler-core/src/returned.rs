@@ -108,7 +108,7 @@ impl<R: BoxedFuture> Returns<R> {
     }
 }
 
-/// Allocates memory for the wrapper of a future; `None` if there is none, and a recording that runs now has lost a range.
+/// Allocates memory for the wrapper of a future; `None` if there is none: then a running recording loses a range.
 fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
     let layout = Layout::new::<Instrumented<F>>();
     // SAFETY: the layout's size is not zero: it holds a site.

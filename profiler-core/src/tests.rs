@@ -14,13 +14,13 @@ use crate::stream::{buffer, chunk};
 const RANGES: u64 = chunk::ENTRIES as u64 + 100;
 const BUDGET: usize = 256 << 20;
 
-/// The budget and the sweep are the process's.
+/// Lock for the budget and the sweep, which belong to the process.
 fn alone() -> MutexGuard<'static, ()> {
     static TURN: Mutex<()> = Mutex::new(());
     TURN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Records ranges, the `n`-th with the number `n` in both entries, and says how many found room.
+/// Records ranges, the `n`-th with the number `n` in both entries, and returns how many found room.
 fn record(site: u32, ranges: u64) -> u64 {
     let one = |number: &u64| {
         let begun = buffer::append(false, || Entry::new(Tag::Begin, site, *number));
@@ -29,15 +29,15 @@ fn record(site: u32, ranges: u64) -> u64 {
     (1..=ranges).filter(one).count() as u64
 }
 
-/// Waits until the threads are gone with all that is theirs: the end of a scope would not wait for their streams.
+/// Waits until the threads are gone with all that they own: the end of a scope would not wait for their streams.
 fn end<const COUNT: usize>(threads: [thread::JoinHandle<u64>; COUNT]) {
     for thread in threads {
         thread.join().unwrap();
     }
 }
 
-/// The part of the thread that recorded this site, its entries checked: whole ranges in order, then maybe a begin.
-/// Returns how many ends there are.
+/// Checks the entries of the thread that recorded this site: whole ranges in order, then maybe a begin. Returns the
+/// number of ends.
 fn ranges(log: &Log, site: u32) -> u64 {
     let is_its = |thread: &&ThreadLog| thread.entries().any(|entry| entry.site() == site);
     let Some(thread) = log.threads.iter().find(is_its) else { return 0 };
@@ -74,7 +74,7 @@ fn streams_are_read_while_their_threads_write_them() {
 #[test]
 fn threads_overwrite_each_other_while_what_was_there_is_read() {
     let _turn = alone();
-    // Another test of this process may have left a thread that records; this one's are new.
+    // Another test of this process may have left a thread that records; the threads of this test are new.
     let from = registry::begin();
     set_budget(4 * (64 << 10), true);
     let mut held = Vec::new();
@@ -88,7 +88,7 @@ fn threads_overwrite_each_other_while_what_was_there_is_read() {
     end(threads);
     let read = held.iter().map(|log| ranges(log, 1003) + ranges(log, 1004));
     assert!(read.sum::<u64>() <= 3 * 4 * RANGES);
-    // What a reader holds is not overwritten; nobody holds anything from here on.
+    // Chunks that a reader holds are not overwritten; nothing holds any from here on.
     drop(held);
     thread::spawn(|| record(1008, 4 * RANGES)).join().unwrap();
     set_budget(BUDGET, false);
@@ -110,7 +110,7 @@ fn what_threads_write_at_the_same_time_lies_on_cache_lines_of_their_own() {
         let one = |_| {
             scope.spawn(|| {
                 assert_eq!(record(1008, 1), 1);
-                // None ends before all have begun.
+                // No thread ends before all have begun.
                 ready.wait();
                 buffer::addresses()
             })
@@ -133,7 +133,7 @@ fn a_retired_chunk_and_the_stream_of_a_thread_without_one_keep_their_entries() {
     let from = Marks::now();
     let pair = |number| [Entry::new(Tag::Begin, 1005, number), Entry::new(Tag::End, 1005, number)];
     thread::spawn(move || {
-        // Without a stream of its own it writes to a shared one.
+        // Without a stream of its own, the thread writes to a shared one.
         assert!(buffer::append_all(|| pair(1)));
         assert_eq!(record(1006, 10), 10);
         buffer::leave_chunk();

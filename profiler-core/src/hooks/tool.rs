@@ -129,7 +129,7 @@ pub(crate) fn told(site: u32) -> Option<u64> {
     TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
 }
 
-/// Begins a range on this thread, with the index that [`told`] returned. Returns its key for [`end`] if the tool shows it.
+/// Begins a range on this thread, with the index that [`told`] returned. Returns its key for [`end`] if the tool has it.
 pub(crate) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
     // A signal handler that interrupts this shows nothing: locks may be held, here and in the tool.
     let _own = ledger::own();

@@ -156,7 +156,7 @@ static SITES: Numbered<Site> = Numbered::new();
 
 /// Receiver of sites before the first record that names them.
 pub trait Listener: Send + Sync {
-    /// Announces sites that have got numbers, some maybe again. For a single site it needs none of the program's memory.
+    /// Announces sites that have got numbers, some maybe again. A single site takes none of the program's memory.
     fn announce_sites(&self, sites: &[(&'static Site, u32)]);
 }
 

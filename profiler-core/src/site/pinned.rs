@@ -39,7 +39,7 @@ pub(crate) fn pin<T>(_of_library: &'static T) {
 
 /// Returns whether the library at `base` is not yet known to stay, and adds it.
 fn is_new(base: usize) -> bool {
-    // ORDERING: a library that two threads keep is kept.
+    // ORDERING: a library that two threads pin at once stays all the same.
     if KNOWN.iter().any(|known| known.load(Ordering::Relaxed) == base) {
         return false;
     }

@@ -8,9 +8,9 @@
 //!
 //! # Re-entry
 //!
-//! A signal handler may interrupt the recorder, and its allocator may be annotated. The fast path bears that
+//! A signal handler may interrupt the recorder, and its allocator may be annotated. The fast path tolerates that
 //! ([`cursor`](super::cursor)). Out of line the thread holds locks and allocates: it is marked as the profiler's
-//! ([`ledger::own`]) from before the first lock, and whatever comes here meanwhile on that thread is dropped and counted.
+//! ([`ledger::own`]) from before the first lock, and its entries that arrive meanwhile are dropped and counted.
 
 use std::cell::Cell;
 use std::{mem, ptr};

@@ -1,11 +1,11 @@
-//! Chunks: the 64 KiB pieces that streams are made of, from memory within a byte budget, or from a
+//! Chunks: the 64 KiB pieces of a stream, from memory within a byte budget, or from a
 //! [`Store`].
 //!
-//! In memory a thread's first chunk is of 4 KiB, and what an ended thread has not filled is cut off ([`Chunk::fitted`]): a
-//! program may have a hundred thousand threads.
+//! A thread's first chunk in memory has 4 KiB, and the unused rest of an ended thread's chunk is cut off
+//! ([`Chunk::fitted`]): a program may have a hundred thousand threads.
 //!
-//! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); nothing
-//! published is ever written again, so a reader needs no lock. The last owner's drop gives the memory back.
+//! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); no
+//! published entry is written again, so a reader needs no lock. The last owner's drop gives the memory back.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
@@ -18,16 +18,16 @@ use super::store::{self, Store, note_change};
 use crate::ledger;
 use crate::process::{self, Part, PerProcess};
 
-/// Most entries of a chunk: 64 KiB, 2,048 ranges.
+/// Maximum number of entries of a chunk: 64 KiB, 2,048 ranges.
 pub const ENTRIES: usize = CHUNK_BYTES / size_of::<Entry>();
 
-/// Entries of a thread's first chunk.
+/// Number of entries of a thread's first chunk.
 pub(crate) const FIRST_ENTRIES: u64 = (SMALL_BYTES / size_of::<Entry>()) as u64;
 
 static SLABS: PerProcess<Mutex<Slabs>> = PerProcess::new(|_| Mutex::new(Slabs::new()));
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static BUDGET: AtomicUsize = AtomicUsize::new(256 << 20);
-/// Whether the oldest chunk makes room when the budget is spent.
+/// True if the oldest chunk makes room when the budget is spent.
 static RING: AtomicBool = AtomicBool::new(false);
 
 fn slabs() -> MutexGuard<'static, Slabs> {
@@ -36,41 +36,41 @@ fn slabs() -> MutexGuard<'static, Slabs> {
 
 /// A piece of a thread's stream.
 pub struct Chunk {
-    /// Owned: goes back to where it came from when the chunk is dropped.
+    /// Owned memory: it goes back to its home when the chunk is dropped.
     start: NonNull<Entry>,
     /// Position of the chunk's first entry in its thread's stream.
     base: u64,
-    /// Entries that fit.
+    /// Number of entries that fit.
     capacity: usize,
     home: Home,
-    /// The store's number when it was taken.
+    /// Number of the store when the chunk was taken.
     store: u64,
-    /// Once it is not written any more: its place in the order in which that happened to chunks, and its length.
+    /// Set once the chunk is not written any more: its place in the order in which chunks were sealed, and its length.
     sealed: OnceLock<(u64, usize)>,
-    /// Whether the budget has it on its account.
+    /// True if the chunk counts against the budget.
     counted: AtomicBool,
-    /// Whether its store has another in its place.
+    /// True if the chunk's store has another one in its place.
     has_overflow: AtomicBool,
 }
 
-/// Where a chunk's memory comes from.
+/// Source of a chunk's memory.
 enum Home {
     Slabs,
-    /// The program's allocator: as large as what it holds.
+    /// The program's allocator: as large as the entries.
     Fitted,
     /// A store, and the chunk's number in it.
     Store(Arc<dyn Store>, u32),
 }
 
-// SAFETY: one thread writes entries, each before it publishes a length that covers it (release); others read only what
-// is published (acquire). See `buffer`.
+// SAFETY: one thread writes entries, each before it publishes a length that covers the entry (release); others read
+// only published entries (acquire). See `buffer`.
 unsafe impl Send for Chunk {}
 // SAFETY: as above.
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// A chunk for the entries of this thread from position `base` on; `None` if the system has no memory, or if the
-    /// budget is spent and `within_budget` is asked for.
+    /// Takes a chunk for the entries of this thread from position `base` on; `None` if the system has no memory, or if
+    /// the budget is spent and `within_budget` is set.
     pub(crate) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
         let _own = ledger::own();
         process::forget_with(Part::Chunks, become_child);
@@ -84,7 +84,7 @@ impl Chunk {
             }
         }
         let bytes = if base == 0 { SMALL_BYTES } else { CHUNK_BYTES };
-        // ORDERING: a counter, no data hangs on it; an overshoot is impossible because the addition itself is atomic.
+        // ORDERING: a counter that no data depends on; the addition itself is atomic, so it cannot overshoot.
         let before = IN_USE.fetch_add(bytes, Ordering::Relaxed);
         let allowed = !within_budget || before + bytes <= BUDGET.load(Ordering::Relaxed);
         let take = if base == 0 { Slabs::take_small } else { Slabs::take };
@@ -92,7 +92,7 @@ impl Chunk {
         let Some(start) = start else {
             IN_USE.fetch_sub(bytes, Ordering::Relaxed);
             if allowed {
-                // Nobody tells when there is memory again.
+                // Nothing signals that there is memory again.
                 note_change();
             }
             return None;
@@ -101,8 +101,8 @@ impl Chunk {
         Some(Self::new((start.cast(), capacity), base, Home::Slabs, store_number))
     }
 
-    /// Returns a copy that is no larger than what this one, which is sealed, holds; `None` if that would save little, or if
-    /// there is no memory.
+    /// Returns a copy that is just as large as the entries of this chunk, which is sealed; `None` if that would save
+    /// little, or if there is no memory.
     pub(crate) fn fitted(&self) -> Option<Self> {
         let (order, length) = self.sealed()?;
         if !matches!(self.home, Home::Slabs) || length == 0 || 2 * length > self.capacity {
@@ -120,15 +120,15 @@ impl Chunk {
         Some(copy)
     }
 
-    /// Creates a chunk that the budget does not know of: one test must not take the room of another.
+    /// Creates a chunk outside the budget: one test must not take the room of another.
     pub(crate) fn uncounted() -> Option<Self> {
         let chunk = Self::new((slabs().take()?.cast(), ENTRIES), 0, Home::Slabs, store::number());
-        // ORDERING: nobody else has it.
+        // ORDERING: no other thread has it.
         chunk.counted.store(false, Ordering::Relaxed);
         Some(chunk)
     }
 
-    /// Creates a chunk that a store holds, with so many entries.
+    /// Creates a chunk from the memory of a store, with `length` entries.
     pub fn found(store: Arc<dyn Store>, number: u32, start: NonNull<u8>, base: u64, length: usize) -> Self {
         let chunk = Self::new((start.cast(), ENTRIES), base, Home::Store(store, number), 0);
         chunk.seal(length);
@@ -149,17 +149,17 @@ impl Chunk {
         }
     }
 
-    /// Returns the store's number when this chunk was taken.
+    /// Returns the number of the store when this chunk was taken.
     pub(crate) fn store(&self) -> u64 {
         self.store
     }
 
-    /// Position of the first entry in the thread's stream.
+    /// Returns the position of the first entry in the thread's stream.
     pub(crate) fn base(&self) -> u64 {
         self.base
     }
 
-    /// Entries that fit.
+    /// Returns the number of entries that fit.
     pub(crate) fn capacity(&self) -> usize {
         self.capacity
     }
@@ -168,31 +168,31 @@ impl Chunk {
         self.capacity * size_of::<Entry>()
     }
 
-    /// Where the writer begins.
+    /// Returns the address at which the writer begins.
     pub(crate) fn start(&self) -> *mut Entry {
         self.start.as_ptr()
     }
 
-    /// Its writer has left it, with so many entries.
+    /// Seals the chunk, which its writer has left with `length` entries.
     pub(crate) fn seal(&self, length: usize) {
         static ORDER: AtomicU64 = AtomicU64::new(0);
         // ORDERING: only the order of the numbers matters.
         let _ = self.sealed.set((ORDER.fetch_add(1, Ordering::Relaxed), length));
     }
 
-    /// When it was sealed, in the order of all chunks, and its length.
+    /// Returns the chunk's number in the order in which chunks were sealed, and its length.
     pub(crate) fn sealed(&self) -> Option<(u64, usize)> {
         self.sealed.get().copied()
     }
 
-    /// Nobody reads it for now: pages of a file leave the process's memory, and come back when they are read.
+    /// Releases the chunk while it is not read: pages of a file leave the process's memory, and the next read brings them back.
     pub fn release(&self) {
         if let Home::Store(store, number) = &self.home {
             store.release(*number);
         }
     }
 
-    /// It is overwritten: others may use its room, even if somebody still reads it.
+    /// Gives the overwritten chunk up: others may use its room, even while it is still read.
     pub(crate) fn give_up(&self, is_read: bool) {
         match &self.home {
             Home::Slabs | Home::Fitted => self.uncount(),
@@ -210,12 +210,12 @@ impl Chunk {
         }
     }
 
-    /// The entries `from..to`.
+    /// Returns the entries `from..to`.
     ///
     /// # Safety
-    /// `from <= to <= ENTRIES`, and the writer has published a length of at least `to` which the caller has read with acquire ordering.
+    /// `from <= to <= ENTRIES`, and the writer has published at least `to` entries, which the caller has read with acquire.
     pub unsafe fn published(&self, from: usize, to: usize) -> &[Entry] {
-        // SAFETY: the range is inside the storage and initialised by the caller's promise, and published entries are
+        // SAFETY: the caller ensures that the range is inside the storage and initialised, and published entries are
         // never written again while the chunk lives.
         unsafe { std::slice::from_raw_parts(self.start().cast_const().add(from), to - from) }
     }
@@ -227,7 +227,7 @@ impl Drop for Chunk {
         match &self.home {
             Home::Slabs => {
                 let written = self.sealed().map_or(self.capacity, |(_, length)| length);
-                // SAFETY: nobody else has it any more.
+                // SAFETY: no other code has it any more.
                 unsafe { self.start.write_bytes(0, written) };
                 if self.bytes() == SMALL_BYTES {
                     slabs().give_small(self.start.cast());
@@ -237,11 +237,11 @@ impl Drop for Chunk {
             }
             Home::Fitted => {
                 if let Ok(layout) = Layout::array::<Entry>(self.capacity) {
-                    // SAFETY: allocated with this layout; nobody else has it any more.
+                    // SAFETY: allocated with this layout; no other code has it any more.
                     unsafe { dealloc(self.start.as_ptr().cast(), layout) };
                 }
             }
-            // ORDERING: nobody else has it any more.
+            // ORDERING: no other code has it any more.
             Home::Store(store, number) => store.give(*number, self.has_overflow.load(Ordering::Relaxed)),
         }
         self.uncount();
@@ -254,12 +254,12 @@ pub(crate) fn warm() {
     slabs().warm();
 }
 
-/// Has so many first chunks of threads ready.
+/// Prepares the first chunks of `count` threads.
 pub(crate) fn reserve(count: usize) {
     slabs().reserve(count);
 }
 
-/// Sets how many bytes all chunks together may take, and whether the oldest one makes room when they are spent.
+/// Sets the byte budget of all chunks together, and whether the oldest chunk makes room when it is spent.
 pub fn set_budget(bytes: usize, ring: bool) {
     // ORDERING: counters, see `Chunk::take`.
     BUDGET.store(bytes, Ordering::Relaxed);
@@ -267,33 +267,33 @@ pub fn set_budget(bytes: usize, ring: bool) {
     note_change();
 }
 
-/// This process was just forked off: the parent's chunks are none of its own.
+/// Adapts the budget in a process that was just forked: the parent's chunks do not count.
 fn become_child() {
-    // ORDERING: this process has one thread, or is about to find out.
+    // ORDERING: this process has one thread, or is about to detect the fork.
     IN_USE.store(0, Ordering::Relaxed);
 }
 
-/// Returns whether the oldest chunk makes room.
+/// Returns whether the oldest chunk makes room when the budget is spent.
 pub(crate) fn is_ring() -> bool {
     // ORDERING: a setting.
     RING.load(Ordering::Relaxed)
 }
 
-/// How many chunks are overwritten at once, so that looking for the oldest is rare: a sixty-fourth of the budget.
+/// Returns how many chunks are overwritten at once, so that searches are rare: a sixty-fourth of the budget.
 pub(crate) fn overwritten_at_once() -> usize {
     // ORDERING: a setting.
     let budget = || BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES;
     (store::current().map_or_else(budget, |store| store.capacity()) / 64).max(1)
 }
 
-/// Returns whether no more than a quarter of the budget is left: that is for ranges, allocations may not take it.
+/// Returns whether no more than a quarter of the budget is left, which allocations may not take from ranges.
 pub(crate) fn is_scarce() -> bool {
     // ORDERING: a statistic.
     let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;
     !is_ring() && IN_USE.load(Ordering::Relaxed) + CHUNK_BYTES > left && !store::is_installed()
 }
 
-/// Bytes of all chunks in use.
+/// Returns the bytes of all chunks in use.
 pub(crate) fn bytes_in_use() -> usize {
     // ORDERING: a statistic.
     IN_USE.load(Ordering::Relaxed)

@@ -1,7 +1,7 @@
-//! Where a thread writes its next entry.
+//! The position at which a thread writes its next entry.
 //!
-//! Only the stream's owner moves `next`, which is moved with release after the entries before it are written, so
-//! everybody may read up to it, and only the owner touches `end`. `buffer` and `thread_stream` are the only users.
+//! Only the stream's owner moves `next`, which is moved with release after the entries before it are written, so every
+//! thread may read up to it, and only the owner touches `end`. `buffer` and `thread_stream` are the only users.
 //!
 //! # Signal handlers
 //!
@@ -13,10 +13,10 @@
 //! stream afterwards   n: the interrupted entry │ n+1 … n+k-1: the handler's │ n+k: never written
 //! ```
 //!
-//! `next` is not stored but moved on, by one instruction: what a handler has published stays published, but for its first
-//! entry, which the interrupted one replaces. Memory of a chunk is zero until it is written, so the place that nobody wrote
-//! is an empty entry: the reader counts it as the range that is lost. `next` may pass `end` in this way, by an entry for each
-//! interruption; so "full" is "not before `end`".
+//! `next` is not stored but incremented, by one instruction: entries that a handler has published stay published,
+//! except for its first, which the interrupted one replaces. A chunk's memory is zero until it is written, so the slot
+//! that was never written is an empty entry: the reader counts it as the range that is lost. `next` may pass `end` in
+//! this way, by an entry for each interruption; so "full" is "not before `end`".
 
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -25,41 +25,41 @@ use std::sync::atomic::compiler_fence;
 use super::entry::Entry;
 use super::sync::{AtomicPtr, Ordering, advance};
 
-/// A place in the current chunk. Its own cache lines: no other thread writes near it.
+/// A position in the current chunk. It has its own cache lines: no other thread writes near it.
 #[repr(align(128))]
 pub(crate) struct Cursor {
-    /// The next free entry.
+    /// Next free entry.
     next: AtomicPtr<Entry>,
-    /// End of what the owner may write. No atomic: the comparison with it would be one instruction
-    /// more for every entry.
+    /// End of the memory that the owner may write. It is no atomic: the comparison with it would be one more
+    /// instruction for every entry.
     end: UnsafeCell<*mut Entry>,
 }
 
 const _: () = assert!(size_of::<Cursor>() == align_of::<Cursor>(), "nothing else lies on its lines");
 
-// SAFETY: `end` is touched by the owning thread only; `next` is atomic.
+// SAFETY: only the owning thread touches `end`; `next` is atomic.
 unsafe impl Send for Cursor {}
 // SAFETY: as above.
 unsafe impl Sync for Cursor {}
 
 impl Cursor {
-    /// Without a chunk.
+    /// Creates a cursor without a chunk.
     pub(crate) const fn full() -> Self {
         Self { next: AtomicPtr::new(ptr::null_mut()), end: UnsafeCell::new(ptr::null_mut()) }
     }
 
-    /// Where the entries end that anybody may read.
+    /// Returns the end of the entries that every thread may read.
     pub(crate) fn published(&self) -> *mut Entry {
         // ORDERING: pairs with the owner's release stores.
         self.next.load(Ordering::Acquire)
     }
 
-    /// The owner has a new chunk.
+    /// Moves the owner to a new chunk.
     ///
     /// # Safety
     /// The caller is the only writer.
     pub(crate) unsafe fn enter(&self, start: *mut Entry, end: *mut Entry) {
-        // A handler that comes in between finds no room.
+        // A handler that interrupts this finds no room.
         // SAFETY: `end` belongs to the writer.
         unsafe { self.end.get().write_volatile(ptr::null_mut()) };
         compiler_fence(Ordering::SeqCst);
@@ -70,7 +70,7 @@ impl Cursor {
         unsafe { self.end.get().write_volatile(end) };
     }
 
-    /// The rest of the chunk is not used: the next entry asks for another.
+    /// Gives up the rest of the chunk: the next entry asks for another.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -91,7 +91,7 @@ impl Cursor {
         self.next.load(Ordering::Relaxed) >= unsafe { *self.end.get() }
     }
 
-    /// Writes an entry and publishes it; false if there is no room. `entry` runs as late as possible.
+    /// Writes an entry and publishes it; returns false if there is no room. `entry` runs as late as possible.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -104,14 +104,14 @@ impl Cursor {
             return false;
         }
         // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only the writer writes, and
-        // which no reader looks at before it is published (but for what a handler has published there meanwhile).
+        // which no reader reads before it is published (except where a handler has published there meanwhile).
         unsafe { next.write(entry()) };
         // ORDERING: publishes the entry to a reader that loads with acquire.
         advance(&self.next, 1);
         true
     }
 
-    /// [`push`](Self::push) for several that are published together; false if there is no room for all.
+    /// Pushes several entries, published together, as [`push`](Self::push) does one; false if there is no room for all.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -124,14 +124,14 @@ impl Cursor {
         if end.addr() < next.addr() + size_of::<[Entry; COUNT]>() {
             return false;
         }
-        // SAFETY: so many free entries, else as in `push`.
+        // SAFETY: the array fits before `end`; the rest is as in `push`.
         unsafe { next.cast::<[Entry; COUNT]>().write(entries()) };
         // ORDERING: see `push`.
         advance(&self.next, COUNT);
         true
     }
 
-    /// [`push_array`](Self::push_array) for any number.
+    /// Pushes any number of entries as [`push_array`](Self::push_array) does.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -144,7 +144,7 @@ impl Cursor {
         if end.addr() < next.addr() + size_of_val(entries) {
             return false;
         }
-        // SAFETY: so many free entries, else as in `push`.
+        // SAFETY: the slice fits before `end`; the rest is as in `push`.
         unsafe { next.copy_from_nonoverlapping(entries.as_ptr(), entries.len()) };
         // ORDERING: see `push`.
         advance(&self.next, entries.len());

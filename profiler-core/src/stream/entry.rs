@@ -1,14 +1,14 @@
-//! The one thing a thread buffer holds: a 16-byte entry.
+//! The only content of a thread's buffer: 16-byte entries.
 //!
 //! A range is two entries, its begin and its end, in the order in which the thread ran them, so that nesting needs no
 //! depth counter, a range that is still open at stop is known, and the stream of a killed process can be read up to its
-//! last entry. What a begin carries besides time and site (its arguments, the task of a poll) are entries of their own
-//! *before* it: the reader holds them until the begin of the same site arrives. `model::decode` is the reader.
+//! last entry. Other properties of a begin (its arguments, the task of a poll) are entries of their own *before* it:
+//! the reader holds them until the begin of the same site arrives. `model::decode` is the reader.
 //!
-//! The ranges of an attribute's site end in the reverse order of their begins: an end names the site, and is the innermost
-//! one's. Guards are values, which a program may keep and drop in any order: the end of a guard also names the begin, by
-//! the low 31 bits of its ticks. Of two open ranges of one site that have these in common (0.7 s apart to the tick at
-//! 3 GHz, or begun within one tick of a slow counter) the innermost ends.
+//! The ranges of an attribute's site end in the reverse order of their begins: an end names the site, and ends its
+//! innermost range. Guards are values, which a program may keep and drop in any order: the end of a guard also names
+//! the begin, by the low 31 bits of its ticks. If two open ranges of one site have these bits in common (0.7 s apart to
+//! the tick at 3 GHz, or begun within one tick of a slow counter), the innermost ends.
 
 use super::key::Key;
 use crate::integer::Integer;
@@ -19,22 +19,22 @@ use crate::integer::Integer;
 pub struct Entry {
     /// Clock ticks for `Begin`, `End`, `TaskEnd` and `StepMark`; else the payload.
     value: u64,
-    /// Number of the site (`Site::number`), 0 where none belongs to it.
+    /// Number of the site (`Site::number`), 0 for none.
     site: u32,
-    /// `tag << 24 | argument`; of a guard's end [`GUARD`] and what names its begin.
+    /// `tag << 24 | argument`; for a guard's end, [`GUARD`] and the name of its begin.
     head: u32,
 }
 
-/// Marks the end of a guard.
+/// Mark of a guard's end.
 const GUARD: u32 = 1 << 31;
-/// Marks a guard's word: as [`GUARD`], where the word has it.
+/// Mark of a guard's word: [`GUARD`] at its position in the word.
 const GUARD_WORD: u64 = (GUARD as u64) << 32;
 /// Bits of a begin's ticks that name it.
 const IDENTITY: u32 = GUARD - 1;
 
 macro_rules! tags {
     ($($(#[$about:meta])* $tag:ident = $number:literal;)+) => {
-        /// What an entry means.
+        /// Meaning of an entry.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
         pub enum Tag {
@@ -54,9 +54,9 @@ macro_rules! tags {
 }
 
 tags! {
-    /// A range begins; value: ticks, argument [`GUARDED`] where a guard ends it.
+    /// A range begins; value: ticks, argument [`GUARDED`] if a guard ends it.
     Begin = 1;
-    /// A range ends; value: ticks. Which one is told by [`Entry::ends`].
+    /// A range ends; value: ticks. [`Entry::ends`] tells which one.
     End = 2;
     /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first
     /// poll.
@@ -69,18 +69,18 @@ tags! {
     Argument = 6;
     /// Two words of the argument before: [`Entry::pair`].
     More = 7;
-    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: which. Its `Block` follows.
+    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: the action. `Block` follows.
     Memory = 8;
-    /// Which block: its address and bytes, [`Entry::pair`].
+    /// The block of the `Memory` before: its address and bytes, [`Entry::pair`].
     Block = 9;
     /// The range that began just before is timed on the GPU; value: number of the measurement, argument: the context's
     /// place. Its `OnStream` follows.
     Timed = 10;
-    /// On which stream; value: its handle.
+    /// The stream of the `Timed` before; value: its handle.
     OnStream = 11;
-    /// A measurement has come in: its number and its length in nanoseconds, [`Entry::pair`]. Its `MeasuredAt` follows.
+    /// A measurement has arrived: its number and its length in nanoseconds, [`Entry::pair`]. Its `MeasuredAt` follows.
     Measured = 12;
-    /// When it began; value: nanoseconds since the context's reference, as a signed number.
+    /// Begin of the measurement before; value: nanoseconds since the context's reference, as a signed number.
     MeasuredAt = 13;
     /// The thread's CPU clock just before the begin or end of this site that follows; value: nanoseconds.
     CpuTime = 14;
@@ -88,31 +88,31 @@ tags! {
 
 /// Argument of [`Tag::Task`]: the slice that follows is the task's first poll.
 pub const FIRST_POLL: u32 = 1;
-/// Argument of a `Task` that stands before its `TaskEnd`.
+/// Argument of a `Task` that precedes its `TaskEnd`.
 pub(crate) const ENDS: u32 = 2;
-/// Argument of [`Tag::Begin`]: its end names it.
+/// Argument of [`Tag::Begin`]: its end names this begin.
 const GUARDED: u32 = 1;
 /// Argument of [`Tag::TaskEnd`]: the future returned `Ready`.
 pub const COMPLETED: u32 = 1;
 
-/// What happened to a block: argument of [`Tag::Memory`].
+/// Event of a block: argument of [`Tag::Memory`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Action {
-    /// It was allocated.
+    /// The block was allocated.
     Alloc = 1,
-    /// It is freed.
+    /// The block is freed.
     Free = 2,
-    /// It could not be allocated.
+    /// The block could not be allocated.
     OutOfMemory = 3,
-    /// It was reallocated: this is what it was before. `MovedTo` follows in the stream.
+    /// The block was reallocated: this is the old one. `MovedTo` follows in the stream.
     MovedFrom = 4,
-    /// And this is what it became; only now the total changes.
+    /// The new block of a reallocation; only now the total changes.
     MovedTo = 5,
 }
 
 impl Action {
-    /// The action with this number, if there is one.
+    /// Returns the action with this number, if there is one.
     pub const fn from_u32(number: u32) -> Option<Self> {
         Some(match number {
             1 => Self::Alloc,
@@ -131,16 +131,16 @@ const ARGUMENT_MASK: u32 = (1 << ARGUMENT_BITS) - 1;
 const DETAIL_BITS: u32 = 8;
 
 impl Entry {
-    /// Memory in which nothing was ever written.
+    /// Memory that was never written.
     pub(crate) const EMPTY: Self = Self { value: 0, site: 0, head: 0 };
 
-    /// An entry of this kind.
+    /// Creates an entry of this kind.
     #[inline(always)]
     pub const fn new(tag: Tag, site: u32, value: u64) -> Self {
         Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
     }
 
-    /// Returns what a guard of `site` keeps for its end: never 0, and negative as a signed number.
+    /// Returns the word that a guard of `site` keeps for its end: never 0, and negative as a signed number.
     #[inline(always)]
     pub const fn guard(site: u32, begin: u64) -> u64 {
         begin << 32 | GUARD_WORD | site as u64
@@ -159,15 +159,15 @@ impl Entry {
         Self { value: ticks, site: word as u32, head: (word >> 32) as u32 }
     }
 
-    /// Returns whether this, an end, is that of the range that began with `begin`.
+    /// Returns whether this entry, an end, ends the range of `begin`.
     #[inline]
     pub const fn ends(self, begin: Self) -> bool {
-        // CAST: the bits that name it are among the lower ones.
+        // CAST: the name of a begin is among its lower bits.
         let differs = self.head & GUARD != 0 && (self.head ^ begin.value as u32) & IDENTITY != 0;
         self.site == begin.site && !differs
     }
 
-    /// Returns ticks at which the range of this end may have begun, the last that are not after `ticks`.
+    /// Returns ticks at which the range of this end may have begun, the latest that are not after `ticks`.
     pub(crate) const fn begin_before(self, ticks: u64) -> u64 {
         if self.head & GUARD == 0 {
             return ticks;
@@ -177,13 +177,13 @@ impl Entry {
         ticks.saturating_sub(later as u64)
     }
 
-    /// The same with an argument of at most 24 bits.
+    /// Returns the entry with an argument of at most 24 bits.
     pub const fn with_argument(self, argument: u32) -> Self {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
     }
 
-    /// Returns the first entry of an argument. `detail` is the number of words that follow; of a number whether it is
-    /// negative.
+    /// Returns the first entry of an argument. `detail` is the number of words that follow, or for a number, whether it
+    /// is negative.
     #[inline(always)]
     pub const fn argument_of(key: Key, detail: u8, site: u32, value: u64) -> Self {
         Self::new(Tag::Argument, site, value).with_argument(key.to_bits() << DETAIL_BITS | detail as u32)
@@ -195,15 +195,15 @@ impl Entry {
         Self::argument_of(key, number.is_negative as u8, site, number.bits)
     }
 
-    /// Returns the entries of an argument of several words, at the front of room for them, and how many they are. The
-    /// second word of each pair has at most 56 bits, and one behind the last is 0.
+    /// Returns the entries of an argument of several words, at the front of an array, and their number. The second word
+    /// of each pair has at most 56 bits, and a word after the last is 0.
     #[inline(always)]
     pub(crate) fn words_of<const ROOM: usize>(
         (key, site, first): (Key, u32, u64),
         count: usize,
         word: impl Fn(usize) -> u64,
     ) -> ([Self; ROOM], usize) {
-        // CAST: the caller has no more than fit.
+        // CAST: the caller has no more words than fit.
         let mut entries = [Self::argument_of(key, count as u8, site, first); ROOM];
         let pairs = count.div_ceil(2);
         for (at, entry) in entries[1..].iter_mut().enumerate().take(pairs) {
@@ -217,9 +217,9 @@ impl Entry {
         Key::from_bits(self.argument() >> DETAIL_BITS)
     }
 
-    /// Returns the number of words that follow; of a number whether it is negative.
+    /// Returns the number of words that follow, or for a number, whether it is negative.
     pub const fn detail(self) -> u8 {
-        // CAST: its bits.
+        // CAST: only the low bits are wanted.
         self.argument() as u8
     }
 
@@ -228,73 +228,73 @@ impl Entry {
         Integer { bits: self.value, is_negative: self.detail() != 0 }
     }
 
-    /// Two numbers; the second, of at most 56 bits, is kept where other entries have argument and site.
+    /// Creates an entry of two numbers; the second, of at most 56 bits, takes the place of argument and site.
     pub const fn pair(tag: Tag, first: u64, second: u64) -> Self {
         // CAST: the halves of the number.
         Self::new(tag, second as u32, first).with_argument((second >> 32) as u32)
     }
 
-    /// What this entry means; `None` for a number that this version does not know.
+    /// Returns the meaning of this entry; `None` for a number that this version does not know.
     #[inline]
     pub const fn tag(self) -> Option<Tag> {
         if self.head & GUARD != 0 {
             return Some(Tag::End);
         }
-        // CAST: eight bits are left.
+        // CAST: eight bits remain.
         Tag::from_u8((self.head >> ARGUMENT_BITS) as u8)
     }
 
-    /// The argument.
+    /// Returns the argument.
     pub const fn argument(self) -> u32 {
         self.head & ARGUMENT_MASK
     }
 
-    /// Number of the site.
+    /// Returns the number of the site.
     #[inline]
     pub const fn site(self) -> u32 {
         self.site
     }
 
-    /// The value.
+    /// Returns the value.
     #[inline]
     pub const fn value(self) -> u64 {
         self.value
     }
 
-    /// Returns whether it means this, which is not an end.
+    /// Returns whether the entry has this tag, which must not be `End`.
     #[inline(always)]
     pub const fn is(self, tag: Tag) -> bool {
         self.head >> ARGUMENT_BITS == tag as u32
     }
 
-    /// Returns whether a range ends.
+    /// Returns whether the entry ends a range.
     #[inline(always)]
     pub const fn is_end(self) -> bool {
         self.head & GUARD != 0 || self.is(Tag::End)
     }
 
-    /// Returns whether the value is a moment.
+    /// Returns whether the value is a time in ticks.
     pub const fn is_timed(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
     }
 
-    /// Returns whether a range is lost where there is no room for this entry: it comes before the begin, which is not
-    /// tried then, or is the begin. A description without room is left out, and of an end the begin is there.
+    /// Returns whether a range is lost if there is no room for this entry: it precedes the begin, which is not tried
+    /// then, or is the begin. A description without room is left out, and an end's begin is already there.
     pub(crate) const fn loses_range(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::StepMark)) && !self.begins_task_end()
     }
 
-    /// Returns whether it says which task the `TaskEnd` behind it ends.
+    /// Returns whether the entry names the task of the `TaskEnd` after it.
     pub(crate) const fn begins_task_end(self) -> bool {
         matches!(self.tag(), Some(Tag::Task)) && self.argument() == ENDS
     }
 
-    /// Returns whether it belongs to the end of what may have begun.
+    /// Returns whether the entry belongs to an end whose begin may be recorded.
     pub(crate) const fn is_of_an_end(self) -> bool {
         self.is_end() || self.begins_task_end() || matches!(self.tag(), Some(Tag::TaskEnd))
     }
 
-    /// Returns what names the guard that begins or ends here; 0 for all else.
+    /// Returns the name of the guard that begins or ends here; 0 for all other entries.
     #[inline(always)]
     pub(crate) const fn guard_name(self) -> u32 {
         const BEGIN: u32 = (Tag::Begin as u32) << ARGUMENT_BITS | GUARDED;
@@ -304,7 +304,7 @@ impl Entry {
         (of_begin | of_end) & IDENTITY
     }
 
-    /// Returns 0 if both say the same but for their values, and for the begins that guards' ends name.
+    /// Returns 0 if both entries are equal except for their values, and for the begins that guards' ends name.
     #[inline(always)]
     pub(crate) const fn difference(self, other: Self) -> u32 {
         // All ones for a guard's end. CAST: the sign is shifted in.
@@ -312,17 +312,17 @@ impl Entry {
         (self.site ^ other.site) | (self.head ^ other.head) & !(is_guard & IDENTITY)
     }
 
-    /// Returns whether it says something about the range that begins next, and has no other effect.
+    /// Returns whether the entry describes the range that begins next, and has no other effect.
     pub(crate) const fn describes(self) -> bool {
         matches!(self.tag(), Some(Tag::Argument | Tag::More | Tag::CpuTime))
     }
 
-    /// Returns whether nothing was ever written here, in memory that was zero.
+    /// Returns whether this is zeroed memory that was never written.
     pub const fn is_empty(self) -> bool {
         self.head == 0
     }
 
-    /// The second number of a [`Entry::pair`].
+    /// Returns the second number of a [`Entry::pair`].
     pub const fn second(self) -> u64 {
         (self.argument() as u64) << 32 | self.site as u64
     }

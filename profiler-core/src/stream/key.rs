@@ -1,20 +1,20 @@
-//! The keys of arguments: what a range may carry beside its times, one row for each.
+//! The keys of arguments: the properties of a range besides its times, one row for each.
 //!
-//! An argument is one entry with its key and the first word of its value, and entries of two words each for the rest. The
-//! recorder, the carry-over of a ring, the spool and the model's decoder handle all rows alike, by the kind of their value.
-//! All come before the begin of their range. Keys of a program's own, `args(tokens = n)`, have no row: they are numbered by
-//! their place in the list of their site, which has the names.
+//! An argument is one entry with its key and the first word of its value, and entries of two words each for the rest.
+//! The recorder, the carry-over of a ring, the spool and the model's decoder handle all rows alike, by the kind of
+//! their value. All come before the begin of their range. A program's own keys, `args(tokens = n)`, have no row: they
+//! are numbered by their index in the list of their site, which has the names.
 
-/// Kind of an argument's value: how its words are read.
+/// Kind of an argument's value, by which its words are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
     /// An integer: see [`Entry::number`](super::entry::Entry::number).
     Number,
-    /// An input: its dtype, maybe with a mark, then its dims.
+    /// An input: its dtype, perhaps with a mark, then its dims.
     Shape,
     /// Strides of the input before, as signed numbers.
     Strides,
-    /// A text: its length in bytes, then fifteen bytes in two words.
+    /// A text: its length in bytes, then fifteen bytes in each two words.
     Text,
     /// Addresses.
     Stack,
@@ -24,7 +24,7 @@ pub enum Value {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key(u16);
 
-/// The first key of a site's own.
+/// First key of a site's own arguments.
 const OWN: u16 = 1 << 8;
 
 macro_rules! keys {
@@ -56,12 +56,12 @@ keys! {
 }
 
 impl Key {
-    /// Returns the key of the argument at this place in its site's list.
+    /// Returns the key of the argument at this index in its site's list.
     pub const fn own(place: u16) -> Self {
         Self(OWN + place)
     }
 
-    /// Returns the place in its site's list.
+    /// Returns the index in its site's list.
     pub(crate) fn own_place(self) -> Option<usize> {
         self.0.checked_sub(OWN).map(usize::from)
     }
@@ -71,7 +71,7 @@ impl Key {
         Some(ROWS.get(usize::from(self.0))?.0)
     }
 
-    /// Returns how its value is read; `None` for a key that this version does not know.
+    /// Returns the kind of the value; `None` for a key that this version does not know.
     #[inline]
     pub fn value(self) -> Option<Value> {
         if self.0 >= OWN { Some(Value::Number) } else { Some(ROWS.get(usize::from(self.0))?.1) }
@@ -82,7 +82,7 @@ impl Key {
     }
 
     pub(super) const fn from_bits(bits: u32) -> Self {
-        // CAST: the sixteen bits that an entry has for it.
+        // CAST: an entry has sixteen bits for the key.
         Self(bits as u16)
     }
 }

@@ -1,7 +1,7 @@
-//! Who writes a stream, as a thread knows it of itself without an allocation: its first range makes one, for the stream.
+//! The writer of a stream: the calling thread without an allocation, or several threads that share a stream.
 //!
-//! A thread is shown under the name that it was spawned with, unless it is renamed later (`pthread_setname_np`, `prctl`): then
-//! under the last, of which Linux keeps 15 bytes.
+//! A thread is shown under the name that it was spawned with, or, if it is renamed later (`pthread_setname_np`,
+//! `prctl`), under the last name, of which Linux keeps 15 bytes.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -9,13 +9,13 @@ use std::thread::{self, Thread};
 
 use crate::label;
 
-/// A name as the operating system keeps it: ends with a zero.
+/// A name as the operating system stores it: ends with a zero.
 type OsName = [u8; 16];
 
-/// Who wrote a stream.
+/// Writer of a stream.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadIdentity {
-    /// Number in this process, from 1, in order of first use; never given twice.
+    /// Number in this process, from 1, in order of first use; never reused.
     pub ordinal: u32,
     /// The operating system's thread id; 0 for a stream that threads share.
     pub os_id: u64,
@@ -25,35 +25,35 @@ pub struct ThreadIdentity {
 
 /// A thread, or several that share a stream.
 pub(crate) struct Writer {
-    /// Number in this process, from 1, in order of first use; never given twice.
+    /// Number in this process, from 1, in order of first use; never reused.
     pub(crate) ordinal: u32,
     /// The operating system's thread id; 0 for several threads.
     pub(crate) os_id: u64,
     thread: Option<Thread>,
-    /// Its name when it began to write.
+    /// The thread's name when it began to write.
     first_name: OsName,
-    /// Its name when it ended.
+    /// The thread's name when it ended.
     last_name: OnceLock<OsName>,
 }
 
 impl Writer {
-    /// The calling thread.
+    /// Creates the writer for the calling thread.
     pub(crate) fn this_thread(ordinal: u32) -> Self {
         let (thread, first_name) = (Some(thread::current()), os_name());
         Self { ordinal, os_id: os_thread_id(ordinal), thread, first_name, last_name: OnceLock::new() }
     }
 
-    /// Threads that have no stream of their own.
+    /// Creates a writer for threads that have no stream of their own.
     pub(crate) const fn several(ordinal: u32) -> Self {
         Self { ordinal, os_id: 0, thread: None, first_name: [0; 16], last_name: OnceLock::new() }
     }
 
-    /// Notes that the calling thread, which this is, ends: nobody can ask for its name any more.
+    /// Notes the name of the calling thread, which is this writer and ends: its name cannot be read any more.
     pub(crate) fn ends(&self) {
         let _ = self.last_name.set(os_name());
     }
 
-    /// What readers are told.
+    /// Returns the writer as readers see it.
     pub(crate) fn identity(&self) -> ThreadIdentity {
         let Self { ordinal, os_id, .. } = *self;
         let now = self.last_name.get().copied().or_else(|| os_name_of(os_id));
@@ -65,7 +65,7 @@ impl Writer {
         self.with_name(Some(self.first_name), use_it)
     }
 
-    /// Calls `use_it` with the thread's name, if the operating system calls it `now`.
+    /// Calls `use_it` with the thread's name, given that the operating system calls it `now`.
     fn with_name<R>(&self, now: Option<OsName>, use_it: impl FnOnce(&str) -> R) -> R {
         let Some(thread) = &self.thread else { return use_it("allocations of threads without ranges") };
         if let Some(new) = now.filter(|now| self.is_new(thread, now)) {
@@ -77,16 +77,16 @@ impl Writer {
         }
     }
 
-    /// Returns whether the thread was given this name since it was spawned.
+    /// Returns whether the thread has been renamed to this since it was spawned.
     fn is_new(&self, thread: &Thread, now: &OsName) -> bool {
-        // The first thread is called `main` here and as the program there.
+        // The first thread is called `main` by Rust, and by the system as the program.
         let spawned_as = thread.name().filter(|_| self.os_id != u64::from(std::process::id()));
         let before = spawned_as.map_or(self.first_name, |name| cut(name.as_bytes()));
         *now != before && now[0] != 0
     }
 }
 
-/// Calls `use_it` with a name as the operating system keeps it; what is no text in it is replaced.
+/// Calls `use_it` with a name as the operating system stores it; bytes that are no text are replaced.
 fn with_text<R>(name: &OsName, use_it: impl FnOnce(&str) -> R) -> R {
     const REPLACED: &str = "\u{fffd}";
     let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
@@ -94,7 +94,7 @@ fn with_text<R>(name: &OsName, use_it: impl FnOnce(&str) -> R) -> R {
     let mut rest = &mut text[..];
     for chunk in name[..length].utf8_chunks() {
         let replaced = if chunk.invalid().is_empty() { "" } else { REPLACED };
-        // It fits.
+        // The buffer is large enough.
         let _ = rest.write_all(chunk.valid().as_bytes()).and_then(|()| rest.write_all(replaced.as_bytes()));
     }
     let left = rest.len();
@@ -105,7 +105,7 @@ fn with_text<R>(name: &OsName, use_it: impl FnOnce(&str) -> R) -> R {
 fn with_number<R>(number: u64, use_it: impl FnOnce(&str) -> R) -> R {
     let mut text = [0_u8; 32];
     let mut rest = &mut text[..];
-    // It fits.
+    // The buffer is large enough.
     let _ = write!(rest, "thread {number}");
     let left = rest.len();
     use_it(str::from_utf8(&text[..text.len() - left]).unwrap_or("thread"))
@@ -119,7 +119,7 @@ fn cut(name: &[u8]) -> OsName {
     kept
 }
 
-/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
+/// Returns the operating system's id of the calling thread.
 #[cfg(target_os = "linux")]
 pub fn os_thread_id(_ordinal: u32) -> u64 {
     // SAFETY: `gettid` has no arguments and cannot fail.
@@ -127,7 +127,7 @@ pub fn os_thread_id(_ordinal: u32) -> u64 {
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
-/// The operating system's id of the calling thread; `ordinal` where it has none that we know.
+/// Returns `ordinal`: no id of the operating system is known here.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn os_thread_id(ordinal: u32) -> u64 {
     u64::from(ordinal)
@@ -142,7 +142,7 @@ fn os_name() -> OsName {
     name
 }
 
-/// Returns the name of a thread of this process that lives.
+/// Returns the name of a live thread of this process.
 #[cfg(all(target_os = "linux", not(miri)))]
 fn os_name_of(os_id: u64) -> Option<OsName> {
     let name = std::fs::read(format!("/proc/self/task/{os_id}/comm")).ok()?;

@@ -1,7 +1,7 @@
-//! What a new thread needs of chunks, made ahead: its first range allocates its stream and nothing else.
+//! Memory for the chunks of new threads, allocated ahead: a thread's first range allocates only its stream.
 //!
-//! A session's start makes ready for as many threads as [`COUNT`], and so does every later chunk of a thread that
-//! records already.
+//! A session's start makes memory ready for [`COUNT`] threads, and so does every later chunk of a thread that records
+//! already.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -10,12 +10,12 @@ use super::shared::Room;
 use crate::ledger;
 use crate::process::PerProcess;
 
-/// Threads that are made ready for.
+/// Number of threads that memory is made ready for.
 const COUNT: usize = 32;
-/// Places that are kept ready: one for a thread's first chunk, and its [spare](super::thread_stream).
+/// Number of places that are kept ready: one for a thread's first chunk, and its [spare](super::thread_stream).
 const PLACES_READY: usize = 2 * COUNT;
 
-/// Memory for what is known of a chunk.
+/// Memory for the header of a chunk.
 pub(crate) type Place = Room<Chunk>;
 
 static PLACES: PerProcess<Mutex<Vec<Place>>> = PerProcess::new(|_| Mutex::default());
@@ -32,14 +32,14 @@ pub fn warm() {
     make_ready();
 }
 
-/// Makes ready what threads need that are about to record for the first time.
+/// Prepares memory for threads that are about to record for the first time.
 pub(crate) fn make_ready() {
     let _own = ledger::own();
     refill();
     chunk::reserve(COUNT);
 }
 
-/// Allocates places, up to their number, as long as there is memory.
+/// Allocates places, up to `PLACES_READY`, as long as there is memory.
 fn refill() {
     let mut places = places();
     let missing = PLACES_READY.saturating_sub(places.len());
@@ -48,9 +48,9 @@ fn refill() {
     }
 }
 
-/// A place that is ready, or a new one; `None` if there is no memory.
+/// Returns a place that is ready, or a new one; `None` if there is no memory.
 pub(crate) fn place() -> Option<Place> {
-    // Not under the lock.
+    // Allocates outside the lock.
     let ready = places().pop();
     ready.or_else(Place::new)
 }

@@ -1,7 +1,7 @@
 //! Every thread's stream, and the positions that cut a session out of them.
 //!
-//! Streams belong to this registry, not to thread-locals: a stop reads the stream of a blocked thread, and of one that
-//! has ended.
+//! Streams belong to this registry, not to thread-locals: a stop reads the streams of blocked threads, and of threads
+//! that have ended.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -19,23 +19,23 @@ use super::{ahead, chunk, ring, store};
 use crate::ledger;
 use crate::process::PerProcess;
 
-/// In order of their threads' numbers.
+/// All streams, in order of their threads' numbers.
 static STREAMS: PerProcess<Mutex<Vec<Shared<Stream>>>> = PerProcess::new(|_| Mutex::default());
-/// Threads that may begin to record in a session before the list of streams grows.
+/// Number of threads that may begin to record in a session before the list of streams grows.
 const EXPECTED_THREADS: usize = 256;
 /// Ranges that a thread tried to record after its thread-locals were gone.
 static LATE: AtomicU64 = AtomicU64::new(0);
-/// Ranges that began where the recorder itself ran.
+/// Ranges that began while the recorder itself ran.
 static REENTERED: AtomicU64 = AtomicU64::new(0);
 /// Ranges that found no memory outside of their thread's chunks.
 static NO_MEMORY: AtomicU64 = AtomicU64::new(0);
-/// Calls whose description has failed.
+/// Calls whose description failed.
 static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
 
-/// How far every stream had come at one moment.
+/// Position of every stream at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
-    /// In order of the threads' numbers.
+    /// Marks in order of the threads' numbers.
     threads: Vec<Mark>,
     late: u64,
     reentered: u64,
@@ -43,7 +43,7 @@ pub struct Marks {
     undescribed: u64,
 }
 
-/// A place in a thread's stream.
+/// A position in a thread's stream.
 #[derive(Clone, Copy, Debug)]
 struct Mark {
     pub ordinal: u32,
@@ -53,17 +53,17 @@ struct Mark {
 
 /// One thread's part of a session.
 pub struct ThreadLog {
-    /// Whose it is.
+    /// Thread that recorded the part.
     pub thread: Named,
-    /// Its entries.
+    /// Recorded entries.
     pub runs: Runs,
-    /// What is left of the entries before them, if there were any: decoded first.
+    /// Remains of the entries before them, if there were any: decoded first.
     pub carry: Option<Box<Carry>>,
     /// Ranges for which there was no room.
     pub lost: u64,
 }
 
-/// A thread whose name is asked for when it is needed: the system takes a while to tell it, and a stop asks for thousands.
+/// A thread whose name is read when it is needed: the system takes a while, and a stop has thousands of threads.
 pub struct Named {
     stream: Option<Shared<Stream>>,
     identity: OnceLock<ThreadIdentity>,
@@ -80,7 +80,7 @@ impl Named {
         Self { stream: Some(stream.clone()), identity: OnceLock::new() }
     }
 
-    /// Returns who it is: under the name that it has now, or had when it ended.
+    /// Returns the thread's identity, with the name that it has now, or had when it ended.
     pub fn identity(&self) -> &ThreadIdentity {
         let nobody = || ThreadIdentity { ordinal: 0, os_id: 0, name: String::new() };
         self.identity.get_or_init(|| self.stream.as_ref().map_or_else(nobody, |stream| stream.thread.identity()))
@@ -90,38 +90,38 @@ impl Named {
 /// All threads' parts of a session.
 #[derive(Default)]
 pub struct Log {
-    /// One per thread that recorded or lost something.
+    /// One part for each thread that recorded or lost something.
     pub threads: Vec<ThreadLog>,
     /// Ranges that threads tried to record while they were ending.
     pub lost_late: u64,
-    /// Ranges that began where the recorder itself ran, such as in a signal handler that interrupted it.
+    /// Ranges that began while the recorder itself ran, such as in a signal handler that interrupted it.
     pub lost_to_reentry: u64,
     /// Ranges that were lost because the program's allocator had no memory.
     pub lost_to_memory: u64,
     /// Calls whose shapes or FLOPs could not be computed.
     pub undescribed: u64,
-    /// Ranges of threads that are not among them, for which there was no room.
+    /// Ranges without room, of threads that are not in the list.
     pub lost_elsewhere: u64,
-    /// Counts of what was overwritten of threads that are not among them.
+    /// Counts of overwritten entries, of threads that are not in the list.
     pub gone: Carry,
-    /// Ticks from which on nothing was overwritten; 0 if nothing was.
+    /// Ticks after which nothing was overwritten; 0 if nothing was.
     pub horizon: u64,
 }
 
-/// A stream for the calling thread; `None` if there is no memory for one.
+/// Creates a stream for the calling thread; `None` if there is no memory for one.
 pub(crate) fn new_stream() -> Option<Shared<Stream>> {
     enrol(Writer::this_thread)
 }
 
-/// Streams for the allocations of threads that have none of their own.
+/// Number of streams for the allocations of threads that have none of their own.
 const SHARED: usize = 16;
 
-/// Gives `write` a stream that threads share, if there is memory for one. `place`: an address of the calling thread's own,
-/// which spreads the threads over them.
+/// Calls `write` with a stream that threads share, if there is memory for one. `place` is an address in the calling
+/// thread's own memory, which spreads the threads over the streams.
 pub(crate) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> Option<R> {
     static STREAMS: PerProcess<[Mutex<Option<Shared<Stream>>>; SHARED]> =
         PerProcess::new(|_| [const { Mutex::new(None) }; SHARED]);
-    // Threads' own memory lies pages apart.
+    // Threads' own memory is pages apart.
     let shared = &STREAMS[(place >> 12) % SHARED];
     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
     if shared.is_none() {
@@ -136,17 +136,17 @@ fn next_ordinal() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Adds a stream to the list, of a thread that `writer` describes under its number. `None` if there is no memory.
+/// Adds a stream to the list, for a thread that `writer` describes by its number. `None` if there is no memory.
 fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
     let room = Room::new()?;
-    // Asked first: a number is used once.
+    // Reserved first: a number is used once.
     streams(|all| all.try_reserve(1)).ok()?;
     let stream = room.fill(Stream::new(writer(next_ordinal())));
     let ordinal = stream.thread.ordinal;
     streams(|all| {
         // Another thread may have taken the room.
         all.try_reserve(1).ok()?;
-        // Almost always the last.
+        // The usual case: at the end.
         let place = all.partition_point(|other| other.thread.ordinal < ordinal);
         all.insert(place, stream.clone());
         Some(())
@@ -155,7 +155,7 @@ fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
     Some(stream)
 }
 
-/// A thread has ended: nothing stays of it where nothing that it recorded is of interest.
+/// Removes the stream of a thread that has ended, unless it holds something of interest.
 pub(crate) fn leave(stream: &Shared<Stream>) {
     let ordinal = stream.thread.ordinal;
     let gone = streams(|all| {
@@ -165,19 +165,19 @@ pub(crate) fn leave(stream: &Shared<Stream>) {
     drop(gone);
 }
 
-/// Counts a call whose description panicked, or is no number.
+/// Counts a call whose description panicked, or is not a number.
 pub(crate) fn count_failed_description() {
     // ORDERING: a statistic.
     UNDESCRIBED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// The calling thread runs the recorder itself: a range that begins meanwhile is lost.
+/// Counts a range that begins while the calling thread runs the recorder itself: it is lost.
 pub(crate) fn count_reentry() {
     // ORDERING: a statistic.
     REENTERED.fetch_add(1, Ordering::Relaxed);
 }
 
-/// A range is lost because the program's allocator has no memory for what belongs to it.
+/// Counts a range that is lost because the program's allocator has no memory for it.
 #[cold]
 pub(crate) fn count_loss_to_memory() {
     // ORDERING: a statistic.
@@ -194,7 +194,7 @@ fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
 }
 
 impl Marks {
-    /// Now.
+    /// Reads the marks now.
     pub fn now() -> Self {
         let _own = ledger::own();
         streams(|all| Self::of(all))
@@ -218,12 +218,12 @@ impl Marks {
         Self { threads: Vec::new(), late, reentered, no_memory, undescribed }
     }
 
-    /// By number of the thread.
+    /// Returns each thread's number and position.
     pub fn positions(&self) -> Vec<(u32, u64)> {
         self.threads.iter().map(|mark| (mark.ordinal, mark.position)).collect()
     }
 
-    /// Returns the position and the losses of one thread after the other: in order of their numbers.
+    /// Returns a function that gives a thread's position and losses, for numbers in ascending order.
     fn in_order(&self) -> impl FnMut(u32) -> (u64, u64) + '_ {
         let mut rest = self.threads.iter().peekable();
         move |ordinal| {
@@ -234,31 +234,31 @@ impl Marks {
 }
 
 impl ThreadLog {
-    /// What was recorded, in order, and what has to be known of the entries before. Memory that stands for a file is
-    /// given back behind the reader.
+    /// Returns the pages of the recorded entries, in order, after the entries carried over from before them. Memory
+    /// that stands for a file is released behind the reader.
     pub fn pages(&self) -> impl Iterator<Item = &[Entry]> {
         std::iter::once(self.carried()).chain(Pages { runs: self.runs.iter(), last: None })
     }
 
-    /// What has to be known of the entries before.
+    /// Returns the entries carried over from before the recorded ones.
     pub fn carried(&self) -> &[Entry] {
         self.carry.as_deref().map_or(&[], Carry::entries)
     }
 
-    /// [`pages`](Self::pages), one by one.
+    /// Returns the entries of [`pages`](Self::pages), one by one.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.pages().flatten()
     }
 }
 
-/// Runs, each let go of when the next is read.
+/// Iterator over runs, which releases each when the next is read.
 pub struct Pages<'a> {
     pub runs: std::slice::Iter<'a, Run>,
     last: Option<&'a Run>,
 }
 
 impl<'a> Pages<'a> {
-    /// Of these runs.
+    /// Creates an iterator over these runs.
     pub fn new(runs: &'a [Run]) -> Self {
         Self { runs: runs.iter(), last: None }
     }
@@ -287,7 +287,7 @@ impl Log {
         Self { threads, lost_late, lost_to_reentry, lost_to_memory, undescribed, lost_elsewhere, gone, horizon }
     }
 
-    /// Leaves out what was recorded before `ticks`, but for the ranges that were open then.
+    /// Leaves out the entries before `ticks`, except for the ranges that were open then.
     pub fn cut(&mut self, ticks: u64) {
         for thread in &mut self.threads {
             let mut first_kept = thread.runs.len();
@@ -306,11 +306,11 @@ impl Log {
         }
     }
 
-    /// What was overwritten or cut off, over all threads.
+    /// Returns the counts of entries that were overwritten or cut off, over all threads.
     pub fn left_out(&self) -> Carry {
         let mut all = self.gone.clone();
         for carry in self.threads.iter().filter_map(|thread| thread.carry.as_deref()) {
-            // A reader's memory: without it the process ends.
+            // This is memory of the reader: without it the process ends.
             all.changes.reserve(carry.changes.len());
             all.add_counts(carry);
         }
@@ -318,13 +318,13 @@ impl Log {
     }
 }
 
-/// A thread's part, if it recorded, lost or overwrote something.
+/// Returns a thread's part, if it recorded, lost or overwrote something.
 fn part(stream: &Shared<Stream>, runs: Runs, carry: Option<Box<Carry>>, lost: u64) -> Option<ThreadLog> {
     let is_something = !runs.is_empty() || lost > 0 || carry.as_ref().is_some_and(|carry| carry.last > 0);
     is_something.then(|| ThreadLog { thread: Named::of(stream), runs, carry, lost })
 }
 
-/// What was recorded between two marks. Reads in place: nothing is copied.
+/// Returns the entries recorded between two marks. Reads in place: copies nothing.
 pub fn collect(from: &Marks, to: &Marks) -> Log {
     let _own = ledger::own();
     let (mut begins, mut ends) = (from.in_order(), to.in_order());
@@ -336,14 +336,14 @@ pub fn collect(from: &Marks, to: &Marks) -> Log {
             let (runs, carry) = stream.runs(from, to);
             part(stream, runs, carry, lost.saturating_sub(lost_before))
         }));
-        // A stream is either among them or gone: what overwrites it holds this lock.
+        // A stream is either among them or gone: code that overwrites it holds this lock.
         (ring::horizon(), ring::gone())
     });
     Log::of(threads, from, to, gone, horizon)
 }
 
-/// Takes what was recorded since the marks, as [`collect`] up to now and [`forget`] do. Streams are visited once: there may
-/// be tens of thousands.
+/// Takes the entries recorded since the marks: does the work of [`collect`] up to now and of [`forget`]. Visits each
+/// stream once: there may be tens of thousands.
 pub fn take(from: &Marks) -> Log {
     let _own = ledger::own();
     let mut begins = from.in_order();
@@ -364,7 +364,7 @@ pub fn take(from: &Marks) -> Log {
     Log::of(threads, from, &Marks::without_threads(), gone, horizon)
 }
 
-/// Takes out the streams with these numbers, which are in order.
+/// Removes the streams with these numbers, which are in order.
 fn leave_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stream>> {
     if ordinals.is_empty() {
         return Vec::new();
@@ -374,14 +374,14 @@ fn leave_all(all: &mut Vec<Shared<Stream>>, ordinals: &[u32]) -> Vec<Shared<Stre
     over
 }
 
-/// Gives back the room of a list from which most streams are gone.
+/// Frees the room of a list from which most streams are gone.
 fn shrink(all: &mut Vec<Shared<Stream>>) {
     if all.capacity() > 4 * (all.len() + EXPECTED_THREADS) {
         all.shrink_to(all.len() + EXPECTED_THREADS);
     }
 }
 
-/// Ranges for which there was no room since the marks. Allocates nothing: a spool's thread asks every second.
+/// Returns the number of ranges lost since the marks. Allocates nothing: a spool's thread calls it every second.
 pub fn lost_since(from: &Marks) -> u64 {
     let _own = ledger::own();
     let mut begins = from.in_order();
@@ -391,7 +391,7 @@ pub fn lost_since(from: &Marks) -> u64 {
     of_threads + now.late.saturating_sub(from.late) + now.no_memory.saturating_sub(from.no_memory)
 }
 
-/// Makes room where chunks are overwritten; false if there is none to be made.
+/// Makes room by overwriting chunks; returns false if there is nothing to overwrite.
 pub(crate) fn make_room() -> bool {
     streams(ring::overwrite)
 }
@@ -401,17 +401,17 @@ pub fn record_into(store: &Arc<dyn Store>) {
     store::install(store, identities);
 }
 
-/// Every thread that has a stream.
+/// Returns the identity of every thread that has a stream.
 fn identities() -> Vec<ThreadIdentity> {
     streams(|all| all.iter().map(|stream| stream.thread.identity()).collect())
 }
 
-/// Returns whether a thread writes into a chunk from where chunks do not come from any more.
+/// Returns whether a thread still writes into a chunk from a former source of chunks.
 pub fn is_one_behind() -> bool {
     streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
 }
 
-/// A recording begins: what was recorded before is given back, as by [`forget`]. One moment for all of it, also where
+/// Begins a recording: frees everything recorded before, as [`forget`] does. It all happens at one moment, also where
 /// threads record already and overwrite each other's entries.
 pub fn begin() -> Marks {
     let _own = ledger::own();
@@ -426,7 +426,7 @@ pub fn begin() -> Marks {
             over.extend(stream.is_over().then_some(ordinal));
         }
         let gone = leave_all(all, &over);
-        // For threads to come, so that a first range does not have to.
+        // For threads to come, so that their first ranges do not have to grow the list.
         all.reserve(EXPECTED_THREADS);
         (Marks { threads, ..Marks::without_threads() }, gone)
     });
@@ -434,8 +434,8 @@ pub fn begin() -> Marks {
     marks
 }
 
-/// Gives back what was recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
-/// what they still read.
+/// Frees the entries recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
+/// the entries that they still read.
 pub fn forget(before: &Marks) {
     let _own = ledger::own();
     let mut begins = before.in_order();
@@ -452,7 +452,7 @@ pub fn forget(before: &Marks) {
     drop(gone);
 }
 
-/// Bytes that all recordings of this process take at the moment.
+/// Returns the bytes that all recordings of this process take now.
 pub fn bytes_in_use() -> usize {
     chunk::bytes_in_use()
 }

@@ -1,8 +1,8 @@
 //! The ring: room for new entries at the cost of the oldest ones.
 //!
-//! Asked for by a thread whose chunk is full when the budget is spent, so once in thousands of ranges. The chunk that was
-//! full first goes first, whichever thread's it is; what is being written stays. From the moment that the last
-//! overwritten entry names ([`horizon`]) everything is there, on all threads.
+//! A thread whose chunk is full calls it when the budget is spent, so once in thousands of ranges. The chunk that was
+//! sealed first goes first, on any thread; chunks that are being written stay. From the time of the last overwritten
+//! entry on ([`horizon`]) every entry of all threads is there.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -18,40 +18,40 @@ use crate::process::PerProcess;
 /// Ticks of the last entry that was overwritten.
 static HORIZON: AtomicU64 = AtomicU64::new(0);
 
-/// Threads that have ended and of whose entries nothing is left.
+/// Threads that have ended and whose entries are all overwritten.
 static GONE: PerProcess<Mutex<Option<Gone>>> = PerProcess::new(|_| Mutex::default());
 
-/// What is remembered of them.
+/// Remains of such threads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Gone {
-    /// Counts.
+    /// Counts of their entries.
     pub(crate) carry: Carry,
     /// Ranges for which there was no room.
     pub(crate) lost: u64,
 }
 
-/// From this moment on nothing was overwritten.
+/// Returns the ticks after which nothing was overwritten.
 pub(crate) fn horizon() -> u64 {
-    // ORDERING: read when what it is about is locked.
+    // ORDERING: read while the streams concerned are locked.
     HORIZON.load(Ordering::Relaxed)
 }
 
-/// What was remembered since it was last [`forget`]ten.
+/// Returns the remains collected since the last [`forget`].
 pub(crate) fn gone() -> Gone {
     GONE.lock().unwrap_or_else(PoisonError::into_inner).clone().unwrap_or_default()
 }
 
-/// Ranges for which there was no room, as far as they are remembered.
+/// Returns the number of ranges without room of the threads that are gone.
 pub(crate) fn lost() -> u64 {
     GONE.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |gone| gone.lost)
 }
 
-/// A recording begins.
+/// Forgets the remains, when a recording begins.
 pub(crate) fn forget() {
     *GONE.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// Overwrites the oldest chunks of `all` streams; false if there are none but those being written.
+/// Overwrites the oldest chunks of `all` streams; returns false if all chunks are being written.
 pub(super) fn overwrite(all: &mut Vec<Shared<Stream>>) -> bool {
     let order = |(place, stream): (usize, &Shared<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
     let mut queue = BinaryHeap::new();

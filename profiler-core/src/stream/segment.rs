@@ -1,10 +1,10 @@
-//! A stretch of a thread's stream, as its readers have it: published, and kept in place for as long as it is held.
+//! A part of a thread's stream, as its readers hold it: published, and kept in place for as long as it is held.
 
 use super::chunk::{Chunk, ENTRIES};
 use super::entry::Entry;
 use super::sync::Shared;
 
-/// A published stretch of a chunk.
+/// A published part of a chunk.
 #[derive(Clone)]
 pub struct Run {
     chunk: Shared<Chunk>,
@@ -13,7 +13,7 @@ pub struct Run {
 }
 
 impl Run {
-    /// The entries `from..to` of a chunk, as far as the chunk has them.
+    /// Creates a run of the entries `from..to` of a chunk, as far as the chunk has them.
     ///
     /// # Safety
     /// The writer has published a length of at least `to`, which the caller has read with acquire ordering.
@@ -21,18 +21,18 @@ impl Run {
         Self { chunk, from: from.min(to).min(ENTRIES), to: to.min(ENTRIES) }
     }
 
-    /// Position of the first entry in its thread's stream.
+    /// Returns the position of the first entry in its thread's stream.
     pub fn position(&self) -> u64 {
         self.chunk.base() + self.from as u64
     }
 
-    /// The entries, in the order in which they were recorded.
+    /// Returns the entries, in the order in which they were recorded.
     pub fn entries(&self) -> &[Entry] {
-        // SAFETY: the promise of whoever made it.
+        // SAFETY: promised by the caller of `new`.
         unsafe { self.chunk.published(self.from, self.to) }
     }
 
-    /// Nobody reads the entries for now: memory that stands for a file is given back until somebody does.
+    /// Releases the entries while they are not read: memory that stands for a file is freed until the next read.
     pub fn release(&self) {
         self.chunk.release();
     }
@@ -48,7 +48,7 @@ impl Run {
     }
 }
 
-/// For tests of readers.
+/// Runs for tests of readers.
 impl Run {
     /// Creates runs with these entries, as a thread would have recorded them.
     pub fn of(entries: &[Entry]) -> Vec<Self> {

@@ -1,7 +1,7 @@
-//! A value with several owners whose memory may be refused: `Arc` aborts the process where the allocator has none left.
+//! A value with several owners that tolerates a failed allocation: `Arc` aborts the process if there is no memory.
 //!
-//! Memory comes first, as a [`Room`]; filling it cannot fail. So whoever makes something that has to be undone when there is
-//! no memory asks for the memory before.
+//! Memory comes first, as a [`Room`]; filling it cannot fail. So code that would have to undo something if there is no
+//! memory asks for the memory first.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::Deref;
@@ -20,7 +20,7 @@ pub(crate) struct Room<T>(NonNull<Counted<T>>);
 /// A value that lives as long as one of its owners.
 pub struct Shared<T>(NonNull<Counted<T>>);
 
-// SAFETY: memory that nobody else has.
+// SAFETY: memory that no other code has.
 unsafe impl<T> Send for Room<T> {}
 // SAFETY: owners on several threads share the value, and the last of them drops it.
 unsafe impl<T: Send + Sync> Send for Shared<T> {}
@@ -30,17 +30,17 @@ unsafe impl<T: Send + Sync> Sync for Shared<T> {}
 impl<T> Room<T> {
     const LAYOUT: Layout = Layout::new::<Counted<T>>();
 
-    /// Asks the program's allocator; `None` if it has no memory.
+    /// Allocates the memory; `None` if the program's allocator has none.
     pub(crate) fn new() -> Option<Self> {
         // SAFETY: the layout's size is not zero.
         NonNull::new(unsafe { alloc(Self::LAYOUT) }.cast()).map(Self)
     }
 
-    /// Puts a value there, which has one owner.
+    /// Moves a value into the memory; it has one owner.
     pub(crate) fn fill(self, value: T) -> Shared<T> {
         let counted = self.0;
         mem::forget(self);
-        // SAFETY: allocated for it, and nobody else has it.
+        // SAFETY: allocated for the value, and no other code has it.
         unsafe { counted.write(Counted { owners: AtomicUsize::new(1), value }) };
         Shared(counted)
     }
@@ -48,25 +48,25 @@ impl<T> Room<T> {
 
 impl<T> Drop for Room<T> {
     fn drop(&mut self) {
-        // SAFETY: allocated with this layout; nothing is in it.
+        // SAFETY: allocated with this layout; it holds no value.
         unsafe { dealloc(self.0.as_ptr().cast(), Self::LAYOUT) };
     }
 }
 
 impl<T> Shared<T> {
-    /// A value with one owner, for readers: without memory the process ends, as it does for an `Arc`.
+    /// Creates a value with one owner, for readers: without memory the process ends, as it does for an `Arc`.
     pub fn new(value: T) -> Self {
         Room::new().unwrap_or_else(|| handle_alloc_error(Room::<T>::LAYOUT)).fill(value)
     }
 
-    /// Returns how many owners there are.
+    /// Returns the number of owners.
     pub(crate) fn owners(&self) -> usize {
         // ORDERING: a hint.
         self.counted().owners.load(Ordering::Relaxed)
     }
 
     fn counted(&self) -> &Counted<T> {
-        // SAFETY: it lives as long as one of its owners.
+        // SAFETY: the memory lives as long as one of its owners.
         unsafe { self.0.as_ref() }
     }
 }
@@ -83,7 +83,7 @@ impl<T> Deref for Shared<T> {
 impl<T> Clone for Shared<T> {
     #[inline]
     fn clone(&self) -> Self {
-        // ORDERING: whoever clones is an owner already; handing it on synchronises.
+        // ORDERING: the caller is an owner already; passing the clone to a thread synchronises.
         self.counted().owners.fetch_add(1, Ordering::Relaxed);
         Self(self.0)
     }
@@ -92,7 +92,7 @@ impl<T> Clone for Shared<T> {
 impl<T> Drop for Shared<T> {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING: what the others did to the value comes before its drop.
+        // ORDERING: the other owners' accesses to the value come before its drop.
         if self.counted().owners.fetch_sub(1, Ordering::Release) == 1 {
             fence(Ordering::Acquire);
             // SAFETY: this was the last owner; the memory is freed once, even if the drop unwinds.
@@ -110,12 +110,12 @@ impl<T: fmt::Debug> fmt::Debug for Shared<T> {
     }
 }
 
-/// Puts a value into a box; `None` if the program's allocator has no memory.
+/// Moves a value into a box; `None` if the program's allocator has no memory.
 pub(crate) fn boxed<T>(value: T) -> Option<Box<T>> {
     const { assert!(size_of::<T>() > 0, "a box of nothing takes no memory") };
     // SAFETY: the layout's size is not zero.
     let place: NonNull<T> = NonNull::new(unsafe { alloc(Layout::new::<T>()) }.cast())?;
-    // SAFETY: allocated with the layout of a box's value; nobody else has it.
+    // SAFETY: allocated with the layout of a box's value; no other code has it.
     unsafe {
         place.write(value);
         Some(Box::from_raw(place.as_ptr()))

@@ -1,42 +1,42 @@
-//! The quick way through entries that are let go: which ranges among them are whole, and what is left to look at.
+//! The quick way through discarded entries: it counts the ranges that are whole, and leaves the rest to its caller.
 //!
-//! A ring lets go of as many entries as it records, so this is to cost little beside recording them. Programs are loops:
-//! where a range has ended, what follows is compared with what it was, and skipped for as long as it is the same, at some
-//! three instructions an entry. What is the same has the same effect, which is none: whole ranges leave nothing behind
-//! but their number. `carry_over` asks, and looks itself at every entry that is not part of a whole range.
+//! A ring discards as many entries as it records, so this has to be cheap beside recording. Programs are loops: after a
+//! range has ended, the entries that follow are compared with those of the range, and skipped for as long as they are
+//! the same, at some three instructions each. They have the same effect, which is none: whole ranges leave only their
+//! number. The caller, `carry_over`, handles every entry that is not part of a whole range.
 
 use super::entry::{Entry, Tag};
 
-/// Entries that are compared at once.
+/// Number of entries that are compared at once.
 const BLOCK: usize = 8;
 
-/// What a stretch of entries came to.
+/// Result of one stretch of entries.
 #[derive(Debug)]
 pub(crate) struct Stretch<'a> {
-    /// How many entries it has: it ends before one that is neither a begin, nor the end of the innermost range that
-    /// began in it, nor a description; where there is no memory for more open ranges; or with the last.
+    /// Number of entries: it ends before an entry that is neither a begin, nor the end of the innermost range that
+    /// began in it, nor a description; where there is no memory for more open ranges; or with the last entry.
     pub(crate) length: usize,
-    /// Ranges that began and ended in it.
+    /// Number of ranges that began and ended in it.
     pub(crate) whole: u64,
-    /// Those that began in it and are open, outermost first.
+    /// Ranges that began in it and are open, outermost first.
     pub(crate) open: &'a mut Vec<Open>,
-    /// Where what describes a begin to come starts.
+    /// Start of the description of a begin to come.
     pub(crate) pending: usize,
 }
 
 /// An open range.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Open {
-    /// Its first entry: its description's, or its begin.
+    /// Index of the first entry: that of the description, or the begin.
     pub(crate) from: usize,
-    /// Its begin.
+    /// Index of the begin.
     pub(crate) begin: usize,
-    /// Whole ranges before it.
+    /// Number of whole ranges before it.
     whole: u64,
 }
 
 impl<'a> Stretch<'a> {
-    /// The stretch at the front of `entries`; `open` is only lent, so that it is allocated once for many.
+    /// Returns the stretch at the front of `entries`; `open` is lent, so that one allocation serves many stretches.
     pub(crate) fn of(entries: &[Entry], open: &'a mut Vec<Open>) -> Self {
         open.clear();
         let mut stretch = Self { length: 0, whole: 0, open, pending: 0 };
@@ -65,7 +65,7 @@ impl<'a> Stretch<'a> {
         stretch
     }
 
-    /// A range has just ended: those behind it that are the same, one after the other, have too.
+    /// Skips repetitions of a range that has just ended: equal ranges after it, one after the other, have ended too.
     fn skip_what_repeats(&mut self, range: Open, entries: &[Entry]) {
         let (before, next) = (&entries[range.from..], &entries[self.length..]);
         let length = self.length - range.from;
@@ -81,17 +81,17 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Returns whether the guards that end in `entries` are those that begin there, if it is as many: what repeats by its
-/// sites alone may still be a guard that replaces the one before it again and again.
+/// Returns whether the guards that end in `entries` are those that begin there, if there are as many of both: entries
+/// that repeat by their sites alone may still be a guard that replaces the one before it again and again.
 fn ends_what_it_begins(entries: &[Entry]) -> bool {
     entries.iter().fold(0, |all, entry| all ^ entry.guard_name()) == 0
 }
 
-/// Returns how many entries at the front of both mean the same but for their values, and for the begins that ends name;
+/// Returns how many entries at the front of both are equal except for their values, and for the begins that ends name;
 /// counted in whole blocks.
 fn common(one: &[Entry], other: &[Entry]) -> usize {
     let is_same = |(one, other): &(&[Entry; BLOCK], &[Entry; BLOCK])| {
-        // All are compared before one is decided on: that is one branch for all.
+        // All are compared before any result is tested: one branch for all.
         let differences = one.iter().zip(*other).map(|(one, other)| one.difference(*other));
         differences.fold(0, |all, one| all | one) == 0
     };
@@ -107,7 +107,7 @@ mod tests {
         Entry::new(tag, site, 1)
     }
 
-    /// A range with a description, and `leaves` in it.
+    /// Returns a range with a description, and `leaves` ranges in it.
     fn range(leaves: usize) -> Vec<Entry> {
         let leaf = [entry(Tag::Begin, 2), entry(Tag::End, 2)];
         let mut range = vec![entry(Tag::Argument, 1), entry(Tag::Begin, 1)];
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(open, [(begun, begun + 1)]);
     }
 
-    /// A1: what repeats by its sites alone may be guards that replace each other.
+    /// A1: entries that repeat by their sites alone may be guards that replace each other.
     #[test]
     fn guards_that_replace_each_other_are_no_loop() {
         let begin = |ticks| Entry::begin_of_guard(1, ticks);

@@ -1,11 +1,11 @@
 //! Memory for chunks, two megabytes at a time.
 //!
-//! A recording that grows meets a page fault every 4 KiB, and one costs as much as many clock reads. So memory is asked
-//! for in slabs that the kernel can back with one huge page each, and cut into chunks. Empty slabs are kept up to
-//! [`IDLE_SLABS`], so that one session after the other touches the same pages.
+//! A recording that grows meets a page fault every 4 KiB, and one costs as much as many clock reads. So memory is
+//! mapped in slabs that the kernel can back with one huge page each, and cut into chunks. Up to [`IDLE_SLABS`] empty
+//! slabs are kept, so that consecutive sessions touch the same pages.
 //!
-//! A chunk is zero when it is taken: what nobody has written is an empty entry (see `cursor`). On Linux slabs come from the
-//! kernel itself, so that a signal handler that interrupted the program's allocator does not wait for it here.
+//! A chunk is zero when it is taken: memory that was never written is an empty entry (see `cursor`). On Linux slabs
+//! come from the kernel itself, so that a signal handler never waits here for an allocator that it interrupted.
 //!
 //! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has many record little.
 
@@ -15,10 +15,10 @@ use std::ptr::NonNull;
 pub const CHUNK_BYTES: usize = 64 << 10;
 /// Bytes of a thread's first chunk.
 pub(crate) const SMALL_BYTES: usize = 4 << 10;
-/// Chunks of a slab: one bit each.
+/// Number of chunks of a slab: one bit each.
 const CHUNKS: usize = u32::BITS as usize;
 const SLAB_BYTES: usize = CHUNKS * CHUNK_BYTES;
-/// Empty slabs that are kept: 16 MiB.
+/// Number of empty slabs that are kept: 16 MiB.
 const IDLE_SLABS: usize = 8;
 
 /// All slabs of the process.
@@ -30,22 +30,22 @@ pub(crate) struct Slabs {
 
 struct Cut {
     chunk: NonNull<u8>,
-    /// Bit set: that piece is free.
+    /// Free pieces: a set bit is a free piece.
     free: u16,
 }
 
 const _: () = assert!(CHUNK_BYTES / SMALL_BYTES == u16::BITS as usize, "a bit for each piece");
 
-// SAFETY: owns its memory; who holds a piece of it holds it alone.
+// SAFETY: it owns its memory, and each piece has one holder.
 unsafe impl Send for Cut {}
 
 struct Slab {
     start: NonNull<u8>,
-    /// Bit set: that chunk is free.
+    /// Free chunks: a set bit is a free chunk.
     free: u32,
 }
 
-// SAFETY: a slab owns its memory; who holds a chunk of it holds it alone.
+// SAFETY: a slab owns its memory, and each chunk has one holder.
 unsafe impl Send for Slab {}
 
 impl Slabs {
@@ -53,7 +53,7 @@ impl Slabs {
         Self { slabs: Vec::new(), cut: Vec::new() }
     }
 
-    /// Memory for one chunk, zero and aligned to its size; `None` if the system has none left.
+    /// Takes memory for one chunk, zero and aligned to its size; `None` if the system has none left.
     pub(crate) fn take(&mut self) -> Option<NonNull<u8>> {
         if let Some(slab) = self.slabs.iter_mut().find(|slab| slab.free != 0) {
             return Some(slab.take());
@@ -65,7 +65,7 @@ impl Slabs {
         Some(chunk)
     }
 
-    /// Takes back what [`take`](Self::take) gave, zero again.
+    /// Returns memory that [`take`](Self::take) gave to the slab; the caller has zeroed it.
     pub(crate) fn give(&mut self, chunk: NonNull<u8>) {
         let Some(at) = self.slabs.iter().position(|slab| slab.has(chunk)) else { return };
         self.slabs[at].free |= 1 << self.slabs[at].index(chunk);
@@ -75,7 +75,7 @@ impl Slabs {
         }
     }
 
-    /// Memory for a small chunk, zero and aligned to its size; `None` if the system has none left.
+    /// Takes memory for a small chunk, zero and aligned to its size; `None` if the system has none left.
     pub(crate) fn take_small(&mut self) -> Option<NonNull<u8>> {
         // The newest is the one with room, if there is one.
         if let Some(cut) = self.cut.iter_mut().rev().find(|cut| cut.free != 0) {
@@ -88,7 +88,7 @@ impl Slabs {
         Some(piece)
     }
 
-    /// Takes back what [`take_small`](Self::take_small) gave, zero again.
+    /// Returns memory that [`take_small`](Self::take_small) gave to its chunk; the caller has zeroed it.
     pub(crate) fn give_small(&mut self, piece: NonNull<u8>) {
         let within = piece.addr().get() % CHUNK_BYTES;
         let chunk = piece.addr().get() - within;
@@ -100,9 +100,9 @@ impl Slabs {
         }
     }
 
-    /// Asks for another slab if fewer chunks are free. Until it is touched, it costs addresses only.
+    /// Maps another slab if fewer than `chunks` chunks are free. An untouched slab costs only addresses.
     pub(crate) fn reserve(&mut self, chunks: usize) {
-        // For the chunks of threads, so that none has to allocate the list that they are in.
+        // For the chunks of threads, so that no thread has to grow these lists.
         let _ = self.cut.try_reserve(chunks);
         let _ = self.slabs.try_reserve(chunks);
         let free = self.slabs.iter().map(|slab| slab.free.count_ones() as usize);
@@ -111,7 +111,7 @@ impl Slabs {
         }
     }
 
-    /// Makes sure that the next chunks cause no page faults: writes to every page of one slab, once.
+    /// Ensures that the next chunks cause no page faults: writes to every page of one slab, once.
     pub(crate) fn warm(&mut self) {
         if self.slabs.is_empty()
             && self.slabs.try_reserve(1).is_ok()
@@ -124,7 +124,7 @@ impl Slabs {
 }
 
 impl Cut {
-    /// The lowest free piece; the caller has seen that there is one.
+    /// Takes the lowest free piece; the caller has checked that there is one.
     fn take(&mut self) -> NonNull<u8> {
         let index = self.free.trailing_zeros() as usize % (CHUNK_BYTES / SMALL_BYTES);
         self.free &= !(1 << index);
@@ -138,7 +138,7 @@ impl Slab {
         Some(Self { start: memory::map()?, free: u32::MAX })
     }
 
-    /// The lowest free chunk; the caller has seen that there is one.
+    /// Takes the lowest free chunk; the caller has checked that there is one.
     fn take(&mut self) -> NonNull<u8> {
         let index = self.free.trailing_zeros() as usize % CHUNKS;
         self.free &= !(1 << index);
@@ -156,7 +156,7 @@ impl Slab {
 
     fn touch(&self) {
         for page in (0..SLAB_BYTES).step_by(4096) {
-            // SAFETY: the page lies inside the slab, of which nobody has a chunk yet.
+            // SAFETY: the page lies inside the slab, of which no chunk is taken yet.
             unsafe { self.start.add(page).write_volatile(0) };
         }
     }
@@ -164,7 +164,7 @@ impl Slab {
 
 impl Drop for Slab {
     fn drop(&mut self) {
-        // SAFETY: mapped so; every chunk has come back.
+        // SAFETY: mapped by `map`; every chunk has come back.
         unsafe { memory::unmap(self.start) };
     }
 }
@@ -177,9 +177,9 @@ mod memory {
     use super::SLAB_BYTES;
     use crate::process;
 
-    /// A slab's memory, zero and aligned to its size.
+    /// Maps a slab's memory, zero and aligned to its size.
     pub(crate) fn map() -> Option<NonNull<u8>> {
-        // Twice as much holds one that is aligned; the rest goes back.
+        // Twice the size contains an aligned slab; the rest is unmapped.
         let all = process::pages(2 * SLAB_BYTES)?.as_ptr().cast::<libc::c_void>();
         let before = all.addr().next_multiple_of(SLAB_BYTES) - all.addr();
         let slab = all.wrapping_byte_add(before);
@@ -194,12 +194,12 @@ mod memory {
         NonNull::new(slab.cast())
     }
 
-    /// Gives it back.
+    /// Unmaps a slab's memory.
     ///
     /// # Safety
-    /// It is from [`map`], and nobody has a part of it.
+    /// The memory is from [`map`], and no part of it is held.
     pub(crate) unsafe fn unmap(slab: NonNull<u8>) {
-        // SAFETY: the caller's promise.
+        // SAFETY: promised by the caller.
         unsafe { libc::munmap(slab.as_ptr().cast(), SLAB_BYTES) };
     }
 }
@@ -217,16 +217,16 @@ mod memory {
         Err(_) => unreachable!(),
     };
 
-    /// A slab's memory, zero and aligned to its size.
+    /// Allocates a slab's memory, zero and aligned to its size.
     pub(crate) fn map() -> Option<NonNull<u8>> {
         // SAFETY: the layout's size is not zero.
         NonNull::new(unsafe { alloc_zeroed(LAYOUT) })
     }
 
-    /// Gives it back.
+    /// Frees a slab's memory.
     ///
     /// # Safety
-    /// It is from [`map`], and nobody has a part of it.
+    /// The memory is from [`map`], and no part of it is held.
     pub(crate) unsafe fn unmap(slab: NonNull<u8>) {
         // SAFETY: allocated with this layout.
         unsafe { dealloc(slab.as_ptr(), LAYOUT) };

@@ -1,8 +1,8 @@
-//! A thread's stream of entries: its chunks, in order, and what was let go of them.
+//! A thread's stream of entries: its chunks, in order, and the remains of discarded ones.
 //!
-//! Its thread appends through the [`Cursor`] (`buffer`) and takes the lock only for the next chunk; everybody else reads
-//! what is published, under that lock. In a ring the chunk that was full first, of all threads, is overwritten when room
-//! is needed (`ring`): what matters of it stays in a [`Carry`].
+//! Its thread appends through the [`Cursor`] (`buffer`) and takes the lock only for the next chunk; every other thread
+//! reads published entries, under that lock. In a ring, the chunk that was sealed first, of all threads, is overwritten
+//! when room is needed (`ring`): its open ranges and counts stay in a [`Carry`].
 
 use std::ptr;
 use std::sync::atomic;
@@ -20,33 +20,33 @@ use super::{owner, prealloc, store};
 pub(crate) struct Stream {
     cursor: Cursor,
     kept: Mutex<Kept>,
-    /// Ranges that found no room; written by the owner only.
+    /// Number of ranges that found no room; only the owner writes it.
     lost: AtomicU64,
-    /// The budget's generation in which it was spent: not asked again before it changes.
+    /// Generation of the budget in which it was spent: not asked again before the generation changes.
     refused_in: AtomicU64,
     finished: AtomicBool,
-    /// Where its newest chunk was put: for the processor to look ahead, never to be read. Not a model's own atomic.
+    /// Address of the newest chunk: a hint for prefetches, never dereferenced. An atomic of `std` even in a model.
     newest: atomic::AtomicPtr<Chunk>,
     pub(crate) thread: owner::Writer,
 }
 
-/// A part of a stream as its readers hold it: without an allocation where it lies in one chunk.
+/// A part of a stream as its readers hold it: needs no allocation if it lies in one chunk.
 pub(crate) type Runs = Few<Run, 1>;
 
-/// What the lock guards.
+/// State that the lock guards.
 #[derive(Default)]
 struct Kept {
-    /// The first three without an allocation.
+    /// Chunks, of which the first three need no allocation.
     chunks: Few<Shared<Chunk>, 3>,
-    /// For the chunk that an end may need when there is no memory: a begin is refused without it.
+    /// Place of the chunk that an end may need when there is no memory: a begin is refused without it.
     spare: Option<Place>,
     /// Position of the first entry that is of interest.
     floor: u64,
-    /// What was overwritten from there on, if anything was.
+    /// Remains of the entries that were overwritten from there on, if any were.
     carry: Option<Box<Carry>>,
-    /// Entries ever appended, if no chunk is left to tell.
+    /// Number of entries ever appended, if no chunk is left that tells.
     past: u64,
-    /// Ranges lost before what is of interest.
+    /// Number of ranges lost before the first entry of interest.
     lost_before: u64,
 }
 
@@ -55,15 +55,15 @@ pub(crate) struct Taken {
     pub(crate) runs: Runs,
     /// Remains of the entries before them.
     pub(crate) carry: Option<Box<Carry>>,
-    /// Ranges that found no room.
+    /// Number of ranges that found no room.
     pub(crate) lost: u64,
-    /// Nothing more will come.
+    /// True if the thread has ended.
     pub(crate) is_over: bool,
 }
 
 impl Kept {
-    /// The place of another chunk, which the list has room for. A begin gets it only if there is as much again for the ends
-    /// to come.
+    /// Returns the place of another chunk, and ensures that the list has room for it. A begin gets a place only if
+    /// there is another one for the ends to come.
     fn place(&mut self, may_overdraw: bool) -> Option<Place> {
         if may_overdraw {
             self.chunks.has_room(1).then_some(())?;
@@ -90,12 +90,12 @@ impl Stream {
         }
     }
 
-    /// Where its thread writes: valid for as long as the stream lives.
+    /// Returns the cursor of its thread: valid for as long as the stream lives.
     pub(crate) fn cursor(&self) -> *const Cursor {
         &raw const self.cursor
     }
 
-    /// Returns where its newest chunk was put: it may be gone.
+    /// Returns the address of the newest chunk, which may be gone.
     pub(crate) fn newest(&self) -> *const Chunk {
         // ORDERING: a hint.
         self.newest.load(Ordering::Relaxed)
@@ -105,8 +105,8 @@ impl Stream {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the owner a chunk with room; `make_room` is how a ring does. An end may overdraw the budget (by one chunk a thread at most): a range that
-    /// has begun is always closed.
+    /// Gives the owner a chunk with room; a ring calls `make_room` for that. An end may overdraw the budget (by one
+    /// chunk per thread at most): a range that has begun is always closed.
     pub(crate) fn grow(&self, may_overdraw: bool, make_room: fn() -> bool) -> bool {
         let generation = store::generation();
         // ORDERING: owner only.
@@ -117,11 +117,11 @@ impl Stream {
             let store = store::number();
             let Some(chunk) = self.take_chunk(may_overdraw, make_room) else { return self.refuse(generation) };
             let mut kept = self.kept();
-            // A recording to or from a file has begun meanwhile: the chunk lies in the wrong place.
+            // The source of chunks has changed meanwhile: the chunk comes from the former one.
             if store::number() != store {
                 continue;
             }
-            // Without memory it is asked again for the next entry: nobody tells when there is some.
+            // Without memory the next entry tries again: nothing signals that there is some.
             let Some(place) = kept.place(may_overdraw) else { return false };
             self.seal_last(&kept);
             let (start, capacity) = (chunk.start(), chunk.capacity());
@@ -135,15 +135,15 @@ impl Stream {
         }
     }
 
-    /// A chunk for the entries to come, at the cost of the oldest ones if that is how room is made.
+    /// Takes a chunk for the entries to come, and in a ring overwrites the oldest ones to make room.
     fn take_chunk(&self, may_overdraw: bool, make_room: fn() -> bool) -> Option<Chunk> {
         let (base, thread) = (self.length(), self.thread.ordinal);
-        // Not for a thread's first, nor for the one after that, which is soon.
+        // Not for a thread's first chunk, nor for the second one, which follows soon.
         if base > chunk::FIRST_ENTRIES {
             prealloc::make_ready();
         }
         if chunk::is_ring() {
-            // Others may take what was freed here: a few tries, then it is as if nothing were to be had.
+            // Other threads may take the room that this one frees: after a few tries, it counts as none.
             for _ in 0..4 {
                 if let Some(chunk) = Chunk::take(base, thread, true) {
                     return Some(chunk);
@@ -156,17 +156,17 @@ impl Stream {
         Chunk::take(base, thread, !may_overdraw)
     }
 
-    /// All entries, or none if the budget leaves no room for allocations.
+    /// Appends all entries, or none if the budget leaves no room for allocations.
     ///
     /// # Safety
     /// The caller is the stream's only writer.
     pub(crate) unsafe fn append_all(&self, entries: &[Entry], make_room: fn() -> bool) -> bool {
-        // SAFETY: the caller's promise.
+        // SAFETY: promised by the caller.
         if unsafe { self.cursor.is_full() } && (chunk::is_scarce() || !self.grow(false, make_room)) {
             return false;
         }
         for &entry in entries {
-            // SAFETY: the caller's promise.
+            // SAFETY: promised by the caller.
             while !unsafe { self.cursor.push(|| entry) } {
                 if !self.grow(true, make_room) {
                     return false;
@@ -182,13 +182,13 @@ impl Stream {
         false
     }
 
-    /// The owner had no room for a range.
+    /// Counts a range for which the owner had no room.
     pub(crate) fn count_loss(&self) {
-        // ORDERING: owner only writes; readers want a statistic.
+        // ORDERING: only the owner writes; readers want a statistic.
         self.lost.store(self.lost.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    /// The last chunk is not written any more.
+    /// Seals the last chunk, which is not written any more.
     fn seal_last(&self, kept: &Kept) {
         if let Some(last) = kept.chunks.last()
             && last.sealed().is_none()
@@ -198,7 +198,7 @@ impl Stream {
         }
     }
 
-    /// Its thread has ended: it keeps no more memory than it has used.
+    /// Finishes the stream of a thread that has ended: it keeps no more memory than it has used.
     pub(crate) fn finish(&self) {
         let mut kept = self.kept();
         self.seal_last(&kept);
@@ -212,7 +212,7 @@ impl Stream {
         store::note_change();
     }
 
-    /// Returns whether threads without streams of their own write it.
+    /// Returns whether threads without streams of their own write to it.
     pub(crate) fn is_shared(&self) -> bool {
         self.thread.os_id == 0
     }
@@ -222,18 +222,18 @@ impl Stream {
         self.finished.load(Ordering::Acquire)
     }
 
-    /// Returns whether its owner writes into a chunk from where chunks do not come from any more.
+    /// Returns whether its owner writes into a chunk from a former source of chunks.
     pub(crate) fn is_behind(&self) -> bool {
         self.kept().chunks.last().is_some_and(|last| last.sealed().is_none() && last.store() != store::number())
     }
 
-    /// Published entries of the chunk.
+    /// Returns the number of published entries of the chunk.
     fn filled(&self, chunk: &Chunk) -> usize {
         if let Some((_, length)) = chunk.sealed() {
             return length;
         }
         let written = (self.cursor.published().addr() - chunk.start().addr()) / size_of::<Entry>();
-        // A signal handler may have moved the cursor past the end: see there.
+        // A signal handler may have moved the cursor past the end: see `cursor`.
         written.min(chunk.capacity())
     }
 
@@ -241,18 +241,18 @@ impl Stream {
         kept.chunks.last().map_or(kept.past, |last| last.base() + self.filled(last) as u64)
     }
 
-    /// Entries appended so far.
+    /// Returns the number of entries appended so far.
     pub(crate) fn length(&self) -> u64 {
         self.position(&self.kept())
     }
 
-    /// Ranges lost so far.
+    /// Returns the number of ranges lost so far.
     pub(crate) fn losses(&self) -> u64 {
         // ORDERING: a statistic.
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// The entries at positions `from..to`, as far as they are still there, and what is left of the others.
+    /// Returns the entries at positions `from..to`, as far as they are still there, and the remains of the others.
     pub(crate) fn runs(&self, from: u64, to: u64) -> (Runs, Option<Box<Carry>>) {
         let kept = self.kept();
         (self.kept_runs(&kept, from.max(kept.floor), to), kept.carry.clone())
@@ -272,7 +272,7 @@ impl Stream {
         runs
     }
 
-    /// Takes what there is from a position on; nothing of it is of interest any more. One lock for all of it.
+    /// Takes the entries from a position on; nothing in the stream is of interest afterwards. Takes the lock once.
     pub(crate) fn take(&self, from: u64) -> Taken {
         let mut kept = self.kept();
         let (position, losses) = (self.position(&kept), self.losses());
@@ -287,13 +287,13 @@ impl Stream {
         Taken { runs, carry, lost, is_over }
     }
 
-    /// When its oldest chunk was full, if it may be overwritten: never the one that is being written.
+    /// Returns the oldest chunk's number in the order of seals, if it may be overwritten: it is not being written.
     pub(crate) fn oldest(&self) -> Option<u64> {
         let kept = self.kept();
         kept.chunks.first().and_then(|first| first.sealed()).map(|(order, _)| order)
     }
 
-    /// Lets go of the oldest chunk; also says the ticks of its last entry and how many ranges went with it.
+    /// Discards the oldest chunk; returns it, the ticks of its last entry and the number of ranges that went with it.
     pub(crate) fn overwrite(&self) -> Option<(Shared<Chunk>, u64, u64)> {
         let mut kept = self.kept();
         let first = kept.chunks.first()?.clone();
@@ -309,7 +309,7 @@ impl Stream {
         let absorbed = carry.absorb(entries);
         let (last, ranges) = (carry.last, carry.overwritten - before);
         if absorbed < entries.len() {
-            // There is no memory for what stays of the others: the chunk stays with these.
+            // There is no memory for the remains of the other entries: the chunk stays with these.
             kept.floor = first.base() + (from + absorbed) as u64;
             return None;
         }
@@ -318,29 +318,29 @@ impl Stream {
         Some((first, last, ranges))
     }
 
-    /// Returns whether nothing more will come and nothing is left.
+    /// Returns whether the thread has ended and no chunk is left.
     pub(crate) fn is_spent(&self) -> bool {
         self.is_finished() && self.kept().chunks.is_empty()
     }
 
-    /// Returns whether nothing more will come, and there is nothing of interest.
+    /// Returns whether the thread has ended, and there is nothing of interest.
     pub(crate) fn is_over(&self) -> bool {
         let kept = self.kept();
         self.is_finished() && self.position(&kept) <= kept.floor && self.losses() <= kept.lost_before
     }
 
-    /// Ranges lost since what is of interest began.
+    /// Returns the number of ranges lost since the first entry of interest.
     pub(crate) fn lost_lately(&self) -> u64 {
         self.losses() - self.kept().lost_before
     }
 
-    /// Calls `with` what was overwritten.
+    /// Calls `with` on the remains of the overwritten entries.
     pub(crate) fn with_carry<R>(&self, with: impl FnOnce(&Carry) -> R) -> R {
         with(self.kept().carry.as_deref().unwrap_or(&Carry::default()))
     }
 
-    /// Lets go of the chunks that end before `position`; never of the one being written. What comes after is of
-    /// interest, and nothing before; so are the losses after `losses`.
+    /// Discards the chunks that end before `position`, except the one being written. Entries after it are of interest,
+    /// and none before; so are the losses after `losses`.
     pub(crate) fn forget(&self, position: u64, losses: u64) {
         let mut kept = self.kept();
         let gone = self.let_go(&mut kept, position);
@@ -350,7 +350,7 @@ impl Stream {
         drop((gone, carry));
     }
 
-    /// Forgets all that there is; returns where it ends, and the losses up to there.
+    /// Forgets everything; returns the position up to which, and the losses up to there.
     pub(crate) fn forget_all(&self) -> (u64, u64) {
         let mut kept = self.kept();
         let (position, losses) = (self.position(&kept), self.losses());
