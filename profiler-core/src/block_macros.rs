@@ -16,8 +16,8 @@ macro_rules! stage {
     };
 }
 
-/// A step that lasts until the guard drops: `let _step = step!("denoise_step");`, or with an index of your own,
-/// `step!("denoise_step", i)`, and with integers as in [`stage!`]: `step!("decode", i, args(tokens = n))`. In async code see [`Range`](crate::Range#in-async-code).
+/// A step that lasts until the guard drops: `let _step = step!("denoise");`, or with your own index and with integers
+/// as in [`stage!`]: `step!("decode", i, args(tokens = n))`. In async code see [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! step {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {

@@ -56,7 +56,7 @@ impl Device {
 }
 
 impl Levels {
-    /// Applies these changes, by the devices' numbers.
+    /// Adds each change to the bytes of the device with its number.
     pub fn shift(&mut self, changes: &[(u32, i64)]) {
         for &(number, change) in changes {
             let device = Device::from_number(number);
@@ -148,7 +148,7 @@ pub fn out_of_memory(bytes: usize) {
 /// Sets the size below which the program's allocator does not report blocks.
 #[inline(always)]
 pub fn least(bytes: usize) {
-    // ORDERING: a fact for the report. Read first: one thread writes it, and all read it.
+    // ORDERING: a fact for the report. Read first: it is written once, and read by all threads.
     if gate::load() & gate::MEMORY != 0 && LEAST_BYTES.load(Ordering::Relaxed) != bytes {
         LEAST_BYTES.store(bytes, Ordering::Relaxed);
     }

@@ -64,8 +64,8 @@ fn watch(id: u32) {
     }
 }
 
-/// Forgets the parent. Only stores to atomics and closes descriptors: it runs between `fork` and the child's first
-/// instruction.
+/// Forgets the parent. Only stores to atomics and closes descriptors: it runs after `fork`, before the child's own
+/// code.
 #[cold]
 fn become_child(known: u64, id: u32) {
     let new = ((known >> 32) + 1) << 32 | u64::from(id);

@@ -86,7 +86,7 @@ impl Drop for PlainEnd {
 /// # Cost
 ///
 /// One word, so that a guard that records nothing is a register and one comparison: 0 for nothing; negative on the fast
-/// path, where `Entry::end_of_guard` makes the end of it; else the key of the work to be done out of line at the end,
+/// path, where `Entry::end_of_guard` turns it into the end; else the key of the work to be done out of line at the end,
 /// with a lowest bit that says whether the begin is in the stream.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]

@@ -30,7 +30,7 @@ impl<R> Returns<R> {
         Self(PhantomData)
     }
 
-    /// Returns `None`, for code that never runs and only names the type.
+    /// Returns `None`, for a branch that never runs and only tells inference the type.
     #[inline(always)]
     pub const fn none(&self) -> Option<R> {
         None

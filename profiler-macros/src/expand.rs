@@ -94,7 +94,7 @@ pub(crate) fn block(function: &Function) -> TokenStream {
 }
 
 impl Description {
-    /// Returns the closure that describes a call to the runtime, which runs it only for a call that is recorded.
+    /// Returns the closure that describes a call to the runtime, which runs it only if a description is wanted.
     pub(crate) fn tell(&self, krate: &Path) -> Option<TokenStream> {
         if self.is_empty() {
             return None;

@@ -24,7 +24,7 @@
 //!   bodies which mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a panic or an index depend on it;
 //!   repeat `#[track_caller]` on any other that does. Where the body stays in the function, a call while nothing
 //!   records costs what a `stage!` costs, 10 to 17 instructions in place of 5, because a guard keeps a word until the
-//!   end. Temporaries of the last expression are dropped before the parameters, as ever:
+//!   end. Temporaries of the last expression are dropped before the parameters, as in a plain function:
 //!
 //!   ```edition2021
 //!   # extern crate profiler_core as profiler_runtime;
@@ -37,10 +37,10 @@
 //! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe` where
 //!   the function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`. A
 //!   closure that an `async fn` returns as `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
-//! - No lint is added. Lints that look at a function's own body do not look into a closure, nor into the block of an `async
-//!   fn`: `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
+//! - No lint is added. Lints about a function's own body do not look into a closure, nor into an `async fn`'s block:
+//!   `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
 //!   `needless_pass_by_ref_mut`, `needless_pass_by_value`, `needless_return`, `only_used_in_recursion`, `ptr_arg`,
-//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding` say nothing there, or not all. With `#[expect]` on it, a function that is not `async` has them all.
+//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding` report less, or nothing.
 //!
 //! With the feature `enable` off, the attributes check their arguments and return the function unchanged.
 
@@ -91,12 +91,12 @@ use root::Root;
 /// | option | means |
 /// |---|---|
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
-/// | `args(tokens = expression, …)` | integers under names of your own, shown as `args.tokens`; evaluated only while recording |
-/// | `value` | what is returned is no future: the range is the call |
-/// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
+/// | `args(tokens = expression, …)` | integers with your own names, as `args.tokens`; evaluated only while recording |
+/// | `value` | the return value is no future: the range is the call |
+/// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 ///
-/// An argument's name is any identifier that the trace does not write itself (`index`, `stream` and so on are refused), and
-/// its value any integer of at most 64 bits, or a `bool`. The expression sees the function's arguments before the body runs.
+/// An argument's name is any identifier that the trace does not write itself (`index`, `stream` and so on are refused),
+/// and its value an integer of at most 64 bits, or a `bool`. The expression sees the arguments before the body runs.
 ///
 /// Cost while nothing records: one relaxed load and a branch; while something does, 16 bytes for each of `args`.
 #[proc_macro_attribute]
@@ -120,10 +120,10 @@ pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream 
 /// | option | means |
 /// |---|---|
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
-/// | `index = expression` | your own number of the iteration, any of Rust's number types; evaluated only while recording |
-/// | `args(tokens = expression, …)` | integers under names of your own, shown as `args.tokens`; evaluated only while recording |
-/// | `value` | what is returned is no future: the range is the call |
-/// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
+/// | `index = expression` | your own index of the iteration, any number type of Rust; evaluated only while recording |
+/// | `args(tokens = expression, …)` | integers with your own names, as `args.tokens`; evaluated only while recording |
+/// | `value` | the return value is no future: the range is the call |
+/// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 #[proc_macro_attribute]
 pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Step, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
@@ -153,9 +153,9 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `"…"` or `name = "…"` | the name in artifacts; without it, the function's own |
 /// | `shapes(expression, …)` | the inputs, each `Shaped`; evaluated, by reference, only while shapes are recorded |
 /// | `flops = expression` | floating point operations of this call; evaluated only while they are recorded |
-/// | `args(tokens = expression, …)` | integers under names of your own, shown as `args.tokens`; evaluated only while recording |
-/// | `value` | what is returned is no future: the range is the call |
-/// | `crate = path` | where the runtime is, if this crate does not itself depend on it |
+/// | `args(tokens = expression, …)` | integers with your own names, as `args.tokens`; evaluated only while recording |
+/// | `value` | the return value is no future: the range is the call |
+/// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 ///
 /// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its
 /// dims and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.

@@ -199,7 +199,7 @@ impl Parameters {
 }
 
 impl Parameter {
-    /// Captures a parameter that is not bound anew; an unused one stays in the function and drops last, like `self`.
+    /// Captures a parameter that is not bound anew: left in the function it would drop last, as only `self` may.
     fn mention(&self, body: &Group) -> TokenStream {
         match &self.binding {
             Binding::Receiver(Some(this)) if is_among(body.stream(), this) => mention(this),

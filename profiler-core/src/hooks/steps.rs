@@ -88,8 +88,8 @@ pub(crate) fn end(key: u64) {
     }
 }
 
-/// Begins a poll, on this thread, of a step that is a future. Returns the poll's key for [`suspend`], and the step as
-/// it begins if this is its first poll.
+/// Begins a poll, on this thread, of a step that is a future. Returns the poll's key for [`suspend`], and the step's
+/// life if this is its first poll.
 pub(crate) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
     open(site, true)
 }

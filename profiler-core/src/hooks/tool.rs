@@ -104,7 +104,7 @@ fn settle(gate: u32) -> u32 {
     gate::load()
 }
 
-/// Shows ranges that begin from now on to this tool, or to none. Open ranges end in the tool where they began.
+/// Shows ranges that begin from now on to this tool, or to none. Open ranges end in the tool in which they began.
 pub fn show_to(tool: Option<&'static &'static dyn Tool>) {
     let pointer = tool.map_or(ptr::null(), ptr::from_ref);
     // ORDERING: publishes the tool to `tool`.
@@ -129,7 +129,7 @@ pub(crate) fn told(site: u32) -> Option<u64> {
     TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
 }
 
-/// Begins a range on this thread, with the index that [`told`] returned. Returns its key for [`end`] if the tool has it.
+/// Begins a range on this thread, with the index from [`told`]. Returns its key for [`end`] if the tool has it.
 pub(crate) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
     // A signal handler that interrupts this shows nothing: locks may be held, here and in the tool.
     let _own = ledger::own();

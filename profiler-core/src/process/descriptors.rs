@@ -15,7 +15,7 @@ static CLOSED: [Known; MOST] = [const { Known::none() }; MOST];
 
 /// Number that stands for no descriptor.
 const NONE: i32 = -1;
-/// Number that stands for a descriptor that is not known yet.
+/// Number of an entry that is taken, and whose descriptor is not known yet.
 #[cfg(unix)]
 const TAKEN: i32 = -2;
 

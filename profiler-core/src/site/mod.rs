@@ -154,9 +154,9 @@ pub(crate) const fn is_fast(number: u32) -> bool {
 /// Sites that have recorded.
 static SITES: Numbered<Site> = Numbered::new();
 
-/// Receiver of sites before the first record that names them.
+/// Receiver of each site before the first record that names it.
 pub trait Listener: Send + Sync {
-    /// Announces sites that have got numbers, some maybe again. A single site takes none of the program's memory.
+    /// Announces sites that have got numbers, some maybe again. Must not need the program's memory for a single site.
     fn announce_sites(&self, sites: &[(&'static Site, u32)]);
 }
 

@@ -93,7 +93,7 @@ pub(crate) fn append_if_room(entry: impl FnOnce() -> Entry) -> bool {
     unsafe { cursor.push(entry) }
 }
 
-/// Appends all entries, one after the other, or none; it records allocations. A thread without a stream uses a stream
+/// Appends all entries, one after the other, or none, as for an allocation. A thread without a stream uses a stream
 /// that threads share, under its lock, because an allocator may call this where a thread-local with a destructor is out
 /// of reach: before the thread has its name, and while it ends.
 #[inline(always)]

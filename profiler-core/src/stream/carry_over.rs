@@ -1,4 +1,4 @@
-//! What remains of discarded entries: the ranges that are still open, and counts of everything else.
+//! The remains of discarded entries: the ranges that are still open, and counts of everything else.
 //!
 //! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either way the begin of a range
 //! can go while its end stays. So the begins of open ranges are carried over, with their descriptions: the reader
@@ -8,7 +8,7 @@
 use super::entry::{Action, Entry, Tag};
 use super::skip_whole::{Open, Stretch};
 
-/// Maximum number of descriptions that wait for a begin: more belong to begins that found no room.
+/// Maximum number of descriptions that wait for a begin: any more are left over from begins that found no room.
 const MOST_PENDING: usize = 512;
 
 /// The state of a thread's stream after the entries that were absorbed.
@@ -22,7 +22,7 @@ pub struct Carry {
     pending: usize,
     /// Number of ranges whose begin and end were both absorbed.
     pub overwritten: u64,
-    /// Number of ends that never had a begin.
+    /// Number of ends whose begin was never there.
     pub began_before: u64,
     /// Number of allocations and releases.
     pub(crate) allocations: u64,

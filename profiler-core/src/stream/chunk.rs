@@ -84,7 +84,7 @@ impl Chunk {
             }
         }
         let bytes = if base == 0 { SMALL_BYTES } else { CHUNK_BYTES };
-        // ORDERING: a counter that no data depends on; the addition itself is atomic, so it cannot overshoot.
+        // ORDERING: a counter that no data depends on; the addition itself is atomic, so nothing overshoots the budget.
         let before = IN_USE.fetch_add(bytes, Ordering::Relaxed);
         let allowed = !within_budget || before + bytes <= BUDGET.load(Ordering::Relaxed);
         let take = if base == 0 { Slabs::take_small } else { Slabs::take };
@@ -185,7 +185,7 @@ impl Chunk {
         self.sealed.get().copied()
     }
 
-    /// Releases the chunk while it is not read: pages of a file leave the process's memory, and the next read brings them back.
+    /// Releases the chunk while it is not read: a file's pages leave the process's memory until the next read.
     pub fn release(&self) {
         if let Home::Store(store, number) = &self.home {
             store.release(*number);
@@ -213,7 +213,7 @@ impl Chunk {
     /// Returns the entries `from..to`.
     ///
     /// # Safety
-    /// `from <= to <= ENTRIES`, and the writer has published at least `to` entries, which the caller has read with acquire.
+    /// `from <= to <= ENTRIES`, and the caller has read, with acquire ordering, a published length of at least `to`.
     pub unsafe fn published(&self, from: usize, to: usize) -> &[Entry] {
         // SAFETY: the caller ensures that the range is inside the storage and initialised, and published entries are
         // never written again while the chunk lives.

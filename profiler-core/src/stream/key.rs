@@ -14,7 +14,7 @@ pub enum Value {
     Shape,
     /// Strides of the input before, as signed numbers.
     Strides,
-    /// A text: its length in bytes, then fifteen bytes in each two words.
+    /// A text: its length in bytes, then fifteen bytes in each pair of words.
     Text,
     /// Addresses.
     Stack,

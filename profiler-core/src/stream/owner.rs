@@ -1,4 +1,4 @@
-//! The writer of a stream: the calling thread without an allocation, or several threads that share a stream.
+//! The writer of a stream, described without an allocation: a thread's first range allocates only its stream.
 //!
 //! A thread is shown under the name that it was spawned with, or, if it is renamed later (`pthread_setname_np`,
 //! `prctl`), under the last name, of which Linux keeps 15 bytes.
@@ -48,7 +48,7 @@ impl Writer {
         Self { ordinal, os_id: 0, thread: None, first_name: [0; 16], last_name: OnceLock::new() }
     }
 
-    /// Notes the name of the calling thread, which is this writer and ends: its name cannot be read any more.
+    /// Notes the last name of this writer, the calling thread, which ends: afterwards its name cannot be read.
     pub(crate) fn ends(&self) {
         let _ = self.last_name.set(os_name());
     }

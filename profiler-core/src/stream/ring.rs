@@ -1,8 +1,8 @@
 //! The ring: room for new entries at the cost of the oldest ones.
 //!
-//! A thread whose chunk is full calls it when the budget is spent, so once in thousands of ranges. The chunk that was
-//! sealed first goes first, on any thread; chunks that are being written stay. From the time of the last overwritten
-//! entry on ([`horizon`]) every entry of all threads is there.
+//! A thread whose chunk is full makes room here when the budget is spent, so once in thousands of ranges. The chunk
+//! that was sealed first goes first, on any thread; chunks that are being written stay. From the time of the last
+//! overwritten entry on ([`horizon`]) every entry of all threads is there.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -51,7 +51,7 @@ pub(crate) fn forget() {
     *GONE.lock().unwrap_or_else(PoisonError::into_inner) = None;
 }
 
-/// Overwrites the oldest chunks of `all` streams; returns false if all chunks are being written.
+/// Overwrites the oldest chunks of `all` streams; returns false if it can overwrite none.
 pub(super) fn overwrite(all: &mut Vec<Shared<Stream>>) -> bool {
     let order = |(place, stream): (usize, &Shared<Stream>)| stream.oldest().map(|order| Reverse((order, place)));
     let mut queue = BinaryHeap::new();

@@ -65,7 +65,7 @@ impl Slabs {
         Some(chunk)
     }
 
-    /// Returns memory that [`take`](Self::take) gave to the slab; the caller has zeroed it.
+    /// Takes back memory from [`take`](Self::take), which the caller has zeroed again.
     pub(crate) fn give(&mut self, chunk: NonNull<u8>) {
         let Some(at) = self.slabs.iter().position(|slab| slab.has(chunk)) else { return };
         self.slabs[at].free |= 1 << self.slabs[at].index(chunk);
@@ -88,7 +88,7 @@ impl Slabs {
         Some(piece)
     }
 
-    /// Returns memory that [`take_small`](Self::take_small) gave to its chunk; the caller has zeroed it.
+    /// Takes back memory from [`take_small`](Self::take_small), which the caller has zeroed again.
     pub(crate) fn give_small(&mut self, piece: NonNull<u8>) {
         let within = piece.addr().get() % CHUNK_BYTES;
         let chunk = piece.addr().get() - within;

@@ -44,7 +44,7 @@ struct Kept {
     floor: u64,
     /// Remains of the entries that were overwritten from there on, if any were.
     carry: Option<Box<Carry>>,
-    /// Number of entries ever appended, if no chunk is left that tells.
+    /// Number of entries ever appended, for when no chunk is left.
     past: u64,
     /// Number of ranges lost before the first entry of interest.
     lost_before: u64,
@@ -143,7 +143,7 @@ impl Stream {
             prealloc::make_ready();
         }
         if chunk::is_ring() {
-            // Other threads may take the room that this one frees: after a few tries, it counts as none.
+            // Other threads may take the room that this one frees: it gives up after a few tries.
             for _ in 0..4 {
                 if let Some(chunk) = Chunk::take(base, thread, true) {
                     return Some(chunk);
@@ -350,7 +350,7 @@ impl Stream {
         drop((gone, carry));
     }
 
-    /// Forgets everything; returns the position up to which, and the losses up to there.
+    /// Forgets everything; returns the position and the losses at that moment.
     pub(crate) fn forget_all(&self) -> (u64, u64) {
         let mut kept = self.kept();
         let (position, losses) = (self.position(&kept), self.losses());
