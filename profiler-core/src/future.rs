@@ -26,7 +26,7 @@ use crate::stream::shared::Shared;
 use crate::stream::{buffer, registry};
 use crate::{clock, gate, select};
 
-/// Tasks of one block of numbers: a thread takes a block at a time.
+/// Number of tasks in one block of numbers: a thread takes a block at a time.
 const BLOCK: u64 = 1 << 10;
 
 thread_local! {

@@ -1,6 +1,6 @@
 //! Allocations: the events of each while a session records memory.
 //!
-//! An allocation is two entries, `Memory` (when, which, where) and `Block` (address and bytes), in the stream of the
+//! An allocation is two entries, `Memory` (time, action, device) and `Block` (address and bytes), in the stream of the
 //! thread that made it, so that it counts for the range that is open there. A block's release is recorded before it
 //! happens and its allocation after: another thread that gets the same address records later. A thread that records
 //! ranges takes no lock and allocates nothing; see `buffer::append_all` for the others.
@@ -79,8 +79,8 @@ pub fn record_alloc(device: Device, address: u64, bytes: u64) {
     note(Action::Alloc, device, address, bytes);
 }
 
-/// Reports that a framework's allocator takes memory back; see [`record_alloc`]. Call it before the memory can be handed
-/// out again.
+/// Reports that a framework's allocator takes memory back; see [`record_alloc`]. Call it before the memory can be
+/// handed out again.
 pub fn record_free(device: Device, address: u64, bytes: u64) {
     add(device, -signed(bytes));
     note(Action::Free, device, address, bytes);

@@ -357,7 +357,7 @@ fn end_full(key: u64) {
 }
 
 /// Begins a stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
-/// lock while something records. One longer than 256 bytes is cut and ends in `…`.
+/// lock while something records. A name longer than 256 bytes is cut and ends in `…`.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)
 }

@@ -27,10 +27,10 @@ static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module
 static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
 /// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
-/// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread. An id longer
-/// than 256 bytes is cut and ends in `…`.
+/// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread. An id
+/// longer than 256 bytes is cut and ends in `…`.
 ///
-/// Cost while nothing records: one load. While recording: two entries and one more per fifteen bytes of the id.
+/// Cost while nothing records: one load. While recording: three entries and one more per fifteen bytes of the id.
 pub fn request(id: &str) -> Range {
     tell(&SITE, id);
     Range::enter(&SITE)
@@ -45,7 +45,7 @@ pub fn request(id: &str) -> Range {
 /// unless [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
 ///
 /// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
-/// recording an entry per fifteen bytes of the id.
+/// recording an entry and one more per fifteen bytes of the id.
 ///
 /// ```
 /// # async fn generate(prompt: &str) -> usize { prompt.len() }

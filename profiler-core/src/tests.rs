@@ -10,7 +10,7 @@ use crate::stream::entry::{Entry, Tag};
 use crate::stream::registry::{self, Log, Marks, ThreadLog};
 use crate::stream::{buffer, chunk};
 
-/// A little more than two chunks hold: Miri takes minutes for all tests together.
+/// Slightly more than two chunks of ranges: Miri takes minutes for all tests together.
 const RANGES: u64 = chunk::ENTRIES as u64 + 100;
 const BUDGET: usize = 256 << 20;
 

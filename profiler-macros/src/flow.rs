@@ -1,4 +1,4 @@
-//! How a function's time flows: now, or when its future is polled.
+//! The time that a function's range covers: its body, or the life of its future.
 //!
 //! The signature decides where it can: `async`, `impl Future`, a pinned box. Any other path may also name a boxed
 //! future, as an alias or as an associated type; for such a path, the generated code lets the type decide.

@@ -129,7 +129,7 @@ fn mentions_future(output: TokenStream) -> bool {
     mentions(output, &|ident| ident == "JoinHandle" || ident.to_string().ends_with("Future"))
 }
 
-/// Returns `future`, timed. The generated code tells the description when the expression is evaluated.
+/// Returns `future`, timed. Evaluating the result describes the call.
 fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     let krate = &annotated.krate;
     match annotated.description.tell(&annotated.krate) {
@@ -163,7 +163,7 @@ fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     let future = argument.stream();
     let mut timed = life(annotated, &future);
     if !annotated.description.is_empty() {
-        // The description is told at the first poll, on the thread that polls.
+        // The description is written at the first poll, on the thread that polls.
         timed = quote_spanned!(Span::mixed_site()=> async move { #timed.await });
     }
     let mut timed = Group::new(Delimiter::Parenthesis, timed);

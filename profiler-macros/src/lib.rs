@@ -37,10 +37,10 @@
 //! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe` where
 //!   the function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`. A
 //!   closure that an `async fn` returns as `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
-//! - No lint is added. Lints about a function's own body do not look into a closure, nor into an `async fn`'s block:
-//!   `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
+//! - No lint is added. Some report less, or nothing, in a closure or an `async fn`'s block (not with `#[expect]` on a
+//!   plain function): `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
 //!   `needless_pass_by_ref_mut`, `needless_pass_by_value`, `needless_return`, `only_used_in_recursion`, `ptr_arg`,
-//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding` report less, or nothing.
+//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding`.
 //!
 //! With the feature `enable` off, the attributes check their arguments and return the function unchanged.
 

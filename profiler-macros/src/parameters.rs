@@ -1,4 +1,4 @@
-//! The parameters of a function whose body moves into a closure or an async block: how they move there.
+//! The parameters of a function whose body moves into a closure or an async block, and how they move there.
 //!
 //! A function drops its parameters after the variables of its body, the last one first, and with each parameter the
 //! parts of the argument that its pattern does not bind. A closure drops its captures in the order of first use, and

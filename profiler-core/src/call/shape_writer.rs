@@ -1,4 +1,4 @@
-//! Writes shapes as entries.
+//! The writer of shapes as entries.
 
 use super::dtype::Dtype;
 use super::shape::Element;
@@ -58,7 +58,7 @@ impl ShapeWriter {
         self.marked(dtype, dims, 0);
     }
 
-    /// Writes one tensor, with [`LISTS_DIMS`] or no mark.
+    /// Writes one tensor, with the mark [`LISTS_DIMS`] or 0.
     #[inline(always)]
     pub(super) fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
         let count = dims.len().min(MAX_DIMS);

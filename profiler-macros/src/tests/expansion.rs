@@ -1,4 +1,4 @@
-//! What the user's function becomes, in full.
+//! The full expansion of a user's function.
 
 use quote::quote;
 

@@ -1,4 +1,4 @@
-//! Which functions are timed how, told from their signatures, and what else the model holds.
+//! The flow of each kind of function, read from its signature, and the rest of the model.
 
 use proc_macro2::{Delimiter, Group, TokenStream};
 use quote::{ToTokens, quote};
@@ -50,7 +50,7 @@ fn a_pattern_that_leaves_a_part_behind_keeps_its_place() {
     }
 }
 
-/// F7: a trait's `#[track_caller]` is not to be seen from an implementation.
+/// F7: an implementation does not show its trait's `#[track_caller]`.
 #[test]
 fn a_method_that_tells_its_place_keeps_its_frame() {
     for body in
@@ -66,7 +66,7 @@ fn a_method_that_tells_its_place_keeps_its_frame() {
     }
 }
 
-/// F12: what cannot be read is left to the compiler, and timed nevertheless.
+/// F12: the compiler reports parameters that cannot be read, and the function is timed nevertheless.
 #[test]
 fn an_unfinished_signature_is_no_mistake() {
     assert_eq!(flow("fn f(a: ) -> u32 { 1 }"), Flow::Guard);

@@ -3,7 +3,7 @@
 use super::{refused, tokens};
 use crate::kind::Kind;
 
-/// The only sentence, after a check that the item is still there.
+/// Returns the only sentence, after a check that the item is still there.
 fn only_sentence(kind: Kind, arguments: &str, item: &str) -> String {
     let (mut sentences, kept) = refused(kind, tokens(arguments), tokens(item));
     assert_eq!(kept, tokens(item).to_string());

@@ -1,4 +1,4 @@
-//! The attributes as functions from tokens to tokens: nothing here is compiled, `ui-tests` does that.
+//! The attributes as functions from tokens to tokens: these tests compile nothing, `ui-tests` does that.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
@@ -14,23 +14,23 @@ use crate::kind::Kind;
 use crate::model::Annotated;
 use crate::root::Root;
 
-/// Rust source as tokens.
+/// Returns Rust source as tokens.
 fn tokens(source: &str) -> TokenStream {
     source.parse().expect("the source has balanced delimiters")
 }
 
-/// The model of an attribute that is right.
+/// Returns the model of a correct attribute.
 fn model(kind: Kind, arguments: TokenStream, item: TokenStream) -> Annotated {
     Annotated::read(kind, Root::Runtime, arguments, item).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-/// The expansion, formatted.
+/// Returns the expansion, formatted.
 fn expanded(kind: Kind, arguments: TokenStream, item: TokenStream) -> String {
     let file = syn::parse2(apply(kind, Root::Runtime, arguments, item, true)).expect("an expansion is a file of items");
     prettyplease::unparse(&file)
 }
 
-/// The sentences of the errors, and the item after them.
+/// Returns the sentences of the errors, and the item after them.
 fn refused(kind: Kind, arguments: TokenStream, item: TokenStream) -> (Vec<String>, String) {
     let mut output = apply(kind, Root::Runtime, arguments, item.clone(), true).into_iter();
     let mut sentences = Vec::new();
