@@ -15,8 +15,8 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub struct Anchor {
     /// Raw ticks.
     pub ticks: u64,
-    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a host; elsewhere since the
-    /// process's first reading.
+    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a host; elsewhere since
+    /// the process's first reading.
     pub monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub unix_ns: u64,

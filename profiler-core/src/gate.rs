@@ -1,6 +1,6 @@
 //! The gate: one word that holds every reason to leave the off path.
 //!
-//! It is 0 while nothing records and no tool is attached; then an annotated function costs one relaxed load and a branch.
+//! It is 0 while nothing records and no tool is attached; then an annotated function costs a relaxed load and a branch.
 //! `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more.
 //! `session` decides what is recorded, `hooks::tool` whether a tool is shown ranges; neither touches the other's bits.
 

@@ -145,7 +145,7 @@ pub fn out_of_memory(bytes: usize) {
     note(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);
 }
 
-/// Sets the size below which the program's allocator does not report blocks.
+/// Sets, while memory is recorded, the size below which the program's allocator does not report blocks.
 #[inline(always)]
 pub fn least(bytes: usize) {
     // ORDERING: a fact for the report. Read first: it is written once, and read by all threads.

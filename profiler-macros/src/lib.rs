@@ -1,4 +1,4 @@
-//! The attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use them from there.
+//! Attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use them from there.
 //!
 //! An attribute is read (`arguments`, `function`), checked (`options`, `model`) and written out (`expand`, `future`,
 //! `parameters`). The profiler's logic is elsewhere: an annotated function declares its site and hands its body to the

@@ -29,9 +29,9 @@
 //! and counts stay in a [`carry_over`], its memory goes to the thread that asked once it is not read any more, or if it
 //! is, at once beside the budget. [`ring::horizon`] is the time from which every entry is there.
 //!
-//! **Move to a store.** A session with a spool installs a [`store`]: its number rises, and the gate's `MOVING` bit sends
-//! each thread out of line once, where it leaves its chunk for one of the store. A chunk that was taken before and is
-//! entered after the switch is noticed under the lock and taken again.
+//! **Move to a store.** A session with a spool installs a [`store`]: its number rises, and the gate's `MOVING` bit
+//! sends each thread out of line once, where it leaves its chunk for one of the store. A chunk that was taken before
+//! and is entered after the switch is noticed under the lock and taken again.
 //!
 //! **End of a thread.** Its thread-local's destructor finishes the stream: the last chunk is sealed and, if it is
 //! mostly empty, copied into one that fits ([`chunk::Chunk::fitted`]). A finished stream leaves the list with the first
