@@ -20,7 +20,7 @@ fn everything(no_stacks: Option<&'static str>) -> Manifest {
         ..ExportOptions::default()
     };
     let site = script.site(Kind::Op, "op");
-    script.begin(site, 1).memory(Action::Alloc, 0, 10, (0x100, 100)).end(site, 20).thread("main");
+    script.begin(site, 1).memory(Action::Alloc, 0, 10, (0x100, 100)).end(site, 20_000).thread("main");
     let levels = |bytes| Levels { devices: vec![(Device::Cpu, bytes)], has_allocator: true, ..Levels::default() };
     script.memory = Some(MemoryLog { begin: levels(0), end: levels(100) });
     let (manifest, remarks) = write_session(&mut Trace::build(script.finish()), folder.path(), &Gauge::default());
