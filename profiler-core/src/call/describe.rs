@@ -14,7 +14,7 @@ use crate::kind::Kind;
 use crate::label::LONGEST;
 use crate::ledger;
 use crate::site::Site;
-use crate::stream::entry::Entry;
+use crate::stream::entry::{Entry, Tag};
 use crate::stream::key::Key;
 use crate::stream::{buffer, registry};
 use crate::{gate, select};
@@ -154,19 +154,22 @@ impl Call {
             return;
         }
         let pieces = id.len().div_ceil(BYTES_OF_A_PAIR);
-        let word = |at: usize| {
-            let from = at / 2 * BYTES_OF_A_PAIR + at % 2 * 8;
-            let rest = id.as_bytes().get(from..).unwrap_or_default();
-            let mut bytes = [0; 8];
-            let most = if at.is_multiple_of(2) { 8 } else { BYTES_OF_A_PAIR - 8 };
-            bytes.iter_mut().zip(rest.iter().take(most)).for_each(|(to, byte)| *to = *byte);
-            u64::from_le_bytes(bytes)
-        };
-        let head = (Key::REQUEST_ID, site, id.len() as u64);
-        let (entries, count) = Entry::words_of::<{ 1 + LONGEST.div_ceil(BYTES_OF_A_PAIR) }>(head, 2 * pieces, word);
-        buffer::append_slice(&entries[..count]);
+        let head = Entry::first_of((Key::REQUEST_ID, site, id.len() as u64), 2 * pieces);
+        let mut entries = [head; 1 + LONGEST.div_ceil(BYTES_OF_A_PAIR)];
+        for (entry, piece) in entries[1..].iter_mut().zip(id.as_bytes().chunks(BYTES_OF_A_PAIR)) {
+            let (first, second) = piece.split_at(piece.len().min(8));
+            *entry = Entry::pair(Tag::More, word(first), word(second));
+        }
+        buffer::append_slice(&entries[..1 + pieces]);
     }
 }
 
 /// Bytes of text in one pair of words.
 const BYTES_OF_A_PAIR: usize = 15;
+
+/// Returns at most eight bytes as a number.
+fn word(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+    u64::from_le_bytes(word)
+}

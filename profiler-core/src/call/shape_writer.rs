@@ -61,10 +61,9 @@ impl ShapeWriter {
     /// Writes one tensor, with the mark [`LISTS_DIMS`] or 0.
     #[inline(always)]
     pub(super) fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
-        let count = dims.len().min(MAX_DIMS);
         let head = (Key::INPUT, self.site, mark | dtype as u64);
-        let (entries, used) =
-            Entry::words_of::<{ 1 + MAX_DIMS / 2 }>(head, count, |at| dims.get(at).map_or(0, |dim| *dim as u64));
+        let dims = &dims[..dims.len().min(MAX_DIMS)];
+        let (entries, used) = Entry::words_of::<{ 1 + MAX_DIMS / 2 }, _>(head, dims, |dim| dim as u64);
         self.write(&entries[..used]);
     }
 
@@ -77,9 +76,8 @@ impl ShapeWriter {
         if !is_row_major(dims, &given[..count]) {
             // CAST: `model` casts back, from the 56 bits that the second word of a pair has.
             let head = (Key::STRIDES, self.site, given[0] as u64);
-            let (entries, used) = Entry::words_of::<{ 1 + MAX_DIMS / 2 }>(head, count - 1, |at| {
-                given.get(at + 1).map_or(0, |stride| *stride as u64)
-            });
+            let (entries, used) =
+                Entry::words_of::<{ 1 + MAX_DIMS / 2 }, _>(head, &given[1..count], |stride| stride as u64);
             self.write(&entries[..used]);
         }
     }

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use crate::ledger;
 use crate::stream::buffer;
-use crate::stream::entry::Entry;
+use crate::stream::entry::{Entry, Tag};
 use crate::stream::key::Key;
 
 /// Maximum number of addresses kept of a stack, innermost first; some belong to the profiler's own functions.
@@ -36,8 +36,11 @@ pub(crate) fn write(site: u32) {
     let count = capture(&mut addresses);
     drop(own);
     let Some((first, others)) = addresses.get(..count).and_then(<[u64]>::split_first) else { return };
-    let head = (Key::STACK, site, *first);
-    let (entries, used) =
-        Entry::words_of::<{ 1 + MAX_DEPTH / 2 }>(head, others.len(), |at| others.get(at).copied().unwrap_or(0));
-    buffer::append_slice(&entries[..used]);
+    let head = Entry::first_of((Key::STACK, site, *first), others.len());
+    // One by one: an array of the longest stack would have to be filled for each.
+    let _is_whole = buffer::append(false, || head)
+        && others.chunks(2).all(|pair| {
+            let more = Entry::pair(Tag::More, pair[0], pair.get(1).copied().unwrap_or(0));
+            buffer::append(false, || more)
+        });
 }

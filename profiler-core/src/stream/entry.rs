@@ -198,18 +198,23 @@ impl Entry {
     /// Returns the entries of an argument of several words, at the front of an array, and their number. The second word
     /// of each pair has at most 56 bits, and a word after the last is 0.
     #[inline(always)]
-    pub(crate) fn words_of<const ROOM: usize>(
-        (key, site, first): (Key, u32, u64),
-        count: usize,
-        word: impl Fn(usize) -> u64,
+    pub(crate) fn words_of<const ROOM: usize, T: Copy>(
+        head: (Key, u32, u64),
+        others: &[T],
+        word: impl Fn(T) -> u64,
     ) -> ([Self; ROOM], usize) {
-        // CAST: the caller has no more words than fit.
-        let mut entries = [Self::argument_of(key, count as u8, site, first); ROOM];
-        let pairs = count.div_ceil(2);
-        for (at, entry) in entries[1..].iter_mut().enumerate().take(pairs) {
-            *entry = Self::pair(Tag::More, word(2 * at), word(2 * at + 1));
+        let mut entries = [Self::first_of(head, others.len()); ROOM];
+        for (entry, pair) in entries[1..].iter_mut().zip(others.chunks(2)) {
+            *entry = Self::pair(Tag::More, word(pair[0]), pair.get(1).map_or(0, |other| word(*other)));
         }
-        (entries, 1 + pairs)
+        (entries, 1 + others.len().div_ceil(2))
+    }
+
+    /// Returns the entry of an argument's first word, which so many others follow.
+    #[inline(always)]
+    pub(crate) const fn first_of((key, site, first): (Key, u32, u64), others: usize) -> Self {
+        // CAST: no argument has more words.
+        Self::argument_of(key, others as u8, site, first)
     }
 
     /// Returns the key of an argument.
