@@ -1,8 +1,8 @@
 //! What a recording says: the model that is made of it, and the artifacts that are written from that.
 //!
-//! [`profiler-runtime`](https://docs.rs/profiler-runtime) records, and calls this crate when a session is over; programs
-//! name it for the types of what it hands out. A tool that reads artifacts needs this crate alone: [`merge`] makes one
-//! trace of the ranks' traces.
+//! [`profiler-runtime`](https://docs.rs/profiler-runtime) records, and calls this crate when a
+//! session is over; programs name it for the types of what it hands out. A tool that reads
+//! artifacts needs this crate alone: [`merge`] makes one trace of the ranks' traces.
 //!
 //! ```text
 //! records (what sources recorded) ─┐
@@ -10,7 +10,7 @@
 //! ```
 //!
 //! Nothing here knows sessions, sockets or a configuration: whoever asks for artifacts fills in
-//! [`ExportOptions`](model::ExportOptions), and says to people what the export returns.
+//! [`ExportOptions`](model::ExportOptions), and reports to people what the export returns.
 //!
 //! | feature | default | does |
 //! |---|---|---|

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What `write` returns, or its panic as an error.
+/// Returns what `write` returns, or its panic as an error.
 pub(super) fn caught<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
     let panicked = |panic: Box<dyn Any + Send>| {
         io::Error::other(format!(
@@ -15,7 +15,7 @@ pub(super) fn caught<T>(write: impl FnOnce() -> io::Result<T>) -> io::Result<T> 
     catch_unwind(AssertUnwindSafe(write)).unwrap_or_else(|panic| Err(panicked(panic)))
 }
 
-/// What a panic has said.
+/// Returns the message of a panic.
 pub fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a value that is not text".to_owned())

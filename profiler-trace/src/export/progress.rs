@@ -19,7 +19,7 @@ pub struct ExportProgress {
     pub planned: usize,
 }
 
-/// What the writing thread moves. One lock for each file, one addition for some thousand ranges.
+/// The progress that the writing thread updates. One lock for each file, one addition for some thousand ranges.
 #[derive(Debug, Default)]
 pub struct Gauge {
     state: Mutex<State>,
@@ -32,13 +32,13 @@ struct State {
     artifact: Option<String>,
     done: usize,
     planned: usize,
-    /// `walked` when the artifact began, and by how much it grows until its end.
+    /// Value of `walked` when the artifact began, and by how much it grows until its end.
     from: u64,
     ranges: u64,
 }
 
 impl Gauge {
-    /// How far it is now.
+    /// Returns the progress at this moment.
     pub fn read(&self) -> ExportProgress {
         let state = self.state();
         let walked = self.walked().saturating_sub(state.from);
@@ -46,20 +46,20 @@ impl Gauge {
         ExportProgress { artifact: state.artifact.clone(), fraction, done: state.done, planned: state.planned }
     }
 
-    /// The recording has been read; `planned` files follow.
+    /// Notes that the recording has been read, and that `planned` files follow.
     pub(super) fn begin(&self, trace: &mut Trace, planned: usize) {
         trace.walked = Arc::clone(&self.walked);
         let mut state = self.state();
         (state.planned, state.ranges) = (planned, trace.ranges);
     }
 
-    /// A file is begun.
+    /// Notes that the file `name` is begun.
     pub(super) fn file(&self, name: String) {
         let mut state = self.state();
         (state.artifact, state.from) = (Some(name), self.walked());
     }
 
-    /// The file is written, or is not going to be.
+    /// Notes that the file is written, or is not going to be.
     pub(super) fn file_done(&self) {
         let mut state = self.state();
         state.artifact = None;

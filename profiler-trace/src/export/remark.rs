@@ -1,4 +1,4 @@
-//! What people should hear of an export: the exporters know no log, so whoever asked for the artifacts says it.
+//! Remarks of an export for people: the exporters know no log, so the caller of the export reports them.
 
 /// A sentence for people, by how much it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -7,6 +7,6 @@ pub enum Remark {
     Error(String),
     /// Something is not as it should be.
     Warning(String),
-    /// For those who keep a log.
+    /// Something for those who keep a log.
     Info(String),
 }

@@ -49,8 +49,8 @@ impl Exporter for Traces {
     }
 }
 
-/// A name of the user's lies in the configured folder itself: it need not be searched in a session's. One that the program's
-/// request completes is nobody's choice, so it is not used twice: the id gets a number.
+/// Returns the path of a trace. A name of the user's lies in the configured folder itself, not in a session's. A name
+/// that contains the request's id is not used twice, because no user chose it: the id gets a number.
 fn path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
     let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
@@ -75,7 +75,7 @@ fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let options = &trace.context.options;
     let suffix = if options.torch_profiler_use_gzip { ".gz" } else { "" };
     let name = format!("rank{}.pt.trace.json{suffix}", trace.context.rank);
-    // Whoever reads that folder takes every file in it for a rank's.
+    // A reader of that folder takes every file in it for a rank's.
     let is_alone = options.trace_file.is_none() && !trace.context.is_frontend;
     is_alone.then(|| folder.join("traces").join(name))
 }

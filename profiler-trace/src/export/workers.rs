@@ -10,16 +10,16 @@ use std::thread::{self, Builder, Scope};
 
 use profiler_core::memory::ledger;
 
-/// More would wait for the one thread that writes.
+/// Most workers: more would wait for the one thread that writes.
 const MOST: usize = 4;
 
-/// How many workers this machine has cores for.
+/// Returns the number of workers that this machine has cores for.
 pub(super) fn count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
 }
 
-/// Starts `count` workers, or as many as the system grants. Every job that is sent is run by one of them; `None` if there is
-/// none.
+/// Starts `count` workers, or as many as the system grants. One of them runs each job that is sent; `None` if there
+/// is no worker.
 pub(super) fn start<'scope, J: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,

@@ -1,21 +1,21 @@
-//! Numbers of tasks, and the rank of each among all of them: what is kept for a task lies in a table without gaps.
+//! Numbers of tasks, and the rank of each among all of them: values of tasks lie in a table without gaps.
 //!
-//! Threads take task numbers in blocks, so that those of a recording lie close together: a bit for each costs less than a
-//! map's entry, and costs no more than two words where a filter records one task in many.
+//! Threads take task numbers in blocks, so that those of a recording lie close together: a bit for each
+//! costs less than a map's entry, and costs no more than two words where a filter records one task in many.
 
-/// Numbers that one block tells of.
+/// Numbers in one block.
 const BLOCK: u64 = 32;
 /// Blocks that may wait to be sorted in.
 const FEW: usize = 1 << 10;
 
-/// Neighbouring numbers.
+/// A block of neighbouring numbers.
 #[derive(Clone, Copy, Debug)]
 struct Block {
-    /// What they have in common.
+    /// Number of the block: the leading bits that its numbers share.
     number: u64,
-    /// A bit for each that occurs.
+    /// A bit for each number that occurs.
     bits: u32,
-    /// The rank of the first.
+    /// Rank of the first number.
     first: u32,
 }
 
@@ -23,7 +23,7 @@ struct Block {
 #[derive(Debug, Default)]
 pub(super) struct TaskNumbers {
     blocks: Vec<Block>,
-    /// The first so many blocks are in order.
+    /// Count of the first blocks that are in order.
     sorted: usize,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct TaskRanks {
 }
 
 impl TaskNumbers {
-    /// Adds a number that may be known.
+    /// Adds a number, which may be known already.
     #[inline]
     pub(super) fn add(&mut self, task: u64) {
         let (number, bit) = (task / BLOCK, 1 << (task % BLOCK));
@@ -69,7 +69,7 @@ impl TaskNumbers {
         self.sorted = self.blocks.len();
     }
 
-    /// Returns all of them, ranked.
+    /// Returns all numbers, ranked.
     pub(super) fn close(mut self) -> TaskRanks {
         self.sort();
         let (mut blocks, mut len) = (self.blocks, 0);
@@ -83,7 +83,7 @@ impl TaskNumbers {
 }
 
 impl TaskRanks {
-    /// Returns how many there are.
+    /// Returns how many numbers there are.
     pub(super) const fn len(&self) -> usize {
         self.len as usize
     }
@@ -95,7 +95,7 @@ impl TaskRanks {
         (block.bits & bit != 0).then(|| block.first + (block.bits & (bit - 1)).count_ones())
     }
 
-    /// Returns the number of a rank; 0 of one that there is not.
+    /// Returns the number of a rank; 0 for a rank that does not exist.
     pub(super) fn number(&self, rank: u32) -> u64 {
         let at = self.blocks.partition_point(|block| block.first <= rank);
         let Some(block) = at.checked_sub(1).map(|at| self.blocks[at]) else { return 0 };

@@ -1,12 +1,12 @@
 //! The durations of a stage's many calls: a bin for each value of the eight leading bits.
 //!
-//! Not a [`Durations`](super::durations::Durations): its logarithm takes 50 to 75 ns, a third of what an export spends on a
-//! range, and stages may be called millions of times. This takes 2 ns and is as exact; but only requests are merged over
-//! ranks, by a sketch that other programs know.
+//! Not a [`Durations`](super::durations::Durations): its logarithm takes 50 to 75 ns, a third of
+//! what an export spends on a range, and stages may be called millions of times. This takes 2 ns
+//! and is as exact; but only requests are merged over ranks, by a sketch that other programs know.
 
 use super::values::slot;
 
-/// Leading bits of a duration that tell its bin: a quantile is within 0.4 %.
+/// Leading bits of a duration that select its bin: a quantile is within 0.4 %.
 const BITS: u32 = 8;
 /// Bins of all durations of one length in bits.
 const HALF: u64 = 1 << (BITS - 1);
@@ -28,7 +28,7 @@ impl CallTimes {
         self.count += 1;
     }
 
-    /// Returns the duration that so many in a thousand calls do not exceed, the middle of its bin; 0 if there is none.
+    /// Returns the duration that so many in a thousand calls do not exceed, the middle of its bin; 0 without calls.
     pub(crate) fn quantile(&self, per_mille: u64) -> u64 {
         let rank = (u128::from(self.count) * u128::from(per_mille)).div_ceil(1000).max(1);
         let mut passed = 0;

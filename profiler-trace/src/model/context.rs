@@ -1,4 +1,4 @@
-//! What a session knows beside its records: the input of [`Trace::build`](super::Trace::build).
+//! The facts that a session knows beside its records: the input of [`Trace::build`](super::Trace::build).
 
 use std::time::Duration;
 
@@ -19,37 +19,37 @@ use super::options::ExportOptions;
 pub struct Recording {
     /// The threads' entries.
     pub log: Log,
-    /// Every site that has a number, the first has number 1.
+    /// Every site that has a number; the first has number 1.
     pub sites: Vec<&'static Site>,
-    /// When.
+    /// Time of the recording.
     pub window: Window,
     /// Names for the addresses of call stacks.
     pub symbols: Symbols,
-    /// How much was allocated before and after, if memory was recorded.
+    /// Memory that was allocated before and after, if memory was recorded.
     pub memory: Option<MemoryLog>,
-    /// What the GPU did.
+    /// Records of the GPU's work.
     pub gpu: GpuRecord,
-    /// Whose.
+    /// Process and session of the recording.
     pub context: Context,
 }
 
-/// When recording was on.
+/// The time in which recording was on.
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
     /// The process's first anchor.
     pub process: Anchor,
-    /// Recording began.
+    /// Begin of the recording.
     pub start: Anchor,
-    /// Recording ended.
+    /// End of the recording.
     pub end: Anchor,
-    /// Ticks between which ranges were recorded for certain: within the two above, where the gate opens and shuts.
+    /// Ticks between which ranges were certainly recorded: between the two above, where the gate opens and shuts.
     pub open: (u64, u64),
-    /// Some time after it, if the process lived: tells whether the clocks kept their pace.
+    /// Anchor some time after the end, if the process lived: shows whether the clocks kept their pace.
     pub later: Option<Anchor>,
 }
 
 impl Window {
-    /// The moment so long before the end, in ticks.
+    /// Returns the moment so long before the end, in ticks.
     pub fn ticks_before_end(&self, long: Duration) -> u64 {
         self.end.ticks.saturating_sub(self.pace().ticks_of(long))
     }
@@ -64,20 +64,20 @@ impl Window {
     }
 }
 
-/// Whose recording it is, and what it was asked for. What is not skipped is known when it begins, and goes into the journal
-/// of a spool.
+/// The process and session of a recording, and the artifacts asked for. Fields that are not skipped are known when it
+/// begins, and go into the journal of a spool.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Context {
-    /// Shared by all ranks of the job.
+    /// Session id, shared by all ranks of the job.
     pub session: String,
     /// Global rank, 0 when alone.
     pub rank: u32,
-    /// The process that controls the job: it has no rank among those that work.
+    /// Whether the process controls the job: then it has no rank among those that work.
     #[serde(skip)]
     pub is_frontend: bool,
     /// Rank on this host.
     pub local_rank: u32,
-    /// Processes of the job.
+    /// Number of processes of the job.
     pub world_size: u32,
     /// Process id.
     pub pid: u32,
@@ -85,28 +85,28 @@ pub struct Context {
     pub process_name: String,
     /// Host name.
     pub host: String,
-    /// Whose clocks the anchors read.
+    /// Clocks that the anchors read.
     pub clock: HostClock,
-    /// The artifacts that are asked for.
+    /// Artifacts that are asked for.
     #[serde(skip)]
     pub options: ExportOptions,
-    /// The loop that drove the schedule: number of its site; `None` if bare `step()` calls did, or nothing.
+    /// Number of the site of the loop that drove the schedule; `None` if bare `step()` calls did, or nothing.
     pub step_site: Option<u32>,
     /// Iterations since start that had passed when recording began: the number of the first recorded step.
     pub first_step: u64,
-    /// Iterations that had passed when it ended, where the first ones may be overwritten: the last step is the one before.
+    /// Iterations passed when recording ended, if the first may be overwritten: the last step is the one before.
     #[serde(skip)]
     pub steps_passed: Option<u64>,
     /// Iterations of the driving loop that were recorded.
     #[serde(skip)]
     pub recorded_iterations: u64,
-    /// Why recording ended.
+    /// Reason why recording ended.
     #[serde(skip)]
     pub ended_by: EndedBy,
-    /// Names made at run time that the process has used beyond those that are kept apart; 0 if that is not known.
+    /// Number of run-time names that the process has used beyond those that are kept apart; 0 if that is not known.
     #[serde(skip)]
     pub merged_names: u64,
-    /// True if an attached tool was shown the ranges too.
+    /// Whether an attached tool was shown the ranges too.
     #[serde(skip)]
     pub is_shown: bool,
     /// Costs of recording on this machine.
@@ -118,26 +118,26 @@ pub struct Context {
     /// Id of the last request that began in the session, for one that began before the recording.
     #[serde(skip)]
     pub last_request: Option<String>,
-    /// Things the user should know, in full sentences.
+    /// Warnings for the user, in full sentences.
     pub warnings: Vec<String>,
-    /// Number of the first of these, which the host was told when the session began.
+    /// Number of the first warnings, which the host was told when the session began.
     #[serde(skip)]
     pub warnings_told: usize,
-    /// Sentences about what it does as it was asked to.
+    /// Sentences about what the session does as it was asked to.
     #[serde(skip)]
     pub notes: Vec<String>,
-    /// Whether a guard has ended it, which may have been dropped at once.
+    /// Whether a guard has ended the session, and may have been dropped at once.
     #[serde(skip)]
     pub is_guarded: bool,
 }
 
 impl Context {
-    /// Returns what it is called among the processes of the job: `rank 0`.
+    /// Returns the process's name among the processes of the job: `rank 0`.
     pub fn place(&self) -> String {
         if self.is_frontend { "front-end".to_owned() } else { format!("rank {}", self.rank) }
     }
 
-    /// Returns the part of its artifacts' names that tells it from other processes: `rank0`.
+    /// Returns the part of its artifacts' names that tells them from other processes': `rank0`.
     pub fn file_part(&self) -> String {
         file_part((!self.is_frontend).then_some(self.rank))
     }
@@ -148,15 +148,15 @@ pub fn file_part(rank: Option<u32>) -> String {
     rank.map_or_else(|| "frontend".to_owned(), |rank| format!("rank{rank}"))
 }
 
-/// Why a recording ended.
+/// The reason why a recording ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum EndedBy {
     /// `stop_profile()`.
     #[default]
     Stop,
-    /// `active_iterations` or `max_iterations` were recorded.
+    /// `active_iterations` or `max_iterations` iterations were recorded.
     Iterations,
-    /// `duration_secs` were over.
+    /// `duration_secs` seconds were over.
     Duration,
     /// The process exited while the session was active.
     Exit,
@@ -164,11 +164,11 @@ pub enum EndedBy {
     Signal,
     /// The process crashed.
     Crash,
-    /// It goes on: this is what there was when it was asked for.
+    /// The recording goes on: this is a dump of it, as asked for.
     Dump,
     /// A step took longer than `slow_step_ms`; the recording goes on.
     SlowStep,
-    /// Its process ended in the middle of it, and `recover` found what it left.
+    /// The process ended during the recording, and `recover` found its spool.
     Recovered,
 }
 

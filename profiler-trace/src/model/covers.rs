@@ -1,10 +1,10 @@
-//! The parts that stages which may overlap their siblings cover of the stage that they ran in: guards that cross others,
-//! and the lives of async stages.
+//! The parts that stages which may overlap their siblings cover of the stage that they ran in:
+//! guards that cross others, and the lives of async stages.
 //!
-//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no other, and
-//! thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are put in order after the first reading;
-//! the second tells which part of them the disjoint ones have covered already, and the rest is taken from the stage's own
-//! time. Exact, in four bytes for an async stage; what is taken is summed up by node.
+//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no
+//! other, and thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are put in order after
+//! the first reading; the second tells which part of them the disjoint ones have covered already, and the rest is
+//! taken from the stage's own time. Exact, in four bytes for an async stage; what is taken is summed up by node.
 
 use std::collections::HashMap;
 
@@ -14,7 +14,7 @@ use super::stages::StageTree;
 use super::tasks::{Record, Short, Tasks};
 use super::values::NodeId;
 
-/// Takes down the stages that cross others, while threads are read.
+/// Records the stages that cross others, while threads are read.
 #[derive(Default)]
 pub(super) struct CoverBook {
     inside: Vec<Inside>,
@@ -30,16 +30,16 @@ struct Inside {
     end: u64,
 }
 
-/// Stages with such stages directly inside them.
+/// The stages that have such stages directly inside them.
 pub(super) struct Covers {
-    /// Those that cross others.
+    /// Stages that cross others.
     crossing: Vec<Inside>,
-    /// The union of those inside each stage, by its short key: intervals in order, none of which touch. An interval is one
-    /// stage, or that which begins it and that which [ends](LAST) it: a task by its rank, behind these the crossing ones.
+    /// Union of the stages inside each stage, by its short key: intervals in order, none of which touch. An interval
+    /// is one stage, or its first and the one that [ends](LAST) it: a task by its rank, crossing stages behind them.
     intervals: Vec<u32>,
-    /// What is to be taken from the own time of a node, in a request that is kept or, by 0, in none.
+    /// Time to take from the own time of a node, in a request that is kept or, by 0, in none.
     taken: HashMap<(NodeId, u64), i64>,
-    /// Keys of the requests that are kept.
+    /// Indices of the requests that are kept, by key.
     kept: HashMap<u64, usize>,
 }
 
@@ -47,7 +47,7 @@ pub(super) struct Covers {
 const LAST: u32 = 1 << 31;
 
 impl CoverBook {
-    /// Takes up a stage or step if it crosses others.
+    /// Records a stage or step if it crosses others.
     pub(super) fn crossing(&mut self, slice: &Slice) {
         if slice.crosses && slice.stage_around != 0 {
             let &Slice { stage_around: key, node, begin, end, .. } = slice;
@@ -55,7 +55,7 @@ impl CoverBook {
         }
     }
 
-    /// Returns what these and the lives of `tasks` cover; `kept` are the places of the requests that are kept, by key.
+    /// Returns the parts that these and the lives of `tasks` cover; `kept` has the indices of kept requests, by key.
     pub(super) fn close(self, tasks: &Tasks, stages: &StageTree, kept: HashMap<u64, usize>) -> Covers {
         let crossing = self.inside.into_iter().map(|each| Inside { key: tasks.short(each.key), ..each }).collect();
         let mut covers = Covers { crossing, intervals: Vec::new(), taken: HashMap::new(), kept };
@@ -89,7 +89,7 @@ impl Covers {
         }
     }
 
-    /// Makes intervals that touch one; they come by key, in order of begin.
+    /// Adds the stages inside one stage as intervals that do not touch; they come by key, in order of begin.
     fn merge(&self, tasks: &Tasks, intervals: &mut Vec<u32>) {
         let (mut len, mut last) = (0, None);
         for at in 0..intervals.len() {
@@ -114,7 +114,7 @@ impl Covers {
         intervals.truncate(len);
     }
 
-    /// Takes from the own time of async stages what lives in them cover.
+    /// Takes the time that lives cover from the own time of the async stages around them.
     fn take_of_tasks(&mut self, tasks: &Tasks, stages: &StageTree) {
         let mut at = 0;
         while let Some(&place) = self.intervals.get(at) {
@@ -127,7 +127,7 @@ impl Covers {
         }
     }
 
-    /// Takes up the next slice of a row.
+    /// Takes in the next slice of a row.
     pub(super) fn slice(&mut self, tasks: &Tasks, stages: &StageTree, slice: &Slice) {
         if self.intervals.is_empty() || !slice.is_stage() || slice.task.is_some() {
             return;
@@ -142,7 +142,7 @@ impl Covers {
         self.take(tasks, stages, slice.external_id, times, || slice.request, 1);
     }
 
-    /// Takes from the own time of a stage, by its short key, what those inside it cover of some part of it; or gives it back.
+    /// Takes the time that inner stages cover of a part of a stage, by its short key, from its own; or gives it back.
     fn take(
         &mut self,
         tasks: &Tasks,
@@ -177,7 +177,7 @@ impl Covers {
         }
     }
 
-    /// Takes what they cover from the stages' own time, in the session and in the requests that are kept.
+    /// Takes the covered time from the stages' own time, in the session and in the requests that are kept.
     pub(super) fn apply(self, stages: &mut StageTree, requests: &mut [Request]) {
         let mut of_session: HashMap<NodeId, i64> = HashMap::new();
         for ((node, request), ns) in self.taken {

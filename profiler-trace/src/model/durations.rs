@@ -1,7 +1,7 @@
 //! Any number of durations in bounded memory: count, sum and extremes exactly, every quantile within 1 %.
 //!
 //! A DDSketch counts durations in bins that grow by a constant factor, so that two sketches add up to the one of both:
-//! what the ranks of a job are merged by.
+//! the ranks of a job are merged by that.
 
 use std::fmt;
 
@@ -10,9 +10,9 @@ use sketches_ddsketch::{Config, DDSketch};
 
 /// Bound of a quantile's error, as a share of itself.
 pub(crate) const RELATIVE_ACCURACY: f64 = 0.01;
-/// Enough for durations from a nanosecond to 19 years; below those, bins are merged.
+/// Most bins: enough for durations from a nanosecond to 19 years; below those, bins are merged.
 const MOST_BINS: u32 = 2048;
-/// Shorter durations, which is 0 ns alone, are counted apart.
+/// Shortest duration in a bin: shorter ones, which is 0 ns alone, are counted apart.
 const SHORTEST_NS: f64 = 0.5;
 
 /// Durations in nanoseconds.
@@ -20,11 +20,11 @@ const SHORTEST_NS: f64 = 0.5;
 pub(crate) struct Durations {
     /// Number of durations.
     pub(crate) count: u64,
-    /// All together.
+    /// Sum of all durations.
     pub(crate) sum_ns: u64,
-    /// The shortest; 0 if there is none.
+    /// Shortest duration; 0 if there is none.
     pub(crate) min_ns: u64,
-    /// The longest; 0 if there is none.
+    /// Longest duration; 0 if there is none.
     pub(crate) max_ns: u64,
     sketch: DDSketch,
 }
@@ -32,14 +32,14 @@ pub(crate) struct Durations {
 /// Counts of a sketch, for other programs: see [`Durations::bins`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Bins {
-    /// Durations of 0 ns.
+    /// Number of durations of 0 ns.
     pub(crate) zeros: u64,
     /// Keys and counts, by key; a bin's durations lie between `gamma ^ key` and `gamma ^ (key + 1)` nanoseconds.
     pub(crate) counts: Vec<(i32, u64)>,
 }
 
 impl Durations {
-    /// Adds one.
+    /// Adds a duration.
     pub(crate) fn add(&mut self, ns: u64) {
         self.min_ns = if self.count == 0 { ns } else { self.min_ns.min(ns) };
         self.max_ns = self.max_ns.max(ns);
@@ -48,7 +48,7 @@ impl Durations {
         self.sketch.add(ns as f64);
     }
 
-    /// Adds all of `other`.
+    /// Adds all durations of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
         if other.count == 0 {
             return;
@@ -57,7 +57,7 @@ impl Durations {
         self.max_ns = self.max_ns.max(other.max_ns);
         self.count = self.count.saturating_add(other.count);
         self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
-        // Every sketch here is of one configuration, the only thing that a merge may fail for.
+        // Every sketch here has one configuration, and only a difference of configurations makes a merge fail.
         let _ = self.sketch.merge(&other.sketch);
     }
 
@@ -92,7 +92,7 @@ impl Durations {
         Bins { zeros: zero_count, counts: counts.collect() }
     }
 
-    /// Returns the durations of which another program or rank has told the bins and the exact figures.
+    /// Creates the durations whose bins and exact figures another program or rank has written.
     pub(crate) fn of_bins(bins: &Bins, sum_ns: u64, (min_ns, max_ns): (u64, u64)) -> Self {
         let (mut durations, config) = (Self::default(), config());
         durations.sketch.add_with_count(0.0, bins.zeros);

@@ -1,26 +1,26 @@
-//! Lanes: extra rows for what overlaps without nesting. Perfetto deletes a slice that crosses another on its row
-//! (perfetto#4280), so nothing may.
+//! Lanes: extra rows for slices that overlap without nesting. Perfetto deletes a slice that crosses another on its row
+//! (perfetto#4280), so none may.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::tasks::{OUTERMOST, Record, Short, Tasks};
 
-/// Greedy assignment in order of begin: the first lane that is free.
+/// A greedy assignment in order of begin: the first lane that is free.
 #[derive(Debug, Default)]
 pub(crate) struct Lanes {
-    /// When each lane becomes free.
+    /// Moment from which each lane is free.
     free_from: Vec<u64>,
 }
 
 impl Lanes {
-    /// How many lanes were ever needed.
+    /// Returns how many lanes were ever needed.
     pub(crate) const fn count(&self) -> u32 {
         // CAST: no more lanes than things that overlap.
         self.free_from.len() as u32
     }
 
-    /// The lane, from 1, of something that begins at `begin` and ends at `end` (`u64::MAX` while that is unknown).
+    /// Returns the lane, from 1, for something from `begin` to `end` (`u64::MAX` while that is unknown), and takes it.
     pub(crate) fn take(&mut self, begin: u64, end: u64) -> u32 {
         let free = self.free_from.iter().position(|&from| from <= begin);
         let lane = free.unwrap_or_else(|| {
@@ -32,8 +32,8 @@ impl Lanes {
         lane as u32 + 1
     }
 
-    /// What is on `lane` ends at `end`. Of what begins at that very moment it is not known whether it began before: it does
-    /// not get the lane.
+    /// Frees `lane` from just after `end`. Something that begins at `end` may have begun before the lane was free: it
+    /// does not get the lane.
     pub(crate) fn release(&mut self, lane: u32, end: u64) {
         if let Some(from) = self.free_from.get_mut(lane as usize - 1) {
             *from = end.saturating_add(1);
@@ -41,18 +41,18 @@ impl Lanes {
     }
 }
 
-/// Lanes of lives, which may lie in each other: one that lies in another is on its lane, unless something else is there
-/// meanwhile. So a request and what it waits for are read from top to bottom.
+/// Lanes of lives, which may be nested: a nested life is on the lane of the one around it, unless another life is there
+/// meanwhile. So a request and the futures that it waits for are read from top to bottom.
 #[derive(Default)]
 struct LifeLanes {
     /// The innermost life on each lane, by rank; it may have ended.
     top: Vec<u32>,
-    /// Lanes on which all have ended, from 0.
+    /// Lanes on which all lives have ended, from 0.
     free: BinaryHeap<Reverse<u32>>,
 }
 
 impl Tasks {
-    /// Gives every life its lane. What was around it is known no more then: its record has no room for both.
+    /// Gives every life its lane. After that the life around it is no longer known: its record has no room for both.
     pub(super) fn give_lanes(&mut self) {
         let (mut lanes, mut ended) = (LifeLanes::default(), self.by_end().into_iter().peekable());
         let order = std::mem::take(&mut self.order);
@@ -83,7 +83,7 @@ impl LifeLanes {
         let Record { begin, end, around, request, .. } = tasks.records[rank as usize];
         let turn = tasks.turn(rank);
         let outer = [around, request].into_iter().filter_map(Short::task).filter(|outer| tasks.turn(*outer) < turn);
-        // The innermost began last.
+        // The innermost life began last.
         let outer = outer.max_by_key(|outer| tasks.turn(*outer));
         let outer = outer.filter(|outer| {
             let top = self.top(tasks, tasks.lane(*outer) as usize - 1, begin);
@@ -102,7 +102,7 @@ impl LifeLanes {
 
     fn add(&mut self) -> u32 {
         if self.top.len() == self.top.capacity() {
-            // Twice as many would be memory for nothing.
+            // Twice the room would be wasted memory.
             self.top.reserve_exact(self.top.len() / 8 + 64);
         }
         self.top.push(0);
@@ -114,7 +114,7 @@ impl LifeLanes {
     fn top(&mut self, tasks: &Tasks, lane: usize, now: u64) -> Option<u32> {
         let mut top = self.top[lane];
         while tasks.records[top as usize].end <= now {
-            // CAST: the rank that was put there.
+            // CAST: the rank that was stored there.
             top = tasks.records[top as usize].request.get().checked_sub(1)? as u32;
         }
         self.top[lane] = top;

@@ -1,7 +1,7 @@
 //! Losses: everything that should be in an artifact and is not.
 //!
-//! What counts a loss keeps a plain number; what the number is called, what people are told, and whether it makes the
-//! recording incomplete is a row of a table here, which every report, the manifest and the log read.
+//! Whoever loses something keeps a plain number; a row of a table here says what the number is called, what people are
+//! told, and whether it makes the recording incomplete. Every report, the manifest and the log read that table.
 
 use std::borrow::Cow;
 
@@ -12,33 +12,33 @@ use super::gpu::{Gpu, Source};
 use crate::records::events::{EventLosses, Failure};
 use crate::records::unavailable::Unavailable;
 
-/// What a loss does to the artifacts.
+/// The effect of a loss on the artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
     /// Ranges ran and are in no artifact.
     Missing,
     /// Something else is missing or wrong; users can do something about it.
     Harmed,
-    /// It comes with a recording's begin and end.
+    /// Something that every recording loses at its begin and end.
     Natural,
 }
 
-/// Cause of a loss.
+/// A cause of losses.
 pub(crate) struct LossCause {
     /// Name for programs.
     pub(crate) code: &'static str,
-    /// What it does.
+    /// Effect on the artifacts.
     pub(crate) effect: Effect,
     /// Returns how many were lost.
     pub(crate) count: fn(&Trace) -> u64,
-    /// What was lost.
+    /// Words for the lost things.
     of: &'static str,
-    /// Why, and what to do about it.
+    /// Reason, and the remedy.
     why: fn(&Trace) -> Cow<'static, str>,
 }
 
-/// Makes a table: name for programs, effect, count of a trace, and the two halves of the sentence, which for some causes
-/// depends on the trace.
+/// Makes a table: name for programs, effect, count of a trace, and the two halves of the sentence, which for some
+/// causes depends on the trace.
 macro_rules! causes {
     ($(#[$doc:meta])* $table:ident of $trace:ident: $($code:literal $effect:ident, $count:expr, $of:literal, $why:expr;)*) => {
         $(#[$doc])*
@@ -97,7 +97,7 @@ causes! {
 }
 
 impl LossCause {
-    /// Returns what people are told; `None` if nothing was lost.
+    /// Returns the sentence for people; `None` if nothing was lost.
     pub(crate) fn sentence(&self, trace: &Trace) -> Option<String> {
         let count = (self.count)(trace);
         (count > 0).then(|| format!("{}: {count}, {}", self.of, (self.why)(trace)))
@@ -133,7 +133,7 @@ fn gpu(trace: &Trace, count: fn(&Gpu) -> u64) -> u64 {
     trace.gpu.as_ref().map_or(0, count)
 }
 
-/// Returns why there is no more than events, and what they have lost.
+/// Returns why there is no more than events, and the losses of the events.
 fn timed(trace: &Trace) -> Option<(&Option<Unavailable>, &EventLosses)> {
     match &trace.gpu {
         Ok(Gpu { source: Source::Events { reason, losses, .. }, .. }) => Some((reason, losses)),

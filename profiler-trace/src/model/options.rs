@@ -1,6 +1,6 @@
-//! What artifacts are asked for: all that the model and the exporters know of a configuration.
+//! The artifacts that are asked for: all that the model and the exporters know of a configuration.
 //!
-//! Whoever records fills it; the runtime does from a `ProfilerConfig`, whose fields of the same names say what each means.
+//! The recorder fills it: the runtime from a `ProfilerConfig`, whose fields of the same names say what each means.
 
 use std::path::PathBuf;
 
@@ -9,26 +9,26 @@ use serde_json::Value;
 use super::pattern::matches;
 use super::words::words;
 
-/// What to write, and how.
+/// The files to write, and how.
 #[derive(Clone, Debug, Default)]
 pub struct ExportOptions {
     /// Artifacts in the session's folder.
     pub content: Content,
-    /// The folder of traces whose name is the user's.
+    /// Folder for traces whose name is the user's.
     pub torch_profiler_dir: Option<PathBuf>,
-    /// Compressed traces.
+    /// Whether traces are compressed.
     pub torch_profiler_use_gzip: bool,
-    /// Input shapes were recorded.
+    /// Whether input shapes were recorded.
     pub torch_profiler_record_shapes: bool,
-    /// Call stacks were recorded.
+    /// Whether call stacks were recorded.
     pub torch_profiler_with_stack: bool,
-    /// Reason for which they were not, although they were asked for.
+    /// Reason why call stacks were not recorded, although they were asked for.
     pub no_stacks: Option<&'static str>,
-    /// Allocations were recorded.
+    /// Whether allocations were recorded.
     pub torch_profiler_with_memory: bool,
-    /// Floating-point operations were counted.
+    /// Whether floating-point operations were counted.
     pub torch_profiler_with_flops: bool,
-    /// The operator table as text too.
+    /// Whether the operator table is written as text too.
     pub torch_profiler_dump_cuda_time_total: bool,
     /// Most iterations that were to be recorded; 0 is no limit.
     pub max_iterations: u64,
@@ -36,25 +36,25 @@ pub struct ExportOptions {
     pub step_of: Option<String>,
     /// Patterns of the stages that were recorded; empty for all.
     pub stages: Vec<String>,
-    /// Threads' CPU time was recorded.
+    /// Whether threads' CPU time was recorded.
     pub cpu_time: bool,
-    /// Waits for the GPU in the trace.
+    /// Whether the trace has waits for the GPU.
     pub cuda_sync_events: bool,
     /// Names of calls of the CUDA driver's API.
     pub cuda_api_names: CudaApiNames,
     /// Format of the trace.
     pub trace_format: TraceFormat,
-    /// The user's pattern for a trace's name.
+    /// User's pattern for a trace's name.
     pub trace_file: Option<String>,
-    /// It was recorded into a file that is mapped into memory.
+    /// Whether the session was recorded into a file that is mapped into memory.
     pub spool: bool,
-    /// The light report.
+    /// Path of the light report.
     pub perf_dump_path: Option<PathBuf>,
-    /// The lines of the pipeline profiler.
+    /// Whether the lines of the pipeline profiler are written.
     pub pipeline_profiler: bool,
-    /// Patterns of the stages in these.
+    /// Patterns of the stages in these lines.
     pub pipeline_targets: Vec<String>,
-    /// The whole configuration in effect, field by field, for the artifacts that show it.
+    /// Whole configuration in effect, field by field, for the artifacts that show it.
     pub configuration: Vec<(&'static str, Value)>,
 }
 
@@ -124,11 +124,11 @@ words! {
         /// The function that was called, as Kineto writes it.
         #[default]
         Called = "called",
-        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
-        /// the name. Holistic Trace Analysis and TraceLens find launches by that.
+        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the
+        /// argument `called` keeps the name. Holistic Trace Analysis and TraceLens find launches by that.
         Runtime = "runtime",
-        /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
-        /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
+        /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API:
+        /// TensorBoard's profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
         Tensorboard = "tensorboard",
     }
 }

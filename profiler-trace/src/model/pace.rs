@@ -1,8 +1,8 @@
-//! The duration of a tick, and whether the clocks that tell it moved apart.
+//! The duration of a tick, and whether the clocks that measure it moved apart.
 //!
-//! Two anchors give a pace if they lie far enough apart for the reading of them, and the host did not sleep between them:
-//! the monotonic clock stands still then, and the counter may not. Of several paces the one near the recording counts; the
-//! one after it tells whether something jumped within it.
+//! Two anchors give a pace if they lie far enough apart for the precision of their readings, and the host
+//! did not sleep between them: the monotonic clock stands still then, and the counter may not. Of several
+//! paces the one near the recording counts; the one after it shows whether a clock jumped within it.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use super::context::Window;
 use profiler_core::clock::Anchor;
 use profiler_core::stream::registry::Log;
 
-/// The readings of two anchors of a pace are at most a thousandth of what lies between them.
+/// Least time between two anchors of a pace, in multiples of the uncertainty of their readings.
 const EXACT: u64 = 1_000;
-/// The same where no other anchors could do better.
+/// Same multiple, where no other anchors could do better.
 const PRECISE: u64 = 20_000;
-/// Less is the reading of two clocks one after the other.
+/// Least time that counts as sleep: less is the delay between two readings.
 const NO_SLEEP_NS: u64 = 1_000_000;
-/// A step of real time that is worth a word; clocks are slewed by up to a thousandth, too.
+/// Least step of real time that is reported; clocks are slewed by up to a thousandth, too.
 const STEP_NS: i128 = 10_000_000;
-/// Parts of a recording that are looked at for one in which nothing happened.
+/// Parts of a recording that are searched for one in which nothing happened.
 const PARTS: usize = 4_096;
 
-/// So many nanoseconds are so many ticks; neither is 0.
+/// A pace: so many nanoseconds are so many ticks; neither is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
     pub(crate) ns: u64,
@@ -29,8 +29,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Returns the pace between two anchors, if the clocks went on evenly as far as they tell, for at least so many times
-    /// the uncertainty of their readings.
+    /// Returns the pace between two anchors, if the clocks went on evenly as far as they tell, for
+    /// at least so many times the uncertainty of their readings.
     fn between(from: &Anchor, to: &Anchor, times: u64) -> Option<Self> {
         let ns = to.monotonic_ns.checked_sub(from.monotonic_ns).filter(|ns| *ns > 0)?;
         let ticks = to.ticks.checked_sub(from.ticks).filter(|ticks| *ticks > 0)?;
@@ -44,7 +44,7 @@ impl Pace {
         Self { ns, ticks: to.ticks.saturating_sub(from.ticks).max(1) }
     }
 
-    /// Returns the best of what these anchors, in order, tell at the last of them.
+    /// Returns the best pace that these anchors, in order, give at the last of them.
     pub fn until(first: &Anchor, second: &Anchor, last: &Anchor) -> Self {
         Self::between(second, last, EXACT)
             .or_else(|| Self::between(first, last, EXACT))
@@ -63,7 +63,7 @@ impl Pace {
         u64::try_from(ticks).unwrap_or(u64::MAX)
     }
 
-    /// Returns whether they differ by more than a hundredth.
+    /// Returns whether the paces differ by more than a hundredth.
     fn differs(self, other: Self) -> bool {
         let (one, other) =
             (u128::from(self.ns) * u128::from(other.ticks), u128::from(other.ns) * u128::from(self.ticks));
@@ -77,16 +77,16 @@ fn slept(from: &Anchor, to: &Anchor) -> u64 {
     if ns > NO_SLEEP_NS { ns } else { 0 }
 }
 
-/// What a clock did that others did not.
+/// A jump of one clock against the others.
 #[derive(Clone, Debug)]
 pub(crate) struct Jump {
-    /// `suspend`, `counter` or `real time`: what jumped.
+    /// Clock that jumped: `suspend`, `counter` or `real time`.
     pub(crate) kind: &'static str,
-    /// By how much, in nanoseconds.
+    /// Length in nanoseconds.
     pub(crate) ns: i64,
-    /// Ticks between which it happened, or moments.
+    /// Ticks, or moments, between which it happened.
     pub(crate) within: (u64, u64),
-    /// What it means for the reader, in a sentence.
+    /// Consequence for the reader, in a sentence.
     pub(crate) sentence: String,
 }
 
@@ -115,18 +115,18 @@ impl Window {
         after.or_else(|| Pace::between(&self.process, &self.start, EXACT))
     }
 
-    /// Returns what the clocks did during the recording that its reader should know.
+    /// Returns the jumps of the clocks during the recording that its reader should know.
     pub(crate) fn jumps(&self, log: &Log) -> Vec<Jump> {
         [self.jump(log), self.step()].into_iter().flatten().collect()
     }
 
-    /// A jump of which only is known that it happened during the recording.
+    /// Returns a jump at an unknown moment of the recording.
     fn somewhere(&self, kind: &'static str, ns: i128, sentence: String) -> Jump {
         let within = (self.start.ticks, self.end.ticks.max(self.start.ticks));
         Jump { kind, ns: saturated(ns), within, sentence }
     }
 
-    /// Returns where the clocks moved apart, if they did.
+    /// Returns the jump at which the clocks moved apart, if they did.
     fn jump(&self, log: &Log) -> Option<Jump> {
         let passed = i128::from(self.end.monotonic_ns.saturating_sub(self.start.monotonic_ns));
         let Some(ticks) = self.end.ticks.checked_sub(self.start.ticks) else {

@@ -16,14 +16,14 @@ pub(crate) struct Slice {
     pub(crate) begin: u64,
     /// Its end; never before `begin`.
     pub(crate) end: u64,
-    /// Its end; of a guard whose place another of any site took, as in `step = step!(…)`, the begin of that.
+    /// End; for a guard whose place another of any site took, as in `step = step!(…)`, the begin of that other guard.
     pub(super) until: u64,
-    /// 0: the thread's own row. Else an extra row of the thread, for a range that crosses another: slices of one row nest or
-    /// are disjoint.
+    /// Row: 0 is the thread's own, others are for ranges that cross another, so that slices of one row nest or are
+    /// disjoint.
     pub(crate) lane: u32,
-    /// Unique in the trace, from 1: `External id`.
+    /// `External id`, unique in the trace, from 1.
     pub(crate) external_id: u64,
-    /// The stage that it is, or that encloses it. Known while the trace is built;
+    /// Stage that the range is, or that encloses it. Known while the trace is built;
     /// [`StageTree::ROOT`](super::StageTree::ROOT) in a walk.
     pub(crate) node: NodeId,
     /// `External id` of the stage or step that it is, or that encloses it; 0 without one.
@@ -36,12 +36,12 @@ pub(crate) struct Slice {
     pub(super) stage_around: u64,
     /// Key of the request that this stage ran in; 0 without one.
     pub(super) stage_request: u64,
-    /// Time of slices directly inside it: of all together, where they overlap.
+    /// Time of slices directly inside it: of their union, where they overlap.
     pub(crate) children_ns: u64,
-    /// Time that it was held over while its task waited: none of its thread's.
+    /// Time in which it was held over while its task waited: not time of its thread.
     pub(super) away_ns: u64,
-    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no other: disjoint. For the rest
-    /// see [`covers`](super::covers).
+    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no other: disjoint. For the
+    /// others see [`covers`](super::covers).
     pub(crate) stage_children_ns: u64,
     /// Whether it outlived a range that it began in, or one that began in it.
     pub(super) crosses: bool,
@@ -49,24 +49,24 @@ pub(crate) struct Slice {
     pub(crate) cpu_ns: Option<u64>,
     /// Memory of the host that was allocated on this thread while it was open.
     pub(crate) cpu_memory: NetBytes,
-    /// The same of devices, all together.
+    /// Memory of all devices, in the same way.
     pub(crate) device_memory: NetBytes,
-    /// False if it was still open when recording ended; then `end` is the end of the recording.
+    /// Whether it ended before recording did; if not, `end` is the end of the recording.
     pub(crate) finished: bool,
-    /// True if it began before what is kept of the recording; then `begin` is where that begins.
+    /// Whether it began before the part of the recording that is kept; then `begin` is where that part begins.
     pub(crate) clipped: bool,
-    /// The task whose poll it is.
+    /// Task and poll that it is, if it is a poll.
     pub(crate) task: Option<Poll>,
-    /// What the call said about itself: see [`Slice::args`].
+    /// Arguments of the call: see [`Slice::args`].
     pub(super) call: Option<Box<CallArgs>>,
 }
 
-/// Which task a slice polled.
+/// The task that a slice polled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Poll {
     /// The task's number.
     pub(crate) task: u64,
-    /// Whether the task began with it.
+    /// Whether it is the task's first poll.
     pub(crate) first: bool,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct CallArgs {
     numbers: Vec<Entry>,
     /// A request's id.
     pub(crate) text: String,
-    /// Return addresses of the functions around the call, innermost first: for [`Symbols`](crate::records::frames::Symbols).
+    /// Return addresses around the call, innermost first: for [`Symbols`](crate::records::frames::Symbols).
     pub(crate) stack: Vec<u64>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct Tensor {
     pub(crate) dtype: Dtype,
     count: u8,
     dims: [u64; MAX_DIMS],
-    /// Those that are not row-major.
+    /// Dims whose strides are given, because they are not row-major.
     strided: u8,
     strides: [i64; MAX_DIMS],
 }
@@ -98,18 +98,18 @@ pub(crate) struct Tensor {
 static NO_ARGS: CallArgs = CallArgs { inputs: Vec::new(), numbers: Vec::new(), text: String::new(), stack: Vec::new() };
 
 impl Slice {
-    /// Returns how long it took.
+    /// Returns the slice's duration.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
     }
 
-    /// Returns how long its thread ran it: a guard that is held over `.await` is not run while its task waits.
+    /// Returns the time in which its thread ran it: a guard held over `.await` does not run while its task waits.
     #[inline]
     pub(crate) const fn busy_ns(&self) -> u64 {
         self.duration().saturating_sub(self.away_ns)
     }
 
-    /// Returns [`busy_ns`](Self::busy_ns) of a guard that was held while its task waited; `None` of all else.
+    /// Returns [`busy_ns`](Self::busy_ns) of a guard that was held while its task waited; `None` for other slices.
     #[inline]
     pub(crate) fn busy_if_held_ns(&self) -> Option<u64> {
         (self.away_ns > 0).then(|| self.busy_ns())
@@ -126,7 +126,7 @@ impl Slice {
         self.site.is_stage()
     }
 
-    /// Returns the key under which ranges inside it name it.
+    /// Returns the key by which ranges inside it refer to it.
     #[inline]
     pub(super) fn key(&self) -> u64 {
         key(self.external_id, self.task.map(|poll| poll.task))
@@ -140,7 +140,7 @@ impl Slice {
         }
     }
 
-    /// Returns what the call said about itself.
+    /// Returns the arguments of the call.
     pub(crate) fn args(&self) -> &CallArgs {
         self.call.as_deref().unwrap_or(&NO_ARGS)
     }
@@ -152,7 +152,7 @@ impl Slice {
 }
 
 impl CallArgs {
-    /// Returns whether the call said nothing.
+    /// Returns whether the call gave no arguments.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         let Self { inputs, numbers, text, stack } = self;
@@ -177,7 +177,7 @@ impl CallArgs {
         }
     }
 
-    /// Returns the numbers that the life of a future has, too: FLOPs are those of its first poll.
+    /// Returns the numbers that the life of a future has, too: FLOPs are counted for its first poll alone.
     pub(super) fn of_life(&self) -> impl Iterator<Item = &Entry> {
         self.numbers.iter().filter(|number| number.key() != Key::FLOPS)
     }
@@ -198,7 +198,7 @@ pub(super) fn value(numbers: &[Entry], key: Key) -> Option<u64> {
     numbers.iter().find(|number| number.key() == key).map(|number| number.value())
 }
 
-/// Returns names and values of numbers of `site`. One whose name a damaged spool has lost is left out.
+/// Returns names and values of numbers of `site`. A number whose name a damaged spool has lost is left out.
 pub(super) fn named(site: &'static Site, numbers: &[Entry]) -> impl Iterator<Item = (&'static str, Integer)> {
     numbers.iter().filter_map(|number| Some((site.argument_name(number.key())?, number.number())))
 }
@@ -235,7 +235,7 @@ impl Tensor {
         let mut strides = [0; MAX_DIMS];
         let mut next = 1_i64;
         for (stride, &dim) in strides.iter_mut().zip(self.dims()).rev() {
-            // The array is longer than the dims: what lies behind them is not reached by `zip`.
+            // The array is longer than the dims: `zip` does not reach its rest.
             *stride = next;
             next = next.saturating_mul(i64::try_from(dim).unwrap_or(i64::MAX));
         }

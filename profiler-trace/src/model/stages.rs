@@ -1,7 +1,7 @@
 //! The tree of stages: which stage ran inside which, how often and how long.
 //!
-//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An async stage counts with its
-//! life (first poll to end), which is wall time: `busy_ns` is the time in its polls.
+//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An async stage
+//! counts with its life (first poll to end), which is wall time: `busy_ns` is the time in its polls.
 
 use std::collections::HashMap;
 
@@ -12,66 +12,66 @@ use super::slice::Slice;
 use super::tasks::Task;
 use super::values::{GpuTimes, NodeId};
 
-/// Times of one stage at one place of the tree. Nanoseconds.
+/// The times of one stage at one place of the tree, in nanoseconds.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct StageNode {
     /// The stage or step; `None` for the root.
     pub(crate) site: Option<&'static Site>,
-    /// The stage around it.
+    /// Node of the stage around it.
     pub(crate) parent: NodeId,
     /// Number of stages around it.
     pub(crate) depth: u32,
-    /// Times it ran.
+    /// Number of calls.
     pub(crate) calls: u64,
-    /// All calls together.
+    /// Sum of all calls.
     pub(crate) sum_ns: u64,
-    /// The shortest call.
+    /// Shortest call.
     pub(crate) min_ns: u64,
-    /// The longest call.
+    /// Longest call.
     pub(crate) max_ns: u64,
-    /// Calls directly inside it, all together, without lives of async stages.
+    /// Sum of the calls directly inside it, without lives of async stages.
     pub(crate) children_ns: u64,
-    /// See [`self_ns`](Self::self_ns).
+    /// Own time: see [`self_ns`](Self::self_ns).
     own_ns: u64,
-    /// End of the life directly inside it that lasts longest, and whose life that is.
+    /// End of the life directly inside it that lasts longest, and the node of that life.
     lives_until: (u64, NodeId),
-    /// Calls that are lives of async stages, `lives <= calls`.
+    /// Number of calls that are lives of async stages, `lives <= calls`.
     pub(crate) lives: u64,
     /// Time in the polls of these lives.
     pub(crate) busy_ns: u64,
-    /// Their polls.
+    /// Number of their polls.
     pub(crate) polls: u64,
     /// Lives that were dropped before they were ready.
     pub(crate) cancelled: u64,
-    /// Calls that began before what is kept of the recording; their times are what is kept of them.
+    /// Calls that began before the part of the recording that is kept; their times are those in that part.
     pub(crate) clipped: u64,
-    /// True if a life of it ran at the same time as another, of it or of a sibling: their sums may exceed the time around
-    /// them. Of calls on several threads see [`is_concurrent`](Self::is_concurrent).
+    /// Whether a life of it ran at the same time as another, of it or of a sibling: their sums may exceed
+    /// the time around them. For calls on several threads see [`is_concurrent`](Self::is_concurrent).
     pub(crate) concurrent: bool,
     /// CPU time of its threads in it, of lives in their polls; `None` where that was not measured.
     pub(crate) cpu_ns: Option<u64>,
-    /// True if measuring the CPU time makes it more than 1 % slower.
+    /// Whether measuring the CPU time makes it more than 1 % slower.
     pub(crate) cpu_slows: bool,
     /// The first calls, `(begin, duration)`, at most [`MAX_OCCURRENCES`].
     pub(crate) occurrences: Vec<(u64, u64)>,
     /// Durations of the calls that are not among the first.
     pub(crate) further: Option<Box<CallTimes>>,
-    /// First begin: the order of siblings.
+    /// First begin, which orders siblings.
     pub(crate) first_begin: u64,
-    /// GPU work that it launched, or a stage inside it did. Says nothing where the GPU was not recorded.
+    /// GPU work that it or a stage inside it launched. Meaningless where the GPU was not recorded.
     pub(crate) gpu: GpuTimes,
 }
 
 /// Calls of a node that are kept one by one.
 pub(crate) const MAX_OCCURRENCES: usize = 1000;
 
-/// Stages around a stage that has a node of its own. Recursion deeper than this is one node under the last.
+/// Most stages around a stage that has a node of its own. Recursion deeper than this is one node under the last.
 const MAX_DEPTH: u32 = 512;
 
-/// Stands for every stage below [`MAX_DEPTH`]: its calls lie in each other, so that its sum is that of their own times.
+/// Stands for every stage below [`MAX_DEPTH`]: its calls are nested, so that its sum is that of their own times.
 static DEEPER: Site = Site::new(Kind::Stage, "(deeper stages)", file!(), line!(), module_path!());
 
-/// All stages.
+/// The tree of all stages.
 #[derive(Clone, Debug)]
 pub(crate) struct StageTree {
     /// Calls of a node that are kept one by one.
@@ -81,10 +81,10 @@ pub(crate) struct StageTree {
 }
 
 impl StageTree {
-    /// What encloses everything.
+    /// Node that encloses everything.
     pub(crate) const ROOT: NodeId = NodeId(0);
 
-    /// A tree without stages.
+    /// Creates a tree without stages.
     pub(crate) fn new() -> Self {
         let nodes = vec![StageNode::new(None, Self::ROOT, 0)];
         Self { kept_calls: MAX_OCCURRENCES, nodes, children: HashMap::new() }
@@ -95,7 +95,7 @@ impl StageTree {
         Self { kept_calls: 0, ..Self::new() }
     }
 
-    /// Returns the node of `site` inside `parent`, made if it is new.
+    /// Returns the node of `site` inside `parent`, and makes it if it is new.
     pub(crate) fn child(&mut self, parent: NodeId, site: &'static Site) -> NodeId {
         let nodes = &mut self.nodes;
         let around = &nodes[parent.0 as usize];
@@ -125,7 +125,7 @@ impl StageTree {
         &mut self.nodes[id.0 as usize]
     }
 
-    /// Adds the call that a slice is.
+    /// Adds the call that a slice is to its node.
     pub(super) fn add_slice(&mut self, id: NodeId, slice: &Slice) {
         let (kept_calls, duration) = (self.kept_calls, slice.duration());
         let node = self.node_mut(id);
@@ -161,10 +161,10 @@ impl StageTree {
         }
     }
 
-    /// Marks the stages which `cost_ns`, that of reading a thread's CPU clock, makes more than 1 % slower.
+    /// Marks the stages that are made more than 1 % slower by reading a thread's CPU clock, which costs `cost_ns`.
     pub(super) fn mark_slowed(&mut self, cost_ns: u64) {
         for node in &mut self.nodes {
-            // Of an async stage its lives: whoever waits for it waits as long with or without the readings in between.
+            // For an async stage, its lives: a task that waits for it waits as long without the readings in between.
             node.cpu_slows = node.cpu_readings().saturating_mul(cost_ns).saturating_mul(100) > node.sum_ns;
         }
     }
@@ -174,7 +174,7 @@ impl StageTree {
         self.nodes.iter().map(StageNode::cpu_readings).sum()
     }
 
-    /// Takes time from what is a node's own: lives in it covered that, besides what its rows show inside it.
+    /// Takes time from a node's own: lives in it covered that time, besides what its rows show inside it.
     pub(super) fn take_own(&mut self, id: NodeId, ns: u64) {
         let node = self.node_mut(id);
         node.own_ns = node.own_ns.saturating_sub(ns);
@@ -191,8 +191,8 @@ impl StageTree {
         self.node_mut(Self::ROOT).gpu.add(begin, end);
     }
 
-    /// Returns every node but the root, parents before children, siblings in the order in which they first began. A node in
-    /// which nothing ran (a future was polled at that place, and is shown at the place of its first poll) is left out.
+    /// Returns every node but the root, parents before children, siblings in the order in which they first began. A
+    /// node without calls (a future was polled at that place, and is shown at the place of its first poll) is left out.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         let mut ran: Vec<bool> = self.nodes.iter().map(StageNode::ran).collect();
@@ -248,24 +248,24 @@ impl StageNode {
         if self.min_ns == u64::MAX { 0 } else { self.min_ns }
     }
 
-    /// Returns the time in which no stage ran inside it: of each call its duration without the union of the stages that ran
-    /// in it, on whichever thread.
+    /// Returns the time in which no stage ran inside it: the calls' durations, each without the
+    /// union of the stages that ran in it, on whichever thread.
     pub(crate) const fn self_ns(&self) -> u64 {
         self.own_ns
     }
 
     /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum exceeds `whole_ns`, the
-    /// time in which they ran. A share of that time above 100 % is of such a node.
+    /// time in which they ran. Only such a node has a share of that time above 100 %.
     pub(crate) const fn is_concurrent(&self, whole_ns: u64) -> bool {
         self.concurrent || self.sum_ns > whole_ns
     }
 
-    /// Returns how often the CPU clock was read: at each begin and end, of lives at those of their polls.
+    /// Returns how often the CPU clock was read: at the begin and end of each call, for lives at those of their polls.
     const fn cpu_readings(&self) -> u64 {
         if self.cpu_ns.is_some() { 2 * (self.calls - self.lives + self.polls) } else { 0 }
     }
 
-    /// Adds a call, of which stages directly inside it took `stage_children_ns`.
+    /// Adds a call; stages directly inside it took `stage_children_ns` of its time.
     #[inline]
     fn add_times(&mut self, (begin, duration): (u64, u64), stage_children_ns: u64, kept_calls: usize) {
         let own_ns = duration.saturating_sub(stage_children_ns);

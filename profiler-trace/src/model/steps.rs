@@ -9,20 +9,20 @@ use super::slice::Slice;
 /// One iteration. Nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Its number in its loop: for the driving loop the `N` of `ProfilerStep#N`, else from 0.
+    /// Number in its loop: for the driving loop the `N` of `ProfilerStep#N`, else from 0.
     pub(crate) number: u64,
     /// The user's own index.
     pub(crate) index: Option<u64>,
-    /// When it began.
+    /// Begin of the iteration.
     pub(crate) begin: u64,
-    /// When it ended.
+    /// End of the iteration.
     pub(crate) end: u64,
-    /// The slice or task that it is, by `External id`; 0 for bare `step()` calls.
+    /// `External id` of its slice or task; 0 for bare `step()` calls.
     pub(crate) external_id: u64,
-    /// True if it began after every earlier step of its loop had ended, or in the place of one. Consumers need steps that
-    /// do not overlap: only these are named `ProfilerStep#N`.
+    /// Whether it began after every earlier step of its loop had ended, or in the place of one.
+    /// Consumers need steps that do not overlap: only these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
-    /// Its end, or when the guard began that took its place.
+    /// End, or the begin of the guard that took its place.
     until: u64,
     finished: bool,
 }
@@ -34,12 +34,12 @@ pub(crate) struct StepLoop {
     pub(crate) site: Option<&'static Site>,
     /// Whether it drove the schedule and carries `ProfilerStep#N`.
     pub(crate) drives: bool,
-    /// In order of begin.
+    /// Steps in order of begin.
     pub(crate) steps: Vec<Step>,
 }
 
 impl StepLoop {
-    /// The loop's name in reports.
+    /// Returns the loop's name in reports.
     pub(crate) fn name(&self) -> &'static str {
         self.site.map_or("step", Site::name)
     }
@@ -48,7 +48,7 @@ impl StepLoop {
 /// Gathers steps while threads are read.
 #[derive(Default)]
 pub(super) struct StepBook {
-    /// By number of site.
+    /// Loops by the number of their site.
     loops: HashMap<u32, StepLoop>,
     marks: Vec<u64>,
 }
@@ -66,7 +66,7 @@ impl Step {
 }
 
 impl StepBook {
-    /// An iteration of a loop has ended.
+    /// Adds an iteration of a loop, which has ended.
     pub(super) fn add(&mut self, site: &'static Site, step: Step) {
         self.loops
             .entry(site.number())
@@ -75,28 +75,28 @@ impl StepBook {
             .push(step);
     }
 
-    /// A bare `step()` was called.
+    /// Records a call of a bare `step()`.
     pub(super) fn mark(&mut self, at: u64) {
         self.marks.push(at);
     }
 
-    /// Leaves out the steps of a loop that have not ended: where the last of those that were asked for has ended the
-    /// recording, the one that took its place had begun.
+    /// Leaves out the steps of a loop that have not ended: if the last of the requested steps ended the recording, the
+    /// next one had begun in its place.
     pub(super) fn leave_out_unfinished(&mut self, site: Option<&'static Site>) {
         if let Some(each) = site.and_then(|site| self.loops.get_mut(&site.number())) {
             each.steps.retain(|step| step.finished);
         }
     }
 
-    /// How many steps of a loop have ended; `None` is the loop of bare calls.
+    /// Returns how many steps of a loop have ended; `None` is the loop of bare calls.
     pub(super) fn ended(&self, site: Option<&'static Site>, end: u64) -> u64 {
         let Some(site) = site else { return self.marks.len() as u64 };
         let steps = self.loops.get(&site.number()).map_or(&[][..], |each| &each.steps);
         steps.iter().filter(|step| step.end < end).count() as u64
     }
 
-    /// All loops, the driving one first, then by first begin. `window_begin` is where the first step of bare calls
-    /// begins.
+    /// Returns all loops, the driving one first, then by first begin. The first step of bare calls begins at
+    /// `window_begin`.
     pub(super) fn close(
         mut self,
         driver: Option<&'static Site>,

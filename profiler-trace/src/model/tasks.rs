@@ -1,8 +1,8 @@
 //! Tasks: the lives of async ranges, gathered from whichever threads polled them.
 //!
-//! A server has millions. A life is one record of 48 bytes from its first poll that is read to the last artifact; what few
-//! of them say is kept apart, and what is needed for a while only (times of children, places in some order) is a column of
-//! its own that goes when it has served. `export_of` in `tests/bounds.rs` holds the sum.
+//! A server has millions. A life is one record of 48 bytes from the first poll that is read to the last artifact; facts
+//! that few lives have are kept apart, and values that are needed for a while only (times of children, an order) are a
+//! column of their own that is dropped after use. `export_of` in `tests/bounds.rs` checks the sum.
 
 use std::cmp::Reverse;
 
@@ -20,53 +20,53 @@ use super::values::{NodeId, key, task_of};
 pub(crate) struct Task<'a> {
     tasks: &'a Tasks,
     pub(super) rank: u32,
-    /// What ran.
+    /// Site of the async range.
     pub(crate) site: &'static Site,
-    /// First poll.
+    /// Begin of the first poll.
     pub(crate) begin: u64,
     /// Completion or drop; the end of the recording if it was still alive.
     pub(crate) end: u64,
     /// Time inside polls.
     pub(crate) busy_ns: u64,
-    /// Unique in the trace: `External id`.
+    /// `External id`, unique in the trace.
     pub(crate) external_id: u64,
-    /// Polls.
+    /// Number of polls.
     pub(crate) polls: u32,
     /// Its place in the stage tree.
     pub(super) node: NodeId,
-    /// False if it was dropped before it was ready, or was still alive.
+    /// Whether it was ready; false if it was dropped before, or still alive.
     pub(crate) completed: bool,
-    /// False if it was still alive when recording ended.
+    /// Whether it ended before recording did.
     pub(crate) finished: bool,
-    /// True if its first poll was before what is kept of the recording; then `begin` is its first poll there.
+    /// Whether its first poll was before the part of the recording that is kept; then `begin` is its first poll there.
     pub(crate) clipped: bool,
 }
 
-/// All tasks of a recording, by the rank of their numbers. Names of what is around them are [short](Tasks::short).
+/// All tasks of a recording, by the rank of their numbers. Keys of ranges around them are [short](Tasks::short).
 #[derive(Default)]
 pub(crate) struct Tasks {
     ranks: TaskRanks,
     pub(super) records: Vec<Record>,
-    /// Ranks of those that were polled, in order of begin, once they are closed.
+    /// Ranks of the polled tasks, in order of begin, once they are closed.
     pub(super) order: Vec<u32>,
     /// `External id` of the first of these.
     first_id: u64,
-    /// By number.
+    /// Sites by number.
     sites: Vec<&'static Site>,
     /// Time of stages directly inside the polls, on the polls' rows, that cross no other. Empty where there were none.
     children_ns: Vec<u64>,
-    /// CPU time in the polls, [`UNMEASURED`] of some. Empty where none was measured.
+    /// CPU time in the polls, [`UNMEASURED`] for some. Empty where none was measured.
     cpu_ns: Vec<u64>,
-    /// Numbers that calls said, entries that name a rank in place of a site: by rank and key once they are closed.
+    /// Numbers from calls' arguments; entries name a rank in place of a site: by rank and key once they are closed.
     numbers: Vec<Entry>,
-    /// Requests' ids, by rank once they are closed: length and place in `texts`.
+    /// Ids of requests, by rank once they are closed: length and place in `texts`.
     names: Vec<(u32, u32, usize)>,
     texts: String,
-    /// The numbers looked up last.
+    /// Numbers that were looked up last.
     recent: [Option<(u64, u32)>; 16],
 }
 
-/// A life.
+/// The record of a life.
 #[derive(Clone, Copy)]
 pub(super) struct Record {
     pub(super) begin: u64,
@@ -76,22 +76,22 @@ pub(super) struct Record {
     site: u32,
     pub(super) node: NodeId,
     polls: u32,
-    /// The stage directly around its first poll; later its [lane](super::lanes).
+    /// Stage directly around its first poll; later its [lane](super::lanes).
     pub(super) around: Short,
-    /// The request that its first poll ran in; later what is below it on its lane.
+    /// Request that its first poll ran in; later the life below it on its lane.
     pub(super) request: Short,
     pub(super) flags: u8,
 }
 
-/// It has ended.
+/// Flag: it has ended.
 const FINISHED: u8 = 1;
-/// It was ready.
+/// Flag: it was ready.
 const COMPLETED: u8 = 2;
-/// Its first poll is in the recording.
+/// Flag: its first poll is in the recording.
 const BEGAN: u8 = 4;
-/// It has numbers or an id.
+/// Flag: it has numbers or an id.
 const SAID: u8 = 8;
-/// Nothing is below it on its lane.
+/// Flag: nothing is below it on its lane.
 pub(super) const OUTERMOST: u8 = 16;
 
 /// Stands for a CPU time that was not measured.
@@ -103,7 +103,7 @@ static UNPOLLED: Site = Site::new(Kind::Op, "", "", 0, "");
 #[derive(Clone, Copy, Default)]
 pub(super) struct Short([u8; 5]);
 
-/// Marks the short name of a task.
+/// Bit that marks the short form of a task's key.
 const TASK: u64 = 1 << 39;
 
 impl Short {
@@ -119,7 +119,7 @@ impl Short {
 
     /// Returns the rank of the task that it names.
     pub(super) fn task(self) -> Option<u32> {
-        // CAST: the rank that was put there.
+        // CAST: the rank that was stored there.
         (self.get() & TASK != 0).then(|| (self.get() & !TASK) as u32)
     }
 }
@@ -130,7 +130,7 @@ impl Record {
         Self { begin: u64::MAX, end: 0, busy_ns: 0, site: 0, node: UNPLACED, polls: 0, around, request, flags: 0 }
     }
 
-    /// Takes up the times of a poll. Returns whether it is the first so far.
+    /// Adds the times of a poll. Returns whether it is the first so far.
     fn poll(&mut self, poll: Poll, slice: &Slice) -> bool {
         self.flags |= if poll.first && !slice.clipped { BEGAN } else { 0 };
         self.busy_ns += slice.duration();
@@ -140,7 +140,7 @@ impl Record {
     }
 }
 
-/// Stands for the node of a task of which no poll has begun.
+/// Stands for the node of a task without a poll that has begun.
 const UNPLACED: NodeId = NodeId(u32::MAX);
 
 impl Tasks {
@@ -162,12 +162,12 @@ impl Tasks {
         tasks
     }
 
-    /// Returns how many were polled, once they are closed.
+    /// Returns how many tasks were polled, once they are closed.
     pub(crate) const fn len(&self) -> usize {
         self.order.len()
     }
 
-    /// Returns how many there are, whether or not they were polled.
+    /// Returns how many tasks there are, whether or not they were polled.
     pub(super) const fn all(&self) -> usize {
         self.records.len()
     }
@@ -192,14 +192,14 @@ impl Tasks {
         Some(self.records[rank as usize].node).filter(|node| *node != UNPLACED)
     }
 
-    /// Sets that.
+    /// Sets the place of a task in the tree of stages.
     pub(super) fn set_node(&mut self, task: u64, node: NodeId) {
         if let Some(rank) = self.rank(task) {
             self.records[rank as usize].node = node;
         }
     }
 
-    /// Returns the places of all in the tree of stages, by rank.
+    /// Returns the places of all tasks in the tree of stages, by rank.
     pub(super) fn nodes(&self) -> Vec<NodeId> {
         self.records.iter().map(|record| record.node).collect()
     }
@@ -219,7 +219,7 @@ impl Tasks {
         short.task().map_or(short.get(), |rank| key(0, Some(self.ranks.number(rank))))
     }
 
-    /// Takes up a poll of the task with this rank.
+    /// Adds a poll of the task with this rank.
     pub(super) fn poll(&mut self, rank: u32, poll: Poll, slice: &Slice) {
         let (at, number) = (rank as usize, slice.site.number());
         if self.records[at].poll(poll, slice) {
@@ -256,7 +256,7 @@ impl Tasks {
         self.sites[number] = site;
     }
 
-    /// Takes up the end of a task.
+    /// Records the end of a task.
     pub(super) fn end(&mut self, task: u64, at: u64, completed: bool) {
         let Some(rank) = self.rank(task) else { return };
         let record = &mut self.records[rank as usize];
@@ -271,7 +271,7 @@ impl Tasks {
         self.records.iter().filter(|record| record.polls == 0).count() as u64
     }
 
-    /// Puts all that were polled in order of begin, with ids from `first_id`; all have been read.
+    /// Puts all polled tasks in order of begin, with ids from `first_id`; all threads have been read.
     pub(super) fn close(&mut self, window_end: u64, first_id: u64) {
         for record in self.records.iter_mut().filter(|record| record.polls > 0) {
             let at_least = if record.flags & FINISHED == 0 { window_end } else { record.begin };
@@ -284,7 +284,7 @@ impl Tasks {
         let mut order = std::mem::take(&mut self.order);
         order.sort_unstable_by_key(|rank| self.turn(*rank));
         self.order = order;
-        // The first number that was told, and the last id.
+        // The first number that was given counts, and the last id.
         self.numbers.sort_by_key(|number| (number.site(), number.key()));
         self.numbers.dedup_by_key(|number| (number.site(), number.key()));
         self.names.sort_by_key(|(rank, ..)| *rank);
@@ -295,20 +295,20 @@ impl Tasks {
             }
             same
         });
-        // They stay to the last artifact: what they grew by in advance would stay with them.
+        // These live until the last artifact: spare room would live as long.
         self.numbers.shrink_to_fit();
         self.names.shrink_to_fit();
         self.texts.shrink_to_fit();
     }
 
-    /// Returns what puts tasks in order: outer ones first.
+    /// Returns the key that orders tasks: outer ones first.
     pub(super) fn turn(&self, rank: u32) -> (u64, Reverse<u64>, u32) {
         let Record { begin, end, .. } = self.records[rank as usize];
         (begin, Reverse(end), rank)
     }
 
-    /// Returns the ranks of those that were polled, in order of end: of those with the same end that of the last to begin
-    /// first, and last those that begin then, which end one after the other.
+    /// Returns the ranks of the polled tasks, in order of end: with the same end the last to begin comes first; those
+    /// that also begin then come last, one after the other.
     pub(super) fn by_end(&self) -> Vec<u32> {
         let mut ranks = self.order.clone();
         ranks.sort_unstable_by_key(|&rank| {
@@ -319,17 +319,17 @@ impl Tasks {
         ranks
     }
 
-    /// Forgets what is needed for the stages alone.
+    /// Drops the values that only the stages need.
     pub(super) fn forget_children(&mut self) {
         self.children_ns = Vec::new();
     }
 
-    /// Returns those that were polled, in order of begin.
+    /// Returns the polled tasks, in order of begin.
     pub(crate) fn iter(&self) -> impl Iterator<Item = Task<'_>> {
         self.order.iter().zip(self.first_id..).map(|(rank, id)| self.task(*rank, id))
     }
 
-    /// Returns the begins and ends of all, in the order of time.
+    /// Returns the begins and ends of all lives, in the order of time.
     pub(crate) fn edges(&self) -> impl Iterator<Item = LifeEdge<'_>> {
         let (mut begins, mut ends) = (self.iter().peekable(), self.by_end().into_iter().peekable());
         std::iter::from_fn(move || {
@@ -383,18 +383,18 @@ impl Tasks {
 
 /// A begin or an end of a life.
 pub(crate) enum LifeEdge<'a> {
-    /// Its first poll begins.
+    /// The first poll begins.
     Begin(Task<'a>),
-    /// It ended.
+    /// The life ended.
     End {
-        /// When.
+        /// Moment of the end.
         at: u64,
-        /// Its row.
+        /// Row of the life.
         lane: u32,
     },
 }
 
-/// Returns the short form of a key; `rank` finds that of a task.
+/// Returns the short form of a key; `rank` finds a task's rank.
 fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> u64 {
     match task_of(key) {
         Some(task) => rank(task).map_or(0, |rank| TASK | u64::from(rank)),
@@ -402,7 +402,7 @@ fn short(key: u64, rank: impl FnOnce(u64) -> Option<u32>) -> u64 {
     }
 }
 
-/// Returns the place of a task in a column, which is made when it is first needed.
+/// Returns the entry of a task in a column, which is made when it is first needed.
 fn entry(column: &mut Vec<u64>, len: usize, empty: u64, at: usize) -> &mut u64 {
     if column.is_empty() {
         *column = vec![empty; len];
@@ -420,12 +420,12 @@ impl Task<'_> {
         self.tasks.ranks.number(self.rank)
     }
 
-    /// Returns its row, from 1: tasks of one lane lie in each other, or follow each other.
+    /// Returns its row, from 1: tasks of one lane are nested, or follow each other.
     pub(crate) fn lane(&self) -> u32 {
         self.tasks.lane(self.rank)
     }
 
-    /// Returns how long it lived.
+    /// Returns the duration of its life.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
     }

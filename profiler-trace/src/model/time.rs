@@ -1,4 +1,4 @@
-//! From ticks to nanoseconds since the Unix epoch.
+//! The conversion of ticks to nanoseconds since the Unix epoch.
 //!
 //! The rate is the recording's [`pace`](super::pace), the position that of the window's first anchor: a step of the
 //! real-time clock during the recording bends nothing. Integer arithmetic, monotone: what nests in ticks nests in
@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 /// One moment on both of the host's clocks, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Reading {
-    /// On the monotonic clock.
+    /// Nanoseconds on the monotonic clock.
     pub(crate) monotonic_ns: u64,
-    /// Since the Unix epoch.
+    /// Nanoseconds since the Unix epoch.
     pub(crate) unix_ns: u64,
-    /// How far the two may lie apart.
+    /// Most time between the two readings.
     pub(crate) uncertainty_ns: u64,
 }
 
@@ -36,7 +36,7 @@ pub(crate) struct Timeline {
 }
 
 impl Timeline {
-    /// The conversion between the window's anchors.
+    /// Creates the conversion between the window's anchors.
     pub(crate) fn new(window: &Window) -> Self {
         let Pace { ns, ticks } = window.pace();
         let rate = (u128::from(ns) << FRACTION) / u128::from(ticks);
@@ -56,10 +56,10 @@ impl Timeline {
         timeline
     }
 
-    /// The moment of `ticks`, inside the window.
+    /// Returns the moment of `ticks`, inside the window.
     #[inline]
     pub(crate) fn ns(&self, ticks: u64) -> u64 {
-        // Of a damaged spool, entries may say anything: within the window nothing overflows.
+        // Entries of a damaged spool may hold any value: within the window nothing overflows.
         self.start_ns.saturating_add(self.length(ticks.min(self.end_ticks).saturating_sub(self.start_ticks)))
     }
 
@@ -69,36 +69,36 @@ impl Timeline {
         ((ticks as u128 * self.rate as u128) >> FRACTION) as u64
     }
 
-    /// What the host's clocks said at an anchor.
+    /// Returns the readings of the host's clocks at an anchor.
     pub(crate) fn reading(&self, anchor: &Anchor) -> Reading {
         let Anchor { monotonic_ns, unix_ns, uncertainty_ticks, .. } = *anchor;
         Reading { monotonic_ns, unix_ns, uncertainty_ns: self.length(uncertainty_ticks) }
     }
 
-    /// The moment of `ticks`, before and after the window too.
+    /// Returns the moment of `ticks`, before and after the window too.
     pub(super) fn ns_anywhere(&self, ticks: u64) -> i128 {
         let passed = i128::from(ticks) - i128::from(self.start_ticks);
         i128::from(self.start_ns) + (passed.saturating_mul(self.rate.into()) >> FRACTION)
     }
 
-    /// When recording began.
+    /// Returns the begin of the recording.
     pub(crate) const fn begin(&self) -> u64 {
         self.start_ns
     }
 
-    /// When it ended.
+    /// Returns the end of the recording.
     pub(crate) const fn end(&self) -> u64 {
         self.end_ns
     }
 
-    /// How far the real-time position of everything may be off.
+    /// Returns by how much the real-time position of everything may be off.
     pub(crate) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }
 }
 
 impl Jump {
-    /// Returns the jump with moments for its ticks.
+    /// Returns the jump with moments in place of its ticks.
     pub(crate) fn on(self, timeline: &Timeline) -> Self {
         let (from, to) = self.within;
         Self { within: (timeline.ns(from), timeline.ns(to)), ..self }

@@ -1,4 +1,4 @@
-//! Types that are one of a few words: in a configuration, in a file, in a message.
+//! Types whose values are a few words: in a configuration, in a file, in a message.
 
 /// Makes an enum of `Variant = "word",` rows, with its words there and back, in the order in which messages list them.
 #[doc(hidden)]

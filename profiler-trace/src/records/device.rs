@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 /// One device.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Device {
-    /// As the driver calls it.
+    /// Name that the driver gives it.
     pub name: String,
-    /// Bytes.
+    /// Size of its memory, in bytes.
     pub memory: u64,
-    /// Compute capability.
+    /// Compute capability, before the point.
     pub major: u32,
     /// Compute capability, behind the point.
     pub minor: u32,
@@ -33,6 +33,6 @@ pub struct Device {
     pub shared_per_sm: u32,
     /// Bytes of shared memory that the system takes from each block.
     pub shared_reserved: u32,
-    /// Multiprocessors.
+    /// Number of multiprocessors.
     pub multiprocessors: u32,
 }

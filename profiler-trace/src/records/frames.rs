@@ -1,4 +1,4 @@
-//! The functions of call stacks, and how every artifact shows a stack: leaf first, without the profiler's own functions.
+//! The functions of call stacks, and their form in every artifact: leaf first, without the profiler's own functions.
 //!
 //! Made by the runtime when a session is over, read by `model` and `export`.
 
@@ -11,7 +11,7 @@ use profiler_core::hooks::stack::MAX_DEPTH;
 #[derive(Debug, Default)]
 pub struct Symbols {
     pub by_address: HashMap<u64, Vec<Found>>,
-    /// Stands for what is not recorded of a stack.
+    /// Frame for the part of a stack that is not recorded.
     deeper: Frame,
 }
 
@@ -29,7 +29,7 @@ pub struct Frame {
 /// One function of a call stack, as every artifact shows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown<'a> {
-    /// Path of the function; of an annotated one, whose body is a closure, its own.
+    /// Path of the function; for an annotated one, whose body is a closure, its own.
     pub function: &'a str,
     /// Source file, empty if the program carries no debug information.
     pub file: &'a str,
@@ -37,7 +37,7 @@ pub struct Shown<'a> {
     line: u32,
 }
 
-/// What lies at an address, innermost function first.
+/// A function at an address, innermost first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
     /// A function that is shown.
@@ -48,7 +48,7 @@ pub enum Found {
     Run,
     /// The profiler's function that polls the body of an annotated `async fn`.
     Poll,
-    /// The program's or the thread's own code begins here: everything around it is the runtime's.
+    /// The first function of the program's or the thread's own code: everything around it is the runtime's.
     Start,
 }
 
@@ -60,7 +60,7 @@ struct Frames<'a> {
     /// Whether the stack goes on beyond what is recorded.
     deeper: bool,
     last: Option<Shown<'a>>,
-    /// The profiler's function around the last, if that is what the profiler ran.
+    /// Profiler's function around the last, if the profiler ran the last.
     around: Option<&'a Found>,
 }
 
@@ -70,8 +70,8 @@ impl Symbols {
         Self { by_address, deeper: Frame { function: "(deeper functions)".to_owned(), ..Frame::default() } }
     }
 
-    /// Returns the functions of a stack, leaf first; inlined ones are told, those of the profiler and of the runtime's
-    /// start-up are left out. A lookup per address, no allocation.
+    /// Returns the functions of a stack, leaf first; inlined ones are included, those of the
+    /// profiler and of the runtime's start-up are left out. A lookup per address, no allocation.
     pub fn frames<'a>(&'a self, stack: &'a [u64]) -> impl Iterator<Item = Shown<'a>> {
         let deeper = stack.len() == MAX_DEPTH;
         Frames { symbols: self, stack: stack.iter(), found: [].iter(), deeper, last: None, around: None }
@@ -95,7 +95,7 @@ impl<'a> Frames<'a> {
         next.filter(|found| matches!(found, Found::Profiler | Found::Run | Found::Poll))
     }
 
-    /// Returns whether a function is one that the last stands for: the annotated one around its body, or one more
+    /// Returns whether the last function stands for this one too: the annotated one around its body, or one more
     /// without a name.
     fn is_told(&self, frame: &Frame) -> bool {
         let Some(last) = self.last else { return false };
@@ -143,7 +143,7 @@ impl<'a> Shown<'a> {
 }
 
 impl fmt::Display for Shown<'_> {
-    /// As in PyTorch's traces: `file(line): function`.
+    /// Formats the function as in PyTorch's traces: `file(line): function`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.file.is_empty() {
             f.write_str(self.function)
@@ -153,7 +153,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// What a function without a name is called.
+/// Name for a function without a symbol.
 pub const NO_SYMBOL: &str = "(no symbol)";
 
 /// Returns whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them
@@ -163,7 +163,7 @@ fn is_body_of(inner: &str, outer: &str) -> bool {
     inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)
 }
 
-/// Returns whether it is a closure, or the body of an `async fn`.
+/// Returns whether the function is a closure, or the body of an `async fn`.
 fn is_closure(function: &str) -> bool {
     without_closure(function).len() < function.len()
 }

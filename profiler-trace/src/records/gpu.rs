@@ -1,7 +1,7 @@
-//! What a GPU source delivers: plain records, or the reason why there are none.
+//! The output of a GPU source: plain records, or the reason why there are none.
 //!
-//! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's own clock; [`ClockSample`]s
-//! say how it relates to the recording's.
+//! Made by a source (CUPTI, CUDA events), read by `model`. Times are nanoseconds on the source's
+//! own clock; [`ClockSample`]s say how that clock relates to the recording's.
 
 use serde::Serialize;
 
@@ -9,7 +9,7 @@ pub use super::device::Device;
 use super::events::EventLog;
 use super::unavailable::Unavailable;
 
-/// What became of the GPU part of a recording.
+/// The outcome of recording the GPU.
 #[derive(Debug)]
 pub enum GpuRecord {
     /// Records, perhaps none.
@@ -37,35 +37,35 @@ pub struct GpuLog {
     pub calls: Vec<ApiCall>,
     /// Waits for a device.
     pub syncs: Vec<Wait>,
-    /// Where events were recorded, in no particular order.
+    /// Records of events, in no particular order.
     pub events: Vec<EventRecord>,
     /// Time that CUDA or the source spent on itself.
     pub overheads: Vec<Overhead>,
     /// Device memory taken and given back.
     pub memory: Vec<MemoryOp>,
-    /// Correlation id of a call, and the id that was pushed last on its thread: see `profiler_core::hooks::correlation`.
+    /// Correlation id of a call, and the id that its thread pushed last: see `profiler_core::hooks::correlation`.
     pub links: Vec<(u32, u64)>,
     /// Names of kernels and calls, by the index that records carry.
     pub names: Vec<String>,
-    /// Taken when recording began and when it ended.
+    /// Samples taken when recording began and when it ended.
     pub clocks: [ClockSample; 2],
-    /// What is missing.
+    /// Records that are missing.
     pub losses: GpuLosses,
 }
 
-/// What a source is called.
+/// The names of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SourceName {
-    /// In configurations and reports: `cupti`.
+    /// Word for configurations and reports: `cupti`.
     pub word: &'static str,
-    /// In sentences: `CUPTI`.
+    /// Name for sentences: `CUPTI`.
     pub title: &'static str,
 }
 
 impl SourceName {
-    /// Records every kernel and call of CUDA's.
+    /// Source that records every kernel and call of CUDA's.
     pub const CUPTI: Self = Self { word: "cupti", title: "CUPTI" };
-    /// Times the ranges that name their stream.
+    /// Source that times the ranges that name their stream.
     pub const CUDA_EVENTS: Self = Self { word: "events", title: "CUDA events" };
 }
 
@@ -78,43 +78,43 @@ impl Default for SourceName {
 /// The source's clock and the real-time clock, read together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClockSample {
-    /// The source's clock.
+    /// Time on the source's clock.
     pub source_ns: u64,
-    /// Nanoseconds since the Unix epoch, just before.
+    /// Nanoseconds since the Unix epoch, just before that reading.
     pub before_ns: u64,
-    /// And just after.
+    /// Nanoseconds since the Unix epoch, just after it.
     pub after_ns: u64,
 }
 
 /// A kernel, copy or fill on a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuOp {
-    /// When it began.
+    /// Begin of the work.
     pub begin: u64,
-    /// When it ended.
+    /// End of the work.
     pub end: u64,
-    /// Which device.
+    /// Number of the device.
     pub device: u32,
-    /// Which context.
+    /// Number of the context.
     pub context: u32,
-    /// Which stream.
+    /// Number of the stream.
     pub stream: u32,
-    /// The API call that launched it has the same.
+    /// Id that it shares with the API call that launched it.
     pub correlation: u32,
     /// The CUDA graph that it is a node of, and the node; 0 for neither.
     pub graph: (u32, u64),
-    /// What it did.
+    /// Kind of the work.
     pub work: Work,
 }
 
-/// Makes an enum of kinds, the unknown one first. Each has the name that Kineto gives it, because consumers look for these
-/// very texts.
+/// Makes an enum of kinds, the unknown one first. Each has the name that Kineto gives it, because
+/// consumers look for these very texts.
 macro_rules! kinds {
     ($(#[$about:meta])* $kind:ident { $unknown:ident = $unknown_name:literal; $($variant:ident = $name:literal;)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
         pub enum $kind {
-            /// One that has no name here.
+            /// A kind that has no name here.
             #[default]
             $unknown,
             $(#[doc = $name] $variant,)*
@@ -167,7 +167,7 @@ kinds! {
 }
 
 kinds! {
-    /// Who waited for what.
+    /// The kind of a wait: who waited for what.
     WaitKind {
         Unknown = "Unknown Sync";
         Event = "Event Sync";
@@ -178,7 +178,7 @@ kinds! {
 }
 
 kinds! {
-    /// What CUDA or the source spent time on.
+    /// The activity that CUDA or the source spent time on.
     OverheadKind {
         Unknown = "Unknown";
         DriverCompiler = "Driver Compiler";
@@ -206,12 +206,12 @@ impl WaitKind {
     }
 }
 
-/// What a device did.
+/// The work of a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Ran a kernel.
+    /// A kernel ran.
     Kernel(Kernel),
-    /// Copied.
+    /// Memory was copied.
     Copy {
         /// Direction.
         kind: CopyKind,
@@ -219,40 +219,40 @@ pub enum Work {
         from: MemoryKind,
         /// Memory written.
         to: MemoryKind,
-        /// How much.
+        /// Size in bytes.
         bytes: u64,
         /// Source and destination device of a copy between two.
         peers: Option<(u32, u32)>,
     },
-    /// Filled memory.
+    /// Memory was filled.
     Fill {
         /// Memory written.
         memory: MemoryKind,
-        /// How much.
+        /// Size in bytes.
         bytes: u64,
     },
 }
 
-/// How a kernel was launched.
+/// The launch of a kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Kernel {
     /// Index of its name.
     pub name: u32,
-    /// Blocks.
+    /// Number of blocks in each dimension.
     pub grid: [u32; 3],
-    /// Threads of a block.
+    /// Number of threads of a block in each dimension.
     pub block: [u32; 3],
-    /// Registers of a thread.
+    /// Number of registers of a thread.
     pub registers: u32,
     /// Bytes of shared memory of a block, static and dynamic.
     pub shared: u32,
-    /// When it was queued, 0 if that was not recorded.
+    /// Moment when it was queued, 0 if that was not recorded.
     pub queued: u64,
-    /// Its stream's priority, where the library tells.
+    /// Priority of its stream, where the library reports it.
     pub priority: Option<i32>,
 }
 
-/// Which API was called.
+/// The API that a call is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Api {
     /// `cu…`.
@@ -270,81 +270,81 @@ pub struct ApiCall {
     pub function: u32,
     /// Index of its name.
     pub name: u32,
-    /// When it began.
+    /// Begin of the call.
     pub begin: u64,
-    /// When it returned.
+    /// Return of the call.
     pub end: u64,
     /// The operating system's id of the calling thread.
     pub thread: u32,
-    /// What it launched has the same.
+    /// Id that it shares with the work that it launched.
     pub correlation: u32,
 }
 
 /// A wait for a device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wait {
-    /// Who waited for what.
+    /// Kind of the wait.
     pub kind: WaitKind,
-    /// When it began.
+    /// Begin of the wait.
     pub begin: u64,
-    /// When it was over.
+    /// End of the wait.
     pub end: u64,
-    /// The API call's.
+    /// Id of the API call.
     pub correlation: u32,
-    /// Which context.
+    /// Number of the context.
     pub context: u32,
-    /// Which stream, if the wait was for one.
+    /// Number of the stream, if the wait was for one.
     pub stream: Option<u32>,
-    /// Which event, for waits for one.
+    /// Number of the event, for waits for one.
     pub event: u32,
 }
 
-/// An event was recorded: put behind what its stream has to do.
+/// The record of an event: it is queued behind the work of its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EventRecord {
-    /// The API call's.
+    /// Id of the API call.
     pub correlation: u32,
-    /// Which context.
+    /// Number of the context.
     pub context: u32,
-    /// On which stream.
+    /// Number of the stream.
     pub stream: u32,
-    /// Which event.
+    /// Number of the event.
     pub event: u32,
 }
 
 /// Time spent by CUDA or the source on itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overhead {
-    /// What took the time.
+    /// Activity that took the time.
     pub kind: OverheadKind,
     /// The source's number of the kind, which Kineto's traces carry.
     pub code: u32,
-    /// When it began.
+    /// Begin of the overhead.
     pub begin: u64,
-    /// When it ended.
+    /// End of the overhead.
     pub end: u64,
 }
 
 /// Device memory taken or given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryOp {
-    /// Taken, or given back.
+    /// Whether the memory was given back rather than taken.
     pub is_free: bool,
     /// Kind of memory.
     pub kind: MemoryKind,
-    /// Where.
+    /// Address of the block.
     pub address: u64,
-    /// How much.
+    /// Size of the block.
     pub bytes: u64,
-    /// When.
+    /// Moment of the operation.
     pub at: u64,
-    /// On which device.
+    /// Number of the device.
     pub device: u32,
-    /// The API call's.
+    /// Id of the API call.
     pub correlation: u32,
 }
 
-/// What should be in a [`GpuLog`] and is not.
+/// The losses of a [`GpuLog`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct GpuLosses {
     /// Records that the source could not store.

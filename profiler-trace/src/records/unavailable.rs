@@ -1,9 +1,9 @@
-//! Why there is no GPU part: each reason has a word for programs, and a sentence with the remedy for people.
+//! The reasons why there is no GPU part: each has a word for programs, and a sentence with the remedy for people.
 
 use std::borrow::Cow;
 use std::fmt;
 
-/// Why a source of GPU times delivers nothing, or why there is none.
+/// The reason why a source of GPU times delivers nothing, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
     code: &'static str,
@@ -26,17 +26,17 @@ impl Unavailable {
     /// The session goes on, and with it the GPU's part.
     pub const GOES_ON: Self =
         Self::expected("session_goes_on", "the session goes on: the GPU's records are read when it ends");
-    /// It was never read: the process ended.
+    /// The GPU's records were never read: the process ended.
     pub const PROCESS_GONE: Self =
         Self::expected("process_gone", "the process ended before the GPU's records were read");
 
-    /// Creates a reason that nobody has to hear of: a machine without a GPU has nothing to record. `code` is one word for
+    /// Creates a reason that need not be reported: a machine without a GPU has nothing to record. `code` is one word
     /// programs, `why` a sentence without a full stop.
     pub const fn expected(code: &'static str, why: &'static str) -> Self {
         Self { code, why: Cow::Borrowed(why), is_surprising: false }
     }
 
-    /// Creates a reason that the user should hear of; `why` says what to do.
+    /// Creates a reason that the user should know; `why` says what to do.
     pub fn surprising(code: &'static str, why: impl Into<Cow<'static, str>>) -> Self {
         Self { code, why: why.into(), is_surprising: true }
     }
@@ -46,7 +46,7 @@ impl Unavailable {
         self.code
     }
 
-    /// Returns whether the user should hear of it.
+    /// Returns whether the user should know it.
     pub const fn is_surprising(&self) -> bool {
         self.is_surprising
     }

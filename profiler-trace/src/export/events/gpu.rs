@@ -123,7 +123,7 @@ pub(in crate::export) struct WaitEvent<'a> {
 }
 
 impl<'a> WaitEvent<'a> {
-    /// Returns those of a recording.
+    /// Returns the waits of a recording.
     pub(in crate::export) fn all(gpu: &'a Gpu) -> impl Iterator<Item = Self> {
         let (devices, callers) = (gpu.devices_of_contexts(), gpu.callers());
         gpu.syncs.iter().map(move |Placed { record: wait, lane }| Self {

@@ -7,20 +7,20 @@ use profiler_core::{Device, memory::Action};
 
 use super::{Args, Category, Event, Key, Name, Row};
 
-/// Memory was taken, given back, or refused.
+/// A change of a device's memory: taken, given back, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct MemoryChange {
-    /// When, in nanoseconds since the Unix epoch.
+    /// Moment of the change, in nanoseconds since the Unix epoch.
     pub(in crate::export) at: u64,
-    /// Whose.
+    /// Device of the memory.
     pub(in crate::export) device: Device,
-    /// Where on it.
+    /// Address on the device.
     pub(in crate::export) address: u64,
-    /// How much; negative if it was given back.
+    /// Size; negative if the memory was given back.
     pub(in crate::export) bytes: i64,
-    /// There was not so much: nothing changed.
+    /// Whether the device did not have as much: nothing changed then.
     pub(in crate::export) failed: bool,
-    /// What the device has given afterwards.
+    /// Total that the device has given after the change.
     pub(in crate::export) total: u64,
 }
 

@@ -5,9 +5,9 @@
 //!                                                      └► perfetto  packets, words interned
 //! ```
 //!
-//! A description is an [`Event`], which tells its [`Args`] to whichever format writes it; a format knows values, and no
-//! event. So a new argument, or a new kind of event, is said here, and both formats have it under the same name. Both are
-//! compiled for each event, so that a description costs what writing by hand would.
+//! A description is an [`Event`], which tells its [`Args`] to whichever format writes it; a format knows values,
+//! and no event. So a new argument, or a new kind of event, is said here, and both formats have it under the
+//! same name. Both are compiled for each event, so that a description costs what writing by hand would.
 
 pub(super) mod calls;
 pub(super) mod gpu;
@@ -28,9 +28,9 @@ use profiler_core::site::Site;
 pub(super) use keys::{Category, Key};
 pub(super) use rows::{GpuRow, Row};
 
-/// What both formats show.
+/// An event that both formats show.
 pub(super) trait Event {
-    /// Returns Kineto's category, and its name.
+    /// Returns Kineto's category of the event, and its name.
     fn title(&self) -> (Category, Name<'_>);
 
     /// Adds its arguments, in the order in which they are shown. There is at least one.
@@ -43,13 +43,13 @@ pub(super) trait OnRow: Event {
     fn place(&self) -> (Row, (u64, u64));
 }
 
-/// The name of an event, so that a format can know again one that it has written.
+/// The name of an event, by which a format recognises one that it has written before.
 pub(super) enum Name<'a> {
-    /// That of a site.
+    /// The name of a site.
     Site(&'static Site),
-    /// One of the GPU's records, with its number there.
+    /// The name of one of the GPU's records, with its number there.
     Gpu(u32, &'a str),
-    /// Another that several events have.
+    /// Another name that several events have.
     Shared(Cow<'a, str>),
     /// An iteration of the loop that drives the schedule.
     Step(u64),

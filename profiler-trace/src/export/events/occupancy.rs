@@ -2,7 +2,7 @@
 
 use crate::records::gpu::{Device, Kernel};
 
-/// Registers are given to warps in such pieces, shared memory to blocks in the others.
+/// Registers in one allocation unit of a warp; shared memory is allocated to blocks in units of its own.
 const REGISTER_UNIT: u64 = 256;
 const SHARED_UNIT: u64 = 128;
 /// Each quarter of a multiprocessor has its own registers.
@@ -14,7 +14,7 @@ pub(in crate::export) fn per_multiprocessor(kernel: &Kernel, device: &Device) ->
     (blocks, blocks * product(kernel.block) as f64 / f64::from(device.warp.max(1)))
 }
 
-/// Returns how many percent of the threads that could run at a time on a device do, of a launch, rounded.
+/// Returns the occupancy of a launch: its threads that run at a time, in percent of those that could run, rounded.
 pub(in crate::export) fn percent(kernel: &Kernel, device: &Device) -> u64 {
     let threads = product(kernel.block).max(1);
     let resident = active_blocks(kernel, device, threads) as f64;
@@ -24,7 +24,7 @@ pub(in crate::export) fn percent(kernel: &Kernel, device: &Device) -> u64 {
     (share * 100.0).round().clamp(0.0, 100.0) as u64
 }
 
-/// Blocks that fit on a multiprocessor together.
+/// Returns the number of blocks that fit on a multiprocessor together.
 fn active_blocks(kernel: &Kernel, device: &Device, threads: u64) -> u64 {
     let warp = u64::from(device.warp.max(1));
     let warps = threads.div_ceil(warp);

@@ -14,8 +14,8 @@ pub(in crate::export) struct Range<'a> {
     part: Part,
 }
 
-/// How much of a range is shown: some formats have an event for the begin and one for the end, and at a begin nothing is
-/// known of the end.
+/// How much of a range is shown: some formats have an event for the begin and one for the end, and
+/// at a begin nothing is known of the end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(in crate::export) enum Part {
     Whole,
@@ -61,7 +61,7 @@ impl<'a> Range<'a> {
         }
     }
 
-    /// Adds what is known at its end.
+    /// Adds what is known at the range's end.
     #[inline]
     fn end(&self, args: &mut impl Args) {
         let slice = self.slice;
@@ -142,7 +142,7 @@ pub(in crate::export) struct BareStep {
 }
 
 impl BareStep {
-    /// Returns those of a recording, which follow each other.
+    /// Returns the iterations of a recording, which follow each other.
     pub(in crate::export) fn all(trace: &Trace) -> impl Iterator<Item = Self> {
         let ids = trace.ranges + trace.tasks.len() as u64 + 1;
         let bare = trace.loops.iter().filter(|each| each.site.is_none());

@@ -1,4 +1,4 @@
-//! The rows of a trace, and what they are called: threads and what is beside them, and for each device its streams and
+//! The rows of a trace, and their names: threads and what is beside them, and for each device its streams and
 //! what would overlap on them.
 
 use crate::model::Trace;
@@ -23,7 +23,7 @@ impl Row {
         known.map_or(Self::Caller(os_id), |index| Self::Thread(index, 0))
     }
 
-    /// Returns what viewers show beside it.
+    /// Returns the name that viewers show beside the row.
     pub(in crate::export) fn name(self, trace: &Trace) -> String {
         match self {
             Self::Thread(index, 0) => trace.threads[index].identity.name.clone(),
@@ -64,7 +64,7 @@ impl GpuRow {
         }
     }
 
-    /// The rows of a stream stand together.
+    /// Returns the row's place in the viewer's order: the rows of a stream stand together.
     pub(in crate::export) fn sort_index(self) -> u64 {
         match self {
             Self::Stream(stream, lane) => u64::from(stream) * 100 + u64::from(lane.min(49)),

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
 
-/// Version of the JSON reports, `major.minor`. The major number rises when a reader of the old ones would fail, the minor
-/// one when there are new fields. `schemas/` has a JSON Schema for each.
+/// Version of the JSON reports, `major.minor`. The major number rises when a reader of the old ones
+/// would fail, the minor one when there are new fields. `schemas/` has a JSON Schema for each.
 pub(in crate::export) const SCHEMA_VERSION: &str = "2.0";
 
 /// Writes `value` indented, and a line end.
@@ -28,8 +28,8 @@ impl<T: Serialize> Serialize for Line<T> {
 
 /// Makes a JSON object of names and values, in their order, that needs no type of its own.
 ///
-/// `name: value` is a member, `name?: value` one that is left out if the value is `None`, and `..name: value` stands for the
-/// members of another object, or for none.
+/// `name: value` is a member, `name?: value` one that is left out if the value is `None`, and
+/// `..name: value` stands for the members of another object, or for none.
 macro_rules! record {
     (@ [$($member:tt)*] ..$name:ident: $value:expr, $($rest:tt)*) => {
         record!(@ [$($member)* {#[serde(flatten)] $name $value}] $($rest)*)
@@ -63,12 +63,12 @@ pub(in crate::export) fn unless_empty<T: Default + PartialEq>(value: T) -> Optio
     (value != T::default()).then_some(value)
 }
 
-/// Nanoseconds as the milliseconds of reports.
+/// Converts nanoseconds to the milliseconds of reports.
 pub(in crate::export) fn ms(ns: u64) -> f64 {
     ns as f64 / 1e6
 }
 
-/// The same with three decimals, for tables.
+/// Formats nanoseconds as milliseconds with three decimals, for tables.
 pub(in crate::export) fn millis(ns: u64) -> String {
     format!("{:.3}", ms(ns))
 }

@@ -1,4 +1,4 @@
-//! Text in XML: what it has no characters for.
+//! Characters that XML cannot represent, and what stands for them.
 //!
 //! A name may hold anything; one control character, U+FFFE or U+FFFF makes a whole picture or workbook unreadable.
 

@@ -1,5 +1,5 @@
-//! The manifest: what a session wrote, what it did not write and why. It is written last, so a folder with a manifest is
-//! complete.
+//! The manifest: what a session wrote, what it did not write and why. It is written last, so a
+//! folder with a manifest is complete.
 
 pub(super) mod file;
 pub(super) mod replaced;
@@ -19,19 +19,19 @@ use crate::model::{ExportOptions, OpTable};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// What it is: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as `trace` (of two the JSON),
-    /// `trace_perfetto` (the other), `ops`, `timing`, `summary` or `manifest`; the README lists them all.
+    /// Kind of the file: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as `trace` (for two, the
+    /// JSON), `trace_perfetto` (the other), `ops`, `timing`, `summary` or `manifest`; the README lists them all.
     pub kind: &'static str,
-    /// Its file name; the path if it lies outside the session's folder.
+    /// File name; the path if the file lies outside the session's folder.
     pub name: String,
-    /// Second name of the same file in the session's folder: a trace is `traces/rank0.pt.trace.json[.gz]` too, for tools
-    /// that are pointed at a folder of traces.
+    /// Second name of the same file in the session's folder: a trace is
+    /// `traces/rank0.pt.trace.json[.gz]` too, for tools that are pointed at a folder of traces.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub second_name: Option<String>,
-    /// Where it is.
+    /// Path of the file.
     #[serde(skip)]
     pub path: PathBuf,
-    /// Its size.
+    /// Size of the file.
     pub bytes: u64,
     /// CRC-32 of the file, as in gzip and zip. In the manifest eight hexadecimal digits.
     #[serde(serialize_with = "as_hex")]
@@ -42,9 +42,9 @@ pub struct Artifact {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Missing {
-    /// Its file name.
+    /// File name.
     pub name: String,
-    /// Why it is not there.
+    /// Reason why the file is not there.
     pub reason: String,
 }
 
@@ -54,15 +54,15 @@ pub struct Missing {
 pub struct Manifest {
     /// The session's id, shared by all ranks of the job.
     pub session: String,
-    /// Of this process.
+    /// Rank of this process.
     pub rank: u32,
-    /// What the configuration asked for and is not there, with the reasons.
+    /// Files that the configuration asked for and that are not there, with the reasons.
     pub missing: Vec<Missing>,
-    /// What the user should know about the recording, in full sentences.
+    /// Warnings about the recording for the user, in full sentences.
     pub warnings: Vec<String>,
     /// Sentences about what the session did as it was asked to, such as what a schedule or a selection leaves out.
     pub notes: Vec<String>,
-    /// What went wrong while the artifacts were written.
+    /// Errors that occurred while the artifacts were written.
     pub errors: Vec<String>,
     /// Recorded ranges that are in no artifact, for want of room.
     pub ranges_lost: u64,
@@ -71,34 +71,34 @@ pub struct Manifest {
     pub requests: RequestTimes,
     pub(in crate::export) artifacts: Vec<Artifact>,
     pub(in crate::export) pipeline_lines: Vec<String>,
-    /// For [`key_averages`](Self::key_averages).
+    /// Operator table, for [`key_averages`](Self::key_averages).
     pub(in crate::export) ops: Arc<OpTable>,
     pub(in crate::export) options: ExportOptions,
-    /// For [`summary`](Self::summary).
+    /// Figures of the trace, for [`summary`](Self::summary).
     pub(in crate::export) digest: Digest,
 }
 
 impl Manifest {
-    /// Every file that was written, in the order in which they were; the last is the manifest itself.
+    /// Returns every file that was written, in the order of writing; the last is the manifest itself.
     #[must_use]
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts
     }
 
-    /// The artifact of this kind, if it was written; see [`Artifact::kind`].
+    /// Returns the artifact of this kind, if it was written; see [`Artifact::kind`].
     #[must_use]
     pub fn artifact(&self, kind: &str) -> Option<&Artifact> {
         self.artifacts.iter().find(|artifact| artifact.kind == kind)
     }
 
-    /// Takes down what could not be exported, and returns what people should hear of it.
+    /// Records an output that could not be exported, and returns the remark that people should see.
     pub(in crate::export) fn failed(&mut self, name: String, error: &io::Error, message: String) -> Remark {
         self.missing.push(Missing::new(name, error.to_string()));
         self.errors.push(message.clone());
         Remark::Error(message)
     }
 
-    /// What the pipeline profiler logged: `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty unless it is on.
+    /// Returns the pipeline profiler's lines: `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty if off.
     #[must_use]
     pub fn pipeline_lines(&self) -> &[String] {
         &self.pipeline_lines
@@ -119,7 +119,7 @@ pub fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
     })
 }
 
-/// What a file is called in the manifest of `folder`.
+/// Returns the name of a file in the manifest of `folder`.
 pub(in crate::export) fn name_in(path: &Path, folder: &Path) -> String {
     path.strip_prefix(folder).unwrap_or(path).to_string_lossy().into_owned()
 }

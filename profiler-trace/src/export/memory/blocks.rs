@@ -1,4 +1,4 @@
-//! The blocks of one device: which are allocated, and the stretches of addresses that any ever lay at.
+//! The blocks of one device: the allocated ones, and the stretches of addresses that blocks have ever occupied.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,14 @@ pub(super) struct Block {
 #[derive(Debug, Default)]
 pub(super) struct Blocks {
     live: BTreeMap<u64, Block>,
-    /// Begin and end.
+    /// End of each stretch, by its begin.
     stretches: BTreeMap<u64, u64>,
     /// Bytes of blocks that were there before the recording, and were freed in it.
     freed_of_before: u64,
 }
 
 impl Blocks {
-    /// Takes away what lies where a new block will be: its release was not recorded.
+    /// Removes the blocks that overlap a new one, and returns them: their releases were not recorded.
     pub(super) fn displace(&mut self, address: u64, bytes: u64) -> Vec<(u64, Block)> {
         let end = address.saturating_add(bytes.max(1));
         let mut gone = Vec::new();
@@ -41,13 +41,13 @@ impl Blocks {
         gone
     }
 
-    /// A block is allocated, where there is none.
+    /// Adds an allocated block, where there is none.
     pub(super) fn alloc(&mut self, address: u64, block: Block) {
         self.stretch(address, block.bytes);
         self.live.insert(address, block);
     }
 
-    /// A block is freed; its size is the one that it was allocated with, if that is known.
+    /// Removes a freed block, and returns its size: the one that it was allocated with, if that is known.
     pub(super) fn free(&mut self, address: u64, bytes: u64) -> u64 {
         match self.live.remove(&address) {
             Some(block) => block.bytes,
@@ -59,8 +59,8 @@ impl Blocks {
         }
     }
 
-    /// Makes a block of what is left of the `bytes` that were allocated before the recording, where no other ever was: its
-    /// addresses are not known.
+    /// Adds a block for the `bytes` from before the recording that were never freed, at unused addresses: their own are
+    /// not known.
     pub(super) fn keep_from_before(&mut self, bytes: u64, path: NodeId) {
         let left = bytes.saturating_sub(self.freed_of_before);
         let end = self.stretches.last_key_value().map_or(0, |(_, end)| *end);
@@ -85,12 +85,12 @@ impl Blocks {
         self.stretches.insert(begin, end);
     }
 
-    /// The stretches, `(begin, end)`, in order.
+    /// Returns the stretches, `(begin, end)`, in order.
     pub(super) fn segments(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         self.stretches.iter().map(|(&begin, &end)| (begin, end))
     }
 
-    /// The blocks of a stretch, in order.
+    /// Returns the blocks of a stretch, in order.
     pub(super) fn within(&self, begin: u64, end: u64) -> impl Iterator<Item = (u64, &Block)> + Clone {
         self.live.range(begin..end).map(|(&address, block)| (address, block))
     }

@@ -1,7 +1,7 @@
 //! `memory_rank*.svg`: what was allocated over time, one panel per device, with the stages behind the line.
 //!
-//! A recording has far more allocations than a chart has pixels. Of those that fall on one pixel the lowest, the highest
-//! and the last are drawn: no peak is lost, and the file stays small.
+//! A recording has far more allocations than a chart has pixels. Of those that fall on one pixel
+//! the lowest, the highest and the last are drawn: no peak is lost, and the file stays small.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -22,7 +22,7 @@ const WIDTH: u32 = 1280;
 const PANEL_HEIGHT: u32 = 480;
 /// Devices that get a panel.
 const MAX_PANELS: usize = 8;
-/// Pixels that allocations are told apart by.
+/// Pixels of the time axis: allocations on the same pixel are drawn together.
 const COLUMNS: u64 = 1100;
 /// Levels of nested stages that the bands can be taken from.
 const MAX_DEPTH: usize = 6;
@@ -38,9 +38,9 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     out.write_all(svg.as_bytes())
 }
 
-/// What is drawn.
+/// The values that are drawn.
 struct Drawing {
-    /// Per device, the totals that are drawn: time and bytes.
+    /// Totals that are drawn for each device: time and bytes.
     lines: Vec<Line>,
     bands: Vec<Band>,
 }
@@ -56,7 +56,7 @@ struct Line {
 #[derive(Default)]
 struct Column {
     number: u64,
-    /// Lowest, highest and last.
+    /// The lowest, the highest and the last total.
     kept: Option<[(u64, u64); 3]>,
 }
 
@@ -102,7 +102,7 @@ fn devices(trace: &Trace) -> Vec<&DeviceMemory> {
     trace.memory.iter().flat_map(Memory::all).collect()
 }
 
-/// Number of stages around a stage.
+/// Returns the number of stages around a stage.
 fn depth(paths: &Paths, path: crate::model::NodeId) -> usize {
     paths.sites(path).filter(|site| site.is_stage()).count().saturating_sub(1)
 }
@@ -113,8 +113,8 @@ fn push_band(levels: &mut [Vec<Band>; MAX_DEPTH], depth: usize, band: Band) {
     }
 }
 
-/// The stages down to the first level on which none runs nearly all the time; of the levels above only those that do not,
-/// because a band behind everything tells nothing.
+/// Returns the stages down to the first level on which none runs nearly all the time; without those of the levels
+/// above that do run nearly all the time, because a band behind everything tells nothing.
 fn chosen(levels: [Vec<Band>; MAX_DEPTH], length: u64) -> Vec<Band> {
     let mut best: Vec<Band> = Vec::new();
     for level in levels {
@@ -158,7 +158,7 @@ impl Line {
         }
     }
 
-    /// As the steps that totals are: level until the next allocation.
+    /// Returns the totals as steps: each is level until the next allocation.
     fn steps(&self, (begin, end): (u64, u64), unit: f64) -> Vec<(f64, f64)> {
         let mut steps = Vec::with_capacity(self.points.len() * 2 + 1);
         let mut level = None;

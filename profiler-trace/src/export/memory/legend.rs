@@ -12,12 +12,12 @@ use super::report::human_bytes;
 
 /// Width of the legend beside the plot, in pixels, if there is one.
 pub(super) const WIDTH: u32 = 300;
-/// Height of a line of it.
+/// Height of one of its lines, in pixels.
 const LINE: i32 = 24;
 /// Letters of a stage's name that fit.
 const MAX_NAME: usize = 22;
 
-/// As many stages have bands: none shares its colour with another.
+/// Colours of the stages' bands: only as many stages have bands, so no two share a colour.
 pub(super) const COLOURS: [RGBColor; 10] = [
     RGBColor(245, 121, 0),
     RGBColor(115, 210, 22),
@@ -38,7 +38,7 @@ pub(super) struct Band {
     pub(super) end: u64,
 }
 
-/// Draws what the bands' colours mean.
+/// Draws the meaning of the bands' colours.
 pub(super) fn draw<DB: DrawingBackend>(
     area: &DrawingArea<DB, Shift>,
     shown: &[Named],
@@ -63,13 +63,13 @@ where
 /// A stage that the legend names.
 pub(super) struct Named {
     pub(super) name: &'static str,
-    /// Time of its bands.
+    /// Total time of its bands.
     ns: u64,
     peak: u64,
 }
 
-/// Returns the stages that have bands and touched this device's memory, in the order in which they first ran, and the number
-/// of those for which there is no colour: the ones that ran shortest.
+/// Returns the stages that have bands and touched this device's memory, in the order in which they
+/// first ran, and the number of those for which there is no colour: the ones that ran shortest.
 pub(super) fn stages(trace: &Trace, device: &DeviceMemory, bands: &[Band]) -> (Vec<Named>, usize) {
     let mut stages: Vec<Named> = Vec::new();
     for band in bands {

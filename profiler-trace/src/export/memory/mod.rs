@@ -1,7 +1,7 @@
 //! Memory: the allocations of a recording, each and added up.
 //!
 //! ```text
-//! snapshot  memory_snapshot_rank*.pickle  every event, for MemoryViz ─ blocks (who lies where), pickle (the format)
+//! snapshot  memory_snapshot_rank*.pickle  every event, for MemoryViz ─ blocks (their addresses), pickle (the format)
 //! chart     memory_rank*.svg              the same over time, a picture
 //! report    a section of summary and timing
 //! ```
@@ -47,12 +47,12 @@ const CHART: OneFile = of_memory(ArtifactKind::new("memory_chart", "memory_rank{
 /// The exporters of this room, in the order in which they write.
 pub(super) const EXPORTERS: &[&dyn Exporter] = &[&SNAPSHOT, &CHART];
 
-/// How to get what is missing where nothing reports.
+/// Advice where nothing reports allocations.
 const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator] static ALLOCATOR: \
                             profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
                             the program, or report a framework's memory with `profiler_runtime::record_alloc`";
 
-/// Returns why there is nothing to show, as far as that is known; `None` if there is something.
+/// Returns why there is nothing to show, as far as the cause is known; `None` if there is something.
 fn why_absent(trace: &Trace) -> Option<String> {
     match &trace.memory {
         None => Some("nothing was recorded".to_owned()),

@@ -1,9 +1,9 @@
 //! Python's pickle format, as much of it as a memory snapshot needs, written as a stream.
 //!
-//! MemoryViz.js reads protocols 2 to 4 and few opcodes; integers above eight bytes crash it. What occurs again and again
-//! (keys, call stacks) is written once and referred to afterwards, as Python does: that keeps a snapshot of a million
-//! events at some 50 bytes each, and is why this is not a serialiser of values (`serde-pickle` has no memo, and needs
-//! the whole value first or repeats every key).
+//! MemoryViz.js reads protocols 2 to 4 and few opcodes; integers above eight bytes crash it. What occurs
+//! again and again (keys, call stacks) is written once and referred to afterwards, as Python does: that
+//! keeps a snapshot of a million events at some 50 bytes each, and is why this is not a serialiser of
+//! values (`serde-pickle` has no memo, and needs the whole value first or repeats every key).
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -29,10 +29,10 @@ const LONG_BIN_PUT: u8 = b'r';
 const BIN_GET: u8 = b'h';
 const LONG_BIN_GET: u8 = b'j';
 
-/// Written out when it holds this much.
+/// Size at which the text is written out.
 const FULL: usize = 64 << 10;
 
-/// A pickle on its way out. After an error nothing is written any more; [`finish`](Self::finish) tells it.
+/// A pickle being written. After an error nothing is written any more; [`finish`](Self::finish) returns that error.
 pub(super) struct Pickle<'a> {
     out: &'a mut dyn Write,
     text: Vec<u8>,
@@ -66,43 +66,43 @@ impl<'a> Pickle<'a> {
         Self { out, text: vec![PROTO, PROTOCOL], failed: None, texts: HashMap::new(), memoized: 0 }
     }
 
-    /// Ends the pickle, and tells the first error.
+    /// Ends the pickle, and returns the first error.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.text.push(STOP);
         self.write_out();
         self.failed.map_or(Ok(()), Err)
     }
 
-    /// A dictionary begins: keys and values follow in turn.
+    /// Begins a dictionary: keys and values follow in turn.
     pub(super) fn begin_dict(&mut self) {
         self.text.extend_from_slice(&[EMPTY_DICT, MARK]);
     }
 
-    /// It ends.
+    /// Ends the dictionary.
     pub(super) fn end_dict(&mut self) {
         self.text.push(SET_ITEMS);
         self.pause();
     }
 
-    /// A list begins: its items follow.
+    /// Begins a list: its items follow.
     pub(super) fn begin_list(&mut self) {
         self.text.extend_from_slice(&[EMPTY_LIST, MARK]);
     }
 
-    /// It ends.
+    /// Ends the list.
     pub(super) fn end_list(&mut self) {
         self.text.push(APPENDS);
         self.pause();
     }
 
-    /// A dictionary: `entries` writes keys and values in turn.
+    /// Writes a dictionary: `entries` writes keys and values in turn.
     pub(super) fn dict(&mut self, entries: impl FnOnce(&mut Self)) {
         self.begin_dict();
         entries(self);
         self.end_dict();
     }
 
-    /// A list.
+    /// Writes a list: `items` writes its items.
     pub(super) fn list(&mut self, items: impl FnOnce(&mut Self)) {
         self.begin_list();
         items(self);
@@ -117,7 +117,7 @@ impl<'a> Pickle<'a> {
         memo
     }
 
-    /// A value that was remembered.
+    /// Writes a value that was remembered.
     pub(super) fn again(&mut self, memo: Memo) {
         self.refer(BIN_GET, LONG_BIN_GET, memo);
     }
@@ -132,7 +132,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// A key or word of the format: written once.
+    /// Writes a key or word of the format; a repeated word becomes a reference to the first.
     pub(super) fn word(&mut self, word: &'static str) {
         match self.texts.get(word) {
             Some(&number) => self.again(Memo(number)),
@@ -145,7 +145,7 @@ impl<'a> Pickle<'a> {
     }
 
     fn text(&mut self, text: &str) {
-        // What is longer than the format's 4 GiB is no name.
+        // A text longer than the format's 4 GiB is no name.
         let text = if u32::try_from(text.len()).is_ok() { text } else { "" };
         self.text.push(BIN_UNICODE);
         // CAST: see above.
@@ -153,7 +153,7 @@ impl<'a> Pickle<'a> {
         self.text.extend_from_slice(text.as_bytes());
     }
 
-    /// An integer, in as few bytes as it needs.
+    /// Writes an integer, in as few bytes as it needs.
     fn integer(&mut self, number: i64) {
         let out = &mut self.text;
         if let Ok(byte) = u8::try_from(number) {
@@ -174,7 +174,7 @@ impl<'a> Pickle<'a> {
         self.integer(i64::try_from(number).unwrap_or(i64::MAX));
     }
 
-    /// Keys and values of a dictionary that has begun.
+    /// Writes keys and values of a dictionary that has begun.
     pub(super) fn entries<const N: usize>(&mut self, entries: [(&'static str, Value); N]) {
         for (key, value) in entries {
             self.word(key);

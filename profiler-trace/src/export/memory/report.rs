@@ -23,7 +23,7 @@ pub(in crate::export) fn of(trace: &Trace) -> Option<impl Serialize> {
         least_bytes: memory.least_bytes,
         // Allocations and releases for which there was no room: totals are wrong by them.
         events_lost: memory.lost,
-        // Those of the program's reports, then those that CUPTI told of: a device may be in both.
+        // Devices of the program's reports, then those that CUPTI reported: a device may be in both.
         devices: memory.all().map(|device| of_device(trace, memory, device)).collect::<Vec<_>>(),
     })
 }
@@ -44,15 +44,15 @@ fn of_device(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> impl Seriali
     };
     record! {
         device: memory.device.to_string(),
-        // Source of its numbers: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes from CUDA, for
-        // pools too, from the recording's begin on.
+        // Source of the device's numbers: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes
+        // from CUDA, for pools too, from the recording's begin on.
         source: source_of(all, memory),
         begin_bytes: memory.at_begin,
         end_bytes: memory.at_end,
         peak_bytes: memory.peak,
         // Time of the peak, since the window began.
         peak_at_ns: memory.peak_at.saturating_sub(trace.begin),
-        // Part of the end that no recorded allocation explains.
+        // Part of the memory at the end that no recorded allocation explains.
         unexplained_bytes: memory.unexplained,
         ..usage: of_usage(memory.usage),
         stages: stages.map(stage).collect::<Vec<_>>(),
@@ -78,7 +78,7 @@ fn source(memory: &Memory) -> &'static str {
     }
 }
 
-/// Returns who told of a device's memory.
+/// Returns the word for the source that reported a device's memory.
 pub(in crate::export) fn source_of(all: &Memory, device: &DeviceMemory) -> &'static str {
     match (device.reporter, device.device) {
         (Reporter::Cuda, _) => "cupti",
@@ -87,7 +87,7 @@ pub(in crate::export) fn source_of(all: &Memory, device: &DeviceMemory) -> &'sta
     }
 }
 
-/// The summary's section; nothing if no memory was recorded.
+/// Appends the summary's section; nothing if no memory was recorded.
 pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     let Some(memory) = trace.memory.as_ref().filter(|memory| memory.all().next().is_some()) else { return };
     page.push_str("\n## Memory\n\n");
@@ -114,7 +114,7 @@ pub(in crate::export) fn push_section(page: &mut String, trace: &Trace) {
     }
 }
 
-/// Returns the stages in which memory grew most: of each device as many as of the others.
+/// Returns the stages in which memory grew most: the same number of each device.
 fn most_grown(trace: &Trace, memory: &Memory) -> Vec<[String; 6]> {
     let mut rows: Vec<(usize, usize, [String; 6])> = Vec::new();
     for (number, device) in memory.all().enumerate() {
@@ -145,7 +145,7 @@ fn stage_row(stage: &StageMemory, name: &str, device: &DeviceMemory) -> [String;
     ]
 }
 
-/// Returns the device's name, and who told of it where that is not the program.
+/// Returns the device's name, and the source of its numbers where that is not the program.
 fn full_name(device: &DeviceMemory) -> String {
     let name = device.device.to_string();
     match device.reporter {
@@ -154,7 +154,7 @@ fn full_name(device: &DeviceMemory) -> String {
     }
 }
 
-/// A size for people: `1.50 GiB`.
+/// Formats a size for people: `1.50 GiB`.
 pub(super) fn human_bytes(bytes: u64) -> String {
     match unit_of(bytes) {
         (_, "B") => format!("{bytes} B"),
@@ -162,7 +162,7 @@ pub(super) fn human_bytes(bytes: u64) -> String {
     }
 }
 
-/// The unit that a size is told in, and its name.
+/// Returns the unit in which a size is shown, and its name.
 pub(super) fn unit_of(bytes: u64) -> (f64, &'static str) {
     const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
     let fitting = UNITS.into_iter().find(|(unit, _)| bytes >= *unit);

@@ -1,11 +1,11 @@
 //! `memory_snapshot_rank*.pickle`: what `torch.cuda.memory._dump_snapshot` writes, for MemoryViz.
 //!
-//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Ours are the addresses that blocks of
-//! the recording lay at, joined to stretches: a snapshot whose blocks lie in no segment is one that MemoryViz cannot
-//! draw. Blocks from before the recording that outlive it are one block at the end of the addresses, which is never allocated:
-//! readers then count it from the beginning, and their peak is that of the other reports. The frames of a block are the ranges
-//! that were open when it was allocated, with the places in the code that they are named at. A device of which the program
-//! reported nothing is shown as CUPTI saw it.
+//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Our segments are the addresses
+//! that blocks of the recording occupied, joined to stretches: MemoryViz cannot draw blocks that lie in no
+//! segment. Blocks from before the recording that outlive it are one block at the end of the addresses, which
+//! is never allocated: readers then count it from the beginning, and their peak is that of the other reports.
+//! The frames of a block are the ranges that were open when it was allocated, with the places in the code that
+//! they are named at. A device of which the program reported nothing is shown as CUPTI saw it.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -19,9 +19,9 @@ use super::pickle::{Memo, Pickle};
 
 /// PyTorch's limit between small and large segments.
 const LARGE: u64 = 2 << 20;
-/// Ranges around an allocation that are told, innermost first.
+/// Ranges around an allocation that are shown, innermost first.
 const MAX_FRAMES: usize = 32;
-/// Path of what was allocated before the recording: no range has it.
+/// Path of allocations from before the recording: no range has it.
 const BEFORE: NodeId = NodeId(u32::MAX);
 
 /// Writes the snapshot.
@@ -34,7 +34,7 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
 struct Snapshot<'a, 'out> {
     trace: &'a Trace,
     pickle: Pickle<'out>,
-    /// The frames of each path, once they are written.
+    /// Frames of each path that has been written.
     frames: HashMap<NodeId, Memo>,
 }
 
@@ -59,7 +59,7 @@ impl Snapshot<'_, '_> {
         self.pickle.end_dict();
     }
 
-    /// One device's events, in the order of time; what is allocated after the last.
+    /// Writes one device's events in the order of time, and returns the blocks that are allocated after the last.
     fn device_trace(&mut self, device: Device) -> Blocks {
         let trace = self.trace;
         let shown = trace.memory.iter().flat_map(Memory::all).find(|each| each.device == device);
@@ -101,7 +101,7 @@ impl Snapshot<'_, '_> {
     }
 
     fn entry(&mut self, paths: &Paths, action: &'static str, at: u64, (address, bytes): (u64, u64), path: NodeId) {
-        // What was free when an allocation failed is not known.
+        // How much memory was free when an allocation failed is not known.
         let key = if action == "oom" { "device_free" } else { "addr" };
         self.pickle.begin_dict();
         self.pickle.entries([
@@ -155,7 +155,7 @@ impl Snapshot<'_, '_> {
         }
     }
 
-    /// Begins and ends of stages, as marks in the timeline.
+    /// Writes the begins and ends of stages, as marks in the timeline.
     fn annotations(&mut self) {
         let trace = self.trace;
         let host = devices(trace).len().saturating_sub(1);
@@ -186,7 +186,7 @@ impl Snapshot<'_, '_> {
     }
 }
 
-/// The blocks of a segment, with the gaps between them: without one their sizes add up to the segment's.
+/// Writes the blocks of a segment, and the gaps between them, so that the sizes add up to the segment's.
 fn push_blocks<'a>(
     p: &mut Pickle<'_>,
     (begin, end): (u64, u64),
@@ -229,7 +229,7 @@ fn push_frame(p: &mut Pickle<'_>, file: &'static str, line: u32, name: &'static 
     p.dict(|p| p.entries([("filename", Word(file)), ("line", Number(line.into())), ("name", Word(name))]));
 }
 
-/// As PyTorch numbers them: CUDA devices by their index, the host after the last.
+/// Returns the devices as PyTorch numbers them: CUDA devices by their index, the host after the last.
 fn devices(trace: &Trace) -> Vec<Device> {
     let known = trace.memory.iter().flat_map(Memory::all).map(|each| each.device);
     let last = known.filter_map(|device| if let Device::Cuda(index) = device { Some(index) } else { None }).max();
@@ -237,7 +237,7 @@ fn devices(trace: &Trace) -> Vec<Device> {
     cuda.chain([Device::Cpu]).collect()
 }
 
-/// The settings of PyTorch's allocator: there is none here, but readers expect the keys.
+/// Writes the settings of PyTorch's allocator: there is none here, but readers expect the keys.
 fn settings(p: &mut Pickle<'_>) {
     p.dict(|p| {
         p.entries([

@@ -8,14 +8,14 @@ use std::time::Duration;
 use crate::export::Manifest;
 use crate::model::{ExportOptions, GpuKnowledge, GroupBy, KeyAverage, OpTable, Trace};
 
-/// Rows of a sheet of the workbook below its header, the first by self time: each takes about 4 kB until the workbook is
-/// written.
+/// Rows of a sheet of the workbook below its header, the first by self time: each takes about 4 kB
+/// until the workbook is written.
 pub(in crate::export) const MAX_ROWS: usize = 20_000;
 
 /// Rows that the text shows, as in PyTorch.
 const DEFAULT_LIMIT: usize = 100;
 
-/// What the rows of an operator table are sorted by; the largest first.
+/// The value by which the rows of an operator table are sorted, the largest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SortBy {
@@ -40,7 +40,7 @@ pub enum SortBy {
     Name,
 }
 
-/// An operator table: what PyTorch's `key_averages()` returns. Its [`Display`](std::fmt::Display) is [`table`](Self::table).
+/// An operator table, as from PyTorch's `key_averages()`. [`Display`](std::fmt::Display) is [`table`](Self::table).
 #[derive(Clone, Debug)]
 pub struct KeyAverages {
     rows: Vec<KeyAverage>,
@@ -48,12 +48,12 @@ pub struct KeyAverages {
     pub(super) limit: usize,
     pub(super) columns: Columns,
     pub(super) merged_calls: u64,
-    /// Calls of one name lie in each other.
+    /// Whether calls of one name are nested.
     pub(super) nested: bool,
     busy: Duration,
 }
 
-/// Which optional columns the text has.
+/// The optional columns of the text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Columns {
     pub(super) shapes: bool,
@@ -83,33 +83,33 @@ impl KeyAverages {
         }
     }
 
-    /// The table of a trace.
+    /// Returns the table of a trace.
     pub(in crate::export) fn of(trace: &Trace, by: GroupBy) -> Self {
         Self::new(&trace.ops, by, &trace.context.options)
     }
 
-    /// Every row, whatever the limit; the longest self time first unless [`sort_by`](Self::sort_by) said otherwise.
+    /// Returns every row, whatever the limit; the longest self time first unless [`sort_by`](Self::sort_by) was called.
     #[must_use]
     pub fn rows(&self) -> &[KeyAverage] {
         &self.rows
     }
 
-    /// The time in which threads ran at least one range, each thread by itself, and never more than they had. It is the sum of
-    /// all rows' self times, except where guards overlap and neither is in the other: these have that time both.
+    /// Returns the time in which threads ran at least one range, added up over the threads. It is the sum of all rows'
+    /// self times, except where guards overlap and neither is inside the other: both have that time then.
     #[must_use]
     pub const fn self_cpu_time_total(&self) -> Duration {
         self.busy
     }
 
-    /// The sum of the GPU's own rows: the time of every kernel, copy and fill of the trace. `None` if the GPU was not
-    /// recorded.
+    /// Returns the sum of the GPU's own rows: the time of every kernel, copy and fill of the trace. `None` if the GPU
+    /// was not recorded.
     #[must_use]
     pub fn self_cuda_time_total(&self) -> Option<Duration> {
         let of_gpu = self.rows.iter().filter(|row| row.is_cuda).filter_map(|row| row.self_cuda_time);
         self.columns.gpu.then(|| of_gpu.sum())
     }
 
-    /// The rows in another order; equal ones keep theirs.
+    /// Sorts the rows in another order; equal rows keep theirs.
     #[must_use]
     pub fn sort_by(mut self, key: SortBy) -> Self {
         self.sorted_by = key;
@@ -135,8 +135,8 @@ impl<'a> IntoIterator for &'a KeyAverages {
 }
 
 impl Manifest {
-    /// The operator table of the session: what PyTorch's `key_averages()` is. Costs a pass over the distinct rows, not
-    /// over the recording.
+    /// Returns the operator table of the session, as PyTorch's `key_averages()` does. Costs a pass over the distinct
+    /// rows, not over the recording.
     #[must_use]
     pub fn key_averages(&self, by: GroupBy) -> KeyAverages {
         KeyAverages::new(&self.ops, by, &self.options)
@@ -161,14 +161,14 @@ impl SortBy {
     }
 }
 
-/// The ops that took longest: on the GPU where that was recorded, else on the CPU. What page and terminal show.
+/// The ops that took longest: on the GPU where that was recorded, else on the CPU. The page and the terminal show them.
 pub(in crate::export) struct SlowestOps {
     pub(in crate::export) rows: Vec<KeyAverage>,
-    /// Ops that have no row.
+    /// Number of ops that have no row.
     pub(in crate::export) left_out: usize,
     /// Time of the GPU's own work; `None` if it was not recorded.
     pub(in crate::export) cuda_ns: Option<u64>,
-    /// What shares are of.
+    /// Time that the shares are parts of.
     pub(in crate::export) whole_ns: u64,
 }
 
@@ -191,12 +191,12 @@ pub(in crate::export) fn ns(time: Duration) -> u64 {
     time.as_nanos() as u64
 }
 
-/// Returns a row's name as a table shows it, told from what is not async.
+/// Returns a row's name as a table shows it, with a mark if the row is async.
 pub(in crate::export) fn marked(row: &KeyAverage, name: &str) -> String {
     format!("{name}{}", if row.is_async { " (async)" } else { "" })
 }
 
-/// A row's time by call, on average, to the nanosecond.
+/// Returns a row's average time per call, rounded down to a nanosecond.
 pub(super) fn average(row: &KeyAverage, time: Duration) -> Duration {
     Duration::from_nanos(ns(time) / row.count.max(1))
 }

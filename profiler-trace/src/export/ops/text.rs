@@ -1,4 +1,4 @@
-//! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and for scripts that know it.
+//! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and scripts that know it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -44,8 +44,8 @@ struct Column {
 }
 
 impl KeyAverages {
-    /// The table as text, laid out as PyTorch's. Percentages are of [`self_cpu_time_total`](Self::self_cpu_time_total) and
-    /// [`self_cuda_time_total`](Self::self_cuda_time_total).
+    /// Renders the table as text, laid out as PyTorch's. Percentages are of
+    /// [`self_cpu_time_total`](Self::self_cpu_time_total) and [`self_cuda_time_total`](Self::self_cuda_time_total).
     #[must_use]
     pub fn table(&self) -> String {
         render(self)
@@ -168,7 +168,7 @@ impl Columns<'_> {
     }
 }
 
-/// A column as wide as its longest cell and four more, and no wider than `most`; longer cells are cut.
+/// Creates a column four characters wider than its longest cell, but no wider than `most`; longer cells are cut.
 fn text_column(head: &str, most: usize, rows: &[KeyAverage], cell: impl Fn(&KeyAverage) -> Vec<String>) -> Column {
     let cells: Vec<Vec<String>> = rows.iter().map(cell).collect();
     let longest = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -226,20 +226,20 @@ fn cut(text: String, width: usize) -> String {
     text.chars().take(width - 3).chain("...".chars()).collect()
 }
 
-/// The unit in which a number of floating point operations is at least 1, and how many it is.
+/// Returns the unit in which a number of floating point operations is at least 1, and how many operations it is.
 fn unit_of(flops: u64) -> (f64, &'static str) {
     let power = (flops.checked_ilog10().unwrap_or(0) as usize / 3).min(UNITS.len() - 1);
     // CAST: there are six units.
     (1000_f64.powi(power as i32), UNITS[power])
 }
 
-/// A number of floating point operations with its unit.
+/// Formats a number of floating point operations with its unit.
 pub(in crate::export) fn flops_with_unit(flops: u64) -> String {
     let (scale, unit) = unit_of(flops);
     format!("{:.3} {unit}", flops as f64 / scale)
 }
 
-/// Shapes as Python prints them.
+/// Formats shapes as Python prints them.
 pub(super) fn shapes(inputs: &[Vec<u64>]) -> String {
     format!("{inputs:?}")
 }
@@ -253,7 +253,7 @@ fn time(time: Duration) -> String {
     }
 }
 
-/// Bytes in PyTorch's units.
+/// Formats bytes in PyTorch's units.
 fn memory(bytes: Option<i64>) -> String {
     let Some(bytes) = bytes else { return String::new() };
     let size = bytes.unsigned_abs();

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Compressing costs several times what formatting a trace does. Deflate streams that end with a sync flush can be put
-//! one after the other, so blocks are compressed independently: that costs a hundredth of the ratio. Memory is bounded by
-//! the blocks in flight, and no reader sees a difference: some of them stop after the first member of a file.
+//! one after the other, so blocks are compressed independently: that costs a hundredth of the ratio. Memory is bounded
+//! by the blocks in flight, and no reader sees a difference: some of them stop after the first member of a file.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -40,7 +40,7 @@ pub(super) fn compress<W: Write>(out: W, body: impl FnOnce(&mut dyn Write) -> io
     })
 }
 
-/// A block to compress, and where its result is waited for.
+/// A block to compress, and the channel that its result is sent to.
 struct Job {
     block: Vec<u8>,
     done: SyncSender<io::Result<Block>>,
@@ -49,15 +49,15 @@ struct Job {
 /// A compressed block.
 struct Block {
     deflated: Vec<u8>,
-    /// Of the bytes before.
+    /// Checksum of the bytes before compression.
     crc: Crc,
-    /// Their storage, for another block.
+    /// Buffer of those bytes, for another block.
     spare: Vec<u8>,
 }
 
 impl Job {
     fn run(self) {
-        // Whoever waited has failed meanwhile.
+        // The receiver is gone if writing has failed meanwhile.
         let _ = self.done.send(deflate(self.block));
     }
 }
@@ -79,9 +79,9 @@ fn deflate(mut block: Vec<u8>) -> io::Result<Block> {
 
 struct Gzip<W> {
     out: W,
-    /// Not full yet.
+    /// Block that is not full yet.
     block: Vec<u8>,
-    /// To the workers; `None` if there are none.
+    /// Channel to the workers; `None` if there are none.
     blocks: Option<SyncSender<Job>>,
     /// Results that are not written yet, in order.
     flying: VecDeque<Receiver<io::Result<Block>>>,
@@ -103,7 +103,7 @@ impl<W: Write> Gzip<W> {
         Ok(())
     }
 
-    /// Writes the oldest block that is not written; its storage.
+    /// Writes the oldest block that is not written, and returns its buffer.
     fn land(&mut self) -> io::Result<Vec<u8>> {
         let Some(result) = self.flying.pop_front() else { return Ok(Vec::with_capacity(BLOCK)) };
         let block = result.recv().map_err(|_| io::Error::other("a compressing thread has ended"))??;
@@ -134,7 +134,7 @@ impl<W: Write> Write for Gzip<W> {
         Ok(count)
     }
 
-    /// What is not written yet is written with the end: a flush in between would cost the ratio.
+    /// Does nothing: the rest is written at the end, since a flush in between would cost compression ratio.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Shortcomings of the file system of a session's folder, found out at the start.
 //!
-//! Some mounts of object stores and other machines rename or delete nothing. Their artifacts are whole all the same (see
-//! [`sink`](super::sink)), but files stay that would go elsewhere, and a file of the same name is not replaced at once.
+//! Some mounts of object stores and other machines rename or delete nothing. Their artifacts are whole all the same
+//! (see [`sink`](super::sink)), but temporary files stay, and a file of the same name is not replaced at once.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,12 +1,12 @@
 //! Writing to a path of the user's, which may be a pipe that nobody reads, and may send signals.
 //!
-//! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever thread writes: both end a
-//! host that never asked for them. A reader that sleeps would keep the writer for ever. All three are errors here.
+//! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever thread writes: both
+//! end a host that never asked for them. A sleeping reader would block the writer for ever. All three are errors here.
 
 use std::fs::File;
 use std::io::{self, Write};
 
-/// Something that is open and no file: a device, a pipe, a terminal. A write waits for its reader, but not for ever.
+/// An open device, pipe or terminal. A write waits for its reader, but not for ever.
 #[derive(Debug)]
 pub(crate) struct Outlet(File);
 
@@ -43,7 +43,7 @@ mod unix {
 
     use super::{File, Outlet, Write, io};
 
-    /// Time in which a reader has to take something.
+    /// Time in which a reader has to read something.
     const PATIENCE: Duration = Duration::from_secs(10);
     /// Bytes that a pipe which is ready takes without waiting, whether or not it is set to.
     const AT_ONCE: usize = 4096;
@@ -57,7 +57,7 @@ mod unix {
             loop {
                 wait_for_room(&self.0, deadline)?;
                 match self.0.write(part) {
-                    // Somebody else has filled it meanwhile.
+                    // Another process has filled it meanwhile.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     result => return result,
                 }
@@ -98,11 +98,11 @@ mod unix {
         write()
     }
 
-    /// The signals are blocked on this thread for as long as it lives.
+    /// Blocks the signals on this thread for as long as it lives.
     struct Held {
         /// The thread's mask before.
         before: libc::sigset_t,
-        /// Those that waited for the host before.
+        /// The signals that were pending for the host before.
         of_host: libc::sigset_t,
     }
 
@@ -146,7 +146,7 @@ mod unix {
         }
     }
 
-    /// Takes a blocked signal that waits, if it does.
+    /// Takes a blocked signal that is pending, if there is one.
     #[cfg(not(target_vendor = "apple"))]
     fn take_back(signal: libc::c_int) {
         let (only, now) = (set(&[signal]), libc::timespec { tv_sec: 0, tv_nsec: 0 });
@@ -154,7 +154,7 @@ mod unix {
         unsafe { libc::sigtimedwait(&raw const only, std::ptr::null_mut(), &raw const now) };
     }
 
-    /// Takes a blocked signal that waits, if it does.
+    /// Takes a blocked signal that is pending, if there is one.
     #[cfg(target_vendor = "apple")]
     fn take_back(signal: libc::c_int) {
         let (only, mut pending, mut taken) = (set(&[signal]), set(&[]), 0);
@@ -193,8 +193,8 @@ mod tests {
         let limit = |bytes| libc::rlimit { rlim_cur: bytes, rlim_max: libc::RLIM_INFINITY };
         let (mut before, far) = (limit(0), limit(1 << 40));
         let mut file = tempfile::tempfile().unwrap();
-        // SAFETY: the structures are valid; the limit is that of the process for a moment, in which other tests may fail to
-        // write: so it is high, and behind a hole.
+        // SAFETY: the structures are valid; the limit is that of the process for a moment, in which
+        // other tests may fail to write: so it is high, and behind a hole.
         let result = unsafe {
             libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut before);
             libc::setrlimit(libc::RLIMIT_FSIZE, &raw const far);

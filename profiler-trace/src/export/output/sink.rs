@@ -1,10 +1,10 @@
-//! Where every artifact goes through: a file is complete under its name, or it is not there.
+//! The way of every artifact to the disk: a file is complete under its name, or it is not there.
 //!
-//! Written under a hidden name beside its place, which no other process and no other file has, compressed and checksummed on
-//! the way, flushed to the disk, then renamed. Whatever goes wrong (a full disk, a folder that vanished) removes the hidden
-//! file and is an error with a reason, never a signal. Where nothing can be renamed, the hidden file is copied, and stays
-//! until its copy is whole; the manifest, which is written last, lists what is. Devices and pipes are written into
-//! ([`Target`]).
+//! Written under a hidden name beside its place, which no other process and no other file has,
+//! compressed and checksummed on the way, flushed to the disk, then renamed. Whatever goes wrong (a
+//! full disk, a folder that vanished) removes the hidden file and is an error with a reason, never a
+//! signal. Where nothing can be renamed, the hidden file is copied, and stays until its copy is whole;
+//! the manifest, which is written last, lists what is. Devices and pipes are written into ([`Target`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -20,7 +20,7 @@ const BUFFER: usize = 64 << 10;
 /// End of a file's name while it is written.
 const SUFFIX: &str = ".tmp";
 
-/// What is on the disk.
+/// A file on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct Written {
     pub(in crate::export) bytes: u64,
@@ -28,7 +28,7 @@ pub(in crate::export) struct Written {
     pub(in crate::export) crc32: u32,
 }
 
-/// Writes `path` with what `body` writes, in a folder that is made if it is missing; replaces an earlier file of that name, and no device, pipe or link.
+/// Writes what `body` writes to `path`, and creates a missing folder; replaces an earlier file, but no device or link.
 pub(in crate::export) fn write_file(
     path: &Path,
     gzip: bool,
@@ -47,7 +47,7 @@ fn replace(path: &Path, gzip: bool, body: impl FnOnce(&mut dyn Write) -> io::Res
     let hidden = Hidden::beside(path)?;
     let file = File::options().write(true).create_new(true).open(&hidden.0)?;
     if let Ok(earlier) = fs::metadata(path) {
-        // Who might read the earlier one may read this; where nobody can be told, so be it.
+        // Users who might read the earlier file may read this one; where permissions cannot be set, so be it.
         let _ = file.set_permissions(earlier.permissions());
     }
     let (file, written) = fill(file, gzip, body)?;
@@ -65,7 +65,7 @@ fn sync(file: &File) -> io::Result<()> {
     }
 }
 
-/// Returns whether a file system has not the operation at all; some say so by refusing it to everybody.
+/// Returns whether a file system lacks the operation; some say so by refusing it to everybody.
 fn is_unsupported(error: &io::Error) -> bool {
     use io::ErrorKind::{CrossesDevices, InvalidInput, PermissionDenied, ResourceBusy, Unsupported};
     matches!(error.kind(), Unsupported | InvalidInput | PermissionDenied | CrossesDevices | ResourceBusy)
@@ -88,7 +88,7 @@ fn fill<F: Write>(
     Ok((file, Written { bytes, crc32: crc.sum() }))
 }
 
-/// A file that is being written. Dropped before it is renamed, it is gone.
+/// A file that is being written. Dropping it before it is renamed deletes it.
 struct Hidden(PathBuf);
 
 impl Hidden {
@@ -116,7 +116,7 @@ impl Hidden {
         Ok(())
     }
 
-    /// Copies where nothing can be renamed: until it is done, the hidden file is the whole one.
+    /// Copies the file where nothing can be renamed: until the copy is done, the hidden file is the whole one.
     fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut whole = File::open(&self.0)?;
         let mut copy = File::options().write(true).create(true).truncate(true).open(path)?;
@@ -131,13 +131,13 @@ impl Hidden {
 impl Drop for Hidden {
     fn drop(&mut self) {
         if self.0 != Path::new("") {
-            // The reason that led here is worth more than a second one.
+            // The first error is worth more than a second one.
             let _ = fs::remove_file(&self.0);
         }
     }
 }
 
-/// Deletes what a process that has died was writing into a folder: files of this part of the job, such as `rank0`.
+/// Deletes the files that a process which has died was writing into a folder, for this part of the job (`rank0`).
 pub fn remove_unfinished(folder: &Path, part: &str, process: u32) {
     let (of_part, of_process) = (format!("{part}."), format!(".{process}-"));
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -145,7 +145,7 @@ pub fn remove_unfinished(folder: &Path, part: &str, process: u32) {
         let name = name.to_string_lossy();
         let is_hidden = name.starts_with('.') && name.ends_with(SUFFIX);
         if is_hidden && name.contains(&of_part) && name.contains(&of_process) {
-            // It is in nobody's way.
+            // A file that cannot be deleted is in nobody's way.
             let _ = fs::remove_file(entry.path());
         }
     }

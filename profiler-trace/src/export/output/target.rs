@@ -1,8 +1,8 @@
 //! The kind of thing that stands under a path before it is written to.
 //!
-//! A path that we choose is free. One that the user spells out (`perf_dump_path`, `trace_file`, a merge's output) may be a
-//! file, which is replaced, a link, whose target is, or a device or pipe, which is written into: a rename would put a file
-//! in its place. What can be neither is refused with a reason.
+//! A path that we choose is free. One that the user spells out (`perf_dump_path`, `trace_file`, a merge's
+//! output) may be a file, which is replaced, a link, whose target is, or a device or pipe, which is
+//! written into: a rename would put a file in its place. What can be neither is refused with a reason.
 
 use std::fs::{self, File};
 use std::io;
@@ -18,7 +18,7 @@ const MOST_LINKS: usize = 40;
 pub(in crate::export) enum Target {
     /// A file, there or not yet, which is replaced as a whole.
     File(PathBuf),
-    /// A device, a pipe, or what the process has open already.
+    /// A device, a pipe, or something that the process has open already.
     Stream(PathBuf),
 }
 
@@ -27,7 +27,7 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// It cannot be written to: a folder, a socket, a disk, a file that is protected.
+    /// Returns why it cannot be written to: a folder, a socket, a disk, a file that is protected.
     pub(in crate::export) fn of(path: &Path) -> io::Result<Self> {
         let mut path = path.to_owned();
         for _ in 0..MOST_LINKS {
@@ -47,7 +47,7 @@ impl Target {
         Err(io::Error::other("it is a link that leads back to itself: remove it"))
     }
 
-    /// Returns what a path is that is no link.
+    /// Returns the target for a path that is no link.
     fn there(path: PathBuf, found: &fs::Metadata) -> io::Result<Self> {
         if found.is_dir() {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder: name a file in it"));
@@ -88,8 +88,8 @@ fn stream(path: PathBuf, _found: &fs::Metadata) -> io::Result<Target> {
     Ok(Target::Stream(path))
 }
 
-/// Returns whether the path stands for something that a process has open, as `/dev/stdout` does: what such a link says of
-/// its target is for people.
+/// Returns whether the path stands for something that a process has open, as `/dev/stdout` does:
+/// what such a link says of its target is for people.
 fn is_descriptor(path: &Path) -> bool {
     let folder = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
     folder.is_some_and(|folder| folder.starts_with("/proc") && folder.ends_with("fd"))

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{self, Reading, Trace};
 
-/// Whose clocks, and what they said.
+/// The host's clock, and its readings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::export) struct ClockReport {
     /// Ranks with the same `id` read the same monotonic clock; absent where the system has no name for it.
@@ -17,21 +17,21 @@ pub(in crate::export) struct ClockReport {
     pub(in crate::export) real_time_error_ns: Option<u64>,
     pub(in crate::export) begin: Reading,
     pub(in crate::export) end: Reading,
-    /// Absent where the clocks went on evenly.
+    /// Jumps of the clocks; absent where the clocks ran evenly.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::export) jumps: Vec<Jump>,
 }
 
-/// What a clock did during the recording that others did not: also the arguments of its mark in a trace.
+/// A jump of one clock against the others during the recording; also the arguments of its mark in a trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::export) struct Jump {
-    /// What jumped: `suspend`, `counter` or `real time`.
+    /// Kind of the jump: `suspend`, `counter` or `real time`.
     pub(in crate::export) kind: Cow<'static, str>,
-    /// By how much.
+    /// Length of the jump.
     pub(in crate::export) length_ns: i64,
-    /// It happened at this moment at the earliest,
+    /// Earliest moment of the jump.
     pub(in crate::export) at_unix_ns: u64,
-    /// and so much later at the latest.
+    /// Time after that moment within which it happened.
     pub(in crate::export) within_ns: u64,
 }
 
@@ -39,7 +39,7 @@ impl Jump {
     /// Name of the mark in a trace.
     pub(in crate::export) const MARK: &'static str = "clock jump";
 
-    /// Returns those of a recording, in order of time.
+    /// Returns the jumps of a recording, in order of time.
     pub(in crate::export) fn all(trace: &Trace) -> Vec<Self> {
         let report = |jump: &model::Jump| Self {
             kind: jump.kind.into(),

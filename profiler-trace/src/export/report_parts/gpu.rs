@@ -15,10 +15,10 @@ use crate::records::unavailable::Unavailable;
 pub(in crate::export) struct GpuReport<'a> {
     /// Word of the source, or `none`.
     source: &'static str,
-    /// One word for why there is nothing, or no more than events.
+    /// One word for why there are no records, or no more than events.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason_code: Option<&'static str>,
-    /// The same in a sentence.
+    /// The reason in a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<String>,
     #[serde(flatten)]
@@ -43,7 +43,7 @@ struct Recorded<'a> {
     losses: LossReport<'a>,
 }
 
-/// What events know.
+/// The figures that events know.
 #[derive(Serialize)]
 struct Timed<'a> {
     cuda_driver_version: u32,
@@ -55,10 +55,10 @@ struct Timed<'a> {
     losses: LossReport<'a>,
 }
 
-/// GPU time of a stage, or of everything. What its source does not know is absent.
+/// GPU time of a stage, or of everything. Fields that the source does not know are absent.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(in crate::export) struct TimesReport {
-    /// Kernels, copies and fills that it launched.
+    /// Kernels, copies and fills that the stage launched.
     #[serde(skip_serializing_if = "Option::is_none")]
     gpu_ops: Option<u64>,
     /// Time in which at least one of them ran.
@@ -143,24 +143,24 @@ impl TimesReport {
     }
 }
 
-/// GPU time of a stage; `None` if it is not known.
+/// Returns the GPU time of a stage; `None` if it is not known.
 pub(in crate::export) fn of_stage(trace: &Trace, stages: &StageTree, stage: NodeId) -> Option<TimesReport> {
     let gpu = trace.gpu.as_ref().ok()?;
     let times = stages.node(stage).gpu;
     is_known(gpu, times).then(|| TimesReport::of(gpu, times))
 }
 
-/// Returns whether the source knows a stage: all but events know of every stage what it launched; events know of those that were timed.
+/// Returns whether the source knows a stage: events know only the timed stages, every other source knows all.
 pub(in crate::export) fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
     gpu.source.knows_ops() || times.ops > 0
 }
 
-/// What the summary's column says, and its head.
+/// Returns the head of the summary's column.
 pub(in crate::export) fn column(gpu: &Gpu) -> &'static str {
     if gpu.source.knows_ops() { "gpu busy" } else { "gpu elapsed" }
 }
 
-/// What the summary says at its end.
+/// Returns the sentence about the GPU at the end of the summary.
 pub(in crate::export) fn sentence(trace: &Trace) -> String {
     match &trace.gpu {
         Err(reason) => format!("GPU: not recorded, {reason}."),

@@ -14,12 +14,12 @@ const MOST_THREADS: usize = 16;
 #[derive(Clone, Copy)]
 pub(crate) struct LossReport<'a>(&'a Trace, &'static [LossCause]);
 
-/// What stands for a cause.
+/// The value that is shown for a cause.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Shown<'a> {
     Count(u64),
-    /// By thread; of many threads those that lost most, and the sum of the others.
+    /// Losses by thread; of many threads those that lost most, and the sum of the others.
     Threads(Vec<ThreadLoss<'a>>),
     /// Ranges that are shown under `(too many dynamic names)`, and how many different names the process has used beyond
     /// the limit, counted up to 65,536; `null` if that is not known.
@@ -88,8 +88,8 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
     sentences(trace, |_| true)
 }
 
-/// Returns a sentence for each loss that a user can do something about; those that a recording's begin and end bring with
-/// them are not among them.
+/// Returns a sentence for each loss that a user can do something about; without those that the begin and the end of a
+/// recording bring with them.
 pub fn avoidable(trace: &Trace) -> Vec<String> {
     sentences(trace, |effect| effect != Effect::Natural)
 }

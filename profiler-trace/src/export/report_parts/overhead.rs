@@ -9,11 +9,11 @@ use crate::model::{ExportOptions, Source, Trace};
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::export) struct Overhead {
     pub(in crate::export) ranges: u64,
-    /// Flattened: the count of each part but the first, and what one costs.
+    /// Parts of the estimate, flattened: the count of each part but the first, and the cost of one.
     #[serde(flatten, serialize_with = "as_fields")]
     parts: [Part; 6],
     pub(in crate::export) estimated_ns: u64,
-    /// Of the recording's wall time. Threads pay in parallel, so this is an upper bound.
+    /// Share of the recording's wall time. Threads pay in parallel, so this is an upper bound.
     pub(in crate::export) percent: f64,
     /// Costs that are not in the estimate, because they cannot be measured without disturbing the program.
     pub(in crate::export) not_included: Vec<String>,
@@ -72,7 +72,7 @@ impl Overhead {
         }
     }
 
-    /// Returns what was paid for, and how much: `40 ns for each of 100 ranges, 23 ns for each of 17,543 allocations`.
+    /// Returns the parts and their counts: `40 ns for each of 100 ranges, 23 ns for each of 17,543 allocations`.
     pub(in crate::export) fn parts(&self) -> String {
         let paid = self.parts.iter().filter(|part| part.count > 0 && whole(part.ns) > 0);
         let paid: Vec<String> =
@@ -81,7 +81,7 @@ impl Overhead {
     }
 }
 
-/// Returns the allocations and releases that the program reported, those without room included.
+/// Returns the number of allocations and releases that the program reported, including those that found no room.
 fn allocations(trace: &Trace) -> u64 {
     let Some(memory) = &trace.memory else { return 0 };
     let recorded = memory.devices.iter().map(|each| each.usage.allocs + each.usage.frees + each.usage.failed);

@@ -14,14 +14,14 @@ pub struct RequestTimes {
     spread: Spread,
     /// Futures that were dropped before they were ready.
     cancelled: u64,
-    /// Began before the recording: timed from there on.
+    /// Requests that began before the recording: timed from there on.
     clipped: u64,
-    /// Open when the recording ended: timed up to there.
+    /// Requests that were open when the recording ended: timed up to there.
     unfinished: u64,
     sketch: Sketch,
 }
 
-/// A DDSketch: what quantiles are made from, and merged by.
+/// A DDSketch: quantiles are computed from it, and sketches can be merged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "SketchForm", try_from = "SketchForm")]
 struct Sketch(Bins);
@@ -30,13 +30,13 @@ struct Sketch(Bins);
 #[derive(Serialize, Deserialize)]
 struct SketchForm {
     kind: String,
-    /// Error of a quantile that is made from it, as a share of itself.
+    /// Error of a quantile that is computed from it, as a share of the quantile.
     relative_accuracy: f64,
     /// The bin `key` holds durations from `gamma ^ key` to `gamma ^ (key + 1)` nanoseconds.
     gamma: f64,
-    /// Durations of 0 ns.
+    /// Number of durations of 0 ns.
     zeros: u64,
-    /// `[key, count]`, by key.
+    /// Pairs `[key, count]`, by key.
     bins: Vec<(i32, u64)>,
 }
 
@@ -61,7 +61,7 @@ impl RequestTimes {
         self.spread.count
     }
 
-    /// Returns the requests of all of these together; `None` if nobody served any.
+    /// Returns the figures of all of these together; `None` if no request was served.
     #[doc(hidden)]
     pub fn merged<'a>(all: impl Iterator<Item = &'a Self>) -> Option<Self> {
         let (mut durations, mut merged) = (Durations::default(), Self::default());

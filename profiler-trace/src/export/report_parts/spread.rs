@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Durations, StageNode};
 
-/// Nanoseconds; all zero if there was nothing.
+/// A spread, in nanoseconds; all zero if there was nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(in crate::export) count: u64,

@@ -5,7 +5,7 @@ use crate::export::ops::averages::MAX_ROWS;
 use crate::export::reports::pipeline;
 use crate::model::{Context, EndedBy, Trace};
 
-/// Sites of one kind of mistake that get a sentence of their own.
+/// Most sites of one kind of mistake that get a sentence of their own.
 const MAX_SITES: usize = 8;
 
 /// Returns every warning of a session.
@@ -28,7 +28,7 @@ pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
     trace.context.notes.iter().cloned().chain(filter).collect()
 }
 
-/// Sites whose `shapes(…)` has a list of `usize`: most likely a tensor's dims, taken for a tensor.
+/// Returns a sentence for each site whose `shapes(…)` has a list of `usize`: most likely dims, taken for a tensor.
 fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     let sentences = trace.listed_dims.iter().take(MAX_SITES).map(|site| {
         let (name, file, line) = (site.name(), site.file(), site.line());
@@ -42,7 +42,7 @@ fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     sentences.chain((more > 0).then(|| format!("{more} more sites record the shapes of lists of integers")))
 }
 
-/// Tells the calls that the sheets `by_shape` and `by_stack` cannot show apart, if there are any.
+/// Returns a sentence on the calls that the sheets `by_shape` and `by_stack` cannot tell apart, if there are any.
 fn merged_calls(trace: &Trace) -> Option<String> {
     let calls = trace.ops.merged_calls;
     let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \
@@ -50,7 +50,7 @@ fn merged_calls(trace: &Trace) -> Option<String> {
     (calls > 0).then(|| format!("{calls} {sentence}"))
 }
 
-/// Tells that a sheet of the workbook may be longer than what is written of it.
+/// Returns the warning that a sheet of the workbook may be longer than what is written of it.
 fn long_sheets(trace: &Trace) -> Option<String> {
     let groups = trace.ops.group_count();
     (cfg!(feature = "xlsx") && groups > MAX_ROWS).then(|| {
@@ -61,7 +61,7 @@ fn long_sheets(trace: &Trace) -> Option<String> {
     })
 }
 
-/// Tells that a session which should have ended by itself had nothing to count.
+/// Returns the warning that a session which should have ended by itself had nothing to count.
 fn no_iteration(trace: &Trace) -> Option<String> {
     let Context { options, recorded_iterations, ended_by, .. } = &trace.context;
     let is_counted = options.max_iterations > 0 && *recorded_iterations == 0 && *ended_by != EndedBy::Dump;
@@ -74,7 +74,7 @@ fn no_iteration(trace: &Trace) -> Option<String> {
     })
 }
 
-/// Tells that the pipeline profiler had nothing to time.
+/// Returns the warning that the pipeline profiler had nothing to time.
 fn no_target(trace: &Trace) -> Option<String> {
     let options = &trace.context.options;
     let is_empty = options.pipeline_profiler && trace.ranges > 0 && pipeline::log_lines(trace).is_empty();

@@ -1,18 +1,18 @@
-//! Which commit the program was run from, for reports that compare runs.
+//! The commit that the program was run from, for reports that compare runs.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// `PROFILER_COMMIT_HASH`, else the commit checked out around the working directory, else `N/A`.
+/// Returns `PROFILER_COMMIT_HASH`, else the commit checked out around the working directory, else `N/A`.
 ///
-/// Reads git's files rather than run `git`: it need not be installed, and a report is not worth a process.
+/// Reads git's files instead of running `git`: git need not be installed, and a report is not worth a process.
 pub(super) fn commit_hash() -> String {
     let given = std::env::var("PROFILER_COMMIT_HASH").ok().filter(|hash| !hash.is_empty());
     let found = || checked_out(&git_folder(&std::env::current_dir().ok()?)?);
     given.or_else(found).unwrap_or_else(|| "N/A".to_owned())
 }
 
-/// The nearest `.git` at or above `folder`; a worktree's is a file that names it.
+/// Returns the nearest `.git` at or above `folder`; in a worktree that is a file, which names the folder.
 fn git_folder(folder: &Path) -> Option<PathBuf> {
     let git = folder.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
     if git.is_dir() {
@@ -35,7 +35,7 @@ fn checked_out(git: &Path) -> Option<String> {
     packed.lines().find_map(|line| hash(line.strip_suffix(branch)?.strip_suffix(' ')?))
 }
 
-/// The text if it is a hash: whatever else stands there is not shown.
+/// Returns the text if it is a hash: any other text is not shown.
 fn hash(text: &str) -> Option<String> {
     let text = text.trim();
     let is_hash = text.len() >= 40 && text.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! What a printed summary says of a trace, which is gone when it is printed: part of the manifest in memory.
+//! The figures of a trace that a printed summary needs after the trace is gone: part of the manifest in memory.
 
 use crate::export::report_parts::{gpu, losses};
 use crate::model::Trace;

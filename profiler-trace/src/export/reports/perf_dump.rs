@@ -35,7 +35,7 @@ impl Exporter for PerfDumps {
     }
 }
 
-/// Rank 0 writes the path as configured; others, which would overwrite it, add their number: `perf_rank1.json`.
+/// Returns the path of a rank's report: rank 0's is as configured, others add their number: `perf_rank1.json`.
 fn of_rank(path: &Path, rank: u32) -> PathBuf {
     if rank == 0 {
         return path.to_owned();
@@ -76,7 +76,7 @@ fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     write_indented(out, &dump)
 }
 
-/// The stages of the pipeline: the outermost ones, or those inside the one that encloses everything.
+/// Returns the stages of the pipeline: the outermost ones, or those inside the one that encloses everything.
 fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
     let nodes = tree.in_order();
     let at = |depth: u32| -> Vec<&StageNode> {
@@ -93,8 +93,8 @@ fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
     stages
 }
 
-/// The loop of denoising steps: the one that `step_of` names, else the one with the most iterations, since a loop inside
-/// another has more.
+/// Returns the loop of denoising steps: the one that `step_of` names, else the one with the most iterations, since
+/// a loop inside another has more.
 fn denoising(trace: &Trace) -> Option<&StepLoop> {
     if trace.context.options.step_of.is_some() {
         return trace.loops.iter().find(|each| each.drives);

@@ -25,13 +25,13 @@ impl Exporter for Pipeline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct StageDuration {
     pub(in crate::export) name: &'static str,
-    /// The outermost stage, without a trailing `.forward`; empty if that is the stage itself.
+    /// Name of the outermost stage, without a trailing `.forward`; empty if that is the stage itself.
     pub(in crate::export) pipeline: &'static str,
     pub(in crate::export) calls: u64,
     pub(in crate::export) ns: u64,
 }
 
-/// The lines for the log, in the order in which the stages first ran; none unless `pipeline_profiler` is on.
+/// Returns the lines for the log, in the order in which the stages first ran; none unless `pipeline_profiler` is on.
 pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
     let durations = durations(&trace.stages, &trace.context.options);
     let line = |stage: StageDuration| {

@@ -1,7 +1,7 @@
-//! Stage times: one record for each stage at each place of the tree, for `timing_rank*.json` and for the tables of stages.
+//! Stage times: one record for each stage at each place of the tree, for `timing_rank*.json` and tables of stages.
 //!
-//! In the timing report a record names the one around it by number, so that the file grows with the number of records, however deep they lie.
-//! The requests' own records are short, and name the session's by number too.
+//! In the timing report a record names the one around it by number, so that the file grows with the number of
+//! records, however deep they lie. The requests' own records are short, and name the session's by number too.
 
 use std::collections::HashMap;
 
@@ -23,16 +23,16 @@ pub(in crate::export) struct Times {
     pub(in crate::export) max_ns: u64,
     /// Time in no stage inside it.
     pub(in crate::export) self_ns: u64,
-    /// Calls that began before what is kept of the recording: timed from there on.
+    /// Calls that began before the part of the recording that is kept: timed from there on.
     #[serde(skip_serializing_if = "is_zero")]
     clipped: u64,
-    /// Calls ran at the same time: their sum may exceed the time around them.
+    /// Whether calls ran at the same time: their sum may exceed the time around them.
     #[serde(skip_serializing_if = "is_false")]
     pub(in crate::export) concurrent: bool,
     /// CPU time of its threads, of lives in their polls; absent if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::export) cpu_ns: Option<u64>,
-    /// Measuring that made it more than 1 % slower.
+    /// Whether measuring the CPU time made it more than 1 % slower.
     #[serde(skip_serializing_if = "is_false")]
     cpu_slows: bool,
     #[serde(flatten)]
@@ -44,7 +44,7 @@ pub(in crate::export) struct Times {
 pub(in crate::export) struct Lives {
     lives: u64,
     pub(in crate::export) polls: u64,
-    /// Time in polls. The rest they waited.
+    /// Time in polls. The lives waited for the rest.
     pub(in crate::export) busy_ns: u64,
     /// Lives that were dropped before they were ready.
     cancelled: u64,
@@ -58,12 +58,12 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// The stages of a session, as page, terminal and workbook show them.
+/// The stages of a session, as the page, the terminal and the workbook show them.
 #[derive(Clone, Debug)]
 pub(in crate::export) struct StageTable {
-    /// In the order of the tree, and last the time in which none ran.
+    /// Rows in the order of the tree, and last the time in which no stage ran.
     pub(in crate::export) rows: Vec<StageRow>,
-    /// Shorter stages that have no row.
+    /// Number of shorter stages that have no row.
     pub(in crate::export) left_out: usize,
     pub(in crate::export) has_busy: bool,
     pub(in crate::export) has_cpu: bool,
@@ -71,20 +71,20 @@ pub(in crate::export) struct StageTable {
     pub(in crate::export) gpu: Option<&'static str>,
 }
 
-/// A stage at its place in the tree, or the time in which none ran.
+/// A stage at its place in the tree, or the time in which no stage ran.
 #[derive(Clone, Debug)]
 pub(in crate::export) struct StageRow {
     pub(in crate::export) name: &'static str,
-    /// `stage` or `step`; empty for the time in which none ran.
+    /// `stage` or `step`; empty for the time in which no stage ran.
     #[cfg_attr(not(feature = "xlsx"), allow(dead_code))]
     pub(in crate::export) kind: &'static str,
     pub(in crate::export) depth: u32,
     pub(in crate::export) sum_ns: u64,
     /// Length of the session.
     pub(in crate::export) whole_ns: u64,
-    /// Absent for the time in which none ran.
+    /// Times of the stage; absent for the time in which no stage ran.
     pub(in crate::export) times: Option<Times>,
-    /// GPU time of what it launched; `None` if it is not known.
+    /// GPU time of the work that the stage launched; `None` if it is not known.
     pub(in crate::export) gpu_ns: Option<u64>,
 }
 
@@ -128,7 +128,7 @@ impl StageTable {
 }
 
 impl StageRow {
-    /// Returns what its times say; nothing for the time in which no stage ran.
+    /// Returns the text that `of` makes of the stage's times; an empty one for the time in which no stage ran.
     pub(in crate::export) fn told(&self, of: impl FnOnce(&Times) -> Option<String>) -> String {
         self.times.as_ref().and_then(of).unwrap_or_default()
     }
@@ -219,7 +219,7 @@ fn stage(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, nod
     }
 }
 
-/// Returns the most that the process had allocated while a stage ran, for each device and whoever told of its memory.
+/// Returns the most that the process had allocated while a stage ran, for each device and source of its numbers.
 fn memory_peaks(trace: &Trace, place: NodeId) -> impl Iterator<Item = impl Serialize> {
     let devices = trace.memory.iter().flat_map(|memory| memory.all().map(move |device| (memory, device)));
     devices.map(move |(memory, device)| {

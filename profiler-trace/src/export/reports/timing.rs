@@ -41,7 +41,7 @@ pub(super) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
         recorded_iterations: context.recorded_iterations,
         // Selection in effect, if not everything was recorded.
         filter: options.is_selective().then(|| record! { stages: &options.stages, }),
-        // Every stage of the session, in whatever request or none.
+        // Every stage of the session, inside requests and outside of them.
         stages: stages::of_session(trace),
         // Time in which no stage ran on any thread; with a filter, or one that was not selected.
         unaccounted_ns: trace.unaccounted_ns,
@@ -88,7 +88,7 @@ fn requests(trace: &Trace) -> impl Serialize {
 fn request(trace: &Trace, request: &Request, ids: &HashMap<NodeId, usize>) -> impl Serialize + use<> {
     record! {
         request_id: request.id.clone(),
-        // Why it is among those kept: `slowest`, `newest`, `sample`.
+        // Reason why it is among those kept: `slowest`, `newest`, `sample`.
         kept_as: request.kept_as.words().collect::<Vec<_>>(),
         // Since the window began.
         begin_ns: request.begin.saturating_sub(trace.begin),
@@ -104,7 +104,7 @@ fn request(trace: &Trace, request: &Request, ids: &HashMap<NodeId, usize>) -> im
         stages: stages::of_request(trace, request, ids),
         // Time in none of the top-level stages.
         unaccounted_ns: request.unaccounted_ns,
-        // As the session's.
+        // As in the session's record.
         stage_durations?: unless_empty(stage_durations(&request.stages, trace)),
     }
 }

@@ -1,5 +1,5 @@
-//! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: where the time went by call stack, for flamegraph.pl, inferno and
-//! speedscope.
+//! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: where the time went by call stack, for
+//! flamegraph.pl, inferno and speedscope.
 //!
 //! One line per distinct stack, outermost function first, then the name of the range, a space and whole microseconds of
 //! the range's own time; for the GPU, behind the range that launched it, the name of the kernel, copy or fill, and its
@@ -16,25 +16,25 @@ use crate::records::frames::{Shown, Symbols};
 use crate::text;
 use profiler_core::site::Site;
 
-/// The range of what no range launched.
+/// Name for the range of work that no range launched.
 const NOBODY: &str = "(no range)";
 
 /// Own time by stack and range, or time on the GPU by stack, range and kernel.
 #[derive(Debug)]
 pub(super) struct Folded {
-    /// Outermost function first, then the range, then the kernel; nanoseconds. Without files and lines: calls from two lines
-    /// of a function are one box in a picture.
+    /// Time in nanoseconds by line: outermost function first, then the range, then the kernel. Without files and lines
+    /// of source: calls from two lines of a function are one box in a picture.
     lines: BTreeMap<String, u64>,
     #[cfg_attr(not(feature = "flamegraph"), allow(dead_code))]
     pub(super) is_of_gpu: bool,
 }
 
 impl Folded {
-    /// Reads the trace once; one entry per distinct stack stays in memory.
+    /// Folds the host's time in one pass over the trace; one entry per distinct stack stays in memory.
     ///
     /// # Errors
     ///
-    /// Why there is nothing to show.
+    /// Returns why there is nothing to show.
     pub(super) fn of(trace: &Trace) -> Result<Self, String> {
         let mut sums: HashMap<Box<[u64]>, Vec<(&'static Site, u64)>> = HashMap::new();
         for thread in 0..trace.threads.len() {
@@ -62,11 +62,11 @@ impl Folded {
         Self { lines, is_of_gpu: false }.shown()
     }
 
-    /// The same for the GPU's work, by the stack of the range that launched it; what no range launched has no stack.
+    /// Folds the GPU's work by the stack of the range that launched it; work that no range launched has no stack.
     ///
     /// # Errors
     ///
-    /// Why there is nothing to show.
+    /// Returns why there is nothing to show.
     pub(super) fn of_gpu(trace: &Trace) -> Result<Self, String> {
         let gpu = trace.gpu.as_ref().map_err(|reason| format!("no GPU was recorded: {reason}"))?;
         if gpu.ops.is_empty() {
@@ -103,13 +103,13 @@ impl Folded {
         self.micros().try_for_each(|(line, micros)| writeln!(out, "{line} {micros}"))
     }
 
-    /// Lines that took a whole microsecond.
+    /// Returns the lines that took a whole microsecond.
     pub(super) fn micros(&self) -> impl Iterator<Item = (&str, u64)> {
         self.lines.iter().map(|(line, ns)| (line.as_str(), ns / 1000)).filter(|(_, micros)| *micros > 0)
     }
 }
 
-/// A line without its time; `names` come behind the functions: the range, and what it launched.
+/// Builds a line without its time; `names` come behind the functions: the range, and the work that it launched.
 fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
     let mut frames: Vec<Shown<'_>> = symbols.frames(stack).collect();
     frames.reverse();
@@ -123,7 +123,7 @@ fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
     line
 }
 
-/// What a frame is called without its place; a closure of which nothing else is known keeps its file.
+/// Returns the name of a frame without its place; a closure of which nothing else is known keeps its file.
 fn function(frame: Shown<'_>) -> Cow<'_, str> {
     match Path::new(frame.file).file_name() {
         Some(file) if frame.function.starts_with('{') => {

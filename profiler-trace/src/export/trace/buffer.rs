@@ -2,17 +2,17 @@
 
 use std::io::{self, Write};
 
-/// Written out when it holds this much: large enough for compressor and file, small enough for the cache.
+/// Size at which the text is written out: large enough for compressor and file, small enough for the cache.
 pub(super) const FULL: usize = 128 << 10;
 
-/// Room for a page, and for the event that makes it full.
+/// Creates a buffer with room for a page, and for the event that fills it.
 pub(super) fn empty() -> Vec<u8> {
     Vec::with_capacity(FULL + FULL / 4)
 }
 
-/// Text on its way out.
+/// A page of text that is being written.
 pub(super) struct Page<'a> {
-    /// To be appended to.
+    /// Text, to be appended to.
     pub(super) text: Vec<u8>,
     out: &'a mut dyn Write,
     failed: Option<io::Error>,
@@ -23,11 +23,11 @@ impl<'a> Page<'a> {
         Self { text: empty(), out, failed: None }
     }
 
-    /// Writes out what is there, for pages that were filled elsewhere to follow it.
+    /// Writes out the text so far, for pages that were filled elsewhere to follow it.
     ///
     /// # Errors
     ///
-    /// The first error so far.
+    /// Returns the first error so far.
     pub(super) fn direct(&mut self) -> io::Result<&mut (dyn Write + 'a)> {
         self.write_out();
         match self.failed.take() {
@@ -36,7 +36,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    /// A good place to write out what is there. After an error nothing is written any more.
+    /// Writes out the text if the page is full. After an error nothing is written any more.
     #[inline]
     pub(super) fn pause(&mut self) {
         if self.text.len() >= FULL {
@@ -53,7 +53,7 @@ impl<'a> Page<'a> {
         self.text.clear();
     }
 
-    /// Writes out the rest, and tells the first error.
+    /// Writes out the rest, and returns the first error.
     pub(super) fn finish(mut self) -> io::Result<()> {
         self.write_out();
         self.failed.map_or(Ok(()), Err)

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::records::frames::Symbols;
 
-/// The words; empty for a stack of which nothing is shown.
+/// Returns the stack in these words; empty for a stack of which nothing is shown.
 pub(super) fn text(stack: &[u64], symbols: &Symbols) -> String {
     let mut text = String::new();
     for frame in symbols.frames(stack) {

@@ -12,12 +12,12 @@ use crate::model::{Context, Trace};
 
 use super::devices;
 
-/// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read as a double, such a
-/// number of microseconds is off by up to a nanosecond, and slices that touch or end together cross. A week's microseconds
-/// survive a double to the nanosecond, sums of two included.
+/// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read as
+/// a double, such a number of microseconds is off by up to a nanosecond, and slices that touch or end
+/// together cross. A week's microseconds survive a double to the nanosecond, sums of two included.
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
-/// `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
+/// Returns `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
 pub(super) const fn base_of(unix_ns: u64) -> u64 {
     unix_ns - unix_ns % WEEK_NS
 }
@@ -80,7 +80,7 @@ impl Distributed {
     }
 }
 
-/// What Kineto has no key for.
+/// The facts that Kineto has no key for.
 #[derive(serde::Serialize)]
 struct Profiler<'a> {
     version: &'static str,
@@ -116,7 +116,7 @@ impl<'a> Profiler<'a> {
     }
 }
 
-/// 32 hexadecimal digits, the same for the same session and rank.
+/// Returns 32 hexadecimal digits, the same for the same session and rank.
 fn trace_id(session: &str, rank: u32) -> String {
     // FNV-1a, 128 bits.
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;

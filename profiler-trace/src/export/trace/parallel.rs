@@ -5,10 +5,10 @@
 //!          └─► worker: one page ─┴─► 1st, 2nd, 3rd, 1st, 2nd, … ─► out
 //! ```
 //!
-//! A stream travels to a worker with an empty page and comes back with it full. So there is one page for each stream, however
-//! long they are; and since the order of turns is all that decides, the same streams give the same file, whoever was
-//! faster and however many workers there are. One stream alone would only be sent to and fro: the exporting thread
-//! fills its pages itself, as it does all if no worker can be started.
+//! A stream travels to a worker with an empty page and comes back with it full. So there is one page for
+//! each stream, however long they are; and since the order of turns is all that decides, the same streams
+//! give the same file, whoever was faster and however many workers there are. One stream alone would only be
+//! sent to and fro: the exporting thread fills its pages itself, as it does all if no worker can be started.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -30,7 +30,7 @@ pub(super) trait Stream: Send {
 ///
 /// # Errors
 ///
-/// The first of `out`; what is not filled by then is not filled any more. A stream that panics is an error too.
+/// Returns the first error of `out`; no page is filled after it. A stream that panics is an error too.
 pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let workers = workers.min(streams.len());
     if workers < 2 {
@@ -42,7 +42,7 @@ pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut d
     })
 }
 
-/// The same, on this thread.
+/// Writes the streams on this thread alone.
 fn write_alone<S: Stream>(mut streams: VecDeque<S>, mut page: Vec<u8>, out: &mut dyn Write) -> io::Result<()> {
     while let Some(mut stream) = streams.pop_front() {
         page.clear();
@@ -55,7 +55,7 @@ fn write_alone<S: Stream>(mut streams: VecDeque<S>, mut page: Vec<u8>, out: &mut
     Ok(())
 }
 
-/// A stream and its page, on their way. The way back goes with them: if a worker is lost, so is the last that could answer.
+/// A stream and its page, with the way back: if a worker is lost, so is the last sender that could answer.
 struct Job<S> {
     stream: S,
     page: Vec<u8>,
@@ -70,12 +70,12 @@ impl<S: Stream> Job<S> {
             self.more = self.stream.fill(&mut self.page);
             Ok(self)
         });
-        // Whoever waited has failed meanwhile.
+        // The receiver is gone if writing has failed meanwhile.
         let _ = back.send(filled);
     }
 }
 
-/// The streams that are not done, in turn, all with the workers.
+/// The streams that are not done, in turn; the workers hold all of them.
 struct Away<S> {
     turns: VecDeque<Receiver<io::Result<Job<S>>>>,
     jobs: SyncSender<Job<S>>,

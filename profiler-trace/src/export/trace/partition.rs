@@ -1,4 +1,4 @@
-//! How the threads of a recording are dealt out, for their pages to be filled on several cores ([`parallel`](super::parallel)).
+//! The partition of a recording's threads, to fill their pages on several cores ([`parallel`](super::parallel)).
 //!
 //! The number of parts does not depend on the machine, nor does what is in them, so a recording gives the same file
 //! everywhere.
@@ -8,19 +8,19 @@ use std::collections::VecDeque;
 
 use crate::export::workers;
 
-/// As many as there are workers at most: more would not be faster, and each has a page, and what it has prepared.
+/// Most parts, no fewer than workers: more would not be faster, and each has a page, and texts that it has prepared.
 const PARTS: usize = 4;
-/// Fewer ranges are written before a second thread has started.
+/// Ranges that are too few for workers: they are written before a second thread has started.
 const WORTH_WORKERS: u64 = 10_000;
 
-/// How many workers it takes to write so many ranges.
+/// Returns the number of workers that so many ranges are worth.
 pub(super) fn workers_for(ranges: u64) -> usize {
     if ranges < WORTH_WORKERS { 1 } else { workers::count() }
 }
 
 /// Deals threads to at most four parts of about the same size.
 pub(super) fn deal<T>(mut threads: Vec<T>, size: impl Fn(&T) -> u64) -> Vec<VecDeque<T>> {
-    // The largest first: what is small evens out.
+    // The largest first: small threads even the parts out.
     threads.sort_by_key(|thread| Reverse(size(thread)));
     let mut parts: Vec<(u64, VecDeque<T>)> = Vec::new();
     for thread in threads {

@@ -1,7 +1,7 @@
 //! The begin of a range: where it lies, as far as its end cannot change that.
 //!
-//! The stage and the request around a range are those around the innermost open one, unless it is known to cross
-//! ([`Crossing`]): then the first reading has found the ones that are open at its end, too.
+//! The stage and the request around a range are those around the innermost open range, unless it is known to cross
+//! ([`Crossing`]): then the first reading has also found those that are open at its end.
 
 use crate::model::slice::{Poll, Slice};
 use crate::model::values::{NetBytes, NodeId};
@@ -24,7 +24,7 @@ impl Decoder<'_> {
             self.unreadable += 1;
             return None;
         };
-        // Most ranges say nothing and are on a thread on which none cross: a copy of `open` that knows so is short.
+        // Most ranges have no description and are on a thread without crossings: a copy of `open` for these is short.
         if self.pending.is_empty() && !self.crosses {
             let (inside, node) = self.enter((number, site), None, nodes);
             Some(self.open((entry, site, begin), inside, (inside, node), Said::default()))
@@ -33,7 +33,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// Begins a range of which something was said, or on a thread on which ranges cross. Returns its place.
+    /// Begins a range that has a description, or is on a thread with crossing ranges. Returns its place.
     #[inline(never)]
     fn begin_with_all(&mut self, entry: Entry, site: &'static Site, begin: u64, nodes: &mut impl Nodes) -> usize {
         let number = entry.site();
@@ -57,7 +57,7 @@ impl Decoder<'_> {
         place
     }
 
-    /// Opens a range in `inside`, where the innermost open one is; it lies in `around`. Returns its place.
+    /// Opens a range; `inside` are the innermost stage and request, and it lies in `around`. Returns its place.
     #[inline(always)]
     fn open(
         &mut self,
@@ -97,14 +97,14 @@ impl Decoder<'_> {
         };
         let inside = inside.of(&slice);
         let place = self.frames.open().len();
-        // What the range said that has ended there can be used again.
+        // The description of the range that has ended there can be used again.
         if let Some(call) = self.frames.push(Frame::new(slice, entry, inside)).and_then(|ended| ended.slice.call) {
             self.pending.reuse(call);
         }
         place
     }
 
-    /// Takes what the task of a poll that has just begun has set aside back into it.
+    /// Puts the ranges that a task set aside back inside its poll, which has just begun.
     fn resume(&mut self, task: Option<Poll>, place: usize) {
         if let Some(poll) = task
             && !self.frames.is_all_here()
@@ -114,7 +114,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// Returns what is around a range that begins now and crosses no other, and its node.
+    /// Returns the surroundings of a range that begins now and crosses no other, and its node.
     #[inline]
     fn enter(
         &mut self,
@@ -145,7 +145,7 @@ impl Decoder<'_> {
         Some(*first)
     }
 
-    /// Returns what is around a range that crosses others, and the key and request of the stage directly around it.
+    /// Returns the surroundings of a range that crosses others, and key and request of the stage directly around it.
     #[cold]
     fn around(&self, Crossing { around, .. }: Crossing) -> (Inside, (u64, u64)) {
         let place = |outer: Option<Outer>| self.frames.open().get(self.frames.place_of(outer?)?);

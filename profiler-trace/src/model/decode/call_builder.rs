@@ -1,16 +1,16 @@
-//! What has been said about the call that begins next: the entries before its begin, gathered.
+//! The description of the call that begins next: the entries before its begin, gathered.
 
 use crate::model::slice::{CallArgs, Poll, Tensor};
 use profiler_core::Dtype;
 use profiler_core::stream::entry::Entry;
 use profiler_core::stream::key::Value;
 
-/// Description of a range that begins.
+/// The description of a range that begins.
 #[derive(Default)]
 pub(super) struct Said {
     pub(super) task: Option<Poll>,
     pub(super) call: Option<Box<CallArgs>>,
-    /// The thread's CPU clock.
+    /// Reading of the thread's CPU clock.
     pub(super) cpu_ns: Option<u64>,
 }
 
@@ -19,14 +19,14 @@ pub(super) struct Said {
 pub(super) struct Pending {
     site: u32,
     call: Option<Box<CallArgs>>,
-    /// The task that the next poll or end of a site belongs to.
+    /// Site and task of the next poll or end.
     pub(super) task: Option<(u32, Poll)>,
-    /// The thread's CPU clock before the begin or end of a site.
+    /// Site of the next begin or end, and the thread's CPU clock before it.
     pub(super) cpu_clock: Option<(u32, u64)>,
-    /// What the words that follow belong to, and how many it still lacks.
+    /// Argument that the following words belong to, and how many it still lacks.
     value: Option<Value>,
     words_left: usize,
-    /// A text on its way, and its length.
+    /// Text that is being read, and its length.
     text: Vec<u8>,
     length: usize,
     #[expect(clippy::vec_box, reason = "the boxes move into slices")]
@@ -34,7 +34,7 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Returns whether nothing was said.
+    /// Returns whether there is no description.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.call.is_none() && self.task.is_none() && self.cpu_clock.is_none()
@@ -46,21 +46,21 @@ impl Pending {
         self.cpu_clock.take().filter(|(site, _)| *site == number).map(|(_, ns)| ns)
     }
 
-    /// Takes what was said about the site with this number, which begins.
+    /// Takes the description of the site with this number, which begins.
     pub(super) fn take(&mut self, number: u32) -> Said {
-        // A signal handler may have begun a range between the two.
+        // A signal handler may have begun a range between description and begin.
         let task = self.task.take_if(|(site, _)| *site == number).map(|(_, poll)| poll);
         let call = if self.site == number { self.call.take() } else { None };
         Said { task, call, cpu_ns: self.take_cpu_clock(number) }
     }
 
-    /// Takes back the memory of a description that has been read.
+    /// Keeps the memory of a description that has been read, for another.
     pub(super) fn reuse(&mut self, mut call: Box<CallArgs>) {
         call.clear();
         self.spare.push(call);
     }
 
-    /// Takes up the first entry of an argument. Returns false if its key is unknown.
+    /// Reads the first entry of an argument. Returns false if its key is unknown.
     #[cold]
     pub(super) fn begin_argument(&mut self, entry: Entry) -> bool {
         if self.site != entry.site() {
@@ -91,7 +91,7 @@ impl Pending {
         true
     }
 
-    /// Takes up two more words of the argument, or the last.
+    /// Reads two more words of the argument, or the last.
     #[cold]
     pub(super) fn continue_argument(&mut self, entry: Entry) {
         let Some(call) = &mut self.call else { return };

@@ -1,19 +1,19 @@
-//! How much of a range the ranges directly inside it cover, where these may overlap each other.
+//! How much of a range the ranges directly inside it cover, where they may overlap each other.
 //!
-//! They are told in the order of their ends. As long as none crosses another they are disjoint and their sum says it, which
-//! is what the decoder keeps; this is for threads on which some cross.
+//! They come in the order of their ends. As long as none crosses another they are disjoint and
+//! their sum is enough, which the decoder keeps; this is for threads on which some cross.
 
 /// Intervals that may overlap each other, in any order.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Cover {
     /// Length of their union.
     pub(super) ns: u64,
-    /// Those that something to come may overlap: disjoint and in order.
+    /// Intervals that a later one may overlap: disjoint and in order.
     recent: Vec<(u64, u64)>,
 }
 
 impl Cover {
-    /// Adds an interval; `oldest` is before the begin of all to come. Returns by how much it covers more than before.
+    /// Adds an interval; all later ones begin after `oldest`. Returns by how much more is covered than before.
     pub(in crate::model) fn add(&mut self, begin: u64, end: u64, oldest: u64) -> u64 {
         let first = self.recent.partition_point(|known| known.1 < begin);
         let last = first + self.recent[first..].partition_point(|known| known.0 <= end);

@@ -1,8 +1,8 @@
 //! The ranges of a thread that cross others, found before the thread is decoded.
 //!
-//! A guard may outlive the range in which it began. What is around it then is known only when both have ended, when
-//! everything inside it has long been told. So a first reading, which does no more than find each end's begin, notes the
-//! few that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
+//! A guard may outlive the range in which it began. The range around it is known only when both have ended, when
+//! everything inside it has long been shown. So a first reading, which does no more than find each end's begin,
+//! notes the few that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ use profiler_core::{Kind, site::Site};
 
 use super::nest::{Nest, Opened, Place};
 
-/// A range that ended after one in which it had begun, or before one that began in it while that was around.
+/// A range that ended after one in which it had begun, or before one that began in it while it was around that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model) struct Crossing {
     /// Its `External id`.
@@ -35,7 +35,7 @@ pub(super) struct Around {
     pub(super) request: Option<Outer>,
 }
 
-/// Name of an open range: of a poll its task, which goes on from poll to poll.
+/// The name of an open range: for a poll its task, which goes on from poll to poll.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outer {
     /// Range with this `External id`.
@@ -44,7 +44,7 @@ pub(super) enum Outer {
 }
 
 impl Outer {
-    /// Returns what names an open range.
+    /// Returns the name of an open range.
     pub(super) fn of(frame: &impl Opened) -> Self {
         frame.task().map_or_else(|| Self::Range(frame.id()), Self::Task)
     }
@@ -78,9 +78,9 @@ type Over = Rc<Cell<bool>>;
 /// innermost of these that it does not outlive.
 #[derive(Clone)]
 struct Chain {
-    /// Outermost first; shared by all that are set aside at the same time.
+    /// Links, outermost first; shared by all ranges that are set aside at the same time.
     links: Rc<[Link]>,
-    /// Number of those that are around it.
+    /// Number of the links that are around it.
     len: usize,
 }
 
@@ -116,7 +116,7 @@ struct Reading<'a> {
 }
 
 impl Crossings {
-    /// Reads a thread whose first range gets `first_id`. What nests need not be read: it has none.
+    /// Reads a thread whose first range gets `first_id`. A thread whose ranges nest need not be read: it has none.
     pub(in crate::model) fn of(log: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Self {
         let mut reading = Reading {
             sites,
@@ -185,7 +185,7 @@ impl Reading<'_> {
         }
         if ended.crosses {
             if ended.lane > 0 {
-                // The lane is free for what begins after this.
+                // The lane is free for ranges that begin after this.
                 self.lanes.release(ended.lane, next_id - 1);
             }
             let around = ended.around(&open[..around], self.sites);
@@ -193,7 +193,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Marks those that outlive the range at this place, which ends.
+    /// Marks the ranges that outlive the one at this place, which ends.
     #[cold]
     fn outlived(&mut self, at: usize) {
         let open = self.nest.open_mut();
@@ -209,7 +209,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Closes the reading: what is open ends with the recording, innermost first.
+    /// Closes the reading: open ranges end with the recording, innermost first.
     fn close(mut self) -> Crossings {
         let open = self.nest.open();
         for (at, frame) in open.iter().enumerate().filter(|(_, frame)| frame.crosses) {
@@ -226,7 +226,7 @@ impl Reading<'_> {
     }
 }
 
-/// Notes what is around those from this place on, which are set aside for the first time.
+/// Notes the ranges around those from this place on, which are set aside for the first time.
 fn chain(open: &mut [Mark], from: usize, sites: &[&'static Site], tasks: &mut HashMap<u64, Over>) {
     let (mut links, mut lens) = (Vec::new(), Vec::with_capacity(open.len()));
     for frame in &mut *open {

@@ -1,9 +1,9 @@
-//! The end of a range: its slice is complete, and counts for what is around it.
+//! The end of a range: its slice is complete, and counts for the range around it.
 //!
-//! Three ways, from the common one to the rare one: on a thread on which nothing crosses, what a range covers of the one
-//! around it is its duration; where ranges cross, what they cover together is kept exactly ([`Frame::cover`]); and a range
-//! that is set aside with its task when it ends is in no range of the thread. What stages cover of a stage is the sum of
-//! those that cross no other; the rest is found when all threads are read ([`covers`](crate::model::covers)).
+//! Three ways, from common to rare: on a thread on which nothing crosses, the part of the outer range that a range
+//! covers is its duration; where ranges cross, their joint coverage is kept exactly ([`Frame::cover`]); and a range
+//! set aside with its task when it ends is in no range of the thread. The time that stages cover of a stage is the
+//! sum of those that cross no other; the rest is found when all threads are read ([`covers`](crate::model::covers)).
 
 use crate::model::slice::Slice;
 use profiler_core::stream::entry::Entry;
@@ -15,7 +15,7 @@ use super::{Decoder, Event};
 
 impl Decoder<'_> {
     /// Ends a range. Returns false if none was open for this entry.
-    // Once for every range of every pass: it belongs into each of the few copies of `next`.
+    // Called once for every range of every pass: it belongs into each of the few copies of `next`.
     #[inline(always)]
     pub(super) fn end(&mut self, entry: Entry) -> bool {
         let end = self.advance(entry.value());
@@ -64,7 +64,7 @@ impl Decoder<'_> {
         }
     }
 
-    /// Ends what is open at the end of the stream: with the recording, innermost first.
+    /// Ends the ranges that are open at the end of the stream: with the recording, innermost first.
     pub(super) fn close_open(&mut self) -> Option<Event<'_>> {
         let aside = self.frames.aside_mut().len();
         let place = match self.frames.open_mut() {
@@ -110,14 +110,14 @@ impl Nest<Frame> {
                 busy.add(ran_from, end, oldest);
             }
         }
-        // What is around one that crosses was known at its begin.
+        // The range around one that crosses was known at its begin.
         if !slice.crosses && slice.is_stage() {
             slice.lie_in_stage(open);
         }
     }
 
-    /// Lets what is held over a poll wait from its end on. Each covered what was around it since it ran: the innermost that
-    /// is held, too, and ends later, or the poll.
+    /// Lets the ranges that are held over a poll wait from its end on. Each covered the range
+    /// around it since it ran: the innermost one that is held, too, and ends later, or the poll.
     fn leave(&mut self, now: u64) {
         let Some(task) = self.ended().and_then(Opened::task) else { return };
         let mut around: Vec<usize> = Vec::new();
@@ -145,7 +145,7 @@ impl Nest<Frame> {
         }
     }
 
-    /// Notes when the last range to begin took its place, as in `step = step!(…)`; `next_id` is that of the next range.
+    /// Notes when the last range to begin took its place, as in `step = step!(…)`; `next_id` is the next range's id.
     fn hand_over(&mut self, around: usize, next_id: u64) {
         let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
         if let Some([next]) = open.get(around..)
@@ -162,7 +162,7 @@ impl Nest<Frame> {
     }
 }
 
-/// Adds the memory of what ended to that of the range around it.
+/// Adds the memory of a range that ended to that of the range around it.
 #[inline]
 fn hand_up(slice: &mut Slice, outer: &mut Slice) {
     outer.cpu_memory.total += slice.cpu_memory.total;
@@ -171,7 +171,7 @@ fn hand_up(slice: &mut Slice, outer: &mut Slice) {
 }
 
 impl Slice {
-    /// Completes it on a thread on which no ranges cross: it lies inside all that are open.
+    /// Completes the slice on a thread on which no ranges cross: it lies inside all that are open.
     #[inline]
     fn end_inside(&mut self, open: &mut [Frame], end: u64, busy: &mut Cover) {
         (self.end, self.until) = (end, end);

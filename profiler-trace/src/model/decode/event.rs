@@ -1,4 +1,4 @@
-//! What a reader of a stream is told, and what it is asked.
+//! The events of a stream that its reader gets, and the questions that it answers.
 
 use crate::model::memory::Allocation;
 use crate::model::slice::{Poll, Slice};
@@ -7,7 +7,7 @@ use crate::model::tasks::Tasks;
 use crate::model::values::NodeId;
 use profiler_core::site::Site;
 
-/// Event of a stream.
+/// An event of a stream.
 #[derive(Debug)]
 pub(in crate::model) enum Event<'a> {
     /// A range has ended.
@@ -16,7 +16,7 @@ pub(in crate::model) enum Event<'a> {
     TaskEnd { task: u64, at: u64, completed: bool },
     /// A bare `step()`.
     StepMark(u64),
-    /// A range begins: only for [`Nodes`] that want to know.
+    /// A range begins: only for [`Nodes`] that ask for begins.
     Begin(&'a Slice),
     /// Memory was allocated or freed.
     Allocation(Allocation),
@@ -24,7 +24,7 @@ pub(in crate::model) enum Event<'a> {
 
 /// Finds the stage tree's node for a range that begins.
 pub(in crate::model) trait Nodes {
-    /// True if [`Event::Begin`] is told.
+    /// Whether [`Event::Begin`] is reported.
     const TELLS_BEGINS: bool = false;
 
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;
@@ -35,7 +35,7 @@ pub(in crate::model) trait Nodes {
     }
 }
 
-/// For walks that need no stages, and begins if `BEGINS`.
+/// The nodes of walks that need no stages, and need begins if `BEGINS`.
 pub(in crate::model) struct NoNodes<const BEGINS: bool>;
 
 impl<const BEGINS: bool> Nodes for NoNodes<BEGINS> {
@@ -52,7 +52,7 @@ impl Nodes for StageTree {
     }
 }
 
-/// Finds places in the tree of stages: for every poll of a task that of its first, as far as that was read before.
+/// Finds places in the tree of stages: every poll of a task has that of the task's first poll, as far as it was read.
 pub(in crate::model) struct Places<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
     pub(in crate::model) tasks: &'a mut Tasks,

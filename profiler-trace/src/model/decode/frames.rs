@@ -1,7 +1,7 @@
-//! An open range on its way to a slice: what is around ranges that begin in it, and what those inside it cover.
+//! An open range that becomes a slice: the surroundings of ranges that begin in it, and what those inside it cover.
 //!
-//! A slice is made, shown and replaced where it lies: it is large, and moving it from place to place would cost as much as
-//! everything else that decoding does.
+//! A slice is made, shown and replaced where it lies: it is large, and moving it from place to
+//! place would cost as much as everything else that decoding does.
 
 use crate::model::slice::Slice;
 use crate::model::stages::StageTree;
@@ -29,11 +29,11 @@ pub(super) struct Frame {
 struct Among {
     /// Time that the ranges directly inside it cover.
     covers: Cover,
-    /// Since when its thread has run it: its begin, or the last poll's of the task that it is held over.
+    /// Moment since which its thread has run it: its begin, or that of the last poll of the task that it is held over.
     ran_from: u64,
     /// Begin of its wait for the next poll of its task; 0 if it does not wait.
     left_at: u64,
-    /// End in ticks of one that crosses others, see [`Crossing`]; else 0.
+    /// End in ticks of a range that crosses others, see [`Crossing`]; else 0.
     ends: u64,
 }
 
@@ -51,7 +51,7 @@ impl Inside {
     /// Surroundings of a range that is in no other.
     pub(super) const NOTHING: Self = Self { node: StageTree::ROOT, stage_id: 0, request: 0 };
 
-    /// Returns what is around a range that begins in `slice`, which lies in `self`.
+    /// Returns the surroundings of a range that begins in `slice`, whose own are `self`.
     #[inline]
     pub(super) fn of(self, slice: &Slice) -> Self {
         match slice.site.kind() {
@@ -73,7 +73,7 @@ impl Frame {
         self.among.get_or_insert_with(|| Box::new(Among { covers: Cover::default(), ran_from, left_at: 0, ends: 0 }))
     }
 
-    /// Returns since when its thread has run it.
+    /// Returns the moment since which its thread has run it.
     pub(super) fn ran_from(&self) -> u64 {
         self.among.as_ref().map_or(self.slice.begin, |among| among.ran_from)
     }
@@ -83,7 +83,7 @@ impl Frame {
         self.among.as_ref().map_or(0, |among| among.ends)
     }
 
-    /// Covers a part of it: a range directly inside it was run from `begin` to `end`; `oldest` is before all parts to come.
+    /// Covers a part of it: a range directly inside it ran from `begin` to `end`; `oldest` is before all later parts.
     pub(super) fn cover(&mut self, (begin, end): (u64, u64), oldest: u64) {
         let begin = begin.max(self.slice.begin);
         self.slice.children_ns += self.among().covers.add(begin, end, oldest);
@@ -136,12 +136,12 @@ impl Nest<Frame> {
         }
     }
 
-    /// Finds the open range with this name.
+    /// Returns the place of the open range with this name.
     pub(super) fn place_of(&self, outer: Outer) -> Option<usize> {
         self.open().iter().rposition(|frame| Outer::of(frame) == outer)
     }
 
-    /// Finds anew what is around ranges to come: those from this place on lie in others than before.
+    /// Recomputes the surroundings of later ranges: those from this place on lie in other ranges than before.
     #[cold]
     pub(super) fn refresh(&mut self, from: usize) {
         let open = self.open_mut();

@@ -1,12 +1,12 @@
-//! From entries to slices: one thread's stream, read from front to back.
+//! The decoder of one thread's stream: from entries to slices, read from front to back.
 //!
-//! A begin opens a frame, its end closes it. Time never runs backwards here. What is still open at the end of the stream
-//! ends with the recording. Pulled (`next`), so that several threads can be merged by time.
+//! A begin opens a frame, its end closes it. Time never runs backwards here. Ranges that are open at the end of the
+//! stream end with the recording. The caller pulls events (`next`), so that several threads can be merged by time.
 //!
 //! # The parent of a range
 //!
-//! The parent of a range is the innermost range that is open at its begin *and* at its end. Where guards end in the reverse
-//! order of their begins, that is the range before it on a stack. But guards may end in any order:
+//! The parent of a range is the innermost range that is open at its begin *and* at its end. Where guards end in
+//! the reverse order of their begins, that is the range before it on a stack. But guards may end in any order:
 //!
 //! ```text
 //! outer ├──────────────┤
@@ -15,30 +15,30 @@
 //! late              ├──────┤      began in `outer` and `held`, and ends in `held` alone: in `held`
 //! ```
 //!
-//! The parent of `held` is known only at its end, when everything inside it has long been told. So a thread is read twice,
-//! unless a glance at it (`survey`) has shown that all its ranges nest. The first reading (`crossing`) notes the few ranges
-//! that cross another, with the stage and the request that are around them to their end, and with a lane of their own, so
-//! that the slices of a row nest. The second, the [`Decoder`], then knows at each begin (`begin`) where the range belongs,
-//! and at each end (`end`) what it covers of its parent: its duration, or where ranges cross, the part that no other has
-//! covered (`cover`). Both keep the open ranges in a `nest`, and thus agree.
+//! The parent of `held` is known only at its end, when everything inside it has long been told. So a thread is read
+//! twice, unless a glance at it (`survey`) has shown that all its ranges nest. The first reading (`crossing`) notes
+//! the few ranges that cross another, with the stage and the request that are around them to their end, and with a
+//! lane of their own, so that the slices of a row nest. The second, the [`Decoder`], then knows at each begin
+//! (`begin`) where the range belongs, and at each end (`end`) what it covers of its parent: its duration, or where
+//! ranges cross, the part that no other has covered (`cover`). Both keep the open ranges in a `nest`, and thus agree.
 //!
 //! # Futures
 //!
-//! Each poll of a future is a range of the thread that polls; the future itself, a *task*, has a number. A guard that is
-//! held over `.await` is open when its poll ends. It is *set aside* with the task: ranges that begin then, of other tasks,
-//! are not inside it. The task's next poll takes it back in, so that what runs in that poll is inside the guard, and the
-//! guard inside the task. The time in between it is *away*: part of its duration, but not of what its thread did
-//! ([`Slice::away_ns`](super::slice::Slice::away_ns)): what is around a guard is covered by the parts in which it ran. When the task ends, what is still set aside goes on as any
-//! other range of the thread.
+//! Each poll of a future is a range of the thread that polls; the future itself, a *task*, has a number. A guard
+//! that is held over `.await` is open when its poll ends. It is *set aside* with the task: ranges that begin then,
+//! of other tasks, are not inside it. The task's next poll takes it back in, so that what runs in that poll is
+//! inside the guard, and the guard inside the task. The time in between it is *away*: part of its duration, but not
+//! of what its thread did ([`Slice::away_ns`](super::slice::Slice::away_ns)): what is around a guard is covered by
+//! the parts in which it ran. When the task ends, what is still set aside goes on as any other range of the thread.
 //!
-//! No poll is open at both ends of such a guard, but the task is: `crossing` names tasks by their number rather than by a
-//! poll.
+//! No poll is open at both ends of such a guard, but the task is: `crossing` names tasks by their
+//! number rather than by a poll.
 //!
 //! # What stages cover of each other
 //!
-//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no other it is
-//! their sum, which the decoder keeps. Guards that cross may overlap their siblings, and lives are not slices of a thread:
-//! what these cover is found when all threads have been read ([`covers`](super::covers)).
+//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no
+//! other it is their sum, which the decoder keeps. Guards that cross may overlap their siblings, and lives are
+//! not slices of a thread: what these cover is found when all threads have been read ([`covers`](super::covers)).
 
 mod begin;
 mod call_builder;
@@ -77,30 +77,30 @@ pub(in crate::model) struct Decoder<'a> {
     sites: &'a [&'static Site],
     pages: Pages<'a>,
     entries: std::slice::Iter<'a, Entry>,
-    /// Whether what is read was carried on: ranges that began before what is kept.
+    /// Whether the entries were carried on: ranges that began before the part that is kept.
     is_carry: bool,
     now: u64,
     frames: Nest<Frame>,
     /// The outermost site seen last and its node; see [`Frame::child`].
     outermost: Option<(u32, NodeId)>,
-    /// Ranges of this thread cross each other.
+    /// Whether ranges of this thread cross each other.
     crosses: bool,
-    /// Those of them that have not begun.
+    /// Crossing ranges that have not begun.
     crossings: &'a [Crossing],
     pending: Pending,
     halves: Halves,
     /// Time in which the thread ran at least one range.
     busy: Cover,
     next_id: u64,
-    /// An end without a begin came since the last place where the recorder was interrupted.
+    /// Whether an end without a begin came since the last place where the recorder was interrupted.
     has_orphan: bool,
-    /// Ends without a begin.
+    /// Number of ends without a begin.
     pub(in crate::model) began_before: u64,
-    /// Ranges of which only the last part is shown.
+    /// Number of ranges of which only the last part is shown.
     pub(in crate::model) clipped: u64,
-    /// Entries of an unknown kind or site.
+    /// Number of entries of an unknown kind or site.
     pub(in crate::model) unreadable: u64,
-    /// Entries of signal handlers that the entry which they interrupted has replaced.
+    /// Number of entries of signal handlers that the entry which they interrupted has replaced.
     pub(in crate::model) reentered: u64,
 }
 
@@ -209,7 +209,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Counts entries that mean nothing. A few empty ones are what the recorder leaves where it was interrupted
+    /// Counts entries without a meaning. The recorder leaves a few empty ones where it was interrupted
     /// (`profiler_core::stream::cursor`), as many as it was writing; more are a page that a disk has lost.
     #[cold]
     fn unknown(&mut self, entry: Entry) {
@@ -235,7 +235,7 @@ impl<'a> Decoder<'a> {
         self.now
     }
 
-    /// Ends a task: what outlives it is not in it any more.
+    /// Ends a task: ranges that outlive it are not in it any more.
     #[inline]
     fn task_ends(&mut self, task: u64) {
         if self.crosses {
@@ -244,8 +244,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Returns the allocation that ends with this entry, and counts it for the innermost open range; `None` if its first
-    /// half is missing.
+    /// Returns the allocation that ends with this entry, and counts it for the innermost open
+    /// range; `None` if its first half is missing.
     fn allocate(&mut self, block: Entry) -> Option<Allocation> {
         let Some((ticks, mut allocation)) = self.halves.second(block) else {
             self.unreadable += 1;

@@ -1,8 +1,8 @@
-//! The ranges of a thread that are open, outermost first, and which of them an end ends.
+//! The open ranges of a thread, outermost first, and the search for the one that an end belongs to.
 //!
-//! Ranges end in any order. What began in a poll and outlives it, such as a guard over `.await`, is set aside with the task
-//! and lies inside the poll again when the task is polled next: other tasks are not inside it. The pass that finds what
-//! crosses (`crossing`) and the decoder keep their frames here, so that both see the same ranges around each other.
+//! Ranges end in any order. A range that began in a poll and outlives it, such as a guard over `.await`, is set aside
+//! with the task and is inside the task's next poll again: other tasks are not inside it. The pass that finds crossing
+//! ranges (`crossing`) and the decoder keep their frames here, so that both see the same nesting.
 
 use profiler_core::stream::entry::Entry;
 
@@ -16,10 +16,10 @@ pub(super) trait Opened {
     fn task(&self) -> Option<u64>;
 }
 
-/// Place of an open range.
+/// The place of an open range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
-    /// The innermost.
+    /// The innermost place.
     Innermost,
     /// Place behind the first so many; others began after it.
     Inside(usize),
@@ -27,7 +27,7 @@ pub(super) enum Place {
     Aside(usize),
 }
 
-/// Open ranges, outermost first; behind them ranges that have ended, whose places are taken by the next that begin.
+/// The open ranges, outermost first; behind them ranges that have ended, which the next that begin replace.
 pub(super) struct Nest<F> {
     frames: Vec<F>,
     open: usize,
@@ -54,7 +54,7 @@ impl<F: Opened> Nest<F> {
         &mut self.frames[..self.open]
     }
 
-    /// Returns the ranges that are open and set aside, with their tasks.
+    /// Returns the ranges that are set aside, with their tasks.
     pub(super) fn aside_mut(&mut self) -> &mut [(u64, F)] {
         &mut self.aside
     }
@@ -77,13 +77,13 @@ impl<F: Opened> Nest<F> {
         Some((ended.first_mut()?, open))
     }
 
-    /// Returns the innermost range.
+    /// Returns the innermost open range.
     #[inline]
     pub(super) fn innermost(&mut self) -> Option<&mut F> {
         self.frames.get_mut(self.open.wrapping_sub(1))
     }
 
-    /// Opens one more. Returns the range that has ended in its place.
+    /// Opens one more range. Returns the range that has ended in its place.
     // A frame is large: it is made where it lies only if this is part of the caller.
     #[inline(always)]
     pub(super) fn push(&mut self, frame: F) -> Option<F> {
@@ -98,7 +98,7 @@ impl<F: Opened> Nest<F> {
         }
     }
 
-    /// Closes the innermost range if this is its end. Returns it, and those around it.
+    /// Closes the innermost range if this is its end. Returns the range, and those around it.
     #[inline]
     pub(super) fn close(&mut self, end: Entry) -> Option<(&mut F, &mut [F])> {
         let around = self.open.checked_sub(1)?;
@@ -108,7 +108,7 @@ impl<F: Opened> Nest<F> {
         Some((last, open))
     }
 
-    /// Puts back what was set aside with `task`, a poll of which has just begun. Returns whether there was anything.
+    /// Puts back the ranges that were set aside with `task`, whose poll has just begun. Returns whether there were any.
     #[cold]
     pub(super) fn resume(&mut self, task: u64) -> bool {
         let open = self.open;
@@ -119,8 +119,8 @@ impl<F: Opened> Nest<F> {
         self.open > open
     }
 
-    /// Puts what was set aside with a task that is over among the others, as it began. Returns the first place that
-    /// changed.
+    /// Puts the ranges that were set aside with a task that is over back among the others, by their begins. Returns the
+    /// first place that changed.
     #[cold]
     pub(super) fn let_go(&mut self, task: u64) -> usize {
         let mut first = self.open;
@@ -133,7 +133,7 @@ impl<F: Opened> Nest<F> {
         first
     }
 
-    /// Finds the range that this ends.
+    /// Finds the range that this entry ends.
     #[inline]
     pub(super) fn find(&self, end: Entry) -> Option<Place> {
         match self.open() {
@@ -148,7 +148,7 @@ impl<F: Opened> Nest<F> {
         inside.or_else(|| self.aside.iter().rposition(|(_, frame)| end.ends(frame.begin())).map(Place::Aside))
     }
 
-    /// Ends the range there. Returns how many of those that stay are around it.
+    /// Ends the range there. Returns how many of the ranges that stay are around it.
     #[inline]
     pub(super) fn end(&mut self, place: Place) -> usize {
         match place {

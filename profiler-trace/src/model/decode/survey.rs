@@ -1,8 +1,8 @@
-//! A glance at a thread's stream before it is decoded: whether its ranges nest, and how much its calls said.
+//! A glance at a thread's stream before it is decoded: whether its ranges nest, and how much their descriptions hold.
 //!
-//! On most threads every range ends before the one around it. Such a thread needs no reading for what crosses, and the
-//! decoder has less to do for each of its ranges. The glance does as little as possible for an entry: it converts no times
-//! and looks up no sites.
+//! On most threads every range ends before the one around it. Such a thread needs no reading for
+//! what crosses, and the decoder has less to do for each of its ranges. The glance does as little
+//! as possible for an entry: it converts no times and looks up no sites.
 
 use std::collections::BTreeSet;
 
@@ -12,21 +12,21 @@ use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::key::Value;
 use profiler_core::stream::registry::ThreadLog;
 
-/// Number of things that calls said about themselves.
+/// The number of arguments and call stacks that calls recorded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Told {
-    /// Arguments: shapes of inputs, numbers and ids of requests.
+    /// Number of arguments: shapes of inputs, numbers and ids of requests.
     pub(crate) descriptions: u64,
-    /// Call stacks.
+    /// Number of call stacks.
     pub(crate) stacks: u64,
 }
 
-/// Findings about the threads' streams.
+/// The findings about the threads' streams.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Survey {
-    /// Whether all ranges of a thread end in the reverse order of their begins: then nothing crosses.
+    /// Whether all ranges of a thread end in the reverse order of their begins, by thread: then nothing crosses.
     pub(in crate::model) nests: Vec<bool>,
-    /// How much calls have said about themselves.
+    /// Number of arguments and call stacks of all calls.
     pub(in crate::model) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
     pub(in crate::model) listed_dims: BTreeSet<u32>,
@@ -47,7 +47,7 @@ impl Survey {
         survey
     }
 
-    /// Reads on; `open` are the begins that have no end yet. Returns whether every end is that of the last.
+    /// Reads on; `open` are the begins that have no end yet. Returns whether every end is that of the last begin.
     fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>) -> bool {
         let (mut entries, mut nests) = (page.iter(), true);
         while let Some(&entry) = entries.next() {
@@ -68,7 +68,7 @@ impl Survey {
         nests
     }
 
-    /// Counts what a call says.
+    /// Counts a part of a call's description.
     #[inline]
     fn hear(&mut self, entry: Entry) {
         match entry.tag() {

@@ -1,4 +1,4 @@
-//! From CUPTI's clock to the ranges' clock.
+//! The conversion from CUPTI's clock to the ranges' clock.
 //!
 //! Both are nanoseconds since the Unix epoch, but the ranges' runs on the processor's counter from the window's begin,
 //! while CUPTI's follows the system's real-time clock, which is slewed and may be set. Both were read together at the
@@ -8,7 +8,7 @@ use crate::model::context::Window;
 use crate::model::time::Timeline;
 use crate::records::gpu::ClockSample;
 
-/// A difference between the clocks that grew by more than this is worth a warning.
+/// Growth of the difference between the clocks above which there is a warning.
 const SUSPICIOUS_NS: u64 = 1_000_000;
 
 /// The conversion of one recording.
@@ -16,13 +16,13 @@ const SUSPICIOUS_NS: u64 = 1_000_000;
 pub(in crate::model) struct GpuClock {
     begin: i128,
     length: i128,
-    /// What is subtracted at the window's begin, and at its end.
+    /// Nanoseconds to subtract at the window's begin, and at its end.
     offsets: [i128; 2],
     uncertainty_ns: u64,
 }
 
 impl GpuClock {
-    /// The conversion between the samples of the window's begin and end.
+    /// Creates the conversion between the samples of the window's begin and end.
     pub(in crate::model) fn new(window: &Window, timeline: &Timeline, samples: &[ClockSample; 2]) -> Self {
         let drift = i128::from(window.end.unix_ns) - i128::from(timeline.end());
         let width = |sample: &ClockSample| sample.after_ns.saturating_sub(sample.before_ns);
@@ -34,7 +34,7 @@ impl GpuClock {
         }
     }
 
-    /// The moment of a time of CUPTI's.
+    /// Returns the moment of a time of CUPTI's.
     pub(in crate::model) fn ns(&self, source_ns: u64) -> u64 {
         let time = i128::from(source_ns);
         let [first, last] = self.offsets;
@@ -43,12 +43,12 @@ impl GpuClock {
         u64::try_from(time - offset).unwrap_or(0)
     }
 
-    /// How far a converted time may be off.
+    /// Returns by how much a converted time may be off.
     pub(in crate::model) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }
 
-    /// What the user should know: the real-time clock was set while recording went on.
+    /// Returns the warning that the real-time clock was set while recording went on, if it was.
     pub(in crate::model) fn warning(&self) -> Option<String> {
         let moved = self.offsets[0].abs_diff(self.offsets[1]);
         (moved > u128::from(SUSPICIOUS_NS)).then(|| {
@@ -61,7 +61,7 @@ impl GpuClock {
     }
 }
 
-/// How far the source's clock is ahead of the real-time clock; 0 if it is that clock.
+/// Returns how far the source's clock is ahead of the real-time clock; 0 if it is that clock.
 fn offset(sample: &ClockSample) -> i128 {
     let ClockSample { source_ns, before_ns, after_ns } = *sample;
     if (before_ns..=after_ns).contains(&source_ns) {

@@ -14,7 +14,7 @@ use super::waits::EventRecords;
 use super::{Gpu, PlacedCall, PlacedOp, Source};
 
 impl Gpu {
-    /// Joins what a source delivered to the ranges. Linear but for sorting; what is outside the window is left out.
+    /// Joins a source's records to the ranges. Linear but for sorting; records from outside the window are left out.
     pub(in crate::model) fn build(log: GpuLog, clock: &GpuClock, ranges: &mut Ranges<'_>) -> Self {
         let mut gpu = Self {
             source: Source::Ops(log.source),
@@ -29,7 +29,7 @@ impl Gpu {
         gpu.place_calls(log.calls, clock, ranges);
         let mut launches: HashMap<u32, usize> = HashMap::with_capacity(gpu.calls.len());
         for (at, placed) in gpu.calls.iter_mut().enumerate() {
-            // Of a runtime call and the driver call inside it, the outer one: it comes first.
+            // A runtime call and the driver call inside it share an id: the outer one comes first.
             placed.is_inner = *launches.entry(placed.call.correlation).or_insert(at) != at;
         }
         gpu.place_ops(log.ops, clock, ranges, &launches);
@@ -55,7 +55,7 @@ impl Gpu {
         gpu
     }
 
-    /// A call belongs to the recording if a range of it made the call, or if it began in the window.
+    /// Places the calls. One belongs to the recording if a range of it made the call, or if it began in the window.
     fn place_calls(&mut self, calls: Vec<ApiCall>, clock: &GpuClock, ranges: &Ranges<'_>) {
         let on_our_clock = calls.into_iter().map(|call| ApiCall {
             begin: clock.ns(call.begin),
@@ -80,7 +80,7 @@ impl Gpu {
         }
     }
 
-    /// An op belongs to the window if its call does; one without a call, if it began in it.
+    /// Places the ops. An op belongs to the window if its call does; one without a call, if it began in the window.
     fn place_ops(&mut self, ops: Vec<GpuOp>, clock: &GpuClock, ranges: &Ranges<'_>, launches: &HashMap<u32, usize>) {
         let on_our_clock = ops.into_iter().map(|op| GpuOp { begin: clock.ns(op.begin), end: clock.ns(op.end), ..op });
         let inside = on_our_clock.filter(|op| launches.contains_key(&op.correlation) || ranges.contains(op.begin));
@@ -94,7 +94,7 @@ impl Gpu {
         rows::split_lanes(&mut self.ops);
     }
 
-    /// Adds every op to its stage and those around it, and to its request; the spans of all ranges.
+    /// Adds every op to its stage and those around it, and to its request; finds the spans of all ranges.
     fn attribute(&mut self, ranges: &mut Ranges<'_>) {
         let mut spans = Spans::default();
         for PlacedOp { op, .. } in &self.ops {
@@ -112,7 +112,7 @@ impl Gpu {
         self.annotations = rows::place_annotations(spans.annotations(ranges), &self.ops);
     }
 
-    /// One arrow per call, to its first op, and only forwards in time.
+    /// Draws one arrow per call, to its first op, and only forwards in time.
     fn draw_arrows(&mut self, launches: &HashMap<u32, usize>) {
         for (at, placed) in self.ops.iter().enumerate() {
             let call = launches.get(&placed.op.correlation).and_then(|call| self.calls.get_mut(*call));

@@ -1,7 +1,7 @@
-//! Which range launched what: from the ids that ranges pushed to their places in the trace.
+//! The ranges that launched work: from the ids that ranges pushed to their places in the trace.
 //!
-//! An id names a thread and the position of a begin in its stream (`profiler_core::hooks::correlation`); the trace numbers
-//! ranges by their order. One pass over the streams of the threads in question finds the numbers, the decoder's pass the rest.
+//! An id names a thread and the position of a begin in its stream (`profiler_core::hooks::correlation`); the trace
+//! numbers ranges by their order. One pass over the streams of these threads finds the numbers, the decoder the rest.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -25,7 +25,7 @@ pub(in crate::model) struct Owner {
     pub(in crate::model) request: Option<u64>,
     /// `External id` of the range around it, 0 without one.
     pub(super) around_id: u64,
-    /// The task whose poll it is.
+    /// Task that it is a poll of.
     pub(super) task: Option<u64>,
 }
 
@@ -36,21 +36,21 @@ impl Owner {
     }
 }
 
-/// The ranges that launched something, those around them, and what they launched.
+/// The ranges that launched something, those around them, and the ids of their calls.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Owners {
     /// Id that was pushed, by correlation.
     links: HashMap<u32, u64>,
-    /// Positions that are asked for, in order, by the thread's ordinal.
+    /// Positions that are looked for, in order, by the thread's ordinal.
     wanted: BTreeMap<u32, Vec<u64>>,
     /// `External id`s by the id that was pushed.
     numbers: HashMap<u64, u64>,
-    /// By `External id`.
+    /// Ranges by `External id`.
     owners: HashMap<u64, Owner>,
 }
 
 impl Owners {
-    /// From correlation ids and the ids that were pushed.
+    /// Creates the owners from correlation ids and the ids that were pushed.
     pub(in crate::model) fn new(links: &[(u32, u64)]) -> Self {
         let mut owners = Self { links: links.iter().copied().collect(), ..Self::default() };
         for id in owners.links.values() {
@@ -64,15 +64,15 @@ impl Owners {
         owners
     }
 
-    /// Finds the numbers of a thread's ranges; the first that begins has `first_id`. `sites` is how many there are: the
-    /// decoder skips the begin of a site that it does not know.
+    /// Finds the numbers of a thread's ranges; the first that begins has `first_id`. `sites` is the
+    /// number of sites: the decoder skips the begin of a site that it does not know.
     pub(in crate::model) fn number(&mut self, thread: &ThreadLog, sites: usize, first_id: u64) {
         let ordinal = thread.thread.identity().ordinal;
         let Some(positions) = self.wanted.remove(&ordinal) else { return };
         let mut positions = positions.into_iter().peekable();
         let is_range =
             |entry: &&Entry| entry.tag() == Some(Tag::Begin) && (1..=sites).contains(&(entry.site() as usize));
-        // Ranges that are carried on come first; where they began is not known any more.
+        // Ranges that are carried on come first; their begins are not known any more.
         let mut next_id = first_id + thread.carried().iter().filter(is_range).count() as u64;
         for run in &thread.runs {
             for (entry, position) in run.entries().iter().zip(run.position()..) {
@@ -90,8 +90,8 @@ impl Owners {
         }
     }
 
-    /// Takes note of a range that has ended. Returns whether it launched something, or one inside it did: the range around
-    /// one that launched something ends later, and is watched from now on.
+    /// Notes a range that has ended. Returns whether it or a range inside it launched something:
+    /// the range around such a one ends later, and is watched from now on.
     #[inline]
     pub(in crate::model) fn note(&mut self, slice: &Slice) -> bool {
         if self.owners.is_empty() {
@@ -112,24 +112,24 @@ impl Owners {
         launches
     }
 
-    /// Will be told about the range with this `External id`.
+    /// Watches the range with this `External id`.
     pub(in crate::model) fn watch(&mut self, external_id: u64) {
         self.owners.entry(external_id).or_insert(Owner { external_id, ..Owner::default() });
     }
 
-    /// What is known of a range that is watched.
+    /// Returns the facts about a watched range.
     pub(in crate::model) fn range(&self, external_id: u64) -> Option<Owner> {
         self.owners.get(&external_id).copied()
     }
 
-    /// The range around an API call.
+    /// Returns the range around an API call.
     pub(in crate::model) fn of(&self, correlation: u32) -> Option<Owner> {
         let number = self.numbers.get(self.links.get(&correlation)?)?;
         self.owners.get(number).copied()
     }
 }
 
-/// When ranges of a thread begin and end, in order.
+/// Returns the begins and ends of a thread's ranges, in order.
 pub(in crate::model) fn boundaries<'a>(log: &'a ThreadLog, timeline: &'a Timeline) -> impl Iterator<Item = u64> + 'a {
     let entries = log.entries();
     let ticks = entries.filter(|entry| matches!(entry.tag(), Some(Tag::Begin | Tag::End))).map(|entry| entry.value());

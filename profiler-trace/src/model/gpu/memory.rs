@@ -1,8 +1,8 @@
-//! Device memory that the program took from CUDA and gave back, as its source told: on the recording's clock, inside the call
-//! that did it, each release with the size of its block.
+//! Device memory that the program took from CUDA and gave back, as its source reported it: on the recording's clock,
+//! inside the call that did it, each release with the size of its block.
 //!
-//! Pools take large pieces and hand out small ones, so this is what PyTorch calls reserved memory. Host memory that CUDA
-//! pins is not among it.
+//! Pools take large pieces and hand out small ones, so this is what PyTorch calls reserved memory.
+//! Host memory that CUDA pins is not among it.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ use crate::records::gpu::MemoryOp;
 
 use super::{PlacedCall, Taken};
 
-/// Puts records in order and together with their calls. What was taken before the recording is not known when it is given
-/// back: that release is left out. A block at an address that is in use shows that a release is missing: it is made up.
+/// Puts records in order and together with their calls. The release of memory from before the recording has no
+/// known size: it is left out. A block at an address that is in use shows that a release is missing: one is added.
 pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Taken> {
     records.retain(|each| !each.kind.is_on_host());
     records.sort_by_key(|each| each.at);
@@ -27,7 +27,7 @@ pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Tak
         let call = calls.get(&each.correlation).map(|placed| (placed.call, placed.external_id));
         let mut push = |bytes, action| {
             let device = Device::Cuda(u8::try_from(each.device).unwrap_or(u8::MAX));
-            // Its thread's ranges do not begin or end inside the call.
+            // The thread's ranges do not begin or end inside the call.
             let at = call.map_or(each.at, |(call, _)| each.at.min(call.end.saturating_sub(1)).max(call.begin));
             let (thread, external_id) = (call.map(|(call, _)| call.thread), call.map_or(0, |(_, id)| id));
             let (reporter, address, before, node) = (Reporter::Cuda, each.address, (0, 0), StageTree::ROOT);

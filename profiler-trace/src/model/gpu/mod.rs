@@ -1,9 +1,9 @@
 //! What the GPU did, joined to the ranges that launched it.
 //!
-//! Every op on a device names the API call that launched it (correlation), the call names the range whose id was pushed
-//! last ([`links`]), and the range stands in the stage tree ([`join`]). Times are put on the recording's clock ([`clock`])
-//! and everything gets a row on which slices nest ([`rows`]). Where no source knows ops there are ranges that CUDA events have
-//! [`event_timing`], and nothing else.
+//! Every op on a device names the API call that launched it (correlation), the call names the range
+//! whose id was pushed last ([`links`]), and the range stands in the stage tree ([`join`]). Times are
+//! put on the recording's clock ([`clock`]) and everything gets a row on which slices nest ([`rows`]).
+//! Where no source knows ops there are only ranges that CUDA events have timed ([`event_timing`]).
 
 mod clock;
 mod event_timing;
@@ -161,7 +161,7 @@ pub(crate) struct PlacedCall {
 pub(crate) struct Annotation {
     /// The stage or step, or for an op the one around it.
     pub(crate) node: NodeId,
-    /// The range's own name. A step is named after its function: `ProfilerStep#N` on a device would double TensorBoard's.
+    /// Own name of the range; a step has its function's: `ProfilerStep#N` on a device would double TensorBoard's.
     pub(crate) name: &'static str,
     /// `External id` of the range; of the life, if it is async.
     pub(crate) external_id: u64,

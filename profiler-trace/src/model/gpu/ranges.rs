@@ -9,28 +9,28 @@ use crate::model::values::NodeId;
 
 use super::links::{Owner, Owners};
 
-/// What the GPU's part is joined to.
+/// The input that the GPU's part is joined to.
 pub(in crate::model) struct Ranges<'a> {
-    /// Who launched what.
+    /// Ranges that launched work.
     pub(in crate::model) owners: Owners,
-    /// The stages: their GPU times are added.
+    /// Stages, to which GPU times are added.
     pub(in crate::model) stages: &'a mut StageTree,
-    /// The requests, likewise, by key.
+    /// Requests, to which GPU times are added, by key.
     pub(in crate::model) requests: HashMap<u64, &'a mut Request>,
-    /// The lives of async ranges.
+    /// Lives of async ranges.
     pub(in crate::model) lives: &'a Tasks,
-    /// Between which moments ranges were recorded. Just before and after it, when the gate opens and shuts, work would
-    /// seem to be nobody's.
+    /// Moments between which ranges were recorded. Just before and after, when the gate opens and
+    /// shuts, work would seem to have no range.
     pub(in crate::model) window: (u64, u64),
     /// Begins and ends of the ranges of a thread, in order, by the operating system's id.
     pub(in crate::model) boundaries: Boundaries<'a>,
 }
 
-/// See [`Ranges::boundaries`].
+/// The type of [`Ranges::boundaries`].
 pub(in crate::model) type Boundaries<'a> = &'a dyn Fn(u32) -> Box<dyn Iterator<Item = u64> + 'a>;
 
 impl Ranges<'_> {
-    /// Adds GPU time of a range to its stage and those around it, and to its request. The stage.
+    /// Adds GPU time of a range to its stage and those around it, and to its request. Returns the stage.
     pub(super) fn add(&mut self, owner: Option<Owner>, begin: u64, end: u64) -> NodeId {
         let node = owner.map_or(StageTree::ROOT, |owner| owner.node);
         self.stages.add_gpu(node, begin, end);

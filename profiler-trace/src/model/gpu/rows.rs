@@ -1,4 +1,4 @@
-//! Rows for what the GPU did: on each, slices nest or are disjoint.
+//! Rows for the GPU's work: on each, slices nest or are disjoint.
 //!
 //! Concurrent kernels overlap on their stream, spans of ranges cross kernels of others, and API calls, timed by another
 //! clock than the ranges around them, may stick out by some nanoseconds. Perfetto would delete each of these
@@ -19,7 +19,7 @@ pub(super) fn split_lanes(ops: &mut [PlacedOp]) {
     }
 }
 
-/// Puts records on lanes, those that began in the window. `times` tells begin, end and the row.
+/// Puts the records that began in the window on lanes. `times` returns begin, end and row of a record.
 pub(super) fn place<T: Copy>(
     records: impl Iterator<Item = T>,
     window: (u64, u64),
@@ -36,8 +36,8 @@ pub(super) fn place<T: Copy>(
     placed
 }
 
-/// Finds rows for the spans of ranges: their stream's own where they cross nothing on it, else rows of their own, where a
-/// span stays with the one around it.
+/// Finds rows for the spans of ranges: their stream's own where they cross nothing on it, else rows
+/// of their own, where a span stays with the one around it.
 pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) -> Vec<Annotation> {
     let mut streams: HashMap<(u32, u32), Vec<(u64, u64)>> = HashMap::new();
     for PlacedOp { op, .. } in ops.iter().filter(|placed| placed.lane == 0) {
@@ -50,7 +50,7 @@ pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) ->
     });
     let mut row = (0, 0);
     let mut lanes: HashMap<u64, usize> = HashMap::new();
-    // For each lane the ends of what is open on it, innermost last.
+    // The ends of the open spans of each lane, innermost last.
     let mut open: Vec<Vec<u64>> = Vec::new();
     for span in &mut spans {
         if row != (span.device, span.stream) {
@@ -89,8 +89,8 @@ fn crosses(intervals: &[(u64, u64)], at: u64) -> bool {
 /// Makes one thread's calls nest in its ranges and in each other. `calls` are in order of begin, longer ones first;
 /// `boundaries` are the begins and ends of its ranges, in order.
 ///
-/// While a thread is inside a call of CUDA's, none of its ranges begins or ends; a boundary inside a call is an error of
-/// the clocks, and the call gives up the smaller part.
+/// While a thread is inside a call of CUDA's, none of its ranges begins or ends; a boundary inside
+/// a call is an error of the clocks, and the call gives up the smaller part.
 pub(super) fn fit_calls(calls: &mut [PlacedCall], mut boundaries: impl Iterator<Item = u64>) {
     let mut inside: VecDeque<u64> = VecDeque::new();
     let mut next = boundaries.next();

@@ -1,15 +1,15 @@
-//! From when to when each stage kept each stream: everything that it launched, itself or in the ranges inside it.
+//! The time in which each stage kept each stream busy: with all that it launched, itself or in the ranges inside it.
 //!
-//! Kineto's `gpu_user_annotation`. A range's span is made of its own ops, and then handed to the range around it, so that
-//! one inside never sticks out of the one around it, not by a nanosecond. Linear in the ranges that launched something
-//! and those around them.
+//! Kineto's `gpu_user_annotation`. A range's span is made of its own ops, and then merged into that
+//! of the range around it, so that an inner span never sticks out of the outer one, not by a
+//! nanosecond. Linear in the ranges that launched something and those around them.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Annotation;
 use super::ranges::Ranges;
 
-/// Begin and end, by range (`External id`), device and stream.
+/// Begin and end of each span, by range (`External id`), device and stream.
 #[derive(Default)]
 pub(super) struct Spans(BTreeMap<(u64, u32, u32), (u64, u64)>);
 
@@ -20,8 +20,8 @@ impl Spans {
         *span = (span.0.min(begin), span.1.max(end));
     }
 
-    /// Returns the spans of all stages and steps. A range begins, and is numbered, before those inside it: from the last to
-    /// the first, each span is complete when its turn comes.
+    /// Returns the spans of all stages and steps. A range begins, and is numbered, before those
+    /// inside it: from the last to the first, each span is complete when its turn comes.
     pub(super) fn annotations(mut self, ranges: &Ranges<'_>) -> Vec<Annotation> {
         let mut annotations: HashMap<(u64, u32, u32), Annotation> = HashMap::new();
         while let Some(((external_id, device, stream), times)) = self.0.pop_last() {

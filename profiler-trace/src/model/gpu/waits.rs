@@ -1,25 +1,25 @@
-//! What a wait for an event waited for: the call that recorded the event last.
+//! The event record that a wait waited for: that of the call that recorded the event last.
 //!
-//! A program records an event on one stream and lets another stream, or the host, wait for it; it may record the same
-//! event again. Calls are numbered in the order in which they are made, so of the records before a wait the one with the
-//! highest number is meant, in whatever order the source's buffers come.
+//! A program records an event on one stream and lets another stream, or the host, wait for it; it may
+//! record the same event again. Calls are numbered in the order in which they are made, so of the records
+//! before a wait the one with the highest number counts, in whatever order the source's buffers come.
 
 use crate::records::gpu::{EventRecord, Wait};
 
-/// Records of events, found by the wait for them.
+/// The records of events, which are looked up for a wait.
 #[derive(Debug, Default)]
 pub(crate) struct EventRecords(Vec<EventRecord>);
 
 impl EventRecords {
-    /// In any order.
+    /// Creates the table from records in any order.
     pub(super) fn new(records: impl Iterator<Item = EventRecord>) -> Self {
         let mut records: Vec<_> = records.collect();
         records.sort_unstable_by_key(key);
         Self(records)
     }
 
-    /// The record that `wait` waited for; `None` for waits for something else, and for an event that was recorded before
-    /// the window.
+    /// Returns the record that `wait` waited for; `None` for waits for something else, and for an
+    /// event that was recorded before the window.
     pub(crate) fn awaited(&self, wait: &Wait) -> Option<&EventRecord> {
         let place = (wait.context, wait.event, wait.correlation);
         let next = self.0.partition_point(|record| key(record) < place);

@@ -6,22 +6,22 @@ use profiler_core::{Device, memory::Action};
 
 use super::{Allocation, Reporter};
 
-/// What has been read of the next allocation.
+/// The part of the next allocation that has been read.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Halves {
     first: Option<Entry>,
-    /// The block that the next one was before.
+    /// Address and size of the next block before it moved.
     moved_from: (u64, u64),
 }
 
 impl Halves {
-    /// `Memory`.
+    /// Takes the first half, a `Memory` entry.
     pub(in crate::model) fn first(&mut self, entry: Entry) {
         self.first = Some(entry);
     }
 
-    /// `Block`: the allocation, outside of all ranges, and the ticks of its time. `None` if the first half is missing or
-    /// nothing that this version knows.
+    /// Takes the second half, a `Block` entry, and returns the allocation, outside of all ranges,
+    /// and the ticks of its time. `None` if the first half is missing or of an unknown kind.
     pub(in crate::model) fn second(&mut self, entry: Entry) -> Option<(u64, Allocation)> {
         let first = self.first.take()?;
         let action = Action::from_u32(first.argument())?;

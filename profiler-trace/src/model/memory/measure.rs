@@ -34,13 +34,13 @@ pub(in crate::model) fn measure(trace: &Trace, log: &MemoryLog) -> Memory {
 
 struct Book<'a> {
     stages: &'a StageTree,
-    /// The stage of each path.
+    /// Stage of each path.
     places: Vec<Option<NodeId>>,
     accounts: Vec<Account>,
     open: Vec<OpenCall>,
 }
 
-/// One device. Levels may be negative until the end: frees can come of blocks that nobody knew of.
+/// The account of one device. Levels may be negative until the end: blocks of unknown origin may be freed.
 struct Account {
     of: (Reporter, Device),
     begin: i64,
@@ -55,15 +55,15 @@ struct Account {
 #[derive(Clone, Copy, Default)]
 struct StageShare {
     usage: Usage,
-    /// Peak and growth, once a call has ended.
+    /// Peak and growth, of the calls that have ended.
     most: Option<(i64, i64)>,
 }
 
-/// A stage that runs.
+/// A call of a stage that runs.
 struct OpenCall {
     call: Call,
     stage: NodeId,
-    /// Per account: the level when it began, and the highest since, but only until the next call in the list began:
+    /// Levels by account: when it began, and the highest since, but only until the next call in the list began:
     /// an allocation is noted in the last call alone.
     levels: Vec<(i64, i64)>,
 }
@@ -116,7 +116,7 @@ impl Book<'_> {
         self.accounts.len() - 1
     }
 
-    /// An open call has ended. Its highest level is that of the calls that began after it, too.
+    /// Ends an open call. Its highest level is the highest of its own and of the calls that began after it.
     fn end(&mut self, at: usize) {
         for (index, account) in self.accounts.iter_mut().enumerate() {
             let highest = self.open[at..].iter().map(|open| open.levels[index].1).max().unwrap_or(i64::MIN);
@@ -132,7 +132,7 @@ impl Book<'_> {
         }
     }
 
-    /// The stage of the session's tree that a path leads to.
+    /// Returns the stage of the session's tree that a path leads to.
     fn place(&mut self, paths: &Paths, path: NodeId) -> NodeId {
         let index = path.0 as usize;
         if let Some(Some(place)) = self.places.get(index) {
@@ -165,7 +165,7 @@ impl Account {
         slot(&mut self.stages, stage.0 as usize)
     }
 
-    /// The summary. Where more was freed than was known of, that much must have been allocated before.
+    /// Returns the summary. Where more was freed than was known, the difference must have been allocated before.
     fn close(mut self, tree: &StageTree, log: &MemoryLog) -> DeviceMemory {
         let raised = 0.max(-self.lowest);
         // A stage is made after the one around it.

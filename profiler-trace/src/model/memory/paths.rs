@@ -1,11 +1,11 @@
-//! Paths: the ranges around an allocation, ops included. The stage tree's siblings, for those who want to know exactly.
+//! Paths: the ranges around an allocation, ops included. Like the nodes of the stage tree, but exact.
 
 use crate::model::decode::Nodes;
 use crate::model::stages::StageTree;
 use crate::model::values::NodeId;
 use profiler_core::{Kind, site::Site};
 
-/// Every path on which something was open.
+/// All paths on which a range was open.
 #[derive(Debug)]
 pub(crate) struct Paths(StageTree);
 
@@ -14,7 +14,7 @@ impl Paths {
         Self(StageTree::new())
     }
 
-    /// The ranges of a path, innermost first; none for what happened outside of all.
+    /// Returns the ranges of a path, innermost first; none for an allocation outside of all ranges.
     pub(crate) fn sites(&self, path: NodeId) -> impl Iterator<Item = &'static Site> + '_ {
         let mut next = path;
         std::iter::from_fn(move || {
@@ -24,12 +24,12 @@ impl Paths {
         })
     }
 
-    /// The path without its innermost range.
+    /// Returns the path without its innermost range.
     pub(super) fn parent(&self, path: NodeId) -> NodeId {
         self.0.node(path).parent
     }
 
-    /// Its innermost range.
+    /// Returns the path's innermost range.
     pub(super) fn site(&self, path: NodeId) -> Option<&'static Site> {
         self.0.node(path).site
     }

@@ -1,7 +1,7 @@
 //! All threads' allocations in the order of time, with the stages that begin and end between them.
 //!
-//! A merge of the threads' streams, each of which is in order: nothing is kept but the next moment of each. What the GPU's
-//! source told of a thread's calls is put between what the thread recorded.
+//! A merge of the threads' streams, each of which is in order: only the next moment of each is kept.
+//! The changes that the GPU's source reported for a thread's calls are put between the thread's own.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -15,21 +15,21 @@ use profiler_core::site::Site;
 
 use super::{Allocation, Paths};
 
-/// Something that happened. Times are nanoseconds since the Unix epoch.
+/// An event in the order of time. Times are nanoseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Moment {
     /// Memory was allocated or freed; its `node` is a path.
     Allocation { thread: usize, allocation: Allocation },
     /// A stage or step began: with its first poll, if it is async.
     Begin { call: Call, site: &'static Site, path: NodeId, at: u64 },
-    /// It ended.
+    /// The stage or step ended.
     End { call: Call, at: u64 },
 }
 
-/// Which call of a stage.
+/// The call of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Call {
-    /// By `External id`.
+    /// A range, by `External id`.
     Range(u64),
     /// The task's life.
     Task(u64),
@@ -72,7 +72,7 @@ impl Trace {
 }
 
 impl Trace {
-    /// Creates one for each thread, and one for calls of threads that recorded nothing.
+    /// Creates a source for each thread, and one for calls of threads that recorded nothing.
     fn sources(&self) -> Vec<Source<'_>> {
         let mut sources: Vec<Source<'_>> =
             (0..self.threads.len()).map(|thread| Source::of(thread, self.decoder(thread))).collect();
@@ -88,15 +88,15 @@ impl Trace {
     }
 }
 
-/// One thread.
+/// The events of one thread.
 struct Source<'a> {
     thread: usize,
     decoder: Option<Decoder<'a>>,
     /// Blocks that its calls took from CUDA and gave back, the latest first.
     taken: Vec<Allocation>,
-    /// When the decoder's last event happened and what it was, while it comes after the last of `taken`.
+    /// The decoder's last event and its moment, while it comes after the last of `taken`.
     told: Option<(u64, Option<Moment>)>,
-    /// The innermost range that was open before that.
+    /// Innermost range that was open before that.
     node: NodeId,
     next: Option<Moment>,
 }

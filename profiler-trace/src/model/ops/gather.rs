@@ -1,8 +1,8 @@
 //! The pass that fills an operator table: every slice to its group, with at most one hash and no allocation.
 //!
-//! A call that said nothing about itself finds its group by the number of its site; so does one with shapes or a stack
-//! that are those of the site's last call, others by a hash of them. What is known only when all threads are read (which
-//! steps are `ProfilerStep`s, what the GPU did, how long async ranges lived) is added then: see `settle`.
+//! A call without arguments finds its group by the number of its site; so does one with shapes or a stack that are
+//! those of the site's last call, others by a hash of them. Facts that are known only when all threads are read
+//! (which steps are `ProfilerStep`s, what the GPU did, how long async ranges lived) is added then: see `settle`.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
@@ -14,23 +14,23 @@ use profiler_core::{Kind, site::Site};
 
 use super::{Group, OpTable, Sums};
 
-/// Groups with shapes or a stack of their own. A program whose shapes never repeat has more; their calls count under
-/// their names alone.
+/// Most groups with shapes or a stack of their own. A program whose shapes never repeat has more;
+/// their calls count under their names alone.
 const MAX_GROUPS: usize = 1 << 16;
-/// The name under which all iterations of the driving loop are counted.
+/// Name under which all iterations of the driving loop are counted.
 pub(super) const STEPS: &str = "ProfilerStep*";
 
 /// Finds the group of each slice.
 #[derive(Default)]
 pub(in crate::model) struct Gatherer {
     pub(super) gathered: Vec<Gathered>,
-    /// By number.
+    /// Groups of each site, by its number.
     sites: Vec<OfSite>,
-    /// Groups that async ranges count in, from 1, by their tasks' ranks: that of the first poll, whose call stack is where
-    /// it began to run.
+    /// Groups that async ranges count in, from 1, by their tasks' ranks: that of the first poll,
+    /// whose call stack is where it began to run.
     places: Vec<u32>,
-    /// Sums over the polls of async ranges whose group is not known yet: of steps, and where the first poll was not read
-    /// before others.
+    /// Sums over the polls of async ranges whose group is not known yet: of steps, and of ranges
+    /// whose first poll was not read first.
     pub(super) lives: HashMap<u32, Sums>,
     /// Steps, each by itself.
     pub(super) steps: Vec<StepCall>,
@@ -40,15 +40,15 @@ pub(in crate::model) struct Gatherer {
     state: RandomState,
     merged_calls: u64,
     busy_ns: u64,
-    /// See [`OpTable`].
+    /// Whether calls of one name are nested: see [`OpTable`].
     nested: bool,
     nested_ops: bool,
 }
 
-/// Groups of a site's calls, from 1.
+/// The groups of a site's calls, from 1.
 #[derive(Clone, Default)]
 struct OfSite {
-    /// Group of the calls that said nothing; the second is of async ranges.
+    /// Groups of the calls without arguments: of plain ranges, and of async ranges.
     plain: [usize; 2],
     /// Group of the last call with shapes or a stack.
     latest: usize,
@@ -62,13 +62,13 @@ pub(super) struct Gathered {
     site: Option<&'static Site>,
     addresses: Box<[u64]>,
     pub(super) group: Group,
-    /// The next group whose key has the same hash.
+    /// Next group whose key has the same hash.
     same_hash: Option<usize>,
-    /// The group of those calls that are `ProfilerStep`s.
+    /// Group of those calls that are `ProfilerStep`s.
     steps: Option<usize>,
 }
 
-/// Place where the sums of a slice are.
+/// The place where the sums of a slice are.
 #[derive(Clone, Copy)]
 pub(super) enum Account {
     /// Index of a group.
@@ -82,7 +82,7 @@ pub(super) enum Account {
 /// A step.
 pub(super) struct StepCall {
     pub(super) external_id: u64,
-    /// The group that it counts in, unless it is a `ProfilerStep`.
+    /// Group that it counts in, unless it is a `ProfilerStep`.
     pub(super) place: usize,
     pub(super) sums: Sums,
 }
@@ -105,13 +105,13 @@ impl Launcher {
 }
 
 impl Gatherer {
-    /// Creates one for so many tasks.
+    /// Creates a gatherer for so many tasks.
     pub(in crate::model) fn new(tasks: usize) -> Self {
         Self { places: vec![0; tasks], ..Self::default() }
     }
 
-    /// Adds a slice of a thread; `launches` says whether it or a range inside it gave the GPU work. Of a poll, `task` is its
-    /// task's rank.
+    /// Adds a slice of a thread; `launches` says whether it or a range inside it gave the GPU work.
+    /// For a poll, `task` is its task's rank.
     #[inline]
     pub(in crate::model) fn slice(&mut self, slice: &Slice, launches: bool, task: Option<u32>) {
         let account = match (slice.task, task) {
@@ -129,7 +129,7 @@ impl Gatherer {
         self.note_nesting(slice);
     }
 
-    /// Notes a slice in which another of its site lies: that one has ended before, and its id, given at its begin, is
+    /// Notes a slice that contains another of its site: the inner one ended before, and its id, given at its begin, is
     /// larger.
     #[inline]
     fn note_nesting(&mut self, slice: &Slice) {
@@ -146,7 +146,7 @@ impl Gatherer {
         self.busy_ns += ns;
     }
 
-    /// Adds a step, whose group is known when all are.
+    /// Adds a step, whose group is known when all steps are.
     fn step(&mut self, slice: &Slice) -> Account {
         let place = self.place(slice, false);
         let mut sums = Sums::default();
@@ -184,7 +184,7 @@ impl Gatherer {
         sums.add_slice(slice);
         if let Some(flops) = slice.args().flops() {
             sums.add_flops(flops);
-            // How long they took is not known: it waited, or went on elsewhere.
+            // How long they took is not known: the async range waited, or went on elsewhere.
             sums.untimed_flops += 1;
         }
         account
@@ -205,7 +205,7 @@ impl Gatherer {
         }
     }
 
-    /// The group of a site's calls that said nothing about themselves.
+    /// Returns the group of a site's calls that have no arguments.
     #[inline]
     fn plain(&mut self, site: &'static Site, is_async: bool) -> usize {
         let number = site.number() as usize;
@@ -289,7 +289,7 @@ impl Gatherer {
         self.gathered.len() - 1
     }
 
-    /// Looks the stacks up, each once.
+    /// Returns the table, and looks up each stack once.
     pub(super) fn finish(self, symbols: &Symbols) -> OpTable {
         let mut table = OpTable {
             merged_calls: self.merged_calls,
@@ -299,7 +299,7 @@ impl Gatherer {
             ..OpTable::default()
         };
         let mut known: HashMap<String, u32> = HashMap::new();
-        // Of some groups all calls were steps, and are counted as such.
+        // Some groups have only steps, which are counted as such.
         for Gathered { addresses, mut group, .. } in self.gathered.into_iter().filter(|each| each.group.sums.count > 0)
         {
             let frames = symbols.frames(&addresses).map(|frame| {
@@ -358,7 +358,7 @@ fn address(site: &'static Site) -> usize {
     std::ptr::from_ref(site).addr()
 }
 
-/// The keys are hashes already.
+/// A hasher that does nothing: the keys are hashes already.
 #[derive(Clone, Copy, Default)]
 struct AsItIs(u64);
 

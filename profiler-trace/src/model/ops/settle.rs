@@ -1,7 +1,7 @@
-//! The facts that an operator table learns when all threads are read: which steps are `ProfilerStep`s, what the GPU did for
-//! which range, how long async ranges lived, and what happened between bare `step()` calls.
+//! The facts that an operator table learns when all threads are read: which steps are `ProfilerStep`s, which
+//! range launched which GPU work, how long async ranges lived, and what happened between bare `step()` calls.
 //!
-//! The gatherer has put aside what waits for that: steps and async ranges with their sums, and the few ranges in which work
+//! The gatherer has put aside the sums that wait for that: steps, async ranges, and the few ranges in which work
 //! was given to the GPU. So the threads need not be read a second time.
 
 use profiler_core::Device;
@@ -17,7 +17,7 @@ use super::launched::{self, Launched, Share};
 use super::{GpuKnowledge, OpTable, Sums};
 
 impl OpTable {
-    /// Creates the table of what `gatherer` has been shown, which is every slice; for `busy_ns` see [`Gatherer::settle`].
+    /// Creates the table from `gatherer`, which has been shown every slice; for `busy_ns` see [`Gatherer::settle`].
     pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer, busy_ns: u64) -> Self {
         let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
         gatherer.settle(trace, busy_ns);
@@ -33,13 +33,13 @@ impl OpTable {
     }
 }
 
-/// Returns whether the program told of memory of devices.
+/// Returns whether the program reported memory of devices.
 fn reported(trace: &Trace) -> bool {
     let is_device = |each: &DeviceMemory| each.device != Device::Cpu;
     trace.memory.as_ref().is_some_and(|memory| memory.devices.iter().any(is_device))
 }
 
-/// Returns whether memory of devices is what CUDA told of.
+/// Returns whether memory of devices is what CUDA reported.
 fn by_cuda(trace: &Trace) -> bool {
     !reported(trace) && trace.gpu.as_ref().is_ok_and(|gpu| !gpu.memory.is_empty())
 }
@@ -75,7 +75,7 @@ impl Gatherer {
                 Account::Step(at) => self.steps.get_mut(at).map(|step| &mut step.sums),
                 Account::Life(task) => match self.lives.get_mut(&task) {
                     Some(sums) => Some(sums),
-                    // Its first poll was read meanwhile.
+                    // The first poll was read meanwhile.
                     None => self.place_of(task).and_then(|place| Some(&mut self.gathered.get_mut(place)?.group.sums)),
                 },
             };
@@ -85,8 +85,8 @@ impl Gatherer {
         }
     }
 
-    /// Adds the iterations between bare `step()` calls, all together: how long they took, and GPU time of what was launched
-    /// meanwhile. What ran meanwhile on any thread is their CPU time, and none of their own.
+    /// Adds the iterations between bare `step()` calls, all together: how long they took, and the GPU time of
+    /// work launched meanwhile. The ranges that ran meanwhile on any thread are their CPU time, but no self time.
     fn bare_steps(&mut self, trace: &Trace, gpu: Option<&Gpu>, busy_ns: u64) {
         for each in trace.loops.iter().filter(|each| each.site.is_none()) {
             let place = self.add(None, false, &CallArgs::default());

@@ -1,7 +1,7 @@
 //! The first look at requests: every one is counted and timed, and those worth keeping are picked.
 //!
-//! Their stages are gathered in a reading of their own ([`super::gather`]), once it is known which are kept: a request's
-//! duration is known at its end only, when its stages have long passed.
+//! Their stages are gathered in a reading of their own ([`super::gather`]), once it is known which
+//! are kept: a request's duration is known at its end only, when its stages have long passed.
 
 use crate::model::slice::Slice;
 use crate::model::tasks::{Task, Tasks};
@@ -11,17 +11,17 @@ use profiler_core::Kind;
 use super::selection::Selection;
 use super::{Request, Requests};
 
-/// Takes requests down while threads are read, in any order.
+/// Records requests while threads are read, in any order.
 #[derive(Default)]
 pub(in crate::model) struct RequestBook {
     requests: Requests,
     selection: Selection,
-    /// Begin of the first.
+    /// Begin of the first request.
     first: Option<u64>,
 }
 
 impl RequestBook {
-    /// Takes down the request of a guard.
+    /// Records the request of a guard.
     pub(in crate::model) fn guard(&mut self, slice: &Slice) {
         let (clipped, finished) = (slice.clipped, slice.finished);
         self.count((slice.begin, slice.end), (clipped, finished), |times| {
@@ -54,7 +54,7 @@ impl RequestBook {
         self.selection.offer(begin, end - begin, || Request { clipped, finished, ..make(times) });
     }
 
-    /// Returns all requests, the futures' among them; none has its stages yet.
+    /// Returns all requests, including the futures'; none has its stages yet.
     pub(in crate::model) fn close(mut self, tasks: &Tasks) -> Requests {
         tasks.iter().filter(|task| task.site.kind() == Kind::Request).for_each(|task| self.task(&task));
         Requests { kept: self.selection.close(), ..self.requests }

@@ -1,4 +1,4 @@
-//! The stages of the requests that are kept, gathered in the second reading: which are kept is known when the first is over.
+//! The stages of the requests that are kept, gathered in the second reading: the first has decided which are kept.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use super::Request;
 /// The requests that are kept, by key.
 pub(in crate::model) struct Kept<'a>(HashMap<u64, Covered<'a>>);
 
-/// A request that is kept, and what stages cover of it.
+/// A request that is kept, and the part of it that stages cover.
 struct Covered<'a> {
     request: &'a mut Request,
     cover: Cover,
 }
 
 impl<'a> Kept<'a> {
-    /// Gives requests the async stages that were opened in them.
+    /// Creates the table, and gives each request the async stages that began in it.
     pub(in crate::model) fn new(requests: &'a mut [Request], tasks: &Tasks, tree: &StageTree) -> Self {
         let kept = requests.iter_mut().map(|request| (request.key, Covered { request, cover: Cover::default() }));
         let mut kept: HashMap<u64, Covered<'_>> = kept.collect();
@@ -65,7 +65,7 @@ impl Covered<'_> {
         }
     }
 
-    /// Adds an async one, whose life was opened in it and may outlast it.
+    /// Adds an async stage, whose life began in it and may outlast it.
     fn task(&mut self, task: &Task<'_>, tree: &StageTree) {
         let place = self.request.place(task.node, tree);
         self.request.stages.add_life(place, task);

@@ -1,8 +1,8 @@
 //! Requests: the units of work that timings are grouped by.
 //!
-//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it was open are its
-//! stages. A future's request is a task: what ran in its polls, on whichever threads, is its own. All are counted and
-//! timed; a thousand at most are kept one by one, with their stages.
+//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it was
+//! open are its stages. A future's request is a task: the stages in its polls, on whichever threads,
+//! are its own. All are counted and timed; a thousand at most are kept one by one, with their stages.
 //!
 //! ```text
 //! slices, tasks ─► book (counts all) ─► selection (which are kept) ─► gather (their stages)
@@ -24,60 +24,60 @@ pub(super) use gather::Kept;
 /// The requests of a session.
 #[derive(Debug, Default)]
 pub(crate) struct Requests {
-    /// Durations of all of them.
+    /// Durations of all requests.
     pub(crate) durations: Durations,
     /// Futures that were dropped before they were ready.
     pub(crate) cancelled: u64,
-    /// Those that began before the recording: timed from there on.
+    /// Number of requests that began before the recording: timed from there on.
     pub(crate) clipped: u64,
-    /// Those that were open when the recording ended: timed up to there.
+    /// Number of requests that were open when the recording ended: timed up to there.
     pub(crate) unfinished: u64,
-    /// The id of the first.
+    /// Id of the first request.
     pub(crate) first_id: Option<String>,
-    /// Those that are kept one by one, in order of begin.
+    /// Requests that are kept one by one, in order of begin.
     pub(crate) kept: Vec<Request>,
 }
 
 /// A request that is kept. Nanoseconds since the Unix epoch.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
-    /// As the program named it.
+    /// Id that the program gave it.
     pub(crate) id: String,
     /// Its begin.
     pub(crate) begin: u64,
     /// Its end.
     pub(crate) end: u64,
-    /// Reasons for which it is kept.
+    /// Reasons why it is kept.
     pub(crate) kept_as: KeptAs,
-    /// The number of its task, if it is a future.
+    /// Number of its task, if it is a future.
     pub(crate) task: Option<u64>,
-    /// It was dropped before it was ready.
+    /// Whether it was dropped before it was ready.
     pub(crate) cancelled: bool,
-    /// It began before the recording.
+    /// Whether it began before the recording.
     pub(crate) clipped: bool,
-    /// False if it was open when the recording ended.
+    /// Whether it ended before the recording did.
     pub(crate) finished: bool,
-    /// The stages that ran in it.
+    /// Stages that ran in it.
     pub(crate) stages: StageTree,
     /// Time in none of its top-level stages.
     pub(crate) unaccounted_ns: u64,
-    /// See [`key`](super::values::key).
+    /// Key of the request: see [`key`](super::values::key).
     pub(super) key: u64,
-    /// Its own node for a node of the session's tree.
+    /// Own node for each node of the session's tree.
     places: HashMap<NodeId, NodeId>,
-    /// The node of the session's tree for each of its own.
+    /// Node of the session's tree for each own node.
     origins: Vec<NodeId>,
 }
 
-/// Names of what a request is kept as; the order is that of their bits.
+/// Words for the reasons why a request is kept; the order is that of their bits.
 const WORDS: [&str; 3] = ["slowest", "newest", "sample"];
 
-/// Why a request is kept: one bit for each word.
+/// The reasons why a request is kept: one bit for each word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct KeptAs(pub(super) u8);
 
 impl KeptAs {
-    /// Returns the words for it: `slowest`, `newest`, `sample`.
+    /// Returns the words for these reasons: `slowest`, `newest`, `sample`.
     pub(crate) fn words(self) -> impl Iterator<Item = &'static str> {
         WORDS.into_iter().enumerate().filter(move |(at, _)| self.0 & 1 << at != 0).map(|(_, word)| word)
     }
@@ -109,7 +109,7 @@ impl Request {
         }
     }
 
-    /// Returns how long it took.
+    /// Returns the request's duration.
     pub(crate) const fn duration(&self) -> u64 {
         self.end - self.begin
     }
@@ -132,8 +132,8 @@ impl Request {
         }
     }
 
-    /// Returns its own node for a node of the session's tree, made if it is new, at the same place: stages around the
-    /// request are around its own, without a call.
+    /// Returns its own node for a node of the session's tree, and makes it if it is new, at the
+    /// same place: stages around the request are around its own, without a call.
     fn place(&mut self, node: NodeId, tree: &StageTree) -> NodeId {
         let (mut new, mut at) = (Vec::new(), node);
         let mut place = loop {

@@ -1,17 +1,17 @@
-//! Which requests are kept one by one: the slowest, the newest, and a random sample of all.
+//! The choice of requests that are kept one by one: the slowest, the newest, and a random sample of all.
 //!
-//! Each of the three is "those of the highest rank": by duration, by begin, and by a number drawn for each request. So
-//! one rule serves all, every request is looked at once, and memory does not grow with their number. The numbers are
-//! drawn by a fixed rule: the same requests in the same order give the same sample.
+//! Each of the three rules keeps the requests of the highest rank: by duration, by begin, and by a number drawn
+//! for each. So one rule serves all, every request is looked at once, and memory does not grow with their
+//! number. The numbers are drawn by a fixed rule: the same requests in the same order give the same sample.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use super::{KeptAs, Request};
 
-/// Numbers that are kept: of the slowest, of the newest, at random.
+/// Number of requests that are kept: of the slowest, of the newest, at random.
 const MOST: [usize; 3] = [100, 100, 800];
-/// Requests offered one by one, in any order.
+/// The requests kept so far, which are offered one by one, in any order.
 #[derive(Default)]
 pub(super) struct Selection {
     offered: u64,
@@ -21,7 +21,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Looks at one more request; `make` is called if it is kept, for now.
+    /// Looks at one more request; calls `make` if the request is kept, for now.
     pub(super) fn offer(&mut self, begin: u64, duration: u64, make: impl FnOnce() -> Request) {
         let number = self.offered;
         self.offered += 1;
@@ -51,7 +51,7 @@ impl Selection {
         }
     }
 
-    /// Returns those that are kept, in order of begin.
+    /// Returns the requests that are kept, in order of begin.
     pub(super) fn close(self) -> Vec<Request> {
         let mut kept: Vec<Request> = self.kept.into_values().collect();
         kept.sort_by_key(|request| (request.begin, request.end, request.key));
@@ -59,7 +59,7 @@ impl Selection {
     }
 }
 
-/// Returns the number drawn for a request: SplitMix64, whose every output occurs once.
+/// Returns the number drawn for a request: by SplitMix64, whose every output occurs once.
 const fn drawn(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,4 @@
-//! Building the trace: what the pass over the streams has gathered, closed and joined.
+//! The construction of the trace: the results of the pass over the streams, closed and joined.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::first_pass::Pass;
 use super::second_pass::SecondPass;
 
 impl Trace {
-    /// Reads the recording once, and where rows lie side by side, tasks live or requests are served a second time.
+    /// Reads the recording once, and a second time if rows lie side by side, tasks live or requests are served.
     /// Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
     pub fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
@@ -78,7 +78,7 @@ impl Trace {
         trace
     }
 
-    /// Marks the stages that the measuring of CPU time has made slower, and tells of them.
+    /// Marks the stages that the measuring of CPU time has made slower, and adds a warning about them.
     fn mark_slowed(&mut self) {
         // CAST: a reading takes far less than 584 years.
         let cost_ns = self.context.cpu_clock_cost.as_nanos() as u64;
@@ -140,7 +140,7 @@ fn site_of(sites: &[&'static Site], number: u32) -> Option<&'static Site> {
     sites.get((number as usize).wrapping_sub(1)).copied()
 }
 
-/// The driving loop's sequential steps, by `External id`.
+/// Returns the numbers of the driving loop's sequential steps, by `External id`.
 fn named_steps(loops: &[StepLoop]) -> HashMap<u64, u64> {
     let driving = loops.iter().filter(|each| each.drives && each.site.is_some());
     driving

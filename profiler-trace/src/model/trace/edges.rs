@@ -1,4 +1,4 @@
-//! A thread's ranges as begins and ends, in the order of time: for formats that want these instead of whole slices.
+//! A thread's ranges as begins and ends, in the order of time: for formats that want edges instead of whole slices.
 
 use crate::model::decode::{Event, NoNodes};
 use crate::model::slice::Slice;
@@ -8,14 +8,14 @@ use super::{Trace, Walk};
 /// A begin or an end of a range.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Edge<'a> {
-    /// Whose. At its begin its `end` does not say anything yet.
+    /// Slice that begins or ends. At its begin its `end` has no meaning yet.
     pub(crate) slice: &'a Slice,
-    /// Whether it begins.
+    /// Whether this is the begin.
     pub(crate) is_begin: bool,
 }
 
 impl Edge<'_> {
-    /// When it happened.
+    /// Returns the moment of the edge.
     #[inline]
     pub(crate) const fn at(&self) -> u64 {
         if self.is_begin { self.slice.begin } else { self.slice.end }
@@ -26,7 +26,7 @@ impl Edge<'_> {
 pub(crate) struct EdgeWalk<'a>(Walk<'a>);
 
 impl EdgeWalk<'_> {
-    /// Shows the next edges, up to the first for which `enough` says so; false if there was none: the thread has no more.
+    /// Shows the next edges, up to the first that `enough` accepts; false if none was accepted: the thread has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(Edge<'_>) -> bool) -> bool {
         self.0.until_event(&mut NoNodes::<true>, |event| {
@@ -42,8 +42,8 @@ impl EdgeWalk<'_> {
 }
 
 impl Trace {
-    /// Decodes one thread's ranges, in parts. Times never run backwards, and on every lane an end belongs to the innermost
-    /// begin that has none yet.
+    /// Decodes one thread's ranges, in parts. Times never run backwards, and on every lane an end
+    /// belongs to the innermost begin that has none yet.
     pub(crate) fn begin_edges(&self, thread: usize) -> EdgeWalk<'_> {
         EdgeWalk(self.begin_walk(thread))
     }

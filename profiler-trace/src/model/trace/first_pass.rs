@@ -19,14 +19,14 @@ use profiler_core::{Kind, site::Site};
 
 use super::{Losses, Thread};
 
-/// Stands for threads whose names are not known any more.
+/// Name for threads whose names are not known any more.
 const ELSEWHERE: &str = "(threads that are gone)";
-/// Stands for all threads whose ranges found no memory beside their chunks.
+/// Name for all threads whose ranges found no memory beside their chunks.
 const NO_MEMORY: &str = "(the program's allocator had no memory)";
 
-/// What is written down on the way.
+/// The results of the pass.
 pub(super) struct Pass {
-    /// The rows.
+    /// Rows of the trace.
     pub(super) threads: Vec<Thread>,
     /// All stages, without tasks and the GPU.
     pub(super) stages: StageTree,
@@ -34,23 +34,23 @@ pub(super) struct Pass {
     tasks: Tasks,
     /// Requests, without those of tasks.
     pub(super) requests: RequestBook,
-    /// Stages that cross others.
+    /// Stages that cross others or may overlap them.
     pub(super) covers: CoverBook,
     /// Operators.
     pub(super) ops: Gatherer,
-    /// What is missing.
+    /// Losses that the streams show.
     pub(super) losses: Losses,
-    /// Number of things that calls said about themselves.
+    /// Number of arguments and call stacks that calls recorded.
     pub(super) told: Told,
     /// Numbers of the sites that have recorded the shape of a list of dims.
     pub(super) listed_dims: BTreeSet<u32>,
-    /// Who launched what.
+    /// Ranges that launched work.
     pub(super) owners: Owners,
-    /// Whom CUDA events timed.
+    /// Ranges that CUDA events timed.
     pub(super) timed: TimedRanges,
-    /// The `External id` after the last slice's.
+    /// `External id` after the last slice's.
     pub(super) next_id: u64,
-    /// Everything happened on one row.
+    /// Whether everything happened on one row.
     pub(super) only_row: bool,
 }
 
@@ -138,7 +138,7 @@ impl Pass {
         }
     }
 
-    /// Takes down what never came into the streams, or was overwritten there.
+    /// Records the losses of ranges that never came into the streams, or were overwritten there.
     fn lost(&mut self, log: &Log) {
         for thread in log.threads.iter().filter(|thread| thread.lost > 0) {
             self.losses.buffer_full.push((thread.thread.identity().name.clone(), thread.lost));
@@ -157,7 +157,7 @@ impl Pass {
         self.losses.began_before += left_out.began_before;
     }
 
-    /// Returns the tasks, with ids after those of slices; those that are stages or steps are added to these.
+    /// Returns the tasks, with ids after those of slices; adds tasks that are stages or steps to these.
     pub(super) fn close_tasks(&mut self, window_end: u64) -> Tasks {
         self.losses.began_before += self.tasks.unpolled();
         let mut tasks = std::mem::take(&mut self.tasks);
@@ -175,7 +175,7 @@ impl Pass {
         tasks
     }
 
-    /// The loops of steps, once all tasks are closed.
+    /// Returns the loops of steps, once all tasks are closed.
     pub(super) fn close_steps(
         &mut self,
         context: &Context,

@@ -1,4 +1,4 @@
-//! The trace of a session: all that was recorded, as every exporter sees it.
+//! The trace of a session: the whole recording, as every exporter sees it.
 //!
 //! ```text
 //! Recording ─► first_pass (every thread's stream, one after the other) ─► build ─► Trace ─► walk, edges: decoded again
@@ -36,47 +36,47 @@ pub(crate) use edges::{Edge, EdgeWalk};
 
 /// Everything that a session recorded. Times are nanoseconds since the Unix epoch.
 pub struct Trace {
-    /// Whose it is.
+    /// Process and session of the recording.
     pub context: Context,
-    /// Recording began.
+    /// Begin of the recording.
     pub begin: u64,
-    /// Recording ended.
+    /// End of the recording.
     pub end: u64,
-    /// How far the real-time position of everything may be off.
+    /// Bound of the error of every real-time position.
     pub(crate) clock_uncertainty_ns: u64,
-    /// The host's clocks at begin and end: what places this rank beside others.
+    /// Readings of the host's clocks at begin and end, which place this rank beside others.
     pub(crate) readings: [Reading; 2],
-    /// What a clock did that others did not, in nanoseconds since the Unix epoch.
+    /// Jumps of one clock against the others, in nanoseconds since the Unix epoch.
     pub(crate) clock_jumps: Vec<Jump>,
-    /// The rows.
+    /// Rows of the trace.
     pub(crate) threads: Vec<Thread>,
-    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: what an export's progress is told by.
+    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: an export's progress is computed from it.
     pub(crate) walked: Arc<AtomicU64>,
-    /// Slices of all threads.
+    /// Number of slices of all threads.
     pub ranges: u64,
-    /// All stages.
+    /// Tree of all stages.
     pub(crate) stages: StageTree,
     /// Time of the recording in which no top-level stage ran on any thread.
     pub(crate) unaccounted_ns: u64,
-    /// The loops of steps, the driving one first.
+    /// Loops of steps, the driving one first.
     pub(crate) loops: Vec<StepLoop>,
-    /// The requests.
+    /// Requests of the session.
     pub(crate) requests: Requests,
-    /// The lives of async ranges, in order of begin.
+    /// Lives of async ranges, in order of begin.
     pub(crate) tasks: Tasks,
-    /// What the operator tables are made from; outlives the trace.
+    /// Groups that the operator tables are made from; outlives the trace.
     pub(crate) ops: Arc<OpTable>,
-    /// What was allocated, if that was recorded.
+    /// Allocations, if they were recorded.
     pub(crate) memory: Option<Memory>,
-    /// What is missing.
+    /// Losses of the recording.
     pub(crate) losses: Losses,
-    /// Number of things that calls said about themselves.
+    /// Number of arguments and call stacks that calls recorded.
     pub(crate) told: Told,
     /// Sites that have recorded the shape of a list of `usize`, which may be the dims of a tensor.
     pub(crate) listed_dims: Vec<&'static Site>,
     /// Names for the addresses of call stacks.
     pub(crate) symbols: Symbols,
-    /// What the GPU did, or why that is not known.
+    /// GPU's work, or the reason why it is not known.
     pub(crate) gpu: Result<Gpu, Unavailable>,
     log: Log,
     sites: Vec<&'static Site>,
@@ -84,7 +84,7 @@ pub struct Trace {
     profiler_steps: HashMap<u64, u64>,
 }
 
-/// Counts of what the threads' streams tell; others are counted where they happen.
+/// The losses that the threads' streams show; other losses are counted where they happen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Losses {
     /// Ranges for which the buffer budget had no room, per thread name.
@@ -96,9 +96,9 @@ pub(crate) struct Losses {
     pub(crate) reentered: u64,
     /// Ends whose range began before the recording.
     pub(crate) began_before: u64,
-    /// Ranges that were overwritten by later ones, or are older than what is kept.
+    /// Ranges that were overwritten by later ones, or are older than the part that is kept.
     pub(crate) overwritten: u64,
-    /// Ranges that began before what is kept.
+    /// Ranges that began before the part that is kept.
     pub(crate) clipped: u64,
     /// Ranges that were open when the recording ended.
     pub(crate) unfinished: u64,
@@ -110,23 +110,23 @@ pub(crate) struct Losses {
     pub(crate) descriptions_failed: u64,
 }
 
-/// Slices after which a walk tells how far it is.
+/// Number of slices after which a walk updates the progress.
 const TOLD: u64 = 4096;
 
 /// One thread of the recording.
 #[derive(Clone, Debug)]
 pub(crate) struct Thread {
-    /// Who.
+    /// Identity of the thread.
     pub(crate) identity: ThreadIdentity,
-    /// How many slices it has.
+    /// Number of its slices.
     pub(crate) ranges: u64,
-    /// Lanes beside its own row, for ranges that cross others.
+    /// Number of lanes beside its own row, for ranges that cross others.
     pub(crate) lanes: u32,
     first_id: u64,
     crossings: Crossings,
 }
 
-/// A reading of one thread's slices that can be interrupted, and gone on with on another thread.
+/// A reading of one thread's slices that can be interrupted, and continued on another thread.
 pub(crate) struct Walk<'a> {
     trace: &'a Trace,
     decoder: Option<Decoder<'a>>,
@@ -152,12 +152,12 @@ impl Trace {
         });
     }
 
-    /// The same, in parts.
+    /// Begins a walk over one thread's slices, which can be read in parts.
     pub(crate) fn begin_walk(&self, thread: usize) -> Walk<'_> {
         Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
     }
 
-    /// A walk has shown one more slice than `shown`.
+    /// Counts one more slice that a walk has shown, and updates the progress after every [`TOLD`].
     #[inline]
     fn tell_progress(&self, shown: &mut u64) {
         *shown += 1;
@@ -167,13 +167,13 @@ impl Trace {
         }
     }
 
-    /// One thread's stream, from its beginning.
+    /// Returns a decoder of one thread's stream, from its beginning.
     pub(in crate::model) fn decoder(&self, thread: usize) -> Option<Decoder<'_>> {
         let Thread { first_id, crossings, .. } = self.threads.get(thread)?;
         Some(Decoder::new(self.log.threads.get(thread)?, &self.timeline, &self.sites, (*first_id, crossings)))
     }
 
-    /// `N` if the slice is written as `ProfilerStep#N`.
+    /// Returns `N` if the slice is written as `ProfilerStep#N`.
     #[inline]
     pub(crate) fn profiler_step(&self, slice: &Slice) -> Option<u64> {
         if slice.site.kind() == Kind::Step { self.profiler_steps.get(&slice.external_id).copied() } else { None }
@@ -189,12 +189,12 @@ impl Trace {
         self.profiler_steps.contains_key(&external_id)
     }
 
-    /// When the last thing ended: the GPU works on when a recording ends.
+    /// Returns the moment when the last event ended: the GPU works on when a recording ends.
     pub(crate) fn shown_end(&self) -> u64 {
         self.gpu.as_ref().map_or(self.end, |gpu| self.end.max(gpu.end()))
     }
 
-    /// What the process is called by in a trace, where devices are processes 0, 1, …: a container's process may have
+    /// Returns the process's number in a trace, where devices are processes 0, 1, …: a process in a container may have
     /// such a number itself.
     pub(crate) fn shown_pid(&self) -> u32 {
         const ABOVE_EVERY_PID: u32 = 1 << 22;
@@ -205,7 +205,7 @@ impl Trace {
 }
 
 impl Walk<'_> {
-    /// Shows the next slices, up to the first for which `enough` says so; false if there was none: the thread has no more.
+    /// Shows the next slices, up to the first that `enough` accepts; false if none was: the thread has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(&Slice) -> bool) -> bool {
         self.until_event(
@@ -214,7 +214,7 @@ impl Walk<'_> {
         )
     }
 
-    /// The same with all that the stream tells.
+    /// Shows the next events of every kind, up to the first that `enough` accepts; false if none was accepted.
     #[inline]
     fn until_event(&mut self, nodes: &mut impl Nodes, mut enough: impl FnMut(&Event<'_>) -> bool) -> bool {
         let Some(decoder) = &mut self.decoder else { return false };

@@ -1,6 +1,6 @@
-//! The second reading, for what needs all rows side by side, or the lives and requests that the first has found: the time
-//! that stages cover together, what lives and crossing stages cover of others, the stages of the requests that are kept,
-//! and what ran between bare `step()` calls. What is left over of the first is `unaccounted`.
+//! The second reading, for results that need all rows side by side, or the lives and requests that the first has
+//! found: the time that stages cover together, what lives and crossing stages cover of others, the stages of the
+//! requests that are kept, and the ranges between bare `step()` calls. The time that no stage covers is `unaccounted`.
 
 use std::cell::RefCell;
 
@@ -15,16 +15,16 @@ use crate::model::union;
 use crate::model::values::NodeId;
 use profiler_core::site::Site;
 
-/// Sums that are gathered on the way.
+/// The sums that the reading gathers.
 pub(super) struct SecondPass<'a> {
     stages: &'a mut StageTree,
     tasks: &'a Tasks,
     covers: &'a mut Covers,
     kept: Kept<'a>,
-    /// The tasks' places in the tree of stages, by rank, while requests need them. This reading may find others for polls
+    /// Places of tasks in the tree of stages, by rank, while requests need them. This reading may find others for polls
     /// than the first, which did not know all.
     nodes: Vec<NodeId>,
-    /// From the first bare `step()` to the last.
+    /// Time from the first bare `step()` to the last.
     bare: (u64, u64),
     bare_ns: u64,
 }
@@ -42,10 +42,10 @@ impl<'a> SecondPass<'a> {
         Self { stages, tasks, covers, kept, nodes, bare, bare_ns: 0 }
     }
 
-    /// Reads threads, of which some have lanes beside their row. Returns the time in which at least one stage ran, and how
-    /// long threads ran ranges between bare `step()` calls. On one row top-level stages do not overlap: their sum is known,
-    /// and where there is nothing else to find there is nothing to read. Else all rows are read side by side, in order of
-    /// time.
+    /// Reads threads, of which some have lanes beside their row. Returns the time in which at least
+    /// one stage ran, and how long threads ran ranges between bare `step()` calls. On one row
+    /// top-level stages do not overlap: their sum is known, and where there is nothing else to find
+    /// there is nothing to read. Else all rows are read side by side, in order of time.
     pub(super) fn read<'b>(self, threads: impl Iterator<Item = (Decoder<'b>, bool)>, only_row: bool) -> (u64, u64) {
         if only_row && self.tasks.len() == 0 && self.bare == (0, 0) && self.kept.is_empty() {
             return (self.stages.node(StageTree::ROOT).children_ns, 0);
@@ -59,7 +59,7 @@ impl<'a> SecondPass<'a> {
                 rows.push(Box::new(stages));
                 continue;
             }
-            // Others run while a guard is set aside with its task: these end, and are told, before it.
+            // Others run while a guard is set aside with its task: they end, and are shown, before it.
             let mut stages: Vec<_> = stages.collect();
             stages.sort_unstable();
             rows.push(Box::new(stages.into_iter()));
@@ -71,7 +71,7 @@ impl<'a> SecondPass<'a> {
         (covered, reading.into_inner().bare_ns)
     }
 
-    /// Returns the outermost stages of a row, in order of their ends. On the way every slice is shown to `reading`.
+    /// Returns the outermost stages of a row, in order of their ends. Shows every slice to `reading` on the way.
     fn top_level_stages(mut decoder: Decoder<'_>, reading: &RefCell<Self>) -> impl Iterator<Item = (u64, u64)> {
         std::iter::from_fn(move || {
             let reading = &mut *reading.borrow_mut();

@@ -9,7 +9,7 @@ use crate::model::{ExportOptions, KeyAverage};
 use super::sheet::Shows::{Count, Flag, Micros, Nothing, Share, Text};
 use super::sheet::{Cell, Column};
 
-/// A row, and the sums that its times are parts of.
+/// A row, and the sums that its times are shares of.
 pub(super) struct Row<'a> {
     op: &'a KeyAverage,
     cpu: Duration,
@@ -35,7 +35,7 @@ pub(super) fn of<'a>(options: &ExportOptions) -> Vec<Column<Row<'a>>> {
     columns
 }
 
-/// vLLM-Omni's columns. An XPU has no records.
+/// Returns vLLM-Omni's columns. Those of an XPU are empty: there are no records of one.
 fn upstream<'a>() -> [Column<Row<'a>>; 21] {
     [
         Column::new("name", Text, |row| Cell::text(&row.op.name)),
@@ -95,7 +95,7 @@ fn ours<'a>() -> [Column<Row<'a>>; 7] {
     ]
 }
 
-/// PyTorch's name for where a row ran.
+/// Returns PyTorch's name for the device that a row ran on.
 const fn device_type(op: &KeyAverage) -> &'static str {
     if op.is_cuda { "DeviceType.CUDA" } else { "DeviceType.CPU" }
 }

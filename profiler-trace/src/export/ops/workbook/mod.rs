@@ -1,8 +1,8 @@
-//! `ops_rank*.xlsx`: the operator tables and the stages for spreadsheets and pandas, with vLLM-Omni's sheets and columns.
+//! `ops_rank*.xlsx`: operator tables and stages for spreadsheets and pandas, with vLLM-Omni's sheets and columns.
 //!
-//! Made in memory and then written by us: the library's temporary files are stores that a full disk makes it panic at, and
-//! a panic ends a host with `panic = "abort"`. What else it would panic at is looked for before it is called. [`sheet`] knows
-//! how a sheet looks and prints, [`columns`] what is in the operator tables, [`stages`] what is in the sheet of stages. That
+//! Made in memory and then written by us: the library panics when a full disk stops its temporary files, and a panic
+//! ends a host with `panic = "abort"`. Its other panics are ruled out before it is called. [`sheet`] knows how a sheet
+//! looks and prints, [`columns`] the contents of the operator tables, [`stages`] those of the sheet of stages. That
 //! sheet is the last: readers that ask for no sheet get the first, which is vLLM-Omni's `summary`.
 
 mod columns;
@@ -22,7 +22,7 @@ use crate::model::{ExportOptions, GroupBy, Trace};
 use super::averages::KeyAverages;
 use sheet::Column;
 
-/// Frames that make a row of `by_stack`.
+/// Frames that identify a row of `by_stack`.
 const FRAMES: usize = 8;
 
 /// Writes the workbook.

@@ -1,8 +1,8 @@
 //! One sheet of a workbook: how its columns look on a screen and on paper.
 //!
-//! A value that was not measured is an empty cell, never 0. A column in which nothing is told is there for scripts, which
-//! know vLLM-Omni's columns by their names, and hidden from people. Paper is as wide as the columns that are seen, and
-//! every page begins with their names.
+//! A value that was not measured is an empty cell, never 0. A column in which nothing is told is
+//! there for scripts, which know vLLM-Omni's columns by their names, and hidden from people. Paper
+//! is as wide as the columns that are seen, and every page begins with their names.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(super) enum Shows {
     Share,
     /// Yes or no.
     Flag,
-    /// The same in every table: for scripts only.
+    /// The same value in every table: for scripts only.
     Nothing,
 }
 
@@ -130,7 +130,7 @@ impl Shows {
         format.set_border_bottom(FormatBorder::Thin)
     }
 
-    /// Numbers stand on the right and texts on the left, both a little off the next column.
+    /// Returns the format with numbers on the right and texts on the left, both a little off the next column.
     fn aligned(self) -> Format {
         let format = Format::new().set_align(FormatAlign::Top);
         match self {
@@ -141,12 +141,12 @@ impl Shows {
 }
 
 impl Cell {
-    /// Text as a cell can hold it: not too long, and without what XML has no characters for.
+    /// Creates a text that a cell can hold: not too long, and without characters that XML does not have.
     pub(super) fn text(text: &str) -> Self {
         Self::Text(fitting(text))
     }
 
-    /// The same, below `depth` others.
+    /// Creates such a text below `depth` others.
     pub(super) fn indented(text: &str, depth: u32) -> Self {
         Self::Indented(fitting(text), depth.min(MAX_INDENT))
     }
@@ -163,12 +163,12 @@ impl Cell {
         time.map_or(Self::Empty, Self::us)
     }
 
-    /// A part of a whole; nothing where the whole is nothing.
+    /// Creates the share of a part in a whole; an empty cell if the whole is zero.
     pub(super) fn share(part: Duration, whole: Duration) -> Self {
         if whole.is_zero() { Self::Empty } else { Self::Number(part.as_secs_f64() / whole.as_secs_f64()) }
     }
 
-    /// Returns its width in characters; 0 where nothing is told.
+    /// Returns the cell's width in characters; 0 if it is empty.
     fn width(&self) -> usize {
         let widest = |text: &str| text.lines().map(|line| line.chars().count()).max().unwrap_or(0);
         match self {

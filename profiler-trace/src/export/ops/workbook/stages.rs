@@ -7,7 +7,7 @@ use crate::export::reports::stages::{StageRow, Times};
 use super::sheet::Shows::{Count, Flag, Micros, Share, Text};
 use super::sheet::{Cell, Column};
 
-/// Columns of the sheet.
+/// Returns the columns of the sheet.
 pub(super) fn columns() -> [Column<StageRow>; 15] {
     [
         Column::new("stage", Text, |row| Cell::indented(row.name, row.depth)),
@@ -32,7 +32,7 @@ pub(super) fn columns() -> [Column<StageRow>; 15] {
     ]
 }
 
-/// Returns a cell of a stage; nothing for the time in which none ran.
+/// Returns a cell of a stage; an empty one for the time in which no stage ran.
 fn cell(row: &StageRow, of: impl Fn(&Times) -> Cell) -> Cell {
     row.times.as_ref().map_or(Cell::Empty, of)
 }

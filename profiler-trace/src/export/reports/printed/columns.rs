@@ -1,4 +1,4 @@
-//! A table in as many columns of a terminal as there are: what matters least goes first, and no line is too long.
+//! A table that fits the columns of a terminal: the least important columns go first, and no line is too long.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ const BAR: (usize, usize) = (5, 20);
 /// A column of numbers.
 pub(super) struct Head {
     pub(super) title: &'static str,
-    /// Order in which columns go where the room is short: higher ranks first; those with rank 0 stay.
+    /// Order in which columns are dropped where room is short: higher ranks first; those with rank 0 stay.
     pub(super) rank: u8,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct Row {
     pub(super) share: f64,
 }
 
-/// Letters of a terminal.
+/// The letters that a terminal can show.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Letters {
     pub(super) unicode: bool,
@@ -99,8 +99,8 @@ impl Letters {
         name.chars().take(width.saturating_sub(1)).chain([end]).collect()
     }
 
-    /// Returns a bar as long as the share, in eighths of a letter where there are such letters. A share above the whole fills
-    /// the bar, with a mark as its last letter.
+    /// Returns a bar as long as the share, in eighths of a letter where there are such letters. A
+    /// share above the whole fills the bar, with a mark as its last letter.
     fn bar(self, share: f64, width: usize) -> String {
         const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
         if share > 1.0 && width > 0 {

@@ -19,15 +19,15 @@ use crate::text;
 
 use columns::{Head, Letters, Row, push, push_sentence};
 
-/// Width unless somebody says otherwise.
+/// Width unless the caller sets another.
 const USUAL_WIDTH: usize = 80;
-/// Narrower than this nothing can be read.
+/// Least width: nothing can be read in fewer columns.
 const LEAST_WIDTH: usize = 20;
 /// Rows of the table of ops.
 const MAX_OPS: usize = 8;
 
-/// The page of a session at its end: the stages, the slowest ops, what is missing and why, and the artifacts' paths. Its
-/// [`Display`](fmt::Display) is text for a terminal, 80 columns wide unless [`width`](Self::width) is called.
+/// The page of a session at its end: the stages, the slowest ops, what is missing and why, and the artifacts' paths.
+/// Its [`Display`](fmt::Display) is text for a terminal, 80 columns wide unless [`width`](Self::width) is called.
 ///
 /// ```no_run
 /// # fn end(manifest: &profiler_trace::Manifest) {
@@ -43,7 +43,7 @@ pub struct Summary<'a> {
 }
 
 impl Manifest {
-    /// Returns what the session says at its end, to be printed: where the time went, what is missing, and where the
+    /// Returns the summary of the session, to be printed: where the time went, what is missing, and where the
     /// artifacts are. Costs a pass over the distinct rows of the operator table.
     pub fn summary(&self) -> Summary<'_> {
         Summary { manifest: self, width: USUAL_WIDTH, letters: Letters { unicode: true } }
@@ -51,13 +51,13 @@ impl Manifest {
 }
 
 impl Summary<'_> {
-    /// Makes it fit into so many columns, at least 20. Columns that matter less are left out; of paths, none is cut.
+    /// Makes it fit into so many columns, at least 20. Less important columns are left out; paths are never cut.
     pub fn width(mut self, columns: usize) -> Self {
         self.width = columns.max(LEAST_WIDTH);
         self
     }
 
-    /// Draws bars with `#` instead of Unicode's blocks. Names stay what they are.
+    /// Draws bars with `#` instead of Unicode's blocks. Names are not changed.
     pub fn ascii(mut self) -> Self {
         self.letters.unicode = false;
         self
@@ -101,7 +101,7 @@ impl Summary<'_> {
         }
     }
 
-    /// The ops that took longest: on the GPU where that was recorded, else on the CPU.
+    /// Appends the ops that took longest: on the GPU where that was recorded, else on the CPU.
     fn push_ops(&self, text: &mut String) {
         let Some(slowest) = SlowestOps::of(self.manifest.key_averages(GroupBy::Name), MAX_OPS) else { return };
         let has_cuda = slowest.cuda_ns.is_some();
@@ -129,7 +129,7 @@ impl Summary<'_> {
         }
     }
 
-    /// Appends what is missing and why, then what else its user should know.
+    /// Appends the missing files with their reasons, then the warnings and notes for the user.
     fn push_sentences(&self, text: &mut String) {
         let Manifest { missing, warnings, notes, digest, .. } = self.manifest;
         let missing = by_reason(missing).chain(digest.losses.iter().cloned());
@@ -146,7 +146,7 @@ impl Summary<'_> {
         push_sentence(text, &digest.gpu, self.width);
     }
 
-    /// One line for the folder, and one for each file in it: a path is never cut.
+    /// Appends one line for the folder, and one for each file in it: a path is never cut.
     fn push_artifacts(&self, text: &mut String) {
         let artifacts = self.manifest.artifacts();
         let folder = artifacts.iter().find(|each| each.kind == "manifest").and_then(|each| each.path.parent());
@@ -185,12 +185,12 @@ fn share(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// Returns a share in percent; more than the whole is the time of what ran at the same time.
+/// Formats a share in percent; above 100 % are shares of work that ran at the same time.
 fn percent(share: f64) -> String {
     format!("{}{:.1}%", if share > 1.0 { "concurrent " } else { "" }, share * 100.0)
 }
 
-/// A name on one line, that sends the terminal no command.
+/// Returns a name on one line, without commands to the terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|letter| if text::acts(letter) { ' ' } else { letter }).collect()
 }

@@ -14,7 +14,7 @@ pub(crate) fn columns() -> Option<usize> {
     (answered && size.ws_col > 0).then(|| usize::from(size.ws_col))
 }
 
-/// Returns `None`: the width is not asked for here.
+/// Returns `None`: the width is unknown on this system.
 #[cfg(not(unix))]
 pub(crate) fn columns() -> Option<usize> {
     None
@@ -25,7 +25,7 @@ pub(crate) fn is_unicode() -> bool {
     names_utf8(|name| std::env::var_os(name))
 }
 
-/// The first of these variables that is set names the locale.
+/// Returns whether the locale is one of UTF-8: the first of these variables that is set names it.
 fn names_utf8(env: impl Fn(&str) -> Option<OsString>) -> bool {
     let set = |name: &&str| env(name).filter(|value| !value.is_empty());
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(set).unwrap_or_default();

@@ -24,13 +24,13 @@ use crate::export::report_parts::warnings;
 use crate::model::{GroupBy, KeyAverage, Requests, Step, StepLoop, Trace};
 use crate::text;
 
-/// The page is smaller than this.
+/// Size that the page stays below, in bytes.
 const LIMIT: usize = 4096;
 /// Rows of the stage table, if they fit.
 const MAX_STAGES: usize = 24;
 /// Rows of the step table.
 const MAX_LOOPS: usize = 5;
-/// Iterations of a loop that are named.
+/// Iterations of a loop that are listed.
 const MAX_SLOWEST: usize = 3;
 /// Rows of the table of ops.
 const MAX_OPS: usize = 5;
@@ -44,7 +44,7 @@ pub(super) fn write(trace: &Trace, missing: &[Missing], out: &mut dyn Write) -> 
     out.write_all(page(trace, missing).as_bytes())
 }
 
-/// The page with as many stages as fit.
+/// Returns the page with as many stages as fit.
 fn page(trace: &Trace, missing: &[Missing]) -> String {
     let mut page = String::new();
     for stages in (0..=MAX_STAGES).rev() {
@@ -53,7 +53,7 @@ fn page(trace: &Trace, missing: &[Missing]) -> String {
             return page;
         }
     }
-    // Only names of hundreds of bytes can lead here.
+    // Only names of hundreds of bytes can make this necessary.
     let end = (0..LIMIT).rev().find(|&end| page.is_char_boundary(end)).unwrap_or(0);
     page.truncate(end);
     page
@@ -146,7 +146,7 @@ fn slowest(each: &StepLoop) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// The ops that took longest (on the GPU, if that was recorded), and what is known of their FLOPs.
+/// Appends the ops that took longest (on the GPU, if that was recorded), and what is known of their FLOPs.
 fn push_ops(page: &mut String, trace: &Trace) {
     let table = KeyAverages::of(trace, GroupBy::Name);
     let ops: Vec<KeyAverage> = table.rows().iter().filter(|row| row.is_op).cloned().collect();

@@ -1,4 +1,4 @@
-//! The summary's table of stages: everything that was recorded, in whatever request or none, as shares of the session.
+//! The summary's table of stages: everything recorded, inside requests and outside, as shares of the session.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use crate::export::format::markdown::{cell, render, share};
 use crate::export::reports::stages::{StageRow, StageTable};
 use crate::model::Trace;
 
-/// Patterns of a selection that are named.
+/// Patterns of a selection that are listed.
 const MAX_PATTERNS: usize = 3;
 
 /// A column: its head, and its cell of each row.

@@ -1,7 +1,7 @@
 //! Text of events: `X` slices, which are most of a trace, instants, and arrows.
 //!
-//! One idea keeps this fast: everything is appended to one buffer, and the head of a site, its inputs and call stacks are
-//! put into words once.
+//! One idea keeps this fast: everything is appended to one buffer, and the head of a site, its
+//! inputs and call stacks are put into words once.
 
 use crate::export::events::{Args, Event, Key, Name, Value};
 use crate::model::{Tensor, Trace};
@@ -13,12 +13,12 @@ use super::number::{push_integer, push_micros, push_signed};
 use super::prefix_cache::{Cache, Heads, Place, push_head, push_place};
 use super::stacks::Stacks;
 
-/// The text of the inputs that a call of a site had last: most calls have those of the call before.
+/// The text of the inputs of a site's last call: most calls have those of the call before.
 type Inputs = Cache<Vec<Tensor>>;
 
 /// Makes text of events.
 pub(super) struct Formatter<'a> {
-    /// What the process is called by: see [`Trace::shown_pid`].
+    /// Number of the process in the trace: see [`Trace::shown_pid`].
     pub(super) pid: u64,
     /// The trace's `baseTimeNanoseconds`.
     base: u64,
@@ -87,7 +87,7 @@ impl<'a> Formatter<'a> {
     }
 }
 
-/// Appends what follows a head: `at`, in nanoseconds since the base, and how long it took.
+/// Appends the text that follows a head: `at`, in nanoseconds since the base, and the duration.
 #[inline]
 pub(super) fn push_times(out: &mut Vec<u8>, at: u64, ns: u64) {
     push_micros(out, at);

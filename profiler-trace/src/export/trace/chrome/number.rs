@@ -6,7 +6,7 @@
 
 /// Digits are made in groups of eight.
 const GROUP: u64 = 100_000_000;
-/// What makes eight digits eight characters.
+/// The bytes that turn eight digits into characters.
 const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
 
 /// Appends `number` in decimal.
@@ -20,7 +20,7 @@ pub(in crate::export::trace) fn push_integer(out: &mut Vec<u8>, number: u64) {
     append(out, ((digits | ZEROS) >> (8 * zeros)).to_le_bytes(), 8 - zeros);
 }
 
-/// The same for more than eight digits.
+/// Appends a number of more than eight digits.
 #[inline(never)]
 fn push_long(out: &mut Vec<u8>, number: u64) {
     push_integer(out, number / GROUP);
@@ -51,11 +51,11 @@ pub(in crate::export::trace) fn push_micros(out: &mut Vec<u8>, ns: u64) {
     }
 }
 
-/// The digits of a number below [`GROUP`], a byte each, the first in the lowest.
+/// Returns the digits of a number below [`GROUP`], a byte each, the first in the lowest.
 #[inline]
 const fn eight(number: u64) -> u64 {
-    // Halved three times, all parts at once: two numbers of four digits, four of two, eight of one. A division by 100 or
-    // 10 is a multiplication and a shift there, exact for numbers that short.
+    // Halved three times, all parts at once: two numbers of four digits, four of two, eight of one.
+    // A division by 100 or 10 is a multiplication and a shift there, exact for numbers that short.
     let fours = (number / 10_000) | ((number % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x7F_0000_007F;
     let twos = hundreds | ((fours - hundreds * 100) << 16);
@@ -63,7 +63,7 @@ const fn eight(number: u64) -> u64 {
     tens | ((twos - tens * 10) << 8)
 }
 
-/// How many of the first digits are zeros, at most `most`.
+/// Returns how many of the first digits are zeros, at most `most`.
 #[inline]
 const fn leading_zeros(digits: u64, most: u32) -> usize {
     // CAST: at most eight.

@@ -1,5 +1,5 @@
-//! What is put into words once for a site, then copied: above all the part of an event that is the same for every range of
-//! the site on a row.
+//! Texts that are formatted once for a site, then copied: above all the part of an event that is the same for every
+//! range of the site on a row.
 
 use crate::export::events::Category;
 use profiler_core::site::Site;
@@ -7,10 +7,10 @@ use profiler_core::site::Site;
 use super::escape::push_string;
 use super::number::push_integer;
 
-/// Where an event stands: `pid` and `tid`.
+/// Place of an event: `pid` and `tid`.
 pub(super) type Place = (u64, u64);
 
-/// The text of something of every site, by the site's number, with what it was last.
+/// A text for every site, by the site's number, with the value that it was made from.
 pub(super) struct Cache<T>(Vec<(T, Vec<u8>)>);
 
 /// The heads of sites' ranges: `tid` 0, which no row of the program has, before it is made.
@@ -23,14 +23,14 @@ impl<T> Default for Cache<T> {
 }
 
 impl<T: Default> Cache<T> {
-    /// Returns the text, if it is of what `is_same` says.
+    /// Returns the text, if `is_same` accepts the value that it was made from.
     #[inline]
     pub(super) fn get(&self, site: &'static Site, is_same: impl FnOnce(&T) -> bool) -> Option<&[u8]> {
         let (of, text) = self.0.get(site.number() as usize)?;
         is_same(of).then_some(text)
     }
 
-    /// Returns the place of the text, and of what it is of.
+    /// Returns the entry of a site: the value, and the text made from it.
     pub(super) fn entry(&mut self, site: &'static Site) -> &mut (T, Vec<u8>) {
         let number = site.number() as usize;
         if self.0.len() <= number {

@@ -1,8 +1,8 @@
-//! Rows: which `pid` and `tid` everything is shown under, and what the row is called.
+//! Rows: the `pid` and `tid` that everything is shown under, and the names of rows.
 //!
-//! Slices of one row must nest, so no two things share a `tid`: not a thread and a lane of async ranges, and not two threads
-//! of which the second got the id of the first, which had ended. On a device's rows `pid` is the device and `tid` the
-//! stream; what overlaps there has a made-up `tid`.
+//! Slices of one row must nest, so no two things share a `tid`: not a thread and a lane of async
+//! ranges, and not two threads of which the second got the id of the first, which had ended. On a
+//! device's rows `pid` is the device and `tid` the stream; what overlaps there has a made-up `tid`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,9 +14,9 @@ use super::escape::push_string;
 use super::number::{push_integer, push_micros};
 use super::prefix_cache::Place;
 
-/// Where rows without a thread begin: above every thread id of Linux (at most 2^22).
+/// First `tid` of rows without a thread: above every thread id of Linux (at most 2^22).
 const FIRST_MADE_UP: u64 = 5_000_000;
-/// Where a device's rows that are no stream's begin. Kineto's own extra rows are `stream + 1,000,000`.
+/// First `tid` of a device's rows that are not streams. Kineto's own extra rows are `stream + 1,000,000`.
 const FIRST_ON_DEVICE: u64 = 10_000_000;
 /// Sort index of device 0, behind every process.
 const DEVICE_SORT: u64 = 5_000_000;
@@ -33,16 +33,16 @@ pub(super) struct Rows<'a> {
     devices: HashSet<Option<u32>>,
     next_on_device: u64,
     taken: HashSet<u64>,
-    /// The next that is made up, unless it is taken.
+    /// Next made-up `tid`, unless it is taken.
     next: u64,
-    /// Lanes of async ranges that are known: the first.. of which have neighbouring `tid`s, and the first of these.
+    /// Known lanes of async ranges: the first of each group with neighbouring `tid`s, and that lane's `tid`.
     lanes: Vec<(u32, u64)>,
-    /// How many lanes are known.
+    /// Number of lanes that are known.
     lane_count: u32,
 }
 
 impl<'a> Rows<'a> {
-    /// No rows yet. `begin` is the `ts` of metadata, in nanoseconds since the trace's base.
+    /// Creates an empty set of rows. `begin` is the `ts` of metadata, in nanoseconds since the trace's base.
     pub(super) fn new(trace: &'a Trace, begin: u64) -> Self {
         Self {
             trace,
@@ -58,7 +58,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Returns where a row is. A new one is introduced.
+    /// Returns the place of a row, and introduces the row if it is new.
     pub(super) fn place(&mut self, page: &mut Page<'_>, row: Row) -> Place {
         if let Some(&place) = self.known.get(&row) {
             return place;
@@ -97,8 +97,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Returns the place of a lane of async ranges, from 1. There may be as many as ranges: those with neighbouring `tid`s
-    /// are known together. They come in order.
+    /// Returns the place of a lane of async ranges, from 1. There may be as many as ranges: those
+    /// with neighbouring `tid`s are known together. They come in order.
     pub(super) fn lane(&mut self, page: &mut Page<'_>, lane: u32) -> Place {
         if lane <= self.lane_count {
             let run = self.lanes.partition_point(|(first, _)| *first <= lane).saturating_sub(1);
@@ -115,7 +115,7 @@ impl<'a> Rows<'a> {
         (self.pid, tid)
     }
 
-    /// Takes the `tid` that is wanted, if nothing else has it.
+    /// Takes the wanted `tid`, if nothing else has it.
     fn take(&mut self, wanted: Option<u64>) -> u64 {
         let tid = wanted.filter(|tid| self.is_free(*tid)).inspect(|tid| _ = self.taken.insert(*tid));
         tid.unwrap_or_else(|| self.make_up())
@@ -133,7 +133,7 @@ impl<'a> Rows<'a> {
         tid > 0 && !self.taken.contains(&tid) && !(FIRST_MADE_UP..self.next).contains(&tid)
     }
 
-    /// Appends what a viewer shows beside a process or a row, and where.
+    /// Appends the label that a viewer shows beside a process or a row, and its sort index.
     pub(super) fn introduce(
         &self,
         page: &mut Page<'_>,

@@ -1,8 +1,8 @@
 //! The threads of a recording as rows, whose pages are filled on several cores.
 //!
-//! Threads are dealt to parts by how many ranges they have ([`partition`](crate::export::trace::partition)), and a page of each part
-//! is written in turn: readers want neither rows together nor events in the order of time. The ranges of a row keep
-//! their order.
+//! Threads are dealt to parts by how many ranges they have
+//! ([`partition`](crate::export::trace::partition)), and a page of each part is written in turn: readers
+//! want neither rows together nor events in the order of time. The ranges of a row keep their order.
 
 use std::collections::VecDeque;
 
@@ -21,9 +21,9 @@ use super::rows::Rows;
 pub(super) struct Part<'a> {
     trace: &'a Trace,
     format: Formatter<'a>,
-    /// Those that are still to come.
+    /// Threads that are still to come.
     threads: VecDeque<Shown>,
-    /// The one that is shown now.
+    /// Thread that is shown now.
     now: Option<(Walk<'a>, Shown)>,
 }
 
@@ -57,7 +57,7 @@ impl Stream for Part<'_> {
         loop {
             if let Some((walk, Shown { rows, .. })) = now {
                 let is_full = walk.until(|slice| {
-                    // Every lane is there: the thread was read before.
+                    // Every lane has a place: the thread was read before.
                     let place = rows.get(slice.lane as usize).copied().unwrap_or_default();
                     format.slice(page, &Range::new(trace, slice, Shows::Whole), place, (slice.begin, slice.end));
                     page.len() >= FULL

@@ -1,14 +1,14 @@
 //! How far each rank's times are off, and how well that is known. Pure.
 //!
-//! Ranks with the same clock `id` read one monotonic clock: their real times at the beginning were read independently, and
-//! the difference to the monotonic clock says by how much they disagree. Between hosts only real time is common; nothing
-//! can be corrected, but the error is bounded by what the kernels say of their synchronisation.
+//! Ranks with the same clock `id` read one monotonic clock: their real times at the beginning were read independently,
+//! and the difference to the monotonic clock says by how much they disagree. Between hosts only real time is common;
+//! nothing can be corrected, but the error is bounded by what the kernels say of their synchronisation.
 
 use crate::export::report_parts::clock::ClockReport;
 
 use super::metadata::Head;
 
-/// By what a rank was placed in a merged trace.
+/// The basis on which a rank was placed in a merged trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Alignment {
@@ -38,17 +38,17 @@ impl Alignment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Placed {
     pub(super) alignment: Alignment,
-    /// Added to its times.
+    /// Nanoseconds to add to its times.
     pub(super) offset_ns: i64,
-    /// Against the first rank; `None` if unknown.
+    /// Possible error against the first rank; `None` if unknown.
     pub(super) uncertainty_ns: Option<u64>,
 }
 
-/// Real times of one host that disagree by more than this were set in between, or are not of one host.
+/// Difference of one host's real times above which the clock was set in between, or the hosts differ.
 const SUSPICIOUS_NS: u64 = 1_000_000_000;
 
 impl Placed {
-    /// What there is to say about an offset that no two readings of one clock explain.
+    /// Returns a warning about an offset that no two readings of one clock explain.
     pub(super) fn doubt(&self, rank: u32) -> Option<String> {
         let off = self.offset_ns.unsigned_abs();
         (self.alignment == Alignment::SharedClock && off > SUSPICIOUS_NS).then(|| {
@@ -61,7 +61,7 @@ impl Placed {
     }
 }
 
-/// The place of each rank; `heads` are in order of rank, the first is the reference.
+/// Returns the place of each rank; `heads` are in order of rank, the first is the reference.
 pub(super) fn place(heads: &[&Head]) -> Vec<Placed> {
     let mut placed: Vec<Placed> = Vec::with_capacity(heads.len());
     for (index, head) in heads.iter().enumerate() {
@@ -81,7 +81,7 @@ fn shares_clock(one: &Head, other: &Head) -> bool {
     id(one).is_some_and(|one| id(other).is_some_and(|other| one == other))
 }
 
-/// Beside a rank of the same host, which is placed.
+/// Places a rank beside one of the same host, which is placed already.
 fn beside(leader: Placed, leader_head: &Head, head: &Head) -> Placed {
     let Some((one, other)) = leader_head.profiler.clock.as_ref().zip(head.profiler.clock.as_ref()) else {
         return leader;
@@ -106,8 +106,8 @@ fn by_real_time(reference: &Head, head: &Head) -> Placed {
     Placed { alignment: Alignment::RealTime, offset_ns: 0, uncertainty_ns }
 }
 
-/// Returns how far the clocks of one anchor may lie apart, and by how much the trace's own clock and the monotonic one have
-/// parted at the end.
+/// Returns how far the clocks of one anchor may lie apart, plus by how much the trace's own clock and the monotonic
+/// one have parted at the end.
 fn own_error_ns(head: &Head, clock: &ClockReport) -> u64 {
     let reading = clock.begin.uncertainty_ns.max(clock.end.uncertainty_ns);
     reading + head.length_ns().abs_diff(monotonic_ns(clock))
@@ -117,7 +117,7 @@ fn monotonic_ns(clock: &ClockReport) -> u64 {
     clock.end.monotonic_ns.saturating_sub(clock.begin.monotonic_ns)
 }
 
-/// By how much real time was set or slewed during the recording.
+/// Returns by how much real time was set or slewed during the recording.
 fn step_ns(clock: &ClockReport) -> u64 {
     let real = i128::from(clock.end.unix_ns) - i128::from(clock.begin.unix_ns);
     u64::try_from((real - i128::from(monotonic_ns(clock))).unsigned_abs()).unwrap_or(u64::MAX)

@@ -3,7 +3,7 @@
 use super::error::MergeError;
 use super::input::Input;
 
-/// Returns an error unless these belong together; what had to be overlooked, if `force` allows it. `ranks` are in order.
+/// Returns notes on what `force` allowed, or an error unless these belong together. `ranks` are in order.
 pub(super) fn notes(ranks: &[Input], force: bool) -> Result<Vec<String>, MergeError> {
     let mut notes = Vec::new();
     let Some(first) = ranks.first() else { return Err(MergeError::NoInputs) };
@@ -41,7 +41,7 @@ fn overlook(error: MergeError, force: bool, notes: &mut Vec<String>) -> Result<(
     Ok(())
 }
 
-/// Which ranks of the job are not among these.
+/// Returns a note that names the ranks of the job that are not among these.
 fn missing_ranks(ranks: &[Input]) -> Option<String> {
     let size = ranks.iter().map(|input| input.head.distributed.world_size).max().unwrap_or(0);
     let there = |rank: &u32| ranks.iter().any(|input| input.head.distributed.rank == *rank);

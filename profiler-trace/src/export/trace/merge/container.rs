@@ -12,14 +12,14 @@ use super::align::Placed;
 use super::input::Input;
 use super::metadata::Head;
 
-/// `baseTimeNanoseconds` of the merged trace: the earliest of the ranks', so that no time is negative. A rank on the other
-/// side of a week's end counts from an earlier base than its own.
+/// Returns `baseTimeNanoseconds` of the merged trace: the earliest of the ranks', so that no time is negative. A
+/// rank on the other side of a week's end counts from an earlier base than its own.
 pub(super) fn base(heads: &[&Head], placed: &[Placed]) -> u64 {
     let bases = heads.iter().zip(placed).map(|(head, placed)| head.base.saturating_add_signed(placed.offset_ns));
     bases.min().unwrap_or(0)
 }
 
-/// Nanoseconds to add to the times of a rank.
+/// Returns the nanoseconds to add to the times of a rank.
 pub(super) fn shift(head: &Head, placed: &Placed, base: u64) -> u64 {
     head.base.saturating_add_signed(placed.offset_ns) - base
 }
@@ -39,7 +39,7 @@ struct Opening<'a> {
     merged: MergedReport<'a>,
 }
 
-/// Before any rank's own: a reader that looks for `"rank": n` in the text finds the first.
+/// The job's ranks, before any rank's own: a reader that looks for `"rank": n` in the text finds the first.
 #[derive(Serialize)]
 struct Distributed {
     backend: &'static str,
@@ -66,7 +66,7 @@ struct RankReport<'a> {
     head: &'a Value,
 }
 
-/// Everything up to the bracket of `traceEvents`.
+/// Returns everything up to the bracket of `traceEvents`.
 pub(super) fn opening(ranks: &[Input], placed: &[Placed], base: u64, notes: &[String]) -> io::Result<Vec<u8>> {
     let first = ranks.first().map(|input| &input.head);
     let opening = Opening {

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// Why [`merge`](super::merge) refuses. The cause stands in the sentence, so [`source`](std::error::Error::source) is empty,
-/// as with the errors of sessions.
+/// The reason why [`merge`](super::merge) refuses. Its text has the cause, so [`source`](std::error::Error::source)
+/// is empty, as with the errors of sessions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MergeError {
@@ -32,7 +32,7 @@ pub enum MergeError {
     NotOurs {
         /// File that was given.
         file: PathBuf,
-        /// What it is or lacks.
+        /// What the file is or lacks.
         what: String,
     },
     /// A trace ends before its end.
@@ -49,8 +49,8 @@ pub enum MergeError {
         /// What is wrong with it.
         what: String,
     },
-    /// A trace does not say what its host's clocks showed. [`MergeOptions::force`](super::MergeOptions::force) trusts its
-    /// real time.
+    /// A trace does not say what its host's clocks showed.
+    /// [`MergeOptions::force`](super::MergeOptions::force) trusts its real time.
     NoAnchors {
         /// File that was given.
         file: PathBuf,

@@ -1,8 +1,8 @@
 //! A trace, read one line at a time.
 //!
 //! This profiler writes an event a line and nothing else between the brackets of `traceEvents`
-//! ([`chrome`](crate::export::trace::chrome)); a line end inside a name is escaped. So an event is found by a search for a byte, and
-//! a JSON parser sees one event at a time.
+//! ([`chrome`](crate::export::trace::chrome)); a line end inside a name is escaped. So an event is
+//! found by a search for a byte, and a JSON parser sees one event at a time.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -15,7 +15,7 @@ use super::error::MergeError;
 use super::metadata::Head;
 
 const BUFFER: usize = 256 << 10;
-/// What stands before the events, and an event, are far shorter.
+/// Longest head: real ones, and events, are far shorter.
 const LONGEST_HEAD: usize = 16 << 20;
 const LONGEST_EVENT: usize = 64 << 20;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -26,7 +26,7 @@ pub(super) struct Input {
     pub(super) events: Lines,
 }
 
-/// The rest of it.
+/// The remaining lines of a trace.
 pub(super) struct Lines {
     pub(super) file: PathBuf,
     text: Box<dyn BufRead>,
@@ -34,10 +34,10 @@ pub(super) struct Lines {
     number: u64,
 }
 
-/// What a trace is read up to.
+/// The outcome of reading a line.
 enum Line {
     Whole,
-    /// The file ends in it.
+    /// The file ends inside the line.
     Cut,
     TooLong,
     End,
@@ -58,7 +58,7 @@ impl Input {
 }
 
 impl Lines {
-    /// The text of the next event; `None` after the last, if the file ends as it should.
+    /// Returns the text of the next event; `None` after the last, if the file ends as it should.
     pub(super) fn next_event(&mut self) -> Result<Option<&[u8]>, MergeError> {
         match self.next(LONGEST_EVENT)? {
             Line::Whole => {}
@@ -73,7 +73,7 @@ impl Lines {
         Ok(Some(event.strip_suffix(b",").unwrap_or(event)))
     }
 
-    /// An error at the line that was read last.
+    /// Returns an error at the line that was read last.
     pub(super) fn malformed(&self, what: String) -> MergeError {
         MergeError::Malformed { file: self.file.clone(), line: self.number, what }
     }
@@ -86,7 +86,7 @@ impl Lines {
         MergeError::Truncated { file: self.file.clone() }
     }
 
-    /// What comes after the events, up to the brace that ends the trace.
+    /// Reads the lines after the events, up to the brace that ends the trace.
     fn read_tail(&mut self) -> Result<(), MergeError> {
         let mut closed = false;
         loop {
@@ -102,7 +102,7 @@ impl Lines {
         }
     }
 
-    /// Everything up to the bracket of `traceEvents`.
+    /// Reads everything up to the bracket of `traceEvents`.
     fn read_head(&mut self) -> Result<Head, MergeError> {
         let mut text = Vec::new();
         loop {
@@ -147,7 +147,7 @@ impl Lines {
     }
 }
 
-/// A compressed file that is cut off is told by its decoder.
+/// Converts an error of reading: the decoder reports a compressed file that is cut off.
 fn read_error(file: &Path, source: io::Error) -> MergeError {
     match source.kind() {
         io::ErrorKind::UnexpectedEof => MergeError::Truncated { file: file.to_owned() },

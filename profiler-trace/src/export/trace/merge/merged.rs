@@ -1,4 +1,4 @@
-//! What a merge is asked for, and what it tells.
+//! Options and result of a merge.
 
 use std::path::PathBuf;
 
@@ -23,15 +23,15 @@ impl MergeOptions {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Merged {
-    /// Where it is.
+    /// Path of the file.
     pub path: PathBuf,
-    /// Its size.
+    /// Size of the file.
     pub bytes: u64,
-    /// The session of its ranks; that of the first, if they were forced together.
+    /// Session of its ranks; the first rank's, if they were forced together.
     pub session: String,
     /// The ranks, in ascending order.
     pub ranks: Vec<MergedRank>,
-    /// What its reader should know, in full sentences: what was forced, which ranks are missing.
+    /// Notes for the reader, in full sentences: what was forced, which ranks are missing.
     pub notes: Vec<String>,
 }
 
@@ -39,24 +39,24 @@ pub struct Merged {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct MergedRank {
-    /// Its number.
+    /// Number of the rank.
     pub rank: u32,
-    /// Where it was read from.
+    /// File that it was read from.
     pub file: PathBuf,
     /// The host it ran on.
     pub host: String,
-    /// Its events, all of which are in the merged file.
+    /// Number of its events, all of which are in the merged file.
     pub events: u64,
-    /// By what it was placed.
+    /// Basis on which it was placed.
     pub alignment: Alignment,
     /// Nanoseconds that were added to its times, to bring them to the first rank's clock.
     pub offset_ns: i64,
-    /// By how many nanoseconds it may still be off against the first rank; `None` if nothing is known of that.
+    /// Nanoseconds by which it may still be off against the first rank; `None` if that is unknown.
     pub uncertainty_ns: Option<u64>,
 }
 
 impl Merged {
-    /// Events in the file.
+    /// Returns the number of events in the file.
     #[must_use]
     pub fn events(&self) -> u64 {
         self.ranks.iter().map(|rank| rank.events).sum()

@@ -1,4 +1,4 @@
-//! What a trace says before its events: whose it is, and where in time.
+//! The facts that a trace states before its events: its rank, and its place in time.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub(super) struct Head {
     #[serde(rename = "baseTimeNanoseconds")]
     pub(super) base: u64,
     pub(super) profiler: Profiler,
-    /// All of them, for the merged file: losses and warnings of a rank are not lost with its file.
+    /// All keys, for the merged file: losses and warnings of a rank are not lost with its file.
     #[serde(skip)]
     pub(super) whole: Value,
 }
@@ -34,7 +34,7 @@ pub(super) struct Profiler {
 }
 
 impl Head {
-    /// Reads the object that the head is; says what is wrong with it.
+    /// Reads the object that the head is, or says what is wrong with it.
     pub(super) fn read(text: &[u8]) -> Result<Self, String> {
         let whole: Value = serde_json::from_slice(text).map_err(|error| format!("does not begin as JSON: {error}"))?;
         if whole.get("merged").is_some() {
@@ -48,7 +48,7 @@ impl Head {
         Ok(Self { whole, ..head })
     }
 
-    /// Returns the length of the recording, as its times have it.
+    /// Returns the length of the recording, by its own times.
     pub(super) fn length_ns(&self) -> u64 {
         self.profiler.end_unix_ns.saturating_sub(self.profiler.begin_unix_ns)
     }

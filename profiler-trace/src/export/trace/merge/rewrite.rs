@@ -12,7 +12,7 @@ use crate::export::trace::chrome::number::{push_integer, push_micros};
 use super::metadata::Head;
 use super::rows::Processes;
 
-/// The parts of an event that may change. What they borrow is part of the line: its place there is where the new goes.
+/// The parts of an event that may change. They borrow from the line: their place in it is where new text goes.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct Event<'a> {
@@ -37,11 +37,11 @@ struct Args<'a> {
     sort_index: Option<&'a RawValue>,
 }
 
-/// Ids of all ranks so far; each rank's begin above those of the one before.
+/// Ids of all ranks so far; each rank's begin above those of the rank before.
 #[derive(Debug, Default)]
 struct Space {
     offset: u64,
-    /// The first that is free.
+    /// First free id.
     next: u64,
 }
 
@@ -62,16 +62,16 @@ pub(super) struct Rewriter {
     shift: u64,
     processes: Processes,
     external: Space,
-    /// Of API calls, what they launched, and the arrows between them.
+    /// Ids of API calls, of the work that they launched, and of the arrows between them.
     correlation: Space,
-    /// What goes where, in the order of the line.
+    /// Edits in the order of the line: the place in it, and the new text's place in `texts`.
     edits: Vec<(Range<usize>, Range<usize>)>,
     /// The new texts, one after the other.
     texts: Vec<u8>,
 }
 
 impl Rewriter {
-    /// The events that follow are another rank's.
+    /// Begins another rank: the events that follow are its.
     pub(super) fn begin_rank(&mut self, head: &Head, shift: u64) {
         self.prefix = processes::prefix(head.distributed.rank);
         self.host.clone_from(&head.host_name);
@@ -82,7 +82,7 @@ impl Rewriter {
         }
     }
 
-    /// Appends the event `line`; says what is wrong if it is none.
+    /// Appends the event `line`, or says what is wrong if it is none.
     pub(super) fn event(&mut self, line: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
         let text = std::str::from_utf8(line).map_err(|error| error.to_string())?;
         let event: Event<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
@@ -152,19 +152,19 @@ impl Rewriter {
     }
 }
 
-/// Where a part of `text` stands in it.
+/// Returns the position of `part` in `text`.
 fn place(text: &str, part: &RawValue) -> Range<usize> {
     let part = part.get();
     let begin = part.as_ptr().addr() - text.as_ptr().addr();
     begin..begin + part.len()
 }
 
-/// An id, if it is a number.
+/// Returns an id and its number, if it is a number.
 fn numbered(value: Option<&RawValue>) -> Option<(&RawValue, u64)> {
     value.and_then(|value| Some((value, value.get().parse().ok()?)))
 }
 
-/// Microseconds with up to three decimals as nanoseconds, exactly: a float would move slices by a nanosecond.
+/// Parses microseconds with up to three decimals as nanoseconds, exactly: a float would be a nanosecond off.
 fn nanoseconds(micros: &str) -> Option<u64> {
     let (whole, decimals) = micros.split_once('.').unwrap_or((micros, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,7 +1,7 @@
-//! Which `pid` a process or device of a rank has in the merged trace.
+//! The `pid` of a rank's process or device in the merged trace.
 //!
-//! Ranks on different hosts, or in containers, may have the same process ids, and every rank calls its first device 0. The
-//! first to come keeps its number; the others get one that nobody has.
+//! Ranks on different hosts, or in containers, may have the same process ids, and every rank calls its first device
+//! 0. The first rank keeps its number; the others get a number that nothing else has.
 
 use std::collections::{HashMap, HashSet};
 
@@ -17,13 +17,13 @@ const PLACES: u64 = 1_000;
 pub(super) struct Processes {
     taken: HashSet<String>,
     made_up: u64,
-    /// Those of the rank that is merged now.
+    /// Rank that is merged now.
     rank: u32,
     known: HashMap<String, String>,
 }
 
 impl Processes {
-    /// The processes that follow are another rank's.
+    /// Begins another rank: the processes that follow are its.
     pub(super) fn begin_rank(&mut self, rank: u32) {
         self.rank = rank;
         self.known.clear();
@@ -53,7 +53,7 @@ impl Processes {
         merged
     }
 
-    /// The rank's processes stand together: the program, its devices, the rest. `index` is the one of the rank's trace.
+    /// Returns the sort index for `index` of the rank's trace: keeps the rank's program, devices and rest together.
     pub(super) fn sort_index(&self, index: u64) -> u64 {
         /// Where the rank's trace sorts its devices; after them come overhead and spans.
         const DEVICES: u64 = 5_000_000;

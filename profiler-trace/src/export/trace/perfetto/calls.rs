@@ -1,5 +1,5 @@
-//! The CUDA API calls of a thread, between its ranges: they are slices of the same track, so begins and ends of both have
-//! to be in order.
+//! The CUDA API calls of a thread, between its ranges: they are slices of the same track, so begins
+//! and ends of both have to be in order.
 
 use crate::export::events::calls::Call;
 use crate::export::trace::buffer::FULL;
@@ -17,19 +17,19 @@ pub(super) struct Calls<'a> {
     open: Open,
 }
 
-/// The calls of all threads, which lie together.
+/// Returns the calls of all threads; each thread's are consecutive.
 fn all(trace: &Trace) -> &[PlacedCall] {
     trace.gpu.as_ref().map_or(&[], |gpu| &gpu.calls)
 }
 
-/// The threads that called, by the operating system's id.
+/// Returns the threads that called, by the operating system's id.
 pub(super) fn callers(trace: &Trace) -> impl Iterator<Item = u32> {
     let of_threads = all(trace).chunk_by(|one, other| one.call.thread == other.call.thread);
     of_threads.filter_map(|calls| calls.first()).map(|first| first.call.thread)
 }
 
 impl<'a> Calls<'a> {
-    /// Those of the thread with this id; none if the GPU was not recorded.
+    /// Creates the list of the calls of the thread with this id; empty if the GPU was not recorded.
     pub(super) fn of(trace: &'a Trace, os_id: u64) -> Self {
         let calls = all(trace);
         let from = calls.partition_point(|placed| u64::from(placed.call.thread) < os_id);
@@ -37,17 +37,17 @@ impl<'a> Calls<'a> {
         Self { left: &calls[from..to], ..Self::none(trace) }
     }
 
-    /// None at all.
+    /// Creates an empty list.
     pub(super) fn none(trace: &'a Trace) -> Self {
         Self { trace, left: &[], open: Open::default() }
     }
 
-    /// How many are left.
+    /// Returns how many calls are left.
     pub(super) const fn count(&self) -> u64 {
         self.left.len() as u64
     }
 
-    /// When the first one begins.
+    /// Returns the begin of the first call that is left; `u64::MAX` if none is.
     pub(super) fn begin(&self) -> u64 {
         self.left.first().map_or(u64::MAX, |placed| placed.call.begin)
     }

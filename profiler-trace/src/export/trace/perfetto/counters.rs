@@ -1,5 +1,5 @@
-//! What rises and falls: memory, with an event for every allocation and release on its thread, and the occupancy of
-//! devices.
+//! Values that rise and fall: memory, with an event for every allocation and release on its thread, and the
+//! occupancy of devices.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -25,7 +25,7 @@ pub(super) fn write(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Tr
     }
 }
 
-/// What the program's allocator and its frameworks reported.
+/// Writes the memory that the program's allocator and its frameworks reported.
 fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, memory: &Memory) {
     if memory.devices.is_empty() {
         return;
@@ -42,7 +42,7 @@ fn write_reported(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trac
     });
 }
 
-/// What CUDA gave and took back.
+/// Writes the memory that CUDA gave and took back.
 fn write_taken(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, gpu: &Gpu) {
     let mut is_first = true;
     walk_taken(trace, gpu, |row, change| {
@@ -56,7 +56,7 @@ fn write_taken(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace, 
     });
 }
 
-/// An allocation or release.
+/// Writes an allocation or release.
 fn write_change(writer: &mut Writer<'_>, change: &MemoryChange, thread: u64, counter: u64) {
     writer.event(change.at, event::INSTANT, |event| {
         event.track(thread);
@@ -65,7 +65,7 @@ fn write_change(writer: &mut Writer<'_>, change: &MemoryChange, thread: u64, cou
     });
 }
 
-/// How full each device is of the kernels that run: the sum of their occupancies, at most 100.
+/// Writes how full each device is of running kernels: the sum of their occupancies, at most 100.
 fn write_occupancy(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, gpu: &Gpu) {
     for (number, device) in (0..).zip(&gpu.devices) {
         let counter = Track::Counter(Counter::Occupancy(number));

@@ -1,4 +1,4 @@
-//! One event under construction: where it is, what it is called, and its arguments.
+//! One event under construction: its place, its name, and its arguments.
 
 use serde_json::Value as Json;
 
@@ -9,14 +9,14 @@ use super::interner::Interner;
 use super::schema::{argument, event};
 use super::wire::{push_fixed, push_float, push_message, push_number, push_signed, push_text};
 
-/// Appends to an event.
+/// The writer of one event's fields.
 pub(super) struct TrackEvent<'w> {
     pub(super) out: &'w mut Vec<u8>,
     pub(super) interner: &'w mut Interner,
 }
 
 impl TrackEvent<'_> {
-    /// It is on this track; 0 is the sequence's own.
+    /// Puts the event on this track; 0 is the sequence's own.
     #[inline]
     pub(super) fn track(&mut self, track: u64) {
         if track > 0 {
@@ -24,7 +24,7 @@ impl TrackEvent<'_> {
         }
     }
 
-    /// Appends what is said of an event.
+    /// Appends the name, category and arguments of an event.
     #[inline]
     pub(super) fn describe(&mut self, said: &impl Event) {
         let (category, name) = said.title();
@@ -43,33 +43,33 @@ impl TrackEvent<'_> {
         push_number(self.out, event::CATEGORY, self.interner.category(category));
     }
 
-    /// It has a name that no other has.
+    /// Appends a name that no other event has.
     pub(super) fn own_name(&mut self, name: &str) {
         push_text(self.out, event::NAME, name);
     }
 
-    /// An arrow begins here.
+    /// Begins an arrow at the event.
     pub(super) fn flow(&mut self, id: u64) {
         push_fixed(self.out, event::FLOW, id);
     }
 
-    /// An arrow ends here.
+    /// Ends an arrow at the event.
     pub(super) fn flow_end(&mut self, id: u64) {
         push_fixed(self.out, event::FLOW_END, id);
     }
 
-    /// The value of the counter that it is an event of.
+    /// Appends the value of the counter whose track the event is on.
     pub(super) fn sample(&mut self, value: u64) {
         push_number(self.out, event::VALUE, value);
     }
 
-    /// The value of another counter at the same moment.
+    /// Appends the value of another counter at the same moment.
     pub(super) fn counter(&mut self, track: u64, value: u64) {
         push_number(self.out, event::EXTRA_TRACKS, track);
         push_number(self.out, event::EXTRA_VALUES, value);
     }
 
-    /// Every member of a JSON object.
+    /// Appends every member of a JSON object as an argument.
     pub(super) fn members(&mut self, object: &Json) {
         for (name, value) in object.as_object().into_iter().flatten() {
             push_message(self.out, event::ARGUMENT, |out| {
@@ -136,21 +136,21 @@ fn push_value(out: &mut Vec<u8>, value: Value<'_>) {
     }
 }
 
-/// The value of an argument: as a signed number, as the Chrome trace's become, where it is one.
+/// Appends the value of an argument: as a signed number where it fits, as in the Chrome trace.
 #[inline]
 fn push_unsigned(out: &mut Vec<u8>, number: u64) {
     let field = if i64::try_from(number).is_ok() { argument::SIGNED } else { argument::UNSIGNED };
     push_number(out, field, number);
 }
 
-/// The value of an argument that is a list.
+/// Appends the value of an argument that is a list.
 fn push_list<T>(out: &mut Vec<u8>, items: impl IntoIterator<Item = T>, push: impl Fn(&mut Vec<u8>, T)) {
     for item in items {
         push_message(out, argument::ITEMS, |out| push(out, item));
     }
 }
 
-/// The value of an argument, whatever it is. What is null, or empty, has none.
+/// Appends the value of an argument, of any JSON type; nothing for a null.
 fn push_json(out: &mut Vec<u8>, value: &Json) {
     match value {
         Json::Null => {}

@@ -1,5 +1,5 @@
-//! What devices did: a sweep over the time of all of them, with begins and ends on the track of each row. Arrows lead from
-//! the calls, whose tracks are their threads'.
+//! What devices did: a sweep over the time of all of them, with begins and ends on the track of
+//! each row. Arrows lead from the calls, whose tracks are their threads'.
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
@@ -13,7 +13,7 @@ use super::schema::event;
 use super::tracks::{Track, Tracks};
 use super::writer::Writer;
 
-/// Returns the arrow from a call to what it launched.
+/// Returns the id of the arrow from a call to the work that it launched.
 pub(super) fn flow_id(trace: &Trace, correlation: u32) -> u64 {
     u64::from(trace.context.rank) << 32 | u64::from(correlation)
 }
@@ -55,7 +55,7 @@ fn write_work(sweep: &mut Sweep<'_, '_, '_>, trace: &Trace, gpu: &Gpu) {
     sweep.open.end_until(sweep.writer, u64::MAX);
 }
 
-/// Slices in order of begin, on their way into one sequence.
+/// Slices that are written in order of begin into one sequence.
 struct Sweep<'s, 'a, 'out> {
     writer: &'s mut Writer<'out>,
     tracks: &'s mut Tracks<'a>,

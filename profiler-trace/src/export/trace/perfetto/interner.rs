@@ -1,7 +1,7 @@
 //! Words that stand in a sequence once and are numbers from then on.
 //!
-//! Every sequence has words of its own, so sequences can be written without knowing of each other. A word that the sequence
-//! does not know yet is gathered, and goes into the packet that needs it.
+//! Every sequence has words of its own, so sequences can be written without knowing of each other.
+//! A word that is new to the sequence is gathered, and goes into the packet that needs it.
 
 use std::collections::HashMap;
 
@@ -20,14 +20,14 @@ pub(super) struct Interner {
     keys: u64,
     /// Entries for the packet under construction.
     pub(super) gathered: Vec<u8>,
-    /// The last number that a name or text has got.
+    /// Last number that was given to a name or text.
     last: u64,
     sites: Vec<u64>,
     gpu_names: Vec<u64>,
     names: HashMap<String, u64>,
-    /// Names of arguments that are no fixed words.
+    /// Numbers of arguments' names that are no fixed words.
     own_keys: HashMap<&'static str, u64>,
-    /// Nothing where nothing of the stack is shown.
+    /// Numbers of call stacks; `None` where nothing of the stack is shown.
     stacks: HashMap<Box<[u64]>, Option<u64>>,
 }
 
@@ -74,7 +74,7 @@ impl Interner {
         self.numbered(|this| &mut this.gpu_names, index, name)
     }
 
-    /// Returns the number of a name that has a place in a list, which is as long as it has to be.
+    /// Returns the number of a name that has a place in a list, which grows as needed.
     #[inline(always)]
     fn numbered(&mut self, ids: fn(&mut Self) -> &mut Vec<u64>, place: u32, name: &str) -> u64 {
         if let Some(&id) = ids(self).get(place as usize)

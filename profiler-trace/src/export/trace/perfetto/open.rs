@@ -1,11 +1,11 @@
-//! Slices that have begun and whose end is known: what turns whole slices into begins and ends in the order of time.
+//! Slices that have begun and whose end is known: they turn whole slices into begins and ends in the order of time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::writer::Writer;
 
-/// The open slices of some tracks. Holds no more than are open at a time.
+/// The open slices of some tracks. Memory grows with the slices that are open at the same time, no further.
 #[derive(Default)]
 pub(super) struct Open {
     /// End, order of begin, track; the earliest end on top, and of the same ends the innermost slice's.
@@ -14,7 +14,7 @@ pub(super) struct Open {
 }
 
 impl Open {
-    /// A slice has begun on `track` (0: the sequence's own). What is around it began before it.
+    /// Notes that a slice has begun on `track` (0: the sequence's own), after those around it.
     pub(super) fn begin(&mut self, end: u64, track: u64) {
         self.begun += 1;
         self.ends.push((Reverse(end), self.begun, track));
@@ -26,7 +26,7 @@ impl Open {
         self.ends.is_empty()
     }
 
-    /// Closes the slice that ends next, if that is no later than `until`: its end and its track.
+    /// Closes the slice that ends next, if that is no later than `until`, and returns its end and its track.
     pub(super) fn end_next(&mut self, until: u64) -> Option<(u64, u64)> {
         let (Reverse(end), _, track) = *self.ends.peek().filter(|(Reverse(end), ..)| *end <= until)?;
         self.ends.pop();

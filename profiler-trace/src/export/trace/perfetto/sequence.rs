@@ -1,15 +1,15 @@
-//! A sequence: packets that share what need not be said again, which are the track, the words, and the clock, which counts
-//! from the packet before.
+//! A sequence: packets that share what need not be said again, which are the track, the words, and
+//! the clock, which counts from the packet before.
 //!
-//! So a range takes about 36 bytes, and its times are exact. A sequence is appended to whatever page it is given and knows of
-//! no other: those of several threads can be made side by side.
+//! So a range takes about 36 bytes, and its times are exact. A sequence is appended to whatever
+//! page it is given and knows of no other: those of several threads can be made side by side.
 
 use super::event::TrackEvent;
 use super::interner::Interner;
 use super::schema::{clock, defaults, event, packet, trace};
 use super::wire::{push_bytes, push_message, push_number};
 
-/// What the packets so far have said.
+/// The state that the packets so far have set.
 pub(super) struct Sequence {
     id: u64,
     now: u64,
@@ -17,13 +17,13 @@ pub(super) struct Sequence {
 }
 
 impl Sequence {
-    /// One that only describes tracks.
+    /// Creates a sequence that only describes tracks.
     pub(super) fn unopened(id: u64) -> Self {
         Self { id, now: 0, interner: Interner::default() }
     }
 
-    /// Begins a sequence, of events from `at` on (in nanoseconds since the Unix epoch), which are on `track` unless they
-    /// say otherwise. No other may have this id.
+    /// Begins a sequence, of events from `at` on (in nanoseconds since the Unix epoch), which are
+    /// on `track` unless they say otherwise. No other may have this id.
     pub(super) fn open(out: &mut Vec<u8>, id: u64, track: u64, at: u64) -> Self {
         push_message(out, trace::PACKET, |out| {
             push_number(out, packet::SEQUENCE, id);
@@ -46,7 +46,7 @@ impl Sequence {
         });
     }
 
-    /// An event of one of the types in [`event`]. Within a sequence time never runs backwards.
+    /// Appends an event of one of the types in [`event`]. Within a sequence time never runs backwards.
     #[inline]
     pub(super) fn event(&mut self, out: &mut Vec<u8>, at: u64, kind: u64, fill: impl FnOnce(&mut TrackEvent<'_>)) {
         let passed = at.saturating_sub(self.now);
@@ -67,13 +67,13 @@ impl Sequence {
         });
     }
 
-    /// The end of the innermost open slice of a track; 0 is the sequence's own.
+    /// Appends the end of the innermost open slice of a track; 0 is the sequence's own.
     pub(super) fn end(&mut self, out: &mut Vec<u8>, at: u64, track: u64) {
         self.event(out, at, event::END, |event| event.track(track));
     }
 }
 
-/// The sequence's clock stands at `at` and counts differences. The trace's own clock is the real time.
+/// Sets the sequence's clock to `at`, to count differences from there. The trace's own clock is the real time.
 fn push_clocks(out: &mut Vec<u8>, at: u64) {
     push_message(out, clock::CLOCKS, |out| {
         push_number(out, clock::ID, clock::REALTIME);

@@ -1,8 +1,8 @@
 //! The threads of a recording as tracks, whose pages are filled on several cores.
 //!
-//! All tracks are described first. Then threads are dealt to parts ([`partition`](crate::export::trace::partition)), and a page of
-//! each part is written in turn. A thread is one sequence of packets, whose id is known before, so that a part needs
-//! nothing of another.
+//! All tracks are described first. Then threads are dealt to parts
+//! ([`partition`](crate::export::trace::partition)), and a page of each part is written in turn. A
+//! thread is one sequence of packets, whose id is known before, so that a part needs nothing of another.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -22,15 +22,15 @@ use super::writer::Writer;
 /// Some of the threads, one after the other.
 pub(super) struct Part<'a> {
     trace: &'a Trace,
-    /// Those that are still to come.
+    /// Threads that are still to come.
     threads: VecDeque<Shown<'a>>,
-    /// The one that is shown now.
+    /// Thread that is shown now.
     now: Option<Now<'a>>,
 }
 
-/// A thread, described.
+/// A thread whose tracks are described.
 struct Shown<'a> {
-    /// Its place in the trace; `None` if it only called CUDA.
+    /// Its place in the trace; `None` if it recorded nothing and only called CUDA.
     index: Option<usize>,
     track: u64,
     /// The tracks of its lanes, from 1.
@@ -38,7 +38,7 @@ struct Shown<'a> {
     calls: Calls<'a>,
     /// The id of its sequence.
     sequence: u64,
-    /// Ranges and calls.
+    /// Number of its ranges and calls.
     size: u64,
 }
 
@@ -48,7 +48,7 @@ pub(super) fn parts<'a>(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace:
     let mut shown: Vec<Shown<'_>> = Vec::new();
     for (index, thread) in trace.threads.iter().enumerate() {
         let os_id = thread.identity.os_id;
-        // Two threads may have had the same id, one after the other; a call knows no more of its own.
+        // Two threads may have had the same id, one after the other; a call does not tell which of them made it.
         let calls = if os_ids.insert(os_id) { Calls::of(trace, os_id) } else { Calls::none(trace) };
         let size = thread.ranges + calls.count();
         let track = tracks.of(writer, Track::Row(Row::Thread(index, 0)));
@@ -81,11 +81,11 @@ impl Stream for Part<'_> {
     }
 }
 
-/// A thread, on its way into pages.
+/// A thread that is being written into pages.
 struct Now<'a> {
     walk: Option<EdgeWalk<'a>>,
-    /// An edge that is the next to be written, and whether it is a begin: calls before it have filled the page. Seldom, so
-    /// it is worth a copy.
+    /// An edge that is the next to be written, and whether it is a begin: calls before it have
+    /// filled the page. Seldom, so it is worth a copy.
     late: Option<(Slice, bool)>,
     track: ThreadTrack<'a>,
 }
@@ -98,7 +98,7 @@ impl<'a> Now<'a> {
         Self { walk, late: None, track: ThreadTrack { trace, sequence, lanes, calls } }
     }
 
-    /// False if nothing is left.
+    /// Fills the page; false if the thread has nothing left after it.
     fn fill(&mut self, page: &mut Vec<u8>) -> bool {
         let Self { walk, late, track } = self;
         if let Some((slice, is_begin)) = late {
@@ -134,7 +134,7 @@ impl ThreadTrack<'_> {
         self.push(page, edge)
     }
 
-    /// Appends an edge, and the calls before it; false if these have filled the page, and the edge is still to be written.
+    /// Appends an edge, and the calls before it; false if the calls filled the page and the edge is not written yet.
     // For every begin and end.
     #[inline(always)]
     fn push(&mut self, page: &mut Vec<u8>, edge: Edge<'_>) -> bool {
@@ -143,7 +143,7 @@ impl ThreadTrack<'_> {
         }
         let track = match edge.slice.lane {
             0 => 0,
-            // Every lane is there: the thread was read before.
+            // Every lane has a track: the thread was read before.
             lane => self.lanes.get(lane as usize - 1).copied().unwrap_or(0),
         };
         let Self { trace, sequence, .. } = self;

@@ -1,8 +1,8 @@
-//! Tracks: what rows there are, what they are called and where they stand.
+//! Tracks: their names, and their places in a viewer.
 //!
-//! The process has its threads, and beside them named tracks for what is on no thread: async lanes, bare steps, counters.
-//! Every device is a group of its own with a track for each row. Track ids hold the rank, so that the traces of a job can
-//! be put into one file.
+//! The process has its threads, and beside them named tracks for what no thread shows: async lanes,
+//! bare steps, counters. Every device is a group of its own with a track for each row. Track ids
+//! hold the rank, so that the traces of a job can be put into one file.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,14 +14,14 @@ use super::schema::{counter, process, thread, track};
 use super::wire::{push_message, push_number, push_signed, push_text};
 use super::writer::Writer;
 
-/// Thread ids of our own, above every one of Linux (at most 2^22): two threads may have had the same id, one after the
-/// other.
+/// First of our own thread ids, above every one of Linux (at most 2^22): two threads may have had
+/// the same id, one after the other.
 const FIRST_MADE_UP: u64 = 5_000_000;
 /// Places among the process's tracks.
 const STEPS: i64 = 1;
 const LANES: i64 = 10;
 
-/// What a track is for.
+/// The content of a track.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Track {
     /// A row of slices.
@@ -34,14 +34,14 @@ pub(super) enum Track {
     Counter(Counter),
 }
 
-/// What is counted.
+/// The quantity that a counter shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Counter {
     /// Memory that the program reported.
     Reported(Device),
     /// Memory of a device that CUDA gave.
     CudaMemory(u32),
-    /// How full a device is of the kernels that run.
+    /// How full a device is of running kernels.
     Occupancy(u32),
 }
 
@@ -57,7 +57,7 @@ pub(super) struct Tracks<'a> {
 }
 
 impl<'a> Tracks<'a> {
-    /// The process, and no others yet.
+    /// Creates the process's track, and no others yet.
     pub(super) fn new(writer: &mut Writer<'_>, trace: &'a Trace) -> Self {
         let first = (u64::from(trace.context.rank) + 1) << 32 | 1;
         let tracks = Self {
@@ -79,7 +79,7 @@ impl<'a> Tracks<'a> {
         tracks
     }
 
-    /// Returns the track's id. A new one is described.
+    /// Returns the track's id, and describes the track if it is new.
     pub(super) fn of(&mut self, writer: &mut Writer<'_>, what: Track) -> u64 {
         if let Some(&id) = self.known.get(&what) {
             return id;
@@ -119,8 +119,8 @@ impl<'a> Tracks<'a> {
         }
     }
 
-    /// The track of a lane of async ranges, from 1. There may be as many as ranges: they come in order, and no other track
-    /// between them.
+    /// Returns the track of a lane of async ranges, from 1. There may be as many lanes as ranges:
+    /// they come in order, and no other track is made between them.
     pub(super) fn of_lane(&mut self, writer: &mut Writer<'_>, lane: u32) -> u64 {
         let (first, known) = &mut self.lanes;
         if *known == 0 {
@@ -174,7 +174,7 @@ impl<'a> Tracks<'a> {
     }
 }
 
-/// A track that is nothing but a name, at a place among its siblings.
+/// Describes a track that has nothing but a name and a place among its siblings.
 fn describe(writer: &mut Writer<'_>, (id, parent): (u64, u64), name: &str, rank: i64) {
     writer.describe(|out| {
         push_number(out, track::ID, id);

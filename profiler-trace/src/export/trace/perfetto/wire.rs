@@ -1,8 +1,8 @@
-//! Protocol buffers' encoding, as far as a trace needs it: numbers of variable length, and what stands behind a length.
+//! Protocol buffers' encoding, as far as a trace needs it: numbers of variable length, and fields with a length.
 //!
-//! By hand, because a generated encoder would hold each message as a value before its bytes, and a trace is nothing but
-//! small messages in each other: here they are appended to one buffer. The encoding is described at
-//! <https://protobuf.dev/programming-guides/encoding/>.
+//! Written by hand, because a generated encoder would hold each message as a value before its
+//! bytes, and a trace is only small messages nested in each other: here they are appended to one
+//! buffer. The encoding is described at <https://protobuf.dev/programming-guides/encoding/>.
 
 /// Wire types.
 const VARINT: u64 = 0;
@@ -26,42 +26,42 @@ fn push_tag(out: &mut Vec<u8>, field: u32, wire_type: u64) {
     push_varint(out, u64::from(field) << 3 | wire_type);
 }
 
-/// A field with a number.
+/// Appends a field with a number.
 #[inline]
 pub(super) fn push_number(out: &mut Vec<u8>, field: u32, number: u64) {
     push_tag(out, field, VARINT);
     push_varint(out, number);
 }
 
-/// A field with a signed number: negative ones take ten bytes.
+/// Appends a field with a signed number: negative ones take ten bytes.
 pub(super) fn push_signed(out: &mut Vec<u8>, field: u32, number: i64) {
     push_number(out, field, number.cast_unsigned());
 }
 
-/// A field with a number of eight bytes.
+/// Appends a field with a number of eight bytes.
 pub(super) fn push_fixed(out: &mut Vec<u8>, field: u32, number: u64) {
     push_tag(out, field, FIXED_64);
     out.extend_from_slice(&number.to_le_bytes());
 }
 
-/// A field with a float.
+/// Appends a field with a float.
 pub(super) fn push_float(out: &mut Vec<u8>, field: u32, number: f64) {
     push_fixed(out, field, number.to_bits());
 }
 
-/// A field with a text, whatever it holds.
+/// Appends a field with a text of any content.
 pub(super) fn push_text(out: &mut Vec<u8>, field: u32, text: &str) {
     push_bytes(out, field, text.as_bytes());
 }
 
-/// A field with bytes: a text or a message that is finished.
+/// Appends a field with bytes: a text or a message that is finished.
 pub(super) fn push_bytes(out: &mut Vec<u8>, field: u32, bytes: &[u8]) {
     push_tag(out, field, LENGTH);
     push_varint(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
-/// A field with a message, whose fields `fill` appends.
+/// Appends a field with a message, whose fields `fill` appends.
 #[inline]
 pub(super) fn push_message(out: &mut Vec<u8>, field: u32, fill: impl FnOnce(&mut Vec<u8>)) {
     push_tag(out, field, LENGTH);

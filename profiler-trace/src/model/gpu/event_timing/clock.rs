@@ -1,7 +1,7 @@
-//! From a device's clock, as events tell it, to the ranges' clock.
+//! The conversion from a device's clock, as events measure it, to the ranges' clock.
 //!
-//! The device's time is 0 at the context's reference, whose moment is known within a bracket; a second bracket at the end
-//! of the session says how much faster or slower the device's clock runs.
+//! The device's time is 0 at the context's reference, whose moment is known within a bracket; a
+//! second bracket at the end of the session says how much faster or slower the device's clock runs.
 
 use crate::model::time::Timeline;
 use crate::records::events::{EventContext, Sample};
@@ -10,19 +10,19 @@ use crate::records::events::{EventContext, Sample};
 const FINEST_NS: u64 = 500;
 /// Bits of a single-precision number.
 const MANTISSA: u32 = 23;
-/// Clocks that differ by more than a thousandth are no clocks: then the bracket at the end is wrong.
+/// Bound of plausible drift, as a fraction: at more than a thousandth the bracket at the end is wrong.
 const MOST_DRIFT: i128 = 1000;
 
 /// The conversion of one context.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DeviceClock {
-    /// Moments on both clocks, device first.
+    /// Moments on both clocks at the reference, device first.
     from: (i128, i128),
     to: Option<(i128, i128)>,
     uncertainty_ns: u64,
 }
 
-/// How exact the time of an event is that is so far from the reference.
+/// Returns the resolution of an event's time at this distance from the reference.
 pub(super) fn resolution_ns(since_reference: i64) -> u64 {
     FINEST_NS.max(since_reference.unsigned_abs() >> MANTISSA)
 }
@@ -42,7 +42,7 @@ impl DeviceClock {
             }
             (Some((host, half)), None) => ((0, host), None, half),
             (None, Some((device, (end, half)))) => ((device, end), None, half),
-            // Nothing is known but that it was in the window.
+            // All that is known is that it was in the window.
             (None, None) => ((0, i128::from(timeline.begin())), None, timeline.end().saturating_sub(timeline.begin())),
         };
         let float = context.ended.map_or(FINEST_NS, |(device, _)| resolution_ns(device));
@@ -50,7 +50,7 @@ impl DeviceClock {
         Self { from, to, uncertainty_ns }
     }
 
-    /// The moment of a device's time.
+    /// Returns the moment of a device's time.
     pub(super) fn ns(&self, device: i64) -> u64 {
         let passed = i128::from(device) - self.from.0;
         let host = match self.to {
@@ -60,7 +60,7 @@ impl DeviceClock {
         u64::try_from(host).unwrap_or(0)
     }
 
-    /// How far a converted time may be off.
+    /// Returns by how much a converted time may be off.
     pub(super) const fn uncertainty_ns(&self) -> u64 {
         self.uncertainty_ns
     }

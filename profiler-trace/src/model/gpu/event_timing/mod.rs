@@ -1,8 +1,8 @@
 //! Ranges that CUDA events have timed: joined to their measurements, put on the ranges' clock, added to their stages.
 //!
-//! A tie in a thread's stream names the measurement of the range that began just before; measurements stand in whichever
-//! stream, or came in after the session. Times of an event are single-precision milliseconds since the context's
-//! reference, so they are put in order where they contradict each other by no more than that.
+//! A tie in a thread's stream names the measurement of the range that began just before; measurements are
+//! in any stream, or came in after the session. Times of an event are single-precision milliseconds since
+//! the context's reference, so they are put in order where they contradict each other by no more than that.
 
 mod clock;
 #[cfg(test)]
@@ -116,8 +116,8 @@ impl TimedRanges {
     }
 }
 
-/// Ranges of one thread on one stream nest or follow each other, and so do their events: where times say otherwise by no
-/// more than their resolution, the times are wrong.
+/// Ranges of one thread on one stream nest or follow each other, and so do their events: where
+/// times say otherwise by no more than their resolution, the times are wrong.
 fn settle(row: &mut [(Tie, Span)]) {
     let mut open: Vec<usize> = Vec::new();
     for at in 0..row.len() {
