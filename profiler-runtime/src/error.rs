@@ -1,4 +1,4 @@
-//! The one error of starting, stopping and exporting.
+//! The error of starting, stopping and exporting.
 //!
 //! Recording has none: an annotated function never fails because of the profiler. Messages name the thing and the
 //! remedy, with the cause in the same sentence, because most programs print an error without its chain; so
@@ -11,66 +11,66 @@ use std::{fmt, io};
 use crate::config::ConfigError;
 use crate::session_id::SessionId;
 
-/// Why a session could not be started, stopped or written.
+/// The reason why a session could not be started, stopped or written.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// The crate was built without the feature `enable`.
     Disabled,
-    /// Nothing says what to record.
+    /// No configuration says what to record.
     NotConfigured,
     /// The configuration cannot be used.
     Config(ConfigError),
     /// A session is active; there is one at a time.
     AlreadyActive {
-        /// The active one.
+        /// Session that is active.
         session: SessionId,
     },
     /// No session is active, and none has ended by itself since the last stop.
     NotActive,
     /// The folder for artifacts is a URI, which nothing here can write to.
     RemoteFolder {
-        /// As configured.
+        /// Folder as configured.
         folder: PathBuf,
     },
     /// The folder for artifacts cannot be created or written to.
     Folder {
-        /// Which.
+        /// Folder that cannot be used.
         folder: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: Arc<io::Error>,
     },
     /// The operating system gave no thread.
     Thread {
-        /// The thread's name.
+        /// Name of the thread.
         name: &'static str,
-        /// Why.
+        /// Error of the operating system.
         source: Arc<io::Error>,
     },
-    /// There is nothing that could be dumped, or nowhere to.
+    /// There is nothing that could be dumped, or no folder to dump it to.
     Dump {
-        /// The session that goes on.
+        /// Session that goes on.
         session: SessionId,
-        /// Why, and what would be right.
+        /// Reason, and what would be right.
         reason: &'static str,
     },
-    /// What a dead process has left behind cannot be recovered.
+    /// The recording that a dead process left behind cannot be recovered.
     Spool {
-        /// Its journal.
+        /// Journal of the recording.
         path: PathBuf,
-        /// Why.
+        /// Reason why it cannot be recovered.
         reason: String,
     },
-    /// This process was forked off the one that has the session, whose artifacts that one writes when it ends.
+    /// This process was forked off the one that has the session and writes its artifacts when it ends.
     ParentsSession {
-        /// The session.
+        /// Session of the parent process.
         session: SessionId,
     },
     /// The exporter panicked: a defect of the profiler, which has cost this session's artifacts.
     Export {
-        /// Whose artifacts.
+        /// Session whose artifacts are lost.
         session: SessionId,
-        /// What the panic said.
+        /// Message of the panic.
         message: String,
     },
 }

@@ -3,7 +3,7 @@
 //! Shapes go in as PyTorch gives them and every number comes with its source, so that figures can be compared with
 //! those of other tools. A multiplication and an addition are two operations; biases, masks and activations are not
 //! counted, as in PyTorch. Nothing here panics or overflows: shapes that do not fit each other, whose op fails anyway,
-//! have 0 operations, and what does not fit 64 bits is the largest number.
+//! have 0 operations, and a number that does not fit 64 bits becomes the largest that does.
 //!
 //! ```
 //! use profiler_runtime::{flops, profiled_op};
@@ -18,7 +18,7 @@
 //!
 //! Cost: a few multiplications.
 
-/// `input · weightᵀ`, with an input of `[…, in]` and a weight of `[out, in]`: `2 · rows · in · out`.
+/// Counts `input · weightᵀ`, with an input of `[…, in]` and a weight of `[out, in]`: `2 · rows · in · out`.
 ///
 /// Source: `addmm_flop` in PyTorch's `torch/utils/flop_counter.py`, which counts no bias.
 #[must_use]
@@ -27,8 +27,8 @@ pub fn linear(input: &[usize], weight: &[usize]) -> u64 {
     if inner == weight_inner { product([2, *inner, *out].iter().chain(rows)) } else { 0 }
 }
 
-/// `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`: `2 · batch · m · k · n`. One side without a batch, or with a
-/// batch of 1, goes with every matrix of the other.
+/// Counts `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`: `2 · batch · m · k · n`. One side without a batch, or
+/// with a batch of 1, goes with every matrix of the other.
 ///
 /// Source: `mm_flop` and `bmm_flop` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -40,7 +40,7 @@ pub fn matmul(a: &[usize], b: &[usize]) -> u64 {
     }
 }
 
-/// Scaled dot-product attention: queries of `[…, s, d]`, keys of `[…, t, d]` and values of `[…, t, v]`:
+/// Counts scaled dot-product attention: queries of `[…, s, d]`, keys of `[…, t, d]` and values of `[…, t, v]`:
 /// `2 · batch · s · t · (d + v)`. A causal mask halves nothing, and heads that share keys and values count in full.
 ///
 /// Source: `sdpa_flop_count` in PyTorch's `torch/utils/flop_counter.py`, two batched matrix products.
@@ -53,7 +53,7 @@ pub fn attention(query: &[usize], key: &[usize], value: &[usize]) -> u64 {
     product([2, *s, *t, d.saturating_add(*v)].iter().chain(batch))
 }
 
-/// A convolution of whose result the shape is known, in any number of dimensions, with any stride, padding, dilation
+/// Counts a convolution from the shape of its result, in any number of dimensions, with any stride, padding, dilation
 /// and groups: an output of `[n, out, …]` and a weight of `[out, in / groups, …]` make
 /// `2 · n · out · (in / groups) · kernel · positions`.
 ///
@@ -67,7 +67,7 @@ pub fn conv(output: &[usize], weight: &[usize]) -> u64 {
     product([2].iter().chain(output).chain(&weight[1..]))
 }
 
-/// A transposed convolution: an input of `[n, in, …]` and a weight of `[in, out / groups, …]` make
+/// Counts a transposed convolution: an input of `[n, in, …]` and a weight of `[in, out / groups, …]` make
 /// `2 · n · in · (out / groups) · kernel · positions of the input`.
 ///
 /// Source: `conv_flop_count` with `transposed` in PyTorch's `torch/utils/flop_counter.py`.
@@ -76,26 +76,26 @@ pub fn conv_transpose(input: &[usize], weight: &[usize]) -> u64 {
     conv(input, weight)
 }
 
-/// [`conv`] of an input of `[n, in, length]`.
+/// Counts [`conv`] of an input of `[n, in, length]`.
 #[must_use]
 pub fn conv1d(input: &[usize], weight: &[usize], stride: usize, padding: usize) -> u64 {
     conv_of_input(input, weight, [stride], [padding])
 }
 
-/// [`conv`] of an input of `[n, in, height, width]`.
+/// Counts [`conv`] of an input of `[n, in, height, width]`.
 #[must_use]
 pub fn conv2d(input: &[usize], weight: &[usize], stride: [usize; 2], padding: [usize; 2]) -> u64 {
     conv_of_input(input, weight, stride, padding)
 }
 
-/// [`conv`] of an input of `[n, in, depth, height, width]`. A causal convolution, padded on one side, is given its
-/// padded input and a padding of 0.
+/// Counts [`conv`] of an input of `[n, in, depth, height, width]`. For a causal convolution, padded on one side, pass
+/// the padded input and a padding of 0.
 #[must_use]
 pub fn conv3d(input: &[usize], weight: &[usize], stride: [usize; 3], padding: [usize; 3]) -> u64 {
     conv_of_input(input, weight, stride, padding)
 }
 
-/// Layer, group or batch norm of `input`: five operations per element, four without a learnt scale and shift.
+/// Counts layer, group or batch norm of `input`: five operations per element, four without a learnt scale and shift.
 ///
 /// Source: `norm_flop_counter` in fvcore's `fvcore/nn/jit_handles.py`; PyTorch counts none.
 #[must_use]
@@ -103,7 +103,7 @@ pub fn layer_norm(input: &[usize], is_affine: bool) -> u64 {
     product([if is_affine { 5 } else { 4 }].iter().chain(input))
 }
 
-/// RMS norm of `input`: square, sum, scale, and one more multiplication for the learnt weight: four per element.
+/// Counts RMS norm of `input`: square, sum, scale, and the learnt weight's multiplication: four per element.
 ///
 /// Source: counted from its definition (Zhang and Sennrich, 2019), as [`layer_norm`] without the mean; PyTorch counts
 /// none.
@@ -112,7 +112,7 @@ pub fn rms_norm(input: &[usize]) -> u64 {
     product([4].iter().chain(input))
 }
 
-/// An operator that does `each` operations per element of `output`, such as 1 for an addition or a multiplication.
+/// Counts an operator that does `each` operations per element of `output`, such as 1 for an addition.
 ///
 /// Source: PyTorch's profiler counts additions and multiplications so (`computeFlops` in `torch/csrc/profiler/util.cpp`).
 #[must_use]
@@ -134,7 +134,7 @@ fn conv_of_input<const N: usize>(input: &[usize], weight: &[usize], stride: [usi
     conv(&output, weight)
 }
 
-/// Batches of two sides, aligned at their ends; `None` if they do not fit.
+/// Returns the batches of two sides, aligned at their ends; `None` if they do not fit.
 fn broadcast(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
     let (long, short) = if a.len() >= b.len() { (a, b) } else { (b, a) };
     let missing = long.len() - short.len();

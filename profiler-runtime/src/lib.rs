@@ -139,7 +139,7 @@ mod session;
 #[forbid(unsafe_code)]
 mod session_id;
 
-/// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot tell it.
+/// Ranges that name their CUDA stream, so that the GPU's time is known where CUPTI cannot measure it.
 ///
 /// The result is the time on the stream between the range's begin and its end: with the gaps in which the stream was
 /// idle, in steps of about half a microsecond. It is in the reports as `gpu_elapsed_ns`, with the source `events`.
@@ -152,7 +152,7 @@ pub mod cuda {
     pub use crate::collect::cuda::{BorrowedStream, StreamRange, op_on, stage_on, step_on};
 }
 
-/// What a crate needs that brings a source of GPU times. Not covered by semantic versioning.
+/// The items that a crate needs which adds a source of GPU times. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod gpu {
     pub use crate::collect::gpu::Registered;
@@ -188,11 +188,11 @@ pub use profiler_trace::{
 pub use session::{Phase, Progress, Recovered, Status, Stopped};
 pub use session_id::SessionId;
 
-// Its implementations of `Shaped` are what it is for.
+// Linked for its implementations of `Shaped`.
 #[cfg(any(feature = "candle", feature = "half", feature = "ndarray"))]
 use profiler_shapes as _;
 
-/// What the attributes and the block macros expand to. Not covered by semantic versioning.
+/// The items that the attributes and the block macros expand to. Not covered by semantic versioning.
 #[doc(hidden)]
 pub mod __private {
     pub use profiler_core::__private::*;

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Longest name that is taken from the environment or from a coordinator.
+/// Longest name that is accepted from the environment or from a coordinator.
 pub(crate) const MAX_LENGTH: usize = 64;
 
-/// Names a session: its folder, and the `session` of its artifacts. Shared by all ranks of a job when the launcher sets
-/// `PROFILER_SESSION_ID`. Cheap to clone.
+/// The name of a session: of its folder, and in its artifacts the `session`. Shared by all ranks of
+/// a job when the launcher sets `PROFILER_SESSION_ID`. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(Arc<str>);
 
@@ -39,7 +39,7 @@ pub(crate) fn is_token(text: &str) -> bool {
     (1..=MAX_LENGTH).contains(&text.len()) && text.chars().all(is_plain) && !text.bytes().all(|byte| byte == b'.')
 }
 
-/// Returns the text with `-` for what a token may not hold.
+/// Returns the text with `-` in place of characters that a token may not hold.
 pub(crate) fn plain(text: &str) -> String {
     text.chars().map(|letter| if is_plain(letter) { letter } else { '-' }).collect()
 }

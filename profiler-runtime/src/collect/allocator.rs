@@ -1,14 +1,14 @@
 //! The allocator that a program installs so that its memory can be profiled.
 //!
-//! It hands every call on to the allocator that it wraps and tells `profiler_core::memory` about it. Whatever that does
-//! (recording may itself need memory) comes back here marked as the profiler's own, and is not recorded again.
+//! It passes every call on to the allocator that it wraps and reports it to `profiler_core::memory`. Calls made by that
+//! report (recording may itself need memory) come back here marked as the profiler's own, and are not recorded again.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
 use profiler_core::memory;
 
-/// Records the program's allocations in sessions with `torch_profiler_with_memory`. Wraps the system's allocator, or
-/// any other.
+/// An allocator that records the program's allocations in sessions with
+/// `torch_profiler_with_memory`. Wraps the system's allocator, or any other.
 ///
 /// ```
 /// use profiler_runtime::ProfilingAllocator;
@@ -50,7 +50,7 @@ impl<A> ProfilingAllocator<A> {
         Self { inner, least: 1 }
     }
 
-    /// Reports only blocks of at least so many bytes; to a program of many small allocations they cost more than they
+    /// Reports only blocks of at least so many bytes: in a program of many small allocations, they cost more than they
     /// tell. Totals count the same blocks, and the artifacts say which.
     #[must_use]
     pub const fn at_least(self, bytes: usize) -> Self
@@ -77,7 +77,7 @@ impl<A> ProfilingAllocator<A> {
     }
 }
 
-// SAFETY: every call goes to `inner` unchanged and its answer comes back unchanged; what is done beside neither unwinds
+// SAFETY: every call goes to `inner` unchanged and its answer comes back unchanged; the recording neither unwinds
 // nor touches the block.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
     #[inline]
@@ -105,7 +105,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
         unsafe { self.inner.dealloc(block, layout) };
     }
 
-    /// Reallocates; if there is not enough memory, the block is as it was.
+    /// Reallocates; if there is not enough memory, the block stays as it was.
     #[inline]
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         if !self.reports(layout.size()) {
@@ -120,7 +120,7 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
         if new.is_null() {
             memory::out_of_memory(new_size);
         } else {
-            // What it shrinks to may be too small to be reported on its own: it is a block of 0 bytes then.
+            // The smaller block may be too small to be reported on its own: it is a block of 0 bytes then.
             let bytes = if self.reports(new_size) { new_size } else { 0 };
             memory::moved(began, from, (new.addr(), bytes));
         }

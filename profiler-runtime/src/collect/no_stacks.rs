@@ -1,38 +1,38 @@
-//! The place of `stacks` where its feature is off: no stack is walked, and no address has a name.
+//! The replacement of `stacks` where its feature is off: no stack is walked, and no address has a name.
 
-/// Nothing to prepare.
+/// Does nothing: there is nothing to prepare.
 pub(crate) fn prepare() {}
 
-/// Nothing to give back.
+/// Does nothing: there is nothing to give back.
 pub(crate) fn release() {}
 
-/// No range has a stack.
+/// Returns 0: no range has a stack.
 pub(crate) fn ns_per_stack() -> f64 {
     0.0
 }
 
-/// No stack was tried.
+/// Returns 0: no stack was tried.
 pub(crate) fn left_out() -> u64 {
     0
 }
 
-/// Stands in for what a journal knows of loaded code.
+/// Replaces the part of a journal that knows loaded code.
 pub(crate) mod known_libraries {
     use serde_json::Value;
 
-    /// Nothing.
+    /// No notes.
     #[derive(Debug, Default)]
     pub(crate) struct Noted;
 
     impl Noted {
-        /// There is none.
+        /// Returns `None`: there is no news.
         pub(crate) fn news(&mut self) -> Option<Value> {
             None
         }
     }
 }
 
-/// Stands in for the names of addresses.
+/// Replaces the names of addresses.
 pub(crate) mod symbols {
     use serde_json::Value;
 
@@ -44,23 +44,23 @@ pub(crate) mod symbols {
     pub(crate) struct Std;
 
     impl Std {
-        /// Makes no difference here.
+        /// Ignores the choice, which makes no difference here.
         pub(crate) const fn of(_kept: bool) -> Self {
             Self
         }
     }
 
-    /// Nothing has a name.
+    /// Returns no names.
     pub(crate) fn resolve(_log: &Log, _std: Std) -> Symbols {
         Symbols::default()
     }
 
-    /// Nothing has a name, though another program may have recorded stacks.
+    /// Returns no names, though another program may have recorded stacks.
     pub(crate) fn resolve_in_files(_log: &Log, _code: Vec<Value>, _std: Std) -> (Symbols, Vec<String>) {
         (Symbols::default(), Vec::new())
     }
 
-    /// The manifest says what is missing.
+    /// Returns `None`: the manifest says what is missing.
     pub(crate) fn missing(_symbols: &Symbols) -> Option<String> {
         None
     }

@@ -31,7 +31,7 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// Every problem at once.
+    /// Returns every problem at once.
     pub fn validate(self) -> Result<Parsed, ConfigError> {
         Draft::of(self).finish(&environment::process)
     }
@@ -40,7 +40,7 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// There is no such field, or the value does not fit it; the configuration is then unchanged.
+    /// Fails if there is no such field, or if the value does not fit it; the configuration is then unchanged.
     pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
         let mut draft = Draft::new(Origin::Code);
         draft.preset(&[], &Origin::Code, |config| config.clone_from(self));

@@ -59,7 +59,7 @@ macro_rules! one_word {
                 Value::from(self.as_str())
             }
 
-            /// Null is `none`, where that is one of the words.
+            /// Accepts null as `none`, where that is one of the words.
             fn from_value(value: &Value) -> Option<Self> {
                 let word = value.as_str().or(value.is_null().then_some("none"))?;
                 Self::ALL.iter().copied().find(|each| each.as_str() == word)
@@ -83,13 +83,13 @@ pub struct Activities {
 }
 
 impl Activities {
-    /// Ranges only.
+    /// Value with ranges only.
     pub const CPU: Self = Self { cpu: true, cuda: false, xpu: false };
-    /// Work of the GPU, and nothing else.
+    /// Value with work of the GPU, and nothing else.
     pub const CUDA: Self = Self { cpu: false, cuda: true, xpu: false };
 }
 
-/// Ranges and what the GPU does.
+/// The default has ranges and the GPU's work.
 impl Default for Activities {
     fn default() -> Self {
         Self { cpu: true, ..Self::CUDA }
@@ -104,7 +104,7 @@ impl Setting for Activities {
         words.into_iter().filter(|(_, on)| *on).map(|(word, _)| word).collect()
     }
 
-    /// Null is "not set"; `GPU` is SGLang's word for `CUDA`.
+    /// Accepts null as "not set", and `GPU`, SGLang's word for `CUDA`.
     fn from_value(value: &Value) -> Option<Self> {
         if value.is_null() {
             return Some(Self::default());

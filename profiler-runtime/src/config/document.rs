@@ -11,12 +11,12 @@ use serde_json::{Map, Value};
 
 use super::value::Setting as _;
 
-/// What was read from a text.
+/// The result of reading a text.
 #[derive(Debug, Default)]
 pub(crate) struct Document {
     /// The text as one value; of two equal keys, the first.
     pub(crate) value: Value,
-    /// Keys that stand twice.
+    /// Keys that occur twice.
     pub(crate) duplicates: Vec<String>,
 }
 

@@ -26,11 +26,11 @@ pub(crate) struct Draft {
     origins: Origins,
     problems: Vec<Problem>,
     warnings: Vec<Warning>,
-    /// Names of upstream's that do nothing here, and where each is written.
+    /// Names of upstream's that have no effect here, and where each is written.
     accepted: Vec<(Name, String)>,
     /// Folder of a configuration for Proton.
     proton_dir: Option<PathBuf>,
-    /// Fields whose value is unknown because what was given was refused: no rule may build on them.
+    /// Fields whose value is unknown because the given value was refused: no rule may build on them.
     faulty: BTreeSet<&'static str>,
 }
 
@@ -51,12 +51,12 @@ impl Draft {
                 (field.set)(&mut config, &value);
             }
         }
-        // As a whole, not by value: a path need not survive the way through text.
+        // As a whole, not value by value: a path need not survive the conversion to text.
         draft.config = config;
         draft
     }
 
-    /// Creates a draft of what was read before, to be changed.
+    /// Creates a draft of a configuration that was read before, to be changed.
     pub(crate) fn again(parsed: Parsed) -> Self {
         let Parsed { config, warnings, origins, origin, .. } = parsed;
         Self { config, warnings, origins, ..Self::new(origin) }
@@ -65,7 +65,7 @@ impl Draft {
     /// Sets a field to a value from `place`, if it fits.
     pub(crate) fn change(&mut self, field: &str, value: &Value, place: &str) {
         if let Some(field) = Field::named(field) {
-            // They were about the value before.
+            // These warnings were about the old value.
             self.warnings.retain(|warning| warning.path != field.name);
             self.set(field, value, place, Origin::Request);
         }
@@ -143,7 +143,7 @@ impl Draft {
         self.faulty.extend(FIELDS.iter().map(|field| field.name));
     }
 
-    /// Notes something valid that does nothing.
+    /// Notes something valid that has no effect.
     pub(crate) fn warn(&mut self, path: impl Into<String>, message: impl Into<String>) {
         self.warnings.push(Warning { path: path.into(), message: message.into() });
     }
@@ -161,7 +161,7 @@ impl Draft {
         Ok(Parsed { config, warnings, origins, origin, places: BTreeMap::new() })
     }
 
-    /// Makes paths absolute, and the two names of a `torch` session's folder say the same.
+    /// Makes paths absolute, and sets the two names of a `torch` session's folder to the same value.
     fn resolve_paths(&mut self, env: Environment<'_>) {
         for field in FIELDS {
             let Some(path) = (field.path)(&mut self.config) else { continue };
@@ -216,7 +216,7 @@ impl Draft {
         true
     }
 
-    /// Warns once for each reason why names do nothing here.
+    /// Warns once for each reason why names have no effect here.
     fn warn_of_accepted(&mut self) {
         let mut accepted = std::mem::take(&mut self.accepted);
         while let Some((first, _)) = accepted.first() {
@@ -246,7 +246,7 @@ impl Draft {
         }
     }
 
-    /// Takes a name of upstream's that does nothing here.
+    /// Takes a name of upstream's that has no effect here.
     pub(crate) fn accept(&mut self, row: Name, place: &str) {
         self.accepted.push((row, place.to_owned()));
     }

@@ -1,13 +1,13 @@
 //! Variables of the environment, as a configuration looks them up.
 //!
-//! The environment comes in as a closure: tests need no process-wide variables, and a program can hand in its own.
+//! The environment is a closure: tests need no process-wide variables, and a program can pass its own.
 
 use std::ffi::OsString;
 
 use super::error::Problem;
 use super::upstream::SGLANG_FOLDERS;
 
-/// How variables are looked up.
+/// The function that looks variables up.
 pub(crate) type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
 
 /// Looks a variable up in the process's own environment.

@@ -1,4 +1,4 @@
-//! What is wrong with a configuration, or does nothing in it, and where each value came from.
+//! The problems and warnings of a configuration, and the origin of each value.
 //!
 //! A configuration is repaired by a person, so a message names the place, what is wrong, and what would be right; and
 //! all messages come together, so that one round of repair is enough.
@@ -10,10 +10,10 @@ use std::path::PathBuf;
 
 use profiler_trace::text;
 
-/// The user's names of places of a configuration, by the names here.
+/// The user's words for places of a configuration, by the names here.
 pub(crate) type Places = BTreeMap<String, String>;
 
-/// Where a configuration, or one value of it, came from.
+/// The origin of a configuration, or of one value of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Origin {
@@ -49,11 +49,11 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// The place: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`. Empty for the whole text.
+    /// Place: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`. Empty for the whole text.
     pub path: String,
-    /// What is wrong there, with what was expected and what was found.
+    /// Mistake there, with what was expected and what was found.
     pub message: String,
-    /// What to write instead, where there is a good guess.
+    /// Correction, where there is a good guess.
     pub suggestion: Option<String>,
 }
 
@@ -96,14 +96,14 @@ impl fmt::Display for Problem {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Warning {
-    /// The field, flag or variable it is about.
+    /// Field, flag or variable that it is about.
     pub path: String,
-    /// What it does not do, and why.
+    /// Effect that is missing, and why.
     pub message: String,
 }
 
 impl Warning {
-    /// Returns it in the words of whoever wrote the places.
+    /// Returns the warning in the user's words for the places.
     pub(crate) fn in_words_of(self, places: &Places) -> Self {
         Self { path: in_words_of(places, self.path), message: quoted_in_words_of(places, self.message) }
     }
@@ -118,7 +118,7 @@ fn in_words_of(places: &Places, path: String) -> String {
     }
 }
 
-/// Returns a message in which fields are called what the user has called them.
+/// Returns a message with the user's names of fields.
 fn quoted_in_words_of(places: &Places, message: String) -> String {
     places
         .iter()
@@ -135,14 +135,14 @@ impl fmt::Display for Warning {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConfigError {
-    /// At least one problem: what is wrong with single fields first, then with fields together.
+    /// At least one problem: those of single fields first, then those of several together.
     pub problems: Vec<Problem>,
-    /// Where the configuration came from.
+    /// Origin of the configuration.
     pub origin: Origin,
 }
 
 impl ConfigError {
-    /// Returns it as one of a request, in the request's words.
+    /// Returns the error as one of a request, in the request's words.
     pub(crate) fn of_request(self, places: &Places) -> Self {
         let problems = self.problems.into_iter().map(|problem| Problem {
             path: in_words_of(places, problem.path),

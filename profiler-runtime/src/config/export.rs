@@ -1,11 +1,11 @@
-//! What the exporters are told of a configuration.
+//! The options that the exporters get from a configuration.
 
 use profiler_trace::model::{Content, ExportOptions};
 
 use super::choice::Profiler;
 use super::settings::ProfilerConfig;
 
-/// Why this build records no call stacks, if it does not.
+/// Reason why this build records no call stacks, if it does not.
 const NO_STACKS: Option<&str> =
     if cfg!(feature = "stacks") { None } else { Some("the crate feature `stacks` is off: switch it on") };
 

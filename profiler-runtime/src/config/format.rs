@@ -1,4 +1,4 @@
-//! The three formats a configuration can be written in, each down to the same [`Document`].
+//! The three formats of a configuration, each converted to the same [`Document`].
 //!
 //! Every parser's error becomes a [`Problem`] whose place is `line 3, column 7`, counted from 1.
 
@@ -9,7 +9,7 @@ use super::error::Problem;
 #[cfg(feature = "yaml")]
 use super::yaml;
 
-/// A format of configuration files, told by the extension.
+/// A format of configuration files, recognised by the extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     Json,
@@ -47,7 +47,7 @@ impl Format {
     }
 }
 
-/// Says that this build cannot read a format, whose feature is off.
+/// Returns the problem that this build cannot read a format, whose feature is off.
 #[cfg(not(all(feature = "toml", feature = "yaml")))]
 fn without_feature(feature: &str) -> Problem {
     let message = format!("its format is not read, because the crate feature `{feature}` of `profiler-runtime` is off");

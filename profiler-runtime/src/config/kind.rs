@@ -1,4 +1,4 @@
-//! What a value of a field has to be, and how to say what is wrong with it.
+//! The kinds of values of a field, and the words for what is wrong with one.
 //!
 //! A kind judges one value alone; what fields mean together is in `rules`.
 
@@ -43,7 +43,7 @@ impl Kind {
         Self::Whole { least, most }
     }
 
-    /// Returns what would be right, for `expected …` and `explain`.
+    /// Returns a description of the right values, for `expected …` and `explain`.
     pub(crate) fn expects(self) -> String {
         match self {
             Self::Choice(words) => either(words),
@@ -112,7 +112,7 @@ impl Kind {
         }
     }
 
-    /// Returns what its author probably meant by a value that was refused.
+    /// Returns what the author of a refused value probably meant.
     fn repair(self, value: &Value) -> Option<String> {
         let text = value.as_str();
         let unquoted = match self {
@@ -129,7 +129,7 @@ impl Kind {
     }
 }
 
-/// Words as a sentence lists them: `"a", "b" or "c"`.
+/// Formats words as a sentence lists them: `"a", "b" or "c"`.
 fn either(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
     match quoted.split_last() {
@@ -167,7 +167,7 @@ pub(crate) fn found(value: &Value) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(on) => on.to_string(),
-        // Its digits are lost: it would be shown as `1e+20`.
+        // The digits are lost: it would be shown as `1e+20`.
         Value::Number(number) if number.is_f64() && number.as_f64().is_some_and(|number| number > MOST_WHOLE) => {
             format!("a number above {}", u64::MAX)
         }

@@ -57,7 +57,7 @@ pub(crate) use {
     settings::Field,
     upstream::{Fate, Place},
 };
-// What the command-line flags are made from.
+// Used by the command-line flags.
 #[cfg(feature = "clap")]
 pub(crate) use {
     environment::{Environment, sglang_folder},

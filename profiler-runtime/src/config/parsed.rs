@@ -12,13 +12,13 @@ use super::settings::{FIELDS, ProfilerConfig};
 pub struct Parsed {
     /// The effective configuration, with its paths made absolute.
     pub config: ProfilerConfig,
-    /// What is valid but does nothing, or not what it seems to. The caller decides where to show it.
+    /// Settings that are valid but have no effect, or another than it seems. The caller decides where to show them.
     pub warnings: Vec<Warning>,
-    /// Where each field that was given came from.
+    /// Origin of each field that was given.
     pub(crate) origins: Origins,
-    /// Where the configuration as a whole came from.
+    /// Origin of the configuration as a whole.
     pub(crate) origin: Origin,
-    /// Places that somebody has written in other words, as a request does: `stages[0]` there is `profile_stages[1]`.
+    /// Places that the user has written in other words, as a request does: `stages[0]` there is `profile_stages[1]`.
     pub(crate) places: Places,
 }
 
@@ -26,7 +26,7 @@ pub struct Parsed {
 pub(crate) type Origins = BTreeMap<&'static str, Origin>;
 
 impl Parsed {
-    /// Returns where the configuration came from.
+    /// Returns the origin of the configuration.
     #[must_use]
     pub fn origin(&self) -> &Origin {
         &self.origin
@@ -42,7 +42,7 @@ impl Parsed {
 impl ProfilerConfig {
     /// Returns a text for people that lists every field with its value.
     ///
-    /// [`Parsed::explain`] also knows where each value came from.
+    /// [`Parsed::explain`] also shows where each value came from.
     #[must_use]
     pub fn explain(&self) -> String {
         explain(self, &self.changed().map(|field| (field.name, Origin::Code)).collect())

@@ -10,20 +10,20 @@ use super::environment::Environment;
 use super::error::Problem;
 use super::settings::ProfilerConfig;
 
-/// Where a `cuda` session writes that was told nothing.
+/// Folder of a `cuda` session that sets none.
 const DEFAULT: &str = "profiler_out";
 
-/// Where sessions make their folders.
+/// The folder in which sessions make their own.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Folder {
-    /// The user's choice.
+    /// Folder that the user chose.
     Chosen(PathBuf),
-    /// Nobody said anything.
+    /// Folder that is used where the user chose none.
     Default(PathBuf),
 }
 
 impl Folder {
-    /// Returns the folder, whoever named it.
+    /// Returns the folder, chosen or not.
     pub(crate) fn path(&self) -> &Path {
         let (Self::Chosen(path) | Self::Default(path)) = self;
         path
@@ -31,7 +31,7 @@ impl Folder {
 }
 
 impl ProfilerConfig {
-    /// Returns where its sessions make their folders; `None` if its profiler writes none.
+    /// Returns the folder in which its sessions make their own; `None` if its profiler writes none.
     pub(crate) fn folder(&self) -> Option<Folder> {
         match self.profiler {
             Profiler::None => None,

@@ -1,4 +1,4 @@
-//! The nearest name to one that does not exist: what a user who slipped has probably meant.
+//! The nearest name to one that does not exist: the one that a user who slipped has probably meant.
 
 /// Prefix of most fields of a `torch` session.
 const PREFIX: &str = "torch_profiler_";
@@ -28,7 +28,7 @@ fn distance(wanted: &str, candidate: &str) -> Option<usize> {
     let distance = strsim::damerau_levenshtein(wanted, candidate);
     let allowed = (wanted.chars().count() / 4).max(1);
     let cut_short = wanted.len() >= 4 && candidate.ends_with(wanted);
-    // Upstream's requests and programs leave the beginning of their fields out.
+    // Upstream's requests and programs omit the beginning of their fields.
     let without_prefix = candidate.strip_prefix(PREFIX).filter(|_| wanted.len() >= 4 && !wanted.starts_with(PREFIX));
     let shortened = without_prefix.map(|short| strsim::damerau_levenshtein(wanted, short));
     match (distance, shortened) {

@@ -1,6 +1,6 @@
-//! What fields mean together: combinations that cannot work, and ones that do nothing.
+//! The rules about several fields: combinations that cannot work, and ones that have no effect.
 //!
-//! What concerns two fields is said by their rows in the table; what is about more, or about values, has its words here. A
+//! A rule about two fields is in their rows of the table; one about more fields, or about values, is here. A
 //! rule speaks only about values that were read without a problem, so that one mistake gives one message.
 
 use super::choice::{Activities, Profiler};
@@ -50,7 +50,7 @@ impl Draft {
         }
     }
 
-    /// Checks what the row of a field that was set says of it.
+    /// Checks the rules in the row of a field that was set.
     fn check_row(&mut self, field: &Field, config: &ProfilerConfig, default: &ProfilerConfig) {
         let (name, profiler) = (field.name, config.profiler);
         let is_off = |name: &str| Field::named(name).is_some_and(|field| (field.get)(config) == false);
@@ -134,7 +134,7 @@ impl Draft {
     }
 
     fn check_nothing(&mut self, config: &ProfilerConfig) {
-        // What an attached tool is shown counts without a session, too.
+        // The ranges that an attached tool is shown count without a session, too.
         let is_wish = config.changed().any(|field| !["nvtx", "nvtx_domain"].contains(&field.name));
         if self.knows(&["profiler"]) && config.is_off() && is_wish {
             self.warn("profiler", "is `none`, so nothing is recorded; set it to `torch` or `cuda`");

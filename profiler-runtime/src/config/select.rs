@@ -1,4 +1,4 @@
-//! Which stages a configuration names, and which of its names exist.
+//! The stages that a configuration names, and which of its names exist.
 //!
 //! Sites are registered before the program runs, so a name that matches none of them is a slip to report at the start
 //! of the session, not an empty trace to wonder about at its end.
@@ -9,7 +9,7 @@ use super::pattern::nearest;
 use super::settings::ProfilerConfig;
 use profiler_trace::model::matches;
 
-/// Names of the program that a warning lists.
+/// Most names of the program that a warning lists.
 const MAX_EXAMPLES: usize = 5;
 
 impl ProfilerConfig {

@@ -24,34 +24,34 @@ pub(crate) struct Field {
     pub(crate) name: &'static str,
     /// The doc comment, one entry a line.
     doc: &'static [&'static str],
-    /// What a value has to be.
+    /// Kind of value that it takes.
     pub(crate) kind: Kind,
-    /// What holds for the field beside others, and its names elsewhere.
+    /// Rules about the field and others, and its names elsewhere.
     pub(crate) rules: &'static [Rule],
     /// Stores a value that `kind` has accepted; false if it does not fit after all.
     pub(crate) set: fn(&mut ProfilerConfig, &Value) -> bool,
-    /// The value in effect.
+    /// Returns the value in effect.
     pub(crate) get: fn(&ProfilerConfig) -> Value,
-    /// The path in effect, of a field that is one.
+    /// Returns the path in effect, for a field that is one.
     pub(crate) path: fn(&mut ProfilerConfig) -> Option<&mut PathBuf>,
 }
 
 /// A statement of a row about its field.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Rule {
-    /// Does nothing unless the profiler is this one.
+    /// Has no effect unless the profiler is this one.
     NeedsProfiler(Profiler),
-    /// Does nothing without this field.
+    /// Has no effect without this field.
     Needs(&'static str),
-    /// Does nothing while this field is false.
+    /// Has no effect while this field is false.
     While(&'static str),
     /// Cannot be combined with this field, for this reason.
     Excludes(&'static str, &'static str),
-    /// Is a file of this machine: for a URI, this is what to do instead.
+    /// Is a file of this machine: for a URI, this text says what to do instead.
     File(&'static str),
     /// Is a field of upstream's, since this version or pull request.
     Upstream(&'static str),
-    /// Is set by this variable of upstream's environment, known since then.
+    /// Is set by this variable of upstream's environment, known since that version.
     Variable(&'static str, &'static str),
 }
 
@@ -73,7 +73,7 @@ impl Field {
     }
 }
 
-/// Iterations fit 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
+/// Most iterations, of 32 bits: sums of several never overflow, and nobody waits for the four-billionth step.
 const ITERATIONS: u64 = u32::MAX as u64;
 
 const NEEDS_TORCH: Rule = Rule::NeedsProfiler(Profiler::Torch);
@@ -250,7 +250,7 @@ impl ProfilerConfig {
     }
 }
 
-/// As an object with every field, in the order of the table: what the manifest shows.
+/// Serialises to an object with every field, in the order of the table: the manifest shows it.
 impl Serialize for ProfilerConfig {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.values())

@@ -1,4 +1,4 @@
-//! Where a configuration is read from: JSON text, a file, or the environment.
+//! The sources of a configuration: JSON text, a file, or the environment.
 //!
 //! The only input of this room is here: one read of one file, with a bound on its size, so that a path that names a
 //! device or a dump is a message and not a full memory. `PROFILER_CONFIG` wins over the older `VLLM_*` switches, which
@@ -20,11 +20,11 @@ use super::paths;
 use super::settings::ProfilerConfig;
 use super::upstream::{Fate, Name, Place, SGLANG_FOLDERS};
 
-/// Inline JSON, or the path of a file.
+/// Variable with inline JSON, or the path of a file.
 const CONFIG: &str = "PROFILER_CONFIG";
 const TORCH_DIR: &str = "VLLM_TORCH_PROFILER_DIR";
 const CUDA: &str = "VLLM_TORCH_CUDA_PROFILE";
-/// Far above any real configuration, which is under 4 KiB.
+/// Largest file, far above any real configuration, which is under 4 KiB.
 const MOST_BYTES: u64 = 1 << 20;
 
 impl ProfilerConfig {
@@ -32,7 +32,7 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// Every problem at once, each with its place and what would be right.
+    /// Returns every problem at once, each with its place and what would be right.
     pub fn from_json(text: &str) -> Result<Parsed, ConfigError> {
         parsed(Format::Json, text, Origin::Json).finish(&environment::process)
     }
@@ -43,7 +43,7 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// What is wrong with the file, or every problem of the configuration in it.
+    /// Returns what is wrong with the file, or every problem of the configuration in it.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Parsed, ConfigError> {
         file(path.as_ref(), "").finish(&environment::process)
     }
@@ -58,7 +58,7 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// Every problem at once, each with its place and what would be right.
+    /// Returns every problem at once, each with its place and what would be right.
     pub fn from_env() -> Result<Option<Parsed>, ConfigError> {
         Self::from_env_with(environment::process)
     }
@@ -67,15 +67,15 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// As [`ProfilerConfig::from_env`].
+    /// Returns the same as [`ProfilerConfig::from_env`].
     pub fn from_env_with(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Parsed>, ConfigError> {
         from_environment(&env).map(|draft| draft.finish(&env)).transpose()
     }
 }
 
-/// Reads what `PROFILER_CONFIG` and `--profiler-config` hold: JSON if it begins with `{`, else the path of a file.
+/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`: JSON if it begins with `{`, else the path of a file.
 ///
-/// `place` is the name of the one that holds it.
+/// `place` is the name of the variable or flag.
 pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Environment<'_>) -> Draft {
     let text = text.trim();
     if text.starts_with('{') {
@@ -87,7 +87,7 @@ pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Envir
     }
 }
 
-/// Reads a file; `place` is what named it, if that could also have held JSON text.
+/// Reads a file; `place` is the name of the setting that gave its path, if it could also have held JSON text.
 fn file(path: &Path, place: &str) -> Draft {
     let origin = Origin::File(path.to_owned());
     match Format::of(path).and_then(|format| Ok((format, read(path)?))) {
@@ -118,7 +118,7 @@ fn failed(origin: Origin, problem: Problem) -> Draft {
     draft
 }
 
-/// Returns what the environment asks for, if anything.
+/// Returns the configuration that the environment asks for, if any.
 pub(crate) fn from_environment(env: Environment<'_>) -> Option<Draft> {
     match variable(env, CONFIG) {
         Ok(None) => older_switches(env),
@@ -130,7 +130,7 @@ pub(crate) fn from_environment(env: Environment<'_>) -> Option<Draft> {
 fn older_switches(env: Environment<'_>) -> Option<Draft> {
     let cuda = variable(env, CUDA).and_then(|text| text.map_or(Ok(false), |text| switch(&text)));
     let vllm = folder(env, TORCH_DIR);
-    // SGLang's names where a session would go, and asks for none beside another profiler.
+    // SGLang's names count where a session would go, and ask for none beside another profiler.
     let folder = vllm.or_else(|| sglang_folder(env).filter(|_| cuda == Ok(false)));
     let asked = folder.is_some() || cuda != Ok(false);
     let first = match &folder {
@@ -161,7 +161,7 @@ fn older_switches(env: Environment<'_>) -> Option<Draft> {
     (asked || !right).then_some(draft)
 }
 
-/// Sets what variables say about single fields; false if one of them is wrong.
+/// Sets single fields from their variables; false if one of these is wrong.
 fn single_fields(draft: &mut Draft, env: Environment<'_>) -> bool {
     let mut right = true;
     let chosen = [TORCH_DIR, CUDA, SGLANG_FOLDERS[0], SGLANG_FOLDERS[1]];
@@ -170,7 +170,7 @@ fn single_fields(draft: &mut Draft, env: Environment<'_>) -> bool {
             (Ok(Some(text)), Fate::Sets(field)) => {
                 right &= draft.set_text(field, &text, row.name, Origin::Variable(row.name));
             }
-            // What is switched off does not miss.
+            // A switched-off setting is not missed.
             (Ok(Some(text)), _) if boolean(text.trim()) != Some(false) => draft.accept(row, row.name),
             (Ok(_), _) => {}
             (Err(problem), _) => {
@@ -202,8 +202,8 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// Says why a file cannot be read. `path` is shown as it was tried: a relative one says nothing without the folder that
-/// the program was started in.
+/// Returns the problem that a file cannot be read. `path` is shown as it was tried: a relative one says nothing
+/// without the folder that the program was started in.
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let tried = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let problem = Problem::new("", format!("cannot read the file `{}`: {error}", tried.display()));

@@ -1,7 +1,7 @@
 //! The macro that turns the table of fields into code: `settings.rs` is the only caller.
 //!
-//! A field is written down once, so the struct, its defaults, the setters, the reader, the flags, the rules, `explain` and
-//! the page `docs/configuration.md` cannot disagree.
+//! A field is written down once, so the struct, its defaults, the setters, the reader, the flags,
+//! the rules, `explain` and the page `docs/configuration.md` cannot disagree.
 
 /// Makes `ProfilerConfig`, its `Default`, its setters and the table `FIELDS` from rows of
 /// `name: type = default, in least..=most, rules => option of the exporters;`, each under its doc comment.
@@ -40,7 +40,7 @@ macro_rules! settings {
                 }
             )+
 
-            /// Returns the fields that the exporters know by name.
+            /// Returns the options that the exporters know by name.
             pub(super) fn exported(&self) -> ExportOptions {
                 ExportOptions { $($( $exported: Clone::clone(&self.$name), )?)+ ..ExportOptions::default() }
             }
@@ -61,7 +61,7 @@ macro_rules! settings {
     };
 }
 
-/// Type of what the setter of a field of this type takes.
+/// Gives the argument's type of the setter for a field of this type.
 macro_rules! argument {
     (Option<$inner:ident>) => { impl Into<$inner> };
     (Vec<$inner:ident>) => { impl IntoIterator<Item = impl Into<$inner>> };
@@ -69,7 +69,7 @@ macro_rules! argument {
     ($type:ident) => { $type };
 }
 
-/// Value of a field of this type, from what its setter was given.
+/// Gives the value for a field of this type, from its setter's argument.
 macro_rules! given {
     ($value:ident, Option<$inner:ident>) => {
         Some($value.into())

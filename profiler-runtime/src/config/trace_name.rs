@@ -34,7 +34,7 @@ impl ProfilerConfig {
     ///
     /// # Errors
     ///
-    /// `trace_file` names the same file for all of them.
+    /// Fails if `trace_file` names the same file for all of them.
     pub(crate) fn check_ranks(&self) -> Result<(), ConfigError> {
         match &self.trace_file {
             Some(pattern) if self.profiler == Profiler::Torch && !pattern.contains("{rank}") => {

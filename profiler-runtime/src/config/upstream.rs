@@ -1,24 +1,24 @@
-//! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and what becomes of each here.
+//! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and the meaning of each here.
 //!
-//! Users of these bring configurations and clients along, and those must not switch the profiler off. So a name
-//! is done, accepted with one warning that says what it does not do here, or refused with the reason; only what nobody
-//! knows is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
-//! table in `docs/upstream.md` all come from the rows of our fields and, for the rest, [`OTHERS`]: following upstream is a row.
+//! Users of these bring configurations and clients along, and those must not switch the profiler off. So a name is
+//! implemented, accepted with one warning that says what is missing, or refused with the reason; only an unknown name
+//! is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
+//! table in `docs/upstream.md` all come from the rows of our fields and [`OTHERS`]: following upstream is a row.
 
 use super::pattern::nearest;
 use super::settings::{FIELDS, Rule};
 
-/// A name that upstream knows.
+/// A name that upstream has.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Name {
-    /// The name as upstream spells it; `field = "value"` for a value.
+    /// Name as upstream spells it; `field = "value"` for a value.
     pub(crate) name: &'static str,
-    /// The version or pull request that introduced it.
+    /// Version or pull request that introduced it.
     #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
     pub(crate) since: &'static str,
-    /// The place where it is given.
+    /// Place where it is given.
     pub(crate) place: Place,
-    /// Its fate here.
+    /// Fate of the name here.
     pub(crate) fate: Fate,
 }
 
@@ -38,16 +38,16 @@ pub(crate) enum Place {
 pub(crate) enum Fate {
     /// Sets this field of the configuration.
     Sets(&'static str),
-    /// Does what it does upstream, without a field; in words for the documentation.
+    /// Has the same effect as upstream, without a field; in words for the documentation.
     Does(&'static str),
     /// Is accepted, with this warning.
     Accepted {
-        /// Why it does nothing here.
+        /// Warning that says why it has no effect here.
         warning: &'static str,
     },
     /// Is refused.
     Refused {
-        /// Why, and what to do instead.
+        /// Reason, and what to do instead.
         reason: &'static str,
     },
 }
@@ -58,7 +58,7 @@ const REQUEST: &str = "vLLM #35340, SGLang #7608";
 const OLDER: &str = "vLLM";
 const SGLANG: &str = "SGLang";
 
-/// Explains all of proton's fields at once: together they are one warning.
+/// Warning about all of proton's fields at once.
 const NO_PROTON: &str =
     "what `proton` would record is recorded as with `torch`; its aggregated call tree is not written";
 
@@ -86,7 +86,7 @@ const fn idle_variable(name: &'static str, since: &'static str, warning: &'stati
     Name { name, since, place: Place::Variable, fate: Fate::Accepted { warning } }
 }
 
-/// Names of upstream's that no row of a field of ours has: those that are none here, and those that do more than set one.
+/// Names of upstream's that are in no row of our fields: those that are no fields here, or set more than one.
 const OTHERS: &[Name] = &[
     accepted(
         "ignore_frontend",
@@ -186,7 +186,7 @@ impl Name {
         Self::find(Place::Field, &format!("{field} = {value:?}"))
     }
 
-    /// Returns the fields of upstream's that are none here.
+    /// Returns the fields of upstream's that are no fields here.
     pub(crate) fn foreign_fields() -> impl Iterator<Item = &'static str> {
         let rows = OTHERS.iter().filter(|row| row.place == Place::Field && !row.name.contains(' '));
         rows.map(|row| row.name)
@@ -197,7 +197,7 @@ impl Name {
         Self::all(Place::Body).filter(|row| !matches!(row.fate, Fate::Refused { .. }))
     }
 
-    /// Returns the field that `name` was probably meant to be: a field, or what upstream calls it in a request.
+    /// Returns the field that `name` was probably meant to be: by its own name, or by upstream's in a request.
     pub(crate) fn nearest_field(name: &str) -> Option<&'static str> {
         let fields = FIELDS.iter().map(|field| field.name).chain(Self::foreign_fields());
         nearest(name, fields).or_else(|| {

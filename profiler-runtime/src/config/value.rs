@@ -1,7 +1,7 @@
-//! How each type of field travels through `serde_json::Value`.
+//! The conversion of each type of field to and from `serde_json::Value`.
 //!
 //! The table stores and reads fields through [`Setting`], so every source (text, flag, builder) is checked on one
-//! common form. Those that are one of a few words are in `choice`.
+//! common form. Types whose values are a few words are in `choice`.
 
 use std::path::PathBuf;
 
@@ -11,11 +11,11 @@ use super::kind::Kind;
 
 /// A type that a field may have.
 pub(crate) trait Setting: Sized {
-    /// What a value has to be, unless the row of the field narrows it.
+    /// Kind of its values, unless the row of the field narrows it.
     const KIND: Kind;
     /// Returns the value as a document would spell it.
     fn to_value(&self) -> Value;
-    /// Returns the value back, or nothing if it has another type.
+    /// Converts the value back; `None` if it has another type.
     fn from_value(value: &Value) -> Option<Self>;
     /// Returns the path that the value is, if it is one.
     fn path(&mut self) -> Option<&mut PathBuf> {
@@ -23,7 +23,7 @@ pub(crate) trait Setting: Sized {
     }
 }
 
-/// The types that a document has too.
+/// Implements the types that a document has too.
 macro_rules! as_in_documents {
     ($($type:ident: $kind:expr, $read:ident;)+) => {$(
         impl Setting for $type {
@@ -49,7 +49,7 @@ as_in_documents! {
 impl Setting for f64 {
     const KIND: Kind = Kind::Seconds;
 
-    /// NaN and the infinities become text: JSON has no number for them, and `null` would hide them from the check.
+    /// Converts NaN and the infinities to text: JSON has no number for them, and `null` would hide them from the check.
     fn to_value(&self) -> Value {
         serde_json::Number::from_f64(*self).map_or_else(|| Value::String(self.to_string()), Value::Number)
     }
@@ -66,7 +66,7 @@ impl Setting for Option<String> {
         self.as_deref().map_or(Value::Null, Value::from)
     }
 
-    /// The empty text means "not set", as in vLLM, whose default for a directory is `""`.
+    /// Reads the empty text as "not set", like vLLM, whose default for a directory is `""`.
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Null => Some(None),
@@ -79,7 +79,7 @@ impl Setting for Option<String> {
 impl Setting for Option<PathBuf> {
     const KIND: Kind = Kind::Path;
 
-    /// Lossy where a path is not UTF-8: this form is for messages and the manifest, the field keeps the path.
+    /// Converts lossily where a path is not UTF-8: this form is for messages and manifests, the field keeps the path.
     fn to_value(&self) -> Value {
         self.as_deref().map_or(Value::Null, |path| Value::from(path.to_string_lossy()))
     }

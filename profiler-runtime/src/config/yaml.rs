@@ -1,4 +1,4 @@
-//! YAML, from the parser's events to a [`Document`].
+//! The conversion of YAML from the parser's events to a [`Document`].
 //!
 //! Only an event parser is used, not a YAML library for serde: those cost many more crates, and expand aliases, with
 //! which a file of a few lines can fill the memory. A configuration needs neither, so an alias is refused.
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::document::{Document, insert};
 use super::error::Problem;
 
-/// A configuration is flat; ten levels leave room for a clear message, and keep recursion off the stack's edge.
+/// Most levels. A configuration is flat; ten leave room for a clear message, and keep recursion off the stack's edge.
 const MOST_LEVELS: usize = 10;
 
 /// Parses a text that holds one document.
@@ -31,7 +31,7 @@ pub(crate) fn parse(text: &str) -> Result<Document, Problem> {
     Ok(Document { value: value.unwrap_or_default(), duplicates: composer.duplicates })
 }
 
-/// Builds values out of events.
+/// A builder of values from events.
 struct Composer<Events> {
     events: Events,
     duplicates: Vec<String>,

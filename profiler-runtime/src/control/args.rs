@@ -68,14 +68,14 @@ pub struct ProfilerArgs {
 }
 
 impl ProfilerArgs {
-    /// The configuration that the flags ask for, or else the environment, looked up by `env`; `None` if neither does.
+    /// Returns the configuration that the flags ask for, else the environment, by `env`; `None` if neither does.
     ///
-    /// `--profiler-config` and `--profile` replace what the environment says as a whole; the other flags change single
-    /// fields of it.
+    /// `--profiler-config` and `--profile` replace the environment's configuration as a whole; the other flags change
+    /// single fields of it.
     ///
     /// # Errors
     ///
-    /// Every problem at once, each with the flag, variable or field it is in.
+    /// Returns every problem at once, each with its flag, variable or field.
     pub fn into_config(self, env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Parsed>, ConfigError> {
         self.draft(&env).map(|draft| draft.finish(&env)).transpose()
     }
@@ -96,7 +96,7 @@ impl ProfilerArgs {
         draft
     }
 
-    /// Lays the flags that change single fields over what there is so far.
+    /// Applies the flags that change single fields to the draft so far.
     fn lay_over(self, draft: &mut Option<Draft>) {
         for (name, text) in &self.fields.given {
             let flag = format!("{CONFIG}.{name}");
@@ -125,7 +125,7 @@ impl ProfilerArgs {
     }
 }
 
-/// The draft so far, or a new one that `flag` begins; and `flag` as an origin.
+/// Returns the draft so far, or a new one that `flag` begins; and `flag` as an origin.
 fn begin(draft: &mut Option<Draft>, flag: impl Into<Cow<'static, str>>) -> (&mut Draft, Origin) {
     let origin = Origin::Flag(flag.into());
     (draft.get_or_insert_with(|| Draft::new(origin.clone())), origin)

@@ -1,4 +1,4 @@
-//! Diagnosis of a machine: which GPU components are installed, and how to fix what is missing.
+//! The diagnosis of a machine: which GPU components are installed, and how to get the missing ones.
 //!
 //! For people whose trace has no kernels: [`doctor`] asks the questions in the order in which a recording needs the
 //! answers, and prints one line for each.
@@ -9,13 +9,13 @@ use std::path::PathBuf;
 pub use crate::collect::gpu::source::Finding;
 use crate::collect::gpu::{self, Source};
 
-/// What [`doctor`] found out. Prints as a list, one line a finding.
+/// The result of [`doctor`]. Prints as a list, one line a finding.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Diagnosis {
-    /// In the order in which a recording needs them.
+    /// Findings in the order in which a recording needs the components.
     pub findings: Vec<Finding>,
-    /// A command line that records this program with Nsight Systems.
+    /// Command line that records this program with Nsight Systems.
     pub nsys: String,
 }
 
@@ -52,7 +52,7 @@ If its report has no kernels:
     `--trace-fork-before-exec=true` follows those that are forked.
   - Is no driver found above? Then no program can run kernels here.";
 
-/// Kernels of graphs one by one, children that are forked, and one report for each session.
+/// Returns a command that shows kernels of graphs one by one, forked children, and one report for each session.
 fn nsys_command(program: impl Iterator<Item = String>) -> String {
     let program: Vec<String> = program.map(|word| quoted(&word)).collect();
     format!(
@@ -63,7 +63,7 @@ fn nsys_command(program: impl Iterator<Item = String>) -> String {
     )
 }
 
-/// For a shell.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_./=:,+%@".contains(letter);
     if !word.is_empty() && word.chars().all(is_plain) {

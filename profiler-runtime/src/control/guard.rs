@@ -18,9 +18,9 @@ use profiler_trace::export::Manifest;
 /// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program
 /// then runs unprofiled.
 ///
-/// Two things make it wait instead of starting at once: a coordinator in `PROFILER_COORDINATOR`, which the process then
-/// joins as a worker (see [`job`]), and a trigger in the configuration (`toggle_on_sigusr2`, `trigger_file`). A worker or a
-/// program with a trigger that ends while it records writes its artifacts first.
+/// Two things make it wait instead of starting at once: a coordinator in `PROFILER_COORDINATOR`, which the
+/// process then joins as a worker (see [`job`]), and a trigger in the configuration (`toggle_on_sigusr2`,
+/// `trigger_file`). A worker or a program with a trigger that ends while it records writes its artifacts first.
 ///
 /// If an NVTX tool such as Nsight Systems wants to be attached, it is loaded here, so that no range
 /// has to wait for it.
@@ -52,17 +52,17 @@ pub fn profile_from_env() -> ProfileGuard {
 ///
 /// # Errors
 ///
-/// As [`start_profile_with`](crate::start_profile_with).
+/// Returns the errors of [`start_profile_with`](crate::start_profile_with).
 pub fn profile_with(config: ProfilerConfig) -> Result<ProfileGuard, Error> {
     profile_parsed(config.validate()?)
 }
 
-/// [`profile_with`] for a configuration that was read from flags or a file: its warnings go into the log and the
-/// manifest.
+/// Starts a session like [`profile_with`] for a configuration that was read from flags or a file:
+/// its warnings go into the log and the manifest.
 ///
 /// # Errors
 ///
-/// As [`start_profile`](crate::start_profile).
+/// Returns the errors of [`start_profile`](crate::start_profile).
 pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
     let mut guard = ProfileGuard { session: None, triggers: None, membership: None };
     if trigger::is_named(&parsed.config) {
@@ -80,19 +80,19 @@ pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
 #[derive(Debug)]
 pub struct ProfileGuard {
     session: Option<Stopped>,
-    /// Dropped before the membership, as the fields stand: what a trigger has started is stopped first.
+    /// Triggers, dropped before the membership, in the order of the fields: sessions that they started stop first.
     triggers: Option<Arc<Triggers>>,
     membership: Option<Membership>,
 }
 
 impl ProfileGuard {
-    /// The session; `None` if none was configured, it could not be started, or a coordinator or trigger starts it.
+    /// Returns the session; `None` if none was configured, it could not start, or a coordinator or trigger starts it.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         self.session.as_ref().map(Stopped::session)
     }
 
-    /// Stops the session if it is still active, and hands it over: to wait for its artifacts with a progress bar, say.
+    /// Stops the session if it is still active, and returns it: to wait for its artifacts with a progress bar, say.
     /// `None` without a session.
     #[must_use = "the artifacts are written in the background"]
     pub fn stop(mut self) -> Option<Stopped> {
@@ -105,7 +105,7 @@ impl ProfileGuard {
     ///
     /// # Errors
     ///
-    /// As [`Stopped::wait`].
+    /// Returns the errors of [`Stopped::wait`].
     pub fn finish(mut self) -> Option<Result<Manifest, Error>> {
         self.session.take().map(|session| end(&session).wait())
     }

@@ -1,7 +1,7 @@
 //! Start, stop and step, for people and programs.
 //!
-//! What a program calls directly; command-line flags end here too. Where a configuration comes from is decided here;
-//! what it does, in `session`.
+//! Programs call these functions directly; command-line flags end here too. This room chooses the
+//! configuration; `session` carries it out.
 
 #[cfg(feature = "clap")]
 mod args;
@@ -31,7 +31,7 @@ pub use args::ProfilerArgs;
 pub use doctor::{Diagnosis, Finding, doctor};
 pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
 
-/// What [`configure`] has set.
+/// Configuration that [`configure`] has set.
 static CONFIGURED: PerProcess<Mutex<Option<Parsed>>> =
     PerProcess::new(|parents| Mutex::new(parents.and_then(|parents| parents.try_lock().ok()?.clone())));
 
@@ -40,14 +40,14 @@ static CONFIGURED: PerProcess<Mutex<Option<Parsed>>> =
 ///
 /// # Errors
 ///
-/// [`Error::Config`] with everything that is wrong in it; then the one before stays.
+/// Returns [`Error::Config`] with everything that is wrong in it; then the earlier configuration stays.
 pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
     let parsed = config.validate()?;
     keep(parsed);
     Ok(())
 }
 
-/// What [`start_profile`], triggers and requests start with from now on.
+/// Keeps the configuration with which [`start_profile`], triggers and requests start from now on.
 fn keep(parsed: Parsed) {
     nvtx::configure(&parsed.config);
     *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = Some(parsed);
@@ -59,9 +59,9 @@ fn keep(parsed: Parsed) {
 ///
 /// # Errors
 ///
-/// [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's configuration is
-/// wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts could not be
-/// written. The first is told in the log too: programs that look at no error would run unprofiled without a word.
+/// Returns [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's
+/// configuration is wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts
+/// could not be written. The first is logged too: programs that ignore errors would run unprofiled without a word.
 pub fn start_profile() -> Result<SessionId, Error> {
     enabled()?;
     let parsed = configured()?.ok_or(Error::NotConfigured).inspect_err(|error| logging::warn!("{error}"))?;
@@ -72,16 +72,16 @@ pub fn start_profile() -> Result<SessionId, Error> {
 ///
 /// # Errors
 ///
-/// As [`start_profile`].
+/// Returns the errors of [`start_profile`].
 pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
     begin(config.validate()?).map(|handle| handle.session().clone())
 }
 
-/// Stops the active session, or hands over the one that has ended by itself (`max_iterations`, `active_iterations`,
+/// Stops the active session, or returns the one that has ended by itself (`max_iterations`, `active_iterations`,
 /// `duration_secs`) since the last stop.
 ///
 /// Seals the recording and returns within milliseconds, whatever was recorded (0.2 ms for a million ranges); the
-/// artifacts are written by a background thread. What other threads still have open is shown up to this moment.
+/// artifacts are written by a background thread. Ranges that other threads have open are shown up to this moment.
 ///
 /// ```no_run
 /// let artifacts = profiler_runtime::stop_profile()?.wait()?;
@@ -90,12 +90,12 @@ pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotActive`] if there is neither.
+/// Returns [`Error::NotActive`] if there is neither.
 pub fn stop_profile() -> Result<Stopped, Error> {
     session::stop()
 }
 
-/// Writes what the active session has recorded so far, as if it had been stopped now; it goes on. The artifacts go into a
+/// Writes the active session's recording so far, as if it had been stopped now; it goes on. The artifacts go into a
 /// folder of their own inside the session's (`dump-1`, `dump-2`, …), by a background thread.
 ///
 /// Returns within milliseconds. One dump is written at a time. The GPU's part is only in the session's own artifacts.
@@ -107,8 +107,8 @@ pub fn stop_profile() -> Result<Stopped, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotActive`] without a session, [`Error::Dump`] if it has nothing to dump or nowhere to, or writes a dump
-/// already, [`Error::Folder`] if the dump's folder cannot be made.
+/// Returns [`Error::NotActive`] without a session, [`Error::Dump`] if it has nothing to dump or no
+/// folder for it, or writes another dump, [`Error::Folder`] if the dump's folder cannot be made.
 pub fn dump_profile() -> Result<Stopped, Error> {
     session::dump()
 }
@@ -116,20 +116,20 @@ pub fn dump_profile() -> Result<Stopped, Error> {
 /// Writes the artifacts of sessions with `spool: true` whose processes have ended without doing so, by whatever signal
 /// or crash: searches `dir` and the folders in it, so it takes a session's folder as well as `torch_profiler_dir`.
 ///
-/// What a process had stored until its end is there; a range that was open is shown up to the last entry, and the
-/// manifest's `ended_by` is `recovered`. After a power failure it is what had reached the disk, which is asked for every
-/// second. Blocks until the artifacts are written. Never touches a session whose process lives. For the names of its
-/// sites it leaks memory, a few hundred bytes each. Deletes folders in `dir` that a process of this machine made for itself
-/// and left empty.
+/// What a process had stored until its end is there; a range that was open is shown up to the last
+/// entry, and the manifest's `ended_by` is `recovered`. After a power failure it is what had reached
+/// the disk, which is asked for every second. Blocks until the artifacts are written. Never touches
+/// a session whose process lives. For the names of its sites it leaks memory, a few hundred bytes
+/// each. Deletes folders in `dir` that a process of this machine made for itself and left empty.
 ///
-/// Call stacks are named from the files that the code came from, on this machine: the program and its libraries, known
-/// again by their build ids. Functions of a file that is gone or another one by now are `(no symbol)`, and a warning in the
-/// manifest names the file. What CUPTI recorded is gone with the process; of ranges that CUDA events timed, those whose
-/// events had been read have their times.
+/// Call stacks are named from the files that the code came from, on this machine: the program and its
+/// libraries, known again by their build ids. Functions of a file that is gone or another one by now
+/// are `(no symbol)`, and a warning in the manifest names the file. What CUPTI recorded is gone with
+/// the process; of ranges that CUDA events timed, those whose events had been read have their times.
 ///
 /// # Errors
 ///
-/// [`Error::Folder`] if `dir` cannot be read. A spool that is damaged beyond use is in [`Recovered::failed`].
+/// Returns [`Error::Folder`] if `dir` cannot be read. A spool that is damaged beyond use is in [`Recovered::failed`].
 pub fn recover(dir: impl AsRef<std::path::Path>) -> Result<Recovered, Error> {
     enabled()?;
     session::recover(dir.as_ref())
@@ -144,13 +144,13 @@ pub fn step() {
     session::step_call();
 }
 
-/// What the profiler is doing.
+/// Returns what the profiler is doing.
 #[must_use]
 pub fn status() -> Status {
     session::status()
 }
 
-/// The configuration to start with, if there is one that asks for anything.
+/// Returns the configuration to start with, if there is one that asks for anything.
 fn configured() -> Result<Option<Parsed>, Error> {
     let set = CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let parsed = match set {
@@ -158,7 +158,7 @@ fn configured() -> Result<Option<Parsed>, Error> {
         None => ProfilerConfig::from_env()?,
     };
     if let Some(off) = parsed.as_ref().filter(|parsed| parsed.config.is_off()) {
-        // No session carries them into its log.
+        // No session carries these into its log.
         off.warnings.iter().for_each(|warning| logging::warn!("{warning}"));
         return Ok(None);
     }
@@ -173,7 +173,7 @@ fn begin(parsed: Parsed) -> Result<Stopped, Error> {
     begin_as(parsed, None)
 }
 
-/// Starts a session, under the name that a coordinator has given it.
+/// Starts a session, under the name that a coordinator has given it, if any.
 fn begin_as(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
     enabled()?;
     if parsed.config.is_off() {

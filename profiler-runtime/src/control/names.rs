@@ -6,17 +6,17 @@ use super::job::ControlError;
 use crate::config::{self, ConfigError, Origin, Problem, ProfilerConfig};
 use profiler_core::{self, Kind, site, site::Site};
 
-/// Returns the sites that are known by now: of those that are made at run time, the ones that have run.
+/// Returns the sites that are known by now; sites made at run time are known once they have run.
 fn known() -> impl Iterator<Item = &'static Site> {
     site::sites().chain(site::numbered())
 }
 
-/// Refuses a name that no stage, step or op bears if one that exists is near it: it is a slip of the finger. A pattern with
-/// `*` or `?` is taken as it is.
+/// Refuses a name that no stage, step or op has if an existing name is near it: it is a slip of the
+/// finger. A pattern with `*` or `?` is taken as it is.
 ///
 /// # Errors
 ///
-/// [`ControlError::NoSuchName`].
+/// Returns [`ControlError::NoSuchName`].
 pub(super) fn check(names: &[String]) -> Result<(), ControlError> {
     let known: Vec<&'static str> = known().map(Site::name).collect();
     let absent = names.iter().filter(|name| !name.contains(['*', '?']) && !known.contains(&name.as_str()));
@@ -32,7 +32,7 @@ pub(super) fn check(names: &[String]) -> Result<(), ControlError> {
 ///
 /// # Errors
 ///
-/// The name is that of a stage or an op, and of no step.
+/// Fails if the name is that of a stage or an op, and of no step.
 pub(super) fn check_step_of(config: &ProfilerConfig) -> Result<(), ConfigError> {
     let Some(name) = &config.step_of else { return Ok(()) };
     let is_step = |site: &&Site| site.kind() == Kind::Step;

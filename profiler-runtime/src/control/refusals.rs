@@ -1,7 +1,7 @@
-//! Refusals in the log: of each reason one line a minute, however many strangers knock.
+//! Refusals in the log: one line a minute for each reason, however many strangers knock.
 //!
-//! The first of a reason is told in full. The others of the next minute are counted, and the next line says how many they
-//! were; what is still uncounted when the listener ends is told then.
+//! The first of a reason is logged in full. The others of the next minute are counted, and the next
+//! line has their number; refusals that are still uncounted when the listener ends are logged then.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 /// Time between two lines of one reason.
 const BETWEEN: Duration = Duration::from_secs(60);
 
-/// Refusals by their reasons, and when each was told.
+/// Refusals by their reasons, and when each was last logged.
 #[derive(Debug)]
 pub(super) struct Refusals {
-    /// Logs what is told at the end.
+    /// Logs the remaining refusals at the end.
     log: fn(fmt::Arguments<'_>),
     told: Mutex<BTreeMap<&'static str, Told>>,
 }
@@ -30,13 +30,13 @@ impl Refusals {
         Self { log, told: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Counts a refusal. If it is to be told, returns the end of its line, which stands for others that were not.
+    /// Counts a refusal. If it is to be logged, returns the end of its line, with the number of refusals that were not.
     pub(super) fn count(&self, reason: &'static str) -> Option<String> {
         let more = |untold| format!(" (and {untold} more like it since the last line)");
         self.count_at(reason, Instant::now()).map(|untold| if untold == 0 { String::new() } else { more(untold) })
     }
 
-    /// Returns how many of its reason were not told before it, if this one is to be told.
+    /// Returns how many of its reason were not logged before it, if this one is to be logged.
     fn count_at(&self, reason: &'static str, now: Instant) -> Option<u64> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
         match told.get_mut(reason) {

@@ -1,4 +1,4 @@
-//! Threads of the control room: named, and what they allocate is the profiler's own.
+//! Threads of the control room: named, and their allocations are the profiler's own.
 
 use std::thread::{Builder, JoinHandle};
 
@@ -8,7 +8,7 @@ use profiler_core::memory::ledger;
 ///
 /// # Errors
 ///
-/// The operating system gives none.
+/// Fails if the operating system gives none.
 pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<JoinHandle<()>> {
     Builder::new().name(name.to_owned()).spawn(move || {
         let _own = ledger::own();

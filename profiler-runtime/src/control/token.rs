@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-/// A secret. The empty one fits nothing.
+/// A secret. The empty one matches nothing.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Token(String);
@@ -17,17 +17,17 @@ impl Token {
         Self(text.into())
     }
 
-    /// Returns whether there is nothing in it.
+    /// Returns whether the secret is empty.
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Returns whether it was offered. How long that takes tells its length at most, not how much of it was right.
+    /// Returns whether `offered` is the secret. The time shows its length at most, not how much of it was right.
     pub(super) fn is(&self, offered: &[u8]) -> bool {
         !self.is_empty() && bool::from(self.0.as_bytes().ct_eq(offered))
     }
 
-    /// Returns the secret itself: to be shown to the other side.
+    /// Returns the secret itself, to be sent to the other side.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }

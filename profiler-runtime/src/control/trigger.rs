@@ -1,8 +1,8 @@
 //! Start and stop without a line of code or a port: a signal, and a file.
 //!
-//! Both act on the controller that is [installed](super::job::install), so they do in a single process, in a worker and in
-//! a coordinator's process what a request over HTTP would do there. Each has a thread of its own that does nothing
-//! but wait; both are off unless the configuration names them. Whoever arms the same triggers again while they are armed
+//! Both act on the controller that is [installed](super::job::install), so in a single process, in a worker and in
+//! a coordinator's process they do the same as a request over HTTP. Each has a thread of its own that only waits;
+//! both are off unless the configuration names them. A caller that arms the same triggers again while they are armed
 //! shares them: a signal that two would hear starts a session and stops it at once.
 
 use std::path::{Path, PathBuf};
@@ -20,23 +20,23 @@ use profiler_core::process::{PerProcess, Stamp};
 use profiler_core::site::pinned;
 use profiler_trace::text;
 
-/// How often the file is looked for.
+/// Time between two looks for the file.
 const POLL: Duration = Duration::from_millis(200);
-/// How long the end of the program waits for the artifacts of other processes.
+/// Time that the end of the program waits for the artifacts of other processes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Triggers that are armed, until this is dropped: then what they have started is stopped and written.
+/// Triggers that are armed, until this is dropped: then sessions that they have started are stopped and written.
 #[derive(Debug)]
 pub(super) struct Triggers {
     state: Arc<Armed>,
     #[cfg(unix)]
     signals: Option<signal_hook::iterator::Handle>,
-    /// Waited for at the end: one of them may be in the middle of a start.
+    /// Threads that are joined at the end: one of them may be in the middle of a start.
     threads: Vec<JoinHandle<()>>,
     process: Stamp,
 }
 
-/// What the threads share.
+/// The state that the threads share.
 #[derive(Default)]
 struct Armed {
     state: Mutex<State>,
@@ -45,7 +45,7 @@ struct Armed {
 
 #[derive(Default)]
 struct State {
-    /// Whose session a trigger has started and none has stopped: another may have been installed since.
+    /// Controller of the session that a trigger has started and none has stopped: another may be installed since.
     started: Option<Arc<dyn Controller>>,
     is_over: bool,
 }
@@ -60,7 +60,7 @@ type Last = Option<((bool, Option<PathBuf>), Weak<Triggers>)>;
 
 static LAST: PerProcess<Mutex<Last>> = PerProcess::new(|_| Mutex::default());
 
-/// Arms what the configuration names; `None` if that is nothing, or nothing that this system has.
+/// Arms the triggers that the configuration names; `None` if there are none, or this system has none of them.
 pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
     if !is_named(config) {
         return None;
@@ -90,14 +90,14 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
     Some(triggers)
 }
 
-/// Arms what the configuration names until the process ends, for a server that has no guard.
+/// Arms the triggers that the configuration names until the process ends, for a server that has no guard.
 #[cfg(feature = "http")]
 pub(super) fn arm_for_good(config: &ProfilerConfig) {
     mem::forget(arm(config));
 }
 
 impl Triggers {
-    /// SIGUSR2 from now on toggles.
+    /// Lets SIGUSR2 toggle from now on.
     #[cfg(unix)]
     fn listen(&mut self) {
         let begun = signal_hook::iterator::Signals::new([signal_hook::consts::SIGUSR2]).and_then(|mut signals| {
@@ -117,7 +117,7 @@ impl Triggers {
         logging::warn!("`toggle_on_sigusr2` does nothing: this system has no such signal; use `trigger_file`");
     }
 
-    /// A session runs while the file is there.
+    /// Runs a session while the file is there.
     fn watch(&mut self, file: PathBuf) {
         let armed = Arc::clone(&self.state);
         match threads::spawn("profiler-trigger", move || armed.follow(&file)) {
@@ -157,7 +157,7 @@ impl Armed {
         }
     }
 
-    /// Whose session to stop: what a trigger has started, or else whatever runs.
+    /// Returns the controller to stop: that of the session which a trigger has started, or else the installed one.
     fn controller(&self) -> Arc<dyn Controller> {
         self.state().started.clone().unwrap_or_else(job::installed)
     }
@@ -190,7 +190,7 @@ impl Armed {
         self.state().started = None;
         match controller.stop(&Selection::default(), Duration::ZERO) {
             Ok(report) => log_report(&format!("{why}: session `{}` is stopped", report.session), &report),
-            // It has ended by itself, or somebody else was faster.
+            // It has ended by itself, or another caller was faster.
             Err(ControlError::NotActive) => logging::info!("{why}: no session is active any more"),
             Err(error) => logging::error!("{why}, but no session is stopped: {error}"),
         }
@@ -210,7 +210,7 @@ impl Drop for Triggers {
     fn drop(&mut self) {
         let _own = ledger::own();
         if self.process.is_foreign() {
-            // The threads are the parent's, and so is what they have started.
+            // The threads are the parent's, and so are the sessions that they have started.
             mem::forget(mem::take(&mut self.threads));
             return;
         }
@@ -225,7 +225,7 @@ impl Drop for Triggers {
         }
         let started = self.state.state().started.take();
         if let Some(controller) = started {
-            // Somebody else may have stopped it.
+            // Another caller may have stopped it.
             let _ = controller.stop(&Selection::default(), PATIENCE);
         }
         session::wait_for_exports();

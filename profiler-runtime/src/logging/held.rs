@@ -1,8 +1,8 @@
-//! Messages that wait on their thread until the profiler is done with what must not wait for the host's logger.
+//! Messages that wait on their thread until the profiler is done with work that must not wait for the host's logger.
 //!
-//! A logger may block, panic, or call the profiler. So none is called while a lock of ours is held, nor between the end of
-//! a recording and its artifacts: who is about to do either holds the thread's messages first, and they are delivered
-//! when that is over.
+//! A logger may block, panic, or call the profiler. So none is called while a lock of ours is held,
+//! nor between the end of a recording and its artifacts: code that is about to do either holds the
+//! thread's messages first, and they are delivered when that is over.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -14,11 +14,11 @@ thread_local! {
     /// Number of [`Held`]s on this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     static WAITING: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
-    /// A message of this thread is being delivered.
+    /// Whether a message of this thread is being delivered.
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// This thread's messages are held. The last one on a thread delivers them when it is dropped: declared before a lock's
+/// A hold on this thread's messages. The last one on a thread delivers them when dropped: declared before a lock's
 /// guard, that is after the lock is free.
 #[must_use = "messages are held until this is dropped"]
 pub(crate) struct Held(PhantomData<*const ()>);
@@ -31,7 +31,7 @@ pub(crate) fn hold() -> Held {
 }
 
 impl Held {
-    /// Takes what would be delivered when this is dropped, for another thread to deliver.
+    /// Takes the held messages, for another thread to deliver.
     pub(crate) fn take(self) -> Waiting {
         let is_last = DEPTH.try_with(Cell::get) == Ok(1);
         Waiting(if is_last { take_waiting() } else { Vec::new() })
@@ -76,8 +76,8 @@ pub(super) fn send(message: Message) {
     let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push(message));
 }
 
-/// Delivers a message. One that a logger's own call to the profiler has caused is dropped: the logger is at work on the one
-/// that led to it, and would be called for ever.
+/// Delivers a message. A message caused by a logger's own call to the profiler is dropped: the
+/// logger is at work on the one that led to the call, and would be called for ever.
 fn deliver(message: Message) {
     if DELIVERS.try_with(|delivers| delivers.replace(true)).unwrap_or(false) {
         return;

@@ -1,4 +1,4 @@
-//! One message, and where it goes: to the host's logger, or to standard error where it has none.
+//! One message, and its destination: the host's logger, or standard error where it has none.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -14,10 +14,10 @@ use profiler_trace::export::outlet::without_signals;
 
 /// Environment variable that silences standard error: `off`.
 const VARIABLE: &str = "PROFILER_LOG";
-/// Different texts that are told on standard error.
+/// Most different texts on standard error.
 const MAX_TOLD: usize = 1000;
 
-/// True if the configuration in effect asks for silence.
+/// Whether the configuration in effect asks for silence.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Sets whether standard error is left alone.
@@ -38,13 +38,13 @@ pub(super) enum Message {
 }
 
 impl Message {
-    /// Gives it to whoever it is for. Never panics, whatever the host's logger does.
+    /// Delivers the message. Never panics, whatever the host's logger does.
     pub(super) fn deliver(self) {
         let delivered = catch_unwind(AssertUnwindSafe(|| match &self {
             Self::Line { level, target, text } if !is_absent() => log::log!(target: target, *level, "{text}"),
             _ if is_silenced() => {}
             Self::Line { level, text, .. } => tell_once(*level, text, &mut io::stderr().lock()),
-            // Nobody may be reading any more.
+            // Perhaps nobody reads any more.
             Self::Page(page) => drop(without_signals(|| writeln!(io::stderr().lock(), "\n{page}"))),
         }));
         // A logger's panic has been reported by the panic hook; what it carries may panic when it is dropped.
@@ -76,7 +76,7 @@ fn tell_once(level: Level, text: &str, out: &mut impl Write) {
         Level::Warn => "warning: ",
         _ => "",
     };
-    // Nobody may be reading any more.
+    // Perhaps nobody reads any more.
     let _ = without_signals(|| writeln!(out, "profiler: {word}{text}"));
 }
 

@@ -1,10 +1,10 @@
 //! Messages for people: through the host's logger, or on standard error where it has none.
 //!
-//! A profiler that fails silently is taken for one that found nothing. So a program without a logger (`log::max_level()` is
-//! `Off`, as it is with a `tracing` subscriber alone) is told errors, warnings and where the artifacts are on standard
-//! error, each text once. `PROFILER_LOG=off` and the configuration's `quiet` stop that; a logger's own level is the host's
-//! choice and decides alone. Nothing here panics: a logger that does is the host's, and costs one message. One that blocks
-//! or calls the profiler finds none of its locks held, and no recording that waits for its artifacts.
+//! A profiler that fails silently looks like one that found nothing. So a program without a logger (`log::max_level()`
+//! is `Off`, as with a `tracing` subscriber alone) gets errors, warnings and the artifacts' folder on standard error,
+//! each text once. `PROFILER_LOG=off` and the configuration's `quiet` stop that; a logger's own level is the host's
+//! choice and decides alone. Nothing here panics: a panicking logger is the host's, and costs one message. A logger
+//! that blocks or calls the profiler finds none of its locks held, and no recording waiting for artifacts.
 
 mod held;
 mod message;
@@ -22,7 +22,7 @@ use profiler_trace::text;
 pub(crate) use held::{Waiting, hold};
 pub(crate) use message::{is_absent, set_quiet};
 
-/// Time that a session which is over waits for the host's logger to hear of it.
+/// Time that an ended session waits for the host's logger to deliver its messages.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sends an error.
@@ -35,12 +35,12 @@ macro_rules! warning {
     ($($message:tt)+) => { $crate::logging::send(::log::Level::Warn, false, module_path!(), format_args!($($message)+)) };
 }
 
-/// Sends what only a logger is told.
+/// Sends a message for loggers alone.
 macro_rules! info {
     ($($message:tt)+) => { $crate::logging::send(::log::Level::Info, false, module_path!(), format_args!($($message)+)) };
 }
 
-/// Sends what is no problem and yet told without a logger: where the artifacts are.
+/// Sends a message that is no problem and yet shown without a logger: where the artifacts are.
 macro_rules! notice {
     ($($message:tt)+) => { $crate::logging::send(::log::Level::Info, true, module_path!(), format_args!($($message)+)) };
 }

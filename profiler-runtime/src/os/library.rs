@@ -1,4 +1,4 @@
-//! Opening a shared library of somebody else's, once and for good.
+//! Opening a foreign shared library, once and for good.
 //!
 //! Never closed: CUDA's libraries leave threads and callbacks behind. [`driver`](crate::collect::cuda::driver),
 //! [`cupti`](crate::collect::cuda::cupti) and [`nvtx`](crate::collect::nvtx) look their functions up here.
@@ -12,16 +12,16 @@ use std::mem::ManuallyDrop;
 pub(crate) struct Library(ManuallyDrop<libloading::Library>);
 
 impl Library {
-    /// Opens what the dynamic linker finds under this name or path.
+    /// Opens the library that the dynamic linker finds under this name or path.
     ///
     /// # Errors
     ///
-    /// The linker's own words.
+    /// Returns the linker's own words.
     pub(crate) fn open(name: impl AsRef<OsStr>) -> Result<Self, String> {
         // SAFETY: the names come from this room, from `PROFILER_CUPTI_LIB` and from the variable that attaches an NVTX
         // tool: libraries whose constructors may run at any time and on any thread.
         let opened = unsafe { libloading::Library::new(name.as_ref()) };
-        // The error itself says no more than that it failed; its source is what the linker said.
+        // The error itself only says that it failed; its source has the linker's words.
         let words = |error: libloading::Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
         opened.map(|library| Self(ManuallyDrop::new(library))).map_err(words)
     }
@@ -45,7 +45,7 @@ impl Library {
     ///
     /// # Errors
     ///
-    /// The name, if the library does not have it.
+    /// Returns the name, if the library does not have it.
     ///
     /// # Safety
     ///
@@ -88,7 +88,7 @@ macro_rules! functions {
         }
 
         impl $table {
-            /// Loads every function; the name of the first that is missing as an error.
+            /// Loads every function; returns the name of the first missing one as an error.
             pub(crate) fn of(library: &$crate::os::library::Library) -> Result<Self, &'static std::ffi::CStr> {
                 const fn c(name: &'static str) -> &'static std::ffi::CStr {
                     match std::ffi::CStr::from_bytes_with_nul(name.as_bytes()) {

@@ -1,4 +1,4 @@
-//! What differs between operating systems: shared libraries, mapped files, the host's clocks, and the end of the process.
+//! The differences between operating systems: shared libraries, mapped files, the host's clocks, and the process's end.
 
 pub(crate) mod host_clock;
 pub(crate) mod library;

@@ -6,7 +6,7 @@ use std::io;
 
 use profiler_core::process::descriptors::Known;
 
-/// An open file, if nobody else has closed it.
+/// An open file, unless other code has closed it.
 pub(crate) struct OwnFile {
     file: Option<File>,
     known: Known,
@@ -25,7 +25,7 @@ impl OwnFile {
     ///
     /// # Errors
     ///
-    /// The host has closed it.
+    /// Fails if the host has closed it.
     pub(crate) fn get(&self) -> io::Result<&File> {
         let file = self.file.as_ref().filter(|_| self.known.get().is_some());
         file.ok_or_else(|| {

@@ -1,7 +1,7 @@
-//! The artifacts of a session: written by `export`, and told to people here: where they are, what they lack, and why they
-//! are empty.
+//! The artifacts of a session: written by `export`, and reported to people here: where they are,
+//! what they lack, and why they are empty.
 //!
-//! The manifest and the summary say the same; a program that looks at neither reads it in its log, or on standard error.
+//! The manifest and the summary say the same; a program that reads neither finds it in its log, or on standard error.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -11,10 +11,10 @@ use crate::logging;
 use profiler_trace::export::{self, Gauge, Manifest, Remark, by_reason, losses, warnings};
 use profiler_trace::model::Trace;
 
-/// A recording that is shorter and empty was most likely over before anything could run.
+/// Duration below which an empty recording was most likely over before anything could run.
 const INSTANT_NS: u64 = 10_000_000;
 
-/// Writes the artifacts and the manifest, and says in the log what became of them. `folder` is the session's, empty if it
+/// Writes the artifacts and the manifest, and logs their outcome. `folder` is the session's, empty if it
 /// has none.
 pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, gauge: &Gauge) -> Manifest {
     warn(trace, config);
@@ -30,19 +30,19 @@ pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, g
     manifest
 }
 
-/// Says in one warning what the artifacts lack, if anything, and then where they are.
+/// Logs in one warning what the artifacts lack, if anything, and then where they are.
 fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder: &Path) {
     let session = &manifest.session;
     let losses = losses::avoidable(trace);
     let things = losses.len() + manifest.missing.len();
     let prints = prints(trace, config);
-    // The page that is printed says the same: a program without a logger would read it twice.
+    // The printed page says the same: a program without a logger would read it twice.
     if things > 0 && !(prints && logging::is_absent()) {
         let said: Vec<String> = losses.into_iter().chain(by_reason(&manifest.missing)).collect();
         let plural = if things == 1 { "" } else { "s" };
         logging::warn!("session `{session}` lacks {things} thing{plural}: {}", said.join("; "));
     }
-    // They go with every recording, and are no fault: those who keep a log find them there.
+    // These losses come with every recording, and are no fault: people who keep a log find them there.
     for sentence in losses::natural(trace) {
         logging::info!("session `{session}`: {sentence}");
     }
@@ -80,7 +80,7 @@ fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
 fn warn(trace: &mut Trace, config: &ProfilerConfig) {
     trace.context.warnings.extend(why_empty(trace, config));
     if prints(trace, config) && logging::is_absent() {
-        // The page that is printed says the same.
+        // The printed page says the same.
         return;
     }
     let found = warnings::found(trace);
@@ -93,9 +93,9 @@ fn warn(trace: &mut Trace, config: &ProfilerConfig) {
 fn why_empty(trace: &Trace, config: &ProfilerConfig) -> Option<String> {
     // A session that ended before its schedule let it record has said so.
     let is_explained = trace.context.warnings.iter().any(|warning| warning.starts_with("nothing was recorded"));
-    // What ran and found no room is counted, and told as a loss.
+    // Ranges that ran and found no room are counted, and reported as a loss.
     let is_lost = trace.lacks_ranges();
-    // A front-end that nobody has asked for anything has nothing to show.
+    // A front-end without requests has nothing to show.
     if !trace.is_empty() || is_lost || is_explained || trace.context.is_frontend {
         return None;
     }

@@ -1,7 +1,7 @@
-//! Dumps: artifacts of what a session has recorded so far, while it goes on.
+//! Dumps: artifacts of a session's recording so far, while it goes on.
 //!
-//! Asked for by the program, or by an iteration that took too long. One is written at a time, into a folder of its own
-//! inside the session's: `dump-1`, `dump-2`, … What is left out for that is counted, and reported with the session.
+//! Requested by the program, or by an iteration that took too long. One is written at a time, into a folder of its own
+//! inside the session's: `dump-1`, `dump-2`, … Skipped dumps are counted, and reported with the session.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -18,19 +18,19 @@ use profiler_core::clock;
 /// A session's dumps.
 #[derive(Debug, Default)]
 pub(crate) struct Dumps {
-    /// 0: steps are never too slow.
+    /// Duration from which a step is too slow; 0: none is.
     slow_step: Duration,
     most_slow: u64,
-    /// How many iterations are shown; 0: all.
+    /// Number of iterations that are shown; 0: all.
     ring_steps: u64,
-    /// Number of the last one.
+    /// Number of the last dump.
     number: u64,
     last: Option<Stopped>,
     slow: u64,
     left_out: u64,
-    /// When recording began, on both clocks.
+    /// Begin of the recording, on both clocks.
     begun: Option<(u64, Instant)>,
-    /// Ticks when the last iterations ended, one more than are shown.
+    /// Ticks of the last iterations' ends, one more than are shown.
     ends: VecDeque<u64>,
 }
 
@@ -50,7 +50,7 @@ impl Dumps {
         self.ends.clear();
     }
 
-    /// An iteration ended; `began` in ticks, the one before ended then if it is unknown. True if it is to be dumped.
+    /// Counts an iteration that ended; `began` in ticks, else the end of the one before. Returns whether to dump it.
     pub(crate) fn step(&mut self, began: Option<u64>, now: Instant) -> bool {
         let Some((opened, begun)) = self.begun else { return false };
         let ticks = clock::ticks();
@@ -73,13 +73,13 @@ impl Dumps {
         may
     }
 
-    /// Ticks from which on iterations are shown.
+    /// Returns the tick from which on iterations are shown.
     pub(crate) fn oldest(&self) -> u64 {
         let all = self.ring_steps == 0 || self.ends.len() as u64 <= self.ring_steps;
         if all { 0 } else { self.ends.front().copied().unwrap_or(0) }
     }
 
-    /// Returns whether one is being written.
+    /// Returns whether a dump is being written.
     pub(crate) fn is_busy(&self) -> bool {
         self.last.as_ref().is_some_and(|last| !last.is_written())
     }
@@ -88,7 +88,7 @@ impl Dumps {
     ///
     /// # Errors
     ///
-    /// The folder cannot be made.
+    /// Fails if the folder cannot be made.
     pub(crate) fn next(&mut self, session: &SessionId, folder: &Path) -> Result<Stopped, Error> {
         self.number += 1;
         let name = format!("dump-{}", self.number);
@@ -106,7 +106,7 @@ impl Dumps {
         self.left_out += 1;
     }
 
-    /// Returns what its user should know in the end, in a sentence.
+    /// Returns the warning for the user at the end, in a sentence.
     pub(crate) fn warning(&self) -> Option<String> {
         let (count, slow) = (self.left_out, self.slow_step);
         let sentence = "took longer than `slow_step_ms` and were not dumped: one dump is written at a time, and at most \

@@ -1,8 +1,8 @@
-//! What was recorded is written before the process ends, however it ends.
+//! The recording is written before the process ends, however it ends.
 //!
-//! A guard and `stop_profile` are the orderly ways. Here are the others, each of which the configuration can switch off:
-//! `process::exit`, SIGTERM and SIGINT, and crashes. How long the process is kept from ending is bounded; what is not
-//! written by then is lost.
+//! A guard and `stop_profile` are the orderly ways. Here are the others, each of which the
+//! configuration can switch off: `process::exit`, SIGTERM and SIGINT, and crashes. The time for which
+//! the process is kept from ending is bounded; artifacts that are not written by then are lost.
 
 use std::sync::mpsc;
 use std::thread;
@@ -41,14 +41,14 @@ fn write_all(how: Ending) {
     if global::is_busy() == Some(false) {
         return;
     }
-    // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as one that has crashed may.
+    // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as a crashed one may.
     let patience = if ledger::is_own() { Ending::Crash.patience() } else { how.patience() };
     let deadline = Instant::now() + patience;
     let (done, finished) = mpsc::channel();
     let work = move || {
         let held = logging::hold();
         global::finish(how, deadline);
-        // The other side may have lost its patience.
+        // The receiver may have run out of patience.
         let _ = done.send(());
         drop(held);
     };

@@ -35,7 +35,7 @@ const THREAD: &str = "profiler-export";
 /// Begin of the sentence about a spool that took no more.
 const FAILED_SPOOL: &str = "the spool could not grow, and ranges are lost for it";
 
-/// How often a progress bar moves.
+/// Time between two updates of a progress bar.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// A session that has ended. Its artifacts are written by a background thread; dropping this neither waits for them nor
@@ -50,7 +50,7 @@ struct Ended {
     folder: Option<PathBuf>,
     progress: Gauge,
     recorded_iterations: AtomicU64,
-    /// A child that is forked off has a copy, which nobody settles.
+    /// Process of the session. A forked child has a copy, which nobody settles.
     process: Stamp,
     start_warnings: OnceLock<Vec<String>>,
     outcome: Mutex<Outcome>,
@@ -59,14 +59,14 @@ struct Ended {
 
 #[derive(Debug, Default)]
 struct Outcome {
-    /// The fate of the artifacts, and when it was known.
+    /// Outcome of the artifacts, and when it was known.
     result: Option<(Result<Manifest, Error>, Instant)>,
-    /// The host's logger has heard of it.
+    /// Whether the host's logger has been told.
     is_told: bool,
 }
 
 impl Outcome {
-    /// Returns the result once the host has been told, or its logger has had its time: who waits may end the process.
+    /// Returns the result once the host has been told, or its logger has had its time: the caller may end the process.
     fn known(&self) -> Option<&Result<Manifest, Error>> {
         self.result.as_ref().filter(|_| self.time_to_tell().is_zero()).map(|(result, _)| result)
     }
@@ -83,20 +83,20 @@ impl Outcome {
 
 /// A sealed recording on its way to the exporters.
 pub(crate) struct Export {
-    /// What was recorded.
+    /// Sealed recording.
     pub(crate) recording: Recording,
-    /// What was asked for.
+    /// Configuration of the session.
     pub(crate) config: ProfilerConfig,
-    /// The GPU's part, before and after it is ended.
+    /// GPU's part, before and after it is ended.
     pub(crate) gpu: Option<Gpu>,
     pub(crate) sealed: Option<GpuSealed>,
-    /// On the folder, until the artifacts are in it.
+    /// Claim on the folder, until the artifacts are in it.
     pub(crate) claim: Option<Claim>,
-    /// Where it was recorded, if not in memory; deleted when the artifacts are written, and those of `dump`, too.
+    /// Spool of the recording, if not in memory; deleted when the artifacts are written, and those of `dump`, too.
     pub(crate) spool: Option<Spooling>,
-    /// A dump that has to be written too.
+    /// Dump that has to be written too.
     pub(crate) dump: Option<Stopped>,
-    /// Who waits for it.
+    /// Handle for those who wait for it.
     pub(crate) stopped: Stopped,
 }
 
@@ -114,13 +114,13 @@ impl Stopped {
         }))
     }
 
-    /// The session.
+    /// Returns the session's id.
     #[must_use]
     pub fn session(&self) -> &SessionId {
         &self.0.session
     }
 
-    /// Where its artifacts go; `None` if the configuration asks for none but a report with a path of its own.
+    /// Returns the folder of its artifacts; `None` if only a report with a path of its own is configured, or nothing.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.0.folder.as_deref()
@@ -133,17 +133,17 @@ impl Stopped {
         self.0.recorded_iterations.load(Ordering::Relaxed)
     }
 
-    /// Takes down what its user was told when it began.
+    /// Records the warnings that its user was given when it began.
     pub(super) fn note_warnings(&self, warnings: &[String]) {
         self.0.start_warnings.get_or_init(|| warnings.to_vec());
     }
 
-    /// Returns what its user was told when it began.
+    /// Returns the warnings that its user was given when it began.
     pub(crate) fn start_warnings(&self) -> &[String] {
         self.0.start_warnings.get().map_or(&[], Vec::as_slice)
     }
 
-    /// Takes down how many iterations it has recorded: it is over.
+    /// Records how many iterations it has recorded: it is over.
     pub(super) fn note_iterations(&self, recorded: u64) {
         // ORDERING: as above.
         self.0.recorded_iterations.store(recorded, Ordering::Relaxed);
@@ -154,8 +154,8 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// [`Error::Export`] if the exporter panicked; [`Error::ParentsSession`] in a child that was forked off after the
-    /// session began.
+    /// Returns [`Error::Export`] if the exporter panicked; [`Error::ParentsSession`] in a child
+    /// that was forked off after the session began.
     pub fn wait(&self) -> Result<Manifest, Error> {
         loop {
             if let Some(result) = self.wait_timeout(Duration::MAX) {
@@ -164,7 +164,7 @@ impl Stopped {
         }
     }
 
-    /// [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not written by then.
+    /// Waits like [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not written by then.
     pub fn wait_timeout(&self, most: Duration) -> Option<Result<Manifest, Error>> {
         if let Err(error) = self.check_process() {
             return Some(Err(error));
@@ -178,18 +178,18 @@ impl Stopped {
         outcome.known().cloned()
     }
 
-    /// How far the artifacts are.
+    /// Returns how far the artifacts are.
     #[must_use]
     pub fn progress(&self) -> ExportProgress {
         self.0.progress.read()
     }
 
-    /// [`wait`](Self::wait), and meanwhile tells `watch` how far the artifacts are, ten times a second and at the end: for
-    /// a progress bar.
+    /// Waits like [`wait`](Self::wait), and meanwhile shows `watch` how far the artifacts are, ten
+    /// times a second and at the end: for a progress bar.
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait).
+    /// Returns the errors of [`wait`](Self::wait).
     pub fn wait_with(&self, mut watch: impl FnMut(&ExportProgress)) -> Result<Manifest, Error> {
         loop {
             let outcome = self.wait_timeout(BETWEEN_LOOKS);
@@ -200,8 +200,8 @@ impl Stopped {
         }
     }
 
-    /// The operator table of the session, once its artifacts are written: what PyTorch's `key_averages()` is. Costs a
-    /// pass over the distinct rows, not over the recording.
+    /// Returns the operator table of the session, as PyTorch's `key_averages()` does, once its
+    /// artifacts are written. Costs a pass over the distinct rows, not over the recording.
     ///
     /// ```no_run
     /// use profiler_runtime::{GroupBy, SortBy};
@@ -213,7 +213,7 @@ impl Stopped {
     ///
     /// # Errors
     ///
-    /// As [`wait`](Self::wait).
+    /// Returns the errors of [`wait`](Self::wait).
     pub fn key_averages(&self, by: GroupBy) -> Result<KeyAverages, Error> {
         Ok(self.wait()?.key_averages(by))
     }
@@ -224,7 +224,7 @@ impl Stopped {
         self.is_foreign() || self.outcome().known().is_some()
     }
 
-    /// Returns whether the session is that of a process which this one was forked off: nothing of it may be waited for.
+    /// Returns whether the session is that of a process which this one was forked off: no part of it may be waited for.
     pub(super) fn is_foreign(&self) -> bool {
         self.0.process.is_foreign()
     }
@@ -237,8 +237,8 @@ impl Stopped {
         self.0.outcome.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes down what became of the artifacts. Who waits goes on when the host has been [told](Self::note_told), or soon
-    /// after.
+    /// Records the outcome of the artifacts. Waiting callers go on when the host has been
+    /// [told](Self::note_told), or soon after.
     fn settle(&self, result: Result<Manifest, Error>) {
         if let Err(error) = &result {
             logging::error!("{error}");
@@ -278,7 +278,7 @@ impl Export {
 
 fn run(export: Export) {
     let _own = ledger::own();
-    // The host's logger may block: it hears of everything when the artifacts are on disk.
+    // The host's logger may block: it gets every message when the artifacts are on disk.
     let held = logging::hold();
     let Export { mut recording, config, sealed, claim, spool, dump, stopped, .. } = export;
     let result = catch_unwind(AssertUnwindSafe(|| {
@@ -300,7 +300,7 @@ fn run(export: Export) {
             recording.context.warnings.extend(symbols::missing(&recording.symbols));
         }
         let mut trace = Trace::build(recording);
-        // What was lost may show only when it is read.
+        // Some losses show only when the spool is read.
         let failed = spool.as_ref().and_then(failed_spool);
         let warnings = &mut trace.context.warnings;
         warnings.extend(failed.filter(|_| !warnings.iter().any(|told| told.starts_with(FAILED_SPOOL))));
@@ -324,12 +324,12 @@ fn run(export: Export) {
     stopped.note_told();
 }
 
-/// Says that a spool has not held all of its recording, and why.
+/// Returns the sentence that a spool has not held all of its recording, and why.
 pub(super) fn failed_spool(spool: &Spooling) -> Option<String> {
     spool.failure().map(|reason| format!("{FAILED_SPOOL}: {reason}"))
 }
 
-/// A spool is worth its place on the disk only while artifacts are missing.
+/// Deletes the spool unless artifacts are missing: only then it is worth its place on the disk.
 fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
     let session = stopped.session();
     if !manifest.errors.is_empty() {
@@ -339,7 +339,7 @@ fn finish_spool(spool: &Spooling, manifest: &Manifest, stopped: &Stopped) {
     }
 }
 
-/// Returns what recording costs on this machine, with what was measured when it began.
+/// Returns the costs of recording on this machine, as they were measured when it began.
 fn costs() -> Costs {
     Costs { stack: stacks::ns_per_stack(), link: correlation::ns_per_link(), ..Costs::measure() }
 }

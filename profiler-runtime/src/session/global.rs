@@ -33,22 +33,22 @@ use profiler_core::site::pinned;
 use profiler_core::{clock, gate, process};
 use profiler_trace::model::EndedBy;
 
-/// What the lock guards.
+/// The state that the lock guards.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     /// The active session.
     pub(super) active: Option<Active>,
-    /// One that ended by itself, for the next stop.
+    /// Session that ended by itself, for the next stop.
     ended: Option<Stopped>,
-    /// Those whose artifacts were not written when last looked at, oldest first.
+    /// Sessions whose artifacts were not written at the last look, oldest first.
     exporting: Vec<Stopped>,
-    /// The one that ended last.
+    /// Session that ended last.
     last: Option<Stopped>,
     names: Names,
 }
 
 static SLOT: PerProcess<Mutex<Slot>> = PerProcess::new(|_| Mutex::default());
-/// The active session or its deadline has changed.
+/// Signals that the active session or its deadline has changed.
 pub(super) static CHANGED: PerProcess<Condvar> = PerProcess::new(|_| Condvar::new());
 
 /// Takes the lock. A child that was forked off has a slot of its own.
@@ -57,12 +57,12 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
     SLOT.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Starts a session; the handle is for whoever may wait for its artifacts later. `given` is the name that a coordinator
-/// has chosen for all ranks.
+/// Starts a session; the handle is for callers that may wait for its artifacts later. `given` is
+/// the name that a coordinator has chosen for all ranks.
 ///
 /// # Errors
 ///
-/// A session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
+/// Fails if a session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
 pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
     let _own = ledger::own();
     pinned::pin_this_library();
@@ -96,11 +96,11 @@ pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Err
     Ok(handle)
 }
 
-/// Stops the active session, or hands over the one that ended by itself since the last stop.
+/// Stops the active session, or returns the one that ended by itself since the last stop.
 ///
 /// # Errors
 ///
-/// There is neither.
+/// Fails if there is neither.
 pub(crate) fn stop() -> Result<Stopped, Error> {
     let _own = ledger::own();
     let mut slot = lock();
@@ -111,11 +111,11 @@ pub(crate) fn stop() -> Result<Stopped, Error> {
     slot.ended.take().ok_or(Error::NotActive)
 }
 
-/// Writes what the active session has recorded so far, while it goes on.
+/// Writes the active session's recording so far, while it goes on.
 ///
 /// # Errors
 ///
-/// There is none, it records nothing yet, or another dump is being written.
+/// Fails if there is none, it records nothing yet, or another dump is being written.
 pub(crate) fn dump() -> Result<Stopped, Error> {
     let _own = ledger::own();
     let export = lock().active.as_mut().ok_or(Error::NotActive)?.dump(EndedBy::Dump)?;
@@ -143,7 +143,7 @@ pub(crate) fn stop_guarded(session: &SessionId) {
     stop_this(session);
 }
 
-/// Returns whether there is a session that is not on disk; `None` if that cannot be told, because a lock is held.
+/// Returns whether there is a session that is not on disk; `None` if that is unknown, because a lock is held.
 pub(super) fn is_busy() -> Option<bool> {
     let mut slot = SLOT.try_lock().ok()?;
     slot.exporting.retain(|stopped| !stopped.is_written());
@@ -165,7 +165,7 @@ pub(super) fn finish(how: Ending, deadline: Instant) {
     }
 }
 
-/// Takes the lock, unless whoever holds it holds it for too long: it may be the thread that has crashed.
+/// Takes the lock, unless its holder keeps it for too long: that may be the thread that has crashed.
 fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     loop {
         match SLOT.try_lock() {
@@ -182,7 +182,7 @@ fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
 ///
 /// # Errors
 ///
-/// The folder is remote, or cannot be created.
+/// Fails if the folder is remote, or cannot be created.
 pub(crate) fn reserve(
     base: Option<&Path>,
     asked: Option<&str>,
@@ -233,7 +233,7 @@ pub(crate) fn step_call() {
     advance(|active| active.step_call(Instant::now()));
 }
 
-/// Counts a step that ends: `profiler_core` tells of each while steps are counted, on the thread that ended it.
+/// Counts a step that ends: while steps are counted, `profiler_core` reports each, on the thread that ended it.
 fn step_ended(end: StepEnd) {
     // In a signal handler, say, that interrupted the session on this thread, which holds the lock.
     if ledger::is_own() {
@@ -242,7 +242,7 @@ fn step_ended(end: StepEnd) {
     advance(|active| active.step_end(end, Instant::now()));
 }
 
-/// Lets something happen to the active session, and exports it if it is over then.
+/// Applies an event to the active session, and exports the session if it is over then.
 pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     let _own = ledger::own();
     let mut slot = lock();
@@ -284,11 +284,11 @@ fn log_elsewhere(messages: Waiting) {
         let _own = ledger::own();
         messages.deliver();
     };
-    // Without a thread they are lost: the manifest says what matters of them.
+    // Without a thread they are lost: the manifest has what matters of them.
     drop(thread::Builder::new().name("profiler-log".to_owned()).spawn(work));
 }
 
-/// Sends a recording on its way to its artifacts. The host's logger hears of it when it is: it may block.
+/// Sends a recording on its way to its artifacts. The host's logger gets its messages afterwards: it may block.
 fn launch(export: Export) -> Stopped {
     let _held = logging::hold();
     CHANGED.notify_all();

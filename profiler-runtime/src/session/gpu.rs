@@ -1,4 +1,4 @@
-//! What a session does with the GPU: the first source that can start for `profiler: torch`, the CUDA capture range for
+//! A session's use of the GPU: the first source that can start for `profiler: torch`, the CUDA capture range for
 //! `profiler: cuda`.
 //!
 //! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
@@ -19,23 +19,23 @@ pub(crate) struct Gpu {
     profiler: Profiler,
     /// Sources that may start, best first; once one runs, it is the first.
     sources: VecDeque<Box<dyn Capture>>,
-    /// The gate's bits of the one that runs.
+    /// Gate's bits of the running source.
     running: Option<u32>,
-    /// Why the best source does not run.
+    /// Reason why the best source does not run.
     reason: Option<Unavailable>,
     range: CaptureRange,
-    /// What its user should know, in full sentences.
+    /// Warnings for the user, in full sentences.
     warnings: Vec<String>,
-    /// How many of them have been logged.
+    /// Number of warnings that have been logged.
     logged: usize,
 }
 
-/// What came of it.
+/// The result of the recording.
 #[derive(Debug)]
 pub(crate) struct GpuSealed {
     source: Option<Box<dyn Capture>>,
     reason: Option<Unavailable>,
-    /// What its user should know, in full sentences.
+    /// Warnings for the user, in full sentences.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -74,7 +74,7 @@ impl Gpu {
         gpu
     }
 
-    /// Begins a warm-up; returns the gate's bits for what of the GPU is recorded from now on.
+    /// Begins a warm-up; returns the gate's bits for the GPU's part that is recorded from now on.
     pub(crate) fn warm_up(&mut self) -> u32 {
         while self.running.is_none()
             && let Some(source) = self.sources.front_mut()
@@ -106,14 +106,14 @@ impl Gpu {
         self.note_range(opened);
     }
 
-    /// Warnings that are new since this was asked last.
+    /// Returns the warnings that are new since the last call.
     pub(crate) fn new_warnings(&mut self) -> Vec<String> {
         let new = self.warnings[self.logged..].to_vec();
         self.logged = self.warnings.len();
         new
     }
 
-    /// Returns why there is no GPU part of what is recorded so far.
+    /// Returns why the recording so far has no GPU part.
     pub(crate) fn absent_from_dump(&self) -> Unavailable {
         self.incomplete().cloned().unwrap_or(Unavailable::GOES_ON)
     }
@@ -137,13 +137,13 @@ impl Gpu {
         }
     }
 
-    /// Returns why not everything is recorded, if that is so.
+    /// Returns why the recording is incomplete, if so.
     fn incomplete(&self) -> Option<&Unavailable> {
         let is_complete = self.sources.front().is_some_and(|source| source.limits().is_none());
         self.reason.as_ref().filter(|_| !is_complete)
     }
 
-    /// Warns once, when it becomes known that not everything is recorded although there is a GPU.
+    /// Warns once, when it becomes known that the recording is incomplete although there is a GPU.
     fn warn_incomplete(&mut self) {
         let Some(reason) = self.incomplete().filter(|reason| reason.is_surprising()) else { return };
         let limits = self.sources.front().and_then(|source| source.limits());
@@ -156,7 +156,7 @@ impl Gpu {
 }
 
 impl GpuSealed {
-    /// Reads what was delivered; may wait a bounded time for what has not happened.
+    /// Reads the delivered records; may wait a bounded time for work that has not finished.
     pub(crate) fn decode(self) -> GpuRecord {
         match self.source {
             Some(source) => source.decode(self.reason),

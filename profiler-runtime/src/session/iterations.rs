@@ -1,17 +1,17 @@
 //! The iterations of a recovered recording: where the last ones begin, and under which number the first one is shown.
 //!
-//! A session that ends counts them as they end ([`super::dumps`], [`super::schedule`]); of one whose process has died,
+//! A session that ends counts them as they end ([`super::dumps`], [`super::schedule`]); for one whose process has died,
 //! their ends are in the log.
 
 use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::registry::{Log, ThreadLog};
 
-/// When each iteration of the driving loop ended that had begun in the recording: ticks, in order.
+/// The end of each iteration of the driving loop that had begun in the recording: ticks, in order.
 #[derive(Debug)]
 pub(super) struct Iterations(Vec<u64>);
 
 impl Iterations {
-    /// Finds those of the loop of the site with this number; of bare `step()` calls without one. Reads the whole log.
+    /// Finds the iterations of the loop of this site; of bare `step()` calls without one. Reads the whole log.
     pub(super) fn of(log: &Log, driver: Option<u32>) -> Self {
         let mut ends = Vec::new();
         log.threads.iter().for_each(|thread| add_ends(thread, driver, &mut ends));
@@ -19,14 +19,14 @@ impl Iterations {
         Self(ends)
     }
 
-    /// Ticks from which on the last `most` are there, and whatever runs after them; 0 if there are no more.
+    /// Returns the tick from which on the last `most` are there, and everything after them; 0 if there are no more.
     pub(super) fn begin_of_last(&self, most: u64) -> u64 {
         let before = usize::try_from(most).ok().and_then(|most| self.0.len().checked_sub(most)?.checked_sub(1));
-        // What carries the very time of the end belongs to the iteration.
+        // Entries with the very time of the end belong to the iteration.
         before.map_or(0, |before| self.0[before].saturating_add(1))
     }
 
-    /// Counts those that ended before these ticks.
+    /// Counts the iterations that ended before this tick.
     pub(super) fn before(&self, ticks: u64) -> u64 {
         self.0.partition_point(|end| *end < ticks) as u64
     }

@@ -27,13 +27,13 @@ use profiler_trace::records::frames::Symbols;
 use profiler_trace::records::gpu::GpuRecord;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// What [`recover`](crate::recover) found.
+/// The result of [`recover`](crate::recover).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
     /// Sessions whose artifacts are written now, as their processes would have done. Their spools are gone.
     pub sessions: Vec<Manifest>,
-    /// Folders of sessions whose process lives: nothing was done.
+    /// Folders of sessions whose process lives: they were left alone.
     pub running: Vec<PathBuf>,
     /// Spools that cannot be read, or artifacts that cannot be written: those spools are kept.
     pub failed: Vec<Error>,
@@ -42,7 +42,7 @@ pub struct Recovered {
 /// Longest time between a process's signs of life, which come every second unless a disk keeps them.
 const MOST_SILENCE: Duration = Duration::from_secs(3_600);
 
-/// See [`crate::recover`].
+/// Recovers sessions: see [`crate::recover`].
 pub(crate) fn recover(folder: &Path) -> Result<Recovered, Error> {
     let _own = ledger::own();
     let failed = |source| Error::Folder { folder: folder.to_owned(), source: Arc::new(source) };
@@ -64,14 +64,14 @@ fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.is_dir() {
-            // One that cannot be read has no session of ours in it.
+            // A folder that cannot be read has no session of ours in it.
             let inside = fs::read_dir(&path).into_iter().flatten().flatten();
             found.extend(inside.filter_map(|entry| Files::of_journal(&entry.path())));
         } else {
             found.extend(Files::of_journal(&path));
         }
     }
-    // What is empty was recovered where nothing can be deleted, or its process ended before it recorded.
+    // An empty journal was recovered where nothing can be deleted, or its process ended before it recorded.
     found.retain(|files| fs::metadata(&files.journal).is_ok_and(|journal| journal.len() > 0));
     found.sort_by(|one, other| one.journal.cmp(&other.journal));
     Ok(found)
@@ -110,7 +110,7 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     Ok(Some(manifest))
 }
 
-/// Returns the recording and its configuration, and what keeps others from recovering it too.
+/// Returns the recording and its configuration, and the lock that keeps others from recovering it too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File), String> {
     let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
     let (mut context, config) = spool::read_session(session)
@@ -143,8 +143,8 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
     Ok((Recording { log, sites, window, symbols, memory, gpu, context }, config, lock))
 }
 
-/// Cuts a recording to what a ring shows: what was not overwritten, the last seconds, the last iterations under their
-/// own numbers. `passed`: iterations when the process died.
+/// Cuts a recording to what a ring shows: entries that were not overwritten, the last seconds, the last
+/// iterations under their own numbers. `passed` is the number of iterations when the process died.
 fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passed: u64) -> Recorded {
     let most = window::seconds(config.ring_secs);
     let iterations = Iterations::of(&recorded.0, context.step_site);
@@ -161,7 +161,7 @@ fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passe
 }
 
 /// Returns the end of the recording: its last entry, or the last sign of life after it. An entry that claims to be much
-/// later than that is not believed. What the clocks of this machine say is of no interest: it may be another one.
+/// later than that is ignored. The clocks of this machine do not matter: it may be another one.
 fn end_anchor(process: Anchor, start: Anchor, last: Anchor, end: u64) -> Anchor {
     let pace = Pace::until(&process, &start, &last);
     let after = end.saturating_sub(last.ticks).min(pace.ticks_of(MOST_SILENCE));

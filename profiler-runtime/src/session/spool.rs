@@ -1,8 +1,8 @@
-//! A session's spool: where its files are, what the journal says of the session, and the thread that keeps both fresh.
+//! A session's spool: the paths of its files, its journal's lines, and the thread that keeps both fresh.
 //!
-//! The thread notes the time, what is lost, and what code and timed devices are new, soon after the start and then
-//! every second, and asks for everything to be written to the disk: so what is older than a few seconds survives a
-//! power failure too. What ends the process alone costs nothing that was stored.
+//! The thread notes the time, the losses, and new code and timed devices, soon after the start and then
+//! every second, and asks for everything to be written to the disk: so data older than a few seconds survives a
+//! power failure too. The end of the process alone costs nothing that was stored.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -21,9 +21,9 @@ use profiler_core::overhead::Costs;
 use profiler_trace::model::{Context, EndedBy, ExportOptions};
 
 const THREAD: &str = "profiler-spool";
-/// Between two times that the disk is asked for everything.
+/// Time between two requests that the disk write everything.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// The first times come sooner: a rate of ticks needs two, and a process may end at once.
+/// Times before the first requests, which come sooner: a rate of ticks needs two, and a process may end at once.
 const FIRST_INTERVAL: Duration = Duration::from_millis(1);
 
 /// The files of a spool, in a session's folder. The names are those of no artifact, and keep other sessions of the rank
@@ -39,26 +39,26 @@ pub(crate) struct Files {
 pub(crate) struct OpenSpool {
     pub(crate) spooling: Spooling,
     known: Arc<Mutex<Known>>,
-    /// The thread ends when this is dropped.
+    /// Sender that keeps the thread alive: it ends when this is dropped.
     _thread: Sender<()>,
-    /// The loop that drives the session, and its first number, as noted last.
+    /// Loop that drives the session, and its first number, as noted last.
     noted: DriverNote,
 }
 
 /// A line about a session that its journal does not have yet.
 pub(crate) type News = (Spooling, DriverNote);
 
-/// What the journal knows beside the session.
+/// The facts that the journal knows beside the session.
 #[derive(Debug)]
 struct Known {
-    /// `None` where no stacks are recorded.
+    /// Loaded code; `None` where no stacks are recorded.
     code: Option<Noted>,
-    /// What the source of GPU times last said.
+    /// Last state of the source of GPU times.
     gpu: Option<Value>,
 }
 
 impl Known {
-    /// Notes what is new.
+    /// Notes the news.
     fn note_news(&mut self, spooling: &Spooling) {
         let _own = ledger::own();
         if let Some(code) = self.code.as_mut().and_then(Noted::news) {
@@ -73,13 +73,13 @@ impl Known {
 }
 
 impl Files {
-    /// Returns those of a rank in a folder.
+    /// Returns the files of a rank in a folder.
     pub(crate) fn of(folder: &Path, rank: u32) -> Self {
         let named = |what: &str| folder.join(format!(".spool_rank{rank}.{what}"));
         Self { entries: named("entries"), journal: named("journal") }
     }
 
-    /// Returns those that this path is the journal of.
+    /// Returns the files of the spool whose journal has this path.
     pub(crate) fn of_journal(journal: &Path) -> Option<Self> {
         let name = journal.file_name()?.to_str()?.strip_prefix(".spool_rank")?;
         let rank = name.strip_suffix(".journal")?.parse().ok()?;
@@ -87,7 +87,7 @@ impl Files {
     }
 }
 
-/// Returns what the journal says of a session: its context, and its configuration as an object whose fields another
+/// Returns the journal's note of a session: its context, and its configuration as an object whose fields another
 /// version may not have.
 fn session_note(context: &Context, config: &ProfilerConfig) -> Value {
     let mut note = serde_json::to_value(context).unwrap_or_default();
@@ -100,7 +100,7 @@ fn session_note(context: &Context, config: &ProfilerConfig) -> Value {
 ///
 /// # Errors
 ///
-/// The journal says something else of its session.
+/// Returns an error if the journal's note is no session's.
 pub(super) fn read_session(note: Value) -> Result<(Context, ProfilerConfig), serde_json::Error> {
     let config = ProfilerConfig::from_json(&note["config"].to_string());
     let mut context: Context = serde_json::from_value(note)?;
@@ -115,11 +115,11 @@ pub(super) fn read_session(note: Value) -> Result<(Context, ProfilerConfig), ser
 }
 
 impl OpenSpool {
-    /// Sends what is recorded from now on to files in `folder`.
+    /// Sends everything recorded from now on to files in `folder`.
     ///
     /// # Errors
     ///
-    /// Why it goes to memory instead, in a sentence.
+    /// Returns why it goes to memory instead, in a sentence.
     pub(crate) fn begin(folder: &Path, context: &Context, config: &ProfilerConfig) -> Result<Self, String> {
         let files = Files::of(folder, context.rank);
         let most_bytes = config.max_spool_mb.saturating_mul(1 << 20);
@@ -139,20 +139,20 @@ impl OpenSpool {
         };
         if let Err(error) = std::thread::Builder::new().name(THREAD.to_owned()).spawn(work) {
             spooling.end();
-            // What is left of it says the same.
+            // The rest of it says the same.
             let _ = spooling.discard();
             return Err(refused(&error));
         }
         Ok(Self { spooling, known, _thread, noted: DriverNote { site: None, first_step: context.first_step } })
     }
 
-    /// Journals what is new before a recording begins: the journal has to know which code it can be of.
+    /// Journals the news before a recording begins: the journal has to know its code.
     pub(crate) fn note_news(&self) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
     }
 
-    /// An iteration has ended, and with it `passed`; the loop that drives the session may have become known. What the
-    /// journal has to hear of that is returned: a disk may take long, and a lock is held here.
+    /// Notes that an iteration has ended, and with it `passed`; the loop that drives the session may have become known.
+    /// Returns the news for the journal instead of writing it: a disk may take long, and a lock is held here.
     pub(crate) fn note_steps(&mut self, passed: u64, driver: DriverNote) -> Option<News> {
         self.spooling.note_iterations(passed);
         if self.noted == driver {

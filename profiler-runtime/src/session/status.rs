@@ -1,35 +1,35 @@
-//! What the profiler is doing.
+//! The state of the profiler.
 
 use super::schedule::Phase;
 use crate::session_id::SessionId;
 
-/// What the profiler is doing at the moment of asking.
+/// The state of the profiler at the moment of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Status {
-    /// Nothing.
+    /// No session is active, and none is being written.
     Idle,
     /// A session is active.
     Active(Progress),
     /// No session is active; the artifacts of one that has ended are being written.
     Exporting {
-        /// The one that ended last.
+        /// Session that ended last.
         session: SessionId,
     },
 }
 
-/// How far an active session has come.
+/// The progress of an active session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// The session.
+    /// Id of the session.
     pub session: SessionId,
-    /// What it does with the iterations that run now.
+    /// Use of the iterations that run now.
     pub phase: Phase,
-    /// Iterations of the driving loop that have been recorded.
+    /// Number of iterations of the driving loop that have been recorded.
     pub recorded_iterations: u64,
     /// Memory that recordings take, in bytes: this one and those still being written.
     pub buffered_bytes: usize,
-    /// Ranges for which there was no room so far.
+    /// Number of ranges for which there was no room so far.
     pub lost_ranges: u64,
 }

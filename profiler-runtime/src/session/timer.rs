@@ -14,7 +14,7 @@ const THREAD: &str = "profiler-timer";
 ///
 /// # Errors
 ///
-/// There is no thread to be had.
+/// Fails if there is no thread for it.
 pub(super) fn spawn(session: SessionId) -> Result<(), Error> {
     let watch = move || {
         while sleep(&session) {

@@ -1,8 +1,8 @@
-//! The recorded part of a session: what lies between two positions of every thread's stream.
+//! The recorded part of a session: the entries between two positions of every thread's stream.
 //!
-//! The only place that says what is recorded. The order of each change is what makes a recording exact: opening reads
-//! the clock, then the positions, then opens the gate; closing shuts the gate, then reads the positions, then the clock.
-//! So every entry between the positions lies between the two clock readings.
+//! The only place that decides what is recorded. The order of each change makes a recording exact: opening
+//! reads the clock, then the positions, then opens the gate; closing shuts the gate, then reads the
+//! positions, then the clock. So every entry between the positions lies between the two clock readings.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use profiler_core::stream::registry::{self, Log, Marks};
 use profiler_core::{gate, select, stream::chunk::set_budget, stream::prealloc::warm};
 use profiler_trace::model::{MemoryLog, Window};
 
-/// A reading of the clocks takes a ten-thousandth of it.
+/// Time after the recording at which the clocks are read again: a reading takes a ten-thousandth of it.
 const LOOK_BACK_NS: u64 = 1_000_000;
 
 /// A recording that goes on.
@@ -23,18 +23,18 @@ const LOOK_BACK_NS: u64 = 1_000_000;
 pub(crate) struct OpenWindow {
     start: Anchor,
     from: Marks,
-    /// Ticks, just after the gate was opened.
+    /// Tick just after the gate was opened.
     opened: u64,
-    /// What was allocated then, if memory is recorded.
+    /// Allocated memory at that moment, if memory is recorded.
     levels: Option<Levels>,
-    /// Show the last so much of it.
+    /// Length of the last part that is shown.
     most: Option<Duration>,
 }
 
-/// What was recorded, when, and what was allocated at both ends.
+/// A recording, its window, and the allocated memory at both ends.
 pub(crate) type Recorded = (Log, Window, Option<MemoryLog>);
 
-/// Prepares the recorder for a session: budget, selection, and what an attached tool is shown. Nothing is recorded yet.
+/// Prepares the recorder for a session: budget, selection, and the ranges for an attached tool. Records nothing yet.
 pub(crate) fn prepare(config: &ProfilerConfig) {
     nvtx::configure(config);
     Anchor::of_process();
@@ -49,7 +49,7 @@ pub(crate) fn prepare(config: &ProfilerConfig) {
     }
 }
 
-/// Returns a configured number of seconds; 0 is no limit, and so is more than a clock can hold.
+/// Returns a configured number of seconds; `None` for 0, which is no limit, and for more than a clock can hold.
 pub(crate) fn seconds(configured: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(configured).ok().filter(|seconds| !seconds.is_zero())
 }
@@ -59,7 +59,7 @@ pub(crate) fn count_steps() {
     gate::set(gate::STEPS);
 }
 
-/// Records from now on, into streams whose past is of no interest; `gpu`: the gate's bits for the GPU's part.
+/// Records from now on, into streams whose past is ignored; `gpu` has the gate's bits for the GPU's part.
 pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooling>) -> OpenWindow {
     if config.torch_profiler_with_stack {
         stacks::prepare();
@@ -77,7 +77,7 @@ pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooli
     OpenWindow { start, from, opened, levels, most }
 }
 
-/// Ends whatever the gate lets through.
+/// Closes the gate for everything.
 fn shut() {
     gate::set(0);
     select::set(None);
@@ -98,7 +98,7 @@ fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
 }
 
 impl OpenWindow {
-    /// Ends the recording and the session's hold on the gate. What lies before `oldest` (ticks) is not shown.
+    /// Ends the recording and the session's hold on the gate. Entries before `oldest` (ticks) are not shown.
     pub(crate) fn close(self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
         shut();
@@ -108,7 +108,7 @@ impl OpenWindow {
         self.cut(log, end, closed, oldest, memory)
     }
 
-    /// Returns what is there now; recording goes on.
+    /// Returns the recording so far; recording goes on.
     pub(crate) fn look(&self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
         let memory = self.memory();
@@ -126,19 +126,19 @@ impl OpenWindow {
         cut((log, window, memory), self.most, oldest)
     }
 
-    /// Ticks when recording began.
+    /// Returns the tick when recording began.
     pub(crate) const fn opened(&self) -> u64 {
         self.opened
     }
 
-    /// Ranges lost so far.
+    /// Returns the number of ranges lost so far.
     pub(crate) fn lost(&self) -> u64 {
         registry::lost_since(&self.from)
     }
 }
 
-/// Leaves out what is only partly there because of later entries, what is more than `most` before the end, and what lies
-/// before `oldest` (ticks): the window begins after all of that.
+/// Leaves out ranges that are only partly there because of later entries, those more than `most`
+/// before the end, and those before `oldest` (ticks): the window begins after all of them.
 pub(crate) fn cut((mut log, mut window, mut memory): Recorded, most: Option<Duration>, oldest: u64) -> Recorded {
     let last = most.map_or(0, |most| window.ticks_before_end(most));
     let begin = log.horizon.max(last).max(oldest).min(window.end.ticks);
@@ -164,7 +164,7 @@ pub(crate) fn look_back(window: &mut Window) {
     window.later = Some(now);
 }
 
-/// Ends a session that has not come to its recording; what its warm-up recorded is given back.
+/// Ends a session that has not come to its recording; entries of its warm-up are given back.
 pub(crate) fn close_empty() -> Recorded {
     shut();
     registry::forget(&Marks::now());

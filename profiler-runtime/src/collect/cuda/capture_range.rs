@@ -1,8 +1,8 @@
 //! The CUDA capture range: `cuProfilerStart` and `cuProfilerStop`, which tell an attached Nsight Systems
 //! (`--capture-range=cudaProfilerApi`) what to capture.
 //!
-//! Exactly paired: a stop follows each start that succeeded, after the GPU has done its work, and nothing else ever
-//! stops. The range is the process's, so its state is too; a range that is still open when the next one opens is closed
+//! Exactly paired: a stop follows each start that succeeded, after the GPU has done its work, and nothing else calls
+//! stop. The range is the process's, so its state is too; a range that is still open when the next one opens is closed
 //! first.
 
 use std::sync::{Mutex, PoisonError};
@@ -23,12 +23,12 @@ struct State {
 /// A session's range.
 #[derive(Debug, Default)]
 pub(crate) enum CaptureRange {
-    /// Not to be opened, now or any more.
+    /// It is not to be opened, now or later.
     #[default]
     Shut,
-    /// To be opened as soon as there is a context.
+    /// It is to be opened as soon as there is a context.
     Wanted,
-    /// Open.
+    /// It is open, with its number.
     Open(u64),
 }
 
@@ -40,7 +40,7 @@ impl CaptureRange {
     ///
     /// # Errors
     ///
-    /// Why it never will be.
+    /// Returns why it will never be open.
     pub(crate) fn open(&mut self) -> Result<(), Unavailable> {
         *self = Self::Wanted;
         self.retry()
@@ -50,7 +50,7 @@ impl CaptureRange {
     ///
     /// # Errors
     ///
-    /// Why it never will be.
+    /// Returns why it will never be open.
     pub(crate) fn retry(&mut self) -> Result<(), Unavailable> {
         if !matches!(self, Self::Wanted) {
             return Ok(());
@@ -64,7 +64,7 @@ impl CaptureRange {
         opened.map(drop)
     }
 
-    /// Waits for the GPU and closes it. What should be known, in a sentence: it was never opened, or could not be closed.
+    /// Waits for the GPU and closes the range. Returns a sentence if it was never opened, or could not be closed.
     pub(crate) fn close(self) -> Option<String> {
         match self {
             Self::Shut => None,

@@ -1,6 +1,6 @@
 //! `cudarc`: its streams for ranges that are timed on the GPU, and its device memory for memory profiles.
 //!
-//! Nothing of cudarc is called before the program hands in something of its own: cudarc panics where there is no driver.
+//! Nothing of cudarc is called before the program passes in a value of it: cudarc panics where there is no driver.
 
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -27,8 +27,8 @@ impl<'a> From<&'a Arc<CudaStream>> for BorrowedStream<'a> {
     }
 }
 
-/// Device memory of `cudarc`'s that memory profiles show: its allocation is reported when this is made, its release when
-/// it is dropped. Use it like the `CudaSlice` inside.
+/// Device memory of `cudarc`'s that memory profiles show: its allocation is reported when this
+/// value is made, its release when it is dropped. Use it like the `CudaSlice` inside.
 ///
 /// `cudarc` has no hook in its allocations, so memory is shown where the program wraps it. See
 /// [`record_alloc`](crate::record_alloc) for what a profile shows.
@@ -44,9 +44,9 @@ impl<'a> From<&'a Arc<CudaStream>> for BorrowedStream<'a> {
 /// ```
 #[derive(Debug)]
 pub struct ReportedSlice<T> {
-    /// Taken by `into_inner` and by the drop, once.
+    /// Slice, taken by `into_inner` or by the drop, once.
     slice: ManuallyDrop<CudaSlice<T>>,
-    /// What was reported: the slice may be exchanged for another.
+    /// Device, address and size as reported: the slice may be exchanged for another.
     reported: (Device, u64, u64),
 }
 
@@ -81,7 +81,7 @@ impl<T> Drop for ReportedSlice<T> {
     fn drop(&mut self) {
         // Before it can be handed out again.
         self.report_release();
-        // SAFETY: nobody has taken it: `into_inner` does not come here.
+        // SAFETY: the slice was not taken: `into_inner` does not come here.
         unsafe { ManuallyDrop::drop(&mut self.slice) };
     }
 }

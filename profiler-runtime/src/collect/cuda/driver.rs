@@ -1,6 +1,6 @@
-//! The CUDA driver: who is there, and waiting until it is done.
+//! The CUDA driver: its devices and contexts, and waiting until the GPU is done.
 //!
-//! Opened on first use. Nothing here creates a context: what is not running stays as it is.
+//! Opened on first use. Nothing here creates a context: an unused device stays unused.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -58,12 +58,12 @@ pub(crate) struct Driver {
     devices: Vec<Device>,
 }
 
-/// Code of calls on a machine without a device.
+/// Error code of calls on a machine without a device.
 const FINDS_NONE: c_int = 100;
-/// There is no driver.
+/// Reason where there is no driver.
 pub(super) const NO_DRIVER: Unavailable =
     Unavailable::expected("no_driver", "no CUDA driver (`libcuda.so.1`) can be opened here");
-/// The driver has no device.
+/// Reason where the driver has no device.
 pub(super) const NO_DEVICE: Unavailable = Unavailable::expected("no_device", "the CUDA driver finds no device");
 
 #[cfg(windows)]
@@ -128,7 +128,7 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// There is none, or it has no device: asked once, the answer stays.
+    /// Fails if there is none, or if it has no device: asked once, the answer stays.
     pub(crate) fn get() -> Result<&'static Self, Unavailable> {
         static DRIVER: PerProcess<OnceLock<Result<Driver, Unavailable>>> = PerProcess::new(|_| OnceLock::new());
         DRIVER.get_or_init(Self::open).as_ref().map_err(Clone::clone)
@@ -185,7 +185,7 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// CUDA's error code; `None` without a context.
+    /// Returns CUDA's error code; `None` without a context.
     pub(crate) fn start_range(&self) -> Result<(), Option<i32>> {
         self.somewhere(self.functions.profiler_start)
     }
@@ -194,13 +194,13 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// As [`start_range`](Self::start_range).
+    /// Returns the same error as [`start_range`](Self::start_range).
     pub(crate) fn stop_range(&self) -> Result<(), Option<i32>> {
         self.somewhere(self.functions.profiler_stop)
     }
 
     fn somewhere(&self, function: unsafe extern "C" fn() -> i32) -> Result<(), Option<i32>> {
-        // SAFETY: the two functions that come here take nothing and work on the current context.
+        // SAFETY: the two functions passed here take nothing and work on the current context.
         let call = || unsafe { function() };
         let code = if self.current().is_null() {
             let device = self.active_devices().next().ok_or(None)?;
@@ -211,7 +211,7 @@ impl Driver {
         if code == 0 { Ok(()) } else { Err(Some(code)) }
     }
 
-    /// Runs `work` with a device's primary context current, as it was before afterwards.
+    /// Runs `work` with a device's primary context current, and restores the current context afterwards.
     fn inside<R>(&self, device: c_int, work: impl FnOnce() -> R) -> Option<R> {
         let mut context = ptr::null_mut();
         // SAFETY: the primary context is retained while it is current and released once; push and pop are paired on
@@ -237,7 +237,7 @@ impl Driver {
         context
     }
 
-    /// Devices whose primary context exists.
+    /// Returns the devices whose primary context exists.
     fn active_devices(&self) -> impl Iterator<Item = c_int> + '_ {
         // CAST: the driver counts them in an `int`.
         (0..self.devices.len() as c_int).filter(|&device| {

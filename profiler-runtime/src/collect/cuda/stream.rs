@@ -1,8 +1,8 @@
-//! Ranges that name the stream on which they launch their work: where CUPTI does not tell, CUDA events tell how long the
-//! GPU took.
+//! Ranges that name the stream on which they launch their work: where CUPTI does not record, CUDA
+//! events measure how long GPU took.
 //!
-//! The range is like any other. While the gate has its `EVENTS` bit, [`event_timing`](super::event_timing) records an event at its
-//! begin and one at its end; otherwise the stream is not looked at.
+//! The range is like any other. While the gate has its `EVENTS` bit, [`event_timing`](super::event_timing)
+//! records an event at its begin and one at its end; otherwise the stream is not looked at.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ use super::event_timing::{self, Handle, Open};
 #[derive(Clone, Copy, Debug)]
 pub struct BorrowedStream<'a> {
     handle: Handle,
-    /// Its context, where that is known.
+    /// Its context, where it is known.
     context: Option<Handle>,
     lives: PhantomData<&'a c_void>,
 }
@@ -42,8 +42,8 @@ impl BorrowedStream<'_> {
     ///
     /// # Safety
     ///
-    /// As for [`borrow_raw`](Self::borrow_raw); it is the stream's context, or for a default stream the one that is
-    /// meant.
+    /// As for [`borrow_raw`](Self::borrow_raw); `context` is the stream's context, or for a default stream the one that
+    /// is meant.
     #[cfg(feature = "cudarc")]
     pub(super) const unsafe fn in_context(handle: *mut c_void, context: *mut c_void) -> Self {
         Self { handle: Handle(handle), context: Some(Handle(context)), lives: PhantomData }
@@ -52,19 +52,19 @@ impl BorrowedStream<'_> {
 
 /// An open range that launches its work on a stream; both end when this is dropped. Stays on its thread.
 ///
-/// Cost: while nothing records, that of [`stage!`](crate::stage!): the stream is not looked at. While a session records
-/// with CUPTI, about twice that of a plain range, without a lock or an allocation. While it times with events, some ten calls of the driver's at the
-/// begin and the end together, none of which waits.
+/// Cost: while nothing records, that of [`stage!`](crate::stage!): the stream is not looked at. While a
+/// session records with CUPTI, about twice that of a plain range, without a lock or an allocation. While it
+/// times with events, some ten calls of the driver's at the begin and the end together, none of which waits.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct StreamRange<'a> {
     begun: Option<Begun<'a>>,
 }
 
-/// What has begun; the drop of [`StreamRange`] is out of line for all of it.
+/// The parts of a range that have begun; the drop of [`StreamRange`] is out of line for all of them.
 #[derive(Debug)]
 struct Begun<'a> {
-    /// Ends before the range does.
+    /// Timing of the range, which ends before the range does.
     open: Option<Open>,
     stream: BorrowedStream<'a>,
     range: ManuallyDrop<Range>,
@@ -104,7 +104,7 @@ impl<'a> StreamRange<'a> {
         Self { begun: Some(Begun { open: None, stream, range: ManuallyDrop::new(range) }) }
     }
 
-    /// Begins a timed range, apart from the others, for which there is nothing to copy.
+    /// Begins a timed range, out of line, so that untimed ranges copy nothing for it.
     #[inline(never)]
     fn timed(site: &'static Site, stream: BorrowedStream<'a>, range: Range) -> Self {
         let open = event_timing::begin(site, stream.handle, stream.context);

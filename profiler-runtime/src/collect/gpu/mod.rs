@@ -1,12 +1,12 @@
-//! Sources of GPU times behind one face, and the list of them.
+//! The sources of GPU times behind one interface, and their list.
 //!
 //! ```text
 //! session ─► sources(), best first ─► Source::prepare ─► Capture: start … finish ─► decode ─► GpuRecord
 //! ```
 //!
-//! A session prepares every source that its configuration asks for. The first that starts records; the others stand in
-//! where it cannot. What a source needs of its own (libraries, layouts, numbers) stays in its folder; here is one line for
-//! each. Another crate brings a source by [`Registered`].
+//! A session prepares every source that its configuration asks for. The first that starts records;
+//! the others replace it where it cannot. A source keeps its libraries, layouts and numbers in its
+//! own folder; here is one line for each. Another crate brings a source by [`Registered`].
 
 pub(crate) mod source;
 pub(super) mod turns;
@@ -17,7 +17,7 @@ pub(crate) use source::{Capture, Source, Wanted};
 /// Sources of this crate, best first.
 static OWN: [&dyn Source; 2] = [&cuda::cupti::Source, &cuda::event_timing::Source];
 
-/// A source of another crate, which comes behind those of this one. `inventory::submit!` registers it.
+/// A source of another crate, which comes after those of this one. `inventory::submit!` registers it.
 #[derive(Debug)]
 pub struct Registered(pub &'static dyn Source);
 

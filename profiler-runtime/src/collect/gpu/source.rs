@@ -1,4 +1,4 @@
-//! What a source of GPU times does: it says whether it can be used here, and records for a session.
+//! The interface of a source of GPU times: it says whether it can be used here, and records for a session.
 
 use std::fmt;
 
@@ -8,27 +8,27 @@ use profiler_core::stream::registry::Log;
 use profiler_trace::records::gpu::{GpuRecord, SourceName};
 use profiler_trace::records::unavailable::Unavailable;
 
-/// What a session wants beyond kernels, copies, fills and calls.
+/// The records that a session wants beyond kernels, copies, fills and calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Waits for streams, events and contexts.
+    /// Whether it wants waits for streams, events and contexts.
     pub syncs: bool,
-    /// Device memory taken and given back.
+    /// Whether it wants device memory taken and given back.
     pub memory: bool,
-    /// Bytes of buffers.
+    /// Size of the buffers in bytes.
     pub buffer_bytes: usize,
 }
 
-/// Something that knows what the GPU did, and when. There is one of it in a process.
+/// A source of the GPU's work and its times. There is one of each in a process.
 pub trait Source: fmt::Debug + Sync {
-    /// Returns what it is called.
+    /// Returns the source's name.
     fn name(&self) -> SourceName;
 
-    /// Finds what it needs, and starts nothing. May take long the first time.
+    /// Finds the libraries and devices that it needs, and starts nothing. May take long the first time.
     ///
     /// # Errors
     ///
-    /// It cannot be used here.
+    /// Returns the reason why it cannot be used here.
     fn prepare(&self, wanted: Wanted) -> Result<Box<dyn Capture>, Unavailable>;
 
     /// Returns the bytes of records that wait to be read.
@@ -36,17 +36,17 @@ pub trait Source: fmt::Debug + Sync {
         0
     }
 
-    /// Returns what a spool's journal has to know, so that [`recover`](Self::recover) can read what lies in the streams.
+    /// Returns the facts for a spool's journal that [`recover`](Self::recover) needs to read the streams.
     fn journal(&self) -> Option<Value> {
         None
     }
 
-    /// Returns what it had recorded in a process that is gone, if anything; `journal` may say anything.
+    /// Returns what a process that is gone had recorded, if anything; `journal` may say anything.
     fn recover(&self, _log: &Log, _journal: Option<&Value>) -> Option<GpuRecord> {
         None
     }
 
-    /// Returns what was found of what it needs, in the order in which a recording needs it.
+    /// Returns the findings about what it needs, in the order in which a recording needs it.
     fn diagnose(&self) -> Vec<Finding> {
         Vec::new()
     }
@@ -60,10 +60,10 @@ pub trait Capture: fmt::Debug + Send {
     ///
     /// # Errors
     ///
-    /// It cannot record after all.
+    /// Returns the reason why it cannot record after all.
     fn start(&mut self) -> Result<u32, Unavailable>;
 
-    /// Returns what is recorded, if that is not everything.
+    /// Returns the limits of what is recorded, if that is not everything.
     fn limits(&self) -> Option<&'static str> {
         None
     }
@@ -71,19 +71,19 @@ pub trait Capture: fmt::Debug + Send {
     /// Waits for the GPU where that is needed, and ends what [`start`](Self::start) began.
     fn finish(&mut self);
 
-    /// Reads what was recorded. Called on the exporter's thread. `better` is why no source before it in the list recorded.
+    /// Reads the records. Called on the exporter's thread. `better` is why no source before it in the list recorded.
     fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord;
 }
 
-/// One thing that was looked for.
+/// The result of looking for one thing.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
-    /// What: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
+    /// Name of the thing: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
     pub what: &'static str,
-    /// Whether a recording has what it needs.
+    /// Whether a recording has this thing.
     pub is_good: bool,
-    /// What was found; where something is missing, how to get it.
+    /// Details of the find; where something is missing, how to get it.
     pub detail: String,
 }
 

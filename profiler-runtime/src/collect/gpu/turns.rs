@@ -1,7 +1,7 @@
-//! Turns of sessions at a source, of which a process has one: a later start ends what runs, and keeps what came of it for
-//! the session whose turn it was.
+//! Turns of sessions at a source, of which a process has one: a later start ends the running turn,
+//! and keeps its result for the session whose turn it was.
 
-/// What runs, under a number, and what has ended.
+/// The running turn, with its number, and the results of ended turns.
 #[derive(Debug)]
 pub(crate) struct Turns<R, E> {
     last: u64,
@@ -10,22 +10,22 @@ pub(crate) struct Turns<R, E> {
 }
 
 impl<R, E> Turns<R, E> {
-    /// Creates the turns of a source that nobody has used.
+    /// Creates the turns of an unused source.
     pub(crate) const fn new() -> Self {
         Self { last: 0, running: None, ended: Vec::new() }
     }
 
-    /// Returns what runs.
+    /// Returns the running turn.
     pub(crate) const fn running(&self) -> Option<&R> {
         self.running.as_ref()
     }
 
-    /// Returns what runs, to be changed.
+    /// Returns the running turn, to be changed.
     pub(crate) const fn running_mut(&mut self) -> Option<&mut R> {
         self.running.as_mut()
     }
 
-    /// Ends what runs and keeps what came of it.
+    /// Ends the running turn and keeps its result.
     pub(crate) fn end_running(&mut self, end: impl FnOnce(R) -> E) {
         self.ended.extend(self.running.take().map(|running| (self.last, end(running))));
     }
@@ -37,7 +37,7 @@ impl<R, E> Turns<R, E> {
         self.last
     }
 
-    /// Returns what came of a turn, which ends now if it still runs.
+    /// Returns the result of a turn, which ends now if it still runs.
     pub(crate) fn finish(&mut self, number: u64, end: impl FnOnce(R) -> E) -> Option<E> {
         if self.last == number {
             self.end_running(end);

@@ -1,8 +1,8 @@
 //! The binary interface between an NVTX client and a tool, version 3.
 //!
-//! The tool's library exports `InitializeInjectionNvtx2`. It is called with a function that hands out *export tables*: one
-//! gives access to *modules* of function slots, which the tool fills with its own functions; another names the version.
-//! A slot that stays null is a call that the tool does not care for. Only what we use is declared here.
+//! The tool's library exports `InitializeInjectionNvtx2`. It is called with a function that hands out *export tables*:
+//! one gives access to *modules* of function slots, which the tool fills with its own functions; another names the
+//! version. A slot that stays null is a call that the tool ignores. Only the parts that we use are declared here.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::mem::offset_of;
@@ -35,7 +35,7 @@ pub(super) const NAME_CATEGORY: usize = 8;
 pub(super) const REGISTER_STRING: usize = 10;
 pub(super) const DOMAIN_CREATE: usize = 12;
 
-/// A domain, a registered text: the tool's, opaque.
+/// A domain or a registered text: the tool's, opaque.
 pub(super) type Handle = *const c_void;
 
 pub(super) type GetExportTable = extern "system" fn(u32) -> *const c_void;
@@ -49,7 +49,7 @@ pub(super) type NameCategory = unsafe extern "system" fn(Handle, u32, *const c_c
 pub(super) type RegisterString = unsafe extern "system" fn(Handle, *const c_char) -> Handle;
 pub(super) type DomainCreate = unsafe extern "system" fn(*const c_char) -> Handle;
 
-/// What is said about a range.
+/// The attributes of a range.
 #[repr(C)]
 pub(super) struct Attributes {
     pub(super) version: u16,
@@ -81,7 +81,7 @@ pub(super) const fn empty() -> Slots {
     [const { AtomicPtr::new(ptr::null_mut()) }; SLOTS]
 }
 
-/// Where a module's slots are, by number, and a null that ends them.
+/// The addresses of a module's slots, by number, with a null at the end.
 #[repr(transparent)]
 pub(super) struct SlotTable(pub(super) [*const Slot; SLOTS + 1]);
 

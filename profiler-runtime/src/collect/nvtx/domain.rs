@@ -1,4 +1,4 @@
-//! A domain: the tool's name space for our ranges, and what the tool is told about each site, once.
+//! A domain: the tool's name space for our ranges, and the registration of each site with the tool, once.
 //!
 //! The name of a site is registered with the tool the first time that it runs, and a handle goes with every range: that
 //! is cheaper than text, and Nsight Systems starts a capture (`--capture-range=nvtx`) only at registered names.
@@ -14,11 +14,11 @@ use profiler_core::stream::registry;
 use profiler_core::{Kind, site::Site};
 
 thread_local! {
-    /// The tool knows this thread's name.
+    /// Whether the tool knows this thread's name.
     static NAMED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Shows ranges to the attached tool, in a domain of their own.
+/// A domain of its own in which the attached tool is shown ranges.
 pub(super) struct Domain {
     name: String,
     client: client::Domain,
@@ -80,7 +80,7 @@ fn name_thread() {
     }
 }
 
-/// As C takes it: NUL would end the text.
+/// Converts a text for C: a NUL would end it.
 fn text(text: &str) -> CString {
     CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default()
 }

@@ -1,9 +1,9 @@
-//! What a tool shows of a site besides its name and category: its colour; and where the handles of sites are kept.
+//! What a tool shows of a site besides its name and category: its colour; and the table of the sites' handles.
 
 use std::sync::OnceLock;
 
-/// Returns ARGB, the same for the same name in every run: a full-strength hue, so that neither white nor black text is
-/// lost on it.
+/// Returns an ARGB colour, the same for the same name in every run: a full-strength hue, so that
+/// neither white nor black text is lost on it.
 pub(super) fn color(name: &str) -> u32 {
     // FNV-1a: its low bits alone differ too little between `layer.1` and `layer.2`.
     let hash = name.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
@@ -21,17 +21,17 @@ pub(super) fn color(name: &str) -> u32 {
     0xff00_0000 | red << 16 | green << 8 | blue
 }
 
-/// The weakest and the strongest channel.
+/// Value of the weakest channel; the strongest follows.
 const LOW: u32 = 0x40;
 const HIGH: u32 = 0xe0;
-/// Shades between two primary or secondary colours.
+/// Number of shades between two primary or secondary colours.
 const STEEP: u32 = HIGH - LOW;
 
-/// Sites of the first segment; each next one is twice as long.
+/// Number of sites in the first segment; each next one is twice as long.
 const FIRST: u32 = 64;
 const SEGMENTS: usize = 26;
 
-/// One value for each site, made when it is first asked for. Read without a lock; the numbers of sites are dense.
+/// One value for each site, made on first use. Read without a lock; the numbers of sites are dense.
 pub(super) struct Labels<T> {
     segments: [OnceLock<Box<[OnceLock<T>]>>; SEGMENTS],
 }
@@ -41,7 +41,7 @@ impl<T> Labels<T> {
         Self { segments: [const { OnceLock::new() }; SEGMENTS] }
     }
 
-    /// Returns the value of the site with this number; `make` runs once for it, whichever thread comes first.
+    /// Returns the value of the site with this number; `make` runs once for it, on the first thread that asks.
     pub(super) fn get(&self, number: u32, make: impl FnOnce() -> T) -> &T {
         let (segment, place) = locate(number);
         let cells = self.segments[segment].get_or_init(|| (0..FIRST << segment).map(|_| OnceLock::new()).collect());

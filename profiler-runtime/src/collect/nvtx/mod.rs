@@ -1,11 +1,11 @@
-//! NVTX: stages, steps and ops as ranges in Nsight Systems, and in whatever else is attached to the process.
+//! NVTX: stages, steps and ops as ranges in Nsight Systems, and in any other tool that is attached to the process.
 //!
-//! A tool names its library in the variable `NVTX_INJECTION64_PATH`; without it nothing is loaded. With it, the library is
-//! opened in the first annotated range of the process, or by the first session if that is earlier, and from then on every
-//! range is shown to it, whether or not a session is active. `nvtx` and `nvtx_domain` are those of the configuration that
-//! came last, at first of the environment's.
+//! A tool names its library in the variable `NVTX_INJECTION64_PATH`; without it nothing is loaded. With
+//! it, the library is opened in the first annotated range of the process, or by the first session if that
+//! is earlier, and from then on every range is shown to it, whether or not a session is active. `nvtx`
+//! and `nvtx_domain` are those of the configuration that came last, at first of the environment's.
 //!
-//! Two clients speak to the tool, by one interface: our own (`own`), and behind the feature `nvtx-sdk` NVIDIA's (`sdk`).
+//! Two clients speak to the tool, by one interface: our own (`own`), and with the feature `nvtx-sdk` NVIDIA's (`sdk`).
 
 #[cfg(not(feature = "nvtx-sdk"))]
 mod abi;
@@ -32,18 +32,18 @@ inventory::submit! { Finder(find) }
 
 /// Set once a tool is attached.
 static ATTACHED: OnceLock<()> = OnceLock::new();
-/// Every domain that was ever asked for: a tool cannot forget one either.
+/// Every domain that was ever used: a tool cannot forget one either.
 static DOMAINS: PerProcess<Mutex<Domains>> = PerProcess::new(|_| Mutex::default());
 
 type Domains = Vec<(String, &'static &'static dyn Tool)>;
 
-/// Loads the tool, if one wants to be attached and nothing has loaded it yet. Costs the tool's start, tens of
+/// Loads the tool, if one wants to be attached and none is loaded yet. Costs the tool's start, tens of
 /// milliseconds, once; without a tool, nothing.
 pub(crate) fn attach() {
     tool::seek();
 }
 
-/// Shows ranges as `config` wants it, from now on.
+/// Shows ranges as `config` asks, from now on.
 pub(crate) fn configure(config: &ProfilerConfig) {
     attach();
     if ATTACHED.get().is_some() {
@@ -57,7 +57,7 @@ fn find() -> Option<String> {
             let _ = ATTACHED.set(());
             // The tool calls back.
             pinned::pin_this_library();
-            // A configuration that cannot be read is reported by whoever starts a session with it.
+            // A configuration that cannot be read is reported when a session starts with it.
             let configured = ProfilerConfig::from_env().ok().flatten();
             show(&configured.map_or_else(ProfilerConfig::default, |parsed| parsed.config));
             None

@@ -1,4 +1,4 @@
-//! Our own client: the little of NVTX that we need, with nothing to build or link.
+//! Our own client: the part of NVTX that we need, with nothing to build or link.
 //!
 //! A call is one load of a slot and, if the tool has filled it, one call. The tool's library is opened at most once and
 //! never closed.
@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use super::abi::{self, Attributes, Callbacks, Handle, Slot, SlotTable, Slots, VersionInfo};
 use crate::os::library::Library;
 
-/// Names the tool's library.
+/// Variable that names the tool's library.
 const VARIABLE: &str =
     if cfg!(target_pointer_width = "64") { "NVTX_INJECTION64_PATH" } else { "NVTX_INJECTION32_PATH" };
 
@@ -30,7 +30,7 @@ static VERSION_INFO: VersionInfo = VersionInfo {
 ///
 /// # Errors
 ///
-/// It cannot be loaded, or does not want to.
+/// Returns why it cannot be loaded, or that it refuses.
 pub(super) fn attach() -> Result<bool, String> {
     let Some(path) = std::env::var_os(VARIABLE).filter(|path| !path.is_empty()) else { return Ok(false) };
     let wrong = |why: String| {
@@ -43,7 +43,7 @@ pub(super) fn attach() -> Result<bool, String> {
     let Ok(initialize) = initialize else {
         return Err(wrong("it has no function `InitializeInjectionNvtx2`, so it is not an NVTX tool".to_owned()));
     };
-    // SAFETY: the library was made for this call; `export_table` and all that it hands out live for ever.
+    // SAFETY: the library was made for this call; `export_table` and everything behind it live for ever.
     if unsafe { initialize(export_table) } == 0 {
         return Err(wrong("it refused to start".to_owned()));
     }
@@ -109,7 +109,7 @@ unsafe impl Send for Domain {}
 // SAFETY: as above.
 unsafe impl Sync for Domain {}
 
-/// What is said about every range of a site.
+/// The attributes of every range of a site.
 pub(super) struct Label {
     text: Handle,
     category: Category,

@@ -1,8 +1,8 @@
 //! NVIDIA's own client, the crate `nvtx`, behind the feature `nvtx-sdk`: shows what [`own`](super) shows.
 //!
-//! Its ranges are guards, so those of a thread wait on a stack of that thread, and those of futures in a table, until they
-//! end. Two things differ: in the default domain it knows no registered names, so there each range carries its text; and
-//! it does not say whether the tool could be loaded, so nobody is warned if it could not.
+//! Its ranges are guards, so those of a thread wait on a stack of that thread, and those of futures in a table,
+//! until they end. Two things differ: in the default domain it knows no registered names, so there each range
+//! carries its text; and it does not say whether the tool could be loaded, so there is no warning if it could not.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,7 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use nvtx::domain;
 use profiler_core::process::PerProcess;
 
-/// Names the tool's library.
+/// Variable that names the tool's library.
 const VARIABLE: &str =
     if cfg!(target_pointer_width = "64") { "NVTX_INJECTION64_PATH" } else { "NVTX_INJECTION32_PATH" };
 
@@ -31,7 +31,7 @@ pub(super) enum Category {
     Default(nvtx::Category),
 }
 
-/// What is said about every range of a site.
+/// The attributes of every range of a site.
 pub(super) enum Label {
     Named(&'static nvtx::Domain, domain::RegisteredString<'static>, domain::Category<'static>, nvtx::Color),
     Default(CString, Option<nvtx::Category>, nvtx::Color),
@@ -43,7 +43,7 @@ enum Open {
     Default(#[expect(dead_code, reason = "its drop is what it is for")] nvtx::LocalRange),
 }
 
-/// The life of a future, likewise.
+/// The life of a future, which ends when this is dropped.
 enum Life {
     Named(#[expect(dead_code, reason = "its drop is what it is for")] domain::Range<'static>),
     Default(#[expect(dead_code, reason = "its drop is what it is for")] nvtx::Range),

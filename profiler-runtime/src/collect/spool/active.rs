@@ -1,4 +1,4 @@
-//! The spool that chunks come from at the moment: set up before a session's first entry, taken away after its last.
+//! The spool that provides chunks at the moment: set up before a session's first entry, removed after its last.
 //!
 //! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so that a recording lies
 //! in its spool from its first range on.
@@ -24,7 +24,7 @@ use profiler_core::stream::store::{self, Store};
 pub(crate) struct Spooling {
     spool: Arc<Spool>,
     journal: Arc<Journal>,
-    /// Where the recording began.
+    /// Positions at which the recording began.
     from: Arc<Mutex<Option<Marks>>>,
     turn: Arc<AtomicUsize>,
 }
@@ -36,12 +36,12 @@ impl std::fmt::Debug for Spooling {
 }
 
 impl Spooling {
-    /// Makes the two files and sends all further entries of this process there. `session` is what
-    /// [`reader`](super::reader) hands back.
+    /// Creates the two files and sends all further entries of this process there. `session` is what
+    /// [`reader`](super::reader) returns later.
     ///
     /// # Errors
     ///
-    /// A file cannot be made or mapped, as on every system but Linux.
+    /// Fails if a file cannot be created or mapped, as on every system but Linux.
     pub(crate) fn begin(entries: &Path, journal: &Path, most_bytes: u64, session: Value) -> io::Result<Self> {
         let _own = ledger::own();
         let journal = Arc::new(Journal::create(journal)?);
@@ -56,7 +56,7 @@ impl Spooling {
         Ok(new)
     }
 
-    /// Adds a line to the journal, which [`reader`](super::reader) hands back. Where the note borrows, nothing is allocated.
+    /// Adds a line to the journal, which [`reader`](super::reader) returns later. Borrowing notes allocate nothing.
     pub(crate) fn note(&self, note: &Note<'_>) {
         let _own = ledger::own();
         self.journal.append(note);
@@ -67,7 +67,7 @@ impl Spooling {
         self.spool.set(ITERATIONS, passed);
     }
 
-    /// Begins a recording: what comes from these positions on counts; nothing of it is yet.
+    /// Begins a recording: entries from these positions on count; none has been overwritten yet.
     pub(crate) fn open_window(&self, start: Anchor, from: &Marks) {
         // Nothing is overwritten yet.
         self.spool.set(OVERWRITTEN, 0);
@@ -76,12 +76,12 @@ impl Spooling {
         *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
     }
 
-    /// Returns whether threads have to leave the chunks that they write, so that they write here: the gate tells them.
+    /// Returns whether threads have to leave the chunks that they write, so that they write here: the gate makes them.
     pub(crate) fn must_move(&self) -> bool {
         registry::is_one_behind()
     }
 
-    /// Notes the time and what is lost so far.
+    /// Notes the time and the losses so far.
     pub(crate) fn tick(&self) {
         let _own = ledger::own();
         if !registry::is_one_behind() {
@@ -94,9 +94,9 @@ impl Spooling {
         }
     }
 
-    /// Waits until what was recorded so far is on the disk.
+    /// Waits until the recording so far is on the disk.
     pub(crate) fn sync(&self) {
-        // A disk that fails is no reason to stop: what survives is what reached it.
+        // A disk that fails is no reason to stop: the part that reached it survives.
         let _ = self.spool.sync().and_then(|()| self.journal.sync());
     }
 
@@ -117,7 +117,7 @@ impl Spooling {
     ///
     /// # Errors
     ///
-    /// One cannot be deleted.
+    /// Fails if one of them cannot be deleted.
     pub(crate) fn discard(&self) -> io::Result<()> {
         self.journal.discard()?;
         self.spool.discard()

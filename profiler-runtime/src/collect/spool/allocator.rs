@@ -1,35 +1,35 @@
-//! Which chunks of a spool are taken: numbers only, the file follows.
+//! The chunks of a spool that are taken: numbers only, the file follows.
 //!
-//! At most `capacity` chunks hold a recording. What was overwritten and is still read, by a dump that is being written,
-//! lies beside them for as long as that takes; when it is given back, as many blocks go back to the disk.
+//! At most `capacity` chunks hold a recording. Overwritten chunks that are still read, by a dump that is being written,
+//! lie beside them for as long as that takes; when they are given back, as many blocks go back to the disk.
 
 use std::io;
 
 /// The chunks of one file.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    /// Chunks that may be in use; 0 of a file that is only read.
+    /// Chunks that may be in use; 0 for a file that is only read.
     capacity: u32,
-    /// Given back.
+    /// Chunks that were given back.
     free: Vec<u32>,
-    /// Given back, and their blocks too.
+    /// Chunks that were given back, and whose blocks were too.
     holes: Vec<u32>,
-    /// Chunks that were ever taken.
+    /// Number of chunks that were ever taken.
     used: u32,
-    /// Taken chunks that are overwritten and still read.
+    /// Number of taken chunks that are overwritten and still read.
     beside: u32,
-    /// Slabs that have all their blocks on the disk.
+    /// Number of slabs that have all their blocks on the disk.
     pub(super) slabs: u32,
-    /// Why the file could not grow.
+    /// Reason why the file could not grow.
     pub(super) failure: Option<io::Error>,
-    /// The file is gone; what is given back goes back to the disk.
+    /// Whether the file is gone; then chunks that are given back go back to the disk.
     pub(super) discarded: bool,
 }
 
 /// A chunk that can be taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
-    /// It has blocks, with what was in it.
+    /// It has blocks, with its old contents.
     Used(u32),
     /// It was used before, and has no blocks.
     Hole(u32),
@@ -68,7 +68,7 @@ impl Room {
         used().or_else(hole).or(Some(Next::Fresh(self.used)))
     }
 
-    /// Makes sure that every chunk, this one too, can be given back without an allocation. False if there is no memory for it.
+    /// Makes sure that every chunk, `next` too, can be given back without an allocation. False if memory is short.
     pub(super) fn can_give_back(&mut self, next: Next) -> bool {
         let all = self.used as usize + usize::from(matches!(next, Next::Fresh(_)));
         let (free, holes) = (all - self.free.len().min(all), all - self.holes.len().min(all));
@@ -91,8 +91,8 @@ impl Room {
         has_room
     }
 
-    /// Takes a chunk back; `beside` is what [`put_beside`](Self::put_beside) said of it. True if its blocks have to go
-    /// back to the disk.
+    /// Takes a chunk back; `beside` is what [`put_beside`](Self::put_beside) returned for it. True
+    /// if its blocks have to go back to the disk.
     pub(super) fn give(&mut self, number: u32, beside: bool) -> bool {
         self.beside -= u32::from(beside);
         // CAST: fewer than `used`.
@@ -106,12 +106,12 @@ impl Room {
         is_too_much || self.discarded
     }
 
-    /// Chunks that were ever taken.
+    /// Returns how many chunks were ever taken.
     pub(super) fn used(&self) -> u32 {
         self.used
     }
 
-    /// Chunks that were given back and have blocks.
+    /// Returns the chunks that were given back and have blocks.
     pub(super) fn free(&self) -> impl Iterator<Item = u32> {
         self.free.iter().copied()
     }

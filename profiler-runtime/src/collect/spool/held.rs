@@ -1,7 +1,7 @@
-//! Files that say that their process lives: locked until it ends, or becomes another program.
+//! Files which show that their process lives: locked until it ends, or becomes another program.
 //!
-//! The lock is the kernel's, so nothing has to be undone when a process is killed. Rust's files are closed by `exec`, and
-//! a child that is forked off closes its copies at once.
+//! The lock is the kernel's, so nothing has to be undone when a process is killed. Rust's files are
+//! closed by `exec`, and a child that is forked off closes its copies at once.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -13,21 +13,21 @@ use profiler_core::process::descriptors::ClosedInChild;
 
 /// A file that this process holds.
 pub(crate) struct Held {
-    /// Before the file: see there.
+    /// Closes the file in children; dropped before the file: see there.
     _closed: ClosedInChild,
     _file: OwnFile,
 }
 
 impl Held {
-    /// Makes a new file with this text. Where files cannot be locked, nobody takes it for one whose process is gone: its
-    /// text is missing.
+    /// Creates a new file with this text. Where files cannot be locked, the text is missing, so
+    /// that nobody takes the file for one whose process is gone.
     ///
     /// # Errors
     ///
-    /// It is there already, or cannot be made.
+    /// Fails if it is there already, or cannot be created.
     pub(crate) fn create(path: &Path, text: &str) -> io::Result<Self> {
         let mut file = File::options().read(true).append(true).create_new(true).open(path)?;
-        // The text only where the lock is: whoever reads it relies on that.
+        // The text only where the lock is: its readers rely on that.
         if mapping::lock(&file).unwrap_or(false) {
             let _ = file.write_all(text.as_bytes());
         }
@@ -58,7 +58,7 @@ fn is_still_at(path: &Path, file: &File) -> bool {
     of(fs::metadata(path)).is_some_and(|found| Some(found) == of(file.metadata()))
 }
 
-/// Returns false, because files are not locked here: nobody's process is known to be gone.
+/// Returns false, because files are not locked here: no process is known to be gone.
 #[cfg(not(unix))]
 const fn is_still_at(_path: &Path, _file: &File) -> bool {
     false

@@ -1,4 +1,4 @@
-//! The journal beside a spool: what its entries mean, line by line.
+//! The journal beside a spool: the meaning of its entries, line by line.
 //!
 //! A line is the CRC-32 of a JSON text and the text. Lines are only appended, each with one write, so a process that is
 //! killed leaves whole lines, and one that is torn (a power failure, a full disk) is found out. Later lines win over
@@ -20,23 +20,23 @@ use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::stream::registry::ThreadIdentity;
 use profiler_core::{Kind, site::Site};
 
-/// One line. One that is written while the program records borrows its text: it is made without an allocation.
+/// One line. A line that is written while the program records borrows its text: it is made without an allocation.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Note<'a> {
-    /// Whose session it is: for whoever started it.
+    /// The session, in the form that its starter chose.
     Session(Value),
     /// A thread that records.
     Thread { ordinal: u32, os_id: u64, name: Cow<'a, str> },
-    /// What a site's number stands for.
+    /// The meaning of a site's number.
     Site(SiteNote<'a>),
     /// A recording begins.
     Window(WindowNote),
-    /// What drives the session, as far as is known.
+    /// The loop that drives the session, as far as it is known.
     Driver(DriverNote),
-    /// What code was loaded since the last such line: for whoever names addresses.
+    /// Code loaded since the last such line: for the lookup of addresses.
     Code(Value),
-    /// What the source of GPU times says; the first that said anything were CUDA events.
+    /// State of the source of GPU times; CUDA events were the first to have any.
     Events(Value),
 }
 
@@ -52,7 +52,7 @@ struct AnchorNote {
     asleep_ns: u64,
 }
 
-/// See [`Note::Site`].
+/// The fields of [`Note::Site`].
 #[derive(Debug, Deserialize, Serialize)]
 pub(crate) struct SiteNote<'a> {
     pub(super) number: u32,
@@ -61,7 +61,7 @@ pub(crate) struct SiteNote<'a> {
     file: Cow<'a, str>,
     line: u32,
     module: Cow<'a, str>,
-    /// Names of the arguments of its own.
+    /// Names of the site's own arguments.
     #[serde(default, skip_serializing_if = "Names::is_empty")]
     arguments: Names<'a>,
 }
@@ -93,52 +93,52 @@ impl Names<'_> {
     }
 }
 
-/// See [`Note::Driver`].
+/// The fields of [`Note::Driver`].
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct DriverNote {
     /// Number of the site whose loop it is; none for bare `step()` calls.
     pub(crate) site: Option<u32>,
-    /// The first of its iterations that is recorded.
+    /// Number of the first iteration that is recorded.
     pub(crate) first_step: u64,
 }
 
-/// See [`Note::Window`].
+/// The fields of [`Note::Window`].
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(crate) struct WindowNote {
-    /// The process's first.
+    /// First anchor of the process.
     #[serde(with = "AnchorNote")]
     pub(super) process: Anchor,
     #[serde(with = "AnchorNote")]
     pub(super) start: Anchor,
-    /// Where each thread's stream was, by its number.
+    /// Position of each thread's stream, by its number.
     pub(super) from: Vec<(u32, u64)>,
 }
 
-/// A journal that is written.
+/// A journal that is being written.
 pub(super) struct Journal {
     path: PathBuf,
-    /// Before the file: a child that is forked off does not keep the lock when its parent ends.
+    /// Closes the file in children, before it: a child that is forked off does not keep the lock when its parent ends.
     _closed: ClosedInChild,
-    /// Locked by whoever writes.
+    /// File and line, locked by the writer.
     file: Mutex<Lines>,
 }
 
 /// The file of a journal.
 struct Lines {
-    /// Locked for as long as this process lives.
+    /// File, locked for as long as this process lives.
     file: OwnFile,
     length: u64,
-    /// The line that is being written: room that is kept.
+    /// Line that is being written: its room is kept.
     line: Vec<u8>,
 }
 
-/// Bytes of most lines; longer ones ask for memory.
+/// Bytes of most lines; longer ones allocate.
 const LINE: usize = 8 << 10;
-/// A line's checksum, before it is known.
+/// Checksum of a line before it is known.
 const NO_SUM: &[u8] = b"00000000 ";
 
 impl Journal {
-    /// Creates a new file.
+    /// Creates a journal in a new file.
     pub(super) fn create(path: &Path) -> io::Result<Self> {
         let file = File::options().append(true).create_new(true).open(path)?;
         if !mapping::lock(&file)? {
@@ -149,7 +149,7 @@ impl Journal {
         Ok(Self { path: path.to_owned(), _closed, file: Mutex::new(lines) })
     }
 
-    /// Appends a line. One that cannot be written is missing when the journal is read: what it was about is counted
+    /// Appends a line. One that cannot be written is missing when the journal is read: its subject is counted
     /// there.
     pub(super) fn append(&self, note: &impl Serialize) {
         self.append_all([note]);
@@ -175,7 +175,7 @@ impl Journal {
 }
 
 impl Lines {
-    /// Adds a line to what is to be written; `None` if there is no memory for it.
+    /// Adds a line to the pending ones; `None` if there is no memory for it.
     fn add(&mut self, note: &impl Serialize) -> Option<()> {
         let start = self.line.len();
         let mut text = Text { bytes: &mut self.line, is_whole: true };
@@ -196,7 +196,7 @@ impl Lines {
     }
 }
 
-/// A text that grows as long as there is memory. What does not fit is no error, which would need memory itself.
+/// A text that grows as long as there is memory. Running out is no error value, which would need memory itself.
 struct Text<'a> {
     bytes: &'a mut Vec<u8>,
     is_whole: bool,
@@ -222,13 +222,13 @@ impl Write for Text<'_> {
     }
 }
 
-/// Deletes a journal; where nothing can be deleted, empties it: an empty one is nobody's to recover.
+/// Deletes a journal; where nothing can be deleted, empties it: nothing can be recovered from an empty one.
 pub(crate) fn discard(path: &Path) -> io::Result<()> {
     let empty = |error| File::options().write(true).truncate(true).open(path).map(drop).map_err(|_| error);
     std::fs::remove_file(path).or_else(empty)
 }
 
-/// Returns the lines of a journal, and how many could not be read. Any bytes will do.
+/// Returns the lines of a journal, and how many could not be read. Any bytes are accepted.
 pub(super) fn read(bytes: &[u8]) -> (Vec<Note<'static>>, u64) {
     let (mut notes, mut unreadable) = (Vec::new(), 0);
     for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -271,7 +271,7 @@ impl<'a> Note<'a> {
 }
 
 impl SiteNote<'_> {
-    /// Makes the site, which is kept for ever, as sites are.
+    /// Creates the site, which is kept for ever, as sites are.
     pub(super) fn leak(self) -> &'static Site {
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == self.kind).unwrap_or(Kind::Stage);
         let [name, file, module] = [self.name, self.file, self.module]

@@ -5,9 +5,9 @@
 //! .spool_rank0.journal   one line each: session, threads, sites, windows, loaded code, timed devices
 //! ```
 //!
-//! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the file. What
-//! a power failure leaves is what has reached the disk, which [`active`] asks for every second. Row by row, a slab's
-//! index says whose entries a chunk holds; the chunk is zero behind them. [`reader`] reads all of it back.
+//! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the
+//! file. A power failure leaves what has reached the disk, which [`active`] asks for every second. Row by row,
+//! a slab's index names the thread of each chunk; the rest of a chunk is zero. [`reader`] reads all of it back.
 
 pub(crate) mod active;
 mod allocator;
@@ -35,7 +35,7 @@ use profiler_core::stream::store::Store;
 const MAGIC: u64 = u64::from_le_bytes(*b"PRFSPOOL");
 /// Second word: rises when a reader of the old layout would be wrong.
 const VERSION: u64 = 4;
-/// Journals, by the word that their files of entries have: a journal's version is that of its entries.
+/// Versions of journals, by the version word of their files of entries.
 const JOURNALS: [(u64, &str); 2] = [(3, "0.1"), (VERSION, "0.2")];
 const HEADER: usize = CHUNK_BYTES;
 /// Chunks of entries in a slab.
@@ -56,10 +56,10 @@ const CHECK: usize = 40;
 pub(crate) struct Spool {
     mapping: Mapping,
     path: PathBuf,
-    /// Chunks that may be in use; 0 of a file that is only read.
+    /// Chunks that may be in use; 0 for a file that is only read.
     capacity: u32,
     room: Mutex<Room>,
-    /// Names what its entries refer to; none of a file that is only read.
+    /// Journal that names what the entries refer to; none for a file that is only read.
     journal: Option<Arc<Journal>>,
 }
 
@@ -68,7 +68,7 @@ impl Spool {
     fn create(path: &Path, most_bytes: u64, journal: Option<Arc<Journal>>) -> io::Result<Self> {
         let slabs = usize::try_from(most_bytes).unwrap_or(usize::MAX) / SLAB;
         let slabs = slabs.clamp(1, usize::from(u16::MAX) << 8);
-        // As much again for what is overwritten while it is read.
+        // As much again for chunks that are overwritten while they are read.
         let bytes = HEADER + 2 * slabs * SLAB;
         let file = File::options().read(true).write(true).create_new(true).open(path)?;
         let created = Mapping::new(file, bytes, true).and_then(|mapping| {
@@ -88,7 +88,7 @@ impl Spool {
         self.room.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes sure that a chunk can be written to; it is given back if not.
+    /// Makes sure that a chunk can be written to; gives it back if not.
     fn populate(&self, number: u32, at: usize) -> Option<()> {
         let populated = self.mapping.populate(at, CHUNK_BYTES);
         populated
@@ -129,7 +129,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives blocks to one chunk beyond the capacity, where no more than is used has them.
+    /// Gives blocks to one chunk beyond the capacity, but to no more chunks than are used.
     fn allocate_beside(&self, number: u32) -> io::Result<()> {
         let slab = slab_at(number);
         self.mapping.reach(slab + SLAB)?;
@@ -178,7 +178,7 @@ impl Spool {
         self.mapping.sync()
     }
 
-    /// Returns why it took no more, if it did not.
+    /// Returns why the file could not grow, if so.
     fn failure(&self) -> Option<String> {
         let pages = self.mapping.failed_pages();
         let failed = (pages > 0).then(|| {
@@ -189,7 +189,7 @@ impl Spool {
         failed.or_else(|| self.room().failure.as_ref().map(ToString::to_string))
     }
 
-    /// Deletes the file. What threads still have of it stays until they leave it; the rest is the disk's again.
+    /// Deletes the file. Chunks that threads still use stay until they leave them; the rest is the disk's again.
     fn discard(&self) -> io::Result<()> {
         fs::remove_file(&self.path)?;
         let mut room = self.room();

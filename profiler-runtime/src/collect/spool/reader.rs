@@ -1,6 +1,6 @@
 //! A spool that its process has left behind, read back.
 //!
-//! Nothing in it is believed: rows and lines carry checksums, lengths are those of the file, and whatever does not fit is
+//! None of its contents is trusted: rows and lines carry checksums, lengths are those of the file, and the rest is
 //! left out and counted. Each thread's entries end at the first that was never written; the very last may be torn.
 
 use std::collections::{BTreeMap, HashMap};
@@ -27,45 +27,45 @@ use profiler_core::stream::segment::Run;
 use profiler_core::stream::shared::Shared;
 use profiler_core::{Kind, site::Site};
 
-/// Sites beyond this number are not believed in.
+/// Most sites that are plausible; higher numbers are ignored.
 const MOST_SITES: u32 = 1 << 20;
 
-/// What a dead process has recorded.
+/// The recording of a dead process.
 pub(crate) struct Salvaged {
-    /// What its session noted last.
+    /// Last note of its session.
     pub(crate) session: Value,
-    /// What drove it, if that became known later.
+    /// Driver of the session, if it became known later.
     pub(crate) driver: Option<DriverNote>,
-    /// What it noted of its code, in order.
+    /// Notes of its code, in order.
     pub(crate) code: Vec<Value>,
-    /// What it noted last of the source of GPU times.
+    /// Last note of the source of GPU times.
     pub(crate) gpu: Option<Value>,
-    /// The entries of its last recording.
+    /// Entries of its last recording.
     pub(crate) log: Log,
-    /// Its sites, in order of number.
+    /// Sites in order of number.
     pub(crate) sites: Vec<&'static Site>,
-    /// Its first anchor, the recording's, and the last that was noted.
+    /// Anchors: its first, the recording's, and the last that was noted.
     pub(crate) process: Anchor,
     pub(crate) start: Anchor,
     pub(crate) last: Anchor,
-    /// Ticks of the last entry.
+    /// Tick of the last entry.
     pub(crate) end: u64,
-    /// Iterations that had passed.
+    /// Number of iterations that had passed.
     pub(crate) iterations: u64,
-    /// Entries that were being written.
+    /// Number of entries that were being written.
     pub(crate) torn: u64,
-    /// Entries that should lie between others, and lines and rows that cannot be read.
+    /// Number of entries that are missing between others, and of lines and rows that cannot be read.
     pub(crate) unreadable: u64,
-    /// Holds the journal's lock: nobody else recovers it.
+    /// Lock of the journal: no other process recovers it.
     pub(crate) lock: File,
 }
 
-/// Why a spool is not read.
+/// The reason why a spool is not read.
 #[derive(Debug)]
 pub(crate) enum Refusal {
-    /// Its process lives.
+    /// The process lives.
     Alive,
-    /// In a sentence.
+    /// The spool cannot be read, with the reason in a sentence.
     Unreadable(String),
 }
 
@@ -75,7 +75,7 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// What a journal tells.
+/// The contents of a journal.
 #[derive(Default)]
 struct Told {
     session: Option<Value>,
@@ -92,7 +92,7 @@ struct Told {
 ///
 /// # Errors
 ///
-/// Its process lives, or it is not one.
+/// Fails if its process lives, or if it is not a spool.
 pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> {
     let lock = File::options().read(true).append(true).open(journal)?;
     if !mapping::lock(&lock)? {
@@ -136,7 +136,7 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
             threads,
             lost_late: 0,
             lost_to_reentry: 0,
-            // Among those elsewhere.
+            // Counted among those lost elsewhere.
             lost_to_memory: 0,
             undescribed: 0,
             lost_elsewhere: spool.count(LOST),
@@ -183,7 +183,7 @@ type Piece = (u64, Run);
 impl Spool {
     fn open(path: &Path) -> io::Result<Self> {
         let wrong = |what: &str| io::Error::new(io::ErrorKind::InvalidData, what.to_owned());
-        // To open a pipe is to wait for its writer.
+        // Opening a pipe waits for its writer.
         if !fs::metadata(path)?.is_file() {
             return Err(wrong("the file of entries is no file"));
         }
@@ -237,7 +237,7 @@ impl Spool {
         [read(0), read(1)].into_iter().flatten().max_by_key(|anchor| anchor.ticks)
     }
 
-    /// Returns whose a chunk is, and where it stands.
+    /// Returns the thread of a chunk, and its position there.
     fn row(&self, number: u32) -> Result<Option<(u32, u64)>, ()> {
         let at = row_at(number);
         let (base, second) = (self.number(at), self.number(at + 8));
@@ -280,7 +280,7 @@ fn journal_version(word: u64) -> String {
     known.map_or_else(|| format!("of layout {word}"), |(_, name)| format!("{name} (layout {word})"))
 }
 
-/// Returns how many entries of a chunk were written: it was zero before. A page that a power failure has taken leaves a
+/// Returns how many entries of a chunk were written: the rest is zero. A page lost in a power failure leaves a
 /// hole.
 fn written(entries: &[Entry]) -> usize {
     entries.iter().rposition(|entry| !entry.is_empty()).map_or(0, |last| last + 1)
@@ -303,7 +303,7 @@ fn join(pieces: &mut Vec<Piece>, from: u64) -> (Vec<Run>, u64) {
     (runs, missing)
 }
 
-/// Leaves out a last entry of which only half was stored.
+/// Drops a last entry of which only half was stored.
 fn drop_torn(thread: &mut ThreadLog) -> bool {
     let Some(last) = thread.runs.last_mut() else { return false };
     let is_torn = last.entries().last().is_some_and(|entry| entry.is_timed() && entry.value() == 0);
@@ -318,11 +318,11 @@ fn last_ticks(thread: &ThreadLog) -> Option<u64> {
     last.entries().iter().rev().find(|entry| entry.is_timed()).map(|entry| entry.value())
 }
 
-/// Returns all sites up to the highest number; one that the journal has lost is named by its number.
+/// Returns all sites up to the highest number; a site that the journal has lost is named by its number.
 fn sites(mut known: BTreeMap<u32, SiteNote<'_>>) -> Vec<&'static Site> {
     known.retain(|number, _| (1..=MOST_SITES).contains(number));
     let most = known.last_key_value().map_or(0, |(number, _)| *number);
-    // A gap costs memory: one that no journal has is not filled.
+    // Filling a gap costs memory: one that no journal can have is not filled.
     let most = if most as usize > 2 * known.len() + 64 { 0 } else { most };
     let lost = |number: u32| -> &'static Site {
         let name = Box::leak(format!("site {number}").into_boxed_str());

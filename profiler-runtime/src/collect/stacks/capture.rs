@@ -1,9 +1,9 @@
 //! Walks the calling thread's stack: addresses only, no names, no lock, no allocation after a thread's first walk.
 //!
-//! The system's unwinder takes a quarter of a microsecond a frame: it reads the unwinding rules of every function again
-//! each time. On Linux [`walk`] works on a copy of these rules, and each thread remembers the
-//! rule of each return address. Elsewhere, on a stack that is not the thread's own (a coroutine's), and under Miri the system's
-//! unwinder is used.
+//! The system's unwinder takes a quarter of a microsecond a frame: it reads the unwinding rules of
+//! every function again each time. On Linux [`walk`] works on a copy of these rules, and each
+//! thread remembers the rule of each return address. Elsewhere, on a stack that is not the thread's
+//! own (a coroutine's), and under Miri the system's unwinder is used.
 
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -14,9 +14,9 @@ use profiler_core::hooks::stack::{self, MAX_DEPTH};
 
 use super::walk;
 
-/// Picoseconds that one walk took here when it was measured last.
+/// Picoseconds that one walk took here at the last measurement.
 static COST: AtomicU64 = AtomicU64::new(0);
-/// Walks that did not fit into what was left of their stack, or found no memory.
+/// Number of walks that did not fit into the rest of their stack, or found no memory.
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
 /// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a millisecond).
@@ -31,7 +31,7 @@ pub(crate) fn release() {
     walk::unload();
 }
 
-/// Nanoseconds that a stack cost its range in the last recording, measured on the thread that started it.
+/// Returns the nanoseconds that a stack cost its range in the last recording, measured on the thread that started it.
 pub(crate) fn ns_per_stack() -> f64 {
     // ORDERING: a statistic.
     COST.load(Ordering::Relaxed) as f64 / 1000.0
@@ -68,7 +68,7 @@ fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
     count
 }
 
-/// Returns how many call stacks were left out since this was asked last, because too little was left of the stack to walk it,
+/// Returns how many call stacks were left out since the last call, because too little was left of the stack to walk it,
 /// or for want of memory.
 pub(crate) fn left_out() -> u64 {
     // ORDERING: a statistic.
@@ -79,7 +79,7 @@ pub(crate) fn left_out() -> u64 {
 #[inline(never)]
 fn walk_slowly(addresses: &mut [u64]) -> usize {
     let mut count = 0;
-    // The unwinder's own functions lie below this one, whatever their names are.
+    // The unwinder's own functions lie below this one, under any name.
     let here = (&raw const count).addr();
     let take = |frame: &backtrace::Frame| {
         if (1..=here).contains(&frame.sp().addr()) {

@@ -1,49 +1,49 @@
-//! What code lies where in a process: for whoever names the functions of its call stacks when it is gone.
+//! The code of a process and its addresses: to name the functions of its call stacks when the process is gone.
 //!
-//! A session that records stacks into a spool puts it into the journal ([`known_libraries`](super::known_libraries)); `recover` reads it back, and
-//! [`offline`](super::offline) looks into the files. Whoever has written the journal may have written anything.
+//! A session with stacks and a spool journals it ([`known_libraries`](super::known_libraries)); `recover` reads it, and
+//! [`offline`](super::offline) looks into the files. The journal is not trusted: it may hold anything.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::sources::Sources;
 
-/// Loaded objects beyond this number are not noted, and not believed in.
+/// Most loaded objects that are noted, and that are plausible.
 pub(super) const MOST_OBJECTS: usize = 4096;
 
 /// One line of a journal, or all of them together.
 #[derive(Debug, Default, Deserialize, Serialize)]
 pub(super) struct CodeNote {
     pub(super) sources: Sources,
-    /// In the order in which they were loaded.
+    /// Objects in the order in which they were loaded.
     pub(super) objects: Vec<Object>,
 }
 
-/// The program, or a library.
+/// The program, or one of its libraries.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub(super) struct Object {
-    /// Its file, by its real path.
+    /// File of the object, by its real path.
     pub(super) file: String,
-    /// What is added to the file's addresses.
+    /// Offset to add to the file's addresses.
     pub(super) base: u64,
-    /// Where it lies.
+    /// First address.
     pub(super) start: u64,
     pub(super) end: u64,
     pub(super) identity: Identity,
 }
 
-/// How the file is known again.
+/// The way to recognise the file.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Identity {
-    /// The note that linkers write, in hexadecimal digits.
+    /// Note of the linker, in hexadecimal digits.
     BuildId(String),
-    /// It has none: length and time of its last change, in nanoseconds since the Unix epoch.
+    /// Length and time of the last change in nanoseconds since the Unix epoch, for a file without a note.
     File { length: u64, modified_ns: u64 },
 }
 
 impl CodeNote {
-    /// Returns what all lines of a journal say. One that another version wrote says nothing.
+    /// Returns the objects of all lines of a journal. A line of another version has none.
     pub(super) fn of(lines: Vec<Value>) -> Self {
         let mut all = Self::default();
         for line in lines.into_iter().filter_map(|line| serde_json::from_value::<Self>(line).ok()) {

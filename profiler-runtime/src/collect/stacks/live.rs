@@ -7,7 +7,7 @@ use super::names;
 use super::paths::Resolved;
 use profiler_trace::records::frames::{Frame, NO_SYMBOL};
 
-/// Returns what lies at each of these return addresses. Reads the program's debug information.
+/// Returns the functions at each of these return addresses. Reads the program's debug information.
 pub(super) fn look_up(addresses: HashSet<u64>) -> HashMap<u64, Resolved> {
     let mut names = names::of(addresses.iter().copied());
     let told = addresses.into_iter().map(|address| {

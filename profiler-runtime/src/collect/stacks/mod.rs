@@ -7,8 +7,8 @@
 //! what code lies where: loaded ─► known_libraries ─► code_note, in a spool's journal ─► offline
 //! ```
 //!
-//! `session` asks for all of it; `model` and `export` see [`symbols`]. What reads the loader's tables and files of code is
-//! in `linux`; elsewhere the system's unwinder and debug information have to do.
+//! `session` asks for all of it; `model` and `export` see [`symbols`]. The readers of the loader's tables and
+//! of code files are in `linux`; other systems use the system's unwinder and the debug information alone.
 
 mod capture;
 mod code_note;

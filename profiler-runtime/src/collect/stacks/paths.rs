@@ -1,24 +1,24 @@
 //! Paths of functions, as debug information and symbol tables spell them.
 //!
-//! A release build with line tables only (`debug = "line-tables-only"`) knows a function that was inlined by the last part
-//! of its path and its type arguments, `run_recorded<u64, wan::block::{closure_env#0}>`; one that was not inlined has its
-//! path in the symbol table. Other builds have whole paths everywhere.
+//! A release build with line tables only (`debug = "line-tables-only"`) knows a function that was inlined
+//! by the last part of its path and its type arguments, `run_recorded<u64, wan::block::{closure_env#0}>`;
+//! one that was not inlined has its path in the symbol table. Other builds have whole paths everywhere.
 
 use std::collections::HashMap;
 
 use super::sources::Sources;
 use profiler_trace::records::frames::{Frame, without_closure};
 
-/// What is known of an address.
+/// The facts known about an address.
 #[derive(Debug, Default)]
 pub(super) struct Resolved {
-    /// By the debug information, innermost first; files as the compiler named them.
+    /// Functions by the debug information, innermost first; files as the compiler named them.
     pub(super) frames: Vec<Frame>,
-    /// The whole path of the function around it, by the symbol table.
+    /// Whole path of the function around it, by the symbol table.
     pub(super) name: Option<String>,
 }
 
-/// Gives the functions at one address, innermost first, their whole paths where something else than the debug information
+/// Completes the paths of the functions at one address, innermost first, where another source than debug information
 /// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.
 pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sources) {
     for at in 1..frames.len() {
@@ -44,8 +44,8 @@ pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sou
     }
 }
 
-/// Gives functions of which only the last part is known the path under which the same file has one of that name
-/// elsewhere: a function that was inlined in one place is often not in another.
+/// Completes functions of which only the last part is known, by the path that the same file has for a function of that
+/// name elsewhere: a function that was inlined in one place is often not in another.
 pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
     let frames: Vec<&mut Frame> = frames.collect();
     let mut known: HashMap<(String, String), Option<String>> = HashMap::new();
@@ -64,12 +64,12 @@ pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
     }
 }
 
-/// What the path of a function of the profiler's begins with.
+/// Begin of the paths of the profiler's functions.
 const PROFILER: &str = "profiler_runtime::";
-/// What the path of a function of the recorder's begins with.
+/// Begin of the paths of the recorder's functions.
 const CORE: &str = "profiler_core::";
 
-/// Returns whether it is a function of the profiler, or of what it walks stacks with.
+/// Returns whether it is a function of the profiler, or of the crates that walk stacks for it.
 pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
     let path = frame.function.trim_start_matches(['<', '&']);
     path.starts_with(PROFILER)
@@ -79,8 +79,8 @@ pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
         || sources.has_profiler(&frame.file)
 }
 
-/// Returns whether it is a function of the standard library's: none of the program's own, and no trait of it for a type
-/// of the program's.
+/// Returns whether it is a function of the standard library: not one of the program's own, and not a trait of std's for
+/// a type of the program's.
 pub(super) fn is_of_std(frame: &Frame) -> bool {
     let path = frame.function.trim_start_matches(['<', '&', '*', '(', '[']);
     let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);

@@ -1,6 +1,6 @@
-//! Where a program's sources lie: what of the path of a source file is shown, and which files are the profiler's.
+//! The source files of a program: the part of a path that is shown, and which files are the profiler's.
 //!
-//! Of this process, or of the one whose recording is recovered: then its journal says so ([`super::code_note`]).
+//! This process's, or those of the one whose recording is recovered: its journal has them ([`super::code_note`]).
 
 use std::path::{Path, PathBuf};
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use profiler_core::{site::Site, site::sites};
 
-/// See the module.
+/// The folders of a program's sources: see the module.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub(super) struct Sources {
-    /// The folder that the program runs in.
+    /// Folder that the program runs in.
     here: String,
-    /// The runtime's own, [`shortened`](Self::shortened).
+    /// Sources of the runtime, [`shortened`](Self::shortened).
     profiler: String,
-    /// The recorder's own, likewise. A journal of before it was a crate has none.
+    /// Sources of the recorder, likewise. A journal from before it was a crate has none.
     #[serde(default)]
     core: String,
     /// Folders of workspaces, each with its slash: compilers name files from there, wherever the program runs.
@@ -35,7 +35,7 @@ impl Sources {
         sources
     }
 
-    /// Learns the folder of a workspace from a function whose crate has annotated code, if there is one to be learnt.
+    /// Learns the folder of a workspace from a function whose crate has annotated code, if it shows one.
     pub(super) fn note(&mut self, file: &str, function: &str) {
         if Path::new(file).is_absolute() && self.shortened(Path::new(file)) == file {
             let root = sites().find_map(|site| root(site, file, function));
@@ -48,8 +48,8 @@ impl Sources {
         [&self.profiler, &self.core].iter().any(|own| !own.is_empty() && file.contains(own.as_str()))
     }
 
-    /// Returns a source file without what differs between machines: the folder that the program runs in, cargo's,
-    /// rustc's.
+    /// Returns a source file without the parts that differ between machines: the folder that the
+    /// program runs in, cargo's, rustc's.
     pub(super) fn shortened(&self, file: &Path) -> String {
         if let Ok(inside) = file.strip_prefix(&self.here)
             && !self.here.is_empty()

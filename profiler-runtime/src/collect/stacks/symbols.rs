@@ -1,7 +1,7 @@
 //! The code that recorded addresses lie in: function, file and line, looked up once per address when a session is over.
 //!
-//! [`live`] asks this process, and [`offline`] the files of one that is gone. What a reader of a stack does not want to see
-//! is left out: the profiler's own functions, and what ran before the program's `main` or the thread's closure.
+//! [`live`] asks this process, and [`offline`] the files of one that is gone. Functions that no reader of a stack wants
+//! to see are left out: the profiler's own, and those that ran before the program's `main` or the thread's closure.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -18,17 +18,17 @@ use super::paths::{self, Resolved};
 use super::sources::Sources;
 use super::{live, offline};
 
-/// The standard library's functions in call stacks: those of iterators, options, locks, unwinding.
+/// The treatment of the standard library's functions in call stacks: those of iterators, options, locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Std {
-    /// They do not.
+    /// They are not shown.
     LeftOut,
-    /// They do.
+    /// They are shown.
     Kept,
 }
 
 impl Std {
-    /// Returns what a configuration asks for.
+    /// Returns the treatment that a configuration asks for.
     pub(crate) const fn of(kept: bool) -> Self {
         if kept { Self::Kept } else { Self::LeftOut }
     }
@@ -40,8 +40,8 @@ pub(crate) fn resolve(log: &Log, std: Std) -> Symbols {
     symbols_of(live::look_up(addresses(log)), Sources::of_this_process(), std)
 }
 
-/// Looks up the same for a recording whose process is gone: in the files that the code came from, as the lines `code`
-/// of its journal tell ([`known_libraries`](super::known_libraries)). What could not be named is told in sentences.
+/// Looks up the same for a recording whose process is gone: in the files that the lines `code` of its journal name
+/// ([`known_libraries`](super::known_libraries)). Returns sentences on what could not be named, too.
 pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbols, Vec<String>) {
     let code = CodeNote::of(code);
     let (told, mut warnings) = offline::look_up(addresses(log), &code.objects);
@@ -52,7 +52,7 @@ pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbol
     (symbols, warnings)
 }
 
-/// Makes the functions of all addresses what is shown of them.
+/// Converts the functions of all addresses to what is shown of them.
 fn symbols_of(told: HashMap<u64, Resolved>, mut sources: Sources, std: Std) -> Symbols {
     for frame in told.values().flat_map(|told| &told.frames) {
         sources.note(&frame.file, &frame.function);
@@ -145,9 +145,9 @@ impl Resolved {
     }
 }
 
-/// Returns what of a function is shown; `None` for glue between functions.
+/// Returns what is shown of a function; `None` for glue between functions.
 fn classified(frame: Frame, sources: &Sources, std: Std) -> Option<Found> {
-    /// What the system runs before Rust code: not on top of [`Found::Start`] in threads that C code began.
+    /// Functions that the system runs before Rust code: not on top of [`Found::Start`] in threads that C code began.
     const SYSTEM: [&str; 12] = [
         "_start",
         "start",

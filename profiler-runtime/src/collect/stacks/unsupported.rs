@@ -1,43 +1,43 @@
-//! In place of what is there on Linux only: the system's unwinder walks, the debug information is all that names
+//! The replacement of what only Linux has: the system's unwinder walks, only the debug information names
 //! functions, and only while their process lives.
 
-/// Stands in for the fast walk.
+/// Replaces the fast walk.
 pub(super) mod walk {
-    /// Loads nothing.
+    /// Does nothing: there are no rules to load.
     pub(in crate::collect::stacks) fn load() {}
 
-    /// Gives nothing back.
+    /// Does nothing: there are no rules to give back.
     pub(in crate::collect::stacks) fn unload() {}
 
-    /// Returns true: it is not known here.
+    /// Returns true: the size of the stack is not known here.
     pub(in crate::collect::stacks) fn fits() -> bool {
         true
     }
 
-    /// Returns `None`: it is not possible here.
+    /// Returns `None`: the fast walk is not possible here.
     pub(in crate::collect::stacks) fn walk(_addresses: &mut [u64]) -> Option<usize> {
         None
     }
 }
 
-/// Stands in for the symbol tables.
+/// Replaces the symbol tables.
 pub(super) mod names {
     use std::collections::HashMap;
 
-    /// Returns none.
+    /// Returns no names.
     pub(in crate::collect::stacks) fn of(_addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
         HashMap::new()
     }
 }
 
-/// Stands in for the files of a process that is gone.
+/// Replaces the files of a process that is gone.
 pub(super) mod offline {
     use std::collections::{HashMap, HashSet};
 
     use crate::collect::stacks::code_note::Object;
     use crate::collect::stacks::paths::Resolved;
 
-    /// Returns nothing.
+    /// Returns no functions.
     pub(in crate::collect::stacks) fn look_up(
         _addresses: HashSet<u64>,
         _objects: &[Object],
@@ -46,16 +46,16 @@ pub(super) mod offline {
     }
 }
 
-/// Stands in for what a journal knows of loaded code.
+/// Replaces the part of a journal that knows loaded code.
 pub(crate) mod known_libraries {
     use serde_json::Value;
 
-    /// Nothing.
+    /// No notes.
     #[derive(Debug, Default)]
     pub(crate) struct Noted;
 
     impl Noted {
-        /// Returns none.
+        /// Returns `None`: there is no news.
         pub(crate) fn news(&mut self) -> Option<Value> {
             None
         }

@@ -6,7 +6,7 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use crate::config::{self, ProfilerConfig};
 
-/// What was given field by field.
+/// The flags that were given field by field.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct FieldFlags {
     /// Field and text, in the order of the table.

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use super::{ALL_STAGES, PROFILE, ProfilerArgs, STEPS};
 use crate::config::{Draft, Environment, Origin, Problem, Profiler, sglang_folder};
 
-/// Steps that `--profile` records unless told otherwise.
+/// Steps that `--profile` records unless another number is given.
 const USUAL_STEPS: i64 = 5;
 
 impl ProfilerArgs {
-    /// What `--profile` means, in fields.
+    /// Returns the fields that `--profile` sets.
     pub(super) fn preset(&self, env: Environment<'_>) -> Draft {
         let origin = Origin::Flag(PROFILE.into());
         let mut draft = Draft::new(origin.clone());
@@ -32,7 +32,7 @@ impl ProfilerArgs {
         draft
     }
 
-    /// The whole pipeline has no schedule: stages before and after the denoising steps would fall out of it.
+    /// Sets no schedule, for the whole pipeline: stages before and after the denoising steps would fall out of it.
     fn whole_pipeline(&self, draft: &mut Draft) -> String {
         if self.num_profiled_timesteps.is_some() {
             draft.warn(STEPS, format!("does nothing with `{ALL_STAGES}`, which records every step"));
@@ -40,7 +40,7 @@ impl ProfilerArgs {
         "full_stages".into()
     }
 
-    /// The denoising steps: those of the stage `diffuse`, counted by the step loop `denoise_step`.
+    /// Selects the denoising steps: those of the stage `diffuse`, counted by the step loop `denoise_step`.
     fn steps(&self, draft: &mut Draft, origin: &Origin) -> String {
         draft.preset(&["stages", "step_of"], origin, |config| {
             config.stages = vec!["diffuse".into(), "denoise_step".into()];

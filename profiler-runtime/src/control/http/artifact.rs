@@ -17,7 +17,7 @@ use super::response::percent;
 use super::sessions::{known, open_plain, unknown};
 use profiler_trace::export;
 
-/// What a download reads at a time.
+/// Bytes that a download reads at a time.
 const CHUNK: usize = 64 << 10;
 
 /// Answers `GET /profile/sessions/{id}/artifacts/{name}`.
@@ -45,7 +45,7 @@ pub(super) async fn download(door: Arc<Door>, peer: Peer, id: String, name: Stri
 
 /// An artifact to send.
 struct Found {
-    /// As the manifest has it.
+    /// Name in the manifest.
     name: String,
     content_type: &'static str,
     file: File,
@@ -72,7 +72,7 @@ fn find(door: &Door, id: &str, name: &str) -> Result<Found, Refusal> {
     })
 }
 
-/// To be saved under its name, whatever is in the name.
+/// Returns the header by which a download is saved under its name, whatever is in the name.
 fn disposition(name: &str) -> HeaderValue {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-._ ".contains(letter);
     let plain: String = name.chars().map(|letter| if is_plain(letter) { letter } else { '_' }).collect();

@@ -1,6 +1,6 @@
 //! The audit log: one line for each action and download, and one a minute for each reason of refusals.
 //!
-//! Whatever a client has sent is escaped, so that it cannot begin a line of its own, and secrets are never given to it.
+//! Text from a client is escaped, so that it cannot begin a line of its own, and secrets are never passed here.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
@@ -13,27 +13,27 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::error::Refusal;
 use super::face::{Refusals, logging};
 
-/// Filter the log by this.
+/// Log target of the audit lines, to filter by.
 const TARGET: &str = "profiler_runtime::audit";
 /// Characters of one value that are written: a path may have 64 KiB.
 const MOST: usize = 300;
 
-/// Who asks, if the server knows.
+/// The address of the client, if the server knows it.
 pub(super) type Peer = Option<SocketAddr>;
 
-/// Who asks.
+/// Returns the client's address.
 pub(super) fn peer(request: &Request) -> Peer {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0)
 }
 
-/// Something was done, or tried.
+/// Logs an action that was done, or tried.
 pub(super) fn done(peer: Peer, action: &str, what: &impl Display, session: &str, outcome: &impl Display) {
     let (peer, what, session) = (shown(peer), escaped(&what.to_string()), escaped(session));
     let line = format_args!("peer={peer} action={action} on=\"{what}\" session=\"{session}\" outcome={outcome}");
     logging::audit(Level::Info, TARGET, line);
 }
 
-/// A request was turned away.
+/// Logs a request that was turned away.
 pub(super) async fn refused(refusals: &Refusals, peer: Peer, path: &str, refusal: &Refusal) {
     let (code, status) = (refusal.code.name(), refusal.code.status().as_u16());
     let Some(more) = refusals.count(code) else { return };
@@ -42,10 +42,10 @@ pub(super) async fn refused(refusals: &Refusals, peer: Peer, path: &str, refusal
     let _ = warn(format!("peer={peer} path=\"{path}\" outcome={status} reason={code}{more}")).await;
 }
 
-/// A connection was cut off, because another wanted its place.
+/// Logs a connection that was cut off, because another wanted its place.
 pub(super) fn cut_off(refusals: &Refusals) {
     if let Some(more) = refusals.count("no_room") {
-        // Nobody waits for it.
+        // No caller waits for it.
         drop(warn(format!("a slow connection has made room for another one{more}")));
     }
 }
@@ -55,7 +55,7 @@ fn warn(line: String) -> JoinHandle<()> {
     spawn_blocking(move || logging::audit(Level::Warn, TARGET, format_args!("{line}")))
 }
 
-/// Logs the refusals that were not told yet when the door closes.
+/// Logs the refusals that were not logged yet when the server ends.
 pub(super) fn more(more: fmt::Arguments<'_>) {
     logging::audit(Level::Warn, TARGET, format_args!("refused, reason={more}"));
 }

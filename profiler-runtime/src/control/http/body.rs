@@ -1,7 +1,7 @@
-//! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing; of a start also the keys that vLLM's and SGLang's
-//! clients send.
+//! The body of start and stop: `{"stages": [0, 2, "vae.*"]}`, or nothing; of a start also the keys
+//! that vLLM's and SGLang's clients send.
 //!
-//! Every body is a selection, or sentences that say what would be right.
+//! Every body becomes a selection, or sentences that say what would be right.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use super::face::{Selection, SessionWishes};
 use super::places::Place;
 use super::wishes::{self, Reading};
 
-/// What a body may look like.
+/// Example of a body.
 const EXAMPLE: &str = "{\"stages\": [0, \"vae.*\"]}";
-/// The key for stages, and upstream's for the same.
+/// Key for stages, and upstream's for the same.
 const STAGES: &str = "stages";
 const PROFILE_STAGES: &str = "profile_stages";
-/// Stages in one body: more than any pipeline has.
+/// Most stages in one body: more than any pipeline has.
 const MOST: usize = 256;
-/// Characters of one name.
+/// Most characters of one name.
 const LONGEST: usize = 256;
 
-/// Reads the body, within the limits, and says what it selects. In a server of the user's, the time that it takes is that
-/// server's business.
+/// Reads the body, within the limits, and returns its selection. In a server of the user's, the
+/// time that it takes is that server's business.
 pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Refusal> {
     let too_large = || {
         let message = format!("the body has more than {limit} bytes: send only the stages, {EXAMPLE}");
@@ -55,7 +55,7 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Re
     selection(&bytes)
 }
 
-/// Reads what a body selects and asks for; an error has everything that is wrong with it, in its order.
+/// Reads the selection and the wishes of a body; an error has everything that is wrong with it, in its order.
 fn selection(body: &[u8]) -> Result<Selection, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Selection::default());
@@ -116,7 +116,7 @@ fn list_problem(list: &[Value], key: &str) -> Vec<String> {
     problems.map(|(at, problem)| format!("`{key}[{at}]` {problem}")).collect()
 }
 
-/// Returns what a list without problems selects, and where it has the names: they are sorted for comparison.
+/// Returns the selection of a list without problems, and where it has the names: they are sorted for comparison.
 fn select(list: &[Value], key: &str) -> Selection {
     let mut selection = Selection::stages(list.iter().filter_map(number));
     let names = list.iter().enumerate().filter_map(|(at, value)| Some((value.as_str()?.to_owned(), at)));

@@ -1,7 +1,7 @@
 //! One connection: one request and its answer, with a limit on every wait for the client and none on the work.
 //!
 //! The first byte comes within two seconds, the request is there within the patience of [`HttpOptions::read_timeout`],
-//! and who does not read the answer on for that long is cut off.
+//! and a client that does not read the answer on for that long is cut off.
 //!
 //! [`HttpOptions::read_timeout`]: super::HttpOptions::read_timeout
 
@@ -25,7 +25,7 @@ use super::places::Place;
 
 /// Time in which a client has to send its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);
-/// A head may have so many bytes.
+/// Most bytes of a head.
 const HEAD_LIMIT: usize = 16 << 10;
 
 /// Answers the connection's request. Errors are the client's.
@@ -51,7 +51,7 @@ struct Patient {
 }
 
 impl Patient {
-    /// Passes on what a write came to, unless it has been waiting for too long.
+    /// Passes on the result of a write, unless it has been waiting for too long.
     fn watch<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
             if self.stalled.take().is_some() {

@@ -1,7 +1,7 @@
 //! Start and stop.
 //!
-//! Controllers block, so they run on the runtime's blocking threads, and go on when the client has gone: what was
-//! started is in the audit log.
+//! Controllers block, so they run on the runtime's blocking threads, and go on when the client has gone: sessions that
+//! were started are in the audit log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub(super) async fn answer(door: Arc<Door>, request: Request, action: &'static s
     answered
 }
 
-/// Returns the answer; an error is a request that could not be read: what the controller answers has its own audit line.
+/// Returns the answer; an error is a request that could not be read: the controller's answers are audited already.
 async fn act(door: &Arc<Door>, peer: Peer, request: Request, action: &'static str) -> Result<Response, Refusal> {
     let asked = request.uri().query();
     let wait = if action == "start" { query::none(asked).map(|()| None)? } else { Some(query::wait(asked)?) };
@@ -71,7 +71,7 @@ fn ask(
     Ok((status, report))
 }
 
-/// Returns what the user's server has put before the routes, with `Router::nest`.
+/// Returns the prefix that the user's server has put before the routes, with `Router::nest`.
 fn prefix(request: &Request) -> String {
     let whole = request.extensions().get::<OriginalUri>().map(|uri| uri.0.path());
     let prefix = whole.and_then(|whole| whole.strip_suffix(request.uri().path()));

@@ -1,7 +1,7 @@
-//! Everything that HTTP uses of the rest of the runtime: what a crate of its own would have to be given.
+//! Everything that HTTP uses of the rest of the runtime: the dependencies that a crate of its own would need.
 //!
-//! The types of `job` are public. The rest is not: the tables of fields and upstream's names that a body is read by, the
-//! secret, the rate of lines about refusals, threads, and the log.
+//! The types of `job` are public. The rest is not: the tables of fields and upstream's names that a
+//! body is read by, the secret, the rate of lines about refusals, threads, and the log.
 
 pub(super) use crate::config::{Fate, Field, Kind, Name, Origin, Place as NamePlace, nearest};
 pub(super) use crate::control::job::{ControlError, Controller, Local, Report, Selection, SessionWishes, WorkerState};

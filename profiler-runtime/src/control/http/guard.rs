@@ -1,4 +1,4 @@
-//! Who may come in: the checks before every request, and what the handlers share.
+//! Admission: the checks before every request, and the state that the handlers share.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::options::HttpOptions;
 use super::origin::{self, Hosts};
 use super::places::{self, Place};
 
-/// What answers may be used for: to be saved, not to be shown as pages.
+/// Headers of every answer: it is to be saved, not to be shown as a page.
 const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
@@ -26,18 +26,18 @@ const ANSWER_HEADERS: [(HeaderName, HeaderValue); 4] = [
     (HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin")),
 ];
 
-/// What the handlers share.
+/// The state that the handlers share.
 pub(super) struct Door {
     pub(super) controller: Arc<dyn Controller>,
     pub(super) options: HttpOptions,
     pub(super) refusals: Refusals,
-    /// Files that may be open for downloads, also in a server of the user's, which has timeouts of its own or none.
+    /// Permits for files open for downloads, also in a server of the user's, which has timeouts of its own or none.
     pub(super) downloads: Arc<Semaphore>,
     hosts: Hosts,
 }
 
 impl Door {
-    /// Creates what handlers share; `bound` is the address of a listener of our own.
+    /// Creates the shared state; `bound` is the address of a listener of our own.
     pub(super) fn new(controller: Arc<dyn Controller>, options: HttpOptions, bound: Option<IpAddr>) -> Arc<Self> {
         let hosts = Hosts { allowed: options.hosts.clone(), bound };
         let downloads = Arc::new(Semaphore::new(places::MOST));
@@ -59,11 +59,11 @@ impl Door {
         Err(Refusal::new(Code::TokenWrong, message))
     }
 
-    /// Runs what blocks, as controllers do, on a thread for that.
+    /// Runs blocking work, such as a controller's, on a thread for that.
     ///
     /// # Errors
     ///
-    /// The controller panicked, or the runtime is ending.
+    /// Fails if the controller panicked, or if the runtime is ending.
     pub(super) async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&Self) -> T + Send + 'static,
@@ -116,7 +116,7 @@ pub(super) async fn check(State(door): State<Arc<Door>>, request: Request, next:
     response
 }
 
-/// The token in `Bearer <token>`.
+/// Returns the token in `Bearer <token>`.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, token) = value.split_at_checked(b"Bearer ".len())?;
     scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii())

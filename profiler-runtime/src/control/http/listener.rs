@@ -29,7 +29,7 @@ const THREAD: &str = "profiler-http";
 /// Pause when there are no more file descriptors, or no more places.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 
-/// Why a listener could not be started.
+/// The reason why a listener could not be started.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum HttpError {
@@ -37,7 +37,7 @@ pub enum HttpError {
     Address(Arc<io::Error>),
     /// Other machines can reach the address, and there is no token.
     TokenRequired {
-        /// The address.
+        /// Address that needs a token.
         address: SocketAddr,
     },
     /// The token is empty.
@@ -77,8 +77,8 @@ pub struct Listener {
     door: Arc<Door>,
 }
 
-/// A listener on a thread of its own. It stops when this is dropped; what is in progress is cut off then, but sessions go
-/// on.
+/// A listener on a thread of its own. It stops when this is dropped; requests in progress are cut
+/// off then, but sessions go on.
 #[derive(Debug)]
 #[must_use = "the listener stops when this is dropped: bind it to a name, as in `let _control = …`"]
 pub struct Server {
@@ -93,7 +93,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// As [`serve`](super::serve), and [`HttpError::EmptyToken`].
+    /// Returns the errors of [`serve`](super::serve), and [`HttpError::EmptyToken`].
     pub fn bind(
         address: impl ToSocketAddrs,
         controller: Arc<dyn Controller>,
@@ -117,7 +117,7 @@ impl Listener {
         Ok(Self { socket, address, door })
     }
 
-    /// The address that clients use.
+    /// Returns the address that clients use.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
@@ -127,7 +127,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`HttpError::Thread`] if the runtime has no room for the socket; else it never ends.
+    /// Returns [`HttpError::Thread`] if the runtime has no room for the socket; else it never ends.
     pub async fn run(self) -> Result<Infallible, HttpError> {
         let timeout = self.door.options.read_timeout;
         let socket = tokio::net::TcpListener::from_std(self.socket).map_err(|error| HttpError::Thread(error.into()))?;
@@ -165,7 +165,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// [`HttpError::Thread`].
+    /// Returns [`HttpError::Thread`].
     pub fn spawn(self) -> Result<Server, HttpError> {
         pinned::pin_this_library();
         let failed = |error: io::Error| HttpError::Thread(Arc::new(error));
@@ -191,7 +191,7 @@ impl Listener {
 }
 
 impl Server {
-    /// The address that clients use.
+    /// Returns the address that clients use.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
@@ -210,7 +210,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         if self.process.is_foreign() {
-            // The thread is the parent's: what would wake it is not, and it is never over here.
+            // The thread is the parent's: its waker is not here, and it never ends here.
             std::mem::forget((self.stop.take(), self.thread.take()));
             return;
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::face::{Controller, Report, WorkerState, logging, threads};
 use profiler_trace::export::{self, MergeOptions};
 
-/// Pause between two looks whether a session is written.
+/// Pause between two checks whether a session is written.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 /// Name of the merged trace in the session's folder.
 const NAME: &str = "trace_merged.json.gz";
@@ -26,7 +26,7 @@ pub(super) fn when_written(controller: &Arc<dyn Controller>, session: &str) {
     }
 }
 
-/// Waits until no worker of the session has anything left to do; `None` if nobody knows it any more.
+/// Waits until no worker of the session has anything left to do; `None` if the session is not known any more.
 fn written(controller: &dyn Controller, session: &str) -> Option<Report> {
     loop {
         let report = controller.session(session)?;

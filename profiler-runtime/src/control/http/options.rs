@@ -1,26 +1,26 @@
-//! What the endpoints allow: token, names, limits.
+//! The settings of the endpoints: token, names, limits.
 
 use std::time::Duration;
 
 use super::face::{Token, options};
 
-/// Where [`HttpOptions::from_env`] finds the token.
+/// Variable in which [`HttpOptions::from_env`] finds the token.
 const TOKEN: &str = "PROFILER_HTTP_TOKEN";
 
 options! {
-    /// What the endpoints allow. The default suits a program on one machine: no token, loopback names only.
+    /// The settings of the endpoints. The default suits a program on one machine: no token, loopback names only.
     pub struct HttpOptions with {
         token: Option<Token> = None,
-        /// Lower case.
+        /// Names in lower case.
         hosts: Vec<String> = Vec::new(),
     }
     /// Sets how many bytes a request's body may have: 16 KiB unless set.
     body_limit: usize = 16 << 10,
     /// Sets how long `POST /stop_profile` waits for the artifacts before it answers 202: five minutes unless set.
     stop_wait: Duration = Duration::from_secs(300),
-    /// Sets how long a [`Listener`](super::Listener) waits for a client: until its request is there, and then whenever it
-    /// does not read its answer on. Ten seconds unless set; the first byte has to come within two. The work for an answer
-    /// may take as long as it takes. In a server of your own, its limits hold.
+    /// Sets how long a [`Listener`](super::Listener) waits for a client: until its request is there, and then
+    /// whenever it does not read its answer on. Ten seconds unless set; the first byte has to come within
+    /// two. The work for an answer may take as long as it takes. In a server of your own, its limits hold.
     read_timeout: Duration = Duration::from_secs(10),
 }
 

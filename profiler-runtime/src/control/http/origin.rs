@@ -1,4 +1,4 @@
-//! Where a request was sent to and which page sent it: defences against web pages that reach for local servers.
+//! The target of a request and the page that sent it: defences against web pages that reach for local servers.
 //!
 //! A page may send requests to any address, and through a host name that it controls it may even read the answers (DNS
 //! rebinding). Such requests name the wrong `Host`, or an `Origin` that is not it.
@@ -10,24 +10,24 @@ use axum::http::{HeaderMap, HeaderName, Uri, header};
 
 use super::error::{Code, Refusal};
 
-/// Headers that proxies add: parts of their names, and how names begin and end. Each has its own, so that what is like one
-/// of them counts too; a client that sends one by itself needs the token.
+/// Headers that proxies add: parts of their names, and how names begin and end. Each proxy has its
+/// own, so similar names count too; a client that sends one by itself needs the token.
 const FORWARDED: [&str; 6] = ["forwarded", "clientip", "client-ip", "remote-addr", "external-address", "proxy"];
 const BEGINS: [&str; 4] = ["cf-", "cdn-", "x-envoy-", "x-original-"];
 const ENDS: [&str; 4] = ["via", "-ip", "socketip", "x-amzn-trace-id"];
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Which hosts requests may be sent to.
+/// The hosts to which requests may be sent.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Hosts {
-    /// Names and addresses, lower case.
+    /// Names and addresses in lower case.
     pub(super) allowed: Vec<String>,
-    /// The address of the listener.
+    /// Address of the listener.
     pub(super) bound: Option<IpAddr>,
 }
 
 impl Hosts {
-    /// Refuses a request that was not sent to one of them, or that a page of another origin sent.
+    /// Refuses a request that was not sent to one of these hosts, or that a page of another origin sent.
     pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = host(uri, headers)?;
         if !self.allows(host.host()) {
@@ -52,7 +52,7 @@ impl Hosts {
             return true;
         }
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        // A page cannot make an address its own, so any will do where the listener has them all.
+        // A page cannot make an address its own, so any will do where the listener has all of them.
         address.is_ok_and(|address| {
             let address = address.to_canonical();
             let bound = self.bound.map(|bound| bound.to_canonical());
@@ -61,7 +61,7 @@ impl Hosts {
     }
 }
 
-/// Returns whether a proxy says that it has passed the request on: its client may be anywhere, although the proxy is
+/// Returns whether a proxy says that it has passed the request on: the client may be anywhere, although the proxy is
 /// here.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
     let tells = |name: &str| {
@@ -69,11 +69,11 @@ pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
             || BEGINS.iter().any(|begin| name.starts_with(begin))
             || ENDS.iter().any(|end| name.ends_with(end))
     };
-    // A server that hands headers on to programs makes `_` of `-`.
+    // A server that passes headers on to programs replaces `-` by `_`.
     headers.keys().any(|name| tells(&name.as_str().replace('_', "-")))
 }
 
-/// The one host of a request.
+/// Returns the one host of a request.
 fn host(uri: &Uri, headers: &HeaderMap) -> Result<Authority, Refusal> {
     let bad = || Refusal::new(Code::BadHost, "the request needs one `Host` such as `localhost:8089`");
     let mut named = headers.get_all(header::HOST).iter();

@@ -1,33 +1,33 @@
-//! Room for so many connections, and who gives up a place when there is none: strangers cost the host a known number of
-//! sockets and files, and keep nobody else out.
+//! Room for a limited number of connections, and the choice of the one that gives up its place:
+//! strangers cost the host a known number of sockets and files, and keep nobody else out.
 //!
 //! ```text
 //! Arriving ── request is there ─► Working ◄── the client reads ──► Stalled
 //! ```
 //!
-//! A new connection takes the place of the one whose request has been arriving for longest, else of the one whose client
-//! has not read on for longest. One whose answer is being worked at keeps its place.
+//! A new connection takes the place of the connection whose request has been arriving for longest, else of the
+//! one whose client has not read on for longest. A connection whose answer is being prepared keeps its place.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
-/// Connections at a time.
+/// Most connections at a time.
 pub(super) const MOST: usize = 32;
-/// A client whose request is not there after so long may lose its place: one that sends it at once has done so.
+/// Time after which a client without a whole request may lose its place: one that sends it at once has done so.
 const MAY_ARRIVE: Duration = Duration::from_millis(200);
-/// A client that has not read on for so long may lose its place.
+/// Time after which a client that has not read on may lose its place.
 const MAY_STALL: Duration = Duration::from_millis(500);
 
-/// State of a connection, by what it waits for.
+/// The state of a connection, by what it waits for.
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Its request, since then.
+    /// Waits for its request, since then.
     Arriving(Instant),
-    /// Its answer.
+    /// Waits for its answer.
     Working,
-    /// Its client to read on, since then.
+    /// Waits for its client to read on, since then.
     Stalled(Instant),
 }
 
@@ -35,12 +35,12 @@ enum Phase {
 #[derive(Debug)]
 pub(super) struct Place {
     phase: Mutex<Phase>,
-    /// When its request has to be there.
+    /// Moment by which its request has to be there.
     deadline: Instant,
 }
 
 impl Place {
-    /// A place of a new connection, whose request has so much time to arrive.
+    /// Creates the place of a new connection, whose request has so much time to arrive.
     pub(super) fn new(patience: Duration) -> Arc<Self> {
         let now = Instant::now();
         Arc::new(Self { phase: Mutex::new(Phase::Arriving(now)), deadline: now + patience })
@@ -51,12 +51,12 @@ impl Place {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// The request is there, or the client has read on.
+    /// Notes that the request is there, or that the client has read on.
     pub(super) fn works(&self) {
         self.enter(Phase::Working);
     }
 
-    /// The client does not read on.
+    /// Notes that the client does not read on.
     pub(super) fn stalls(&self) {
         self.enter(Phase::Stalled(Instant::now()));
     }
@@ -65,7 +65,7 @@ impl Place {
         *self.phase.lock().unwrap_or_else(PoisonError::into_inner) = phase;
     }
 
-    /// Returns whom it gives way before, the smallest first; `None` if it keeps its place.
+    /// Returns the rank by which it gives way, the smallest first; `None` if it keeps its place.
     fn rank(&self, now: Instant) -> Option<(bool, Instant)> {
         let (since, grace, is_stalled) = match *self.phase.lock().unwrap_or_else(PoisonError::into_inner) {
             Phase::Arriving(since) => (since, MAY_ARRIVE, false),
@@ -76,13 +76,13 @@ impl Place {
     }
 }
 
-/// The connections that there are.
+/// The connections that are open.
 #[derive(Debug, Default)]
 pub(super) struct Places(Vec<(Arc<Place>, AbortHandle)>);
 
 impl Places {
-    /// Makes room for one more connection. Returns whether there is room now, and whether another connection was cut off
-    /// for it.
+    /// Makes room for one more connection. Returns whether there is room now, and whether another
+    /// connection was cut off for it.
     pub(super) fn make_room(&mut self) -> (bool, bool) {
         self.0.retain(|(_, task)| !task.is_finished());
         if self.0.len() < MOST {

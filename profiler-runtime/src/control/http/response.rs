@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::face::{Report, WorkerState};
 
-/// What is written as it is in an address.
+/// Characters that an address has as they are.
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// How complete a report is.
+/// Returns the status for how complete a report is.
 pub(super) fn status(report: &Report) -> StatusCode {
     if !report.is_complete() {
         StatusCode::BAD_GATEWAY
@@ -24,7 +24,7 @@ pub(super) fn status(report: &Report) -> StatusCode {
     }
 }
 
-/// The report for programs; a folder that is not Unicode is shown as well as it can be.
+/// Returns the report for programs; a folder that is not Unicode is shown as well as it can be.
 pub(super) fn body(report: &Report) -> Value {
     let mut body = json!({
         "session": report.session,
@@ -41,7 +41,7 @@ pub(super) fn body(report: &Report) -> Value {
     body
 }
 
-/// The answer to start and stop. `prefix` is what the user's server has put before the routes.
+/// Returns the answer to start and stop. `prefix` is the user's server's prefix of the routes.
 pub(super) fn of(report: &Report, status: StatusCode, prefix: &str) -> Response {
     let mut response = (status, Json(body(report))).into_response();
     if status == StatusCode::ACCEPTED {
@@ -51,7 +51,7 @@ pub(super) fn of(report: &Report, status: StatusCode, prefix: &str) -> Response 
     response
 }
 
-/// For an address or a header.
+/// Encodes a text for an address or a header.
 pub(super) fn percent(text: &str) -> String {
     utf8_percent_encode(text, PLAIN).to_string()
 }

@@ -1,6 +1,6 @@
-//! Routes: one table that the router, the methods that it allows and the audit log come from.
+//! Routes: one table for the router, the methods that it allows and the audit log.
 //!
-//! A new address is a row of [`ROUTES`] and a handler. The table in the module's documentation is held equal by a test.
+//! A new address is a row of [`ROUTES`] and a handler. A test keeps the table in the module's documentation equal.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::error::{Code, Refusal};
 use super::guard::{self, Door};
 use super::{artifact, audit, control, sessions};
 
-/// What a request is answered with.
+/// The function that answers a request.
 #[derive(Clone, Copy)]
 enum Handler {
     Start,
@@ -55,7 +55,7 @@ const ROUTES: [Route; 5] = [
     get("/profile/sessions/{id}/artifacts/{name}", Handler::Artifact, "a file that a manifest of that session lists"),
 ];
 
-/// The parts of a path that name something, in their order.
+/// The named parts of a path, in their order.
 type Params = Result<RawPathParams, RawPathParamsRejection>;
 
 /// Returns the router of all routes, with the checks before them.
@@ -91,7 +91,7 @@ async fn answer(handler: Handler, door: Arc<Door>, params: Params, request: Requ
     }
 }
 
-/// Answers what no route has, in a listener of our own.
+/// Answers a request that has no route, in a listener of our own.
 pub(super) async fn no_such_path() -> Refusal {
     let plain = ROUTES.into_iter().filter(|route| !route.path.contains('{'));
     let known: Vec<String> = plain.map(|route| format!("`{} {}`", route.method, route.path)).collect();

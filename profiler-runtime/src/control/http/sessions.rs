@@ -1,4 +1,4 @@
-//! What is going on, what has become of a session, and the files that it lists.
+//! The current state, the outcome of a session, and the files that it lists.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -32,7 +32,7 @@ pub(super) async fn session(door: &Arc<Door>, id: String) -> Result<Response, Re
     Ok((response::status(&report), Json(body)).into_response())
 }
 
-/// Returns the report of the session of this name. What cannot be a name is not even asked for.
+/// Returns the report of the session of this name. An impossible name is not even asked for.
 pub(super) fn known(door: &Door, id: &str) -> Option<Report> {
     if id.is_empty() || id.len() > 256 || id.contains(|letter: char| letter.is_control() || "/\\".contains(letter)) {
         return None;
@@ -52,7 +52,7 @@ fn manifests(report: &Report, folder: &Path) -> Map<String, Value> {
     names.filter_map(|name| Some((name.clone(), read(name)?))).collect()
 }
 
-/// Opens a file in the folder itself; not one beside it, nor one that a link leads to.
+/// Opens a file in the folder itself; not one beside it, nor one behind a link.
 pub(super) fn open_plain(folder: &Path, name: &str) -> Option<File> {
     let mut parts = Path::new(name).components();
     let (Some(Component::Normal(file)), None) = (parts.next(), parts.next()) else { return None };

@@ -1,4 +1,4 @@
-//! The keys of upstream's bodies for `POST /start_profile`, as `config`'s table of its names says what becomes of each.
+//! The keys of upstream's bodies for `POST /start_profile`, with the meaning that `config`'s table of names gives each.
 
 use std::fmt::Display;
 
@@ -10,7 +10,7 @@ const ACTIVITIES: &str = "torch_profiler_activities";
 /// Longest name of a session in a request, so that it stays one with a prefix and a number.
 const LONGEST: usize = 48;
 
-/// Wishes as they are read, and everything that is wrong with them, in the order of the body.
+/// Wishes that have been read, and everything that is wrong with them, in the order of the body.
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) wishes: SessionWishes,
@@ -26,13 +26,13 @@ impl Reading {
     /// Takes one key of a body, or notes why not.
     pub(super) fn take(&mut self, key: &str, value: &Value) {
         let Some(row) = Name::find(NamePlace::Body, key) else { return self.problem(unknown(key)) };
-        // As other servers' clients send what they leave out.
+        // Other servers' clients send null for values that they leave out.
         if value.is_null() {
             return;
         }
         match row.fate {
             Fate::Refused { reason } => self.problem(format!("`{key}` is not taken here: {reason}")),
-            // What is switched off does not miss.
+            // A switched-off setting is not missed.
             Fate::Accepted { .. } if *value == Value::Bool(false) => {}
             Fate::Accepted { warning } => self.warn(format!("`{key}` does nothing here: {warning}")),
             Fate::Sets(ACTIVITIES) => self.set_activities(row.name, value),
@@ -60,7 +60,7 @@ impl Reading {
         self.wishes.warnings.push(warning);
     }
 
-    /// Sets the activities. SGLang's list has words that are none of a profiler's: `MEM` is a field here.
+    /// Sets the activities. SGLang's list has words that are no activities of a profiler: `MEM` is a field here.
     fn set_activities(&mut self, key: &str, value: &Value) {
         let Value::Array(words) = value else { return self.set(key, ACTIVITIES, value) };
         let mut kept = words.clone();
@@ -71,7 +71,7 @@ impl Reading {
         for word in ["RPD", "CUDA_PROFILER"].iter().filter(|word| words.iter().any(|given| given == *word)) {
             self.warn(format!("`{word}` in `{key}` does nothing here: set `profiler` where the server is started"));
         }
-        // Of such words alone nothing is left that says what to record.
+        // A list of such words alone no longer says what to record.
         if !kept.is_empty() || words.is_empty() {
             self.set(key, ACTIVITIES, &kept.into());
         }
@@ -120,7 +120,7 @@ fn unknown(key: &str) -> String {
     }
 }
 
-/// Returns the name of a configuration's field that is called so.
+/// Returns the name of the configuration's field with this name.
 fn key_of(key: &str) -> &'static str {
     Field::named(key).map_or("", |field| field.name)
 }

@@ -1,7 +1,7 @@
-//! Where a coordinator listens, the token that it wants to see, and what can be wrong with them.
+//! The address at which a coordinator listens, its token, and the errors of both.
 //!
-//! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other hosts, which have to show
-//! the coordinator's token. What goes over the wire is not encrypted: TCP is for networks that are trusted.
+//! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other hosts, which
+//! have to show the coordinator's token. The connection is not encrypted: TCP is for networks that are trusted.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -11,12 +11,12 @@ use std::{fmt, io};
 
 use crate::control::token::Token;
 
-/// The variable with the token itself, for workers.
+/// Variable with the token itself, for workers.
 pub(super) const TOKEN: &str = "PROFILER_COORDINATOR_TOKEN";
-/// The variable with the path of a file that holds it.
+/// Variable with the path of a file that holds the token.
 const TOKEN_FILE: &str = "PROFILER_COORDINATOR_TOKEN_FILE";
 
-/// Where a coordinator listens: `unix:/path` or `tcp://host:port`.
+/// The address at which a coordinator listens: `unix:/path` or `tcp://host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Address {
@@ -27,11 +27,11 @@ pub enum Address {
 }
 
 impl Address {
-    /// Reads the address that a coordinator or worker is given, with or without a token.
+    /// Reads the address of a coordinator or worker, with or without a token.
     ///
     /// # Errors
     ///
-    /// It is none, is TCP without a token, or of a kind that this system does not have.
+    /// Fails if it is no address, is TCP without a token, or of a kind that this system does not have.
     pub(super) fn given(text: &str, has_token: bool) -> Result<Self, LinkError> {
         match text.parse()? {
             address @ Self::Tcp(_) if !has_token => Err(LinkError::NoToken { address }),
@@ -69,46 +69,46 @@ impl fmt::Display for Address {
     }
 }
 
-/// Why a coordinator cannot listen, or a worker cannot look for one.
+/// The reason why a coordinator cannot listen, or a worker cannot look for one.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum LinkError {
-    /// The address has no form that is known.
+    /// The address has no known form.
     Address {
-        /// As given.
+        /// Text as given.
         given: String,
     },
     /// Addresses of this kind need a Unix.
     NoUnixSockets,
     /// TCP without a token.
     NoToken {
-        /// Where.
+        /// Address that needs a token.
         address: Address,
     },
     /// The file of the token cannot be read.
     TokenFile {
-        /// Which.
+        /// Path of the file.
         path: PathBuf,
-        /// Why.
+        /// Error of the operating system.
         source: Arc<io::Error>,
     },
     /// Other users may enter the socket's folder.
     OpenFolder {
-        /// Which.
+        /// Folder of the socket.
         folder: PathBuf,
     },
-    /// The address cannot be listened at.
+    /// The coordinator cannot listen at the address.
     Bind {
-        /// Which.
+        /// Address as given.
         address: Address,
-        /// Why.
+        /// Error of the operating system.
         source: Arc<io::Error>,
     },
     /// This process has joined a coordinator already.
     AlreadyJoined,
     /// The operating system gave no thread.
     Thread {
-        /// Why.
+        /// Error of the operating system.
         source: Arc<io::Error>,
     },
 }
@@ -141,11 +141,11 @@ impl fmt::Display for LinkError {
 
 impl std::error::Error for LinkError {}
 
-/// Returns the token that the environment gives, white space around it left out.
+/// Returns the environment's token, without the white space around it.
 ///
 /// # Errors
 ///
-/// It names a file that cannot be read.
+/// Fails if it names a file that cannot be read.
 pub(super) fn token_from_env(env: impl Fn(&str) -> Option<OsString>) -> Result<Option<Token>, LinkError> {
     if let Some(text) = env(TOKEN) {
         return Ok(secret(&text.to_string_lossy()));

@@ -1,7 +1,7 @@
-//! Lines out of a stream of bytes, with a limit on their length and on the time for one: how a worker and its coordinator
-//! read what the other side says.
+//! Lines out of a stream of bytes, with a limit on their length and on the time for one: a worker
+//! and its coordinator read each other's messages with it.
 //!
-//! What comes before the first line end is never kept beyond the limit, whoever sends it.
+//! Bytes before the first line end are never kept beyond the limit, whoever sends them.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::link::Stream;
 use super::wire::{self, MOST_LINE};
 
-/// How long a read takes that only looks whether there is something.
+/// Time of a read that only checks whether there is something.
 const A_LOOK: Duration = Duration::from_millis(1);
 
 fn late() -> io::Error {
@@ -22,11 +22,11 @@ fn broken(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("the connection is broken: {error}"))
 }
 
-/// Reader of lines: what has come and was not taken yet.
+/// A reader of lines, with the bytes that have come and were not taken yet.
 #[derive(Debug, Default)]
 pub(super) struct LineReader {
     bytes: Vec<u8>,
-    /// How many of them hold no line end.
+    /// Number of these bytes that are known to hold no line end.
     searched: usize,
 }
 
@@ -41,8 +41,8 @@ impl LineReader {
         Ok(())
     }
 
-    /// Returns the next line, without its end. What has come by the deadline is read after it, too: this process may have been
-    /// suspended meanwhile.
+    /// Returns the next line, without its end. Bytes that have come by the deadline are read after
+    /// it, too: this process may have been suspended meanwhile.
     pub(super) fn next(&mut self, stream: &Stream, most: usize, deadline: Option<Instant>) -> io::Result<Vec<u8>> {
         let mut is_late = false;
         loop {
@@ -56,8 +56,8 @@ impl LineReader {
         }
     }
 
-    /// Hands on every message until the connection ends, or `on_message` gives a reason to end it; returns the reason. Of a
-    /// line that is not understood it is told the id, if that can be read, and what is wrong.
+    /// Passes on every message until the connection ends, or `on_message` gives a reason to end it; returns the
+    /// reason. For a line that cannot be parsed, `on_message` gets the id, if that can be read, and what is wrong.
     pub(super) fn for_each<T: DeserializeOwned>(
         mut self,
         stream: &Stream,
@@ -75,7 +75,7 @@ impl LineReader {
         }
     }
 
-    /// Reads what is there, or comes by the deadline. Returns whether that had passed before.
+    /// Reads the bytes that are there, or come by the deadline. Returns whether the deadline had passed before.
     fn read(&mut self, stream: &Stream, deadline: Option<Instant>) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -95,7 +95,7 @@ impl LineReader {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Returns a line that is complete, without its end.
+    /// Returns a complete line, without its end.
     fn take(&mut self, most: usize) -> io::Result<Option<Vec<u8>>> {
         let found = self.bytes[self.searched..].iter().position(|byte| *byte == b'\n');
         let length = found.map_or(self.bytes.len(), |at| self.searched + at);

@@ -1,4 +1,4 @@
-//! What a worker does when its coordinator asks for something: the sessions of this process, under the names that the
+//! A worker's reaction to its coordinator's requests: the sessions of this process, under the names that the
 //! coordinator gives.
 //!
 //! Everything from the wire is checked here before it means anything: a session's name has to be a plain name, the
@@ -18,7 +18,7 @@ use crate::control;
 use crate::error::Error;
 use crate::session::{self, SessionId, Status, Stopped};
 
-/// What a request leads to.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(super) enum Outcome {
     /// The answer.
@@ -31,19 +31,19 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     started: VecDeque<Started>,
-    /// Nothing is started any more.
+    /// Whether nothing is started any more.
     is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Started {
     handle: Stopped,
-    /// The coordinator knows what became of its artifacts.
+    /// Whether the coordinator knows the outcome of its artifacts.
     is_told: bool,
 }
 
 impl Sessions {
-    /// Does what is asked.
+    /// Carries out a request.
     pub(super) fn handle(&mut self, id: u64, request: Request) -> Outcome {
         match request {
             Request::Start { session, config, places } => Outcome::Now(self.start(id, session, &config, places)),
@@ -67,7 +67,7 @@ impl Sessions {
         }
     }
 
-    /// Starts a session; returns what its user should know.
+    /// Starts a session; returns the warnings for its user.
     fn try_start(&mut self, session: &str, config: &Value, places: Places) -> Result<Vec<String>, Failure> {
         let bad = |message: &str| Failure::new(FailureCode::BadRequest, message);
         if self.is_closed {
@@ -97,7 +97,7 @@ impl Sessions {
         }
     }
 
-    /// Ends what a coordinator has started and is still active; its artifacts are written in the background.
+    /// Ends the active session that a coordinator has started; its artifacts are written in the background.
     pub(super) fn end(&self) -> Option<SessionId> {
         let mut sessions = self.started.iter().map(|started| started.handle.session());
         let session = sessions.find(|session| is_active(session.as_str()))?;
@@ -105,7 +105,7 @@ impl Sessions {
         Some(session.clone())
     }
 
-    /// The coordinator has been told this.
+    /// Notes that the coordinator has received this answer.
     pub(super) fn told(&mut self, answer: &Answer) {
         let is_end = matches!(answer.state, WorkerState::Written | WorkerState::Failed);
         for started in self.started.iter_mut().filter(|_| is_end) {
@@ -113,7 +113,7 @@ impl Sessions {
         }
     }
 
-    /// Starts nothing any more, ends what is active, waits for every artifact, and says what became of those that the
+    /// Starts nothing any more, ends the active session, waits for every artifact, and returns the outcomes that the
     /// coordinator does not know of.
     pub(super) fn close(&mut self) -> Vec<Answer> {
         self.is_closed = true;
@@ -136,12 +136,12 @@ fn is_active(session: &str) -> bool {
     matches!(session::status(), Status::Active(progress) if progress.session.as_str() == session)
 }
 
-/// Returns what became of a session.
+/// Returns the state of a session.
 fn about(id: u64, handle: &Stopped) -> Answer {
     Answer::of(id, Some(handle.session().to_string()), line_of(handle))
 }
 
-/// Waits for the artifacts of a session that has ended, and returns what came of them.
+/// Waits for the artifacts of a session that has ended, and returns their outcome.
 pub(super) fn written(id: u64, handle: &Stopped) -> Answer {
     Answer::of(id, Some(handle.session().to_string()), settled(handle, Some(handle.wait())))
 }

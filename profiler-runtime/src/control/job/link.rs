@@ -1,4 +1,4 @@
-//! Sockets of both kinds behind one face: a stream that can be read by one thread while another writes and a third
+//! Sockets of both kinds behind one interface: a stream that one thread can read while another writes and a third
 //! ends it.
 
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use super::address::{Address, LinkError};
 use super::unix;
 use profiler_core::process::descriptors::ClosedInChild;
 
-/// How long a connection may take to be made, and a write to be accepted by the other side.
+/// Time that a connection may take to be made, and a write to be accepted by the other side.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A connection.
@@ -22,7 +22,7 @@ pub(super) enum Stream {
     Tcp(TcpStream),
 }
 
-/// Calls the same method of whatever socket it is.
+/// Calls the same method of either kind of socket.
 macro_rules! either {
     ($self:expr, $socket:ident => $call:expr) => {
         match $self {
@@ -52,7 +52,7 @@ impl Stream {
         !matches!(self, Self::Tcp(_))
     }
 
-    /// Returns the host at the other end; `None` for a socket of this one.
+    /// Returns the host at the other end; `None` for a Unix socket.
     pub(super) fn host(&self) -> Option<IpAddr> {
         match self {
             #[cfg(unix)]
@@ -68,18 +68,18 @@ impl Stream {
         either!(self, socket => socket.set_write_timeout(Some(PATIENCE)))
     }
 
-    /// Has children close their copies of it until the result is dropped: the other side has to notice that this process
-    /// has ended, although a child lives.
+    /// Lets forked children close their copies of it until the result is dropped: the other side
+    /// has to notice that this process has ended, although a child lives.
     pub(super) fn closed_in_child(&self) -> ClosedInChild {
         either!(self, socket => ClosedInChild::of(socket))
     }
 
-    /// How long a read may take; `None` for ever.
+    /// Sets how long a read may take; `None` for ever.
     pub(super) fn set_read_timeout(&self, most: Option<Duration>) -> io::Result<()> {
         either!(self, socket => socket.set_read_timeout(most))
     }
 
-    /// Ends it for both sides, and whoever waits in a read or write here.
+    /// Ends the connection for both sides, and every read or write that waits here.
     pub(super) fn close(&self) {
         // It may have ended already.
         let _ = either!(self, socket => socket.shutdown(Shutdown::Both));
@@ -113,7 +113,7 @@ fn connect_tcp(place: &str) -> io::Result<TcpStream> {
     Err(failure)
 }
 
-/// What a coordinator listens with.
+/// The socket with which a coordinator listens.
 #[derive(Debug)]
 pub(super) enum Listener {
     #[cfg(unix)]
@@ -126,7 +126,7 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// It cannot be bound, or lies in a folder that other users may enter.
+    /// Fails if it cannot be bound, or lies in a folder that other users may enter.
     pub(super) fn bind(address: &Address) -> Result<Self, LinkError> {
         let failed = |source| LinkError::Bind { address: address.clone(), source: Arc::new(source) };
         match address {
@@ -138,7 +138,7 @@ impl Listener {
         }
     }
 
-    /// The next connection, of whatever user.
+    /// Accepts the next connection, of any user.
     pub(super) fn accept(&self) -> io::Result<Stream> {
         let stream = match self {
             #[cfg(unix)]
@@ -149,7 +149,7 @@ impl Listener {
         Ok(stream)
     }
 
-    /// Has children close their copies of it until the result is dropped: they would keep the address.
+    /// Lets forked children close their copies of it until the result is dropped: they would keep the address.
     pub(super) fn closed_in_child(&self) -> ClosedInChild {
         match self {
             #[cfg(unix)]
@@ -158,7 +158,7 @@ impl Listener {
         }
     }
 
-    /// Where it really listens: with the port that the system has chosen.
+    /// Returns the address at which it really listens: with the port that the system has chosen.
     pub(super) fn address(&self, asked: &Address) -> Address {
         match self {
             #[cfg(unix)]

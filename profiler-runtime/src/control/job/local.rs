@@ -1,4 +1,4 @@
-//! The controller of one process: this one. It is also what triggers act on, unless the program installs another.
+//! The controller of one process: this one. Triggers act on it, too, unless the program installs another.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -18,7 +18,7 @@ use profiler_core::process::PerProcess;
 use profiler_trace::export::Manifest;
 use profiler_trace::text;
 
-/// The variable that names a worker.
+/// Variable that names a worker.
 const NAME: &str = "PROFILER_WORKER_NAME";
 
 static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> = PerProcess::new(|_| Mutex::new(Arc::new(Local::new())));
@@ -34,13 +34,13 @@ pub fn install(controller: Arc<dyn Controller>) {
     drop(before);
 }
 
-/// Returns what triggers act on: [`Local`] unless another was [`install`]ed.
+/// Returns the controller that triggers act on: [`Local`] unless another was [`install`]ed.
 #[must_use]
 pub fn installed() -> Arc<dyn Controller> {
     Arc::clone(&INSTALLED.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Profiles the process it is in: a job of one worker.
+/// The controller of the process it is in: a job of one worker.
 #[derive(Debug, Default)]
 pub struct Local {
     state: Mutex<State>,
@@ -48,14 +48,14 @@ pub struct Local {
 
 #[derive(Debug, Default)]
 struct State {
-    /// What the active session was started with.
+    /// Selection that the active session was started with.
     selection: Selection,
     /// Handles of the last sessions, oldest first.
     sessions: VecDeque<Stopped>,
 }
 
 impl Local {
-    /// A controller that starts sessions with the process's configuration.
+    /// Creates a controller that starts sessions with the process's configuration.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -128,7 +128,7 @@ impl Controller for Local {
     }
 }
 
-/// This process, as its launcher numbers it.
+/// Returns this process, with the rank that its launcher gives.
 pub(super) fn this_worker() -> Worker {
     let (ranks, stage) = session::this_rank();
     Worker {
@@ -140,14 +140,14 @@ pub(super) fn this_worker() -> Worker {
     }
 }
 
-/// What a worker is called: `given` if that is a name, as long as one.
+/// Returns a worker's name: `given` if that is a valid name, no longer than one may be.
 fn worker_name(rank: u32, given: Option<OsString>) -> String {
     let given = given.and_then(|given| given.into_string().ok());
     let is_name = |name: &String| (1..=MOST_NAME).contains(&name.len()) && !name.contains(text::acts);
     given.filter(is_name).unwrap_or_else(|| format!("diffusion_rank_{rank}"))
 }
 
-/// Returns the session that this process records or writes, and what it does.
+/// Returns the session that this process records or writes, and its state.
 pub(super) fn this_status() -> (Option<String>, WorkerStatus) {
     let status = session::status();
     let session = match &status {
@@ -165,7 +165,7 @@ pub(super) fn this_status() -> (Option<String>, WorkerStatus) {
     (Some(session.to_string()), line)
 }
 
-/// Returns what has become of a session so far: it records, its artifacts are being written, or are there.
+/// Returns the state of a session: it records, its artifacts are being written, or are there.
 pub(super) fn line_of(handle: &Stopped) -> WorkerStatus {
     let (active, line) = this_status();
     if line.state == WorkerState::Recording && active.as_deref() == Some(handle.session().as_str()) {
@@ -174,7 +174,7 @@ pub(super) fn line_of(handle: &Stopped) -> WorkerStatus {
     settled(handle, handle.wait_timeout(Duration::ZERO))
 }
 
-/// Returns what has come of the artifacts of a session that has ended.
+/// Returns the outcome of the artifacts of a session that has ended.
 pub(super) fn settled(handle: &Stopped, outcome: Option<Result<Manifest, Error>>) -> WorkerStatus {
     let mut line = WorkerStatus::new(this_worker(), WorkerState::Writing);
     line.recorded_iterations = handle.recorded_iterations();

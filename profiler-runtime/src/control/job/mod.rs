@@ -8,13 +8,13 @@
 //! A worker opens and closes its own captures: a start in the parent process records nothing of its children. Whoever
 //! asks sees one answer for the whole job, with a line for each worker, so that a partial failure is never a success.
 //!
-//! The process that should be asked binds a [`Coordinator`]; a worker calls [`join`], or has `PROFILER_COORDINATOR` in its
-//! environment and calls [`profile_from_env`](crate::profile_from_env):
+//! The process that should be asked binds a [`Coordinator`]; a worker calls [`join`], or has
+//! `PROFILER_COORDINATOR` in its environment and calls [`profile_from_env`](crate::profile_from_env):
 //!
 //! TCP is not encrypted, and a worker shows its token to whoever listens at the address: use it in networks that are
-//! trusted. A coordinator hears out 32 connections at a time that have not said who they are: two seconds to the first byte,
-//! ten to the whole line; when all are taken, the oldest of the host that has the most gives way. Workers that have joined
-//! do not count. Why connections were refused is one line a minute in the log for each kind of reason.
+//! trusted. A coordinator hears out 32 connections at a time that have not said who they are: two seconds to the first
+//! byte, ten to the whole line; when all are taken, the oldest of the host that has the most gives way. Workers that
+//! have joined do not count. Why connections were refused is one line a minute in the log for each kind of reason.
 //!
 //! | variable | of a worker |
 //! |---|---|
@@ -52,11 +52,11 @@ pub use selection::{Selection, SessionWishes};
 pub(super) use worker::{COORDINATOR, join_from_env};
 pub use worker::{Membership, join};
 
-/// Sessions that can still be asked about. The same number for a coordinator and its workers: none has forgotten what the
-/// other asks for.
+/// Sessions that can still be asked about. The number is the same for a coordinator and its
+/// workers: neither has forgotten what the other asks for.
 const REMEMBERED: usize = 64;
 
-/// Adds a session; the oldest one may be forgotten for it.
+/// Adds a session, and may drop the oldest one for it.
 fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
     sessions.push_back(session);
     if sessions.len() > REMEMBERED {
@@ -64,17 +64,17 @@ fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
     }
 }
 
-/// What start, stop and status act on: this process ([`Local`]), or the workers of a job.
+/// The target of start, stop and status: this process ([`Local`]), or the workers of a job.
 ///
-/// Every call returns within a limit of its own, however many workers hang. Safe to share between threads: calls are put
-/// in order by the implementation, and a wrong order is a [`ControlError`].
+/// Every call returns within a limit of its own, however many workers hang. Safe to share between
+/// threads: calls are put in order by the implementation, and a wrong order is a [`ControlError`].
 pub trait Controller: Send + Sync {
     /// Starts a session on the selected workers; returns when each of them records, or has said why it does not.
     ///
     /// # Errors
     ///
-    /// Only if no worker could be asked: wrong state, nobody selected, no configuration. What single workers answer is in
-    /// the report.
+    /// Returns an error only if no worker could be asked: wrong state, nobody selected, no
+    /// configuration. Answers of single workers are in the report.
     fn start(&self, selection: &Selection) -> Result<Report, ControlError>;
 
     /// Stops what [`start`](Self::start) has started: the same selection, or an empty one for "whatever runs". Waits at
@@ -82,15 +82,15 @@ pub trait Controller: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As for [`start`](Self::start).
+    /// Returns the errors of [`start`](Self::start).
     fn stop(&self, selection: &Selection, wait: Duration) -> Result<Report, ControlError>;
 
-    /// What every worker is doing.
+    /// Returns what every worker is doing.
     fn status(&self) -> JobStatus;
 
-    /// The last known report about a session that this controller has started; `None` for any other name.
+    /// Returns the last known report about a session that this controller has started; `None` for any other name.
     fn session(&self, session: &str) -> Option<Report>;
 
-    /// Where the artifacts of such a session are, if they are on this machine.
+    /// Returns the folder of such a session's artifacts, if it is on this machine.
     fn folder(&self, session: &str) -> Option<PathBuf>;
 }

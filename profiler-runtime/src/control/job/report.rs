@@ -1,4 +1,4 @@
-//! What a job answers: one line for each worker.
+//! The answers of a job: one line for each worker.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,10 +9,10 @@ use crate::error::Error;
 use profiler_trace::export::{Artifact, Missing, RequestTimes};
 use profiler_trace::text;
 
-/// Who a worker is.
+/// The identity of a worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Worker {
-    /// `diffusion_rank_0`, or what `PROFILER_WORKER_NAME` says.
+    /// Name: `diffusion_rank_0`, or that in `PROFILER_WORKER_NAME`.
     pub name: String,
     /// Global rank in the job: unique.
     pub rank: u32,
@@ -25,7 +25,7 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Returns whether its names can be shown in a line of a log: whoever connects may have chosen them.
+    /// Returns whether its names can be shown in a line of a log: an unknown client may have chosen them.
     pub(super) fn is_plain(&self) -> bool {
         let plain = |name: &str, most: usize| name.len() <= most && !name.contains(text::acts);
         !self.name.is_empty() && plain(&self.name, MOST_NAME) && plain(&self.host, 255)
@@ -64,7 +64,7 @@ impl WorkerState {
     }
 }
 
-/// What kind of error a worker has answered with, for programs.
+/// The kind of error that a worker has answered with, for programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -85,7 +85,7 @@ pub enum FailureCode {
     Thread,
     /// Artifacts could not be written; those that are listed are whole.
     Artifacts,
-    /// Anything else.
+    /// Any other error.
     #[serde(other)]
     Other,
 }
@@ -106,35 +106,35 @@ impl FailureCode {
     }
 }
 
-/// One worker's line.
+/// The line of one worker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct WorkerStatus {
-    /// Who.
+    /// Worker of the line.
     #[serde(flatten)]
     pub worker: Worker,
-    /// What it does.
+    /// State of its session.
     pub state: WorkerState,
-    /// Why, if something went wrong.
+    /// Reason, if something went wrong.
     pub error: Option<String>,
-    /// What kind of error it was, if the worker itself has answered with one.
+    /// Kind of error, if the worker itself has answered with one.
     pub code: Option<FailureCode>,
-    /// What it has written.
+    /// Artifacts that it has written.
     pub artifacts: Vec<WorkerArtifact>,
     /// Artifacts that it was asked for and did not write, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
-    /// Iterations recorded so far.
+    /// Number of iterations recorded so far.
     pub recorded_iterations: u64,
-    /// The requests that it has served, once its artifacts are written.
+    /// Requests that it has served, once its artifacts are written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub requests: Option<RequestTimes>,
-    /// Ranges for which there was no room so far.
+    /// Number of ranges for which there was no room so far.
     pub lost_ranges: u64,
 }
 
 impl WorkerStatus {
-    /// A line without error, artifacts or counts.
+    /// Creates a line without error, artifacts or counts.
     #[must_use]
     pub fn new(worker: Worker, state: WorkerState) -> Self {
         Self {
@@ -154,7 +154,7 @@ impl WorkerStatus {
         self.with(WorkerState::Failed, error)
     }
 
-    /// Another state, and why.
+    /// Returns the line with another state, and why.
     pub(super) fn with(mut self, state: WorkerState, why: impl Into<String>) -> Self {
         self.state = state;
         self.error = Some(why.into());
@@ -165,14 +165,14 @@ impl WorkerStatus {
 /// A file that a worker has written, as its manifest lists it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerArtifact {
-    /// `trace`, `ops`, `summary`, …
+    /// Kind of artifact: `trace`, `ops`, `summary`, …
     pub kind: String,
     /// File name in the session's folder; the path if it lies outside.
     pub name: String,
     /// Second name of the same file in the session's folder; see [`Artifact::second_name`](crate::Artifact::second_name).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_name: Option<String>,
-    /// Size.
+    /// Size in bytes.
     pub bytes: u64,
 }
 
@@ -190,28 +190,28 @@ impl From<&Artifact> for WorkerArtifact {
 pub struct Frontend {
     /// Process id.
     pub pid: u32,
-    /// What it does.
+    /// State of its session.
     pub state: WorkerState,
-    /// Why, if something went wrong.
+    /// Reason, if something went wrong.
     pub error: Option<String>,
-    /// What it has written.
+    /// Artifacts that it has written.
     pub artifacts: Vec<WorkerArtifact>,
     /// Artifacts that it was asked for and did not write, each with the reason.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<Missing>,
 }
 
-/// What start and stop did.
+/// The result of a start or stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// The session, one name for all workers.
+    /// Session, under one name for all workers.
     pub session: String,
-    /// The folder of its artifacts, as the workers see it.
+    /// Folder of its artifacts, as the workers see it.
     pub folder: Option<PathBuf>,
     /// One line for each selected worker, by rank.
     pub workers: Vec<WorkerStatus>,
-    /// The coordinator's own process, if it is in the session.
+    /// Coordinator's own process, if it is in the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Frontend>,
     /// Warnings of a start, in full sentences, each once for all workers.
@@ -220,13 +220,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// For a [`Controller`](super::Controller) of your own.
+    /// Creates a report, for a [`Controller`](super::Controller) of your own.
     #[must_use]
     pub fn new(session: impl Into<String>, folder: Option<PathBuf>, workers: Vec<WorkerStatus>) -> Self {
         Self { session: session.into(), folder, workers, frontend: None, warnings: Vec::new() }
     }
 
-    /// Returns whether every worker did what it was asked.
+    /// Returns whether every worker did as asked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         let mut states =
@@ -234,7 +234,7 @@ impl Report {
         !states.any(WorkerState::is_failure)
     }
 
-    /// Returns what all of them have written.
+    /// Returns the artifacts that all of them have written.
     #[cfg(feature = "http")]
     pub(crate) fn artifacts(&self) -> impl Iterator<Item = &WorkerArtifact> {
         let frontend = self.frontend.iter().flat_map(|own| &own.artifacts);
@@ -242,62 +242,62 @@ impl Report {
     }
 }
 
-/// What a job is doing.
+/// The state of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct JobStatus {
-    /// The session that is active, or being written.
+    /// Session that is active, or being written.
     pub session: Option<String>,
     /// One line for each worker that has joined, by rank.
     pub workers: Vec<WorkerStatus>,
-    /// The session that was written last, with its folder and artifacts; `None` before there is one, and while the next one
+    /// Session that was written last, with its folder and artifacts; `None` before there is one, and while the next one
     /// is being written.
     pub last_session: Option<Report>,
 }
 
 impl JobStatus {
-    /// For a [`Controller`](super::Controller) of your own.
+    /// Creates the state of a job, for a [`Controller`](super::Controller) of your own.
     #[must_use]
     pub const fn new(session: Option<String>, workers: Vec<WorkerStatus>) -> Self {
         Self { session, workers, last_session: None }
     }
 }
 
-/// Why a job could not be asked at all.
+/// The reason why a job could not be asked at all.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ControlError {
     /// A session is active.
     AlreadyActive {
-        /// Which.
+        /// Name of the active session.
         session: String,
     },
     /// No session is active.
     NotActive,
     /// A stop selects other workers than the start did.
     OtherSelection {
-        /// What was started.
+        /// Selection that was started.
         active: String,
-        /// What should be stopped.
+        /// Selection that should be stopped.
         asked: String,
     },
     /// No worker has this stage.
     NoSuchStage {
-        /// The number.
+        /// Number in the request.
         stage: u32,
-        /// Those there are.
+        /// Numbers of the existing stages.
         known: Vec<u32>,
     },
-    /// A request names a range that does not exist, and one that does is near.
+    /// A request names a range that does not exist, and an existing one is near.
     NoSuchName {
-        /// As it was written.
+        /// Name in the request.
         name: String,
-        /// The nearest that exists.
+        /// Nearest name that exists.
         near: String,
     },
     /// No worker has joined.
     NoWorkers,
-    /// Anything that a session's start or stop can fail with.
+    /// A session's start or stop failed.
     Session(Error),
 }
 

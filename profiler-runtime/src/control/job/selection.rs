@@ -1,4 +1,4 @@
-//! Selection of a request: which part of a job a session covers, and what else a start wishes for.
+//! The selection of a request: the part of a job that a session covers, and other wishes of a start.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::config::{ConfigError, Draft, Folder, Parsed, Places, ProfilerConfig};
 use crate::error::Error;
 use crate::session::{self, SessionId};
 
-/// Stage processes by number, and ranges by name; empty selects everything.
+/// A selection of stage processes by number, and of ranges by name; empty selects everything.
 ///
 /// A pipeline whose stages are processes of their own (thinker 0, talker 1, vocoder 2) is selected by number; stages
 /// inside a process are selected by name, which may hold `*` and `?` as in the configuration's `stages`.
@@ -18,14 +18,14 @@ use crate::session::{self, SessionId};
 pub struct Selection {
     /// Numbers of stage processes (`PROFILER_STAGE_ID` of a worker, 0 if unset), sorted, each once.
     pub stages: Vec<u32>,
-    /// Names or patterns of ranges: instead of the configuration's `stages`.
+    /// Names or patterns of ranges, in place of the configuration's `stages`.
     pub names: Vec<String>,
-    /// Wishes of a start beside these; of no interest to a stop.
+    /// Other wishes of a start; a stop ignores them.
     pub wishes: SessionWishes,
 }
 
 impl Selection {
-    /// These stage processes.
+    /// Selects these stage processes.
     #[must_use]
     pub fn stages(stages: impl IntoIterator<Item = u32>) -> Self {
         let mut stages: Vec<u32> = stages.into_iter().collect();
@@ -44,7 +44,7 @@ impl Selection {
     ///
     /// # Errors
     ///
-    /// It selects another part of the job.
+    /// Fails if it selects another part of the job.
     pub(super) fn check_stops(&self, started: &Self) -> Result<(), ControlError> {
         if self.is_everything() || (&self.stages, &self.names) == (&started.stages, &started.names) {
             return Ok(());
@@ -68,7 +68,7 @@ impl fmt::Display for Selection {
     }
 }
 
-/// Wishes of one start: what the body of `POST /start_profile` holds beside the stages. Empty asks for nothing.
+/// The wishes of one start: the keys in the body of `POST /start_profile` beside the stages. Empty asks for nothing.
 #[derive(Clone, Debug, Default, Eq)]
 #[non_exhaustive]
 pub struct SessionWishes {
@@ -78,7 +78,7 @@ pub struct SessionWishes {
     pub name: Option<String>,
     /// Begin of the session's name.
     pub prefix: Option<String>,
-    /// Merge the traces of all ranks when they are written.
+    /// Whether to merge the traces of all ranks when they are written.
     pub merge: bool,
     /// Sentences about what the request asks for and does not get.
     pub warnings: Vec<String>,
@@ -87,7 +87,7 @@ pub struct SessionWishes {
 }
 
 impl PartialEq for SessionWishes {
-    /// Returns whether both ask for the same, wherever the requests have it.
+    /// Returns whether both ask for the same, at whatever places of their requests.
     fn eq(&self, other: &Self) -> bool {
         let Self { fields, name, prefix, merge, warnings, names: _ } = self;
         (fields, name, prefix, merge, warnings)
@@ -96,11 +96,11 @@ impl PartialEq for SessionWishes {
 }
 
 impl SessionWishes {
-    /// Lays the fields over a configuration.
+    /// Applies the fields to a configuration.
     ///
     /// # Errors
     ///
-    /// They do not fit into it, which is the request's fault: without it the configuration is right.
+    /// Fails if they do not fit into it, which is the request's fault: without it the configuration is right.
     pub(super) fn lay_over(&self, parsed: Parsed) -> Result<Parsed, ConfigError> {
         let places = self.places();
         let mut draft = Draft::again(parsed);
@@ -114,13 +114,13 @@ impl SessionWishes {
         Ok(in_words_of(parsed, places))
     }
 
-    /// Returns what the request calls the fields that it sets and the names that it selects.
+    /// Returns the request's words for the fields that it sets and the names that it selects.
     pub(super) fn places(&self) -> Places {
         let fields = self.fields.iter().map(|(field, key, _)| ((*field).to_owned(), key.clone()));
         self.names.clone().into_iter().chain(fields).collect()
     }
 
-    /// Returns whether the session's name is asked for.
+    /// Returns whether the request asks for a name of the session.
     pub(super) fn names_session(&self) -> bool {
         self.name.is_some() || self.prefix.is_some()
     }
@@ -129,7 +129,7 @@ impl SessionWishes {
     ///
     /// # Errors
     ///
-    /// Its folder cannot be made.
+    /// Fails if its folder cannot be made.
     pub(super) fn reserve(&self, config: &ProfilerConfig) -> Result<(SessionId, Option<PathBuf>), Error> {
         let folder = config.folder();
         session::reserve(folder.as_ref().map(Folder::path), self.name.as_deref(), self.prefix.as_deref())

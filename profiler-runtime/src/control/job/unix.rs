@@ -1,7 +1,7 @@
 //! Unix sockets that only their user can reach.
 //!
 //! A socket's own mode is not honoured everywhere, its folder's is: so the folder has mode 0700, the socket 0600, and
-//! where the system tells who is at the other end, that is checked as well.
+//! where the system identifies the user at the other end, that is checked as well.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -47,7 +47,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        // Somebody may have tidied up.
+        // Another program may have removed it already.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -59,7 +59,7 @@ pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     Ok(socket)
 }
 
-/// Makes the folder if there is none; false if others may enter it.
+/// Creates the folder if there is none; false if others may enter it.
 fn make_private(folder: &Path) -> io::Result<bool> {
     if let Some(above) = folder.parent().filter(|above| !above.exists()) {
         DirBuilder::new().recursive(true).mode(0o700).create(above)?;
@@ -87,7 +87,7 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The same user, or the superuser, who could be anyone.
+/// Accepts the same user, or the superuser, who could be anyone.
 #[cfg(target_os = "linux")]
 fn check_peer(socket: &UnixStream) -> io::Result<()> {
     let other = rustix::net::sockopt::socket_peercred(socket)?.uid;

@@ -1,4 +1,4 @@
-//! What a worker and its coordinator say: one JSON object a line.
+//! The messages of a worker and its coordinator: one JSON object a line.
 //!
 //! ```text
 //! worker ─ hello ────────► coordinator      who it is, and the token
@@ -7,8 +7,8 @@
 //!        ── {id, state, …} ►                one answer for each request, in any order
 //! ```
 //!
-//! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An answer with the id 0 was
-//! not asked for: a worker that leaves says what became of its session. Nothing here panics, whatever the bytes.
+//! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An answer with the id 0
+//! was not asked for: a worker that leaves says what became of its session. Nothing here panics, whatever the bytes.
 
 use std::io::Write;
 
@@ -22,13 +22,13 @@ use crate::config::Places;
 use crate::control::token::Token;
 use profiler_trace::export::{Missing, RequestTimes};
 
-/// Rises when one side would misunderstand the other.
+/// Version of the protocol: rises when one side would misunderstand the other.
 pub(super) const PROTOCOL: u32 = 1;
-/// Longest first line, in bytes: whoever sends it may be anyone.
+/// Longest first line, in bytes: its sender may be anyone.
 pub(super) const MOST_HELLO: usize = 4 << 10;
-/// Longest line after it.
+/// Longest line after that.
 pub(super) const MOST_LINE: usize = 1 << 20;
-/// The answer that nobody asked for.
+/// Id of an answer that was not asked for.
 pub(super) const UNASKED: u64 = 0;
 
 /// A worker's first line.
@@ -42,7 +42,7 @@ pub(super) struct Hello {
     pub(super) token: Option<Token>,
 }
 
-/// What the coordinator says to it.
+/// The coordinator's reply to it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Greeting {
@@ -61,7 +61,7 @@ pub(super) struct Order {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Record, under this name and with this configuration, some places of which the user has called otherwise.
+    /// Record, under this name and with this configuration; the user has other names for some of its places.
     Start {
         session: String,
         config: Value,
@@ -80,7 +80,7 @@ pub(super) enum Request {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Answer {
     pub(super) id: u64,
-    /// The session that it is about.
+    /// Session that it is about.
     pub(super) session: Option<String>,
     pub(super) state: WorkerState,
     #[serde(default)]
@@ -129,7 +129,7 @@ impl Answer {
         }
     }
 
-    /// Creates the answer that says of a session what this process would say of it in a report.
+    /// Creates the answer that reports a session as this process would.
     pub(super) fn of(id: u64, session: Option<String>, status: WorkerStatus) -> Self {
         let code = status.code.unwrap_or(FailureCode::Artifacts);
         Self {
@@ -148,7 +148,7 @@ impl Answer {
     }
 }
 
-/// A line with its end; the reason if it would be longer than the other side reads.
+/// Encodes a message as a line with its end; returns the reason if it would be longer than the other side reads.
 pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
     let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
     if line.len() > MOST_LINE {
@@ -162,18 +162,18 @@ pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 ///
-/// It is too long, or the connection is at its end.
+/// Fails if it is too long, or if the connection is at its end.
 pub(super) fn send(stream: &Stream, message: &impl Serialize) -> Result<(), String> {
     let line = encode(message)?;
     (&mut &*stream).write_all(&line).map_err(|error| error.to_string())
 }
 
-/// What a line says, or what is wrong with it.
+/// Decodes a line, or returns what is wrong with it.
 pub(super) fn decode<T: DeserializeOwned>(line: &[u8]) -> Result<T, String> {
     serde_json::from_slice(line).map_err(|error| format!("the line is not understood: {error}"))
 }
 
-/// The id of a line that is not understood otherwise.
+/// Returns the id of a line that cannot be decoded otherwise.
 pub(super) fn id_of(line: &[u8]) -> Option<u64> {
     #[derive(Deserialize)]
     struct Numbered {

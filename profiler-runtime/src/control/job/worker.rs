@@ -1,9 +1,9 @@
-//! A worker process: it looks for its coordinator, and does what that says.
+//! A worker process: it looks for its coordinator, and obeys it.
 //!
-//! One background thread connects, obeys and connects again, so a coordinator may come later than its workers, go, and
-//! come back. While there is none, the program runs on: a session that the coordinator has started is ended and written,
-//! because nobody would be left to stop it and a recording without an end fills its memory. Nothing here fails the
-//! program; what goes wrong is logged, each reason once.
+//! One background thread connects, obeys and connects again, so a coordinator may come later than its
+//! workers, go, and come back. While there is none, the program runs on: a session that the coordinator
+//! has started is ended and written, because nobody would be left to stop it and a recording without an
+//! end fills its memory. Nothing here fails the program; failures are logged, each reason once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,16 +27,16 @@ use profiler_trace::text;
 
 /// Name of the thread that obeys.
 const THREAD: &str = "profiler-worker";
-/// The variable with the coordinator's address.
+/// Variable with the coordinator's address.
 pub(crate) const COORDINATOR: &str = "PROFILER_COORDINATOR";
-/// How long to wait before the first new attempt to connect, and before any.
+/// Pause before the first new attempt to connect, and the longest pause.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// A process has one coordinator.
+/// Whether this process has joined: it has one coordinator.
 static JOINED: PerProcess<AtomicBool> = PerProcess::new(|_| AtomicBool::new(false));
 
-/// A place in a job, until it is dropped: then what the coordinator has started is stopped, its artifacts are waited for,
-/// and the coordinator is told.
+/// A place in a job, until it is dropped: then a session that the coordinator has started is stopped, its artifacts are
+/// waited for, and the coordinator is told.
 #[derive(Debug)]
 #[must_use = "the worker leaves the job when this is dropped"]
 pub struct Membership {
@@ -50,7 +50,7 @@ struct Joined {
     token: Option<Token>,
     sessions: Mutex<Sessions>,
     link: Mutex<Link>,
-    /// The worker leaves.
+    /// Signals that the worker leaves.
     changed: Condvar,
 }
 
@@ -60,17 +60,17 @@ struct Link {
     is_leaving: bool,
 }
 
-/// Makes this process a worker: from now on a coordinator at `address` (`unix:/path`, `tcp://host:port`) starts and stops
-/// sessions in it. The token comes from `PROFILER_COORDINATOR_TOKEN`, or from the file that
-/// `PROFILER_COORDINATOR_TOKEN_FILE` names.
+/// Makes this process a worker: from now on a coordinator at `address` (`unix:/path`,
+/// `tcp://host:port`) starts and stops sessions in it. The token comes from
+/// `PROFILER_COORDINATOR_TOKEN`, or from the file that `PROFILER_COORDINATOR_TOKEN_FILE` names.
 ///
 /// Returns at once: a background thread connects, and tries again for as long as the coordinator is not there.
 /// [`profile_from_env`](crate::profile_from_env) does this by itself when `PROFILER_COORDINATOR` holds the address.
 ///
 /// # Errors
 ///
-/// Only if there is nothing to connect to: the address is none, there is no token for TCP, the process has joined
-/// already, or there is no thread.
+/// Returns an error only if there is nothing to connect to: the address is none, there is no token for TCP, the process
+/// has joined already, or there is no thread.
 pub fn join(address: &str) -> Result<Membership, LinkError> {
     let token = address::token_from_env(|name| std::env::var_os(name))?;
     let address = Address::given(address, token.is_some())?;
@@ -85,13 +85,13 @@ pub fn join(address: &str) -> Result<Membership, LinkError> {
     Ok(membership)
 }
 
-/// [`join`] with the address in `PROFILER_COORDINATOR`, if there is one.
+/// Calls [`join`] with the address in `PROFILER_COORDINATOR`, if there is one.
 pub(crate) fn join_from_env() -> Option<Result<Membership, LinkError>> {
     let address = std::env::var_os(COORDINATOR).filter(|address| !address.is_empty())?;
     Some(join(&address.to_string_lossy()))
 }
 
-/// For the environment of a process that should join.
+/// Returns variables for the environment of a process that should join.
 pub(super) fn environment(address: &Address, token: Option<&Token>) -> Vec<(&'static str, String)> {
     let token = token.map(|token| (address::TOKEN, token.reveal().to_owned()));
     [(COORDINATOR, address.to_string())].into_iter().chain(token).collect()
@@ -154,7 +154,7 @@ impl Joined {
         }
     }
 
-    /// Connects and says who this is.
+    /// Connects and introduces this worker.
     fn connect(&self) -> Result<(Arc<Stream>, LineReader), String> {
         let stream = Stream::connect(&self.address).map_err(|error| format!("cannot connect: {error}"))?;
         let local_rank = session::this_rank().0.local_rank;
@@ -225,14 +225,14 @@ impl Joined {
         }
     }
 
-    /// Answers; what may have been said in vain is said again at the end.
+    /// Sends an answer; answers that may not have arrived are sent again at the end.
     fn tell(&self, stream: &Stream, answer: &Answer) {
         if say(stream, answer) {
             self.sessions().told(answer);
         }
     }
 
-    /// Answers from a thread of its own, because the artifacts may take long.
+    /// Sends an answer from a thread of its own, because the artifacts may take long.
     fn tell_when_written(self: &Arc<Self>, stream: &Arc<Stream>, id: u64, handle: Stopped) {
         let session = Some(handle.session().to_string());
         let (worker, waiting) = (Arc::clone(self), Arc::clone(stream));
@@ -246,7 +246,7 @@ impl Joined {
 
 /// Sends an answer whole; false if that fails: such a connection is at its end.
 fn say(stream: &Stream, answer: &Answer) -> bool {
-    /// One line at a time, whichever thread has it.
+    /// Lock for one line at a time, from any thread.
     static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
     let _held = logging::hold();
     let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);

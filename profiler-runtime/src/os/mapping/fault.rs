@@ -1,9 +1,9 @@
 //! Stores into a mapped file that fail: the disk is full although its blocks were promised (file systems
 //! that copy on write), or somebody has cut the file off.
 //!
-//! The kernel sends SIGBUS to the thread that stores, which would end the host. Within a spool, a page of zeros takes the
-//! place of the one that failed, and the store is done again; the spool is over then. Anywhere else the signal goes to
-//! whoever handled it before. [`shutdown`](crate::os::shutdown), which takes it for a crash, asks [`absorb`] first.
+//! The kernel sends SIGBUS to the thread that stores, which would end the host. Within a spool, a page of zeros takes
+//! the place of the one that failed, and the store is done again; the spool is over then. Anywhere else the signal goes
+//! to the handler from before. [`shutdown`](crate::os::shutdown), which takes it for a crash, asks [`absorb`] first.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -11,12 +11,12 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 
-/// Mappings that live at once: each session has one, and each recovery.
+/// Most mappings that live at once: each session has one, and each recovery.
 const MOST: usize = 64;
-/// Any page is at least as large, and a multiple.
+/// Size of a page: at least this, and a multiple of it.
 static PAGE: AtomicUsize = AtomicUsize::new(4096);
 static GUARDED: [Place; MOST] = [const { Place::free() }; MOST];
-/// Who handled the signal before; null for nobody.
+/// Action of the signal before ours; null for none.
 static BEFORE: AtomicPtr<libc::sigaction> = AtomicPtr::new(ptr::null_mut());
 
 /// A mapping in which faults are survived.
@@ -39,7 +39,7 @@ impl Place {
     }
 }
 
-/// A mapping is guarded until [`end`](Self::end).
+/// The guard of a mapping, until [`end`](Self::end).
 pub(super) struct Guard(&'static Place);
 
 impl Guard {
@@ -47,7 +47,7 @@ impl Guard {
     ///
     /// # Errors
     ///
-    /// Too many are guarded.
+    /// Fails if too many are guarded.
     pub(super) fn over(start: usize, bytes: usize) -> io::Result<Self> {
         static TURN: Mutex<()> = Mutex::new(());
         static HANDLER: Once = Once::new();
@@ -62,7 +62,7 @@ impl Guard {
         Ok(Self(place))
     }
 
-    /// Ends it, before the mapping goes.
+    /// Ends the guard, before the mapping goes.
     pub(super) fn end(&self) {
         self.0.start.store(0, Ordering::SeqCst);
     }
@@ -73,7 +73,7 @@ impl Guard {
     }
 }
 
-/// Puts a page of zeros where a store into a spool has failed; false if it was elsewhere. May be called in a handler.
+/// Puts a page of zeros where a store into a spool has failed; false if it failed elsewhere. Handlers may call it.
 pub(in crate::os) fn absorb(info: *mut libc::siginfo_t) -> bool {
     // SAFETY: the kernel passes a valid structure, which has an address where a fault has one.
     let (is_fault, address) = unsafe { ((*info).si_code > 0, (*info).si_addr() as usize) };
@@ -82,8 +82,8 @@ pub(in crate::os) fn absorb(info: *mut libc::siginfo_t) -> bool {
     let at = ptr::without_provenance_mut::<c_void>(address & !(page - 1));
     let (access, kind) =
         (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED);
-    // SAFETY: the page is one of a mapping of ours, whose contents are gone. The call is a mere system call, and the number
-    // of the last error is the thread's own.
+    // SAFETY: the page is one of a mapping of ours, whose contents are gone. The call is a mere
+    // system call, and the number of the last error is the thread's own.
     unsafe {
         let error = *libc::__errno_location();
         let mapped = libc::mmap(at, page, access, kind, -1, 0);
@@ -96,7 +96,7 @@ pub(in crate::os) fn absorb(info: *mut libc::siginfo_t) -> bool {
     true
 }
 
-/// Handles the signal from now on, before whoever handles it now.
+/// Installs our handler of the signal, before the present one.
 fn install() {
     // SAFETY: every structure is written before it is read, and the one that stays is never freed; the handler has the
     // signature that SA_SIGINFO asks for, and calls only what a handler may call.
@@ -111,7 +111,7 @@ fn install() {
         BEFORE.store(Box::leak(Box::new(before)), Ordering::SeqCst);
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = on_fault as Handler as libc::sighandler_t;
-        // What the former handler asked for holds when it is called.
+        // The flags of the former handler apply when it is called.
         action.sa_flags =
             libc::SA_SIGINFO | libc::SA_ONSTACK | (before.sa_flags & (libc::SA_NODEFER | libc::SA_RESTART));
         action.sa_mask = before.sa_mask;
@@ -129,8 +129,8 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
     let before = unsafe { BEFORE.load(Ordering::SeqCst).as_ref() };
     let action = before.map_or(libc::SIG_DFL, |before| before.sa_sigaction);
     let takes_info = before.is_some_and(|before| before.sa_flags & libc::SA_SIGINFO != 0);
-    // SAFETY: the kernel passes a valid structure; the former handler has the signature that its flags tell. Without one,
-    // the fault comes again and the system does what it does.
+    // SAFETY: the kernel passes a valid structure; the former handler has the signature that its
+    // flags tell. Without one, the fault comes again and the system does what it does.
     unsafe {
         let was_sent = (*info).si_code <= 0;
         match action {

@@ -1,8 +1,8 @@
-//! A file as memory: what is stored in it outlives the process, however that ends.
+//! A file as memory: data stored in it outlives the process, however that ends.
 //!
-//! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of a file on a full disk
-//! would be a SIGBUS for the host. What cannot be allocated is an error instead, also where a limit on the size of files
-//! would be a SIGXFSZ. Where blocks can fail all the same, [`fault`] survives it. Linux only; `unsupported` stands in on other systems.
+//! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of a file on a full
+//! disk would be a SIGBUS for the host. A failed allocation is an error instead; so is a limit on the size of files,
+//! which would be a SIGXFSZ. Where blocks fail all the same, [`fault`] survives it. Other systems have `unsupported`.
 
 use std::fs::File;
 use std::io;
@@ -50,20 +50,20 @@ impl Mapping {
         unsafe { self.start.add(offset) }
     }
 
-    /// Returns the number at an offset that is a multiple of 8 and lies in what is allocated.
+    /// Returns the number at an offset that is a multiple of 8 and lies in allocated blocks.
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         debug_assert!(offset.is_multiple_of(8));
         // SAFETY: aligned, inside, and only ever touched atomically; a read-only mapping is only loaded from.
         unsafe { self.at(offset).cast().as_ref() }
     }
 
-    /// Writes zeros over memory of the caller's.
+    /// Writes zeros over memory that is the caller's alone.
     pub(crate) fn clear(&self, offset: usize, bytes: usize) {
         // SAFETY: inside; the caller alone has it.
         unsafe { self.at(offset).write_bytes(0, bytes) };
     }
 
-    /// Makes the file so long, without blocks for what it did not have.
+    /// Extends the file to `end`, without blocks for the new part.
     pub(crate) fn reach(&self, end: usize) -> io::Result<()> {
         if end > self.bytes || !may_reach(end as u64) {
             return Err(io::ErrorKind::FileTooLarge.into());
@@ -90,7 +90,7 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// A store into one of them would fail.
+    /// Fails if a store into one of them would fail.
     pub(crate) fn populate(&self, offset: usize, bytes: usize) -> io::Result<()> {
         match self.advise(offset, bytes, libc::MADV_POPULATE_WRITE) {
             // Kernels before 5.14 do not know the advice.
@@ -99,8 +99,8 @@ impl Mapping {
         }
     }
 
-    /// Takes the pages out of the process's memory; they come back from the file when they are touched. Those that have
-    /// failed would not, so all stay.
+    /// Releases the pages from the process's memory; they come back from the file when they are
+    /// touched. Pages that have failed would not, so all stay.
     pub(crate) fn release(&self, offset: usize, bytes: usize) {
         if self.failed_pages() == 0 {
             // A kernel that refuses it changes nothing.
@@ -121,7 +121,7 @@ impl Mapping {
         }
     }
 
-    /// Gives blocks back to the disk; what was in them is gone.
+    /// Gives blocks back to the disk; their contents are gone.
     pub(crate) fn punch(&self, offset: usize, bytes: usize) {
         let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
         let Ok(file) = self.file.get() else { return };
@@ -129,7 +129,7 @@ impl Mapping {
         unsafe { libc::fallocate(file.as_raw_fd(), mode, offset as libc::off_t, bytes as libc::off_t) };
     }
 
-    /// Waits until all that was stored is on the disk.
+    /// Waits until all stores are on the disk.
     pub(crate) fn sync(&self) -> io::Result<()> {
         self.file.get()?.sync_data()
     }
@@ -143,7 +143,7 @@ impl Drop for Mapping {
     }
 }
 
-/// Takes the lock on a file that a process keeps for as long as it lives; false if somebody has it.
+/// Takes the lock on a file that a process keeps for as long as it lives; false if another process has it.
 pub(crate) fn lock(file: &File) -> io::Result<bool> {
     // SAFETY: a call on an open file.
     if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
@@ -153,7 +153,7 @@ pub(crate) fn lock(file: &File) -> io::Result<bool> {
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
-/// Returns whether this process may make files so large: asking first spares it a signal that would end it.
+/// Returns whether this process may make files this large: asking first spares it a signal that would end it.
 pub(crate) fn may_reach(bytes: u64) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel fills in a structure of ours.

@@ -5,10 +5,10 @@ use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU64;
 
-/// There is none.
+/// The mapping, which does not exist here.
 pub(crate) enum Mapping {}
 
-/// Makes the methods of a mapping that there is none of.
+/// Makes the methods of the missing mapping.
 macro_rules! methods {
     ($($name:ident($($argument:ty),*) -> $result:ty;)*) => {$(
         pub(crate) fn $name(&self, $(_: $argument),*) -> $result {

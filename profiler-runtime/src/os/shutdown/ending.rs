@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-/// How a process ends.
+/// A way in which a process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Ending {
     /// `main` has returned, or `process::exit` was called.
     Exit,
-    /// A signal that is sent to end a program: SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU.
+    /// A signal that ends a program: SIGTERM, SIGINT, SIGHUP, SIGQUIT or SIGXCPU.
     Signal,
     /// SIGSEGV, SIGBUS, SIGILL, SIGFPE or SIGABRT.
     Crash,

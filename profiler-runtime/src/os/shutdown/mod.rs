@@ -1,6 +1,6 @@
 //! The end of the process, seen just before it comes: `exit`, signals that end a program, and crashes.
 //!
-//! [`watch`] is told once what to do then. Nothing here knows sessions; `session::ending` gives the function.
+//! [`watch`] is given the function to call then. Nothing here knows sessions; `session::ending` gives the function.
 
 #[cfg(unix)]
 mod at_exit;
@@ -10,9 +10,9 @@ mod signals;
 
 pub(crate) use ending::Ending;
 
-/// Calls `act` before the process ends in one of these ways; each way is watched from the first call that names it until
-/// the process ends. `act` runs on a thread of the profiler, except for [`Ending::Exit`]. A signal that the program
-/// itself handles stays the program's.
+/// Calls `act` before the process ends in one of these ways; each way is watched from the first
+/// call that names it until the process ends. `act` runs on a thread of the profiler, except for
+/// [`Ending::Exit`]. A signal that the program itself handles stays the program's.
 #[cfg(unix)]
 pub(crate) fn watch(endings: &[Ending], act: fn(Ending)) {
     if endings.contains(&Ending::Exit) {
@@ -33,6 +33,6 @@ pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// Watches nothing, which is not known here: a guard or `stop_profile` ends a session.
+/// Watches nothing: endings are not known here, and a guard or `stop_profile` ends a session.
 #[cfg(not(unix))]
 pub(crate) fn watch(_endings: &[Ending], _act: fn(Ending)) {}

@@ -6,16 +6,16 @@
 //! ```
 //!
 //! A handler may call next to nothing: it writes a byte, and after a crash it waits, bounded, because the crashed
-//! instruction would run again. Signals that end a program are watched only where nobody else handles them; if a handler
-//! that the program installs later calls ours, ours does nothing. A second signal ends the process at once, unless it comes
-//! with the first: a supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP twice. Where the
-//! program has closed the pipes (daemons close all descriptors), a signal ends it as if there were no thread. A child that
-//! was forked without `exec` has our handlers but not the thread: it dies as it would have, unless it has a session of its
-//! own, and with it a thread. A runtime that lives with faults (it has a handler of its own) gets its handler back with the
-//! first one.
+//! instruction would run again. Signals that end a program are watched only where nobody else handles them; if a
+//! handler that the program installs later calls ours, ours does nothing. A second signal ends the process at
+//! once, unless it comes with the first: a supervisor sends SIGHUP right after SIGTERM, and a terminal that
+//! closes sends SIGHUP twice. Where the program has closed the pipes (daemons close all descriptors), a signal
+//! ends it as if there were no thread. A child that was forked without `exec` has our handlers but not the
+//! thread: it dies as it would have, unless it has a session of its own, and with it a thread. A runtime that
+//! lives with faults (it has a handler of its own) gets its handler back with the first one.
 //!
-//! A program and its plugins may each have a copy of this code. They know each other's handlers by the signals that those
-//! block ([`SIGNATURE`]): a copy that comes later puts its handler before the other's, and hands the signal on to it.
+//! A program and its plugins may each have a copy of this code. They know each other's handlers by the signals that
+//! these block ([`SIGNATURE`]): a later copy puts its handler before the other's, and passes the signal on to it.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
@@ -33,12 +33,12 @@ const THREAD: &str = "profiler-signals";
 /// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a program's own.
 const TERMINATIONS: [c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU];
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
-/// Signals that are blocked while one of our handlers runs: a choice that nobody else makes.
+/// Signals that are blocked while one of our handlers runs: a combination that no other code chooses.
 #[cfg(target_os = "linux")]
 const SIGNATURE: [c_int; 7] = [41, 43, 44, 48, 53, 55, 62];
 #[cfg(not(target_os = "linux"))]
 const SIGNATURE: [c_int; 5] = [libc::SIGURG, libc::SIGIO, libc::SIGWINCH, libc::SIGTTOU, libc::SIGVTALRM];
-/// Signals that are looked at for it.
+/// Number of signals that are compared with it.
 const SIGNALS: c_int = if cfg!(target_os = "linux") { 64 } else { 31 };
 
 /// Time after a first signal in which others belong to it.
@@ -50,15 +50,15 @@ static DONE: Known = Known::none();
 /// The process that has the thread, and the one that has passed on a signal.
 static PROCESS: AtomicU32 = AtomicU32::new(0);
 static ENDING: AtomicU32 = AtomicU32::new(0);
-/// When that was, in milliseconds of the monotonic clock.
+/// Time of that signal, in milliseconds of the monotonic clock.
 static SINCE: AtomicU64 = AtomicU64::new(0);
-/// Orders those who install handlers.
+/// Lock for installing handlers.
 static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 /// The action that each signal had before.
 static BEFORE: [Before; SIGNALS as usize + 1] = [const { Before::unknown() }; SIGNALS as usize + 1];
 
 thread_local! {
-    /// This thread acts on a signal: it must not wait for itself.
+    /// Whether this thread acts on a signal: it must not wait for itself.
     static ACTS: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -76,7 +76,7 @@ impl Before {
         Self { is_known: AtomicBool::new(false), action: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
-    /// Keeps the first; the caller holds `TURN`.
+    /// Keeps the first action; the caller holds `TURN`.
     fn note(&self, action: libc::sigaction) {
         if !self.is_known.load(Ordering::SeqCst) {
             // SAFETY: nobody reads it before it is known, and the lock lets nobody else write.
@@ -132,7 +132,7 @@ fn is_signed(action: &libc::sigaction) -> bool {
     action.sa_flags & libc::SA_SIGINFO != 0 && (1..=SIGNALS).all(|signal| blocks(signal) == SIGNATURE.contains(&signal))
 }
 
-/// Makes the pipes and the thread, once in a process; false if the system gives none.
+/// Creates the pipes and the thread, once in a process; false if the system gives none.
 fn is_ready(act: fn(Ending)) -> bool {
     // ORDERING: under the lock.
     if PROCESS.load(Ordering::Relaxed) == std::process::id() && TO_THREAD.get().is_some() {
@@ -166,9 +166,9 @@ fn is_ready(act: fn(Ending)) -> bool {
     true
 }
 
-/// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that is sent to the process
-/// to any thread, and one that has to act then, or is waited for, would wait for itself. Also for work on this thread that
-/// may meet a limit on the size of files: that is an error to the work, and no signal afterwards.
+/// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that is sent to the
+/// process to any thread, and one that has to act then, or is waited for, would wait for itself. Also for work on
+/// this thread that may meet a limit on the size of files: that is an error to the work, and no signal afterwards.
 pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     // SAFETY: the sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them. A new thread begins
     // with the mask of the one that starts it.
@@ -188,7 +188,7 @@ pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
     }
 }
 
-/// Returns whether a signal waits to be let through.
+/// Returns whether a signal is pending.
 fn is_pending(signal: c_int) -> bool {
     // SAFETY: `sigpending` writes the set.
     unsafe {
@@ -213,7 +213,7 @@ extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_v
     if current(signal).is_none_or(|now| now.sa_sigaction != ours) {
         return;
     }
-    // The limit on CPU time is told every second: the thread is at it.
+    // The limit on CPU time sends its signal every second: the thread is at work already.
     let is_told = is_ours()
         && if is_first() {
             SINCE.store(now_ms(), Ordering::SeqCst);
@@ -227,7 +227,7 @@ extern "C" fn on_termination(signal: c_int, _: *mut libc::siginfo_t, _: *mut c_v
     }
 }
 
-/// Returns whether the first signal has only just come; it may be about to say when.
+/// Returns whether the first signal has only just come; its time may not be noted yet.
 fn is_together() -> bool {
     let since = SINCE.load(Ordering::SeqCst);
     since == 0 || now_ms().saturating_sub(since) < TOGETHER_MS
@@ -331,8 +331,8 @@ fn current(signal: c_int) -> Option<libc::sigaction> {
     }
 }
 
-/// Makes `handler` the signal's, and notes what it was before. On the thread's alternate stack, if it has one: a stack may
-/// be what has run out.
+/// Makes `handler` the signal's, and notes the action before it. On the thread's alternate stack,
+/// if it has one: a stack may be what has run out.
 fn install(signal: c_int, handler: Handler) {
     // A signal that comes at once finds it.
     let Some(now) = current(signal) else { return };

@@ -38,9 +38,9 @@ use std::path::Path;
 /// A coordinator's decisions about a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Given {
-    /// The name that all processes of the job share.
+    /// Name that all processes of the job share.
     pub(crate) session: SessionId,
-    /// This is the coordinator's own process, which has no rank among those that work.
+    /// Whether this is the coordinator's own process, which has no rank among those that work.
     pub(crate) is_frontend: bool,
 }
 
@@ -55,28 +55,28 @@ impl From<SessionId> for Given {
 pub(crate) struct Active {
     stopped: Stopped,
     config: ProfilerConfig,
-    /// What its artifacts say of it, as far as that is known by now.
+    /// Context for its artifacts, as far as it is known by now.
     pub(crate) context: Context,
-    /// Places of names that matched nothing when it began, which its user was told.
+    /// Places of names that matched nothing when it began, and were reported then.
     unknown_told: Vec<String>,
-    /// See [`Parsed`].
+    /// User's words for places: see [`Parsed`].
     places: Places,
-    /// On the folder.
+    /// Claim on the folder.
     claim: Option<Claim>,
     schedule: Schedule,
     driver: Driver,
-    /// When `delay_secs` are over; the schedule begins then.
+    /// End of `delay_secs`; the schedule begins then.
     begins: Option<Instant>,
-    /// When `duration_secs` are over, once recording has begun.
+    /// End of `duration_secs`, once recording has begun.
     ends: Option<Instant>,
-    /// Iterations of the driving loop since the schedule began.
+    /// Number of iterations of the driving loop since the schedule began.
     passed: u64,
-    /// What the gate lets through, in the warm-up and after it.
+    /// Recording that the gate lets through, in the warm-up and after it.
     window: Option<OpenWindow>,
     dumps: Dumps,
-    /// An iteration was too slow: what there is has to be dumped.
+    /// Whether an iteration was too slow, so that a dump is due.
     dump_due: bool,
-    /// Where chunks come from, if not from memory.
+    /// Spool that chunks come from, if not from memory.
     spool: Option<OpenSpool>,
     /// Lines for its journal, which are written without the lock.
     news: Option<News>,
@@ -88,7 +88,7 @@ impl Active {
     ///
     /// # Errors
     ///
-    /// Its folder is remote, or cannot be created or written to; or the ranks of its job would write one trace.
+    /// Fails if its folder is remote, or cannot be created or written to; or if its job's ranks would write one trace.
     pub(crate) fn new(
         parsed: Parsed,
         given: Option<Given>,
@@ -112,7 +112,7 @@ impl Active {
         let place = match config.folder() {
             None => claim(None)?,
             Some(Folder::Chosen(base)) => claim(Some(&base))?,
-            // Nobody asked for this folder: no reason to do without the session.
+            // No user asked for this folder: the session goes on without it.
             Some(Folder::Default(base)) => claim(Some(&base)).or_else(|error| {
                 warnings.push(format!("there will be no timing report, summary and manifest: {error}"));
                 claim(None)
@@ -164,17 +164,17 @@ impl Active {
         self.stopped.session()
     }
 
-    /// Returns what will hold its artifacts.
+    /// Returns the handle of its artifacts.
     pub(crate) fn handle(&self) -> Stopped {
         self.stopped.clone()
     }
 
-    /// Returns what it was asked for.
+    /// Returns its configuration.
     pub(crate) const fn config(&self) -> &ProfilerConfig {
         &self.config
     }
 
-    /// Returns what its user should know so far: problems with names and ranks, in full sentences.
+    /// Returns the warnings for its user so far: problems with names and ranks, in full sentences.
     pub(crate) fn warnings(&mut self) -> Vec<String> {
         self.context.warnings_told = self.context.warnings.len();
         let of_gpu = self.gpu.new_warnings();
@@ -220,7 +220,7 @@ impl Active {
         seconds(self.config.delay_secs).or(seconds(self.config.duration_secs)).is_some()
     }
 
-    /// Does what is due; says why the session is over, if it is.
+    /// Does what is due; returns why the session is over, if it is.
     pub(crate) fn elapse(&mut self, now: Instant) -> Option<EndedBy> {
         if self.deadline().is_none_or(|deadline| deadline > now) {
             return None;
@@ -232,14 +232,14 @@ impl Active {
         self.ends.take().map(|_| EndedBy::Duration)
     }
 
-    /// Counts a step of a site that has ended; says why the session is over, if it is.
+    /// Counts a step of a site that has ended; returns why the session is over, if it is.
     pub(crate) fn step_end(&mut self, end: StepEnd, now: Instant) -> Option<EndedBy> {
         let name = site::by_number(end.site).map_or("", Site::name);
         let verdict = self.driver.end(end, name);
         self.count(verdict, Some(end.began), now)
     }
 
-    /// Counts a bare `step()` call; says why the session is over, if it is.
+    /// Counts a bare `step()` call; returns why the session is over, if it is.
     pub(crate) fn step_call(&mut self, now: Instant) -> Option<EndedBy> {
         let verdict = self.driver.call();
         self.count(verdict, None, now)
@@ -272,7 +272,7 @@ impl Active {
         ended
     }
 
-    /// Journals what drives the session, for whoever recovers the recording.
+    /// Journals the loop that drives the session, for a recovery of the recording.
     fn note_steps(&mut self) {
         let driver = DriverNote { site: self.driver.site(), first_step: self.context.first_step };
         let news = self.spool.as_mut().and_then(|spool| spool.note_steps(self.passed, driver));
@@ -314,7 +314,7 @@ impl Active {
         if self.begins.is_some() { Phase::Delay } else { self.schedule.phase() }
     }
 
-    /// Returns how far it has come.
+    /// Returns the session's progress.
     pub(crate) fn progress(&self) -> Progress {
         Progress {
             session: self.session().clone(),
@@ -325,7 +325,7 @@ impl Active {
         }
     }
 
-    /// Returns what the configuration names and none of `known` is called.
+    /// Returns a warning for each name in the configuration that is none of `known`.
     fn unknown_names(&self, known: &[&str]) -> Vec<Warning> {
         self.config.unmatched(known).into_iter().map(|warning| warning.in_words_of(&self.places)).collect()
     }

@@ -1,4 +1,4 @@
-//! What leaves a session: its recording when it ends, and dumps of it before.
+//! The output of a session: its recording when it ends, and dumps of it before.
 
 use super::Active;
 use crate::collect::stacks;
@@ -21,11 +21,11 @@ impl Active {
         std::mem::take(&mut self.dump_due)
     }
 
-    /// Returns what is recorded so far, for artifacts of its own; recording goes on.
+    /// Returns the recording so far, for artifacts of its own; recording goes on.
     ///
     /// # Errors
     ///
-    /// Nothing is recorded at the moment, there is no folder, or another dump is being written.
+    /// Fails if nothing is recorded at the moment, there is no folder, or another dump is being written.
     pub(crate) fn dump(&mut self, why: EndedBy) -> Result<Export, Error> {
         let refused = |active: &Self, reason| Error::Dump { session: active.session().clone(), reason };
         let Some(folder) = self.stopped.folder().map(ToOwned::to_owned) else {
@@ -41,7 +41,7 @@ impl Active {
         let stopped = self.dumps.next(&self.stopped.session().clone(), &folder)?;
         let mut context = self.context_now(why);
         context.session = stopped.session().to_string();
-        // These lie outside the dump's folder, and are the session's.
+        // These files lie outside the dump's folder, and are the session's.
         let config = ProfilerConfig { trace_file: None, perf_dump_path: None, ..self.config.clone() };
         context.options = ExportOptions::from(&config);
         let gpu = GpuRecord::Absent(self.gpu.absent_from_dump());
@@ -55,7 +55,7 @@ impl Active {
         self.dumps.failed();
     }
 
-    /// Ends it: nothing is recorded from here on, and what was recorded is cut out of the streams without a copy.
+    /// Ends the session: nothing is recorded from here on, and the recording is cut out of the streams without a copy.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
         let (log, window, memory) = match self.window.take() {
@@ -87,7 +87,7 @@ impl Active {
         });
         let (told, new): (Vec<_>, Vec<_>) =
             unknown.into_iter().partition(|warning| self.unknown_told.contains(&warning.path));
-        // The manifest has them all; the log has those that were told when it began.
+        // The manifest has all warnings; the log has those from its begin.
         let Context { warnings, warnings_told: at, notes, .. } = &mut self.context;
         warnings.splice(*at..*at, told.iter().map(ToString::to_string));
         *at += told.len();
@@ -103,7 +103,7 @@ impl Active {
         Export { recording, config, gpu, sealed: None, claim, spool, dump, stopped }
     }
 
-    /// Says what the schedule has left out of a recording.
+    /// Returns a sentence on what the schedule has left out of a recording.
     fn left_out(&self, ended_by: EndedBy) -> Option<String> {
         let recorded = self.schedule.recorded();
         let driver = self
@@ -137,7 +137,7 @@ impl Active {
         (is_recorded && !parts.is_empty()).then(|| format!("left out, as the configuration asks: {}", parts.join("; ")))
     }
 
-    /// Returns what a trace says of the session, if it ends now.
+    /// Returns the context that a trace would have if the session ended now.
     pub(super) fn context_now(&self, ended_by: EndedBy) -> Context {
         Context {
             clock: host_clock::now(),

@@ -1,8 +1,8 @@
-//! Claims: hidden files that say who has a folder, until its artifacts are written.
+//! Claims: hidden files that name the owner of a folder, until its artifacts are written.
 //!
 //! A process that is killed, or becomes another program (`exec`), leaves its folder behind with nothing in it but the
-//! claim. That claim is locked by nobody then, so the next start beside it, and `recover`, delete both. Locks of another
-//! machine may not be seen here: a claim names the boot of its kernel, and those of others are left alone.
+//! claim. No process holds the lock of that claim then, so the next start beside it, and `recover`, delete both. Locks
+//! of another machine may not be seen here: a claim names the boot of its kernel, and those of others are left alone.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -10,12 +10,12 @@ use std::{fmt, fs, io};
 use crate::collect::spool::held::Held;
 use crate::os::host_clock;
 
-/// On a folder of one process's own.
+/// Name of the claim on a folder of one process's own.
 const OWN: &str = ".claim";
-/// Folders that a start looks at: those made last.
+/// Most folders that a start looks at: the newest ones.
 const MOST: usize = 64;
 
-/// A hold on a folder: gone when this is dropped.
+/// A hold on a folder: released when this is dropped.
 pub(crate) struct Claim {
     path: PathBuf,
     _held: Held,
@@ -29,7 +29,7 @@ impl fmt::Debug for Claim {
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        // What holds the name from now on are the artifacts; a file that is left holds it too.
+        // The artifacts hold the name from now on; a file that is left holds it too.
         let _ = fs::remove_file(&self.path);
     }
 }
@@ -53,7 +53,7 @@ impl Claim {
         }
     }
 
-    /// Leaves the file where it is, as it was found.
+    /// Leaves the file where it was found.
     fn leave(mut self) {
         self.path = PathBuf::new();
     }
@@ -64,12 +64,12 @@ impl Claim {
     }
 }
 
-/// The name of the claim on a part of a shared folder.
+/// Returns the name of the claim on a part of a shared folder.
 pub(super) fn shared_name(part: &str) -> String {
     format!(".{part}.claim")
 }
 
-/// The boot of this kernel; empty where the system has no name for it.
+/// Returns the boot of this kernel; empty where the system has no name for it.
 fn here() -> String {
     host_clock::now().id.unwrap_or_default()
 }
@@ -82,8 +82,8 @@ pub(crate) fn discard(folder: &Path, part: &str) {
     }
 }
 
-/// Deletes the folders in `base` that have nothing in them but the claim of a process that is gone: of all, or of the
-/// newest whose name has this in it.
+/// Deletes the folders in `base` that have nothing in them but the claim of a process that is gone: all of them, or the
+/// newest whose name contains `of_name`.
 pub(crate) fn sweep(base: &Path, of_name: Option<&str>) {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
@@ -97,7 +97,7 @@ pub(crate) fn sweep(base: &Path, of_name: Option<&str>) {
         let Some(claim) = Claim::abandoned(folder.join(OWN), &here) else { continue };
         if fs::read_dir(&folder).is_ok_and(|entries| entries.count() == 1) {
             drop(claim);
-            // Refused if somebody has put something there meanwhile.
+            // Refused if another process has put something there meanwhile.
             let _ = fs::remove_dir(&folder);
         } else {
             claim.leave();

@@ -1,12 +1,12 @@
-//! Launchers of jobs: which rank a process is, and what all ranks call their job, as each launcher says it in the
+//! Launchers of jobs: the rank of a process, and the name that all ranks share, as each launcher puts them into the
 //! environment. A launcher is a row of [`LAUNCHERS`], and so is its row in `docs/launchers.md`.
 //!
-//! The first launcher that names rank and size is believed; a malformed number is reported and not patched up from another
-//! row, because half of one launcher's numbers and half of another's is a rank that does not exist.
+//! The first launcher that names rank and size is believed; a malformed number is reported and not patched up
+//! from another row, because half of one launcher's numbers and half of another's is a rank that does not exist.
 //!
-//! `PROFILER_SESSION_ID` is the user's own name of the job. Else it is a launcher's, if there are other ranks to share it
-//! with. A restarted job gets a new name: its ranks may have written different numbers of sessions before the restart, so
-//! counting existing folders would give each rank a different name.
+//! `PROFILER_SESSION_ID` is the user's own name of the job. Else it is a launcher's, if there are other
+//! ranks to share it with. A restarted job gets a new name: its ranks may have written different numbers
+//! of sessions before the restart, so counting existing folders would give each rank a different name.
 
 use std::ffi::OsString;
 
@@ -21,7 +21,7 @@ const STAGE: &str = "PROFILER_STAGE_ID";
 const POD_INDEX: &str = "JOB_COMPLETION_INDEX";
 const SET_SIZE: &str = "set `WORLD_SIZE` in the pod template to the job's `completions`";
 
-/// Text of a variable that is set and not empty.
+/// The text of a variable that is set and not empty.
 type Text<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// One launcher's variables. Of several names for one thing, the first that is set counts.
@@ -29,11 +29,11 @@ struct Launcher {
     rank: &'static str,
     local_rank: &'static [&'static str],
     size: &'static [&'static str],
-    /// Whether the launcher sets the size itself: without one, its rank is not believed.
+    /// Whether the launcher sets the size itself: without a size, its rank is ignored.
     sets_size: bool,
-    /// What it calls the job.
+    /// Returns its name of the job.
     job: fn(Text<'_>) -> Option<String>,
-    /// How often it has started the job again.
+    /// Variable with how often it has started the job again.
     restarts: Option<&'static str>,
     /// Name of the launcher and of its jobs, in the documentation.
     #[allow(dead_code, reason = "for the documentation, which a test compares with this table")]
@@ -101,9 +101,9 @@ const LAUNCHERS: [Launcher; 5] = [
 /// This process's place in the job; rank 0 of 1 when alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ranks {
-    /// Among all processes.
+    /// Rank among all processes.
     pub(crate) rank: u32,
-    /// Among the processes of this host.
+    /// Rank among the processes of this host.
     pub(crate) local_rank: u32,
     /// Number of processes; at least `rank + 1` where the launcher does not say.
     pub(crate) world_size: u32,
@@ -149,9 +149,9 @@ type Variable = (&'static str, OsString);
 ///
 /// # Errors
 ///
-/// A number is malformed, or too high for the size.
+/// Fails if a number is malformed, or too high for the size.
 fn counted(rank: Variable, local: Option<Variable>, size: Variable) -> Result<Ranks, String> {
-    // Not every launcher says it; on one host it is the rank.
+    // Not every launcher has a local rank; on one host it is the rank.
     let local = local.unwrap_or_else(|| rank.clone());
     let [number, world_size, local_rank] =
         [number(rank.0, &rank.1)?, number(size.0, &size.1)?, number(local.0, &local.1)?];
@@ -163,12 +163,12 @@ fn counted(rank: Variable, local: Option<Variable>, size: Variable) -> Result<Ra
     }
 }
 
-/// Returns the place of a pod of an indexed job: alone on what it takes for a host. Believed without a size too, because
+/// Returns the place of a pod of an indexed job: alone on its host, as it sees it. Accepted without a size too, because
 /// pods that all wrote as rank 0 would be worse.
 ///
 /// # Errors
 ///
-/// The index is no number.
+/// Fails if the index is no number.
 fn pod(index: &OsString, size: Option<Variable>) -> Result<(Ranks, Option<String>), String> {
     let rank = number(POD_INDEX, index)?;
     let wrong = match size.map(|(name, size)| number(name, &size)) {
@@ -188,7 +188,7 @@ fn number(name: &str, text: &OsString) -> Result<u32, String> {
     text.trim().parse().map_err(|_| format!("`{name}` is {text:?}, not a number from 0 to {}", u32::MAX))
 }
 
-/// Returns the name that all ranks of the job have in common, if there is one, and a sentence about what is wrong with it.
+/// Returns the name that all ranks of the job share, if there is one, and a sentence about what is wrong with it.
 pub(super) fn job_name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Option<String>, Option<String>) {
     let text = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned()).filter(|text| !text.is_empty());
     let restarts = |launcher: &Launcher| text(launcher.restarts?)?.parse().ok().filter(|count: &u32| *count > 0);
@@ -211,7 +211,7 @@ pub(super) fn job_name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> 
     }
 }
 
-/// Returns a sentence that says that the ranks of a job have no folder in common, and why.
+/// Returns a sentence which says that the ranks of a job have no folder in common, and why.
 pub(crate) fn folder_of_its_own(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> String {
     let Ranks { rank, world_size, .. } = ranks;
     let is_set = env(SHARED_ID).is_some_and(|id| !id.is_empty());

@@ -1,7 +1,7 @@
-//! Where a session writes: its id, made once, and the folder of that name.
+//! The place that a session writes to: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the name that their coordinator gives, or that of the job ([`launchers`]), and their
-//! n-th sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no
+//! Ranks of one job share the name that their coordinator gives, or that of the job ([`launchers`]), and their n-th
+//! sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no
 //! session writes into a folder that holds, or will hold, another session's artifacts of the same rank: the name gets a
 //! suffix that is free. The folder is made at the start, because a session that cannot be written should not run first.
 
@@ -60,8 +60,8 @@ struct Stem {
 }
 
 impl Stem {
-    /// Returns the job's, if it has a name, else one that no other host or process makes: hosts may share the folder, and
-    /// containers the process id. And what is wrong with the job's name, as a sentence.
+    /// Returns the job's, if it has a name, else one that no other host or process makes: hosts may share
+    /// the folder, and containers the process id. And what is wrong with the job's name, as a sentence.
     fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
         let (name, wrong) = launchers::job_name(ranks, env);
         let is_shared = name.is_some();
@@ -106,8 +106,8 @@ impl Names {
         Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
     }
 
-    /// Names a session of a whole job, as a request asks or as the job is called, and makes its folder in `base`, which no
-    /// earlier session has.
+    /// Names a session of a whole job, as a request asks or as the job is called, and makes its
+    /// folder in `base`, which no earlier session has.
     ///
     /// # Errors
     ///
@@ -236,8 +236,8 @@ fn claim_own(folder: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this part of the job, such as `rank0`, or
-/// another process that takes itself for the same has claimed it.
+/// Makes a folder that other ranks may have made; `None` if it holds artifacts of this part of the
+/// job, such as `rank0`, or another process that takes itself for the same has claimed it.
 fn claim_shared(folder: &Path, part: &str) -> io::Result<Option<Claim>> {
     fs::create_dir_all(folder)?;
     let of_this_rank = format!("{part}.");

@@ -1,4 +1,4 @@
-//! Which loop of steps drives the schedule, and which of its steps count.
+//! The loop of steps that drives the schedule, and which of its steps count.
 //!
 //! A program may have a loop of requests and, in each, a loop of denoising steps. The one that `step_of` names drives;
 //! else the outermost that runs. Since an inner step ends before the one around it, the outer loop is usually known
@@ -10,12 +10,12 @@ use std::collections::HashSet;
 
 use profiler_core::hooks::steps::StepEnd;
 
-/// What the end of a step means for the schedule.
+/// The meaning of a step's end for the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// What was counted so far were not iterations of the driving loop.
+    /// Whether the iterations counted so far were not those of the driving loop.
     pub(crate) restarts: bool,
-    /// An iteration of the driving loop has ended.
+    /// Whether an iteration of the driving loop has ended.
     pub(crate) counts: bool,
 }
 
@@ -24,7 +24,7 @@ pub(crate) struct Verdict {
 pub(crate) struct Driver {
     named: Option<String>,
     current: Current,
-    /// Sites seen inside another step: never the outermost loop.
+    /// Sites seen inside another step: these are never the outermost loop.
     inner: HashSet<u32>,
 }
 
@@ -69,7 +69,7 @@ impl Driver {
     /// Judges the end of a step of a site; `name` is the site's.
     pub(crate) fn end(&mut self, end: StepEnd, name: &str) -> Verdict {
         if end.inside == Some(end.site) {
-            // A step of the same loop around it: that one is the iteration.
+            // An inner step of the same loop: the outer one is the iteration.
             return IGNORED;
         }
         match &self.named {
@@ -96,7 +96,7 @@ impl Driver {
 
     /// Judges an iteration of `site` inside one of `outer`: if it would drive, the outer loop does.
     fn defer(&mut self, site: u32, outer: u32) -> Verdict {
-        // Without memory it is told again with the next iteration.
+        // Without memory the site is noted with the next iteration.
         if self.inner.try_reserve(1).is_ok() {
             self.inner.insert(site);
         }

@@ -1,4 +1,4 @@
-//! Which iterations are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one plan of phases.
+//! The iterations that are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one plan of phases.
 //!
 //! Pure: the session tells it that an iteration of the driving loop has ended, and it says which phase comes next. The
 //! off-by-one mistakes of such schedules come from deciding in the middle of an iteration; here every phase begins and

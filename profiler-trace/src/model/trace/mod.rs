@@ -157,7 +157,7 @@ impl Trace {
         Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
     }
 
-    /// Counts one more slice that a walk has shown, and updates the progress after every [`TOLD`].
+    /// Counts one more slice that a walk has shown, and updates the progress after every `TOLD` slices.
     #[inline]
     fn tell_progress(&self, shown: &mut u64) {
         *shown += 1;

@@ -1,4 +1,4 @@
-//! libcupti's functions and numbers, and what its error codes mean.
+//! libcupti's functions and numbers, and the meaning of its error codes.
 //!
 //! The activity API only. One table serves CUPTI 11.7 to 13.5: none of these functions has changed.
 
@@ -16,11 +16,11 @@ use profiler_trace::records::unavailable::Unavailable;
 
 use super::search;
 
-/// Called when CUPTI wants memory: buffer, its size, most records (0: as many as fit).
+/// The callback by which CUPTI asks for memory: buffer, its size, most records (0: as many as fit).
 pub(super) type Requested = unsafe extern "C" fn(*mut *mut u8, *mut usize, *mut usize);
-/// Called when CUPTI gives memory back: context, stream, buffer, its size, bytes that hold records.
+/// The callback by which CUPTI gives memory back: context, stream, buffer, its size, bytes that hold records.
 pub(super) type Completed = unsafe extern "C" fn(*mut c_void, u32, *mut u8, usize, usize);
-/// Called by what a subscriber asks for: here nothing.
+/// The callback for the events that a subscriber asks for: here none.
 pub(super) type Notified = unsafe extern "C" fn(*mut c_void, u32, u32, *const c_void);
 
 functions! {
@@ -63,7 +63,7 @@ pub(super) mod kind {
     pub(crate) const MEMORY: u32 = 49;
 }
 
-/// The kind of external correlation that is ours: the first that CUPTI leaves to tools.
+/// Kind of our external correlation: the first that CUPTI leaves to tools.
 pub(super) const OUR_IDS: u32 = 3;
 /// Callback domain of the driver API.
 const DRIVER_DOMAIN: u32 = 1;
@@ -71,15 +71,15 @@ const DRIVER_DOMAIN: u32 = 1;
 const RUNTIME_DOMAIN: u32 = 2;
 /// The operating system's thread ids, for `thread_ids`.
 pub(super) const SYSTEM_THREAD_IDS: u32 = 1;
-/// Also give back buffers that are not full, for `flush`.
+/// Flag for `flush`: also give back buffers that are not full.
 pub(super) const FORCED: u32 = 1;
-/// `next` has come to the buffer's end.
+/// Code of `next` at the buffer's end.
 pub(super) const END_OF_BUFFER: i32 = 12;
 
-/// The oldest version whose records are known: CUDA 11.7.
+/// Oldest version whose records are known: CUDA 11.7.
 const OLDEST: u32 = 17;
 
-/// The toolkits of versions that have a number of their own.
+/// Toolkits of versions that have a number of their own.
 const TOOLKITS: [(u32, &str); 8] = [
     (17, "11.7"),
     (18, "11.8 to 12.1"),
@@ -95,9 +95,9 @@ const TOOLKITS: [(u32, &str); 8] = [
 #[derive(Debug)]
 pub(crate) struct Cupti {
     pub(super) functions: Functions,
-    /// As `cuptiGetVersion` tells it: 18 is CUDA 11.8, 130001 is 13.0.
+    /// Version as `cuptiGetVersion` reports it: 18 is CUDA 11.8, 130001 is 13.0.
     pub(crate) version: u32,
-    /// Where it was found.
+    /// Path of the library.
     pub(crate) path: PathBuf,
 }
 
@@ -108,7 +108,7 @@ impl Cupti {
     ///
     /// # Errors
     ///
-    /// There is none.
+    /// Returns the reason why there is none.
     pub(crate) fn get(driver: &Driver) -> Result<&'static Self, Unavailable> {
         let found = CUPTI.get_or_init(|| Self::open(driver.version(), |name| std::env::var_os(name)));
         found.as_ref().map_err(Clone::clone)
@@ -127,7 +127,7 @@ impl Cupti {
             let library = Library::open(&path).map_err(|error| unusable(&path, error))?;
             return Self::of(&library, &path);
         }
-        // A second libcupti in one process is trouble (triton#9793).
+        // A second libcupti in one process causes trouble (triton#9793).
         for name in search::loaded_names() {
             if let Some(library) = Library::loaded(name) {
                 return Self::of(&library, Path::new(name));
@@ -140,7 +140,7 @@ impl Cupti {
                     Ok(cupti) => return Ok(cupti),
                     Err(why) => reason = why,
                 },
-                // Of a bare name the linker cannot say more than that it did not find it.
+                // For a bare name the linker cannot say more than that it did not find it.
                 Err(error) if path.is_absolute() => reason = unusable(&path, error),
                 Err(_) => {}
             }
@@ -164,7 +164,7 @@ impl Cupti {
         Ok(Self { functions, version, path: path.to_owned() })
     }
 
-    /// Returns what it calls a function, if it knows it.
+    /// Returns its name for a function, if it knows one.
     pub(super) fn name_of_call(&self, api: Api, function: u32) -> Option<String> {
         let domain = if api == Api::Driver { DRIVER_DOMAIN } else { RUNTIME_DOMAIN };
         let mut name = ptr::null();
@@ -178,13 +178,13 @@ impl Cupti {
         Some(text).filter(|text| !text.is_empty())
     }
 
-    /// Returns whether a refused buffer is survived: before CUDA 12.9 CUPTI crashes (kineto#1534).
+    /// Returns whether CUPTI survives a refused buffer: before CUDA 12.9 it crashes (kineto#1534).
     pub(super) const fn may_be_refused(&self) -> bool {
         self.version >= 27
     }
 }
 
-/// Returns what people call a CUPTI of this version: "CUDA 12.8's CUPTI (API 26)".
+/// Returns the common name of a CUPTI of this version: "CUDA 12.8's CUPTI (API 26)".
 pub(crate) fn toolkit(version: u32) -> String {
     let cuda = match TOOLKITS.iter().find(|(api, _)| *api == version) {
         Some((_, cuda)) => (*cuda).to_owned(),
@@ -195,7 +195,7 @@ pub(crate) fn toolkit(version: u32) -> String {
     format!("CUDA {cuda}'s CUPTI (API {version})")
 }
 
-/// Returns the reason that there is none for the CUDA that the driver supports.
+/// Returns the reason that there is no libcupti for the CUDA that the driver supports.
 fn not_found(driver: u32) -> Unavailable {
     let (major, minor) = (driver / 1000, driver % 1000 / 10);
     Unavailable::surprising(
@@ -219,7 +219,7 @@ fn unusable(path: &Path, why: impl Display) -> Unavailable {
     )
 }
 
-/// Returns what the failure of a call means.
+/// Returns the meaning of a call's failure.
 pub(super) fn failed(call: &str, code: i32) -> Unavailable {
     match code {
         12 | 39 => Unavailable::surprising(

@@ -29,14 +29,14 @@ pub(super) struct Full {
 #[derive(Debug, Default)]
 struct Pool {
     idle: Vec<Storage>,
-    /// Those that CUPTI writes into, by address.
+    /// Buffers that CUPTI writes into, by address.
     out: HashMap<usize, Storage>,
     full: Vec<Full>,
     /// Most buffers at a time.
     most: usize,
     /// Whether CUPTI may be told that there is none.
     may_refuse: bool,
-    /// Buffers refused or thrown away.
+    /// Number of buffers refused or thrown away.
     lost: u64,
     /// Contexts and streams that gave buffers back, for the count of dropped records.
     queues: Vec<(usize, u32)>,
@@ -49,7 +49,7 @@ fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
     f(pool.get_or_insert_default())
 }
 
-/// Prepares for a session that may take `bytes`. Allocates now, because a request comes inside somebody's launch
+/// Prepares for a session that may take `bytes`. Allocates now, because a request comes inside a launch of the program
 /// (kineto#1020).
 pub(super) fn prepare(bytes: usize, may_refuse: bool) {
     with_pool(|pool| {
@@ -62,7 +62,7 @@ pub(super) fn prepare(bytes: usize, may_refuse: bool) {
     });
 }
 
-/// Takes what a session's buffers hold: the full ones, how many were lost, and which queues they came from.
+/// Takes the contents of a session's buffers: the full ones, how many were lost, and which queues they came from.
 pub(super) fn take() -> (Vec<Full>, u64, Vec<(usize, u32)>) {
     with_pool(|pool| (std::mem::take(&mut pool.full), std::mem::take(&mut pool.lost), std::mem::take(&mut pool.queues)))
 }
@@ -82,7 +82,7 @@ impl Full {
         (self.storage.as_mut_ptr().cast(), self.valid)
     }
 
-    /// Gives the memory back to be used again.
+    /// Gives the memory back for another use.
     pub(super) fn recycle(self) {
         with_pool(|pool| {
             if pool.idle.len() < KEPT {

@@ -1,7 +1,7 @@
-//! From CUPTI's buffers to plain records.
+//! The decoder of CUPTI's buffers into plain records.
 //!
-//! What libcupti points at ([`walk`](super::record::walk)) is read as a prefix ([`layout`](super::layout)). Runs on the
-//! exporter's thread, one buffer at a time, each given back before the next.
+//! The records in a buffer ([`walk`](super::record::walk)) are read as prefixes ([`layout`](super::layout)).
+//! Runs on the exporter's thread, one buffer at a time, each given back before the next.
 
 use std::collections::HashMap;
 use std::ffi::c_char;
@@ -20,7 +20,7 @@ use super::layout::{
 };
 use super::record::Record;
 
-/// Stands for the stream of a wait that is for none.
+/// Stream number of a wait that is for no stream.
 const NO_STREAM: u32 = u32::MAX;
 
 /// Reads records into a log.
@@ -34,13 +34,13 @@ pub(super) struct Reader<N> {
 }
 
 impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
-    /// Creates a reader that adds to `log` what a libcupti of this version has written; `name_of_call` tells what it
-    /// calls a function.
+    /// Creates a reader that adds records of a libcupti of this version to `log`; `name_of_call` returns the name of a
+    /// function.
     pub(super) fn new(version: u32, name_of_call: N, log: GpuLog) -> Self {
         Self { version, name_of_call, log, kernels: HashMap::new(), calls: HashMap::new() }
     }
 
-    /// Returns what was read.
+    /// Returns the log.
     pub(super) fn finish(self) -> GpuLog {
         self.log
     }
@@ -95,7 +95,7 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
         }
     }
 
-    /// Counts what has no time: a forced flush returns what still runs with an end of 0, and never again
+    /// Counts a record without a time: a forced flush returns running work with an end of 0, and never again
     /// (pytorch#195844).
     fn is_timed(&mut self, start: u64, end: u64) -> bool {
         let timed = start != 0 && end >= start;
@@ -103,7 +103,7 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
         timed
     }
 
-    /// Adds what a device did.
+    /// Adds the work of a device.
     fn add(&mut self, record: Record, places: OpPlaces, work: Work) {
         let [begin, end] = layout::OP_TIMES.map(|offset| record.read(offset));
         let [device, context, stream] = record.read(places.device);
@@ -168,7 +168,7 @@ fn nth<K: Copy + Default>(kinds: &[K], number: u32) -> K {
     kinds.get(number as usize).copied().unwrap_or_default()
 }
 
-/// Returns what CUPTI calls an overhead by this number.
+/// Returns the kind of an overhead that has this number in CUPTI.
 const fn overhead_kind(number: u32) -> OverheadKind {
     match number {
         1 => OverheadKind::DriverCompiler,

@@ -1,4 +1,4 @@
-//! What of the driver, its devices and libcupti is here, and the remedy for what is not.
+//! The parts of the driver, its devices and libcupti that are here, and the remedy for those that are missing.
 
 use super::api::{Cupti, toolkit};
 use super::switch::probe;
@@ -9,12 +9,12 @@ use profiler_trace::records::unavailable::Unavailable;
 /// Variables that Nsight Systems and other tools set in the programs that they run.
 const TOOLS: [&str; 2] = ["NSYS_PROFILING_SESSION_ID", "CUDA_INJECTION64_PATH"];
 
-/// Asks whether CUPTI is free, before it is touched: its activity calls may succeed beside a tool and break the tool's
+/// Asks whether CUPTI is free, before using it: its activity calls may succeed beside a tool and break the tool's
 /// report.
 ///
 /// # Errors
 ///
-/// Another tool is attached.
+/// Fails if another tool is attached.
 pub(super) fn free_of_tools() -> Result<(), Unavailable> {
     attached_tool().map_or(Ok(()), |variable| {
         let why = format!("another tool is attached (`{variable}` is set), and CUPTI serves one at a time");
@@ -22,7 +22,7 @@ pub(super) fn free_of_tools() -> Result<(), Unavailable> {
     })
 }
 
-/// Returns the variable that says that another tool is attached.
+/// Returns the variable which shows that another tool is attached.
 fn attached_tool() -> Option<&'static str> {
     tool_among(|name| std::env::var_os(name).is_some())
 }
@@ -31,8 +31,8 @@ fn tool_among(is_set: impl Fn(&str) -> bool) -> Option<&'static str> {
     TOOLS.into_iter().find(|name| is_set(name))
 }
 
-/// Looks for everything in the order in which a recording needs it. Switches CUPTI on for a moment, unless a session uses
-/// it.
+/// Looks for everything in the order in which a recording needs it. Switches CUPTI on for a moment,
+/// unless a session uses it.
 pub(super) fn findings() -> Vec<Finding> {
     let driver = Driver::get();
     let mut findings = vec![of_driver(&driver)];
@@ -70,7 +70,7 @@ fn of_devices(driver: &Driver) -> Finding {
     Finding::new("devices", true, names.collect::<Vec<_>>().join(", "))
 }
 
-/// Looks for the library, and whether it may be used.
+/// Looks for the library, and checks whether it may be used.
 fn of_cupti(driver: &'static Driver) -> Vec<Finding> {
     let library = match Cupti::get(driver) {
         Ok(library) => library,

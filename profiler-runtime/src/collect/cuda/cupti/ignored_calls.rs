@@ -1,4 +1,4 @@
-//! Calls that are asked often and say nothing: left out of the recording where CUPTI can, and out of the trace always.
+//! Frequent calls without information: left out of the recording where CUPTI can, and out of the trace always.
 //!
 //! Kineto keeps hardly any call of the driver API, because PyTorch uses the runtime API. Rust programs use the driver's
 //! for everything, so here all are kept but these.

@@ -7,7 +7,7 @@ use std::ffi::c_char;
 
 use super::record::Record;
 
-/// Makes a struct of the fields that are read of a kind of record. A row is `field: type = offset;`.
+/// Makes a struct of the fields that are read from a kind of record. A row is `field: type = offset;`.
 macro_rules! layout {
     ($(#[$about:meta])* $record:ident { $($field:ident: $type:ty = $offset:literal;)* }) => {
         $(#[$about])*
@@ -24,17 +24,17 @@ macro_rules! layout {
     };
 }
 
-/// Offsets of the fields that all work on a device has, and that do not stand at the same place in all of it.
+/// The offsets of fields that all device work has, but at different places in each kind of record.
 #[derive(Clone, Copy)]
 pub(super) struct OpPlaces {
-    /// Device, context and stream, behind each other.
+    /// Offset of device, context and stream, which follow each other.
     pub(super) device: usize,
     pub(super) correlation: usize,
     pub(super) graph_node: usize,
     pub(super) graph: usize,
 }
 
-/// Offsets of begin and end, in all of it.
+/// Offsets of begin and end, in all device work.
 pub(super) const OP_TIMES: [usize; 2] = [16, 24];
 pub(super) const KERNEL: OpPlaces = OpPlaces { device: 40, correlation: 92, graph_node: 144, graph: 156 };
 pub(super) const COPY: OpPlaces = OpPlaces { device: 32, correlation: 44, graph_node: 64, graph: 72 };
@@ -43,9 +43,9 @@ pub(super) const FILL: OpPlaces = OpPlaces { device: 32, correlation: 44, graph_
 
 /// Offset of a kernel's name.
 pub(super) const KERNEL_NAME: usize = 104;
-/// Where newer kernel records hold the priority of their stream, and since which version.
+/// Offset of a stream's priority in newer kernel records, and the first version that has it.
 pub(super) const PRIORITY: (usize, u32) = (216, 130_101);
-/// Offset of the number of a function that was called.
+/// Offset of the number of the called function.
 pub(super) const CALL_FUNCTION: usize = 4;
 
 layout! {
@@ -107,7 +107,7 @@ layout! {
 }
 
 layout! {
-    /// The id that was pushed last when a call was made.
+    /// The id that was pushed last before a call.
     LinkRecord {
         id_kind: u32 = 4;
         id: u64 = 8;
@@ -129,7 +129,7 @@ layout! {
 }
 
 layout! {
-    /// An event was recorded.
+    /// The recording of an event.
     CudaEventRecord {
         correlation: u32 = 4;
         context: u32 = 8;

@@ -1,10 +1,10 @@
-//! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and what the tests of the decoder replay.
+//! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and input for the decoder's tests.
 //!
-//! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session, the last session's in the
-//! end; `PROFILER_CUPTI_RECORDS_EACH` says how many instead. The file is text. Its first line is `cupti ` and the version
-//! that `cuptiGetVersion` tells; each further line is a record: its bytes in hexadecimal, and behind a space the name of the
-//! kernel that it points to, or of the function that it numbers. The last lines are `total `, a kind, and how many records
-//! of it there were. A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
+//! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session, the last session's
+//! in the end; `PROFILER_CUPTI_RECORDS_EACH` sets another number. The file is text. Its first line is `cupti ` and the
+//! version that `cuptiGetVersion` reports; each further line is a record: its bytes in hexadecimal, and behind a space
+//! the name of the kernel or function that it refers to. The last lines are `total `, a kind, and the number of its
+//! records. A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsString, c_char};
@@ -20,14 +20,14 @@ use super::api::{Cupti, kind};
 use super::layout::{CALL_FUNCTION, KERNEL_NAME};
 use super::record::Record;
 
-/// Names the file.
+/// Variable that names the file.
 const FILE: &str = "PROFILER_CUPTI_RECORDS";
 /// Records of one kind that are kept: a file of all kinds stays below 20 kB.
 const MOST: u64 = 8;
-/// Says how many instead.
+/// Variable that sets another number of records.
 const EACH: &str = "PROFILER_CUPTI_RECORDS_EACH";
 
-/// Keeps records.
+/// A collector of raw records.
 pub(super) struct Keeper<'a> {
     cupti: &'a Cupti,
     file: OsString,
@@ -38,14 +38,14 @@ pub(super) struct Keeper<'a> {
 }
 
 impl<'a> Keeper<'a> {
-    /// Creates one if the environment asks for it.
+    /// Creates a keeper if the environment asks for it.
     pub(super) fn from_env(cupti: &'a Cupti) -> Option<Self> {
         let file = std::env::var_os(FILE).filter(|file| !file.is_empty())?;
         let most = std::env::var(EACH).ok().and_then(|number| number.parse().ok()).unwrap_or(MOST);
         Some(Self { cupti, file, text: format!("cupti {}\n", cupti.version), most, seen: BTreeMap::new() })
     }
 
-    /// Takes a record down, if there are not enough of its kind.
+    /// Keeps a record, if there are not enough of its kind.
     pub(super) fn record(&mut self, record: Record) {
         let seen = self.seen.entry(record.kind()).or_default();
         *seen += 1;

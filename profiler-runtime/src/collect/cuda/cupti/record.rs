@@ -20,25 +20,25 @@ impl Record {
     ///
     /// # Safety
     ///
-    /// A record of CUPTI's stands there, of a length that its kind had in 11.7 or later, and stays while this is used;
+    /// A record of CUPTI's is at `start`, of a length that its kind had in 11.7 or later, and stays while this is used;
     /// `length` of its bytes are known to be the record's, perhaps none.
     pub(super) const unsafe fn new(start: *const u8, length: usize) -> Self {
         Self { start, length }
     }
 
-    /// Returns what it records.
+    /// Returns the kind of the record.
     pub(super) fn kind(self) -> u32 {
         self.read(0)
     }
 
     /// Returns the value at `offset`. Each use names a kind whose records are long enough.
     pub(super) fn read<T: Copy>(self, offset: usize) -> T {
-        // SAFETY: the record lies wholly inside a buffer and is at least as long as its kind was in CUPTI 11.7; every `T`
-        // here is a number, or a prefix of numbers and pointers of that length.
+        // SAFETY: the record lies wholly inside a buffer and is at least as long as its kind was in
+        // CUPTI 11.7; every `T` here is a number, or a prefix of numbers and pointers of that length.
         unsafe { self.start.add(offset).cast::<T>().read_unaligned() }
     }
 
-    /// Returns all of it; empty where the end is not known.
+    /// Returns all bytes of the record; none where its end is not known.
     pub(super) fn bytes(&self) -> &[u8] {
         // SAFETY: so many bytes are the record's, in a buffer that was allocated with every byte set.
         unsafe { std::slice::from_raw_parts(self.start, self.length) }
@@ -56,7 +56,7 @@ pub(super) fn walk(cupti: &Cupti, full: &mut Full, mut visit: impl FnMut(Record)
         let end = match code {
             0 => record.addr(),
             END_OF_BUFFER => start.addr() + valid,
-            // Where the last one ends is not known.
+            // The end of the last record is not known.
             _ => last.addr(),
         };
         if !last.is_null() {

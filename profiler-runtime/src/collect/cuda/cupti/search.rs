@@ -1,4 +1,4 @@
-//! Where libcupti is: which files to try, best first.
+//! The search for libcupti: which files to try, best first.
 //!
 //! Ranked by the driver's version, not by the order of places: a libcupti of a newer CUDA than the driver's does not
 //! start, and a much older one does not know the device. Pure but for looking into folders.
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Names by the major version of CUDA, newest first.
 const NAMES: [(u32, &[&str]); 3] =
     [(13, &["libcupti.so.13"]), (12, &["libcupti.so.12"]), (11, &["libcupti.so.11.8", "libcupti.so.11.7"])];
-/// The name without a version.
+/// Name without a version.
 const PLAIN: &str = "libcupti.so";
 
 /// Names under which the process may have loaded it already.
@@ -23,8 +23,8 @@ pub(super) fn candidates(driver: u32, env: impl Fn(&str) -> Option<OsString>) ->
     ranked(driver / 1000, &folders(env))
 }
 
-/// Returns the driver's own major version first, then older ones, then the name without a version, newer ones last; in
-/// each, the folders before the dynamic linker.
+/// Returns the names by rank: the driver's own major version, then older ones, the name without a version, newer ones;
+/// for each, the folders before the dynamic linker.
 fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     let (mut fitting, newer): (Vec<_>, Vec<_>) = NAMES.into_iter().partition(|(version, _)| *version <= major);
     fitting.sort_by_key(|(version, _)| std::cmp::Reverse(*version));
@@ -38,7 +38,7 @@ fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     found
 }
 
-/// Returns where CUDA, conda and Python packages put it.
+/// Returns the folders where CUDA, conda and Python packages put it.
 fn folders(env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     let mut homes: Vec<PathBuf> = ["CUDA_HOME", "CUDA_PATH"].into_iter().filter_map(&env).map(PathBuf::from).collect();
     homes.push(PathBuf::from("/usr/local/cuda"));

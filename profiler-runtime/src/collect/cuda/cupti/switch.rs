@@ -1,4 +1,4 @@
-//! CUPTI while it records: switched on as a whole or not at all, and off again in the order in which nothing is lost.
+//! CUPTI while it records: switched on as a whole or not at all, and off again in an order in which nothing is lost.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -33,7 +33,7 @@ pub(super) struct Running {
     began: ClockSample,
 }
 
-/// CUPTI's handle of the one who may subscribe.
+/// CUPTI's handle of its subscriber.
 #[derive(Debug)]
 struct Subscriber(*mut c_void);
 
@@ -44,7 +44,7 @@ unsafe impl Send for Subscriber {}
 pub(super) fn begin(driver: &'static Driver, cupti: &'static Cupti, wanted: Wanted) -> Result<Running, Unavailable> {
     let functions = &cupti.functions;
     let mut handle = ptr::null_mut();
-    // A subscription without a single callback: the one reliable way to learn that CUPTI serves somebody else.
+    // A subscription without a single callback: the one reliable way to learn that CUPTI serves another tool.
     // SAFETY: the handle is written to a local; `ignore` matches the signature of callbacks.
     check("cuptiSubscribe", unsafe { (functions.subscribe)(&mut handle, ignore, ptr::null_mut()) })?;
     let mut running =
@@ -80,7 +80,7 @@ impl Running {
             kind::FILL,
             kind::OVERHEAD,
         ];
-        // A wait for an event says which; what was recorded there last is in the events' own records.
+        // A wait for an event says which; the last recording of the event is in the events' own records.
         let asked =
             [(wanted.syncs, kind::SYNCHRONIZATION), (wanted.syncs, kind::CUDA_EVENT), (wanted.memory, kind::MEMORY)];
         let asked = asked.into_iter().filter_map(|(asked, kind)| asked.then_some(kind));
@@ -94,7 +94,7 @@ impl Running {
         Ok(())
     }
 
-    /// Saves the cost of recording what nobody wants to see, where this CUPTI can (12.5 and newer).
+    /// Switches off the recording of calls that nobody wants to see, where this CUPTI can (12.5 and newer).
     fn leave_out_noise(&self) {
         let functions = &self.cupti.functions;
         let lists = [
@@ -119,7 +119,7 @@ impl Running {
         unsafe { (self.cupti.functions.unsubscribe)(self.subscriber.0) };
     }
 
-    /// Waits for the GPU first: a forced flush returns what still runs without an end, and never again
+    /// Ends recording, once the GPU is done: a forced flush returns running work without an end, and never again
     /// (pytorch#195844).
     pub(super) fn end(mut self) -> Undecoded {
         self.driver.synchronize();
@@ -132,7 +132,7 @@ impl Running {
         Undecoded { driver: self.driver, cupti: self.cupti, full, clocks: [self.began, ended], losses }
     }
 
-    /// Records that CUPTI could not store since it was asked last.
+    /// Returns how many records CUPTI could not store since it was last asked.
     fn dropped(&self, queues: &[(usize, u32)]) -> u64 {
         let ask = |&(context, stream): &(usize, u32)| {
             let mut count = 0;
@@ -151,7 +151,7 @@ impl Running {
 ///
 /// # Errors
 ///
-/// It could not.
+/// Returns the reason why it could not.
 pub(super) fn probe(driver: &'static Driver, cupti: &'static Cupti) -> Result<(), Unavailable> {
     let turns = turns();
     if turns.running().is_some() {
@@ -210,5 +210,5 @@ fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos() as u64
 }
 
-/// Stands in for a subscriber's callback that is never asked for.
+/// Ignores its call: the callback of a subscriber that asks for none.
 unsafe extern "C" fn ignore(_: *mut c_void, _: u32, _: u32, _: *const c_void) {}

@@ -1,4 +1,4 @@
-//! What CUPTI has delivered to a session, until the exporter's thread reads it.
+//! The records that CUPTI has delivered to a session, until the exporter's thread reads them.
 
 use super::api::Cupti;
 use super::buffers::Full;
@@ -6,7 +6,7 @@ use super::{decode, raw, record};
 use crate::collect::cuda::driver::Driver;
 use profiler_trace::records::gpu::{ClockSample, GpuLog, GpuLosses, GpuRecord, SourceName};
 
-/// What CUPTI delivered, not yet read.
+/// Delivered records, not yet read.
 #[derive(Debug)]
 pub(super) struct Undecoded {
     pub(super) driver: &'static Driver,
@@ -17,7 +17,7 @@ pub(super) struct Undecoded {
 }
 
 impl Undecoded {
-    /// Reads everything. Takes about 50 ns a record.
+    /// Reads all records. Takes about 50 ns a record.
     pub(super) fn decode(self) -> GpuRecord {
         let log = GpuLog {
             source: SourceName::CUPTI,

@@ -1,8 +1,8 @@
-//! What the driver does with events, and what is safe to do with them.
+//! The driver's functions for events, behind calls that are safe to make.
 //!
-//! Handles are kept as they came and only ever given back to the driver. Who makes a [`Handle`] of a stream promises that
-//! the stream lives while it is used (`BorrowedStream`); contexts are retained by the pool before an event is made in
-//! them.
+//! Handles are kept as they came and only ever passed back to the driver. Whoever makes a
+//! [`Handle`] of a stream promises that the stream lives while it is used (`BorrowedStream`);
+//! contexts are retained by the pool before an event is made in them.
 
 use std::ffi::{c_int, c_uint};
 use std::ptr;
@@ -24,7 +24,7 @@ const NON_BLOCKING: c_uint = 1;
 const RELAXED: c_int = 2;
 
 impl Driver {
-    /// Returns the context of a stream; of a default stream, the one that is current.
+    /// Returns the context of a stream; for a default stream, the current one.
     pub(super) fn context_of(&self, stream: Handle) -> Result<Handle, Failure> {
         let mut context = ptr::null_mut();
         // SAFETY: the stream lives, the context is written to a local.
@@ -41,7 +41,7 @@ impl Driver {
         code != 0 || status != 0
     }
 
-    /// Runs `work` with a context current, as it was before afterwards.
+    /// Runs `work` with a context current, and restores the current context afterwards.
     pub(super) fn in_context<R>(&self, context: Handle, work: impl FnOnce() -> R) -> Result<R, Failure> {
         let mut current = ptr::null_mut();
         // SAFETY: the context is written to a local.
@@ -57,7 +57,7 @@ impl Driver {
         Ok(result)
     }
 
-    /// Runs `work` so that it does not break a capture that goes on elsewhere: asking for an event would.
+    /// Runs `work` so that it does not break a capture that goes on elsewhere: querying an event would.
     pub(super) fn beside_captures<R>(&self, work: impl FnOnce() -> R) -> R {
         let mut mode = RELAXED;
         // SAFETY: the mode is exchanged with a local, and back below.
@@ -79,7 +79,7 @@ impl Driver {
             check("cuCtxGetDevice", (self.functions.context_device)(&mut device))?;
             check("cuDevicePrimaryCtxGetState", (self.functions.primary_state)(device, &mut flags, &mut active))?;
             if active == 0 {
-                // Retaining would make one.
+                // Retaining it would create it.
                 return Ok(None);
             }
             check("cuDevicePrimaryCtxRetain", (self.functions.primary_retain)(&mut primary, device))?;
@@ -105,7 +105,7 @@ impl Driver {
         Ok(Handle(stream))
     }
 
-    /// Ends a stream of [`new_stream`](Self::new_stream), which is used no more.
+    /// Destroys a stream of [`new_stream`](Self::new_stream), which is used no more.
     pub(super) fn end_stream(&self, stream: Handle) {
         // SAFETY: the pool's own stream, in a context that it retains.
         unsafe { (self.functions.stream_destroy)(stream.0) };
@@ -119,8 +119,8 @@ impl Driver {
         Ok(Handle(event))
     }
 
-    /// Ends an event of [`new_event`](Self::new_event), which is used no more. One that has not happened yet goes when it
-    /// has.
+    /// Destroys an event of [`new_event`](Self::new_event), which is used no more. One that has not
+    /// happened yet goes when it has.
     pub(super) fn end_event(&self, event: Handle) {
         // SAFETY: the pool's own event, in a context that it retains.
         unsafe { (self.functions.event_destroy)(event.0) };
@@ -142,7 +142,7 @@ impl Driver {
         }
     }
 
-    /// Nanoseconds from one event to another; both have happened.
+    /// Returns the nanoseconds from one event to another; both have happened.
     pub(super) fn elapsed_ns(&self, from: Handle, to: Handle) -> Result<i64, Failure> {
         let mut ms = 0.0_f32;
         let elapsed = self.functions.event_elapsed_new.unwrap_or(self.functions.event_elapsed);

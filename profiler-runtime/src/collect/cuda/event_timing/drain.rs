@@ -1,4 +1,4 @@
-//! The end of a session's events: in the background, what is still waiting is asked for, then everything is given back.
+//! The end of a session's events: in the background, waiting events are asked for, then everything is given back.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -9,9 +9,9 @@ use profiler_trace::records::unavailable::Unavailable;
 
 use super::pool::{Pool, Timed, sample};
 
-/// How long the background thread waits for the GPU, over all contexts.
+/// Time that the background thread waits for the GPU, over all contexts.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two rounds of asking.
+/// Pause between two rounds of asking.
 const PAUSE: Duration = Duration::from_micros(500);
 
 /// Asks until everything has come in or patience is over.
@@ -68,7 +68,7 @@ fn last_sample(pool: &Pool, timed: &Timed, deadline: Instant) -> Option<(i64, Sa
     seen
 }
 
-/// Ends all events but those of open ranges; how many had not happened.
+/// Destroys all events but those of open ranges; returns how many had not happened.
 fn give_back(pool: &Pool, timed: &Timed) -> u64 {
     let mut left = 0;
     while let Some(waiting) = timed.waiting.pop() {

@@ -1,4 +1,4 @@
-//! What was to be timed and is not: counted where it happens, by cause.
+//! The ranges that were to be timed and are not: counted where it happens, by cause.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,7 +21,7 @@ impl Count {
     }
 }
 
-/// Counts under way.
+/// The counts of a running session.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     pub(super) exhausted: Count,
@@ -33,13 +33,13 @@ pub(super) struct Losses {
 }
 
 impl Losses {
-    /// Takes note of a failure.
+    /// Notes a failure.
     pub(super) fn fail(&self, failure: Failure) {
         self.failed.add();
         let _ = self.failure.set(failure);
     }
 
-    /// Returns what a call returned, if it succeeded; else it is counted.
+    /// Returns the result of a call, if it succeeded; else counts the failure.
     pub(super) fn ok<T>(&self, result: Result<T, Failure>) -> Option<T> {
         result.map_err(|failure| self.fail(failure)).ok()
     }

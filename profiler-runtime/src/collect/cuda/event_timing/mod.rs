@@ -5,8 +5,8 @@
 //!                  └─ at stop: asked for a bounded time, in the background ─► EventLog
 //! ```
 //!
-//! Nothing here waits for the GPU on a thread of the program's: an event is only ever asked whether it has happened. The
-//! process has one driver, so the running [`Pool`] is global, and sessions take turns.
+//! Nothing here waits for the GPU on a thread of the program's: an event is only ever asked whether it
+//! has happened. The process has one driver, so the running [`Pool`] is global, and sessions take turns.
 
 mod api;
 mod drain;
@@ -33,7 +33,7 @@ use profiler_trace::records::unavailable::Unavailable;
 
 pub(super) use api::Handle;
 pub(super) use pool::Open;
-/// Read by ranges; written when a session begins or ends, and when a context is new: in steady state nobody waits.
+/// Turns of sessions. Ranges read; a session's begin or end and a new context write: in steady state nobody waits.
 static TURNS: PerProcess<RwLock<Turns<Pool, Pool>>> = PerProcess::new(|_| RwLock::new(Turns::new()));
 
 fn read() -> RwLockReadGuard<'static, Turns<Pool, Pool>> {
@@ -77,7 +77,7 @@ impl source::Source for Source {
 }
 
 impl source::Capture for Capture {
-    /// Costs nothing before the first range that names a stream.
+    /// Starts timing. Costs nothing before the first range that names a stream.
     fn start(&mut self) -> Result<u32, Unavailable> {
         let mut turns = write();
         turns.end_running(|pool| pool);
@@ -93,7 +93,7 @@ impl source::Capture for Capture {
         self.unresolved = write().finish(self.turn, |pool| pool).filter(Pool::was_used);
     }
 
-    /// Asks for what is left, at most for [`drain::PATIENCE`], and gives everything back.
+    /// Asks for the remaining events, at most for [`drain::PATIENCE`], and gives everything back.
     fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord {
         match self.unresolved {
             Some(pool) => GpuRecord::Timed(Box::new(drain::drain(pool, better))),
@@ -122,7 +122,7 @@ pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>
     pool.open(place, site, stream)
 }
 
-/// Ends what [`begin`] began, on the same thread. A session that has ended meanwhile knows that the range was open.
+/// Ends the timing that [`begin`] began, on the same thread. A session that has ended has counted it as open.
 #[inline(never)]
 pub(super) fn end(open: Open, stream: Handle) {
     let _own = ledger::own();

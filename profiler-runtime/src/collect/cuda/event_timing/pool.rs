@@ -1,7 +1,7 @@
 //! The events of a session: made on first use, used again as soon as they were read.
 //!
-//! Each context has its own, because CUDA records an event only in the context that made it. A pair is free, with an open
-//! range, or waiting to be asked; the queues have no lock and as many places as there can be pairs.
+//! Each context has its own, because CUDA records an event only in the context that made it. A pair is free,
+//! with an open range, or waiting to be asked; the queues have no lock and as many places as there can be pairs.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -19,11 +19,11 @@ use profiler_trace::records::events::{Failure, Sample};
 
 /// Pairs of events that a context has at most. A program that is further ahead of its GPU loses times.
 const MOST_PAIRS: usize = 4096;
-/// Contexts at most: one per device.
+/// Most contexts: one per device.
 pub(super) const MOST_CONTEXTS: usize = 64;
-/// Pairs that a range asks for in passing: more than it adds, so that the waiting do not pile up.
+/// Pairs that a range asks for in passing: more than it adds, so that waiting pairs do not pile up.
 const IN_PASSING: usize = 2;
-/// How long the reference of a new context may take: its stream is empty.
+/// Time that the reference of a new context may take: its stream is empty.
 const REFERENCE: Duration = Duration::from_micros(200);
 
 /// All contexts of a session.
@@ -42,15 +42,15 @@ pub(super) struct Pool {
 pub(super) struct Timed {
     pub(super) context: Handle,
     pub(super) device: c_int,
-    /// Of our own: events on it wait for nothing.
+    /// Own stream: events on it wait for nothing.
     pub(super) stream: Handle,
-    /// All times of the context count from here.
+    /// Reference event, from which all times of the context count.
     pub(super) reference: Handle,
     pub(super) began: Option<Sample>,
     pub(super) free: ArrayQueue<Pair>,
     pub(super) waiting: ArrayQueue<Waiting>,
     made: AtomicUsize,
-    /// Ranges that are open.
+    /// Number of open ranges.
     pub(super) open: AtomicUsize,
 }
 
@@ -94,12 +94,12 @@ impl Pool {
         }
     }
 
-    /// Returns where the context is.
+    /// Returns the place of the context.
     pub(super) fn place(&self, context: Handle) -> Option<usize> {
         self.contexts.iter().position(|known| known.context == context)
     }
 
-    /// Returns where the context is, which is made ready if it is new.
+    /// Returns the place of the context, which is made ready if it is new.
     pub(super) fn admit(&mut self, context: Handle) -> Option<usize> {
         if let Some(place) = self.place(context) {
             return Some(place);
@@ -141,7 +141,7 @@ impl Pool {
                 self.give_back(timed, pair);
                 return None;
             }
-            // As late as possible: what follows is the program's work.
+            // As late as possible: the program's work follows.
             if self.losses.ok(self.cuda.record(pair.begin, stream)).is_none() {
                 self.give_back(timed, pair);
                 return None;
@@ -179,7 +179,7 @@ impl Pool {
         }
     }
 
-    /// Takes a pair that nobody uses; its context is current.
+    /// Takes a pair that is free; its context is current.
     fn take(&self, timed: &Timed) -> Option<Pair> {
         if let Some(pair) = timed.free.pop() {
             return Some(pair);
@@ -203,7 +203,7 @@ impl Pool {
         let _ = timed.free.push(pair);
     }
 
-    /// Asks for those that have waited longest, and writes down what has come in.
+    /// Asks for the pairs that have waited longest, and records the times that have come in.
     fn ask_in_passing(&self, timed: &Timed) {
         if timed.waiting.is_empty() {
             return;
@@ -220,7 +220,7 @@ impl Pool {
         });
     }
 
-    /// Asks what two events came to. `None` if they have not happened, and wait on, or if they failed.
+    /// Asks for the time between two events. `None` if they have not happened, and wait on, or if they failed.
     pub(super) fn ask(&self, timed: &Timed, waiting: Waiting) -> Option<Measured> {
         let Waiting { pair, number } = waiting;
         let measured = match self.cuda.has_happened(pair.end) {

@@ -1,7 +1,7 @@
 //! Event times of a process that is gone: ties and measurements are in its streams, and its contexts in its journal.
 //!
-//! What had not been asked for when it ended is lost and counted: the latest ranges. A context that came so shortly before
-//! the end that it is in no journal has lengths, and its ranges stand somewhere in the recording.
+//! Events that had not been asked for when it ended are lost and counted: the latest ranges. A context that came so
+//! shortly before the end that it is in no journal has lengths, and its ranges have unknown places in the recording.
 
 use std::collections::HashSet;
 
@@ -16,7 +16,7 @@ use profiler_trace::records::unavailable::Unavailable;
 
 use super::pool::{MOST_CONTEXTS, Pool};
 
-/// What a journal says.
+/// The line of a journal.
 #[derive(Debug, Default, Deserialize, Serialize)]
 struct Note {
     driver_version: u32,
@@ -39,7 +39,7 @@ pub(super) fn journal(pool: &Pool) -> Option<Value> {
     serde_json::to_value(Note { driver_version: driver.version(), devices, contexts }).ok()
 }
 
-/// Returns what events had measured, if any range was timed; the journal may say anything.
+/// Returns the measurements of events, if any range was timed; the journal may say anything.
 pub(super) fn recovered(log: &Log, journal: Option<&Value>) -> Option<EventLog> {
     let (mut tied, mut measured, mut places) = (HashSet::new(), HashSet::new(), 0);
     for entry in log.threads.iter().flat_map(|thread| thread.entries()) {

@@ -17,31 +17,31 @@ use super::loaded::{each, headers, segments};
 /// The rules of all code that was loaded at one moment.
 pub(super) struct Rules {
     modules: Vec<Module>,
-    /// Made with the rules, so that no thread has to: one that meets a rule for the first time waits for it, a microsecond.
+    /// Scratch room, made here so that no thread has to: one that meets a new rule waits for it, a microsecond.
     scratch: Mutex<Scratch>,
 }
 
-/// Where a function's caller is found.
+/// The way to a function's caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// By a rule.
+    /// A rule leads to the caller.
     Caller(Rule),
-    /// It has none: the thread began with it.
+    /// There is no caller: the thread began with this function.
     End,
-    /// Not by what is known here.
+    /// The rules here do not lead to it.
     Unknown,
 }
 
-/// How to get from a function's registers to its caller's. Offsets are in bytes from where the caller's stack ends.
+/// The way from a function's registers to its caller's. Offsets are in bytes from the end of the caller's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// Whether the frame register says where the caller's stack ends; else the stack pointer.
+    /// Whether the end of the caller's stack is counted from the frame register; else from the stack pointer.
     pub(super) by_frame: bool,
-    /// What is added to that register.
+    /// Offset from that register.
     pub(super) offset: i32,
-    /// Where the return address lies; `None`: in the link register.
+    /// Offset of the return address; `None`: it is in the link register.
     pub(super) return_at: Option<i32>,
-    /// Where the caller's frame register lies; `None`: it is unchanged.
+    /// Offset of the caller's frame register; `None`: it is unchanged.
     pub(super) frame_at: Option<i32>,
 }
 
@@ -49,9 +49,9 @@ pub(super) struct Rule {
 struct Module {
     addresses: Range<u64>,
     bases: BaseAddresses,
-    /// `.eh_frame_hdr`.
+    /// Contents of `.eh_frame_hdr`.
     index: Vec<u8>,
-    /// `.eh_frame`.
+    /// Contents of `.eh_frame`.
     rules: Vec<u8>,
 }
 
@@ -59,7 +59,7 @@ struct Module {
 type Scratch = UnwindContext<usize>;
 
 impl Rules {
-    /// Copies the rules of everything that is loaded now.
+    /// Copies the rules of all code that is loaded now.
     pub(super) fn of_loaded() -> Self {
         Self { modules: each(module), scratch: Mutex::new(Scratch::new()) }
     }
@@ -91,7 +91,7 @@ mod registers {
 }
 
 impl Module {
-    /// Finds the step; `None` for what this version does not understand.
+    /// Finds the step; `None` for a rule that this version does not understand.
     fn step(&self, address: u64, scratch: &mut Scratch) -> Option<Step> {
         let index = EhFrameHdr::new(&self.index, LittleEndian).parse(&self.bases, 8).ok()?;
         let rules = EhFrame::new(&self.rules, LittleEndian);
@@ -117,7 +117,7 @@ impl Module {
     }
 }
 
-/// Returns whether it is the frame register and not the stack pointer.
+/// Returns true for the frame register and false for the stack pointer.
 fn is_frame(register: Register) -> Option<bool> {
     match register {
         registers::STACK => Some(false),
@@ -152,7 +152,7 @@ fn module(object: &libc::dl_phdr_info) -> Option<Module> {
     Some(Module { addresses: base + all.start..base + all.end, bases, index: index_bytes, rules })
 }
 
-/// Returns where the rules are that an index at `at` is for: `.eh_frame_hdr` names `.eh_frame`, in practice always
+/// Returns the address of the rules for an index at `at`: `.eh_frame_hdr` names `.eh_frame`, in practice always
 /// relative to itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
 fn rules_of(index: &[u8], at: u64) -> Option<u64> {
     let [1, 0x1b, _, _, offset @ ..] = index else { return None };
@@ -160,7 +160,7 @@ fn rules_of(index: &[u8], at: u64) -> Option<u64> {
     (at + 4).checked_add_signed(i64::from(offset))
 }
 
-/// Returns bytes up to the terminator: entries each begin with their length.
+/// Returns the length of the entries up to the terminator: each begins with its length.
 fn length_of_rules(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(length) = bytes.get(at..).and_then(<[u8]>::first_chunk) {

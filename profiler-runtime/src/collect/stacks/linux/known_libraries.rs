@@ -1,4 +1,4 @@
-//! Which of the loaded code a journal knows already.
+//! The loaded code that a journal knows already.
 //!
 //! Asked when a recording begins, and by the spool's thread from then on: libraries come later, too. Looking takes some
 //! microseconds while nothing is new. A library that is gone stays noted: its addresses are in stacks.
@@ -14,12 +14,12 @@ use super::loaded::{self, Loaded};
 use crate::collect::stacks::code_note::{CodeNote, Identity, MOST_OBJECTS, Object};
 use crate::collect::stacks::sources::Sources;
 
-/// See the module.
+/// The objects that are noted: see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Noted(HashSet<(PathBuf, u64, Vec<u8>)>);
 
 impl Noted {
-    /// Returns, for the journal, what was loaded since this was asked last; `None` if nothing was.
+    /// Returns, for the journal, the code loaded since the last call; `None` if there is none.
     pub(crate) fn news(&mut self) -> Option<Value> {
         let objects: Vec<Object> = loaded::loaded().iter().filter_map(|each| self.new_object(each)).collect();
         if objects.is_empty() {

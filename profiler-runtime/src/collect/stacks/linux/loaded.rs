@@ -1,4 +1,4 @@
-//! The program and its libraries, as they lie in memory now.
+//! The program and its libraries in memory now.
 
 use std::ffi::{CStr, OsStr, c_int, c_void};
 use std::ops::Range;
@@ -11,13 +11,13 @@ use object::read::elf::NoteIterator;
 
 /// A program or library in memory.
 pub(super) struct Loaded {
-    /// Its file; empty for the program itself.
+    /// File of the object; empty for the program itself.
     pub(super) file: PathBuf,
-    /// What is added to the file's addresses.
+    /// Offset to add to the file's addresses.
     pub(super) base: u64,
-    /// Where it lies.
+    /// Addresses that the object occupies.
     pub(super) addresses: Range<u64>,
-    /// What tells its file from others; empty if its linker wrote nothing of the kind.
+    /// Build id of the file; empty if its linker wrote none.
     pub(super) build_id: Vec<u8>,
 }
 
@@ -34,7 +34,7 @@ pub(super) fn loaded() -> Vec<Loaded> {
     })
 }
 
-/// Returns what `make` makes of the loaded program and libraries.
+/// Returns the results of `make` for the loaded program and libraries.
 pub(super) fn each<T>(make: fn(&libc::dl_phdr_info) -> Option<T>) -> Vec<T> {
     struct Found<T> {
         make: fn(&libc::dl_phdr_info) -> Option<T>,
@@ -58,7 +58,7 @@ pub(super) fn headers(object: &libc::dl_phdr_info) -> &[libc::Elf64_Phdr] {
     unsafe { std::slice::from_raw_parts(object.dlpi_phdr, usize::from(object.dlpi_phnum)) }
 }
 
-/// Returns where the object's parts lie in memory, all together; without the base.
+/// Returns the addresses of all the object's parts together, without the base.
 pub(super) fn segments(object: &libc::dl_phdr_info) -> Range<u64> {
     let loaded = headers(object).iter().filter(|header| header.p_type == libc::PT_LOAD);
     let ends = loaded.map(|header| (header.p_vaddr, header.p_vaddr + header.p_memsz));
@@ -85,7 +85,7 @@ fn build_id_among(notes: &[u8], align: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// Returns what lies in memory there (without the base), if one of the object's readable parts holds all of it.
+/// Returns the memory at these addresses (without the base), if one of the object's readable parts holds all of it.
 fn memory(object: &libc::dl_phdr_info, place: Range<u64>) -> Option<&[u8]> {
     let holds = |part: &libc::Elf64_Phdr| {
         part.p_type == libc::PT_LOAD

@@ -1,4 +1,4 @@
-//! What only Linux has: the loader tells what lies where, and its tables and files are read by us.
+//! The parts that only Linux has: the loader lists the code in memory, and we read its tables and files.
 
 mod code;
 pub(crate) mod known_libraries;

@@ -12,7 +12,7 @@ use object::{Object as _, ObjectSymbol as _, ReadCache, SymbolKind};
 
 use super::loaded::{self, Loaded};
 
-/// Returns the function around each of these addresses, as far as symbol tables tell. Reads one table for each file
+/// Returns the function around each of these addresses, as far as symbol tables know it. Reads one table for each file
 /// with an address in it: a tenth of a second for a hundred megabytes of program.
 pub(in crate::collect::stacks) fn of(addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
     let loaded = loaded::loaded();

@@ -1,7 +1,7 @@
 //! The functions at addresses of a process that is gone, from the files that its code came from.
 //!
 //! The journal that names the files may say anything, and they may be others by now. So only regular files are opened,
-//! what is in one counts only if it is the very file that ran, and whatever does not fit leaves functions without names,
+//! a file counts only if it is the very one that ran, and whatever does not fit leaves functions without names,
 //! and a sentence. Files are read and not mapped: one that is cut short meanwhile would be a SIGBUS.
 
 use std::borrow::Cow;
@@ -23,21 +23,21 @@ use crate::collect::stacks::code_note::{Identity, Object};
 use crate::collect::stacks::paths::Resolved;
 use profiler_trace::records::frames::{Frame, NO_SYMBOL};
 
-/// More functions inlined into each other are none that a compiler made.
+/// Most functions inlined into each other: no compiler makes more.
 const MOST_INLINED: usize = 256;
-/// Bytes that are read of a file, and that its compressed sections may have together.
+/// Most bytes that are read from a file, and that its compressed sections may have together.
 const MOST_BYTES: u64 = 4 << 30;
-/// Files that are named because their functions cannot be.
+/// Most files that are named because their functions cannot be.
 const MOST_WARNINGS: usize = 16;
 
-/// Returns what lies at each of these return addresses, and sentences on what could not be read.
+/// Returns the functions at each of these return addresses, and sentences on what could not be read.
 pub(in crate::collect::stacks) fn look_up(
     addresses: HashSet<u64>,
     objects: &[Object],
 ) -> (HashMap<u64, Resolved>, Vec<String>) {
     let (mut told, mut warnings) = (HashMap::new(), Vec::new());
     let mut left: BTreeSet<u64> = addresses.into_iter().collect();
-    // Where a library lies that was loaded later, there is nothing of one before.
+    // A library that was loaded later replaces an earlier one at its addresses.
     for object in objects.iter().rev().filter(|object| object.start < object.end) {
         // A return address may be the first after its function.
         let inside: Vec<u64> = left.range(object.start + 1..=object.end).copied().collect();
@@ -68,7 +68,7 @@ pub(in crate::collect::stacks) fn look_up(
     (told, warnings)
 }
 
-/// Names what lies at sorted addresses of one object; why not, after a colon.
+/// Names the functions at sorted addresses of one object; returns why it cannot, after a colon.
 fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Resolved>) -> Result<(), String> {
     let unreadable = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => "the file is gone".to_owned(),
@@ -113,17 +113,17 @@ fn read(object: &Object, addresses: &[u64], told: &mut HashMap<u64, Resolved>) -
     Ok(())
 }
 
-/// Opens a regular file. Of others, opening alone may do something, or wait for ever.
+/// Opens a regular file. Opening another kind may have effects, or wait for ever.
 fn open(path: &Path) -> io::Result<File> {
     let is_file = |is_file: bool| if is_file { Ok(()) } else { Err(io::Error::other("it is no regular file")) };
     is_file(path.is_absolute() && fs::metadata(path)?.is_file())?;
     let file = File::options().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    // It may be another one since.
+    // It may be another file since.
     is_file(file.metadata()?.is_file())?;
     Ok(file)
 }
 
-/// Returns the file with the debug information of a build, where systems put those of their libraries.
+/// Returns the file with the debug information of a build, from where systems put those of their libraries.
 fn debug_file(identity: &Identity) -> Option<File> {
     let Identity::BuildId(id) = identity else { return None };
     let (first, rest) = id.split_at_checked(2)?;
@@ -132,7 +132,7 @@ fn debug_file(identity: &Identity) -> Option<File> {
     (length <= MOST_BYTES).then_some(file)
 }
 
-/// Returns a section's bytes; none if it is not there, cannot be unpacked, or has more bytes than there is `room` for.
+/// Returns a section's bytes; none if it is missing, cannot be unpacked, or has more bytes than `room`.
 fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &mut u64) -> Cow<'a, [u8]> {
     let section = file.section_by_name(name).filter(|section| section.size() <= *room);
     let found = section.and_then(|section| section.compressed_data().ok());
@@ -142,7 +142,7 @@ fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &
         Some(section) if section.format == CompressionFormat::Zlib => {
             let mut bytes = Vec::new();
             let most = section.uncompressed_size.min(MOST_BYTES);
-            // One that is damaged ends early.
+            // A damaged section ends early.
             let _ = ZlibDecoder::new(section.data).take(most).read_to_end(&mut bytes);
             Cow::Owned(bytes)
         }
@@ -150,7 +150,7 @@ fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &
     }
 }
 
-/// Returns the functions at an address of the file, innermost first. `symbol`: what the symbol table calls it.
+/// Returns the functions at an address of the file, innermost first. `symbol` is the symbol table's name for it.
 fn frames(context: &Context<EndianSlice<'_, RunTimeEndian>>, address: u64, symbol: &str) -> Option<Vec<Frame>> {
     let mut found = context.find_frames(address).skip_all_loads().ok()?;
     let mut frames = Vec::new();

@@ -10,19 +10,19 @@ use super::code::{Rule, Rules, Step};
 use profiler_core::process::PerProcess;
 
 static RULES: PerProcess<Mutex<Option<Arc<Rules>>>> = PerProcess::new(|_| Mutex::default());
-/// Changes whenever [`RULES`] do, so that a walk need not take the lock.
+/// Number that changes whenever [`RULES`] do, so that a walk need not take the lock.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 thread_local! {
     static WALKER: RefCell<Option<Walker>> = const { RefCell::new(None) };
-    /// Begin and end of the thread's stack; nothing before it was asked for.
+    /// Begin and end of the thread's stack; nothing before the first walk.
     static STACK: Cell<Option<(u64, u64)>> = const { Cell::new(None) };
 }
 
-/// Bytes that a walk may need of the stack that it is on; a thread's first, which reads rules, needs most.
+/// Bytes that a walk may need on its stack; a thread's first walk, which reads rules, needs most.
 const NEEDED: u64 = 64 << 10;
 
-/// Returns whether a walk fits into what is left of the thread's stack. A coroutine's own stack is not known: it is
+/// Returns whether a walk fits into the rest of the thread's stack. A coroutine's own stack is not known: it is
 /// taken to be large enough.
 pub(in crate::collect::stacks) fn fits() -> bool {
     let at = Registers::here().stack;
@@ -39,7 +39,7 @@ fn bounds() -> (u64, u64) {
     (start, end)
 }
 
-/// What a thread walks with.
+/// The state with which a thread walks.
 struct Walker {
     generation: u64,
     rules: Option<Arc<Rules>>,
@@ -56,20 +56,20 @@ struct Known(Vec<[(u64, Step); 4]>);
 /// The registers that a walk needs.
 #[derive(Clone, Copy)]
 struct Registers {
-    /// An address in the function.
+    /// Address in the function.
     inside: u64,
     stack: u64,
     frame: u64,
-    /// Where the function returns to, if its rule does not say: never on x86-64.
+    /// Address that the function returns to, if its rule does not say: never on x86-64.
     link: u64,
 }
 
-/// Reads the rules of everything that is loaded now.
+/// Reads the rules of all code that is loaded now.
 pub(in crate::collect::stacks) fn load() {
     replace(Some(Arc::new(Rules::of_loaded())));
 }
 
-/// Gives the rules back; a thread keeps its own hold of them until it walks again or ends.
+/// Gives the rules back; a thread keeps its own reference to them until it walks again or ends.
 pub(in crate::collect::stacks) fn unload() {
     replace(None);
 }
@@ -81,8 +81,8 @@ fn replace(rules: Option<Arc<Rules>>) {
     drop(old);
 }
 
-/// Fills in return addresses; how many, or `None` where the fast walk is not possible. None without memory for a thread's
-/// first.
+/// Fills in return addresses and returns how many; `None` where the fast walk is not possible. 0 without memory for
+/// a thread's first walk.
 #[inline(never)]
 pub(in crate::collect::stacks) fn walk(addresses: &mut [u64]) -> Option<usize> {
     let registers = Registers::here();
@@ -177,7 +177,7 @@ impl Known {
 }
 
 impl Registers {
-    /// Returns the caller's, and the address that the function returns to; `None` if the stack ends here.
+    /// Returns the caller's registers, and the address that the function returns to; `None` if the stack ends here.
     #[inline]
     fn caller(self, rule: Rule, read: impl Fn(u64) -> Option<u64>) -> Option<(Self, u64)> {
         let base = if rule.by_frame { self.frame } else { self.stack };
@@ -191,7 +191,7 @@ impl Registers {
         goes_on.then_some((Self { inside: address - 1, stack, frame, link: 0 }, address))
     }
 
-    /// Reads those of the calling function.
+    /// Reads the registers of the calling function.
     #[inline(always)]
     #[cfg(target_arch = "x86_64")]
     fn here() -> Self {
@@ -203,7 +203,7 @@ impl Registers {
         Self { inside, stack, frame, link: 0 }
     }
 
-    /// Reads those of the calling function.
+    /// Reads the registers of the calling function.
     #[inline(always)]
     #[cfg(target_arch = "aarch64")]
     fn here() -> Self {
@@ -221,7 +221,7 @@ const fn without_signature(address: u64) -> u64 {
     if cfg!(target_arch = "aarch64") { address & ((1 << 48) - 1) } else { address }
 }
 
-/// Returns where the thread's stack lies; empty if the system does not tell.
+/// Returns the addresses of the thread's stack; empty if the system does not report them.
 fn stack_of_this_thread() -> Range<u64> {
     // SAFETY: `pthread_attr_t` is plain data, and `pthread_getattr_np` fills it in before it is read.
     unsafe {

@@ -1,7 +1,7 @@
-//! How workers come in: a thread that accepts connections, and one for each of them that reads what the worker says.
+//! The admission of workers: a thread that accepts connections, and one for each of them that reads the worker's lines.
 //!
-//! Before a worker has shown who it is, it gets one short line, little time, and one of few places: whoever reaches the
-//! address can take up no more, and keeps no worker out.
+//! Before a worker has shown its identity, it gets one short line, little time, and one of few
+//! places: clients that reach the address can take up no more, and keep no worker out.
 
 use std::io;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use profiler_trace::text;
 
 /// Time in which a connection has to send its first byte.
 const FIRST_BYTE: Duration = Duration::from_secs(2);
-/// Time in which it has to say who it is.
+/// Time in which it has to send its whole first line.
 const WHOLE_HELLO: Duration = Duration::from_secs(10);
 const THREAD: &str = "profiler-coordinator";
 
@@ -36,7 +36,7 @@ pub(super) fn open(shared: &Arc<Shared>, listener: Listener) -> io::Result<()> {
                 Ok(stream) => let_in(&shared, stream, &strangers),
                 Err(error) => {
                     strangers.tell("accept", &format!("it could not be taken in: {error}"));
-                    // Out of descriptors, most likely: trying at once would only burn a core.
+                    // Out of descriptors, most likely: trying again at once would only burn a core.
                     std::thread::sleep(Duration::from_millis(20));
                 }
             }
@@ -57,7 +57,7 @@ fn let_in(shared: &Arc<Shared>, stream: Stream, strangers: &Arc<Strangers>) {
         let kind = if heard.is_ok() { "refused" } else { "silent" };
         match greet(&shared, &here.stream, heard) {
             Ok((worker, connection)) => listen(&shared, &here.stream, lines, &worker, connection),
-            // The coordinator itself has knocked, to end.
+            // The coordinator itself has connected, in order to end.
             Err(_) if shared.table().is_closed => {}
             Err(reason) => of_thread.tell(kind, &reason),
         }
@@ -75,7 +75,7 @@ fn first_line(stream: &Stream, lines: &mut LineReader) -> io::Result<Vec<u8>> {
     lines.next(stream, MOST_HELLO, Some(begin + WHOLE_HELLO))
 }
 
-/// Takes in whoever has said this, and says so; or why not.
+/// Admits the worker that sent this line, and replies to it; returns why not.
 fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: io::Result<Vec<u8>>) -> Result<(Worker, u64), String> {
     let admitted = heard.map_err(|error| error.to_string()).and_then(|line| admit(shared, stream, &line));
     let greeting = match &admitted {
@@ -97,8 +97,8 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: io::Result<Vec<u8>>)
     Ok((worker, connection))
 }
 
-/// Makes the worker that has said this a member, if it may be one. Returns it, its connection's number and what is to be
-/// sent to it.
+/// Makes the worker that sent this line a member, if it may be one. Returns the worker, its connection's number and the
+/// queue of lines for it.
 fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, u64, Receiver<Vec<u8>>), String> {
     let hello: Hello = wire::decode(line)?;
     let is_welcome = match (&shared.options.token, &hello.token) {
@@ -123,7 +123,7 @@ fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, 
     Ok((hello.worker, connection, waiting))
 }
 
-/// Takes down what a worker says until its connection ends.
+/// Records a worker's answers until its connection ends.
 fn listen(shared: &Shared, stream: &Stream, lines: LineReader, worker: &Worker, connection: u64) {
     let reason = lines.for_each(stream, |answer| {
         let answer: Answer = answer.map_err(|(_, wrong)| wrong)?;
@@ -132,7 +132,7 @@ fn listen(shared: &Shared, stream: &Stream, lines: LineReader, worker: &Worker, 
         }
         Ok(())
     });
-    // In this order: who sees the connection end finds the place free.
+    // In this order: a caller that sees the connection end finds the place free.
     shared.change(|table| table.disconnect(worker.rank, connection, &reason));
     stream.close();
     logging::info!("`{}` (rank {}) is gone: {}", worker.name, worker.rank, text::plain(&reason));

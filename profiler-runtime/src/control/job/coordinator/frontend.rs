@@ -1,7 +1,7 @@
 //! The coordinator's own process in a session: a member that has no rank, because it does none of the work.
 //!
-//! It records from start to stop, whatever schedule the workers follow: the requests that it takes are no iterations. It
-//! leaves the GPU to them.
+//! It records from start to stop, whatever schedule the workers follow: the requests that it takes
+//! are no iterations. It leaves the GPU to them.
 
 use crate::config::{Profiler, ProfilerConfig};
 use crate::control;
@@ -9,7 +9,7 @@ use crate::control::job::local::line_of;
 use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
 use crate::session::{Given, SessionId, Stopped};
 
-/// Its part in a session: what will hold its artifacts, or why it does not record.
+/// The part of the process in a session: the handle of its artifacts, or why it does not record.
 pub(super) type Part = Result<Stopped, String>;
 
 /// Begins to record under this name, if the configuration is one for ranges.
@@ -20,7 +20,7 @@ pub(super) fn start(config: &ProfilerConfig, session: &SessionId) -> Option<Part
     Some(started.map_err(|error| error.to_string()))
 }
 
-/// Returns what it records: the workers' configuration without what only they have.
+/// Returns its configuration: the workers' without the parts that only they have.
 fn config_of(config: &ProfilerConfig) -> Option<ProfilerConfig> {
     let default = ProfilerConfig::default();
     (config.profiler == Profiler::Torch && config.records_ranges()).then(|| ProfilerConfig {

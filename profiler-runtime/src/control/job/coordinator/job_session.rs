@@ -1,4 +1,4 @@
-//! State of one session of a job: a row for each worker that it was asked of.
+//! The state of one session of a job: a row for each worker that was asked.
 //!
 //! Pure. An answer changes the row of its worker whenever it comes; a caller that waits only waits until no row
 //! [awaits](WorkerRow::awaits) one any more, or a time limit has made it silent.
@@ -19,24 +19,24 @@ pub(super) struct JobSession {
     pub(super) name: String,
     pub(super) folder: Option<PathBuf>,
     pub(super) selection: Selection,
-    /// What the workers were told to record.
+    /// Configuration that the workers record with.
     pub(super) config: Value,
     /// Whether it was stopped, or given up.
     pub(super) is_stopped: bool,
-    /// By rank.
+    /// Rows by rank.
     pub(super) rows: BTreeMap<u32, WorkerRow>,
-    /// The coordinator's own.
+    /// Part of the coordinator's own process.
     pub(super) frontend: Option<Part>,
 }
 
-/// One worker's part in it.
+/// The part of one worker in it.
 #[derive(Clone, Debug)]
 pub(super) struct WorkerRow {
     pub(super) status: WorkerStatus,
     pub(super) awaits: Option<Awaited>,
     /// Whether it was told to start.
     was_asked: bool,
-    /// Why its recording is cut short, if it is.
+    /// Reason why its recording is cut short, if it is.
     cut: Option<String>,
     /// Warnings of its start.
     warnings: Vec<String>,
@@ -45,9 +45,9 @@ pub(super) struct WorkerRow {
 /// An answer that has not come yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Awaited {
-    /// To a start or stop with this id.
+    /// An answer to a start or stop with this id.
     Order(u64),
-    /// To a flush with this id.
+    /// An answer to a flush with this id.
     Flush(u64),
 }
 
@@ -71,7 +71,7 @@ impl WorkerRow {
         matches!(self.awaits, Some(Awaited::Order(_)))
     }
 
-    /// Sets another state, and why.
+    /// Sets another state, and the reason.
     pub(super) fn fail(&mut self, state: WorkerState, why: impl Into<String>) {
         self.awaits = None;
         self.status = self.status.clone().with(state, why);
@@ -85,7 +85,7 @@ impl WorkerRow {
     /// Notes that the connection is gone.
     pub(super) fn lose(&mut self, why: &str) {
         let was = match self.status.state {
-            // A worker that leaves says this instead of the answer that is awaited.
+            // A worker that leaves sends this instead of the awaited answer.
             WorkerState::Written | WorkerState::Failed => {
                 self.awaits = None;
                 return;
@@ -101,7 +101,7 @@ impl WorkerRow {
         self.fail(WorkerState::Lost, reason);
     }
 
-    /// Takes down an answer of the worker.
+    /// Records an answer of the worker.
     pub(super) fn on_answer(&mut self, answer: &Answer) {
         if let Some(Awaited::Order(id) | Awaited::Flush(id)) = self.awaits
             && id == answer.id
@@ -129,7 +129,7 @@ impl JobSession {
         Report { frontend, ..Report::new(self.name.clone(), self.folder.clone(), workers) }
     }
 
-    /// Returns the report of its start, with what was told: by the coordinator, then by the workers, each sentence once.
+    /// Returns the report of its start, with the warnings: the coordinator's, then the workers', each sentence once.
     pub(super) fn start_report(&self, told: Vec<String>) -> Report {
         let mut warnings = told;
         for warning in self.rows.values().flat_map(|row| &row.warnings) {

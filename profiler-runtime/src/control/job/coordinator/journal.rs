@@ -1,7 +1,7 @@
-//! `job.json` in the session's folder: what the coordinator knows about every worker.
+//! `job.json` in the session's folder: the coordinator's knowledge about every worker.
 //!
-//! Each rank's manifest says what that rank has written. Only the coordinator knows who was asked and did not answer, so
-//! this file is what tells a folder with a rank missing from a complete one.
+//! Each rank's manifest says what that rank has written. Only the coordinator knows which worker was asked and did not
+//! answer, so this file distinguishes a folder with a rank missing from a complete one.
 
 use serde::Serialize;
 
@@ -11,23 +11,23 @@ use crate::control::job::report::{Frontend, WorkerState, WorkerStatus};
 use crate::logging;
 use profiler_trace::export::{self, RequestTimes};
 
-/// Its name.
+/// Name of the file.
 const FILE: &str = "job.json";
 
 #[derive(Serialize)]
 struct Job<'a> {
     session: &'a str,
-    /// `recording` or `stopped`.
+    /// State of the session: `recording` or `stopped`.
     state: &'static str,
-    /// Whether every worker did what it was asked.
+    /// Whether every worker did as asked.
     is_complete: bool,
-    /// The stage processes that were selected; empty for all.
+    /// Stage processes that were selected; empty for all.
     stages: &'a [u32],
-    /// The ranges that were selected by name; empty for the configuration's.
+    /// Ranges that were selected by name; empty for the configuration's.
     names: &'a [String],
     /// Ranks with a failure.
     failed_ranks: Vec<u32>,
-    /// The requests of all workers together: one that several have served counts for each of them.
+    /// Requests of all workers together: one that several have served counts for each of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     requests: Option<RequestTimes>,
     workers: Vec<&'a WorkerStatus>,

@@ -11,26 +11,26 @@ use crate::control::job::link::Stream;
 use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{self, Order, Request};
 
-/// Requests that may wait to be sent to one worker: more than any number of clients asks for in a moment.
+/// Most requests that may wait to be sent to one worker: more than any number of clients asks for in a moment.
 const QUEUE: usize = 128;
 
 /// A worker and the connection to it.
 #[derive(Debug)]
 pub(super) struct Member {
-    /// What it said last about itself.
+    /// Last status that it sent.
     pub(super) said: WorkerStatus,
-    /// Tells this connection from an earlier one of the same rank; the table numbers it.
+    /// Number that distinguishes this connection from an earlier one of the same rank; the table assigns it.
     pub(super) connection: u64,
-    /// It has not answered a start or stop in time, and nothing since.
+    /// Whether it has not answered a start or stop in time, nor anything since.
     pub(super) is_silent: bool,
-    /// The status that it has not answered yet: only one is asked at a time.
+    /// Id of the status request that it has not answered yet: only one is asked at a time.
     pub(super) asked: Option<u64>,
     queue: SyncSender<Vec<u8>>,
     stream: Arc<Stream>,
 }
 
 impl Member {
-    /// Creates the member behind this connection; returns also what has to be sent to it.
+    /// Creates the member behind this connection; also returns the queue of lines to send to it.
     pub(super) fn new(worker: Worker, stream: Arc<Stream>) -> (Self, Receiver<Vec<u8>>) {
         let (queue, waiting) = sync_channel(QUEUE);
         let said = WorkerStatus::new(worker, WorkerState::Idle);
@@ -61,13 +61,13 @@ impl Member {
     }
 }
 
-/// Writes what is waiting until the member is gone.
+/// Writes waiting lines until the member is gone.
 pub(super) fn send(stream: &Stream, waiting: &Receiver<Vec<u8>>) {
     while let Ok(line) = waiting.recv() {
         if (&mut &*stream).write_all(&line).is_err() {
             break;
         }
     }
-    // Whoever reads finds out now.
+    // The reader of the connection finds out now.
     stream.close();
 }

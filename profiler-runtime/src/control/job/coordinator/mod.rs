@@ -7,8 +7,8 @@
 //! ```
 //!
 //! A call changes the table, which puts requests into the members' queues, and then waits on the table until every row
-//! of its session is answered or its time is up. Answers are taken down by the threads that read them, whether or not
-//! anybody still waits: a worker that was late is told apart from one that never came. If the coordinator goes, its
+//! of its session is answered or its time is up. Answers are recorded by the threads that read them, whether or not
+//! anybody still waits: a worker that was late is distinguished from one that never came. If the coordinator goes, its
 //! workers run on: they end the session that it has started, write it, and look for the coordinator again.
 
 mod accept;
@@ -43,7 +43,7 @@ use shared::Shared;
 
 pub use options::CoordinatorOptions;
 
-/// Profiles the worker processes that [`join`](super::join) it. Dropped, it closes every connection.
+/// The controller of the worker processes that [`join`](super::join) it. Dropped, it closes every connection.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -64,7 +64,7 @@ pub use options::CoordinatorOptions;
 pub struct Coordinator {
     shared: Arc<Shared>,
     address: Address,
-    /// One start at a time makes a session's folder.
+    /// Lock for starts: one at a time makes a session's folder.
     starting: Mutex<()>,
     process: Stamp,
 }
@@ -74,7 +74,7 @@ impl Coordinator {
     ///
     /// # Errors
     ///
-    /// The address is none, cannot be listened at, is TCP without a token, or lies in a folder that other users may enter.
+    /// Fails if it is no address, cannot be listened at, is TCP without a token, or in a folder open to other users.
     pub fn bind(address: &str, options: CoordinatorOptions) -> Result<Self, LinkError> {
         let asked = Address::given(address, options.token.is_some())?;
         let listener = Listener::bind(&asked)?;
@@ -84,19 +84,19 @@ impl Coordinator {
         Ok(Self { shared, address, starting: Mutex::default(), process: Stamp::here() })
     }
 
-    /// Returns where it listens, with the port that the system has chosen.
+    /// Returns the address at which it listens, with the port that the system has chosen.
     #[must_use]
     pub const fn address(&self) -> &Address {
         &self.address
     }
 
-    /// Returns what a worker's process needs in its environment to join by itself: its address, and the token if there is one.
+    /// Returns the variables with which a worker's process joins by itself: the address, and the token if there is one.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         worker::environment(&self.address, self.shared.options.token.as_ref())
     }
 
-    /// Waits until `count` workers have joined, at most as long as `most`; returns the number that has.
+    /// Waits until `count` workers have joined, at most as long as `most`; returns the number that have.
     pub fn wait_for_workers(&self, count: usize, most: Duration) -> usize {
         let table = self.shared.wait(Instant::now() + most, |table| table.members.len() < count);
         table.members.len()
@@ -148,7 +148,7 @@ impl Coordinator {
         Ok(session.to_string())
     }
 
-    /// Ends a session that has ended by itself in every worker: it is not in the way of the next one.
+    /// Ends a session that has ended by itself in every worker, so that it does not block the next one.
     fn end_what_is_over(&self) {
         if self.shared.table().active().is_none() {
             return;
@@ -197,7 +197,7 @@ impl Controller for Coordinator {
         let started = table.session(&name).ok_or(ControlError::NotActive)?;
         let (report, never_began) = (started.start_report(told), started.never_began());
         if never_began {
-            // Nobody records: there is nothing to stop.
+            // No worker records: there is nothing to stop.
             table.end(&name);
         }
         drop(table);

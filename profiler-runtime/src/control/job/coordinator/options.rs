@@ -1,4 +1,4 @@
-//! What a coordinator can be told.
+//! The options of a coordinator.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use crate::control::options::options;
 use crate::control::token::Token;
 
 options! {
-    /// How a [`Coordinator`](super::Coordinator) works; `Default` is right for workers of the same host.
+    /// The behaviour of a [`Coordinator`](super::Coordinator); `Default` is right for workers of the same host.
     pub struct CoordinatorOptions with {
         token: Option<Token> = None,
         config: Option<ProfilerConfig> = None,
@@ -22,20 +22,20 @@ options! {
     /// `timing_frontend.json` and so on in the session's folder, and [`Report::frontend`](super::super::Report::frontend)
     /// lists them. Only with `profiler: torch`; the GPU is left to the workers. Off.
     frontend: bool = false,
-    /// Starts workers that join while a session is active as well. Off: they are only reported, and record from the next
-    /// start on.
+    /// Starts workers that join while a session is active as well. Off: they are only reported, and
+    /// record from the next start on.
     start_late_joiners: bool = false,
 }
 
 impl CoordinatorOptions {
-    /// Sets what every worker has to show. Required for TCP; an empty one is none.
+    /// Sets the token that every worker has to show. Required for TCP; an empty one is none.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(Token::new(token)).filter(|token| !token.is_empty());
         self
     }
 
-    /// Sets what the workers record and where. Unset: what [`configure`](crate::configure) has set in the coordinator's
-    /// process, else what its environment says.
+    /// Sets what the workers record and where. Unset: the configuration that
+    /// [`configure`](crate::configure) has set in the coordinator's process, else its environment's.
     pub fn config(mut self, config: ProfilerConfig) -> Self {
         self.config = Some(config);
         self

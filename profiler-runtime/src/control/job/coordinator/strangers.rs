@@ -1,7 +1,7 @@
-//! Connections that have not said who they are: a bounded number, of which a new one takes the place of another.
+//! Connections without an identity yet: a bounded number, of which a new one takes the place of another.
 //!
-//! A worker says who it is at once, so it is the others who give way: the oldest connection of the host that has the most of
-//! them. Members are no strangers, and take no place here.
+//! A worker sends its identity at once, so other clients give way: the oldest connection of the
+//! host that has the most of them. Members are no strangers, and take no place here.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -13,25 +13,25 @@ use crate::control::refusals::Refusals;
 use crate::logging;
 use profiler_trace::text;
 
-/// Strangers at a time.
+/// Most strangers at a time.
 const MOST: usize = 32;
-/// A connection that has said nothing for so long may be closed for another.
+/// Time after which a connection that has sent nothing may be closed for another.
 const GRACE: Duration = Duration::from_millis(200);
 
 #[derive(Debug)]
 pub(super) struct Strangers {
-    /// Oldest first.
+    /// Strangers, oldest first.
     here: Mutex<Vec<Arc<Stranger>>>,
-    /// One is a stranger no more.
+    /// Signals that a connection is no stranger any more.
     gone: Condvar,
     refusals: Refusals,
 }
 
-/// A connection, until it is known whose it is.
+/// A connection whose worker is not known yet.
 #[derive(Debug)]
 pub(super) struct Stranger {
     pub(super) stream: Arc<Stream>,
-    /// Its host; `None` for this one, by a Unix socket.
+    /// Its host; `None` for a Unix socket.
     host: Option<IpAddr>,
     since: Instant,
 }
@@ -45,7 +45,7 @@ impl Strangers {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes in a connection. If there is no room, another one is closed for it, once that has had its chance: the workers
+    /// Adds a connection. If there is no room, another one is closed for it, once that has had its chance: the workers
     /// of a large job come all at once.
     pub(super) fn add(&self, stream: Stream) -> Arc<Stranger> {
         let mut here = self.here();
@@ -67,13 +67,13 @@ impl Strangers {
         stranger
     }
 
-    /// It is known whose connection it is, or that it is nobody's.
+    /// Removes a connection whose worker is known, or that has none.
     pub(super) fn remove(&self, stranger: &Arc<Stranger>) {
         self.here().retain(|other| !Arc::ptr_eq(other, stranger));
         self.gone.notify_one();
     }
 
-    /// Logs why nobody has joined by a connection, once a minute for each kind of reason.
+    /// Logs why no worker has joined by a connection, once a minute for each kind of reason.
     pub(super) fn tell(&self, kind: &'static str, reason: &str) {
         if let Some(more) = self.refusals.count(kind) {
             let reason = text::plain(reason);
@@ -89,6 +89,6 @@ fn tell_more(more: fmt::Arguments<'_>) {
 /// Returns the place of the oldest stranger of the host that has the most.
 fn first_to_go(here: &[Arc<Stranger>]) -> Option<usize> {
     let of_host = |host| here.iter().filter(|other| other.host == host).count();
-    // Of several that are equal, `max_by_key` takes the last.
+    // Among equal ones, `max_by_key` takes the last.
     (0..here.len()).rev().max_by_key(|&at| of_host(here[at].host))
 }

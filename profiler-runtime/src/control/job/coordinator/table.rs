@@ -1,4 +1,4 @@
-//! Who has joined, and what became of the sessions: the coordinator's state machine, which its lock guards.
+//! The members and the outcomes of the sessions: the coordinator's state machine, which its lock guards.
 //!
 //! Changes come from three sides: callers that start and stop, the threads that read answers, and connections that come
 //! and go. Nothing here waits or touches a socket; requests go into the members' queues.
@@ -12,19 +12,19 @@ use crate::control::job::report::{ControlError, JobStatus, Worker, WorkerState, 
 use crate::control::job::selection::Selection;
 use crate::control::job::wire::{Answer, Request};
 
-/// Members and sessions.
+/// The members and sessions.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) members: BTreeMap<u32, Member>,
-    /// Oldest first. Only the last one may be active: started and not stopped.
+    /// Sessions, oldest first. Only the last one may be active: started and not stopped.
     sessions: VecDeque<JobSession>,
-    /// The coordinator ends.
+    /// Whether the coordinator ends.
     pub(super) is_closed: bool,
     /// Last number of a request or connection.
     last_id: u64,
 }
 
-/// Returns a new number: never that of an answer that nobody asked for.
+/// Returns a new number: never that of an unasked answer.
 fn next(last_id: &mut u64) -> u64 {
     *last_id += 1;
     *last_id
@@ -53,7 +53,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// Another one runs, nobody is there, or nobody of a stage that is selected.
+    /// Fails if another one runs, no worker is there, or none of a stage that is selected.
     pub(super) fn may_start(&self, selection: &Selection) -> Result<(), ControlError> {
         if let Some(active) = self.active() {
             return Err(ControlError::AlreadyActive { session: active.name.clone() });
@@ -70,7 +70,7 @@ impl Table {
         }
     }
 
-    /// Begins a session: every selected member is told.
+    /// Begins a session, and tells every selected member.
     pub(super) fn begin(&mut self, session: JobSession) {
         remember(&mut self.sessions, session);
         for rank in self.members.keys().copied().collect::<Vec<_>>() {
@@ -78,7 +78,7 @@ impl Table {
         }
     }
 
-    /// Tells a member to start the active session, if that selects it.
+    /// Tells a member to start the active session, if its selection includes the member.
     fn start(&mut self, rank: u32) {
         let Self { members, sessions, last_id, .. } = self;
         let (Some(session), Some(member)) = (active_mut(sessions), members.get(&rank)) else { return };
@@ -96,7 +96,7 @@ impl Table {
         session.rows.insert(rank, row);
     }
 
-    /// Ends a session: everybody who may be recording it is told.
+    /// Ends a session, and tells every member that may be recording it.
     pub(super) fn end(&mut self, name: &str) {
         let Self { sessions, members, last_id, .. } = self;
         let Some(session) = find(sessions, name) else { return };
@@ -113,7 +113,7 @@ impl Table {
         }
     }
 
-    /// Waits no longer for the answers to a start or stop.
+    /// Stops waiting for the answers to a start or stop.
     pub(super) fn silence(&mut self, name: &str, why: &str) {
         let Self { sessions, members, .. } = self;
         let Some(session) = find(sessions, name) else { return };
@@ -125,7 +125,7 @@ impl Table {
         }
     }
 
-    /// Asks every member what it does; a member that has not answered the last time is not asked again.
+    /// Asks every member for its state; a member that has not answered the last time is not asked again.
     pub(super) fn ask_all(&mut self) {
         let active = self.active().map(|session| session.name.clone());
         for member in self.members.values_mut().filter(|member| member.asked.is_none()) {
@@ -137,7 +137,7 @@ impl Table {
         }
     }
 
-    /// Takes down a worker's answer. Returns the session whose report has changed.
+    /// Records a worker's answer. Returns the session whose report has changed.
     pub(super) fn on_answer(&mut self, rank: u32, connection: u64, answer: &Answer) -> Option<String> {
         let member = self.members.get_mut(&rank).filter(|member| member.connection == connection)?;
         member.is_silent = false;
@@ -165,7 +165,7 @@ impl Table {
         Some(session.name.clone())
     }
 
-    /// Takes in a worker. Returns the number of its connection, or why it is refused.
+    /// Adds a worker. Returns the number of its connection, or why it is refused.
     pub(super) fn admit(&mut self, mut member: Member, starts_late: bool) -> Result<u64, String> {
         let worker = member.worker().clone();
         let (rank, stage) = (worker.rank, worker.stage);
@@ -197,7 +197,7 @@ impl Table {
         Ok(connection)
     }
 
-    /// Takes out the worker of a connection that has ended, unless it has joined anew.
+    /// Removes the worker of a connection that has ended, unless it has joined anew.
     pub(super) fn disconnect(&mut self, rank: u32, connection: u64, why: &str) {
         if self.members.get(&rank).is_some_and(|member| member.connection == connection) {
             self.members.remove(&rank);
@@ -209,7 +209,7 @@ impl Table {
         self.sessions.iter_mut().filter_map(|session| session.rows.get_mut(&rank)).for_each(|row| row.lose(why));
     }
 
-    /// Returns what every member has said last, and the rows that the active session has lost.
+    /// Returns the last state of every member, and the rows that the active session has lost.
     pub(super) fn status(&self, silent: &str) -> JobStatus {
         let writing = || self.sessions.iter().rev().find(|session| session.awaits_artifacts());
         let session = self.active().or_else(writing);
