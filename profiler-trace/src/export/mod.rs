@@ -10,12 +10,12 @@
 //! what several artifacts state: report_parts, events      how a value is written: format      who helps: workers
 //! ```
 //!
-//! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Each room lists its
-//! exporters (`exporter`): a new artifact is a file of its room and a row of that list. Only `output` knows files. An artifact
-//! that fails costs the others nothing: the manifest says why it is missing.
+//! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Each room
+//! lists its exporters (`exporter`): a new artifact is a file of its room and a row of that list. Only `output`
+//! knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
 //!
-//! `unsafe` is in two files alone, which ask the system for what the standard library does not: `outlet`, so that a write
-//! sends no signal to the host, and `terminal`, for a width.
+//! `unsafe` is in two files alone, which ask the system for what the standard library does not:
+//! `outlet`, so that a write sends no signal to the host, and `terminal`, for a width.
 
 mod events;
 mod exporter;
@@ -74,8 +74,8 @@ use output::target::{self, Target};
 use reports::digest::Digest;
 use traces::Traces;
 
-/// The exporters of each room, in the order in which they write: the summary tells which of the others are missing, and the
-/// manifest says what became of all.
+/// The exporters of each room, in the order in which they write: the summary lists the others' missing files, and
+/// the manifest the outcome of all.
 const EXPORTERS: &[&[&dyn Exporter]] =
     &[&[&Traces], ops::EXPORTERS, stacks::EXPORTERS, memory::EXPORTERS, reports::EXPORTERS, &[&manifest::file::FILE]];
 
@@ -93,13 +93,13 @@ pub fn content_type(kind: &str, name: &str) -> &'static str {
     let known = artifact_kinds().find(|each| each.name == kind).map_or(exporter::BYTES, |each| each.content_type);
     match Path::new(name).extension().and_then(|extension| extension.to_str()) {
         Some("gz") => "application/gzip",
-        // The only trace of a session is its `trace`, in whatever format.
+        // The only trace of a session is its `trace`, in any format.
         Some("pftrace") => exporter::BYTES,
         _ => known,
     }
 }
 
-/// Returns which paths that the configuration spells out cannot be written to, as far as that shows before the session.
+/// Returns the paths in the configuration that cannot be written to, as far as that shows before the session.
 pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
     let refused = |(field, path): (&str, PathBuf)| {
         let error = Target::of(&path).err()?;
@@ -108,10 +108,10 @@ pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
     exporters().filter_map(|exporter| exporter.spelled_out(options, rank)).filter_map(refused).collect()
 }
 
-/// Writes what the options ask for, the manifest last, and returns it with what people should hear. `folder` is the
-/// session's, empty if it has none: then only the performance report is written, to the path of its own.
+/// Writes what the options ask for, the manifest last; returns the manifest, and remarks for people. `folder` is the
+/// session's, empty if it has none: then only the performance report is written, to its own path.
 ///
-/// Never fails as a whole: what could not be written is in the manifest, and among the remarks.
+/// Never fails as a whole: files that could not be written are in the manifest, and among the remarks.
 pub fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manifest, Vec<Remark>) {
     let mut plan = Plan { trace, folder, outputs: Vec::new(), missing: Vec::new() };
     exporters().for_each(|exporter| exporter.plan(&mut plan));
@@ -167,7 +167,7 @@ fn write_file(file: PlannedFile, trace: &Trace, folder: &Path, manifest: &mut Ma
     remarks
 }
 
-/// Returns the manifest of a session of which nothing is written yet.
+/// Returns the manifest of a session before anything is written.
 fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
     let context = &trace.context;
     Manifest {
@@ -187,12 +187,12 @@ fn manifest_of(trace: &Trace, missing: Vec<Missing>) -> Manifest {
     }
 }
 
-/// Writes a JSON report that is no artifact of a recording, whole or not at all. `schema` names the file in `schemas/` that
-/// describes it.
+/// Writes a JSON report that is no artifact of a recording, whole or not at all. `schema` names the
+/// file in `schemas/` that describes it.
 ///
 /// # Errors
 ///
-/// It cannot be written; an earlier file of that name stays.
+/// Fails if it cannot be written; an earlier file of that name stays.
 pub fn write_report(path: &Path, schema: &'static str, report: &impl Serialize) -> io::Result<()> {
     let report = record! {
         schema: schema,

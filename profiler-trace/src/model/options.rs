@@ -124,11 +124,11 @@ words! {
         /// The function that was called, as Kineto writes it.
         #[default]
         Called = "called",
-        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the
-        /// argument `called` keeps the name. Holistic Trace Analysis and TraceLens find launches by that.
+        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
+        /// the name. Holistic Trace Analysis and TraceLens find launches by that.
         Runtime = "runtime",
-        /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API:
-        /// TensorBoard's profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
+        /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
+        /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
         Tensorboard = "tensorboard",
     }
 }

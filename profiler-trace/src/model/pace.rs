@@ -12,7 +12,7 @@ use profiler_core::stream::registry::Log;
 
 /// Least time between two anchors of a pace, in multiples of the uncertainty of their readings.
 const EXACT: u64 = 1_000;
-/// Same multiple, where no other anchors could do better.
+/// Multiple of that uncertainty from which no other anchors could do better.
 const PRECISE: u64 = 20_000;
 /// Least time that counts as sleep: less is the delay between two readings.
 const NO_SLEEP_NS: u64 = 1_000_000;

@@ -24,7 +24,7 @@ use profiler_core::{Kind, site::Site};
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Note<'a> {
-    /// The session, in the form that its starter chose.
+    /// Session, as the code that started the spool describes it.
     Session(Value),
     /// A thread that records.
     Thread { ordinal: u32, os_id: u64, name: Cow<'a, str> },

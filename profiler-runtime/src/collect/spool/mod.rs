@@ -129,7 +129,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Gives blocks to one chunk beyond the capacity, but to no more chunks than are used.
+    /// Gives blocks to one chunk beyond the capacity, where only chunks in use have any.
     fn allocate_beside(&self, number: u32) -> io::Result<()> {
         let slab = slab_at(number);
         self.mapping.reach(slab + SLAB)?;
@@ -306,7 +306,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("entries");
         let spool = Spool::create(&path, SLAB as u64, None).unwrap();
-        // The other slab's index, and what the file system needs.
+        // The other slab's index, and the file system's own blocks.
         let most = (HEADER + SLAB + 2 * CHUNK_BYTES) as u64;
         let fill = || -> Vec<u32> { std::iter::from_fn(|| Some(spool.take(1, 0)?.1)).collect() };
         let mut held = fill();
@@ -320,7 +320,7 @@ mod tests {
             read.iter().for_each(|number| spool.give(*number, true));
             let blocks = fs::metadata(&path).unwrap().blocks() * 512;
             assert!(blocks <= most, "{blocks} bytes on the disk are left");
-            // What was a hole can be written to.
+            // Chunks in former holes can be written to.
             for number in &held {
                 spool.mapping.clear(chunk_at(*number), CHUNK_BYTES);
             }

@@ -13,7 +13,7 @@ use std::sync::{Mutex, Once, PoisonError};
 
 /// Most mappings that live at once: each session has one, and each recovery.
 const MOST: usize = 64;
-/// Size of a page: at least this, and a multiple of it.
+/// Size of a page: the system's once it is known, until then one that divides every page.
 static PAGE: AtomicUsize = AtomicUsize::new(4096);
 static GUARDED: [Place; MOST] = [const { Place::free() }; MOST];
 /// Action of the signal before ours; null for none.

@@ -31,37 +31,37 @@ pub(crate) use launchers::{Ranks, folder_of_its_own, of_this_process, read as re
 /// Longest part of an id that is the host's name.
 const HOST_LENGTH: usize = 24;
 
-/// Names for the sessions of one process: each suffix is used once.
+/// The names of one process's sessions: each suffix is used once.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     used: u64,
 }
 
-/// A new session's id, and what its user should know about it.
+/// The id of a new session, and what its user should know about it.
 #[derive(Debug)]
 pub(crate) struct Place {
-    /// The id.
+    /// Id of the session.
     pub(crate) session: SessionId,
-    /// The folder, if the configuration has one.
+    /// Folder of the session, if the configuration has one.
     pub(crate) folder: Option<PathBuf>,
-    /// Whether the other ranks of the job have the same.
+    /// Whether the other ranks of the job share the id.
     pub(crate) is_shared: bool,
-    /// In full sentences.
+    /// Warnings, in full sentences.
     pub(crate) warnings: Vec<String>,
-    /// Held until the artifacts are written.
+    /// Claim, held until the artifacts are written.
     pub(crate) claim: Option<Claim>,
 }
 
-/// Begin of the ids of one session.
+/// The begin of the ids of one session.
 struct Stem {
     name: String,
-    /// Given by the launcher or a request, so that the folder may hold other ranks' files already; else ours alone.
+    /// Whether the launcher or a request gave it, so that the folder may hold other ranks' files already.
     is_shared: bool,
 }
 
 impl Stem {
-    /// Returns the job's, if it has a name, else one that no other host or process makes: hosts may share
-    /// the folder, and containers the process id. And what is wrong with the job's name, as a sentence.
+    /// Returns the job's name, if it has one, else a name that no other host or process makes: hosts may share
+    /// the folder, and containers the process id. Also returns what is wrong with the job's name, in sentences.
     fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
         let (name, wrong) = launchers::job_name(ranks, env);
         let is_shared = name.is_some();
@@ -74,7 +74,7 @@ impl Names {
     ///
     /// # Errors
     ///
-    /// The folder is remote, or cannot be created or written to.
+    /// Fails if the folder is remote, or cannot be created or written to.
     pub(crate) fn claim(
         &mut self,
         base: Option<&Path>,
@@ -106,12 +106,12 @@ impl Names {
         Ok(Place { session: SessionId::new(name), folder: Some(folder), is_shared, warnings, claim })
     }
 
-    /// Names a session of a whole job, as a request asks or as the job is called, and makes its
+    /// Names a session of a whole job, by the request's or the job's name, and makes its
     /// folder in `base`, which no earlier session has.
     ///
     /// # Errors
     ///
-    /// As for [`claim`](Self::claim).
+    /// Returns the errors of [`claim`](Self::claim).
     pub(crate) fn reserve(
         &mut self,
         base: Option<&Path>,
@@ -138,7 +138,7 @@ impl Names {
         Ok(Place { session: SessionId::new(name), folder, is_shared: true, warnings, claim: None })
     }
 
-    /// The next name whose folder in `base` can be had, and what `claim` made of it.
+    /// Returns the next name whose folder in `base` is free, and what `claim` made of it.
     fn first_free<T>(
         &mut self,
         base: &Path,
@@ -162,12 +162,12 @@ impl Names {
     }
 }
 
-/// The place of a session that a coordinator has named: its folder in `base`, made on hosts that do not see the
+/// Returns the place of a session that a coordinator has named: its folder in `base`, made on hosts that do not see the
 /// coordinator's.
 ///
 /// # Errors
 ///
-/// The folder is remote, cannot be created or written to, or holds artifacts of this rank.
+/// Fails if the folder is remote, cannot be created or written to, or holds artifacts of this rank.
 pub(crate) fn given(session: SessionId, base: Option<&Path>, rank: Option<u32>) -> Result<Place, Error> {
     let part = file_part(rank);
     let place = |session, folder, claim| Place { session, folder, is_shared: true, warnings: Vec::new(), claim };
@@ -192,7 +192,7 @@ fn make_base(base: &Path) -> Result<(), Error> {
     fs::create_dir_all(base).map_err(|error| failed(base, explained(base, error)))
 }
 
-/// Says of a symbolic link to nothing what it is, where the system says that the file exists.
+/// Explains an error about a symbolic link to nothing, where the system says that the file exists.
 fn explained(base: &Path, error: io::Error) -> io::Error {
     let dangling = base.ancestors().find_map(|part| Some((part, fs::read_link(part).ok().filter(|_| !part.exists())?)));
     let Some((link, target)) = dangling else { return error };
@@ -205,7 +205,7 @@ fn failed(folder: &Path, source: io::Error) -> Error {
     Error::Folder { folder: folder.to_owned(), source: Arc::new(source) }
 }
 
-/// What a rank should know whose name was taken, when those of others may not be.
+/// Returns the warning for a rank whose name was taken, when those of others may not be.
 fn apart(taken: &str, name: &str, ranks: Ranks) -> String {
     format!(
         "`{taken}` has artifacts of rank {} already, so this session is `{name}`; ranks that have none there do not know \
@@ -220,7 +220,7 @@ fn own_name() -> String {
     format!("{time}-{}-{}", own_host(), std::process::id())
 }
 
-/// Returns the host's name as an id has it.
+/// Returns the host's name as it is in an id.
 fn own_host() -> String {
     let mut host = plain(&host_name());
     host.truncate(HOST_LENGTH);
@@ -250,12 +250,12 @@ fn claim_shared(folder: &Path, part: &str) -> io::Result<Option<Claim>> {
         }
         Ok(false)
     };
-    // Whoever had a claim until now has written its artifacts before it gave that up.
+    // The holder of an earlier claim has written its artifacts before it gave the claim up.
     let claim = if is_taken()? { None } else { Claim::shared(folder, part)? };
     Ok(if is_taken()? { None } else { claim })
 }
 
-/// `20260131-235959` for `2026-01-31T23:59:59.000Z`.
+/// Formats `2026-01-31T23:59:59.000Z` as `20260131-235959`.
 fn compact(iso8601: &str) -> String {
     let digits: String = iso8601.chars().filter(char::is_ascii_digit).take(14).collect();
     let (day, time) = digits.split_at_checked(8).unwrap_or((&digits, ""));

@@ -14,7 +14,7 @@ use crate::config::ProfilerConfig;
 
 pub(crate) use driver::{Driver, Verdict};
 
-/// What a session does with the iterations that run now.
+/// The use that a session makes of the iterations that run now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Phase {
@@ -42,22 +42,22 @@ impl fmt::Display for Phase {
     }
 }
 
-/// The plan of one session, and how far it has come.
+/// The plan of one session, and the progress through it.
 #[derive(Clone, Debug)]
 pub(crate) struct Schedule {
     /// Phases in order, each with its number of iterations.
     plan: [(Phase, u64); 4],
-    /// The current phase's place in the plan; behind the last one, everything is done.
+    /// Place of the current phase in the plan; behind the last one, everything is done.
     current: usize,
-    /// Iterations that have ended in the current phase.
+    /// Number of iterations that have ended in the current phase.
     ended: u64,
 }
 
-/// More iterations than there will ever be.
+/// Number of iterations that is never reached.
 const ENDLESS: u64 = u64::MAX;
 
 impl Schedule {
-    /// The plan that the configuration asks for.
+    /// Creates the plan that the configuration asks for.
     pub(crate) fn new(config: &ProfilerConfig) -> Self {
         let cycle = config.wait_iterations + config.warmup_iterations > 0;
         let most = if config.max_iterations > 0 { config.max_iterations } else { ENDLESS };
@@ -73,12 +73,12 @@ impl Schedule {
         schedule
     }
 
-    /// The phase of the iterations that run now.
+    /// Returns the phase of the iterations that run now.
     pub(crate) fn phase(&self) -> Phase {
         self.plan.get(self.current).map_or(Phase::Done, |(phase, _)| *phase)
     }
 
-    /// Iterations that have been recorded.
+    /// Returns how many iterations have been recorded.
     pub(crate) fn recorded(&self) -> u64 {
         match self.phase() {
             Phase::Active => self.ended,
@@ -87,7 +87,7 @@ impl Schedule {
         }
     }
 
-    /// An iteration has ended; the phase that begins with the next one, if it is another.
+    /// Counts an iteration that has ended; returns the phase that begins with the next one, if it is another.
     pub(crate) fn step_end(&mut self) -> Option<Phase> {
         let (_, length) = self.plan.get(self.current)?;
         self.ended += 1;

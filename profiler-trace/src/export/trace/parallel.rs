@@ -30,7 +30,7 @@ pub(super) trait Stream: Send {
 ///
 /// # Errors
 ///
-/// Returns the first error of `out`; no page is filled after it. A stream that panics is an error too.
+/// Returns the first error of `out`; pages that are not filled by then stay empty. A panic of a stream is an error too.
 pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let workers = workers.min(streams.len());
     if workers < 2 {

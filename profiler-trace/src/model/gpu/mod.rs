@@ -1,4 +1,4 @@
-//! What the GPU did, joined to the ranges that launched it.
+//! The GPU's work, joined to the ranges that launched it.
 //!
 //! Every op on a device names the API call that launched it (correlation), the call names the range
 //! whose id was pushed last ([`links`]), and the range stands in the stage tree ([`join`]). Times are
@@ -38,7 +38,7 @@ use waits::EventRecords;
 /// The GPU's part of a trace. Times are nanoseconds since the Unix epoch, on the ranges' clock.
 #[derive(Debug, Default)]
 pub(crate) struct Gpu {
-    /// Who tells.
+    /// Source of the records.
     pub(crate) source: Source,
     /// Version of the library that recorded; 0 if none did.
     pub(crate) version: u32,
@@ -50,11 +50,11 @@ pub(crate) struct Gpu {
     pub(crate) ops: Vec<PlacedOp>,
     /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its ranges.
     pub(crate) calls: Vec<PlacedCall>,
-    /// Spans of what each stage and step launched on each stream, with everything inside it.
+    /// Spans of the work that each stage and step launched on each stream, with everything inside it.
     pub(crate) annotations: Vec<Annotation>,
-    /// Waits.
+    /// Waits of the host and of streams.
     pub(crate) syncs: Vec<Placed<Wait>>,
-    /// What those for an event waited for.
+    /// Records of events, for the waits for them.
     pub(crate) events: EventRecords,
     /// Time that CUDA or the profiler spent on itself.
     pub(crate) overheads: Vec<Placed<Overhead>>,
@@ -62,22 +62,22 @@ pub(crate) struct Gpu {
     pub(crate) memory: Vec<Taken>,
     /// Names, by the index that records carry.
     pub(crate) names: Vec<String>,
-    /// All ops.
+    /// Times of all ops.
     pub(crate) total: GpuTimes,
-    /// Ops that no stage launched.
+    /// Times of ops that no stage launched.
     pub(crate) unattributed: GpuTimes,
-    /// What is missing.
+    /// Losses of the source.
     pub(crate) losses: GpuLosses,
     /// Ops that seem to begin before they were launched: the clocks differ by more than a launch takes.
     pub(crate) before_launch: u64,
-    /// How far GPU times may be off the ranges'.
+    /// Bound of the error of GPU times against the ranges'.
     pub(crate) clock_uncertainty_ns: u64,
 }
 
 /// A block that the program took from CUDA or gave back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Taken {
-    /// The block and what happened to it, outside of all ranges.
+    /// Block and what happened to it, outside of all ranges.
     pub(crate) allocation: Allocation,
     /// Thread that called CUDA, by the operating system's id; `None` if its call is not known.
     pub(crate) thread: Option<u32>,
@@ -85,18 +85,18 @@ pub(crate) struct Taken {
     pub(crate) external_id: u64,
 }
 
-/// Where GPU times come from.
+/// The source of GPU times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     /// Every op of the GPU's is known, from this source.
     Ops(SourceName),
-    /// Only how long ranges kept the streams that they named.
+    /// Only the times are known for which ranges kept the streams that they named.
     Events {
-        /// Why there is no more.
+        /// Reason why there is no more.
         reason: Option<Unavailable>,
         /// Ranges without a time.
         losses: EventLosses,
-        /// How exact a time is.
+        /// Resolution of a time.
         resolution_ns: u64,
     },
 }
@@ -108,7 +108,7 @@ impl Default for Source {
 }
 
 impl Source {
-    /// Returns what the source is called.
+    /// Returns the source's name.
     pub(crate) const fn name(&self) -> SourceName {
         match self {
             Self::Ops(name) => *name,
@@ -125,9 +125,9 @@ impl Source {
 /// A record on a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Placed<T> {
-    /// The record.
+    /// The record itself.
     pub(crate) record: T,
-    /// 0, or an extra row: what is on one row does not overlap.
+    /// Row: 0, or an extra row, so that records on one row do not overlap.
     pub(crate) lane: u32,
 }
 
@@ -136,7 +136,7 @@ pub(crate) struct Placed<T> {
 pub(crate) struct PlacedOp {
     /// The op.
     pub(crate) op: GpuOp,
-    /// 0: its stream's own row. Else an extra row, for what overlaps on the stream.
+    /// Row: 0 is its stream's own, others are extra rows, for work that overlaps on the stream.
     pub(crate) lane: u32,
     /// `External id` of the range that launched it, 0 without one.
     pub(crate) external_id: u64,
@@ -149,9 +149,9 @@ pub(crate) struct PlacedCall {
     pub(crate) call: ApiCall,
     /// `External id` of the range that made it, 0 without one.
     pub(crate) external_id: u64,
-    /// A driver call inside a runtime call that has the same correlation id.
+    /// Whether it is a driver call inside a runtime call that has the same correlation id.
     pub(crate) is_inner: bool,
-    /// The op that an arrow leads to: its place in [`Gpu::ops`].
+    /// Op that an arrow leads to: its place in [`Gpu::ops`].
     pub(crate) launched: Option<usize>,
 }
 
@@ -159,7 +159,7 @@ pub(crate) struct PlacedCall {
 /// or between its events. An async range has one for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation {
-    /// The stage or step, or for an op the one around it.
+    /// Stage or step, or for an op the one around it.
     pub(crate) node: NodeId,
     /// Own name of the range; a step has its function's: `ProfilerStep#N` on a device would double TensorBoard's.
     pub(crate) name: &'static str,
@@ -167,15 +167,15 @@ pub(crate) struct Annotation {
     pub(crate) external_id: u64,
     /// `External id` of the stage or step around it that has a span here too; 0 without one.
     pub(crate) around_id: u64,
-    /// Which device.
+    /// Number of the device.
     pub(crate) device: u32,
-    /// Which stream.
+    /// Number of the stream.
     pub(crate) stream: u32,
     /// Begin of the first op.
     pub(crate) begin: u64,
-    /// End of the last.
+    /// End of the last op.
     pub(crate) end: u64,
-    /// 0: the stream's own row. Else a row of annotations.
+    /// Row: 0 is the stream's own, others are rows of annotations.
     pub(crate) lane: u32,
 }
 
@@ -185,18 +185,18 @@ impl Gpu {
         self.source.knows_ops().then(|| (format!("{}_version", self.source.name().word), self.version))
     }
 
-    /// The end of the last op, if that is after the window: work goes on when a session stops.
+    /// Returns the end of the last op, which may be after the window's: work goes on when a session stops.
     pub(crate) fn end(&self) -> u64 {
         self.total.until
     }
 
-    /// The `External id` of the range around each call that has one, by correlation.
+    /// Returns the `External id` of the range around each call that has one, by correlation.
     pub(crate) fn callers(&self) -> HashMap<u32, u64> {
         let inside = self.calls.iter().filter(|placed| placed.external_id > 0);
         inside.map(|placed| (placed.call.correlation, placed.external_id)).collect()
     }
 
-    /// Which device each context is on.
+    /// Returns the device of each context.
     pub(crate) fn devices_of_contexts(&self) -> HashMap<u32, u32> {
         self.ops.iter().map(|placed| (placed.op.context, placed.op.device)).collect()
     }

@@ -21,16 +21,16 @@ pub(super) use entry_pair::Halves;
 pub(crate) use paths::Paths;
 pub(crate) use walk::Moment;
 
-/// What the recorder knows about memory beside its entries.
+/// The recorder's knowledge of memory beside its entries.
 #[derive(Clone, Debug, Default)]
 pub struct MemoryLog {
-    /// When recording began.
+    /// Allocated memory when recording began.
     pub begin: Levels,
-    /// When it ended.
+    /// Allocated memory when it ended.
     pub end: Levels,
 }
 
-/// Source of what is known of an allocation.
+/// The source of the facts about an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Reporter {
     /// The program: its allocator, or a framework.
@@ -42,21 +42,21 @@ pub(crate) enum Reporter {
 /// One allocation or release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allocation {
-    /// When, in nanoseconds since the Unix epoch.
+    /// Moment in nanoseconds since the Unix epoch.
     pub(crate) at: u64,
-    /// What happened.
+    /// Kind of the event.
     pub(crate) action: Action,
-    /// Source of what is known of it.
+    /// Source of the facts about it.
     pub(crate) reporter: Reporter,
-    /// Where the memory lies.
+    /// Device of the memory.
     pub(crate) device: Device,
-    /// Its address; 0 where there was none to be had.
+    /// Address; 0 where the allocation failed.
     pub(crate) address: u64,
-    /// Its size.
+    /// Size in bytes.
     pub(crate) bytes: u64,
-    /// What it was before, address and bytes: of a block that was reallocated.
+    /// Address and size before a reallocation.
     pub(crate) before: (u64, u64),
-    /// The innermost open range: a stage of the [`StageTree`](super::StageTree), a path of [`Paths`] in a walk.
+    /// Innermost open range: a stage of the [`StageTree`](super::StageTree), a path of [`Paths`] in a walk.
     pub(crate) node: NodeId,
 }
 
@@ -65,67 +65,67 @@ pub(crate) struct Allocation {
 pub(crate) struct Memory {
     /// Whether the program's allocator reported.
     pub(crate) has_allocator: bool,
-    /// Smaller blocks of the host were not reported.
+    /// Least size of reported blocks of the host.
     pub(crate) least_bytes: u64,
-    /// Allocations and releases that found no room in the buffers: totals are wrong by them.
+    /// Number of allocations and releases that found no room in the buffers: totals are wrong by them.
     pub(crate) lost: u64,
-    /// The devices that the program reported memory of, the host first.
+    /// Devices that the program reported memory of, the host first.
     pub(crate) devices: Vec<DeviceMemory>,
-    /// The devices that it took memory from through CUDA, as the GPU's source saw. Totals begin with the recording.
+    /// Devices that it took memory from through CUDA, as the GPU's source saw. Totals begin with the recording.
     pub(crate) taken: Vec<DeviceMemory>,
 }
 
-/// Memory of one device. Bytes.
+/// The memory of one device, in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceMemory {
-    /// Source of what is known of it.
+    /// Source of the facts about it.
     pub(crate) reporter: Reporter,
-    /// Which.
+    /// Device of the memory.
     pub(crate) device: Device,
-    /// Allocated when recording began.
+    /// Memory allocated when recording began.
     pub(crate) at_begin: u64,
-    /// Allocated when it ended.
+    /// Memory allocated when it ended.
     pub(crate) at_end: u64,
-    /// The most at any time.
+    /// Most memory at any time.
     pub(crate) peak: u64,
-    /// When that was, in nanoseconds since the Unix epoch.
+    /// Moment of the peak, in nanoseconds since the Unix epoch.
     pub(crate) peak_at: u64,
-    /// How much of the end the recorded allocations do not explain: made while recording began or ended, or lost.
+    /// Part of the end that no recorded allocation explains: made while recording began or ended, or lost.
     pub(crate) unexplained: i64,
-    /// All threads, in whatever stage or none.
+    /// Usage of all threads, inside stages and outside.
     pub(crate) usage: Usage,
-    /// By [`NodeId`] of the trace's stage tree.
+    /// Memory of the stages, by [`NodeId`] of the trace's stage tree.
     stages: Vec<StageMemory>,
 }
 
-/// What a stage did with a device's memory, over all its calls.
+/// The use that a stage made of a device's memory, over all its calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StageMemory {
-    /// The stage's own threads, stages inside it included.
+    /// Usage of the stage's own threads, stages inside it included.
     pub(crate) usage: Usage,
-    /// The most that the process had allocated while it ran.
+    /// Most memory that the process had allocated while it ran.
     pub(crate) peak: u64,
-    /// By how much that was more than when the call began; of the call where it was most.
+    /// Growth to that peak since the call began; of the call where it was largest.
     pub(crate) growth: u64,
 }
 
-/// Allocations and releases.
+/// The counts and bytes of allocations and releases.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
-    /// Allocations.
+    /// Number of allocations.
     pub(crate) allocs: u64,
-    /// Releases.
+    /// Number of releases.
     pub(crate) frees: u64,
     /// Bytes of the allocations.
     pub(crate) allocated: u64,
     /// Bytes of the releases.
     pub(crate) freed: u64,
-    /// Allocations that failed.
+    /// Number of allocations that failed.
     pub(crate) failed: u64,
 }
 
 impl Allocation {
-    /// By how much the device's total changes.
+    /// Returns by how much the device's total changes.
     pub(crate) fn change(&self) -> i64 {
         let bytes = i64::try_from(self.bytes).unwrap_or(i64::MAX);
         match self.action {
@@ -137,7 +137,7 @@ impl Allocation {
     }
 }
 
-/// What is allocated per device at some moment of a walk.
+/// The allocated memory per device at some moment of a walk.
 #[derive(Debug)]
 pub(crate) struct Totals<'a> {
     now: Vec<(&'a DeviceMemory, u64)>,
@@ -149,14 +149,14 @@ impl Memory {
         self.devices.iter().chain(&self.taken)
     }
 
-    /// What was allocated when recording began.
+    /// Returns the memory that was allocated when recording began.
     pub(crate) fn totals(&self) -> Totals<'_> {
         Totals { now: self.all().map(|each| (each, each.at_begin)).collect() }
     }
 }
 
 impl Totals<'_> {
-    /// The device's total after this allocation; never negative, because [`measure`] has seen them all.
+    /// Returns the device's total after this allocation; never negative, because [`measure`] has seen all of them.
     pub(crate) fn after(&mut self, allocation: &Allocation) -> u64 {
         let Some((_, now)) = self.now.iter_mut().find(|(device, _)| device.tells(allocation)) else { return 0 };
         *now = now.saturating_add_signed(allocation.change());
@@ -165,12 +165,12 @@ impl Totals<'_> {
 }
 
 impl DeviceMemory {
-    /// Returns whether this allocation is one of these.
+    /// Returns whether this allocation is one of the device's, from the same source.
     pub(crate) fn tells(&self, allocation: &Allocation) -> bool {
         (self.reporter, self.device) == (allocation.reporter, allocation.device)
     }
 
-    /// What a stage did; zeros for one that touched no memory of this device.
+    /// Returns the use that a stage made of the memory; zeros for one that touched no memory of this device.
     pub(crate) fn stage(&self, node: NodeId) -> StageMemory {
         self.stages.get(node.0 as usize).copied().unwrap_or_default()
     }
@@ -200,7 +200,7 @@ impl Usage {
         self.failed += failed;
     }
 
-    /// Bytes allocated minus bytes freed.
+    /// Returns the bytes allocated minus the bytes freed.
     pub(crate) const fn net(&self) -> i64 {
         self.allocated.wrapping_sub(self.freed).cast_signed()
     }

@@ -28,7 +28,7 @@ pub use rows::{GroupBy, KeyAverage};
 
 pub(in crate::model) use gather::Gatherer;
 
-/// Everything that the operator tables of a recording are made from.
+/// The groups from which all operator tables of a recording are made.
 #[derive(Clone, Default)]
 pub(crate) struct OpTable {
     pub(super) groups: Vec<Group>,
@@ -36,8 +36,8 @@ pub(crate) struct OpTable {
     pub(super) frames: Vec<String>,
     /// Calls whose shapes or stack found no group of their own.
     pub(crate) merged_calls: u64,
-    /// Whether a call of a stage, step or request lies in another of the same name on its thread, and whether one of an op
-    /// does: their totals have the time of both.
+    /// Whether a call of a stage, step or request lies in another of the same name on its thread,
+    /// and whether one of an op does: their totals have the time of both.
     pub(crate) nested: bool,
     pub(crate) nested_ops: bool,
     /// Time in which threads ran at least one range, each thread by itself: the sum of all self times, unless siblings
@@ -45,7 +45,7 @@ pub(crate) struct OpTable {
     pub(crate) busy_ns: u64,
     /// Whether memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
     pub(super) has_memory: (bool, bool),
-    /// What is known of the GPU's times.
+    /// Knowledge of the GPU's times.
     pub(crate) gpu: GpuKnowledge,
 }
 
@@ -54,10 +54,10 @@ pub(crate) struct OpTable {
 pub(crate) enum GpuKnowledge {
     /// The GPU was recorded.
     Recorded,
-    /// There is none, or nobody asked: what ops took on the host is what they took.
+    /// There is no GPU, or nobody asked: the time of ops on the host is their whole time.
     #[default]
     NoGpu,
-    /// There is one and it could not be recorded: how long ops took is not known.
+    /// There is a GPU that could not be recorded: the time of ops is not known.
     Hidden,
 }
 
@@ -65,36 +65,36 @@ pub(crate) enum GpuKnowledge {
 #[derive(Clone, Default)]
 pub(super) struct Group {
     pub(super) name: Cow<'static, str>,
-    /// `None` for work of a GPU, rather than a range.
+    /// Kind of the range; `None` for work of a GPU.
     pub(super) kind: Option<Kind>,
     pub(super) is_async: bool,
     pub(super) inputs: Box<[Box<[u64]>]>,
-    /// Leaf first, indices of [`OpTable::frames`].
+    /// Frames, leaf first, as indices of [`OpTable::frames`].
     pub(super) stack: Box<[u32]>,
     pub(super) sums: Sums,
 }
 
-/// What is added up over calls.
+/// The sums over calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sums {
     pub(crate) count: u64,
     /// Time in no slice inside them.
     pub(crate) self_ns: u64,
-    /// Time from begin to end, of each call: one inside another of the same name counts in both.
+    /// Time from begin to end of each call: one inside another of the same name counts in both.
     pub(crate) total_ns: u64,
-    /// Floating point operations of the calls that said how many.
+    /// Floating point operations of the calls that gave a number.
     pub(crate) flops: u64,
-    /// Calls that said how many.
+    /// Number of calls that gave a number of FLOPs.
     pub(crate) calls_with_flops: u64,
-    /// Their time; what polls an async range is not its time.
+    /// Time of these calls; the time of an async range's polls is not its time.
     pub(crate) flops_ns: u64,
-    /// Of [`calls_with_flops`](Self::calls_with_flops), those whose time is not known.
+    /// Number of [`calls_with_flops`](Self::calls_with_flops) whose time is not known.
     pub(crate) untimed_flops: u64,
     /// Wall time of async ranges from the first poll to the end, and of bare steps from one to the next: no CPU time.
     pub(crate) wall_ns: u64,
-    /// Polls.
+    /// Number of polls.
     pub(crate) polls: u64,
-    /// CPU time of the threads in the calls that it was measured of.
+    /// CPU time of the threads in the calls for which it was measured.
     pub(crate) thread_cpu_ns: Option<u64>,
     /// Memory of the host.
     pub(crate) cpu_memory: NetBytes,
@@ -102,15 +102,15 @@ pub(crate) struct Sums {
     pub(crate) device_memory: NetBytes,
     /// Time of GPU work that they launched themselves, each kernel by itself.
     pub(crate) gpu_self_ns: u64,
-    /// The same with what ranges inside them launched.
+    /// Time of GPU work that they and the ranges inside them launched.
     pub(crate) gpu_total_ns: u64,
-    /// Of the calls that said how many FLOPs: those that launched GPU work, and its time.
+    /// Number of the calls with FLOPs that launched GPU work; then that work's time.
     pub(crate) flops_on_gpu: u64,
     pub(crate) flops_gpu_ns: u64,
 }
 
 impl Sums {
-    /// Takes up another group's.
+    /// Adds another group's sums.
     pub(super) fn add(&mut self, other: &Self) {
         self.count += other.count;
         self.self_ns += other.self_ns;
@@ -146,7 +146,7 @@ impl OpTable {
 }
 
 impl fmt::Debug for OpTable {
-    /// Its size: it is part of a manifest, which people print.
+    /// Writes only its size: it is part of a manifest, which people print.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpTable").field("groups", &self.groups.len()).finish_non_exhaustive()
     }

@@ -1,9 +1,9 @@
 //! `trace_rank*.json`: the trace in Kineto's dialect of the Chrome trace format, for Perfetto, HTA and TensorBoard.
 //!
-//! Streamed: ranges are decoded, formatted and written page by page, so that memory does not grow with their number. The order
-//! is metadata of the process and of the threads' rows, then the ranges of all threads, a page of one thread after a
-//! page of another ([`threads`]), then all else, and the window's marks; HTA needs metadata first, nobody needs events
-//! sorted by time.
+//! Streamed: ranges are decoded, formatted and written page by page, so that memory does not grow
+//! with their number. The order is metadata of the process and of the threads' rows, then the
+//! ranges of all threads, a page of one thread after a page of another ([`threads`]), then all
+//! else, and the window's marks; HTA needs metadata first, nobody needs events sorted by time.
 
 pub(super) mod container;
 pub(super) mod escape;
@@ -36,12 +36,12 @@ use events::Events;
 use rows::Rows;
 use stacks::Stacks;
 
-/// Writes the trace; `name` is what it calls itself (`traceName`).
+/// Writes the trace; `name` is its own name for itself (`traceName`).
 pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
     write_with(partition::workers_for(trace.ranges), trace, name, out)
 }
 
-/// The same, with so many workers: what is written does not depend on their number.
+/// Writes the trace with so many workers: the output does not depend on their number.
 fn write_with(workers: usize, trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {
     let (base, stacks) = (metadata::base_of(trace.begin), Stacks::default());
     let format = || Formatter::new(trace, base, &stacks);

@@ -38,13 +38,13 @@ use input::Input;
 use metadata::Head;
 use rewrite::Rewriter;
 
-/// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`. A pipe or a device is
-/// written into; behind a link, the link's target is replaced.
+/// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`.
+/// A pipe or a device is written into; behind a link, the link's target is replaced.
 ///
-/// An input is a trace of this profiler, or a folder, of which every `trace_rank*.json` and `.json.gz` is taken. Processes
-/// are named and sorted by rank, ids stay apart, and times are brought to the clock of the lowest rank: ranks of one host
-/// share a monotonic clock and fit to within the reading of it; those of different hosts fit as well as their real-time
-/// clocks do. [`MergedRank`] and the file's metadata state offset and uncertainty of each.
+/// An input is a trace of this profiler, or a folder, of which every `trace_rank*.json` and `.json.gz` is taken.
+/// Processes are named and sorted by rank, ids stay apart, and times are brought to the clock of the lowest rank:
+/// ranks of one host share a monotonic clock and fit to within the reading of it; those of different hosts fit as
+/// well as their real-time clocks do. [`MergedRank`] and the file's metadata state offset and uncertainty of each.
 ///
 /// Reads one event at a time, about 230 MB of traces per second of CPU time; memory does not grow with them.
 ///
@@ -61,9 +61,9 @@ use rewrite::Rewriter;
 ///
 /// # Errors
 ///
-/// Ranks of different sessions, a rank twice, a trace without clock anchors, a file that is not a trace of this profiler or
-/// is cut off; and what reading and writing may meet. The first and the third give way to [`MergeOptions::force`]. Nothing
-/// is left under the name `output` that was not there before.
+/// Ranks of different sessions, a rank twice, a trace without clock anchors, a file that is not a trace
+/// of this profiler or is cut off; and what reading and writing may meet. The first and the third give
+/// way to [`MergeOptions::force`]. Nothing is left under the name `output` that was not there before.
 pub fn merge<P: AsRef<Path>>(
     inputs: &[P],
     output: impl AsRef<Path>,
@@ -81,7 +81,7 @@ pub fn merge<P: AsRef<Path>>(
     write(ranks, &placed, output, notes)
 }
 
-/// The traces among and in the inputs.
+/// Returns the traces among and in the inputs.
 fn files_of(inputs: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, MergeError> {
     let mut files = Vec::new();
     for input in inputs.iter().map(AsRef::as_ref) {
@@ -143,7 +143,7 @@ fn write(ranks: Vec<Input>, placed: &[Placed], output: &Path, mut notes: Vec<Str
     Ok(Merged { path: output.to_owned(), bytes: written.bytes, session, ranks: merged_ranks, notes })
 }
 
-/// Every event of every rank.
+/// Copies every event of every rank.
 fn copy(ranks: Vec<Input>, placed: &[Placed], base: u64, page: &mut Page<'_>) -> Result<Vec<MergedRank>, MergeError> {
     let mut rewriter = Rewriter::default();
     let mut merged = Vec::with_capacity(ranks.len());

@@ -30,12 +30,12 @@ pub(in crate::model) struct TimedRanges {
     measured: Vec<Measured>,
 }
 
-/// Which range a measurement is of.
+/// The range that a measurement is of.
 #[derive(Clone, Copy, Debug)]
 struct Tie {
     external_id: u64,
     name: &'static str,
-    /// Which thread: ranges of one nest.
+    /// Thread of the range: ranges of one thread nest.
     thread: u32,
     context: u32,
     stream: u64,
@@ -46,16 +46,16 @@ struct Tie {
 struct Span {
     begin: u64,
     end: u64,
-    /// How far the two may be off.
+    /// Bound of the error of both times.
     resolution: u64,
 }
 
 impl TimedRanges {
-    /// Reads a thread's ties and measurements; its first range has `first_id`. The ids of the ranges that are tied.
+    /// Reads a thread's ties and measurements; its first range has `first_id`. Returns the ids of the tied ranges.
     pub(in crate::model) fn read(&mut self, thread: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Vec<u64> {
         let (mut next_id, mut last) = (first_id, None);
         let (mut tie, mut half, mut tied) = (None, None, Vec::new());
-        // As the decoder: ranges that are carried on come first.
+        // Like in the decoder, ranges that are carried on come first.
         for entry in thread.carried().iter().chain(thread.runs.iter().flat_map(|run| run.entries())) {
             match entry.tag() {
                 // The decoder counts like this.
@@ -94,7 +94,7 @@ impl TimedRanges {
         tied
     }
 
-    /// Every measured range, those of one thread and stream together, in the order in which they began.
+    /// Returns every measured range, those of one thread and stream together, in the order in which they began.
     fn spans(self, log: &EventLog, timeline: &Timeline) -> (Vec<(Tie, Span)>, u64) {
         let clocks: Vec<DeviceClock> = log.contexts.iter().map(|context| DeviceClock::new(context, timeline)).collect();
         let mut spans: Vec<(Tie, Span)> = Vec::new();
@@ -116,8 +116,8 @@ impl TimedRanges {
     }
 }
 
-/// Ranges of one thread on one stream nest or follow each other, and so do their events: where
-/// times say otherwise by no more than their resolution, the times are wrong.
+/// Corrects the times of one row. Ranges of one thread on one stream nest or follow each other, and so do their
+/// events: where times say otherwise by no more than their resolution, the times are wrong.
 fn settle(row: &mut [(Tie, Span)]) {
     let mut open: Vec<usize> = Vec::new();
     for at in 0..row.len() {
@@ -135,7 +135,7 @@ fn settle(row: &mut [(Tie, Span)]) {
                 break;
             }
             if span.begin.saturating_add(slack) >= outer.end {
-                // It follows.
+                // The inner range follows.
                 row[around].1.end = outer.end.min(span.begin).max(outer.begin);
                 open.pop();
                 continue;
@@ -174,7 +174,7 @@ impl Gpu {
                 gpu.unattributed.add(begin, end);
             }
             let device = log.contexts.get(tie.context as usize).map_or(0, |context| context.device);
-            // CAST: there are fewer streams than ranges. A handle tells nobody anything: they are counted.
+            // CAST: there are fewer streams than ranges. A handle means nothing to people: streams are counted.
             let next = streams.len() as u32 + 1;
             let stream = *streams.entry((tie.context, tie.stream)).or_insert(next);
             let (external_id, name) = (tie.external_id, tie.name);
