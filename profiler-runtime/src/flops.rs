@@ -18,7 +18,7 @@
 //!
 //! Cost: a few multiplications.
 
-/// Counts `input · weightᵀ`, with an input of `[…, in]` and a weight of `[out, in]`: `2 · rows · in · out`.
+/// Returns the operations of `input · weightᵀ`, of `[…, in]` and `[out, in]`: `2 · rows · in · out`.
 ///
 /// Source: `addmm_flop` in PyTorch's `torch/utils/flop_counter.py`, which counts no bias.
 #[must_use]
@@ -27,8 +27,8 @@ pub fn linear(input: &[usize], weight: &[usize]) -> u64 {
     if inner == weight_inner { product([2, *inner, *out].iter().chain(rows)) } else { 0 }
 }
 
-/// Counts `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`: `2 · batch · m · k · n`. One side without a batch, or
-/// with a batch of 1, goes with every matrix of the other.
+/// Returns the operations of `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`: `2 · batch · m · k · n`. A side
+/// without a batch, or with a batch of 1, goes with every matrix of the other.
 ///
 /// Source: `mm_flop` and `bmm_flop` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -40,7 +40,7 @@ pub fn matmul(a: &[usize], b: &[usize]) -> u64 {
     }
 }
 
-/// Counts scaled dot-product attention: queries of `[…, s, d]`, keys of `[…, t, d]` and values of `[…, t, v]`:
+/// Returns the operations of attention with queries of `[…, s, d]`, keys of `[…, t, d]` and values of `[…, t, v]`:
 /// `2 · batch · s · t · (d + v)`. A causal mask halves nothing, and heads that share keys and values count in full.
 ///
 /// Source: `sdpa_flop_count` in PyTorch's `torch/utils/flop_counter.py`, two batched matrix products.
@@ -53,8 +53,8 @@ pub fn attention(query: &[usize], key: &[usize], value: &[usize]) -> u64 {
     product([2, *s, *t, d.saturating_add(*v)].iter().chain(batch))
 }
 
-/// Counts a convolution from the shape of its result, in any number of dimensions, with any stride, padding, dilation
-/// and groups: an output of `[n, out, …]` and a weight of `[out, in / groups, …]` make
+/// Returns the operations of a convolution with a known output, in any number of dimensions, with any stride, padding,
+/// dilation and groups: an output of `[n, out, …]` and a weight of `[out, in / groups, …]` make
 /// `2 · n · out · (in / groups) · kernel · positions`.
 ///
 /// Source: `conv_flop_count` in PyTorch's `torch/utils/flop_counter.py`.
@@ -67,8 +67,8 @@ pub fn conv(output: &[usize], weight: &[usize]) -> u64 {
     product([2].iter().chain(output).chain(&weight[1..]))
 }
 
-/// Counts a transposed convolution: an input of `[n, in, …]` and a weight of `[in, out / groups, …]` make
-/// `2 · n · in · (out / groups) · kernel · positions of the input`.
+/// Returns the operations of a transposed convolution: an input of `[n, in, …]` and a weight of `[in, out / groups, …]`
+/// make `2 · n · in · (out / groups) · kernel · positions of the input`.
 ///
 /// Source: `conv_flop_count` with `transposed` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -76,26 +76,26 @@ pub fn conv_transpose(input: &[usize], weight: &[usize]) -> u64 {
     conv(input, weight)
 }
 
-/// Counts [`conv`] of an input of `[n, in, length]`.
+/// Returns the operations of [`conv`] for an input of `[n, in, length]`.
 #[must_use]
 pub fn conv1d(input: &[usize], weight: &[usize], stride: usize, padding: usize) -> u64 {
     conv_of_input(input, weight, [stride], [padding])
 }
 
-/// Counts [`conv`] of an input of `[n, in, height, width]`.
+/// Returns the operations of [`conv`] for an input of `[n, in, height, width]`.
 #[must_use]
 pub fn conv2d(input: &[usize], weight: &[usize], stride: [usize; 2], padding: [usize; 2]) -> u64 {
     conv_of_input(input, weight, stride, padding)
 }
 
-/// Counts [`conv`] of an input of `[n, in, depth, height, width]`. For a causal convolution, padded on one side, pass
-/// the padded input and a padding of 0.
+/// Returns the operations of [`conv`] for an input of `[n, in, depth, height, width]`. For a causal convolution,
+/// padded on one side, pass the padded input and a padding of 0.
 #[must_use]
 pub fn conv3d(input: &[usize], weight: &[usize], stride: [usize; 3], padding: [usize; 3]) -> u64 {
     conv_of_input(input, weight, stride, padding)
 }
 
-/// Counts layer, group or batch norm of `input`: five operations per element, four without a learnt scale and shift.
+/// Returns the operations of layer, group or batch norm: five per element, four without a learnt scale and shift.
 ///
 /// Source: `norm_flop_counter` in fvcore's `fvcore/nn/jit_handles.py`; PyTorch counts none.
 #[must_use]
@@ -103,7 +103,7 @@ pub fn layer_norm(input: &[usize], is_affine: bool) -> u64 {
     product([if is_affine { 5 } else { 4 }].iter().chain(input))
 }
 
-/// Counts RMS norm of `input`: square, sum, scale, and the learnt weight's multiplication: four per element.
+/// Returns the operations of RMS norm: square, sum, scale, and the learnt weight's multiplication: four per element.
 ///
 /// Source: counted from its definition (Zhang and Sennrich, 2019), as [`layer_norm`] without the mean; PyTorch counts
 /// none.
@@ -112,7 +112,7 @@ pub fn rms_norm(input: &[usize]) -> u64 {
     product([4].iter().chain(input))
 }
 
-/// Counts an operator that does `each` operations per element of `output`, such as 1 for an addition.
+/// Returns `each` operations for every element of `output`, such as 1 for an addition or a multiplication.
 ///
 /// Source: PyTorch's profiler counts additions and multiplications so (`computeFlops` in `torch/csrc/profiler/util.cpp`).
 #[must_use]

@@ -87,7 +87,7 @@ pub(crate) struct Export {
     pub(crate) recording: Recording,
     /// Configuration of the session.
     pub(crate) config: ProfilerConfig,
-    /// GPU's part, before and after it is ended.
+    /// The GPU's part, before and after it is ended.
     pub(crate) gpu: Option<Gpu>,
     pub(crate) sealed: Option<GpuSealed>,
     /// Claim on the folder, until the artifacts are in it.
@@ -261,7 +261,7 @@ impl Export {
         self
     }
 
-    /// Writes the artifacts on a thread of their own; on this one if there is no other to be had.
+    /// Writes the artifacts on a thread of their own; on this one if the system gives none.
     pub(crate) fn launch(self) {
         let (hand_over, export) = mpsc::sync_channel(1);
         let work = move || export.recv().map_or((), run);

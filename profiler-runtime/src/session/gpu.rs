@@ -19,7 +19,7 @@ pub(crate) struct Gpu {
     profiler: Profiler,
     /// Sources that may start, best first; once one runs, it is the first.
     sources: VecDeque<Box<dyn Capture>>,
-    /// Gate's bits of the running source.
+    /// The gate's bits of the running source.
     running: Option<u32>,
     /// Reason why the best source does not run.
     reason: Option<Unavailable>,

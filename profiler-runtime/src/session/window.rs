@@ -164,7 +164,7 @@ pub(crate) fn look_back(window: &mut Window) {
     window.later = Some(now);
 }
 
-/// Ends a session that has not come to its recording; entries of its warm-up are given back.
+/// Ends a session that has not reached its recording; entries of its warm-up are given back.
 pub(crate) fn close_empty() -> Recorded {
     shut();
     registry::forget(&Marks::now());

@@ -1,9 +1,9 @@
 //! What an exporter is: rows of artifacts, and what a session gives it to do.
 //!
 //! An exporter has a row for each artifact that it may write, and adds to a [`Plan`] what the options of a session ask
-//! for: files in the session's folder, files elsewhere, what is missing and why, or something that is no file at all. The
-//! plan is carried out by the root of `export`: progress, panics, compression, checksums and the manifest are its affair.
-//! Most artifacts are one file, written from the trace alone: an exporter of these is a value of [`OneFile`].
+//! for: files in the session's folder, files elsewhere, what is missing and why, or something that is no file at all.
+//! The plan is carried out by the root of `export`: progress, panics, compression, checksums and the manifest are its
+//! affair. Most artifacts are one file, written from the trace alone: an exporter of these is a value of [`OneFile`].
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -163,7 +163,7 @@ impl Plan<'_> {
         self.outputs.push(Output::Elsewhere(name, Box::new(make)));
     }
 
-    /// Takes down that an artifact is asked for and cannot be made.
+    /// Records that an artifact is asked for and cannot be made.
     pub(super) fn lacks(&mut self, kind: ArtifactKind, reason: impl Into<String>) {
         self.missing.push(Missing::new(self.name(kind), reason));
     }

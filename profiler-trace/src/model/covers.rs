@@ -127,7 +127,7 @@ impl Covers {
         }
     }
 
-    /// Takes in the next slice of a row.
+    /// Processes the next slice of a row.
     pub(super) fn slice(&mut self, tasks: &Tasks, stages: &StageTree, slice: &Slice) {
         if self.intervals.is_empty() || !slice.is_stage() || slice.task.is_some() {
             return;

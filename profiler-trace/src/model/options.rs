@@ -44,7 +44,7 @@ pub struct ExportOptions {
     pub cuda_api_names: CudaApiNames,
     /// Format of the trace.
     pub trace_format: TraceFormat,
-    /// User's pattern for a trace's name.
+    /// The user's pattern for a trace's name.
     pub trace_file: Option<String>,
     /// Whether the session was recorded into a file that is mapped into memory.
     pub spool: bool,

@@ -25,7 +25,7 @@ pub struct EventContext {
     pub device: u32,
     /// Moment of the reference, where the device's time is 0.
     pub began: Option<Sample>,
-    /// Device's time at the end, and the moment of that reading.
+    /// The device's time at the end, and the moment of that reading.
     pub ended: Option<(i64, Sample)>,
 }
 

@@ -60,7 +60,7 @@ struct Frames<'a> {
     /// Whether the stack goes on beyond what is recorded.
     deeper: bool,
     last: Option<Shown<'a>>,
-    /// Profiler's function around the last, if the profiler ran the last.
+    /// The profiler's function around the last, if the profiler ran the last.
     around: Option<&'a Found>,
 }
 

@@ -211,7 +211,7 @@ pub struct Report {
     pub folder: Option<PathBuf>,
     /// One line for each selected worker, by rank.
     pub workers: Vec<WorkerStatus>,
-    /// Coordinator's own process, if it is in the session.
+    /// The coordinator's own process, if it is in the session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frontend: Option<Frontend>,
     /// Warnings of a start, in full sentences, each once for all workers.

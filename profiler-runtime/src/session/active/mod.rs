@@ -59,7 +59,7 @@ pub(crate) struct Active {
     pub(crate) context: Context,
     /// Places of names that matched nothing when it began, and were reported then.
     unknown_told: Vec<String>,
-    /// User's words for places: see [`Parsed`].
+    /// The user's words for places: see [`Parsed`].
     places: Places,
     /// Claim on the folder.
     claim: Option<Claim>,

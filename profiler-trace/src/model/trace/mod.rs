@@ -76,7 +76,7 @@ pub struct Trace {
     pub(crate) listed_dims: Vec<&'static Site>,
     /// Names for the addresses of call stacks.
     pub(crate) symbols: Symbols,
-    /// GPU's work, or the reason why it is not known.
+    /// The GPU's work, or the reason why it is not known.
     pub(crate) gpu: Result<Gpu, Unavailable>,
     log: Log,
     sites: Vec<&'static Site>,

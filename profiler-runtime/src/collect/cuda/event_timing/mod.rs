@@ -33,7 +33,7 @@ use profiler_trace::records::unavailable::Unavailable;
 
 pub(super) use api::Handle;
 pub(super) use pool::Open;
-/// Turns of sessions. Ranges read; a session's begin or end and a new context write: in steady state nobody waits.
+/// Turns of sessions. Ranges only read it; it is written when a session begins or ends, and for a new context.
 static TURNS: PerProcess<RwLock<Turns<Pool, Pool>>> = PerProcess::new(|_| RwLock::new(Turns::new()));
 
 fn read() -> RwLockReadGuard<'static, Turns<Pool, Pool>> {

@@ -73,7 +73,7 @@ pub(super) fn fill<T>(
     let mut count = 0;
     for (row, each) in (1..).zip(rows.take(MAX_ROWS)) {
         let cells: Vec<Cell> = columns.iter().map(|column| (column.cell)(&each)).collect();
-        // LibreOffice makes rows as high as their text only where it is told so.
+        // LibreOffice makes rows as high as their text only with a height of their own.
         let lines = cells.iter().map(Cell::lines).max().unwrap_or(1);
         if lines > 1 {
             sheet.set_row_height(row, (lines * HEIGHTS.0).min(HEIGHTS.1) as f64)?;
