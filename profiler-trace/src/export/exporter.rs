@@ -163,7 +163,7 @@ impl Plan<'_> {
         self.outputs.push(Output::Elsewhere(name, Box::new(make)));
     }
 
-    /// Records that an artifact is asked for and cannot be made.
+    /// Notes that an artifact is asked for and cannot be made.
     pub(super) fn lacks(&mut self, kind: ArtifactKind, reason: impl Into<String>) {
         self.missing.push(Missing::new(self.name(kind), reason));
     }
