@@ -1,6 +1,6 @@
 //! The source files of a program: the part of a path that is shown, and which files are the profiler's.
 //!
-//! This process's, or those of the one whose recording is recovered: its journal has them ([`super::code_note`]).
+//! Those of this process, or of the one whose recording is recovered: its journal has them ([`super::code_note`]).
 
 use std::path::{Path, PathBuf};
 

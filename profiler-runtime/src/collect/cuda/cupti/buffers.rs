@@ -67,7 +67,7 @@ pub(super) fn take() -> (Vec<Full>, u64, Vec<(usize, u32)>) {
     with_pool(|pool| (std::mem::take(&mut pool.full), std::mem::take(&mut pool.lost), std::mem::take(&mut pool.queues)))
 }
 
-/// Returns the bytes that wait to be decoded.
+/// Returns the bytes of the buffers that CUPTI writes into or that wait to be decoded.
 pub(super) fn bytes_in_use() -> usize {
     with_pool(|pool| (pool.full.len() + pool.out.len()) * BYTES)
 }
