@@ -61,10 +61,8 @@ impl ShapeWriter {
     /// Writes one tensor, with the mark [`LISTS_DIMS`] or 0.
     #[inline(always)]
     pub(super) fn marked(&mut self, dtype: Dtype, dims: &[usize], mark: u64) {
-        let head = (Key::INPUT, self.site, mark | dtype as u64);
         let dims = &dims[..dims.len().min(MAX_DIMS)];
-        let (entries, used) = Entry::words_of::<{ 1 + MAX_DIMS / 2 }, _>(head, dims, |dim| dim as u64);
-        self.write(&entries[..used]);
+        self.argument(Key::INPUT, mark | dtype as u64, dims, |dim| dim as u64);
     }
 
     /// Writes one tensor whose elements are not contiguous: `strides` are in elements, one for each dim. Strides of a
@@ -75,11 +73,16 @@ impl ShapeWriter {
         let count = given.iter_mut().zip(strides).map(|(place, stride)| *place = stride).count().min(dims.len());
         if !is_row_major(dims, &given[..count]) {
             // CAST: `model` casts back, from the 56 bits that the second word of a pair has.
-            let head = (Key::STRIDES, self.site, given[0] as u64);
-            let (entries, used) =
-                Entry::words_of::<{ 1 + MAX_DIMS / 2 }, _>(head, &given[1..count], |stride| stride as u64);
-            self.write(&entries[..used]);
+            self.argument(Key::STRIDES, given[0] as u64, &given[1..count], |stride| stride as u64);
         }
+    }
+
+    /// Writes an argument of one word and at most eight others.
+    #[inline(always)]
+    fn argument<T: Copy>(&mut self, key: Key, first: u64, others: &[T], word: impl Fn(T) -> u64) {
+        let mut entries = [Entry::first_of((key, self.site, first), others.len()); 1 + MAX_DIMS / 2];
+        Entry::write_others(&mut entries[1..], others, word);
+        self.write(&entries[..1 + others.len().div_ceil(2)]);
     }
 
     pub(crate) fn write(&mut self, entries: &[Entry]) {

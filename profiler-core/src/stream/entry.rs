@@ -195,19 +195,13 @@ impl Entry {
         Self::argument_of(key, number.is_negative as u8, site, number.bits)
     }
 
-    /// Returns the entries of an argument of several words, at the front of an array, and their number. The second word
-    /// of each pair has at most 56 bits, and a word after the last is 0.
+    /// Writes the words that follow an argument's first, two to an entry: the second of each pair has at most 56 bits, and
+    /// a word after the last is 0.
     #[inline(always)]
-    pub(crate) fn words_of<const ROOM: usize, T: Copy>(
-        head: (Key, u32, u64),
-        others: &[T],
-        word: impl Fn(T) -> u64,
-    ) -> ([Self; ROOM], usize) {
-        let mut entries = [Self::first_of(head, others.len()); ROOM];
-        for (entry, pair) in entries[1..].iter_mut().zip(others.chunks(2)) {
+    pub(crate) fn write_others<T: Copy>(into: &mut [Self], others: &[T], word: impl Fn(T) -> u64) {
+        for (entry, pair) in into.iter_mut().zip(others.chunks(2)) {
             *entry = Self::pair(Tag::More, word(pair[0]), pair.get(1).map_or(0, |other| word(*other)));
         }
-        (entries, 1 + others.len().div_ceil(2))
     }
 
     /// Returns the entry of an argument's first word, which so many others follow.
