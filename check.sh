@@ -47,6 +47,8 @@ step "artifacts without features" tests cargo test -p profiler-trace --lib
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features "$PROFILER_FEATURES"
 step "attributes switched off" tests env CARGO_TARGET_DIR="$built" cargo test --manifest-path tests/off/Cargo.toml
 step "a library without std" cargo build --manifest-path tests/no_std/Cargo.toml
+# Cargo keeps what an earlier run in this folder has packed, and would build the next crate with that.
+rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/profiler-*
 step "packages" cargo package "${as_here[@]}" --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes -p profiler-trace -p profiler-runtime
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"

@@ -59,7 +59,7 @@ tsan() {
     *) skip tsan "it does not know $host" && return 0 ;;
   esac
   proof 3 "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
-    cargo +nightly test -Zbuild-std --target "$host" -p profiler-tests --test stress --test ledger_load
+    cargo +nightly test -Zbuild-std --target "$host" -p profiler-stress
 }
 
 asan() {
@@ -70,7 +70,7 @@ asan() {
   esac
   # Sites and names stay for ever.
   proof 1 "AddressSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 \
-    CARGO_TARGET_DIR="$target/asan" cargo +nightly test -Zbuild-std --target "$host" -p profiler-tests --test stress
+    CARGO_TARGET_DIR="$target/asan" cargo +nightly test -Zbuild-std --target "$host" -p profiler-stress --test stress
 }
 
 valgrind() {
@@ -79,7 +79,7 @@ valgrind() {
   # All threads take turns there.
   proof 1 "memcheck on threads, sessions and dumps" env PROFILER_TESTS_ROUNDS=40 \
     "CARGO_TARGET_${runner//-/_}_RUNNER=valgrind --fair-sched=yes --error-exitcode=99 --num-callers=30" \
-    cargo test -p profiler-tests --test stress
+    cargo test -p profiler-stress --test stress
 }
 
 # The rows of the page: a command, and how many tests it runs at least.

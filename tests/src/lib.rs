@@ -8,6 +8,7 @@
 mod artifacts;
 mod child;
 mod doubles;
+pub mod ledger;
 mod logger;
 #[cfg(target_os = "linux")]
 mod million;

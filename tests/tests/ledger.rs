@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod ledger_support;
-
 use std::cell::Cell;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use ledger_support::{ASKS, Id, counted, described, found, read};
 use profiler_runtime::{Device, record_alloc, record_free, stage, start_profile_with, stop_profile};
 use profiler_tests::Bench;
+use profiler_tests::ledger::{ASKS, Id, counted, described, found, read};
 
 fn count_to(made: &AtomicU64, ranges: u64) {
     (0..ranges).for_each(|_| counted(Id(made.fetch_add(1, Ordering::Relaxed))));

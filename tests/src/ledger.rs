@@ -1,15 +1,16 @@
 //! What the tests of the loss ledger share: a range that carries its own number, and what a trace accounts for.
 
-#![allow(clippy::unwrap_used, dead_code)]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
 
+use crate::Trace;
 use profiler_runtime::{Dtype, ProfilerConfig, ShapeWriter, Shaped, Stopped, profiled_op};
-use profiler_tests::Trace;
 
 /// An input whose shape tells one range from all others.
-pub(crate) struct Id(pub(crate) u64);
+#[derive(Debug)]
+pub struct Id(pub u64);
 
 impl Shaped for Id {
     fn write_shape(&self, out: &mut ShapeWriter) {
@@ -17,23 +18,23 @@ impl Shaped for Id {
     }
 }
 
-/// The range that is counted.
+/// Runs the range that is counted.
 #[profiled_op("counted", shapes(id), flops = 2)]
 #[inline(never)]
-pub(crate) fn counted(id: Id) {
+pub fn counted(id: Id) {
     black_box(id.0);
 }
 
-/// In the trace, overwritten, and lost for want of room.
-pub(crate) fn found(trace: &Trace) -> u64 {
+/// Returns how many are in the trace, overwritten, or lost for want of room.
+pub fn found(trace: &Trace) -> u64 {
     trace.count("counted") as u64 + trace.losses("overwritten") + trace.losses("missing")
 }
 
 /// Threads that record at the same time.
-pub(crate) const THREADS: usize = 3;
+pub const THREADS: usize = 3;
 
-/// The numbers of those in the trace.
-pub(crate) fn ids(trace: &Trace) -> BTreeSet<u64> {
+/// Returns the numbers of those in the trace.
+pub fn ids(trace: &Trace) -> BTreeSet<u64> {
     let shown = trace.named("counted");
     let described: Vec<u64> = shown.iter().filter_map(|slice| slice.args.get("Input Dims")?[0][0].as_u64()).collect();
     // One that was called just before the start and began just after it has not been asked for its shapes.
@@ -49,17 +50,17 @@ pub(crate) fn ids(trace: &Trace) -> BTreeSet<u64> {
 }
 
 /// Waits for it, and reads its trace.
-pub(crate) fn read(stopped: &Stopped) -> Trace {
+pub fn read(stopped: &Stopped) -> Trace {
     let manifest = stopped.wait().unwrap();
     assert!(manifest.errors.is_empty(), "{:?}", manifest.errors);
     Trace::read(stopped.folder().unwrap())
 }
 
 /// What a recording can be asked for beside ranges.
-pub(crate) type Ask = fn(ProfilerConfig) -> ProfilerConfig;
+pub type Ask = fn(ProfilerConfig) -> ProfilerConfig;
 
 /// All that differ in how they are recorded.
-pub(crate) const ASKS: [(&str, Ask); 6] = [
+pub const ASKS: [(&str, Ask); 6] = [
     ("nothing else", |config| config),
     ("shapes and FLOPs", described),
     ("stacks", |config| config.torch_profiler_with_stack(true)),
@@ -68,7 +69,7 @@ pub(crate) const ASKS: [(&str, Ask); 6] = [
     ("a ring of shapes and stacks", |config| described(config).torch_profiler_with_stack(true).ring(true)),
 ];
 
-/// With shapes and FLOPs.
-pub(crate) fn described(config: ProfilerConfig) -> ProfilerConfig {
+/// Asks for shapes and FLOPs.
+pub fn described(config: ProfilerConfig) -> ProfilerConfig {
     config.torch_profiler_record_shapes(true).torch_profiler_with_flops(true)
 }

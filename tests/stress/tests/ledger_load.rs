@@ -6,15 +6,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod ledger_support;
-
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::thread;
 use std::time::Duration;
 
-use ledger_support::{ASKS, Id, THREADS, counted, described, found, ids, read};
 use profiler_runtime::{ProfilerConfig, start_profile_with, stop_profile};
+use profiler_tests::ledger::{ASKS, Id, THREADS, counted, described, found, ids, read};
 use profiler_tests::{Bench, Trace};
 
 const SESSIONS: usize = 5;
