@@ -13,8 +13,6 @@ shown=$(sed -n '/^\[package.metadata.docs.rs\]/,/^$/s/^features = \[\(.*\)\]/\1/
 PROFILER_FEATURES=$(printf 'profiler-runtime/%s,' $shown)profiler-shapes/half,profiler-shapes/ndarray,profiler-tests/cudarc
 export PROFILER_FEATURES
 built=${CARGO_TARGET_DIR:-$PWD/target}
-# What is no member is compiled as the members are, so that it finds their dependencies built.
-as_here=(--config 'profile.dev.debug="line-tables-only"' --config 'profile.dev.package."*".debug=false')
 
 step() {
   printf '\n== %s (after %d s)\n' "$1" $((SECONDS - started))
@@ -47,9 +45,10 @@ step "artifacts without features" tests cargo test -p profiler-trace --lib
 step "documentation" env RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --features "$PROFILER_FEATURES"
 step "attributes switched off" tests env CARGO_TARGET_DIR="$built" cargo test --manifest-path tests/off/Cargo.toml
 step "a library without std" cargo build --manifest-path tests/no_std/Cargo.toml
-# Cargo keeps what an earlier run in this folder has packed, and would build the next crate with that.
-rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/profiler-*
-step "packages" cargo package "${as_here[@]}" --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes -p profiler-trace -p profiler-runtime
+# In a folder of its own: of a folder that it knows, cargo would build each crate with what it has kept of an earlier packing.
+step "packages" cargo package --target-dir "$log/packages" --allow-dirty -p profiler-runtime-macros -p profiler-core -p profiler-shapes \
+  -p profiler-trace -p profiler-runtime
+rm -rf "${CARGO_HOME:-$HOME/.cargo}"/registry/{src,cache}/-*/profiler-* "$log/packages"
 if [[ ${CI:-} ]] && ! command -v valgrind >/dev/null; then
   { apt-get update -qq && apt-get install -y -qq valgrind; } >/dev/null 2>&1 || echo "valgrind cannot be installed"
 fi
