@@ -1,8 +1,8 @@
 //! The Wan pipeline behind HTTP, one process per rank, profiled while it serves.
 //!
 //! ```text
-//! cargo run --release -p profiler-serve --example serve
-//! cargo run --release -p profiler-serve --example serve -- --workers 2 --port 8091 \
+//! cargo run --release --example serve
+//! cargo run --release --example serve -- --workers 2 --port 8091 \
 //!     --profiler-config '{"profiler":"torch","torch_profiler_dir":"./perf"}'
 //! curl -X POST http://127.0.0.1:8091/start_profile
 //! curl http://127.0.0.1:8091/v1/videos/sync -F prompt='A cat playing with yarn' -F image=@in.png -o out.mp4
