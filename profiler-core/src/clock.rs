@@ -1,6 +1,6 @@
 //! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
 //!
-//! On x86-64 with an invariant TSC and on AArch64 a tick is one instruction; elsewhere it is a nanosecond of the
+//! A tick is one instruction on x86-64 with an invariant TSC and on AArch64; elsewhere it is a nanosecond of the
 //! monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
 //! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
 

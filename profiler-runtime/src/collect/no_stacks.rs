@@ -39,7 +39,7 @@ pub(crate) mod symbols {
     use profiler_core::stream::registry::Log;
     use profiler_trace::records::frames::Symbols;
 
-    /// Whether the standard library's functions are shown.
+    /// True if the standard library's functions are shown.
     #[derive(Clone, Copy, Debug)]
     pub(crate) struct Std;
 

@@ -10,7 +10,7 @@ use super::value::Setting;
 use profiler_trace::model::{CudaApiNames, TraceFormat, words};
 
 words! {
-    /// What a session records, beyond stage timings.
+    /// Parts of a recording, beyond stage timings.
     pub enum Profiler {
         /// Traces, op tables, stacks and memory snapshots, as `torch.profiler` writes them.
         Torch = "torch",
@@ -23,21 +23,21 @@ words! {
 }
 
 words! {
-    /// Where a session takes the GPU times of stages from.
+    /// Source of the GPU times of stages.
     pub enum GpuTiming {
-        /// From CUPTI; where it cannot run, from CUDA events.
+        /// CUPTI; where it cannot run, CUDA events.
         #[default]
         Auto = "auto",
-        /// From CUPTI only.
+        /// CUPTI only.
         Cupti = "cupti",
-        /// From CUDA events around the ranges that name their stream, such as
+        /// CUDA events around the ranges that name their stream, such as
         /// [`cuda::stage_on`](crate::cuda::stage_on). Light: two events a range, and no kernels in the trace.
         Events = "events",
     }
 }
 
 words! {
-    /// When a session prints its summary on standard error.
+    /// Condition for a session to print its summary on standard error.
     pub enum PrintSummary {
         /// Prints if standard error is a terminal.
         #[default]

@@ -14,7 +14,7 @@ thread_local! {
     /// Number of [`Held`]s on this thread.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
     static WAITING: RefCell<Vec<Message>> = const { RefCell::new(Vec::new()) };
-    /// Whether a message of this thread is being delivered.
+    /// True if a message of this thread is being delivered.
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 

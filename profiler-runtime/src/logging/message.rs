@@ -17,7 +17,7 @@ const VARIABLE: &str = "PROFILER_LOG";
 /// Most different texts on standard error.
 const MAX_TOLD: usize = 1000;
 
-/// Whether the configuration in effect asks for silence.
+/// True if the configuration in effect asks for silence.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
 /// Sets whether standard error is left alone.

@@ -61,7 +61,7 @@ struct Ended {
 struct Outcome {
     /// Outcome of the artifacts, and when it was known.
     result: Option<(Result<Manifest, Error>, Instant)>,
-    /// Whether the host's logger has been told.
+    /// True if the host's logger has been told.
     is_told: bool,
 }
 

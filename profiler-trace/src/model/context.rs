@@ -72,7 +72,7 @@ pub struct Context {
     pub session: String,
     /// Global rank, 0 when alone.
     pub rank: u32,
-    /// Whether the process controls the job: then it has no rank among those that work.
+    /// True if the process controls the job: then it has no rank among those that work.
     #[serde(skip)]
     pub is_frontend: bool,
     /// Rank on this host.
@@ -106,7 +106,7 @@ pub struct Context {
     /// Number of run-time names that the process has used beyond those that are kept apart; 0 if that is not known.
     #[serde(skip)]
     pub merged_names: u64,
-    /// Whether an attached tool was shown the ranges too.
+    /// True if an attached tool was shown the ranges too.
     #[serde(skip)]
     pub is_shown: bool,
     /// Costs of recording on this machine.
@@ -126,7 +126,7 @@ pub struct Context {
     /// Sentences about what the session does as it was asked to.
     #[serde(skip)]
     pub notes: Vec<String>,
-    /// Whether a guard has ended the session, and may have been dropped at once.
+    /// True if a guard has ended the session, and may have been dropped at once.
     #[serde(skip)]
     pub is_guarded: bool,
 }

@@ -16,19 +16,19 @@ pub struct ExportOptions {
     pub content: Content,
     /// Folder for traces whose name is the user's.
     pub torch_profiler_dir: Option<PathBuf>,
-    /// Whether traces are compressed.
+    /// True if traces are compressed.
     pub torch_profiler_use_gzip: bool,
-    /// Whether input shapes were recorded.
+    /// True if input shapes were recorded.
     pub torch_profiler_record_shapes: bool,
-    /// Whether call stacks were recorded.
+    /// True if call stacks were recorded.
     pub torch_profiler_with_stack: bool,
     /// Reason why call stacks were not recorded, although they were asked for.
     pub no_stacks: Option<&'static str>,
-    /// Whether allocations were recorded.
+    /// True if allocations were recorded.
     pub torch_profiler_with_memory: bool,
-    /// Whether floating-point operations were counted.
+    /// True if floating-point operations were counted.
     pub torch_profiler_with_flops: bool,
-    /// Whether the operator table is written as text too.
+    /// True if the operator table is written as text too.
     pub torch_profiler_dump_cuda_time_total: bool,
     /// Most iterations that were to be recorded; 0 is no limit.
     pub max_iterations: u64,
@@ -36,9 +36,9 @@ pub struct ExportOptions {
     pub step_of: Option<String>,
     /// Patterns of the stages that were recorded; empty for all.
     pub stages: Vec<String>,
-    /// Whether threads' CPU time was recorded.
+    /// True if threads' CPU time was recorded.
     pub cpu_time: bool,
-    /// Whether the trace has waits for the GPU.
+    /// True if the trace has waits for the GPU.
     pub cuda_sync_events: bool,
     /// Names of calls of the CUDA driver's API.
     pub cuda_api_names: CudaApiNames,
@@ -46,11 +46,11 @@ pub struct ExportOptions {
     pub trace_format: TraceFormat,
     /// The user's pattern for a trace's name.
     pub trace_file: Option<String>,
-    /// Whether the session was recorded into a file that is mapped into memory.
+    /// True if the session was recorded into a file that is mapped into memory.
     pub spool: bool,
     /// Path of the light report.
     pub perf_dump_path: Option<PathBuf>,
-    /// Whether the lines of the pipeline profiler are written.
+    /// True if the lines of the pipeline profiler are written.
     pub pipeline_profiler: bool,
     /// Patterns of the stages in these lines.
     pub pipeline_targets: Vec<String>,

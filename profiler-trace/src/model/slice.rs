@@ -43,7 +43,7 @@ pub(crate) struct Slice {
     /// Time of stages and steps directly inside a stage or step, on its thread, that cross no other: disjoint. For the
     /// others see [`covers`](super::covers).
     pub(crate) stage_children_ns: u64,
-    /// Whether it outlived a range that it began in, or one that began in it.
+    /// True if it outlived a range that it began in, or one that began in it.
     pub(super) crosses: bool,
     /// CPU time of the thread between its begin and its end, if that was measured.
     pub(crate) cpu_ns: Option<u64>,
@@ -51,9 +51,9 @@ pub(crate) struct Slice {
     pub(crate) cpu_memory: NetBytes,
     /// Memory of all devices, in the same way.
     pub(crate) device_memory: NetBytes,
-    /// Whether it ended before recording did; if not, `end` is the end of the recording.
+    /// True if it ended before recording did; if not, `end` is the end of the recording.
     pub(crate) finished: bool,
-    /// Whether it began before the part of the recording that is kept; then `begin` is where that part begins.
+    /// True if it began before the part of the recording that is kept; then `begin` is where that part begins.
     pub(crate) clipped: bool,
     /// Task and poll that it is, if it is a poll.
     pub(crate) task: Option<Poll>,
@@ -66,7 +66,7 @@ pub(crate) struct Slice {
 pub(crate) struct Poll {
     /// The task's number.
     pub(crate) task: u64,
-    /// Whether it is the task's first poll.
+    /// True if it is the task's first poll.
     pub(crate) first: bool,
 }
 

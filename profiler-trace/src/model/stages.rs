@@ -45,12 +45,12 @@ pub(crate) struct StageNode {
     pub(crate) cancelled: u64,
     /// Calls that began before the part of the recording that is kept; their times are those in that part.
     pub(crate) clipped: u64,
-    /// Whether a life of it ran at the same time as another, of it or of a sibling: their sums may exceed
+    /// True if a life of it ran at the same time as another, of it or of a sibling: their sums may exceed
     /// the time around them. For calls on several threads see [`is_concurrent`](Self::is_concurrent).
     pub(crate) concurrent: bool,
     /// CPU time of its threads in it, of lives in their polls; `None` where that was not measured.
     pub(crate) cpu_ns: Option<u64>,
-    /// Whether measuring the CPU time makes it more than 1 % slower.
+    /// True if measuring the CPU time makes it more than 1 % slower.
     pub(crate) cpu_slows: bool,
     /// The first calls, `(begin, duration)`, at most [`MAX_OCCURRENCES`].
     pub(crate) occurrences: Vec<(u64, u64)>,

@@ -19,7 +19,7 @@ pub(crate) struct Step {
     pub(crate) end: u64,
     /// `External id` of its slice or task; 0 for bare `step()` calls.
     pub(crate) external_id: u64,
-    /// Whether it began after every earlier step of its loop had ended, or in the place of one.
+    /// True if it began after every earlier step of its loop had ended, or in the place of one.
     /// Consumers need steps that do not overlap: only these are named `ProfilerStep#N`.
     pub(crate) sequential: bool,
     /// End, or the begin of the guard that took its place.
@@ -32,7 +32,7 @@ pub(crate) struct Step {
 pub(crate) struct StepLoop {
     /// The loop's site; `None` for bare `step()` calls.
     pub(crate) site: Option<&'static Site>,
-    /// Whether it drove the schedule and carries `ProfilerStep#N`.
+    /// True if it drove the schedule and carries `ProfilerStep#N`.
     pub(crate) drives: bool,
     /// Steps in order of begin.
     pub(crate) steps: Vec<Step>,

@@ -34,11 +34,11 @@ pub(crate) struct Task<'a> {
     pub(crate) polls: u32,
     /// Its place in the stage tree.
     pub(super) node: NodeId,
-    /// Whether it was ready; false if it was dropped before, or still alive.
+    /// True if it was ready; false if it was dropped before, or still alive.
     pub(crate) completed: bool,
-    /// Whether it ended before recording did.
+    /// True if it ended before recording did.
     pub(crate) finished: bool,
-    /// Whether its first poll was before the part of the recording that is kept; then `begin` is its first poll there.
+    /// True if its first poll was before the part of the recording that is kept; then `begin` is its first poll there.
     pub(crate) clipped: bool,
 }
 

@@ -57,7 +57,7 @@ struct Frames<'a> {
     symbols: &'a Symbols,
     stack: slice::Iter<'a, u64>,
     found: slice::Iter<'a, Found>,
-    /// Whether the stack goes on beyond what is recorded.
+    /// True if the stack goes on beyond what is recorded.
     deeper: bool,
     last: Option<Shown<'a>>,
     /// The profiler's function around the last, if the profiler ran the last.

@@ -328,7 +328,7 @@ pub struct Overhead {
 /// Device memory taken or given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryOp {
-    /// Whether the memory was given back rather than taken.
+    /// True if the memory was given back rather than taken.
     pub is_free: bool,
     /// Kind of memory.
     pub kind: MemoryKind,

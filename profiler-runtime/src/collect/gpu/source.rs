@@ -11,9 +11,9 @@ use profiler_trace::records::unavailable::Unavailable;
 /// The records that a session wants beyond kernels, copies, fills and calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Whether it wants waits for streams, events and contexts.
+    /// True if it wants waits for streams, events and contexts.
     pub syncs: bool,
-    /// Whether it wants device memory taken and given back.
+    /// True if it wants device memory taken and given back.
     pub memory: bool,
     /// Size of the buffers in bytes.
     pub buffer_bytes: usize,
@@ -81,7 +81,7 @@ pub trait Capture: fmt::Debug + Send {
 pub struct Finding {
     /// Name of the thing: `driver`, `devices`, `libcupti`, `permission`, `attached tool`, `NVTX`.
     pub what: &'static str,
-    /// Whether a recording has this thing.
+    /// True if a recording has this thing.
     pub is_good: bool,
     /// Details of the find; where something is missing, how to get it.
     pub detail: String,

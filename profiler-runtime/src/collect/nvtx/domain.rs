@@ -14,7 +14,7 @@ use profiler_core::stream::registry;
 use profiler_core::{Kind, site::Site};
 
 thread_local! {
-    /// Whether the tool knows this thread's name.
+    /// True if the tool knows this thread's name.
     static NAMED: Cell<bool> = const { Cell::new(false) };
 }
 

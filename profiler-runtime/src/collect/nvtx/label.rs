@@ -1,4 +1,4 @@
-//! What a tool shows of a site besides its name and category: its colour; and the table of the sites' handles.
+//! Colour of a site in a tool, which shows it besides name and category; and the table of the sites' handles.
 
 use std::sync::OnceLock;
 

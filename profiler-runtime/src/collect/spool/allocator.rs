@@ -22,7 +22,7 @@ pub(super) struct Room {
     pub(super) slabs: u32,
     /// Reason why the file could not grow.
     pub(super) failure: Option<io::Error>,
-    /// Whether the file is gone; then chunks that are given back go back to the disk.
+    /// True if the file is gone; then chunks that are given back go back to the disk.
     pub(super) discarded: bool,
 }
 

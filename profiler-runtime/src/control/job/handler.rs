@@ -31,14 +31,14 @@ pub(super) enum Outcome {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     started: VecDeque<Started>,
-    /// Whether nothing is started any more.
+    /// True if nothing is started any more.
     is_closed: bool,
 }
 
 #[derive(Debug)]
 struct Started {
     handle: Stopped,
-    /// Whether the coordinator knows the outcome of its artifacts.
+    /// True if the coordinator knows the outcome of its artifacts.
     is_told: bool,
 }
 

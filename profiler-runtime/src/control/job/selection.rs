@@ -78,7 +78,7 @@ pub struct SessionWishes {
     pub name: Option<String>,
     /// Begin of the session's name.
     pub prefix: Option<String>,
-    /// Whether to merge the traces of all ranks when they are written.
+    /// True to merge the traces of all ranks when they are written.
     pub merge: bool,
     /// Sentences about what the request asks for and does not get.
     pub warnings: Vec<String>,

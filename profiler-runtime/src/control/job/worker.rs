@@ -32,7 +32,7 @@ pub(crate) const COORDINATOR: &str = "PROFILER_COORDINATOR";
 /// Pause before the first new attempt to connect, and the longest pause.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 
-/// Whether this process has joined: it has one coordinator.
+/// True if this process has joined: it has one coordinator.
 static JOINED: PerProcess<AtomicBool> = PerProcess::new(|_| AtomicBool::new(false));
 
 /// A place in a job, until it is dropped: then a session that the coordinator has started is stopped, its artifacts are

@@ -58,7 +58,7 @@ static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 static BEFORE: [Before; SIGNALS as usize + 1] = [const { Before::unknown() }; SIGNALS as usize + 1];
 
 thread_local! {
-    /// Whether this thread acts on a signal: it must not wait for itself.
+    /// True if this thread acts on a signal: it must not wait for itself.
     static ACTS: Cell<bool> = const { Cell::new(false) };
 }
 

@@ -40,7 +40,7 @@ use std::path::Path;
 pub(crate) struct Given {
     /// Name that all processes of the job share.
     pub(crate) session: SessionId,
-    /// Whether this is the coordinator's own process, which has no rank among those that work.
+    /// True if this is the coordinator's own process, which has no rank among those that work.
     pub(crate) is_frontend: bool,
 }
 
@@ -74,7 +74,7 @@ pub(crate) struct Active {
     /// Recording that the gate lets through, in the warm-up and after it.
     window: Option<OpenWindow>,
     dumps: Dumps,
-    /// Whether an iteration was too slow, so that a dump is due.
+    /// True if an iteration was too slow, so that a dump is due.
     dump_due: bool,
     /// Spool that chunks come from, if not from memory.
     spool: Option<OpenSpool>,

@@ -29,7 +29,7 @@ struct Launcher {
     rank: &'static str,
     local_rank: &'static [&'static str],
     size: &'static [&'static str],
-    /// Whether the launcher sets the size itself: without a size, its rank is ignored.
+    /// True if the launcher sets the size itself: without a size, its rank is ignored.
     sets_size: bool,
     /// Returns its name of the job.
     job: fn(Text<'_>) -> Option<String>,
@@ -107,7 +107,7 @@ pub(crate) struct Ranks {
     pub(crate) local_rank: u32,
     /// Number of processes; at least `rank + 1` where the launcher does not say.
     pub(crate) world_size: u32,
-    /// Whether there may be other ranks.
+    /// True if there may be other ranks.
     pub(crate) in_job: bool,
 }
 

@@ -44,7 +44,7 @@ pub(crate) struct Place {
     pub(crate) session: SessionId,
     /// Folder of the session, if the configuration has one.
     pub(crate) folder: Option<PathBuf>,
-    /// Whether the other ranks of the job share the id.
+    /// True if the other ranks of the job share the id.
     pub(crate) is_shared: bool,
     /// Warnings, in full sentences.
     pub(crate) warnings: Vec<String>,
@@ -55,7 +55,7 @@ pub(crate) struct Place {
 /// The begin of the ids of one session.
 struct Stem {
     name: String,
-    /// Whether the launcher or a request gave it, so that the folder may hold other ranks' files already.
+    /// True if the launcher or a request gave it, so that the folder may hold other ranks' files already.
     is_shared: bool,
 }
 

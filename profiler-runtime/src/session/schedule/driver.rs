@@ -13,9 +13,9 @@ use profiler_core::hooks::steps::StepEnd;
 /// The meaning of a step's end for the schedule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
-    /// Whether the iterations counted so far were not those of the driving loop.
+    /// True if the iterations counted so far were not those of the driving loop.
     pub(crate) restarts: bool,
-    /// Whether an iteration of the driving loop has ended.
+    /// True if an iteration of the driving loop has ended.
     pub(crate) counts: bool,
 }
 

@@ -18,7 +18,7 @@ pub(in crate::export) struct MemoryChange {
     pub(in crate::export) address: u64,
     /// Size; negative if the memory was given back.
     pub(in crate::export) bytes: i64,
-    /// Whether the device did not have as much: nothing changed then.
+    /// True if the device did not have as much: nothing changed then.
     pub(in crate::export) failed: bool,
     /// Total that the device has given after the change.
     pub(in crate::export) total: u64,

@@ -136,7 +136,7 @@ impl Event for Life<'_> {
 pub(in crate::export) struct BareStep {
     times: (u64, u64),
     number: u64,
-    /// Whether these calls drive the schedule.
+    /// True if these calls drive the schedule.
     drives: bool,
     external_id: u64,
 }

@@ -48,7 +48,7 @@ pub struct KeyAverages {
     pub(super) limit: usize,
     pub(super) columns: Columns,
     pub(super) merged_calls: u64,
-    /// Whether calls of one name are nested.
+    /// True if calls of one name are nested.
     pub(super) nested: bool,
     busy: Duration,
 }

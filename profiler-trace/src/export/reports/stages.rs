@@ -26,13 +26,13 @@ pub(in crate::export) struct Times {
     /// Calls that began before the part of the recording that is kept: timed from there on.
     #[serde(skip_serializing_if = "is_zero")]
     clipped: u64,
-    /// Whether calls ran at the same time: their sum may exceed the time around them.
+    /// True if calls ran at the same time: their sum may exceed the time around them.
     #[serde(skip_serializing_if = "is_false")]
     pub(in crate::export) concurrent: bool,
     /// CPU time of its threads, of lives in their polls; absent if it was not measured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(in crate::export) cpu_ns: Option<u64>,
-    /// Whether measuring the CPU time made it more than 1 % slower.
+    /// True if measuring the CPU time made it more than 1 % slower.
     #[serde(skip_serializing_if = "is_false")]
     cpu_slows: bool,
     #[serde(flatten)]

@@ -68,7 +68,7 @@ struct Mark {
     crosses: bool,
     /// The ranges around it when it was first set aside.
     chain: Option<Chain>,
-    /// Whether it has ended, for the chains that it is in.
+    /// True if it has ended, for the chains that it is in.
     over: Option<Over>,
 }
 
@@ -111,7 +111,7 @@ struct Reading<'a> {
     nest: Nest<Mark>,
     lanes: Lanes,
     crossings: Vec<Crossing>,
-    /// Whether tasks are over, for the chains that they are in.
+    /// True if tasks are over, for the chains that they are in.
     tasks: HashMap<u64, Over>,
 }
 

@@ -24,7 +24,7 @@ pub(in crate::model) enum Event<'a> {
 
 /// Finds the stage tree's node for a range that begins.
 pub(in crate::model) trait Nodes {
-    /// Whether [`Event::Begin`] is reported.
+    /// True if [`Event::Begin`] is reported.
     const TELLS_BEGINS: bool = false;
 
     fn enter(&mut self, parent: NodeId, site: &'static Site) -> NodeId;

@@ -77,13 +77,13 @@ pub(in crate::model) struct Decoder<'a> {
     sites: &'a [&'static Site],
     pages: Pages<'a>,
     entries: std::slice::Iter<'a, Entry>,
-    /// Whether the entries were carried on: ranges that began before the part that is kept.
+    /// True if the entries were carried on: ranges that began before the part that is kept.
     is_carry: bool,
     now: u64,
     frames: Nest<Frame>,
     /// The outermost site seen last and its node; see [`Frame::child`].
     outermost: Option<(u32, NodeId)>,
-    /// Whether ranges of this thread cross each other.
+    /// True if ranges of this thread cross each other.
     crosses: bool,
     /// Crossing ranges that have not begun.
     crossings: &'a [Crossing],
@@ -92,7 +92,7 @@ pub(in crate::model) struct Decoder<'a> {
     /// Time in which the thread ran at least one range.
     busy: Cover,
     next_id: u64,
-    /// Whether an end without a begin came since the last place where the recorder was interrupted.
+    /// True if an end without a begin came since the last place where the recorder was interrupted.
     has_orphan: bool,
     /// Number of ends without a begin.
     pub(in crate::model) began_before: u64,

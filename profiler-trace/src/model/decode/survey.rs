@@ -24,7 +24,7 @@ pub(crate) struct Told {
 /// The findings about the threads' streams.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Survey {
-    /// Whether all ranges of a thread end in the reverse order of their begins, by thread: then nothing crosses.
+    /// True if all ranges of a thread end in the reverse order of their begins, by thread: then nothing crosses.
     pub(in crate::model) nests: Vec<bool>,
     /// Number of arguments and call stacks of all calls.
     pub(in crate::model) told: Told,

@@ -149,7 +149,7 @@ pub(crate) struct PlacedCall {
     pub(crate) call: ApiCall,
     /// `External id` of the range that made it, 0 without one.
     pub(crate) external_id: u64,
-    /// Whether it is a driver call inside a runtime call that has the same correlation id.
+    /// True if it is a driver call inside a runtime call that has the same correlation id.
     pub(crate) is_inner: bool,
     /// Op that an arrow leads to: its place in [`Gpu::ops`].
     pub(crate) launched: Option<usize>,

@@ -63,7 +63,7 @@ pub(crate) struct Allocation {
 /// Memory of a session, for each device.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Memory {
-    /// Whether the program's allocator reported.
+    /// True if the program's allocator reported.
     pub(crate) has_allocator: bool,
     /// Least size of reported blocks of the host.
     pub(crate) least_bytes: u64,

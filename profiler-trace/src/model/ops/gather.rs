@@ -40,7 +40,7 @@ pub(in crate::model) struct Gatherer {
     state: RandomState,
     merged_calls: u64,
     busy_ns: u64,
-    /// Whether calls of one name are nested: see [`OpTable`].
+    /// True if calls of one name are nested: see [`OpTable`].
     nested: bool,
     nested_ops: bool,
 }
@@ -93,7 +93,7 @@ pub(super) struct Launcher {
     /// `External id` of the range around it, 0 without one.
     pub(super) around_id: u64,
     pub(super) account: Account,
-    /// Whether it is a call that said how many FLOPs it takes.
+    /// True if it is a call that said how many FLOPs it takes.
     pub(super) has_flops: bool,
 }
 

@@ -36,20 +36,20 @@ pub(crate) struct OpTable {
     pub(super) frames: Vec<String>,
     /// Calls whose shapes or stack found no group of their own.
     pub(crate) merged_calls: u64,
-    /// Whether a call of a stage, step or request lies in another of the same name on its thread,
+    /// True if a call of a stage, step or request lies in another of the same name on its thread,
     /// and whether one of an op does: their totals have the time of both.
     pub(crate) nested: bool,
     pub(crate) nested_ops: bool,
     /// Time in which threads ran at least one range, each thread by itself: the sum of all self times, unless siblings
     /// overlap.
     pub(crate) busy_ns: u64,
-    /// Whether memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
+    /// True if memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
     pub(super) has_memory: (bool, bool),
     /// Knowledge of the GPU's times.
     pub(crate) gpu: GpuKnowledge,
 }
 
-/// Whether a table has GPU times.
+/// True if a table has GPU times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum GpuKnowledge {
     /// The GPU was recorded.

@@ -56,12 +56,12 @@ pub struct KeyAverage {
     pub input_shapes: Option<Vec<Vec<u64>>>,
     /// Call stack, innermost frame first; only in a table [by stack](GroupBy::Stack).
     pub stack: Vec<String>,
-    /// Whether it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
+    /// True if it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
     pub is_async: bool,
-    /// Whether it is work of the GPU: a kernel, a copy or a fill. Then it has no CPU time, and its
+    /// True if it is work of the GPU: a kernel, a copy or a fill. Then it has no CPU time, and its
     /// CUDA times are those of the work itself, which the ranges that launched it show a second time.
     pub is_cuda: bool,
-    /// Whether it is an op, rather than a stage, a step or a request.
+    /// True if it is an op, rather than a stage, a step or a request.
     pub is_op: bool,
     /// Floating point operations of all calls that gave a formula; `None` if none did, or FLOPs were not recorded.
     pub flops: Option<u64>,

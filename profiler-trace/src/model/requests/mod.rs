@@ -51,11 +51,11 @@ pub(crate) struct Request {
     pub(crate) kept_as: KeptAs,
     /// Number of its task, if it is a future.
     pub(crate) task: Option<u64>,
-    /// Whether it was dropped before it was ready.
+    /// True if it was dropped before it was ready.
     pub(crate) cancelled: bool,
-    /// Whether it began before the recording.
+    /// True if it began before the recording.
     pub(crate) clipped: bool,
-    /// Whether it ended before the recording did.
+    /// True if it ended before the recording did.
     pub(crate) finished: bool,
     /// Stages that ran in it.
     pub(crate) stages: StageTree,

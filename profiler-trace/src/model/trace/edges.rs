@@ -10,7 +10,7 @@ use super::{Trace, Walk};
 pub(crate) struct Edge<'a> {
     /// Slice that begins or ends. At its begin its `end` has no meaning yet.
     pub(crate) slice: &'a Slice,
-    /// Whether this is the begin.
+    /// True if this is the begin.
     pub(crate) is_begin: bool,
 }
 

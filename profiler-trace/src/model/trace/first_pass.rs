@@ -50,7 +50,7 @@ pub(super) struct Pass {
     pub(super) timed: TimedRanges,
     /// `External id` after the last slice's.
     pub(super) next_id: u64,
-    /// Whether everything happened on one row.
+    /// True if everything happened on one row.
     pub(super) only_row: bool,
 }
 

@@ -34,7 +34,7 @@ struct Pool {
     full: Vec<Full>,
     /// Most buffers at a time.
     most: usize,
-    /// Whether CUPTI may be told that there is none.
+    /// True if CUPTI may be told that there is none.
     may_refuse: bool,
     /// Number of buffers refused or thrown away.
     lost: u64,

@@ -35,7 +35,7 @@ pub(super) enum Step {
 /// The way from a function's registers to its caller's. Offsets are in bytes from the end of the caller's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// Whether the end of the caller's stack is counted from the frame register; else from the stack pointer.
+    /// True if the end of the caller's stack is counted from the frame register; else from the stack pointer.
     pub(super) by_frame: bool,
     /// Offset from that register.
     pub(super) offset: i32,

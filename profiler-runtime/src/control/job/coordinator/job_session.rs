@@ -21,7 +21,7 @@ pub(super) struct JobSession {
     pub(super) selection: Selection,
     /// Configuration that the workers record with.
     pub(super) config: Value,
-    /// Whether it was stopped, or given up.
+    /// True if it was stopped, or given up.
     pub(super) is_stopped: bool,
     /// Rows by rank.
     pub(super) rows: BTreeMap<u32, WorkerRow>,
@@ -34,7 +34,7 @@ pub(super) struct JobSession {
 pub(super) struct WorkerRow {
     pub(super) status: WorkerStatus,
     pub(super) awaits: Option<Awaited>,
-    /// Whether it was told to start.
+    /// True if it was told to start.
     was_asked: bool,
     /// Reason why its recording is cut short, if it is.
     cut: Option<String>,

@@ -19,7 +19,7 @@ struct Job<'a> {
     session: &'a str,
     /// State of the session: `recording` or `stopped`.
     state: &'static str,
-    /// Whether every worker did as asked.
+    /// True if every worker did as asked.
     is_complete: bool,
     /// Stage processes that were selected; empty for all.
     stages: &'a [u32],

@@ -21,7 +21,7 @@ pub(super) struct Member {
     pub(super) said: WorkerStatus,
     /// Number that distinguishes this connection from an earlier one of the same rank; the table assigns it.
     pub(super) connection: u64,
-    /// Whether it has not answered a start or stop in time, nor anything since.
+    /// True if it has not answered a start or stop in time, nor anything since.
     pub(super) is_silent: bool,
     /// Id of the status request that it has not answered yet: only one is asked at a time.
     pub(super) asked: Option<u64>,

@@ -18,7 +18,7 @@ pub(super) struct Table {
     pub(super) members: BTreeMap<u32, Member>,
     /// Sessions, oldest first. Only the last one may be active: started and not stopped.
     sessions: VecDeque<JobSession>,
-    /// Whether the coordinator ends.
+    /// True if the coordinator ends.
     pub(super) is_closed: bool,
     /// Last number of a request or connection.
     last_id: u64,
