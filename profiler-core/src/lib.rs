@@ -138,7 +138,7 @@ pub mod __private {
     pub use crate::__profiler_site as site_static;
     #[cfg(feature = "std")]
     pub use crate::__profiler_site_reference as site;
-    pub use crate::call::argument::{RESERVED, check_names};
+    pub use crate::call::argument::check_names;
     pub use crate::call::count::{Count, IntoCount, count, whole};
     #[cfg(feature = "std")]
     pub use crate::call::shape_writer::{LISTS_DIMS, MAX_DIMS};

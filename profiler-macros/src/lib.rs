@@ -187,6 +187,15 @@ pub fn core_profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStrea
     apply(Kind::Op, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
+/// Returns the names that an argument of a program's own cannot have, as a slice: `profiler-core`'s block macros refuse
+/// them, too.
+#[doc(hidden)]
+#[proc_macro]
+pub fn core_reserved_names(_: TokenStream) -> TokenStream {
+    let names = options::RESERVED;
+    quote::quote!(&[#(#names),*]).into()
+}
+
 /// True if this build of the attributes changes the function.
 const RECORDING: bool = cfg!(feature = "enable");
 

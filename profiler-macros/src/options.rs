@@ -43,8 +43,8 @@ impl Description {
     }
 }
 
-/// Names that the trace itself writes, or that its readers look for. The runtime has this list for the block macros.
-const RESERVED: [&str; 30] = [
+/// Names that the trace itself writes, or that its readers look for: a program's own argument cannot have them.
+pub(crate) const RESERVED: [&str; 30] = [
     "Addr",
     "Bytes",
     "began_before",

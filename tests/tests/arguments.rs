@@ -69,12 +69,3 @@ fn a_ring_keeps_the_arguments_of_ranges_that_are_open() {
     assert!(outer.is("began_before"));
     assert_eq!((outer.args["tokens"].as_i64(), outer.args["layers"].as_u64()), (Some(-5), Some(7)));
 }
-
-/// The attributes refuse a name where it stands, also where nothing records; the block macros have the list from the runtime.
-#[test]
-fn attributes_and_block_macros_refuse_the_same_names() {
-    let options = include_str!("../../profiler-macros/src/options.rs");
-    let list = options.split_once("const RESERVED").and_then(|(_, rest)| rest.split_once("];")).unwrap().0;
-    let names: Vec<_> = list.split('"').skip(1).step_by(2).collect();
-    assert_eq!(names, profiler_runtime::__private::RESERVED);
-}

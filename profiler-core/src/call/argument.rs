@@ -1,39 +1,8 @@
 //! Names of a program's own arguments, `args(tokens = n)`, checked for the block macros. The attributes check theirs.
 
-/// Names that the trace itself writes, or that its readers look for: a program's own argument cannot have them.
-#[doc(hidden)]
-pub const RESERVED: [&str; 30] = [
-    "Addr",
-    "Bytes",
-    "began_before",
-    "block",
-    "busy_us",
-    "bytes",
-    "cancelled",
-    "cbid",
-    "context",
-    "correlation",
-    "cpu_time_us",
-    "cuda_sync_kind",
-    "device",
-    "flops",
-    "fromDevice",
-    "grid",
-    "index",
-    "overhead",
-    "polls",
-    "priority",
-    "queued",
-    "request_id",
-    "step",
-    "stream",
-    "task",
-    "toDevice",
-    "unfinished",
-    "wait_on_cuda_event_id",
-    "wait_on_cuda_event_record_corr_id",
-    "wait_on_stream",
-];
+/// Names that a program's own argument cannot have. The macros have the list, because the attributes refuse each name
+/// where it stands.
+const RESERVED: &[&str] = profiler_runtime_macros::core_reserved_names!();
 
 /// Checks the names in a block macro at compile time, and returns them without `r#`.
 #[doc(hidden)]
@@ -44,7 +13,7 @@ pub const fn check_names<const COUNT: usize>(names: [&'static str; COUNT]) -> [&
         names[at] = unraw(names[at]);
         assert!(!is_among(names[at], &names, at), "an argument is given twice: keep one of them");
         assert!(
-            !is_among(names[at], &RESERVED, RESERVED.len()),
+            !is_among(names[at], RESERVED, RESERVED.len()),
             "the trace itself writes an argument of this name: choose another one"
         );
         at += 1;
