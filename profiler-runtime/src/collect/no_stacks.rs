@@ -16,21 +16,8 @@ pub(crate) fn left_out() -> u64 {
     0
 }
 
-/// Replaces the part of a journal that knows loaded code.
-pub(crate) mod known_libraries {
-    use serde_json::Value;
-
-    /// No notes.
-    #[derive(Debug, Default)]
-    pub(crate) struct Noted;
-
-    impl Noted {
-        /// Returns `None`: there is no news.
-        pub(crate) fn news(&mut self) -> Option<Value> {
-            None
-        }
-    }
-}
+#[path = "stacks/no_libraries.rs"]
+pub(crate) mod known_libraries;
 
 /// Replaces the names of addresses.
 pub(crate) mod symbols {

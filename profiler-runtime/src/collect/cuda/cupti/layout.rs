@@ -9,7 +9,7 @@ use super::record::Record;
 
 /// Makes a struct of the fields that are read from a kind of record. A row is `field: type = offset;`.
 macro_rules! layout {
-    ($(#[$about:meta])* $record:ident { $($field:ident: $type:ty = $offset:literal;)* }) => {
+    ($(#[$about:meta])* $record:ident { $($field:ident: $type:ty = $offset:expr;)* }) => {
         $(#[$about])*
         pub(super) struct $record {
             $(pub(super) $field: $type,)*
@@ -56,7 +56,7 @@ layout! {
         block: [u32; 3] = 64;
         static_shared: u32 = 76;
         dynamic_shared: u32 = 80;
-        name: *const c_char = 104;
+        name: *const c_char = KERNEL_NAME;
         queued: u64 = 120;
     }
 }
@@ -98,7 +98,7 @@ layout! {
 layout! {
     /// Calls of the driver or runtime API.
     CallRecord {
-        function: u32 = 4;
+        function: u32 = CALL_FUNCTION;
         start: u64 = 8;
         end: u64 = 16;
         thread: u32 = 28;
