@@ -58,7 +58,7 @@ tsan() {
     x86_64-unknown-linux-gnu | aarch64-unknown-linux-gnu) ;;
     *) skip tsan "it does not know $host" && return 0 ;;
   esac
-  proof 3 "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=thread CARGO_TARGET_DIR="$target/tsan" \
+  proof 3 "ThreadSanitizer on threads, sessions and dumps" env RUSTFLAGS="-Zsanitizer=thread --cfg sanitized" CARGO_TARGET_DIR="$target/tsan" \
     cargo +nightly test -Zbuild-std --target "$host" -p profiler-stress
 }
 
@@ -69,7 +69,7 @@ asan() {
     *) skip asan "it does not know $host" && return 0 ;;
   esac
   # Sites and names stay for ever.
-  proof 1 "AddressSanitizer on threads, sessions and dumps" env RUSTFLAGS=-Zsanitizer=address ASAN_OPTIONS=detect_leaks=0 \
+  proof 1 "AddressSanitizer on threads, sessions and dumps" env RUSTFLAGS="-Zsanitizer=address --cfg sanitized" ASAN_OPTIONS=detect_leaks=0 \
     CARGO_TARGET_DIR="$target/asan" cargo +nightly test -Zbuild-std --target "$host" -p profiler-stress --test stress
 }
 

@@ -10,8 +10,9 @@ pub(crate) use super::shared::{Shared, boxed};
 pub(crate) use crate::few::Few;
 
 /// Advances a pointer that only the calling thread stores by `count`, with release, in one instruction: a signal
-/// handler that runs before or after it, and advances the pointer itself, is not undone.
-#[cfg(all(target_arch = "x86_64", not(miri)))]
+/// handler that runs before or after it, and advances the pointer itself, is not undone. Sanitizers see no assembly: they
+/// are given the portable way.
+#[cfg(all(target_arch = "x86_64", not(any(miri, sanitized))))]
 #[inline(always)]
 pub(crate) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
     // ORDERING: stores of this machine are not reordered with earlier ones, nor those of the compiler with this one.
@@ -22,7 +23,7 @@ pub(crate) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
 }
 
 /// Advances a pointer that only the calling thread stores by `count`, with release.
-#[cfg(not(all(target_arch = "x86_64", not(miri))))]
+#[cfg(not(all(target_arch = "x86_64", not(any(miri, sanitized)))))]
 #[inline(always)]
 pub(crate) fn advance<T>(pointer: &AtomicPtr<T>, count: usize) {
     // ORDERING: published with release; only this thread stores it.
