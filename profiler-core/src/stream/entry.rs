@@ -204,7 +204,7 @@ impl Entry {
         }
     }
 
-    /// Returns the entry of an argument's first word, which so many others follow.
+    /// Returns the entry of an argument's first word, with the number of the others that follow it.
     #[inline(always)]
     pub(crate) const fn first_of((key, site, first): (Key, u32, u64), others: usize) -> Self {
         // CAST: no argument has more words.
