@@ -10,10 +10,10 @@ use crate::export::report_parts::clock::Jump;
 use crate::model::Trace;
 
 use super::escape::push_string;
-use super::event::push_times;
-use super::events::Events;
+use super::formatter::push_times;
 use super::number::push_micros;
 use super::prefix_cache::{push_head, push_place};
+use super::writer::Events;
 
 /// Appends everything up to the bracket of `traceEvents`; `head` is an object, which stays open: the events are its next
 /// member.

@@ -7,7 +7,7 @@ use crate::export::events::memory::walk_taken;
 use crate::export::events::{OnRow, Row};
 use crate::model::{Gpu, PlacedCall, Trace};
 
-use super::events::Events;
+use super::writer::Events;
 
 /// Writes everything of the GPU.
 pub(super) fn write(events: &mut Events<'_, '_>, trace: &Trace) {

@@ -7,8 +7,7 @@
 
 pub(super) mod container;
 pub(super) mod escape;
-mod event;
-mod events;
+mod formatter;
 mod gpu;
 pub(super) mod number;
 mod prefix_cache;
@@ -21,6 +20,7 @@ mod threads;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used)]
 mod threads_tests;
+mod writer;
 
 use std::io::{self, Write};
 
@@ -31,10 +31,10 @@ use crate::export::trace::buffer::Page;
 use crate::export::trace::{metadata, parallel, partition};
 use crate::model::Trace;
 
-use event::Formatter;
-use events::Events;
+use formatter::Formatter;
 use rows::Rows;
 use stacks::Stacks;
+use writer::Events;
 
 /// Writes the trace; `name` is its own name for itself (`traceName`).
 pub(in crate::export) fn write(trace: &Trace, name: &str, out: &mut dyn Write) -> io::Result<()> {

@@ -13,7 +13,7 @@ use crate::export::trace::parallel::Stream;
 use crate::export::trace::partition::deal;
 use crate::model::{Trace, Walk};
 
-use super::event::Formatter;
+use super::formatter::Formatter;
 use super::prefix_cache::Place;
 use super::rows::Rows;
 

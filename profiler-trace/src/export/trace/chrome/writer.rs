@@ -3,7 +3,7 @@
 use crate::export::events::{Event, OnRow, Row};
 use crate::export::trace::buffer::Page;
 
-use super::event::Formatter;
+use super::formatter::Formatter;
 use super::prefix_cache::Place;
 use super::rows::Rows;
 
