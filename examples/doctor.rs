@@ -1,5 +1,5 @@
-//! Prints what of a GPU and its tools is here, with the remedy for what is not, and how to record a program with Nsight
-//! Systems.
+//! Prints what of a GPU and its tools is here, with the remedy for what is not, and how to record a
+//! program with Nsight Systems.
 //!
 //! ```text
 //! cargo run --example doctor

@@ -8,8 +8,9 @@
 //! cargo run --release --example wan_i2v -- --help
 //! ```
 //!
-//! The model is in the library beside this file, its functions annotated with the profiler's attributes. This is only
-//! the program around it: it starts a session before the model is loaded and ends it when the video is saved.
+//! The model is in the library beside this file, its functions annotated with the profiler's
+//! attributes. This is only the program around it: it starts a session before the model is loaded
+//! and ends it when the video is saved.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -22,8 +23,8 @@ use profiler_examples::wan::Pipeline;
 use profiler_examples::{Progress, chain, device, profiling, wait_for_artifacts};
 use profiler_runtime::{Manifest, ProfileGuard, ProfilingAllocator};
 
-/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are larger than a kilobyte;
-/// the many small blocks beside them would fill the trace.
+/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it. Tensors are
+/// larger than a kilobyte; the many small blocks beside them would fill the trace.
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new().at_least(1024);
 
@@ -68,7 +69,8 @@ fn run(cli: Cli) -> profiler_examples::Result<()> {
     Ok(())
 }
 
-/// A name that no other run has: `--profile` calls its traces by it, in a folder that all runs share.
+/// A name that no other run has: `--profile` calls its traces by it, in a folder that all runs
+/// share.
 fn request_id() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     format!("wan_i2v_{:x}_{}", since.as_micros(), std::process::id())

@@ -1,7 +1,9 @@
-//! What the profiling allocator costs beside the one that it wraps, and what the export of very many allocations takes.
+//! What the profiling allocator costs beside the one that it wraps, and what the export of very
+//! many allocations takes.
 //!
-//! Both allocators are called directly, for a block of 64 bytes that is freed at once: little work of the allocator's
-//! own to hide the cost in. Then a session records a million allocations and writes every artifact.
+//! Both allocators are called directly, for a block of 64 bytes that is freed at once: little work
+//! of the allocator's own to hide the cost in. Then a session records a million allocations and
+//! writes every artifact.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;

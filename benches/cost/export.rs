@@ -1,6 +1,8 @@
-//! The table of what it costs to turn ranges into a file that a trace viewer opens, at growing sizes.
+//! The table of what it costs to turn ranges into a file that a trace viewer opens, at growing
+//! sizes.
 //!
-//! Only subjects that write such a file are in it: ours, and tracing-chrome, which writes while it records.
+//! Only subjects that write such a file are in it: ours, and tracing-chrome, which writes while it
+//! records.
 
 use crate::subjects;
 use profiler_benches::Result;

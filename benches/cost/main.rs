@@ -1,4 +1,5 @@
-//! `cargo bench -p profiler-benches --bench cost`: CPU time per span and per exported range, ours beside the peers'.
+//! `cargo bench -p profiler-benches --bench cost`: CPU time per span and per exported range, ours
+//! beside the peers'.
 
 mod export;
 mod per_span;

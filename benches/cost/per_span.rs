@@ -23,7 +23,8 @@ pub(crate) fn measure(arguments: &Arguments) -> Result<Vec<Series>> {
     rounds::run(&orders, arguments.rounds)
 }
 
-/// Spans of one sample: many when a span costs next to nothing, few enough that tracing-chrome's queue stays small.
+/// Spans of one sample: many when a span costs next to nothing, few enough that tracing-chrome's
+/// queue stays small.
 fn spans(scenario: Scenario, quick: bool) -> u64 {
     let spans = if scenario.records() { 200_000 } else { 5_000_000 };
     if quick { spans / 10 } else { spans }

@@ -1,8 +1,9 @@
 //! How many instructions this product may need per span: what CI holds it to.
 //!
-//! Counts, not times: they repeat to a tenth on any x86-64 machine. A change that needs more has to raise the figure here,
-//! and say why. Two figures, because what is inlined across crates is not the same in the two builds: with link-time
-//! optimisation, as `cargo bench` builds, and as a plain `cargo build --release` does.
+//! Counts, not times: they repeat to a tenth on any x86-64 machine. A change that needs more has to
+//! raise the figure here, and say why. Two figures, because what is inlined across crates is not
+//! the same in the two builds: with link-time optimisation, as `cargo bench` builds, and as a plain
+//! `cargo build --release` does.
 
 use crate::subjects::OURS;
 use crate::{Counted, bare_call};

@@ -1,4 +1,5 @@
-//! Instructions, from callgrind: of the recording thread inside the counted function, or of all else for an export.
+//! Instructions, from callgrind: of the recording thread inside the counted function, or of all
+//! else for an export.
 
 use crate::valgrind::{self, Tool};
 use profiler_benches::Result;
@@ -21,7 +22,8 @@ pub(crate) fn instructions(subject: &dyn Subject, scenario: Scenario) -> Result<
     Ok(valgrind::per_span(scenario, before, counted))
 }
 
-/// Returns callgrind's options for a scenario. A toggled function switches counting while it runs, on its thread alone.
+/// Returns callgrind's options for a scenario. A toggled function switches counting while it runs,
+/// on its thread alone.
 fn counting(scenario: Scenario) -> &'static [&'static str] {
     if scenario.is_export() {
         &["--collect-atstart=yes", "--toggle-collect=*counted_spans*", "--toggle-collect=*uncounted_evidence*"]
@@ -60,8 +62,9 @@ impl Tool for Callgrind {
 
 /// Instructions of the tests' doubles, and of what these call: a real tool or driver has others.
 ///
-/// Reads a profile's calls from other objects into a double: `cob=` names the object of the function that is called,
-/// where it is another than that of the caller (`ob=`), and the line after `calls=` ends with what the calls took.
+/// Reads a profile's calls from other objects into a double: `cob=` names the object of the
+/// function that is called, where it is another than that of the caller (`ob=`), and the line after
+/// `calls=` ends with what the calls took.
 fn in_doubles(profile: &str) -> u64 {
     let mut known: HashMap<&str, bool> = HashMap::new();
     let (mut within, mut into, mut counted) = (false, false, 0);
@@ -80,7 +83,8 @@ fn in_doubles(profile: &str) -> u64 {
     counted
 }
 
-/// Returns whether an object, `(1) /a/path` where it is named first and `(1)` from there on, is a double.
+/// Returns whether an object, `(1) /a/path` where it is named first and `(1)` from there on, is a
+/// double.
 fn is_double<'a>(object: &'a str, known: &mut HashMap<&'a str, bool>) -> bool {
     let (number, path) = object.split_once(' ').unwrap_or((object, ""));
     let file = path.rsplit('/').next().unwrap_or(path);

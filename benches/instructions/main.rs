@@ -1,9 +1,10 @@
-//! `cargo bench -p profiler-benches --bench instructions`: instructions and allocations per span, counted by valgrind.
+//! `cargo bench -p profiler-benches --bench instructions`: instructions and allocations per span,
+//! counted by valgrind.
 //!
-//! Unlike times, these counts hardly depend on the machine, so they can be a budget. Without valgrind the bench says
-//! so and succeeds. With `--budget` it counts what [`budget`] names instead, and fails if this product needs more than
-//! that allows: with link-time optimisation, or as a plain release build (`--profile release`), which
-//! `--without-lto` tells.
+//! Unlike times, these counts hardly depend on the machine, so they can be a budget. Without
+//! valgrind the bench says so and succeeds. With `--budget` it counts what [`budget`] names
+//! instead, and fails if this product needs more than that allows: with link-time optimisation, or
+//! as a plain release build (`--profile release`), which `--without-lto` tells.
 
 mod budget;
 mod callgrind;

@@ -1,7 +1,9 @@
-//! Runs a child under one of valgrind's tools: once, or twice where what happens once must not count.
+//! Runs a child under one of valgrind's tools: once, or twice where what happens once must not
+//! count.
 //!
-//! Twice is with n and with 2n spans: the difference has no start-up in it, and nothing else that happens once. A tool
-//! that counts nothing but the recording after its warm-up needs no second run.
+//! Twice is with n and with 2n spans: the difference has no start-up in it, and nothing else that
+//! happens once. A tool that counts nothing but the recording after its warm-up needs no second
+//! run.
 
 use profiler_benches::Result;
 use profiler_benches::child::Order;
@@ -9,7 +11,8 @@ use profiler_benches::scenario::Scenario;
 use profiler_benches::subject::Subject;
 use std::process::{Command, Stdio};
 
-/// Spans of the shorter run, and of the warm-up: enough that a tool's rare work, such as a new chunk, is in the average.
+/// Spans of the shorter run, and of the warm-up: enough that a tool's rare work, such as a new
+/// chunk, is in the average.
 const SPANS: u64 = 20_000;
 /// Ranges of the shorter export.
 const EXPORTED: u64 = 50_000;

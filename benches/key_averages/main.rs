@@ -1,8 +1,9 @@
 //! The operator table of a session with very many ops: from the stop to the table, one core.
 //!
-//! With `profiler: none` and a performance report nothing else is written, so that the time is that of decoding the
-//! stream twice, grouping and a report of a few hundred bytes: an upper bound for `key_averages`. Each row is the best
-//! of three; time per op that does not rise with their number is what "linear" means.
+//! With `profiler: none` and a performance report nothing else is written, so that the time is that
+//! of decoding the stream twice, grouping and a report of a few hundred bytes: an upper bound for
+//! `key_averages`. Each row is the best of three; time per op that does not rise with their number
+//! is what "linear" means.
 
 use std::time::{Duration, Instant};
 

@@ -1,9 +1,10 @@
-//! `cargo bench -p profiler-benches --bench scale`: what a range costs from its recording to its file, from ten thousand
-//! ranges to a hundred million.
+//! `cargo bench -p profiler-benches --bench scale`: what a range costs from its recording to its
+//! file, from ten thousand ranges to a hundred million.
 //!
-//! A cost per range that stays the same is a cost that is linear. Every size and format runs in a process of its own,
-//! because the most memory that a process ever had is part of the result. Prints the table, and writes it with its picture
-//! to `docs/scale.md` and `docs/scale.svg`. `-- --largest 100000000` goes up to a hundred million.
+//! A cost per range that stays the same is a cost that is linear. Every size and format runs in a
+//! process of its own, because the most memory that a process ever had is part of the result.
+//! Prints the table, and writes it with its picture to `docs/scale.md` and `docs/scale.svg`.
+//! `-- --largest 100000000` goes up to a hundred million.
 
 mod form;
 mod options;

@@ -7,7 +7,8 @@ use profiler_benches::Result;
 const SMALLEST: u64 = 10_000;
 /// What takes a minute.
 const LARGEST: u64 = 10_000_000;
-/// Above it only compressed files are written: plain JSON of a hundred million ranges takes 13 GB of the disk.
+/// Above it only compressed files are written: plain JSON of a hundred million ranges takes 13 GB
+/// of the disk.
 const LARGEST_PLAIN: u64 = 10_000_000;
 
 /// What the person asked for.

@@ -1,4 +1,5 @@
-//! The picture of the documentation: cost per range and memory, both axes logarithmic. Linear cost is a flat line.
+//! The picture of the documentation: cost per range and memory, both axes logarithmic. Linear cost
+//! is a flat line.
 
 use crate::form::Form;
 use crate::page::grouped;

@@ -1,4 +1,5 @@
-//! One recording in this process: recorded on one thread, stopped, exported, with the cost of each part.
+//! One recording in this process: recorded on one thread, stopped, exported, with the cost of each
+//! part.
 
 use crate::form::Form;
 use cpu_time::{ProcessTime, ThreadTime};
@@ -25,7 +26,8 @@ pub(crate) struct Sample {
     /// Wall time of `stop_profile`, and CPU time of the whole process meanwhile.
     pub(crate) stop_ns: u64,
     pub(crate) stop_cpu_ns: u64,
-    /// CPU time of all threads from there until every artifact is on the disk, and the kernel's part in it.
+    /// CPU time of all threads from there until every artifact is on the disk, and the kernel's
+    /// part in it.
     pub(crate) export_ns: u64,
     pub(crate) export_kernel_ns: u64,
     pub(crate) export_wall_ns: u64,

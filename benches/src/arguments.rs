@@ -14,9 +14,11 @@ pub struct Arguments {
     pub json: Option<PathBuf>,
     /// Only these subjects, by short name; empty means all.
     pub only: Vec<String>,
-    /// Fail if this product needs more than it may: only where something is counted, never where it is timed.
+    /// Fail if this product needs more than it may: only where something is counted, never where it
+    /// is timed.
     pub budget: bool,
-    /// This program was built without link-time optimisation, for which the budget has figures of its own.
+    /// This program was built without link-time optimisation, for which the budget has figures of
+    /// its own.
     pub without_lto: bool,
 }
 

@@ -1,4 +1,5 @@
-//! One sample in a process of its own: the bench runs itself again with an order, and reads one line of JSON back.
+//! One sample in a process of its own: the bench runs itself again with an order, and reads one
+//! line of JSON back.
 
 use crate::Result;
 use crate::measure::{self, Sample};
@@ -30,7 +31,8 @@ impl Order {
         Self { subject: subject.name().to_owned(), scenario, spans, warm_up: spans / 10 }
     }
 
-    /// The command line of this program's child that carries the order out, behind `wrapper` where there is one.
+    /// The command line of this program's child that carries the order out, behind `wrapper` where
+    /// there is one.
     ///
     /// # Errors
     /// When this program cannot find itself.

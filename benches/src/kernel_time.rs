@@ -15,7 +15,8 @@ pub fn of_thread() -> Duration {
     read("/proc/thread-self/stat")
 }
 
-/// Reads the field `stime` of proc_pid_stat(5). The second field is a name in parentheses that may contain anything.
+/// Reads the field `stime` of proc_pid_stat(5). The second field is a name in parentheses that may
+/// contain anything.
 fn read(stat: &str) -> Duration {
     const AFTER_NAME: usize = 12;
     const TICK: Duration = Duration::from_millis(10);

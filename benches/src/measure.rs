@@ -1,7 +1,9 @@
-//! One sample: one subject in one scenario, in this process, with the clocks that count CPU time of a thread.
+//! One sample: one subject in one scenario, in this process, with the clocks that count CPU time of
+//! a thread.
 //!
-//! CPU time of the recording thread is what the annotated program loses; everything else that the tool burns, in its
-//! own threads or when it is told to finish, is counted apart as the rest. Wall time is used for exports only.
+//! CPU time of the recording thread is what the annotated program loses; everything else that the
+//! tool burns, in its own threads or when it is told to finish, is counted apart as the rest. Wall
+//! time is used for exports only.
 
 use crate::Result;
 use crate::child::Order;
@@ -18,7 +20,8 @@ use std::time::{Duration, Instant};
 /// What a child measured; all times in nanoseconds, all sizes in bytes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Sample {
-    /// CPU time of the recording thread per span; the mean over the threads where there are several.
+    /// CPU time of the recording thread per span; the mean over the threads where there are
+    /// several.
     pub ns_per_span: f64,
     /// CPU time of everything else per span: the tool's threads, and its finish.
     pub rest_ns_per_span: f64,
@@ -101,7 +104,8 @@ impl Finish {
     }
 }
 
-/// Runs the work on as many threads as the scenario wants, all starting together after their warm-up.
+/// Runs the work on as many threads as the scenario wants, all starting together after their
+/// warm-up.
 fn record(order: &Order, work: fn(u64)) -> Result<Recorded> {
     let threads = order.scenario.threads();
     let ready = Barrier::new(usize::try_from(threads)?);
@@ -148,7 +152,8 @@ pub fn counted_spans(work: fn(u64), spans: u64) {
     black_box(());
 }
 
-/// Asks for the evidence, whose instructions callgrind leaves out by this name where it counts all else.
+/// Asks for the evidence, whose instructions callgrind leaves out by this name where it counts all
+/// else.
 #[inline(never)]
 fn uncounted_evidence(kept: &dyn Kept) -> Result<Evidence> {
     let evidence = kept.evidence();
@@ -157,8 +162,8 @@ fn uncounted_evidence(kept: &dyn Kept) -> Result<Evidence> {
     evidence
 }
 
-/// Refuses a sample of a tool that did not record: half of the spans must be there, or half a cache line of memory
-/// for each where the tool counts nothing.
+/// Refuses a sample of a tool that did not record: half of the spans must be there, or half a cache
+/// line of memory for each where the tool counts nothing.
 fn prove(subject: &dyn Subject, order: &Order, evidence: Evidence, resident: u64, made: u64) -> Result<()> {
     if !order.scenario.records() {
         return Ok(());

@@ -7,12 +7,14 @@ pub fn resident() -> u64 {
     field("VmRSS:")
 }
 
-/// Highest resident memory since the last [`forget_peak`], in bytes; 0 where the kernel does not tell.
+/// Highest resident memory since the last [`forget_peak`], in bytes; 0 where the kernel does not
+/// tell.
 pub fn peak() -> u64 {
     field("VmHWM:")
 }
 
-/// Makes the present the start of [`peak`]. Where the kernel refuses, the peak is that of the whole process.
+/// Makes the present the start of [`peak`]. Where the kernel refuses, the peak is that of the whole
+/// process.
 pub fn forget_peak() {
     // Documented in proc_pid_clear_refs(5): 5 resets the high-water mark.
     let _unsupported = fs::write("/proc/self/clear_refs", "5");

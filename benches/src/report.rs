@@ -35,7 +35,8 @@ pub fn section(text: impl std::fmt::Display) -> Result<()> {
     Ok(writeln!(io::stdout().lock(), "{text}")?)
 }
 
-/// Puts `results` under `bench` into the JSON object in `file`, and leaves what other benches put there.
+/// Puts `results` under `bench` into the JSON object in `file`, and leaves what other benches put
+/// there.
 ///
 /// # Errors
 /// When the file cannot be written, or holds something that is not a JSON object.

@@ -1,4 +1,5 @@
-//! Takes the samples in turns and reduces them: A B C, A B C, and so on, so that no subject has the quiet minute.
+//! Takes the samples in turns and reduces them: A B C, A B C, and so on, so that no subject has the
+//! quiet minute.
 
 use crate::Result;
 use crate::child::Order;
@@ -21,7 +22,8 @@ pub struct Series {
 }
 
 impl Series {
-    /// The least CPU time of the recording thread per span, in nanoseconds: noise only ever adds to it.
+    /// The least CPU time of the recording thread per span, in nanoseconds: noise only ever adds to
+    /// it.
     pub fn ns_per_span(&self) -> f64 {
         self.least(|sample| sample.ns_per_span)
     }

@@ -80,8 +80,8 @@ impl Scenario {
 
     /// Parts that the work is cut into, of which the quickest counts.
     ///
-    /// Only where nothing grows from one to the next: a span that is not recorded takes as long as two instructions, so
-    /// that the clock speed of the moment matters most.
+    /// Only where nothing grows from one to the next: a span that is not recorded takes as long as
+    /// two instructions, so that the clock speed of the moment matters most.
     pub fn passes(self) -> u64 {
         if self == Self::Off { 10 } else { 1 }
     }

@@ -1,4 +1,5 @@
-//! What a tool must offer to be compared: work that is annotated as its users would, and proof that it recorded.
+//! What a tool must offer to be compared: work that is annotated as its users would, and proof that
+//! it recorded.
 
 use crate::Result;
 use crate::scenario::Scenario;
@@ -13,7 +14,8 @@ pub trait Subject {
     /// The name in the tables, with the version that was measured.
     fn title(&self) -> &'static str;
 
-    /// The annotated work for `scenario`, as a function of the number of spans; `None` where the tool has no such thing.
+    /// The annotated work for `scenario`, as a function of the number of spans; `None` where the
+    /// tool has no such thing.
     fn work(&self, scenario: Scenario) -> Option<fn(u64)>;
 
     /// Switches recording on for `scenario`, which will make about `spans` spans.
@@ -22,7 +24,8 @@ pub trait Subject {
     /// When the tool cannot record here.
     fn start(&self, scenario: Scenario, spans: u64) -> Result<Box<dyn Recording>>;
 
-    /// Sets up what a child finds on its machine; `folder` is empty, and stays until the child ends.
+    /// Sets up what a child finds on its machine; `folder` is empty, and stays until the child
+    /// ends.
     ///
     /// # Errors
     /// When the machine cannot be set up.
@@ -40,7 +43,8 @@ pub trait Recording {
     fn finish(self: Box<Self>) -> Result<Box<dyn Kept>>;
 }
 
-/// What a tool kept; asked after the clocks have stopped, because counting can mean reading a file again.
+/// What a tool kept; asked after the clocks have stopped, because counting can mean reading a file
+/// again.
 pub trait Kept {
     /// Counts it.
     ///
@@ -52,7 +56,8 @@ pub trait Kept {
 /// The proof that a tool recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evidence {
-    /// Spans found in what the tool delivered; `None` where a tool delivers to nobody but its own viewer.
+    /// Spans found in what the tool delivered; `None` where a tool delivers to nobody but its own
+    /// viewer.
     pub spans: Option<u64>,
     /// Size of the trace file in bytes; 0 without one.
     pub file_bytes: u64,

@@ -1,10 +1,12 @@
-//! The function body that every subject annotates, small enough that what is measured is the annotation.
+//! The function body that every subject annotates, small enough that what is measured is the
+//! annotation.
 
 use std::hint::black_box;
 
 /// Spans between two of a tool's own units: a root span of fastrace, a frame of puffin.
 ///
-/// Their users have such a unit per request or frame, and fastrace drops what exceeds 10,240 spans in one.
+/// Their users have such a unit per request or frame, and fastrace drops what exceeds 10,240 spans
+/// in one.
 pub const SPANS_PER_UNIT: u64 = 1_000;
 
 /// Nested spans per outermost call in the nested scenario.

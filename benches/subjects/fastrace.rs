@@ -9,7 +9,8 @@ use profiler_benches::workload::{self, work};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The tracing library of the `fast` family. Off means: no root span. (A root without a reporter costs as much as recording.)
+/// The tracing library of the `fast` family. Off means: no root span. (A root without a reporter
+/// costs as much as recording.)
 pub(crate) struct Fastrace;
 
 impl Subject for Fastrace {

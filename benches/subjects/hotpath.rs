@@ -9,7 +9,8 @@ use serde_json::Value;
 use std::fs;
 use tempfile::TempDir;
 
-/// The profiler that keeps statistics per function, not spans. Off means: linked with its feature on, no guard.
+/// The profiler that keeps statistics per function, not spans. Off means: linked with its feature
+/// on, no guard.
 pub(crate) struct Hotpath;
 
 impl Subject for Hotpath {

@@ -1,8 +1,8 @@
 //! What no profiler of this kind can go below.
 //!
-//! Off: one relaxed load and a branch. On: two clock reads and two records of 16 bytes in a ring that every page of
-//! was touched before, owned by the thread, never read. The clock is the one that fastrace uses, an `rdtsc` behind a
-//! predictable branch where the counter is invariant.
+//! Off: one relaxed load and a branch. On: two clock reads and two records of 16 bytes in a ring
+//! that every page of was touched before, owned by the thread, never read. The clock is the one
+//! that fastrace uses, an `rdtsc` behind a predictable branch where the counter is invariant.
 
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;
@@ -130,7 +130,8 @@ fn counted_nested(spans: u64) {
     publish();
 }
 
-/// Adds what this thread recorded to the total, and shows the ring to the optimiser as something that is read.
+/// Adds what this thread recorded to the total, and shows the ring to the optimiser as something
+/// that is read.
 fn publish() {
     RING.with(|ring| black_box(ring.iter().any(|record| record.get().what == 0)));
     RECORDS.fetch_add(HEAD.replace(0) as u64, Ordering::Relaxed);

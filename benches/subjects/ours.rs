@@ -33,8 +33,8 @@ impl Subject for Ours {
     }
 }
 
-/// The same in a process that has had a session before: its memory is there already, so no page is touched for the first
-/// time. A recording that goes on for long, or comes again, is like this.
+/// The same in a process that has had a session before: its memory is there already, so no page is
+/// touched for the first time. A recording that goes on for long, or comes again, is like this.
 pub(crate) struct OursAgain;
 
 impl Subject for OursAgain {

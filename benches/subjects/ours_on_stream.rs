@@ -1,4 +1,5 @@
-//! This product's ranges that name a CUDA stream, on a machine without one: the stream is never looked at.
+//! This product's ranges that name a CUDA stream, on a machine without one: the stream is never
+//! looked at.
 
 use super::ours::Session;
 use profiler_benches::Result;

@@ -1,4 +1,5 @@
-//! puffin: scopes on, a frame per unit with one outer scope, and a sink that counts, as a viewer's server would read.
+//! puffin: scopes on, a frame per unit with one outer scope, and a sink that counts, as a viewer's
+//! server would read.
 
 use profiler_benches::Result;
 use profiler_benches::scenario::Scenario;

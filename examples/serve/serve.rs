@@ -15,7 +15,8 @@ use std::process::ExitCode;
 
 use profiler_runtime::ProfilingAllocator;
 
-/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it; as in `wan_i2v`.
+/// Counts what each stage allocates, when `torch_profiler_with_memory` asks for it; as in
+/// `wan_i2v`.
 #[global_allocator]
 static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new().at_least(1024);
 

@@ -1,7 +1,8 @@
-//! The command line of `wan_i2v`: vLLM-Omni's flags, in both spellings (`--num-frames` and `--num_frames`).
+//! The command line of `wan_i2v`: vLLM-Omni's flags, in both spellings (`--num-frames` and
+//! `--num_frames`).
 //!
-//! Everything that can be wrong is checked in [`Cli::job`], before a byte of weights is read. The profiler's flags come
-//! as one group from `profiler-runtime`.
+//! Everything that can be wrong is checked in [`Cli::job`], before a byte of weights is read. The
+//! profiler's flags come as one group from `profiler-runtime`.
 
 use std::path::PathBuf;
 
@@ -14,13 +15,15 @@ use crate::wan::{Preset, Request, SIDE_MULTIPLE, Source};
 
 /// Makes a video from a picture and a prompt with Wan2.2 image-to-video.
 ///
-/// Without any flag it needs no file: tiny weights computed from a formula, a picture made by the program, and a video
-/// in half a second, profiled into ./perf. With --model the defaults are those of the real model, and nothing is
-/// profiled unless asked for; --profiler-config '{}' switches profiling off.
+/// Without any flag it needs no file: tiny weights computed from a formula, a picture made by the
+/// program, and a video in half a second, profiled into ./perf. With --model the defaults are those
+/// of the real model, and nothing is profiled unless asked for; --profiler-config '{}' switches
+/// profiling off.
 #[derive(Debug, clap::Parser)]
 #[command(name = "wan_i2v", version)]
 pub struct Cli {
-    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default: built-in weights].
+    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default:
+    /// built-in weights].
     #[arg(long, value_name = "DIR|NAME")]
     pub model: Option<PathBuf>,
 
@@ -60,11 +63,13 @@ pub struct Cli {
     #[arg(long, alias = "guidance_scale", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale: Option<f64>,
 
-    /// The same for the low-noise expert, in spite of the flag's usual name [default: as --guidance-scale, else 4].
+    /// The same for the low-noise expert, in spite of the flag's usual name [default: as
+    /// --guidance-scale, else 4].
     #[arg(long, alias = "guidance_scale_high", value_name = "SCALE", allow_negative_numbers = true)]
     pub guidance_scale_high: Option<f64>,
 
-    /// Share of the timesteps below which the low-noise expert runs [default: 0.9, with --model 0.875].
+    /// Share of the timesteps below which the low-noise expert runs [default: 0.9, with --model
+    /// 0.875].
     #[arg(long, alias = "boundary_ratio", value_name = "RATIO", allow_negative_numbers = true)]
     pub boundary_ratio: Option<f64>,
 
@@ -84,7 +89,8 @@ pub struct Cli {
     #[arg(long)]
     pub seed: Option<u64>,
 
-    /// The video: a name ending in .mp4, .gif or .png, or a folder for its frames, ending in a slash.
+    /// The video: a name ending in .mp4, .gif or .png, or a folder for its frames, ending in a
+    /// slash.
     #[arg(long, value_name = "PATH", default_value = "i2v_output.mp4")]
     pub output: PathBuf,
 
@@ -108,7 +114,8 @@ pub struct Job {
 }
 
 impl Cli {
-    /// Completes the flags with defaults and checks them, the model's configuration, the picture and the output.
+    /// Completes the flags with defaults and checks them, the model's configuration, the picture
+    /// and the output.
     ///
     /// # Errors
     /// Whatever the user has to correct.
@@ -127,8 +134,8 @@ impl Cli {
         Ok(Job { source, request, picture, output })
     }
 
-    /// What is profiled when neither a flag nor the environment says: the demonstration shows what it is about, a real
-    /// model runs unobserved.
+    /// What is profiled when neither a flag nor the environment says: the demonstration shows what
+    /// it is about, a real model runs unobserved.
     #[must_use]
     pub fn usual_profile(&self) -> Option<ProfilerConfig> {
         let demonstration = self.model.is_none();

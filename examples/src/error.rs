@@ -1,4 +1,5 @@
-//! The one error type of this crate: every variant names the thing that is wrong and what to do about it.
+//! The one error type of this crate: every variant names the thing that is wrong and what to do
+//! about it.
 
 use std::io;
 use std::path::PathBuf;

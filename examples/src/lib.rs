@@ -1,8 +1,9 @@
 //! Wan2.2 image-to-video on candle: the pipeline that the profiler is shown on.
 //!
-//! The model lives in this library so that the example program, its tests and a server share one copy. [`wan`] is the
-//! model, [`image`] and [`video`] are its two ends, and [`cli`] is the command line of `examples/wan_i2v.rs`. The server is
-//! a package of its own beside this one, `serve`, so that nobody builds it who wants to see the pipeline run.
+//! The model lives in this library so that the example program, its tests and a server share one
+//! copy. [`wan`] is the model, [`image`] and [`video`] are its two ends, and [`cli`] is the command
+//! line of `examples/wan_i2v.rs`. The server is a package of its own beside this one, `serve`, so
+//! that nobody builds it who wants to see the pipeline run.
 //!
 //! ```
 //! use profiler_examples::wan::{Pipeline, Request, Source};
@@ -37,8 +38,8 @@ pub fn device() -> Result<candle_core::Device> {
     device_of(0)
 }
 
-/// The device of the process that is the `local_rank`th on this machine: the GPU of that number with the feature `cuda`,
-/// else the CPU.
+/// The device of the process that is the `local_rank`th on this machine: the GPU of that number
+/// with the feature `cuda`, else the CPU.
 ///
 /// # Errors
 /// With the feature `cuda`, when there is no such GPU.

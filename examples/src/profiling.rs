@@ -1,7 +1,7 @@
 //! The profiler around a program: what the flags and the environment ask for, started.
 //!
-//! This is all that a program needs beside the attributes on its functions. Trouble with the profiler is never a reason
-//! not to generate, so the caller decides what to make of an error.
+//! This is all that a program needs beside the attributes on its functions. Trouble with the
+//! profiler is never a reason not to generate, so the caller decides what to make of an error.
 
 use std::io::{self, Write};
 
@@ -13,7 +13,8 @@ const TARGET: &str = "profiler_runtime";
 /// What those about requests to the profiler have.
 const AUDIT: &str = "profiler_runtime::audit";
 
-/// Starts a session that lasts as long as the result: as `args` or the environment say, else as `unless_asked` says.
+/// Starts a session that lasts as long as the result: as `args` or the environment say, else as
+/// `unless_asked` says.
 ///
 /// # Errors
 /// When what they say cannot be used, or the folder for the artifacts cannot be written.
@@ -34,8 +35,8 @@ fn unless_printed(asked: PrintSummary) -> PrintSummary {
     if asked == PrintSummary::Auto { PrintSummary::Never } else { asked }
 }
 
-/// Shows on stderr what the profiler warns of, and in a server who started and stopped it. A program
-/// that has a logger of its own keeps it.
+/// Shows on stderr what the profiler warns of, and in a server who started and stopped it. A
+/// program that has a logger of its own keeps it.
 pub fn show_warnings() {
     struct Stderr;
 

@@ -1,6 +1,7 @@
 //! Progress bars: over the denoising steps, and over the artifacts of a profile.
 //!
-//! They draw to stderr and hide themselves when stderr is not a terminal, so that logs and pipes stay clean.
+//! They draw to stderr and hide themselves when stderr is not a terminal, so that logs and pipes
+//! stay clean.
 
 use indicatif::{ProgressBar, ProgressStyle};
 

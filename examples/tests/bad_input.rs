@@ -1,4 +1,5 @@
-//! Every mistake is one sentence that names the thing and the remedy; nothing panics, nothing is half-written.
+//! Every mistake is one sentence that names the thing and the remedy; nothing panics, nothing is
+//! half-written.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "support/directory.rs"]

@@ -1,4 +1,5 @@
-//! The pipeline agrees with Diffusers, tensor for tensor: from formula weights and from a Diffusers directory.
+//! The pipeline agrees with Diffusers, tensor for tensor: from formula weights and from a Diffusers
+//! directory.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[path = "support/directory.rs"]
@@ -115,7 +116,8 @@ fn without_guidance_only_the_prompt_is_encoded() {
     assert!(!recording.has("negative_prompt_embeds"));
 }
 
-/// Compares every tensor of the full reference (1.4 MB, not in the repository) and prints the worst.
+/// Compares every tensor of the full reference (1.4 MB, not in the repository) and prints the
+/// worst.
 #[test]
 #[ignore = "needs WAN_GOLDEN_DIR, a folder with golden.safetensors, and optionally model/"]
 fn every_intermediate_tensor_agrees_with_the_full_reference() {

@@ -77,7 +77,8 @@ fn every_kind_of_jpeg_becomes_rgb() {
     }
 }
 
-/// The levels that Pillow's `resize((width, height), LANCZOS)` gives, which is what Diffusers calls.
+/// The levels that Pillow's `resize((width, height), LANCZOS)` gives, which is what Diffusers
+/// calls.
 #[test]
 fn a_picture_of_another_size_is_stretched_as_pillow_does() {
     let picture = demo(64, 48);

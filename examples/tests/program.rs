@@ -1,5 +1,5 @@
-//! The example as a user meets it: a program that says where its video and its profile are, and ends with one line when
-//! it cannot go on.
+//! The example as a user meets it: a program that says where its video and its profile are, and
+//! ends with one line when it cannot go on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
-//! The written videos are what they claim to be: boxes that add up, frames that read back, names that stay clean.
+//! The written videos are what they claim to be: boxes that add up, frames that read back, names
+//! that stay clean.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs::{self, File};
@@ -96,7 +97,8 @@ fn a_picture_holds_its_macroblocks_uncompressed() {
     let file = fs::read(path).unwrap();
     let sizes = inside(&file, "moov/trak/mdia/minf/stbl/stsz");
     let size = word(sizes, 12) as usize;
-    // Two macroblocks of 384 samples, each behind a type that ends on a byte; header, stop bit and length around them.
+    // Two macroblocks of 384 samples, each behind a type that ends on a byte; header, stop bit and
+    // length around them.
     assert!((2 * 384..2 * 384 + 24).contains(&size), "{size} bytes");
 }
 

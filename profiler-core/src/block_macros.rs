@@ -1,14 +1,16 @@
 //! Block forms of the attributes: a guard for a part of a function.
 
-/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`, or with integers of your own, which
-/// the trace shows as `args.tokens` and so on: `stage!("prefill", args(tokens = ids.len(), layers = 32))`. These
-/// integers are computed only while the stage is recorded.
+/// A stage that lasts until the guard drops: `let _vae = stage!("vae.decode");`, or with integers
+/// of your own, which the trace shows as `args.tokens` and so on:
+/// `stage!("prefill", args(tokens = ids.len(), layers = 32))`. These integers are computed only
+/// while the stage is recorded.
 ///
 /// The guard stays on its thread, so a task that is spawned may not hold it across an `.await`: see
 /// [`Range`](crate::Range#in-async-code).
 ///
-/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load, two branches, and the word that
-/// the function keeps until its end: 10 to 17 instructions, where the attribute takes 5.
+/// Cost: as `#[profiled_stage]` while something records. While nothing does, one load, two
+/// branches, and the word that the function keeps until its end: 10 to 17 instructions, where the
+/// attribute takes 5.
 #[macro_export]
 macro_rules! stage {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -16,8 +18,9 @@ macro_rules! stage {
     };
 }
 
-/// A step that lasts until the guard drops: `let _step = step!("denoise");`, or with your own index and with integers
-/// as in [`stage!`]: `step!("decode", i, args(tokens = n))`. In async code see [`Range`](crate::Range#in-async-code).
+/// A step that lasts until the guard drops: `let _step = step!("denoise");`, or with your own index
+/// and with integers as in [`stage!`]: `step!("decode", i, args(tokens = n))`. In async code see
+/// [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! step {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -29,9 +32,11 @@ macro_rules! step {
 }
 
 /// An op that lasts until the guard drops: `let _op = op!("matmul");`, with its inputs' shapes
-/// `op!("matmul", shapes(a, b))`, and its FLOPs `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs
-/// are computed only while recorded, in their operands' types: write `2 * m as u64 * …` for small ones (the attribute
-/// computes in 128 bits). Integers as in [`stage!`] come last. In async code see [`Range`](crate::Range#in-async-code).
+/// `op!("matmul", shapes(a, b))`, and its FLOPs
+/// `op!("matmul", shapes(a, b), flops = 2 * m * n * k)`. Shapes and FLOPs are computed only while
+/// recorded, in their operands' types: write `2 * m as u64 * …` for small ones (the attribute
+/// computes in 128 bits). Integers as in [`stage!`] come last. In async code see
+/// [`Range`](crate::Range#in-async-code).
 #[macro_export]
 macro_rules! op {
     ($name:literal $(, args($($arguments:tt)+))? $(,)?) => {
@@ -65,7 +70,8 @@ macro_rules! __profiler_site {
     };
 }
 
-/// An expression that declares a site, so that where this macro is missing an attribute's code lacks only one name.
+/// An expression that declares a site, so that where this macro is missing an attribute's code
+/// lacks only one name.
 #[cfg(feature = "std")]
 #[doc(hidden)]
 #[macro_export]

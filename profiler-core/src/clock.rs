@@ -1,8 +1,9 @@
 //! Time as the hot path reads it: raw ticks, turned into nanoseconds only when a session is over.
 //!
-//! A tick is one instruction on x86-64 with an invariant TSC and on AArch64; elsewhere it is a nanosecond of the
-//! monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is calibrated by spinning: every [`Anchor`]
-//! reads ticks, the monotonic and the real-time clock together, and two anchors give the rate (`model::time`).
+//! A tick is one instruction on x86-64 with an invariant TSC and on AArch64; elsewhere it is a
+//! nanosecond of the monotonic clock, read out of line (the gate's `SLOW_CLOCK` bit). Nothing is
+//! calibrated by spinning: every [`Anchor`] reads ticks, the monotonic and the real-time clock
+//! together, and two anchors give the rate (`model::time`).
 
 #[cfg(not(target_os = "linux"))]
 use std::sync::OnceLock;
@@ -15,15 +16,15 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 pub struct Anchor {
     /// Raw ticks.
     pub ticks: u64,
-    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a host; elsewhere since
-    /// the process's first reading.
+    /// Nanoseconds of the monotonic clock: on Linux since boot, the same for all processes of a
+    /// host; elsewhere since the process's first reading.
     pub monotonic_ns: u64,
     /// Nanoseconds since the Unix epoch.
     pub unix_ns: u64,
     /// Maximum distance between the three readings, in ticks.
     pub uncertainty_ticks: u64,
-    /// Nanoseconds for which the host has slept since boot, while the monotonic clock stood still; 0 where the system
-    /// does not report it.
+    /// Nanoseconds for which the host has slept since boot, while the monotonic clock stood still;
+    /// 0 where the system does not report it.
     pub asleep_ns: u64,
 }
 
@@ -38,8 +39,8 @@ pub(crate) fn fast_ticks() -> u64 {
     #[cfg(all(target_arch = "aarch64", not(miri)))]
     {
         let ticks: u64;
-        // SAFETY: the virtual counter is readable from user space on every AArch64 system that Rust's std supports; it
-        // touches no memory.
+        // SAFETY: the virtual counter is readable from user space on every AArch64 system that
+        // Rust's std supports; it touches no memory.
         unsafe { core::arch::asm!("mrs {}, cntvct_el0", out(reg) ticks, options(nomem, nostack, preserves_flags)) };
         ticks
     }
@@ -68,8 +69,8 @@ pub(crate) fn is_fast() -> bool {
     }
 }
 
-/// Chooses the clock: asks the system whether [`fast_ticks`] is usable. Called before each recording, because the
-/// system may give the counter up. Reads two files.
+/// Chooses the clock: asks the system whether [`fast_ticks`] is usable. Called before each
+/// recording, because the system may give the counter up. Reads two files.
 pub fn choose() -> bool {
     let is_fast = invariant_counter();
     // ORDERING: as above.
@@ -88,7 +89,8 @@ fn invariant_counter() -> bool {
     invariant && !is_trapped() && !kernel_distrusts_the_tsc()
 }
 
-/// Returns whether Linux has given the TSC up: it does so at boot or later, where the processors' TSCs disagree.
+/// Returns whether Linux has given the TSC up: it does so at boot or later, where the processors'
+/// TSCs disagree.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn kernel_distrusts_the_tsc() -> bool {
     let read = |what: &str| {
@@ -98,15 +100,16 @@ fn kernel_distrusts_the_tsc() -> bool {
     is_given_up(&available, current.trim())
 }
 
-/// Returns whether no listed clock uses the TSC, or a slow one is current. Virtual machines' own clocks use the TSC.
+/// Returns whether no listed clock uses the TSC, or a slow one is current. Virtual machines' own
+/// clocks use the TSC.
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 fn is_given_up(available: &str, current: &str) -> bool {
     let none = !available.contains("tsc") && !available.contains("hyperv");
     none || ["acpi_pm", "hpet", "jiffies", "pit", "refined-jiffies"].contains(&current)
 }
 
-/// Returns whether reading the TSC faults on this thread, as `prctl(PR_SET_TSC)` arranges for a thread and the threads
-/// that it starts.
+/// Returns whether reading the TSC faults on this thread, as `prctl(PR_SET_TSC)` arranges for a
+/// thread and the threads that it starts.
 #[cfg(all(target_arch = "x86_64", target_os = "linux", not(miri)))]
 fn is_trapped() -> bool {
     let mut mode: libc::c_int = libc::PR_TSC_ENABLE;
@@ -161,7 +164,8 @@ pub(crate) fn thread_ns() -> u64 {
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 fn system_ns(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the call writes one `timespec`, to which the pointer is valid; every caller names a clock of its system.
+    // SAFETY: the call writes one `timespec`, to which the pointer is valid; every caller names a
+    // clock of its system.
     unsafe { libc::clock_gettime(clock, &raw mut now) };
     // CAST: none of these clocks is negative; 2^64 ns are 584 years.
     (now.tv_sec as u64).wrapping_mul(1_000_000_000).wrapping_add(now.tv_nsec as u64)
@@ -174,8 +178,8 @@ fn monotonic_ns() -> u64 {
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
-/// Returns the nanoseconds of one operation, of which each `round` performs `times`. The cheapest round counts, because
-/// the system interrupts the others.
+/// Returns the nanoseconds of one operation, of which each `round` performs `times`. The cheapest
+/// round counts, because the system interrupts the others.
 pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
     /// Number of rounds.
     const ROUNDS: usize = 4;
@@ -188,7 +192,8 @@ pub fn cheapest(times: usize, mut round: impl FnMut()) -> f64 {
 }
 
 impl Anchor {
-    /// Reads the three clocks a few times and keeps the reading with the narrowest bracket of ticks around it.
+    /// Reads the three clocks a few times and keeps the reading with the narrowest bracket of ticks
+    /// around it.
     pub fn now() -> Self {
         let mut best = Self::read();
         for _ in 0..7 {
@@ -216,7 +221,8 @@ impl Anchor {
         }
     }
 
-    /// Returns the process's first anchor on the clock that ticks are read from: a short recording alone gives no rate.
+    /// Returns the process's first anchor on the clock that ticks are read from: a short recording
+    /// alone gives no rate.
     pub fn of_process() -> Self {
         static FIRST: Mutex<Option<(bool, Anchor)>> = Mutex::new(None);
         let (is_fast, mut first) = (is_fast(), FIRST.lock().unwrap_or_else(PoisonError::into_inner));

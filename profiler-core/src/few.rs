@@ -1,7 +1,8 @@
-//! Lists that are almost always short: their first entries are stored inline, so that a thread's first range, or a stop
-//! that visits every thread, needs no allocation.
+//! Lists that are almost always short: their first entries are stored inline, so that a thread's
+//! first range, or a stop that visits every thread, needs no allocation.
 //!
-//! A library that annotates itself compiles this crate, so the list is written here instead of adding a dependency.
+//! A library that annotates itself compiles this crate, so the list is written here instead of
+//! adding a dependency.
 
 use std::fmt;
 use std::mem::{self, MaybeUninit};
@@ -32,7 +33,8 @@ impl<T, const N: usize> Few<T, N> {
         }
     }
 
-    /// Returns whether there is room for `count` more entries, and allocates where there is none inline.
+    /// Returns whether there is room for `count` more entries, and allocates where there is none
+    /// inline.
     pub fn has_room(&mut self, count: usize) -> bool {
         let length = match &mut self.0 {
             Place::Inline(_, length) => *length,
@@ -53,13 +55,15 @@ impl<T, const N: usize> Few<T, N> {
     fn spill(&mut self, mut list: Vec<T>) {
         if let Place::Inline(entries, length) = &mut self.0 {
             let count = mem::take(length);
-            // SAFETY: the first `count` entries are initialized, and the inline copies are not read again.
+            // SAFETY: the first `count` entries are initialized, and the inline copies are not read
+            // again.
             list.extend(entries[..count].iter().map(|entry| unsafe { entry.assume_init_read() }));
             self.0 = Place::Heap(list);
         }
     }
 
-    /// Adds an entry at the end. Aborts if there is no memory for it: call [`has_room`](Self::has_room) before.
+    /// Adds an entry at the end. Aborts if there is no memory for it: call
+    /// [`has_room`](Self::has_room) before.
     #[inline]
     pub fn push(&mut self, entry: T) {
         match &mut self.0 {

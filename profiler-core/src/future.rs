@@ -1,8 +1,8 @@
-//! A future's range: its life from the first poll to completion or drop, and every poll a busy slice on the thread that
-//! polled.
+//! A future's range: its life from the first poll to completion or drop, and every poll a busy
+//! slice on the thread that polled.
 //!
-//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task` entry, so that nested
-//! ranges nest in the poll, whichever thread runs it.
+//! The life is a *task* with a number; each poll records an ordinary range preceded by a `Task`
+//! entry, so that nested ranges nest in the poll, whichever thread runs it.
 
 use std::cell::Cell;
 use std::fmt;
@@ -51,7 +51,8 @@ fn next_task() -> u64 {
 pin_project! {
     /// A future whose life and polls are recorded as ranges of a site.
     ///
-    /// It implements the traits of the future that it wraps, so that a function may promise them for its return value.
+    /// It implements the traits of the future that it wraps, so that a function may promise them
+    /// for its return value.
     #[must_use = "futures do nothing unless polled"]
     pub struct Instrumented<F> {
         #[pin]
@@ -65,7 +66,8 @@ struct Life {
     site: &'static Site,
     /// Number of the task; 0 before it is recorded.
     task: u64,
-    /// Recording that last decided about the task and got its description, see [`gate::recording`]; 0 for none.
+    /// Recording that last decided about the task and got its description, see [`gate::recording`];
+    /// 0 for none.
     told: u32,
     /// Decision of that recording.
     state: State,
@@ -75,7 +77,8 @@ struct Life {
     polled: bool,
     /// The step's beginning, if the future is a step and was polled while steps were counted.
     step: Option<steps::StepLife>,
-    /// Description of the call, kept because every recording needs it and any recording may be the last.
+    /// Description of the call, kept because every recording needs it and any recording may be the
+    /// last.
     described: Vec<Entry>,
     /// State of the task that an attached tool knows.
     shown: Option<Shared<tool::Life>>,
@@ -101,7 +104,8 @@ pub fn instrument<F: Future>(site: &'static Site, future: F) -> Instrumented<F> 
 #[derive(Debug, Default)]
 pub struct DescribedCall(Vec<Entry>);
 
-/// Does the work of [`describe`](crate::__private::describe) for a future's call. Allocates while it is recorded.
+/// Does the work of [`describe`](crate::__private::describe) for a future's call. Allocates while
+/// it is recorded.
 #[inline(always)]
 pub fn describe_async(site: &'static Site, tell: impl FnOnce(&mut Call)) -> DescribedCall {
     DescribedCall(call::held(site, tell))
@@ -159,7 +163,8 @@ impl<F: Future> Future for Instrumented<F> {
 }
 
 impl<F: Future> Instrumented<F> {
-    /// Polls the future. `enter` gets the task if it is recorded, and its result is dropped when the poll is over.
+    /// Polls the future. `enter` gets the task if it is recorded, and its result is dropped when
+    /// the poll is over.
     #[inline(always)]
     pub(super) fn poll_inside<G>(
         self: Pin<&mut Self>,
@@ -185,7 +190,8 @@ impl<F: Future> Instrumented<F> {
     }
 }
 
-/// A task that continues elsewhere while its future waits: work that runs there counts as one more poll of the task.
+/// A task that continues elsewhere while its future waits: work that runs there counts as one more
+/// poll of the task.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Continued {
     task: u64,
@@ -195,7 +201,8 @@ pub(super) struct Continued {
 }
 
 impl Continued {
-    /// Runs `body` as a part of the task, if the recording that knows the task goes on; `enter` is as for a poll.
+    /// Runs `body` as a part of the task, if the recording that knows the task goes on; `enter` is
+    /// as for a poll.
     pub(super) fn run<G, R>(self, enter: impl FnOnce(Option<Self>) -> G, body: impl FnOnce() -> R) -> R {
         let gate = gate::load();
         if gate & gate::RECORD == 0 || gate::recording() != self.recording {
@@ -259,7 +266,8 @@ impl Life {
         slice
     }
 
-    /// Returns whether the current recording includes the task. A recording's first poll decides that and describes it.
+    /// Returns whether the current recording includes the task. A recording's first poll decides
+    /// that and describes it.
     fn is_recorded(&mut self, gate: u32) -> bool {
         let recording = gate::recording();
         let is_told = std::mem::replace(&mut self.told, recording) == recording;
@@ -273,7 +281,8 @@ impl Life {
         is_recorded
     }
 
-    /// Decides for a recording that sees the task for the first time. The task keeps its number in all recordings.
+    /// Decides for a recording that sees the task for the first time. The task keeps its number in
+    /// all recordings.
     fn decide(&mut self, gate: u32) {
         let filtered = gate & gate::FILTER != 0 && self.site.kind() != Kind::Request;
         self.state = match filtered {

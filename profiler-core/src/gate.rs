@@ -1,8 +1,9 @@
 //! The gate: one word that holds every reason to leave the off path.
 //!
-//! It is 0 while nothing records and no tool is attached; then an annotated function costs a relaxed load and a branch.
-//! `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range through the out-of-line path that can do more.
-//! `session` decides what is recorded, `hooks::tool` whether a tool is shown ranges; neither touches the other's bits.
+//! It is 0 while nothing records and no tool is attached; then an annotated function costs a
+//! relaxed load and a branch. `RECORD` alone is the fast path; a bit in [`SLOW`] sends a range
+//! through the out-of-line path that can do more. `session` decides what is recorded, `hooks::tool`
+//! whether a tool is shown ranges; neither touches the other's bits.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -40,11 +41,14 @@ pub const NVTX: u32 = 1 << 16;
 pub const GPU: u32 = 1 << 17;
 /// Ranges that name a stream of the GPU are timed on it (`hooks::gpu_time`); others are unaffected.
 pub const EVENTS: u32 = 1 << 18;
-/// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of line.
+/// Threads leave the chunk that they write (`spool`): until the last one has, ranges begin out of
+/// line.
 pub const MOVING: u32 = 1 << 20;
-/// The process was forked from one with a session: the first range reports it, and clears the bit (`hooks::forked`).
+/// The process was forked from one with a session: the first range reports it, and clears the bit
+/// (`hooks::forked`).
 pub(crate) const FORKED: u32 = 1 << 21;
-/// No tool has been looked for yet: the first range looks for one, and clears the bit (`hooks::tool`).
+/// No tool has been looked for yet: the first range looks for one, and clears the bit
+/// (`hooks::tool`).
 pub(crate) const UNSOUGHT: u32 = 1 << 31;
 
 /// Bits that the fast path does not serve: one test covers them all.
@@ -54,7 +58,8 @@ pub(crate) const SLOW: u32 =
 /// The gate of a program that has run nothing yet.
 const FIRST: u32 = if cfg!(feature = "enable") { UNSOUGHT } else { 0 };
 
-/// The gate, alone on its cache lines: every range reads it, and writes to a neighbour would slow all of them.
+/// The gate, alone on its cache lines: every range reads it, and writes to a neighbour would slow
+/// all of them.
 #[repr(align(128))]
 struct Gate(AtomicU32);
 
@@ -71,7 +76,8 @@ static RECORDINGS: AtomicU32 = AtomicU32::new(0);
 /// Returns the gate's bits now.
 #[inline(always)]
 pub fn load() -> u32 {
-    // ORDERING: a thread may see a start or a stop late; buffers are handed over through their own release stores.
+    // ORDERING: a thread may see a start or a stop late; buffers are handed over through their own
+    // release stores.
     GATE.0.load(Ordering::Relaxed)
 }
 
@@ -87,7 +93,8 @@ pub fn set(session: u32) {
     });
 }
 
-/// Returns the number of the current recording, from 1: descriptions of an earlier recording have to be written again.
+/// Returns the number of the current recording, from 1: descriptions of an earlier recording have
+/// to be written again.
 pub(crate) fn recording() -> u32 {
     // ORDERING: see `load`.
     RECORDINGS.load(Ordering::Relaxed)
@@ -144,7 +151,8 @@ pub fn moved() {
     }
 }
 
-/// Adapts the gate in a process that was just forked: the session is its parent's, the tool is its own. Takes no lock.
+/// Adapts the gate in a process that was just forked: the session is its parent's, the tool is its
+/// own. Takes no lock.
 fn become_child() {
     // ORDERING: see `publish`.
     if SESSION.load(Ordering::Relaxed) != 0 {

@@ -1,7 +1,9 @@
-//! Labels that a program, and often its clients, choose: request ids, names made at run time, names of threads.
+//! Labels that a program, and often its clients, choose: request ids, names made at run time, names
+//! of threads.
 //!
-//! Each has at most [`LONGEST`] bytes: an id of megabytes would push everything else out of a ring, and a name of
-//! megabytes would stay in memory for ever. A longer label is cut at the end of a character and marked.
+//! Each has at most [`LONGEST`] bytes: an id of megabytes would push everything else out of a ring,
+//! and a name of megabytes would stay in memory for ever. A longer label is cut at the end of a
+//! character and marked.
 
 /// Longest label, in bytes.
 pub(crate) const LONGEST: usize = 256;

@@ -1,12 +1,14 @@
 //! The amount of allocated memory, at any time and by owner: the program or the profiler itself.
 //!
-//! A session that starts late must know what was allocated before it, so allocations are added up from the first one.
-//! Each of the first [`LEDGERS`] threads has a cache line of its own and adds with a plain load and store; later
-//! threads share some and add atomically. A thread-local without a destructor points to the thread's ledger: an
-//! allocator may use it at any time, also before a thread has a name and after its thread-locals are gone.
+//! A session that starts late must know what was allocated before it, so allocations are added up
+//! from the first one. Each of the first [`LEDGERS`] threads has a cache line of its own and adds
+//! with a plain load and store; later threads share some and add atomically. A thread-local without
+//! a destructor points to the thread's ledger: an allocator may use it at any time, also before a
+//! thread has a name and after its thread-locals are gone.
 //!
-//! While a thread works for the profiler ([`own`]) it adds to the profiler's ledger and records nothing. That keeps the
-//! profiler's memory out of the program's figures, and the recorder's allocations out of the recorder.
+//! While a thread works for the profiler ([`own`]) it adds to the profiler's ledger and records
+//! nothing. That keeps the profiler's memory out of the program's figures, and the recorder's
+//! allocations out of the recorder.
 
 use std::cell::Cell;
 use std::marker::PhantomData;
@@ -50,7 +52,8 @@ impl Ledger {
     }
 }
 
-/// Adds to the calling thread's ledger the bytes that it has allocated, or freed if `bytes` is negative.
+/// Adds to the calling thread's ledger the bytes that it has allocated, or freed if `bytes` is
+/// negative.
 #[inline(always)]
 pub(crate) fn add(bytes: i64) {
     let ledger = match LEDGER.get() {
@@ -101,7 +104,8 @@ pub fn is_own() -> bool {
     LEDGER.get().is_some_and(|ledger| ptr::eq(ledger, &raw const PROFILER))
 }
 
-/// Returns whether anything was ever added, as `ProfilingAllocator` does at the program's first allocation.
+/// Returns whether anything was ever added, as `ProfilingAllocator` does at the program's first
+/// allocation.
 pub(crate) fn is_used() -> bool {
     // ORDERING: a statistic.
     THREADS.load(Ordering::Relaxed) > 0

@@ -1,7 +1,9 @@
-//! The crate that a library depends on to be profiled: sites, ranges, shapes, and the streams that record them.
+//! The crate that a library depends on to be profiled: sites, ranges, shapes, and the streams that
+//! record them.
 //!
-//! A library annotates its functions and leaves the feature `enable` off; the application that depends on
-//! `profiler-runtime` switches it on for the whole program, starts sessions and gets the artifacts.
+//! A library annotates its functions and leaves the feature `enable` off; the application that
+//! depends on `profiler-runtime` switches it on for the whole program, starts sessions and gets the
+//! artifacts.
 //!
 //! ```
 //! use profiler_core::{profiled_op, profiled_stage};
@@ -13,8 +15,8 @@
 //! # diffuse(&[1.0; 64]);
 //! ```
 //!
-//! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range is empty, and this
-//! crate depends only on its macros and needs neither `std` nor `alloc`.
+//! Without the feature `std`, which `enable` and a runtime switch on, nothing can record: a range
+//! is empty, and this crate depends only on its macros and needs neither `std` nor `alloc`.
 //!
 //! | feature | default | does |
 //! |---|---|---|
@@ -23,12 +25,13 @@
 //!
 //! # Path of a range
 //!
-//! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) → `stream::buffer` (access to
-//! this thread's `stream`), which `stream::registry` owns. This crate does not know sessions, configuration or
-//! artifacts: the runtime opens the gate, takes `stream::registry::Marks` and reads the entries between two of them.
+//! Attribute → `site` (a static) → `gate` (one relaxed load) → `range` (clock, entry) →
+//! `stream::buffer` (access to this thread's `stream`), which `stream::registry` owns. This crate
+//! does not know sessions, configuration or artifacts: the runtime opens the gate, takes
+//! `stream::registry::Marks` and reads the entries between two of them.
 //!
-//! `unsafe` lives here because a stream is written by its thread while others read its published part; each block says
-//! which code upholds its conditions.
+//! `unsafe` lives here because a stream is written by its thread while others read its published
+//! part; each block says which code upholds its conditions.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The hidden modules are public for a runtime only, and their docs link to private items.

@@ -1,9 +1,10 @@
 //! Allocations: the events of each while a session records memory.
 //!
-//! An allocation is two entries, `Memory` (time, action, device) and `Block` (address and bytes), in the stream of the
-//! thread that made it, so that it counts for the range that is open there. A block's release is recorded before it
-//! happens and its allocation after: another thread that gets the same address records later. A thread that records
-//! ranges takes no lock and allocates nothing; see `buffer::append_all` for the others.
+//! An allocation is two entries, `Memory` (time, action, device) and `Block` (address and bytes),
+//! in the stream of the thread that made it, so that it counts for the range that is open there. A
+//! block's release is recorded before it happens and its allocation after: another thread that gets
+//! the same address records later. A thread that records ranges takes no lock and allocates
+//! nothing; see `buffer::append_all` for the others.
 
 pub use crate::ledger;
 pub use crate::stream::entry::Action;
@@ -68,19 +69,19 @@ impl Levels {
     }
 }
 
-/// Reports memory that a framework's allocator has handed out: device memory, or host memory from an arena of its own.
-/// Call it after the allocation.
+/// Reports memory that a framework's allocator has handed out: device memory, or host memory from
+/// an arena of its own. Call it after the allocation.
 ///
 /// The `[memory]` events, the memory snapshot, the chart and the stages' peaks of a session with
-/// `torch_profiler_with_memory` include it. The runtime's `ProfilingAllocator` already reports host memory that comes
-/// from the global allocator. Cost while nothing records: an addition and a load.
+/// `torch_profiler_with_memory` include it. The runtime's `ProfilingAllocator` already reports host
+/// memory that comes from the global allocator. Cost while nothing records: an addition and a load.
 pub fn record_alloc(device: Device, address: u64, bytes: u64) {
     add(device, signed(bytes));
     note(Action::Alloc, device, address, bytes);
 }
 
-/// Reports that a framework's allocator takes memory back; see [`record_alloc`]. Call it before the memory can be
-/// handed out again.
+/// Reports that a framework's allocator takes memory back; see [`record_alloc`]. Call it before the
+/// memory can be handed out again.
 pub fn record_free(device: Device, address: u64, bytes: u64) {
     add(device, -signed(bytes));
     note(Action::Free, device, address, bytes);
@@ -128,7 +129,8 @@ pub fn moment() -> u64 {
     if gate & gate::MEMORY != 0 { ticks(gate) } else { 0 }
 }
 
-/// Reports that the program's allocator has turned one block, as `(address, bytes)`, into another since `began`.
+/// Reports that the program's allocator has turned one block, as `(address, bytes)`, into another
+/// since `began`.
 #[inline(always)]
 pub fn moved(began: u64, from: (usize, usize), to: (usize, usize)) {
     // CAST: see `allocated`.
@@ -145,7 +147,8 @@ pub fn out_of_memory(bytes: usize) {
     note(Action::OutOfMemory, Device::Cpu, 0, bytes as u64);
 }
 
-/// Sets, while memory is recorded, the size below which the program's allocator does not report blocks.
+/// Sets, while memory is recorded, the size below which the program's allocator does not report
+/// blocks.
 #[inline(always)]
 pub fn least(bytes: usize) {
     // ORDERING: a fact for the report. Read first: it is written once, and read by all threads.
@@ -169,8 +172,9 @@ fn record(gate: u32, action: Action, device: Device, address: u64, bytes: u64) {
     }
 }
 
-/// Records a move. Another thread may get the old block before the new one is known: the old one ends when the call
-/// began. Totals count the difference when the call ended, because one of the two existed all the time.
+/// Records a move. Another thread may get the old block before the new one is known: the old one
+/// ends when the call began. Totals count the difference when the call ended, because one of the
+/// two existed all the time.
 #[inline(never)]
 fn record_move(gate: u32, began: u64, from: (usize, usize), to: (usize, usize)) {
     let block = |(address, bytes)| (address as u64, bytes as u64);

@@ -1,6 +1,7 @@
 //! The same names where nothing records: a library compiles, and its ranges are empty.
 //!
-//! Without the feature `std` there are no streams, and this crate needs neither an allocator nor an operating system.
+//! Without the feature `std` there are no streams, and this crate needs neither an allocator nor an
+//! operating system.
 
 use core::future::Future;
 use core::marker::PhantomData;
@@ -15,7 +16,8 @@ use crate::integer::Integer;
 
 /// Maximum number of recorded dims of one input.
 pub(crate) const MAX_DIMS: usize = 8;
-/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of a tensor.
+/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of
+/// a tensor.
 pub(crate) const LISTS_DIMS: u64 = 1 << 8;
 
 /// An open range; it records nothing here.
@@ -33,7 +35,8 @@ impl Range {
     }
 }
 
-// The guard that records has a `Drop` too: so an explicit `drop` of this one is no lint error in the caller.
+// The guard that records has a `Drop` too: so an explicit `drop` of this one is no lint error in
+// the caller.
 impl Drop for Range {
     fn drop(&mut self) {}
 }
@@ -75,7 +78,8 @@ impl<I: AsRef<str>, F: Future> Future for RequestScope<I, F> {
     type Output = F::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        // SAFETY: the future is pinned with the scope: nothing moves it out, and there is no `Drop`.
+        // SAFETY: the future is pinned with the scope: nothing moves it out, and there is no
+        // `Drop`.
         unsafe { self.map_unchecked_mut(|scope| &mut scope.future) }.poll(context)
     }
 }

@@ -1,7 +1,8 @@
-//! Open ranges of a thread, in the order in which they began. Each ends by its own key, because guards may be dropped
-//! in any order.
+//! Open ranges of a thread, in the order in which they began. Each ends by its own key, because
+//! guards may be dropped in any order.
 //!
-//! Used by everything that a range does out of line (`range`, `hooks`); the fast path keeps only its begin.
+//! Used by everything that a range does out of line (`range`, `hooks`); the fast path keeps only
+//! its begin.
 
 use crate::few::Few;
 use crate::ledger;
@@ -30,7 +31,8 @@ impl<T> OpenList<T> {
         self.open.has_room(1)
     }
 
-    /// Adds an entry that has just begun. Returns its key, which is unique and never 0; `None` if there is no room.
+    /// Adds an entry that has just begun. Returns its key, which is unique and never 0; `None` if
+    /// there is no room.
     #[inline]
     pub(super) fn begin(&mut self, opened: T) -> Option<u64> {
         if !self.has_room() {
@@ -41,7 +43,8 @@ impl<T> OpenList<T> {
         Some(self.last)
     }
 
-    /// Removes the entry with this key. Returns it, and the number of open entries that began before it.
+    /// Removes the entry with this key. Returns it, and the number of open entries that began
+    /// before it.
     #[inline]
     pub(super) fn end(&mut self, key: u64) -> Option<(T, usize)> {
         let at = self.open.iter().rposition(|(open, _)| *open == key)?;

@@ -1,7 +1,7 @@
 //! The cost of recording itself, measured on this machine when a session ends.
 //!
-//! The reports multiply each cost by the number of times it was paid. Costs are measured on scratch memory with the
-//! same clock and the same stores; the measurement does not appear in a recording.
+//! The reports multiply each cost by the number of times it was paid. Costs are measured on scratch
+//! memory with the same clock and the same stores; the measurement does not appear in a recording.
 
 use std::hint::black_box;
 

@@ -1,17 +1,19 @@
-//! A process and its forked children: the state of its parent that a child forgets, and the state that it makes anew.
+//! A process and its forked children: the state of its parent that a child forgets, and the state
+//! that it makes anew.
 //!
-//! A child that was forked without `exec` has a copy of the parent's memory and one thread. A lock may be held in it by
-//! a thread that does not exist, and a session, its files and its claims are the parent's. So the child uses, drops and
-//! unlocks nothing of the parent's: state that a lock guards is [`PerProcess`], which a child makes anew and leaks the
-//! parent's; the gate shuts; values of the parent's that are dropped in the child check a [`Stamp`] first.
+//! A child that was forked without `exec` has a copy of the parent's memory and one thread. A lock
+//! may be held in it by a thread that does not exist, and a session, its files and its claims are
+//! the parent's. So the child uses, drops and unlocks nothing of the parent's: state that a lock
+//! guards is [`PerProcess`], which a child makes anew and leaks the parent's; the gate shuts;
+//! values of the parent's that are dropped in the child check a [`Stamp`] first.
 //!
-//! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`. Where no
-//! handler runs (`clone`, `_Fork`), [`check`] compares process ids on the slow paths: start, stop and end of a
-//! session, export, a thread's first range and each of its chunks; until then such a child continues to write
-//! into its parent's chunk, which is a copy unless it lies in a spool. A page that the kernel wipes in children
-//! (`MADV_WIPEONFORK`) would tell with one load everywhere, but the gate would have to live on it, in memory
-//! that no initialised static has. `vfork` and `posix_spawn` share the memory and run no handler: nothing
-//! happens.
+//! A child is noticed by a handler of `pthread_atfork`, before its first instruction after `fork`.
+//! Where no handler runs (`clone`, `_Fork`), [`check`] compares process ids on the slow paths:
+//! start, stop and end of a session, export, a thread's first range and each of its chunks; until
+//! then such a child continues to write into its parent's chunk, which is a copy unless it lies in
+//! a spool. A page that the kernel wipes in children (`MADV_WIPEONFORK`) would tell with one load
+//! everywhere, but the gate would have to live on it, in memory that no initialised static has.
+//! `vfork` and `posix_spawn` share the memory and run no handler: nothing happens.
 
 pub mod descriptors;
 
@@ -25,11 +27,12 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 
 use crate::ledger;
 
-/// The number of times that this process has found itself to be a child, and its process id: one word, so that only one
-/// thread detects a fork. The id is 0 before the first check.
+/// The number of times that this process has found itself to be a child, and its process id: one
+/// word, so that only one thread detects a fork. The id is 0 before the first check.
 static PROCESS: AtomicU64 = AtomicU64::new(0);
 
-/// Returns the number of this process among its forked ancestors; the first that used the runtime has 0.
+/// Returns the number of this process among its forked ancestors; the first that used the runtime
+/// has 0.
 #[inline]
 pub(crate) fn number() -> u32 {
     // ORDERING: changes while this process has one thread, or the next reader finds it changed.
@@ -42,7 +45,8 @@ pub(crate) fn is_child() -> bool {
     number() > 0
 }
 
-/// Checks whether this process was forked without a handler being run. Costs one system call: for slow paths.
+/// Checks whether this process was forked without a handler being run. Costs one system call: for
+/// slow paths.
 pub fn check() {
     // ORDERING: see `number`.
     let known_word = PROCESS.load(Ordering::Relaxed);
@@ -64,8 +68,8 @@ fn watch(id: u32) {
     }
 }
 
-/// Forgets the parent. Only stores to atomics and closes descriptors: it runs after `fork`, before the child's own
-/// code.
+/// Forgets the parent. Only stores to atomics and closes descriptors: it runs after `fork`, before
+/// the child's own code.
 #[cold]
 fn become_child(known: u64, id: u32) {
     let new = ((known >> 32) + 1) << 32 | u64::from(id);
@@ -88,7 +92,8 @@ pub(crate) enum Part {
 /// Function of each part that runs in a child; unset for a part that has not been used.
 static FORGETTERS: [OnceLock<fn()>; 4] = [const { OnceLock::new() }; 4];
 
-/// Registers `forget` to be called in a forked child. Each part registers before it has state; the first call counts.
+/// Registers `forget` to be called in a forked child. Each part registers before it has state; the
+/// first call counts.
 pub(crate) fn forget_with(part: Part, forget: fn()) {
     let _ = FORGETTERS[part as usize].set(forget);
 }
@@ -99,15 +104,16 @@ fn at_fork() {
         // ORDERING: see `number`.
         become_child(PROCESS.load(Ordering::Relaxed), std::process::id());
     }
-    // SAFETY: the handler touches only atomics, a thread-local without a destructor and descriptors. If the list is
-    // full, the call is refused, and `check` remains.
+    // SAFETY: the handler touches only atomics, a thread-local without a destructor and
+    // descriptors. If the list is full, the call is refused, and `check` remains.
     unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
 }
 
 #[cfg(not(all(unix, not(miri))))]
 const fn at_fork() {}
 
-/// A static that each process makes for itself: a child's is new, and the child never touches or drops the parent's.
+/// A static that each process makes for itself: a child's is new, and the child never touches or
+/// drops the parent's.
 ///
 /// The first process has it inline, so that no use of it allocates there.
 pub struct PerProcess<T: 'static> {
@@ -123,12 +129,14 @@ struct Made<T> {
     value: T,
 }
 
-// SAFETY: only the thread that has set `is_begun` writes `first`, and publishes it; from then on the value is shared.
+// SAFETY: only the thread that has set `is_begun` writes `first`, and publishes it; from then on
+// the value is shared.
 unsafe impl<T: Send + Sync> Sync for PerProcess<T> {}
 
 impl<T: Send + Sync> PerProcess<T> {
-    /// Creates a static that `make` fills at its first use in each process, from the parent's value if there is one.
-    /// State that the parent's locks guard may be half changed: it is usable only where `try_lock` gets the lock.
+    /// Creates a static that `make` fills at its first use in each process, from the parent's value
+    /// if there is one. State that the parent's locks guard may be half changed: it is usable only
+    /// where `try_lock` gets the lock.
     pub const fn new(make: fn(Option<&T>) -> T) -> Self {
         Self {
             made: AtomicPtr::new(ptr::null_mut()),
@@ -180,7 +188,8 @@ impl<T: Send + Sync> Deref for PerProcess<T> {
     }
 }
 
-/// Returns zeroed memory that is never freed: from the program's allocator, or from the system if that has none.
+/// Returns zeroed memory that is never freed: from the program's allocator, or from the system if
+/// that has none.
 pub(crate) fn forever(layout: Layout) -> Option<NonNull<u8>> {
     // SAFETY: no caller asks for memory of no size.
     NonNull::new(unsafe { alloc_zeroed(layout) }).or_else(|| pages(layout.size()))
@@ -212,7 +221,8 @@ impl Stamp {
         Self(number())
     }
 
-    /// Returns whether the value is the parent's: its locks, threads and files must not be touched here.
+    /// Returns whether the value is the parent's: its locks, threads and files must not be touched
+    /// here.
     pub fn is_foreign(self) -> bool {
         check();
         self.0 != number()

@@ -1,9 +1,9 @@
 //! A range: one execution of a site, from its begin to its drop.
 //!
-//! The attributes expand to [`run`]. It reads the gate once; off, it calls the body without any guard around it,
-//! because a guard's drop flag and unwind edges cost more than the gate itself. On, the fast path is two clock reads
-//! and two 16-byte stores; all other work of a range (selection, steps, stacks, a slow clock, an attached tool) is out
-//! of line.
+//! The attributes expand to [`run`]. It reads the gate once; off, it calls the body without any
+//! guard around it, because a guard's drop flag and unwind edges cost more than the gate itself.
+//! On, the fast path is two clock reads and two 16-byte stores; all other work of a range
+//! (selection, steps, stacks, a slow clock, an attached tool) is out of line.
 
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -41,8 +41,8 @@ fn run_recorded<R>(site: &'static Site, gate: u32, body: impl FnOnce() -> R) -> 
     body()
 }
 
-/// Begins a range; returns false where its entry finds no room. The code that makes room is out of line, with the body,
-/// so that the fast path keeps nothing of it in registers.
+/// Begins a range; returns false where its entry finds no room. The code that makes room is out of
+/// line, with the body, so that the fast path keeps nothing of it in registers.
 #[inline(always)]
 fn begin_plain(number: u32) -> bool {
     buffer::append_if_room(|| Entry::new(Tag::Begin, number, clock::fast_ticks()))
@@ -72,8 +72,9 @@ impl Drop for PlainEnd {
 ///
 /// # In async code
 ///
-/// It stays on its thread: it is not `Send`. A future that holds it across an `.await` is not `Send` either, and cannot
-/// be spawned on a runtime of several threads. Make that part a function of its own:
+/// It stays on its thread: it is not `Send`. A future that holds it across an `.await` is not
+/// `Send` either, and cannot be spawned on a runtime of several threads. Make that part a function
+/// of its own:
 ///
 /// ```
 /// # async fn load() -> Vec<f32> { Vec::new() }
@@ -85,9 +86,10 @@ impl Drop for PlainEnd {
 ///
 /// # Cost
 ///
-/// One word, so that a guard that records nothing is a register and one comparison: 0 for nothing; negative on the fast
-/// path, where `Entry::end_of_guard` turns it into the end; else the key of the work to be done out of line at the end,
-/// with a lowest bit that says whether the begin is in the stream.
+/// One word, so that a guard that records nothing is a register and one comparison: 0 for nothing;
+/// negative on the fast path, where `Entry::end_of_guard` turns it into the end; else the key of
+/// the work to be done out of line at the end, with a lowest bit that says whether the begin is in
+/// the stream.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct Range {
@@ -154,8 +156,8 @@ impl Range {
         if begun { Self::of(word) } else { Self::begin_full(site, gate) }
     }
 
-    /// Counts a range that begins where the thread works for the profiler, as in a signal handler that interrupted it:
-    /// locks may be held.
+    /// Counts a range that begins where the thread works for the profiler, as in a signal handler
+    /// that interrupted it: locks may be held.
     pub(super) fn refused(gate: u32) -> Self {
         if gate & gate::RECORD != 0 {
             registry::count_reentry();
@@ -206,7 +208,8 @@ impl Range {
     }
 }
 
-/// Returns whether there is memory for another open range on this thread; true while the thread is ending.
+/// Returns whether there is memory for another open range on this thread; true while the thread is
+/// ending.
 fn has_room(is_step: bool) -> bool {
     let has_room = HELD.try_with(|held| held.try_borrow_mut().map_or(true, |mut held| held.has_room()));
     has_room.unwrap_or(true) && (!is_step || steps::has_room())
@@ -302,8 +305,9 @@ impl Held {
         }
     }
 
-    /// Records the next step if the end of this step has begun a recording. A step of the same loop that replaced this
-    /// one, as in `step = step!(…)`, began just before: it is recorded from here on.
+    /// Records the next step if the end of this step has begun a recording. A step of the same loop
+    /// that replaced this one, as in `step = step!(…)`, began just before: it is recorded from here
+    /// on.
     fn begin_next(&self, own_key: u64) {
         let gate = gate::load();
         if self.recorded != 0 || gate & gate::RECORD == 0 {
@@ -356,8 +360,9 @@ fn end_full(key: u64) {
     }
 }
 
-/// Begins a stage whose name is known only at run time. The name is interned (at most 4,096 different ones) under a
-/// lock while something records. A name longer than 256 bytes is cut and ends in `…`.
+/// Begins a stage whose name is known only at run time. The name is interned (at most 4,096
+/// different ones) under a lock while something records. A name longer than 256 bytes is cut and
+/// ends in `…`.
 pub fn stage(name: &str) -> Range {
     dynamic(Kind::Stage, name)
 }

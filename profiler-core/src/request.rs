@@ -1,8 +1,8 @@
-//! Requests, which group timings. A guard for a thread that does one request at a time, a future's wrapper for a server
-//! that does many.
+//! Requests, which group timings. A guard for a thread that does one request at a time, a future's
+//! wrapper for a server that does many.
 //!
-//! The id is written before the begin of its range, like any other description of a call. Work that a future's request
-//! hands to another thread counts as one more poll of the future there.
+//! The id is written before the begin of its range, like any other description of a call. Work that
+//! a future's request hands to another thread counts as one more poll of the future there.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -26,26 +26,28 @@ static SITE: Site = Site::new(Kind::Request, "request", file!(), line!(), module
 /// Site of futures: a poll ends the innermost range of this site, which may not be a guard's.
 static SCOPE: Site = Site::new(Kind::Request, "request", file!(), line!(), module_path!());
 
-/// Opens a request: the stages and steps that run on this thread until the guard drops are timed under this id, in
-/// `timing_rank*.json` and the summary. In async code use [`request_scope`]: this guard stays on its thread. An id
-/// longer than 256 bytes is cut and ends in `…`.
+/// Opens a request: the stages and steps that run on this thread until the guard drops are timed
+/// under this id, in `timing_rank*.json` and the summary. In async code use [`request_scope`]: this
+/// guard stays on its thread. An id longer than 256 bytes is cut and ends in `…`.
 ///
-/// Cost while nothing records: one load. While recording: three entries and one more per fifteen bytes of the id.
+/// Cost while nothing records: one load. While recording: three entries and one more per fifteen
+/// bytes of the id.
 pub fn request(id: &str) -> Range {
     tell(&SITE, id);
     Range::enter(&SITE)
 }
 
-/// Makes a request of a future: the stages and steps that run in its polls, on any thread, are timed under this id.
-/// Requests that run at the same time are kept apart, also on one thread.
+/// Makes a request of a future: the stages and steps that run in its polls, on any thread, are
+/// timed under this id. Requests that run at the same time are kept apart, also on one thread.
 ///
 /// An id longer than 256 bytes is cut, as by [`request`].
 ///
-/// Work that the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer part of the request,
-/// unless [`current_request`] takes it along. The request lasts from its first poll to its completion or drop.
+/// Work that the future hands to other tasks and threads (`spawn`, `spawn_blocking`) is no longer
+/// part of the request, unless [`current_request`] takes it along. The request lasts from its first
+/// poll to its completion or drop.
 ///
-/// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the first poll of a
-/// recording an entry and one more per fifteen bytes of the id.
+/// Cost of a poll while nothing records: two loads. While recording: as an async stage, and at the
+/// first poll of a recording an entry and one more per fifteen bytes of the id.
 ///
 /// ```
 /// # async fn generate(prompt: &str) -> usize { prompt.len() }
@@ -85,9 +87,11 @@ thread_local! {
     static CURRENT: Cell<Option<Continued>> = const { Cell::new(None) };
 }
 
-/// Returns the request whose future of [`request_scope`] runs on this thread, for work that it hands to another thread.
+/// Returns the request whose future of [`request_scope`] runs on this thread, for work that it
+/// hands to another thread.
 ///
-/// Cost: one load of this thread's memory. A poll of a scope costs two more while something records.
+/// Cost: one load of this thread's memory. A poll of a scope costs two more while something
+/// records.
 ///
 /// ```
 /// # fn decode(latents: Vec<f32>) -> usize { latents.len() }
@@ -107,11 +111,13 @@ pub fn current_request() -> CurrentRequest {
 pub struct CurrentRequest(Option<Continued>);
 
 impl CurrentRequest {
-    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and the request is not
-    /// counted again. The request lasts until its future and all such work are over.
+    /// Runs `work` on this thread as a part of the request: the stages in it are the request's, and
+    /// the request is not counted again. The request lasts until its future and all such work are
+    /// over.
     ///
-    /// Only runs `work` if there is no such request: nothing records, or nothing did when the handle was taken; it was
-    /// taken outside of a [`request_scope`] (a [`request`]'s guard stays on its thread); or a new session has begun.
+    /// Only runs `work` if there is no such request: nothing records, or nothing did when the
+    /// handle was taken; it was taken outside of a [`request_scope`] (a [`request`]'s guard stays
+    /// on its thread); or a new session has begun.
     pub fn run<R>(self, work: impl FnOnce() -> R) -> R {
         match self.0 {
             Some(request) => request.run(Inside::enter, work),
@@ -147,8 +153,8 @@ fn tell(site: &'static Site, id: &str) {
     }
 }
 
-/// Id of the last request that has begun in this session. A schedule may begin to record in the middle of a request;
-/// the part of the stream before that is gone, and with it the id.
+/// Id of the last request that has begun in this session. A schedule may begin to record in the
+/// middle of a request; the part of the stream before that is gone, and with it the id.
 struct Noted {
     length: usize,
     bytes: [u8; LONGEST],
@@ -156,7 +162,8 @@ struct Noted {
 
 static LAST: PerProcess<Mutex<Noted>> = PerProcess::new(|_| Mutex::new(Noted { length: 0, bytes: [0; LONGEST] }));
 
-/// Notes an id. Does not wait for the lock: of requests that begin at the same moment, one is enough.
+/// Notes an id. Does not wait for the lock: of requests that begin at the same moment, one is
+/// enough.
 fn note(id: &str) {
     let Ok(mut last) = LAST.try_lock() else { return };
     let Some(kept) = last.bytes.get_mut(..id.len()) else { return };

@@ -1,8 +1,9 @@
-//! The range of a call whose signature does not tell it: the call, or the life of the boxed future that it returns.
+//! The range of a call whose signature does not tell it: the call, or the life of the boxed future
+//! that it returns.
 //!
-//! An alias or an associated type may hide a boxed future, and a name may be that of another type. So generated code
-//! names the type that the function returns, and method resolution decides: the methods of [`Returns`] itself are for
-//! boxed futures, those of [`OfValue`] for every other type.
+//! An alias or an associated type may hide a boxed future, and a name may be that of another type.
+//! So generated code names the type that the function returns, and method resolution decides: the
+//! methods of [`Returns`] itself are for boxed futures, those of [`OfValue`] for every other type.
 
 use std::alloc::{Layout, alloc};
 use std::fmt;
@@ -80,7 +81,8 @@ pub trait OfValue<R>: Sized {
 
 impl<R> OfValue<R> for Returns<R> {}
 
-/// A boxed future: one trait with one implementation below, so that an unknown type does not get six candidate methods.
+/// A boxed future: one trait with one implementation below, so that an unknown type does not get
+/// six candidate methods.
 pub trait BoxedFuture: Sized {
     /// Times the life of the future.
     fn timed(self, site: &'static Site, call: DescribedCall) -> Self;
@@ -108,7 +110,8 @@ impl<R: BoxedFuture> Returns<R> {
     }
 }
 
-/// Allocates memory for the wrapper of a future; `None` if there is none: then a running recording loses a range.
+/// Allocates memory for the wrapper of a future; `None` if there is none: then a running recording
+/// loses a range.
 fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
     let layout = Layout::new::<Instrumented<F>>();
     // SAFETY: the layout's size is not zero: it holds a site.
@@ -131,10 +134,11 @@ macro_rules! boxed_futures {
                 let Some(memory) = memory_for(&self) else { return self };
                 let filled = Box::write(memory, instrument_call(site, call, self));
                 let timed: Pin<Box<dyn Future<Output = T> $(+ $bound)* + '_>> = Box::into_pin(filled);
-                // SAFETY: both types are the same but for the lifetime of the object. The compiler demands that `T`
-                // outlives `'a`, as it does for every type that names `T`; a boxed future of that type need not, and
-                // the function that made one has no such bound. The new box holds that future and data of ours that
-                // borrows nothing: it lives as long as that future does, and no other code makes a value of type `T`.
+                // SAFETY: both types are the same but for the lifetime of the object. The compiler
+                // demands that `T` outlives `'a`, as it does for every type that names `T`; a boxed
+                // future of that type need not, and the function that made one has no such bound.
+                // The new box holds that future and data of ours that borrows nothing: it lives as
+                // long as that future does, and no other code makes a value of type `T`.
                 unsafe { mem::transmute(timed) }
             }
         }

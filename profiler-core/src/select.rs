@@ -1,8 +1,9 @@
 //! Selection: the ranges that are recorded while the gate's `FILTER` bit is set.
 //!
-//! A site is recorded if the session's pattern admits its name, or if it runs inside a range that was admitted, on the
-//! same thread or inside the same poll. A guard that is held over `.await` admits the work of its own future: it is set
-//! aside with the future between polls, so that other tasks of the thread are selected for themselves.
+//! A site is recorded if the session's pattern admits its name, or if it runs inside a range that
+//! was admitted, on the same thread or inside the same poll. A guard that is held over `.await`
+//! admits the work of its own future: it is set aside with the future between polls, so that other
+//! tasks of the thread are selected for themselves.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -29,7 +30,8 @@ thread_local! {
 
 /// Open ranges and polls of a thread.
 struct Inside {
-    /// Recording that the count belongs to: ranges that an earlier one has admitted admit nothing now.
+    /// Recording that the count belongs to: ranges that an earlier one has admitted admit nothing
+    /// now.
     recording: u32,
     /// Number of admitted ranges.
     count: u32,
@@ -125,7 +127,8 @@ pub(super) fn enter() -> Option<Admitted> {
     })
 }
 
-/// Ends an admitted guard. The count excludes it while its task is not being polled, as when the task is dropped.
+/// Ends an admitted guard. The count excludes it while its task is not being polled, as when the
+/// task is dropped.
 pub(super) fn leave(guard: Admitted) {
     with(|inside| {
         if guard.recording == inside.recording && (guard.task == 0 || inside.polls.contains(&guard.task)) {

@@ -1,4 +1,5 @@
-//! The recorder as a whole, on threads of its own: small enough for Miri, which checks every access to a chunk.
+//! The recorder as a whole, on threads of its own: small enough for Miri, which checks every access
+//! to a chunk.
 
 #![allow(clippy::unwrap_used)]
 
@@ -29,15 +30,16 @@ fn record(site: u32, ranges: u64) -> u64 {
     (1..=ranges).filter(one).count() as u64
 }
 
-/// Waits until the threads are gone with all that they own: the end of a scope would not wait for their streams.
+/// Waits until the threads are gone with all that they own: the end of a scope would not wait for
+/// their streams.
 fn end<const COUNT: usize>(threads: [thread::JoinHandle<u64>; COUNT]) {
     for thread in threads {
         thread.join().unwrap();
     }
 }
 
-/// Checks the entries of the thread that recorded this site: whole ranges in order, then maybe a begin. Returns the
-/// number of ends.
+/// Checks the entries of the thread that recorded this site: whole ranges in order, then maybe a
+/// begin. Returns the number of ends.
 fn ranges(log: &Log, site: u32) -> u64 {
     let is_its = |thread: &&ThreadLog| thread.entries().any(|entry| entry.site() == site);
     let Some(thread) = log.threads.iter().find(is_its) else { return 0 };
@@ -74,7 +76,8 @@ fn streams_are_read_while_their_threads_write_them() {
 #[test]
 fn threads_overwrite_each_other_while_what_was_there_is_read() {
     let _turn = alone();
-    // Another test of this process may have left a thread that records; the threads of this test are new.
+    // Another test of this process may have left a thread that records; the threads of this test
+    // are new.
     let from = registry::begin();
     set_budget(4 * (64 << 10), true);
     let mut held = Vec::new();

@@ -1,7 +1,8 @@
 //! Syntax of an attribute's arguments: `"name", key = value, key(values…), key(name = value, …)`.
 //!
-//! Knows no option by name: [`crate::options`] gives the arguments their meaning. The parser reports a syntax error and
-//! skips to the next comma, so that the arguments after the error are still checked.
+//! Knows no option by name: [`crate::options`] gives the arguments their meaning. The parser
+//! reports a syntax error and skips to the next comma, so that the arguments after the error are
+//! still checked.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -29,8 +30,8 @@ pub(crate) enum Argument {
     Named(Ident, Vec<(Ident, Value)>),
 }
 
-/// An expression and the tokens in which it was written: an expression that `syn` has parsed and printed again has lost
-/// the precedence of a macro's fragments.
+/// An expression and the tokens in which it was written: an expression that `syn` has parsed and
+/// printed again has lost the precedence of a macro's fragments.
 pub(crate) struct Value {
     pub(crate) expression: Expr,
     tokens: TokenStream,
@@ -51,7 +52,8 @@ impl ToTokens for Value {
 }
 
 impl Value {
-    /// Returns `&value`, with parentheses around the value where `&` would bind only to a part of it.
+    /// Returns `&value`, with parentheses around the value where `&` would bind only to a part of
+    /// it.
     pub(crate) fn borrowed(&self) -> TokenStream {
         match &self.expression {
             Expr::Path(_)

@@ -1,8 +1,9 @@
 //! `flops = 2 * rows * inner * cols`, computed so that it cannot overflow.
 //!
-//! The operands have the user's types, in which the product may not fit. So each goes to the runtime's `count`, and the
-//! operators work on the results. Only arithmetic in the option itself counts: sums, products, quotients, parentheses
-//! and casts to a wide type. Blocks, closures and calls are operands, computed as written.
+//! The operands have the user's types, in which the product may not fit. So each goes to the
+//! runtime's `count`, and the operators work on the results. Only arithmetic in the option itself
+//! counts: sums, products, quotients, parentheses and casts to a wide type. Blocks, closures and
+//! calls are operands, computed as written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote_spanned};
@@ -16,7 +17,8 @@ use crate::fragment;
 /// Integer types in which a cast loses nothing of a count.
 const WIDE: [&str; 6] = ["u64", "u128", "usize", "i64", "i128", "isize"];
 
-/// Returns the value with its arithmetic in the runtime's numbers, or as it was written if it has no arithmetic.
+/// Returns the value with its arithmetic in the runtime's numbers, or as it was written if it has
+/// no arithmetic.
 pub(crate) fn checked(value: &Value, krate: &Path) -> TokenStream {
     if is_arithmetic(&value.expression) { part(&value.expression, krate) } else { value.to_token_stream() }
 }

@@ -1,8 +1,9 @@
-//! The annotated function, written out: the site, at most one description, and the body handed to the runtime.
+//! The annotated function, written out: the site, at most one description, and the body handed to
+//! the runtime.
 //!
-//! The user's tokens keep their spans, so that every error in them points at them; generated tokens are `mixed_site`,
-//! so that generated names collide with none of the user's, and lints know that the user did not write them. Generated
-//! code names only `::core` and the runtime's `__private`.
+//! The user's tokens keep their spans, so that every error in them points at them; generated tokens
+//! are `mixed_site`, so that generated names collide with none of the user's, and lints know that
+//! the user did not write them. Generated code names only `::core` and the runtime's `__private`.
 
 use proc_macro2::{Group, Ident, Span, TokenStream};
 use quote::quote_spanned;
@@ -31,7 +32,8 @@ impl Annotated {
             #timed
         };
         let mut braces = Group::new(function.body.delimiter(), body);
-        // The user's span, because rustc reports no function as unused whose last token is a macro's.
+        // The user's span, because rustc reports no function as unused whose last token is a
+        // macro's.
         braces.set_span(function.body.span());
         quote_spanned!(Span::mixed_site()=> #before #parameters #after #braces)
     }
@@ -85,16 +87,18 @@ pub(crate) fn closure(function: &Function, output: &TokenStream, statements: &To
 
 /// Returns the body as the last expression of a generated block.
 ///
-/// A generated block has the edition of this crate, in which temporaries of the last expression are dropped before the
-/// block's variables, as they are before a function's parameters; the body's own braces keep the user's edition. The
-/// attribute, which allows nothing, keeps lints from reporting those braces as unnecessary.
+/// A generated block has the edition of this crate, in which temporaries of the last expression are
+/// dropped before the block's variables, as they are before a function's parameters; the body's own
+/// braces keep the user's edition. The attribute, which allows nothing, keeps lints from reporting
+/// those braces as unnecessary.
 pub(crate) fn block(function: &Function) -> TokenStream {
     let body = &function.body;
     quote_spanned!(Span::mixed_site()=> #[allow()] #body)
 }
 
 impl Description {
-    /// Returns the closure that describes a call to the runtime, which runs it only if a description is wanted.
+    /// Returns the closure that describes a call to the runtime, which runs it only if a
+    /// description is wanted.
     pub(crate) fn tell(&self, krate: &Path) -> Option<TokenStream> {
         if self.is_empty() {
             return None;

@@ -1,7 +1,8 @@
 //! The time that a function's range covers: its body, or the life of its future.
 //!
-//! The signature decides where it can: `async`, `impl Future`, a pinned box. Any other path may also name a boxed
-//! future, as an alias or as an associated type; for such a path, the generated code lets the type decide.
+//! The signature decides where it can: `async`, `impl Future`, a pinned box. Any other path may
+//! also name a boxed future, as an alias or as an associated type; for such a path, the generated
+//! code lets the type decide.
 
 use proc_macro2::{Delimiter, Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,8 +13,8 @@ use crate::function::Function;
 /// Part of a call that its range covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Flow {
-    /// The body, run in a closure: it has no guard's drop flag and unwind edges, so it costs nothing while nothing
-    /// records.
+    /// The body, run in a closure: it has no guard's drop flag and unwind edges, so it costs
+    /// nothing while nothing records.
     Closure,
     /// The body, under a guard, where a closure would change the meaning of the body.
     Guard,
@@ -55,9 +56,9 @@ fn needs_guard(function: &Function, output: Option<&Type>) -> bool {
         || depends_on_its_frame(function)
 }
 
-/// Returns whether the body may observe its caller: a trait may give its methods `#[track_caller]`, out of sight here.
-/// That matters where the body asks for its location or panics. A function without `self` may also be free, so it
-/// counts as a trait's only if it mentions `caller`.
+/// Returns whether the body may observe its caller: a trait may give its methods `#[track_caller]`,
+/// out of sight here. That matters where the body asks for its location or panics. A function
+/// without `self` may also be free, so it counts as a trait's only if it mentions `caller`.
 pub(crate) fn may_know_its_caller(function: &Function) -> bool {
     const TELLING: [&str; 9] =
         ["assert", "borrow", "caller", "expect", "panic", "todo", "unimplemented", "unreachable", "unwrap"];
@@ -88,14 +89,16 @@ fn indexes(tokens: TokenStream) -> bool {
     })
 }
 
-/// Returns whether only a function can have this return type: a closure cannot return `!` or `impl Trait`, which a
-/// macro may hide, and `impl Fn(&str)` gives a returned closure its argument types only in the function's own tail.
+/// Returns whether only a function can have this return type: a closure cannot return `!` or
+/// `impl Trait`, which a macro may hide, and `impl Fn(&str)` gives a returned closure its argument
+/// types only in the function's own tail.
 fn is_only_a_functions(output: &Type) -> bool {
     matches!(output, Type::Never(_) | Type::Macro(_)) || mentions(output.to_token_stream(), &|ident| ident == "impl")
 }
 
-/// Returns whether the body depends on its frame: `Location::caller()` in a closure is the closure's caller, a closure
-/// does not inline across target features, and some lints that `#[expect]` names look only at a function's own body.
+/// Returns whether the body depends on its frame: `Location::caller()` in a closure is the
+/// closure's caller, a closure does not inline across target features, and some lints that
+/// `#[expect]` names look only at a function's own body.
 fn depends_on_its_frame(function: &Function) -> bool {
     const ATTRIBUTES: [&str; 3] = ["track_caller", "target_feature", "expect"];
     function.opening.attributes.iter().any(|attribute| {
@@ -103,7 +106,8 @@ fn depends_on_its_frame(function: &Function) -> bool {
     })
 }
 
-/// Returns whether an identifier or keyword that satisfies `such` is among the tokens, at any depth.
+/// Returns whether an identifier or keyword that satisfies `such` is among the tokens, at any
+/// depth.
 pub(crate) fn mentions(tokens: TokenStream, such: &dyn Fn(&Ident) -> bool) -> bool {
     tokens.into_iter().any(|tree| match tree {
         TokenTree::Ident(ident) => such(&ident),
@@ -120,7 +124,8 @@ fn ungrouped(ty: &Type) -> &Type {
     }
 }
 
-/// Returns whether the standard library's `Future` is among the bounds, by its bare name or by a path that leads to it.
+/// Returns whether the standard library's `Future` is among the bounds, by its bare name or by a
+/// path that leads to it.
 fn names_future<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> bool {
     const LIBRARIES: [&str; 6] = ["Future", "core", "future", "futures", "futures_util", "std"];
     let leads_there =
@@ -137,7 +142,8 @@ fn pinned(ty: &Type) -> Option<&Type> {
     Some(boxed).filter(|path| ends_in(path, &["Box"])).and_then(type_argument)
 }
 
-/// Returns whether a type may be an alias of a boxed future: any path except the listed common types.
+/// Returns whether a type may be an alias of a boxed future: any path except the listed common
+/// types.
 fn may_be_boxed_future(ty: &Type) -> bool {
     const OTHERS: [&str; 28] = [
         "Arc", "Box", "Cow", "HashMap", "Option", "Ordering", "Pin", "Rc", "Result", "Self", "String", "Vec", "bool",

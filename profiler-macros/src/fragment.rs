@@ -1,8 +1,9 @@
 //! Fragments of a macro, kept whole.
 //!
-//! `$e:expr` reaches a procedural macro as a group without visible delimiters. The compiler honours such a group as
-//! long as its stream is passed on unchanged; in a stream that a procedural macro builds, the compiler sees only the
-//! group's tokens, and `$e * 2` with `1 + 2` becomes 5. Where a stream has to be built, the group gets parentheses.
+//! `$e:expr` reaches a procedural macro as a group without visible delimiters. The compiler honours
+//! such a group as long as its stream is passed on unchanged; in a stream that a procedural macro
+//! builds, the compiler sees only the group's tokens, and `$e * 2` with `1 + 2` becomes 5. Where a
+//! stream has to be built, the group gets parentheses.
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
@@ -21,12 +22,14 @@ pub(crate) fn between(mut begin: Cursor<'_>, end: Cursor<'_>) -> Vec<TokenTree> 
     trees
 }
 
-/// Returns trees where an expression may stand, with parentheses around expressions of more than one token.
+/// Returns trees where an expression may stand, with parentheses around expressions of more than
+/// one token.
 pub(crate) fn expressions(trees: &[TokenTree]) -> TokenStream {
     rebuilt(trees, |fragment| fragment.clone().into_iter().count() > 1 && is_expression(fragment))
 }
 
-/// Returns trees of a signature, with parentheses around fragments that have a `+` or a `|` at their top level.
+/// Returns trees of a signature, with parentheses around fragments that have a `+` or a `|` at
+/// their top level.
 pub(crate) fn types(trees: &[TokenTree]) -> TokenStream {
     rebuilt(trees, |fragment| {
         fragment
@@ -48,7 +51,8 @@ fn rebuilt(trees: &[TokenTree], needs_parentheses: impl Fn(&TokenStream) -> bool
     trees.iter().map(whole).collect()
 }
 
-/// Returns whether a fragment is an expression, rather than a statement, a pattern, a type or an item.
+/// Returns whether a fragment is an expression, rather than a statement, a pattern, a type or an
+/// item.
 fn is_expression(fragment: &TokenStream) -> bool {
     use syn::Expr::{Let, Macro, Verbatim};
     syn::parse2(fragment.clone()).is_ok_and(|expression| !matches!(expression, Let(_) | Macro(_) | Verbatim(_)))

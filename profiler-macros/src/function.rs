@@ -1,9 +1,10 @@
 //! The annotated item, read just far enough: its signature and where its body begins.
 //!
-//! The body is neither parsed nor taken apart: syntax that `syn` does not know yet passes through, an unfinished body
-//! causes the compiler's own error once, and an annotated function compiles as fast as it can. Nor are tokens rebuilt
-//! without need: an invisible group, which is how a macro's fragment keeps its precedence, loses its meaning for the
-//! compiler when a procedural macro puts it into a new stream (see [`crate::fragment`]).
+//! The body is neither parsed nor taken apart: syntax that `syn` does not know yet passes through,
+//! an unfinished body causes the compiler's own error once, and an annotated function compiles as
+//! fast as it can. Nor are tokens rebuilt without need: an invisible group, which is how a macro's
+//! fragment keeps its precedence, loses its meaning for the compiler when a procedural macro puts
+//! it into a new stream (see [`crate::fragment`]).
 
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote_spanned;
@@ -35,8 +36,8 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
-/// A function up to its name. The rest is split, and only the parts that matter are parsed: the compiler itself reports
-/// what is unfinished, and accepts what is newer than `syn`.
+/// A function up to its name. The rest is split, and only the parts that matter are parsed: the
+/// compiler itself reports what is unfinished, and accepts what is newer than `syn`.
 pub(crate) struct Opening {
     pub(crate) attributes: Vec<Attribute>,
     /// True if a visibility is written, which an implementation of a trait forbids.
@@ -100,7 +101,8 @@ impl Function {
         })
     }
 
-    /// Returns the return type as written, or `()` if none is; errors then point at the function's name.
+    /// Returns the return type as written, or `()` if none is; errors then point at the function's
+    /// name.
     pub(crate) fn output(&self) -> TokenStream {
         if self.output.is_empty() {
             return quote_spanned!(ours_at(self.opening.name.span())=> ());
@@ -150,7 +152,8 @@ fn flattened(item: TokenStream) -> TokenStream {
     }
 }
 
-/// Returns the group if it is in braces; a `$body:block` has invisible delimiters around the braces.
+/// Returns the group if it is in braces; a `$body:block` has invisible delimiters around the
+/// braces.
 fn braces(tree: TokenTree) -> Option<Group> {
     match tree {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Some(group),
@@ -182,7 +185,8 @@ fn name_after(keyword: &Ident, head: &[TokenTree]) -> Option<Ident> {
     }
 }
 
-/// Finds the parameters and their position: the first parentheses after the name outside angle brackets.
+/// Finds the parameters and their position: the first parentheses after the name outside angle
+/// brackets.
 fn parenthesized(head: &[TokenTree]) -> Option<(usize, &Group)> {
     let name = head.iter().position(|tree| is_ident(tree, "fn"))? + 1;
     let (mut depth, mut dash) = (0_usize, false);
@@ -215,7 +219,8 @@ fn is_punct(tree: &TokenTree, sign: char) -> bool {
     matches!(tree, TokenTree::Punct(punct) if punct.as_char() == sign)
 }
 
-/// Splits the inner attributes from the body; a body without any stays the very group that the user wrote.
+/// Splits the inner attributes from the body; a body without any stays the very group that the user
+/// wrote.
 fn split_inner_attributes(body: &Group) -> (TokenStream, Group) {
     let statements: Vec<_> = body.stream().into_iter().collect();
     let is = |at: usize, sign| statements.get(at).is_some_and(|tree| is_punct(tree, sign));

@@ -1,4 +1,5 @@
-//! Functions that return a future: the range is the future's life, from its first poll, and not the call that makes it.
+//! Functions that return a future: the range is the future's life, from its first poll, and not the
+//! call that makes it.
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -14,9 +15,10 @@ use crate::parameters::Moved;
 
 /// Expands `async fn`: the body becomes an inner future, which is timed.
 ///
-/// Both blocks return, in code that never runs, a value of one unknown type: so inference knows what the inner block
-/// returns before it sees the body, as a signature would tell it. Without that code, a body that returns a
-/// `Box<dyn Error>` through a coercion does not compile; and `impl Trait`, which no body can name, need not be written.
+/// Both blocks return, in code that never runs, a value of one unknown type: so inference knows
+/// what the inner block returns before it sees the body, as a signature would tell it. Without that
+/// code, a body that returns a `Box<dyn Error>` through a coercion does not compile; and
+/// `impl Trait`, which no body can name, need not be written.
 pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     let (krate, function) = (&annotated.krate, &annotated.function);
     let Moved { signature, statements } = function.parameters.in_async_block(&function.body);
@@ -24,8 +26,8 @@ pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     let returned = returned(function);
     let life = life(annotated, &quote_spanned!(Span::mixed_site()=> async move { #returned #statements #body }));
     let timed = match &function.ty {
-        // A value of type `!` makes the code around it unreachable: the inner future returns another empty type, and
-        // the function does not return.
+        // A value of type `!` makes the code around it unreachable: the inner future returns
+        // another empty type, and the function does not return.
         Some(Type::Never(_)) => quote_spanned! {Span::mixed_site()=>
             let __profiler_returned = #krate::__private::Returns::<::core::convert::Infallible>::new();
             match #life.await {}
@@ -47,12 +49,14 @@ pub(crate) fn of_async_fn(annotated: &Annotated) -> (Group, TokenStream) {
     (signature, timed)
 }
 
-/// Expands `-> impl Future`: the body runs now, in a closure if it has a `return`, and its value is timed.
+/// Expands `-> impl Future`: the body runs now, in a closure if it has a `return`, and its value is
+/// timed.
 pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     let Function { parameters, body, .. } = &annotated.function;
     if returns(body) {
-        // A `return` must leave only the body. The closure is called by a function that takes any `FnOnce`: called
-        // directly, the compiler would take it for an `FnMut`, which may not return what it borrows.
+        // A `return` must leave only the body. The closure is called by a function that takes any
+        // `FnOnce`: called directly, the compiler would take it for an `FnMut`, which may not
+        // return what it borrows.
         let Moved { signature, statements } = parameters.in_closure(body);
         let closure = closure(&annotated.function, &quote!(_), &statements);
         let none = quote!(::core::option::Option::None);
@@ -63,8 +67,8 @@ pub(crate) fn of_opaque(annotated: &Annotated) -> (Group, TokenStream) {
     (parameters.group().clone(), life(annotated, &quote_spanned!(Span::mixed_site()=> { #body })))
 }
 
-/// Expands `-> Pin<Box<impl Future>>`: a final `Box::pin(async { … })` is timed in place; any other value is boxed
-/// once more.
+/// Expands `-> Pin<Box<impl Future>>`: a final `Box::pin(async { … })` is timed in place; any other
+/// value is boxed once more.
 pub(crate) fn of_boxed(annotated: &Annotated) -> (Group, TokenStream) {
     if let Some(body) = with_timed_tail(annotated) {
         return (annotated.function.parameters.group().clone(), body);
@@ -110,8 +114,9 @@ pub(crate) fn of_returned(annotated: &Annotated) -> (Group, TokenStream) {
     (signature, timed)
 }
 
-/// Returns code that never runs and gives `__profiler_returned` the return type of the function or block. The type is
-/// not written out: where it is wrong, the compiler reports it once, in the signature.
+/// Returns code that never runs and gives `__profiler_returned` the return type of the function or
+/// block. The type is not written out: where it is wrong, the compiler reports it once, in the
+/// signature.
 fn returned(function: &Function) -> TokenStream {
     quote_spanned! {ours_at(function.output().span())=>
         if let ::core::option::Option::Some(__profiler_output) = __profiler_returned.none() {
@@ -144,8 +149,8 @@ fn life(annotated: &Annotated, future: &TokenStream) -> TokenStream {
     }
 }
 
-/// Returns the body with the async block in its tail timed, if the tail is a literal `Box::pin(async { … })` and no
-/// earlier statement returns.
+/// Returns the body with the async block in its tail timed, if the tail is a literal
+/// `Box::pin(async { … })` and no earlier statement returns.
 fn with_timed_tail(annotated: &Annotated) -> Option<TokenStream> {
     let mut statements: Vec<_> = annotated.function.body.stream().into_iter().collect();
     let Some(TokenTree::Group(argument)) = statements.pop() else { return None };

@@ -1,6 +1,7 @@
 //! The three attributes: the name of each, and the options it takes.
 //!
-//! Every message that names an attribute or an option reads them here, so that a new option is one line.
+//! Every message that names an attribute or an option reads them here, so that a new option is one
+//! line.
 
 /// Kind of an annotated function; the runtime has an enum with the same variants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,30 +1,35 @@
-//! Attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use them from there.
+//! Attributes of [`profiler-runtime`](https://docs.rs/profiler-runtime), which re-exports them: use
+//! them from there.
 //!
-//! An attribute is read (`arguments`, `function`), checked (`options`, `model`) and written out (`expand`, `future`,
-//! `parameters`). The profiler's logic is elsewhere: an annotated function declares its site and hands its body to the
-//! runtime, in few statements.
+//! An attribute is read (`arguments`, `function`), checked (`options`, `model`) and written out
+//! (`expand`, `future`, `parameters`). The profiler's logic is elsewhere: an annotated function
+//! declares its site and hands its body to the runtime, in few statements.
 //!
 //! # Where the attributes go
 //!
-//! On functions and methods with a body: free, associated, in traits and implementations, generic, `unsafe`,
-//! `extern "C"`, `async`, and those that return `!`, `impl Trait`, `impl Future` or a boxed future. A range covers the
-//! body; that of a future covers its life, from its first poll until it completes or is dropped, and never the call
-//! that makes it. The type identifies a boxed future (`Pin<Box<dyn Future>>`, which `async-trait` writes), whatever its
-//! name: `BoxFuture`, an alias, `Self::Future`. A future of a named type cannot be wrapped: the range is then the call,
+//! On functions and methods with a body: free, associated, in traits and implementations, generic,
+//! `unsafe`, `extern "C"`, `async`, and those that return `!`, `impl Trait`, `impl Future` or a
+//! boxed future. A range covers the body; that of a future covers its life, from its first poll
+//! until it completes or is dropped, and never the call that makes it. The type identifies a boxed
+//! future (`Pin<Box<dyn Future>>`, which `async-trait` writes), whatever its name: `BoxFuture`, an
+//! alias, `Self::Future`. A future of a named type cannot be wrapped: the range is then the call,
 //! as it is with the option `value`.
 //!
 //! # What stays unchanged
 //!
-//! An annotated function drops, returns and panics as the plain one does, and the compiler reports the same about both.
+//! An annotated function drops, returns and panics as the plain one does, and the compiler reports
+//! the same about both.
 //!
-//! - Parameters are dropped in their order. That time lies inside the range, and outside where the body stays in the
-//!   function: with `#[track_caller]`, `#[target_feature]` or `#[expect]`, where the return type is or may hide `!` or
-//!   `impl Trait`, where a parameter's pattern leaves something behind (`_`, `..`, `ref`), and in methods without a
-//!   visibility whose body may panic. The attribute does not see `#[track_caller]` on a trait's method: it assumes that
-//!   bodies which mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a panic or an index depend on it;
-//!   repeat `#[track_caller]` on any other that does. Where the body stays in the function, a call while nothing
-//!   records costs what a `stage!` costs, 10 to 17 instructions in place of 5, because a guard keeps a word until the
-//!   end. Temporaries of the last expression are dropped before the parameters, as in a plain function:
+//! - Parameters are dropped in their order. That time lies inside the range, and outside where the
+//!   body stays in the function: with `#[track_caller]`, `#[target_feature]` or `#[expect]`, where
+//!   the return type is or may hide `!` or `impl Trait`, where a parameter's pattern leaves
+//!   something behind (`_`, `..`, `ref`), and in methods without a visibility whose body may panic.
+//!   The attribute does not see `#[track_caller]` on a trait's method: it assumes that bodies which
+//!   mention `caller`, `unwrap`, `expect`, `borrow`, an assertion, a panic or an index depend on
+//!   it; repeat `#[track_caller]` on any other that does. Where the body stays in the function, a
+//!   call while nothing records costs what a `stage!` costs, 10 to 17 instructions in place of 5,
+//!   because a guard keeps a word until the end. Temporaries of the last expression are dropped
+//!   before the parameters, as in a plain function:
 //!
 //!   ```edition2021
 //!   # extern crate profiler_core as profiler_runtime;
@@ -34,15 +39,18 @@
 //!   }
 //!   # assert_eq!(last(vec![1].into()), 1);
 //!   ```
-//! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and `RefUnwindSafe` where
-//!   the function's own is. A trait of your own is not passed on: with `impl Future + MyTrait`, write `value`. A
-//!   closure that an `async fn` returns as `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
-//! - No lint is added. Some report less, or nothing, in a closure or an `async fn`'s block (not with `#[expect]` on a
-//!   plain function): `unconditional_recursion`, and clippy's `boxed_local`, `manual_async_fn`, `needless_lifetimes`,
-//!   `needless_pass_by_ref_mut`, `needless_pass_by_value`, `needless_return`, `only_used_in_recursion`, `ptr_arg`,
-//!   `unnecessary_wraps`, `unused_async` and `used_underscore_binding`.
+//! - A timed future is `Clone`, `Debug`, `FusedFuture`, `Send`, `Sync`, `Unpin`, `UnwindSafe` and
+//!   `RefUnwindSafe` where the function's own is. A trait of your own is not passed on: with
+//!   `impl Future + MyTrait`, write `value`. A closure that an `async fn` returns as
+//!   `impl Fn(&str)` needs the types of its arguments written: `|text: &str| …`.
+//! - No lint is added. Some report less, or nothing, in a closure or an `async fn`'s block (not
+//!   with `#[expect]` on a plain function): `unconditional_recursion`, and clippy's `boxed_local`,
+//!   `manual_async_fn`, `needless_lifetimes`, `needless_pass_by_ref_mut`, `needless_pass_by_value`,
+//!   `needless_return`, `only_used_in_recursion`, `ptr_arg`, `unnecessary_wraps`, `unused_async`
+//!   and `used_underscore_binding`.
 //!
-//! With the feature `enable` off, the attributes check their arguments and return the function unchanged.
+//! With the feature `enable` off, the attributes check their arguments and return the function
+//! unchanged.
 
 #![forbid(unsafe_code)]
 
@@ -95,16 +103,19 @@ use root::Root;
 /// | `value` | the return value is no future: the range is the call |
 /// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 ///
-/// An argument's name is any identifier that the trace does not write itself (`index`, `stream` and so on are refused),
-/// and its value an integer of at most 64 bits, or a `bool`. The expression sees the arguments before the body runs.
+/// An argument's name is any identifier that the trace does not write itself (`index`, `stream` and
+/// so on are refused), and its value an integer of at most 64 bits, or a `bool`. The expression
+/// sees the arguments before the body runs.
 ///
-/// Cost while nothing records: one relaxed load and a branch; while something does, 16 bytes for each of `args`.
+/// Cost while nothing records: one relaxed load and a branch; while something does, 16 bytes for
+/// each of `args`.
 #[proc_macro_attribute]
 pub fn profiled_stage(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Stage, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end advances the schedule.
+/// Times a function as one iteration of a loop: `ProfilerStep#N` in traces. Its end advances the
+/// schedule.
 ///
 /// ```
 /// # extern crate profiler_core as profiler_runtime;
@@ -157,13 +168,15 @@ pub fn profiled_step(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// | `value` | the return value is no future: the range is the call |
 /// | `crate = path` | the path of the runtime, if this crate does not itself depend on it |
 ///
-/// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped` is recorded by its
-/// dims and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone is a list of integers with one dim.
+/// The expressions see the function's arguments before the body runs. A tensor that is not `Shaped`
+/// is recorded by its dims and type, `shapes(Dims(x.dims(), Dtype::F32))`; `shapes(x.dims())` alone
+/// is a list of integers with one dim.
 ///
-/// Sums, products and quotients in `flops` itself are computed in 128 bits, whatever types their operands have; those
-/// in a block, a closure or a called function are computed as written. A computation that still overflows 64 bits,
-/// divides by zero or panics costs the call its FLOPs and nothing else: it is counted as `descriptions_failed`. (Built
-/// with `panic = "abort"`, a panic there ends the program.)
+/// Sums, products and quotients in `flops` itself are computed in 128 bits, whatever types their
+/// operands have; those in a block, a closure or a called function are computed as written. A
+/// computation that still overflows 64 bits, divides by zero or panics costs the call its FLOPs and
+/// nothing else: it is counted as `descriptions_failed`. (Built with `panic = "abort"`, a panic
+/// there ends the program.)
 #[proc_macro_attribute]
 pub fn profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStream {
     apply(Kind::Op, Root::Runtime, arguments.into(), item.into(), RECORDING).into()
@@ -187,8 +200,8 @@ pub fn core_profiled_op(arguments: TokenStream, item: TokenStream) -> TokenStrea
     apply(Kind::Op, Root::Core, arguments.into(), item.into(), RECORDING).into()
 }
 
-/// Returns the names that an argument of a program's own cannot have, as a slice: `profiler-core`'s block macros refuse
-/// them, too.
+/// Returns the names that an argument of a program's own cannot have, as a slice: `profiler-core`'s
+/// block macros refuse them, too.
 #[doc(hidden)]
 #[proc_macro]
 pub fn core_reserved_names(_: TokenStream) -> TokenStream {
@@ -199,8 +212,8 @@ pub fn core_reserved_names(_: TokenStream) -> TokenStream {
 /// True if this build of the attributes changes the function.
 const RECORDING: bool = cfg!(feature = "enable");
 
-/// Checks one use of an attribute and, if `recording`, expands it. After a mistake the item stays: one mistake is one
-/// error, not one for each use of a function that is gone.
+/// Checks one use of an attribute and, if `recording`, expands it. After a mistake the item stays:
+/// one mistake is one error, not one for each use of a function that is gone.
 fn apply(
     kind: Kind,
     root: Root,

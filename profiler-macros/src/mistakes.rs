@@ -1,7 +1,7 @@
 //! The mistakes of one use of an attribute, collected so that all are reported at once.
 //!
-//! Parsing and checking push mistakes into it and go on; [`Mistakes::finish`] is the only way to a model, so that no
-//! mistake can be forgotten.
+//! Parsing and checking push mistakes into it and go on; [`Mistakes::finish`] is the only way to a
+//! model, so that no mistake can be forgotten.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -26,7 +26,8 @@ impl Mistakes {
         }
     }
 
-    /// Returns `model` if there are no mistakes, else a `compile_error!` for each. Without a model there is a mistake.
+    /// Returns `model` if there are no mistakes, else a `compile_error!` for each. Without a model
+    /// there is a mistake.
     pub(crate) fn finish<T>(self, model: Option<T>) -> Result<T, TokenStream> {
         match (self.errors, model) {
             (None, Some(model)) => Ok(model),

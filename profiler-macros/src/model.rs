@@ -1,4 +1,5 @@
-//! One use of an attribute, understood and checked: everything that the expansion needs and nothing else.
+//! One use of an attribute, understood and checked: everything that the expansion needs and nothing
+//! else.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -25,7 +26,8 @@ pub(crate) struct Annotated {
 }
 
 impl Annotated {
-    /// Reads the `tokens` of the attribute's arguments and its `item`. `Err` holds a `compile_error!` for each mistake.
+    /// Reads the `tokens` of the attribute's arguments and its `item`. `Err` holds a
+    /// `compile_error!` for each mistake.
     pub(crate) fn read(kind: Kind, root: Root, tokens: TokenStream, item: TokenStream) -> Result<Self, TokenStream> {
         let mut mistakes = Mistakes::default();
         let arguments = arguments::read(tokens.clone(), &mut mistakes);

@@ -1,6 +1,7 @@
 //! "Did you mean": the known word that is closest to a misspelt one.
 //!
-//! Written here rather than taken from a dependency, because every user of the attributes would compile the dependency.
+//! Written here rather than taken from a dependency, because every user of the attributes would
+//! compile the dependency.
 
 /// Returns the candidate nearest to `word`, if it is near enough to have been meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -8,7 +9,8 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     candidates.into_iter().filter(near).min_by_key(|candidate| distance(word, candidate))
 }
 
-/// Counts the letters to insert, remove, change or swap with their neighbour in order to turn `from` into `to`.
+/// Counts the letters to insert, remove, change or swap with their neighbour in order to turn
+/// `from` into `to`.
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<_>, Vec<_>) = (from.chars().collect(), to.chars().collect());
     let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];

@@ -1,7 +1,8 @@
-//! The meaning of one attribute's arguments: the name, what an op or a step tells about a call, and the path of the
-//! runtime.
+//! The meaning of one attribute's arguments: the name, what an op or a step tells about a call, and
+//! the path of the runtime.
 //!
-//! Each argument is checked by itself and all mistakes are reported; this module does not look at the function.
+//! Each argument is checked by itself and all mistakes are reported; this module does not look at
+//! the function.
 
 use proc_macro2::Ident;
 use syn::ext::IdentExt;
@@ -43,7 +44,8 @@ impl Description {
     }
 }
 
-/// Names that the trace itself writes, or that its readers look for: a program's own argument cannot have them.
+/// Names that the trace itself writes, or that its readers look for: a program's own argument
+/// cannot have them.
 pub(crate) const RESERVED: [&str; 30] = [
     "Addr",
     "Bytes",
@@ -115,8 +117,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a key without a value, which only `value` may be. Other known keys need a value, and an unknown key may be
-    /// a name without its quotes.
+    /// Reads a key without a value, which only `value` may be. Other known keys need a value, and
+    /// an unknown key may be a name without its quotes.
     fn bare(&mut self, key: &Ident) {
         let text = key.to_string();
         if Kind::taking(&text).is_some() {

@@ -1,10 +1,12 @@
-//! The parameters of a function whose body moves into a closure or an async block, and how they move there.
+//! The parameters of a function whose body moves into a closure or an async block, and how they
+//! move there.
 //!
-//! A function drops its parameters after the variables of its body, the last one first, and with each parameter the
-//! parts of the argument that its pattern does not bind. A closure drops its captures in the order of first use, and
-//! captures only variables that are used. So the moved body begins with statements that capture every parameter and
-//! restore the order: a variable that is bound anew (`let a = a;`) is dropped with the body's own variables, in
-//! reverse; one that is only mentioned (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
+//! A function drops its parameters after the variables of its body, the last one first, and with
+//! each parameter the parts of the argument that its pattern does not bind. A closure drops its
+//! captures in the order of first use, and captures only variables that are used. So the moved body
+//! begins with statements that capture every parameter and restore the order: a variable that is
+//! bound anew (`let a = a;`) is dropped with the body's own variables, in reverse; one that is only
+//! mentioned (`let _ = &a;`) is captured, and dropped after those, in the order of mention.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -55,8 +57,8 @@ pub(crate) struct Moved {
     pub(crate) statements: TokenStream,
 }
 
-/// Reads the parameters of a function that returns `output` from their parentheses. Parameters that cannot be read stay
-/// unchanged.
+/// Reads the parameters of a function that returns `output` from their parentheses. Parameters that
+/// cannot be read stay unchanged.
 pub(crate) fn read(group: &Group, output: &TokenStream, options: TokenStream) -> Parameters {
     let all = |input: ParseStream<'_>| {
         let mut list = Vec::new();
@@ -113,7 +115,8 @@ impl Binding {
     }
 }
 
-/// Returns whether a pattern binds every part of its value, by value and immutably; `names` receives what it binds.
+/// Returns whether a pattern binds every part of its value, by value and immutably; `names`
+/// receives what it binds.
 fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
     match pattern {
         Pat::Ident(PatIdent { by_ref: None, mutability: None, subpat: None, ident, .. }) => {
@@ -123,7 +126,8 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
         Pat::Tuple(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::TupleStruct(tuple) => tuple.elems.iter().all(|element| binds_all(element, names)),
         Pat::Slice(slice) => slice.elems.iter().all(|element| binds_all(element, names)),
-        // Bound anew, an unused `a` of `S { a }` would get the advice to become `_a`, which is no field.
+        // Bound anew, an unused `a` of `S { a }` would get the advice to become `_a`, which is no
+        // field.
         Pat::Struct(of) => {
             of.rest.is_none()
                 && of.fields.iter().all(|field| field.colon_token.is_some() && binds_all(&field.pat, names))
@@ -134,7 +138,8 @@ fn binds_all(pattern: &Pat, names: &mut Vec<Ident>) -> bool {
     }
 }
 
-/// Returns whether a pattern's name is a variable, rather than a constant, a unit struct or a variant.
+/// Returns whether a pattern's name is a variable, rather than a constant, a unit struct or a
+/// variant.
 fn is_variable(ident: &Ident) -> bool {
     !ident.unraw().to_string().starts_with(char::is_uppercase)
 }
@@ -145,7 +150,8 @@ impl Parameters {
         &self.group
     }
 
-    /// Returns whether all parameters can move into a closure while the signature stays as it is, except for `mut`.
+    /// Returns whether all parameters can move into a closure while the signature stays as it is,
+    /// except for `mut`.
     pub(crate) fn are_names(&self) -> bool {
         let is_name = |parameter: &Parameter| {
             !matches!(parameter.binding, Binding::Other) && !parameter.attributes.iter().any(is_about_lints)
@@ -163,8 +169,8 @@ impl Parameters {
         self.moved(body, 0)
     }
 
-    /// Binds parameters anew in an async block, which stores a captured variable twice if it is bound anew: so only the
-    /// first parameter that has to be and those after it are bound anew.
+    /// Binds parameters anew in an async block, which stores a captured variable twice if it is
+    /// bound anew: so only the first parameter that has to be and those after it are bound anew.
     pub(crate) fn in_async_block(&self, body: &Group) -> Moved {
         let is_captured = |parameter: &Parameter| match &parameter.binding {
             Binding::Receiver(_) => true,
@@ -199,7 +205,8 @@ impl Parameters {
 }
 
 impl Parameter {
-    /// Captures a parameter that is not bound anew: left in the function it would drop last, as only `self` may.
+    /// Captures a parameter that is not bound anew: left in the function it would drop last, as
+    /// only `self` may.
     fn mention(&self, body: &Group) -> TokenStream {
         match &self.binding {
             Binding::Receiver(Some(this)) if is_among(body.stream(), this) => mention(this),
@@ -212,7 +219,8 @@ impl Parameter {
     fn bind_anew(&self, at: usize, body: &Group, all: &Parameters) -> TokenStream {
         let attributes: Vec<_> = self.attributes.iter().filter(|it| is_about_lints(it) || is_condition(it)).collect();
         let bind = |name: &Ident, mutability: Option<Token![mut]>| {
-            // Clippy takes a `&Vec<T>` that a closure returns for a slice, and overlooks parameters that are mentioned.
+            // Clippy takes a `&Vec<T>` that a closure returns for a slice, and overlooks parameters
+            // that are mentioned.
             let is_returned = all.may_return_references && has_sign(self.ty.clone(), &['&']);
             let is_mentioned = is_returned || is_among(all.options.clone(), name);
             let (used, allowed) = (is_mentioned.then(|| mention(name)), allowed(name));
@@ -245,7 +253,8 @@ impl Parameter {
         plain && !self.attributes.iter().any(is_about_lints)
     }
 
-    /// Returns the parameter for the signature: `mut` and lint levels have moved to the statement that binds it.
+    /// Returns the parameter for the signature: `mut` and lint levels have moved to the statement
+    /// that binds it.
     fn in_signature(&self, at: usize) -> TokenStream {
         let Self { attributes, pattern, ty, binding } = self;
         let pattern = match binding {
@@ -270,7 +279,8 @@ fn allowed(name: &Ident) -> Option<TokenStream> {
     is_meant.then(|| quote!(#[allow(clippy::used_underscore_binding, clippy::no_effect_underscore_binding)]))
 }
 
-/// Returns the name of a parameter whose pattern is no name; documentation shows such names for an `async fn` anyway.
+/// Returns the name of a parameter whose pattern is no name; documentation shows such names for an
+/// `async fn` anyway.
 fn argument(at: usize) -> Ident {
     format_ident!("__arg{}", at, span = Span::mixed_site())
 }

@@ -1,8 +1,10 @@
-//! The crate that generated code names: the crate that exports the attribute, which `Cargo.toml` may have renamed.
+//! The crate that generated code names: the crate that exports the attribute, which `Cargo.toml`
+//! may have renamed.
 //!
-//! The arguments of the compiler that runs the attribute name each dependency and its file, which a new name does not
-//! change. So generated code finds a renamed crate without `crate = …`. Where the arguments cannot be read, as when a
-//! build system passes them in a file, it uses the crate's own name, which an `extern crate` may provide.
+//! The arguments of the compiler that runs the attribute name each dependency and its file, which a
+//! new name does not change. So generated code finds a renamed crate without `crate = …`. Where the
+//! arguments cannot be read, as when a build system passes them in a file, it uses the crate's own
+//! name, which an `extern crate` may provide.
 
 use std::env;
 use std::path::Path;
@@ -33,7 +35,8 @@ impl Root {
     }
 }
 
-/// Returns the new name of a renamed crate, from compiler arguments of the form `--extern options:name=file`.
+/// Returns the new name of a renamed crate, from compiler arguments of the form
+/// `--extern options:name=file`.
 fn among(crate_name: &str, arguments: impl Iterator<Item = String>) -> Option<String> {
     let mut other = None;
     let mut is_dependency = false;

@@ -1,7 +1,8 @@
 //! Block forms of the attributes for ranges that name their CUDA stream.
 
-/// A stage that lasts until the guard drops, and launches its work on a CUDA stream: `let _vae = stage_on!(&stream,
-/// "vae.decode");`. The stream is a [`cuda::BorrowedStream`](crate::cuda::BorrowedStream) or becomes one; see
+/// A stage that lasts until the guard drops, and launches its work on a CUDA stream:
+/// `let _vae = stage_on!(&stream, "vae.decode");`. The stream is a
+/// [`cuda::BorrowedStream`](crate::cuda::BorrowedStream) or becomes one; see
 /// [`cuda::StreamRange`](crate::cuda::StreamRange) for the cost.
 #[macro_export]
 macro_rules! stage_on {
@@ -10,7 +11,8 @@ macro_rules! stage_on {
     };
 }
 
-/// [`step!`](crate::step!) on a CUDA stream: `let _step = step_on!(&stream, "denoise_step", i);`; see [`stage_on!`].
+/// [`step!`](crate::step!) on a CUDA stream: `let _step = step_on!(&stream, "denoise_step", i);`;
+/// see [`stage_on!`].
 #[macro_export]
 macro_rules! step_on {
     ($stream:expr, $name:literal) => {
@@ -21,8 +23,8 @@ macro_rules! step_on {
     };
 }
 
-/// [`op!`](crate::op!) on a CUDA stream: `let _op = op_on!(&stream, "matmul", shapes(a, b), flops = 2 * m * n * k);`;
-/// see [`stage_on!`].
+/// [`op!`](crate::op!) on a CUDA stream:
+/// `let _op = op_on!(&stream, "matmul", shapes(a, b), flops = 2 * m * n * k);`; see [`stage_on!`].
 #[macro_export]
 macro_rules! op_on {
     ($stream:expr, $name:literal) => {

@@ -1,8 +1,9 @@
 //! The error of starting, stopping and exporting.
 //!
-//! Recording has none: an annotated function never fails because of the profiler. Messages name the thing and the
-//! remedy, with the cause in the same sentence, because most programs print an error without its chain; so
-//! [`source`](std::error::Error::source) is empty and a chain says nothing twice.
+//! Recording has none: an annotated function never fails because of the profiler. Messages name the
+//! thing and the remedy, with the cause in the same sentence, because most programs print an error
+//! without its chain; so [`source`](std::error::Error::source) is empty and a chain says nothing
+//! twice.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -61,7 +62,8 @@ pub enum Error {
         /// Reason why it cannot be recovered.
         reason: String,
     },
-    /// This process was forked off the one that has the session and writes its artifacts when it ends.
+    /// This process was forked off the one that has the session and writes its artifacts when it
+    /// ends.
     ParentsSession {
         /// Session of the parent process.
         session: SessionId,

@@ -1,9 +1,10 @@
 //! Floating point operations of the usual operators, for `flops = …` on an op.
 //!
-//! Shapes go in as PyTorch gives them and every number comes with its source, so that figures can be compared with
-//! those of other tools. A multiplication and an addition are two operations; biases, masks and activations are not
-//! counted, as in PyTorch. Nothing here panics or overflows: shapes that do not fit each other, whose op fails anyway,
-//! have 0 operations, and a number that does not fit 64 bits becomes the largest that does.
+//! Shapes go in as PyTorch gives them and every number comes with its source, so that figures can
+//! be compared with those of other tools. A multiplication and an addition are two operations;
+//! biases, masks and activations are not counted, as in PyTorch. Nothing here panics or overflows:
+//! shapes that do not fit each other, whose op fails anyway, have 0 operations, and a number that
+//! does not fit 64 bits becomes the largest that does.
 //!
 //! ```
 //! use profiler_runtime::{flops, profiled_op};
@@ -18,7 +19,8 @@
 //!
 //! Cost: a few multiplications.
 
-/// Returns the operations of `input · weightᵀ`, of `[…, in]` and `[out, in]`: `2 · rows · in · out`.
+/// Returns the operations of `input · weightᵀ`, of `[…, in]` and `[out, in]`:
+/// `2 · rows · in · out`.
 ///
 /// Source: `addmm_flop` in PyTorch's `torch/utils/flop_counter.py`, which counts no bias.
 #[must_use]
@@ -27,8 +29,9 @@ pub fn linear(input: &[usize], weight: &[usize]) -> u64 {
     if inner == weight_inner { product([2, *inner, *out].iter().chain(rows)) } else { 0 }
 }
 
-/// Returns the operations of `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`: `2 · batch · m · k · n`. A side
-/// without a batch, or with a batch of 1, goes with every matrix of the other.
+/// Returns the operations of `a · b` with `a` of `[…, m, k]` and `b` of `[…, k, n]`:
+/// `2 · batch · m · k · n`. A side without a batch, or with a batch of 1, goes with every matrix of
+/// the other.
 ///
 /// Source: `mm_flop` and `bmm_flop` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -40,10 +43,12 @@ pub fn matmul(a: &[usize], b: &[usize]) -> u64 {
     }
 }
 
-/// Returns the operations of attention with queries of `[…, s, d]`, keys of `[…, t, d]` and values of `[…, t, v]`:
-/// `2 · batch · s · t · (d + v)`. A causal mask halves nothing, and heads that share keys and values count in full.
+/// Returns the operations of attention with queries of `[…, s, d]`, keys of `[…, t, d]` and values
+/// of `[…, t, v]`: `2 · batch · s · t · (d + v)`. A causal mask halves nothing, and heads that
+/// share keys and values count in full.
 ///
-/// Source: `sdpa_flop_count` in PyTorch's `torch/utils/flop_counter.py`, two batched matrix products.
+/// Source: `sdpa_flop_count` in PyTorch's `torch/utils/flop_counter.py`, two batched matrix
+/// products.
 #[must_use]
 pub fn attention(query: &[usize], key: &[usize], value: &[usize]) -> u64 {
     let ([batch @ .., s, d], [.., t, key_d], [.., value_t, v]) = (query, key, value) else { return 0 };
@@ -53,9 +58,9 @@ pub fn attention(query: &[usize], key: &[usize], value: &[usize]) -> u64 {
     product([2, *s, *t, d.saturating_add(*v)].iter().chain(batch))
 }
 
-/// Returns the operations of a convolution with a known output, in any number of dimensions, with any stride, padding,
-/// dilation and groups: an output of `[n, out, …]` and a weight of `[out, in / groups, …]` make
-/// `2 · n · out · (in / groups) · kernel · positions`.
+/// Returns the operations of a convolution with a known output, in any number of dimensions, with
+/// any stride, padding, dilation and groups: an output of `[n, out, …]` and a weight of
+/// `[out, in / groups, …]` make `2 · n · out · (in / groups) · kernel · positions`.
 ///
 /// Source: `conv_flop_count` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -67,8 +72,8 @@ pub fn conv(output: &[usize], weight: &[usize]) -> u64 {
     product([2].iter().chain(output).chain(&weight[1..]))
 }
 
-/// Returns the operations of a transposed convolution: an input of `[n, in, …]` and a weight of `[in, out / groups, …]`
-/// make `2 · n · in · (out / groups) · kernel · positions of the input`.
+/// Returns the operations of a transposed convolution: an input of `[n, in, …]` and a weight of
+/// `[in, out / groups, …]` make `2 · n · in · (out / groups) · kernel · positions of the input`.
 ///
 /// Source: `conv_flop_count` with `transposed` in PyTorch's `torch/utils/flop_counter.py`.
 #[must_use]
@@ -88,14 +93,15 @@ pub fn conv2d(input: &[usize], weight: &[usize], stride: [usize; 2], padding: [u
     conv_of_input(input, weight, stride, padding)
 }
 
-/// Returns the operations of [`conv`] for an input of `[n, in, depth, height, width]`. For a causal convolution,
-/// padded on one side, pass the padded input and a padding of 0.
+/// Returns the operations of [`conv`] for an input of `[n, in, depth, height, width]`. For a causal
+/// convolution, padded on one side, pass the padded input and a padding of 0.
 #[must_use]
 pub fn conv3d(input: &[usize], weight: &[usize], stride: [usize; 3], padding: [usize; 3]) -> u64 {
     conv_of_input(input, weight, stride, padding)
 }
 
-/// Returns the operations of layer, group or batch norm: five per element, four without a learnt scale and shift.
+/// Returns the operations of layer, group or batch norm: five per element, four without a learnt
+/// scale and shift.
 ///
 /// Source: `norm_flop_counter` in fvcore's `fvcore/nn/jit_handles.py`; PyTorch counts none.
 #[must_use]
@@ -103,18 +109,21 @@ pub fn layer_norm(input: &[usize], is_affine: bool) -> u64 {
     product([if is_affine { 5 } else { 4 }].iter().chain(input))
 }
 
-/// Returns the operations of RMS norm: square, sum, scale, and the learnt weight's multiplication: four per element.
+/// Returns the operations of RMS norm: square, sum, scale, and the learnt weight's multiplication:
+/// four per element.
 ///
-/// Source: counted from its definition (Zhang and Sennrich, 2019), as [`layer_norm`] without the mean; PyTorch counts
-/// none.
+/// Source: counted from its definition (Zhang and Sennrich, 2019), as [`layer_norm`] without the
+/// mean; PyTorch counts none.
 #[must_use]
 pub fn rms_norm(input: &[usize]) -> u64 {
     product([4].iter().chain(input))
 }
 
-/// Returns `each` operations for every element of `output`, such as 1 for an addition or a multiplication.
+/// Returns `each` operations for every element of `output`, such as 1 for an addition or a
+/// multiplication.
 ///
-/// Source: PyTorch's profiler counts additions and multiplications so (`computeFlops` in `torch/csrc/profiler/util.cpp`).
+/// Source: PyTorch's profiler counts additions and multiplications so (`computeFlops` in
+/// `torch/csrc/profiler/util.cpp`).
 #[must_use]
 pub fn elementwise(output: &[usize], each: usize) -> u64 {
     product([each].iter().chain(output))
@@ -158,7 +167,8 @@ mod tests {
         assert_eq!(matmul(&[10, 20], &[20, 30]), 12_000);
         assert_eq!(matmul(&[7, 10, 20], &[7, 20, 30]), 84_000);
         assert_eq!(attention(&[1, 4, 128, 64], &[1, 4, 256, 64], &[1, 4, 256, 64]), 2 * 4 * 128 * 256 * 128);
-        // conv2d(3 -> 64, kernel 7, stride 2, padding 3) of an ImageNet picture: ResNet's first layer.
+        // conv2d(3 -> 64, kernel 7, stride 2, padding 3) of an ImageNet picture: ResNet's first
+        // layer.
         assert_eq!(conv2d(&[1, 3, 224, 224], &[64, 3, 7, 7], [2, 2], [3, 3]), 236_027_904);
         assert_eq!(conv(&[1, 64, 112, 112], &[64, 3, 7, 7]), 236_027_904);
         assert_eq!(conv1d(&[2, 4, 10], &[8, 4, 3], 1, 1), 2 * 2 * 8 * 4 * 3 * 10);

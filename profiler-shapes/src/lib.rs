@@ -1,9 +1,11 @@
-//! Shapes of other crates' tensors: what `shapes(…)` records of candle's tensors, half's numbers and ndarray's arrays.
+//! Shapes of other crates' tensors: what `shapes(…)` records of candle's tensors, half's numbers
+//! and ndarray's arrays.
 //!
-//! A library that annotates functions of such tensors depends on this crate with the feature of its tensors, and names it
-//! once, `use profiler_shapes as _;`, because the compiler looks into crates that are named. An application switches the
-//! same feature of `profiler-runtime` on. There is one adapter for each library: two that
-//! implement [`Shaped`](profiler_core::Shaped) for one type leave the compiler to choose, which it does not.
+//! A library that annotates functions of such tensors depends on this crate with the feature of its
+//! tensors, and names it once, `use profiler_shapes as _;`, because the compiler looks into crates
+//! that are named. An application switches the same feature of `profiler-runtime` on. There is one
+//! adapter for each library: two that implement [`Shaped`](profiler_core::Shaped) for one type
+//! leave the compiler to choose, which it does not.
 //!
 //! | feature | default | does |
 //! |---|---|---|

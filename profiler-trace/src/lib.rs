@@ -1,4 +1,5 @@
-//! What a recording says: the model that is made of it, and the artifacts that are written from that.
+//! What a recording says: the model that is made of it, and the artifacts that are written from
+//! that.
 //!
 //! [`profiler-runtime`](https://docs.rs/profiler-runtime) records, and calls this crate when a
 //! session is over; programs name it for the types of what it hands out. A tool that reads
@@ -18,7 +19,8 @@
 //! | `flamegraph` | no | draws the flame graphs, by inferno (which is under the CDDL) |
 //! | `xlsx` | no | writes the operator tables as a workbook, by rust_xlsxwriter |
 //!
-//! What is asked for and cannot be written without its feature is missing, and the manifest says which feature it is.
+//! What is asked for and cannot be written without its feature is missing, and the manifest says
+//! which feature it is.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

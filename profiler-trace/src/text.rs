@@ -1,7 +1,9 @@
-//! Text from outside on its way into a line: a worker's error, a name, a path, a header that a client has sent.
+//! Text from outside on its way into a line: a worker's error, a name, a path, a header that a
+//! client has sent.
 //!
-//! A line end begins a forged line, an escape code recolours or clears a terminal, a bidirectional control shows a text
-//! in another order than it is read in. All of them are written out as Rust writes them in a literal (`\n`, `\u{1b}`).
+//! A line end begins a forged line, an escape code recolours or clears a terminal, a bidirectional
+//! control shows a text in another order than it is read in. All of them are written out as Rust
+//! writes them in a literal (`\n`, `\u{1b}`).
 
 use std::borrow::Cow;
 
@@ -23,7 +25,8 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     line.into()
 }
 
-/// Returns a message as [`plain`] text; keeps line ends before two spaces, which our own lists have in each entry.
+/// Returns a message as [`plain`] text; keeps line ends before two spaces, which our own lists have
+/// in each entry.
 pub fn message(text: &str) -> Cow<'_, str> {
     if text.contains("\n  ") {
         return text.split("\n  ").map(plain).collect::<Vec<_>>().join("\n  ").into();

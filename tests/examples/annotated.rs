@@ -1,8 +1,10 @@
-//! A small annotated program for tools to look at: steps, stages and ops on three threads, and a stage that is a future.
+//! A small annotated program for tools to look at: steps, stages and ops on three threads, and a
+//! stage that is a future.
 //!
-//! It starts no session. `consumers/nsys.sh` runs it under Nsight Systems and knows what it does: on the main thread four
-//! steps, each with a `diffuse` and in it two `attention`; on each of two workers one `vae.decode` with three `conv3d`; and
-//! one `text_encoder` polled first on the main thread, then on a worker.
+//! It starts no session. `consumers/nsys.sh` runs it under Nsight Systems and knows what it does:
+//! on the main thread four steps, each with a `diffuse` and in it two `attention`; on each of two
+//! workers one `vae.decode` with three `conv3d`; and one `text_encoder` polled first on the main
+//! thread, then on a worker.
 
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};

@@ -1,12 +1,14 @@
-//! A program that records with everything on, on whatever disk it is given, and checks what became of its artifacts.
+//! A program that records with everything on, on whatever disk it is given, and checks what became
+//! of its artifacts.
 //!
 //! ```text
 //! disks FOLDER          records into FOLDER, with a spool
 //! disks FOLDER fill     fills the disk while it records, and frees it again before it recovers
 //! ```
 //!
-//! Prints one line: what is there, what is not and why. Fails if an artifact that is listed is not whole, if one that is
-//! missing has no reason, if half a file is left, or if a spool that was kept is not recovered.
+//! Prints one line: what is there, what is not and why. Fails if an artifact that is listed is not
+//! whole, if one that is missing has no reason, if half a file is left, or if a spool that was kept
+//! is not recovered.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -33,7 +35,8 @@ fn denoise_step(x: &[f32]) -> f32 {
     (0..100).map(|_| linear(x)).sum()
 }
 
-/// Records for some seconds: the spool is written to the disk every second, and stored to again after that.
+/// Records for some seconds: the spool is written to the disk every second, and stored to again
+/// after that.
 fn work(seconds: u64) {
     let threads = [(); 3].map(|()| {
         thread::spawn(move || {

@@ -8,8 +8,9 @@
 //!                                      disk, and checks status, artifacts and counts; a DISK is not to be trusted with files
 //! ```
 //!
-//! Endings are return, exit, panic, abort, fault, term, hup, quit, xcpu (which write), and _exit, exec and kill (which do
-//! not). Modes are memory, ring, spool (if nothing is said) and spool-ring. What panics do is how it was built.
+//! Endings are return, exit, panic, abort, fault, term, hup, quit, xcpu (which write), and _exit,
+//! exec and kill (which do not). Modes are memory, ring, spool (if nothing is said) and spool-ring.
+//! What panics do is how it was built.
 
 #![cfg(unix)]
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::panic)]

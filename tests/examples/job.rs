@@ -1,5 +1,5 @@
-//! A job for consumers to look at: `job FOLDER [WORKERS]` starts worker processes of itself (2), profiles them for a while
-//! as one session, and prints where its artifacts are.
+//! A job for consumers to look at: `job FOLDER [WORKERS]` starts worker processes of itself (2),
+//! profiles them for a while as one session, and prints where its artifacts are.
 
 #![allow(clippy::print_stdout, reason = "a program for people")]
 

@@ -1,4 +1,5 @@
-//! Counts the lines of product code: those that hold a token outside of comments and of what only tests compile.
+//! Counts the lines of product code: those that hold a token outside of comments and of what only
+//! tests compile.
 //!
 //! ```text
 //! lines [WORKSPACE…]     this one without an argument

@@ -1,4 +1,5 @@
-//! A session with nothing but many ranges, in both trace formats: `consumers/loading.sh` measures what they cost Perfetto.
+//! A session with nothing but many ranges, in both trace formats: `consumers/loading.sh` measures
+//! what they cost Perfetto.
 //!
 //! ```text
 //! loading FOLDER RANGES         stages with nine ops in them, on two threads, into FOLDER

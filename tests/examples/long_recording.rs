@@ -1,9 +1,10 @@
-//! A recording of any length, and what it costs: `cargo run --release -p profiler-tests --example long_recording -- 100000000
-//! spool`.
+//! A recording of any length, and what it costs:
+//! `cargo run --release -p profiler-tests --example long_recording -- 100000000 spool`.
 //!
-//! Records so many ranges on two threads (a stage with nine ops in it, over and over), writes the artifacts with a
-//! compressed trace, and prints the times and the most memory that the process ever had. Modes: `memory` (enough of it
-//! for everything), `ring`, `spool`, `spool-ring`. A third argument is the MiB of rings, else 64.
+//! Records so many ranges on two threads (a stage with nine ops in it, over and over), writes the
+//! artifacts with a compressed trace, and prints the times and the most memory that the process
+//! ever had. Modes: `memory` (enough of it for everything), `ring`, `spool`, `spool-ring`. A third
+//! argument is the MiB of rings, else 64.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 

@@ -1,4 +1,5 @@
-//! Prints the documented functions of the product whose documentation does not open with a third-person verb.
+//! Prints the documented functions of the product whose documentation does not open with a
+//! third-person verb.
 
 #![allow(clippy::print_stdout)]
 

@@ -1,8 +1,10 @@
-//! Sessions of every kind one after the other for as long as it is told, and what a service would notice: ranges that are
-//! neither in the trace nor counted as lost, and memory, descriptors, threads or files that become more.
+//! Sessions of every kind one after the other for as long as it is told, and what a service would
+//! notice: ranges that are neither in the trace nor counted as lost, and memory, descriptors,
+//! threads or files that become more.
 //!
-//! `cargo run --release -p profiler-tests --example soak -- 60` soaks for 60 minutes and prints a line a minute. It ends
-//! with the first range that is missing, and at the end if the process has grown since its first third.
+//! `cargo run --release -p profiler-tests --example soak -- 60` soaks for 60 minutes and prints a
+//! line a minute. It ends with the first range that is missing, and at the end if the process has
+//! grown since its first third.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -25,7 +27,8 @@ const THREADS: u64 = 4;
 const REQUESTS: u64 = 8;
 const STEPS: u64 = 5;
 const OPS: u64 = 20;
-/// Memory that a process may have more at its end than after its first third: allocators keep what they have once had.
+/// Memory that a process may have more at its end than after its first third: allocators keep what
+/// they have once had.
 const MORE_KB: u64 = 48 << 10;
 
 #[profiled_op("linear", shapes(x), flops = 2 * x.len())]
@@ -61,7 +64,8 @@ fn work() {
     thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(serve))));
 }
 
-/// The configuration of this round: every mode and every artifact has its turn, in every combination.
+/// The configuration of this round: every mode and every artifact has its turn, in every
+/// combination.
 fn config(round: u64, folder: &Path) -> ProfilerConfig {
     let turn = |of: u64, one_in: u64| (round / of).is_multiple_of(one_in);
     ProfilerConfig::torch(folder)

@@ -1,5 +1,5 @@
-//! A session with everything that a trace can show, in both formats: what Perfetto makes of one is compared with what it
-//! makes of the other.
+//! A session with everything that a trace can show, in both formats: what Perfetto makes of one is
+//! compared with what it makes of the other.
 //!
 //! ```text
 //! two_formats FOLDER           one session into FOLDER
@@ -63,7 +63,8 @@ fn poll(future: Pin<&mut impl Future<Output = ()>>) -> bool {
     future.poll(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
-/// Guards that end in another order than they began, names of any kind, ranges of no length, and one that stays open.
+/// Guards that end in another order than they began, names of any kind, ranges of no length, and
+/// one that stays open.
 fn oddities() {
     let outer = stage!("outer");
     let inner = stage!("inner");
@@ -79,7 +80,8 @@ fn oddities() {
     std::mem::forget(stage!("stays open"));
 }
 
-/// What the doubles of CUDA's libraries do, if these are what is there: kernels that overlap, copies, a graph, waits.
+/// What the doubles of CUDA's libraries do, if these are what is there: kernels that overlap,
+/// copies, a graph, waits.
 fn gpu_work() {
     let Some(path) = std::env::var_os("PROFILER_CUPTI_LIB") else { return };
     // SAFETY: the double's functions have these signatures; names are static.

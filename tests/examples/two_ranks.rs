@@ -1,4 +1,5 @@
-//! Two ranks of a job and their merged trace, for `consumers/check.py`: `two_ranks DIR` prints the session's folder.
+//! Two ranks of a job and their merged trace, for `consumers/check.py`: `two_ranks DIR` prints the
+//! session's folder.
 //!
 //! The GPU is the doubles'. `trace_merged.json` lies beside the ranks' traces.
 

@@ -100,7 +100,8 @@ impl Trace {
             .iter()
             .filter(|event| event["ph"] == "X" && event["name"].as_str().is_some_and(&wanted))
             .map(|event| {
-                // Through whole nanoseconds: sums of doubles that mean the same moment differ in their last bit.
+                // Through whole nanoseconds: sums of doubles that mean the same moment differ in
+                // their last bit.
                 let ns = |key: &str| (event[key].as_f64().expect("a time") * 1000.0).round();
                 Slice {
                     name: event["name"].as_str().expect("a name").to_owned(),
@@ -122,7 +123,8 @@ pub fn timing(folder: &Path) -> Value {
     read_only(folder, "timing_rank")
 }
 
-/// The names from the outermost stage to each one, joined by `/`, in the order of the report's `stages`.
+/// The names from the outermost stage to each one, joined by `/`, in the order of the report's
+/// `stages`.
 pub fn stage_paths(timing: &Value) -> Vec<String> {
     let mut paths: Vec<String> = Vec::new();
     for stage in timing["stages"].as_array().expect("a list of stages") {

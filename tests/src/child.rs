@@ -8,7 +8,8 @@ use std::thread;
 
 /// Set in the child, so that `cargo test -- --ignored` does not run its part by accident.
 const MARK: &str = "PROFILER_TESTS_CHILD";
-/// What the machine that runs the tests may have set, and the profiler would obey: variables that begin so.
+/// What the machine that runs the tests may have set, and the profiler would obey: variables that
+/// begin so.
 const FOREIGN: [&str; 15] = [
     "CUDA_INJECTION64_PATH",
     "JOB_COMPLETION_INDEX",
@@ -50,7 +51,8 @@ pub fn in_child() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Returns what becomes true when the standard input ends: whoever started this process has let go of it.
+/// Returns what becomes true when the standard input ends: whoever started this process has let go
+/// of it.
 pub fn input_ends() -> Arc<AtomicBool> {
     let is_over = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&is_over);

@@ -1,4 +1,5 @@
-//! The test doubles: shared libraries that stand in for other people's, built beside the test binary.
+//! The test doubles: shared libraries that stand in for other people's, built beside the test
+//! binary.
 
 use std::path::PathBuf;
 

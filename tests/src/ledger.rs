@@ -1,4 +1,5 @@
-//! What the tests of the loss ledger share: a range that carries its own number, and what a trace accounts for.
+//! What the tests of the loss ledger share: a range that carries its own number, and what a trace
+//! accounts for.
 
 #![allow(clippy::unwrap_used)]
 
@@ -37,7 +38,8 @@ pub const THREADS: usize = 3;
 pub fn ids(trace: &Trace) -> BTreeSet<u64> {
     let shown = trace.named("counted");
     let described: Vec<u64> = shown.iter().filter_map(|slice| slice.args.get("Input Dims")?[0][0].as_u64()).collect();
-    // One that was called just before the start and began just after it has not been asked for its shapes.
+    // One that was called just before the start and began just after it has not been asked for its
+    // shapes.
     assert!(
         shown.len() - described.len() <= THREADS,
         "{} of {} have no shapes",

@@ -1,7 +1,8 @@
-//! What the black-box tests share: one session at a time, a folder that is gone afterwards, and artifacts read back.
+//! What the black-box tests share: one session at a time, a folder that is gone afterwards, and
+//! artifacts read back.
 //!
-//! Sessions are global to a process, and tests of one file run as threads of one process: [`Bench`] serialises them,
-//! and ends a session that a failed test has left behind.
+//! Sessions are global to a process, and tests of one file run as threads of one process: [`Bench`]
+//! serialises them, and ends a session that a failed test has left behind.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -50,8 +51,8 @@ impl Bench {
         Self { folder: tempfile::tempdir().expect("a temporary folder"), _turn: turn }
     }
 
-    /// [`alone`](Self::alone), with a folder in memory where that is possible: for what has to be written within a time
-    /// limit of the profiler's, which a busy disk may exceed.
+    /// [`alone`](Self::alone), with a folder in memory where that is possible: for what has to be
+    /// written within a time limit of the profiler's, which a busy disk may exceed.
     pub fn alone_in_memory() -> Self {
         let mut bench = Self::alone();
         if let Ok(folder) = tempfile::tempdir_in("/dev/shm") {

@@ -1,7 +1,8 @@
-//! A logger that holds exports up: a test that needs one to be under way does not depend on who is faster.
+//! A logger that holds exports up: a test that needs one to be under way does not depend on who is
+//! faster.
 //!
-//! An export logs its `[DiffusionTiming]` lines before it is over, on its own thread, and a host's logger may take its
-//! time.
+//! An export logs its `[DiffusionTiming]` lines before it is over, on its own thread, and a host's
+//! logger may take its time.
 
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -43,7 +44,8 @@ impl Hold {
     }
 }
 
-/// The configuration of a session whose exports are held while there is a [`Hold`]; it has to [`report`].
+/// The configuration of a session whose exports are held while there is a [`Hold`]; it has to
+/// [`report`].
 pub fn held(config: ProfilerConfig) -> ProfilerConfig {
     config.pipeline_profiler(true).pipeline_targets(["held"])
 }

@@ -1,4 +1,5 @@
-//! Reads the pickles that the profiler writes, with the opcodes that MemoryViz.js reads and no others.
+//! Reads the pickles that the profiler writes, with the opcodes that MemoryViz.js reads and no
+//! others.
 
 use serde_json::{Map, Value};
 

@@ -1,8 +1,10 @@
-//! All artifacts of one session agree, each to its own unit, whatever programs do with guards, functions and futures:
-//! crossing, leaked, reassigned, in collections and fields, across `await`, the same site nested in itself, on several
-//! threads, cut by start and stop, recovered from a spool.
+//! All artifacts of one session agree, each to its own unit, whatever programs do with guards,
+//! functions and futures: crossing, leaked, reassigned, in collections and fields, across `await`,
+//! the same site nested in itself, on several threads, cut by start and stop, recovered from a
+//! spool.
 //!
-//! `PROFILER_TESTS_CASES` plays that many programs instead of some hundred, `PROFILER_TESTS_SEED` those of one seed.
+//! `PROFILER_TESTS_CASES` plays that many programs instead of some hundred, `PROFILER_TESTS_SEED`
+//! those of one seed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

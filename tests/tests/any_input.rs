@@ -1,7 +1,8 @@
-//! Any bytes at every reader of other people's bytes: inputs that are kept, parts of them in any order with any damage, and
-//! noise.
+//! Any bytes at every reader of other people's bytes: inputs that are kept, parts of them in any
+//! order with any damage, and noise.
 //!
-//! `PROFILER_TESTS_INPUTS` is the number of generated inputs a reader; `tests/proofs.sh fuzz` searches further.
+//! `PROFILER_TESTS_INPUTS` is the number of generated inputs a reader; `tests/proofs.sh fuzz`
+//! searches further.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! Arguments of a program's own, `args(tokens = n)`: when they are computed, and what becomes of them. How they look in both
-//! traces, and after a SIGKILL, is in `tests/golden`.
+//! Arguments of a program's own, `args(tokens = n)`: when they are computed, and what becomes of
+//! them. How they look in both traces, and after a SIGKILL, is in `tests/golden`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,5 @@
-//! Artifacts as a program gets them: what they say about a run, and what happens when they cannot be written.
+//! Artifacts as a program gets them: what they say about a run, and what happens when they cannot
+//! be written.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! What async code really took: waiting is no CPU time, lives that overlap count once, and what began before a session is
-//! marked. Every artifact of a session says the same.
+//! What async code really took: waiting is no CPU time, lives that overlap count once, and what
+//! began before a session is marked. Every artifact of a session says the same.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

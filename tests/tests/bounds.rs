@@ -1,4 +1,5 @@
-//! Memory of a recording is bounded: by threads that have ended, by names, and by what clients send.
+//! Memory of a recording is bounded: by threads that have ended, by names, and by what clients
+//! send.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -74,7 +75,8 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
     Builder::new().stack_size(64 << 10).spawn(run).unwrap()
 }
 
-/// Records `threads` that end at once, with three ranges each; how many ranges are in the trace, and what was lost.
+/// Records `threads` that end at once, with three ranges each; how many ranges are in the trace,
+/// and what was lost.
 fn record_ended(bench: &Bench, config: ProfilerConfig, threads: usize) -> (usize, u64) {
     start_profile_with(config).unwrap();
     for _ in 0..threads / 10 {
@@ -92,7 +94,8 @@ fn record_ended(bench: &Bench, config: ProfilerConfig, threads: usize) -> (usize
     (ranges, lost)
 }
 
-/// B7, G4: an ended thread keeps what it has used, so that a small budget is enough for many, and nothing stays of it.
+/// B7, G4: an ended thread keeps what it has used, so that a small budget is enough for many, and
+/// nothing stays of it.
 #[test]
 fn nothing_stays_of_a_hundred_thousand_ended_threads() {
     const THREADS: usize = 100_000;
@@ -105,7 +108,8 @@ fn nothing_stays_of_a_hundred_thousand_ended_threads() {
     assert!(grown < 50_000, "{grown} bytes stay");
 }
 
-/// G4: nothing stays of threads whose ranges are gone, whether they end before the stop or after it.
+/// G4: nothing stays of threads whose ranges are gone, whether they end before the stop or after
+/// it.
 #[test]
 fn nothing_stays_of_threads_that_are_gone() {
     let bench = Bench::alone();
@@ -183,7 +187,8 @@ fn losses_of_many_threads_are_few_lines() {
     assert_eq!(sum + trace.count("work") as u64, 1500 * 200);
 }
 
-/// G16: what a client or a program chooses at run time is cut at a stated length, at a character, with a mark.
+/// G16: what a client or a program chooses at run time is cut at a stated length, at a character,
+/// with a mark.
 #[test]
 fn texts_have_a_longest_length() {
     let bench = Bench::alone();
@@ -210,7 +215,8 @@ fn texts_have_a_longest_length() {
     assert!(manifest(folder).to_string().len() < 100_000);
 }
 
-/// G4: for a look at how long a stop takes: `cargo test --release --test bounds -- --ignored --nocapture stop`.
+/// G4: for a look at how long a stop takes:
+/// `cargo test --release --test bounds -- --ignored --nocapture stop`.
 #[test]
 #[ignore = "needs 20,000 threads; prints a time"]
 #[cfg(target_os = "linux")]
@@ -382,7 +388,8 @@ fn an_export_needs_few_bytes_for_a_task() {
     OTHERS.into_iter().for_each(|form| demand_of_export(60_000, LIVES[2], form));
 }
 
-/// G1: the same for a million: `cargo test --release --test bounds -- --ignored --nocapture million`.
+/// G1: the same for a million:
+/// `cargo test --release --test bounds -- --ignored --nocapture million`.
 #[test]
 #[ignore = "takes minutes without `--release`; prints the bytes"]
 fn an_export_of_a_million_tasks_adds_64_mb() {

@@ -1,5 +1,5 @@
-//! Clocks that stand still, jump, are trapped or wrong: durations are right within a hundredth, or the artifacts say that
-//! they are not.
+//! Clocks that stand still, jump, are trapped or wrong: durations are right within a hundredth, or
+//! the artifacts say that they are not.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
@@ -50,7 +50,8 @@ fn marks(trace: &Trace) -> Vec<&serde_json::Value> {
     trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "clock jump").collect()
 }
 
-/// The only jump in the trace, of this kind: its length, and the part of the recording within which it is, in seconds.
+/// The only jump in the trace, of this kind: its length, and the part of the recording within which
+/// it is, in seconds.
 fn only_mark(trace: &Trace, kind: &str) -> (f64, (f64, f64)) {
     let [mark] = &marks(trace)[..] else { panic!("one mark") };
     assert_eq!((&mark["ph"], &mark["s"], &mark["args"]["kind"]), (&"i".into(), &"g".into(), &kind.into()));
@@ -106,7 +107,8 @@ fn a_trapped_counter_is_not_read() {
     run("records_without_the_counter");
 }
 
-/// A suspend of so long, as a program sees it: the monotonic clock stands still, the counter goes on.
+/// A suspend of so long, as a program sees it: the monotonic clock stands still, the counter goes
+/// on.
 fn suspend(long: Duration, before: Duration) {
     thread::sleep(long);
     set(What::Suspended, i64::try_from((before + long).as_nanos()).unwrap());
@@ -149,7 +151,8 @@ fn records_around_suspends() {
     assert!((marked.0 - from).abs() < 2e-3 && (marked.1 - to).abs() < 2e-3, "{marked:?}, but {told}");
 }
 
-/// B12: a suspend before a recording does not bend it; one within is told and marked, and the rest is right.
+/// B12: a suspend before a recording does not bend it; one within is told and marked, and the rest
+/// is right.
 #[test]
 fn a_suspend_bends_no_duration() {
     run("records_around_suspends");
@@ -212,7 +215,8 @@ fn recovered(folder: &Path, hours: &str) -> Trace {
     Trace::read(&spool_support::only_folder(folder))
 }
 
-/// G3: a recording ends where its own anchors say, whatever the clock of the machine that recovers it.
+/// G3: a recording ends where its own anchors say, whatever the clock of the machine that recovers
+/// it.
 #[test]
 fn a_reader_whose_clock_is_behind_cuts_nothing_off() {
     for hours in ["-2", "0", "48"] {

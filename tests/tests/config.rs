@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use profiler_runtime::{ConfigError, Parsed, Profiler, ProfilerConfig};
 use serde_json::{Value, json};
 
-/// Field, a right value beside which the rest is valid, one of a wrong type, and one out of range if there is a range.
+/// Field, a right value beside which the rest is valid, one of a wrong type, and one out of range
+/// if there is a range.
 fn cases() -> Vec<(&'static str, Value, Value, Option<Value>)> {
     let mut cases = vec![
         ("profiler", json!("torch"), json!(1), Some(json!("perf"))),

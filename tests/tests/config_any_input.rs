@@ -1,4 +1,5 @@
-//! Whatever a configuration holds, reading it ends with a configuration or with problems, never with a panic.
+//! Whatever a configuration holds, reading it ends with a configuration or with problems, never
+//! with a panic.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,6 +1,7 @@
 //! The strings that others parse, pinned: whoever changes one sees it in `tests/contracts`.
 //!
-//! What a run shows is read from its artifacts; what only the sources hold is looked for in all of them, wherever it lies.
+//! What a run shows is read from its artifacts; what only the sources hold is looked for in all of
+//! them, wherever it lies.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -145,8 +146,8 @@ fn messages_are_those_that_people_grep() {
     hold("messages", found);
 }
 
-/// Words that stand for one of several things, such as why a session ended: a table may take a `match`'s place, so that
-/// they only have to be there.
+/// Words that stand for one of several things, such as why a session ended: a table may take a
+/// `match`'s place, so that they only have to be there.
 #[test]
 fn words_for_cases_are_still_those_that_programs_match() {
     let words = scan::words();

@@ -1,4 +1,5 @@
-//! `cpu_time: true`: what the threads of stages and steps spent computing, beside how long they took.
+//! `cpu_time: true`: what the threads of stages and steps spent computing, beside how long they
+//! took.
 
 #![cfg(any(target_os = "linux", target_os = "macos"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

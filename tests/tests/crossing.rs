@@ -1,4 +1,5 @@
-//! Guards in any order: made, moved, reassigned, kept in fields and leaked, each range has its own begin and end.
+//! Guards in any order: made, moved, reassigned, kept in fields and leaked, each range has its own
+//! begin and end.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -185,7 +186,8 @@ async fn token(index: u64) {
     }
 }
 
-/// A1: a step that is held over `.await` ends in another poll of the step around it, and is inside that.
+/// A1: a step that is held over `.await` ends in another poll of the step around it, and is inside
+/// that.
 #[test]
 fn steps_over_awaits_leave_the_schedule_to_the_outer_loop() {
     let bench = Bench::alone();

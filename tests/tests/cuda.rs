@@ -1,5 +1,5 @@
-//! `profiler: cuda`: the CUDA capture range is opened and closed exactly once for each recording, whatever there is of
-//! CUDA. Each scenario is a process of its own, on a machine made of doubles.
+//! `profiler: cuda`: the CUDA capture range is opened and closed exactly once for each recording,
+//! whatever there is of CUDA. Each scenario is a process of its own, on a machine made of doubles.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -70,7 +70,8 @@ fn run_in(folder: &Path, scenario: &str, variables: &[(&str, &str)]) -> (Vec<Str
     let mut command = machine("program", folder);
     command.env("SCENARIO", scenario).envs(variables.iter().copied());
     if scenario == "nothing there" {
-        // Not a library: what a machine without a driver comes to, also where these tests run on one with.
+        // Not a library: what a machine without a driver comes to, also where these tests run on
+        // one with.
         fs::write(folder.join("libraries/libcuda.so.1"), "").unwrap();
     }
     let printed = String::from_utf8(succeeded(&mut command).stdout).unwrap();

@@ -1,5 +1,5 @@
-//! Feature `cudarc`: ranges on its streams and its device memory, through the double of libcuda. A process of its own,
-//! because cudarc opens the library once.
+//! Feature `cudarc`: ranges on its streams and its device memory, through the double of libcuda. A
+//! process of its own, because cudarc opens the library once.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,5 +1,5 @@
-//! GPU work in the trace, joined to the ranges that launched it, from a CUPTI of any version. Each scenario is a process
-//! of its own, on a machine made of doubles.
+//! GPU work in the trace, joined to the ranges that launched it, from a CUPTI of any version. Each
+//! scenario is a process of its own, on a machine made of doubles.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -12,7 +12,8 @@ use profiler_tests::{Trace, in_child, manifest, timing};
 use serde_json::Value;
 use tempfile::{TempDir, tempdir};
 
-/// Two stages, a thread without ranges, work of nobody, a graph, and everything else that has a record.
+/// Two stages, a thread without ranges, work of nobody, a graph, and everything else that has a
+/// record.
 #[test]
 #[ignore = "run by the other tests, as a process of its own"]
 fn pipeline() {
@@ -167,7 +168,8 @@ fn every_version_of_cupti_is_read_alike() {
 #[test]
 fn stages_have_the_gpu_time_of_what_they_launched() {
     let ran = run(&[]);
-    // Stream 7: 2 fills of 2 µs, 2 kernels of 20 µs, 2 graphs of 4.5 µs; stream 13 beside them: 2 of 30 µs.
+    // Stream 7: 2 fills of 2 µs, 2 kernels of 20 µs, 2 graphs of 4.5 µs; stream 13 beside them: 2
+    // of 30 µs.
     let transformer = ran.stage("transformer");
     assert_eq!(transformer["gpu_ops"], 2 * (1 + 2 + 4));
     let busy = transformer["gpu_busy_ns"].as_f64().unwrap() / 1e6;
@@ -176,7 +178,8 @@ fn stages_have_the_gpu_time_of_what_they_launched() {
     assert_eq!(ran.stage("vae.decode")["gpu_ops"], 2);
     let nobodys = &ran.timing["gpu"]["unattributed"];
     let busy = nobodys["gpu_busy_ns"].as_f64().unwrap() / 1e6;
-    // The rate between the clocks is as good as the readings at both ends of a session, which is short here.
+    // The rate between the clocks is as good as the readings at both ends of a session, which is
+    // short here.
     assert!(nobodys["gpu_ops"] == 1 && (busy - 0.005).abs() < 5e-5, "{nobodys}");
     let spans = ran.of("gpu_user_annotation");
     assert!(spans.contains(&"transformer") && spans.contains(&"vae.decode"));
@@ -368,7 +371,8 @@ fn launches() {
     stop_profile().unwrap().wait().unwrap();
 }
 
-/// E5: launches of the driver's API are named as consumers look for them, and by what was called too.
+/// E5: launches of the driver's API are named as consumers look for them, and by what was called
+/// too.
 #[test]
 fn driver_calls_have_the_runtimes_names_if_asked() {
     for (names, category) in [("RUNTIME", "cuda_runtime"), ("TENSORBOARD", "Runtime")] {

@@ -1,5 +1,5 @@
-//! CUPTI under load: many sessions, many threads, 10^5 kernels, and too little room. Each scenario is a process of its
-//! own, on a machine made of doubles.
+//! CUPTI under load: many sessions, many threads, 10^5 kernels, and too little room. Each scenario
+//! is a process of its own, on a machine made of doubles.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -58,7 +58,8 @@ fn every_session_has_its_own_kernels() {
         let kernels = trace.named("counted").iter().filter(|slice| slice.args.get("grid").is_some()).count();
         assert_eq!(kernels, session + 1, "session {session}");
         let timing = timing(&only);
-        // A range that had begun when the session did is not recorded, but what it launches then is.
+        // A range that had begun when the session did is not recorded, but what it launches then
+        // is.
         let nobodys = timing["gpu"]["unattributed"]["gpu_ops"].as_u64().unwrap();
         assert!(nobodys <= 4, "{}", timing["gpu"]);
     }
@@ -68,7 +69,8 @@ fn every_session_has_its_own_kernels() {
     assert_eq!(count("cuptiActivityRegisterCallbacks"), 1, "once in a process");
 }
 
-/// Kernels of a few names on four streams, from four threads: 100,000 of them, or as many as it is told.
+/// Kernels of a few names on four streams, from four threads: 100,000 of them, or as many as it is
+/// told.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn a_hundred_thousand_kernels() {
@@ -117,7 +119,8 @@ fn a_hundred_thousand_kernels_of_four_threads_are_all_there() {
     let gpu = &timing["gpu"];
     assert_eq!((&gpu["losses"]["dropped"], &gpu["losses"]["buffers"]), (&Value::from(0), &Value::from(0)));
     assert_eq!(gpu["unattributed"]["gpu_ops"], 0);
-    // Streams 7 to 10, 25,000 kernels each of 100 ns times the stream's number, perhaps at the same time.
+    // Streams 7 to 10, 25,000 kernels each of 100 ns times the stream's number, perhaps at the same
+    // time.
     let busy = gpu["gpu_busy_ns"].as_f64().unwrap() / 1e6;
     assert!((25.0..85.1).contains(&busy), "{busy}");
 }

@@ -1,5 +1,5 @@
-//! Device memory that CUPTI sees, wherever the host's is shown: timing report, summary, chart, snapshot. On a machine made
-//! of doubles.
+//! Device memory that CUPTI sees, wherever the host's is shown: timing report, summary, chart,
+//! snapshot. On a machine made of doubles.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,4 +1,5 @@
-//! CUPTI's records as they are: kept in a file on request, and laid out by the double as NVIDIA's own library expects them.
+//! CUPTI's records as they are: kept in a file on request, and laid out by the double as NVIDIA's
+//! own library expects them.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -82,8 +83,9 @@ fn a_few_records_of_each_kind_are_kept_where_somebody_asks_for_them() {
     }
 }
 
-/// `PROFILER_TESTS_CUPTI` is the path of a libcupti of CUDA 11.7 to 13.5, `PROFILER_TESTS_CUPTI_VERSION` which (12.9). No
-/// driver is needed, and no stand-in for one may be in reach: newer versions ask it.
+/// `PROFILER_TESTS_CUPTI` is the path of a libcupti of CUDA 11.7 to 13.5,
+/// `PROFILER_TESTS_CUPTI_VERSION` which (12.9). No driver is needed, and no stand-in for one may be
+/// in reach: newer versions ask it.
 #[test]
 #[ignore = "needs NVIDIA's libcupti"]
 fn nvidias_own_reader_finds_every_record_of_the_double() {
@@ -105,8 +107,8 @@ fn walk(library: &OsStr, bytes: &[u8]) -> (u32, Vec<(usize, u32)>) {
     let mut buffer = vec![0_u64; bytes.len().div_ceil(8)];
     let start: *mut u8 = buffer.as_mut_ptr().cast();
     let (mut version, mut record, mut found) = (0, ptr::null_mut(), Vec::new());
-    // SAFETY: the functions have these signatures in every version; the buffer holds the bytes, is aligned to 8 and
-    // outlives the walk.
+    // SAFETY: the functions have these signatures in every version; the buffer holds the bytes, is
+    // aligned to 8 and outlives the walk.
     unsafe {
         ptr::copy_nonoverlapping(bytes.as_ptr(), start, bytes.len());
         let library = Library::new(library).unwrap();

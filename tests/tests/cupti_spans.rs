@@ -1,5 +1,5 @@
-//! Annotations of devices: the span of everything that was launched inside a stage, on each stream, in both formats' rows.
-//! On a machine made of doubles.
+//! Annotations of devices: the span of everything that was launched inside a stage, on each stream,
+//! in both formats' rows. On a machine made of doubles.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -23,7 +23,8 @@ async fn task(device: &Device, names: [&'static CStr; 2]) {
     device.kernel(names[1], 30, 9_000);
 }
 
-/// Stages that launch through what is inside them, on several streams and threads, and tasks that take turns.
+/// Stages that launch through what is inside them, on several streams and threads, and tasks that
+/// take turns.
 #[test]
 #[ignore = "run by the test below, as a process of its own"]
 fn nested() {

@@ -1,5 +1,5 @@
-//! The GPU's time in the operator tables and folded stacks: the same in trace, workbook, text and library. Each scenario is
-//! a process of its own, on a machine made of doubles.
+//! The GPU's time in the operator tables and folded stacks: the same in trace, workbook, text and
+//! library. Each scenario is a process of its own, on a machine made of doubles.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -70,7 +70,8 @@ fn pipeline() {
     }
 }
 
-/// Whether two times are the same but for what is rounded when an op's begin and end are put on the ranges' clock.
+/// Whether two times are the same but for what is rounded when an op's begin and end are put on the
+/// ranges' clock.
 fn near(found: u64, expected: u64) -> bool {
     found.abs_diff(expected) <= 12
 }
@@ -202,7 +203,8 @@ fn the_text_table_is_sorted_by_the_gpus_time() {
     assert!(text.contains("\nSelf CUDA time total: 176.5") && !text.contains("no GPU records"), "{text}");
 }
 
-/// E10: the summary has a GPU column for ops, and says what each `self` means; the printed one has it too.
+/// E10: the summary has a GPU column for ops, and says what each `self` means; the printed one has
+/// it too.
 #[test]
 fn the_summary_tells_the_gpu_time_of_ops() {
     let ran = run(&[]);

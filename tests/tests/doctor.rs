@@ -1,4 +1,5 @@
-//! What `doctor` says on machines that have everything, or lack something. Each is a process of its own.
+//! What `doctor` says on machines that have everything, or lack something. Each is a process of its
+//! own.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -38,7 +39,8 @@ fn a_machine_with_everything_is_told_so() {
     assert!(said.contains(library) && said.contains("libcupti_double.so") && !said.contains("missing"), "{said}");
 }
 
-/// E14, E18: the line follows forked workers, and what to try when a report has no kernels stands below it.
+/// E14, E18: the line follows forked workers, and what to try when a report has no kernels stands
+/// below it.
 #[test]
 fn a_report_without_kernels_is_answered_below_the_line() {
     let said = examine(&[]);

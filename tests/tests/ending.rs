@@ -1,4 +1,5 @@
-//! Programs that end without a guard and without a stop: what they recorded is on disk, and they end as they would have.
+//! Programs that end without a guard and without a stop: what they recorded is on disk, and they
+//! end as they would have.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
@@ -88,7 +89,8 @@ fn limit(what: Resource, soft: u64, hard: u64) {
     assert_eq!(unsafe { libc::setrlimit(what, &raw const limit) }, 0);
 }
 
-/// Every further thread is refused, as where a container's limit is reached: by a filter, because root has no limit.
+/// Every further thread is refused, as where a container's limit is reached: by a filter, because
+/// root has no limit.
 #[cfg(target_os = "linux")]
 fn no_more_threads() {
     let refuse = libc::SECCOMP_RET_ERRNO | libc::EAGAIN.cast_unsigned();
@@ -278,7 +280,8 @@ fn a_signal_that_ends_the_program_writes_first_and_stays_the_programs_status() {
     }
 }
 
-/// G17: a supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP twice.
+/// G17: a supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP
+/// twice.
 #[test]
 fn signals_that_come_together_are_one() {
     for signals in [[libc::SIGTERM, libc::SIGHUP], [libc::SIGHUP, libc::SIGTERM]] {
@@ -289,7 +292,8 @@ fn signals_that_come_together_are_one() {
     }
 }
 
-/// G17: a program that has closed every descriptor dies of its signal, and its own files get nothing of it.
+/// G17: a program that has closed every descriptor dies of its signal, and its own files get
+/// nothing of it.
 #[test]
 fn a_signal_ends_a_program_that_closed_all_descriptors() {
     let bench = Bench::alone();
@@ -298,7 +302,8 @@ fn a_signal_ends_a_program_that_closed_all_descriptors() {
     fs::remove_file(host_log(&bench)).unwrap();
 }
 
-/// C2: a handler that calls `exit` while it has interrupted the profiler is waited for as a crash is.
+/// C2: a handler that calls `exit` while it has interrupted the profiler is waited for as a crash
+/// is.
 #[test]
 #[cfg(target_os = "linux")]
 fn an_exit_in_a_handler_does_not_wait_for_its_own_thread() {
@@ -350,7 +355,8 @@ fn sigquit_still_dumps_core() {
     let dumps = |command: &mut Command| {
         let limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
         let raise = move || {
-            // SAFETY: the structure is complete. Where the limit cannot be raised, neither program dumps.
+            // SAFETY: the structure is complete. Where the limit cannot be raised, neither program
+            // dumps.
             unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
             Ok(())
         };

@@ -1,5 +1,5 @@
-//! GPU time without CUPTI: pairs of CUDA events around ranges that name their stream. Each scenario is a process of its
-//! own, on a machine made of doubles whose clock the scenario moves.
+//! GPU time without CUPTI: pairs of CUDA events around ranges that name their stream. Each scenario
+//! is a process of its own, on a machine made of doubles whose clock the scenario moves.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]

@@ -1,4 +1,5 @@
-//! A feature is listed once, in its crate's manifest: the tables of the documentation, docs.rs and `check.sh` follow.
+//! A feature is listed once, in its crate's manifest: the tables of the documentation, docs.rs and
+//! `check.sh` follow.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

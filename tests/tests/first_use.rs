@@ -1,4 +1,5 @@
-//! What first uses allocate: a thread's first range and a site's are no surprise in a program that watches its latency.
+//! What first uses allocate: a thread's first range and a site's are no surprise in a program that
+//! watches its latency.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -81,7 +82,8 @@ fn sites() -> Vec<fn()> {
     sites!("1" "2" "3" "4" "5" "6" "7" "8" "9" "10" "11" "12" "13" "14" "15" "16" "17" "18" "19" "20").to_vec()
 }
 
-/// What the first and the second range of each of so many new threads allocate; they run at the same time.
+/// What the first and the second range of each of so many new threads allocate; they run at the
+/// same time.
 fn of_new_threads(count: usize) -> Vec<(u64, u64)> {
     let ready = Barrier::new(count);
     thread::scope(|scope| {

@@ -1,5 +1,5 @@
-//! FLOPs that an attribute computes: right, or counted as failed; never a panic that the program would not have without the
-//! profiler.
+//! FLOPs that an attribute computes: right, or counted as failed; never a panic that the program
+//! would not have without the profiler.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -51,7 +51,8 @@ fn flops(trace: &Trace, name: &str) -> Vec<Option<u64>> {
     trace.named(name).iter().map(|slice| slice.args["flops"].as_u64()).collect()
 }
 
-/// G10: arithmetic in the option is computed without overflow; a division by zero and a panic are counted.
+/// G10: arithmetic in the option is computed without overflow; a division by zero and a panic are
+/// counted.
 #[test]
 fn flops_are_right_or_counted_as_failed() {
     let bench = Bench::alone();

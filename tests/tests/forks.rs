@@ -1,5 +1,5 @@
-//! Programs that fork while they are profiled (`src/bin/forks.rs`): what a child does costs its parent nothing, and is its
-//! own.
+//! Programs that fork while they are profiled (`src/bin/forks.rs`): what a child does costs its
+//! parent nothing, and is its own.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -193,7 +193,8 @@ fn a_killed_coordinator_is_gone_although_its_child_lives() {
     coordinator.wait().unwrap();
 }
 
-/// B9: the next start deletes the folder of a program that became another, or takes it over where ranks share its name.
+/// B9: the next start deletes the folder of a program that became another, or takes it over where
+/// ranks share its name.
 #[test]
 fn a_program_that_becomes_another_leaves_no_empty_folder() {
     for job in [None, Some("job")] {

@@ -1,8 +1,9 @@
 //! Golden artifacts: what scripted recordings write is, byte for byte, what it was.
 //!
-//! Each scenario is a run of the program `golden` under a libc whose clock, process, host and boot are made up
-//! (`still_double`), and every file that it writes is compared with `tests/golden`. `PROFILER_GOLDEN=write` keeps what is
-//! written now instead; the difference is for a reviewer. See `golden_support/text.rs` for what is left out.
+//! Each scenario is a run of the program `golden` under a libc whose clock, process, host and boot
+//! are made up (`still_double`), and every file that it writes is compared with `tests/golden`.
+//! `PROFILER_GOLDEN=write` keeps what is written now instead; the difference is for a reviewer. See
+//! `golden_support/text.rs` for what is left out.
 
 #![cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -54,7 +55,8 @@ scenarios! {
     the_capture_range_of_cuda = "capture" with [gpu(), vec![("CUDA_DOUBLE_LOG", "out/cuda.log")]].concat();
 }
 
-/// Frames of a release build are not those of the functions: what is inlined has no begin of its own.
+/// Frames of a release build are not those of the functions: what is inlined has no begin of its
+/// own.
 #[test]
 #[cfg(debug_assertions)]
 fn call_stacks_and_flame_graphs() {
@@ -121,7 +123,8 @@ fn gpu() -> Vec<(&'static str, &'static str)> {
     vec![("CUDA_DOUBLE_DEVICES", "2"), ("PROFILER_CUPTI_LIB", CUPTI.to_str().unwrap())]
 }
 
-/// A spool of journal 0.1, as it lay in its folder when its process was killed; the entries are compressed.
+/// A spool of journal 0.1, as it lay in its folder when its process was killed; the entries are
+/// compressed.
 fn old_spool() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/spool-0.1")
 }

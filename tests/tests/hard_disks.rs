@@ -1,5 +1,5 @@
-//! Disks, mounts and clocks that fail while artifacts are written: an artifact is lost at most, and told; the host lives,
-//! with `panic = "abort"` too.
+//! Disks, mounts and clocks that fail while artifacts are written: an artifact is lost at most, and
+//! told; the host lives, with `panic = "abort"` too.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
@@ -152,7 +152,8 @@ fn writes_without_threads() {
     assert!(manifest.artifact("stacks_cpu").is_some(), "what is small is there: {:?}", manifest.errors);
 }
 
-/// C3: where no thread can be had, the calling thread writes, and a limit on files is an error there too.
+/// C3: where no thread can be had, the calling thread writes, and a limit on files is an error
+/// there too.
 #[test]
 fn a_limit_on_files_does_not_end_the_calling_thread() {
     run("writes_without_threads", &Bench::alone());
@@ -183,7 +184,8 @@ fn writes_without_descriptors() {
     assert!(manifest.errors.iter().all(|error| error.contains("Too many open files")), "{:?}", manifest.errors);
 }
 
-/// C3: without descriptors, and with nobody who reads the messages of that, artifacts are lost and the host lives.
+/// C3: without descriptors, and with nobody who reads the messages of that, artifacts are lost and
+/// the host lives.
 #[test]
 fn a_process_without_descriptors_lives() {
     run("writes_without_descriptors", &Bench::alone());

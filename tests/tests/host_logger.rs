@@ -1,5 +1,5 @@
-//! G6: the host's logger panics, never returns or calls the profiler: nothing leaves an annotated function, every session is
-//! written, and the program ends.
+//! G6: the host's logger panics, never returns or calls the profiler: nothing leaves an annotated
+//! function, every session is written, and the program ends.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

@@ -77,7 +77,8 @@ fn a_stop_tells_the_iterations_that_the_status_told() {
     assert_eq!([post(at, "/stop_profile", ""), get(at, &place)].map(iterations), [60, 60]);
 }
 
-/// A15, D6: a session that ended by itself is told with its iterations, and then with its folder and artifacts.
+/// A15, D6: a session that ended by itself is told with its iterations, and then with its folder
+/// and artifacts.
 #[test]
 fn the_status_names_the_session_that_was_written_last() {
     let bench = Bench::alone();

@@ -1,5 +1,6 @@
-//! Clients that say nothing, send a byte a second, never read, or come in hundreds: none of them holds up the others, or
-//! costs the host more than a known number of descriptors. An answer may take as long as its work.
+//! Clients that say nothing, send a byte a second, never read, or come in hundreds: none of them
+//! holds up the others, or costs the host more than a known number of descriptors. An answer may
+//! take as long as its work.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -64,7 +65,8 @@ impl Controller for Slow {
     }
 }
 
-/// G13: a request has to arrive in time, however busily it is sent; the answer takes as long as its work.
+/// G13: a request has to arrive in time, however busily it is sent; the answer takes as long as its
+/// work.
 #[test]
 fn a_request_is_timed_and_its_work_is_not() {
     let server = listen(Arc::new(Slow(Scripted::content())), HttpOptions::new().read_timeout(PATIENCE));
@@ -149,7 +151,8 @@ fn attempt(at: SocketAddr) -> bool {
         && answer.starts_with("HTTP/1.1 200")
 }
 
-/// G13: in a server of the user's, which may have no timeouts, so many artifacts are open at a time and no more.
+/// G13: in a server of the user's, which may have no timeouts, so many artifacts are open at a time
+/// and no more.
 #[test]
 fn downloads_in_a_users_server_are_limited() {
     let folder = tempfile::tempdir().unwrap();
@@ -210,7 +213,8 @@ fn large_artifact() {
         most = (most.0.max(all), most.1.max(of_file));
         thread::sleep(Duration::from_millis(5));
     }
-    // 32 connections, one that waits, and a file for each of the 32; a few of them may not be closed yet.
+    // 32 connections, one that waits, and a file for each of the 32; a few of them may not be
+    // closed yet.
     assert!(most.0 < before + 100, "{most:?} of {before}");
     assert!((1..=34).contains(&most.1), "{most:?}");
     let begin = Instant::now();
@@ -220,7 +224,8 @@ fn large_artifact() {
     }
 }
 
-/// G13: 600 clients that ask for a large artifact and never read cost the host 32 connections, and nobody the port.
+/// G13: 600 clients that ask for a large artifact and never read cost the host 32 connections, and
+/// nobody the port.
 #[test]
 #[cfg(target_os = "linux")]
 fn clients_that_never_read_leave_the_port_alive() {

@@ -1,4 +1,5 @@
-//! The routes in a server of the user's: beside its own, under a prefix, and only where a profiler is configured.
+//! The routes in a server of the user's: beside its own, under a prefix, and only where a profiler
+//! is configured.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -39,7 +40,8 @@ fn the_routes_work_in_a_users_server_which_needs_no_timers() {
     assert_eq!(get(at, "/nowhere").body, b"", "and so is their 404");
 }
 
-/// D7, G12: a server that does not tell who asks lets nobody in without a token, whatever `Host` says.
+/// D7, G12: a server that does not tell who asks lets nobody in without a token, whatever `Host`
+/// says.
 #[test]
 fn a_peer_that_is_not_known_needs_the_token() {
     let controller = Arc::new(Scripted::content());
@@ -114,7 +116,8 @@ fn configured_server() {
     }
 }
 
-/// D5: SGLang's variables alone configure a server; beside a configuration without a folder, they give that.
+/// D5: SGLang's variables alone configure a server; beside a configuration without a folder, they
+/// give that.
 #[test]
 fn sglangs_folder_alone_configures_a_server() {
     for variable in ["SGLANG_TORCH_PROFILER_DIR", "SGLANG_DIFFUSION_TORCH_PROFILER_DIR"] {

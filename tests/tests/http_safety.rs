@@ -1,4 +1,5 @@
-//! Requests that are turned away: strangers, foreign pages, too much, too slow, and paths that lead elsewhere.
+//! Requests that are turned away: strangers, foreign pages, too much, too slow, and paths that lead
+//! elsewhere.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

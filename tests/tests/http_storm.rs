@@ -1,4 +1,5 @@
-//! Many clients in every wrong order, and bodies of every kind: no server error, no panic, one session at most.
+//! Many clients in every wrong order, and bodies of every kind: no server error, no panic, one
+//! session at most.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -22,7 +23,8 @@ fn sixty_four_clients_in_every_wrong_order_get_no_server_error_and_one_session_a
     configure(bench.config()).unwrap();
     let server = listen(Arc::new(Local::new()), HttpOptions::new());
     let at = server.local_addr();
-    // A start is counted after it, a stop before it: at no moment are there more than one more starts than stops.
+    // A start is counted after it, a stop before it: at no moment are there more than one more
+    // starts than stops.
     let (starts, stops) = (AtomicI64::new(0), AtomicI64::new(0));
     std::thread::scope(|scope| {
         for client in 0..64_u32 {

@@ -1,4 +1,5 @@
-//! A coordinator and its worker processes, when all goes well: one session, one folder, a line for everybody.
+//! A coordinator and its worker processes, when all goes well: one session, one folder, a line for
+//! everybody.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -79,7 +80,8 @@ fn assert_totals(summary: &Value, folder: &Path) {
     }
 }
 
-/// D6: what a start warns of comes from the workers too, once for all; the status names the session that was written last.
+/// D6: what a start warns of comes from the workers too, once for all; the status names the session
+/// that was written last.
 #[test]
 fn workers_warnings_reach_the_report_of_the_start() {
     let place = Place::new();

@@ -1,5 +1,5 @@
-//! `profiler: cuda` in a job: each worker opens and closes the capture range itself, once; the process that was asked
-//! does not.
+//! `profiler: cuda` in a job: each worker opens and closes the capture range itself, once; the
+//! process that was asked does not.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

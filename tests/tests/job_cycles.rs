@@ -63,7 +63,8 @@ fn program() {
 
 #[test]
 fn a_thousand_sessions_leave_nothing_in_memory() {
-    // In memory where that is possible: ten thousand flushes to a disk take minutes and show nothing more.
+    // In memory where that is possible: ten thousand flushes to a disk take minutes and show
+    // nothing more.
     let memory = Path::new("/dev/shm");
     let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
     let output = child_of("program").env("FOLDER", folder.path()).output().unwrap();

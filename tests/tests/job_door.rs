@@ -1,5 +1,5 @@
-//! Who may join a coordinator: one worker for each rank, with the token; whoever else knocks is refused and disturbs
-//! nobody.
+//! Who may join a coordinator: one worker for each rank, with the token; whoever else knocks is
+//! refused and disturbs nobody.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

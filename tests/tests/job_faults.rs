@@ -1,5 +1,5 @@
-//! Workers that die, hang, come late or have no room, and a coordinator that dies: whoever is left works on, and the
-//! report names the rank that failed.
+//! Workers that die, hang, come late or have no room, and a coordinator that dies: whoever is left
+//! works on, and the report names the rank that failed.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]

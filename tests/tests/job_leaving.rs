@@ -1,5 +1,5 @@
-//! A worker that leaves, or loses its place, in the middle of something: each side against a double of the other that keeps
-//! its own time, so that the moment is the worst one.
+//! A worker that leaves, or loses its place, in the middle of something: each side against a double
+//! of the other that keeps its own time, so that the moment is the worst one.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -72,8 +72,8 @@ fn with_a_double() -> (Place, Coordinator, Other) {
     (place, coordinator, worker)
 }
 
-/// What the coordinator reports of a session whose worker leaves, with its artifacts written, after `say` has answered
-/// the stop.
+/// What the coordinator reports of a session whose worker leaves, with its artifacts written, after
+/// `say` has answered the stop.
 fn leaves_at_the_stop(say: impl Fn(&mut Other, &Value) + Send) {
     let (_place, coordinator, mut worker) = with_a_double();
     std::thread::scope(|scope| {

@@ -1,4 +1,5 @@
-//! SIGUSR2 and the trigger file: in one process and in a coordinator's, off unless the configuration names them.
+//! SIGUSR2 and the trigger file: in one process and in a coordinator's, off unless the
+//! configuration names them.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,4 +1,5 @@
-//! Request ids, names made at run time and names of threads: bounded in length, and harmless in a line or a terminal.
+//! Request ids, names made at run time and names of threads: bounded in length, and harmless in a
+//! line or a terminal.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
-//! The house rules, read from the sources: dependencies point downwards, files use each other in no circle, and `unsafe`
-//! stays in its rooms.
+//! The house rules, read from the sources: dependencies point downwards, files use each other in no
+//! circle, and `unsafe` stays in its rooms.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,5 @@
-//! The loss ledger: threads count their own ranges, and every one of them is in the trace or in a loss counter.
+//! The loss ledger: threads count their own ranges, and every one of them is in the trace or in a
+//! loss counter.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

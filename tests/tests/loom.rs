@@ -1,5 +1,5 @@
-//! Models of the buffer hand-over: every order in which threads can take turns (up to a number of preemptions), and every
-//! value that a relaxed load may see.
+//! Models of the buffer hand-over: every order in which threads can take turns (up to a number of
+//! preemptions), and every value that a relaxed load may see.
 //!
 //! The files under test are the product's own; see `loom_support`.
 
@@ -180,8 +180,8 @@ fn a_thread_that_ends_is_read_whole_while_its_chunk_is_copied() {
     });
 }
 
-/// Chunks come from a spool from now on. A stream that is not behind when it is asked never is again: its owner places no
-/// chunk that it took before.
+/// Chunks come from a spool from now on. A stream that is not behind when it is asked never is
+/// again: its owner places no chunk that it took before.
 #[test]
 fn an_owner_that_grows_during_a_move_is_known_or_not_behind() {
     model(4, 9, false, || {

@@ -1,4 +1,5 @@
-//! More names at run time than are kept apart: what is merged is a counted loss, shown wherever losses are.
+//! More names at run time than are kept apart: what is merged is a counted loss, shown wherever
+//! losses are.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,5 @@
-//! Names of artifacts that lie outside a session's folder: which are used again, and what becomes of what they named.
+//! Names of artifacts that lie outside a session's folder: which are used again, and what becomes
+//! of what they named.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -70,7 +71,8 @@ fn a_request_of_the_same_id_keeps_both_traces() {
     assert_eq!(traces(bench.path()), names);
 }
 
-/// B4: a file that the user has named is replaced, and the manifest of the session that wrote it says so.
+/// B4: a file that the user has named is replaced, and the manifest of the session that wrote it
+/// says so.
 #[test]
 fn a_replaced_trace_is_missing_in_the_first_manifest() {
     let bench = Bench::alone();

@@ -1,7 +1,8 @@
-//! Recording while the program's allocator refuses memory: the program goes on, and what is missing is counted.
+//! Recording while the program's allocator refuses memory: the program goes on, and what is missing
+//! is counted.
 //!
-//! Each program is a process of its own, so that it meets every first use without memory. The allocator fails only while a
-//! thread is in calls of the profiler's.
+//! Each program is a process of its own, so that it meets every first use without memory. The
+//! allocator fails only while a thread is in calls of the profiler's.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
@@ -102,7 +103,8 @@ fn nested(depth: u32) {
 const OVERFLOW: &str = "(too many dynamic names)";
 const NAMES: [&str; 12] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
 
-/// Records each kind of range; how many ranges that were of functions and guards, and how many polls.
+/// Records each kind of range; how many ranges that were of functions and guards, and how many
+/// polls.
 fn everything(round: usize, with_futures: bool) -> [u64; 2] {
     work();
     described();
@@ -157,7 +159,8 @@ fn record(with_futures: bool) -> [u64; 2] {
     })
 }
 
-/// Everything that was done is in the trace or counted: a range of a function or a guard once, a future's life and its poll.
+/// Everything that was done is in the trace or counted: a range of a function or a guard once, a
+/// future's life and its poll.
 fn accounts(what: &str, trace: &Trace, [ranges, polls]: [u64; 2]) {
     let names = ["work", "described", "block", "loop", "iteration", "nested", "request", "awaited", "boxed", OVERFLOW];
     let named: usize = names.iter().chain(&NAMES).map(|name| trace.count(name)).sum();

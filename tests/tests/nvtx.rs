@@ -1,5 +1,5 @@
-//! What a tool that is attached through NVTX is shown: each scenario is a process of its own, with the double
-//! `nvtx_tool` attached.
+//! What a tool that is attached through NVTX is shown: each scenario is a process of its own, with
+//! the double `nvtx_tool` attached.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -278,7 +278,8 @@ async fn held_over_a_poll() {
     std::future::pending::<()>().await;
 }
 
-/// A1: a guard that ends before one that began after it ends in the tool too, and the other goes on to its own end.
+/// A1: a guard that ends before one that began after it ends in the tool too, and the other goes on
+/// to its own end.
 #[test]
 fn a_tool_is_shown_the_end_of_each_guard_in_any_order() {
     let log = attached("guards_in_any_order", &[]);

@@ -1,5 +1,5 @@
-//! A path that the user has spelled out is replaced only if it is a file: devices and pipes are written
-//! into, links through, and what can be neither is refused with a reason.
+//! A path that the user has spelled out is replaced only if it is a file: devices and pipes are
+//! written into, links through, and what can be neither is refused with a reason.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -39,7 +39,8 @@ fn pipe_at(path: PathBuf) -> PathBuf {
     path
 }
 
-/// A device that takes everything: one of our own where we may make one, because a broken feature would replace it.
+/// A device that takes everything: one of our own where we may make one, because a broken feature
+/// would replace it.
 fn null_device(folder: &Path) -> Option<PathBuf> {
     let own = folder.join("null");
     // SAFETY: the path is a string of C's.
@@ -109,7 +110,8 @@ fn the_reader_of_a_pipe_gets_all_of_it() {
     assert!(report(&bytes)["traceEvents"].is_array());
 }
 
-/// B5: nobody reads the pipe, or its reader has gone: an error, and nothing hangs or dies of SIGPIPE.
+/// B5: nobody reads the pipe, or its reader has gone: an error, and nothing hangs or dies of
+/// SIGPIPE.
 #[test]
 fn a_pipe_without_reader_costs_its_artifact() {
     let bench = Bench::alone();
@@ -190,7 +192,8 @@ fn a_linked_trace_file_is_written_through() {
     assert!(report(&fs::read(bench.path().join("kept.json")).unwrap())["traceEvents"].is_array());
 }
 
-/// B5: whatever others have put beside a session is not waited for when its trace replaces an earlier one.
+/// B5: whatever others have put beside a session is not waited for when its trace replaces an
+/// earlier one.
 #[test]
 fn a_pipe_among_the_sessions_is_left_alone() {
     let bench = Bench::alone();

@@ -1,5 +1,5 @@
-//! Plugins that have a copy of the runtime of their own (`src/bin/plugins.rs`, and Python): neither copy disturbs the
-//! other, and what is unloaded stays for as long as it is needed.
+//! Plugins that have a copy of the runtime of their own (`src/bin/plugins.rs`, and Python): neither
+//! copy disturbs the other, and what is unloaded stays for as long as it is needed.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]

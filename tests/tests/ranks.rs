@@ -80,7 +80,8 @@ fn a_job_id_of_the_launcher_brings_all_ranks_into_one_folder() {
     }
 }
 
-/// Containers on two hosts that nobody has told their ranks: a shared folder, the same rank, perhaps the same process id.
+/// Containers on two hosts that nobody has told their ranks: a shared folder, the same rank,
+/// perhaps the same process id.
 #[test]
 fn processes_that_take_themselves_for_the_same_rank_lose_nothing() {
     let bench = Bench::alone();

@@ -1,4 +1,5 @@
-//! A recovered session shows what one that ended well would: names in call stacks, and a ring's last iterations.
+//! A recovered session shows what one that ended well would: names in call stacks, and a ring's
+//! last iterations.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,8 +1,9 @@
-//! Annotated functions where the recorder itself may be running: in a signal handler, in the global allocator, while a
-//! thread's thread-locals are dropped, while a panic unwinds, in what describes a call.
+//! Annotated functions where the recorder itself may be running: in a signal handler, in the global
+//! allocator, while a thread's thread-locals are dropped, while a panic unwinds, in what describes
+//! a call.
 //!
-//! Each of these is a program of its own, which must end in time. The trap flag of x86-64 brings a signal after *every*
-//! instruction, so the handler runs at each one of the recorder's.
+//! Each of these is a program of its own, which must end in time. The trap flag of x86-64 brings a
+//! signal after *every* instruction, so the handler runs at each one of the recorder's.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -48,7 +49,8 @@ fn all_are_there_or_counted(trace: &Trace, works: usize, ops: usize) {
     assert_eq!((trace.count("work"), trace.count("described")), (works, ops));
     let shown = (trace.count("handled") + trace.count("outer.of.handler")) as u64;
     let (begun, lost) = (BEGUN.load(Ordering::Relaxed), trace.losses("reentered"));
-    // An interrupted description takes the place of what describes the handler's range, too: one is counted that is there.
+    // An interrupted description takes the place of what describes the handler's range, too: one is
+    // counted that is there.
     assert!((begun..=begun + begun / 500).contains(&(shown + lost)), "{begun}: {shown} are shown, {lost} counted");
     assert_eq!(trace.losses("missing"), lost);
     let at_most = |what| assert!(trace.losses(what) <= 2, "{what}: {}", trace.losses(what));
@@ -79,7 +81,8 @@ fn in_every_instruction(config: ProfilerConfig) {
     assert!(trace.count("handled") > 1000, "handlers were recorded where that was possible");
 }
 
-/// C2, G9: a handler's range is recorded, or dropped and counted, whichever instruction it interrupts.
+/// C2, G9: a handler's range is recorded, or dropped and counted, whichever instruction it
+/// interrupts.
 #[test]
 #[cfg(target_arch = "x86_64")]
 fn a_signal_handler_may_interrupt_any_instruction() {
@@ -186,8 +189,8 @@ fn a_thread_locals_destructor_may_be_annotated() {
     let bench = Bench::alone();
     let trace = bench.record(bench.config(), || {
         thread::spawn(|| {
-            // Destructors run in the order in which the thread-locals were first used, or in its reverse: one is before the
-            // recorder's, one after it.
+            // Destructors run in the order in which the thread-locals were first used, or in its
+            // reverse: one is before the recorder's, one after it.
             BEFORE.set(Some(AtEnd));
             work();
             AFTER.set(Some(AtEnd));
@@ -237,7 +240,8 @@ async fn odd_async(input: &Odd) -> u32 {
     u32::from(input.0)
 }
 
-/// G10: what describes a call may panic or be annotated; the call is made and recorded all the same.
+/// G10: what describes a call may panic or be annotated; the call is made and recorded all the
+/// same.
 #[test]
 fn a_shape_that_panics_is_no_panic_of_the_program() {
     let bench = Bench::alone();

@@ -1,4 +1,5 @@
-//! Requests of an async server: each has its own stages, however many run at once and wherever they are polled.
+//! Requests of an async server: each has its own stages, however many run at once and wherever they
+//! are polled.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -244,7 +245,8 @@ fn a_request_goes_on_in_spawn_blocking() {
     }
 }
 
-/// A handle of a session that is over, and one that was taken outside of any request, only run their work.
+/// A handle of a session that is over, and one that was taken outside of any request, only run
+/// their work.
 #[test]
 fn a_request_of_another_session_is_not_gone_on_with() {
     let bench = Bench::alone();

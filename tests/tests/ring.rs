@@ -1,4 +1,5 @@
-//! The flight recorder: the newest stays, everything is counted, and dumps are written while recording goes on.
+//! The flight recorder: the newest stays, everything is counted, and dumps are written while
+//! recording goes on.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,5 @@
-//! Which iterations a session records, from the outside: the indices of the steps that its trace shows.
+//! Which iterations a session records, from the outside: the indices of the steps that its trace
+//! shows.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

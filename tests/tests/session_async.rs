@@ -1,5 +1,5 @@
-//! Async ranges: a life from first poll to completion or drop, and a busy slice for every poll, on whichever thread
-//! polls.
+//! Async ranges: a life from first poll to completion or drop, and a busy slice for every poll, on
+//! whichever thread polls.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,5 @@
-//! D1, D2, B11: programs without a logger are told what went wrong, what is missing and where the artifacts are.
+//! D1, D2, B11: programs without a logger are told what went wrong, what is missing and where the
+//! artifacts are.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 

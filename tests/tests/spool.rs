@@ -1,4 +1,5 @@
-//! Recordings in a file: what a process had stored when it was killed, crashed or aborted becomes artifacts.
+//! Recordings in a file: what a process had stored when it was killed, crashed or aborted becomes
+//! artifacts.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]

@@ -1,5 +1,5 @@
-//! Spools whose file fails under them: the recording loses what did not fit, and the host lives. Faults elsewhere are the
-//! host's, as they were.
+//! Spools whose file fails under them: the recording loses what did not fit, and the host lives.
+//! Faults elsewhere are the host's, as they were.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -74,7 +74,8 @@ fn records_into_a_file_that_is_cut_off() {
     assert!(manifest.warnings.is_empty() && manifest.ranges_lost == 0, "{:?}", manifest.warnings);
 }
 
-/// G5: somebody truncates the spool's file: its recording ends, counted and told, and the host does not.
+/// G5: somebody truncates the spool's file: its recording ends, counted and told, and the host does
+/// not.
 #[test]
 fn a_spool_that_is_cut_off_costs_its_recording_only() {
     let bench = Bench::alone();
@@ -133,7 +134,8 @@ fn records_after_closing_all_descriptors() {
     (0..5_000).for_each(|_| leaf());
     let path = folder().join("host.log");
     let files = files_instead_of_ours(&path);
-    // More than one slab of the spool holds, and a thread and a name that its journal does not know.
+    // More than one slab of the spool holds, and a thread and a name that its journal does not
+    // know.
     thread::spawn(|| (0..200_000).for_each(|_| leaf())).join().unwrap();
     drop(profiler_runtime::op("a name at run time"));
     let child = processes::fork();
@@ -150,7 +152,8 @@ fn records_after_closing_all_descriptors() {
     assert_eq!(std::fs::metadata(path).unwrap().len(), 0, "nothing is written into them, and none is made longer");
 }
 
-/// G5: a host that closes every descriptor, as daemons do, loses a part of its recording, and its own files nothing.
+/// G5: a host that closes every descriptor, as daemons do, loses a part of its recording, and its
+/// own files nothing.
 #[test]
 fn a_host_that_closes_all_descriptors_keeps_its_files() {
     let bench = Bench::alone();
@@ -229,8 +232,8 @@ fn faults_elsewhere() {
     unsafe { page_beyond_the_end().write_volatile(1) };
 }
 
-/// G5: a fault elsewhere is a crash as before: its artifacts are written where that is asked for, and its signal ends the
-/// host.
+/// G5: a fault elsewhere is a crash as before: its artifacts are written where that is asked for,
+/// and its signal ends the host.
 #[test]
 fn a_fault_elsewhere_is_a_crash_as_before() {
     for writes in [true, false] {

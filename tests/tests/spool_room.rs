@@ -33,7 +33,8 @@ fn a_disk_without_room_costs_ranges_that_are_counted_and_nothing_else() {
     let mut config = with_spool(&bench);
     config["torch_profiler_use_gzip"] = true.into();
     let child = child_of("fills");
-    // A limit on the size of files, in blocks of 512 bytes: without care it is a signal that ends the process.
+    // A limit on the size of files, in blocks of 512 bytes: without care it is a signal that ends
+    // the process.
     let mut limited = Command::new("sh");
     limited.args(["-c", "ulimit -f 8192; exec \"$0\" \"$@\""]).arg(child.get_program()).args(child.get_args());
     for (name, value) in child.get_envs() {

@@ -1,4 +1,5 @@
-//! Operator tables of real sessions: the workbook, the text and the library's own agree with the trace.
+//! Operator tables of real sessions: the workbook, the text and the library's own agree with the
+//! trace.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -130,8 +131,8 @@ fn workbook(manifest: &Manifest) -> PathBuf {
     manifest.artifact("ops").expect("a workbook").path.clone()
 }
 
-/// Nanoseconds in which threads ran a slice, as the file shows them: without the lives of futures and
-/// the steps between bare calls, which are no time of a thread.
+/// Nanoseconds in which threads ran a slice, as the file shows them: without the lives of futures
+/// and the steps between bare calls, which are no time of a thread.
 fn busy_ns(trace: &Trace) -> u64 {
     let ns = |value: &serde_json::Value| (value.as_f64().unwrap() * 1000.0).round() as u64;
     let row = |name| trace.named(name)[0].tid;
@@ -173,7 +174,8 @@ fn trace_workbook_text_and_library_tell_the_same_times_to_the_nanosecond() {
         assert_eq!(total_ns(&stopped.key_averages(by).unwrap()), of_trace, "{by:?}");
     }
     for name in ["summary", "by_shape"] {
-        // `outer` and `inner` overlap, and neither is in the other: each has that time, and the total has it once.
+        // `outer` and `inner` overlap, and neither is in the other: each has that time, and the
+        // total has it once.
         let sum: f64 = sheet(&workbook(&manifest), name).iter().map(|row| number(row, COLUMNS[4])).sum();
         let own = stopped.key_averages(GroupBy::Name).unwrap();
         let own: Duration = own.rows().iter().map(|row| row.self_cpu_time).sum();
@@ -364,7 +366,8 @@ fn recurses(deep: u32) {
     }
 }
 
-/// E12: an op that contains itself has its time more than once in its total, which table and summary say.
+/// E12: an op that contains itself has its time more than once in its total, which table and
+/// summary say.
 #[test]
 fn an_op_inside_itself_is_told_to_count_twice() {
     const SAID: &str = "CPU totals: calls that are concurrent or nested in one another are counted more than once.";

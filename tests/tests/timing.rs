@@ -1,4 +1,5 @@
-//! The timing report and the summary: every request counts, every stage is there, and what is left out is said.
+//! The timing report and the summary: every request counts, every stage is there, and what is left
+//! out is said.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -103,7 +104,8 @@ async fn fetch() {
     tokio::task::yield_now().await;
 }
 
-/// Lives that overlap are longer than the session: the table says so, and shows what they worked beside.
+/// Lives that overlap are longer than the session: the table says so, and shows what they worked
+/// beside.
 #[test]
 fn the_table_shows_busy_time_beside_concurrent_lives() {
     let bench = Bench::alone();

@@ -1,5 +1,6 @@
-//! `trace_format`: which files a session writes, what they are called, and what the export of Perfetto's own costs in
-//! memory. What is in them is compared by `export/perfetto/tests.rs` and `consumers/formats_reader.py`.
+//! `trace_format`: which files a session writes, what they are called, and what the export of
+//! Perfetto's own costs in memory. What is in them is compared by `export/perfetto/tests.rs` and
+//! `consumers/formats_reader.py`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

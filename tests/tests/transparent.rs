@@ -1,5 +1,6 @@
-//! The attributes are transparent: a program of functions of every shape does with them what it does without, recording
-//! or not, and rustc and clippy say the same about it, but for the lints in [`LOST`].
+//! The attributes are transparent: a program of functions of every shape does with them what it
+//! does without, recording or not, and rustc and clippy say the same about it, but for the lints in
+//! [`LOST`].
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
@@ -22,7 +23,8 @@ const ELSEWHERE: &str = "looks at the function's own statements";
 /// A parameter is bound again before the body, by a macro.
 const BOUND_AGAIN: &str = "leaves out what is used by a macro";
 
-/// Lints that an annotated function does not have: why, which, and in which functions of the program.
+/// Lints that an annotated function does not have: why, which, and in which functions of the
+/// program.
 const LOST: &[(&str, &str, &[&str])] = &[
     (ELSEWHERE, "clippy::boxed_local", &["lints::boxed_local"]),
     (ELSEWHERE, "clippy::manual_async_fn", &["lints::manual_async"]),
@@ -49,8 +51,8 @@ const LOST: &[(&str, &str, &[&str])] = &[
     (BOUND_AGAIN, "unused_variables", &["fragments::some"]),
 ];
 
-/// Lints about a `mut` parameter, which stands at its name instead of at `mut`, and is then said to be assigned instead of
-/// passed.
+/// Lints about a `mut` parameter, which stands at its name instead of at `mut`, and is then said to
+/// be assigned instead of passed.
 const MOVED: &[(&str, &str)] =
     &[("unused_assignments", "asyncs::mutable"), ("unused_assignments", "lints::unused_assignments")];
 
@@ -72,7 +74,8 @@ fn compare(plain: &[String], annotated: &[String]) -> String {
     differing.map(|(plain, annotated)| format!("\n{plain}\nbut annotated: {annotated}\n")).collect()
 }
 
-/// F1, F2, F4, F5, F7, F9: what the functions return, what they drop and when, where they panic, who called them.
+/// F1, F2, F4, F5, F7, F9: what the functions return, what they drop and when, where they panic,
+/// who called them.
 #[test]
 fn annotated_functions_behave_like_plain_ones() {
     let plain = PROGRAMS.stories(PLAIN, None);

@@ -228,7 +228,8 @@ fn whole_numbers_of_a_body_may_be_strings() {
     assert!(file.unwrap_err().to_string().contains("write 2, without quotes"), "files stay strict");
 }
 
-/// D2, D6: what a start warns of is in its answer, once, as the request calls it; the log has it once, too.
+/// D2, D6: what a start warns of is in its answer, once, as the request calls it; the log has it
+/// once, too.
 #[test]
 fn warnings_of_a_start_are_in_the_answer() {
     let bench = Bench::alone();

@@ -1,7 +1,9 @@
-//! A library that annotates its functions and leaves it to the application whether they are recorded.
+//! A library that annotates its functions and leaves it to the application whether they are
+//! recorded.
 //!
-//! The attributes expand in this crate and not in the bench's, so every call into the profiler crosses the borders that
-//! it crosses in a real library. The bodies do what the bench's own workload does.
+//! The attributes expand in this crate and not in the bench's, so every call into the profiler
+//! crosses the borders that it crosses in a real library. The bodies do what the bench's own
+//! workload does.
 
 use std::hint::black_box;
 

@@ -1,4 +1,5 @@
-//! The tests' doubles, put where a child finds NVIDIA's libraries; what is counted leaves their own instructions out.
+//! The tests' doubles, put where a child finds NVIDIA's libraries; what is counted leaves their own
+//! instructions out.
 
 use libloading::{Library, Symbol};
 use profiler_benches::Result;
@@ -50,7 +51,8 @@ fn double(name: &str) -> Result<PathBuf> {
     if path.exists() { Ok(path) } else { Err(format!("`{}` is not built", path.display()).into()) }
 }
 
-/// Makes the device's primary context current on this thread, and a stream in it; null where there is no device.
+/// Makes the device's primary context current on this thread, and a stream in it; null where there
+/// is no device.
 pub(super) fn stream() -> *mut c_void {
     make_stream().unwrap_or(ptr::null_mut())
 }

@@ -1,6 +1,8 @@
-//! Subjects that only the budget counts: this product in situations that the comparison with its peers leaves out.
+//! Subjects that only the budget counts: this product in situations that the comparison with its
+//! peers leaves out.
 //!
-//! Each is a subject of its own, recorded as every other; where it needs a tool or a GPU, the tests' doubles stand in.
+//! Each is a subject of its own, recorded as every other; where it needs a tool or a GPU, the
+//! tests' doubles stand in.
 
 mod machine;
 mod work;

@@ -10,13 +10,15 @@ use profiler_runtime::ProfilerArgs;
 use super::ServeError;
 use profiler_examples::wan::{Preset, Request, Source};
 
-/// The variable that the token is taken from if `--token` is not given: a command line can be seen by every user.
+/// The variable that the token is taken from if `--token` is not given: a command line can be seen
+/// by every user.
 const TOKEN: &str = "PROFILER_HTTP_TOKEN";
 
-/// Serves Wan2.2 image-to-video over HTTP, one process per rank, with the profiler's endpoints if one is configured.
+/// Serves Wan2.2 image-to-video over HTTP, one process per rank, with the profiler's endpoints if
+/// one is configured.
 ///
-/// Two workers split classifier-free guidance: each makes one of the two predictions of every step. Four or more are
-/// pairs that take turns at the requests.
+/// Two workers split classifier-free guidance: each makes one of the two predictions of every step.
+/// Four or more are pairs that take turns at the requests.
 #[derive(Clone, Debug, clap::Parser)]
 #[command(name = "serve", version)]
 pub struct Cli {
@@ -32,15 +34,18 @@ pub struct Cli {
     #[arg(long, default_value_t = 8091)]
     pub port: u16,
 
-    /// Bearer token that every request but `GET /health` must carry [default: that of `PROFILER_HTTP_TOKEN`, if set].
+    /// Bearer token that every request but `GET /health` must carry [default: that of
+    /// `PROFILER_HTTP_TOKEN`, if set].
     #[arg(long)]
     pub token: Option<String>,
 
-    /// Name that clients know this machine by, for the profiler's endpoints; can be given more than once.
+    /// Name that clients know this machine by, for the profiler's endpoints; can be given more than
+    /// once.
     #[arg(long, value_name = "NAME")]
     pub allow_host: Vec<String>,
 
-    /// Refuse requests that name another model than the one served, instead of serving them with a warning.
+    /// Refuse requests that name another model than the one served, instead of serving them with a
+    /// warning.
     #[arg(long)]
     pub strict_model: bool,
 
@@ -48,7 +53,8 @@ pub struct Cli {
     #[arg(long, value_name = "SECONDS", default_value_t = 3600, value_parser = clap::value_parser!(u64).range(1..))]
     pub time_limit: u64,
 
-    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default: built-in weights].
+    /// Diffusers directory of Wan2.2-I2V-A14B, or its name on the hub if it is downloaded [default:
+    /// built-in weights].
     #[arg(long, value_name = "DIR|NAME")]
     pub model: Option<PathBuf>,
 

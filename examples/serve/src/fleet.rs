@@ -1,7 +1,8 @@
 //! All workers: replicas that take orders from one queue.
 //!
-//! A replica is one worker, or a pair that splits guidance. The queue is bounded, and everything that stays in it when
-//! the last replica is gone is answered at once: whoever waits sees the other end of its channel close.
+//! A replica is one worker, or a pair that splits guidance. The queue is bounded, and everything
+//! that stays in it when the last replica is gone is answered at once: whoever waits sees the other
+//! end of its channel close.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -159,7 +160,8 @@ impl Fleet {
         }
     }
 
-    /// Ends every worker; returns when their processes are gone. What is still being made then is given up.
+    /// Ends every worker; returns when their processes are gone. What is still being made then is
+    /// given up.
     pub(super) fn end(&self) {
         self.close();
         let replicas = std::mem::take(&mut *self.replicas.lock().unwrap_or_else(PoisonError::into_inner));
@@ -199,7 +201,8 @@ impl Line {
                 let outcome = replica.make(&task.wish, self.numbers.fetch_add(1, Ordering::SeqCst));
                 let _ = task.waiting.send(outcome);
             } else {
-                // For the other replicas; when there is none any more, the queue's end tells the waiting.
+                // For the other replicas; when there is none any more, the queue's end tells the
+                // waiting.
                 let _ = put(&self.queue, task);
                 break;
             }

@@ -6,15 +6,17 @@
 //!             └ profile: POST /start_profile ─► Coordinator ═ Unix socket ═► each worker's own session
 //! ```
 //!
-//! The server's process computes nothing; it records how long requests wait in it. It starts `--workers` copies of itself with `RANK`,
-//! `LOCAL_RANK` and `WORLD_SIZE` set as torchrun does; each loads the model, joins the profiler's coordinator and makes
-//! what it is ordered. With two workers classifier-free guidance is split: rank 0 makes the prediction for the prompt,
-//! rank 1 the one for the negative prompt, and they exchange them in every step. More workers are pairs that take turns;
-//! an odd number of them is an error.
+//! The server's process computes nothing; it records how long requests wait in it. It starts
+//! `--workers` copies of itself with `RANK`, `LOCAL_RANK` and `WORLD_SIZE` set as torchrun does;
+//! each loads the model, joins the profiler's coordinator and makes what it is ordered. With two
+//! workers classifier-free guidance is split: rank 0 makes the prediction for the prompt, rank 1
+//! the one for the negative prompt, and they exchange them in every step. More workers are pairs
+//! that take turns; an odd number of them is an error.
 //!
-//! A worker that ends makes the request that it worked at fail with 503 and a reason, shows in `GET /health`, and is not
-//! started again; the other rank of its pair goes on alone. Ctrl-C finishes what is being made, refuses what waits, stops
-//! an active session so that its artifacts are written, and ends the workers.
+//! A worker that ends makes the request that it worked at fail with 503 and a reason, shows in
+//! `GET /health`, and is not started again; the other rank of its pair goes on alone. Ctrl-C
+//! finishes what is being made, refuses what waits, stops an active session so that its artifacts
+//! are written, and ends the workers.
 #![cfg(unix)]
 
 mod api;
@@ -55,10 +57,12 @@ pub use self::link::{Link, Meeting};
 /// How long Ctrl-C waits for the requests that are being served.
 const GRACE: Duration = Duration::from_secs(60);
 
-/// Serves until Ctrl-C or SIGTERM. In a process that was started as a worker, works until the server ends.
+/// Serves until Ctrl-C or SIGTERM. In a process that was started as a worker, works until the
+/// server ends.
 ///
 /// # Errors
-/// When an argument is wrong, the address is taken, a worker cannot load the model, or the profiler cannot be configured.
+/// When an argument is wrong, the address is taken, a worker cannot load the model, or the profiler
+/// cannot be configured.
 pub fn run(cli: Cli) -> Result<(), ServeError> {
     match &cli.worker {
         Some(folder) => Ok(worker::run(&cli.source()?, folder, place()?, cli.profile_startup)?),

@@ -1,9 +1,11 @@
-//! Guidance split over two processes: the ranks of a pair exchange their predictions through a Unix socket.
+//! Guidance split over two processes: the ranks of a pair exchange their predictions through a Unix
+//! socket.
 //!
-//! What vLLM-Omni's `--cfg-parallel-size 2` does. Each order has a connection of its own, so that a rank that fails in the
-//! middle leaves nothing behind: its end closes, the other's exchange fails, and the next order begins anew. The positive
-//! rank listens, the negative one connects; in each exchange the positive one sends first, so that neither waits for room
-//! in a full socket while the other does.
+//! What vLLM-Omni's `--cfg-parallel-size 2` does. Each order has a connection of its own, so that a
+//! rank that fails in the middle leaves nothing behind: its end closes, the other's exchange fails,
+//! and the next order begins anew. The positive rank listens, the negative one connects; in each
+//! exchange the positive one sends first, so that neither waits for room in a full socket while the
+//! other does.
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -31,7 +33,8 @@ pub struct Meeting {
 }
 
 impl Meeting {
-    /// The positive rank's: accepts connections at `path`, which must be in a folder that is this user's alone.
+    /// The positive rank's: accepts connections at `path`, which must be in a folder that is this
+    /// user's alone.
     ///
     /// # Errors
     /// When there cannot be a socket of that name.

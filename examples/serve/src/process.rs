@@ -1,7 +1,8 @@
-//! A worker as the server sees it: a child process, the orders that go to it, and what has become of it.
+//! A worker as the server sees it: a child process, the orders that go to it, and what has become
+//! of it.
 //!
-//! A thread waits for what the worker says, so that its end is known at once, also while nothing is ordered. Nothing here
-//! waits for a worker without a limit.
+//! A thread waits for what the worker says, so that its end is known at once, also while nothing is
+//! ordered. Nothing here waits for a worker without a limit.
 
 use std::io;
 use std::net::Shutdown;
@@ -109,7 +110,8 @@ impl Worker {
     /// The answer to order `number`.
     ///
     /// # Errors
-    /// Why there is none, in a sentence: the worker has ended, or does not answer by `deadline` and is ended.
+    /// Why there is none, in a sentence: the worker has ended, or does not answer by `deadline` and
+    /// is ended.
     pub(super) fn answer(&mut self, number: u64, deadline: Instant) -> Result<Message, String> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -135,7 +137,8 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // The worker's standard input ends, and so does the worker, when its order is done and its artifacts are written.
+        // The worker's standard input ends, and so does the worker, when its order is done and its
+        // artifacts are written.
         let _ = self.server.shutdown(Shutdown::Write);
         let Some(listener) = self.listener.take() else { return };
         let deadline = Instant::now() + ENDING;

@@ -1,7 +1,8 @@
-//! The profiler across the workers: one coordinator, its endpoints, and what a worker needs to join.
+//! The profiler across the workers: one coordinator, its endpoints, and what a worker needs to
+//! join.
 //!
-//! Each worker opens and closes its own captures when the coordinator says so; so does this process, for the requests that
-//! wait in it.
+//! Each worker opens and closes its own captures when the coordinator says so; so does this
+//! process, for the requests that wait in it.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -104,8 +105,8 @@ pub(super) fn wait_for_startup() {
     }
 }
 
-/// Joins the coordinator that the server has named, for as long as the result lives. Without one, or if it cannot be, the
-/// worker works unprofiled.
+/// Joins the coordinator that the server has named, for as long as the result lives. Without one,
+/// or if it cannot be, the worker works unprofiled.
 pub(super) fn join() -> Option<Membership> {
     let address = std::env::var("PROFILER_COORDINATOR").ok()?;
     let joined = profiler_runtime::job::join(&address);

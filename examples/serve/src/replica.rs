@@ -45,7 +45,8 @@ impl Replica {
             worker.order(&order(wish, number, *part), wish.picture.pixels());
         }
         let deadline = Instant::now() + self.time_limit;
-        // The first has the product. The others are heard too: an order is over when nobody works at it any more.
+        // The first has the product. The others are heard too: an order is over when nobody works
+        // at it any more.
         let outcomes: Vec<_> = ready.into_iter().map(|worker| outcome(worker, number, deadline)).collect();
         sum_up(outcomes)
     }

@@ -1,7 +1,8 @@
 //! What the server and a worker say to each other: frames of a JSON header and raw bytes.
 //!
-//! They talk through one end each of a socket pair, of which the worker's end is its standard input. So there is no path
-//! to guess, nobody else can connect, and each side sees at once that the other has ended.
+//! They talk through one end each of a socket pair, of which the worker's end is its standard
+//! input. So there is no path to guess, nobody else can connect, and each side sees at once that
+//! the other has ended.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -14,7 +15,8 @@ use profiler_examples::wan::Request;
 /// Longest header.
 const HEADER_LIMIT: u32 = 1 << 20;
 
-/// One forward pass that the server asks for. The picture's pixels follow: row by row, red, green, blue.
+/// One forward pass that the server asks for. The picture's pixels follow: row by row, red, green,
+/// blue.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Order {
     /// Counts the server's orders; both ranks of a pair get the same.
@@ -55,7 +57,8 @@ pub(super) enum Answer {
     Ready,
     /// The model cannot be loaded; the worker ends.
     Unusable { why: String },
-    /// The order is done. The product's bytes follow, none from the rank of a pair that makes the negative prediction.
+    /// The order is done. The product's bytes follow, none from the rank of a pair that makes the
+    /// negative prediction.
     Done { number: u64, seconds: f64, stage_durations: BTreeMap<String, f64> },
     /// The order failed. `through_other_rank`: not by itself, but because its pair did.
     Failed { number: u64, why: String, through_other_rank: bool },

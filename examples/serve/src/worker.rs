@@ -1,7 +1,8 @@
-//! One rank: a process that loads the model, joins the profiler's coordinator, and makes what the server orders.
+//! One rank: a process that loads the model, joins the profiler's coordinator, and makes what the
+//! server orders.
 //!
-//! It opens and closes its own captures, as the coordinator says: a start in the server's process would record nothing
-//! of it. It ends when the server does, because its standard input ends then.
+//! It opens and closes its own captures, as the coordinator says: a start in the server's process
+//! would record nothing of it. It ends when the server does, because its standard input ends then.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -25,7 +26,8 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Where the two ranks of this rank's pair meet, in the server's own folder; `None` if it has no pair.
+    /// Where the two ranks of this rank's pair meet, in the server's own folder; `None` if it has
+    /// no pair.
     fn meeting(self, folder: &Path) -> Option<PathBuf> {
         (self.world_size > 1).then(|| folder.join(format!("pair-{}.sock", self.rank / 2)))
     }
@@ -106,9 +108,9 @@ impl Worker {
         }
     }
 
-    /// An iteration of this worker: one forward pass and the end of a step. The outermost loop of steps drives the
-    /// profiler's schedule, so its `delay_iterations` and the like count forward passes, as in vLLM-Omni, and not the
-    /// denoising steps inside them.
+    /// An iteration of this worker: one forward pass and the end of a step. The outermost loop of
+    /// steps drives the profiler's schedule, so its `delay_iterations` and the like count forward
+    /// passes, as in vLLM-Omni, and not the denoising steps inside them.
     #[profiled_step("worker_iteration")]
     fn iterate(&mut self, order: &Order, pixels: Vec<u8>, durations: &mut StageDurations) -> Result<Vec<u8>> {
         let mut link = match (&self.meeting, order.part) {

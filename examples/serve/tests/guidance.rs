@@ -1,4 +1,5 @@
-//! Guidance split over two ranks: the video is that of one process, and a rank never waits for one that has given up.
+//! Guidance split over two ranks: the video is that of one process, and a rank never waits for one
+//! that has given up.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

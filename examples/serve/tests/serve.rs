@@ -176,7 +176,8 @@ fn ctrl_c_finishes_what_is_being_made_and_ends_every_process() {
     let workers: Vec<u64> = server.workers().into_iter().map(|(pid, _)| pid).collect();
     let pid = server.pid();
     thread::scope(|scope| {
-        // While its workers are stopped the first request is being made, however fast the machine is.
+        // While its workers are stopped the first request is being made, however fast the machine
+        // is.
         workers.iter().for_each(|worker| signal("STOP", *worker));
         let making = scope.spawn(|| server.post_form("/v1/videos/sync", &QUICK, None));
         thread::sleep(Duration::from_secs(2));

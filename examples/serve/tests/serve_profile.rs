@@ -1,4 +1,5 @@
-//! A running server is profiled by HTTP: each worker writes its own artifacts, and so does the server's process.
+//! A running server is profiled by HTTP: each worker writes its own artifacts, and so does the
+//! server's process.
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,7 +1,8 @@
 //! PNG and JPEG files to pixels.
 //!
-//! Whatever a file holds becomes red, green and blue of 8 bits: a palette is looked up, grey is repeated, 16 bits are
-//! rounded, CMYK is converted, transparency is dropped. The two formats are told apart by their first bytes.
+//! Whatever a file holds becomes red, green and blue of 8 bits: a palette is looked up, grey is
+//! repeated, 16 bits are rounded, CMYK is converted, transparency is dropped. The two formats are
+//! told apart by their first bytes.
 
 use std::io::{self, Cursor};
 
@@ -63,7 +64,8 @@ fn check(width: usize, height: usize, most: usize) -> Result<(), PictureError> {
 fn png(file: &[u8], most: usize) -> Result<Picture, PictureError> {
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(file), Limits { bytes: MOST_BYTES });
     decoder.set_transformations(Transformations::EXPAND);
-    // Pixels alone are wanted: what is wrong with a comment or a colour profile is no reason to refuse them.
+    // Pixels alone are wanted: what is wrong with a comment or a colour profile is no reason to
+    // refuse them.
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
     let mut reader = decoder.read_info()?;

@@ -61,7 +61,8 @@ pub fn load(path: &Path) -> Result<Picture> {
     picture.map_err(|source| Error::Image { path: path.to_owned(), source })
 }
 
-/// Decodes the bytes of a PNG or JPEG file that came from outside: refuses what would take too much memory.
+/// Decodes the bytes of a PNG or JPEG file that came from outside: refuses what would take too much
+/// memory.
 ///
 /// # Errors
 /// When the bytes are of another kind, damaged, or a picture of more than 8192 pixels a side.
@@ -86,8 +87,8 @@ pub fn demo(width: usize, height: usize) -> Picture {
     Picture { width, height, pixels }
 }
 
-/// The size at which to generate from a picture when only an area is known: the picture's aspect, each side floored to
-/// a multiple of `multiple`.
+/// The size at which to generate from a picture when only an area is known: the picture's aspect,
+/// each side floored to a multiple of `multiple`.
 #[must_use]
 pub fn fit_area(picture: &Picture, area: usize, multiple: usize) -> (usize, usize) {
     let aspect = picture.height as f64 / picture.width as f64;
@@ -105,7 +106,8 @@ pub fn fit_area(picture: &Picture, area: usize, multiple: usize) -> (usize, usiz
 pub fn to_tensor(picture: &Picture, width: usize, height: usize, device: &Device) -> Result<Tensor> {
     let pixels = stretched(picture, width, height).map_err(TensorError::wrap)?;
     let pixels = Tensor::from_vec(pixels, (1, height, width, 3), device)?.to_dtype(DType::F32)?;
-    // Divided, not multiplied by 1/255: the two differ in the last bit, and the golden image is exact.
+    // Divided, not multiplied by 1/255: the two differ in the last bit, and the golden image is
+    // exact.
     let unit = pixels.broadcast_div(&Tensor::new(255f32, device)?)?;
     Ok(unit.affine(2.0, -1.0)?.permute((0, 3, 1, 2))?.contiguous()?)
 }

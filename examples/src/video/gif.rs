@@ -22,7 +22,8 @@ pub(super) fn screen(video: &Video) -> Result<(u16, u16)> {
     Ok((side(video.width)?, side(video.height)?))
 }
 
-/// Writes an endless loop. A GIF counts time in hundredths of a second, so the rate is rounded to what it can express.
+/// Writes an endless loop. A GIF counts time in hundredths of a second, so the rate is rounded to
+/// what it can express.
 pub(super) fn write(video: &Video, width: u16, height: u16, out: &mut impl Write) -> io::Result<()> {
     let mut encoder = Encoder::new(out, width, height, &[]).map_err(io_error)?;
     encoder.set_repeat(Repeat::Infinite).map_err(io_error)?;

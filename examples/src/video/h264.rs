@@ -1,7 +1,9 @@
-//! H.264 without compression: constrained baseline, every picture an IDR, every macroblock raw samples (I_PCM).
+//! H.264 without compression: constrained baseline, every picture an IDR, every macroblock raw
+//! samples (I_PCM).
 //!
-//! This is the shortest path to a file that every decoder reads: no transform, no prediction, no entropy coder beyond a
-//! handful of Exp-Golomb numbers, and no loss but the colour conversion. It costs 384 bytes per 16×16 pixels.
+//! This is the shortest path to a file that every decoder reads: no transform, no prediction, no
+//! entropy coder beyond a handful of Exp-Golomb numbers, and no loss but the colour conversion. It
+//! costs 384 bytes per 16×16 pixels.
 
 use super::Video;
 use super::yuv::Planes;
@@ -55,7 +57,8 @@ impl Bits {
     }
 }
 
-/// A unit of the stream: its header byte, then the payload, with no sequence in it that looks like a start code.
+/// A unit of the stream: its header byte, then the payload, with no sequence in it that looks like
+/// a start code.
 fn unit(header: u8, payload: &[u8]) -> Vec<u8> {
     let mut unit = Vec::with_capacity(payload.len() + 16);
     unit.push(header);
@@ -123,7 +126,8 @@ pub(super) fn picture_parameters() -> Vec<u8> {
     unit(0x68, &bits.finish())
 }
 
-/// One picture. `index` is its place in the video: neighbouring IDR pictures must differ in their number.
+/// One picture. `index` is its place in the video: neighbouring IDR pictures must differ in their
+/// number.
 pub(super) fn picture(video: &Video, planes: &Planes, index: usize) -> Vec<u8> {
     let mut bits = Bits::default();
     bits.golomb(0); // first macroblock

@@ -1,7 +1,7 @@
 //! The video that comes out: frames in memory, and the formats that they can be written in.
 //!
-//! The format follows from the output's name. Every writer is small and pure Rust; an output appears under its final
-//! name only when it is complete.
+//! The format follows from the output's name. Every writer is small and pure Rust; an output
+//! appears under its final name only when it is complete.
 
 mod frames;
 mod gif;

@@ -5,13 +5,15 @@ use super::h264::{self, MACROBLOCK};
 use super::yuv;
 use crate::{Error, Result};
 
-/// Ticks of the container's clock per frame; the clock's rate is this times the frame rate, so every time is exact.
+/// Ticks of the container's clock per frame; the clock's rate is this times the frame rate, so
+/// every time is exact.
 const TICKS_PER_FRAME: u32 = 512;
 
 /// The bytes of the whole file.
 ///
 /// # Errors
-/// [`Error::Encode`] when a side is no multiple of 16, there is no frame, or the file would pass 4 GiB.
+/// [`Error::Encode`] when a side is no multiple of 16, there is no frame, or the file would pass 4
+/// GiB.
 pub(super) fn mux(video: &Video) -> Result<Vec<u8>> {
     let wrong = |problem: String| Err(Error::Encode { format: "mp4", problem });
     let whole = |side: usize| side > 0 && side.is_multiple_of(MACROBLOCK);
@@ -28,7 +30,8 @@ pub(super) fn mux(video: &Video) -> Result<Vec<u8>> {
     };
 
     let file_type = boxed(b"ftyp", &[b"isom\0\0\x02\0isomiso2avc1mp41"]);
-    // The header holds the samples' position and thus its own length, which does not depend on the position's value.
+    // The header holds the samples' position and thus its own length, which does not depend on the
+    // position's value.
     let samples_at = file_type.len() + movie(video, &pictures, 0).len() + 8;
     let mut file = file_type;
     file.extend(movie(video, &pictures, samples_at as u32));
@@ -63,10 +66,12 @@ fn movie(video: &Video, pictures: &[Vec<u8>], samples_at: u32) -> Vec<u8> {
     let (rate, frames) = (video.fps * TICKS_PER_FRAME, pictures.len() as u32);
     let duration = frames * TICKS_PER_FRAME;
 
-    // version, created, modified, clock, duration, rate 1.0, volume and reserved, matrix, reserved, next track
+    // version, created, modified, clock, duration, rate 1.0, volume and reserved, matrix, reserved,
+    // next track
     let movie_header =
         [&words(&[0, 0, 0, rate, duration, 0x1_0000, 0, 0, 0])[..], &words(&MATRIX), &words(&[0, 0, 0, 0, 0, 0, 2])];
-    // version and "enabled, in movie", created, modified, track, reserved, duration, reserved, layer, volume
+    // version and "enabled, in movie", created, modified, track, reserved, duration, reserved,
+    // layer, volume
     let track_header = [
         &words(&[3, 0, 0, 1, 0, duration, 0, 0, 0, 0])[..],
         &words(&MATRIX),

@@ -30,10 +30,12 @@ pub struct Output {
 }
 
 impl Output {
-    /// Understands the name and creates the folder that it lies in, so that a mistake shows before the work begins.
+    /// Understands the name and creates the folder that it lies in, so that a mistake shows before
+    /// the work begins.
     ///
     /// # Errors
-    /// [`Error::OutputFormat`] for an unknown ending, [`Error::Write`] when the folder cannot be created.
+    /// [`Error::OutputFormat`] for an unknown ending, [`Error::Write`] when the folder cannot be
+    /// created.
     pub fn at(path: &Path) -> Result<Self> {
         let format = format_of(path).ok_or_else(|| Error::OutputFormat { path: path.to_owned() })?;
         let output = Self { path: path.to_owned(), format };
@@ -56,11 +58,12 @@ impl Output {
         self.format
     }
 
-    /// Writes the video: into a temporary file beside the output, which then takes the output's name.
+    /// Writes the video: into a temporary file beside the output, which then takes the output's
+    /// name.
     ///
     /// # Errors
-    /// [`Error::Write`] when the disk refuses, [`Error::Encode`] when the format cannot hold this video. Then the
-    /// temporary file is removed and what the name held before is untouched.
+    /// [`Error::Write`] when the disk refuses, [`Error::Encode`] when the format cannot hold this
+    /// video. Then the temporary file is removed and what the name held before is untouched.
     #[profiled_stage("export")]
     pub fn write(&self, video: &Video) -> Result<()> {
         match self.format {
@@ -90,7 +93,8 @@ impl Output {
             fs::rename(&partial, path)
         };
         complete().map_err(|source| {
-            // The first error is the one to report; that the partial file may stay is no worse than a crash.
+            // The first error is the one to report; that the partial file may stay is no worse than
+            // a crash.
             let _ = fs::remove_file(&partial);
             self.failed(source)
         })

@@ -1,4 +1,5 @@
-//! PNG: single frames, and the animation that browsers play and other viewers show the first frame of.
+//! PNG: single frames, and the animation that browsers play and other viewers show the first frame
+//! of.
 
 use std::io::{self, Write};
 

@@ -3,13 +3,14 @@
 use candle_core::{DType, Result, Tensor};
 use profiler_runtime::{flops, profiled_op};
 
-/// At most this many scores exist at a time (1 GiB in f32); a real 480p video would need 43 billion at once.
+/// At most this many scores exist at a time (1 GiB in f32); a real 480p video would need 43 billion
+/// at once.
 const MAX_SCORES: usize = 1 << 28;
 
 /// `softmax(scale · q·kᵀ + bias) · v` over `[batch, heads, tokens, width]`.
 ///
-/// `bias` is `[1, heads, queries, keys]`. The queries are taken in groups so that memory stays bounded; the result does
-/// not depend on the grouping.
+/// `bias` is `[1, heads, queries, keys]`. The queries are taken in groups so that memory stays
+/// bounded; the result does not depend on the grouping.
 #[profiled_op("attention", shapes(q, k, v, bias), flops = flops::attention(q.dims(), k.dims(), v.dims()))]
 pub(crate) fn attention(q: &Tensor, k: &Tensor, v: &Tensor, bias: Option<&Tensor>, scale: f64) -> Result<Tensor> {
     let (batch, heads, queries, _) = q.dims4()?;

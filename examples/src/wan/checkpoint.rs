@@ -1,7 +1,8 @@
 //! Weights in safetensors files: headers are read at once, each tensor when it is asked for.
 //!
-//! A component of the real model has tens of gigabytes. Reading tensor by tensor keeps one in memory beside those that
-//! the model holds, needs no memory map (which would be `unsafe`), and lets every error name its file and tensor.
+//! A component of the real model has tens of gigabytes. Reading tensor by tensor keeps one in
+//! memory beside those that the model holds, needs no memory map (which would be `unsafe`), and
+//! lets every error name its file and tensor.
 
 use std::collections::HashMap;
 use std::fs::File;

@@ -1,7 +1,8 @@
 //! What the model is made of: the fields of its `config.json` files that this pipeline reads.
 //!
-//! The names are Diffusers' and Transformers', so that the same structs read a directory and describe the two built-in
-//! sizes. Fields that only restate the fixed architecture are checked by [`super::source`], not stored.
+//! The names are Diffusers' and Transformers', so that the same structs read a directory and
+//! describe the two built-in sizes. Fields that only restate the fixed architecture are checked by
+//! [`super::source`], not stored.
 
 use serde::Deserialize;
 

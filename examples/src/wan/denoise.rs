@@ -1,7 +1,8 @@
 //! The denoising loop: two experts, one after the other, turn noise into latents.
 //!
-//! A guided step combines two predictions, for the prompt and for the negative prompt, which need nothing of each other.
-//! With a [`GuidanceSplit`] two processes make one each, exchange them, and go on with the same latents.
+//! A guided step combines two predictions, for the prompt and for the negative prompt, which need
+//! nothing of each other. With a [`GuidanceSplit`] two processes make one each, exchange them, and
+//! go on with the same latents.
 
 use candle_core::Tensor;
 use profiler_runtime::{profiled_stage, profiled_step};
@@ -36,7 +37,8 @@ pub trait GuidanceSplit {
     /// The prediction that is made here; the other process makes the other one.
     fn own(&self) -> Prediction;
 
-    /// Gives a step's own prediction to the other process and takes the other one: f32, of the same shape.
+    /// Gives a step's own prediction to the other process and takes the other one: f32, of the same
+    /// shape.
     ///
     /// # Errors
     /// When the other process has given up.

@@ -1,7 +1,8 @@
 //! Reads a Diffusers directory: which files there must be, and what their JSON must say.
 //!
-//! Everything that this pipeline takes for granted about the architecture is checked here once, so that a checkpoint of
-//! another Wan model is refused by name instead of failing deep in a matrix product.
+//! Everything that this pipeline takes for granted about the architecture is checked here once, so
+//! that a checkpoint of another Wan model is refused by name instead of failing deep in a matrix
+//! product.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,8 +63,8 @@ fn transformer(folder: &Path) -> Result<TransformerConfig> {
     parse(&folder.join("config.json"), &fixed)
 }
 
-/// Parses a JSON file and checks the fields that this pipeline supports only one value of. A field that is absent has
-/// that value: files of older releases lack the newer fields.
+/// Parses a JSON file and checks the fields that this pipeline supports only one value of. A field
+/// that is absent has that value: files of older releases lack the newer fields.
 fn parse<T: DeserializeOwned>(path: &Path, fixed: &[(&str, Value)]) -> Result<T> {
     let not_usable = |problem| Error::ModelConfig { path: path.to_owned(), problem };
     let json: Value = serde_json::from_slice(&read(path)?).map_err(|cause| not_usable(cause.to_string()))?;
@@ -75,7 +76,8 @@ fn parse<T: DeserializeOwned>(path: &Path, fixed: &[(&str, Value)]) -> Result<T>
     T::deserialize(json).map_err(|cause| not_usable(cause.to_string()))
 }
 
-/// The weight files of a component: those that its `*.index.json` lists, else every `*.safetensors` file.
+/// The weight files of a component: those that its `*.index.json` lists, else every `*.safetensors`
+/// file.
 pub(crate) fn weight_files(folder: &Path) -> Result<Vec<PathBuf>> {
     #[derive(Deserialize)]
     struct Index {

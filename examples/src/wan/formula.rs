@@ -1,7 +1,8 @@
 //! Weights without a file: every value is a function of its tensor's name and index.
 //!
-//! A counter-based generator (splitmix64 over an FNV-1a seed, 24 bits a draw) gives the same f32 bits in any language
-//! and on any machine, so a run with these weights is reproducible to the last bit of its inputs and needs no download.
+//! A counter-based generator (splitmix64 over an FNV-1a seed, 24 bits a draw) gives the same f32
+//! bits in any language and on any machine, so a run with these weights is reproducible to the last
+//! bit of its inputs and needs no download.
 
 use candle_core::{DType, Device, Result, Shape, Tensor};
 use candle_nn::Init;
@@ -51,7 +52,8 @@ impl FormulaWeights {
     }
 }
 
-/// `(scale, offset)` of a tensor's values: norms near one, small biases, and unit gain for matrices.
+/// `(scale, offset)` of a tensor's values: norms near one, small biases, and unit gain for
+/// matrices.
 fn scale_and_offset(name: &str, dims: &[usize]) -> (f64, f32) {
     let leaf = name.rsplit('.').next().unwrap_or(name);
     match leaf {

@@ -1,6 +1,8 @@
-//! The models run with weights in half precision, as they do on a GPU, and give nearly what f32 gives.
+//! The models run with weights in half precision, as they do on a GPU, and give nearly what f32
+//! gives.
 //!
-//! A CPU multiplies F16 but not BF16; to the code the two are alike: whatever is not cast where it must be fails.
+//! A CPU multiplies F16 but not BF16; to the code the two are alike: whatever is not cast where it
+//! must be fails.
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;

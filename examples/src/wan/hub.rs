@@ -1,6 +1,8 @@
-//! Finds a model that is named as on Hugging Face's hub, `organisation/name`, among this machine's downloads.
+//! Finds a model that is named as on Hugging Face's hub, `organisation/name`, among this machine's
+//! downloads.
 //!
-//! vLLM-Omni and SGLang take such a name and fetch the model; this program fetches nothing, and says where it has looked.
+//! vLLM-Omni and SGLang take such a name and fetch the model; this program fetches nothing, and
+//! says where it has looked.
 
 use std::ffi::OsString;
 use std::fs;
@@ -8,7 +10,8 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// The folder that `model` means: itself, or the snapshot of a model of this name that the hub's own tools have fetched.
+/// The folder that `model` means: itself, or the snapshot of a model of this name that the hub's
+/// own tools have fetched.
 ///
 /// # Errors
 /// When it is the name of a model that is not here.

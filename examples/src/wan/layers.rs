@@ -1,7 +1,8 @@
 //! The operators that the model is built of.
 //!
-//! Each is one thin method over candle with its weights beside it, so that each can carry one `#[profiled_op]`. Norms
-//! keep their weights and compute in f32 whatever the model's dtype, as the reference does.
+//! Each is one thin method over candle with its weights beside it, so that each can carry one
+//! `#[profiled_op]`. Norms keep their weights and compute in f32 whatever the model's dtype, as the
+//! reference does.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;

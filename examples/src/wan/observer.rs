@@ -1,7 +1,7 @@
 //! What a caller may watch while a video is made.
 //!
-//! One trait serves the progress bar, the server and the tests: the first wants steps, the second the time of each stage,
-//! the third every intermediate tensor.
+//! One trait serves the progress bar, the server and the tests: the first wants steps, the second
+//! the time of each stage, the third every intermediate tensor.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -30,7 +30,8 @@ pub trait Observer {
 /// Watches nothing.
 impl Observer for () {}
 
-/// Seconds that each stage of a generation took, all of its calls together: what vLLM-Omni calls `stage_durations`.
+/// Seconds that each stage of a generation took, all of its calls together: what vLLM-Omni calls
+/// `stage_durations`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StageDurations(pub BTreeMap<&'static str, f64>);
 

@@ -1,7 +1,8 @@
 //! The pipeline: a picture and a prompt to a video, stage by stage.
 //!
-//! Each stage is a function of its own, annotated with the name that profilers of the Python engines give it, so that a
-//! trace of this program reads like theirs. The loop over the denoising steps is in [`super::denoise`].
+//! Each stage is a function of its own, annotated with the name that profilers of the Python
+//! engines give it, so that a trace of this program reads like theirs. The loop over the denoising
+//! steps is in [`super::denoise`].
 
 use candle_core::{DType, Device, Tensor};
 use profiler_runtime::{profiled_stage, profiled_step, stage};
@@ -32,10 +33,12 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Loads every component. The text encoder and the transformers run in [`Source::dtype`], the VAE in f32.
+    /// Loads every component. The text encoder and the transformers run in [`Source::dtype`], the
+    /// VAE in f32.
     ///
     /// # Errors
-    /// When a file is missing or corrupt, a tensor is missing or misshapen, or the device has too little memory.
+    /// When a file is missing or corrupt, a tensor is missing or misshapen, or the device has too
+    /// little memory.
     #[profiled_stage("load.pipeline")]
     pub fn load(source: &Source, device: &Device) -> Result<Self> {
         let config = source.config()?;
@@ -67,8 +70,9 @@ impl Pipeline {
 
     /// Makes a video and writes it to `output`.
     ///
-    /// The whole forward pass is one iteration of the profiler's schedule, as vLLM-Omni counts them, and not each
-    /// denoising step inside it: `max_iterations: 1` keeps one video from its prompt to its file.
+    /// The whole forward pass is one iteration of the profiler's schedule, as vLLM-Omni counts
+    /// them, and not each denoising step inside it: `max_iterations: 1` keeps one video from its
+    /// prompt to its file.
     ///
     /// # Errors
     /// As [`Pipeline::generate`], and when the video cannot be written.
@@ -96,8 +100,9 @@ impl Pipeline {
 
     /// The first part of [`Pipeline::generate`]: everything up to the latents, `[T, z, h, w]`.
     ///
-    /// With `split`, and if the request is guided, this process makes one of the two predictions of each step; the other
-    /// process has to be given the same request and picture, and comes to the same latents.
+    /// With `split`, and if the request is guided, this process makes one of the two predictions of
+    /// each step; the other process has to be given the same request and picture, and comes to the
+    /// same latents.
     ///
     /// # Errors
     /// As [`Pipeline::generate`], and when the other process gives up.
@@ -136,7 +141,8 @@ impl Pipeline {
         request.validate(&self.config)
     }
 
-    /// The prompts that this process makes predictions for: those of its own prediction if there is another process.
+    /// The prompts that this process makes predictions for: those of its own prediction if there is
+    /// another process.
     #[profiled_stage("text_encoding")]
     fn encode_text(&self, request: &Request, own: Option<Prediction>, observer: &mut dyn Observer) -> Result<Prompts> {
         let mut encode = |prediction: Prediction| -> Result<Tensor> {
@@ -164,8 +170,8 @@ impl Pipeline {
 
     /// The condition and the initial noise.
     ///
-    /// The condition is the encoded picture behind a mask of four channels, which is 1 where the picture is: in the
-    /// first frame. The noise is drawn in the reference's order, `[z, T, h, w]`.
+    /// The condition is the encoded picture behind a mask of four channels, which is 1 where the
+    /// picture is: in the first frame. The noise is drawn in the reference's order, `[z, T, h, w]`.
     #[profiled_stage("latent_preparation")]
     fn prepare_latents(
         &self,

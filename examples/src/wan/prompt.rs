@@ -1,6 +1,8 @@
-//! Cleans a prompt as Diffusers does before tokenizing: HTML entities are resolved twice, whitespace is collapsed.
+//! Cleans a prompt as Diffusers does before tokenizing: HTML entities are resolved twice,
+//! whitespace is collapsed.
 //!
-//! Only numeric entities and the five of XML plus `&nbsp;` are known; mojibake repair (ftfy) has no counterpart here.
+//! Only numeric entities and the five of XML plus `&nbsp;` are known; mojibake repair (ftfy) has no
+//! counterpart here.
 
 /// The cleaned prompt.
 pub(crate) fn clean(prompt: &str) -> String {

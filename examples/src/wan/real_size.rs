@@ -1,4 +1,5 @@
-//! Every tensor of the real A14B checkpoint is asked for, with the right shape, without having the checkpoint.
+//! Every tensor of the real A14B checkpoint is asked for, with the right shape, without having the
+//! checkpoint.
 //!
 //! The counts are those of Diffusers' and Transformers' own classes on the meta device.
 
@@ -74,7 +75,8 @@ fn the_text_encoder_asks_for_242_tensors_and_6_billion_parameters() {
 
 #[test]
 fn the_vae_asks_for_194_tensors() {
-    // At any width there are as many. The tiny one, because the convolutions rearrange their weights, which takes time.
+    // At any width there are as many. The tiny one, because the convolutions rearrange their
+    // weights, which takes time.
     let (tensors, _) = census(DType::F32, |vb| drop(Vae::load(&VaeConfig::tiny(), vb).unwrap()));
     assert_eq!(tensors, 194);
 }

@@ -1,7 +1,7 @@
 //! What to generate: the arguments of one video, and the checks that they must pass.
 //!
-//! The names are Diffusers'. [`Request::tiny`] holds the arguments of the golden run, [`Request::full_size`] the
-//! defaults of vLLM-Omni's `image_to_video.py`.
+//! The names are Diffusers'. [`Request::tiny`] holds the arguments of the golden run,
+//! [`Request::full_size`] the defaults of vLLM-Omni's `image_to_video.py`.
 
 use serde::{Deserialize, Serialize};
 
@@ -40,7 +40,8 @@ pub struct Request {
     pub num_frames: usize,
     /// Denoising steps.
     pub num_inference_steps: usize,
-    /// How strongly the high-noise expert follows the prompt; 1 or less switches guidance off for both experts.
+    /// How strongly the high-noise expert follows the prompt; 1 or less switches guidance off for
+    /// both experts.
     pub guidance_scale: f64,
     /// The same of the low-noise expert.
     pub guidance_scale_2: f64,
@@ -48,7 +49,8 @@ pub struct Request {
     pub boundary_ratio: f64,
     /// Shifts the noise levels towards high noise.
     pub flow_shift: f64,
-    /// Tokens that a prompt is cut or padded to; changes the result, because padding is attended to.
+    /// Tokens that a prompt is cut or padded to; changes the result, because padding is attended
+    /// to.
     pub max_sequence_length: usize,
     /// Chooses the initial noise.
     pub seed: u64,
@@ -119,7 +121,8 @@ impl Request {
         }
     }
 
-    /// The number of frames that is generated: `num_frames`, or the nearest number that the VAE can express.
+    /// The number of frames that is generated: `num_frames`, or the nearest number that the VAE can
+    /// express.
     #[must_use]
     pub fn frames(&self) -> usize {
         match self.num_frames {

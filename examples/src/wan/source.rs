@@ -1,7 +1,7 @@
 //! Where the model comes from: a formula (no file at all) or a Diffusers directory.
 //!
-//! Both give the same three things, so the model's code is the same for both: configurations, a `VarBuilder` per
-//! component, and the tokenizer's JSON.
+//! Both give the same three things, so the model's code is the same for both: configurations, a
+//! `VarBuilder` per component, and the tokenizer's JSON.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +66,8 @@ impl Source {
 
     /// The dtype that the text encoder and the transformers run in. The VAE is always f32.
     ///
-    /// Checkpoints run in BF16 on a GPU; formula weights stay in f32 so that every device gives the golden video.
+    /// Checkpoints run in BF16 on a GPU; formula weights stay in f32 so that every device gives the
+    /// golden video.
     #[must_use]
     pub fn dtype(&self, device: &Device) -> DType {
         match self {

@@ -1,7 +1,8 @@
 //! The umT5 encoder: token ids to the embeddings that the transformer attends to.
 //!
-//! It differs from T5 in one thing: every block has its own relative position bias. Padding is never encoded: a masked
-//! key changes no real token, and the pipeline zeroes the padded rows anyway, so zeros are appended instead.
+//! It differs from T5 in one thing: every block has its own relative position bias. Padding is
+//! never encoded: a masked key changes no real token, and the pipeline zeroes the padded rows
+//! anyway, so zeros are appended instead.
 
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::VarBuilder;
@@ -22,7 +23,8 @@ pub(crate) struct TextEncoder {
 
 impl TextEncoder {
     pub(crate) fn load(config: &TextEncoderConfig, vb: &VarBuilder<'_>) -> Result<Self> {
-        // The two names are one matrix; which of them a checkpoint keeps depends on the release that saved it.
+        // The two names are one matrix; which of them a checkpoint keeps depends on the release
+        // that saved it.
         let table = if vb.contains_tensor("shared.weight") { vb.pp("shared") } else { vb.pp("encoder.embed_tokens") };
         let encoder = vb.pp("encoder");
         let blocks = (0..config.num_layers).map(|i| Block::load(config, &encoder.pp("block").pp(i)));
@@ -48,7 +50,8 @@ impl TextEncoder {
         x.pad_with_zeros(1, 0, length.saturating_sub(ids.len()))
     }
 
-    /// For every pair of a query and a key, the row of the bias table that their distance falls in: `[n, n]`.
+    /// For every pair of a query and a key, the row of the bias table that their distance falls in:
+    /// `[n, n]`.
     fn position_buckets(&self, n: usize) -> Result<Tensor> {
         let pairs = (0..n).flat_map(|query| (0..n).map(move |key| (query, key)));
         let buckets: Vec<u32> = pairs.map(|(query, key)| bucket(&self.config, query, key)).collect();
@@ -56,8 +59,8 @@ impl TextEncoder {
     }
 }
 
-/// Half of the buckets are for keys to the right; in each half, half are exact distances and the rest grow
-/// logarithmically up to the maximal distance.
+/// Half of the buckets are for keys to the right; in each half, half are exact distances and the
+/// rest grow logarithmically up to the maximal distance.
 fn bucket(config: &TextEncoderConfig, query: usize, key: usize) -> u32 {
     let side = config.relative_attention_num_buckets / 2;
     let exact = side / 2;

@@ -28,7 +28,8 @@ impl Tokenizer {
         Ok(Self { pieces, path })
     }
 
-    /// The ids of a cleaned prompt, without padding: at most `max_length`, of which the last is always `</s>`.
+    /// The ids of a cleaned prompt, without padding: at most `max_length`, of which the last is
+    /// always `</s>`.
     #[profiled_stage("tokenizer.forward")]
     pub(crate) fn forward(&self, text: &str, max_length: usize) -> Result<Vec<u32>> {
         let failed =

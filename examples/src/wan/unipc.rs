@@ -1,7 +1,8 @@
 //! The UniPC solver for flow models: order 2, `bh2`, predicting the clean sample.
 //!
-//! Each step first corrects the sample that the previous step predicted, now that the model has been evaluated at it,
-//! then predicts the next one. All coefficients are scalars in f64; `σ` is the noise level, `α = 1 - σ` the signal's.
+//! Each step first corrects the sample that the previous step predicted, now that the model has
+//! been evaluated at it, then predicts the next one. All coefficients are scalars in f64; `σ` is
+//! the noise level, `α = 1 - σ` the signal's.
 
 use candle_core::{Result, Tensor};
 use profiler_runtime::profiled_stage;
@@ -48,7 +49,8 @@ impl Schedule {
     }
 }
 
-/// The solver's memory: the clean samples of the last two steps and the sample that the last prediction started from.
+/// The solver's memory: the clean samples of the last two steps and the sample that the last
+/// prediction started from.
 pub struct UniPc {
     schedule: Schedule,
     step: usize,
@@ -105,7 +107,8 @@ impl UniPc {
         base - (correction * (alpha * decay))?
     }
 
-    /// Extrapolates to the next noise level, with the slope of the clean samples where two are known.
+    /// Extrapolates to the next noise level, with the slope of the clean samples where two are
+    /// known.
     fn predict(&mut self, clean: &Tensor, sample: &Tensor) -> Result<Tensor> {
         let (i, schedule) = (self.step, &self.schedule);
         self.order = 2.min(schedule.timesteps.len().saturating_sub(i)).min(i + 1);

@@ -1,4 +1,5 @@
-//! Writes the tiny model as a Diffusers directory, from Diffusers' own list of files, tensors and shapes.
+//! Writes the tiny model as a Diffusers directory, from Diffusers' own list of files, tensors and
+//! shapes.
 //!
 //! The values come from a second writing of the formula, so that this checks the library's.
 

@@ -30,8 +30,8 @@ impl Recording {
         self.tensors.contains_key(name)
     }
 
-    /// Compares with a tensor of the full reference; `None` for what this pipeline holds in another form and other
-    /// tests compare.
+    /// Compares with a tensor of the full reference; `None` for what this pipeline holds in another
+    /// form and other tests compare.
     pub(crate) fn compare_full(&self, name: &str, golden: &Tensor) -> Option<f32> {
         let ours = match name {
             // The reference repeats each angle for the pair that it turns.
@@ -50,7 +50,8 @@ impl Recording {
         Some(relative_error(golden, &ours))
     }
 
-    /// Of the text encoder's tensors only the real tokens are compared: padding is never encoded here.
+    /// Of the text encoder's tensors only the real tokens are compared: padding is never encoded
+    /// here.
     fn text_error(&self, name: &str, golden: &Tensor) -> f32 {
         let (prompt, what) = name.trim_start_matches("text.").split_once('.').unwrap();
         let tokens = self.get(&format!("text.{prompt}.input_ids")).elem_count();

@@ -1,7 +1,8 @@
-//! Names of a program's own arguments, `args(tokens = n)`, checked for the block macros. The attributes check theirs.
+//! Names of a program's own arguments, `args(tokens = n)`, checked for the block macros. The
+//! attributes check theirs.
 
-/// Names that a program's own argument cannot have. The macros have the list, because the attributes refuse each name
-/// where it stands.
+/// Names that a program's own argument cannot have. The macros have the list, because the
+/// attributes refuse each name where it stands.
 const RESERVED: &[&str] = profiler_runtime_macros::core_reserved_names!();
 
 /// Checks the names in a block macro at compile time, and returns them without `r#`.

@@ -1,8 +1,9 @@
 //! Numbers that describe a call: floating point operations, an index.
 //!
-//! `flops = 2 * rows * inner * cols` is written in the types of its operands. In those it may overflow, which panics in
-//! one build and is silently wrong in the other, and only while it is profiled. So the attributes compute the
-//! arithmetic that they see in [`Count`]s, which know when they have failed.
+//! `flops = 2 * rows * inner * cols` is written in the types of its operands. In those it may
+//! overflow, which panics in one build and is silently wrong in the other, and only while it is
+//! profiled. So the attributes compute the arithmetic that they see in [`Count`]s, which know when
+//! they have failed.
 
 use core::fmt;
 use core::ops::{Add, Div, Mul, Rem, Sub};
@@ -13,7 +14,8 @@ use core::ops::{Add, Div, Mul, Rem, Sub};
     note = "`flops` and `index` take any integer or float"
 )]
 pub trait IntoCount {
-    /// Converts the number: negative numbers and NaN become 0, numbers that are too large become the maximum.
+    /// Converts the number: negative numbers and NaN become 0, numbers that are too large become
+    /// the maximum.
     fn into_count(self) -> u64
     where
         Self: Sized,

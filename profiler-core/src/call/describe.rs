@@ -1,7 +1,7 @@
 //! The description of one call: its arguments, keyed by [`Key`].
 //!
-//! It is written before the begin of its range, straight into the thread's stream, and only while a session or an
-//! attached tool wants it: off, a description costs the gate's load.
+//! It is written before the begin of its range, straight into the thread's stream, and only while a
+//! session or an attached tool wants it: off, a description costs the gate's load.
 
 use std::panic::{self, AssertUnwindSafe};
 
@@ -28,7 +28,8 @@ pub fn describe(site: &'static Site, tell: impl FnOnce(&mut Call)) {
     describe_open(site, gate::load(), tell);
 }
 
-/// Describes the call if `gate`, which the caller has loaded, says that a description may be wanted.
+/// Describes the call if `gate`, which the caller has loaded, says that a description may be
+/// wanted.
 #[inline(always)]
 pub fn describe_open(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call)) {
     if gate & WANTED != 0 {
@@ -48,16 +49,16 @@ fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call
     }
 }
 
-/// Lets a call describe itself. The description would not have run unprofiled, so a panic in it is caught: the call
-/// goes on, without the rest of its description, and is counted.
+/// Lets a call describe itself. The description would not have run unprofiled, so a panic in it is
+/// caught: the call goes on, without the rest of its description, and is counted.
 fn told(call: &mut Call, tell: impl FnOnce(&mut Call)) {
     if panic::catch_unwind(AssertUnwindSafe(|| tell(call))).is_err() {
         registry::count_failed_description();
     }
 }
 
-/// Returns the gate's bits that apply to this call: all of them if it is recorded, else only that of an attached tool
-/// and, for a step, that of the session's step count.
+/// Returns the gate's bits that apply to this call: all of them if it is recorded, else only that
+/// of an attached tool and, for a step, that of the session's step count.
 fn wanted_by(site: &'static Site, gate: u32) -> u32 {
     let gate = tool::sought(gate);
     let recorded = gate & gate::RECORD != 0 && (gate & gate::FILTER == 0 || select::admits(site));

@@ -1,5 +1,5 @@
-//! Element types of tensors, by number in a record and by name in an artifact: the names are those that PyTorch's
-//! profiler writes as `Input type`.
+//! Element types of tensors, by number in a record and by name in an artifact: the names are those
+//! that PyTorch's profiler writes as `Input type`.
 
 macro_rules! dtypes {
     ($($(#[$about:meta])* $dtype:ident = $number:literal $torch_name:literal;)+) => {

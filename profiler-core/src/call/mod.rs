@@ -1,4 +1,5 @@
-//! Descriptions of calls: shapes, FLOPs, indices, and the number and type conversions that they need.
+//! Descriptions of calls: shapes, FLOPs, indices, and the number and type conversions that they
+//! need.
 
 pub(crate) mod argument;
 pub(crate) mod count;

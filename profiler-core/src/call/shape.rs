@@ -7,12 +7,12 @@ use super::shape_writer::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 #[cfg(not(feature = "std"))]
 use crate::off::{LISTS_DIMS, MAX_DIMS, ShapeWriter};
 
-/// A value with a shape that `shapes(…)` can record: a tensor, a list of elements (an input with one dim), or a number.
-/// Any other tensor is recorded by its dims: [`Dims`].
+/// A value with a shape that `shapes(…)` can record: a tensor, a list of elements (an input with
+/// one dim), or a number. Any other tensor is recorded by its dims: [`Dims`].
 ///
-/// `Origin` lets a crate implement this trait for another crate's tensor, as `profiler-shapes` does for candle's: it
-/// names a type of its own as the origin, which the compiler infers wherever a shape is asked for. Your own tensor
-/// needs none: `impl Shaped for MyTensor`.
+/// `Origin` lets a crate implement this trait for another crate's tensor, as `profiler-shapes` does
+/// for candle's: it names a type of its own as the origin, which the compiler infers wherever a
+/// shape is asked for. Your own tensor needs none: `impl Shaped for MyTensor`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no shape that `shapes(…)` can record",
     note = "implement `Shaped` for it, name an input that is a slice, an array, a number, or (feature `candle`) a candle tensor, or give a tensor's dims and type: `Dims(x.dims(), Dtype::F32)`"
@@ -28,11 +28,12 @@ pub trait Shaped<Origin = Own> {
     }
 }
 
-/// Shape and type of a tensor that does not implement [`Shaped`]: its dims, as a list of any integers, and its element
-/// type.
+/// Shape and type of a tensor that does not implement [`Shaped`]: its dims, as a list of any
+/// integers, and its element type.
 ///
-/// A list of integers alone is an input with one dim, as a list of token ids is: for the dims of a 2×3 tensor
-/// `shapes(x.dims())` records `[2]`, and a session warns about each site that records a list of `usize`.
+/// A list of integers alone is an input with one dim, as a list of token ids is: for the dims of a
+/// 2×3 tensor `shapes(x.dims())` records `[2]`, and a session warns about each site that records a
+/// list of `usize`.
 ///
 /// ```
 /// use profiler_core::{Dims, Dtype, profiled_op};
@@ -90,7 +91,8 @@ elements! {
     f32 => F32, f64 => F64, i64 => I64, i32 => I32, i16 => I16, i8 => I8, u8 => U8, u16 => U16, u32 => U32, u64 => U64, bool => Bool, isize => I64,
 }
 
-// Token ids are `u32` or `i64`, and tensors of bytes `u8`; dims are `usize`, and tensors hardly ever are.
+// Token ids are `u32` or `i64`, and tensors of bytes `u8`; dims are `usize`, and tensors hardly
+// ever are.
 impl Element for usize {
     const DTYPE: Dtype = Dtype::U64;
     const IS_COUNT: bool = true;
@@ -172,7 +174,8 @@ impl<T: Shaped<O>, O> Shaped<O> for Option<T> {
 macro_rules! tuples {
     ($(($($name:ident $origin:ident)+)),+) => {$(
         impl<$($name: Shaped<$origin>, $origin),+> Shaped<($($origin,)+)> for ($($name,)+) {
-            /// Writes one input for each part. Two or more `usize` and nothing else may be meant as a tensor's dims.
+            /// Writes one input for each part. Two or more `usize` and nothing else may be meant as
+            /// a tensor's dims.
             #[allow(non_snake_case)]
             fn write_shape(&self, out: &mut ShapeWriter) {
                 let ($($name,)+) = self;

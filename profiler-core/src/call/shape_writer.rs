@@ -9,7 +9,8 @@ use crate::stream::{buffer, registry};
 /// Maximum number of recorded dims of one input.
 pub const MAX_DIMS: usize = 8;
 
-/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of a tensor.
+/// Mark beside an input's dtype: the input is a list of `usize`, which may be meant as the dims of
+/// a tensor.
 pub const LISTS_DIMS: u64 = 1 << 8;
 
 /// Writer for the shapes of one op's inputs.
@@ -28,7 +29,8 @@ pub(crate) struct Described {
 }
 
 impl Described {
-    /// Adds entries, unless earlier ones found no memory: a description with a gap would say something else.
+    /// Adds entries, unless earlier ones found no memory: a description with a gap would say
+    /// something else.
     pub(crate) fn extend(&mut self, entries: &[Entry]) {
         if !self.is_cut && self.entries.try_reserve(entries.len()).is_ok() {
             self.entries.extend_from_slice(entries);
@@ -65,8 +67,8 @@ impl ShapeWriter {
         self.argument(Key::INPUT, mark | dtype as u64, dims, |dim| dim as u64);
     }
 
-    /// Writes one tensor whose elements are not contiguous: `strides` are in elements, one for each dim. Strides of a
-    /// row-major tensor are not recorded, as in [`tensor`](Self::tensor).
+    /// Writes one tensor whose elements are not contiguous: `strides` are in elements, one for each
+    /// dim. Strides of a row-major tensor are not recorded, as in [`tensor`](Self::tensor).
     pub fn strided(&mut self, dtype: Dtype, dims: &[usize], strides: impl IntoIterator<Item = isize>) {
         self.tensor(dtype, dims);
         let mut given = [0_isize; MAX_DIMS];
@@ -92,7 +94,8 @@ impl ShapeWriter {
         }
     }
 
-    /// Writes a list of elements. A list of `usize` is marked: it may be meant as the dims of a tensor.
+    /// Writes a list of elements. A list of `usize` is marked: it may be meant as the dims of a
+    /// tensor.
     pub(super) fn list<T: Element<O>, O>(&mut self, length: usize) {
         self.marked(T::DTYPE, &[length], if T::IS_COUNT { LISTS_DIMS } else { 0 });
     }

@@ -1,12 +1,12 @@
 //! The link between a range and the GPU work that it launches.
 //!
-//! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread. A range pushes
-//! an id that locates its begin: the thread's ordinal and the position in its stream, so that no lookup is needed
-//! while the program runs. A runtime that speaks CUPTI installs the hooks; the gate's `GPU` bit says when to call
-//! them.
+//! CUPTI notes, with every call of the CUDA API, the id that was pushed last on the calling thread.
+//! A range pushes an id that locates its begin: the thread's ordinal and the position in its
+//! stream, so that no lookup is needed while the program runs. A runtime that speaks CUPTI installs
+//! the hooks; the gate's `GPU` bit says when to call them.
 //!
-//! CUPTI only knows a stack. When a guard ends before one that began after it, its id is removed from the middle: the
-//! ids above it are popped and pushed again.
+//! CUPTI only knows a stack. When a guard ends before one that began after it, its id is removed
+//! from the middle: the ids above it are popped and pushed again.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -35,7 +35,8 @@ thread_local! {
     static PUSHED: RefCell<Few<u64, 8>> = const { RefCell::new(Few::new()) };
 }
 
-/// Bits of an id that hold the position: 10^12 entries per thread; the other bits number 2^24 threads.
+/// Bits of an id that hold the position: 10^12 entries per thread; the other bits number 2^24
+/// threads.
 const POSITION_BITS: u32 = 40;
 
 /// Installs the hooks; the first call wins.
@@ -43,7 +44,8 @@ pub fn install(hooks: Hooks) {
     let _ = HOOKS.set(hooks);
 }
 
-/// Measures the cost of a link with nothing launched inside it. Called once per session, when the hooks work.
+/// Measures the cost of a link with nothing launched inside it. Called once per session, when the
+/// hooks work.
 pub fn measure() {
     const TIES: usize = 64;
     let Some(hooks) = HOOKS.get() else { return };
@@ -76,7 +78,8 @@ pub const fn place(id: u64) -> (u32, u64) {
     ((id >> POSITION_BITS) as u32, id & ((1 << POSITION_BITS) - 1))
 }
 
-/// Pushes the id of the range whose begin is the next entry of this thread. Returns the id for [`pop`].
+/// Pushes the id of the range whose begin is the next entry of this thread. Returns the id for
+/// [`pop`].
 pub(crate) fn push(gate: u32) -> Option<u64> {
     if gate & gate::GPU == 0 {
         return None;
@@ -102,7 +105,8 @@ pub(crate) fn pop(id: u64) -> Option<()> {
     Some(())
 }
 
-/// Calls `with` on the ids pushed on this thread; returns `None` while the thread is ending, or while they are in use.
+/// Calls `with` on the ids pushed on this thread; returns `None` while the thread is ending, or
+/// while they are in use.
 fn with_pushed<R>(with: impl FnOnce(&mut Few<u64, 8>) -> R) -> Option<R> {
     PUSHED.try_with(|pushed| pushed.try_borrow_mut().ok().map(|mut pushed| with(&mut pushed))).ok().flatten()
 }

@@ -1,8 +1,9 @@
-//! The CPU time of stages and steps: readings of the calling thread's CPU clock at their begin and end.
+//! The CPU time of stages and steps: readings of the calling thread's CPU clock at their begin and
+//! end.
 //!
-//! The clock is read just before the begin and just after the end, so that a range's wall time excludes its own
-//! readings; the reader caps CPU time at wall time. Each reading is a system call, out of line: only the slow path
-//! makes it ([`gate::CPU_TIME`](crate::gate::CPU_TIME)).
+//! The clock is read just before the begin and just after the end, so that a range's wall time
+//! excludes its own readings; the reader caps CPU time at wall time. Each reading is a system call,
+//! out of line: only the slow path makes it ([`gate::CPU_TIME`](crate::gate::CPU_TIME)).
 
 use std::time::{Duration, Instant};
 
@@ -19,8 +20,8 @@ pub(crate) fn is_measured(gate: u32, site: &Site) -> bool {
     gate & crate::gate::CPU_TIME != 0 && site.is_stage()
 }
 
-/// Writes this thread's CPU clock for the begin or end of `site` that follows. Without room for the entry, the range
-/// has no CPU time.
+/// Writes this thread's CPU clock for the begin or end of `site` that follows. Without room for the
+/// entry, the range has no CPU time.
 pub(crate) fn write(site: u32) {
     let entry = Entry::new(Tag::CpuTime, site, thread_ns());
     buffer::append(false, || entry);

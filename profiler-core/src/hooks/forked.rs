@@ -8,10 +8,12 @@ use super::warning;
 use crate::ledger;
 
 const THREAD: &str = "profiler-notice";
-/// Maximum wait of the first range for its warning: the logger may be locked by a thread that does not exist.
+/// Maximum wait of the first range for its warning: the logger may be locked by a thread that does
+/// not exist.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Warns, at the first range of a child, that its parent's session does not record it. Uses a thread of its own.
+/// Warns, at the first range of a child, that its parent's session does not record it. Uses a
+/// thread of its own.
 #[cold]
 pub(super) fn tell_child() {
     let _own = ledger::own();

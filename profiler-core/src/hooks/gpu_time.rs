@@ -1,7 +1,8 @@
-//! GPU time of a range in its thread's stream: the link between the range and its measurement, and the measured time.
+//! GPU time of a range in its thread's stream: the link between the range and its measurement, and
+//! the measured time.
 //!
-//! The link follows the range's begin. The measured time is known later and is written by the thread that learns it, so
-//! a number joins the two. The runtime writes them, the model reads them.
+//! The link follows the range's begin. The measured time is known later and is written by the
+//! thread that learns it, so a number joins the two. The runtime writes them, the model reads them.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,7 +31,8 @@ pub fn number() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Links the range of `site` that has just begun on this thread to a measurement. Returns false if there was no room.
+/// Links the range of `site` that has just begun on this thread to a measurement. Returns false if
+/// there was no room.
 pub fn tie(site: &'static Site, number: u64, context: u32, stream: usize) -> bool {
     let site = site.number();
     buffer::append_all(|| {

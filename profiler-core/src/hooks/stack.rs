@@ -1,7 +1,7 @@
 //! The call stack of a range: addresses only, written before its begin.
 //!
-//! This crate cannot walk a stack; a session with `torch_profiler_with_stack` provides the walker ([`capture_with`]).
-//! Names are resolved when the session is over.
+//! This crate cannot walk a stack; a session with `torch_profiler_with_stack` provides the walker
+//! ([`capture_with`]). Names are resolved when the session is over.
 
 use std::sync::OnceLock;
 
@@ -10,13 +10,16 @@ use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::stream::key::Key;
 
-/// Maximum number of addresses kept of a stack, innermost first; some belong to the profiler's own functions.
+/// Maximum number of addresses kept of a stack, innermost first; some belong to the profiler's own
+/// functions.
 pub const MAX_DEPTH: usize = 64;
 
-/// Path of this file as the compiler names it, by which a reader of stacks recognizes the recorder's own files.
+/// Path of this file as the compiler names it, by which a reader of stacks recognizes the
+/// recorder's own files.
 pub const FILE: &str = file!();
 
-/// Fills in the return addresses of the calling thread's stack, innermost first, and returns their number.
+/// Fills in the return addresses of the calling thread's stack, innermost first, and returns their
+/// number.
 pub(crate) type Capture = fn(&mut [u64; MAX_DEPTH]) -> usize;
 
 static CAPTURE: OnceLock<Capture> = OnceLock::new();

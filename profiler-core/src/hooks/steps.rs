@@ -1,7 +1,7 @@
 //! Steps: the work beyond recording when an iteration begins and ends.
 //!
-//! This crate does not know sessions; a session sets a [`Listener`], which is called for each step that ends, with the
-//! site of the step that encloses it.
+//! This crate does not know sessions; a session sets a [`Listener`], which is called for each step
+//! that ends, with the site of the step that encloses it.
 
 use std::cell::RefCell;
 use std::sync::OnceLock;
@@ -33,7 +33,8 @@ thread_local! {
     static OPEN: RefCell<OpenList<OpenStep>> = const { RefCell::new(OpenList::new()) };
 }
 
-/// Number of the current count of steps: a step that began under an earlier session is no iteration of this one.
+/// Number of the current count of steps: a step that began under an earlier session is no iteration
+/// of this one.
 static COUNTING: AtomicU32 = AtomicU32::new(0);
 
 /// A step that began while steps were counted.
@@ -43,7 +44,8 @@ struct OpenStep {
     counting: u32,
     began: u64,
     is_poll: bool,
-    /// Site of the future in whose poll it began: the step may end in another poll, which then began after the step.
+    /// Site of the future in whose poll it began: the step may end in another poll, which then
+    /// began after the step.
     future: Option<u32>,
 }
 
@@ -70,13 +72,14 @@ pub(crate) fn has_room() -> bool {
     OPEN.try_with(|open| open.try_borrow_mut().is_ok_and(|mut open| open.has_room())).unwrap_or(true)
 }
 
-/// Begins a step on this thread. Returns its key for [`end`], or `None` while the thread is ending: it does not count.
+/// Begins a step on this thread. Returns its key for [`end`], or `None` while the thread is ending:
+/// it does not count.
 pub(crate) fn begin(site: u32) -> Option<u64> {
     open(site, false).map(|(key, _)| key)
 }
 
-/// Ends the step of a guard. It lies inside the future in whose poll it began, else inside the innermost open step that
-/// began before it.
+/// Ends the step of a guard. It lies inside the future in whose poll it began, else inside the
+/// innermost open step that began before it.
 pub(crate) fn end(key: u64) {
     let ended = OPEN.try_with(|open| {
         let mut open = open.try_borrow_mut().ok()?;
@@ -88,8 +91,8 @@ pub(crate) fn end(key: u64) {
     }
 }
 
-/// Begins a poll, on this thread, of a step that is a future. Returns the poll's key for [`suspend`], and the step's
-/// life if this is its first poll.
+/// Begins a poll, on this thread, of a step that is a future. Returns the poll's key for
+/// [`suspend`], and the step's life if this is its first poll.
 pub(crate) fn begin_poll(site: u32) -> Option<(u64, StepLife)> {
     open(site, true)
 }

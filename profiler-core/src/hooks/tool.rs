@@ -1,14 +1,17 @@
-//! Annotation: ranges are shown to a tool that is attached to the process, such as Nsight Systems through NVTX.
+//! Annotation: ranges are shown to a tool that is attached to the process, such as Nsight Systems
+//! through NVTX.
 //!
-//! This crate does not know NVTX: a crate that does submits a [`Finder`], which calls [`show_to`] with the [`Tool`]
-//! that it has found. The finders run once, in the first range of the process or earlier if a session asks. To bring
-//! the first range here, the gate begins with the bit `UNSOUGHT`; it is cleared then, and without a tool the gate is 0.
-//! Thus ranges appear in a program that never starts a session, no tool is loaded before `main`, and the hot path stays
-//! as it is.
+//! This crate does not know NVTX: a crate that does submits a [`Finder`], which calls [`show_to`]
+//! with the [`Tool`] that it has found. The finders run once, in the first range of the process or
+//! earlier if a session asks. To bring the first range here, the gate begins with the bit
+//! `UNSOUGHT`; it is cleared then, and without a tool the gate is 0. Thus ranges appear in a
+//! program that never starts a session, no tool is loaded before `main`, and the hot path stays as
+//! it is.
 //!
-//! A thread's ranges are pushed and popped while they nest. If a guard ends before one that began after it, a stack
-//! cannot express that: the later ranges are popped with it and go on as ranges that are started and ended by a number,
-//! each until its own guard ends. So the tool shows every range up to its very end, a later one in two pieces.
+//! A thread's ranges are pushed and popped while they nest. If a guard ends before one that began
+//! after it, a stack cannot express that: the later ranges are popped with it and go on as ranges
+//! that are started and ended by a number, each until its own guard ends. So the tool shows every
+//! range up to its very end, a later one in two pieces.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -34,8 +37,8 @@ pub trait Tool: Debug + Sync {
     fn push(&self, site: &'static Site, index: Option<u64>);
     /// Ends the innermost range of this thread.
     fn pop(&self);
-    /// Shows the life of a future, or a guard that goes on and does not nest any more; the result goes to
-    /// [`end`](Self::end), from any thread.
+    /// Shows the life of a future, or a guard that goes on and does not nest any more; the result
+    /// goes to [`end`](Self::end), from any thread.
     fn start(&self, site: &'static Site, index: Option<u64>) -> u64;
     /// Ends a range that [`start`](Self::start) has shown.
     fn end(&self, life: u64);
@@ -65,7 +68,8 @@ thread_local! {
     static OPEN: RefCell<OpenList<Open>> = const { RefCell::new(OpenList::new()) };
     /// The program's own index of the next step of a site on this thread.
     static TOLD: Cell<Option<(u32, u64)>> = const { Cell::new(None) };
-    /// True while this thread runs the finders: functions that they call may be annotated themselves.
+    /// True while this thread runs the finders: functions that they call may be annotated
+    /// themselves.
     static SEEKING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -104,7 +108,8 @@ fn settle(gate: u32) -> u32 {
     gate::load()
 }
 
-/// Shows ranges that begin from now on to this tool, or to none. Open ranges end in the tool in which they began.
+/// Shows ranges that begin from now on to this tool, or to none. Open ranges end in the tool in
+/// which they began.
 pub fn show_to(tool: Option<&'static &'static dyn Tool>) {
     let pointer = tool.map_or(ptr::null(), ptr::from_ref);
     // ORDERING: publishes the tool to `tool`.
@@ -115,7 +120,8 @@ pub fn show_to(tool: Option<&'static &'static dyn Tool>) {
 fn tool() -> Option<&'static dyn Tool> {
     // ORDERING: pairs with the store in `show_to`.
     let pointer = TOOL.load(Ordering::Acquire);
-    // SAFETY: `show_to` is the only writer: null, or a reference that lives for ever and that nothing writes through.
+    // SAFETY: `show_to` is the only writer: null, or a reference that lives for ever and that
+    // nothing writes through.
     unsafe { pointer.as_ref() }.copied()
 }
 
@@ -129,7 +135,8 @@ pub(crate) fn told(site: u32) -> Option<u64> {
     TOLD.take().filter(|(told, _)| *told == site).map(|(_, index)| index)
 }
 
-/// Begins a range on this thread, with the index from [`told`]. Returns its key for [`end`] if the tool has it.
+/// Begins a range on this thread, with the index from [`told`]. Returns its key for [`end`] if the
+/// tool has it.
 pub(crate) fn begin(site: &'static Site, told: Option<u64>) -> Option<u64> {
     // A signal handler that interrupts this shows nothing: locks may be held, here and in the tool.
     let _own = ledger::own();
@@ -147,7 +154,8 @@ pub(crate) fn end(key: u64) {
     }
 }
 
-/// Ends the range on the tool's stack that `around` open ranges enclose. The ranges above it go on beside the stack.
+/// Ends the range on the tool's stack that `around` open ranges enclose. The ranges above it go on
+/// beside the stack.
 fn pop(tool: &'static dyn Tool, around: usize) {
     // Code of the tool that runs meanwhile is the profiler's: it opens no range.
     let count = with_open(|open| open.count()).unwrap_or(around);
@@ -164,20 +172,23 @@ fn pop(tool: &'static dyn Tool, around: usize) {
     }
 }
 
-/// Calls `with` on the open ranges of this thread; returns `None` while the thread is ending, or while they are in use.
+/// Calls `with` on the open ranges of this thread; returns `None` while the thread is ending, or
+/// while they are in use.
 fn with_open<R>(with: impl FnOnce(&mut OpenList<Open>) -> R) -> Option<R> {
     OPEN.try_with(|open| open.try_borrow_mut().ok().map(|mut open| with(&mut open))).ok().flatten()
 }
 
 fn push(tool: &'static dyn Tool, site: &'static Site, index: Option<u64>) -> Option<u64> {
-    // A thread without thread-locals shows nothing more, and without memory it does not show this range.
+    // A thread without thread-locals shows nothing more, and without memory it does not show this
+    // range.
     let open = Open { tool, site, index, started: None };
     let key = with_open(|list| list.begin(open)).flatten()?;
     tool.push(site, index);
     Some(key)
 }
 
-/// Returns the index of a range: the given one, a step's count, or the index of the range around it.
+/// Returns the index of a range: the given one, a step's count, or the index of the range around
+/// it.
 fn index(site: &'static Site, told: Option<u64>) -> Option<u64> {
     if told.is_some() {
         return told;

@@ -1,15 +1,17 @@
 //! The descriptors that the profiler opened in this process, and whether they are still its own.
 //!
-//! A forked child has copies of all of them. A lock on an open file, a port and the end of a connection live as long as
-//! the last copy, so a child closes those ([`ClosedInChild`]): they must not outlive their owner in it.
+//! A forked child has copies of all of them. A lock on an open file, a port and the end of a
+//! connection live as long as the last copy, so a child closes those ([`ClosedInChild`]): they must
+//! not outlive their owner in it.
 //!
-//! A host may close descriptors that it did not open (daemons close all), and the next files that it opens get their
-//! numbers. So a number is stored with the file that was open under it ([`Known`]), and checked before each use that
-//! could harm the host.
+//! A host may close descriptors that it did not open (daemons close all), and the next files that
+//! it opens get their numbers. So a number is stored with the file that was open under it
+//! ([`Known`]), and checked before each use that could harm the host.
 
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
 
-/// Maximum number of descriptors that children close: more than most jobs' connections. Children keep copies of others.
+/// Maximum number of descriptors that children close: more than most jobs' connections. Children
+/// keep copies of others.
 const MOST: usize = 1024;
 static CLOSED: [Known; MOST] = [const { Known::none() }; MOST];
 
@@ -115,7 +117,8 @@ pub(crate) fn close() {
     for place in &CLOSED {
         #[cfg(unix)]
         if let Some(number) = place.get() {
-            // SAFETY: the child's own copy of a descriptor, whose owner is never used in it. The parent's stays.
+            // SAFETY: the child's own copy of a descriptor, whose owner is never used in it. The
+            // parent's stays.
             unsafe { libc::close(number) };
         }
         place.forget();

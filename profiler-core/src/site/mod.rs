@@ -1,9 +1,9 @@
 //! Sites: the annotated places in the code.
 //!
-//! Each is a `static` with everything that is known before it runs, linked into a list by `inventory`, so that a
-//! program can list its stages before it runs them. A site gets a number when it first records; records carry the
-//! number. Names made at run time are interned into leaked sites, at most [`MAX_DYNAMIC`] of them, and only while there
-//! is memory.
+//! Each is a `static` with everything that is known before it runs, linked into a list by
+//! `inventory`, so that a program can list its stages before it runs them. A site gets a number
+//! when it first records; records carry the number. Names made at run time are interned into leaked
+//! sites, at most [`MAX_DYNAMIC`] of them, and only while there is memory.
 
 mod numbered;
 pub mod pinned;
@@ -34,7 +34,8 @@ pub struct Site {
     module: &'static str,
     /// Names of the site's own arguments.
     arguments: &'static [&'static str],
-    /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line path.
+    /// 0 before the first record; [`OUT_OF_LINE`] is set where every range takes the out-of-line
+    /// path.
     number: AtomicU32,
 }
 
@@ -44,7 +45,8 @@ pub struct Registered(pub &'static Site);
 
 inventory::collect!(Registered);
 
-/// Maximum number of run-time names per process; ranges of further names are recorded under [`OVERFLOW`].
+/// Maximum number of run-time names per process; ranges of further names are recorded under
+/// [`OVERFLOW`].
 pub const MAX_DYNAMIC: usize = 4096;
 /// Maximum number of further names that are told apart, to report how many there were.
 const MAX_MERGED: usize = 1 << 16;
@@ -156,13 +158,15 @@ static SITES: Numbered<Site> = Numbered::new();
 
 /// Receiver of each site before the first record that names it.
 pub trait Listener: Send + Sync {
-    /// Announces sites that have got numbers, some maybe again. Must not need the program's memory for a single site.
+    /// Announces sites that have got numbers, some maybe again. Must not need the program's memory
+    /// for a single site.
     fn announce_sites(&self, sites: &[(&'static Site, u32)]);
 }
 
 static LISTENER: PerProcess<Mutex<Option<Arc<dyn Listener>>>> = PerProcess::new(|_| Mutex::default());
 
-/// Announces all sites with numbers, and from now on those that get one, to this listener, or to none.
+/// Announces all sites with numbers, and from now on those that get one, to this listener, or to
+/// none.
 pub fn announce_to(listener: Option<Arc<dyn Listener>>) {
     let is_one = listener.is_some();
     let before = std::mem::replace(&mut *LISTENER.lock().unwrap_or_else(PoisonError::into_inner), listener);
@@ -189,13 +193,14 @@ pub fn by_number(number: u32) -> Option<&'static Site> {
     SITES.get(number)
 }
 
-/// Returns every site that is linked into the program, whether or not it has run, in no particular order.
+/// Returns every site that is linked into the program, whether or not it has run, in no particular
+/// order.
 pub fn sites() -> impl Iterator<Item = &'static Site> {
     once_around(inventory::iter::<Registered>.into_iter().map(|registered| registered.0))
 }
 
-/// Ends the sequence where a site repeats: a library that is unloaded before it records, and then loaded again, enters
-/// its sites twice, which turns the list into a ring.
+/// Ends the sequence where a site repeats: a library that is unloaded before it records, and then
+/// loaded again, enters its sites twice, which turns the list into a ring.
 fn once_around(all: impl Iterator<Item = &'static Site>) -> impl Iterator<Item = &'static Site> {
     let (mut known, mut since, mut until) = (ptr::null(), 0_u64, 1_u64);
     let is_new = move |site: &&'static Site| {
@@ -226,7 +231,8 @@ fn interned() -> MutexGuard<'static, Interned> {
     INTERNED.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the site of a run-time name, one per kind and name. Takes a lock; keep the result where it runs often.
+/// Returns the site of a run-time name, one per kind and name. Takes a lock; keep the result where
+/// it runs often.
 pub fn dynamic_site(kind: Kind, name: &str) -> &'static Site {
     label::with_cut(name, |name| intern(kind, name))
 }

@@ -1,5 +1,5 @@
-//! The sites that have numbers, in a list that only grows: a forked child can continue it, whatever another thread of
-//! its parent was doing to it at that moment.
+//! The sites that have numbers, in a list that only grows: a forked child can continue it, whatever
+//! another thread of its parent was doing to it at that moment.
 
 use std::alloc::Layout;
 use std::ptr;
@@ -20,7 +20,8 @@ pub(crate) struct Numbered<T: 'static> {
     length: AtomicUsize,
 }
 
-/// Lock that orders additions. It is outside the list, which is all zeros and takes no room in a program's file.
+/// Lock that orders additions. It is outside the list, which is all zeros and takes no room in a
+/// program's file.
 static TURN: PerProcess<Mutex<()>> = PerProcess::new(|_| Mutex::default());
 
 impl<T: Sync> Numbered<T> {
@@ -29,8 +30,9 @@ impl<T: Sync> Numbered<T> {
         Self { pages, length: AtomicUsize::new(0) }
     }
 
-    /// Adds a site unless `present` returns a number, and calls `note` with the new number before anything else knows
-    /// it. Returns the number; 0 if the list is full, or if there is no memory for it to grow.
+    /// Adds a site unless `present` returns a number, and calls `note` with the new number before
+    /// anything else knows it. Returns the number; 0 if the list is full, or if there is no memory
+    /// for it to grow.
     pub(crate) fn add(&self, site: &'static T, present: impl Fn() -> u32, note: impl FnOnce(u32)) -> u32 {
         let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let number = present();

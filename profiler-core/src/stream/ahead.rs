@@ -1,8 +1,9 @@
 //! Iteration over every stream when there are tens of thousands.
 //!
-//! Streams and chunks were allocated by their threads, so none lies near another, and every lock waits for the loads
-//! before it: one stream after the other, a stop would wait for memory half a dozen times for each. So the processor
-//! prefetches the next streams while the current one is visited.
+//! Streams and chunks were allocated by their threads, so none lies near another, and every lock
+//! waits for the loads before it: one stream after the other, a stop would wait for memory half a
+//! dozen times for each. So the processor prefetches the next streams while the current one is
+//! visited.
 
 use super::chunk::Chunk;
 use super::shared::Shared;
@@ -10,7 +11,8 @@ use super::thread_stream::Stream;
 
 /// Bytes that a processor fetches at once.
 const LINE: usize = 64;
-/// Distances of the prefetch. A chunk's address is read from its stream, so it is fetched half as far ahead.
+/// Distances of the prefetch. A chunk's address is read from its stream, so it is fetched half as
+/// far ahead.
 const STREAMS: usize = 12;
 const CHUNKS: usize = 6;
 

@@ -1,16 +1,18 @@
 //! The hot path's access to its thread's stream (`thread_stream`): it appends through a cursor.
 //!
-//! The registry owns every stream, so that stop can read the stream of a blocked or finished thread; a thread-local
-//! pointer leads the owner to its [`Cursor`]. That pointer is never null: a thread without a stream points at
-//! [`VACANT`], which is always full, so that the hot path has one check (is there room?) and everything else is out of
-//! line in `append_slow`. Only the owner moves the cursor; it publishes each entry with a release store, and readers
-//! take the lock that the owner needs for the next chunk.
+//! The registry owns every stream, so that stop can read the stream of a blocked or finished
+//! thread; a thread-local pointer leads the owner to its [`Cursor`]. That pointer is never null: a
+//! thread without a stream points at [`VACANT`], which is always full, so that the hot path has one
+//! check (is there room?) and everything else is out of line in `append_slow`. Only the owner moves
+//! the cursor; it publishes each entry with a release store, and readers take the lock that the
+//! owner needs for the next chunk.
 //!
 //! # Re-entry
 //!
-//! A signal handler may interrupt the recorder, and its allocator may be annotated. The fast path tolerates that
-//! ([`cursor`](super::cursor)). Out of line the thread holds locks and allocates: it is marked as the profiler's
-//! ([`ledger::own`]) from before the first lock, and its entries that arrive meanwhile are dropped and counted.
+//! A signal handler may interrupt the recorder, and its allocator may be annotated. The fast path
+//! tolerates that ([`cursor`](super::cursor)). Out of line the thread holds locks and allocates: it
+//! is marked as the profiler's ([`ledger::own`]) from before the first lock, and its entries that
+//! arrive meanwhile are dropped and counted.
 
 use std::cell::Cell;
 use std::{mem, ptr};
@@ -30,8 +32,8 @@ static VACANT: Cursor = Cursor::full();
 thread_local! {
     /// The thread's cursor. It has no destructor: reading it is one instruction.
     static CURSOR: Cell<*const Cursor> = const { Cell::new(&raw const VACANT) };
-    /// Ends that were refused, while the thread worked for the profiler or had no memory, and their number: the next
-    /// chunk begins with them.
+    /// Ends that were refused, while the thread worked for the profiler or had no memory, and their
+    /// number: the next chunk begins with them.
     static OWED: Cell<([Entry; 8], usize)> = const { Cell::new(([Entry::EMPTY; 8], 0)) };
     /// Owner of the stream; its destructor hands the stream over when the thread ends.
     static OWNED: Owned = const { Owned(Cell::new(None)) };
@@ -41,15 +43,16 @@ thread_local! {
 struct Owned(Cell<Option<(u32, Shared<Stream>)>>);
 
 impl Owned {
-    /// Returns this thread's stream, created if there is none; `None` if there is no memory for one.
+    /// Returns this thread's stream, created if there is none; `None` if there is no memory for
+    /// one.
     fn stream(&self) -> Option<Shared<Stream>> {
         let stream = self.take().or_else(registry::new_stream)?;
         self.put(stream.clone());
         Some(stream)
     }
 
-    /// Takes out this thread's stream. A stream from before this process was forked stays the parent's: it is neither
-    /// written to nor dropped.
+    /// Takes out this thread's stream. A stream from before this process was forked stays the
+    /// parent's: it is neither written to nor dropped.
     fn take(&self) -> Option<Shared<Stream>> {
         let (process, stream) = self.0.take()?;
         if process == process::number() {
@@ -76,8 +79,8 @@ impl Drop for Owned {
     }
 }
 
-/// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's clock is read after
-/// everything else. Returns false if there was no room.
+/// Appends `entry()` to this thread's stream. `entry` runs as late as possible, so that a begin's
+/// clock is read after everything else. Returns false if there was no room.
 #[inline(always)]
 pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
     append_if_room(&entry) || append_slow(may_overdraw, entry())
@@ -86,16 +89,17 @@ pub(crate) fn append(may_overdraw: bool, entry: impl Fn() -> Entry) -> bool {
 /// Appends as [`append`] does, but only into the current chunk; counts nothing if that is full.
 #[inline(always)]
 pub(crate) fn append_if_room(entry: impl FnOnce() -> Entry) -> bool {
-    // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as long as the thread
-    // can run this; `Owned::drop` points it back first.
+    // SAFETY: CURSOR points at VACANT or at the cursor of the stream that OWNED keeps alive for as
+    // long as the thread can run this; `Owned::drop` points it back first.
     let cursor = unsafe { &*CURSOR.get() };
     // SAFETY: no other code writes through the cursor of this thread's stream.
     unsafe { cursor.push(entry) }
 }
 
-/// Appends all entries, one after the other, or none, as for an allocation. A thread without a stream uses a stream
-/// that threads share, under its lock, because an allocator may call this where a thread-local with a destructor is out
-/// of reach: before the thread has its name, and while it ends.
+/// Appends all entries, one after the other, or none, as for an allocation. A thread without a
+/// stream uses a stream that threads share, under its lock, because an allocator may call this
+/// where a thread-local with a destructor is out of reach: before the thread has its name, and
+/// while it ends.
 #[inline(always)]
 pub(crate) fn append_all<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> bool {
     // SAFETY: see `append_if_room`.
@@ -134,8 +138,8 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
     if is_vacant {
         let place = CURSOR.with(|cursor| ptr::from_ref(cursor).addr());
         let appended = registry::with_shared_stream(place, |stream| {
-            // SAFETY: the thread that holds the lock of a shared stream is its only writer. The clock is read under the
-            // lock: time does not run backwards in a stream.
+            // SAFETY: the thread that holds the lock of a shared stream is its only writer. The
+            // clock is read under the lock: time does not run backwards in a stream.
             unsafe { stream.append_all(&entries(), registry::make_room) }
         });
         return appended.unwrap_or(false);
@@ -153,8 +157,9 @@ fn append_all_slow<const COUNT: usize>(entries: impl Fn() -> [Entry; COUNT]) -> 
         .unwrap_or(false)
 }
 
-/// Returns the ordinal of this thread's stream, and the position of its next entry; `None` while the thread is ending,
-/// or if there is no memory for a stream. Takes the stream's lock, which only readers share.
+/// Returns the ordinal of this thread's stream, and the position of its next entry; `None` while
+/// the thread is ending, or if there is no memory for a stream. Takes the stream's lock, which only
+/// readers share.
 pub(crate) fn next_place() -> Option<(u32, u64)> {
     if ledger::is_own() {
         return None;
@@ -177,7 +182,8 @@ pub(crate) fn addresses() -> [usize; 2] {
     [ptr::from_ref(cursor).addr(), cursor.published().addr()]
 }
 
-/// Appends an entry that found no room: it is the thread's first, the chunk is full, or the budget is spent.
+/// Appends an entry that found no room: it is the thread's first, the chunk is full, or the budget
+/// is spent.
 #[cold]
 #[inline(never)]
 fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
@@ -236,8 +242,8 @@ fn refuse(entry: Entry) {
     }
 }
 
-/// Keeps an end that finds no room: its begin may have found some, and without an end it would enclose everything that
-/// follows.
+/// Keeps an end that finds no room: its begin may have found some, and without an end it would
+/// enclose everything that follows.
 fn owe(entry: Entry) {
     let (mut owed, count) = OWED.get();
     if entry.is_of_an_end()
@@ -248,8 +254,8 @@ fn owe(entry: Entry) {
     }
 }
 
-/// Returns whether an append belongs to a range of the parent: this process was forked, and has no session of its
-/// own.
+/// Returns whether an append belongs to a range of the parent: this process was forked, and has no
+/// session of its own.
 fn is_of_the_parent() -> bool {
     let is_of_the_parent = process::is_child() && gate::load() & gate::RECORD == 0;
     if is_of_the_parent {
@@ -258,7 +264,8 @@ fn is_of_the_parent() -> bool {
     is_of_the_parent
 }
 
-/// Detaches this thread from its stream, which belongs to the process that this one was forked from.
+/// Detaches this thread from its stream, which belongs to the process that this one was forked
+/// from.
 fn become_child() {
     CURSOR.set(&raw const VACANT);
 }

@@ -1,20 +1,23 @@
 //! The remains of discarded entries: the ranges that are still open, and counts of everything else.
 //!
-//! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either way the begin of a range
-//! can go while its end stays. So the begins of open ranges are carried over, with their descriptions: the reader
-//! decodes them before the entries that are kept, nesting stays whole, and each range is counted exactly once: shown,
-//! or overwritten. `thread_stream` uses it for chunks, `registry::Log::cut` for a moment.
+//! A ring overwrites its oldest chunk, and a recording may be cut to its last seconds. Either way
+//! the begin of a range can go while its end stays. So the begins of open ranges are carried over,
+//! with their descriptions: the reader decodes them before the entries that are kept, nesting stays
+//! whole, and each range is counted exactly once: shown, or overwritten. `thread_stream` uses it
+//! for chunks, `registry::Log::cut` for a moment.
 
 use super::entry::{Action, Entry, Tag};
 use super::skip_whole::{Open, Stretch};
 
-/// Maximum number of descriptions that wait for a begin: any more are left over from begins that found no room.
+/// Maximum number of descriptions that wait for a begin: any more are left over from begins that
+/// found no room.
 const MOST_PENDING: usize = 512;
 
 /// The state of a thread's stream after the entries that were absorbed.
 #[derive(Clone, Debug, Default)]
 pub struct Carry {
-    /// Begins of open ranges, outermost first, each after its description; then the descriptions of a begin to come.
+    /// Begins of open ranges, outermost first, each after its description; then the descriptions of
+    /// a begin to come.
     entries: Vec<Entry>,
     /// Start of the entries of each open range, and its begin.
     open: Vec<(usize, Entry)>,
@@ -43,8 +46,8 @@ impl Carry {
         Self { overwritten: ranges, ..Self::default() }
     }
 
-    /// Absorbs `entries`, the next ones of the stream, as far as there is memory for what remains of them, and returns
-    /// how many it absorbed. Costs a few instructions per entry.
+    /// Absorbs `entries`, the next ones of the stream, as far as there is memory for what remains
+    /// of them, and returns how many it absorbed. Costs a few instructions per entry.
     pub(crate) fn absorb(&mut self, entries: &[Entry]) -> usize {
         let (mut rest, mut open) = (entries, Vec::new());
         while let [first, others @ ..] = rest {
@@ -69,7 +72,8 @@ impl Carry {
         count
     }
 
-    /// Returns whether there is memory for so many more entries and open ranges, and for one more device's change.
+    /// Returns whether there is memory for so many more entries and open ranges, and for one more
+    /// device's change.
     fn has_room(&mut self, entries: usize, open: usize) -> bool {
         let lists = self.entries.try_reserve(entries).and_then(|()| self.open.try_reserve(open));
         lists.and_then(|()| self.changes.try_reserve(1)).is_ok()
@@ -90,8 +94,8 @@ impl Carry {
         length
     }
 
-    /// Absorbs the entries before `ticks`, and returns how many those were. The description of a range that is kept is
-    /// carried over.
+    /// Absorbs the entries before `ticks`, and returns how many those were. The description of a
+    /// range that is kept is carried over.
     pub(crate) fn absorb_until(&mut self, entries: &[Entry], ticks: u64) -> usize {
         let kept = entries.iter().position(|entry| entry.is_timed() && entry.value() >= ticks);
         let count = kept.unwrap_or(entries.len());
@@ -209,8 +213,9 @@ impl Carry {
         Some(())
     }
 
-    /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they had begun at `ticks`,
-    /// or as shortly before as their ends admit: for a stream whose past is unknown.
+    /// Returns the begins of the ranges that end in `entries` and do not begin there, as if they
+    /// had begun at `ticks`, or as shortly before as their ends admit: for a stream whose past is
+    /// unknown.
     pub fn of_orphans<'a>(entries: impl Iterator<Item = &'a Entry>, ticks: u64) -> Self {
         let (mut open, mut orphans) = (Vec::new(), Vec::new());
         for entry in entries {

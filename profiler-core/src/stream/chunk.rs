@@ -1,11 +1,12 @@
 //! Chunks: the 64 KiB pieces of a stream, from memory within a byte budget, or from a
 //! [`Store`].
 //!
-//! A thread's first chunk in memory has 4 KiB, and the unused rest of an ended thread's chunk is cut off
-//! ([`Chunk::fitted`]): a program may have a hundred thousand threads.
+//! A thread's first chunk in memory has 4 KiB, and the unused rest of an ended thread's chunk is
+//! cut off ([`Chunk::fitted`]): a program may have a hundred thousand threads.
 //!
-//! A chunk is written by one thread and read by others up to a length that the writer has published (`buffer`); no
-//! published entry is written again, so a reader needs no lock. The last owner's drop gives the memory back.
+//! A chunk is written by one thread and read by others up to a length that the writer has published
+//! (`buffer`); no published entry is written again, so a reader needs no lock. The last owner's
+//! drop gives the memory back.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::ptr::NonNull;
@@ -45,7 +46,8 @@ pub struct Chunk {
     home: Home,
     /// Number of the store when the chunk was taken.
     store: u64,
-    /// Set once the chunk is not written any more: its place in the order in which chunks were sealed, and its length.
+    /// Set once the chunk is not written any more: its place in the order in which chunks were
+    /// sealed, and its length.
     sealed: OnceLock<(u64, usize)>,
     /// True if the chunk counts against the budget.
     counted: AtomicBool,
@@ -62,15 +64,15 @@ enum Home {
     Store(Arc<dyn Store>, u32),
 }
 
-// SAFETY: one thread writes entries, each before it publishes a length that covers the entry (release); others read
-// only published entries (acquire). See `buffer`.
+// SAFETY: one thread writes entries, each before it publishes a length that covers the entry
+// (release); others read only published entries (acquire). See `buffer`.
 unsafe impl Send for Chunk {}
 // SAFETY: as above.
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// Takes a chunk for the entries of this thread from position `base` on; `None` if the system has no memory, or if
-    /// the budget is spent and `within_budget` is set.
+    /// Takes a chunk for the entries of this thread from position `base` on; `None` if the system
+    /// has no memory, or if the budget is spent and `within_budget` is set.
     pub(crate) fn take(base: u64, thread: u32, within_budget: bool) -> Option<Self> {
         let _own = ledger::own();
         process::forget_with(Part::Chunks, become_child);
@@ -84,7 +86,8 @@ impl Chunk {
             }
         }
         let bytes = if base == 0 { SMALL_BYTES } else { CHUNK_BYTES };
-        // ORDERING: a counter that no data depends on; the addition itself is atomic, so nothing overshoots the budget.
+        // ORDERING: a counter that no data depends on; the addition itself is atomic, so nothing
+        // overshoots the budget.
         let before = IN_USE.fetch_add(bytes, Ordering::Relaxed);
         let allowed = !within_budget || before + bytes <= BUDGET.load(Ordering::Relaxed);
         let take = if base == 0 { Slabs::take_small } else { Slabs::take };
@@ -101,8 +104,8 @@ impl Chunk {
         Some(Self::new((start.cast(), capacity), base, Home::Slabs, store_number))
     }
 
-    /// Returns a copy that is just as large as the entries of this chunk, which is sealed; `None` if that would save
-    /// little, or if there is no memory.
+    /// Returns a copy that is just as large as the entries of this chunk, which is sealed; `None`
+    /// if that would save little, or if there is no memory.
     pub(crate) fn fitted(&self) -> Option<Self> {
         let (order, length) = self.sealed()?;
         if !matches!(self.home, Home::Slabs) || length == 0 || 2 * length > self.capacity {
@@ -185,7 +188,8 @@ impl Chunk {
         self.sealed.get().copied()
     }
 
-    /// Releases the chunk while it is not read: a file's pages leave the process's memory until the next read.
+    /// Releases the chunk while it is not read: a file's pages leave the process's memory until the
+    /// next read.
     pub fn release(&self) {
         if let Home::Store(store, number) = &self.home {
             store.release(*number);
@@ -213,10 +217,11 @@ impl Chunk {
     /// Returns the entries `from..to`.
     ///
     /// # Safety
-    /// `from <= to <= ENTRIES`, and the caller has read, with acquire ordering, a published length of at least `to`.
+    /// `from <= to <= ENTRIES`, and the caller has read, with acquire ordering, a published length
+    /// of at least `to`.
     pub unsafe fn published(&self, from: usize, to: usize) -> &[Entry] {
-        // SAFETY: the caller ensures that the range is inside the storage and initialised, and published entries are
-        // never written again while the chunk lives.
+        // SAFETY: the caller ensures that the range is inside the storage and initialised, and
+        // published entries are never written again while the chunk lives.
         unsafe { std::slice::from_raw_parts(self.start().cast_const().add(from), to - from) }
     }
 }
@@ -259,7 +264,8 @@ pub(crate) fn reserve(count: usize) {
     slabs().reserve(count);
 }
 
-/// Sets the byte budget of all chunks together, and whether the oldest chunk makes room when it is spent.
+/// Sets the byte budget of all chunks together, and whether the oldest chunk makes room when it is
+/// spent.
 pub fn set_budget(bytes: usize, ring: bool) {
     // ORDERING: counters, see `Chunk::take`.
     BUDGET.store(bytes, Ordering::Relaxed);
@@ -279,14 +285,16 @@ pub(crate) fn is_ring() -> bool {
     RING.load(Ordering::Relaxed)
 }
 
-/// Returns how many chunks are overwritten at once, so that searches are rare: a sixty-fourth of the budget.
+/// Returns how many chunks are overwritten at once, so that searches are rare: a sixty-fourth of
+/// the budget.
 pub(crate) fn overwritten_at_once() -> usize {
     // ORDERING: a setting.
     let budget = || BUDGET.load(Ordering::Relaxed) / CHUNK_BYTES;
     (store::current().map_or_else(budget, |store| store.capacity()) / 64).max(1)
 }
 
-/// Returns whether no more than a quarter of the budget is left, which allocations may not take from ranges.
+/// Returns whether no more than a quarter of the budget is left, which allocations may not take
+/// from ranges.
 pub(crate) fn is_scarce() -> bool {
     // ORDERING: a statistic.
     let left = BUDGET.load(Ordering::Relaxed) / 4 * 3;

@@ -1,7 +1,8 @@
 //! The position at which a thread writes its next entry.
 //!
-//! Only the stream's owner moves `next`, which is moved with release after the entries before it are written, so every
-//! thread may read up to it, and only the owner touches `end`. `buffer` and `thread_stream` are the only users.
+//! Only the stream's owner moves `next`, which is moved with release after the entries before it
+//! are written, so every thread may read up to it, and only the owner touches `end`. `buffer` and
+//! `thread_stream` are the only users.
 //!
 //! # Signal handlers
 //!
@@ -13,10 +14,11 @@
 //! stream afterwards   n: the interrupted entry │ n+1 … n+k-1: the handler's │ n+k: never written
 //! ```
 //!
-//! `next` is not stored but incremented, by one instruction: entries that a handler has published stay published,
-//! except for its first, which the interrupted one replaces. A chunk's memory is zero until it is written, so the slot
-//! that was never written is an empty entry: the reader counts it as the range that is lost. `next` may pass `end` in
-//! this way, by an entry for each interruption; so "full" is "not before `end`".
+//! `next` is not stored but incremented, by one instruction: entries that a handler has published
+//! stay published, except for its first, which the interrupted one replaces. A chunk's memory is
+//! zero until it is written, so the slot that was never written is an empty entry: the reader
+//! counts it as the range that is lost. `next` may pass `end` in this way, by an entry for each
+//! interruption; so "full" is "not before `end`".
 
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -30,8 +32,8 @@ use super::sync::{AtomicPtr, Ordering, advance};
 pub(crate) struct Cursor {
     /// Next free entry.
     next: AtomicPtr<Entry>,
-    /// End of the memory that the owner may write. It is no atomic: the comparison with it would be one more
-    /// instruction for every entry.
+    /// End of the memory that the owner may write. It is no atomic: the comparison with it would be
+    /// one more instruction for every entry.
     end: UnsafeCell<*mut Entry>,
 }
 
@@ -91,7 +93,8 @@ impl Cursor {
         self.next.load(Ordering::Relaxed) >= unsafe { *self.end.get() }
     }
 
-    /// Writes an entry and publishes it; returns false if there is no room. `entry` runs as late as possible.
+    /// Writes an entry and publishes it; returns false if there is no room. `entry` runs as late as
+    /// possible.
     ///
     /// # Safety
     /// The caller is the only writer.
@@ -103,15 +106,17 @@ impl Cursor {
         if next >= unsafe { *self.end.get() } {
             return false;
         }
-        // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only the writer writes, and
-        // which no reader reads before it is published (except where a handler has published there meanwhile).
+        // SAFETY: `next < end`, so it points at a free entry of the current chunk, which only the
+        // writer writes, and which no reader reads before it is published (except where a handler
+        // has published there meanwhile).
         unsafe { next.write(entry()) };
         // ORDERING: publishes the entry to a reader that loads with acquire.
         advance(&self.next, 1);
         true
     }
 
-    /// Pushes several entries, published together, as [`push`](Self::push) does one; false if there is no room for all.
+    /// Pushes several entries, published together, as [`push`](Self::push) does one; false if there
+    /// is no room for all.
     ///
     /// # Safety
     /// The caller is the only writer.

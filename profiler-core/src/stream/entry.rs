@@ -1,19 +1,22 @@
 //! The only content of a thread's buffer: 16-byte entries.
 //!
-//! A range is two entries, its begin and its end, in the order in which the thread ran them, so that nesting needs no
-//! depth counter, a range that is still open at stop is known, and the stream of a killed process can be read up to its
-//! last entry. Other properties of a begin (its arguments, the task of a poll) are entries of their own *before* it:
-//! the reader holds them until the begin of the same site arrives. `model::decode` is the reader.
+//! A range is two entries, its begin and its end, in the order in which the thread ran them, so
+//! that nesting needs no depth counter, a range that is still open at stop is known, and the stream
+//! of a killed process can be read up to its last entry. Other properties of a begin (its
+//! arguments, the task of a poll) are entries of their own *before* it: the reader holds them until
+//! the begin of the same site arrives. `model::decode` is the reader.
 //!
-//! The ranges of an attribute's site end in the reverse order of their begins: an end names the site, and ends its
-//! innermost range. Guards are values, which a program may keep and drop in any order: the end of a guard also names
-//! the begin, by the low 31 bits of its ticks. If two open ranges of one site have these bits in common (0.7 s apart to
-//! the tick at 3 GHz, or begun within one tick of a slow counter), the innermost ends.
+//! The ranges of an attribute's site end in the reverse order of their begins: an end names the
+//! site, and ends its innermost range. Guards are values, which a program may keep and drop in any
+//! order: the end of a guard also names the begin, by the low 31 bits of its ticks. If two open
+//! ranges of one site have these bits in common (0.7 s apart to the tick at 3 GHz, or begun within
+//! one tick of a slow counter), the innermost ends.
 
 use super::key::Key;
 use crate::integer::Integer;
 
-/// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and argument.
+/// One record: a value (clock ticks, unless the tag says otherwise), a site, and a head of tag and
+/// argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Entry {
@@ -58,31 +61,36 @@ tags! {
     Begin = 1;
     /// A range ends; value: ticks. [`Entry::ends`] tells which one.
     End = 2;
-    /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument [`FIRST_POLL`] on its first
-    /// poll.
+    /// The next begin or `TaskEnd` of this site belongs to the task in `value`; argument
+    /// [`FIRST_POLL`] on its first poll.
     Task = 3;
     /// A task completed (argument [`COMPLETED`]) or was dropped; value: ticks.
     TaskEnd = 4;
     /// A bare `step()` call; value: ticks.
     StepMark = 5;
-    /// An argument of the next range; value: the first word, see [`Entry::key`]. The others follow as `More`.
+    /// An argument of the next range; value: the first word, see [`Entry::key`]. The others follow
+    /// as `More`.
     Argument = 6;
     /// Two words of the argument before: [`Entry::pair`].
     More = 7;
-    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: the action. `Block` follows.
+    /// Memory was allocated or freed; value: ticks, site: the device's number, argument: the
+    /// action. `Block` follows.
     Memory = 8;
     /// The block of the `Memory` before: its address and bytes, [`Entry::pair`].
     Block = 9;
-    /// The range that began just before is timed on the GPU; value: number of the measurement, argument: the context's
-    /// place. Its `OnStream` follows.
+    /// The range that began just before is timed on the GPU; value: number of the measurement,
+    /// argument: the context's place. Its `OnStream` follows.
     Timed = 10;
     /// The stream of the `Timed` before; value: its handle.
     OnStream = 11;
-    /// A measurement has arrived: its number and its length in nanoseconds, [`Entry::pair`]. Its `MeasuredAt` follows.
+    /// A measurement has arrived: its number and its length in nanoseconds, [`Entry::pair`]. Its
+    /// `MeasuredAt` follows.
     Measured = 12;
-    /// Begin of the measurement before; value: nanoseconds since the context's reference, as a signed number.
+    /// Begin of the measurement before; value: nanoseconds since the context's reference, as a
+    /// signed number.
     MeasuredAt = 13;
-    /// The thread's CPU clock just before the begin or end of this site that follows; value: nanoseconds.
+    /// The thread's CPU clock just before the begin or end of this site that follows; value:
+    /// nanoseconds.
     CpuTime = 14;
 }
 
@@ -140,7 +148,8 @@ impl Entry {
         Self { value, site, head: (tag as u32) << ARGUMENT_BITS }
     }
 
-    /// Returns the word that a guard of `site` keeps for its end: never 0, and negative as a signed number.
+    /// Returns the word that a guard of `site` keeps for its end: never 0, and negative as a signed
+    /// number.
     #[inline(always)]
     pub const fn guard(site: u32, begin: u64) -> u64 {
         begin << 32 | GUARD_WORD | site as u64
@@ -167,7 +176,8 @@ impl Entry {
         self.site == begin.site && !differs
     }
 
-    /// Returns ticks at which the range of this end may have begun, the latest that are not after `ticks`.
+    /// Returns ticks at which the range of this end may have begun, the latest that are not after
+    /// `ticks`.
     pub(crate) const fn begin_before(self, ticks: u64) -> u64 {
         if self.head & GUARD == 0 {
             return ticks;
@@ -182,8 +192,8 @@ impl Entry {
         Self { head: self.head & !ARGUMENT_MASK | argument & ARGUMENT_MASK, ..self }
     }
 
-    /// Returns the first entry of an argument. `detail` is the number of words that follow, or for a number, whether it
-    /// is negative.
+    /// Returns the first entry of an argument. `detail` is the number of words that follow, or for
+    /// a number, whether it is negative.
     #[inline(always)]
     pub const fn argument_of(key: Key, detail: u8, site: u32, value: u64) -> Self {
         Self::new(Tag::Argument, site, value).with_argument(key.to_bits() << DETAIL_BITS | detail as u32)
@@ -195,8 +205,8 @@ impl Entry {
         Self::argument_of(key, number.is_negative as u8, site, number.bits)
     }
 
-    /// Writes the words that follow an argument's first, two to an entry: the second of each pair has at most 56 bits, and
-    /// a word after the last is 0.
+    /// Writes the words that follow an argument's first, two to an entry: the second of each pair
+    /// has at most 56 bits, and a word after the last is 0.
     #[inline(always)]
     pub(crate) fn write_others<T: Copy>(into: &mut [Self], others: &[T], word: impl Fn(T) -> u64) {
         for (entry, pair) in into.iter_mut().zip(others.chunks(2)) {
@@ -227,7 +237,8 @@ impl Entry {
         Integer { bits: self.value, is_negative: self.detail() != 0 }
     }
 
-    /// Creates an entry of two numbers; the second, of at most 56 bits, takes the place of argument and site.
+    /// Creates an entry of two numbers; the second, of at most 56 bits, takes the place of argument
+    /// and site.
     pub const fn pair(tag: Tag, first: u64, second: u64) -> Self {
         // CAST: the halves of the number.
         Self::new(tag, second as u32, first).with_argument((second >> 32) as u32)
@@ -277,8 +288,9 @@ impl Entry {
         matches!(self.tag(), Some(Tag::Begin | Tag::End | Tag::TaskEnd | Tag::StepMark | Tag::Memory))
     }
 
-    /// Returns whether a range is lost if there is no room for this entry: it precedes the begin, which is not tried
-    /// then, or is the begin. A description without room is left out, and an end's begin is already there.
+    /// Returns whether a range is lost if there is no room for this entry: it precedes the begin,
+    /// which is not tried then, or is the begin. A description without room is left out, and an
+    /// end's begin is already there.
     pub(crate) const fn loses_range(self) -> bool {
         matches!(self.tag(), Some(Tag::Begin | Tag::Task | Tag::StepMark)) && !self.begins_task_end()
     }
@@ -303,7 +315,8 @@ impl Entry {
         (of_begin | of_end) & IDENTITY
     }
 
-    /// Returns 0 if both entries are equal except for their values, and for the begins that guards' ends name.
+    /// Returns 0 if both entries are equal except for their values, and for the begins that guards'
+    /// ends name.
     #[inline(always)]
     pub(crate) const fn difference(self, other: Self) -> u32 {
         // All ones for a guard's end. CAST: the sign is shifted in.

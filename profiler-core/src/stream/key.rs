@@ -1,9 +1,10 @@
 //! The keys of arguments: the properties of a range besides its times, one row for each.
 //!
-//! An argument is one entry with its key and the first word of its value, and entries of two words each for the rest.
-//! The recorder, the carry-over of a ring, the spool and the model's decoder handle all rows alike, by the kind of
-//! their value. All come before the begin of their range. A program's own keys, `args(tokens = n)`, have no row: they
-//! are numbered by their index in the list of their site, which has the names.
+//! An argument is one entry with its key and the first word of its value, and entries of two words
+//! each for the rest. The recorder, the carry-over of a ring, the spool and the model's decoder
+//! handle all rows alike, by the kind of their value. All come before the begin of their range. A
+//! program's own keys, `args(tokens = n)`, have no row: they are numbered by their index in the
+//! list of their site, which has the names.
 
 /// Kind of an argument's value, by which its words are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

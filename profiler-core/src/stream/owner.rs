@@ -1,7 +1,8 @@
-//! The writer of a stream, described without an allocation: a thread's first range allocates only its stream.
+//! The writer of a stream, described without an allocation: a thread's first range allocates only
+//! its stream.
 //!
-//! A thread is shown under the name that it was spawned with, or, if it is renamed later (`pthread_setname_np`,
-//! `prctl`), under the last name, of which Linux keeps 15 bytes.
+//! A thread is shown under the name that it was spawned with, or, if it is renamed later
+//! (`pthread_setname_np`, `prctl`), under the last name, of which Linux keeps 15 bytes.
 
 use std::io::Write;
 use std::sync::OnceLock;
@@ -48,7 +49,8 @@ impl Writer {
         Self { ordinal, os_id: 0, thread: None, first_name: [0; 16], last_name: OnceLock::new() }
     }
 
-    /// Notes the last name of this writer, the calling thread, which ends: afterwards its name cannot be read.
+    /// Notes the last name of this writer, the calling thread, which ends: afterwards its name
+    /// cannot be read.
     pub(crate) fn ends(&self) {
         let _ = self.last_name.set(os_name());
     }
@@ -86,7 +88,8 @@ impl Writer {
     }
 }
 
-/// Calls `use_it` with a name as the operating system stores it; bytes that are no text are replaced.
+/// Calls `use_it` with a name as the operating system stores it; bytes that are no text are
+/// replaced.
 fn with_text<R>(name: &OsName, use_it: impl FnOnce(&str) -> R) -> R {
     const REPLACED: &str = "\u{fffd}";
     let length = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());

@@ -1,7 +1,8 @@
-//! Memory for the chunks of new threads, allocated ahead: a thread's first range allocates only its stream.
+//! Memory for the chunks of new threads, allocated ahead: a thread's first range allocates only its
+//! stream.
 //!
-//! A session's start makes memory ready for [`COUNT`] threads, and so does every later chunk of a thread that records
-//! already.
+//! A session's start makes memory ready for [`COUNT`] threads, and so does every later chunk of a
+//! thread that records already.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,7 +13,8 @@ use crate::process::PerProcess;
 
 /// Number of threads that memory is made ready for.
 const COUNT: usize = 32;
-/// Number of places that are kept ready: one for a thread's first chunk, and its [spare](super::thread_stream).
+/// Number of places that are kept ready: one for a thread's first chunk, and its
+/// [spare](super::thread_stream).
 const PLACES_READY: usize = 2 * COUNT;
 
 /// Memory for the header of a chunk.
@@ -24,8 +26,8 @@ fn places() -> MutexGuard<'static, Vec<Place>> {
     PLACES.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes about a fifth of a
-/// millisecond, once in a process.
+/// Prepares memory for the first entries of a recording, so that they meet no page faults. Takes
+/// about a fifth of a millisecond, once in a process.
 pub fn warm() {
     let _own = ledger::own();
     chunk::warm();

@@ -1,7 +1,7 @@
 //! Every thread's stream, and the positions that cut a session out of them.
 //!
-//! Streams belong to this registry, not to thread-locals: a stop reads the streams of blocked threads, and of threads
-//! that have ended.
+//! Streams belong to this registry, not to thread-locals: a stop reads the streams of blocked
+//! threads, and of threads that have ended.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -63,7 +63,8 @@ pub struct ThreadLog {
     pub lost: u64,
 }
 
-/// A thread whose name is read when it is needed: the system takes a while, and a stop has thousands of threads.
+/// A thread whose name is read when it is needed: the system takes a while, and a stop has
+/// thousands of threads.
 pub struct Named {
     stream: Option<Shared<Stream>>,
     identity: OnceLock<ThreadIdentity>,
@@ -94,7 +95,8 @@ pub struct Log {
     pub threads: Vec<ThreadLog>,
     /// Ranges that threads tried to record while they were ending.
     pub lost_late: u64,
-    /// Ranges that began while the recorder itself ran, such as in a signal handler that interrupted it.
+    /// Ranges that began while the recorder itself ran, such as in a signal handler that
+    /// interrupted it.
     pub lost_to_reentry: u64,
     /// Ranges that were lost because the program's allocator had no memory.
     pub lost_to_memory: u64,
@@ -116,8 +118,8 @@ pub(crate) fn new_stream() -> Option<Shared<Stream>> {
 /// Number of streams for the allocations of threads that have none of their own.
 const SHARED: usize = 16;
 
-/// Calls `write` with a stream that threads share, if there is memory for one. `place` is an address in the calling
-/// thread's own memory, which spreads the threads over the streams.
+/// Calls `write` with a stream that threads share, if there is memory for one. `place` is an
+/// address in the calling thread's own memory, which spreads the threads over the streams.
 pub(crate) fn with_shared_stream<R>(place: usize, write: impl FnOnce(&Stream) -> R) -> Option<R> {
     static STREAMS: PerProcess<[Mutex<Option<Shared<Stream>>>; SHARED]> =
         PerProcess::new(|_| [const { Mutex::new(None) }; SHARED]);
@@ -136,7 +138,8 @@ fn next_ordinal() -> u32 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Adds a stream to the list, for a thread that `writer` describes by its number. `None` if there is no memory.
+/// Adds a stream to the list, for a thread that `writer` describes by its number. `None` if there
+/// is no memory.
 fn enrol(writer: impl FnOnce(u32) -> Writer) -> Option<Shared<Stream>> {
     let room = Room::new()?;
     // Reserved first: a number is used once.
@@ -223,7 +226,8 @@ impl Marks {
         self.threads.iter().map(|mark| (mark.ordinal, mark.position)).collect()
     }
 
-    /// Returns a function that gives a thread's position and losses, for numbers in ascending order.
+    /// Returns a function that gives a thread's position and losses, for numbers in ascending
+    /// order.
     fn in_order(&self) -> impl FnMut(u32) -> (u64, u64) + '_ {
         let mut rest = self.threads.iter().peekable();
         move |ordinal| {
@@ -234,8 +238,8 @@ impl Marks {
 }
 
 impl ThreadLog {
-    /// Returns the pages of the recorded entries, in order, after the entries carried over from before them. Memory
-    /// that stands for a file is released behind the reader.
+    /// Returns the pages of the recorded entries, in order, after the entries carried over from
+    /// before them. Memory that stands for a file is released behind the reader.
     pub fn pages(&self) -> impl Iterator<Item = &[Entry]> {
         std::iter::once(self.carried()).chain(Pages { runs: self.runs.iter(), last: None })
     }
@@ -342,8 +346,8 @@ pub fn collect(from: &Marks, to: &Marks) -> Log {
     Log::of(threads, from, to, gone, horizon)
 }
 
-/// Takes the entries recorded since the marks: does the work of [`collect`] up to now and of [`forget`]. Visits each
-/// stream once: there may be tens of thousands.
+/// Takes the entries recorded since the marks: does the work of [`collect`] up to now and of
+/// [`forget`]. Visits each stream once: there may be tens of thousands.
 pub fn take(from: &Marks) -> Log {
     let _own = ledger::own();
     let mut begins = from.in_order();
@@ -381,7 +385,8 @@ fn shrink(all: &mut Vec<Shared<Stream>>) {
     }
 }
 
-/// Returns the number of ranges lost since the marks. Allocates nothing: a spool's thread calls it every second.
+/// Returns the number of ranges lost since the marks. Allocates nothing: a spool's thread calls it
+/// every second.
 pub fn lost_since(from: &Marks) -> u64 {
     let _own = ledger::own();
     let mut begins = from.in_order();
@@ -411,8 +416,8 @@ pub fn is_one_behind() -> bool {
     streams(|all| all.iter().any(|stream| !stream.is_shared() && stream.is_behind()))
 }
 
-/// Begins a recording: frees everything recorded before, as [`forget`] does. It all happens at one moment, also where
-/// threads record already and overwrite each other's entries.
+/// Begins a recording: frees everything recorded before, as [`forget`] does. It all happens at one
+/// moment, also where threads record already and overwrite each other's entries.
 pub fn begin() -> Marks {
     let _own = ledger::own();
     let (marks, gone) = streams(|all| {
@@ -434,8 +439,8 @@ pub fn begin() -> Marks {
     marks
 }
 
-/// Frees the entries recorded before the marks, and the streams of threads that have ended. Readers of a [`Log`] keep
-/// the entries that they still read.
+/// Frees the entries recorded before the marks, and the streams of threads that have ended. Readers
+/// of a [`Log`] keep the entries that they still read.
 pub fn forget(before: &Marks) {
     let _own = ledger::own();
     let mut begins = before.in_order();

@@ -1,8 +1,9 @@
 //! The ring: room for new entries at the cost of the oldest ones.
 //!
-//! A thread whose chunk is full makes room here when the budget is spent, so once in thousands of ranges. The chunk
-//! that was sealed first goes first, on any thread; chunks that are being written stay. From the time of the last
-//! overwritten entry on ([`horizon`]) every entry of all threads is there.
+//! A thread whose chunk is full makes room here when the budget is spent, so once in thousands of
+//! ranges. The chunk that was sealed first goes first, on any thread; chunks that are being written
+//! stay. From the time of the last overwritten entry on ([`horizon`]) every entry of all threads is
+//! there.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

@@ -1,4 +1,5 @@
-//! A part of a thread's stream, as its readers hold it: published, and kept in place for as long as it is held.
+//! A part of a thread's stream, as its readers hold it: published, and kept in place for as long as
+//! it is held.
 
 use super::chunk::{Chunk, ENTRIES};
 use super::entry::Entry;
@@ -16,7 +17,8 @@ impl Run {
     /// Creates a run of the entries `from..to` of a chunk, as far as the chunk has them.
     ///
     /// # Safety
-    /// The writer has published a length of at least `to`, which the caller has read with acquire ordering.
+    /// The writer has published a length of at least `to`, which the caller has read with acquire
+    /// ordering.
     pub unsafe fn new(chunk: Shared<Chunk>, from: usize, to: usize) -> Self {
         Self { chunk, from: from.min(to).min(ENTRIES), to: to.min(ENTRIES) }
     }
@@ -32,7 +34,8 @@ impl Run {
         unsafe { self.chunk.published(self.from, self.to) }
     }
 
-    /// Releases the entries while they are not read: memory that stands for a file is freed until the next read.
+    /// Releases the entries while they are not read: memory that stands for a file is freed until
+    /// the next read.
     pub fn release(&self) {
         self.chunk.release();
     }

@@ -1,7 +1,8 @@
-//! A value with several owners that tolerates a failed allocation: `Arc` aborts the process if there is no memory.
+//! A value with several owners that tolerates a failed allocation: `Arc` aborts the process if
+//! there is no memory.
 //!
-//! Memory comes first, as a [`Room`]; filling it cannot fail. So code that would have to undo something if there is no
-//! memory asks for the memory first.
+//! Memory comes first, as a [`Room`]; filling it cannot fail. So code that would have to undo
+//! something if there is no memory asks for the memory first.
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::Deref;
@@ -54,7 +55,8 @@ impl<T> Drop for Room<T> {
 }
 
 impl<T> Shared<T> {
-    /// Creates a value with one owner, for readers: without memory the process ends, as it does for an `Arc`.
+    /// Creates a value with one owner, for readers: without memory the process ends, as it does for
+    /// an `Arc`.
     pub fn new(value: T) -> Self {
         Room::new().unwrap_or_else(|| handle_alloc_error(Room::<T>::LAYOUT)).fill(value)
     }

@@ -1,9 +1,11 @@
-//! The quick way through discarded entries: it counts the ranges that are whole, and leaves the rest to its caller.
+//! The quick way through discarded entries: it counts the ranges that are whole, and leaves the
+//! rest to its caller.
 //!
-//! A ring discards as many entries as it records, so this has to be cheap beside recording. Programs are loops: after a
-//! range has ended, the entries that follow are compared with those of the range, and skipped for as long as they are
-//! the same, at some three instructions each. They have the same effect, which is none: whole ranges leave only their
-//! number. The caller, `carry_over`, handles every entry that is not part of a whole range.
+//! A ring discards as many entries as it records, so this has to be cheap beside recording.
+//! Programs are loops: after a range has ended, the entries that follow are compared with those of
+//! the range, and skipped for as long as they are the same, at some three instructions each. They
+//! have the same effect, which is none: whole ranges leave only their number. The caller,
+//! `carry_over`, handles every entry that is not part of a whole range.
 
 use super::entry::{Entry, Tag};
 
@@ -13,8 +15,9 @@ const BLOCK: usize = 8;
 /// Result of one stretch of entries.
 #[derive(Debug)]
 pub(crate) struct Stretch<'a> {
-    /// Number of entries: it ends before an entry that is neither a begin, nor the end of the innermost range that
-    /// began in it, nor a description; where there is no memory for more open ranges; or with the last entry.
+    /// Number of entries: it ends before an entry that is neither a begin, nor the end of the
+    /// innermost range that began in it, nor a description; where there is no memory for more open
+    /// ranges; or with the last entry.
     pub(crate) length: usize,
     /// Number of ranges that began and ended in it.
     pub(crate) whole: u64,
@@ -36,7 +39,8 @@ pub(crate) struct Open {
 }
 
 impl<'a> Stretch<'a> {
-    /// Returns the stretch at the front of `entries`; `open` is lent, so that one allocation serves many stretches.
+    /// Returns the stretch at the front of `entries`; `open` is lent, so that one allocation serves
+    /// many stretches.
     pub(crate) fn of(entries: &[Entry], open: &'a mut Vec<Open>) -> Self {
         open.clear();
         let mut stretch = Self { length: 0, whole: 0, open, pending: 0 };
@@ -65,7 +69,8 @@ impl<'a> Stretch<'a> {
         stretch
     }
 
-    /// Skips repetitions of a range that has just ended: equal ranges after it, one after the other, have ended too.
+    /// Skips repetitions of a range that has just ended: equal ranges after it, one after the
+    /// other, have ended too.
     fn skip_what_repeats(&mut self, range: Open, entries: &[Entry]) {
         let (before, next) = (&entries[range.from..], &entries[self.length..]);
         let length = self.length - range.from;
@@ -81,14 +86,15 @@ impl<'a> Stretch<'a> {
     }
 }
 
-/// Returns whether the guards that end in `entries` are those that begin there, if there are as many of both: entries
-/// that repeat by their sites alone may still be a guard that replaces the one before it again and again.
+/// Returns whether the guards that end in `entries` are those that begin there, if there are as
+/// many of both: entries that repeat by their sites alone may still be a guard that replaces the
+/// one before it again and again.
 fn ends_what_it_begins(entries: &[Entry]) -> bool {
     entries.iter().fold(0, |all, entry| all ^ entry.guard_name()) == 0
 }
 
-/// Returns how many entries at the front of both are equal except for their values, and for the begins that ends name;
-/// counted in whole blocks.
+/// Returns how many entries at the front of both are equal except for their values, and for the
+/// begins that ends name; counted in whole blocks.
 fn common(one: &[Entry], other: &[Entry]) -> usize {
     let is_same = |(one, other): &(&[Entry; BLOCK], &[Entry; BLOCK])| {
         // All are compared before any result is tested: one branch for all.

@@ -1,13 +1,16 @@
 //! Memory for chunks, two megabytes at a time.
 //!
-//! A recording that grows meets a page fault every 4 KiB, and one costs as much as many clock reads. So memory is
-//! mapped in slabs that the kernel can back with one huge page each, and cut into chunks. Up to [`IDLE_SLABS`] empty
-//! slabs are kept, so that consecutive sessions touch the same pages.
+//! A recording that grows meets a page fault every 4 KiB, and one costs as much as many clock
+//! reads. So memory is mapped in slabs that the kernel can back with one huge page each, and cut
+//! into chunks. Up to [`IDLE_SLABS`] empty slabs are kept, so that consecutive sessions touch the
+//! same pages.
 //!
-//! A chunk is zero when it is taken: memory that was never written is an empty entry (see `cursor`). On Linux slabs
-//! come from the kernel itself, so that a signal handler never waits here for an allocator that it interrupted.
+//! A chunk is zero when it is taken: memory that was never written is an empty entry (see
+//! `cursor`). On Linux slabs come from the kernel itself, so that a signal handler never waits here
+//! for an allocator that it interrupted.
 //!
-//! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has many record little.
+//! A thread's first chunk is a [`SMALL_BYTES`] piece of a chunk: most threads of a program that has
+//! many record little.
 
 use std::ptr::NonNull;
 
@@ -53,7 +56,8 @@ impl Slabs {
         Self { slabs: Vec::new(), cut: Vec::new() }
     }
 
-    /// Takes memory for one chunk, zero and aligned to its size; `None` if the system has none left.
+    /// Takes memory for one chunk, zero and aligned to its size; `None` if the system has none
+    /// left.
     pub(crate) fn take(&mut self) -> Option<NonNull<u8>> {
         if let Some(slab) = self.slabs.iter_mut().find(|slab| slab.free != 0) {
             return Some(slab.take());
@@ -75,7 +79,8 @@ impl Slabs {
         }
     }
 
-    /// Takes memory for a small chunk, zero and aligned to its size; `None` if the system has none left.
+    /// Takes memory for a small chunk, zero and aligned to its size; `None` if the system has none
+    /// left.
     pub(crate) fn take_small(&mut self) -> Option<NonNull<u8>> {
         // The newest is the one with room, if there is one.
         if let Some(cut) = self.cut.iter_mut().rev().find(|cut| cut.free != 0) {
@@ -100,7 +105,8 @@ impl Slabs {
         }
     }
 
-    /// Maps another slab if fewer than `chunks` chunks are free. An untouched slab costs only addresses.
+    /// Maps another slab if fewer than `chunks` chunks are free. An untouched slab costs only
+    /// addresses.
     pub(crate) fn reserve(&mut self, chunks: usize) {
         // For the chunks of threads, so that no thread has to grow these lists.
         let _ = self.cut.try_reserve(chunks);
@@ -183,7 +189,8 @@ mod memory {
         let all = process::pages(2 * SLAB_BYTES)?.as_ptr().cast::<libc::c_void>();
         let before = all.addr().next_multiple_of(SLAB_BYTES) - all.addr();
         let slab = all.wrapping_byte_add(before);
-        // SAFETY: both parts lie inside the mapping and outside the slab; advice that is refused changes nothing.
+        // SAFETY: both parts lie inside the mapping and outside the slab; advice that is refused
+        // changes nothing.
         unsafe {
             if before > 0 {
                 libc::munmap(all, before);

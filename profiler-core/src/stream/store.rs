@@ -1,9 +1,10 @@
 //! The source of chunks besides memory: a [`Store`] that a session has set up, such as a file.
 //!
-//! A store learns of every thread before the first entry that names it, and the code that sets it up learns of every
-//! site ([`site::announce_to`](crate::site::announce_to)), so that a program that finds its chunks without this process
-//! can read them: therefore it is announced first and supplies chunks afterwards. Threads that are in the middle of a
-//! chunk leave it when the gate tells them (`gate::MOVING`).
+//! A store learns of every thread before the first entry that names it, and the code that sets it
+//! up learns of every site ([`site::announce_to`](crate::site::announce_to)), so that a program
+//! that finds its chunks without this process can read them: therefore it is announced first and
+//! supplies chunks afterwards. Threads that are in the middle of a chunk leave it when the gate
+//! tells them (`gate::MOVING`).
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,12 +15,13 @@ use crate::process::{self, Part, PerProcess};
 
 /// A supplier of chunks. Its methods are called by recording threads.
 pub trait Store: Send + Sync {
-    /// Takes a zeroed chunk for the entries of this thread from position `base` on. Returns its memory and its number;
-    /// `None` if there is no room.
+    /// Takes a zeroed chunk for the entries of this thread from position `base` on. Returns its
+    /// memory and its number; `None` if there is no room.
     fn take(&self, thread: u32, base: u64) -> Option<(NonNull<u8>, u32)>;
     /// Takes a chunk back. `has_overflow` is what [`give_up`](Self::give_up) returned for it.
     fn give(&self, number: u32, has_overflow: bool);
-    /// Marks a chunk as overwritten. Returns whether another may take its place while it is still read.
+    /// Marks a chunk as overwritten. Returns whether another may take its place while it is still
+    /// read.
     fn give_up(&self, number: u32, is_read: bool) -> bool;
     /// Removes a chunk's pages from the process's memory until they are read.
     fn release(&self, number: u32);
@@ -27,7 +29,8 @@ pub trait Store: Send + Sync {
     fn capacity(&self) -> usize;
     /// Counts `ranges` that were overwritten, with all entries up to `ticks`.
     fn count_overwritten(&self, ticks: u64, ranges: u64);
-    /// Announces a thread that begins to record: the calling one. Must not need the program's memory.
+    /// Announces a thread that begins to record: the calling one. Must not need the program's
+    /// memory.
     fn announce_thread(&self, ordinal: u32, os_id: u64, name: &str);
     /// Announces all existing threads, some maybe again.
     fn announce_threads(&self, threads: &[ThreadIdentity]);
@@ -36,7 +39,8 @@ pub trait Store: Send + Sync {
 static STORE: PerProcess<Mutex<Option<Arc<dyn Store>>>> = PerProcess::new(|_| Mutex::default());
 /// True while chunks come from the store.
 static SUPPLIES: AtomicBool = AtomicBool::new(false);
-/// Number that changes whenever room may be free: a thread that found the budget spent asks again only then.
+/// Number that changes whenever room may be free: a thread that found the budget spent asks again
+/// only then.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// Number of times that the source of chunks has changed.
 static NUMBER: AtomicU64 = AtomicU64::new(0);

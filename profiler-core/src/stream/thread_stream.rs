@@ -1,8 +1,9 @@
 //! A thread's stream of entries: its chunks, in order, and the remains of discarded ones.
 //!
-//! Its thread appends through the [`Cursor`] (`buffer`) and takes the lock only for the next chunk; every other thread
-//! reads published entries, under that lock. In a ring, the chunk that was sealed first, of all threads, is overwritten
-//! when room is needed (`ring`): its open ranges and counts stay in a [`Carry`].
+//! Its thread appends through the [`Cursor`] (`buffer`) and takes the lock only for the next chunk;
+//! every other thread reads published entries, under that lock. In a ring, the chunk that was
+//! sealed first, of all threads, is overwritten when room is needed (`ring`): its open ranges and
+//! counts stay in a [`Carry`].
 
 use std::ptr;
 use std::sync::atomic;
@@ -22,10 +23,12 @@ pub(crate) struct Stream {
     kept: Mutex<Kept>,
     /// Number of ranges that found no room; only the owner writes it.
     lost: AtomicU64,
-    /// Generation of the budget in which it was spent: not asked again before the generation changes.
+    /// Generation of the budget in which it was spent: not asked again before the generation
+    /// changes.
     refused_in: AtomicU64,
     finished: AtomicBool,
-    /// Address of the newest chunk: a hint for prefetches, never dereferenced. An atomic of `std` even in a model.
+    /// Address of the newest chunk: a hint for prefetches, never dereferenced. An atomic of `std`
+    /// even in a model.
     newest: atomic::AtomicPtr<Chunk>,
     pub(crate) thread: owner::Writer,
 }
@@ -38,7 +41,8 @@ pub(crate) type Runs = Few<Run, 1>;
 struct Kept {
     /// Chunks, of which the first three need no allocation.
     chunks: Few<Shared<Chunk>, 3>,
-    /// Place of the chunk that an end may need when there is no memory: a begin is refused without it.
+    /// Place of the chunk that an end may need when there is no memory: a begin is refused without
+    /// it.
     spare: Option<Place>,
     /// Position of the first entry that is of interest.
     floor: u64,
@@ -62,8 +66,8 @@ pub(crate) struct Taken {
 }
 
 impl Kept {
-    /// Returns the place of another chunk, and ensures that the list has room for it. A begin gets a place only if
-    /// there is another one for the ends to come.
+    /// Returns the place of another chunk, and ensures that the list has room for it. A begin gets
+    /// a place only if there is another one for the ends to come.
     fn place(&mut self, may_overdraw: bool) -> Option<Place> {
         if may_overdraw {
             self.chunks.has_room(1).then_some(())?;
@@ -105,8 +109,8 @@ impl Stream {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the owner a chunk with room; a ring calls `make_room` for that. An end may overdraw the budget (by one
-    /// chunk per thread at most): a range that has begun is always closed.
+    /// Gives the owner a chunk with room; a ring calls `make_room` for that. An end may overdraw
+    /// the budget (by one chunk per thread at most): a range that has begun is always closed.
     pub(crate) fn grow(&self, may_overdraw: bool, make_room: fn() -> bool) -> bool {
         let generation = store::generation();
         // ORDERING: owner only.
@@ -135,7 +139,8 @@ impl Stream {
         }
     }
 
-    /// Takes a chunk for the entries to come, and in a ring overwrites the oldest ones to make room.
+    /// Takes a chunk for the entries to come, and in a ring overwrites the oldest ones to make
+    /// room.
     fn take_chunk(&self, may_overdraw: bool, make_room: fn() -> bool) -> Option<Chunk> {
         let (base, thread) = (self.length(), self.thread.ordinal);
         // Not for a thread's first chunk, nor for the second one, which follows soon.
@@ -252,7 +257,8 @@ impl Stream {
         self.lost.load(Ordering::Relaxed)
     }
 
-    /// Returns the entries at positions `from..to`, as far as they are still there, and the remains of the others.
+    /// Returns the entries at positions `from..to`, as far as they are still there, and the remains
+    /// of the others.
     pub(crate) fn runs(&self, from: u64, to: u64) -> (Runs, Option<Box<Carry>>) {
         let kept = self.kept();
         (self.kept_runs(&kept, from.max(kept.floor), to), kept.carry.clone())
@@ -272,7 +278,8 @@ impl Stream {
         runs
     }
 
-    /// Takes the entries from a position on; nothing in the stream is of interest afterwards. Takes the lock once.
+    /// Takes the entries from a position on; nothing in the stream is of interest afterwards. Takes
+    /// the lock once.
     pub(crate) fn take(&self, from: u64) -> Taken {
         let mut kept = self.kept();
         let (position, losses) = (self.position(&kept), self.losses());
@@ -287,13 +294,15 @@ impl Stream {
         Taken { runs, carry, lost, is_over }
     }
 
-    /// Returns the oldest chunk's number in the order of seals, if it may be overwritten: it is not being written.
+    /// Returns the oldest chunk's number in the order of seals, if it may be overwritten: it is not
+    /// being written.
     pub(crate) fn oldest(&self) -> Option<u64> {
         let kept = self.kept();
         kept.chunks.first().and_then(|first| first.sealed()).map(|(order, _)| order)
     }
 
-    /// Discards the oldest chunk; returns it, the ticks of its last entry and the number of ranges that went with it.
+    /// Discards the oldest chunk; returns it, the ticks of its last entry and the number of ranges
+    /// that went with it.
     pub(crate) fn overwrite(&self) -> Option<(Shared<Chunk>, u64, u64)> {
         let mut kept = self.kept();
         let first = kept.chunks.first()?.clone();
@@ -304,7 +313,8 @@ impl Stream {
         }
         let carry = kept.carry.as_deref_mut()?;
         let before = carry.overwritten;
-        // SAFETY: `length` entries are published: the chunk was sealed under the lock that is held here.
+        // SAFETY: `length` entries are published: the chunk was sealed under the lock that is held
+        // here.
         let entries = unsafe { first.published(from, length) };
         let absorbed = carry.absorb(entries);
         let (last, ranges) = (carry.last, carry.overwritten - before);
@@ -339,8 +349,8 @@ impl Stream {
         with(self.kept().carry.as_deref().unwrap_or(&Carry::default()))
     }
 
-    /// Discards the chunks that end before `position`, except the one being written. Entries after it are of interest,
-    /// and none before; so are the losses after `losses`.
+    /// Discards the chunks that end before `position`, except the one being written. Entries after
+    /// it are of interest, and none before; so are the losses after `losses`.
     pub(crate) fn forget(&self, position: u64, losses: u64) {
         let mut kept = self.kept();
         let gone = self.let_go(&mut kept, position);

@@ -66,7 +66,8 @@ fn a_method_that_tells_its_place_keeps_its_frame() {
     }
 }
 
-/// F12: the compiler reports parameters that cannot be read, and the function is timed nevertheless.
+/// F12: the compiler reports parameters that cannot be read, and the function is timed
+/// nevertheless.
 #[test]
 fn an_unfinished_signature_is_no_mistake() {
     assert_eq!(flow("fn f(a: ) -> u32 { 1 }"), Flow::Guard);

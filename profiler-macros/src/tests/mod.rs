@@ -1,4 +1,5 @@
-//! The attributes as functions from tokens to tokens: these tests compile nothing, `ui-tests` does that.
+//! The attributes as functions from tokens to tokens: these tests compile nothing, `ui-tests` does
+//! that.
 
 #![allow(clippy::expect_used, clippy::panic)]
 

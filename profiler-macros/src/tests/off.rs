@@ -1,4 +1,5 @@
-//! Without the feature `enable` a correct attribute changes nothing, and a wrong one is still wrong.
+//! Without the feature `enable` a correct attribute changes nothing, and a wrong one is still
+//! wrong.
 
 use super::tokens;
 use crate::apply;

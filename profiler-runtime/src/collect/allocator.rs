@@ -1,7 +1,8 @@
 //! The allocator that a program installs so that its memory can be profiled.
 //!
-//! It passes every call on to the allocator that it wraps and reports it to `profiler_core::memory`. Calls made by that
-//! report (recording may itself need memory) come back here marked as the profiler's own, and are not recorded again.
+//! It passes every call on to the allocator that it wraps and reports it to
+//! `profiler_core::memory`. Calls made by that report (recording may itself need memory) come back
+//! here marked as the profiler's own, and are not recorded again.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -20,9 +21,10 @@ use profiler_core::memory;
 ///
 /// # Cost
 ///
-/// While no memory is recorded: a load, a branch and an addition to a number of the thread's own, for each call: half a
-/// nanosecond. While it is: a clock read and a 32-byte store more, without lock or allocation, some 25 ns; on threads
-/// that have never run a range a lock besides, some 35 ns. Measured by the bench `allocator`.
+/// While no memory is recorded: a load, a branch and an addition to a number of the thread's own,
+/// for each call: half a nanosecond. While it is: a clock read and a 32-byte store more, without
+/// lock or allocation, some 25 ns; on threads that have never run a range a lock besides, some 35
+/// ns. Measured by the bench `allocator`.
 #[derive(Debug)]
 pub struct ProfilingAllocator<A = System> {
     inner: A,
@@ -50,8 +52,8 @@ impl<A> ProfilingAllocator<A> {
         Self { inner, least: 1 }
     }
 
-    /// Reports only blocks of at least so many bytes: in a program of many small allocations, they cost more than they
-    /// tell. Totals count the same blocks, and the artifacts say which.
+    /// Reports only blocks of at least so many bytes: in a program of many small allocations, they
+    /// cost more than they tell. Totals count the same blocks, and the artifacts say which.
     #[must_use]
     pub const fn at_least(self, bytes: usize) -> Self
     where
@@ -77,8 +79,8 @@ impl<A> ProfilingAllocator<A> {
     }
 }
 
-// SAFETY: every call goes to `inner` unchanged and its answer comes back unchanged; the recording neither unwinds
-// nor touches the block.
+// SAFETY: every call goes to `inner` unchanged and its answer comes back unchanged; the recording
+// neither unwinds nor touches the block.
 unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
     #[inline]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
@@ -120,7 +122,8 @@ unsafe impl<A: GlobalAlloc> GlobalAlloc for ProfilingAllocator<A> {
         if new.is_null() {
             memory::out_of_memory(new_size);
         } else {
-            // The smaller block may be too small to be reported on its own: it is a block of 0 bytes then.
+            // The smaller block may be too small to be reported on its own: it is a block of 0
+            // bytes then.
             let bytes = if self.reports(new_size) { new_size } else { 0 };
             memory::moved(began, from, (new.addr(), bytes));
         }

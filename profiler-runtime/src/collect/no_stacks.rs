@@ -1,4 +1,5 @@
-//! The replacement of `stacks` where its feature is off: no stack is walked, and no address has a name.
+//! The replacement of `stacks` where its feature is off: no stack is walked, and no address has a
+//! name.
 
 /// Does nothing: there is nothing to prepare.
 pub(crate) fn prepare() {}

@@ -1,8 +1,8 @@
 //! A configuration written in code.
 //!
-//! The setters are made from the table of fields and carry their names, so that one name is enough for JSON, flags and
-//! code. None of them checks: a chain cannot stop half-way with an error, so [`ProfilerConfig::validate`] says
-//! everything at the end.
+//! The setters are made from the table of fields and carry their names, so that one name is enough
+//! for JSON, flags and code. None of them checks: a chain cannot stop half-way with an error, so
+//! [`ProfilerConfig::validate`] says everything at the end.
 
 use std::path::PathBuf;
 
@@ -20,8 +20,8 @@ impl ProfilerConfig {
         Self { profiler: Profiler::Torch, torch_profiler_dir: Some(dir.into()), ..Self::default() }
     }
 
-    /// Records only the CUDA capture range and NVTX, for a run under Nsight Systems. Timing report, summary and
-    /// manifest go to `./profiler_out` unless [`output_dir`](Self::output_dir) is set.
+    /// Records only the CUDA capture range and NVTX, for a run under Nsight Systems. Timing report,
+    /// summary and manifest go to `./profiler_out` unless [`output_dir`](Self::output_dir) is set.
     #[must_use]
     pub fn cuda() -> Self {
         Self { profiler: Profiler::Cuda, ..Self::default() }
@@ -36,11 +36,13 @@ impl ProfilerConfig {
         Draft::of(self).finish(&environment::process)
     }
 
-    /// Sets one field from text, as `--profiler-config.<field>=VALUE` does: `true`, `5`, `vae.*,diffuse`, `./perf`.
+    /// Sets one field from text, as `--profiler-config.<field>=VALUE` does: `true`, `5`,
+    /// `vae.*,diffuse`, `./perf`.
     ///
     /// # Errors
     ///
-    /// Fails if there is no such field, or if the value does not fit it; the configuration is then unchanged.
+    /// Fails if there is no such field, or if the value does not fit it; the configuration is then
+    /// unchanged.
     pub fn set(&mut self, field: &str, value: &str) -> Result<(), ConfigError> {
         let mut draft = Draft::new(Origin::Code);
         draft.preset(&[], &Origin::Code, |config| config.clone_from(self));

@@ -1,7 +1,8 @@
-//! The settings that are one of a few words, or some of them: a type each, because other rooms branch on them.
+//! The settings that are one of a few words, or some of them: a type each, because other rooms
+//! branch on them.
 //!
-//! `config` judges what is allowed beside a word, `session` what to start, `export` and `collect` what to write and to
-//! open.
+//! `config` judges what is allowed beside a word, `session` what to start, `export` and `collect`
+//! what to write and to open.
 
 use serde_json::Value;
 
@@ -31,7 +32,8 @@ words! {
         /// CUPTI only.
         Cupti = "cupti",
         /// CUDA events around the ranges that name their stream, such as
-        /// [`cuda::stage_on`](crate::cuda::stage_on). Light: two events a range, and no kernels in the trace.
+        /// [`cuda::stage_on`](crate::cuda::stage_on). Light: two events a range, and no kernels in
+        /// the trace.
         Events = "events",
     }
 }

@@ -1,8 +1,9 @@
-//! A text after parsing and before checking: one JSON value, and what its format would otherwise hide.
+//! A text after parsing and before checking: one JSON value, and what its format would otherwise
+//! hide.
 //!
 //! Parsers into maps keep the last of two equal keys and say nothing. A configuration with
-//! `"max_iterations": 5 … "max_iterations": 50` is a mistake to report, so JSON and YAML are read through
-//! [`insert`], which notices. TOML forbids duplicate keys by itself.
+//! `"max_iterations": 5 … "max_iterations": 50` is a mistake to report, so JSON and YAML are read
+//! through [`insert`], which notices. TOML forbids duplicate keys by itself.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! A configuration while it is being read: values so far, and everything that is wrong so far.
 //!
-//! Sources are laid over each other here (a file, then flags). No step stops at the first mistake; [`Draft::finish`]
-//! is the one way out, so that no problem can be forgotten.
+//! Sources are laid over each other here (a file, then flags). No step stops at the first mistake;
+//! [`Draft::finish`] is the one way out, so that no problem can be forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -30,7 +30,8 @@ pub(crate) struct Draft {
     accepted: Vec<(Name, String)>,
     /// Folder of a configuration for Proton.
     proton_dir: Option<PathBuf>,
-    /// Fields whose value is unknown because the given value was refused: no rule may build on them.
+    /// Fields whose value is unknown because the given value was refused: no rule may build on
+    /// them.
     faulty: BTreeSet<&'static str>,
 }
 
@@ -40,7 +41,8 @@ impl Draft {
         Self { origin, ..Self::default() }
     }
 
-    /// Creates a draft of values that a program has set itself; each is checked like one from a file.
+    /// Creates a draft of values that a program has set itself; each is checked like one from a
+    /// file.
     pub(crate) fn of(mut config: ProfilerConfig) -> Self {
         let mut draft = Self::default();
         draft.origins.extend(config.changed().map(|field| (field.name, Origin::Code)));
@@ -87,7 +89,8 @@ impl Draft {
         }
     }
 
-    /// Sets a field from text such as a flag's value; `place` is what the user wrote. False if it does not fit.
+    /// Sets a field from text such as a flag's value; `place` is what the user wrote. False if it
+    /// does not fit.
     pub(crate) fn set_text(&mut self, name: &str, text: &str, place: &str, origin: Origin) -> bool {
         match Field::named(name) {
             Some(field) => self.set(field, &field.kind.value_of(text), place, origin),
@@ -137,7 +140,8 @@ impl Draft {
         !names.iter().any(|name| self.faulty.contains(name))
     }
 
-    /// Notes a problem after which nothing of the source is known, so that no rule speaks about its fields.
+    /// Notes a problem after which nothing of the source is known, so that no rule speaks about its
+    /// fields.
     pub(crate) fn fail(&mut self, problem: Problem) {
         self.problems.push(problem);
         self.faulty.extend(FIELDS.iter().map(|field| field.name));
@@ -161,7 +165,8 @@ impl Draft {
         Ok(Parsed { config, warnings, origins, origin, places: BTreeMap::new() })
     }
 
-    /// Makes paths absolute, and sets the two names of a `torch` session's folder to the same value.
+    /// Makes paths absolute, and sets the two names of a `torch` session's folder to the same
+    /// value.
     fn resolve_paths(&mut self, env: Environment<'_>) {
         for field in FIELDS {
             let Some(path) = (field.path)(&mut self.config) else { continue };
@@ -184,7 +189,8 @@ impl Draft {
         }
     }
 
-    /// Returns the draft, or the problems so far, without asking whether the fields make sense together.
+    /// Returns the draft, or the problems so far, without asking whether the fields make sense
+    /// together.
     pub(super) fn checked(self) -> Result<Self, ConfigError> {
         let Self { problems, origin, .. } = self;
         if problems.is_empty() { Ok(Self { problems, origin, ..self }) } else { Err(ConfigError { problems, origin }) }

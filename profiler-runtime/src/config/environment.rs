@@ -1,6 +1,7 @@
 //! Variables of the environment, as a configuration looks them up.
 //!
-//! The environment is a closure: tests need no process-wide variables, and a program can pass its own.
+//! The environment is a closure: tests need no process-wide variables, and a program can pass its
+//! own.
 
 use std::ffi::OsString;
 

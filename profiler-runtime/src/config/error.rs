@@ -1,7 +1,7 @@
 //! The problems and warnings of a configuration, and the origin of each value.
 //!
-//! A configuration is repaired by a person, so a message names the place, what is wrong, and what would be right; and
-//! all messages come together, so that one round of repair is enough.
+//! A configuration is repaired by a person, so a message names the place, what is wrong, and what
+//! would be right; and all messages come together, so that one round of repair is enough.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -49,7 +49,8 @@ impl fmt::Display for Origin {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Problem {
-    /// Place: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`. Empty for the whole text.
+    /// Place: a field (`stages[1]`), a flag, a variable, or `line 3, column 7`. Empty for the whole
+    /// text.
     pub path: String,
     /// Mistake there, with what was expected and what was found.
     pub message: String,

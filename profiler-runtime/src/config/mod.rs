@@ -1,8 +1,8 @@
 //! The configuration of a session: read, checked, explained.
 //!
-//! One table ([`settings`]) says everything there is to say about a field: its name, type, default, range and
-//! meaning. The struct, the reader, the command-line flags and [`Parsed::explain`] are all made from it, so they
-//! cannot disagree.
+//! One table ([`settings`]) says everything there is to say about a field: its name, type, default,
+//! range and meaning. The struct, the reader, the command-line flags and [`Parsed::explain`] are
+//! all made from it, so they cannot disagree.
 //!
 //! ```text
 //! source (text, file, environment), builder ─► format, yaml ─► document ─► draft ─► rules ─► parsed: config, warnings
@@ -14,9 +14,9 @@
 //! paths, trace_name, select, pattern: what particular fields mean
 //! ```
 //!
-//! The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms only
-//! what artifacts can be asked for. `control` calls it to
-//! learn what to record, `session` to act on it, `export` to show the effective values in the manifest.
+//! The room is pure: it reads one file when asked to, prints nothing, and knows of the other rooms
+//! only what artifacts can be asked for. `control` calls it to learn what to record, `session` to
+//! act on it, `export` to show the effective values in the manifest.
 
 mod builder;
 mod choice;
@@ -65,7 +65,8 @@ pub(crate) use {
     source::{from_environment, inline_or_file},
 };
 
-/// Compares the part between two comments of a page in `docs/` with what the table says; `UPDATE_DOCS=1` writes it.
+/// Compares the part between two comments of a page in `docs/` with what the table says;
+/// `UPDATE_DOCS=1` writes it.
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 fn documented(page: &str, part: &str, expected: &str) {

@@ -1,4 +1,5 @@
-//! A configuration that was read: its values, their origins, its warnings, and the page that explains every field.
+//! A configuration that was read: its values, their origins, its warnings, and the page that
+//! explains every field.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -12,13 +13,15 @@ use super::settings::{FIELDS, ProfilerConfig};
 pub struct Parsed {
     /// The effective configuration, with its paths made absolute.
     pub config: ProfilerConfig,
-    /// Settings that are valid but have no effect, or another than it seems. The caller decides where to show them.
+    /// Settings that are valid but have no effect, or another than it seems. The caller decides
+    /// where to show them.
     pub warnings: Vec<Warning>,
     /// Origin of each field that was given.
     pub(crate) origins: Origins,
     /// Origin of the configuration as a whole.
     pub(crate) origin: Origin,
-    /// Places that the user has written in other words, as a request does: `stages[0]` there is `profile_stages[1]`.
+    /// Places that the user has written in other words, as a request does: `stages[0]` there is
+    /// `profile_stages[1]`.
     pub(crate) places: Places,
 }
 
@@ -32,7 +35,8 @@ impl Parsed {
         &self.origin
     }
 
-    /// Returns a text for people that lists every field with its value and where the value came from.
+    /// Returns a text for people that lists every field with its value and where the value came
+    /// from.
     #[must_use]
     pub fn explain(&self) -> String {
         explain(&self.config, &self.origins)

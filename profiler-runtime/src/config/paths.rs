@@ -1,7 +1,7 @@
 //! Paths as a user writes them, made absolute.
 //!
-//! Done once, when the configuration is read: a program that changes its working directory later still finds its
-//! artifacts where the configuration said.
+//! Done once, when the configuration is read: a program that changes its working directory later
+//! still finds its artifacts where the configuration said.
 
 use std::path::{Path, PathBuf};
 

@@ -5,8 +5,8 @@ const PREFIX: &str = "torch_profiler_";
 
 /// Returns the candidate that `name` was probably meant to be, if one is near.
 ///
-/// Near is a small edit distance, without regard to case or to `-` for `_`; or a name cut short at the front, such as
-/// `with_stack` or `with_stak` for `torch_profiler_with_stack`.
+/// Near is a small edit distance, without regard to case or to `-` for `_`; or a name cut short at
+/// the front, such as `with_stack` or `with_stak` for `torch_profiler_with_stack`.
 pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = plain(name);
     candidates
@@ -21,7 +21,8 @@ fn plain(name: &str) -> String {
 }
 
 fn distance(wanted: &str, candidate: &str) -> Option<usize> {
-    // Longer than any name there is: not a slip of the finger, and the comparison would cost its square.
+    // Longer than any name there is: not a slip of the finger, and the comparison would cost its
+    // square.
     if wanted.len() > 128 {
         return None;
     }

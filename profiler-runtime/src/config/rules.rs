@@ -1,7 +1,8 @@
 //! The rules about several fields: combinations that cannot work, and ones that have no effect.
 //!
-//! A rule about two fields is in their rows of the table; one about more fields, or about values, is here. A
-//! rule speaks only about values that were read without a problem, so that one mistake gives one message.
+//! A rule about two fields is in their rows of the table; one about more fields, or about values,
+//! is here. A rule speaks only about values that were read without a problem, so that one mistake
+//! gives one message.
 
 use super::choice::{Activities, Profiler};
 use super::draft::Draft;

@@ -1,7 +1,7 @@
 //! The stages that a configuration names, and which of its names exist.
 //!
-//! Sites are registered before the program runs, so a name that matches none of them is a slip to report at the start
-//! of the session, not an empty trace to wonder about at its end.
+//! Sites are registered before the program runs, so a name that matches none of them is a slip to
+//! report at the start of the session, not an empty trace to wonder about at its end.
 
 use super::choice::{Activities, Profiler};
 use super::error::Warning;
@@ -15,8 +15,8 @@ const MAX_EXAMPLES: usize = 5;
 impl ProfilerConfig {
     /// Returns whether `stages` names the stage `name`; with no `stages`, every stage is.
     ///
-    /// A stage that runs inside a named one is recorded too, which only the session can know. Costs a comparison for
-    /// each pattern: ask once for a site, not once for a call.
+    /// A stage that runs inside a named one is recorded too, which only the session can know. Costs
+    /// a comparison for each pattern: ask once for a site, not once for a call.
     #[must_use]
     pub fn selects(&self, name: &str) -> bool {
         self.stages.is_empty() || any_matches(&self.stages, name)
@@ -40,10 +40,11 @@ impl ProfilerConfig {
         self.pipeline_profiler && any_matches(&self.pipeline_targets, name)
     }
 
-    /// Returns a warning for each name in the configuration that none of the `known` sites bears, with the nearest that
-    /// does.
+    /// Returns a warning for each name in the configuration that none of the `known` sites bears,
+    /// with the nearest that does.
     ///
-    /// Names that a program makes at run time are not known yet, so these are warnings and not errors.
+    /// Names that a program makes at run time are not known yet, so these are warnings and not
+    /// errors.
     #[must_use]
     pub fn unmatched(&self, known: &[&str]) -> Vec<Warning> {
         // The default targets are a list of usual names, not a claim that this program has them.

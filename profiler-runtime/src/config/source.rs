@@ -1,8 +1,8 @@
 //! The sources of a configuration: JSON text, a file, or the environment.
 //!
-//! The only input of this room is here: one read of one file, with a bound on its size, so that a path that names a
-//! device or a dump is a message and not a full memory. `PROFILER_CONFIG` wins over the older `VLLM_*` switches, which
-//! then are not even read.
+//! The only input of this room is here: one read of one file, with a bound on its size, so that a
+//! path that names a device or a dump is a message and not a full memory. `PROFILER_CONFIG` wins
+//! over the older `VLLM_*` switches, which then are not even read.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -50,11 +50,13 @@ impl ProfilerConfig {
 
     /// Reads `PROFILER_CONFIG`: a JSON object, or the path of a JSON, YAML or TOML file.
     ///
-    /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder), `VLLM_TORCH_CUDA_PROFILE=1`
-    /// (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N` (`max_iterations`) and vLLM's other switches of that
-    /// time, such as `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
-    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG` for `torch` that
-    /// names no folder, they give that. An empty variable is an unset one. Nothing set is `Ok(None)`.
+    /// Without it, the older `VLLM_TORCH_PROFILER_DIR=DIR` (`torch` into that folder),
+    /// `VLLM_TORCH_CUDA_PROFILE=1` (`cuda`) count, and beside them `VLLM_PROFILER_MAX_ITERS=N`
+    /// (`max_iterations`) and vLLM's other switches of that time, such as
+    /// `VLLM_TORCH_PROFILER_WITH_STACK=1`. SGLang's `SGLANG_TORCH_PROFILER_DIR=DIR` and
+    /// `SGLANG_DIFFUSION_TORCH_PROFILER_DIR=DIR` are the same as vLLM's; beside a `PROFILER_CONFIG`
+    /// for `torch` that names no folder, they give that. An empty variable is an unset one. Nothing
+    /// set is `Ok(None)`.
     ///
     /// # Errors
     ///
@@ -63,7 +65,8 @@ impl ProfilerConfig {
         Self::from_env_with(environment::process)
     }
 
-    /// Reads as [`ProfilerConfig::from_env`] does, with variables looked up by `env` instead of in the process.
+    /// Reads as [`ProfilerConfig::from_env`] does, with variables looked up by `env` instead of in
+    /// the process.
     ///
     /// # Errors
     ///
@@ -73,7 +76,8 @@ impl ProfilerConfig {
     }
 }
 
-/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`: JSON if it begins with `{`, else the path of a file.
+/// Reads the value of `PROFILER_CONFIG` or `--profiler-config`: JSON if it begins with `{`, else
+/// the path of a file.
 ///
 /// `place` is the name of the variable or flag.
 pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Environment<'_>) -> Draft {
@@ -87,7 +91,8 @@ pub(crate) fn inline_or_file(text: &str, place: &str, origin: Origin, env: Envir
     }
 }
 
-/// Reads a file; `place` is the name of the setting that gave its path, if it could also have held JSON text.
+/// Reads a file; `place` is the name of the setting that gave its path, if it could also have held
+/// JSON text.
 fn file(path: &Path, place: &str) -> Draft {
     let origin = Origin::File(path.to_owned());
     match Format::of(path).and_then(|format| Ok((format, read(path)?))) {
@@ -202,8 +207,8 @@ fn read(path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// Returns the problem that a file cannot be read. `path` is shown as it was tried: a relative one says nothing
-/// without the folder that the program was started in.
+/// Returns the problem that a file cannot be read. `path` is shown as it was tried: a relative one
+/// says nothing without the folder that the program was started in.
 fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     let tried = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let problem = Problem::new("", format!("cannot read the file `{}`: {error}", tried.display()));

@@ -4,7 +4,8 @@
 //! the rules, `explain` and the page `docs/configuration.md` cannot disagree.
 
 /// Makes `ProfilerConfig`, its `Default`, its setters and the table `FIELDS` from rows of
-/// `name: type = default, in least..=most, rules => option of the exporters;`, each under its doc comment.
+/// `name: type = default, in least..=most, rules => option of the exporters;`, each under its doc
+/// comment.
 macro_rules! settings {
     (
         $(#[$about:meta])*

@@ -1,7 +1,8 @@
 //! The file name of a trace.
 //!
-//! vLLM-Omni and SGLang name the same artifact differently; `trace_file` is the one setting for both, a plain file
-//! name with two placeholders, never a path: where artifacts go is `torch_profiler_dir`'s business alone.
+//! vLLM-Omni and SGLang name the same artifact differently; `trace_file` is the one setting for
+//! both, a plain file name with two placeholders, never a path: where artifacts go is
+//! `torch_profiler_dir`'s business alone.
 
 use super::choice::Profiler;
 use super::error::{ConfigError, Origin, Problem};
@@ -19,11 +20,12 @@ const PLACEHOLDERS: [&str; 2] = ["rank", "request_id"];
 const TAKEN: [&str; 5] = ["manifest_rank", "timing_rank", "summary_rank", "memory_snapshot_rank", "profiler_out_"];
 
 impl ProfilerConfig {
-    /// Returns the file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed, or what `trace_file`
-    /// says. In Perfetto's format `.pftrace` stands for `.json`; of two traces it is the name of the JSON.
+    /// Returns the file name of the trace of `rank`: `trace_rank0.json`, with `.gz` if compressed,
+    /// or what `trace_file` says. In Perfetto's format `.pftrace` stands for `.json`; of two traces
+    /// it is the name of the JSON.
     ///
-    /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`, so that the name stays a
-    /// name whatever the id. A session puts its first 128 characters there.
+    /// In `request_id`, everything but ASCII letters, digits, `-`, `_` and `.` becomes `_`, so that
+    /// the name stays a name whatever the id. A session puts its first 128 characters there.
     #[must_use]
     pub fn trace_file_name(&self, rank: u32, request_id: &str) -> String {
         let perfetto = self.trace_format == TraceFormat::Perfetto;

@@ -1,9 +1,11 @@
-//! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and the meaning of each here.
+//! Names that vLLM, vLLM-Omni and SGLang give to fields, keys of requests and variables, and the
+//! meaning of each here.
 //!
-//! Users of these bring configurations and clients along, and those must not switch the profiler off. So a name is
-//! implemented, accepted with one warning that says what is missing, or refused with the reason; only an unknown name
-//! is a mistake. The reader of configurations, the body of `POST /start_profile`, the flags, the environment and the
-//! table in `docs/upstream.md` all come from the rows of our fields and [`OTHERS`]: following upstream is a row.
+//! Users of these bring configurations and clients along, and those must not switch the profiler
+//! off. So a name is implemented, accepted with one warning that says what is missing, or refused
+//! with the reason; only an unknown name is a mistake. The reader of configurations, the body of
+//! `POST /start_profile`, the flags, the environment and the table in `docs/upstream.md` all come
+//! from the rows of our fields and [`OTHERS`]: following upstream is a row.
 
 use super::pattern::nearest;
 use super::settings::{FIELDS, Rule};
@@ -86,7 +88,8 @@ const fn idle_variable(name: &'static str, since: &'static str, warning: &'stati
     Name { name, since, place: Place::Variable, fate: Fate::Accepted { warning } }
 }
 
-/// Names of upstream's that are in no row of our fields: those that are no fields here, or set more than one.
+/// Names of upstream's that are in no row of our fields: those that are no fields here, or set more
+/// than one.
 const OTHERS: &[Name] = &[
     accepted(
         "ignore_frontend",
@@ -161,7 +164,8 @@ pub(crate) const SGLANG_FOLDERS: [&str; 2] = ["SGLANG_DIFFUSION_TORCH_PROFILER_D
 pub(crate) const PROTON_DIR: &str = "proton_profiler_dir";
 
 impl Name {
-    /// Returns the names that upstream takes in a place: first those of our fields, in the order of their table.
+    /// Returns the names that upstream takes in a place: first those of our fields, in the order of
+    /// their table.
     pub(crate) fn all(place: Place) -> impl Iterator<Item = Self> {
         let of_fields = FIELDS.iter().flat_map(|field| {
             field.rules.iter().filter_map(|rule| {
@@ -197,7 +201,8 @@ impl Name {
         Self::all(Place::Body).filter(|row| !matches!(row.fate, Fate::Refused { .. }))
     }
 
-    /// Returns the field that `name` was probably meant to be: by its own name, or by upstream's in a request.
+    /// Returns the field that `name` was probably meant to be: by its own name, or by upstream's in
+    /// a request.
     pub(crate) fn nearest_field(name: &str) -> Option<&'static str> {
         let fields = FIELDS.iter().map(|field| field.name).chain(Self::foreign_fields());
         nearest(name, fields).or_else(|| {

@@ -1,7 +1,7 @@
 //! The conversion of each type of field to and from `serde_json::Value`.
 //!
-//! The table stores and reads fields through [`Setting`], so every source (text, flag, builder) is checked on one
-//! common form. Types whose values are a few words are in `choice`.
+//! The table stores and reads fields through [`Setting`], so every source (text, flag, builder) is
+//! checked on one common form. Types whose values are a few words are in `choice`.
 
 use std::path::PathBuf;
 
@@ -49,7 +49,8 @@ as_in_documents! {
 impl Setting for f64 {
     const KIND: Kind = Kind::Seconds;
 
-    /// Converts NaN and the infinities to text: JSON has no number for them, and `null` would hide them from the check.
+    /// Converts NaN and the infinities to text: JSON has no number for them, and `null` would hide
+    /// them from the check.
     fn to_value(&self) -> Value {
         serde_json::Number::from_f64(*self).map_or_else(|| Value::String(self.to_string()), Value::Number)
     }
@@ -79,7 +80,8 @@ impl Setting for Option<String> {
 impl Setting for Option<PathBuf> {
     const KIND: Kind = Kind::Path;
 
-    /// Converts lossily where a path is not UTF-8: this form is for messages and manifests, the field keeps the path.
+    /// Converts lossily where a path is not UTF-8: this form is for messages and manifests, the
+    /// field keeps the path.
     fn to_value(&self) -> Value {
         self.as_deref().map_or(Value::Null, |path| Value::from(path.to_string_lossy()))
     }

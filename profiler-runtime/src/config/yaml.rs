@@ -1,8 +1,9 @@
 //! The conversion of YAML from the parser's events to a [`Document`].
 //!
-//! Only an event parser is used, not a YAML library for serde: those cost many more crates, and expand aliases, with
-//! which a file of a few lines can fill the memory. A configuration needs neither, so an alias is refused.
-//! Plain scalars are read by YAML 1.2's core schema: `true`, `null`, `1`, `1.5`; `yes` is a string.
+//! Only an event parser is used, not a YAML library for serde: those cost many more crates, and
+//! expand aliases, with which a file of a few lines can fill the memory. A configuration needs
+//! neither, so an alias is refused. Plain scalars are read by YAML 1.2's core schema: `true`,
+//! `null`, `1`, `1.5`; `yes` is a string.
 
 use granit_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span, options};
 use serde_json::{Map, Value};
@@ -10,7 +11,8 @@ use serde_json::{Map, Value};
 use super::document::{Document, insert};
 use super::error::Problem;
 
-/// Most levels. A configuration is flat; ten leave room for a clear message, and keep recursion off the stack's edge.
+/// Most levels. A configuration is flat; ten leave room for a clear message, and keep recursion off
+/// the stack's edge.
 const MOST_LEVELS: usize = 10;
 
 /// Parses a text that holds one document.

@@ -1,8 +1,9 @@
 //! The profiler's command-line flags, for any program to flatten into its own.
 //!
-//! Two families meet here: vLLM-Omni's `--profiler-config`, whole or field by field, and SGLang's `--profile`, which
-//! is a preset of the same fields. Both end in one [`ProfilerConfig`](crate::ProfilerConfig), so that nothing behind
-//! the command line knows which one was used. A flag beats the environment.
+//! Two families meet here: vLLM-Omni's `--profiler-config`, whole or field by field, and SGLang's
+//! `--profile`, which is a preset of the same fields. Both end in one
+//! [`ProfilerConfig`](crate::ProfilerConfig), so that nothing behind the command line knows which
+//! one was used. A flag beats the environment.
 
 mod fields;
 mod preset;
@@ -44,8 +45,8 @@ const PIPELINE: &str = "--enable-diffusion-pipeline-profiler";
 #[command(next_help_heading = "Profiling")]
 #[non_exhaustive]
 pub struct ProfilerArgs {
-    /// What to record: a JSON object such as '{"profiler":"torch","torch_profiler_dir":"./perf"}', or the path of a
-    /// JSON, YAML or TOML file.
+    /// What to record: a JSON object such as '{"profiler":"torch","torch_profiler_dir":"./perf"}',
+    /// or the path of a JSON, YAML or TOML file.
     #[arg(long, alias = "profiler_config", value_name = "JSON|PATH")]
     pub profiler_config: Option<String>,
     /// Trace the denoising steps into ./logs: one warm-up step, then the recorded ones.
@@ -68,10 +69,11 @@ pub struct ProfilerArgs {
 }
 
 impl ProfilerArgs {
-    /// Returns the configuration that the flags ask for, else the environment, by `env`; `None` if neither does.
+    /// Returns the configuration that the flags ask for, else the environment, by `env`; `None` if
+    /// neither does.
     ///
-    /// `--profiler-config` and `--profile` replace the environment's configuration as a whole; the other flags change
-    /// single fields of it.
+    /// `--profiler-config` and `--profile` replace the environment's configuration as a whole; the
+    /// other flags change single fields of it.
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
 //! The diagnosis of a machine: which GPU components are installed, and how to get the missing ones.
 //!
-//! For people whose trace has no kernels: [`doctor`] asks the questions in the order in which a recording needs the
-//! answers, and prints one line for each.
+//! For people whose trace has no kernels: [`doctor`] asks the questions in the order in which a
+//! recording needs the answers, and prints one line for each.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,10 +19,11 @@ pub struct Diagnosis {
     pub nsys: String,
 }
 
-/// Looks for the CUDA driver, its devices, libcupti, the permission to trace, and tools that are attached.
+/// Looks for the CUDA driver, its devices, libcupti, the permission to trace, and tools that are
+/// attached.
 ///
-/// Opens libraries and switches CUPTI on for a moment, unless a session uses it; changes nothing else. May take a
-/// second where CUDA has not been used before.
+/// Opens libraries and switches CUPTI on for a moment, unless a session uses it; changes nothing
+/// else. May take a second where CUDA has not been used before.
 #[must_use]
 pub fn doctor() -> Diagnosis {
     let mut findings: Vec<Finding> = gpu::sources().flat_map(Source::diagnose).collect();
@@ -52,7 +53,8 @@ If its report has no kernels:
     `--trace-fork-before-exec=true` follows those that are forked.
   - Is no driver found above? Then no program can run kernels here.";
 
-/// Returns a command that shows kernels of graphs one by one, forked children, and one report for each session.
+/// Returns a command that shows kernels of graphs one by one, forked children, and one report for
+/// each session.
 fn nsys_command(program: impl Iterator<Item = String>) -> String {
     let program: Vec<String> = program.map(|word| quoted(&word)).collect();
     format!(

@@ -15,12 +15,13 @@ use profiler_trace::export::Manifest;
 /// Starts a session if one is configured, and ends it when the result is dropped: `let _profile =
 /// profiler_runtime::profile_from_env();` at the top of `main`.
 ///
-/// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be written; the program
-/// then runs unprofiled.
+/// Never fails: a wrong `PROFILER_CONFIG` is logged as an error, and so is a folder that cannot be
+/// written; the program then runs unprofiled.
 ///
-/// Two things make it wait instead of starting at once: a coordinator in `PROFILER_COORDINATOR`, which the
-/// process then joins as a worker (see [`job`]), and a trigger in the configuration (`toggle_on_sigusr2`,
-/// `trigger_file`). A worker or a program with a trigger that ends while it records writes its artifacts first.
+/// Two things make it wait instead of starting at once: a coordinator in `PROFILER_COORDINATOR`,
+/// which the process then joins as a worker (see [`job`]), and a trigger in the configuration
+/// (`toggle_on_sigusr2`, `trigger_file`). A worker or a program with a trigger that ends while it
+/// records writes its artifacts first.
 ///
 /// If an NVTX tool such as Nsight Systems wants to be attached, it is loaded here, so that no range
 /// has to wait for it.
@@ -47,8 +48,9 @@ pub fn profile_from_env() -> ProfileGuard {
     guard
 }
 
-/// Starts a session that ends when the result is dropped. With a trigger in the configuration (`toggle_on_sigusr2`,
-/// `trigger_file`) that starts it; the configuration is then also what [`start_profile`](crate::start_profile) uses.
+/// Starts a session that ends when the result is dropped. With a trigger in the configuration
+/// (`toggle_on_sigusr2`, `trigger_file`) that starts it; the configuration is then also what
+/// [`start_profile`](crate::start_profile) uses.
 ///
 /// # Errors
 ///
@@ -76,24 +78,27 @@ pub fn profile_parsed(parsed: Parsed) -> Result<ProfileGuard, Error> {
     Ok(guard)
 }
 
-/// A session, or none. Dropping it stops the session and waits for its artifacts, also while a panic unwinds.
+/// A session, or none. Dropping it stops the session and waits for its artifacts, also while a
+/// panic unwinds.
 #[derive(Debug)]
 pub struct ProfileGuard {
     session: Option<Stopped>,
-    /// Triggers, dropped before the membership, in the order of the fields: sessions that they started stop first.
+    /// Triggers, dropped before the membership, in the order of the fields: sessions that they
+    /// started stop first.
     triggers: Option<Arc<Triggers>>,
     membership: Option<Membership>,
 }
 
 impl ProfileGuard {
-    /// Returns the session; `None` if none was configured, it could not start, or a coordinator or trigger starts it.
+    /// Returns the session; `None` if none was configured, it could not start, or a coordinator or
+    /// trigger starts it.
     #[must_use]
     pub fn session(&self) -> Option<&SessionId> {
         self.session.as_ref().map(Stopped::session)
     }
 
-    /// Stops the session if it is still active, and returns it: to wait for its artifacts with a progress bar, say.
-    /// `None` without a session.
+    /// Stops the session if it is still active, and returns it: to wait for its artifacts with a
+    /// progress bar, say. `None` without a session.
     #[must_use = "the artifacts are written in the background"]
     pub fn stop(mut self) -> Option<Stopped> {
         let session = self.session.take()?;
@@ -101,7 +106,8 @@ impl ProfileGuard {
         Some(session)
     }
 
-    /// Stops the session if it is still active, waits for its artifacts and lists them; `None` without a session.
+    /// Stops the session if it is still active, waits for its artifacts and lists them; `None`
+    /// without a session.
     ///
     /// # Errors
     ///

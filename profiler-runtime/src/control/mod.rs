@@ -35,12 +35,14 @@ pub use guard::{ProfileGuard, profile_from_env, profile_parsed, profile_with};
 static CONFIGURED: PerProcess<Mutex<Option<Parsed>>> =
     PerProcess::new(|parents| Mutex::new(parents.and_then(|parents| parents.try_lock().ok()?.clone())));
 
-/// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A session that is
-/// active keeps its own; what an attached tool is shown (`nvtx`, `nvtx_domain`) changes at once.
+/// Sets the configuration that [`start_profile`] uses from now on, instead of the environment's. A
+/// session that is active keeps its own; what an attached tool is shown (`nvtx`, `nvtx_domain`)
+/// changes at once.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Config`] with everything that is wrong in it; then the earlier configuration stays.
+/// Returns [`Error::Config`] with everything that is wrong in it; then the earlier configuration
+/// stays.
 pub fn configure(config: ProfilerConfig) -> Result<(), Error> {
     let parsed = config.validate()?;
     keep(parsed);
@@ -53,15 +55,17 @@ fn keep(parsed: Parsed) {
     *CONFIGURED.lock().unwrap_or_else(PoisonError::into_inner) = Some(parsed);
 }
 
-/// Starts a session with the configuration that [`configure`] has set, else with the environment's (`PROFILER_CONFIG`).
+/// Starts a session with the configuration that [`configure`] has set, else with the environment's
+/// (`PROFILER_CONFIG`).
 ///
 /// Returns when its folder exists: a few file system calls.
 ///
 /// # Errors
 ///
-/// Returns [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the environment's
-/// configuration is wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or [`Error::RemoteFolder`] if its artifacts
-/// could not be written. The first is logged too: programs that ignore errors would run unprofiled without a word.
+/// Returns [`Error::NotConfigured`] if nothing says what to record, [`Error::Config`] if the
+/// environment's configuration is wrong, [`Error::AlreadyActive`], and [`Error::Folder`] or
+/// [`Error::RemoteFolder`] if its artifacts could not be written. The first is logged too: programs
+/// that ignore errors would run unprofiled without a word.
 pub fn start_profile() -> Result<SessionId, Error> {
     enabled()?;
     let parsed = configured()?.ok_or(Error::NotConfigured).inspect_err(|error| logging::warn!("{error}"))?;
@@ -77,11 +81,12 @@ pub fn start_profile_with(config: ProfilerConfig) -> Result<SessionId, Error> {
     begin(config.validate()?).map(|handle| handle.session().clone())
 }
 
-/// Stops the active session, or returns the one that has ended by itself (`max_iterations`, `active_iterations`,
-/// `duration_secs`) since the last stop.
+/// Stops the active session, or returns the one that has ended by itself (`max_iterations`,
+/// `active_iterations`, `duration_secs`) since the last stop.
 ///
-/// Seals the recording and returns within milliseconds, whatever was recorded (0.2 ms for a million ranges); the
-/// artifacts are written by a background thread. Ranges that other threads have open are shown up to this moment.
+/// Seals the recording and returns within milliseconds, whatever was recorded (0.2 ms for a million
+/// ranges); the artifacts are written by a background thread. Ranges that other threads have open
+/// are shown up to this moment.
 ///
 /// ```no_run
 /// let artifacts = profiler_runtime::stop_profile()?.wait()?;
@@ -95,10 +100,12 @@ pub fn stop_profile() -> Result<Stopped, Error> {
     session::stop()
 }
 
-/// Writes the active session's recording so far, as if it had been stopped now; it goes on. The artifacts go into a
-/// folder of their own inside the session's (`dump-1`, `dump-2`, …), by a background thread.
+/// Writes the active session's recording so far, as if it had been stopped now; it goes on. The
+/// artifacts go into a folder of their own inside the session's (`dump-1`, `dump-2`, …), by a
+/// background thread.
 ///
-/// Returns within milliseconds. One dump is written at a time. The GPU's part is only in the session's own artifacts.
+/// Returns within milliseconds. One dump is written at a time. The GPU's part is only in the
+/// session's own artifacts.
 ///
 /// ```no_run
 /// let so_far = profiler_runtime::dump_profile()?.wait()?;
@@ -113,33 +120,37 @@ pub fn dump_profile() -> Result<Stopped, Error> {
     session::dump()
 }
 
-/// Writes the artifacts of sessions with `spool: true` whose processes have ended without doing so, by whatever signal
-/// or crash: searches `dir` and the folders in it, so it takes a session's folder as well as `torch_profiler_dir`.
+/// Writes the artifacts of sessions with `spool: true` whose processes have ended without doing so,
+/// by whatever signal or crash: searches `dir` and the folders in it, so it takes a session's
+/// folder as well as `torch_profiler_dir`.
 ///
 /// What a process had stored until its end is there; a range that was open is shown up to the last
-/// entry, and the manifest's `ended_by` is `recovered`. After a power failure it is what had reached
-/// the disk, which is asked for every second. Blocks until the artifacts are written. Never touches
-/// a session whose process lives. For the names of its sites it leaks memory, a few hundred bytes
-/// each. Deletes folders in `dir` that a process of this machine made for itself and left empty.
+/// entry, and the manifest's `ended_by` is `recovered`. After a power failure it is what had
+/// reached the disk, which is asked for every second. Blocks until the artifacts are written. Never
+/// touches a session whose process lives. For the names of its sites it leaks memory, a few hundred
+/// bytes each. Deletes folders in `dir` that a process of this machine made for itself and left
+/// empty.
 ///
-/// Call stacks are named from the files that the code came from, on this machine: the program and its
-/// libraries, known again by their build ids. Functions of a file that is gone or another one by now
-/// are `(no symbol)`, and a warning in the manifest names the file. What CUPTI recorded is gone with
-/// the process; of ranges that CUDA events timed, those whose events had been read have their times.
+/// Call stacks are named from the files that the code came from, on this machine: the program and
+/// its libraries, known again by their build ids. Functions of a file that is gone or another one
+/// by now are `(no symbol)`, and a warning in the manifest names the file. What CUPTI recorded is
+/// gone with the process; of ranges that CUDA events timed, those whose events had been read have
+/// their times.
 ///
 /// # Errors
 ///
-/// Returns [`Error::Folder`] if `dir` cannot be read. A spool that is damaged beyond use is in [`Recovered::failed`].
+/// Returns [`Error::Folder`] if `dir` cannot be read. A spool that is damaged beyond use is in
+/// [`Recovered::failed`].
 pub fn recover(dir: impl AsRef<std::path::Path>) -> Result<Recovered, Error> {
     enabled()?;
     session::recover(dir.as_ref())
 }
 
-/// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N` goes from one call
-/// to the next.
+/// Ends an iteration, in a program whose loop has no `#[profiled_step]`: the range `ProfilerStep#N`
+/// goes from one call to the next.
 ///
-/// Does not count while a step site drives the session. Costs one load while no session is active, about 150 ns while
-/// one is.
+/// Does not count while a step site drives the session. Costs one load while no session is active,
+/// about 150 ns while one is.
 pub fn step() {
     session::step_call();
 }

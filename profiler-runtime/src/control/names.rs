@@ -1,4 +1,5 @@
-//! Names of stages, steps and ops that a configuration or a request gives, compared with those that the program has.
+//! Names of stages, steps and ops that a configuration or a request gives, compared with those that
+//! the program has.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,8 @@
-//! Options that a program sets by a chain of calls: each is a row with its default, and its setter has its name.
+//! Options that a program sets by a chain of calls: each is a row with its default, and its setter
+//! has its name.
 
-/// Makes a struct of options, its default and its setters. Fields behind `with` have a setter of their own, or none.
+/// Makes a struct of options, its default and its setters. Fields behind `with` have a setter of
+/// their own, or none.
 macro_rules! options {
     (
         $(#[$about:meta])*

@@ -30,7 +30,8 @@ impl Refusals {
         Self { log, told: Mutex::new(BTreeMap::new()) }
     }
 
-    /// Counts a refusal. If it is to be logged, returns the end of its line, with the number of refusals that were not.
+    /// Counts a refusal. If it is to be logged, returns the end of its line, with the number of
+    /// refusals that were not.
     pub(super) fn count(&self, reason: &'static str) -> Option<String> {
         let more = |untold| format!(" (and {untold} more like it since the last line)");
         self.count_at(reason, Instant::now()).map(|untold| if untold == 0 { String::new() } else { more(untold) })

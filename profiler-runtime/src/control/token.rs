@@ -1,4 +1,5 @@
-//! Secrets that are shown to the profiler: by workers to a coordinator on another host, by clients over HTTP.
+//! Secrets that are shown to the profiler: by workers to a coordinator on another host, by clients
+//! over HTTP.
 //!
 //! A token can be compared in constant time only, and is never shown.
 
@@ -22,7 +23,8 @@ impl Token {
         self.0.is_empty()
     }
 
-    /// Returns whether `offered` is the secret. The time shows its length at most, not how much of it was right.
+    /// Returns whether `offered` is the secret. The time shows its length at most, not how much of
+    /// it was right.
     pub(super) fn is(&self, offered: &[u8]) -> bool {
         !self.is_empty() && bool::from(self.0.as_bytes().ct_eq(offered))
     }

@@ -1,9 +1,10 @@
 //! Start and stop without a line of code or a port: a signal, and a file.
 //!
-//! Both act on the controller that is [installed](super::job::install), so in a single process, in a worker and in
-//! a coordinator's process they do the same as a request over HTTP. Each has a thread of its own that only waits;
-//! both are off unless the configuration names them. A caller that arms the same triggers again while they are armed
-//! shares them: a signal that two would hear starts a session and stops it at once.
+//! Both act on the controller that is [installed](super::job::install), so in a single process, in
+//! a worker and in a coordinator's process they do the same as a request over HTTP. Each has a
+//! thread of its own that only waits; both are off unless the configuration names them. A caller
+//! that arms the same triggers again while they are armed shares them: a signal that two would hear
+//! starts a session and stops it at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
@@ -25,7 +26,8 @@ const POLL: Duration = Duration::from_millis(200);
 /// Time that the end of the program waits for the artifacts of other processes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Triggers that are armed, until this is dropped: then sessions that they have started are stopped and written.
+/// Triggers that are armed, until this is dropped: then sessions that they have started are stopped
+/// and written.
 #[derive(Debug)]
 pub(super) struct Triggers {
     state: Arc<Armed>,
@@ -45,7 +47,8 @@ struct Armed {
 
 #[derive(Default)]
 struct State {
-    /// Controller of the session that a trigger has started and none has stopped: another may be installed since.
+    /// Controller of the session that a trigger has started and none has stopped: another may be
+    /// installed since.
     started: Option<Arc<dyn Controller>>,
     is_over: bool,
 }
@@ -55,12 +58,14 @@ pub(super) const fn is_named(config: &ProfilerConfig) -> bool {
     config.toggle_on_sigusr2 || config.trigger_file.is_some()
 }
 
-/// The triggers that were armed last, and what the configuration named for them: the signal, and a file.
+/// The triggers that were armed last, and what the configuration named for them: the signal, and a
+/// file.
 type Last = Option<((bool, Option<PathBuf>), Weak<Triggers>)>;
 
 static LAST: PerProcess<Mutex<Last>> = PerProcess::new(|_| Mutex::default());
 
-/// Arms the triggers that the configuration names; `None` if there are none, or this system has none of them.
+/// Arms the triggers that the configuration names; `None` if there are none, or this system has
+/// none of them.
 pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
     if !is_named(config) {
         return None;
@@ -90,7 +95,8 @@ pub(super) fn arm(config: &ProfilerConfig) -> Option<Arc<Triggers>> {
     Some(triggers)
 }
 
-/// Arms the triggers that the configuration names until the process ends, for a server that has no guard.
+/// Arms the triggers that the configuration names until the process ends, for a server that has no
+/// guard.
 #[cfg(feature = "http")]
 pub(super) fn arm_for_good(config: &ProfilerConfig) {
     mem::forget(arm(config));
@@ -157,7 +163,8 @@ impl Armed {
         }
     }
 
-    /// Returns the controller to stop: that of the session which a trigger has started, or else the installed one.
+    /// Returns the controller to stop: that of the session which a trigger has started, or else the
+    /// installed one.
     fn controller(&self) -> Arc<dyn Controller> {
         self.state().started.clone().unwrap_or_else(job::installed)
     }

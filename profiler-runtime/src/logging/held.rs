@@ -1,4 +1,5 @@
-//! Messages that wait on their thread until the profiler is done with work that must not wait for the host's logger.
+//! Messages that wait on their thread until the profiler is done with work that must not wait for
+//! the host's logger.
 //!
 //! A logger may block, panic, or call the profiler. So none is called while a lock of ours is held,
 //! nor between the end of a recording and its artifacts: code that is about to do either holds the
@@ -18,8 +19,8 @@ thread_local! {
     static DELIVERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A hold on this thread's messages. The last one on a thread delivers them when dropped: declared before a lock's
-/// guard, that is after the lock is free.
+/// A hold on this thread's messages. The last one on a thread delivers them when dropped: declared
+/// before a lock's guard, that is after the lock is free.
 #[must_use = "messages are held until this is dropped"]
 pub(crate) struct Held(PhantomData<*const ()>);
 

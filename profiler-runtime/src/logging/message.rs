@@ -47,7 +47,8 @@ impl Message {
             // Perhaps nobody reads any more.
             Self::Page(page) => drop(without_signals(|| writeln!(io::stderr().lock(), "\n{page}"))),
         }));
-        // A logger's panic has been reported by the panic hook; what it carries may panic when it is dropped.
+        // A logger's panic has been reported by the panic hook; what it carries may panic when it
+        // is dropped.
         if let Err(panic) = delivered {
             std::mem::forget(panic);
         }

@@ -1,10 +1,12 @@
 //! Messages for people: through the host's logger, or on standard error where it has none.
 //!
-//! A profiler that fails silently looks like one that found nothing. So a program without a logger (`log::max_level()`
-//! is `Off`, as with a `tracing` subscriber alone) gets errors, warnings and the artifacts' folder on standard error,
-//! each text once. `PROFILER_LOG=off` and the configuration's `quiet` stop that; a logger's own level is the host's
-//! choice and decides alone. Nothing here panics: a panicking logger is the host's, and costs one message. A logger
-//! that blocks or calls the profiler finds none of its locks held, and no recording waiting for artifacts.
+//! A profiler that fails silently looks like one that found nothing. So a program without a logger
+//! (`log::max_level()` is `Off`, as with a `tracing` subscriber alone) gets errors, warnings and
+//! the artifacts' folder on standard error, each text once. `PROFILER_LOG=off` and the
+//! configuration's `quiet` stop that; a logger's own level is the host's choice and decides alone.
+//! Nothing here panics: a panicking logger is the host's, and costs one message. A logger that
+//! blocks or calls the profiler finds none of its locks held, and no recording waiting for
+//! artifacts.
 
 mod held;
 mod message;
@@ -50,7 +52,8 @@ pub(crate) use {error, info, notice, warning as warn};
 
 inventory::submit! { Listener(|text| warning!("{text}")) }
 
-/// Sends a message to the logger; without one, to standard error if it is at least a warning or a `notice`.
+/// Sends a message to the logger; without one, to standard error if it is at least a warning or a
+/// `notice`.
 pub(crate) fn send(level: Level, notice: bool, target: &'static str, message: fmt::Arguments<'_>) {
     let is_wanted = if is_absent() { notice || level <= Level::Warn } else { level <= log::max_level() };
     if is_wanted {

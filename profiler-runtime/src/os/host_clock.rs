@@ -1,4 +1,5 @@
-//! The system's answers about a host's clocks: the name of the monotonic one, and how well the real-time one is kept.
+//! The system's answers about a host's clocks: the name of the monotonic one, and how well the
+//! real-time one is kept.
 
 use profiler_trace::records::host_clock::HostClock;
 
@@ -7,7 +8,8 @@ pub(crate) fn now() -> HostClock {
     HostClock { id: id(), real_time_error_ns: real_time_error_ns() }
 }
 
-/// Returns the boot, which only Linux reports, and, because each has a monotonic clock of its own, the time namespace.
+/// Returns the boot, which only Linux reports, and, because each has a monotonic clock of its own,
+/// the time namespace.
 fn id() -> Option<String> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = std::fs::read_link("/proc/self/ns/time").unwrap_or_default();
@@ -19,7 +21,8 @@ fn id() -> Option<String> {
 fn real_time_error_ns() -> Option<u64> {
     // SAFETY: the struct is plain numbers, for which zero is a value.
     let mut clock: libc::timex = unsafe { std::mem::zeroed() };
-    // SAFETY: the pointer is valid for the call, which only reads the clock's state because `modes` is zero.
+    // SAFETY: the pointer is valid for the call, which only reads the clock's state because `modes`
+    // is zero.
     let state = unsafe { libc::adjtimex(&raw mut clock) };
     let synchronised = (0..libc::TIME_ERROR).contains(&state) && clock.status & libc::STA_UNSYNC == 0;
     // Converts microseconds.

@@ -1,7 +1,8 @@
 //! Opening a foreign shared library, once and for good.
 //!
-//! Never closed: CUDA's libraries leave threads and callbacks behind. [`driver`](crate::collect::cuda::driver),
-//! [`cupti`](crate::collect::cuda::cupti) and [`nvtx`](crate::collect::nvtx) look their functions up here.
+//! Never closed: CUDA's libraries leave threads and callbacks behind.
+//! [`driver`](crate::collect::cuda::driver), [`cupti`](crate::collect::cuda::cupti) and
+//! [`nvtx`](crate::collect::nvtx) look their functions up here.
 
 use std::error::Error as _;
 use std::ffi::{CStr, OsStr, c_char};
@@ -18,8 +19,9 @@ impl Library {
     ///
     /// Returns the linker's own words.
     pub(crate) fn open(name: impl AsRef<OsStr>) -> Result<Self, String> {
-        // SAFETY: the names come from this room, from `PROFILER_CUPTI_LIB` and from the variable that attaches an NVTX
-        // tool: libraries whose constructors may run at any time and on any thread.
+        // SAFETY: the names come from this room, from `PROFILER_CUPTI_LIB` and from the variable
+        // that attaches an NVTX tool: libraries whose constructors may run at any time and on any
+        // thread.
         let opened = unsafe { libloading::Library::new(name.as_ref()) };
         // The error itself only says that it failed; its source has the linker's words.
         let words = |error: libloading::Error| error.source().map_or_else(|| error.to_string(), ToString::to_string);
@@ -51,7 +53,8 @@ impl Library {
     ///
     /// `F` is a function pointer type, with the signature of that function.
     pub(crate) unsafe fn function<F: Copy>(&self, name: &'static CStr) -> Result<F, &'static CStr> {
-        // SAFETY: the caller promises the type; the library is never closed, so the pointer stays valid.
+        // SAFETY: the caller promises the type; the library is never closed, so the pointer stays
+        // valid.
         unsafe { self.0.get::<F>(name.to_bytes_with_nul()) }.map(|function| *function).map_err(|_| name)
     }
 }
@@ -96,8 +99,8 @@ macro_rules! functions {
                         Err(_) => c"",
                     }
                 }
-                // SAFETY: the signatures are those of CUDA's documentation, unchanged since CUDA 11; every function
-                // returns an `int`-sized enum.
+                // SAFETY: the signatures are those of CUDA's documentation, unchanged since CUDA
+                // 11; every function returns an `int`-sized enum.
                 unsafe {
                     Ok(Self {
                         $( $field: library.function(const { c(concat!($symbol, "\0")) })?, )*

@@ -1,4 +1,5 @@
-//! The differences between operating systems: shared libraries, mapped files, the host's clocks, and the process's end.
+//! The differences between operating systems: shared libraries, mapped files, the host's clocks,
+//! and the process's end.
 
 pub(crate) mod host_clock;
 pub(crate) mod library;

@@ -1,5 +1,6 @@
-//! A file of ours, in a process whose descriptors are not: a host may close all of them, and open its own under their
-//! numbers. Each use asks first, so that nothing is done to the host's files, and the last one leaves the host's alone.
+//! A file of ours, in a process whose descriptors are not: a host may close all of them, and open
+//! its own under their numbers. Each use asks first, so that nothing is done to the host's files,
+//! and the last one leaves the host's alone.
 
 use std::fs::File;
 use std::io;

@@ -1,7 +1,8 @@
 //! The artifacts of a session: written by `export`, and reported to people here: where they are,
 //! what they lack, and why they are empty.
 //!
-//! The manifest and the summary say the same; a program that reads neither finds it in its log, or on standard error.
+//! The manifest and the summary say the same; a program that reads neither finds it in its log, or
+//! on standard error.
 
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
@@ -14,8 +15,8 @@ use profiler_trace::model::Trace;
 /// Duration below which an empty recording was most likely over before anything could run.
 const INSTANT_NS: u64 = 10_000_000;
 
-/// Writes the artifacts and the manifest, and logs their outcome. `folder` is the session's, empty if it
-/// has none.
+/// Writes the artifacts and the manifest, and logs their outcome. `folder` is the session's, empty
+/// if it has none.
 pub(super) fn write(trace: &mut Trace, config: &ProfilerConfig, folder: &Path, gauge: &Gauge) -> Manifest {
     warn(trace, config);
     let (manifest, remarks) = export::write_session(trace, folder, gauge);
@@ -42,7 +43,8 @@ fn announce(manifest: &Manifest, trace: &Trace, config: &ProfilerConfig, folder:
         let plural = if things == 1 { "" } else { "s" };
         logging::warn!("session `{session}` lacks {things} thing{plural}: {}", said.join("; "));
     }
-    // These losses come with every recording, and are no fault: people who keep a log find them there.
+    // These losses come with every recording, and are no fault: people who keep a log find them
+    // there.
     for sentence in losses::natural(trace) {
         logging::info!("session `{session}`: {sentence}");
     }
@@ -76,7 +78,8 @@ fn prints(trace: &Trace, config: &ProfilerConfig) -> bool {
     !context.ended_by.goes_on() && is_wanted && context.rank == 0 && config.profiler != Profiler::None
 }
 
-/// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if it is.
+/// Sends the warnings that the host has not been told yet, and adds why the recording is empty, if
+/// it is.
 fn warn(trace: &mut Trace, config: &ProfilerConfig) {
     trace.context.warnings.extend(why_empty(trace, config));
     if prints(trace, config) && logging::is_absent() {

@@ -1,7 +1,8 @@
 //! Dumps: artifacts of a session's recording so far, while it goes on.
 //!
-//! Requested by the program, or by an iteration that took too long. One is written at a time, into a folder of its own
-//! inside the session's: `dump-1`, `dump-2`, … Skipped dumps are counted, and reported with the session.
+//! Requested by the program, or by an iteration that took too long. One is written at a time, into
+//! a folder of its own inside the session's: `dump-1`, `dump-2`, … Skipped dumps are counted, and
+//! reported with the session.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -50,7 +51,8 @@ impl Dumps {
         self.ends.clear();
     }
 
-    /// Counts an iteration that ended; `began` in ticks, else the end of the one before. Returns whether to dump it.
+    /// Counts an iteration that ended; `began` in ticks, else the end of the one before. Returns
+    /// whether to dump it.
     pub(crate) fn step(&mut self, began: Option<u64>, now: Instant) -> bool {
         let Some((opened, begun)) = self.begun else { return false };
         let ticks = clock::ticks();

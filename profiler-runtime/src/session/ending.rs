@@ -1,8 +1,9 @@
 //! The recording is written before the process ends, however it ends.
 //!
 //! A guard and `stop_profile` are the orderly ways. Here are the others, each of which the
-//! configuration can switch off: `process::exit`, SIGTERM and SIGINT, and crashes. The time for which
-//! the process is kept from ending is bounded; artifacts that are not written by then are lost.
+//! configuration can switch off: `process::exit`, SIGTERM and SIGINT, and crashes. The time for
+//! which the process is kept from ending is bounded; artifacts that are not written by then are
+//! lost.
 
 use std::sync::mpsc;
 use std::thread;
@@ -34,14 +35,15 @@ pub(super) const fn is_written_on(config: &ProfilerConfig, ending: Ending) -> bo
     }
 }
 
-/// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's driver or the host's
-/// logger may never return now.
+/// Ends the active session and waits for its artifacts: on a thread of its own, because the GPU's
+/// driver or the host's logger may never return now.
 fn write_all(how: Ending) {
     process::check();
     if global::is_busy() == Some(false) {
         return;
     }
-    // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as a crashed one may.
+    // A handler that has interrupted the profiler may call `exit`: its thread then holds a lock, as
+    // a crashed one may.
     let patience = if ledger::is_own() { Ending::Crash.patience() } else { how.patience() };
     let deadline = Instant::now() + patience;
     let (done, finished) = mpsc::channel();

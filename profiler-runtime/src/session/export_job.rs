@@ -1,6 +1,7 @@
 //! The artifacts of a session that has ended, now or later.
 //!
-//! One thread builds and writes them; any number wait. The exporter's panic is an error here, never the host's.
+//! One thread builds and writes them; any number wait. The exporter's panic is an error here, never
+//! the host's.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -38,8 +39,8 @@ const FAILED_SPOOL: &str = "the spool could not grow, and ranges are lost for it
 /// Time between two updates of a progress bar.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
-/// A session that has ended. Its artifacts are written by a background thread; dropping this neither waits for them nor
-/// stops them. Cheap to clone.
+/// A session that has ended. Its artifacts are written by a background thread; dropping this
+/// neither waits for them nor stops them. Cheap to clone.
 #[derive(Clone, Debug)]
 #[must_use = "the artifacts are written in the background: `wait` for them before the program ends"]
 pub struct Stopped(Arc<Ended>);
@@ -66,7 +67,8 @@ struct Outcome {
 }
 
 impl Outcome {
-    /// Returns the result once the host has been told, or its logger has had its time: the caller may end the process.
+    /// Returns the result once the host has been told, or its logger has had its time: the caller
+    /// may end the process.
     fn known(&self) -> Option<&Result<Manifest, Error>> {
         self.result.as_ref().filter(|_| self.time_to_tell().is_zero()).map(|(result, _)| result)
     }
@@ -92,7 +94,8 @@ pub(crate) struct Export {
     pub(crate) sealed: Option<GpuSealed>,
     /// Claim on the folder, until the artifacts are in it.
     pub(crate) claim: Option<Claim>,
-    /// Spool of the recording, if not in memory; deleted when the artifacts are written, and those of `dump`, too.
+    /// Spool of the recording, if not in memory; deleted when the artifacts are written, and those
+    /// of `dump`, too.
     pub(crate) spool: Option<Spooling>,
     /// Dump that has to be written too.
     pub(crate) dump: Option<Stopped>,
@@ -120,7 +123,8 @@ impl Stopped {
         &self.0.session
     }
 
-    /// Returns the folder of its artifacts; `None` if only a report with a path of its own is configured, or nothing.
+    /// Returns the folder of its artifacts; `None` if only a report with a path of its own is
+    /// configured, or nothing.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         self.0.folder.as_deref()
@@ -149,8 +153,8 @@ impl Stopped {
         self.0.recorded_iterations.store(recorded, Ordering::Relaxed);
     }
 
-    /// Waits until every artifact is on disk, and lists them. An artifact that could not be written is in the manifest,
-    /// with the reason.
+    /// Waits until every artifact is on disk, and lists them. An artifact that could not be written
+    /// is in the manifest, with the reason.
     ///
     /// # Errors
     ///
@@ -164,7 +168,8 @@ impl Stopped {
         }
     }
 
-    /// Waits like [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not written by then.
+    /// Waits like [`wait`](Self::wait), but no longer than `most`: `None` if the artifacts are not
+    /// written by then.
     pub fn wait_timeout(&self, most: Duration) -> Option<Result<Manifest, Error>> {
         if let Err(error) = self.check_process() {
             return Some(Err(error));
@@ -224,7 +229,8 @@ impl Stopped {
         self.is_foreign() || self.outcome().known().is_some()
     }
 
-    /// Returns whether the session is that of a process which this one was forked off: no part of it may be waited for.
+    /// Returns whether the session is that of a process which this one was forked off: no part of
+    /// it may be waited for.
     pub(super) fn is_foreign(&self) -> bool {
         self.0.process.is_foreign()
     }
@@ -254,8 +260,8 @@ impl Stopped {
 }
 
 impl Export {
-    /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that ended the session, and
-    /// without the slot's lock.
+    /// Waits for the GPU and ends its part. Before [`launch`](Self::launch), on the thread that
+    /// ended the session, and without the slot's lock.
     pub(crate) fn finish_gpu(mut self) -> Self {
         self.sealed = self.gpu.take().map(Gpu::finish);
         self

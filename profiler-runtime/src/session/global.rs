@@ -4,9 +4,10 @@
 //! Idle ── start ─► Active ── stop, iterations, duration ─► (sealed) ─► Idle, while a thread writes the artifacts
 //! ```
 //!
-//! One lock serialises start, stop, steps and timers; a step takes it only while a session is active, stages and ops
-//! never. Nothing is logged and no thread is started under it, because the host's logger may itself be profiled. A
-//! session that ended by itself waits here for the stop that asks for its artifacts, until a new one starts.
+//! One lock serialises start, stop, steps and timers; a step takes it only while a session is
+//! active, stages and ops never. Nothing is logged and no thread is started under it, because the
+//! host's logger may itself be profiled. A session that ended by itself waits here for the stop
+//! that asks for its artifacts, until a new one starts.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -62,7 +63,8 @@ pub(super) fn lock() -> MutexGuard<'static, Slot> {
 ///
 /// # Errors
 ///
-/// Fails if a session is active, its folder cannot be written, or it needs a timer and there is no thread for it.
+/// Fails if a session is active, its folder cannot be written, or it needs a timer and there is no
+/// thread for it.
 pub(crate) fn start(parsed: Parsed, given: Option<Given>) -> Result<Stopped, Error> {
     let _own = ledger::own();
     pinned::pin_this_library();
@@ -143,15 +145,16 @@ pub(crate) fn stop_guarded(session: &SessionId) {
     stop_this(session);
 }
 
-/// Returns whether there is a session that is not on disk; `None` if that is unknown, because a lock is held.
+/// Returns whether there is a session that is not on disk; `None` if that is unknown, because a
+/// lock is held.
 pub(super) fn is_busy() -> Option<bool> {
     let mut slot = SLOT.try_lock().ok()?;
     slot.exporting.retain(|stopped| !stopped.is_written());
     Some(slot.active.is_some() || !slot.exporting.is_empty())
 }
 
-/// Stops, as the process is ending, the active session if its configuration wants that, and waits for all artifacts, no
-/// longer than until `deadline`.
+/// Stops, as the process is ending, the active session if its configuration wants that, and waits
+/// for all artifacts, no longer than until `deadline`.
 pub(super) fn finish(how: Ending, deadline: Instant) {
     let _own = ledger::own();
     let Some(mut slot) = lock_until(deadline) else { return };
@@ -165,7 +168,8 @@ pub(super) fn finish(how: Ending, deadline: Instant) {
     }
 }
 
-/// Takes the lock, unless its holder keeps it for too long: that may be the thread that has crashed.
+/// Takes the lock, unless its holder keeps it for too long: that may be the thread that has
+/// crashed.
 fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     loop {
         match SLOT.try_lock() {
@@ -177,8 +181,9 @@ fn lock_until(deadline: Instant) -> Option<MutexGuard<'static, Slot>> {
     }
 }
 
-/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts nothing here. `asked` is
-/// the name that a request gives it, `prefix` what the name begins with; both are plain names.
+/// Names a session of a job and makes its folder, for [`start`] in each of its workers. Starts
+/// nothing here. `asked` is the name that a request gives it, `prefix` what the name begins with;
+/// both are plain names.
 ///
 /// # Errors
 ///
@@ -233,7 +238,8 @@ pub(crate) fn step_call() {
     advance(|active| active.step_call(Instant::now()));
 }
 
-/// Counts a step that ends: while steps are counted, `profiler_core` reports each, on the thread that ended it.
+/// Counts a step that ends: while steps are counted, `profiler_core` reports each, on the thread
+/// that ended it.
 fn step_ended(end: StepEnd) {
     // In a signal handler, say, that interrupted the session on this thread, which holds the lock.
     if ledger::is_own() {
@@ -275,7 +281,8 @@ pub(super) fn advance(event: impl FnOnce(&mut Active) -> Option<EndedBy>) {
     }
 }
 
-/// Logs on a thread of its own: this one is in a function of the program's, which has asked the profiler for nothing.
+/// Logs on a thread of its own: this one is in a function of the program's, which has asked the
+/// profiler for nothing.
 fn log_elsewhere(messages: Waiting) {
     if messages.is_empty() {
         return;
@@ -288,7 +295,8 @@ fn log_elsewhere(messages: Waiting) {
     drop(thread::Builder::new().name("profiler-log".to_owned()).spawn(work));
 }
 
-/// Sends a recording on its way to its artifacts. The host's logger gets its messages afterwards: it may block.
+/// Sends a recording on its way to its artifacts. The host's logger gets its messages afterwards:
+/// it may block.
 fn launch(export: Export) -> Stopped {
     let _held = logging::hold();
     CHANGED.notify_all();

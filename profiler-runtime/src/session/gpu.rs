@@ -1,8 +1,8 @@
-//! A session's use of the GPU: the first source that can start for `profiler: torch`, the CUDA capture range for
-//! `profiler: cuda`.
+//! A session's use of the GPU: the first source that can start for `profiler: torch`, the CUDA
+//! capture range for `profiler: cuda`.
 //!
-//! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the GPU, and work of the
-//! GPU may wait for a step.
+//! Begun under the slot's lock, before the gate opens; ended without it, because it waits for the
+//! GPU, and work of the GPU may wait for a step.
 
 use std::collections::VecDeque;
 

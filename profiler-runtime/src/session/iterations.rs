@@ -1,7 +1,8 @@
-//! The iterations of a recovered recording: where the last ones begin, and under which number the first one is shown.
+//! The iterations of a recovered recording: where the last ones begin, and under which number the
+//! first one is shown.
 //!
-//! A session that ends counts them as they end ([`super::dumps`], [`super::schedule`]); for one whose process has died,
-//! their ends are in the log.
+//! A session that ends counts them as they end ([`super::dumps`], [`super::schedule`]); for one
+//! whose process has died, their ends are in the log.
 
 use profiler_core::stream::entry::{Entry, Tag};
 use profiler_core::stream::registry::{Log, ThreadLog};
@@ -11,7 +12,8 @@ use profiler_core::stream::registry::{Log, ThreadLog};
 pub(super) struct Iterations(Vec<u64>);
 
 impl Iterations {
-    /// Finds the iterations of the loop of this site; of bare `step()` calls without one. Reads the whole log.
+    /// Finds the iterations of the loop of this site; of bare `step()` calls without one. Reads the
+    /// whole log.
     pub(super) fn of(log: &Log, driver: Option<u32>) -> Self {
         let mut ends = Vec::new();
         log.threads.iter().for_each(|thread| add_ends(thread, driver, &mut ends));
@@ -19,7 +21,8 @@ impl Iterations {
         Self(ends)
     }
 
-    /// Returns the tick from which on the last `most` are there, and everything after them; 0 if there are no more.
+    /// Returns the tick from which on the last `most` are there, and everything after them; 0 if
+    /// there are no more.
     pub(super) fn begin_of_last(&self, most: u64) -> u64 {
         let before = usize::try_from(most).ok().and_then(|most| self.0.len().checked_sub(most)?.checked_sub(1));
         // Entries with the very time of the end belong to the iteration.
@@ -37,7 +40,8 @@ impl Iterations {
 }
 
 fn add_ends(thread: &ThreadLog, driver: Option<u32>, ends: &mut Vec<u64>) {
-    // The begin of each open range of the loop, and whether it is a poll: then the end of the task is the iteration's.
+    // The begin of each open range of the loop, and whether it is a poll: then the end of the task
+    // is the iteration's.
     let (mut open, mut is_poll): (Vec<(Entry, bool)>, _) = (Vec::new(), false);
     for entry in thread.entries() {
         let is_drivers = || driver == Some(entry.site());

@@ -9,8 +9,8 @@
 //!                                                     dumps: the same while it goes on
 //! ```
 //!
-//! `control` calls [`start`], [`stop`] and [`status`]; `profiler_core` calls back when a step ends. Nothing here panics, and a
-//! failed export costs the artifacts, not the host.
+//! `control` calls [`start`], [`stop`] and [`status`]; `profiler_core` calls back when a step ends.
+//! Nothing here panics, and a failed export costs the artifacts, not the host.
 
 mod active;
 mod artifacts;

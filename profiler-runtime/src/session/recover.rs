@@ -31,7 +31,8 @@ use profiler_trace::records::unavailable::Unavailable;
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Recovered {
-    /// Sessions whose artifacts are written now, as their processes would have done. Their spools are gone.
+    /// Sessions whose artifacts are written now, as their processes would have done. Their spools
+    /// are gone.
     pub sessions: Vec<Manifest>,
     /// Folders of sessions whose process lives: they were left alone.
     pub running: Vec<PathBuf>,
@@ -39,7 +40,8 @@ pub struct Recovered {
     pub failed: Vec<Error>,
 }
 
-/// Longest time between a process's signs of life, which come every second unless a disk keeps them.
+/// Longest time between a process's signs of life, which come every second unless a disk keeps
+/// them.
 const MOST_SILENCE: Duration = Duration::from_secs(3_600);
 
 /// Recovers sessions: see [`crate::recover`].
@@ -71,7 +73,8 @@ fn spools(folder: &Path) -> std::io::Result<Vec<Files>> {
             found.extend(Files::of_journal(&path));
         }
     }
-    // An empty journal was recovered where nothing can be deleted, or its process ended before it recorded.
+    // An empty journal was recovered where nothing can be deleted, or its process ended before it
+    // recorded.
     found.retain(|files| fs::metadata(&files.journal).is_ok_and(|journal| journal.len() > 0));
     found.sort_by(|one, other| one.journal.cmp(&other.journal));
     Ok(found)
@@ -110,7 +113,8 @@ fn recover_one(files: &Files) -> Result<Option<Manifest>, Error> {
     Ok(Some(manifest))
 }
 
-/// Returns the recording and its configuration, and the lock that keeps others from recovering it too.
+/// Returns the recording and its configuration, and the lock that keeps others from recovering it
+/// too.
 fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File), String> {
     let Salvaged { session, log, sites, process, start, last, end, lock, .. } = salvaged;
     let (mut context, config) = spool::read_session(session)
@@ -122,7 +126,8 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
     let end = end_anchor(process, start, last, end);
     let window = Window { process, start, end, open: (start.ticks, end.ticks), later: None };
     warn(&mut context, salvaged.torn, salvaged.unreadable);
-    // How much was allocated when recording began died with the process: totals are those of the recording.
+    // How much was allocated when recording began died with the process: totals are those of the
+    // recording.
     let memory = config.torch_profiler_with_memory.then(|| {
         let begin = Levels { has_allocator: true, least_bytes: 1, ..Levels::default() };
         MemoryLog { end: begin.clone(), begin }
@@ -143,8 +148,9 @@ fn recording(salvaged: Salvaged) -> Result<(Recording, ProfilerConfig, fs::File)
     Ok((Recording { log, sites, window, symbols, memory, gpu, context }, config, lock))
 }
 
-/// Cuts a recording to what a ring shows: entries that were not overwritten, the last seconds, the last
-/// iterations under their own numbers. `passed` is the number of iterations when the process died.
+/// Cuts a recording to what a ring shows: entries that were not overwritten, the last seconds, the
+/// last iterations under their own numbers. `passed` is the number of iterations when the process
+/// died.
 fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passed: u64) -> Recorded {
     let most = window::seconds(config.ring_secs);
     let iterations = Iterations::of(&recorded.0, context.step_site);
@@ -160,8 +166,9 @@ fn cut(recorded: Recorded, context: &mut Context, config: &ProfilerConfig, passe
     cut
 }
 
-/// Returns the end of the recording: its last entry, or the last sign of life after it. An entry that claims to be much
-/// later than that is ignored. The clocks of this machine do not matter: it may be another one.
+/// Returns the end of the recording: its last entry, or the last sign of life after it. An entry
+/// that claims to be much later than that is ignored. The clocks of this machine do not matter: it
+/// may be another one.
 fn end_anchor(process: Anchor, start: Anchor, last: Anchor, end: u64) -> Anchor {
     let pace = Pace::until(&process, &start, &last);
     let after = end.saturating_sub(last.ticks).min(pace.ticks_of(MOST_SILENCE));

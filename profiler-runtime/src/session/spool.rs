@@ -1,8 +1,10 @@
-//! A session's spool: the paths of its files, its journal's lines, and the thread that keeps both fresh.
+//! A session's spool: the paths of its files, its journal's lines, and the thread that keeps both
+//! fresh.
 //!
-//! The thread notes the time, the losses, and new code and timed devices, soon after the start and then
-//! every second, and asks for everything to be written to the disk: so data older than a few seconds survives a
-//! power failure too. The end of the process alone costs nothing that was stored.
+//! The thread notes the time, the losses, and new code and timed devices, soon after the start and
+//! then every second, and asks for everything to be written to the disk: so data older than a few
+//! seconds survives a power failure too. The end of the process alone costs nothing that was
+//! stored.
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -23,11 +25,12 @@ use profiler_trace::model::{Context, EndedBy, ExportOptions};
 const THREAD: &str = "profiler-spool";
 /// Time between two requests that the disk write everything.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Times before the first requests, which come sooner: a rate of ticks needs two, and a process may end at once.
+/// Times before the first requests, which come sooner: a rate of ticks needs two, and a process may
+/// end at once.
 const FIRST_INTERVAL: Duration = Duration::from_millis(1);
 
-/// The files of a spool, in a session's folder. The names are those of no artifact, and keep other sessions of the rank
-/// out of the folder.
+/// The files of a spool, in a session's folder. The names are those of no artifact, and keep other
+/// sessions of the rank out of the folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
     pub(crate) entries: PathBuf,
@@ -87,16 +90,16 @@ impl Files {
     }
 }
 
-/// Returns the journal's note of a session: its context, and its configuration as an object whose fields another
-/// version may not have.
+/// Returns the journal's note of a session: its context, and its configuration as an object whose
+/// fields another version may not have.
 fn session_note(context: &Context, config: &ProfilerConfig) -> Value {
     let mut note = serde_json::to_value(context).unwrap_or_default();
     note["config"] = serde_json::to_value(config).unwrap_or_default();
     note
 }
 
-/// Returns the context of a recording that is recovered, and its configuration. Its artifacts all lie in the session's
-/// folder.
+/// Returns the context of a recording that is recovered, and its configuration. Its artifacts all
+/// lie in the session's folder.
 ///
 /// # Errors
 ///
@@ -151,8 +154,9 @@ impl OpenSpool {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).note_news(&self.spooling);
     }
 
-    /// Notes that an iteration has ended, and with it `passed`; the loop that drives the session may have become known.
-    /// Returns the news for the journal instead of writing it: a disk may take long, and a lock is held here.
+    /// Notes that an iteration has ended, and with it `passed`; the loop that drives the session
+    /// may have become known. Returns the news for the journal instead of writing it: a disk may
+    /// take long, and a lock is held here.
     pub(crate) fn note_steps(&mut self, passed: u64, driver: DriverNote) -> Option<News> {
         self.spooling.note_iterations(passed);
         if self.noted == driver {

@@ -1,5 +1,5 @@
-//! The thread behind `delay_secs` and `duration_secs`: one for each session that has a time limit, asleep until its
-//! deadline, gone with its session.
+//! The thread behind `delay_secs` and `duration_secs`: one for each session that has a time limit,
+//! asleep until its deadline, gone with its session.
 
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;

@@ -1,8 +1,9 @@
 //! The recorded part of a session: the entries between two positions of every thread's stream.
 //!
-//! The only place that decides what is recorded. The order of each change makes a recording exact: opening
-//! reads the clock, then the positions, then opens the gate; closing shuts the gate, then reads the
-//! positions, then the clock. So every entry between the positions lies between the two clock readings.
+//! The only place that decides what is recorded. The order of each change makes a recording exact:
+//! opening reads the clock, then the positions, then opens the gate; closing shuts the gate, then
+//! reads the positions, then the clock. So every entry between the positions lies between the two
+//! clock readings.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use profiler_core::stream::registry::{self, Log, Marks};
 use profiler_core::{gate, select, stream::chunk::set_budget, stream::prealloc::warm};
 use profiler_trace::model::{MemoryLog, Window};
 
-/// Time after the recording at which the clocks are read again: a reading takes a ten-thousandth of it.
+/// Time after the recording at which the clocks are read again: a reading takes a ten-thousandth of
+/// it.
 const LOOK_BACK_NS: u64 = 1_000_000;
 
 /// A recording that goes on.
@@ -34,7 +36,8 @@ pub(crate) struct OpenWindow {
 /// A recording, its window, and the allocated memory at both ends.
 pub(crate) type Recorded = (Log, Window, Option<MemoryLog>);
 
-/// Prepares the recorder for a session: budget, selection, and the ranges for an attached tool. Records nothing yet.
+/// Prepares the recorder for a session: budget, selection, and the ranges for an attached tool.
+/// Records nothing yet.
 pub(crate) fn prepare(config: &ProfilerConfig) {
     nvtx::configure(config);
     Anchor::of_process();
@@ -49,7 +52,8 @@ pub(crate) fn prepare(config: &ProfilerConfig) {
     }
 }
 
-/// Returns a configured number of seconds; `None` for 0, which is no limit, and for more than a clock can hold.
+/// Returns a configured number of seconds; `None` for 0, which is no limit, and for more than a
+/// clock can hold.
 pub(crate) fn seconds(configured: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(configured).ok().filter(|seconds| !seconds.is_zero())
 }
@@ -59,7 +63,8 @@ pub(crate) fn count_steps() {
     gate::set(gate::STEPS);
 }
 
-/// Records from now on, into streams whose past is ignored; `gpu` has the gate's bits for the GPU's part.
+/// Records from now on, into streams whose past is ignored; `gpu` has the gate's bits for the GPU's
+/// part.
 pub(crate) fn record(config: &ProfilerConfig, gpu: u32, spooling: Option<&Spooling>) -> OpenWindow {
     if config.torch_profiler_with_stack {
         stacks::prepare();
@@ -98,7 +103,8 @@ fn recording(config: &ProfilerConfig, gpu: u32) -> u32 {
 }
 
 impl OpenWindow {
-    /// Ends the recording and the session's hold on the gate. Entries before `oldest` (ticks) are not shown.
+    /// Ends the recording and the session's hold on the gate. Entries before `oldest` (ticks) are
+    /// not shown.
     pub(crate) fn close(self, oldest: u64) -> Recorded {
         let closed = clock::ticks();
         shut();
@@ -153,7 +159,8 @@ pub(crate) fn cut((mut log, mut window, mut memory): Recorded, most: Option<Dura
     (log, window, memory)
 }
 
-/// Reads the clocks once more, long enough after the recording to tell whether they keep their pace.
+/// Reads the clocks once more, long enough after the recording to tell whether they keep their
+/// pace.
 pub(crate) fn look_back(window: &mut Window) {
     let since = |now: &Anchor| now.monotonic_ns.saturating_sub(window.end.monotonic_ns);
     let mut now = Anchor::now();

@@ -1,9 +1,10 @@
 //! What an exporter is: rows of artifacts, and what a session gives it to do.
 //!
-//! An exporter has a row for each artifact that it may write, and adds to a [`Plan`] what the options of a session ask
-//! for: files in the session's folder, files elsewhere, what is missing and why, or something that is no file at all.
-//! The plan is carried out by the root of `export`: progress, panics, compression, checksums and the manifest are its
-//! affair. Most artifacts are one file, written from the trace alone: an exporter of these is a value of [`OneFile`].
+//! An exporter has a row for each artifact that it may write, and adds to a [`Plan`] what the
+//! options of a session ask for: files in the session's folder, files elsewhere, what is missing
+//! and why, or something that is no file at all. The plan is carried out by the root of `export`:
+//! progress, panics, compression, checksums and the manifest are its affair. Most artifacts are one
+//! file, written from the trace alone: an exporter of these is a value of [`OneFile`].
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -55,7 +56,8 @@ pub(super) trait Exporter: Sync {
     }
 }
 
-/// Writes a file's contents. The manifest knows all that was planned and is missing, and what was written before.
+/// Writes a file's contents. The manifest knows all that was planned and is missing, and what was
+/// written before.
 pub(super) type WriteFile = fn(&Trace, &Manifest, &mut dyn Write) -> io::Result<()>;
 
 /// An exporter of one file in the session's folder.
@@ -108,7 +110,8 @@ pub(super) struct Plan<'a> {
 /// Something that an exporter makes.
 pub(super) enum Output {
     File(PlannedFile),
-    /// Its name in progress and errors, and what makes it; that may add to the manifest, and returns what to say.
+    /// Its name in progress and errors, and what makes it; that may add to the manifest, and
+    /// returns what to say.
     Elsewhere(&'static str, Box<MakeElsewhere>),
 }
 

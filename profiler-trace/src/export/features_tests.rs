@@ -1,5 +1,5 @@
-//! What a session lacks because a feature is off: the manifest says which. Holds with every set of features, and is run
-//! with few of them.
+//! What a session lacks because a feature is off: the manifest says which. Holds with every set of
+//! features, and is run with few of them.
 
 use crate::model::testing::Script;
 use crate::model::{Content, ExportOptions, MemoryLog, Trace};

@@ -10,9 +10,10 @@
 //! what several artifacts state: report_parts, events      how a value is written: format      who helps: workers
 //! ```
 //!
-//! The runtime calls [`write_session`] on a background thread, and says to people what that remarks. Each room
-//! lists its exporters (`exporter`): a new artifact is a file of its room and a row of that list. Only `output`
-//! knows files. An artifact that fails costs the others nothing: the manifest says why it is missing.
+//! The runtime calls [`write_session`] on a background thread, and says to people what that
+//! remarks. Each room lists its exporters (`exporter`): a new artifact is a file of its room and a
+//! row of that list. Only `output` knows files. An artifact that fails costs the others nothing:
+//! the manifest says why it is missing.
 //!
 //! `unsafe` is in two files alone, which ask the system for what the standard library does not:
 //! `outlet`, so that a write sends no signal to the host, and `terminal`, for a width.
@@ -74,8 +75,8 @@ use output::target::{self, Target};
 use reports::digest::Digest;
 use traces::Traces;
 
-/// The exporters of each room, in the order in which they write: the summary lists the others' missing files, and
-/// the manifest the outcome of all.
+/// The exporters of each room, in the order in which they write: the summary lists the others'
+/// missing files, and the manifest the outcome of all.
 const EXPORTERS: &[&[&dyn Exporter]] =
     &[&[&Traces], ops::EXPORTERS, stacks::EXPORTERS, memory::EXPORTERS, reports::EXPORTERS, &[&manifest::file::FILE]];
 
@@ -99,7 +100,8 @@ pub fn content_type(kind: &str, name: &str) -> &'static str {
     }
 }
 
-/// Returns the paths in the configuration that cannot be written to, as far as that shows before the session.
+/// Returns the paths in the configuration that cannot be written to, as far as that shows before
+/// the session.
 pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
     let refused = |(field, path): (&str, PathBuf)| {
         let error = Target::of(&path).err()?;
@@ -108,10 +110,12 @@ pub fn obstacles(options: &ExportOptions, rank: u32) -> Vec<String> {
     exporters().filter_map(|exporter| exporter.spelled_out(options, rank)).filter_map(refused).collect()
 }
 
-/// Writes what the options ask for, the manifest last; returns the manifest, and remarks for people. `folder` is the
-/// session's, empty if it has none: then only the performance report is written, to its own path.
+/// Writes what the options ask for, the manifest last; returns the manifest, and remarks for
+/// people. `folder` is the session's, empty if it has none: then only the performance report is
+/// written, to its own path.
 ///
-/// Never fails as a whole: files that could not be written are in the manifest, and among the remarks.
+/// Never fails as a whole: files that could not be written are in the manifest, and among the
+/// remarks.
 pub fn write_session(trace: &mut Trace, folder: &Path, gauge: &Gauge) -> (Manifest, Vec<Remark>) {
     let mut plan = Plan { trace, folder, outputs: Vec::new(), missing: Vec::new() };
     exporters().for_each(|exporter| exporter.plan(&mut plan));

@@ -1,4 +1,5 @@
-//! A writer that panics costs its artifact, not the session's. None should: with `panic = "abort"` it ends the host.
+//! A writer that panics costs its artifact, not the session's. None should: with `panic = "abort"`
+//! it ends the host.
 
 use std::any::Any;
 use std::io;

@@ -11,7 +11,8 @@ use crate::model::Trace;
 pub struct ExportProgress {
     /// The file that is being written; `None` before the first and after the last.
     pub artifact: Option<String>,
-    /// How much of that file's pass over the recording is done, from 0 to 1. Files that need no pass stay at 0.
+    /// How much of that file's pass over the recording is done, from 0 to 1. Files that need no
+    /// pass stay at 0.
     pub fraction: f64,
     /// Files done, written or not.
     pub done: usize,
@@ -19,7 +20,8 @@ pub struct ExportProgress {
     pub planned: usize,
 }
 
-/// The progress that the writing thread updates. One lock for each file, one addition for some thousand ranges.
+/// The progress that the writing thread updates. One lock for each file, one addition for some
+/// thousand ranges.
 #[derive(Debug, Default)]
 pub struct Gauge {
     state: Mutex<State>,

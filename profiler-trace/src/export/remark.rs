@@ -1,4 +1,5 @@
-//! Remarks of an export for people: the exporters know no log, so the caller of the export reports them.
+//! Remarks of an export for people: the exporters know no log, so the caller of the export reports
+//! them.
 
 /// A sentence for people, by how much it matters.
 #[derive(Clone, Debug, PartialEq, Eq)]

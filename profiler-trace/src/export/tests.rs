@@ -1,4 +1,5 @@
-//! A session's folder: what is in it for which configuration, and what happens when something cannot be written.
+//! A session's folder: what is in it for which configuration, and what happens when something
+//! cannot be written.
 
 use std::fs;
 use std::path::{Path, PathBuf};

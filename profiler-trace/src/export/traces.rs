@@ -1,4 +1,5 @@
-//! The traces of a session as artifacts: in one format or both, under the names that tools and users want.
+//! The traces of a session as artifacts: in one format or both, under the names that tools and
+//! users want.
 
 use std::path::{Path, PathBuf};
 
@@ -49,8 +50,9 @@ impl Exporter for Traces {
     }
 }
 
-/// Returns the path of a trace. A name of the user's lies in the configured folder itself, not in a session's. A name
-/// that contains the request's id is not used twice, because no user chose it: the id gets a number.
+/// Returns the path of a trace. A name of the user's lies in the configured folder itself, not in a
+/// session's. A name that contains the request's id is not used twice, because no user chose it:
+/// the id gets a number.
 fn path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     let context = &trace.context;
     let request = trace.requests.first_id.as_ref().or(context.last_request.as_ref()).unwrap_or(&context.session);
@@ -70,7 +72,8 @@ fn path(trace: &Trace, folder: &Path, perfetto: bool) -> PathBuf {
     others.find(|path| !path.exists()).unwrap_or(first)
 }
 
-/// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's is the only one.
+/// Returns the trace's name for tools that are pointed at a folder of traces. A name of the user's
+/// is the only one.
 fn second_path(trace: &Trace, folder: &Path) -> Option<PathBuf> {
     let options = &trace.context.options;
     let suffix = if options.torch_profiler_use_gzip { ".gz" } else { "" };

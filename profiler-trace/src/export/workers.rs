@@ -1,7 +1,8 @@
-//! The threads that help the exporting thread: a few, for the time of one file, which take jobs from a queue.
+//! The threads that help the exporting thread: a few, for the time of one file, which take jobs
+//! from a queue.
 //!
-//! They end when the queue does, and what they allocate counts as the profiler's. Used where formatting
-//! (`trace::turns`) and compressing (`gzip`) are spread over cores.
+//! They end when the queue does, and what they allocate counts as the profiler's. Used where
+//! formatting (`trace::turns`) and compressing (`gzip`) are spread over cores.
 
 use std::num::NonZero;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -18,8 +19,8 @@ pub(super) fn count() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get).min(MOST)
 }
 
-/// Starts `count` workers, or as many as the system grants. One of them runs each job that is sent; `None` if there
-/// is no worker.
+/// Starts `count` workers, or as many as the system grants. One of them runs each job that is sent;
+/// `None` if there is no worker.
 pub(super) fn start<'scope, J: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     name: &str,

@@ -1,7 +1,9 @@
-//! Numbers of tasks, and the rank of each among all of them: values of tasks lie in a table without gaps.
+//! Numbers of tasks, and the rank of each among all of them: values of tasks lie in a table without
+//! gaps.
 //!
-//! Threads take task numbers in blocks, so that those of a recording lie close together: a bit for each
-//! costs less than a map's entry, and costs no more than two words where a filter records one task in many.
+//! Threads take task numbers in blocks, so that those of a recording lie close together: a bit for
+//! each costs less than a map's entry, and costs no more than two words where a filter records one
+//! task in many.
 
 /// Numbers in one block.
 const BLOCK: u64 = 32;

@@ -28,7 +28,8 @@ impl CallTimes {
         self.count += 1;
     }
 
-    /// Returns the duration that so many in a thousand calls do not exceed, the middle of its bin; 0 without calls.
+    /// Returns the duration that so many in a thousand calls do not exceed, the middle of its bin;
+    /// 0 without calls.
     pub(crate) fn quantile(&self, per_mille: u64) -> u64 {
         let rank = (u128::from(self.count) * u128::from(per_mille)).div_ceil(1000).max(1);
         let mut passed = 0;

@@ -1,4 +1,5 @@
-//! The facts that a session knows beside its records: the input of [`Trace::build`](super::Trace::build).
+//! The facts that a session knows beside its records: the input of
+//! [`Trace::build`](super::Trace::build).
 
 use std::time::Duration;
 
@@ -42,9 +43,11 @@ pub struct Window {
     pub start: Anchor,
     /// End of the recording.
     pub end: Anchor,
-    /// Ticks between which ranges were certainly recorded: between the two above, where the gate opens and shuts.
+    /// Ticks between which ranges were certainly recorded: between the two above, where the gate
+    /// opens and shuts.
     pub open: (u64, u64),
-    /// Anchor some time after the end, if the process lived: shows whether the clocks kept their pace.
+    /// Anchor some time after the end, if the process lived: shows whether the clocks kept their
+    /// pace.
     pub later: Option<Anchor>,
 }
 
@@ -64,8 +67,8 @@ impl Window {
     }
 }
 
-/// The process and session of a recording, and the artifacts asked for. Fields that are not skipped are known when it
-/// begins, and go into the journal of a spool.
+/// The process and session of a recording, and the artifacts asked for. Fields that are not skipped
+/// are known when it begins, and go into the journal of a spool.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 pub struct Context {
     /// Session id, shared by all ranks of the job.
@@ -90,11 +93,14 @@ pub struct Context {
     /// Artifacts that are asked for.
     #[serde(skip)]
     pub options: ExportOptions,
-    /// Number of the site of the loop that drove the schedule; `None` if bare `step()` calls did, or nothing.
+    /// Number of the site of the loop that drove the schedule; `None` if bare `step()` calls did,
+    /// or nothing.
     pub step_site: Option<u32>,
-    /// Iterations since start that had passed when recording began: the number of the first recorded step.
+    /// Iterations since start that had passed when recording began: the number of the first
+    /// recorded step.
     pub first_step: u64,
-    /// Iterations passed when recording ended, if the first may be overwritten: the last step is the one before.
+    /// Iterations passed when recording ended, if the first may be overwritten: the last step is
+    /// the one before.
     #[serde(skip)]
     pub steps_passed: Option<u64>,
     /// Iterations of the driving loop that were recorded.
@@ -103,7 +109,8 @@ pub struct Context {
     /// Reason why recording ended.
     #[serde(skip)]
     pub ended_by: EndedBy,
-    /// Number of run-time names that the process has used beyond those that are kept apart; 0 if that is not known.
+    /// Number of run-time names that the process has used beyond those that are kept apart; 0 if
+    /// that is not known.
     #[serde(skip)]
     pub merged_names: u64,
     /// True if an attached tool was shown the ranges too.
@@ -112,7 +119,8 @@ pub struct Context {
     /// Costs of recording on this machine.
     #[serde(skip)]
     pub costs: Costs,
-    /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the recording.
+    /// Cost of reading a thread's CPU clock once, if that was asked for; measured before the
+    /// recording.
     #[serde(default)]
     pub cpu_clock_cost: Duration,
     /// Id of the last request that began in the session, for one that began before the recording.

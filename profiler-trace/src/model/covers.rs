@@ -1,10 +1,11 @@
 //! The parts that stages which may overlap their siblings cover of the stage that they ran in:
 //! guards that cross others, and the lives of async stages.
 //!
-//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no
-//! other, and thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The others are put in order after
-//! the first reading; the second tells which part of them the disjoint ones have covered already, and the rest is
-//! taken from the stage's own time. Exact, in four bytes for an async stage; what is taken is summed up by node.
+//! A stage's own time is its duration without the union of the stages directly inside it. Of those
+//! that cross no other, and thus are disjoint, it is their sum ([`Slice::stage_children_ns`]). The
+//! others are put in order after the first reading; the second tells which part of them the
+//! disjoint ones have covered already, and the rest is taken from the stage's own time. Exact, in
+//! four bytes for an async stage; what is taken is summed up by node.
 
 use std::collections::HashMap;
 
@@ -34,8 +35,9 @@ struct Inside {
 pub(super) struct Covers {
     /// Stages that cross others.
     crossing: Vec<Inside>,
-    /// Union of the stages inside each stage, by its short key: intervals in order, none of which touch. An interval
-    /// is one stage, or its first and the one that [ends](LAST) it: a task by its rank, crossing stages behind them.
+    /// Union of the stages inside each stage, by its short key: intervals in order, none of which
+    /// touch. An interval is one stage, or its first and the one that [ends](LAST) it: a task by
+    /// its rank, crossing stages behind them.
     intervals: Vec<u32>,
     /// Time to take from the own time of a node, in a request that is kept or, by 0, in none.
     taken: HashMap<(NodeId, u64), i64>,
@@ -55,7 +57,8 @@ impl CoverBook {
         }
     }
 
-    /// Returns the parts that these and the lives of `tasks` cover; `kept` has the indices of kept requests, by key.
+    /// Returns the parts that these and the lives of `tasks` cover; `kept` has the indices of kept
+    /// requests, by key.
     pub(super) fn close(self, tasks: &Tasks, stages: &StageTree, kept: HashMap<u64, usize>) -> Covers {
         let crossing = self.inside.into_iter().map(|each| Inside { key: tasks.short(each.key), ..each }).collect();
         let mut covers = Covers { crossing, intervals: Vec::new(), taken: HashMap::new(), kept };
@@ -89,7 +92,8 @@ impl Covers {
         }
     }
 
-    /// Adds the stages inside one stage as intervals that do not touch; they come by key, in order of begin.
+    /// Adds the stages inside one stage as intervals that do not touch; they come by key, in order
+    /// of begin.
     fn merge(&self, tasks: &Tasks, intervals: &mut Vec<u32>) {
         let (mut len, mut last) = (0, None);
         for at in 0..intervals.len() {
@@ -142,7 +146,8 @@ impl Covers {
         self.take(tasks, stages, slice.external_id, times, || slice.request, 1);
     }
 
-    /// Takes the time that inner stages cover of a part of a stage, by its short key, from its own; or gives it back.
+    /// Takes the time that inner stages cover of a part of a stage, by its short key, from its own;
+    /// or gives it back.
     fn take(
         &mut self,
         tasks: &Tasks,
@@ -177,7 +182,8 @@ impl Covers {
         }
     }
 
-    /// Takes the covered time from the stages' own time, in the session and in the requests that are kept.
+    /// Takes the covered time from the stages' own time, in the session and in the requests that
+    /// are kept.
     pub(super) fn apply(self, stages: &mut StageTree, requests: &mut [Request]) {
         let mut of_session: HashMap<NodeId, i64> = HashMap::new();
         for ((node, request), ns) in self.taken {

@@ -1,4 +1,5 @@
-//! Ranges that cross, against the rule: what is around a range is what was open from its begin to its end.
+//! Ranges that cross, against the rule: what is around a range is what was open from its begin to
+//! its end.
 
 use proptest::prelude::*;
 
@@ -135,7 +136,8 @@ fn a_guard_over_awaits_is_in_its_task_and_around_what_it_does() {
     assert_eq!(trace.ops.busy_ns, 70 + 90, "waiting is no time of the thread, and each moment counts once");
 }
 
-/// A3: of two guards that wait together, each has the time in which neither it waited nor the other ran.
+/// A3: of two guards that wait together, each has the time in which neither it waited nor the other
+/// ran.
 #[test]
 fn guards_that_wait_together_have_their_own_times() {
     let mut script = Script::new();

@@ -1,7 +1,8 @@
-//! Any number of durations in bounded memory: count, sum and extremes exactly, every quantile within 1 %.
+//! Any number of durations in bounded memory: count, sum and extremes exactly, every quantile
+//! within 1 %.
 //!
-//! A DDSketch counts durations in bins that grow by a constant factor, so that two sketches add up to the one of both:
-//! the ranks of a job are merged by that.
+//! A DDSketch counts durations in bins that grow by a constant factor, so that two sketches add up
+//! to the one of both: the ranks of a job are merged by that.
 
 use std::fmt;
 
@@ -34,7 +35,8 @@ pub(crate) struct Durations {
 pub(crate) struct Bins {
     /// Number of durations of 0 ns.
     pub(crate) zeros: u64,
-    /// Keys and counts, by key; a bin's durations lie between `gamma ^ key` and `gamma ^ (key + 1)` nanoseconds.
+    /// Keys and counts, by key; a bin's durations lie between `gamma ^ key` and `gamma ^ (key + 1)`
+    /// nanoseconds.
     pub(crate) counts: Vec<(i32, u64)>,
 }
 
@@ -57,7 +59,8 @@ impl Durations {
         self.max_ns = self.max_ns.max(other.max_ns);
         self.count = self.count.saturating_add(other.count);
         self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
-        // Every sketch here has one configuration, and only a difference of configurations makes a merge fail.
+        // Every sketch here has one configuration, and only a difference of configurations makes a
+        // merge fail.
         let _ = self.sketch.merge(&other.sketch);
     }
 
@@ -75,7 +78,8 @@ impl Durations {
 
     /// Returns the counts of the sketch, as [`of_bins`](Self::of_bins) takes them.
     pub(crate) fn bins(&self) -> Bins {
-        /// The part of the sketch's own serialised form that is read here; the library keeps that form readable.
+        /// The part of the sketch's own serialised form that is read here; the library keeps that
+        /// form readable.
         #[derive(Deserialize)]
         struct Form {
             store: Store,

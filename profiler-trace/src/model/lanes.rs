@@ -1,5 +1,5 @@
-//! Lanes: extra rows for slices that overlap without nesting. Perfetto deletes a slice that crosses another on its row
-//! (perfetto#4280), so none may.
+//! Lanes: extra rows for slices that overlap without nesting. Perfetto deletes a slice that crosses
+//! another on its row (perfetto#4280), so none may.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -20,7 +20,8 @@ impl Lanes {
         self.free_from.len() as u32
     }
 
-    /// Returns the lane, from 1, for something from `begin` to `end` (`u64::MAX` while that is unknown), and takes it.
+    /// Returns the lane, from 1, for something from `begin` to `end` (`u64::MAX` while that is
+    /// unknown), and takes it.
     pub(crate) fn take(&mut self, begin: u64, end: u64) -> u32 {
         let free = self.free_from.iter().position(|&from| from <= begin);
         let lane = free.unwrap_or_else(|| {
@@ -32,8 +33,8 @@ impl Lanes {
         lane as u32 + 1
     }
 
-    /// Frees `lane` from just after `end`. Something that begins at `end` may have begun before the lane was free: it
-    /// does not get the lane.
+    /// Frees `lane` from just after `end`. Something that begins at `end` may have begun before the
+    /// lane was free: it does not get the lane.
     pub(crate) fn release(&mut self, lane: u32, end: u64) {
         if let Some(from) = self.free_from.get_mut(lane as usize - 1) {
             *from = end.saturating_add(1);
@@ -41,8 +42,9 @@ impl Lanes {
     }
 }
 
-/// Lanes of lives, which may be nested: a nested life is on the lane of the one around it, unless another life is there
-/// meanwhile. So a request and the futures that it waits for are read from top to bottom.
+/// Lanes of lives, which may be nested: a nested life is on the lane of the one around it, unless
+/// another life is there meanwhile. So a request and the futures that it waits for are read from
+/// top to bottom.
 #[derive(Default)]
 struct LifeLanes {
     /// The innermost life on each lane, by rank; it may have ended.
@@ -52,7 +54,8 @@ struct LifeLanes {
 }
 
 impl Tasks {
-    /// Gives every life its lane. After that the life around it is no longer known: its record has no room for both.
+    /// Gives every life its lane. After that the life around it is no longer known: its record has
+    /// no room for both.
     pub(super) fn give_lanes(&mut self) {
         let (mut lanes, mut ended) = (LifeLanes::default(), self.by_end().into_iter().peekable());
         let order = std::mem::take(&mut self.order);
@@ -156,7 +159,8 @@ mod tests {
         assert_eq!((0..10).map(|rank| tasks.lane(rank)).collect::<Vec<_>>(), [1, 1, 2, 2, 3, 1, 2, 1, 1, 1]);
     }
 
-    /// G1: as many lanes as lives, each taken anew: the lowest that is free, in no more time than sorting takes.
+    /// G1: as many lanes as lives, each taken anew: the lowest that is free, in no more time than
+    /// sorting takes.
     #[test]
     fn many_lives_at_once_get_lanes_in_order() {
         let lives: Vec<_> = (0..50_000_u64)

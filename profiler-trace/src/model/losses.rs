@@ -1,7 +1,8 @@
 //! Losses: everything that should be in an artifact and is not.
 //!
-//! Whoever loses something keeps a plain number; a row of a table here says what the number is called, what people are
-//! told, and whether it makes the recording incomplete. Every report, the manifest and the log read that table.
+//! Whoever loses something keeps a plain number; a row of a table here says what the number is
+//! called, what people are told, and whether it makes the recording incomplete. Every report, the
+//! manifest and the log read that table.
 
 use std::borrow::Cow;
 
@@ -37,8 +38,8 @@ pub(crate) struct LossCause {
     why: fn(&Trace) -> Cow<'static, str>,
 }
 
-/// Makes a table: name for programs, effect, count of a trace, and the two halves of the sentence, which for some
-/// causes depends on the trace.
+/// Makes a table: name for programs, effect, count of a trace, and the two halves of the sentence,
+/// which for some causes depends on the trace.
 macro_rules! causes {
     ($(#[$doc:meta])* $table:ident of $trace:ident: $($code:literal $effect:ident, $count:expr, $of:literal, $why:expr;)*) => {
         $(#[$doc])*

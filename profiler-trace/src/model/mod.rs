@@ -1,4 +1,5 @@
-//! What happened, as plain data: built once from the raw records of a session, then read by every exporter.
+//! What happened, as plain data: built once from the raw records of a session, then read by every
+//! exporter.
 //!
 //! ```text
 //! context (what came in) ─► trace: build ─┬─ decode   slices, in the order in which they ended, nesting proven
@@ -9,8 +10,9 @@
 //!                                         └─ losses   what is missing
 //! ```
 //!
-//! No I/O, no clock, no features. The runtime builds a [`Trace`], `export` reads it. The slices themselves are never all in
-//! memory: an exporter walks a thread with `Trace::walk`, which decodes again, because decoding is cheaper than keeping.
+//! No I/O, no clock, no features. The runtime builds a [`Trace`], `export` reads it. The slices
+//! themselves are never all in memory: an exporter walks a thread with `Trace::walk`, which decodes
+//! again, because decoding is cheaper than keeping.
 
 mod by_task;
 mod call_times;

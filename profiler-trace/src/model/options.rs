@@ -1,6 +1,7 @@
 //! The artifacts that are asked for: all that the model and the exporters know of a configuration.
 //!
-//! The recorder fills it: the runtime from a `ProfilerConfig`, whose fields of the same names say what each means.
+//! The recorder fills it: the runtime from a `ProfilerConfig`, whose fields of the same names say
+//! what each means.
 
 use std::path::PathBuf;
 
@@ -66,7 +67,8 @@ pub enum Content {
     Nothing,
     /// The reports and the manifest.
     Reports,
-    /// These, and all that `torch.profiler` writes: traces, operator tables, stacks, memory snapshots.
+    /// These, and all that `torch.profiler` writes: traces, operator tables, stacks, memory
+    /// snapshots.
     Everything,
 }
 
@@ -102,15 +104,16 @@ impl ExportOptions {
 words! {
     /// The format of a session's trace.
     pub enum TraceFormat {
-        /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto, Holistic Trace Analysis and
-        /// TensorBoard.
+        /// `trace_rank{R}.json`, Kineto's dialect of the Chrome trace format: for Perfetto,
+        /// Holistic Trace Analysis and TensorBoard.
         #[default]
         Chrome = "chrome",
         /// `trace_rank{R}.pftrace`, Perfetto's own format, with counters; for Perfetto alone.
         ///
-        /// What it gains: a quarter of the size (half of it with shapes, and when both are compressed), and less time to write.
-        /// What it costs: Perfetto 52 takes 1.3 times as long to load it as the JSON, because it reads two packets for a slice
-        /// instead of one event; from version 57 on it decodes packets about one and a half times as fast.
+        /// What it gains: a quarter of the size (half of it with shapes, and when both are
+        /// compressed), and less time to write. What it costs: Perfetto 52 takes 1.3 times as long
+        /// to load it as the JSON, because it reads two packets for a slice instead of one event;
+        /// from version 57 on it decodes packets about one and a half times as fast.
         Perfetto = "perfetto",
         /// Both files.
         Both = "both",
@@ -118,17 +121,20 @@ words! {
 }
 
 words! {
-    /// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the driver directly, such as one on
-    /// candle or cudarc, launches by `cuLaunchKernel`, and tools that were made for PyTorch look for `cudaLaunchKernel`.
+    /// The names of calls of the CUDA driver's API in the JSON trace. A program that calls the
+    /// driver directly, such as one on candle or cudarc, launches by `cuLaunchKernel`, and tools
+    /// that were made for PyTorch look for `cudaLaunchKernel`.
     pub enum CudaApiNames {
         /// The function that was called, as Kineto writes it.
         #[default]
         Called = "called",
-        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`; the argument `called` keeps
-        /// the name. Holistic Trace Analysis and TraceLens find launches by that.
+        /// As the calls of the runtime's API that do the same, with the category `cuda_runtime`;
+        /// the argument `called` keeps the name. Holistic Trace Analysis and TraceLens find
+        /// launches by that.
         Runtime = "runtime",
-        /// The same, with the category `Runtime`, also of calls that the program made of the runtime's API: TensorBoard's
-        /// profiler plugin knows no other, and shows no device times of PyTorch's own traces either.
+        /// The same, with the category `Runtime`, also of calls that the program made of the
+        /// runtime's API: TensorBoard's profiler plugin knows no other, and shows no device times
+        /// of PyTorch's own traces either.
         Tensorboard = "tensorboard",
     }
 }

@@ -1,8 +1,9 @@
 //! The duration of a tick, and whether the clocks that measure it moved apart.
 //!
-//! Two anchors give a pace if they lie far enough apart for the precision of their readings, and the host
-//! did not sleep between them: the monotonic clock stands still then, and the counter may not. Of several
-//! paces the one near the recording counts; the one after it shows whether a clock jumped within it.
+//! Two anchors give a pace if they lie far enough apart for the precision of their readings, and
+//! the host did not sleep between them: the monotonic clock stands still then, and the counter may
+//! not. Of several paces the one near the recording counts; the one after it shows whether a clock
+//! jumped within it.
 
 use std::time::Duration;
 
@@ -166,8 +167,8 @@ impl Window {
         Some(Jump { within: gap.unwrap_or(found.within), ..found })
     }
 
-    /// Returns the only part of the recording, in ticks, that lasted for about so many and in which no thread recorded
-    /// anything.
+    /// Returns the only part of the recording, in ticks, that lasted for about so many and in which
+    /// no thread recorded anything.
     fn gap(&self, log: &Log, ticks: u64) -> Option<(u64, u64)> {
         let length = self.end.ticks - self.start.ticks;
         let width = length / PARTS as u64 + 1;

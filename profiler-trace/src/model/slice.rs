@@ -16,10 +16,11 @@ pub(crate) struct Slice {
     pub(crate) begin: u64,
     /// Its end; never before `begin`.
     pub(crate) end: u64,
-    /// End; for a guard whose place another of any site took, as in `step = step!(…)`, the begin of that other guard.
+    /// End; for a guard whose place another of any site took, as in `step = step!(…)`, the begin of
+    /// that other guard.
     pub(super) until: u64,
-    /// Row: 0 is the thread's own, others are for ranges that cross another, so that slices of one row nest or are
-    /// disjoint.
+    /// Row: 0 is the thread's own, others are for ranges that cross another, so that slices of one
+    /// row nest or are disjoint.
     pub(crate) lane: u32,
     /// `External id`, unique in the trace, from 1.
     pub(crate) external_id: u64,
@@ -40,8 +41,8 @@ pub(crate) struct Slice {
     pub(crate) children_ns: u64,
     /// Time in which it was held over while its task waited: not time of its thread.
     pub(super) away_ns: u64,
-    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no other: disjoint. For the
-    /// others see [`covers`](super::covers).
+    /// Time of stages and steps directly inside a stage or step, on its thread, that cross no
+    /// other: disjoint. For the others see [`covers`](super::covers).
     pub(crate) stage_children_ns: u64,
     /// True if it outlived a range that it began in, or one that began in it.
     pub(super) crosses: bool,
@@ -53,7 +54,8 @@ pub(crate) struct Slice {
     pub(crate) device_memory: NetBytes,
     /// True if it ended before recording did; if not, `end` is the end of the recording.
     pub(crate) finished: bool,
-    /// True if it began before the part of the recording that is kept; then `begin` is where that part begins.
+    /// True if it began before the part of the recording that is kept; then `begin` is where that
+    /// part begins.
     pub(crate) clipped: bool,
     /// Task and poll that it is, if it is a poll.
     pub(crate) task: Option<Poll>,
@@ -79,7 +81,8 @@ pub(crate) struct CallArgs {
     numbers: Vec<Entry>,
     /// A request's id.
     pub(crate) text: String,
-    /// Return addresses around the call, innermost first: for [`Symbols`](crate::records::frames::Symbols).
+    /// Return addresses around the call, innermost first: for
+    /// [`Symbols`](crate::records::frames::Symbols).
     pub(crate) stack: Vec<u64>,
 }
 
@@ -103,13 +106,15 @@ impl Slice {
         self.end - self.begin
     }
 
-    /// Returns the time in which its thread ran it: a guard held over `.await` does not run while its task waits.
+    /// Returns the time in which its thread ran it: a guard held over `.await` does not run while
+    /// its task waits.
     #[inline]
     pub(crate) const fn busy_ns(&self) -> u64 {
         self.duration().saturating_sub(self.away_ns)
     }
 
-    /// Returns [`busy_ns`](Self::busy_ns) of a guard that was held while its task waited; `None` for other slices.
+    /// Returns [`busy_ns`](Self::busy_ns) of a guard that was held while its task waited; `None`
+    /// for other slices.
     #[inline]
     pub(crate) fn busy_if_held_ns(&self) -> Option<u64> {
         (self.away_ns > 0).then(|| self.busy_ns())
@@ -177,7 +182,8 @@ impl CallArgs {
         }
     }
 
-    /// Returns the numbers that the life of a future has, too: FLOPs are counted for its first poll alone.
+    /// Returns the numbers that the life of a future has, too: FLOPs are counted for its first poll
+    /// alone.
     pub(super) fn of_life(&self) -> impl Iterator<Item = &Entry> {
         self.numbers.iter().filter(|number| number.key() != Key::FLOPS)
     }
@@ -198,7 +204,8 @@ pub(super) fn value(numbers: &[Entry], key: Key) -> Option<u64> {
     numbers.iter().find(|number| number.key() == key).map(|number| number.value())
 }
 
-/// Returns names and values of numbers of `site`. A number whose name a damaged spool has lost is left out.
+/// Returns names and values of numbers of `site`. A number whose name a damaged spool has lost is
+/// left out.
 pub(super) fn named(site: &'static Site, numbers: &[Entry]) -> impl Iterator<Item = (&'static str, Integer)> {
     numbers.iter().filter_map(|number| Some((site.argument_name(number.key())?, number.number())))
 }

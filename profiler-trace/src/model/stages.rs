@@ -1,7 +1,8 @@
 //! The tree of stages: which stage ran inside which, how often and how long.
 //!
-//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An async stage
-//! counts with its life (first poll to end), which is wall time: `busy_ns` is the time in its polls.
+//! A node is the stages or steps of one name at one place of the tree; ops are transparent. An
+//! async stage counts with its life (first poll to end), which is wall time: `busy_ns` is the time
+//! in its polls.
 
 use std::collections::HashMap;
 
@@ -43,10 +44,12 @@ pub(crate) struct StageNode {
     pub(crate) polls: u64,
     /// Lives that were dropped before they were ready.
     pub(crate) cancelled: u64,
-    /// Calls that began before the part of the recording that is kept; their times are those in that part.
+    /// Calls that began before the part of the recording that is kept; their times are those in
+    /// that part.
     pub(crate) clipped: u64,
-    /// True if a life of it ran at the same time as another, of it or of a sibling: their sums may exceed
-    /// the time around them. For calls on several threads see [`is_concurrent`](Self::is_concurrent).
+    /// True if a life of it ran at the same time as another, of it or of a sibling: their sums may
+    /// exceed the time around them. For calls on several threads see
+    /// [`is_concurrent`](Self::is_concurrent).
     pub(crate) concurrent: bool,
     /// CPU time of its threads in it, of lives in their polls; `None` where that was not measured.
     pub(crate) cpu_ns: Option<u64>,
@@ -65,10 +68,12 @@ pub(crate) struct StageNode {
 /// Calls of a node that are kept one by one.
 pub(crate) const MAX_OCCURRENCES: usize = 1000;
 
-/// Most stages around a stage that has a node of its own. Recursion deeper than this is one node under the last.
+/// Most stages around a stage that has a node of its own. Recursion deeper than this is one node
+/// under the last.
 const MAX_DEPTH: u32 = 512;
 
-/// Stands for every stage below [`MAX_DEPTH`]: its calls are nested, so that its sum is that of their own times.
+/// Stands for every stage below [`MAX_DEPTH`]: its calls are nested, so that its sum is that of
+/// their own times.
 static DEEPER: Site = Site::new(Kind::Stage, "(deeper stages)", file!(), line!(), module_path!());
 
 /// The tree of all stages.
@@ -138,7 +143,8 @@ impl StageTree {
         self.node_mut(parent).children_ns += duration;
     }
 
-    /// Adds the life of an async stage, in order of begin; its stages inside have been added by their own threads.
+    /// Adds the life of an async stage, in order of begin; its stages inside have been added by
+    /// their own threads.
     pub(super) fn add_life(&mut self, place: NodeId, task: &Task<'_>) {
         let kept_calls = self.kept_calls;
         let node = self.node_mut(place);
@@ -161,10 +167,12 @@ impl StageTree {
         }
     }
 
-    /// Marks the stages that are made more than 1 % slower by reading a thread's CPU clock, which costs `cost_ns`.
+    /// Marks the stages that are made more than 1 % slower by reading a thread's CPU clock, which
+    /// costs `cost_ns`.
     pub(super) fn mark_slowed(&mut self, cost_ns: u64) {
         for node in &mut self.nodes {
-            // For an async stage, its lives: a task that waits for it waits as long without the readings in between.
+            // For an async stage, its lives: a task that waits for it waits as long without the
+            // readings in between.
             node.cpu_slows = node.cpu_readings().saturating_mul(cost_ns).saturating_mul(100) > node.sum_ns;
         }
     }
@@ -174,7 +182,8 @@ impl StageTree {
         self.nodes.iter().map(StageNode::cpu_readings).sum()
     }
 
-    /// Takes time from a node's own: lives in it covered that time, besides what its rows show inside it.
+    /// Takes time from a node's own: lives in it covered that time, besides what its rows show
+    /// inside it.
     pub(super) fn take_own(&mut self, id: NodeId, ns: u64) {
         let node = self.node_mut(id);
         node.own_ns = node.own_ns.saturating_sub(ns);
@@ -191,8 +200,9 @@ impl StageTree {
         self.node_mut(Self::ROOT).gpu.add(begin, end);
     }
 
-    /// Returns every node but the root, parents before children, siblings in the order in which they first began. A
-    /// node without calls (a future was polled at that place, and is shown at the place of its first poll) is left out.
+    /// Returns every node but the root, parents before children, siblings in the order in which
+    /// they first began. A node without calls (a future was polled at that place, and is shown at
+    /// the place of its first poll) is left out.
     pub(crate) fn in_order(&self) -> Vec<(NodeId, &StageNode)> {
         let mut by_parent: HashMap<NodeId, Vec<NodeId>> = HashMap::new();
         let mut ran: Vec<bool> = self.nodes.iter().map(StageNode::ran).collect();
@@ -254,13 +264,15 @@ impl StageNode {
         self.own_ns
     }
 
-    /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum exceeds `whole_ns`, the
-    /// time in which they ran. Only such a node has a share of that time above 100 %.
+    /// Returns whether calls of it overlapped: lives, or calls on several threads if their sum
+    /// exceeds `whole_ns`, the time in which they ran. Only such a node has a share of that time
+    /// above 100 %.
     pub(crate) const fn is_concurrent(&self, whole_ns: u64) -> bool {
         self.concurrent || self.sum_ns > whole_ns
     }
 
-    /// Returns how often the CPU clock was read: at the begin and end of each call, for lives at those of their polls.
+    /// Returns how often the CPU clock was read: at the begin and end of each call, for lives at
+    /// those of their polls.
     const fn cpu_readings(&self) -> u64 {
         if self.cpu_ns.is_some() { 2 * (self.calls - self.lives + self.polls) } else { 0 }
     }

@@ -1,4 +1,5 @@
-//! Steps: the iterations of each loop, and the numbers under which the driving loop appears as `ProfilerStep#N`.
+//! Steps: the iterations of each loop, and the numbers under which the driving loop appears as
+//! `ProfilerStep#N`.
 
 use std::collections::HashMap;
 
@@ -80,8 +81,8 @@ impl StepBook {
         self.marks.push(at);
     }
 
-    /// Leaves out the steps of a loop that have not ended: if the last of the requested steps ended the recording, the
-    /// next one had begun in its place.
+    /// Leaves out the steps of a loop that have not ended: if the last of the requested steps ended
+    /// the recording, the next one had begun in its place.
     pub(super) fn leave_out_unfinished(&mut self, site: Option<&'static Site>) {
         if let Some(each) = site.and_then(|site| self.loops.get_mut(&site.number())) {
             each.steps.retain(|step| step.finished);
@@ -95,8 +96,8 @@ impl StepBook {
         steps.iter().filter(|step| step.end < end).count() as u64
     }
 
-    /// Returns all loops, the driving one first, then by first begin. The first step of bare calls begins at
-    /// `window_begin`.
+    /// Returns all loops, the driving one first, then by first begin. The first step of bare calls
+    /// begins at `window_begin`.
     pub(super) fn close(
         mut self,
         driver: Option<&'static Site>,

@@ -1,8 +1,9 @@
 //! Tasks: the lives of async ranges, gathered from whichever threads polled them.
 //!
-//! A server has millions. A life is one record of 48 bytes from the first poll that is read to the last artifact; facts
-//! that few lives have are kept apart, and values that are needed for a while only (times of children, an order) are a
-//! column of their own that is dropped after use. `export_of` in `tests/bounds.rs` checks the sum.
+//! A server has millions. A life is one record of 48 bytes from the first poll that is read to the
+//! last artifact; facts that few lives have are kept apart, and values that are needed for a while
+//! only (times of children, an order) are a column of their own that is dropped after use.
+//! `export_of` in `tests/bounds.rs` checks the sum.
 
 use std::cmp::Reverse;
 
@@ -38,11 +39,13 @@ pub(crate) struct Task<'a> {
     pub(crate) completed: bool,
     /// True if it ended before recording did.
     pub(crate) finished: bool,
-    /// True if its first poll was before the part of the recording that is kept; then `begin` is its first poll there.
+    /// True if its first poll was before the part of the recording that is kept; then `begin` is
+    /// its first poll there.
     pub(crate) clipped: bool,
 }
 
-/// All tasks of a recording, by the rank of their numbers. Keys of ranges around them are [short](Tasks::short).
+/// All tasks of a recording, by the rank of their numbers. Keys of ranges around them are
+/// [short](Tasks::short).
 #[derive(Default)]
 pub(crate) struct Tasks {
     ranks: TaskRanks,
@@ -53,11 +56,13 @@ pub(crate) struct Tasks {
     first_id: u64,
     /// Sites by number.
     sites: Vec<&'static Site>,
-    /// Time of stages directly inside the polls, on the polls' rows, that cross no other. Empty where there were none.
+    /// Time of stages directly inside the polls, on the polls' rows, that cross no other. Empty
+    /// where there were none.
     children_ns: Vec<u64>,
     /// CPU time in the polls, [`UNMEASURED`] for some. Empty where none was measured.
     cpu_ns: Vec<u64>,
-    /// Numbers from calls' arguments; entries name a rank in place of a site: by rank and key once they are closed.
+    /// Numbers from calls' arguments; entries name a rank in place of a site: by rank and key once
+    /// they are closed.
     numbers: Vec<Entry>,
     /// Ids of requests, by rank once they are closed: length and place in `texts`.
     names: Vec<(u32, u32, usize)>,
@@ -261,8 +266,8 @@ impl Tasks {
         let Some(rank) = self.rank(task) else { return };
         let record = &mut self.records[rank as usize];
         record.flags = (record.flags | FINISHED) & !COMPLETED | if completed { COMPLETED } else { 0 };
-        // A first poll on one thread and the end on another are read from two counters that agree only to a few
-        // nanoseconds.
+        // A first poll on one thread and the end on another are read from two counters that agree
+        // only to a few nanoseconds.
         record.end = record.end.max(at);
     }
 
@@ -271,7 +276,8 @@ impl Tasks {
         self.records.iter().filter(|record| record.polls == 0).count() as u64
     }
 
-    /// Puts all polled tasks in order of begin, with ids from `first_id`; all threads have been read.
+    /// Puts all polled tasks in order of begin, with ids from `first_id`; all threads have been
+    /// read.
     pub(super) fn close(&mut self, window_end: u64, first_id: u64) {
         for record in self.records.iter_mut().filter(|record| record.polls > 0) {
             let at_least = if record.flags & FINISHED == 0 { window_end } else { record.begin };
@@ -307,8 +313,8 @@ impl Tasks {
         (begin, Reverse(end), rank)
     }
 
-    /// Returns the ranks of the polled tasks, in order of end: with the same end the last to begin comes first; those
-    /// that also begin then come last, one after the other.
+    /// Returns the ranks of the polled tasks, in order of end: with the same end the last to begin
+    /// comes first; those that also begin then come last, one after the other.
     pub(super) fn by_end(&self) -> Vec<u32> {
         let mut ranks = self.order.clone();
         ranks.sort_unstable_by_key(|&rank| {
@@ -351,7 +357,8 @@ impl Tasks {
         Some(self.first_id + place as u64)
     }
 
-    /// Returns the key of the request that a stage's first poll ran in; `None` if the task is no stage.
+    /// Returns the key of the request that a stage's first poll ran in; `None` if the task is no
+    /// stage.
     pub(super) fn request_of_stage(&self, task: u64) -> Option<u64> {
         let record = &self.records[self.ranks.rank(task)? as usize];
         (record.polls > 0 && self.site(record).is_stage()).then(|| self.key(record.request))
@@ -450,7 +457,8 @@ impl Task<'_> {
         self.record().around.get() != 0
     }
 
-    /// Returns the time of stages directly inside its polls, on the polls' rows, that cross no other.
+    /// Returns the time of stages directly inside its polls, on the polls' rows, that cross no
+    /// other.
     pub(super) fn stage_children_ns(&self) -> u64 {
         self.tasks.children_ns.get(self.rank as usize).copied().unwrap_or(0)
     }

@@ -1,5 +1,5 @@
-//! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window is 0 to 1,000,000 ns
-//! after [`EPOCH`].
+//! Recordings made by hand, for the tests of this room and of `export`: 1 tick is 1 ns, the window
+//! is 0 to 1,000,000 ns after [`EPOCH`].
 
 use crate::records::frames::Symbols;
 use crate::records::gpu::GpuRecord;
@@ -47,8 +47,8 @@ impl Script {
         }
     }
 
-    /// One thread, `main`, on which three stages begin and end in any order: `moves` are what happens (below 3 a begin,
-    /// else an end) and how long after the move before.
+    /// One thread, `main`, on which three stages begin and end in any order: `moves` are what
+    /// happens (below 3 a begin, else an end) and how long after the move before.
     pub(crate) fn of_any_order(moves: &[(u32, u64)]) -> Self {
         let mut script = Self::new();
         let sites: Vec<u32> = (0..3).map(|site| script.site(Kind::Stage, &format!("site {site}"))).collect();

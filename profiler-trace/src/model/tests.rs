@@ -204,8 +204,8 @@ fn shapes_flops_and_strides_reach_the_op_they_were_said_of() {
     assert_eq!(seen, [("other", None, vec![]), ("linear", Some(240), vec![vec![4, 5, 6]]), ("linear", None, vec![])]);
 }
 
-/// A random thread: `true` begins a range of one of four sites, `false` ends one of the open ones, not always the
-/// innermost.
+/// A random thread: `true` begins a range of one of four sites, `false` ends one of the open ones,
+/// not always the innermost.
 fn thread_of(moves: &[(bool, u8, u16)], script: &mut Script, sites: &[u32]) -> u64 {
     let (mut now, mut open, mut begun) = (0u64, Vec::new(), 0);
     for &(begins, which, pause) in moves {

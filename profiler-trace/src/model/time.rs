@@ -1,8 +1,8 @@
 //! The conversion of ticks to nanoseconds since the Unix epoch.
 //!
-//! The rate is the recording's [`pace`](super::pace), the position that of the window's first anchor: a step of the
-//! real-time clock during the recording bends nothing. Integer arithmetic, monotone: what nests in ticks nests in
-//! nanoseconds.
+//! The rate is the recording's [`pace`](super::pace), the position that of the window's first
+//! anchor: a step of the real-time clock during the recording bends nothing. Integer arithmetic,
+//! monotone: what nests in ticks nests in nanoseconds.
 
 use super::context::Window;
 use super::pace::{Jump, Pace};

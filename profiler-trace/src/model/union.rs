@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::collections::binary_heap::PeekMut;
 
-/// Returns the length of the union of intervals `(begin, end)`, from several sources each in order of begin. Reads each
-/// interval once and keeps none.
+/// Returns the length of the union of intervals `(begin, end)`, from several sources each in order
+/// of begin. Reads each interval once and keeps none.
 pub(super) fn covered(mut sources: Vec<impl Iterator<Item = (u64, u64)>>) -> u64 {
     // There are as many sources as threads, which may be thousands.
     let first = sources.iter_mut().map(Iterator::next).enumerate();

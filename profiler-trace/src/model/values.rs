@@ -1,4 +1,5 @@
-//! Small values that slices, tasks and the trees of stages have in common: node ids, keys, sums, columns.
+//! Small values that slices, tasks and the trees of stages have in common: node ids, keys, sums,
+//! columns.
 
 /// The index of a node; [`StageTree::ROOT`](super::StageTree::ROOT) encloses everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,7 +28,8 @@ impl NetBytes {
     }
 }
 
-/// The GPU time of a stage, or of everything. Ops are added in order of begin; ranges, if the source knows no ops.
+/// The GPU time of a stage, or of everything. Ops are added in order of begin; ranges, if the
+/// source knows no ops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct GpuTimes {
     /// Kernels, copies and fills.
@@ -58,8 +60,8 @@ impl GpuTimes {
 /// Bit that marks the key of a future's request.
 const TASK: u64 = 1 << 63;
 
-/// Returns the key of a request: the `External id` of its range; for a future, whose polls are many ranges, its task's
-/// number with a mark.
+/// Returns the key of a request: the `External id` of its range; for a future, whose polls are many
+/// ranges, its task's number with a mark.
 pub(super) const fn key(external_id: u64, task: Option<u64>) -> u64 {
     match task {
         Some(task) => task | TASK,

@@ -1,6 +1,7 @@
 //! Types whose values are a few words: in a configuration, in a file, in a message.
 
-/// Makes an enum of `Variant = "word",` rows, with its words there and back, in the order in which messages list them.
+/// Makes an enum of `Variant = "word",` rows, with its words there and back, in the order in which
+/// messages list them.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __words {

@@ -1,4 +1,5 @@
-//! The functions of call stacks, and their form in every artifact: leaf first, without the profiler's own functions.
+//! The functions of call stacks, and their form in every artifact: leaf first, without the
+//! profiler's own functions.
 //!
 //! Made by the runtime when a session is over, read by `model` and `export`.
 
@@ -48,7 +49,8 @@ pub enum Found {
     Run,
     /// The profiler's function that polls the body of an annotated `async fn`.
     Poll,
-    /// The first function of the program's or the thread's own code: everything around it is the runtime's.
+    /// The first function of the program's or the thread's own code: everything around it is the
+    /// runtime's.
     Start,
 }
 
@@ -95,8 +97,8 @@ impl<'a> Frames<'a> {
         next.filter(|found| matches!(found, Found::Profiler | Found::Run | Found::Poll))
     }
 
-    /// Returns whether the last function stands for this one too: the annotated one around its body, or one more
-    /// without a name.
+    /// Returns whether the last function stands for this one too: the annotated one around its
+    /// body, or one more without a name.
     fn is_told(&self, frame: &Frame) -> bool {
         let Some(last) = self.last else { return false };
         match self.around {
@@ -156,8 +158,8 @@ impl fmt::Display for Shown<'_> {
 /// Name for a function without a symbol.
 pub const NO_SYMBOL: &str = "(no symbol)";
 
-/// Returns whether `inner`, which the profiler ran, is the body of the annotated function `outer`. Where one of them
-/// was inlined only the last part of its path may be known.
+/// Returns whether `inner`, which the profiler ran, is the body of the annotated function `outer`.
+/// Where one of them was inlined only the last part of its path may be known.
 fn is_body_of(inner: &str, outer: &str) -> bool {
     let inner = without_closures(inner);
     inner.is_empty() || inner.ends_with(outer) || outer.ends_with(inner)

@@ -43,7 +43,8 @@ pub struct GpuLog {
     pub overheads: Vec<Overhead>,
     /// Device memory taken and given back.
     pub memory: Vec<MemoryOp>,
-    /// Correlation id of a call, and the id that its thread pushed last: see `profiler_core::hooks::correlation`.
+    /// Correlation id of a call, and the id that its thread pushed last: see
+    /// `profiler_core::hooks::correlation`.
     pub links: Vec<(u32, u64)>,
     /// Names of kernels and calls, by the index that records carry.
     pub names: Vec<String>,

@@ -1,6 +1,8 @@
-//! What the sources beside our own ranges have recorded: plain data, without the libraries that it came from.
+//! What the sources beside our own ranges have recorded: plain data, without the libraries that it
+//! came from.
 //!
-//! The runtime makes it, `model` and `export` read it. A missing record has a reason ([`unavailable::Unavailable`]).
+//! The runtime makes it, `model` and `export` read it. A missing record has a reason
+//! ([`unavailable::Unavailable`]).
 
 pub mod device;
 pub mod events;

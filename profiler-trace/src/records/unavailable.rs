@@ -1,4 +1,5 @@
-//! The reasons why there is no GPU part: each has a word for programs, and a sentence with the remedy for people.
+//! The reasons why there is no GPU part: each has a word for programs, and a sentence with the
+//! remedy for people.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -30,8 +31,8 @@ impl Unavailable {
     pub const PROCESS_GONE: Self =
         Self::expected("process_gone", "the process ended before the GPU's records were read");
 
-    /// Creates a reason that need not be reported: a machine without a GPU has nothing to record. `code` is one word
-    /// programs, `why` a sentence without a full stop.
+    /// Creates a reason that need not be reported: a machine without a GPU has nothing to record.
+    /// `code` is one word programs, `why` a sentence without a full stop.
     pub const fn expected(code: &'static str, why: &'static str) -> Self {
         Self { code, why: Cow::Borrowed(why), is_surprising: false }
     }

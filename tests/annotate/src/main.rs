@@ -1,8 +1,8 @@
 //! Copies a crate's sources and annotates every function with a body in them.
 //!
-//! `annotate FROM TO [RECORDED]`: with the path of the package `recorded` every function is annotated and the copy
-//! depends on it; without, the copy is plain, with the same manifest otherwise. Prints how many functions were
-//! annotated and left out.
+//! `annotate FROM TO [RECORDED]`: with the path of the package `recorded` every function is
+//! annotated and the copy depends on it; without, the copy is plain, with the same manifest
+//! otherwise. Prints how many functions were annotated and left out.
 
 mod functions;
 mod manifest;

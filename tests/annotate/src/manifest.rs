@@ -1,4 +1,5 @@
-//! The copy's manifest: without benchmarks, whose library takes longest to build, and with `recorded`.
+//! The copy's manifest: without benchmarks, whose library takes longest to build, and with
+//! `recorded`.
 
 use std::fs;
 use std::path::Path;

@@ -1,10 +1,13 @@
-//! A libcuda for machines without one: the functions that the profiler calls, and a log of the calls that matter.
+//! A libcuda for machines without one: the functions that the profiler calls, and a log of the
+//! calls that matter.
 //!
-//! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the log, one function a
-//! line, where `{pid}` stands for the process; `CUDA_DOUBLE_DEVICES` says how many devices there are (1). A device's
-//! primary context exists from its first `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes
-//! one before `main`'s first call. Streams, events and their clock are in [`streams`]; `CUDA_DOUBLE_DEVICE=works` makes a
-//! device that runs kernels, copies and graphs by itself and tells CUPTI's double of them.
+//! It speaks the real interface and shares no code with the profiler. `CUDA_DOUBLE_LOG` names the
+//! log, one function a line, where `{pid}` stands for the process; `CUDA_DOUBLE_DEVICES` says how
+//! many devices there are (1). A device's primary context exists from its first
+//! `cuDevicePrimaryCtxRetain` on, as in the original; `CUDA_DOUBLE_CONTEXT=1` makes one before
+//! `main`'s first call. Streams, events and their clock are in [`streams`];
+//! `CUDA_DOUBLE_DEVICE=works` makes a device that runs kernels, copies and graphs by itself and
+//! tells CUPTI's double of them.
 
 pub mod graphs;
 pub mod memory;

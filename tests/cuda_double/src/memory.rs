@@ -1,4 +1,5 @@
-//! Memory: addresses that nobody may follow; on a device that works by itself, memory of the host's.
+//! Memory: addresses that nobody may follow; on a device that works by itself, memory of the
+//! host's.
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::collections::HashMap;

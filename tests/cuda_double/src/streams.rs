@@ -1,8 +1,9 @@
-//! Streams and events on a clock that the test moves: a device on which time passes only when somebody says so.
+//! Streams and events on a clock that the test moves: a device on which time passes only when
+//! somebody says so.
 //!
-//! `double_work` puts work on a stream, `double_pass` lets time pass. An event happens when its stream comes to it; asked
-//! before, it is not ready. `CUDA_DOUBLE_FAIL` names a function that fails. On a device that works by itself
-//! the clock is the machine's.
+//! `double_work` puts work on a stream, `double_pass` lets time pass. An event happens when its
+//! stream comes to it; asked before, it is not ready. `CUDA_DOUBLE_FAIL` names a function that
+//! fails. On a device that works by itself the clock is the machine's.
 
 use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};

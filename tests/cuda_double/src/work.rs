@@ -1,4 +1,5 @@
-//! Work of a stream: kernels, copies and fills, which take their time, change memory and are told to CUPTI's double.
+//! Work of a stream: kernels, copies and fills, which take their time, change memory and are told
+//! to CUPTI's double.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -17,7 +18,8 @@ const BYTES_PER_NS: u64 = 32;
 /// One thing to do.
 #[derive(Clone, Debug)]
 pub(crate) enum Work {
-    /// A kernel that takes so many nanoseconds, and what it does to memory: floats from an address on, times a factor.
+    /// A kernel that takes so many nanoseconds, and what it does to memory: floats from an address
+    /// on, times a factor.
     Kernel { name: &'static CStr, ns: u64, scales: Option<(usize, usize, f32)> },
     /// A copy: CUPTI's kinds, from, to, bytes.
     Copy { kinds: [u8; 3], from: usize, to: usize, bytes: usize },
@@ -103,7 +105,8 @@ struct Function(&'static CStr);
 /// As in CUDA.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn cuModuleLoadData(module: *mut *mut c_void, image: *const c_char) -> c_int {
-    // SAFETY: the caller passes a place for the module; PTX is a string, and lives as long as the program here.
+    // SAFETY: the caller passes a place for the module; PTX is a string, and lives as long as the
+    // program here.
     unsafe { *module = image.cast_mut().cast() };
     0
 }

@@ -1,7 +1,8 @@
-//! A device that works by itself, with `CUDA_DOUBLE_DEVICE=works`: its clock is the machine's, memory can be read and
-//! written, kernels take their time, and CUPTI's double hears of everything.
+//! A device that works by itself, with `CUDA_DOUBLE_DEVICE=works`: its clock is the machine's,
+//! memory can be read and written, kernels take their time, and CUPTI's double hears of everything.
 //!
-//! `CUDA_DOUBLE_CUPTI` is the path of that double: it is told what happened once the process has loaded it.
+//! `CUDA_DOUBLE_CUPTI` is the path of that double: it is told what happened once the process has
+//! loaded it.
 
 use std::ffi::{CStr, c_char};
 use std::sync::OnceLock;
@@ -77,7 +78,8 @@ impl Reports {
     fn find() -> Option<Self> {
         use libloading::os::unix::{Library, RTLD_LAZY};
         let path = std::env::var_os("CUDA_DOUBLE_CUPTI")?;
-        // SAFETY: loads nothing. The functions have these signatures in the double, which is never closed.
+        // SAFETY: loads nothing. The functions have these signatures in the double, which is never
+        // closed.
         unsafe {
             let library = Library::open(Some(path), RTLD_LAZY | libc::RTLD_NOLOAD).ok()?;
             let found = Self {

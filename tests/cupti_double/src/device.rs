@@ -1,7 +1,9 @@
-//! The device behind the double: what a program launches on it becomes records in the tool's buffers.
+//! The device behind the double: what a program launches on it becomes records in the tool's
+//! buffers.
 //!
-//! A stream works off its kernels one after the other; calls take a microsecond. Full buffers go back on a thread of
-//! CUPTI's own, or, with `CUPTI_DOUBLE_ORDER=reversed`, all at the flush and the last one first.
+//! A stream works off its kernels one after the other; calls take a microsecond. Full buffers go
+//! back on a thread of CUPTI's own, or, with `CUPTI_DOUBLE_ORDER=reversed`, all at the flush and
+//! the last one first.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
@@ -151,7 +153,8 @@ pub(crate) fn flush() {
     full.into_iter().rev().for_each(complete);
 }
 
-/// A call of an API: its record, before it the innermost external id of each kind. Returns the correlation id.
+/// A call of an API: its record, before it the innermost external id of each kind. Returns the
+/// correlation id.
 pub(crate) fn call(api: u32, function: u32, correlation: Option<u32>) -> u32 {
     let version = Version::chosen();
     let (correlation, system, silent) = shared(|shared| {

@@ -1,4 +1,5 @@
-//! What the double of libcuda reports: calls that a program made, and what the device did because of them.
+//! What the double of libcuda reports: calls that a program made, and what the device did because
+//! of them.
 //!
 //! A real driver tells CUPTI by a way of its own; the doubles use these functions.
 
@@ -8,8 +9,8 @@ use crate::device::{call, emit};
 use crate::launch::{copy, fill, kernel, memory};
 use crate::layout::{Version, kind};
 
-/// A call of the driver API; inside one of the runtime API where `outer` is that call's correlation id. Returns the
-/// correlation id.
+/// A call of the driver API; inside one of the runtime API where `outer` is that call's correlation
+/// id. Returns the correlation id.
 ///
 /// # Safety
 /// None needed.

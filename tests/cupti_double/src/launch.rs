@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::device::{call, emit, now, run};
 use crate::layout::{Version, kind};
 
-/// A kernel on a stream, through the driver API; or, if `runtime` is not 0, the runtime API and the driver's inside it.
+/// A kernel on a stream, through the driver API; or, if `runtime` is not 0, the runtime API and the
+/// driver's inside it.
 ///
 /// # Safety
 /// `name` is a string for ever.

@@ -1,6 +1,7 @@
 //! How long each kind of record is in each version of CUPTI, and where its fields stand.
 //!
-//! Lengths and offsets were measured on NVIDIA's libraries; nothing is shared with the reader under test.
+//! Lengths and offsets were measured on NVIDIA's libraries; nothing is shared with the reader under
+//! test.
 
 use std::sync::OnceLock;
 
@@ -86,7 +87,8 @@ impl Version {
         })
     }
 
-    /// A record with every byte set that no field below covers, so that a reader that looks elsewhere is found out.
+    /// A record with every byte set that no field below covers, so that a reader that looks
+    /// elsewhere is found out.
     pub(crate) fn record(&self, kind: u32) -> Record {
         let mut bytes = vec![0xEE; self.length(kind).unwrap_or(24)];
         bytes[..4].copy_from_slice(&kind.to_ne_bytes());

@@ -1,9 +1,10 @@
-//! A libcupti for machines without one: lays records out as CUPTI 11.7 to 13.5 do, and misbehaves on request.
+//! A libcupti for machines without one: lays records out as CUPTI 11.7 to 13.5 do, and misbehaves
+//! on request.
 //!
 //! `CUPTI_DOUBLE_VERSION` chooses the version (`12.9`), `CUPTI_DOUBLE_FAIL` a call that fails
-//! (`cuptiSubscribe=39`), `CUPTI_DOUBLE_ORDER=reversed` the order of buffers, `CUPTI_DOUBLE_LOG` a file for the calls that
-//! switch something. What a program would launch, a test launches through the `double_*` functions ([`launch`]), or the
-//! double of libcuda reports it ([`driver`]).
+//! (`cuptiSubscribe=39`), `CUPTI_DOUBLE_ORDER=reversed` the order of buffers, `CUPTI_DOUBLE_LOG` a
+//! file for the calls that switch something. What a program would launch, a test launches through
+//! the `double_*` functions ([`launch`]), or the double of libcuda reports it ([`driver`]).
 
 mod device;
 pub mod driver;

@@ -1,4 +1,5 @@
-//! What every step works with: the GPU, a folder, processes of its own, and sessions that are read back.
+//! What every step works with: the GPU, a folder, processes of its own, and sessions that are read
+//! back.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,8 @@ use tempfile::TempDir;
 use crate::artifacts::{Trace, manifest, timing};
 use crate::cuda::{Gpu, Stream};
 
-/// Microseconds of the kernel that runs in front of what is timed by events, so that all of it is queued before the first
-/// event happens: where the host falls behind, events time the host.
+/// Microseconds of the kernel that runs in front of what is timed by events, so that all of it is
+/// queued before the first event happens: where the host falls behind, events time the host.
 pub(crate) const RUNWAY: u64 = 20_000;
 
 /// The GPU and a folder.

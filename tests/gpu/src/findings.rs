@@ -26,7 +26,8 @@ impl Findings {
         self.add(Figure { what: what.into(), seen: vec![rounded(seen.into())], unit, limit: None });
     }
 
-    /// Takes a figure down that must keep a limit. Said again of the same thing, the limit must hold each time.
+    /// Takes a figure down that must keep a limit. Said again of the same thing, the limit must
+    /// hold each time.
     pub(crate) fn demand(
         &mut self,
         what: impl Into<String>,

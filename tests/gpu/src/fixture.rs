@@ -1,7 +1,8 @@
 //! Recordings of CUPTI's records: read, and made small and anonymous for the tests of the decoder.
 //!
-//! The format is that of `PROFILER_CUPTI_RECORDS`. A fixture keeps the first records of each sort. Process and thread ids,
-//! addresses, the hour and the names of kernels that are not this program's are replaced; what is left is as CUPTI wrote it.
+//! The format is that of `PROFILER_CUPTI_RECORDS`. A fixture keeps the first records of each sort.
+//! Process and thread ids, addresses, the hour and the names of kernels that are not this program's
+//! are replaced; what is left is as CUPTI wrote it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write as _;

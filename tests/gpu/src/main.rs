@@ -1,4 +1,5 @@
-//! Measures on a GPU what the profiler says about it: with known work, against CUDA's own events and clocks.
+//! Measures on a GPU what the profiler says about it: with known work, against CUDA's own events
+//! and clocks.
 //!
 //! ```text
 //! gpu_workload day OUT             every step, each in a process of its own and within its time; report.md, figures.json
@@ -7,8 +8,8 @@
 //! gpu_workload fixture FILE NEW    a recording of CUPTI's records made small and anonymous, for the decoder's test
 //! ```
 //!
-//! Needs nothing but a driver at build and run time; without one, each step says so and is skipped. `tests/gpu/run.sh`
-//! brings it to a machine and finds the libraries there.
+//! Needs nothing but a driver at build and run time; without one, each step says so and is skipped.
+//! `tests/gpu/run.sh` brings it to a machine and finds the libraries there.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 

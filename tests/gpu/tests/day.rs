@@ -1,4 +1,5 @@
-//! The whole command, as it is run on a machine with a GPU: on the doubles, and where there is none.
+//! The whole command, as it is run on a machine with a GPU: on the doubles, and where there is
+//! none.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

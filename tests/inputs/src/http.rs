@@ -1,4 +1,5 @@
-//! The listener answers anything that a client sends with HTTP, or closes the connection, and is there for the next one.
+//! The listener answers anything that a client sends with HTTP, or closes the connection, and is
+//! there for the next one.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};

@@ -21,7 +21,8 @@ static JOB: LazyLock<(TempDir, Coordinator)> = LazyLock::new(|| {
     (folder, coordinator)
 });
 
-/// Says the bytes to a coordinator, as a stranger and as a worker that has been let in; then an honest one comes in.
+/// Says the bytes to a coordinator, as a stranger and as a worker that has been let in; then an
+/// honest one comes in.
 pub fn coordinator(bytes: &[u8]) {
     let coordinator = &JOB.1;
     if let Some(answer) = greeting(connect(coordinator, bytes)) {
@@ -54,7 +55,8 @@ fn is_greeting(answer: &Value) -> bool {
     answer["welcome"]["protocol"].is_u64() || answer["refused"]["reason"].as_str().is_some_and(|why| !why.is_empty())
 }
 
-/// Joins with the token, says the bytes, and waits until the coordinator has let go of the connection.
+/// Joins with the token, says the bytes, and waits until the coordinator has let go of the
+/// connection.
 fn is_let_in(coordinator: &Coordinator, bytes: &[u8]) -> bool {
     let hello = json!({
         "protocol": 1, "name": "worker", "rank": 5, "local_rank": 5, "stage": 0, "pid": 7, "host": "here", "token": TOKEN,

@@ -12,7 +12,8 @@ use serde_json::Value;
 /// Another rank's trace, as it should be.
 const OTHER: &[u8] = include_bytes!("../../fuzz/corpus/merge/rank1.json");
 
-/// Merges the bytes with the trace of another rank: as they are, compressed, and as if they were compressed.
+/// Merges the bytes with the trace of another rank: as they are, compressed, and as if they were
+/// compressed.
 pub fn merge(bytes: &[u8]) {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     let packed = gzip.write_all(bytes).and_then(|()| gzip.finish()).expect("a vector takes everything");

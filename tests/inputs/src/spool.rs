@@ -1,7 +1,7 @@
 //! Recovering any two files of a spool ends with artifacts or with an error, never with a panic.
 //!
-//! Checksums guard lines and rows, so bytes alone would not get past them: the input describes a spool, which is given
-//! right checksums, and then what is wrong with it.
+//! Checksums guard lines and rows, so bytes alone would not get past them: the input describes a
+//! spool, which is given right checksums, and then what is wrong with it.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
@@ -30,7 +30,8 @@ struct Spool {
     lines: Vec<Line>,
     rows: Vec<Row>,
     entries: Vec<(u8, u16, Entry)>,
-    /// Words of the header: horizon, overwritten, lost, iterations, and two anchors with their checks.
+    /// Words of the header: horizon, overwritten, lost, iterations, and two anchors with their
+    /// checks.
     header: [u64; 4],
     anchors: [[u64; 5]; 2],
     damage: Vec<(u32, u8)>,
@@ -105,8 +106,8 @@ pub fn journal(bytes: &[u8]) {
     recover_usual(&text.lines().flat_map(line).collect::<Vec<u8>>());
 }
 
-/// Recovers the spool that every other one is made from. Returns how many ranges it has: the inputs are of use only if they
-/// come so far.
+/// Recovers the spool that every other one is made from. Returns how many ranges it has: the inputs
+/// are of use only if they come so far.
 pub fn ranges_of_the_usual_spool() -> usize {
     let journal: Vec<u8> = usual(0).iter().flat_map(|line| line.bytes(Path::new("/"))).collect();
     let trace = recover_usual(&journal).expect("the usual spool is right");

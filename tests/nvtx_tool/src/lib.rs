@@ -1,8 +1,10 @@
-//! A tool that is attached through NVTX and appends one JSON object per call to the file `NVTX_TOOL_LOG`.
+//! A tool that is attached through NVTX and appends one JSON object per call to the file
+//! `NVTX_TOOL_LOG`.
 //!
-//! It speaks the binary interface as a real tool does and shares no code with the client under test. `NVTX_TOOL` makes
-//! it odd: `refuses` to start, or `deaf`, a tool that fills no slot. Range ids need more than 32 bits on purpose, and each
-//! line is one write, so that a killed process leaves whole lines.
+//! It speaks the binary interface as a real tool does and shares no code with the client under
+//! test. `NVTX_TOOL` makes it odd: `refuses` to start, or `deaf`, a tool that fills no slot. Range
+//! ids need more than 32 bits on purpose, and each line is one write, so that a killed process
+//! leaves whole lines.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,5 +1,5 @@
-//! Functions of every kind, compiled with their attributes and, with `--cfg plain`, without: `tests/same_code.rs` compares
-//! the machine code of the two.
+//! Functions of every kind, compiled with their attributes and, with `--cfg plain`, without:
+//! `tests/same_code.rs` compares the machine code of the two.
 
 use std::future::Future;
 use std::panic::Location;

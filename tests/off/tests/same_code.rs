@@ -1,11 +1,13 @@
-//! The machine code with the attributes is the machine code without them, byte for byte; switched on, it is not.
+//! The machine code with the attributes is the machine code without them, byte for byte; switched
+//! on, it is not.
 
 #![allow(clippy::expect_used, clippy::panic)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Compiles the library as this test's own build did, with the flags added, and returns its assembly.
+/// Compiles the library as this test's own build did, with the flags added, and returns its
+/// assembly.
 fn assembly(label: &str, cargo: &[&str], rustc: &[&str]) -> String {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let output: PathBuf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{label}.s"));

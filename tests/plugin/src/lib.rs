@@ -1,4 +1,5 @@
-//! A plugin: annotated code with a runtime of its own behind C functions, loaded by Rust and Python programs.
+//! A plugin: annotated code with a runtime of its own behind C functions, loaded by Rust and Python
+//! programs.
 //!
 //! Functions that can fail return 0 if they did not.
 

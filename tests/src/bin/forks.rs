@@ -1,7 +1,8 @@
-//! A program that forks while it is profiled, for `tests/forks.rs`: `forks STORY FOLDER THREADS [spool]`.
+//! A program that forks while it is profiled, for `tests/forks.rs`:
+//! `forks STORY FOLDER THREADS [spool]`.
 //!
-//! The parent records, forks, waits for its child and records on, beside threads that record too. The child records, and
-//! ends as the story tells; it may have a session of its own.
+//! The parent records, forks, waits for its child and records on, beside threads that record too.
+//! The child records, and ends as the story tells; it may have a session of its own.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 

@@ -1,4 +1,5 @@
-//! How documented functions begin: with a third-person verb ("Returns …", as RFC 1574 has it), or with something else.
+//! How documented functions begin: with a third-person verb ("Returns …", as RFC 1574 has it), or
+//! with something else.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 

@@ -1,4 +1,5 @@
-//! Which file of a crate uses which: paths are followed through imports and re-exports to the file that has the thing.
+//! Which file of a crate uses which: paths are followed through imports and re-exports to the file
+//! that has the thing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,7 +77,8 @@ impl<'a> Modules<'a> {
     }
 }
 
-/// Returns every use of one file of a crate by another, in order. A module that imports only for others uses nothing.
+/// Returns every use of one file of a crate by another, in order. A module that imports only for
+/// others uses nothing.
 pub fn arrows(sources: &[Source]) -> Vec<Arrow> {
     let imports: Vec<(Path, Vec<Import>)> =
         sources.iter().map(|source| (source.module(), imports(&source.tokens))).collect();
@@ -98,7 +100,8 @@ pub fn arrows(sources: &[Source]) -> Vec<Arrow> {
     found.into_iter().collect()
 }
 
-/// Returns every group of files of which each uses each, be it through others; files and groups in order.
+/// Returns every group of files of which each uses each, be it through others; files and groups in
+/// order.
 pub fn circles(arrows: &[Arrow]) -> Vec<Vec<String>> {
     let mut uses = BTreeMap::<&str, BTreeSet<&str>>::new();
     for arrow in arrows {

@@ -1,7 +1,7 @@
 //! The product's own source files as tokens, for tests that hold its house rules and its contracts.
 //!
-//! What only tests compile is left out: items under `cfg(test)`, and files that are reached by such a `mod` alone. Files
-//! are found by walking, so nothing here depends on where one lies.
+//! What only tests compile is left out: items under `cfg(test)`, and files that are reached by such
+//! a `mod` alone. Files are found by walking, so nothing here depends on where one lies.
 
 mod docs;
 mod graph;
@@ -29,7 +29,8 @@ pub struct Source {
 }
 
 impl Source {
-    /// Returns the module that the file is, from the crate's root on: `record/mod.rs` is `["record"]`, `lib.rs` is empty.
+    /// Returns the module that the file is, from the crate's root on: `record/mod.rs` is
+    /// `["record"]`, `lib.rs` is empty.
     pub fn module(&self) -> Vec<String> {
         let mut parts: Vec<String> = self.name.trim_end_matches(".rs").split('/').map(str::to_owned).collect();
         if parts.last().is_some_and(|last| ["lib", "main", "mod"].contains(&last.as_str())) {
@@ -51,7 +52,8 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").to_owned()
 }
 
-/// Returns every source file below a folder that is not there for tests alone, by name; none if there is no folder.
+/// Returns every source file below a folder that is not there for tests alone, by name; none if
+/// there is no folder.
 pub fn product(folder: &Path) -> Vec<Source> {
     let mut files = Vec::new();
     walk(folder, &mut files);

@@ -20,7 +20,8 @@ pub(super) struct Product {
     pub(super) modules: Vec<Module>,
 }
 
-/// Leaves out every item, field, arm and statement under `cfg(test)`, and every comment of documentation.
+/// Leaves out every item, field, arm and statement under `cfg(test)`, and every comment of
+/// documentation.
 pub(super) fn product(tokens: TokenStream) -> Product {
     let tokens: Vec<TokenTree> = tokens.into_iter().collect();
     let mut product = Product::default();
@@ -70,7 +71,8 @@ pub(super) fn lines(tokens: &[TokenTree], found: &mut BTreeSet<usize>) {
     }
 }
 
-/// Returns the attributes that stand at a place, each with its `#`, and where they end; `None` where there is none.
+/// Returns the attributes that stand at a place, each with its `#`, and where they end; `None`
+/// where there is none.
 fn attributes(tokens: &[TokenTree], begin: usize) -> Option<(Vec<&[TokenTree]>, usize)> {
     let (mut found, mut at) = (Vec::new(), begin);
     while tokens.get(at).is_some_and(|token| is_punct(token, '#')) {

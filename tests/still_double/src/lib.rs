@@ -1,10 +1,12 @@
-//! A libc in which everything that differs between two runs is the same, to be preloaded (`LD_PRELOAD`): what a program
-//! writes is then the same to the byte.
+//! A libc in which everything that differs between two runs is the same, to be preloaded
+//! (`LD_PRELOAD`): what a program writes is then the same to the byte.
 //!
-//! Clocks stand still until the program calls [`still_pass`](time::still_pass), so that it does not matter how often they are read, and the
-//! processor's counter, which nobody can stop, is trapped. The process has the id `STILL_PID` (4242), its threads those
-//! that follow, as [`still_thread`](threads::still_thread) numbers them. Time begins `STILL_AT` nanoseconds after midnight of 2026-01-01; host,
-//! boot and time namespace have made-up names. Shares no code with the profiler.
+//! Clocks stand still until the program calls [`still_pass`](time::still_pass), so that it does not
+//! matter how often they are read, and the processor's counter, which nobody can stop, is trapped.
+//! The process has the id `STILL_PID` (4242), its threads those that follow, as
+//! [`still_thread`](threads::still_thread) numbers them. Time begins `STILL_AT` nanoseconds after
+//! midnight of 2026-01-01; host, boot and time namespace have made-up names. Shares no code with
+//! the profiler.
 //!
 //! What is not here goes to the system: processors, addresses, files, and the CPU time of threads.
 

@@ -1,4 +1,5 @@
-//! System calls as the processor makes them: this library's own functions stand in the way of libc's.
+//! System calls as the processor makes them: this library's own functions stand in the way of
+//! libc's.
 
 use std::arch::asm;
 use std::ffi::c_long;

@@ -11,7 +11,8 @@ use crate::time::futex;
 
 /// Threads that may have a number.
 const MOST: usize = 256;
-/// Number of the first thread that asks without having been given one: nobody knows in which order they ask.
+/// Number of the first thread that asks without having been given one: nobody knows in which order
+/// they ask.
 const UNNUMBERED: usize = 100;
 /// The system's ids.
 static REAL: [AtomicI32; MOST] = [const { AtomicI32::new(0) }; MOST];

@@ -12,8 +12,8 @@ const UNIX_SECONDS: u64 = 1_767_225_600;
 /// Time since boot, then.
 const BOOT_SECONDS: u64 = 1_000;
 const SECOND: u64 = 1_000_000_000;
-/// How many times as long the system waits as the program wants: for the program no time passes, so no wait of its
-/// background threads may end because this machine was slow.
+/// How many times as long the system waits as the program wants: for the program no time passes, so
+/// no wait of its background threads may end because this machine was slow.
 const PATIENCE: u64 = 100;
 
 /// Nanoseconds that have passed.

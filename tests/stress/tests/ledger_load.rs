@@ -1,8 +1,8 @@
-//! The loss ledger while sessions start and stop under load: whatever ran inside a session is its own, what ran outside
-//! is nobody's.
+//! The loss ledger while sessions start and stop under load: whatever ran inside a session is its
+//! own, what ran outside is nobody's.
 //!
-//! A range that runs across a start or a stop may belong to the session or not; every thread tells by [`Phase`] which of
-//! its ranges those are. All others are decided.
+//! A range that runs across a start or a stop may belong to the session or not; every thread tells
+//! by [`Phase`] which of its ranges those are. All others are decided.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -27,7 +27,8 @@ struct Phase(AtomicU64);
 impl Phase {
     fn next(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
-        // A thread that sees the old phase after this has written its entry before: the fences order both.
+        // A thread that sees the old phase after this has written its entry before: the fences
+        // order both.
         fence(Ordering::SeqCst);
     }
 

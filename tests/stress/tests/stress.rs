@@ -1,5 +1,6 @@
-//! Everything at once, for a few seconds: threads that start and end, sessions that start and stop, dumps, rings and
-//! budgets that overflow, allocations. Meant for a run under ThreadSanitizer (`tests/proofs.sh`).
+//! Everything at once, for a few seconds: threads that start and end, sessions that start and stop,
+//! dumps, rings and budgets that overflow, allocations. Meant for a run under ThreadSanitizer
+//! (`tests/proofs.sh`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -20,7 +21,8 @@ static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();
 /// Of the sessions together; an instrumented build has fewer of them.
 const TIME: Duration = Duration::from_millis(1_500);
 
-/// How often all threads together work in each session; `PROFILER_TESTS_ROUNDS` where each takes long, as in valgrind.
+/// How often all threads together work in each session; `PROFILER_TESTS_ROUNDS` where each takes
+/// long, as in valgrind.
 fn rounds() -> u64 {
     std::env::var("PROFILER_TESTS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(300)
 }
@@ -100,8 +102,8 @@ fn sessions_and_dumps_while_threads_come_and_go_break_nothing() {
     assert!(exports.len() > sessions, "{} of {sessions} sessions", exports.len());
     start_profile_with(bench.config()).unwrap();
     let Status::Active(progress) = status() else { panic!("a session is active") };
-    // One chunk for each stream that lives: this thread's, and those that threads without one share. Each of the many
-    // sessions before has used sixteen.
+    // One chunk for each stream that lives: this thread's, and those that threads without one
+    // share. Each of the many sessions before has used sixteen.
     assert!(progress.buffered_bytes <= 20 << 16, "{} bytes are still in use", progress.buffered_bytes);
     stop_profile().unwrap().wait().unwrap();
 }

@@ -1,8 +1,8 @@
-//! A libc that fails as disks, mounts and clocks do, to be preloaded (`LD_PRELOAD`): what would need a mount, a laptop's lid
-//! or the administrator's rights otherwise.
+//! A libc that fails as disks, mounts and clocks do, to be preloaded (`LD_PRELOAD`): what would
+//! need a mount, a laptop's lid or the administrator's rights otherwise.
 //!
-//! Shares no code with the profiler. A program finds [`system_double`] by its name and says what goes wrong from then on;
-//! before that, every call is the system's.
+//! Shares no code with the profiler. A program finds [`system_double`] by its name and says what
+//! goes wrong from then on; before that, every call is the system's.
 
 #![cfg(target_os = "linux")]
 

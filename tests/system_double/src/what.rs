@@ -1,4 +1,5 @@
-//! Faults of the double. The tests include this file: with the library itself, they would link its calls.
+//! Faults of the double. The tests include this file: with the library itself, they would link its
+//! calls.
 
 /// A fault, as the first argument of [`system_double`]; the second says how.
 #[derive(Clone, Copy, Debug)]

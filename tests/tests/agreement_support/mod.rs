@@ -1,8 +1,9 @@
 //! Random programs, what is right about them, and what the artifacts of their sessions say.
 //!
-//! [`program`] makes them up, [`run`] and [`player`] play them with real guards and keep a [`log`], [`story`] tells from
-//! it what a session has to show, [`trace`] finds each of those ranges in the trace, and [`oracle`] computes all else
-//! from when these began and ended. The other files read an artifact each and compare it with that.
+//! [`program`] makes them up, [`run`] and [`player`] play them with real guards and keep a [`log`],
+//! [`story`] tells from it what a session has to show, [`trace`] finds each of those ranges in the
+//! trace, and [`oracle`] computes all else from when these began and ended. The other files read an
+//! artifact each and compare it with that.
 
 mod log;
 mod operators;

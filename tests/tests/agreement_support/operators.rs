@@ -11,7 +11,8 @@ use super::oracle::{self, Row, RowKey};
 use super::story::{Span, Story};
 use super::{Verdict, near, off, same};
 
-/// Rows by what a table tells of them: name, whether it is a future's, and whether it is an op where that is told.
+/// Rows by what a table tells of them: name, whether it is a future's, and whether it is an op
+/// where that is told.
 type Rows = Vec<(String, bool, Option<bool>, Row)>;
 
 pub(super) fn compare(story: &Story, manifest: &Manifest) -> Verdict {
@@ -88,7 +89,8 @@ fn compare_text(table: &str, right: &BTreeMap<RowKey, Row>) -> Verdict {
     same("rows that the text has not", &left, &Vec::new())
 }
 
-/// A line has whole microseconds of one stack: together at most a microsecond per range less than there were.
+/// A line has whole microseconds of one stack: together at most a microsecond per range less than
+/// there were.
 fn compare_folded(spans: &[Span], manifest: &Manifest, right: &BTreeMap<RowKey, Row>) -> Verdict {
     let Some(artifact) = manifest.artifact("stacks_cpu") else { return Ok(()) };
     let text = fs::read_to_string(&artifact.path).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! What is right: parents, self times and sums, computed from nothing but when each span began and ended and what was
-//! visible around it. No code of the profiler's, and about fifty lines.
+//! What is right: parents, self times and sums, computed from nothing but when each span began and
+//! ended and what was visible around it. No code of the profiler's, and about fifty lines.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -33,8 +33,8 @@ pub(crate) struct Row {
 /// Where the rows of an operator table come from: kind, name, whether it is a future's.
 pub(crate) type RowKey = (Kind, String, bool);
 
-/// The innermost of the wanted spans that is open when this one begins *and* when it ends; of a future's life, which may
-/// go on elsewhere, when its first poll does.
+/// The innermost of the wanted spans that is open when this one begins *and* when it ends; of a
+/// future's life, which may go on elsewhere, when its first poll does.
 pub(crate) fn parent(spans: &[Span], span: usize, wanted: impl Fn(&Span) -> bool) -> Option<usize> {
     let Span { around, .. } = &spans[span];
     let ended = spans[span + usize::from(spans[span].is_life())].ended;
@@ -124,7 +124,8 @@ pub(crate) fn rows(spans: &[Span], parts: &[(usize, Span)]) -> BTreeMap<RowKey, 
         rows.entry(key(span)).or_default().count += 1;
     }
     let (whole, parts): (Vec<usize>, Vec<Span>) = parts.iter().cloned().unzip();
-    // A poll is around the parts that are run in it; else one part is around another if its whole span is.
+    // A poll is around the parts that are run in it; else one part is around another if its whole
+    // span is.
     let encloses = |outer: usize, part: usize| match parts[outer].what {
         What::Poll(_) => parts[outer].ended >= parts[part].ended,
         _ => spans[whole[outer]].ended >= spans[whole[part]].ended,

@@ -1,4 +1,5 @@
-//! Plays a thread's part of a program with real guards, attributed functions and futures, and logs what it does.
+//! Plays a thread's part of a program with real guards, attributed functions and futures, and logs
+//! what it does.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};

@@ -1,5 +1,6 @@
-//! Random programs: what each thread does with guards, attributed functions and futures, and when sessions start and
-//! stop. The only randomness of the test: a program is played the same way every time.
+//! Random programs: what each thread does with guards, attributed functions and futures, and when
+//! sessions start and stop. The only randomness of the test: a program is played the same way every
+//! time.
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -10,7 +10,8 @@ use super::log::Log;
 use super::player::{Held, Player};
 use super::program::{Ask, Boundary, Op, Program};
 
-/// What a program leaves: the log of each thread, and the sessions with the boundaries at which they begin and end.
+/// What a program leaves: the log of each thread, and the sessions with the boundaries at which
+/// they begin and end.
 pub(crate) struct Played {
     pub(crate) logs: Vec<Log>,
     pub(crate) sessions: Vec<Session>,
@@ -40,7 +41,8 @@ impl Ask {
     }
 }
 
-/// The same program with one session from its begin on, which is spooled; it is stopped where the program says.
+/// The same program with one session from its begin on, which is spooled; it is stopped where the
+/// program says.
 pub(crate) fn spooled(program: Program) -> Program {
     let boundaries = program.boundaries.iter().enumerate();
     let boundaries = boundaries.map(|(at, _)| if at == 0 { Boundary::Start } else { Boundary::Nothing }).collect();
@@ -83,7 +85,8 @@ pub(crate) fn run(program: &Program, bench: &Bench, stop: impl Fn()) -> Played {
     Played { logs, sessions: sessions.ended }
 }
 
-/// A thread's part, with a boundary before each phase, before what it holds is dropped, and after that.
+/// A thread's part, with a boundary before each phase, before what it holds is dropped, and after
+/// that.
 pub(crate) fn play(thread: usize, phases: &[Vec<Op>], turn: impl Fn()) -> Log {
     let (player, mut held) = (Player::new(thread), Held::default());
     for ops in phases {

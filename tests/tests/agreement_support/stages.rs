@@ -1,4 +1,5 @@
-//! `timing_rank*.json`: the tree of stages of the session and of each request, and the steps of each loop.
+//! `timing_rank*.json`: the tree of stages of the session and of each request, and the steps of
+//! each loop.
 
 use std::collections::BTreeMap;
 use std::path::Path as File;

@@ -1,5 +1,5 @@
-//! The ranges and lives that a session has to show: which there are, in what order they begin and end, and what is
-//! visible around each when it begins. Without times, which the trace tells.
+//! The ranges and lives that a session has to show: which there are, in what order they begin and
+//! end, and what is visible around each when it begins. Without times, which the trace tells.
 
 use std::collections::{HashMap, HashSet};
 
@@ -30,7 +30,8 @@ pub(crate) struct Span {
     /// Places among the events of its thread.
     pub(crate) begun: usize,
     pub(crate) ended: usize,
-    /// What is open around it when it begins, outermost first; not what belongs to a future that is not being polled.
+    /// What is open around it when it begins, outermost first; not what belongs to a future that is
+    /// not being polled.
     pub(crate) around: Vec<usize>,
     /// Nanoseconds since the Unix epoch, from the trace.
     pub(crate) begin: u64,
@@ -43,8 +44,9 @@ pub(crate) struct Span {
 #[derive(Debug, Default)]
 pub(crate) struct Story {
     pub(crate) spans: Vec<Span>,
-    /// The parts of each span but lives in which its thread ran it, and of which span they are: a guard that is held over
-    /// `.await` is not run while its future waits. What is around one are parts too.
+    /// The parts of each span but lives in which its thread ran it, and of which span they are: a
+    /// guard that is held over `.await` is not run while its future waits. What is around one are
+    /// parts too.
     pub(crate) parts: Vec<(usize, Span)>,
     /// Ends alone: of ranges and futures that earlier sessions recorded.
     pub(crate) began_before: u64,

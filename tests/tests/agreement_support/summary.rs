@@ -1,4 +1,5 @@
-//! `summary_rank*.md`: the rows of its tables are those of the stages, as far as the page has room for them.
+//! `summary_rank*.md`: the rows of its tables are those of the stages, as far as the page has room
+//! for them.
 
 use std::fs;
 

@@ -1,5 +1,5 @@
-//! The trace: every range of the story is in it once, in the order in which the program began and ended them, with what
-//! it was told; rows nest; both formats show the same.
+//! The trace: every range of the story is in it once, in the order in which the program began and
+//! ended them, with what it was told; rows nest; both formats show the same.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;

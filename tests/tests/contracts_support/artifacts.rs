@@ -1,4 +1,5 @@
-//! What the artifacts of a session hold: names of files, of fields, of columns, and of what an event carries.
+//! What the artifacts of a session hold: names of files, of fields, of columns, and of what an
+//! event carries.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -63,7 +64,8 @@ pub(crate) fn pages(session: &Path) -> Vec<String> {
     let name = session.file_name().unwrap().to_string_lossy();
     let mut found: Vec<String> = shown
         .map(|at| {
-            // As wide as its cells; `busy` and `cpu` are shown where they differ from what is beside them.
+            // As wide as its cells; `busy` and `cpu` are shown where they differ from what is
+            // beside them.
             let cells = lines[at].split('|').map(|cell| cell.split_whitespace().collect::<Vec<_>>().join(" "));
             let line = cells.filter(|cell| !["busy", "cpu"].contains(&cell.as_str())).collect::<Vec<_>>().join("|");
             let line = line.replace(&*name, "SESSION");

@@ -70,7 +70,8 @@ fn visit(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// Returns a text without what differs from run to run: numbers, and the folder that was written to.
+/// Returns a text without what differs from run to run: numbers, and the folder that was written
+/// to.
 pub(crate) fn steady(text: &str, folder: &Path) -> String {
     let text = text.replace(&*folder.to_string_lossy(), "FOLDER");
     let mut steady = String::new();

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use proc_macro2::{Delimiter, TokenTree};
 use profiler_tests::sources::{product, workspace};
 
-/// Returns every crate's sources, one file after another: words, signs, and literals as they are written.
+/// Returns every crate's sources, one file after another: words, signs, and literals as they are
+/// written.
 pub(crate) fn words() -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for folder in crates() {
@@ -49,7 +50,8 @@ fn flatten(tokens: &[TokenTree], words: &mut Vec<String>) {
     }
 }
 
-/// Returns the text of a string literal, with a line's continuation taken out; `None` for any other word.
+/// Returns the text of a string literal, with a line's continuation taken out; `None` for any other
+/// word.
 pub(crate) fn text(word: &str) -> Option<String> {
     let inside = word.strip_prefix('"')?.strip_suffix('"')?;
     let mut lines = inside.split("\\\n");
@@ -57,7 +59,8 @@ pub(crate) fn text(word: &str) -> Option<String> {
     Some(lines.fold(first, |text, line| text + line.trim_start()))
 }
 
-/// Returns, for every place where these words follow each other, those that stand where the pattern has `_`.
+/// Returns, for every place where these words follow each other, those that stand where the pattern
+/// has `_`.
 pub(crate) fn matches(words: &[Vec<String>], pattern: &[&str]) -> BTreeSet<Vec<String>> {
     let fits = |window: &[String]| {
         let same = window.iter().zip(pattern).all(|(word, wanted)| *wanted == "_" || word == wanted);

@@ -1,4 +1,5 @@
-//! Runs scenarios of the program `golden`, and compares what they wrote with what is kept in `tests/golden`.
+//! Runs scenarios of the program `golden`, and compares what they wrote with what is kept in
+//! `tests/golden`.
 
 mod perfetto;
 mod text;
@@ -17,7 +18,8 @@ use tempfile::TempDir;
 const OUT: &str = "/proc/self/cwd/out";
 /// Lines that are shown of a difference.
 const SHOWN: usize = 12;
-/// Letters of a line that are shown before the first that differs, and a third of those that are shown at all.
+/// Letters of a line that are shown before the first that differs, and a third of those that are
+/// shown at all.
 const AROUND: usize = 50;
 
 /// A working directory of the program's, in which nothing differs from one machine to another.

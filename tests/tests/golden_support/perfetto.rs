@@ -1,7 +1,7 @@
 //! Perfetto traces as text, without a schema: a packet is a line of fields, by their numbers.
 //!
-//! Bytes are text unless there is a control character in them and they can be read as a message: it does not matter if
-//! that is wrong now and then, as long as no byte is left out.
+//! Bytes are text unless there is a control character in them and they can be read as a message: it
+//! does not matter if that is wrong now and then, as long as no byte is left out.
 
 use std::fmt::Write;
 

@@ -1,9 +1,10 @@
 //! Artifacts as text that can be read, reviewed and compared. A file that is text is kept as it is.
 //!
-//! The one thing that is not compared is what a compressor made: `bytes` and `crc32` of a workbook and of a `.gz` in a
-//! manifest are compared with the file and then left out, because zlib-rs compresses better on one processor than on
-//! another. Traces are inflated, of a workbook the checksums of its parts and its cells are kept. A file under a second
-//! name is one line in `files.txt`. Of what is longer than [`LONGEST`] the checksum and both ends are kept.
+//! The one thing that is not compared is what a compressor made: `bytes` and `crc32` of a workbook
+//! and of a `.gz` in a manifest are compared with the file and then left out, because zlib-rs
+//! compresses better on one processor than on another. Traces are inflated, of a workbook the
+//! checksums of its parts and its cells are kept. A file under a second name is one line in
+//! `files.txt`. Of what is longer than [`LONGEST`] the checksum and both ends are kept.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -83,7 +84,8 @@ fn checksum(content: &[u8]) -> String {
     format!("{:08x}", crc.sum())
 }
 
-/// A manifest whose sizes and checksums are those of the files. Leaves them out where a compressor decides.
+/// A manifest whose sizes and checksums are those of the files. Leaves them out where a compressor
+/// decides.
 fn manifest(content: &[u8], path: &Path) -> String {
     let text = std::str::from_utf8(content).unwrap();
     let lines = text.lines().map(|line| {

@@ -1,4 +1,5 @@
-//! A machine with a GPU, made of the doubles: a child process finds them where it would find NVIDIA's libraries.
+//! A machine with a GPU, made of the doubles: a child process finds them where it would find
+//! NVIDIA's libraries.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 
@@ -12,7 +13,8 @@ use std::process::{Command, Output};
 use libloading::{Library, Symbol};
 use profiler_tests::{child_of, double};
 
-/// A child that runs the ignored test `name` on a machine with a driver, and logs every call that matters.
+/// A child that runs the ignored test `name` on a machine with a driver, and logs every call that
+/// matters.
 pub(crate) fn machine(name: &str, folder: &Path) -> Command {
     let libraries = folder.join("libraries");
     fs::create_dir_all(&libraries).unwrap();

@@ -28,7 +28,8 @@ impl From<Stream> for BorrowedStream<'_> {
 macro_rules! functions {
     ($( $(#[$about:meta])* $method:ident($($argument:ident: $type:ty),*) -> $result:ty = $symbol:literal; )*) => {
         $( $(#[$about])* pub(crate) fn $method(&self, $($argument: $type),*) -> $result {
-            // SAFETY: the double's function has this signature; streams are never destroyed, places are locals.
+            // SAFETY: the double's function has this signature; streams are never destroyed, places
+            // are locals.
             unsafe {
                 let function: Symbol<'_, unsafe extern "C" fn($($type),*) -> $result> = self.0.get($symbol).unwrap();
                 function($($argument),*)

@@ -1,4 +1,5 @@
-//! A client that sends what it is told to, byte by byte, and a controller that answers what it is told to.
+//! A client that sends what it is told to, byte by byte, and a controller that answers what it is
+//! told to.
 
 #![allow(dead_code, reason = "each test program uses its part")]
 
@@ -46,7 +47,8 @@ impl Reply {
     }
 }
 
-/// Sends bytes and reads until the server closes. The server may close before it has read everything.
+/// Sends bytes and reads until the server closes. The server may close before it has read
+/// everything.
 pub(crate) fn send(address: SocketAddr, request: &[u8]) -> Reply {
     let mut stream = TcpStream::connect(address).expect("listens");
     stream.set_read_timeout(Some(Duration::from_secs(120))).unwrap();

@@ -1,5 +1,5 @@
-//! A job made of child processes: each runs the ignored test `worker` of its test binary, which works in steps until its
-//! standard input ends.
+//! A job made of child processes: each runs the ignored test `worker` of its test binary, which
+//! works in steps until its standard input ends.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 

@@ -12,14 +12,15 @@ pub(super) const FIRST_ENTRIES: u64 = 2;
 
 type Memory = Box<[UnsafeCell<MaybeUninit<Entry>>; ENTRIES]>;
 
-// Loom runs all threads of a model on one thread of the system: these are the model's own. The product's counters are
-// relaxed and hints, but for the budget's, which is one atomic addition.
+// Loom runs all threads of a model on one thread of the system: these are the model's own. The
+// product's counters are relaxed and hints, but for the budget's, which is one atomic addition.
 thread_local! {
     static BUDGET: Cell<usize> = const { Cell::new(0) };
     static IS_RING: Cell<bool> = const { Cell::new(false) };
     static IN_USE: Cell<usize> = const { Cell::new(0) };
     static SEALED: Cell<u64> = const { Cell::new(0) };
-    /// Memory that was given back: used again first, so that a reader that has no right to it is found out.
+    /// Memory that was given back: used again first, so that a reader that has no right to it is
+    /// found out.
     static FREE: RefCell<Vec<Memory>> = const { RefCell::new(Vec::new()) };
 }
 

@@ -1,4 +1,5 @@
-//! An entry that loom watches: its number lies in a cell, written by the thread that makes the entry.
+//! An entry that loom watches: its number lies in a cell, written by the thread that makes the
+//! entry.
 
 use loom::cell::UnsafeCell;
 

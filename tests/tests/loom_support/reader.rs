@@ -46,7 +46,8 @@ pub fn take(stream: &Stream, from: u64) -> u64 {
     Held(from, taken.runs.to_vec()).read()
 }
 
-/// Returns whether any stream's owner writes where chunks do not come from any more, as `registry::is_one_behind` asks.
+/// Returns whether any stream's owner writes where chunks do not come from any more, as
+/// `registry::is_one_behind` asks.
 pub fn is_one_behind() -> bool {
     registry::each(|stream| stream.is_behind()).contains(&true)
 }

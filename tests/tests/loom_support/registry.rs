@@ -11,7 +11,8 @@ use super::thread_stream::Stream;
 type Streams = Mutex<Vec<Arc<Stream>>>;
 
 thread_local! {
-    // Not dropped with the thread: a model that has failed leaves it behind, and loom's locks end in models only.
+    // Not dropped with the thread: a model that has failed leaves it behind, and loom's locks end
+    // in models only.
     static STREAMS: RefCell<Option<ManuallyDrop<Rc<Streams>>>> = const { RefCell::new(None) };
 }
 
@@ -46,7 +47,8 @@ pub fn each<R>(f: impl FnMut(&Arc<Stream>) -> R) -> Vec<R> {
     streams(|all| all.iter().map(f).collect())
 }
 
-/// What the product's `let_go` does: forgets what is before the positions, and the streams that are over.
+/// What the product's `let_go` does: forgets what is before the positions, and the streams that are
+/// over.
 pub fn forget(marks: impl Fn(&Stream) -> (u64, u64)) -> usize {
     let gone: Vec<_> = streams(|all| {
         let marks: Vec<_> = all.iter().map(|stream| marks(stream)).collect();

@@ -5,8 +5,8 @@ pub(super) use loom::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 pub(super) use loom::sync::{Arc as Shared, Mutex, MutexGuard};
 pub(super) use std::sync::PoisonError;
 
-/// Loom's pointer, made at its first use: the product makes one in a `const fn`, where loom's cannot be made. Whoever
-/// makes a stream touches it before others see it (`registry::enrol`).
+/// Loom's pointer, made at its first use: the product makes one in a `const fn`, where loom's
+/// cannot be made. Whoever makes a stream touches it before others see it (`registry::enrol`).
 pub(super) struct AtomicPtr<T> {
     first: *mut T,
     atomic: std::sync::OnceLock<loom::sync::atomic::AtomicPtr<T>>,

@@ -1,4 +1,5 @@
-//! A job of two ranks that take turns, on a machine made of the doubles: what merged traces are checked with.
+//! A job of two ranks that take turns, on a machine made of the doubles: what merged traces are
+//! checked with.
 
 #![allow(dead_code, reason = "each program uses its part")]
 
@@ -53,7 +54,8 @@ fn mark(rank: usize, turn: usize) -> PathBuf {
     perf().with_file_name(format!("turn-{rank}-{turn}"))
 }
 
-/// Runs both ranks in `folder`, each as the ignored test `worker` of this program; the session's folder.
+/// Runs both ranks in `folder`, each as the ignored test `worker` of this program; the session's
+/// folder.
 pub(crate) fn run_two_ranks(folder: &Path) -> PathBuf {
     let ranks: Vec<_> = ["0", "1"]
         .map(|rank| {

@@ -1,4 +1,5 @@
-//! Signals after every instruction or as fast as they come, an annotated allocator, and a limit of time for all of it.
+//! Signals after every instruction or as fast as they come, an annotated allocator, and a limit of
+//! time for all of it.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Arc;

@@ -10,7 +10,8 @@ pub(crate) fn problems(name: &str, document: &Value) -> Vec<String> {
     errors(&schema(name), document)
 }
 
-/// Returns the fields of a document that the schema of this name does not describe. It lets them pass, for minor versions.
+/// Returns the fields of a document that the schema of this name does not describe. It lets them
+/// pass, for minor versions.
 pub(crate) fn undescribed(name: &str, document: &Value) -> Vec<String> {
     let mut schema = schema(name);
     close(&mut schema);

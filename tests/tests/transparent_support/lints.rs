@@ -49,7 +49,8 @@ struct Place {
 }
 
 impl Place {
-    /// Reads the place in the program's own files; a span in a macro of another crate is where that macro is used.
+    /// Reads the place in the program's own files; a span in a macro of another crate is where that
+    /// macro is used.
     fn of(span: &Value) -> Self {
         let path = span["file_name"].as_str().unwrap_or_default();
         if !path.starts_with(super::ANNOTATED) && !path.starts_with(super::PLAIN) && span["expansion"].is_object() {

@@ -1,4 +1,5 @@
-//! The program of `tests/transparent`, built with its attributes and without: what each prints, and the lints of each.
+//! The program of `tests/transparent`, built with its attributes and without: what each prints, and
+//! the lints of each.
 
 mod lints;
 mod strip;
@@ -31,8 +32,8 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds both in one run of cargo. Clippy's driver is a rustc that knows more lints, so where there is one it
-    /// compiles them: this takes half the time of both.
+    /// Builds both in one run of cargo. Clippy's driver is a rustc that knows more lints, so where
+    /// there is one it compiles them: this takes half the time of both.
     pub(crate) fn build() -> Self {
         let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("transparent");
         let build = Path::new(env!("CARGO_TARGET_TMPDIR")).join("transparent");
@@ -64,8 +65,8 @@ impl Programs {
         self.of(program, "compiler-message").filter_map(|message| Lint::read(&message["message"], self)).collect()
     }
 
-    /// Runs one program, recording into `folder` if there is one, and returns what it prints, by story: a line that is
-    /// not indented begins one.
+    /// Runs one program, recording into `folder` if there is one, and returns what it prints, by
+    /// story: a line that is not indented begins one.
     pub(crate) fn stories(&self, program: &str, folder: Option<&Path>) -> Vec<String> {
         let artifact = self.of(program, "compiler-artifact").find_map(|artifact| artifact["executable"].as_str());
         let output =

@@ -1,5 +1,5 @@
-//! A source without our attributes: where they were there are comments of the same length, so that everything else
-//! stays at its line and column.
+//! A source without our attributes: where they were there are comments of the same length, so that
+//! everything else stays at its line and column.
 
 use std::ops::Range;
 
@@ -34,8 +34,8 @@ impl Source {
         plain
     }
 
-    /// Returns whether a line and column, counted from 1, are inside the options of one of our attributes: the plain program
-    /// has none, so it cannot have their lints.
+    /// Returns whether a line and column, counted from 1, are inside the options of one of our
+    /// attributes: the plain program has none, so it cannot have their lints.
     pub(crate) fn is_in_options(&self, line: usize, column: usize) -> bool {
         let start: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
         let at = start + column - 1;

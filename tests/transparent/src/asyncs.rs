@@ -1,4 +1,5 @@
-//! `async fn`s: what is dropped when, whether they end, panic, or are dropped before their first poll or after.
+//! `async fn`s: what is dropped when, whether they end, panic, or are dropped before their first
+//! poll or after.
 
 #![allow(clippy::unused_async, reason = "`lints` has them")]
 

@@ -1,4 +1,5 @@
-//! Annotated functions that a `macro_rules!` makes, with fragments of every kind in body, signature and options.
+//! Annotated functions that a `macro_rules!` makes, with fragments of every kind in body, signature
+//! and options.
 
 #![allow(clippy::neg_multiply, clippy::unused_async, trivial_numeric_casts, reason = "`lints` has them")]
 

@@ -1,8 +1,10 @@
-//! Functions of every shape that Rust has, each called in every way that it can end; prints what happens.
+//! Functions of every shape that Rust has, each called in every way that it can end; prints what
+//! happens.
 //!
-//! The test `transparent` of `profiler-tests` builds this program twice, as it is and with comments in place of the
-//! attributes, and compares what the two print and what rustc and clippy say about them. It therefore asks for every lint,
-//! and many functions are written to have one. With a folder as its argument the program records itself into it.
+//! The test `transparent` of `profiler-tests` builds this program twice, as it is and with comments
+//! in place of the attributes, and compares what the two print and what rustc and clippy say about
+//! them. It therefore asks for every lint, and many functions are written to have one. With a
+//! folder as its argument the program records itself into it.
 
 #![warn(rust_2018_idioms, unused, future_incompatible, keyword_idents, let_underscore)]
 #![warn(single_use_lifetimes, trivial_casts, trivial_numeric_casts, unit_bindings, unreachable_pub)]

@@ -1,4 +1,5 @@
-//! What the stories are told with: values that say when they are dropped, and calls that end in every way.
+//! What the stories are told with: values that say when they are dropped, and calls that end in
+//! every way.
 
 use std::fmt::Debug;
 use std::future::Future;

@@ -1,6 +1,7 @@
 //! `/v1/images/generations`: OpenAI's JSON; the picture is a video's first frame.
 //!
-//! The model starts from a picture, and this endpoint has none: it starts from the one that the program makes.
+//! The model starts from a picture, and this endpoint has none: it starts from the one that the
+//! program makes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Videos that are made while nobody waits: remembered until they have been asked for, up to a limit.
+//! Videos that are made while nobody waits: remembered until they have been asked for, up to a
+//! limit.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,7 +111,8 @@ impl Jobs {
         }
     }
 
-    /// Keeps what has become of a job, and forgets the oldest finished ones when all together are too large.
+    /// Keeps what has become of a job, and forgets the oldest finished ones when all together are
+    /// too large.
     pub(super) fn finish(&self, id: &str, outcome: Result<Made, Unmade>) {
         let mut jobs = self.lock();
         let made = outcome.as_ref().map_or(0, |made| made.file.len());

@@ -1,4 +1,5 @@
-//! What one request may ask for: enough for the real model, too little to keep every other request waiting for hours.
+//! What one request may ask for: enough for the real model, too little to keep every other request
+//! waiting for hours.
 
 use std::str::FromStr;
 

@@ -10,8 +10,8 @@
 //! | `GET /v1/videos/{id}/content` | its MP4 file: 404 until it is there, 422 if it failed |
 //! | `POST /v1/images/generations` | JSON ([`images`]); PNG files in base64 |
 //!
-//! Errors are `{"error": {"code": "…", "message": "…"}}`, as those of the profiler's endpoints, which [`super::run`]
-//! adds if a profiler is configured.
+//! Errors are `{"error": {"code": "…", "message": "…"}}`, as those of the profiler's endpoints,
+//! which [`super::run`] adds if a profiler is configured.
 
 mod form;
 mod images;
@@ -81,8 +81,8 @@ impl Service {
         Ok(request_scope(id, self.wait(outcome)).await?)
     }
 
-    /// Waits for an outcome, or for the reason why there is none any more. In a profile it lasts as long as the request's
-    /// turn in the queue and its work in the workers together.
+    /// Waits for an outcome, or for the reason why there is none any more. In a profile it lasts as
+    /// long as the request's turn in the queue and its work in the workers together.
     #[profiled_stage("frontend.wait")]
     async fn wait(&self, outcome: oneshot::Receiver<Outcome>) -> Outcome {
         outcome.await.unwrap_or_else(|_| Err(self.fleet.no_worker()))

@@ -1,7 +1,8 @@
 //! The model's name in requests and answers.
 //!
-//! Clients of other servers, and the examples in their guides, name the model of those. There is one model here, so such a
-//! request is served with it, and the answer's headers and the log say which one ran; `--strict-model` refuses it instead.
+//! Clients of other servers, and the examples in their guides, name the model of those. There is
+//! one model here, so such a request is served with it, and the answer's headers and the log say
+//! which one ran; `--strict-model` refuses it instead.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 

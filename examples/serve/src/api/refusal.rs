@@ -1,4 +1,5 @@
-//! A request that is not served: the status, and a sentence that names what is wrong and what would be right.
+//! A request that is not served: the status, and a sentence that names what is wrong and what would
+//! be right.
 
 use std::fmt;
 

@@ -51,7 +51,8 @@ impl Server {
     /// Starts a server and waits until it listens.
     pub(crate) fn start(flags: &[&str], variables: &[(&str, &Path)]) -> Self {
         let (mut command, folder) = (program(), tempfile::tempdir().unwrap());
-        // What it writes when nothing else is said, and what it leaves when it is killed, goes with the folder.
+        // What it writes when nothing else is said, and what it leaves when it is killed, goes with
+        // the folder.
         command.current_dir(&folder).env("TMPDIR", folder.path());
         command.args(["--port", "0"]).args(flags).envs(variables.iter().copied()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("`cargo test` without `--test` builds it");

@@ -37,7 +37,8 @@ impl Attention {
         })
     }
 
-    /// Queries from `x`, keys and values from `context`; positions matter only within the video itself.
+    /// Queries from `x`, keys and values from `context`; positions matter only within the video
+    /// itself.
     pub(super) fn forward(&self, x: &Tensor, context: &Tensor, rotary: Option<&Rotary>) -> Result<Tensor> {
         let mut q = self.split(&self.norm_q.forward(&self.to_q.forward(x)?)?)?;
         let mut k = self.split(&self.norm_k.forward(&self.to_k.forward(context)?)?)?;

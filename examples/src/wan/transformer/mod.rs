@@ -1,7 +1,9 @@
-//! The denoising transformer (`WanTransformer3DModel`): noisy latents, a timestep and a prompt to a velocity.
+//! The denoising transformer (`WanTransformer3DModel`): noisy latents, a timestep and a prompt to a
+//! velocity.
 //!
-//! The model has two of these with the same structure: one for high noise, one for low noise. Latents are
-//! `[frames, channels, height, width]` here and everywhere in this crate: the batch is always one video.
+//! The model has two of these with the same structure: one for high noise, one for low noise.
+//! Latents are `[frames, channels, height, width]` here and everywhere in this crate: the batch is
+//! always one video.
 
 mod attention;
 mod block;
@@ -59,10 +61,11 @@ impl Transformer {
         Rotary::new(&self.config, grid, latents.device())
     }
 
-    /// The velocity at `latents` (`[frames, in_channels, h, w]`, h and w even), as `[frames, out_channels, h, w]`.
-    /// Both are f32 whatever the model's dtype.
+    /// The velocity at `latents` (`[frames, in_channels, h, w]`, h and w even), as
+    /// `[frames, out_channels, h, w]`. Both are f32 whatever the model's dtype.
     ///
-    /// `text` is `[1, length, text_dim]`; its padding takes part in the attention, as in the reference.
+    /// `text` is `[1, length, text_dim]`; its padding takes part in the attention, as in the
+    /// reference.
     #[profiled_stage("transformer.forward")]
     pub(crate) fn forward(
         &self,
@@ -99,7 +102,8 @@ impl Transformer {
     }
 }
 
-/// `x · (1 + scale) + shift`, where row `row` of `modulation` (`[1, rows, dim]`) is the shift and the next the scale.
+/// `x · (1 + scale) + shift`, where row `row` of `modulation` (`[1, rows, dim]`) is the shift and
+/// the next the scale.
 fn modulate(x: &Tensor, modulation: &Tensor, row: usize) -> Result<Tensor> {
     let shift = modulation.narrow(1, row, 1)?;
     let scale = modulation.narrow(1, row + 1, 1)?;

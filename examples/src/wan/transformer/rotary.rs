@@ -5,7 +5,8 @@ use profiler_runtime::profiled_op;
 
 use crate::wan::config::TransformerConfig;
 
-/// The rotation of every token; it depends only on the video's size, so one serves all steps and both experts.
+/// The rotation of every token; it depends only on the video's size, so one serves all steps and
+/// both experts.
 pub(crate) struct Rotary {
     cos: Tensor,
     sin: Tensor,

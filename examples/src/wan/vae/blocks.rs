@@ -1,4 +1,5 @@
-//! What the encoder and the decoder share: channel norm, residual block, attention within a frame, and the middle.
+//! What the encoder and the decoder share: channel norm, residual block, attention within a frame,
+//! and the middle.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;

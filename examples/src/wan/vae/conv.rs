@@ -1,13 +1,16 @@
-//! The VAE's convolution over time. candle has no 3-D one, so frames are the batch and a kernel's frames are channels.
+//! The VAE's convolution over time. candle has no 3-D one, so frames are the batch and a kernel's
+//! frames are channels.
 //!
-//! A kernel `[out, in, t, h, w]` is stored once as `[out, t·in, h, w]`; its input puts the `t` frames that an output
-//! frame sees side by side in the channels. One 2-D convolution then does the work of the 3-D one.
+//! A kernel `[out, in, t, h, w]` is stored once as `[out, t·in, h, w]`; its input puts the `t`
+//! frames that an output frame sees side by side in the channels. One 2-D convolution then does the
+//! work of the 3-D one.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
 use profiler_runtime::profiled_op;
 
-/// A convolution over time and space that sees no future frame: an output frame depends on its own and earlier ones.
+/// A convolution over time and space that sees no future frame: an output frame depends on its own
+/// and earlier ones.
 pub(super) struct CausalConv3d {
     stacked: Tensor,
     bias: Tensor,
@@ -28,7 +31,8 @@ impl CausalConv3d {
         })
     }
 
-    /// Gives as many frames as it gets. What came before is in `history`, zeros if nothing, and `x` is added to it.
+    /// Gives as many frames as it gets. What came before is in `history`, zeros if nothing, and `x`
+    /// is added to it.
     #[profiled_op("causal_conv3d", shapes(x, self.stacked, self.bias), flops = self.flops(x))]
     pub(super) fn forward(&self, x: &Tensor, history: &mut Option<Tensor>) -> Result<Tensor> {
         let past = self.frames - 1;
@@ -44,7 +48,8 @@ impl CausalConv3d {
         self.convolve(&padded, 1)
     }
 
-    /// Takes every second output frame, without padding: halves the frames that follow the one before `x`.
+    /// Takes every second output frame, without padding: halves the frames that follow the one
+    /// before `x`.
     #[profiled_op("causal_conv3d", shapes(x, self.stacked, self.bias), flops = self.flops(x) / 2)]
     pub(super) fn forward_strided(&self, before: &Tensor, x: &Tensor) -> Result<Tensor> {
         self.convolve(&Tensor::cat(&[before, x], 0)?, 2)

@@ -1,8 +1,8 @@
 //! The video autoencoder (`AutoencoderKLWan`): pixels to latents and back, always in f32.
 //!
-//! It streams: the encoder takes the first frame alone and then groups of four, the decoder one latent frame at a time,
-//! and every temporal convolution remembers the end of what it saw ([`stream`]). So the memory that the layers need
-//! does not grow with the length of the video.
+//! It streams: the encoder takes the first frame alone and then groups of four, the decoder one
+//! latent frame at a time, and every temporal convolution remembers the end of what it saw
+//! ([`stream`]). So the memory that the layers need does not grow with the length of the video.
 
 mod blocks;
 mod conv;

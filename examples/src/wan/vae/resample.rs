@@ -1,6 +1,8 @@
-//! Changes of resolution: halving in the encoder, doubling in the decoder, in space and, for some, in time.
+//! Changes of resolution: halving in the encoder, doubling in the decoder, in space and, for some,
+//! in time.
 //!
-//! The first chunk of a video is one frame, which stays one frame: the temporal convolution is skipped for it.
+//! The first chunk of a video is one frame, which stays one frame: the temporal convolution is
+//! skipped for it.
 
 use candle_core::{Result, Tensor};
 use candle_nn::VarBuilder;
@@ -39,7 +41,8 @@ impl Downsample {
     }
 }
 
-/// Doubles height and width while halving the channels, and with `temporal` doubles the number of frames.
+/// Doubles height and width while halving the channels, and with `temporal` doubles the number of
+/// frames.
 pub(super) struct Upsample {
     spatial: Conv2d,
     temporal: Option<CausalConv3d>,
@@ -69,7 +72,8 @@ impl Upsample {
     }
 }
 
-/// `[frames, 2·channels, h, w]` to `[2·frames, channels, h, w]`: the halves of the channels are successive frames.
+/// `[frames, 2·channels, h, w]` to `[2·frames, channels, h, w]`: the halves of the channels are
+/// successive frames.
 fn interleave(x: &Tensor) -> Result<Tensor> {
     let (frames, channels, height, width) = x.dims4()?;
     x.reshape((2 * frames, channels / 2, height, width))

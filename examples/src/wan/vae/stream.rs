@@ -1,7 +1,7 @@
 //! What the temporal convolutions remember from one chunk of a video to the next.
 //!
-//! The layers run in the same order for every chunk, so a layer's memory is found by its turn; the weights stay free of
-//! state, and two videos can stream through one VAE at the same time.
+//! The layers run in the same order for every chunk, so a layer's memory is found by its turn; the
+//! weights stay free of state, and two videos can stream through one VAE at the same time.
 
 use candle_core::Tensor;
 

@@ -132,7 +132,8 @@ fn of_two_guards_of_a_site_the_one_that_ended_goes() {
     assert_eq!((carry.entries().len(), carry.overwritten, carry.began_before), (0, 3, 0));
 }
 
-/// A1: a recovered ring has the ends of guards whose begins are gone, and younger guards of the same site.
+/// A1: a recovered ring has the ends of guards whose begins are gone, and younger guards of the
+/// same site.
 #[test]
 fn an_orphans_begin_is_one_that_its_end_names() {
     let (begin, end) = (Entry::begin_of_guard(OUTER, 60), |of| Entry::end_of_guard(Entry::guard(OUTER, of), 90));

@@ -1,9 +1,9 @@
-//! The CUDA capture range: `cuProfilerStart` and `cuProfilerStop`, which tell an attached Nsight Systems
-//! (`--capture-range=cudaProfilerApi`) what to capture.
+//! The CUDA capture range: `cuProfilerStart` and `cuProfilerStop`, which tell an attached Nsight
+//! Systems (`--capture-range=cudaProfilerApi`) what to capture.
 //!
-//! Exactly paired: a stop follows each start that succeeded, after the GPU has done its work, and nothing else calls
-//! stop. The range is the process's, so its state is too; a range that is still open when the next one opens is closed
-//! first.
+//! Exactly paired: a stop follows each start that succeeded, after the GPU has done its work, and
+//! nothing else calls stop. The range is the process's, so its state is too; a range that is still
+//! open when the next one opens is closed first.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -11,7 +11,8 @@ use super::driver::{Driver, failed};
 use profiler_core::process::PerProcess;
 use profiler_trace::records::unavailable::Unavailable;
 
-/// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep their order.
+/// The number of the open range; 0 if none is. Held while the driver is called, so that calls keep
+/// their order.
 static OPEN: PerProcess<Mutex<State>> = PerProcess::new(|_| Mutex::new(State { open: 0, last: 0 }));
 
 #[derive(Debug)]
@@ -46,7 +47,8 @@ impl CaptureRange {
         self.retry()
     }
 
-    /// Opens a range that could not be opened for want of a context. Costs a few driver calls while there is none.
+    /// Opens a range that could not be opened for want of a context. Costs a few driver calls while
+    /// there is none.
     ///
     /// # Errors
     ///
@@ -64,7 +66,8 @@ impl CaptureRange {
         opened.map(drop)
     }
 
-    /// Waits for the GPU and closes the range. Returns a sentence if it was never opened, or could not be closed.
+    /// Waits for the GPU and closes the range. Returns a sentence if it was never opened, or could
+    /// not be closed.
     pub(crate) fn close(self) -> Option<String> {
         match self {
             Self::Shut => None,

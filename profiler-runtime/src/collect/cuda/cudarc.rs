@@ -1,6 +1,8 @@
-//! `cudarc`: its streams for ranges that are timed on the GPU, and its device memory for memory profiles.
+//! `cudarc`: its streams for ranges that are timed on the GPU, and its device memory for memory
+//! profiles.
 //!
-//! Nothing of cudarc is called before the program passes in a value of it: cudarc panics where there is no driver.
+//! Nothing of cudarc is called before the program passes in a value of it: cudarc panics where
+//! there is no driver.
 
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
@@ -51,8 +53,8 @@ pub struct ReportedSlice<T> {
 }
 
 impl<T> ReportedSlice<T> {
-    /// Reports memory that has been allocated. Asks `cudarc` for the address, which may put an event on the slice's own
-    /// stream.
+    /// Reports memory that has been allocated. Asks `cudarc` for the address, which may put an
+    /// event on the slice's own stream.
     #[must_use]
     pub fn new(slice: CudaSlice<T>) -> Self {
         let device = Device::Cuda(u8::try_from(slice.ordinal()).unwrap_or(u8::MAX));

@@ -138,7 +138,8 @@ impl Driver {
         let library = Library::open(LIBRARY).map_err(|_| NO_DRIVER)?;
         let functions = Functions::of(&library).map_err(too_old)?;
         let mut devices = 0;
-        // SAFETY: `cuInit` may be called at any time and more than once; the count is written to a local.
+        // SAFETY: `cuInit` may be called at any time and more than once; the count is written to a
+        // local.
         let (init, count) = unsafe { ((functions.init)(0), (functions.device_count)(&mut devices)) };
         match (init, count) {
             (0, 0) if devices > 0 => {
@@ -168,8 +169,8 @@ impl Driver {
         !self.current().is_null() || self.active_devices().next().is_some()
     }
 
-    /// Waits until the calling thread's context, and every device's primary context that is in use, has done its work.
-    /// Errors are the program's own business: it meets them at its next call.
+    /// Waits until the calling thread's context, and every device's primary context that is in use,
+    /// has done its work. Errors are the program's own business: it meets them at its next call.
     pub(crate) fn synchronize(&self) {
         if !self.current().is_null() {
             // SAFETY: waits for the current context.
@@ -211,11 +212,12 @@ impl Driver {
         if code == 0 { Ok(()) } else { Err(Some(code)) }
     }
 
-    /// Runs `work` with a device's primary context current, and restores the current context afterwards.
+    /// Runs `work` with a device's primary context current, and restores the current context
+    /// afterwards.
     fn inside<R>(&self, device: c_int, work: impl FnOnce() -> R) -> Option<R> {
         let mut context = ptr::null_mut();
-        // SAFETY: the primary context is retained while it is current and released once; push and pop are paired on
-        // this thread.
+        // SAFETY: the primary context is retained while it is current and released once; push and
+        // pop are paired on this thread.
         unsafe {
             if (self.functions.primary_retain)(&mut context, device) != 0 {
                 return None;

@@ -1,4 +1,5 @@
-//! CUDA: its driver, CUPTI's records, times between events on streams, and the range that Nsight Systems captures.
+//! CUDA: its driver, CUPTI's records, times between events on streams, and the range that Nsight
+//! Systems captures.
 //!
 //! Every library is opened while the program runs; what is missing is a reason
 //! ([`Unavailable`](profiler_trace::records::unavailable::Unavailable)), never an error.

@@ -1,8 +1,9 @@
 //! Ranges that name the stream on which they launch their work: where CUPTI does not record, CUDA
 //! events measure how long GPU took.
 //!
-//! The range is like any other. While the gate has its `EVENTS` bit, [`event_timing`](super::event_timing)
-//! records an event at its begin and one at its end; otherwise the stream is not looked at.
+//! The range is like any other. While the gate has its `EVENTS` bit,
+//! [`event_timing`](super::event_timing) records an event at its begin and one at its end;
+//! otherwise the stream is not looked at.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
@@ -15,8 +16,8 @@ use super::event_timing::{self, Handle, Open};
 
 /// A CUDA stream that lives at least as long as `'a`.
 ///
-/// Made from a raw handle with [`borrow_raw`](Self::borrow_raw), or with the feature `cudarc` from a reference to its
-/// `CudaStream`.
+/// Made from a raw handle with [`borrow_raw`](Self::borrow_raw), or with the feature `cudarc` from
+/// a reference to its `CudaStream`.
 #[derive(Clone, Copy, Debug)]
 pub struct BorrowedStream<'a> {
     handle: Handle,
@@ -26,13 +27,13 @@ pub struct BorrowedStream<'a> {
 }
 
 impl BorrowedStream<'_> {
-    /// Borrows the stream behind a `CUstream` or `cudaStream_t`; null is the default stream of the context that is
-    /// current when a range begins.
+    /// Borrows the stream behind a `CUstream` or `cudaStream_t`; null is the default stream of the
+    /// context that is current when a range begins.
     ///
     /// # Safety
     ///
-    /// The stream is not destroyed while the result, or a range that was made with it, exists; its device is not reset
-    /// (`cudaDeviceReset`) before the artifacts of the session are written.
+    /// The stream is not destroyed while the result, or a range that was made with it, exists; its
+    /// device is not reset (`cudaDeviceReset`) before the artifacts of the session are written.
     #[must_use]
     pub const unsafe fn borrow_raw(handle: *mut c_void) -> Self {
         Self { handle: Handle(handle), context: None, lives: PhantomData }
@@ -42,26 +43,29 @@ impl BorrowedStream<'_> {
     ///
     /// # Safety
     ///
-    /// As for [`borrow_raw`](Self::borrow_raw); `context` is the stream's context, or for a default stream the one that
-    /// is meant.
+    /// As for [`borrow_raw`](Self::borrow_raw); `context` is the stream's context, or for a default
+    /// stream the one that is meant.
     #[cfg(feature = "cudarc")]
     pub(super) const unsafe fn in_context(handle: *mut c_void, context: *mut c_void) -> Self {
         Self { handle: Handle(handle), context: Some(Handle(context)), lives: PhantomData }
     }
 }
 
-/// An open range that launches its work on a stream; both end when this is dropped. Stays on its thread.
+/// An open range that launches its work on a stream; both end when this is dropped. Stays on its
+/// thread.
 ///
-/// Cost: while nothing records, that of [`stage!`](crate::stage!): the stream is not looked at. While a
-/// session records with CUPTI, about twice that of a plain range, without a lock or an allocation. While it
-/// times with events, some ten calls of the driver's at the begin and the end together, none of which waits.
+/// Cost: while nothing records, that of [`stage!`](crate::stage!): the stream is not looked at.
+/// While a session records with CUPTI, about twice that of a plain range, without a lock or an
+/// allocation. While it times with events, some ten calls of the driver's at the begin and the end
+/// together, none of which waits.
 #[must_use = "the range ends when this is dropped: bind it to a name, as in `let _range = …`"]
 #[derive(Debug)]
 pub struct StreamRange<'a> {
     begun: Option<Begun<'a>>,
 }
 
-/// The parts of a range that have begun; the drop of [`StreamRange`] is out of line for all of them.
+/// The parts of a range that have begun; the drop of [`StreamRange`] is out of line for all of
+/// them.
 #[derive(Debug)]
 struct Begun<'a> {
     /// Timing of the range, which ends before the range does.
@@ -130,9 +134,9 @@ impl Drop for StreamRange<'_> {
     }
 }
 
-/// Begins a stage whose work is launched on `stream`; the guard ends it. [`stage_on!`](crate::stage_on) is the same for
-/// a name known when the program is built, without the lock under which this one looks the name up while something
-/// records.
+/// Begins a stage whose work is launched on `stream`; the guard ends it.
+/// [`stage_on!`](crate::stage_on) is the same for a name known when the program is built, without
+/// the lock under which this one looks the name up while something records.
 ///
 /// ```no_run
 /// # use profiler_runtime::cuda::{BorrowedStream, stage_on};

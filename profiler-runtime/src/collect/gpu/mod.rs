@@ -17,7 +17,8 @@ pub(crate) use source::{Capture, Source, Wanted};
 /// Sources of this crate, best first.
 static OWN: [&dyn Source; 2] = [&cuda::cupti::Source, &cuda::event_timing::Source];
 
-/// A source of another crate, which comes after those of this one. `inventory::submit!` registers it.
+/// A source of another crate, which comes after those of this one. `inventory::submit!` registers
+/// it.
 #[derive(Debug)]
 pub struct Registered(pub &'static dyn Source);
 

@@ -1,4 +1,5 @@
-//! The interface of a source of GPU times: it says whether it can be used here, and records for a session.
+//! The interface of a source of GPU times: it says whether it can be used here, and records for a
+//! session.
 
 use std::fmt;
 
@@ -24,7 +25,8 @@ pub trait Source: fmt::Debug + Sync {
     /// Returns the source's name.
     fn name(&self) -> SourceName;
 
-    /// Finds the libraries and devices that it needs, and starts nothing. May take long the first time.
+    /// Finds the libraries and devices that it needs, and starts nothing. May take long the first
+    /// time.
     ///
     /// # Errors
     ///
@@ -36,7 +38,8 @@ pub trait Source: fmt::Debug + Sync {
         0
     }
 
-    /// Returns the facts for a spool's journal that [`recover`](Self::recover) needs to read the streams.
+    /// Returns the facts for a spool's journal that [`recover`](Self::recover) needs to read the
+    /// streams.
     fn journal(&self) -> Option<Value> {
         None
     }
@@ -71,7 +74,8 @@ pub trait Capture: fmt::Debug + Send {
     /// Waits for the GPU where that is needed, and ends what [`start`](Self::start) began.
     fn finish(&mut self);
 
-    /// Reads the records. Called on the exporter's thread. `better` is why no source before it in the list recorded.
+    /// Reads the records. Called on the exporter's thread. `better` is why no source before it in
+    /// the list recorded.
     fn decode(self: Box<Self>, better: Option<Unavailable>) -> GpuRecord;
 }
 

@@ -30,7 +30,8 @@ impl<R, E> Turns<R, E> {
         self.ended.extend(self.running.take().map(|running| (self.last, end(running))));
     }
 
-    /// Takes a turn, after [`end_running`](Self::end_running); returns its number, for [`finish`](Self::finish).
+    /// Takes a turn, after [`end_running`](Self::end_running); returns its number, for
+    /// [`finish`](Self::finish).
     pub(crate) fn begin(&mut self, make: impl FnOnce(u64) -> R) -> u64 {
         self.last += 1;
         self.running = Some(make(self.last));

@@ -1,8 +1,9 @@
 //! The binary interface between an NVTX client and a tool, version 3.
 //!
-//! The tool's library exports `InitializeInjectionNvtx2`. It is called with a function that hands out *export tables*:
-//! one gives access to *modules* of function slots, which the tool fills with its own functions; another names the
-//! version. A slot that stays null is a call that the tool ignores. Only the parts that we use are declared here.
+//! The tool's library exports `InitializeInjectionNvtx2`. It is called with a function that hands
+//! out *export tables*: one gives access to *modules* of function slots, which the tool fills with
+//! its own functions; another names the version. A slot that stays null is a call that the tool
+//! ignores. Only the parts that we use are declared here.
 
 use std::ffi::{c_char, c_int, c_uint, c_void};
 use std::mem::offset_of;

@@ -1,7 +1,9 @@
-//! A domain: the tool's name space for our ranges, and the registration of each site with the tool, once.
+//! A domain: the tool's name space for our ranges, and the registration of each site with the tool,
+//! once.
 //!
-//! The name of a site is registered with the tool the first time that it runs, and a handle goes with every range: that
-//! is cheaper than text, and Nsight Systems starts a capture (`--capture-range=nvtx`) only at registered names.
+//! The name of a site is registered with the tool the first time that it runs, and a handle goes
+//! with every range: that is cheaper than text, and Nsight Systems starts a capture
+//! (`--capture-range=nvtx`) only at registered names.
 
 use std::cell::Cell;
 use std::ffi::CString;

@@ -1,4 +1,5 @@
-//! Colour of a site in a tool, which shows it besides name and category; and the table of the sites' handles.
+//! Colour of a site in a tool, which shows it besides name and category; and the table of the
+//! sites' handles.
 
 use std::sync::OnceLock;
 
@@ -41,7 +42,8 @@ impl<T> Labels<T> {
         Self { segments: [const { OnceLock::new() }; SEGMENTS] }
     }
 
-    /// Returns the value of the site with this number; `make` runs once for it, on the first thread that asks.
+    /// Returns the value of the site with this number; `make` runs once for it, on the first thread
+    /// that asks.
     pub(super) fn get(&self, number: u32, make: impl FnOnce() -> T) -> &T {
         let (segment, place) = locate(number);
         let cells = self.segments[segment].get_or_init(|| (0..FIRST << segment).map(|_| OnceLock::new()).collect());

@@ -1,11 +1,14 @@
-//! NVTX: stages, steps and ops as ranges in Nsight Systems, and in any other tool that is attached to the process.
+//! NVTX: stages, steps and ops as ranges in Nsight Systems, and in any other tool that is attached
+//! to the process.
 //!
-//! A tool names its library in the variable `NVTX_INJECTION64_PATH`; without it nothing is loaded. With
-//! it, the library is opened in the first annotated range of the process, or by the first session if that
-//! is earlier, and from then on every range is shown to it, whether or not a session is active. `nvtx`
-//! and `nvtx_domain` are those of the configuration that came last, at first of the environment's.
+//! A tool names its library in the variable `NVTX_INJECTION64_PATH`; without it nothing is loaded.
+//! With it, the library is opened in the first annotated range of the process, or by the first
+//! session if that is earlier, and from then on every range is shown to it, whether or not a
+//! session is active. `nvtx` and `nvtx_domain` are those of the configuration that came last, at
+//! first of the environment's.
 //!
-//! Two clients speak to the tool, by one interface: our own (`own`), and with the feature `nvtx-sdk` NVIDIA's (`sdk`).
+//! Two clients speak to the tool, by one interface: our own (`own`), and with the feature
+//! `nvtx-sdk` NVIDIA's (`sdk`).
 
 #[cfg(not(feature = "nvtx-sdk"))]
 mod abi;
@@ -37,8 +40,8 @@ static DOMAINS: PerProcess<Mutex<Domains>> = PerProcess::new(|_| Mutex::default(
 
 type Domains = Vec<(String, &'static &'static dyn Tool)>;
 
-/// Loads the tool, if one wants to be attached and none is loaded yet. Costs the tool's start, tens of
-/// milliseconds, once; without a tool, nothing.
+/// Loads the tool, if one wants to be attached and none is loaded yet. Costs the tool's start, tens
+/// of milliseconds, once; without a tool, nothing.
 pub(crate) fn attach() {
     tool::seek();
 }

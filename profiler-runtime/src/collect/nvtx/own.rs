@@ -1,7 +1,7 @@
 //! Our own client: the part of NVTX that we need, with nothing to build or link.
 //!
-//! A call is one load of a slot and, if the tool has filled it, one call. The tool's library is opened at most once and
-//! never closed.
+//! A call is one load of a slot and, if the tool has filled it, one call. The tool's library is
+//! opened at most once and never closed.
 
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::ptr;
@@ -43,7 +43,8 @@ pub(super) fn attach() -> Result<bool, String> {
     let Ok(initialize) = initialize else {
         return Err(wrong("it has no function `InitializeInjectionNvtx2`, so it is not an NVTX tool".to_owned()));
     };
-    // SAFETY: the library was made for this call; `export_table` and everything behind it live for ever.
+    // SAFETY: the library was made for this call; `export_table` and everything behind it live for
+    // ever.
     if unsafe { initialize(export_table) } == 0 {
         return Err(wrong("it refused to start".to_owned()));
     }
@@ -80,8 +81,8 @@ extern "system" fn ignore_tool_version(_version: u32) {}
 
 /// Returns the tool's function in this slot, if it has one.
 fn function(slots: &Slots, number: usize) -> Option<*mut c_void> {
-    // ORDERING: filled while the tool was loaded, which happens before the gate lets a range come here; a tool that
-    // changes a slot later synchronises its own code.
+    // ORDERING: filled while the tool was loaded, which happens before the gate lets a range come
+    // here; a tool that changes a slot later synchronises its own code.
     let function = slots[number].load(Ordering::Relaxed);
     (!function.is_null()).then_some(function)
 }
@@ -140,7 +141,8 @@ impl Label {
 }
 
 impl Domain {
-    /// Creates the domain of this name; the tool's default one, whose handle is null, without a name.
+    /// Creates the domain of this name; the tool's default one, whose handle is null, without a
+    /// name.
     pub(super) fn open(name: Option<&CStr>) -> Self {
         let create = |name: &CStr| call!(CORE2[DOMAIN_CREATE] as DomainCreate(name.as_ptr()));
         Self(name.and_then(create).unwrap_or(ptr::null()))

@@ -1,8 +1,10 @@
-//! NVIDIA's own client, the crate `nvtx`, behind the feature `nvtx-sdk`: shows what [`own`](super) shows.
+//! NVIDIA's own client, the crate `nvtx`, behind the feature `nvtx-sdk`: shows what [`own`](super)
+//! shows.
 //!
-//! Its ranges are guards, so those of a thread wait on a stack of that thread, and those of futures in a table,
-//! until they end. Two things differ: in the default domain it knows no registered names, so there each range
-//! carries its text; and it does not say whether the tool could be loaded, so there is no warning if it could not.
+//! Its ranges are guards, so those of a thread wait on a stack of that thread, and those of futures
+//! in a table, until they end. Two things differ: in the default domain it knows no registered
+//! names, so there each range carries its text; and it does not say whether the tool could be
+//! loaded, so there is no warning if it could not.
 
 use std::cell::RefCell;
 use std::collections::HashMap;

@@ -1,7 +1,8 @@
-//! The spool that provides chunks at the moment: set up before a session's first entry, removed after its last.
+//! The spool that provides chunks at the moment: set up before a session's first entry, removed
+//! after its last.
 //!
-//! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so that a recording lies
-//! in its spool from its first range on.
+//! Threads that are in the middle of a chunk leave it with their first range (`gate::MOVING`), so
+//! that a recording lies in its spool from its first range on.
 
 use std::io;
 use std::path::Path;
@@ -56,7 +57,8 @@ impl Spooling {
         Ok(new)
     }
 
-    /// Adds a line to the journal, which [`reader`](super::reader) returns later. Borrowing notes allocate nothing.
+    /// Adds a line to the journal, which [`reader`](super::reader) returns later. Borrowing notes
+    /// allocate nothing.
     pub(crate) fn note(&self, note: &Note<'_>) {
         let _own = ledger::own();
         self.journal.append(note);
@@ -76,7 +78,8 @@ impl Spooling {
         *self.from.lock().unwrap_or_else(PoisonError::into_inner) = Some(from.clone());
     }
 
-    /// Returns whether threads have to leave the chunks that they write, so that they write here: the gate makes them.
+    /// Returns whether threads have to leave the chunks that they write, so that they write here:
+    /// the gate makes them.
     pub(crate) fn must_move(&self) -> bool {
         registry::is_one_behind()
     }

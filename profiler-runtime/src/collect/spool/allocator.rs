@@ -1,7 +1,8 @@
 //! The chunks of a spool that are taken: numbers only, the file follows.
 //!
-//! At most `capacity` chunks hold a recording. Overwritten chunks that are still read, by a dump that is being written,
-//! lie beside them for as long as that takes; when they are given back, as many blocks go back to the disk.
+//! At most `capacity` chunks hold a recording. Overwritten chunks that are still read, by a dump
+//! that is being written, lie beside them for as long as that takes; when they are given back, as
+//! many blocks go back to the disk.
 
 use std::io;
 
@@ -68,7 +69,8 @@ impl Room {
         used().or_else(hole).or(Some(Next::Fresh(self.used)))
     }
 
-    /// Makes sure that every chunk, `next` too, can be given back without an allocation. False if memory is short.
+    /// Makes sure that every chunk, `next` too, can be given back without an allocation. False if
+    /// memory is short.
     pub(super) fn can_give_back(&mut self, next: Next) -> bool {
         let all = self.used as usize + usize::from(matches!(next, Next::Fresh(_)));
         let (free, holes) = (all - self.free.len().min(all), all - self.holes.len().min(all));
@@ -84,7 +86,8 @@ impl Room {
         }
     }
 
-    /// Counts a chunk that is overwritten and still read: another may be taken in its place. False if too many are.
+    /// Counts a chunk that is overwritten and still read: another may be taken in its place. False
+    /// if too many are.
     pub(super) fn put_beside(&mut self) -> bool {
         let has_room = self.beside < self.capacity;
         self.beside += u32::from(has_room);

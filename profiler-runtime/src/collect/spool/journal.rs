@@ -1,8 +1,8 @@
 //! The journal beside a spool: the meaning of its entries, line by line.
 //!
-//! A line is the CRC-32 of a JSON text and the text. Lines are only appended, each with one write, so a process that is
-//! killed leaves whole lines, and one that is torn (a power failure, a full disk) is found out. Later lines win over
-//! earlier ones of the same subject.
+//! A line is the CRC-32 of a JSON text and the text. Lines are only appended, each with one write,
+//! so a process that is killed leaves whole lines, and one that is torn (a power failure, a full
+//! disk) is found out. Later lines win over earlier ones of the same subject.
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -20,7 +20,8 @@ use profiler_core::process::descriptors::ClosedInChild;
 use profiler_core::stream::registry::ThreadIdentity;
 use profiler_core::{Kind, site::Site};
 
-/// One line. A line that is written while the program records borrows its text: it is made without an allocation.
+/// One line. A line that is written while the program records borrows its text: it is made without
+/// an allocation.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Note<'a> {
@@ -117,7 +118,8 @@ pub(crate) struct WindowNote {
 /// A journal that is being written.
 pub(super) struct Journal {
     path: PathBuf,
-    /// Closes the file in children, before it: a child that is forked off does not keep the lock when its parent ends.
+    /// Closes the file in children, before it: a child that is forked off does not keep the lock
+    /// when its parent ends.
     _closed: ClosedInChild,
     /// File and line, locked by the writer.
     file: Mutex<Lines>,
@@ -149,8 +151,8 @@ impl Journal {
         Ok(Self { path: path.to_owned(), _closed, file: Mutex::new(lines) })
     }
 
-    /// Appends a line. One that cannot be written is missing when the journal is read: its subject is counted
-    /// there.
+    /// Appends a line. One that cannot be written is missing when the journal is read: its subject
+    /// is counted there.
     pub(super) fn append(&self, note: &impl Serialize) {
         self.append_all([note]);
     }
@@ -196,7 +198,8 @@ impl Lines {
     }
 }
 
-/// A text that grows as long as there is memory. Running out is no error value, which would need memory itself.
+/// A text that grows as long as there is memory. Running out is no error value, which would need
+/// memory itself.
 struct Text<'a> {
     bytes: &'a mut Vec<u8>,
     is_whole: bool,
@@ -222,7 +225,8 @@ impl Write for Text<'_> {
     }
 }
 
-/// Deletes a journal; where nothing can be deleted, empties it: nothing can be recovered from an empty one.
+/// Deletes a journal; where nothing can be deleted, empties it: nothing can be recovered from an
+/// empty one.
 pub(crate) fn discard(path: &Path) -> io::Result<()> {
     let empty = |error| File::options().write(true).truncate(true).open(path).map(drop).map_err(|_| error);
     std::fs::remove_file(path).or_else(empty)

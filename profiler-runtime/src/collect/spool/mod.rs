@@ -1,13 +1,15 @@
-//! A spool: chunks in a file that is mapped into memory, so that recordings outgrow memory and outlive their process.
+//! A spool: chunks in a file that is mapped into memory, so that recordings outgrow memory and
+//! outlive their process.
 //!
 //! ```text
 //! .spool_rank0.entries   header │ slab │ slab │ …          slab = index chunk, then 31 chunks of entries
 //! .spool_rank0.journal   one line each: session, threads, sites, windows, loaded code, timed devices
 //! ```
 //!
-//! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it is in the
-//! file. A power failure leaves what has reached the disk, which [`active`] asks for every second. Row by row,
-//! a slab's index names the thread of each chunk; the rest of a chunk is zero. [`reader`] reads all of it back.
+//! A store into a shared mapping is the kernel's from that moment on: whatever ends the process, it
+//! is in the file. A power failure leaves what has reached the disk, which [`active`] asks for
+//! every second. Row by row, a slab's index names the thread of each chunk; the rest of a chunk is
+//! zero. [`reader`] reads all of it back.
 
 pub(crate) mod active;
 mod allocator;
@@ -189,7 +191,8 @@ impl Spool {
         failed.or_else(|| self.room().failure.as_ref().map(ToString::to_string))
     }
 
-    /// Deletes the file. Chunks that threads still use stay until they leave them; the rest is the disk's again.
+    /// Deletes the file. Chunks that threads still use stay until they leave them; the rest is the
+    /// disk's again.
     fn discard(&self) -> io::Result<()> {
         fs::remove_file(&self.path)?;
         let mut room = self.room();
@@ -213,7 +216,8 @@ impl Store for Spool {
         let (number, used_before) = self.find()?;
         let at = chunk_at(number);
         if used_before {
-            // A reader of the file finds the old entries, or an empty chunk of the old row: both are right.
+            // A reader of the file finds the old entries, or an empty chunk of the old row: both
+            // are right.
             self.mapping.clear(at, CHUNK_BYTES);
         } else {
             self.populate(number, at)?;

@@ -1,7 +1,8 @@
 //! A spool that its process has left behind, read back.
 //!
-//! None of its contents is trusted: rows and lines carry checksums, lengths are those of the file, and the rest is
-//! left out and counted. Each thread's entries end at the first that was never written; the very last may be torn.
+//! None of its contents is trusted: rows and lines carry checksums, lengths are those of the file,
+//! and the rest is left out and counted. Each thread's entries end at the first that was never
+//! written; the very last may be torn.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
@@ -54,7 +55,8 @@ pub(crate) struct Salvaged {
     pub(crate) iterations: u64,
     /// Number of entries that were being written.
     pub(crate) torn: u64,
-    /// Number of entries that are missing between others, and of lines and rows that cannot be read.
+    /// Number of entries that are missing between others, and of lines and rows that cannot be
+    /// read.
     pub(crate) unreadable: u64,
     /// Lock of the journal: no other process recovers it.
     pub(crate) lock: File,
@@ -280,13 +282,14 @@ fn journal_version(word: u64) -> String {
     known.map_or_else(|| format!("of layout {word}"), |(_, name)| format!("{name} (layout {word})"))
 }
 
-/// Returns how many entries of a chunk were written: the rest is zero. A page lost in a power failure leaves a
-/// hole.
+/// Returns how many entries of a chunk were written: the rest is zero. A page lost in a power
+/// failure leaves a hole.
 fn written(entries: &[Entry]) -> usize {
     entries.iter().rposition(|entry| !entry.is_empty()).map_or(0, |last| last + 1)
 }
 
-/// Returns a thread's runs in order, from position `from` on, and how many entries are missing between them.
+/// Returns a thread's runs in order, from position `from` on, and how many entries are missing
+/// between them.
 fn join(pieces: &mut Vec<Piece>, from: u64) -> (Vec<Run>, u64) {
     pieces.sort_by_key(|(base, _)| *base);
     let (mut runs, mut missing, mut next) = (Vec::new(), 0, None);
@@ -318,7 +321,8 @@ fn last_ticks(thread: &ThreadLog) -> Option<u64> {
     last.entries().iter().rev().find(|entry| entry.is_timed()).map(|entry| entry.value())
 }
 
-/// Returns all sites up to the highest number; a site that the journal has lost is named by its number.
+/// Returns all sites up to the highest number; a site that the journal has lost is named by its
+/// number.
 fn sites(mut known: BTreeMap<u32, SiteNote<'_>>) -> Vec<&'static Site> {
     known.retain(|number, _| (1..=MOST_SITES).contains(number));
     let most = known.last_key_value().map_or(0, |(number, _)| *number);

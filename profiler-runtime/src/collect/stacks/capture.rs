@@ -1,4 +1,5 @@
-//! Walks the calling thread's stack: addresses only, no names, no lock, no allocation after a thread's first walk.
+//! Walks the calling thread's stack: addresses only, no names, no lock, no allocation after a
+//! thread's first walk.
 //!
 //! The system's unwinder takes a quarter of a microsecond a frame: it reads the unwinding rules of
 //! every function again each time. On Linux [`walk`] works on a copy of these rules, and each
@@ -19,7 +20,8 @@ static COST: AtomicU64 = AtomicU64::new(0);
 /// Number of walks that did not fit into the rest of their stack, or found no memory.
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
-/// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a millisecond).
+/// Prepares for a recording with stacks: reads the unwinding rules of all loaded code (about a
+/// millisecond).
 pub(crate) fn prepare() {
     walk::load();
     stack::capture_with(capture);
@@ -31,7 +33,8 @@ pub(crate) fn release() {
     walk::unload();
 }
 
-/// Returns the nanoseconds that a stack cost its range in the last recording, measured on the thread that started it.
+/// Returns the nanoseconds that a stack cost its range in the last recording, measured on the
+/// thread that started it.
 pub(crate) fn ns_per_stack() -> f64 {
     // ORDERING: a statistic.
     COST.load(Ordering::Relaxed) as f64 / 1000.0
@@ -68,8 +71,8 @@ fn capture(addresses: &mut [u64; MAX_DEPTH]) -> usize {
     count
 }
 
-/// Returns how many call stacks were left out since the last call, because too little was left of the stack to walk it,
-/// or for want of memory.
+/// Returns how many call stacks were left out since the last call, because too little was left of
+/// the stack to walk it, or for want of memory.
 pub(crate) fn left_out() -> u64 {
     // ORDERING: a statistic.
     LEFT_OUT.swap(0, Ordering::Relaxed)

@@ -1,7 +1,9 @@
-//! The code of a process and its addresses: to name the functions of its call stacks when the process is gone.
+//! The code of a process and its addresses: to name the functions of its call stacks when the
+//! process is gone.
 //!
-//! A session with stacks and a spool journals it ([`known_libraries`](super::known_libraries)); `recover` reads it, and
-//! [`offline`](super::offline) looks into the files. The journal is not trusted: it may hold anything.
+//! A session with stacks and a spool journals it ([`known_libraries`](super::known_libraries));
+//! `recover` reads it, and [`offline`](super::offline) looks into the files. The journal is not
+//! trusted: it may hold anything.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,7 +40,8 @@ pub(super) struct Object {
 pub(super) enum Identity {
     /// Note of the linker, in hexadecimal digits.
     BuildId(String),
-    /// Length and time of the last change in nanoseconds since the Unix epoch, for a file without a note.
+    /// Length and time of the last change in nanoseconds since the Unix epoch, for a file without a
+    /// note.
     File { length: u64, modified_ns: u64 },
 }
 

@@ -7,8 +7,9 @@
 //! what code lies where: loaded ─► known_libraries ─► code_note, in a spool's journal ─► offline
 //! ```
 //!
-//! `session` asks for all of it; `model` and `export` see [`symbols`]. The readers of the loader's tables and
-//! of code files are in `linux`; other systems use the system's unwinder and the debug information alone.
+//! `session` asks for all of it; `model` and `export` see [`symbols`]. The readers of the loader's
+//! tables and of code files are in `linux`; other systems use the system's unwinder and the debug
+//! information alone.
 
 mod capture;
 mod code_note;

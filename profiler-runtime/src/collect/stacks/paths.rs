@@ -1,8 +1,9 @@
 //! Paths of functions, as debug information and symbol tables spell them.
 //!
-//! A release build with line tables only (`debug = "line-tables-only"`) knows a function that was inlined
-//! by the last part of its path and its type arguments, `run_recorded<u64, wan::block::{closure_env#0}>`;
-//! one that was not inlined has its path in the symbol table. Other builds have whole paths everywhere.
+//! A release build with line tables only (`debug = "line-tables-only"`) knows a function that was
+//! inlined by the last part of its path and its type arguments,
+//! `run_recorded<u64, wan::block::{closure_env#0}>`; one that was not inlined has its path in the
+//! symbol table. Other builds have whole paths everywhere.
 
 use std::collections::HashMap;
 
@@ -18,8 +19,9 @@ pub(super) struct Resolved {
     pub(super) name: Option<String>,
 }
 
-/// Completes the paths of the functions at one address, innermost first, where another source than debug information
-/// knows them: the symbol table, in `name`, for the outermost; the profiler's own function for the body that it runs.
+/// Completes the paths of the functions at one address, innermost first, where another source than
+/// debug information knows them: the symbol table, in `name`, for the outermost; the profiler's own
+/// function for the body that it runs.
 pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sources) {
     for at in 1..frames.len() {
         let (inner, outer) = frames.split_at_mut(at);
@@ -44,8 +46,9 @@ pub(super) fn complete(frames: &mut [Frame], name: Option<String>, sources: &Sou
     }
 }
 
-/// Completes functions of which only the last part is known, by the path that the same file has for a function of that
-/// name elsewhere: a function that was inlined in one place is often not in another.
+/// Completes functions of which only the last part is known, by the path that the same file has for
+/// a function of that name elsewhere: a function that was inlined in one place is often not in
+/// another.
 pub(super) fn unify<'a>(frames: impl Iterator<Item = &'a mut Frame>) {
     let frames: Vec<&mut Frame> = frames.collect();
     let mut known: HashMap<(String, String), Option<String>> = HashMap::new();
@@ -79,8 +82,8 @@ pub(super) fn is_of_the_profiler(frame: &Frame, sources: &Sources) -> bool {
         || sources.has_profiler(&frame.file)
 }
 
-/// Returns whether it is a function of the standard library: not one of the program's own, and not a trait of std's for
-/// a type of the program's.
+/// Returns whether it is a function of the standard library: not one of the program's own, and not
+/// a trait of std's for a type of the program's.
 pub(super) fn is_of_std(frame: &Frame) -> bool {
     let path = frame.function.trim_start_matches(['<', '&', '*', '(', '[']);
     let path = path.strip_prefix("mut ").or_else(|| path.strip_prefix("dyn ")).unwrap_or(path);

@@ -1,6 +1,8 @@
-//! The source files of a program: the part of a path that is shown, and which files are the profiler's.
+//! The source files of a program: the part of a path that is shown, and which files are the
+//! profiler's.
 //!
-//! Those of this process, or of the one whose recording is recovered: its journal has them ([`super::code_note`]).
+//! Those of this process, or of the one whose recording is recovered: its journal has them
+//! ([`super::code_note`]).
 
 use std::path::{Path, PathBuf};
 
@@ -18,7 +20,8 @@ pub(super) struct Sources {
     /// Sources of the recorder, likewise. A journal from before it was a crate has none.
     #[serde(default)]
     core: String,
-    /// Folders of workspaces, each with its slash: compilers name files from there, wherever the program runs.
+    /// Folders of workspaces, each with its slash: compilers name files from there, wherever the
+    /// program runs.
     #[serde(skip)]
     roots: Vec<String>,
 }
@@ -35,7 +38,8 @@ impl Sources {
         sources
     }
 
-    /// Learns the folder of a workspace from a function whose crate has annotated code, if it shows one.
+    /// Learns the folder of a workspace from a function whose crate has annotated code, if it shows
+    /// one.
     pub(super) fn note(&mut self, file: &str, function: &str) {
         if Path::new(file).is_absolute() && self.shortened(Path::new(file)) == file {
             let root = sites().find_map(|site| root(site, file, function));
@@ -80,7 +84,8 @@ impl Sources {
     }
 }
 
-/// Returns the folder from which the compiler names the file of a site, where that is the function's file.
+/// Returns the folder from which the compiler names the file of a site, where that is the
+/// function's file.
 fn root<'a>(site: &Site, file: &'a str, function: &str) -> Option<&'a str> {
     let own = site.module().split("::").next()?;
     let path = function.trim_start_matches(['<', '&']).strip_prefix(own)?;

@@ -1,7 +1,9 @@
-//! The code that recorded addresses lie in: function, file and line, looked up once per address when a session is over.
+//! The code that recorded addresses lie in: function, file and line, looked up once per address
+//! when a session is over.
 //!
-//! [`live`] asks this process, and [`offline`] the files of one that is gone. Functions that no reader of a stack wants
-//! to see are left out: the profiler's own, and those that ran before the program's `main` or the thread's closure.
+//! [`live`] asks this process, and [`offline`] the files of one that is gone. Functions that no
+//! reader of a stack wants to see are left out: the profiler's own, and those that ran before the
+//! program's `main` or the thread's closure.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -18,7 +20,8 @@ use super::paths::{self, Resolved};
 use super::sources::Sources;
 use super::{live, offline};
 
-/// The treatment of the standard library's functions in call stacks: those of iterators, options, locks, unwinding.
+/// The treatment of the standard library's functions in call stacks: those of iterators, options,
+/// locks, unwinding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Std {
     /// They are not shown.
@@ -34,14 +37,15 @@ impl Std {
     }
 }
 
-/// Looks up every address of the recording's stacks, each once. Reads the program's debug information: takes tenths
-/// of a second for a large program.
+/// Looks up every address of the recording's stacks, each once. Reads the program's debug
+/// information: takes tenths of a second for a large program.
 pub(crate) fn resolve(log: &Log, std: Std) -> Symbols {
     symbols_of(live::look_up(addresses(log)), Sources::of_this_process(), std)
 }
 
-/// Looks up the same for a recording whose process is gone: in the files that the lines `code` of its journal name
-/// ([`known_libraries`](super::known_libraries)). Returns sentences on what could not be named, too.
+/// Looks up the same for a recording whose process is gone: in the files that the lines `code` of
+/// its journal name ([`known_libraries`](super::known_libraries)). Returns sentences on what could
+/// not be named, too.
 pub(crate) fn resolve_in_files(log: &Log, code: Vec<Value>, std: Std) -> (Symbols, Vec<String>) {
     let code = CodeNote::of(code);
     let (told, mut warnings) = offline::look_up(addresses(log), &code.objects);
@@ -147,7 +151,8 @@ impl Resolved {
 
 /// Returns what is shown of a function; `None` for glue between functions.
 fn classified(frame: Frame, sources: &Sources, std: Std) -> Option<Found> {
-    /// Functions that the system runs before Rust code: not on top of [`Found::Start`] in threads that C code began.
+    /// Functions that the system runs before Rust code: not on top of [`Found::Start`] in threads
+    /// that C code began.
     const SYSTEM: [&str; 12] = [
         "_start",
         "start",

@@ -55,7 +55,8 @@ fn an_annotated_function_and_its_body_are_one_frame() {
     assert_eq!(shown, ["wan::load", "wan::main::{{closure}}"], "an `async fn` by its name");
 }
 
-/// E7: what the standard library runs between two functions of the program's is left out, unless it is asked for.
+/// E7: what the standard library runs between two functions of the program's is left out, unless it
+/// is asked for.
 #[test]
 fn plumbing_of_std_is_left_out_unless_it_is_kept() {
     let stack: &[&[&str]] = &[

@@ -1,5 +1,5 @@
-//! The replacement of what only Linux has: the system's unwinder walks, only the debug information names
-//! functions, and only while their process lives.
+//! The replacement of what only Linux has: the system's unwinder walks, only the debug information
+//! names functions, and only while their process lives.
 
 /// Replaces the fast walk.
 pub(super) mod walk {

@@ -1,6 +1,7 @@
 //! The dotted flags: `--profiler-config.<field>=VALUE`.
 //!
-//! Made from the table of fields, which clap's derive cannot do, so that there is no field without its flag.
+//! Made from the table of fields, which clap's derive cannot do, so that there is no field without
+//! its flag.
 
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 

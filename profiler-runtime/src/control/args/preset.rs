@@ -1,6 +1,7 @@
 //! SGLang's `--profile` as a preset of fields.
 //!
-//! Its traces are those of every other session; only the selection, the schedule and the file name differ.
+//! Its traces are those of every other session; only the selection, the schedule and the file name
+//! differ.
 
 use std::path::PathBuf;
 
@@ -32,7 +33,8 @@ impl ProfilerArgs {
         draft
     }
 
-    /// Sets no schedule, for the whole pipeline: stages before and after the denoising steps would fall out of it.
+    /// Sets no schedule, for the whole pipeline: stages before and after the denoising steps would
+    /// fall out of it.
     fn whole_pipeline(&self, draft: &mut Draft) -> String {
         if self.num_profiled_timesteps.is_some() {
             draft.warn(STEPS, format!("does nothing with `{ALL_STAGES}`, which records every step"));
@@ -40,7 +42,8 @@ impl ProfilerArgs {
         "full_stages".into()
     }
 
-    /// Selects the denoising steps: those of the stage `diffuse`, counted by the step loop `denoise_step`.
+    /// Selects the denoising steps: those of the stage `diffuse`, counted by the step loop
+    /// `denoise_step`.
     fn steps(&self, draft: &mut Draft, origin: &Origin) -> String {
         draft.preset(&["stages", "step_of"], origin, |config| {
             config.stages = vec!["diffuse".into(), "denoise_step".into()];

@@ -1,6 +1,8 @@
-//! The audit log: one line for each action and download, and one a minute for each reason of refusals.
+//! The audit log: one line for each action and download, and one a minute for each reason of
+//! refusals.
 //!
-//! Text from a client is escaped, so that it cannot begin a line of its own, and secrets are never passed here.
+//! Text from a client is escaped, so that it cannot begin a line of its own, and secrets are never
+//! passed here.
 
 use std::fmt::{self, Display};
 use std::net::SocketAddr;

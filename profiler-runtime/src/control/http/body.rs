@@ -55,7 +55,8 @@ pub(super) async fn read(request: Request, limit: usize) -> Result<Selection, Re
     selection(&bytes)
 }
 
-/// Reads the selection and the wishes of a body; an error has everything that is wrong with it, in its order.
+/// Reads the selection and the wishes of a body; an error has everything that is wrong with it, in
+/// its order.
 fn selection(body: &[u8]) -> Result<Selection, Refusal> {
     if body.trim_ascii().is_empty() {
         return Ok(Selection::default());
@@ -116,7 +117,8 @@ fn list_problem(list: &[Value], key: &str) -> Vec<String> {
     problems.map(|(at, problem)| format!("`{key}[{at}]` {problem}")).collect()
 }
 
-/// Returns the selection of a list without problems, and where it has the names: they are sorted for comparison.
+/// Returns the selection of a list without problems, and where it has the names: they are sorted
+/// for comparison.
 fn select(list: &[Value], key: &str) -> Selection {
     let mut selection = Selection::stages(list.iter().filter_map(number));
     let names = list.iter().enumerate().filter_map(|(at, value)| Some((value.as_str()?.to_owned(), at)));

@@ -1,7 +1,9 @@
-//! One connection: one request and its answer, with a limit on every wait for the client and none on the work.
+//! One connection: one request and its answer, with a limit on every wait for the client and none
+//! on the work.
 //!
-//! The first byte comes within two seconds, the request is there within the patience of [`HttpOptions::read_timeout`],
-//! and a client that does not read the answer on for that long is cut off.
+//! The first byte comes within two seconds, the request is there within the patience of
+//! [`HttpOptions::read_timeout`], and a client that does not read the answer on for that long is
+//! cut off.
 //!
 //! [`HttpOptions::read_timeout`]: super::HttpOptions::read_timeout
 

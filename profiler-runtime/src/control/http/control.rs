@@ -1,7 +1,7 @@
 //! Start and stop.
 //!
-//! Controllers block, so they run on the runtime's blocking threads, and go on when the client has gone: sessions that
-//! were started are in the audit log.
+//! Controllers block, so they run on the runtime's blocking threads, and go on when the client has
+//! gone: sessions that were started are in the audit log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +26,8 @@ pub(super) async fn answer(door: Arc<Door>, request: Request, action: &'static s
     answered
 }
 
-/// Returns the answer; an error is a request that could not be read: the controller's answers are audited already.
+/// Returns the answer; an error is a request that could not be read: the controller's answers are
+/// audited already.
 async fn act(door: &Arc<Door>, peer: Peer, request: Request, action: &'static str) -> Result<Response, Refusal> {
     let asked = request.uri().query();
     let wait = if action == "start" { query::none(asked).map(|()| None)? } else { Some(query::wait(asked)?) };

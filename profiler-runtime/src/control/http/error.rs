@@ -1,4 +1,5 @@
-//! Refusals: the reason why a request is not carried out, as a status, a code for programs and a sentence for people.
+//! Refusals: the reason why a request is not carried out, as a status, a code for programs and a
+//! sentence for people.
 
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

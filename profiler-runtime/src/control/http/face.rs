@@ -1,4 +1,5 @@
-//! Everything that HTTP uses of the rest of the runtime: the dependencies that a crate of its own would need.
+//! Everything that HTTP uses of the rest of the runtime: the dependencies that a crate of its own
+//! would need.
 //!
 //! The types of `job` are public. The rest is not: the tables of fields and upstream's names that a
 //! body is read by, the secret, the rate of lines about refusals, threads, and the log.

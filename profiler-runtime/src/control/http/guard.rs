@@ -31,7 +31,8 @@ pub(super) struct Door {
     pub(super) controller: Arc<dyn Controller>,
     pub(super) options: HttpOptions,
     pub(super) refusals: Refusals,
-    /// Permits for files open for downloads, also in a server of the user's, which has timeouts of its own or none.
+    /// Permits for files open for downloads, also in a server of the user's, which has timeouts of
+    /// its own or none.
     pub(super) downloads: Arc<Semaphore>,
     hosts: Hosts,
 }

@@ -1,7 +1,7 @@
 //! A listener of its own: one thread with a small runtime, or any runtime of the program's.
 //!
-//! Requests must come within a limit and there is room for a limited number of connections, so that clients that send
-//! nothing, or read nothing, cost neither threads nor files for ever.
+//! Requests must come within a limit and there is room for a limited number of connections, so that
+//! clients that send nothing, or read nothing, cost neither threads nor files for ever.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -197,8 +197,8 @@ impl Server {
         self.address
     }
 
-    /// Answers requests for as long as the program runs, on the calling thread's time: returns only if the listener's
-    /// thread ends.
+    /// Answers requests for as long as the program runs, on the calling thread's time: returns only
+    /// if the listener's thread ends.
     pub fn join(mut self) {
         if let Some(thread) = self.thread.take() {
             // A panic has been reported by the thread itself.

@@ -1,4 +1,5 @@
-//! `merge_profiles`: one trace of all ranks, made when the last of them is written, however the session ends.
+//! `merge_profiles`: one trace of all ranks, made when the last of them is written, however the
+//! session ends.
 
 use std::sync::Arc;
 use std::thread;
@@ -26,7 +27,8 @@ pub(super) fn when_written(controller: &Arc<dyn Controller>, session: &str) {
     }
 }
 
-/// Waits until no worker of the session has anything left to do; `None` if the session is not known any more.
+/// Waits until no worker of the session has anything left to do; `None` if the session is not known
+/// any more.
 fn written(controller: &dyn Controller, session: &str) -> Option<Report> {
     loop {
         let report = controller.session(session)?;

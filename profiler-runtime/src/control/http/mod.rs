@@ -8,8 +8,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A program that is an axum server already merges the routes into its own: [`router_from_env`] has them only if a
-//! profiler is configured, [`router`] takes any [`Controller`], such as that of a job of several processes.
+//! A program that is an axum server already merges the routes into its own: [`router_from_env`] has
+//! them only if a profiler is configured, [`router`] takes any [`Controller`], such as that of a
+//! job of several processes.
 //!
 //! ```no_run
 //! let app: axum::Router = axum::Router::new().merge(profiler_runtime::http::router_from_env());
@@ -42,11 +43,12 @@
 //! without it everything is selected. A name that nothing bears is refused if one that exists is
 //! near it; a pattern (`"vae*"`) never is. The type of the body is not looked at: it is JSON.
 //!
-//! A start also takes what vLLM's and SGLang's clients send, for this session alone: `num_steps`, `start_step`
-//! or `delay_steps`, `activities`, `record_shapes`, `with_stack`, `profile_stages`, `profile_id` and
-//! `profile_prefix` (plain names), `merge_profiles`. `profile_by_stage` is accepted with a warning, `output_dir`
-//! is refused: a request never names a path. Whole numbers may be strings, as SGLang's client sends them. What a
-//! request asks for and does not get, and whatever else the start warns of, is in the answer's `warnings`.
+//! A start also takes what vLLM's and SGLang's clients send, for this session alone: `num_steps`,
+//! `start_step` or `delay_steps`, `activities`, `record_shapes`, `with_stack`, `profile_stages`,
+//! `profile_id` and `profile_prefix` (plain names), `merge_profiles`. `profile_by_stage` is
+//! accepted with a warning, `output_dir` is refused: a request never names a path. Whole numbers
+//! may be strings, as SGLang's client sends them. What a request asks for and does not get, and
+//! whatever else the start warns of, is in the answer's `warnings`.
 //!
 //! # Status codes
 //!
@@ -67,22 +69,26 @@
 //!
 //! # Safety
 //!
-//! A listener binds to loopback addresses only, unless it has a token ([`HttpOptions::token`], or `PROFILER_HTTP_TOKEN`);
-//! then every request must carry it. Without one, only who is known to be on this machine is let in. In a server of your
-//! own that is what it tells (`into_make_service_with_connect_info::<SocketAddr>()`); one that does not tell who asks needs
-//! a token. A request that a proxy has passed on counts as one from another machine: `Forwarded`, `X-Forwarded-…`,
-//! `X-Real-IP`, `Via` and the like say so. Set a token behind a proxy that adds none of them.
+//! A listener binds to loopback addresses only, unless it has a token ([`HttpOptions::token`], or
+//! `PROFILER_HTTP_TOKEN`); then every request must carry it. Without one, only who is known to be
+//! on this machine is let in. In a server of your own that is what it tells
+//! (`into_make_service_with_connect_info::<SocketAddr>()`); one that does not tell who asks needs a
+//! token. A request that a proxy has passed on counts as one from another machine: `Forwarded`,
+//! `X-Forwarded-…`, `X-Real-IP`, `Via` and the like say so. Set a token behind a proxy that adds
+//! none of them.
 //!
-//! A listener has 32 connections, each for one request. The first byte has to come within two seconds, the request
-//! within [`HttpOptions::read_timeout`] (ten), and who does not read the answer on for that long is cut off; the work
-//! for an answer may take as long as it takes. When all are taken, the next client takes the place of the one that has
-//! been sending its request for longest, then of one that does not read. At most 32 artifacts are downloaded at a time.
+//! A listener has 32 connections, each for one request. The first byte has to come within two
+//! seconds, the request within [`HttpOptions::read_timeout`] (ten), and who does not read the
+//! answer on for that long is cut off; the work for an answer may take as long as it takes. When
+//! all are taken, the next client takes the place of the one that has been sending its request for
+//! longest, then of one that does not read. At most 32 artifacts are downloaded at a time.
 //!
-//! `Host` must name a loopback address, the listener's own, or a name from [`HttpOptions::allow_host`], so
-//! that no web page can reach them through a name of its own that leads here; requests from pages of
-//! another origin are refused. Nothing in a request becomes a path: names are compared with those that
-//! manifests list. Each action and each download is a line in the log, target `profiler_runtime::audit`;
-//! refusals are one line a minute for each reason, with their number. Text of a client's is escaped there.
+//! `Host` must name a loopback address, the listener's own, or a name from
+//! [`HttpOptions::allow_host`], so that no web page can reach them through a name of its own that
+//! leads here; requests from pages of another origin are refused. Nothing in a request becomes a
+//! path: names are compared with those that manifests list. Each action and each download is a line
+//! in the log, target `profiler_runtime::audit`; refusals are one line a minute for each reason,
+//! with their number. Text of a client's is escaped there.
 mod artifact;
 mod audit;
 mod body;
@@ -121,9 +127,10 @@ pub fn router(controller: Arc<dyn Controller>, options: HttpOptions) -> Router {
     routes::router(Door::new(controller, options, None))
 }
 
-/// Creates the [`router`] for this process with [`HttpOptions::from_env`], if [`configure`](crate::configure) or the
-/// environment has configured a profiler; else no routes, so that every path is the server's own 404. Triggers that the
-/// configuration names (`toggle_on_sigusr2`, `trigger_file`) are armed until the process ends.
+/// Creates the [`router`] for this process with [`HttpOptions::from_env`], if
+/// [`configure`](crate::configure) or the environment has configured a profiler; else no routes, so
+/// that every path is the server's own 404. Triggers that the configuration names
+/// (`toggle_on_sigusr2`, `trigger_file`) are armed until the process ends.
 ///
 /// Never fails: a wrong configuration is logged as an error, and leaves the routes out.
 pub fn router_from_env() -> Router {
@@ -143,13 +150,14 @@ pub fn router_from_env() -> Router {
     }
 }
 
-/// Listens on `address` for requests to profile this process, with [`HttpOptions::from_env`], on a thread of its own.
-/// Triggers that the configuration names (`toggle_on_sigusr2`, `trigger_file`) are armed until the process ends.
+/// Listens on `address` for requests to profile this process, with [`HttpOptions::from_env`], on a
+/// thread of its own. Triggers that the configuration names (`toggle_on_sigusr2`, `trigger_file`)
+/// are armed until the process ends.
 ///
 /// # Errors
 ///
-/// Returns [`HttpError::TokenRequired`] if the address can be reached from other machines and there is no token, and
-/// [`HttpError::Address`] if it cannot be bound.
+/// Returns [`HttpError::TokenRequired`] if the address can be reached from other machines and there
+/// is no token, and [`HttpError::Address`] if it cannot be bound.
 pub fn serve(address: impl ToSocketAddrs) -> Result<Server, HttpError> {
     let server = Listener::bind(address, Arc::new(Local::new()), HttpOptions::from_env())?.spawn()?;
     // A wrong configuration is the answer to a start.

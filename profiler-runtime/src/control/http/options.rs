@@ -8,7 +8,8 @@ use super::face::{Token, options};
 const TOKEN: &str = "PROFILER_HTTP_TOKEN";
 
 options! {
-    /// The settings of the endpoints. The default suits a program on one machine: no token, loopback names only.
+    /// The settings of the endpoints. The default suits a program on one machine: no token,
+    /// loopback names only.
     pub struct HttpOptions with {
         token: Option<Token> = None,
         /// Names in lower case.
@@ -16,11 +17,13 @@ options! {
     }
     /// Sets how many bytes a request's body may have: 16 KiB unless set.
     body_limit: usize = 16 << 10,
-    /// Sets how long `POST /stop_profile` waits for the artifacts before it answers 202: five minutes unless set.
+    /// Sets how long `POST /stop_profile` waits for the artifacts before it answers 202: five
+    /// minutes unless set.
     stop_wait: Duration = Duration::from_secs(300),
-    /// Sets how long a [`Listener`](super::Listener) waits for a client: until its request is there, and then
-    /// whenever it does not read its answer on. Ten seconds unless set; the first byte has to come within
-    /// two. The work for an answer may take as long as it takes. In a server of your own, its limits hold.
+    /// Sets how long a [`Listener`](super::Listener) waits for a client: until its request is
+    /// there, and then whenever it does not read its answer on. Ten seconds unless set; the first
+    /// byte has to come within two. The work for an answer may take as long as it takes. In a
+    /// server of your own, its limits hold.
     read_timeout: Duration = Duration::from_secs(10),
 }
 
@@ -36,15 +39,15 @@ impl HttpOptions {
         token.into_iter().fold(Self::new(), Self::token)
     }
 
-    /// Asks every request for `Authorization: Bearer <token>`. It is compared in constant time and never logged; an
-    /// empty token rejects every request.
+    /// Asks every request for `Authorization: Bearer <token>`. It is compared in constant time and
+    /// never logged; an empty token rejects every request.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(Token::new(token));
         self
     }
 
-    /// Accepts requests to this host name or address, without port, beside loopback and the address listened on: the
-    /// name that clients know the machine by.
+    /// Accepts requests to this host name or address, without port, beside loopback and the address
+    /// listened on: the name that clients know the machine by.
     pub fn allow_host(mut self, name: impl AsRef<str>) -> Self {
         self.hosts.push(name.as_ref().trim().to_ascii_lowercase());
         self

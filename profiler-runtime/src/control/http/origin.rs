@@ -1,7 +1,9 @@
-//! The target of a request and the page that sent it: defences against web pages that reach for local servers.
+//! The target of a request and the page that sent it: defences against web pages that reach for
+//! local servers.
 //!
-//! A page may send requests to any address, and through a host name that it controls it may even read the answers (DNS
-//! rebinding). Such requests name the wrong `Host`, or an `Origin` that is not it.
+//! A page may send requests to any address, and through a host name that it controls it may even
+//! read the answers (DNS rebinding). Such requests name the wrong `Host`, or an `Origin` that is
+//! not it.
 
 use std::net::IpAddr;
 
@@ -27,7 +29,8 @@ pub(super) struct Hosts {
 }
 
 impl Hosts {
-    /// Refuses a request that was not sent to one of these hosts, or that a page of another origin sent.
+    /// Refuses a request that was not sent to one of these hosts, or that a page of another origin
+    /// sent.
     pub(super) fn check(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
         let host = host(uri, headers)?;
         if !self.allows(host.host()) {
@@ -61,8 +64,8 @@ impl Hosts {
     }
 }
 
-/// Returns whether a proxy says that it has passed the request on: the client may be anywhere, although the proxy is
-/// here.
+/// Returns whether a proxy says that it has passed the request on: the client may be anywhere,
+/// although the proxy is here.
 pub(super) fn is_forwarded(headers: &HeaderMap) -> bool {
     let tells = |name: &str| {
         FORWARDED.iter().any(|part| name.contains(part))

@@ -5,8 +5,9 @@
 //! Arriving ── request is there ─► Working ◄── the client reads ──► Stalled
 //! ```
 //!
-//! A new connection takes the place of the connection whose request has been arriving for longest, else of the
-//! one whose client has not read on for longest. A connection whose answer is being prepared keeps its place.
+//! A new connection takes the place of the connection whose request has been arriving for longest,
+//! else of the one whose client has not read on for longest. A connection whose answer is being
+//! prepared keeps its place.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,7 +16,8 @@ use tokio::task::AbortHandle;
 
 /// Most connections at a time.
 pub(super) const MOST: usize = 32;
-/// Time after which a client without a whole request may lose its place: one that sends it at once has done so.
+/// Time after which a client without a whole request may lose its place: one that sends it at once
+/// has done so.
 const MAY_ARRIVE: Duration = Duration::from_millis(200);
 /// Time after which a client that has not read on may lose its place.
 const MAY_STALL: Duration = Duration::from_millis(500);

@@ -1,6 +1,7 @@
 //! Routes: one table for the router, the methods that it allows and the audit log.
 //!
-//! A new address is a row of [`ROUTES`] and a handler. A test keeps the table in the module's documentation equal.
+//! A new address is a row of [`ROUTES`] and a handler. A test keeps the table in the module's
+//! documentation equal.
 
 use std::sync::Arc;
 

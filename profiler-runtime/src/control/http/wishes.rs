@@ -1,4 +1,5 @@
-//! The keys of upstream's bodies for `POST /start_profile`, with the meaning that `config`'s table of names gives each.
+//! The keys of upstream's bodies for `POST /start_profile`, with the meaning that `config`'s table
+//! of names gives each.
 
 use std::fmt::Display;
 
@@ -60,7 +61,8 @@ impl Reading {
         self.wishes.warnings.push(warning);
     }
 
-    /// Sets the activities. SGLang's list has words that are no activities of a profiler: `MEM` is a field here.
+    /// Sets the activities. SGLang's list has words that are no activities of a profiler: `MEM` is
+    /// a field here.
     fn set_activities(&mut self, key: &str, value: &Value) {
         let Value::Array(words) = value else { return self.set(key, ACTIVITIES, value) };
         let mut kept = words.clone();

@@ -1,7 +1,8 @@
 //! The address at which a coordinator listens, its token, and the errors of both.
 //!
-//! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other hosts, which
-//! have to show the coordinator's token. The connection is not encrypted: TCP is for networks that are trusted.
+//! `unix:/path` for processes of one host and one user; `tcp://host:port` for workers on other
+//! hosts, which have to show the coordinator's token. The connection is not encrypted: TCP is for
+//! networks that are trusted.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// Fails if it is no address, is TCP without a token, or of a kind that this system does not have.
+    /// Fails if it is no address, is TCP without a token, or of a kind that this system does not
+    /// have.
     pub(super) fn given(text: &str, has_token: bool) -> Result<Self, LinkError> {
         match text.parse()? {
             address @ Self::Tcp(_) if !has_token => Err(LinkError::NoToken { address }),
@@ -157,7 +159,8 @@ pub(super) fn token_from_env(env: impl Fn(&str) -> Option<OsString>) -> Result<O
     }
 }
 
-/// Returns a token without the white space around it; `None` for an empty one, which would be no secret.
+/// Returns a token without the white space around it; `None` for an empty one, which would be no
+/// secret.
 fn secret(text: &str) -> Option<Token> {
     Some(Token::new(text.trim())).filter(|token| !token.is_empty())
 }

@@ -56,8 +56,9 @@ impl LineReader {
         }
     }
 
-    /// Passes on every message until the connection ends, or `on_message` gives a reason to end it; returns the
-    /// reason. For a line that cannot be parsed, `on_message` gets the id, if that can be read, and what is wrong.
+    /// Passes on every message until the connection ends, or `on_message` gives a reason to end it;
+    /// returns the reason. For a line that cannot be parsed, `on_message` gets the id, if that can
+    /// be read, and what is wrong.
     pub(super) fn for_each<T: DeserializeOwned>(
         mut self,
         stream: &Stream,
@@ -75,7 +76,8 @@ impl LineReader {
         }
     }
 
-    /// Reads the bytes that are there, or come by the deadline. Returns whether the deadline had passed before.
+    /// Reads the bytes that are there, or come by the deadline. Returns whether the deadline had
+    /// passed before.
     fn read(&mut self, stream: &Stream, deadline: Option<Instant>) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));

@@ -1,8 +1,9 @@
-//! A worker's reaction to its coordinator's requests: the sessions of this process, under the names that the
-//! coordinator gives.
+//! A worker's reaction to its coordinator's requests: the sessions of this process, under the names
+//! that the coordinator gives.
 //!
-//! Everything from the wire is checked here before it means anything: a session's name has to be a plain name, the
-//! configuration goes through the same reader as any other. Knows nothing of sockets.
+//! Everything from the wire is checked here before it means anything: a session's name has to be a
+//! plain name, the configuration goes through the same reader as any other. Knows nothing of
+//! sockets.
 
 use std::collections::VecDeque;
 
@@ -97,7 +98,8 @@ impl Sessions {
         }
     }
 
-    /// Ends the active session that a coordinator has started; its artifacts are written in the background.
+    /// Ends the active session that a coordinator has started; its artifacts are written in the
+    /// background.
     pub(super) fn end(&self) -> Option<SessionId> {
         let mut sessions = self.started.iter().map(|started| started.handle.session());
         let session = sessions.find(|session| is_active(session.as_str()))?;
@@ -113,8 +115,8 @@ impl Sessions {
         }
     }
 
-    /// Starts nothing any more, ends the active session, waits for every artifact, and returns the outcomes that the
-    /// coordinator does not know of.
+    /// Starts nothing any more, ends the active session, waits for every artifact, and returns the
+    /// outcomes that the coordinator does not know of.
     pub(super) fn close(&mut self) -> Vec<Answer> {
         self.is_closed = true;
         self.end();

@@ -1,5 +1,5 @@
-//! Sockets of both kinds behind one interface: a stream that one thread can read while another writes and a third
-//! ends it.
+//! Sockets of both kinds behind one interface: a stream that one thread can read while another
+//! writes and a third ends it.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Shutdown, TcpListener, TcpStream, ToSocketAddrs};
@@ -149,7 +149,8 @@ impl Listener {
         Ok(stream)
     }
 
-    /// Lets forked children close their copies of it until the result is dropped: they would keep the address.
+    /// Lets forked children close their copies of it until the result is dropped: they would keep
+    /// the address.
     pub(super) fn closed_in_child(&self) -> ClosedInChild {
         match self {
             #[cfg(unix)]

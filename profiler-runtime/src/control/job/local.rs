@@ -1,4 +1,5 @@
-//! The controller of one process: this one. Triggers act on it, too, unless the program installs another.
+//! The controller of one process: this one. Triggers act on it, too, unless the program installs
+//! another.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -23,8 +24,8 @@ const NAME: &str = "PROFILER_WORKER_NAME";
 
 static INSTALLED: PerProcess<Mutex<Arc<dyn Controller>>> = PerProcess::new(|_| Mutex::new(Arc::new(Local::new())));
 
-/// Makes `controller` the one that triggers act on, such as the [`Coordinator`](super::Coordinator) of a job in the
-/// process that has it.
+/// Makes `controller` the one that triggers act on, such as the [`Coordinator`](super::Coordinator)
+/// of a job in the process that has it.
 pub fn install(controller: Arc<dyn Controller>) {
     let before = {
         let mut installed = INSTALLED.lock().unwrap_or_else(PoisonError::into_inner);

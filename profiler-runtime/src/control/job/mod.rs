@@ -1,20 +1,24 @@
-//! One profiler over the processes of a job: who can be started and stopped, and what each of them answers.
+//! One profiler over the processes of a job: who can be started and stopped, and what each of them
+//! answers.
 //!
 //! ```text
 //! HTTP, signals, the program itself ─► Controller ─┬─ Local: this process
 //!                                                  └─ Coordinator ── socket ─► each worker process, which starts its own session
 //! ```
 //!
-//! A worker opens and closes its own captures: a start in the parent process records nothing of its children. Whoever
-//! asks sees one answer for the whole job, with a line for each worker, so that a partial failure is never a success.
+//! A worker opens and closes its own captures: a start in the parent process records nothing of its
+//! children. Whoever asks sees one answer for the whole job, with a line for each worker, so that a
+//! partial failure is never a success.
 //!
 //! The process that should be asked binds a [`Coordinator`]; a worker calls [`join`], or has
-//! `PROFILER_COORDINATOR` in its environment and calls [`profile_from_env`](crate::profile_from_env):
+//! `PROFILER_COORDINATOR` in its environment and calls
+//! [`profile_from_env`](crate::profile_from_env):
 //!
-//! TCP is not encrypted, and a worker shows its token to whoever listens at the address: use it in networks that are
-//! trusted. A coordinator hears out 32 connections at a time that have not said who they are: two seconds to the first
-//! byte, ten to the whole line; when all are taken, the oldest of the host that has the most gives way. Workers that
-//! have joined do not count. Why connections were refused is one line a minute in the log for each kind of reason.
+//! TCP is not encrypted, and a worker shows its token to whoever listens at the address: use it in
+//! networks that are trusted. A coordinator hears out 32 connections at a time that have not said
+//! who they are: two seconds to the first byte, ten to the whole line; when all are taken, the
+//! oldest of the host that has the most gives way. Workers that have joined do not count. Why
+//! connections were refused is one line a minute in the log for each kind of reason.
 //!
 //! | variable | of a worker |
 //! |---|---|
@@ -69,7 +73,8 @@ fn remember<T>(sessions: &mut VecDeque<T>, session: T) {
 /// Every call returns within a limit of its own, however many workers hang. Safe to share between
 /// threads: calls are put in order by the implementation, and a wrong order is a [`ControlError`].
 pub trait Controller: Send + Sync {
-    /// Starts a session on the selected workers; returns when each of them records, or has said why it does not.
+    /// Starts a session on the selected workers; returns when each of them records, or has said why
+    /// it does not.
     ///
     /// # Errors
     ///
@@ -77,8 +82,9 @@ pub trait Controller: Send + Sync {
     /// configuration. Answers of single workers are in the report.
     fn start(&self, selection: &Selection) -> Result<Report, ControlError>;
 
-    /// Stops what [`start`](Self::start) has started: the same selection, or an empty one for "whatever runs". Waits at
-    /// most `wait` until the artifacts are on disk; with zero it returns when recording has ended.
+    /// Stops what [`start`](Self::start) has started: the same selection, or an empty one for
+    /// "whatever runs". Waits at most `wait` until the artifacts are on disk; with zero it returns
+    /// when recording has ended.
     ///
     /// # Errors
     ///
@@ -88,7 +94,8 @@ pub trait Controller: Send + Sync {
     /// Returns what every worker is doing.
     fn status(&self) -> JobStatus;
 
-    /// Returns the last known report about a session that this controller has started; `None` for any other name.
+    /// Returns the last known report about a session that this controller has started; `None` for
+    /// any other name.
     fn session(&self, session: &str) -> Option<Report>;
 
     /// Returns the folder of such a session's artifacts, if it is on this machine.

@@ -25,7 +25,8 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Returns whether its names can be shown in a line of a log: an unknown client may have chosen them.
+    /// Returns whether its names can be shown in a line of a log: an unknown client may have chosen
+    /// them.
     pub(super) fn is_plain(&self) -> bool {
         let plain = |name: &str, most: usize| name.len() <= most && !name.contains(text::acts);
         !self.name.is_empty() && plain(&self.name, MOST_NAME) && plain(&self.host, 255)
@@ -69,7 +70,8 @@ impl WorkerState {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum FailureCode {
-    /// The request cannot be understood, or breaks a rule: the two sides were built from different versions.
+    /// The request cannot be understood, or breaks a rule: the two sides were built from different
+    /// versions.
     BadRequest,
     /// The worker records a session of its own.
     AlreadyActive,
@@ -169,7 +171,8 @@ pub struct WorkerArtifact {
     pub kind: String,
     /// File name in the session's folder; the path if it lies outside.
     pub name: String,
-    /// Second name of the same file in the session's folder; see [`Artifact::second_name`](crate::Artifact::second_name).
+    /// Second name of the same file in the session's folder; see
+    /// [`Artifact::second_name`](crate::Artifact::second_name).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second_name: Option<String>,
     /// Size in bytes.
@@ -250,8 +253,8 @@ pub struct JobStatus {
     pub session: Option<String>,
     /// One line for each worker that has joined, by rank.
     pub workers: Vec<WorkerStatus>,
-    /// Session that was written last, with its folder and artifacts; `None` before there is one, and while the next one
-    /// is being written.
+    /// Session that was written last, with its folder and artifacts; `None` before there is one,
+    /// and while the next one is being written.
     pub last_session: Option<Report>,
 }
 

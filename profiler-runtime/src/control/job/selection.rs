@@ -1,4 +1,5 @@
-//! The selection of a request: the part of a job that a session covers, and other wishes of a start.
+//! The selection of a request: the part of a job that a session covers, and other wishes of a
+//! start.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,8 +13,9 @@ use crate::session::{self, SessionId};
 
 /// A selection of stage processes by number, and of ranges by name; empty selects everything.
 ///
-/// A pipeline whose stages are processes of their own (thinker 0, talker 1, vocoder 2) is selected by number; stages
-/// inside a process are selected by name, which may hold `*` and `?` as in the configuration's `stages`.
+/// A pipeline whose stages are processes of their own (thinker 0, talker 1, vocoder 2) is selected
+/// by number; stages inside a process are selected by name, which may hold `*` and `?` as in the
+/// configuration's `stages`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
     /// Numbers of stage processes (`PROFILER_STAGE_ID` of a worker, 0 if unset), sorted, each once.
@@ -68,7 +70,8 @@ impl fmt::Display for Selection {
     }
 }
 
-/// The wishes of one start: the keys in the body of `POST /start_profile` beside the stages. Empty asks for nothing.
+/// The wishes of one start: the keys in the body of `POST /start_profile` beside the stages. Empty
+/// asks for nothing.
 #[derive(Clone, Debug, Default, Eq)]
 #[non_exhaustive]
 pub struct SessionWishes {
@@ -82,7 +85,8 @@ pub struct SessionWishes {
     pub merge: bool,
     /// Sentences about what the request asks for and does not get.
     pub warnings: Vec<String>,
-    /// Places of the selected names in the request: `stages[0]`, as they are sorted, is its `profile_stages[1]`.
+    /// Places of the selected names in the request: `stages[0]`, as they are sorted, is its
+    /// `profile_stages[1]`.
     pub(crate) names: Places,
 }
 
@@ -100,7 +104,8 @@ impl SessionWishes {
     ///
     /// # Errors
     ///
-    /// Fails if they do not fit into it, which is the request's fault: without it the configuration is right.
+    /// Fails if they do not fit into it, which is the request's fault: without it the configuration
+    /// is right.
     pub(super) fn lay_over(&self, parsed: Parsed) -> Result<Parsed, ConfigError> {
         let places = self.places();
         let mut draft = Draft::again(parsed);

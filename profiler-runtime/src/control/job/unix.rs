@@ -1,7 +1,8 @@
 //! Unix sockets that only their user can reach.
 //!
-//! A socket's own mode is not honoured everywhere, its folder's is: so the folder has mode 0700, the socket 0600, and
-//! where the system identifies the user at the other end, that is checked as well.
+//! A socket's own mode is not honoured everywhere, its folder's is: so the folder has mode 0700,
+//! the socket 0600, and where the system identifies the user at the other end, that is checked as
+//! well.
 
 use std::fs::{self, DirBuilder};
 use std::io;

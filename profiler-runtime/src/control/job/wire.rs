@@ -7,8 +7,9 @@
 //!        ── {id, state, …} ►                one answer for each request, in any order
 //! ```
 //!
-//! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An answer with the id 0
-//! was not asked for: a worker that leaves says what became of its session. Nothing here panics, whatever the bytes.
+//! A request that a worker does not understand is answered with [`FailureCode::BadRequest`]. An
+//! answer with the id 0 was not asked for: a worker that leaves says what became of its session.
+//! Nothing here panics, whatever the bytes.
 
 use std::io::Write;
 
@@ -61,7 +62,8 @@ pub(super) struct Order {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
 pub(super) enum Request {
-    /// Record, under this name and with this configuration; the user has other names for some of its places.
+    /// Record, under this name and with this configuration; the user has other names for some of
+    /// its places.
     Start {
         session: String,
         config: Value,
@@ -148,7 +150,8 @@ impl Answer {
     }
 }
 
-/// Encodes a message as a line with its end; returns the reason if it would be longer than the other side reads.
+/// Encodes a message as a line with its end; returns the reason if it would be longer than the
+/// other side reads.
 pub(super) fn encode(message: &impl Serialize) -> Result<Vec<u8>, String> {
     let mut line = serde_json::to_vec(message).map_err(|error| error.to_string())?;
     if line.len() > MOST_LINE {

@@ -1,9 +1,10 @@
 //! A worker process: it looks for its coordinator, and obeys it.
 //!
-//! One background thread connects, obeys and connects again, so a coordinator may come later than its
-//! workers, go, and come back. While there is none, the program runs on: a session that the coordinator
-//! has started is ended and written, because nobody would be left to stop it and a recording without an
-//! end fills its memory. Nothing here fails the program; failures are logged, each reason once.
+//! One background thread connects, obeys and connects again, so a coordinator may come later than
+//! its workers, go, and come back. While there is none, the program runs on: a session that the
+//! coordinator has started is ended and written, because nobody would be left to stop it and a
+//! recording without an end fills its memory. Nothing here fails the program; failures are logged,
+//! each reason once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -35,8 +36,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::fro
 /// True if this process has joined: it has one coordinator.
 static JOINED: PerProcess<AtomicBool> = PerProcess::new(|_| AtomicBool::new(false));
 
-/// A place in a job, until it is dropped: then a session that the coordinator has started is stopped, its artifacts are
-/// waited for, and the coordinator is told.
+/// A place in a job, until it is dropped: then a session that the coordinator has started is
+/// stopped, its artifacts are waited for, and the coordinator is told.
 #[derive(Debug)]
 #[must_use = "the worker leaves the job when this is dropped"]
 pub struct Membership {
@@ -64,13 +65,14 @@ struct Link {
 /// `tcp://host:port`) starts and stops sessions in it. The token comes from
 /// `PROFILER_COORDINATOR_TOKEN`, or from the file that `PROFILER_COORDINATOR_TOKEN_FILE` names.
 ///
-/// Returns at once: a background thread connects, and tries again for as long as the coordinator is not there.
-/// [`profile_from_env`](crate::profile_from_env) does this by itself when `PROFILER_COORDINATOR` holds the address.
+/// Returns at once: a background thread connects, and tries again for as long as the coordinator is
+/// not there. [`profile_from_env`](crate::profile_from_env) does this by itself when
+/// `PROFILER_COORDINATOR` holds the address.
 ///
 /// # Errors
 ///
-/// Returns an error only if there is nothing to connect to: the address is none, there is no token for TCP, the process
-/// has joined already, or there is no thread.
+/// Returns an error only if there is nothing to connect to: the address is none, there is no token
+/// for TCP, the process has joined already, or there is no thread.
 pub fn join(address: &str) -> Result<Membership, LinkError> {
     let token = address::token_from_env(|name| std::env::var_os(name))?;
     let address = Address::given(address, token.is_some())?;

@@ -1,9 +1,10 @@
-//! Stores into a mapped file that fail: the disk is full although its blocks were promised (file systems
-//! that copy on write), or somebody has cut the file off.
+//! Stores into a mapped file that fail: the disk is full although its blocks were promised (file
+//! systems that copy on write), or somebody has cut the file off.
 //!
-//! The kernel sends SIGBUS to the thread that stores, which would end the host. Within a spool, a page of zeros takes
-//! the place of the one that failed, and the store is done again; the spool is over then. Anywhere else the signal goes
-//! to the handler from before. [`shutdown`](crate::os::shutdown), which takes it for a crash, asks [`absorb`] first.
+//! The kernel sends SIGBUS to the thread that stores, which would end the host. Within a spool, a
+//! page of zeros takes the place of the one that failed, and the store is done again; the spool is
+//! over then. Anywhere else the signal goes to the handler from before.
+//! [`shutdown`](crate::os::shutdown), which takes it for a crash, asks [`absorb`] first.
 
 use std::ffi::{c_int, c_void};
 use std::io;
@@ -73,7 +74,8 @@ impl Guard {
     }
 }
 
-/// Puts a page of zeros where a store into a spool has failed; false if it failed elsewhere. Handlers may call it.
+/// Puts a page of zeros where a store into a spool has failed; false if it failed elsewhere.
+/// Handlers may call it.
 pub(in crate::os) fn absorb(info: *mut libc::siginfo_t) -> bool {
     // SAFETY: the kernel passes a valid structure, which has an address where a fault has one.
     let (is_fault, address) = unsafe { ((*info).si_code > 0, (*info).si_addr() as usize) };
@@ -98,8 +100,9 @@ pub(in crate::os) fn absorb(info: *mut libc::siginfo_t) -> bool {
 
 /// Installs our handler of the signal, before the present one.
 fn install() {
-    // SAFETY: every structure is written before it is read, and the one that stays is never freed; the handler has the
-    // signature that SA_SIGINFO asks for, and calls only what a handler may call.
+    // SAFETY: every structure is written before it is read, and the one that stays is never freed;
+    // the handler has the signature that SA_SIGINFO asks for, and calls only what a handler may
+    // call.
     unsafe {
         if let Ok(page) = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)) {
             PAGE.store(page, Ordering::SeqCst);

@@ -1,8 +1,9 @@
 //! A file as memory: data stored in it outlives the process, however that ends.
 //!
-//! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of a file on a full
-//! disk would be a SIGBUS for the host. A failed allocation is an error instead; so is a limit on the size of files,
-//! which would be a SIGXFSZ. Where blocks fail all the same, [`fault`] survives it. Other systems have `unsupported`.
+//! Blocks are allocated before they are written to ([`Mapping::allocate`]): a store into a hole of
+//! a file on a full disk would be a SIGBUS for the host. A failed allocation is an error instead;
+//! so is a limit on the size of files, which would be a SIGXFSZ. Where blocks fail all the same,
+//! [`fault`] survives it. Other systems have `unsupported`.
 
 use std::fs::File;
 use std::io;
@@ -27,7 +28,8 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Maps the first `bytes` of a file, also where it does not reach yet: only what is allocated may be touched.
+    /// Maps the first `bytes` of a file, also where it does not reach yet: only what is allocated
+    /// may be touched.
     pub(crate) fn new(file: File, bytes: usize, writable: bool) -> io::Result<Self> {
         let access = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
         // SAFETY: a new mapping at an address of the kernel's choice.
@@ -53,7 +55,8 @@ impl Mapping {
     /// Returns the number at an offset that is a multiple of 8 and lies in allocated blocks.
     pub(crate) fn word(&self, offset: usize) -> &AtomicU64 {
         debug_assert!(offset.is_multiple_of(8));
-        // SAFETY: aligned, inside, and only ever touched atomically; a read-only mapping is only loaded from.
+        // SAFETY: aligned, inside, and only ever touched atomically; a read-only mapping is only
+        // loaded from.
         unsafe { self.at(offset).cast().as_ref() }
     }
 
@@ -86,7 +89,8 @@ impl Mapping {
         }
     }
 
-    /// Makes pages that will be written soon present at once, which is cheaper than one after the other.
+    /// Makes pages that will be written soon present at once, which is cheaper than one after the
+    /// other.
     ///
     /// # Errors
     ///
@@ -143,7 +147,8 @@ impl Drop for Mapping {
     }
 }
 
-/// Takes the lock on a file that a process keeps for as long as it lives; false if another process has it.
+/// Takes the lock on a file that a process keeps for as long as it lives; false if another process
+/// has it.
 pub(crate) fn lock(file: &File) -> io::Result<bool> {
     // SAFETY: a call on an open file.
     if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
@@ -153,7 +158,8 @@ pub(crate) fn lock(file: &File) -> io::Result<bool> {
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
-/// Returns whether this process may make files this large: asking first spares it a signal that would end it.
+/// Returns whether this process may make files this large: asking first spares it a signal that
+/// would end it.
 pub(crate) fn may_reach(bytes: u64) -> bool {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the kernel fills in a structure of ours.

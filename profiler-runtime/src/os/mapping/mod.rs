@@ -1,4 +1,5 @@
-//! Files as memory, and locks on files: the system's services for a spool. Linux only; elsewhere a spool is refused.
+//! Files as memory, and locks on files: the system's services for a spool. Linux only; elsewhere a
+//! spool is refused.
 
 #[cfg(all(target_os = "linux", not(miri)))]
 pub(super) mod fault;

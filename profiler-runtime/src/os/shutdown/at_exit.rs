@@ -9,8 +9,8 @@ static ACT: OnceLock<fn(Ending)> = OnceLock::new();
 /// Calls `act` when the process exits; registered once in a process.
 pub(super) fn register(act: fn(Ending)) {
     if ACT.set(act).is_ok() {
-        // SAFETY: the function has C's calling convention, takes nothing, and does not unwind. A full list is refused
-        // with a number that changes nothing here.
+        // SAFETY: the function has C's calling convention, takes nothing, and does not unwind. A
+        // full list is refused with a number that changes nothing here.
         unsafe { libc::atexit(exiting) };
     }
 }

@@ -14,8 +14,9 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
-    /// Returns how long the process may be kept from ending. A crashed thread may hold a lock that the exporter needs,
-    /// and a program that was told to end is killed by most supervisors after 30 seconds.
+    /// Returns how long the process may be kept from ending. A crashed thread may hold a lock that
+    /// the exporter needs, and a program that was told to end is killed by most supervisors after
+    /// 30 seconds.
     pub(crate) const fn patience(self) -> Duration {
         Duration::from_secs(match self {
             Self::Exit => 60,

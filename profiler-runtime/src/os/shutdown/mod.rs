@@ -1,6 +1,8 @@
-//! The end of the process, seen just before it comes: `exit`, signals that end a program, and crashes.
+//! The end of the process, seen just before it comes: `exit`, signals that end a program, and
+//! crashes.
 //!
-//! [`watch`] is given the function to call then. Nothing here knows sessions; `session::ending` gives the function.
+//! [`watch`] is given the function to call then. Nothing here knows sessions; `session::ending`
+//! gives the function.
 
 #[cfg(unix)]
 mod at_exit;
@@ -21,7 +23,8 @@ pub(crate) fn watch(endings: &[Ending], act: fn(Ending)) {
     signals::watch(endings, act);
 }
 
-/// Starts a thread that is waited for at the end of the process: no signal that ends it is handled there.
+/// Starts a thread that is waited for at the end of the process: no signal that ends it is handled
+/// there.
 #[cfg(unix)]
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     signals::without_signals(start)

@@ -5,17 +5,20 @@
 //!    └─ a crash waits here ◄── byte ── pipe ◄── done
 //! ```
 //!
-//! A handler may call next to nothing: it writes a byte, and after a crash it waits, bounded, because the crashed
-//! instruction would run again. Signals that end a program are watched only where nobody else handles them; if a
-//! handler that the program installs later calls ours, ours does nothing. A second signal ends the process at
-//! once, unless it comes with the first: a supervisor sends SIGHUP right after SIGTERM, and a terminal that
-//! closes sends SIGHUP twice. Where the program has closed the pipes (daemons close all descriptors), a signal
-//! ends it as if there were no thread. A child that was forked without `exec` has our handlers but not the
-//! thread: it dies as it would have, unless it has a session of its own, and with it a thread. A runtime that
-//! lives with faults (it has a handler of its own) gets its handler back with the first one.
+//! A handler may call next to nothing: it writes a byte, and after a crash it waits, bounded,
+//! because the crashed instruction would run again. Signals that end a program are watched only
+//! where nobody else handles them; if a handler that the program installs later calls ours, ours
+//! does nothing. A second signal ends the process at once, unless it comes with the first: a
+//! supervisor sends SIGHUP right after SIGTERM, and a terminal that closes sends SIGHUP twice.
+//! Where the program has closed the pipes (daemons close all descriptors), a signal ends it as if
+//! there were no thread. A child that was forked without `exec` has our handlers but not the
+//! thread: it dies as it would have, unless it has a session of its own, and with it a thread. A
+//! runtime that lives with faults (it has a handler of its own) gets its handler back with the
+//! first one.
 //!
-//! A program and its plugins may each have a copy of this code. They know each other's handlers by the signals that
-//! these block ([`SIGNATURE`]): a later copy puts its handler before the other's, and passes the signal on to it.
+//! A program and its plugins may each have a copy of this code. They know each other's handlers by
+//! the signals that these block ([`SIGNATURE`]): a later copy puts its handler before the other's,
+//! and passes the signal on to it.
 
 use std::cell::{Cell, UnsafeCell};
 use std::ffi::{c_int, c_void};
@@ -30,10 +33,12 @@ use profiler_core::process::PerProcess;
 use profiler_core::process::descriptors::Known;
 
 const THREAD: &str = "profiler-signals";
-/// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a program's own.
+/// Signals of a terminal, a supervisor, a closed connection and a limit on CPU time. SIGALRM is a
+/// program's own.
 const TERMINATIONS: [c_int; 5] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT, libc::SIGXCPU];
 const CRASHES: [c_int; 5] = [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGFPE, libc::SIGABRT];
-/// Signals that are blocked while one of our handlers runs: a combination that no other code chooses.
+/// Signals that are blocked while one of our handlers runs: a combination that no other code
+/// chooses.
 #[cfg(target_os = "linux")]
 const SIGNATURE: [c_int; 7] = [41, 43, 44, 48, 53, 55, 62];
 #[cfg(not(target_os = "linux"))]
@@ -166,12 +171,13 @@ fn is_ready(act: fn(Ending)) -> bool {
     true
 }
 
-/// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that is sent to the
-/// process to any thread, and one that has to act then, or is waited for, would wait for itself. Also for work on
-/// this thread that may meet a limit on the size of files: that is an error to the work, and no signal afterwards.
+/// Starts a thread that no signal reaches, from its very beginning: the system gives a signal that
+/// is sent to the process to any thread, and one that has to act then, or is waited for, would wait
+/// for itself. Also for work on this thread that may meet a limit on the size of files: that is an
+/// error to the work, and no signal afterwards.
 pub(super) fn without_signals<T>(work: impl FnOnce() -> T) -> T {
-    // SAFETY: the sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them. A new thread begins
-    // with the mask of the one that starts it.
+    // SAFETY: the sets are valid when they are used: `sigfillset` and `pthread_sigmask` write them.
+    // A new thread begins with the mask of the one that starts it.
     unsafe {
         let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
         libc::sigfillset(&raw mut all);
@@ -256,8 +262,8 @@ extern "C" fn on_crash(signal: c_int, info: *mut libc::siginfo_t, _: *mut c_void
     restore(signal);
     ENDING.store(0, Ordering::SeqCst);
     if was_sent {
-        // A fault comes again by itself when its instruction runs again; a signal that was sent does not.
-        // SAFETY: `raise` may be called in a handler.
+        // A fault comes again by itself when its instruction runs again; a signal that was sent
+        // does not. SAFETY: `raise` may be called in a handler.
         unsafe { libc::raise(signal) };
     }
 }
@@ -284,7 +290,8 @@ fn restore(signal: c_int) {
     }
 }
 
-/// Ends the process by a signal that was acted on, or lets another copy of this code act on it first.
+/// Ends the process by a signal that was acted on, or lets another copy of this code act on it
+/// first.
 fn pass_on(signal: c_int) {
     if before(signal).get().is_some_and(|action| is_signed(&action)) {
         restore(signal);
@@ -302,8 +309,9 @@ fn end_by(signal: c_int) {
 
 /// Sends a signal to this process.
 fn send(signal: c_int) {
-    // SAFETY: plain system calls that may be made in a handler; the set is initialised by `sigemptyset`. The signal is
-    // sent to the process, because the thread that runs this may block it.
+    // SAFETY: plain system calls that may be made in a handler; the set is initialised by
+    // `sigemptyset`. The signal is sent to the process, because the thread that runs this may block
+    // it.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&raw mut set);
@@ -337,7 +345,8 @@ fn install(signal: c_int, handler: Handler) {
     // A signal that comes at once finds it.
     let Some(now) = current(signal) else { return };
     before(signal).note(now);
-    // SAFETY: the handler has the signature that SA_SIGINFO asks for, and calls only what a handler may call.
+    // SAFETY: the handler has the signature that SA_SIGINFO asks for, and calls only what a handler
+    // may call.
     unsafe {
         let mut action: libc::sigaction = std::mem::zeroed();
         action.sa_sigaction = handler as libc::sighandler_t;
@@ -350,7 +359,8 @@ fn install(signal: c_int, handler: Handler) {
     }
 }
 
-/// Returns the read end and the write end of a new pipe; not inherited by programs that this one starts.
+/// Returns the read end and the write end of a new pipe; not inherited by programs that this one
+/// starts.
 fn pipe() -> Option<[c_int; 2]> {
     let mut ends = [-1; 2];
     // SAFETY: the array has room for both descriptors; they are open when it returns 0.

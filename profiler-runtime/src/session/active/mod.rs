@@ -5,8 +5,8 @@
 //! started ───────────► Delay ─► Wait ─► Warmup ─► Active ───────────► sealed ─► exported
 //! ```
 //!
-//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an argument, and
-//! everything here runs under the one lock of [`super::global`].
+//! A fresh object for each session: nothing of the one before can leak into it. Time comes in as an
+//! argument, and everything here runs under the one lock of [`super::global`].
 
 mod sealing;
 
@@ -84,11 +84,13 @@ pub(crate) struct Active {
 }
 
 impl Active {
-    /// Creates a session that is ready to [`begin`](Self::begin); `given` is its name if a coordinator has chosen one.
+    /// Creates a session that is ready to [`begin`](Self::begin); `given` is its name if a
+    /// coordinator has chosen one.
     ///
     /// # Errors
     ///
-    /// Fails if its folder is remote, or cannot be created or written to; or if its job's ranks would write one trace.
+    /// Fails if its folder is remote, or cannot be created or written to; or if its job's ranks
+    /// would write one trace.
     pub(crate) fn new(
         parsed: Parsed,
         given: Option<Given>,

@@ -25,7 +25,8 @@ impl Active {
     ///
     /// # Errors
     ///
-    /// Fails if nothing is recorded at the moment, there is no folder, or another dump is being written.
+    /// Fails if nothing is recorded at the moment, there is no folder, or another dump is being
+    /// written.
     pub(crate) fn dump(&mut self, why: EndedBy) -> Result<Export, Error> {
         let refused = |active: &Self, reason| Error::Dump { session: active.session().clone(), reason };
         let Some(folder) = self.stopped.folder().map(ToOwned::to_owned) else {
@@ -55,7 +56,8 @@ impl Active {
         self.dumps.failed();
     }
 
-    /// Ends the session: nothing is recorded from here on, and the recording is cut out of the streams without a copy.
+    /// Ends the session: nothing is recorded from here on, and the recording is cut out of the
+    /// streams without a copy.
     pub(crate) fn seal(mut self, ended_by: EndedBy) -> Export {
         let (phase, passed) = (self.phase(), self.passed);
         let (log, window, memory) = match self.window.take() {
@@ -96,7 +98,8 @@ impl Active {
         notes.extend(left_out);
         let (context, stopped, claim) = (self.context_now(ended_by), self.handle(), self.claim.take());
         stopped.note_iterations(context.recorded_iterations);
-        // The GPU's part comes when it is decoded, with the artifacts, and so do the names of addresses.
+        // The GPU's part comes when it is decoded, with the artifacts, and so do the names of
+        // addresses.
         let part = GpuRecord::Absent(Unavailable::NOTHING_RECORDED);
         let recording = Recording { log, sites, window, symbols: Symbols::default(), memory, gpu: part, context };
         let (config, gpu, dump) = (self.config, Some(self.gpu), self.dumps.into_last());

@@ -1,8 +1,9 @@
 //! Claims: hidden files that name the owner of a folder, until its artifacts are written.
 //!
-//! A process that is killed, or becomes another program (`exec`), leaves its folder behind with nothing in it but the
-//! claim. No process holds the lock of that claim then, so the next start beside it, and `recover`, delete both. Locks
-//! of another machine may not be seen here: a claim names the boot of its kernel, and those of others are left alone.
+//! A process that is killed, or becomes another program (`exec`), leaves its folder behind with
+//! nothing in it but the claim. No process holds the lock of that claim then, so the next start
+//! beside it, and `recover`, delete both. Locks of another machine may not be seen here: a claim
+//! names the boot of its kernel, and those of others are left alone.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -40,7 +41,8 @@ impl Claim {
         Self::make(folder.join(OWN)).ok().flatten()
     }
 
-    /// Claims a part of a folder that processes share, such as `rank0`; `None` if a process that may live has it.
+    /// Claims a part of a folder that processes share, such as `rank0`; `None` if a process that
+    /// may live has it.
     pub(super) fn shared(folder: &Path, part: &str) -> io::Result<Option<Self>> {
         Self::make(folder.join(shared_name(part)))
     }
@@ -82,8 +84,8 @@ pub(crate) fn discard(folder: &Path, part: &str) {
     }
 }
 
-/// Deletes the folders in `base` that have nothing in them but the claim of a process that is gone: all of them, or the
-/// newest whose name contains `of_name`.
+/// Deletes the folders in `base` that have nothing in them but the claim of a process that is gone:
+/// all of them, or the newest whose name contains `of_name`.
 pub(crate) fn sweep(base: &Path, of_name: Option<&str>) {
     let entries = fs::read_dir(base).into_iter().flatten().flatten();
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();

@@ -1,12 +1,15 @@
-//! Launchers of jobs: the rank of a process, and the name that all ranks share, as each launcher puts them into the
-//! environment. A launcher is a row of [`LAUNCHERS`], and so is its row in `docs/launchers.md`.
+//! Launchers of jobs: the rank of a process, and the name that all ranks share, as each launcher
+//! puts them into the environment. A launcher is a row of [`LAUNCHERS`], and so is its row in
+//! `docs/launchers.md`.
 //!
-//! The first launcher that names rank and size is believed; a malformed number is reported and not patched up
-//! from another row, because half of one launcher's numbers and half of another's is a rank that does not exist.
+//! The first launcher that names rank and size is believed; a malformed number is reported and not
+//! patched up from another row, because half of one launcher's numbers and half of another's is a
+//! rank that does not exist.
 //!
-//! `PROFILER_SESSION_ID` is the user's own name of the job. Else it is a launcher's, if there are other
-//! ranks to share it with. A restarted job gets a new name: its ranks may have written different numbers
-//! of sessions before the restart, so counting existing folders would give each rank a different name.
+//! `PROFILER_SESSION_ID` is the user's own name of the job. Else it is a launcher's, if there are
+//! other ranks to share it with. A restarted job gets a new name: its ranks may have written
+//! different numbers of sessions before the restart, so counting existing folders would give each
+//! rank a different name.
 
 use std::ffi::OsString;
 
@@ -40,8 +43,9 @@ struct Launcher {
     shown: (&'static str, &'static str),
 }
 
-/// The MPI launchers stand before Slurm: one that starts its daemons through `srun` leaves the daemons' numbers in the
-/// environment of the ranks, and of its ranks those beside `mpirun` are in no step of Slurm, the others in one.
+/// The MPI launchers stand before Slurm: one that starts its daemons through `srun` leaves the
+/// daemons' numbers in the environment of the ranks, and of its ranks those beside `mpirun` are in
+/// no step of Slurm, the others in one.
 const LAUNCHERS: [Launcher; 5] = [
     Launcher {
         rank: "RANK",
@@ -113,7 +117,8 @@ pub(crate) struct Ranks {
 
 const ALONE: Ranks = Ranks { rank: 0, local_rank: 0, world_size: 1, in_job: false };
 
-/// Returns this process's place in the job, and the number of its stage process: 0 if the environment gives none.
+/// Returns this process's place in the job, and the number of its stage process: 0 if the
+/// environment gives none.
 pub(crate) fn of_this_process() -> (Ranks, u32) {
     let env = |name: &str| std::env::var_os(name);
     let stage = env(STAGE).filter(|text| !text.is_empty()).map_or(Ok(0), |text| number(STAGE, &text));
@@ -124,8 +129,8 @@ pub(crate) fn of_this_process() -> (Ranks, u32) {
     (read(env).0, stage)
 }
 
-/// Returns the place that the environment gives, and a sentence about what is wrong with it. Variables are looked up by
-/// `env`.
+/// Returns the place that the environment gives, and a sentence about what is wrong with it.
+/// Variables are looked up by `env`.
 pub(crate) fn read(env: impl Fn(&str) -> Option<OsString>) -> (Ranks, Option<String>) {
     let first = |names: &[&'static str]| names.iter().find_map(|name| Some((*name, env(name)?)));
     for launcher in &LAUNCHERS {
@@ -163,8 +168,8 @@ fn counted(rank: Variable, local: Option<Variable>, size: Variable) -> Result<Ra
     }
 }
 
-/// Returns the place of a pod of an indexed job: alone on its host, as it sees it. Accepted without a size too, because
-/// pods that all wrote as rank 0 would be worse.
+/// Returns the place of a pod of an indexed job: alone on its host, as it sees it. Accepted without
+/// a size too, because pods that all wrote as rank 0 would be worse.
 ///
 /// # Errors
 ///
@@ -188,7 +193,8 @@ fn number(name: &str, text: &OsString) -> Result<u32, String> {
     text.trim().parse().map_err(|_| format!("`{name}` is {text:?}, not a number from 0 to {}", u32::MAX))
 }
 
-/// Returns the name that all ranks of the job share, if there is one, and a sentence about what is wrong with it.
+/// Returns the name that all ranks of the job share, if there is one, and a sentence about what is
+/// wrong with it.
 pub(super) fn job_name(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Option<String>, Option<String>) {
     let text = |name: &str| env(name).map(|value| value.to_string_lossy().into_owned()).filter(|text| !text.is_empty());
     let restarts = |launcher: &Launcher| text(launcher.restarts?)?.parse().ok().filter(|count: &u32| *count > 0);

@@ -1,9 +1,11 @@
 //! The place that a session writes to: its id, made once, and the folder of that name.
 //!
-//! Ranks of one job share the name that their coordinator gives, or that of the job ([`launchers`]), and their n-th
-//! sessions the name with the suffix `-n`; else the id is `{UTC time}-{host}-{process id}-{counter}`. Either way no
-//! session writes into a folder that holds, or will hold, another session's artifacts of the same rank: the name gets a
-//! suffix that is free. The folder is made at the start, because a session that cannot be written should not run first.
+//! Ranks of one job share the name that their coordinator gives, or that of the job
+//! ([`launchers`]), and their n-th sessions the name with the suffix `-n`; else the id is
+//! `{UTC time}-{host}-{process id}-{counter}`. Either way no session writes into a folder that
+//! holds, or will hold, another session's artifacts of the same rank: the name gets a suffix that
+//! is free. The folder is made at the start, because a session that cannot be written should not
+//! run first.
 
 pub(crate) mod claim;
 mod host;
@@ -55,13 +57,15 @@ pub(crate) struct Place {
 /// The begin of the ids of one session.
 struct Stem {
     name: String,
-    /// True if the launcher or a request gave it, so that the folder may hold other ranks' files already.
+    /// True if the launcher or a request gave it, so that the folder may hold other ranks' files
+    /// already.
     is_shared: bool,
 }
 
 impl Stem {
-    /// Returns the job's name, if it has one, else a name that no other host or process makes: hosts may share
-    /// the folder, and containers the process id. Also returns what is wrong with the job's name, in sentences.
+    /// Returns the job's name, if it has one, else a name that no other host or process makes:
+    /// hosts may share the folder, and containers the process id. Also returns what is wrong with
+    /// the job's name, in sentences.
     fn of(ranks: Ranks, env: impl Fn(&str) -> Option<OsString>) -> (Self, Vec<String>) {
         let (name, wrong) = launchers::job_name(ranks, env);
         let is_shared = name.is_some();
@@ -162,8 +166,8 @@ impl Names {
     }
 }
 
-/// Returns the place of a session that a coordinator has named: its folder in `base`, made on hosts that do not see the
-/// coordinator's.
+/// Returns the place of a session that a coordinator has named: its folder in `base`, made on hosts
+/// that do not see the coordinator's.
 ///
 /// # Errors
 ///

@@ -1,10 +1,10 @@
 //! The loop of steps that drives the schedule, and which of its steps count.
 //!
-//! A program may have a loop of requests and, in each, a loop of denoising steps. The one that `step_of` names drives;
-//! else the outermost that runs. Since an inner step ends before the one around it, the outer loop is usually known
-//! before its first iteration is over; if an inner loop was taken first (the session began in the middle of an outer
-//! step), the outer one takes over and the counting starts again. Bare `step()` calls drive only while no site does.
-//! Pure.
+//! A program may have a loop of requests and, in each, a loop of denoising steps. The one that
+//! `step_of` names drives; else the outermost that runs. Since an inner step ends before the one
+//! around it, the outer loop is usually known before its first iteration is over; if an inner loop
+//! was taken first (the session began in the middle of an outer step), the outer one takes over and
+//! the counting starts again. Bare `step()` calls drive only while no site does. Pure.
 
 use std::collections::HashSet;
 

@@ -1,8 +1,10 @@
-//! The iterations that are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one plan of phases.
+//! The iterations that are recorded: `delay`, `wait`, `warmup`, `active` and `max` as one plan of
+//! phases.
 //!
-//! Pure: the session tells it that an iteration of the driving loop has ended, and it says which phase comes next. The
-//! off-by-one mistakes of such schedules come from deciding in the middle of an iteration; here every phase begins and
-//! ends *between* two iterations, and the tests compare every small schedule with a brute-force oracle.
+//! Pure: the session tells it that an iteration of the driving loop has ended, and it says which
+//! phase comes next. The off-by-one mistakes of such schedules come from deciding in the middle of
+//! an iteration; here every phase begins and ends *between* two iterations, and the tests compare
+//! every small schedule with a brute-force oracle.
 
 mod driver;
 #[cfg(test)]
@@ -87,7 +89,8 @@ impl Schedule {
         }
     }
 
-    /// Counts an iteration that has ended; returns the phase that begins with the next one, if it is another.
+    /// Counts an iteration that has ended; returns the phase that begins with the next one, if it
+    /// is another.
     pub(crate) fn step_end(&mut self) -> Option<Phase> {
         let (_, length) = self.plan.get(self.current)?;
         self.ended += 1;
@@ -99,7 +102,8 @@ impl Schedule {
         Some(self.phase())
     }
 
-    /// Counts the current phase's iterations anew: those so far were not iterations of the driving loop.
+    /// Counts the current phase's iterations anew: those so far were not iterations of the driving
+    /// loop.
     pub(crate) fn restart_phase(&mut self) {
         self.ended = 0;
     }

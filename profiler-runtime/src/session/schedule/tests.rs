@@ -1,5 +1,5 @@
-//! Every small schedule against an oracle that knows nothing of phases: it looks at one iteration and says whether the
-//! words of the documentation record it.
+//! Every small schedule against an oracle that knows nothing of phases: it looks at one iteration
+//! and says whether the words of the documentation record it.
 
 use super::*;
 

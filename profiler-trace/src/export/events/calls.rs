@@ -1,17 +1,18 @@
-//! Calls of the CUDA API, with names and categories under [`CudaApiNames`]: Kineto's, or those by which consumers find
-//! launches.
+//! Calls of the CUDA API, with names and categories under [`CudaApiNames`]: Kineto's, or those by
+//! which consumers find launches.
 //!
-//! PyTorch launches through the runtime's API, so its consumers look for `cudaLaunchKernel` and the like. A program that calls
-//! the driver has none of them: Holistic Trace Analysis' launch statistics and the links of TraceLens are empty then.
-//! TensorBoard's plugin knows calls by the category `Runtime` alone, which Kineto no longer writes.
+//! PyTorch launches through the runtime's API, so its consumers look for `cudaLaunchKernel` and the
+//! like. A program that calls the driver has none of them: Holistic Trace Analysis' launch
+//! statistics and the links of TraceLens are empty then. TensorBoard's plugin knows calls by the
+//! category `Runtime` alone, which Kineto no longer writes.
 
 use crate::model::{CudaApiNames, Gpu, PlacedCall};
 use crate::records::gpu::Api;
 
 use super::{Args, Category, Event, Key, Name};
 
-/// Calls of the driver's API, by the beginnings of their names, and the runtime's calls that do the same. The first that
-/// fits counts.
+/// Calls of the driver's API, by the beginnings of their names, and the runtime's calls that do the
+/// same. The first that fits counts.
 const RUNTIME: [(&str, &str); 11] = [
     ("cuLaunchKernelEx", "cudaLaunchKernelExC"),
     ("cuLaunchKernel", "cudaLaunchKernel"),
@@ -60,8 +61,8 @@ impl Event for Call<'_> {
     }
 }
 
-/// Returns the category of a call, and the name that it is shown by if that is not its own. What the runtime's API called
-/// inside is the runtime's work, and stays the driver's.
+/// Returns the category of a call, and the name that it is shown by if that is not its own. What
+/// the runtime's API called inside is the runtime's work, and stays the driver's.
 fn shown(names: CudaApiNames, api: Api, name: &str, is_inner: bool) -> (Category, Option<&'static str>) {
     let category = match api {
         Api::Driver => Category::Driver,

@@ -1,4 +1,5 @@
-//! What devices did: kernels, copies and fills, the spans of ranges around them, waits, and overhead.
+//! What devices did: kernels, copies and fills, the spans of ranges around them, waits, and
+//! overhead.
 
 use crate::model::{Annotation, Gpu, Placed, PlacedOp};
 use crate::records::gpu::{Overhead, Wait, Work};

@@ -1,5 +1,5 @@
-//! The fixed words of a trace: names of arguments, and categories. They are the Chrome trace's, so that one query reads
-//! both. A new one goes to the end, for the numbers of the others to stay.
+//! The fixed words of a trace: names of arguments, and categories. They are the Chrome trace's, so
+//! that one query reads both. A new one goes to the end, for the numbers of the others to stay.
 
 macro_rules! words {
     ($(#[$about:meta])* $type:ident, $before:literal _ $after:literal: $($name:ident = $text:literal;)+) => {

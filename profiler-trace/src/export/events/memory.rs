@@ -1,4 +1,5 @@
-//! Memory as both trace formats show it: change by change, in the order of time, with the device's total after each.
+//! Memory as both trace formats show it: change by change, in the order of time, with the device's
+//! total after each.
 
 use std::collections::HashMap;
 
@@ -41,8 +42,8 @@ impl Event for MemoryChange {
     }
 }
 
-/// Visits what the program's allocator and its frameworks reported, with the row of the thread; nothing if memory was
-/// not recorded.
+/// Visits what the program's allocator and its frameworks reported, with the row of the thread;
+/// nothing if memory was not recorded.
 pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row, &MemoryChange)) {
     let Some(memory) = &trace.memory else { return };
     let mut totals = memory.totals();
@@ -71,8 +72,8 @@ pub(in crate::export) fn walk_reported(trace: &Trace, mut visit: impl FnMut(Row,
     });
 }
 
-/// Visits what the program took from CUDA, with the row of the thread that called. What was taken before the recording
-/// is not part of the totals.
+/// Visits what the program took from CUDA, with the row of the thread that called. What was taken
+/// before the recording is not part of the totals.
 pub(in crate::export) fn walk_taken(trace: &Trace, gpu: &Gpu, mut visit: impl FnMut(Row, &MemoryChange)) {
     let mut totals: HashMap<Device, u64> = HashMap::new();
     for each in &gpu.memory {

@@ -1,13 +1,15 @@
-//! Every event of a trace, said once: its category, its name and its arguments, its row and its times.
+//! Every event of a trace, said once: its category, its name and its arguments, its row and its
+//! times.
 //!
 //! ```text
 //! model ─► events: Range, Life, BareStep, Op, Call, … ─► chrome    one text, the begin of a site's made once
 //!                                                      └► perfetto  packets, words interned
 //! ```
 //!
-//! A description is an [`Event`], which tells its [`Args`] to whichever format writes it; a format knows values,
-//! and no event. So a new argument, or a new kind of event, is said here, and both formats have it under the
-//! same name. Both are compiled for each event, so that a description costs what writing by hand would.
+//! A description is an [`Event`], which tells its [`Args`] to whichever format writes it; a format
+//! knows values, and no event. So a new argument, or a new kind of event, is said here, and both
+//! formats have it under the same name. Both are compiled for each event, so that a description
+//! costs what writing by hand would.
 
 pub(super) mod calls;
 pub(super) mod gpu;
@@ -37,7 +39,8 @@ pub(super) trait Event {
     fn args(&self, args: &mut impl Args);
 }
 
-/// An event that knows where it stands. A range of a thread does not: its row is known before it is read.
+/// An event that knows where it stands. A range of a thread does not: its row is known before it is
+/// read.
 pub(super) trait OnRow: Event {
     /// Returns its row, and its begin and its end in nanoseconds since the Unix epoch.
     fn place(&self) -> (Row, (u64, u64));

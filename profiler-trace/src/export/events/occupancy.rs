@@ -1,8 +1,10 @@
-//! How much of a multiprocessor a kernel's launch can fill: CUDA's occupancy rules, as far as records tell.
+//! How much of a multiprocessor a kernel's launch can fill: CUDA's occupancy rules, as far as
+//! records tell.
 
 use crate::records::gpu::{Device, Kernel};
 
-/// Registers in one allocation unit of a warp; shared memory is allocated to blocks in units of its own.
+/// Registers in one allocation unit of a warp; shared memory is allocated to blocks in units of its
+/// own.
 const REGISTER_UNIT: u64 = 256;
 const SHARED_UNIT: u64 = 128;
 /// Each quarter of a multiprocessor has its own registers.
@@ -14,7 +16,8 @@ pub(in crate::export) fn per_multiprocessor(kernel: &Kernel, device: &Device) ->
     (blocks, blocks * product(kernel.block) as f64 / f64::from(device.warp.max(1)))
 }
 
-/// Returns the occupancy of a launch: its threads that run at a time, in percent of those that could run, rounded.
+/// Returns the occupancy of a launch: its threads that run at a time, in percent of those that
+/// could run, rounded.
 pub(in crate::export) fn percent(kernel: &Kernel, device: &Device) -> u64 {
     let threads = product(kernel.block).max(1);
     let resident = active_blocks(kernel, device, threads) as f64;

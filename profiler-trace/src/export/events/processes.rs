@@ -1,7 +1,7 @@
 //! The processes of a trace: names and numbers, the same in both formats and in a merged trace.
 //!
-//! A viewer shows a device beside the program as a process of its own. What is neither gets a number above every process
-//! id, never a word: speedscope and others read numbers only.
+//! A viewer shows a device beside the program as a process of its own. What is neither gets a
+//! number above every process id, never a word: speedscope and others read numbers only.
 
 use crate::model::Trace;
 
@@ -19,8 +19,8 @@ pub(in crate::export) fn host_name(trace: &Trace) -> String {
     of_rank(trace, &with_detail("CPU".to_owned(), &trace.context.process_name))
 }
 
-/// Returns the name of a device, `rank 0 · GPU 0 (NVIDIA H200)`; without one, of what is shown beside them, `rank 0 · CUPTI
-/// overhead`.
+/// Returns the name of a device, `rank 0 · GPU 0 (NVIDIA H200)`; without one, of what is shown
+/// beside them, `rank 0 · CUPTI overhead`.
 pub(in crate::export) fn device_name(trace: &Trace, device: Option<u32>) -> String {
     let gpu = trace.gpu.as_ref().ok();
     let Some(device) = device else {
@@ -31,7 +31,8 @@ pub(in crate::export) fn device_name(trace: &Trace, device: Option<u32>) -> Stri
     of_rank(trace, &with_detail(format!("GPU {device}"), detail))
 }
 
-/// Returns the name of what belongs to the rank and is neither program nor device: `rank 0 · CUPTI overhead`.
+/// Returns the name of what belongs to the rank and is neither program nor device:
+/// `rank 0 · CUPTI overhead`.
 pub(in crate::export) fn of_rank(trace: &Trace, what: &str) -> String {
     format!("{} · {what}", trace.context.place())
 }

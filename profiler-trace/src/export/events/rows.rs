@@ -1,12 +1,13 @@
-//! The rows of a trace, and their names: threads and what is beside them, and for each device its streams and
-//! what would overlap on them.
+//! The rows of a trace, and their names: threads and what is beside them, and for each device its
+//! streams and what would overlap on them.
 
 use crate::model::Trace;
 
 /// What a row shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::export) enum Row {
-    /// A thread, by its place in the trace; with the lane for guards that outlived the range around them, or 0.
+    /// A thread, by its place in the trace; with the lane for guards that outlived the range around
+    /// them, or 0.
     Thread(usize, u32),
     /// A thread without ranges that called CUDA, by the operating system's id.
     Caller(u32),

@@ -10,7 +10,8 @@ pub(in crate::export) const SCHEMA_VERSION: &str = "2.0";
 
 /// Writes `value` indented, and a line end.
 ///
-/// There is a space after every colon: HTA finds `"rank": 3` by a regular expression that wants one.
+/// There is a space after every colon: HTA finds `"rank": 3` by a regular expression that wants
+/// one.
 pub(in crate::export) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     out.write_all(b"\n")

@@ -1,4 +1,5 @@
-//! How a value is written, whatever it means: JSON for people and `grep`, a Markdown table, a moment in UTC, text in XML.
+//! How a value is written, whatever it means: JSON for people and `grep`, a Markdown table, a
+//! moment in UTC, text in XML.
 //!
 //! Knows neither the trace nor an artifact; every other room of `export` may use it.
 

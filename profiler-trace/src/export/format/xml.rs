@@ -1,8 +1,10 @@
 //! Characters that XML cannot represent, and what stands for them.
 //!
-//! A name may hold anything; one control character, U+FFFE or U+FFFF makes a whole picture or workbook unreadable.
+//! A name may hold anything; one control character, U+FFFE or U+FFFF makes a whole picture or
+//! workbook unreadable.
 
-/// Returns whether XML 1.0 has this character. Tabs and line ends aside, control characters are none.
+/// Returns whether XML 1.0 has this character. Tabs and line ends aside, control characters are
+/// none.
 pub(in crate::export) const fn has(letter: char) -> bool {
     !matches!(letter, '\0'..='\x08' | '\x0b' | '\x0c' | '\x0e'..='\x1f' | '\u{fffe}' | '\u{ffff}')
 }

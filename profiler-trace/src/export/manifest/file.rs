@@ -1,4 +1,5 @@
-//! `manifest_rank*.json`: the manifest with what else a reader of the folder wants to know of the session.
+//! `manifest_rank*.json`: the manifest with what else a reader of the folder wants to know of the
+//! session.
 
 use std::io::{self, Write};
 

@@ -19,8 +19,9 @@ use crate::model::{ExportOptions, OpTable};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Artifact {
-    /// Kind of the file: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as `trace` (for two, the
-    /// JSON), `trace_perfetto` (the other), `ops`, `timing`, `summary` or `manifest`; the README lists them all.
+    /// Kind of the file: the `name` of an [`ArtifactKind`](crate::export::ArtifactKind), such as
+    /// `trace` (for two, the JSON), `trace_perfetto` (the other), `ops`, `timing`, `summary` or
+    /// `manifest`; the README lists them all.
     pub kind: &'static str,
     /// File name; the path if the file lies outside the session's folder.
     pub name: String,
@@ -60,7 +61,8 @@ pub struct Manifest {
     pub missing: Vec<Missing>,
     /// Warnings about the recording for the user, in full sentences.
     pub warnings: Vec<String>,
-    /// Sentences about what the session did as it was asked to, such as what a schedule or a selection leaves out.
+    /// Sentences about what the session did as it was asked to, such as what a schedule or a
+    /// selection leaves out.
     pub notes: Vec<String>,
     /// Errors that occurred while the artifacts were written.
     pub errors: Vec<String>,
@@ -79,7 +81,8 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns every file that was written, in the order of writing; the last is the manifest itself.
+    /// Returns every file that was written, in the order of writing; the last is the manifest
+    /// itself.
     #[must_use]
     pub fn artifacts(&self) -> &[Artifact] {
         &self.artifacts
@@ -98,7 +101,8 @@ impl Manifest {
         Remark::Error(message)
     }
 
-    /// Returns the pipeline profiler's lines: `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty if off.
+    /// Returns the pipeline profiler's lines:
+    /// `[DiffusionTiming] pipeline.vae.decode took 0.123456s`. Empty if off.
     #[must_use]
     pub fn pipeline_lines(&self) -> &[String] {
         &self.pipeline_lines
@@ -111,7 +115,8 @@ impl Missing {
     }
 }
 
-/// Returns a sentence for each reason why files are missing: those that share one are named together.
+/// Returns a sentence for each reason why files are missing: those that share one are named
+/// together.
 pub fn by_reason(files: &[Missing]) -> impl Iterator<Item = String> + '_ {
     files.chunk_by(|one, next| one.reason == next.reason).map(|files| {
         let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.name)).collect();

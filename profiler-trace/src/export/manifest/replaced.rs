@@ -1,7 +1,8 @@
-//! A file under a name that the user sets (`trace_file`, `perf_dump_path`) replaces that of an earlier session.
+//! A file under a name that the user sets (`trace_file`, `perf_dump_path`) replaces that of an
+//! earlier session.
 //!
-//! The earlier session's manifest lists a size and a checksum that no longer match, so the file is removed from its
-//! artifacts and listed as missing.
+//! The earlier session's manifest lists a size and a checksum that no longer match, so the file is
+//! removed from its artifacts and listed as missing.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -16,8 +17,8 @@ use crate::export::format::json::write_indented;
 use crate::export::output::sink;
 use crate::export::remark::Remark;
 
-/// Notes in the manifest of an earlier session that `session`, whose folder this is, has replaced its file at `path`.
-/// Returns remarks for people.
+/// Notes in the manifest of an earlier session that `session`, whose folder this is, has replaced
+/// its file at `path`. Returns remarks for people.
 pub(in crate::export) fn note(path: &Path, folder: &Path, session: &str) -> Vec<Remark> {
     let replaced = format!("session `{session}` has replaced `{}`, which an earlier one had written", path.display());
     let mut remarks = vec![Remark::Info(replaced)];

@@ -1,4 +1,5 @@
-//! The blocks of one device: the allocated ones, and the stretches of addresses that blocks have ever occupied.
+//! The blocks of one device: the allocated ones, and the stretches of addresses that blocks have
+//! ever occupied.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
-    /// Removes the blocks that overlap a new one, and returns them: their releases were not recorded.
+    /// Removes the blocks that overlap a new one, and returns them: their releases were not
+    /// recorded.
     pub(super) fn displace(&mut self, address: u64, bytes: u64) -> Vec<(u64, Block)> {
         let end = address.saturating_add(bytes.max(1));
         let mut gone = Vec::new();
@@ -47,7 +49,8 @@ impl Blocks {
         self.live.insert(address, block);
     }
 
-    /// Removes a freed block, and returns its size: the one that it was allocated with, if that is known.
+    /// Removes a freed block, and returns its size: the one that it was allocated with, if that is
+    /// known.
     pub(super) fn free(&mut self, address: u64, bytes: u64) -> u64 {
         match self.live.remove(&address) {
             Some(block) => block.bytes,
@@ -59,8 +62,8 @@ impl Blocks {
         }
     }
 
-    /// Adds a block for the `bytes` from before the recording that were never freed, at unused addresses: their own are
-    /// not known.
+    /// Adds a block for the `bytes` from before the recording that were never freed, at unused
+    /// addresses: their own are not known.
     pub(super) fn keep_from_before(&mut self, bytes: u64, path: NodeId) {
         let left = bytes.saturating_sub(self.freed_of_before);
         let end = self.stretches.last_key_value().map_or(0, |(_, end)| *end);

@@ -1,4 +1,5 @@
-//! `memory_rank*.svg`: what was allocated over time, one panel per device, with the stages behind the line.
+//! `memory_rank*.svg`: what was allocated over time, one panel per device, with the stages behind
+//! the line.
 //!
 //! A recording has far more allocations than a chart has pixels. Of those that fall on one pixel
 //! the lowest, the highest and the last are drawn: no peak is lost, and the file stays small.
@@ -113,8 +114,9 @@ fn push_band(levels: &mut [Vec<Band>; MAX_DEPTH], depth: usize, band: Band) {
     }
 }
 
-/// Returns the stages down to the first level on which none runs nearly all the time; without those of the levels
-/// above that do run nearly all the time, because a band behind everything tells nothing.
+/// Returns the stages down to the first level on which none runs nearly all the time; without those
+/// of the levels above that do run nearly all the time, because a band behind everything tells
+/// nothing.
 fn chosen(levels: [Vec<Band>; MAX_DEPTH], length: u64) -> Vec<Band> {
     let mut best: Vec<Band> = Vec::new();
     for level in levels {

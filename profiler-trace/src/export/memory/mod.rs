@@ -52,7 +52,8 @@ const NO_ALLOCATOR: &str = "no allocation was reported: put `#[global_allocator]
                             profiler_runtime::ProfilingAllocator = profiler_runtime::ProfilingAllocator::new();` into \
                             the program, or report a framework's memory with `profiler_runtime::record_alloc`";
 
-/// Returns why there is nothing to show, as far as the cause is known; `None` if there is something.
+/// Returns why there is nothing to show, as far as the cause is known; `None` if there is
+/// something.
 fn why_absent(trace: &Trace) -> Option<String> {
     match &trace.memory {
         None => Some("nothing was recorded".to_owned()),

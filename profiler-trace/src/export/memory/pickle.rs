@@ -1,9 +1,10 @@
 //! Python's pickle format, as much of it as a memory snapshot needs, written as a stream.
 //!
-//! MemoryViz.js reads protocols 2 to 4 and few opcodes; integers above eight bytes crash it. What occurs
-//! again and again (keys, call stacks) is written once and referred to afterwards, as Python does: that
-//! keeps a snapshot of a million events at some 50 bytes each, and is why this is not a serialiser of
-//! values (`serde-pickle` has no memo, and needs the whole value first or repeats every key).
+//! MemoryViz.js reads protocols 2 to 4 and few opcodes; integers above eight bytes crash it. What
+//! occurs again and again (keys, call stacks) is written once and referred to afterwards, as Python
+//! does: that keeps a snapshot of a million events at some 50 bytes each, and is why this is not a
+//! serialiser of values (`serde-pickle` has no memo, and needs the whole value first or repeats
+//! every key).
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -32,7 +33,8 @@ const LONG_BIN_GET: u8 = b'j';
 /// Size at which the text is written out.
 const FULL: usize = 64 << 10;
 
-/// A pickle being written. After an error nothing is written any more; [`finish`](Self::finish) returns that error.
+/// A pickle being written. After an error nothing is written any more; [`finish`](Self::finish)
+/// returns that error.
 pub(super) struct Pickle<'a> {
     out: &'a mut dyn Write,
     text: Vec<u8>,

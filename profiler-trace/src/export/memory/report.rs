@@ -1,4 +1,5 @@
-//! Memory in the reports: per device and stage, for programs (`timing_rank*.json`) and for people (the summary).
+//! Memory in the reports: per device and stage, for programs (`timing_rank*.json`) and for people
+//! (the summary).
 
 use std::cmp::Reverse;
 use std::fmt::Write;
@@ -23,7 +24,8 @@ pub(in crate::export) fn of(trace: &Trace) -> Option<impl Serialize> {
         least_bytes: memory.least_bytes,
         // Allocations and releases for which there was no room: totals are wrong by them.
         events_lost: memory.lost,
-        // Devices of the program's reports, then those that CUPTI reported: a device may be in both.
+        // Devices of the program's reports, then those that CUPTI reported: a device may be in
+        // both.
         devices: memory.all().map(|device| of_device(trace, memory, device)).collect::<Vec<_>>(),
     })
 }
@@ -44,8 +46,8 @@ fn of_device(trace: &Trace, all: &Memory, memory: &DeviceMemory) -> impl Seriali
     };
     record! {
         device: memory.device.to_string(),
-        // Source of the device's numbers: `allocator`, `record_alloc`, or `cupti`, which sees what the program takes
-        // from CUDA, for pools too, from the recording's begin on.
+        // Source of the device's numbers: `allocator`, `record_alloc`, or `cupti`, which sees what
+        // the program takes from CUDA, for pools too, from the recording's begin on.
         source: source_of(all, memory),
         begin_bytes: memory.at_begin,
         end_bytes: memory.at_end,

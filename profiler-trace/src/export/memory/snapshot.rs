@@ -1,11 +1,12 @@
 //! `memory_snapshot_rank*.pickle`: what `torch.cuda.memory._dump_snapshot` writes, for MemoryViz.
 //!
-//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Our segments are the addresses
-//! that blocks of the recording occupied, joined to stretches: MemoryViz cannot draw blocks that lie in no
-//! segment. Blocks from before the recording that outlive it are one block at the end of the addresses, which
-//! is never allocated: readers then count it from the beginning, and their peak is that of the other reports.
-//! The frames of a block are the ranges that were open when it was allocated, with the places in the code that
-//! they are named at. A device of which the program reported nothing is shown as CUPTI saw it.
+//! PyTorch's allocator cuts blocks out of segments that it got from the driver. Our segments are
+//! the addresses that blocks of the recording occupied, joined to stretches: MemoryViz cannot draw
+//! blocks that lie in no segment. Blocks from before the recording that outlive it are one block at
+//! the end of the addresses, which is never allocated: readers then count it from the beginning,
+//! and their peak is that of the other reports. The frames of a block are the ranges that were open
+//! when it was allocated, with the places in the code that they are named at. A device of which the
+//! program reported nothing is shown as CUPTI saw it.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -59,7 +60,8 @@ impl Snapshot<'_, '_> {
         self.pickle.end_dict();
     }
 
-    /// Writes one device's events in the order of time, and returns the blocks that are allocated after the last.
+    /// Writes one device's events in the order of time, and returns the blocks that are allocated
+    /// after the last.
     fn device_trace(&mut self, device: Device) -> Blocks {
         let trace = self.trace;
         let shown = trace.memory.iter().flat_map(Memory::all).find(|each| each.device == device);
@@ -186,7 +188,8 @@ impl Snapshot<'_, '_> {
     }
 }
 
-/// Writes the blocks of a segment, and the gaps between them, so that the sizes add up to the segment's.
+/// Writes the blocks of a segment, and the gaps between them, so that the sizes add up to the
+/// segment's.
 fn push_blocks<'a>(
     p: &mut Pickle<'_>,
     (begin, end): (u64, u64),
@@ -229,7 +232,8 @@ fn push_frame(p: &mut Pickle<'_>, file: &'static str, line: u32, name: &'static 
     p.dict(|p| p.entries([("filename", Word(file)), ("line", Number(line.into())), ("name", Word(name))]));
 }
 
-/// Returns the devices as PyTorch numbers them: CUDA devices by their index, the host after the last.
+/// Returns the devices as PyTorch numbers them: CUDA devices by their index, the host after the
+/// last.
 fn devices(trace: &Trace) -> Vec<Device> {
     let known = trace.memory.iter().flat_map(Memory::all).map(|each| each.device);
     let last = known.filter_map(|device| if let Device::Cuda(index) = device { Some(index) } else { None }).max();

@@ -1,6 +1,8 @@
-//! The operator table as a library function: rows in the order that the caller wants, and their text.
+//! The operator table as a library function: rows in the order that the caller wants, and their
+//! text.
 //!
-//! The same rows are `ops_rank*.xlsx`, `profiler_out_*.txt` and what [`Manifest::key_averages`] returns.
+//! The same rows are `ops_rank*.xlsx`, `profiler_out_*.txt` and what [`Manifest::key_averages`]
+//! returns.
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -40,7 +42,8 @@ pub enum SortBy {
     Name,
 }
 
-/// An operator table, as from PyTorch's `key_averages()`. [`Display`](std::fmt::Display) is [`table`](Self::table).
+/// An operator table, as from PyTorch's `key_averages()`. [`Display`](std::fmt::Display) is
+/// [`table`](Self::table).
 #[derive(Clone, Debug)]
 pub struct KeyAverages {
     rows: Vec<KeyAverage>,
@@ -88,21 +91,23 @@ impl KeyAverages {
         Self::new(&trace.ops, by, &trace.context.options)
     }
 
-    /// Returns every row, whatever the limit; the longest self time first unless [`sort_by`](Self::sort_by) was called.
+    /// Returns every row, whatever the limit; the longest self time first unless
+    /// [`sort_by`](Self::sort_by) was called.
     #[must_use]
     pub fn rows(&self) -> &[KeyAverage] {
         &self.rows
     }
 
-    /// Returns the time in which threads ran at least one range, added up over the threads. It is the sum of all rows'
-    /// self times, except where guards overlap and neither is inside the other: both have that time then.
+    /// Returns the time in which threads ran at least one range, added up over the threads. It is
+    /// the sum of all rows' self times, except where guards overlap and neither is inside the
+    /// other: both have that time then.
     #[must_use]
     pub const fn self_cpu_time_total(&self) -> Duration {
         self.busy
     }
 
-    /// Returns the sum of the GPU's own rows: the time of every kernel, copy and fill of the trace. `None` if the GPU
-    /// was not recorded.
+    /// Returns the sum of the GPU's own rows: the time of every kernel, copy and fill of the trace.
+    /// `None` if the GPU was not recorded.
     #[must_use]
     pub fn self_cuda_time_total(&self) -> Option<Duration> {
         let of_gpu = self.rows.iter().filter(|row| row.is_cuda).filter_map(|row| row.self_cuda_time);
@@ -135,8 +140,8 @@ impl<'a> IntoIterator for &'a KeyAverages {
 }
 
 impl Manifest {
-    /// Returns the operator table of the session, as PyTorch's `key_averages()` does. Costs a pass over the distinct
-    /// rows, not over the recording.
+    /// Returns the operator table of the session, as PyTorch's `key_averages()` does. Costs a pass
+    /// over the distinct rows, not over the recording.
     #[must_use]
     pub fn key_averages(&self, by: GroupBy) -> KeyAverages {
         KeyAverages::new(&self.ops, by, &self.options)
@@ -161,7 +166,8 @@ impl SortBy {
     }
 }
 
-/// The ops that took longest: on the GPU where that was recorded, else on the CPU. The page and the terminal show them.
+/// The ops that took longest: on the GPU where that was recorded, else on the CPU. The page and the
+/// terminal show them.
 pub(in crate::export) struct SlowestOps {
     pub(in crate::export) rows: Vec<KeyAverage>,
     /// Number of ops that have no row.

@@ -1,4 +1,5 @@
-//! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and scripts that know it.
+//! `profiler_out_*.txt`: the operator table in the layout of PyTorch's `table()`, for people and
+//! scripts that know it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -23,8 +24,8 @@ pub(in crate::export) const COUNTED_TWICE: &str =
     "CPU totals: calls that are concurrent or nested in one another are counted more than once.";
 const UNITS: [&str; 6] = ["FLOPs", "KFLOPs", "MFLOPs", "GFLOPs", "TFLOPs", "PFLOPs"];
 
-/// Writes the table by name, sorted as `torch_profiler_dump_cuda_time_total` asks for. Rank 0 also prints it, as vLLM
-/// does: once, on the thread that exports.
+/// Writes the table by name, sorted as `torch_profiler_dump_cuda_time_total` asks for. Rank 0 also
+/// prints it, as vLLM does: once, on the thread that exports.
 pub(in crate::export) fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let text = KeyAverages::of(trace, GroupBy::Name).sort_by(SortBy::SelfCudaTime).table();
     out.write_all(text.as_bytes())?;
@@ -45,7 +46,8 @@ struct Column {
 
 impl KeyAverages {
     /// Renders the table as text, laid out as PyTorch's. Percentages are of
-    /// [`self_cpu_time_total`](Self::self_cpu_time_total) and [`self_cuda_time_total`](Self::self_cuda_time_total).
+    /// [`self_cpu_time_total`](Self::self_cpu_time_total) and
+    /// [`self_cuda_time_total`](Self::self_cuda_time_total).
     #[must_use]
     pub fn table(&self) -> String {
         render(self)
@@ -168,7 +170,8 @@ impl Columns<'_> {
     }
 }
 
-/// Creates a column four characters wider than its longest cell, but no wider than `most`; longer cells are cut.
+/// Creates a column four characters wider than its longest cell, but no wider than `most`; longer
+/// cells are cut.
 fn text_column(head: &str, most: usize, rows: &[KeyAverage], cell: impl Fn(&KeyAverage) -> Vec<String>) -> Column {
     let cells: Vec<Vec<String>> = rows.iter().map(cell).collect();
     let longest = cells.iter().flatten().map(|cell| cell.chars().count()).max().unwrap_or(0);
@@ -226,7 +229,8 @@ fn cut(text: String, width: usize) -> String {
     text.chars().take(width - 3).chain("...".chars()).collect()
 }
 
-/// Returns the unit in which a number of floating point operations is at least 1, and how many operations it is.
+/// Returns the unit in which a number of floating point operations is at least 1, and how many
+/// operations it is.
 fn unit_of(flops: u64) -> (f64, &'static str) {
     let power = (flops.checked_ilog10().unwrap_or(0) as usize / 3).min(UNITS.len() - 1);
     // CAST: there are six units.

@@ -5,9 +5,10 @@
 //!                  └─► worker: …                  ├─► in order ─► one gzip member
 //! ```
 //!
-//! Compressing costs several times what formatting a trace does. Deflate streams that end with a sync flush can be put
-//! one after the other, so blocks are compressed independently: that costs a hundredth of the ratio. Memory is bounded
-//! by the blocks in flight, and no reader sees a difference: some of them stop after the first member of a file.
+//! Compressing costs several times what formatting a trace does. Deflate streams that end with a
+//! sync flush can be put one after the other, so blocks are compressed independently: that costs a
+//! hundredth of the ratio. Memory is bounded by the blocks in flight, and no reader sees a
+//! difference: some of them stop after the first member of a file.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -18,8 +19,8 @@ use flate2::{Compress, Compression, Crc, FlushCompress};
 
 use crate::export::workers;
 
-/// Level 1 compresses traces 6 to 10 times at hundreds of megabytes a second; higher levels gain a tenth for twice the
-/// time.
+/// Level 1 compresses traces 6 to 10 times at hundreds of megabytes a second; higher levels gain a
+/// tenth for twice the time.
 const LEVEL: Compression = Compression::fast();
 const BLOCK: usize = 256 << 10;
 /// No name, no time; compressed for speed; system unknown.
@@ -134,7 +135,8 @@ impl<W: Write> Write for Gzip<W> {
         Ok(count)
     }
 
-    /// Does nothing: the rest is written at the end, since a flush in between would cost compression ratio.
+    /// Does nothing: the rest is written at the end, since a flush in between would cost
+    /// compression ratio.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }

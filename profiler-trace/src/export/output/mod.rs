@@ -1,4 +1,5 @@
-//! Writing a file whole or not at all, whatever stands under its path: the only room of `export` that knows files.
+//! Writing a file whole or not at all, whatever stands under its path: the only room of `export`
+//! that knows files.
 //!
 //! ```text
 //! sink         a file that appears when it is whole, counted and checksummed ─ gzip (compressed on several cores)

@@ -1,14 +1,15 @@
 //! Shortcomings of the file system of a session's folder, found out at the start.
 //!
-//! Some mounts of object stores and other machines rename or delete nothing. Their artifacts are whole all the same
-//! (see [`sink`](super::sink)), but temporary files stay, and a file of the same name is not replaced at once.
+//! Some mounts of object stores and other machines rename or delete nothing. Their artifacts are
+//! whole all the same (see [`sink`](super::sink)), but temporary files stay, and a file of the same
+//! name is not replaced at once.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-/// Returns what the file system of a folder cannot do, in a sentence; `None` if it can do all that is needed. Creates,
-/// renames and deletes an empty file.
+/// Returns what the file system of a folder cannot do, in a sentence; `None` if it can do all that
+/// is needed. Creates, renames and deletes an empty file.
 pub fn shortcomings(folder: &Path) -> Option<String> {
     let name = |what: &str| folder.join(format!(".probe-{}{what}", std::process::id()));
     let (probe, renamed) = (name(""), name("-renamed"));

@@ -1,7 +1,8 @@
 //! Writing to a path of the user's, which may be a pipe that nobody reads, and may send signals.
 //!
-//! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever thread writes: both
-//! end a host that never asked for them. A sleeping reader would block the writer for ever. All three are errors here.
+//! A reader that has gone is a SIGPIPE, and a limit on the size of files a SIGXFSZ, on whichever
+//! thread writes: both end a host that never asked for them. A sleeping reader would block the
+//! writer for ever. All three are errors here.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -108,7 +109,8 @@ mod unix {
 
     impl Held {
         fn new() -> Self {
-            // SAFETY: every set is written by `sigemptyset`, `pthread_sigmask` or `sigpending` before it is read.
+            // SAFETY: every set is written by `sigemptyset`, `pthread_sigmask` or `sigpending`
+            // before it is read.
             unsafe {
                 let (mut before, mut of_host) = (std::mem::zeroed(), std::mem::zeroed());
                 let blocked = set(&SIGNALS);

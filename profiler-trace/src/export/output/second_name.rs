@@ -1,7 +1,9 @@
-//! A second name for a file that is written, where a consumer insists on names or on a folder of its own.
+//! A second name for a file that is written, where a consumer insists on names or on a folder of
+//! its own.
 //!
-//! TensorBoard lists files that end in `.pt.trace.json[.gz]`, and Holistic Trace Analysis takes everything in a folder for
-//! a trace. So a session's traces are in `traces/` too, with nothing beside them, under such names.
+//! TensorBoard lists files that end in `.pt.trace.json[.gz]`, and Holistic Trace Analysis takes
+//! everything in a folder for a trace. So a session's traces are in `traces/` too, with nothing
+//! beside them, under such names.
 
 use std::fs;
 use std::io;
@@ -10,8 +12,9 @@ use std::path::Path;
 /// Largest file that is copied where the file system has no links.
 const MAX_COPY: u64 = 64 << 20;
 
-/// Gives the file at `path` the name `second` too, in a folder that is made if it is missing: by a hard link, else a
-/// symbolic link, else a copy of at most 64 MiB. Replaces an earlier file of that name.
+/// Gives the file at `path` the name `second` too, in a folder that is made if it is missing: by a
+/// hard link, else a symbolic link, else a copy of at most 64 MiB. Replaces an earlier file of that
+/// name.
 ///
 /// # Errors
 ///

@@ -2,9 +2,10 @@
 //!
 //! Written under a hidden name beside its place, which no other process and no other file has,
 //! compressed and checksummed on the way, flushed to the disk, then renamed. Whatever goes wrong (a
-//! full disk, a folder that vanished) removes the hidden file and is an error with a reason, never a
-//! signal. Where nothing can be renamed, the hidden file is copied, and stays until its copy is whole;
-//! the manifest, which is written last, lists what is. Devices and pipes are written into ([`Target`]).
+//! full disk, a folder that vanished) removes the hidden file and is an error with a reason, never
+//! a signal. Where nothing can be renamed, the hidden file is copied, and stays until its copy is
+//! whole; the manifest, which is written last, lists what is. Devices and pipes are written into
+//! ([`Target`]).
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -28,7 +29,8 @@ pub(in crate::export) struct Written {
     pub(in crate::export) crc32: u32,
 }
 
-/// Writes what `body` writes to `path`, and creates a missing folder; replaces an earlier file, but no device or link.
+/// Writes what `body` writes to `path`, and creates a missing folder; replaces an earlier file, but
+/// no device or link.
 pub(in crate::export) fn write_file(
     path: &Path,
     gzip: bool,
@@ -47,7 +49,8 @@ fn replace(path: &Path, gzip: bool, body: impl FnOnce(&mut dyn Write) -> io::Res
     let hidden = Hidden::beside(path)?;
     let file = File::options().write(true).create_new(true).open(&hidden.0)?;
     if let Ok(earlier) = fs::metadata(path) {
-        // Users who might read the earlier file may read this one; where permissions cannot be set, so be it.
+        // Users who might read the earlier file may read this one; where permissions cannot be set,
+        // so be it.
         let _ = file.set_permissions(earlier.permissions());
     }
     let (file, written) = fill(file, gzip, body)?;
@@ -116,7 +119,8 @@ impl Hidden {
         Ok(())
     }
 
-    /// Copies the file where nothing can be renamed: until the copy is done, the hidden file is the whole one.
+    /// Copies the file where nothing can be renamed: until the copy is done, the hidden file is the
+    /// whole one.
     fn copy_to(&self, path: &Path) -> io::Result<()> {
         let mut whole = File::open(&self.0)?;
         let mut copy = File::options().write(true).create(true).truncate(true).open(path)?;
@@ -137,7 +141,8 @@ impl Drop for Hidden {
     }
 }
 
-/// Deletes the files that a process which has died was writing into a folder, for this part of the job (`rank0`).
+/// Deletes the files that a process which has died was writing into a folder, for this part of the
+/// job (`rank0`).
 pub fn remove_unfinished(folder: &Path, part: &str, process: u32) {
     let (of_part, of_process) = (format!("{part}."), format!(".{process}-"));
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
@@ -151,7 +156,8 @@ pub fn remove_unfinished(folder: &Path, part: &str, process: u32) {
     }
 }
 
-/// Makes a rename outlast a power failure, where a folder can be opened; the file itself is safe already.
+/// Makes a rename outlast a power failure, where a folder can be opened; the file itself is safe
+/// already.
 fn sync_folder(path: &Path) {
     if let Some(folder) = path.parent()
         && let Ok(folder) = File::open(folder)

@@ -1,8 +1,9 @@
 //! The kind of thing that stands under a path before it is written to.
 //!
-//! A path that we choose is free. One that the user spells out (`perf_dump_path`, `trace_file`, a merge's
-//! output) may be a file, which is replaced, a link, whose target is, or a device or pipe, which is
-//! written into: a rename would put a file in its place. What can be neither is refused with a reason.
+//! A path that we choose is free. One that the user spells out (`perf_dump_path`, `trace_file`, a
+//! merge's output) may be a file, which is replaced, a link, whose target is, or a device or pipe,
+//! which is written into: a rename would put a file in its place. What can be neither is refused
+//! with a reason.
 
 use std::fs::{self, File};
 use std::io;

@@ -1,6 +1,8 @@
-//! `clock` of trace and manifest: the host's clocks at both ends of the recording, which place this rank beside others.
+//! `clock` of trace and manifest: the host's clocks at both ends of the recording, which place this
+//! rank beside others.
 //!
-//! Written by [`ClockReport::of`], read back by the merge: one struct, so that neither can forget the other.
+//! Written by [`ClockReport::of`], read back by the merge: one struct, so that neither can forget
+//! the other.
 
 use std::borrow::Cow;
 
@@ -11,7 +13,8 @@ use crate::model::{self, Reading, Trace};
 /// The host's clock, and its readings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::export) struct ClockReport {
-    /// Ranks with the same `id` read the same monotonic clock; absent where the system has no name for it.
+    /// Ranks with the same `id` read the same monotonic clock; absent where the system has no name
+    /// for it.
     pub(in crate::export) id: Option<String>,
     /// Bound of the real-time clock's error, if something keeps it synchronised.
     pub(in crate::export) real_time_error_ns: Option<u64>,
@@ -22,7 +25,8 @@ pub(in crate::export) struct ClockReport {
     pub(in crate::export) jumps: Vec<Jump>,
 }
 
-/// A jump of one clock against the others during the recording; also the arguments of its mark in a trace.
+/// A jump of one clock against the others during the recording; also the arguments of its mark in a
+/// trace.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::export) struct Jump {
     /// Kind of the jump: `suspend`, `counter` or `real time`.

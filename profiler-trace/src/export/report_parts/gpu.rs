@@ -1,5 +1,5 @@
-//! What the reports say about the GPU: where its times come from, how busy it was, and what is missing. A time that was
-//! not measured is absent, never 0.
+//! What the reports say about the GPU: where its times come from, how busy it was, and what is
+//! missing. A time that was not measured is absent, never 0.
 
 use std::collections::BTreeMap;
 
@@ -150,7 +150,8 @@ pub(in crate::export) fn of_stage(trace: &Trace, stages: &StageTree, stage: Node
     is_known(gpu, times).then(|| TimesReport::of(gpu, times))
 }
 
-/// Returns whether the source knows a stage: events know only the timed stages, every other source knows all.
+/// Returns whether the source knows a stage: events know only the timed stages, every other source
+/// knows all.
 pub(in crate::export) fn is_known(gpu: &Gpu, times: GpuTimes) -> bool {
     gpu.source.knows_ops() || times.ops > 0
 }

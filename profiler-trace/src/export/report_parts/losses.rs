@@ -1,4 +1,5 @@
-//! Losses as reports show them: by cause, zero included, so that "nothing is missing" is a statement.
+//! Losses as reports show them: by cause, zero included, so that "nothing is missing" is a
+//! statement.
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -21,8 +22,8 @@ enum Shown<'a> {
     Count(u64),
     /// Losses by thread; of many threads those that lost most, and the sum of the others.
     Threads(Vec<ThreadLoss<'a>>),
-    /// Ranges that are shown under `(too many dynamic names)`, and how many different names the process has used beyond
-    /// the limit, counted up to 65,536; `null` if that is not known.
+    /// Ranges that are shown under `(too many dynamic names)`, and how many different names the
+    /// process has used beyond the limit, counted up to 65,536; `null` if that is not known.
     Names {
         ranges: u64,
         names: Option<u64>,
@@ -88,8 +89,8 @@ pub(in crate::export) fn all(trace: &Trace) -> Vec<String> {
     sentences(trace, |_| true)
 }
 
-/// Returns a sentence for each loss that a user can do something about; without those that the begin and the end of a
-/// recording bring with them.
+/// Returns a sentence for each loss that a user can do something about; without those that the
+/// begin and the end of a recording bring with them.
 pub fn avoidable(trace: &Trace) -> Vec<String> {
     sentences(trace, |effect| effect != Effect::Natural)
 }

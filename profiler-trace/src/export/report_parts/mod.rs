@@ -1,5 +1,5 @@
-//! What several artifacts state about a recording, each said in one place: so that a trace, a report and the manifest
-//! cannot contradict each other.
+//! What several artifacts state about a recording, each said in one place: so that a trace, a
+//! report and the manifest cannot contradict each other.
 //!
 //! ```text
 //! clock     where this rank stands in time            trace, manifest, read back by the merge

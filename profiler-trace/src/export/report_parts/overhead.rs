@@ -1,5 +1,5 @@
-//! What the profiler itself cost, estimated: how often each thing was recorded times what one costs, measured on this
-//! machine; and what is not in the estimate.
+//! What the profiler itself cost, estimated: how often each thing was recorded times what one
+//! costs, measured on this machine; and what is not in the estimate.
 
 use serde::{Serialize, Serializer};
 
@@ -15,7 +15,8 @@ pub(in crate::export) struct Overhead {
     pub(in crate::export) estimated_ns: u64,
     /// Share of the recording's wall time. Threads pay in parallel, so this is an upper bound.
     pub(in crate::export) percent: f64,
-    /// Costs that are not in the estimate, because they cannot be measured without disturbing the program.
+    /// Costs that are not in the estimate, because they cannot be measured without disturbing the
+    /// program.
     pub(in crate::export) not_included: Vec<String>,
 }
 
@@ -72,7 +73,8 @@ impl Overhead {
         }
     }
 
-    /// Returns the parts and their counts: `40 ns for each of 100 ranges, 23 ns for each of 17,543 allocations`.
+    /// Returns the parts and their counts:
+    /// `40 ns for each of 100 ranges, 23 ns for each of 17,543 allocations`.
     pub(in crate::export) fn parts(&self) -> String {
         let paid = self.parts.iter().filter(|part| part.count > 0 && whole(part.ns) > 0);
         let paid: Vec<String> =
@@ -81,7 +83,8 @@ impl Overhead {
     }
 }
 
-/// Returns the number of allocations and releases that the program reported, including those that found no room.
+/// Returns the number of allocations and releases that the program reported, including those that
+/// found no room.
 fn allocations(trace: &Trace) -> u64 {
     let Some(memory) = &trace.memory else { return 0 };
     let recorded = memory.devices.iter().map(|each| each.usage.allocs + each.usage.frees + each.usage.failed);

@@ -1,4 +1,5 @@
-//! The figures of all requests together, in a form that adds up over the ranks of a job: timing report, `job.json`.
+//! The figures of all requests together, in a form that adds up over the ranks of a job: timing
+//! report, `job.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,8 +7,8 @@ use crate::model::{Bins, Durations, RELATIVE_ACCURACY, Requests};
 
 use super::spread::Spread;
 
-/// Counts, sums and quantiles of all requests of a session, or of all ranks' together. Serialised, it is the object
-/// `requests` of the timing report without the requests that are kept one by one.
+/// Counts, sums and quantiles of all requests of a session, or of all ranks' together. Serialised,
+/// it is the object `requests` of the timing report without the requests that are kept one by one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestTimes {
     #[serde(flatten)]

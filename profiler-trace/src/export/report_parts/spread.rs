@@ -23,7 +23,8 @@ impl Spread {
         let mut sorted: Vec<u64> = durations.collect();
         sorted.sort_unstable();
         let (Some(&min_ns), Some(&max_ns)) = (sorted.first(), sorted.last()) else { return Self::default() };
-        // The smallest duration that at least this share of all do not exceed: always one that occurred.
+        // The smallest duration that at least this share of all do not exceed: always one that
+        // occurred.
         let quantile = |per_mille: usize| sorted[(sorted.len() * per_mille).div_ceil(1000).max(1) - 1];
         Self {
             count: sorted.len() as u64,
@@ -44,7 +45,8 @@ impl Spread {
         Self { count, sum_ns, min_ns, max_ns, p50_ns, p90_ns, p99_ns, p999_ns }
     }
 
-    /// Returns the spread of a stage's calls: exactly, as long as all of them are kept, else with quantiles within 1 %.
+    /// Returns the spread of a stage's calls: exactly, as long as all of them are kept, else with
+    /// quantiles within 1 %.
     pub(in crate::export) fn of_calls(node: &StageNode) -> Self {
         let kept = node.occurrences.iter().map(|(_, duration)| *duration);
         let Some(further) = &node.further else { return Self::of(kept) };

@@ -1,5 +1,6 @@
-//! What the user should know about a recording, in full sentences: what the session noticed, and what only the finished
-//! trace shows. A warning is about something that is not as it was asked for; a note is about what was.
+//! What the user should know about a recording, in full sentences: what the session noticed, and
+//! what only the finished trace shows. A warning is about something that is not as it was asked
+//! for; a note is about what was.
 
 use crate::export::ops::averages::MAX_ROWS;
 use crate::export::reports::pipeline;
@@ -28,7 +29,8 @@ pub(in crate::export) fn notes(trace: &Trace) -> Vec<String> {
     trace.context.notes.iter().cloned().chain(filter).collect()
 }
 
-/// Returns a sentence for each site whose `shapes(…)` has a list of `usize`: most likely dims, taken for a tensor.
+/// Returns a sentence for each site whose `shapes(…)` has a list of `usize`: most likely dims,
+/// taken for a tensor.
 fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     let sentences = trace.listed_dims.iter().take(MAX_SITES).map(|site| {
         let (name, file, line) = (site.name(), site.file(), site.line());
@@ -42,7 +44,8 @@ fn listed_dims(trace: &Trace) -> impl Iterator<Item = String> + '_ {
     sentences.chain((more > 0).then(|| format!("{more} more sites record the shapes of lists of integers")))
 }
 
-/// Returns a sentence on the calls that the sheets `by_shape` and `by_stack` cannot tell apart, if there are any.
+/// Returns a sentence on the calls that the sheets `by_shape` and `by_stack` cannot tell apart, if
+/// there are any.
 fn merged_calls(trace: &Trace) -> Option<String> {
     let calls = trace.ops.merged_calls;
     let sentence = "calls had shapes or stacks beyond the first 65,536 different ones: the operator tables count them \

@@ -3,16 +3,19 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns `PROFILER_COMMIT_HASH`, else the commit checked out around the working directory, else `N/A`.
+/// Returns `PROFILER_COMMIT_HASH`, else the commit checked out around the working directory, else
+/// `N/A`.
 ///
-/// Reads git's files instead of running `git`: git need not be installed, and a report is not worth a process.
+/// Reads git's files instead of running `git`: git need not be installed, and a report is not worth
+/// a process.
 pub(super) fn commit_hash() -> String {
     let given = std::env::var("PROFILER_COMMIT_HASH").ok().filter(|hash| !hash.is_empty());
     let found = || checked_out(&git_folder(&std::env::current_dir().ok()?)?);
     given.or_else(found).unwrap_or_else(|| "N/A".to_owned())
 }
 
-/// Returns the nearest `.git` at or above `folder`; in a worktree that is a file, which names the folder.
+/// Returns the nearest `.git` at or above `folder`; in a worktree that is a file, which names the
+/// folder.
 fn git_folder(folder: &Path) -> Option<PathBuf> {
     let git = folder.ancestors().map(|folder| folder.join(".git")).find(|git| git.exists())?;
     if git.is_dir() {

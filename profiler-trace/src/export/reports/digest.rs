@@ -1,4 +1,5 @@
-//! The figures of a trace that a printed summary needs after the trace is gone: part of the manifest in memory.
+//! The figures of a trace that a printed summary needs after the trace is gone: part of the
+//! manifest in memory.
 
 use crate::export::report_parts::{gpu, losses};
 use crate::model::Trace;

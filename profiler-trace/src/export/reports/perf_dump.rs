@@ -1,5 +1,5 @@
-//! The light report of `perf_dump_path`: what SGLang-diffusion's `--perf-dump-path` writes, readable by its comparison
-//! script.
+//! The light report of `perf_dump_path`: what SGLang-diffusion's `--perf-dump-path` writes,
+//! readable by its comparison script.
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -35,7 +35,8 @@ impl Exporter for PerfDumps {
     }
 }
 
-/// Returns the path of a rank's report: rank 0's is as configured, others add their number: `perf_rank1.json`.
+/// Returns the path of a rank's report: rank 0's is as configured, others add their number:
+/// `perf_rank1.json`.
 fn of_rank(path: &Path, rank: u32) -> PathBuf {
     if rank == 0 {
         return path.to_owned();
@@ -49,7 +50,8 @@ fn of_rank(path: &Path, rank: u32) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes the report: of the request if there was one, of the whole session if there was none or several.
+/// Writes the report: of the request if there was one, of the whole session if there was none or
+/// several.
 fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     let context = &trace.context;
     let session = (context.session.as_str(), trace.begin, trace.end, &trace.stages);
@@ -76,7 +78,8 @@ fn write(trace: &Trace, out: &mut dyn Write) -> io::Result<()> {
     write_indented(out, &dump)
 }
 
-/// Returns the stages of the pipeline: the outermost ones, or those inside the one that encloses everything.
+/// Returns the stages of the pipeline: the outermost ones, or those inside the one that encloses
+/// everything.
 fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
     let nodes = tree.in_order();
     let at = |depth: u32| -> Vec<&StageNode> {
@@ -93,8 +96,8 @@ fn pipeline_stages(tree: &StageTree) -> Vec<&StageNode> {
     stages
 }
 
-/// Returns the loop of denoising steps: the one that `step_of` names, else the one with the most iterations, since
-/// a loop inside another has more.
+/// Returns the loop of denoising steps: the one that `step_of` names, else the one with the most
+/// iterations, since a loop inside another has more.
 fn denoising(trace: &Trace) -> Option<&StepLoop> {
     if trace.context.options.step_of.is_some() {
         return trace.loops.iter().find(|each| each.drives);

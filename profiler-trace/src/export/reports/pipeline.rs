@@ -1,6 +1,8 @@
-//! The diffusion pipeline profiler: how long each of `pipeline_targets` took, all calls of a stage together.
+//! The diffusion pipeline profiler: how long each of `pipeline_targets` took, all calls of a stage
+//! together.
 //!
-//! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around it.
+//! vLLM-Omni's lines name the pipeline before the stage; here that is the outermost stage around
+//! it.
 
 use crate::export::exporter::{Exporter, Plan};
 use crate::export::remark::Remark;
@@ -25,13 +27,15 @@ impl Exporter for Pipeline {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::export) struct StageDuration {
     pub(in crate::export) name: &'static str,
-    /// Name of the outermost stage, without a trailing `.forward`; empty if that is the stage itself.
+    /// Name of the outermost stage, without a trailing `.forward`; empty if that is the stage
+    /// itself.
     pub(in crate::export) pipeline: &'static str,
     pub(in crate::export) calls: u64,
     pub(in crate::export) ns: u64,
 }
 
-/// Returns the lines for the log, in the order in which the stages first ran; none unless `pipeline_profiler` is on.
+/// Returns the lines for the log, in the order in which the stages first ran; none unless
+/// `pipeline_profiler` is on.
 pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
     let durations = durations(&trace.stages, &trace.context.options);
     let line = |stage: StageDuration| {
@@ -44,7 +48,8 @@ pub(in crate::export) fn log_lines(trace: &Trace) -> Vec<String> {
     durations.into_iter().map(line).collect()
 }
 
-/// Returns the targets that ran in `tree`. A stage inside itself is in its outer call's time already.
+/// Returns the targets that ran in `tree`. A stage inside itself is in its outer call's time
+/// already.
 pub(in crate::export) fn durations(tree: &StageTree, options: &ExportOptions) -> Vec<StageDuration> {
     let mut durations: Vec<StageDuration> = Vec::new();
     if !options.pipeline_profiler {

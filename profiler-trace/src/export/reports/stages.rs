@@ -1,7 +1,9 @@
-//! Stage times: one record for each stage at each place of the tree, for `timing_rank*.json` and tables of stages.
+//! Stage times: one record for each stage at each place of the tree, for `timing_rank*.json` and
+//! tables of stages.
 //!
-//! In the timing report a record names the one around it by number, so that the file grows with the number of
-//! records, however deep they lie. The requests' own records are short, and name the session's by number too.
+//! In the timing report a record names the one around it by number, so that the file grows with the
+//! number of records, however deep they lie. The requests' own records are short, and name the
+//! session's by number too.
 
 use std::collections::HashMap;
 
@@ -128,7 +130,8 @@ impl StageTable {
 }
 
 impl StageRow {
-    /// Returns the text that `of` makes of the stage's times; an empty one for the time in which no stage ran.
+    /// Returns the text that `of` makes of the stage's times; an empty one for the time in which no
+    /// stage ran.
     pub(in crate::export) fn told(&self, of: impl FnOnce(&Times) -> Option<String>) -> String {
         self.times.as_ref().and_then(of).unwrap_or_default()
     }
@@ -159,7 +162,8 @@ pub(super) fn ids(trace: &Trace) -> HashMap<NodeId, usize> {
     trace.stages.in_order().into_iter().map(|(node, _)| node).zip(0..).collect()
 }
 
-/// Returns the record of each stage of the session at each place of the tree, all its calls together.
+/// Returns the record of each stage of the session at each place of the tree, all its calls
+/// together.
 pub(super) fn of_session(trace: &Trace) -> Vec<Line<impl Serialize>> {
     let ids = ids(trace);
     let nodes = trace.stages.in_order().into_iter().enumerate();
@@ -197,7 +201,8 @@ fn stage(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, nod
     record! {
         // Its place in the list, from 0.
         id: id,
-        // The `id` of the stage around it; null for an outermost one. It stands before this one in the list.
+        // The `id` of the stage around it; null for an outermost one. It stands before this one in
+        // the list.
         parent: parent,
         name: node.name(),
         kind: kind(node),
@@ -219,7 +224,8 @@ fn stage(trace: &Trace, (id, parent): (usize, Option<usize>), place: NodeId, nod
     }
 }
 
-/// Returns the most that the process had allocated while a stage ran, for each device and source of its numbers.
+/// Returns the most that the process had allocated while a stage ran, for each device and source of
+/// its numbers.
 fn memory_peaks(trace: &Trace, place: NodeId) -> impl Iterator<Item = impl Serialize> {
     let devices = trace.memory.iter().flat_map(|memory| memory.all().map(move |device| (memory, device)));
     devices.map(move |(memory, device)| {

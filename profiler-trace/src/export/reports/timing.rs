@@ -1,4 +1,5 @@
-//! `timing_rank*.json`: stage, step and request times for programs, as `schemas/timing.schema.json` describes them.
+//! `timing_rank*.json`: stage, step and request times for programs, as `schemas/timing.schema.json`
+//! describes them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Write};

@@ -1,5 +1,6 @@
-//! `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg`: the folded stacks as flame graphs, to be opened in a browser. Behind the feature
-//! `flamegraph`: inferno, which draws it, is under the CDDL, and a program may not want that.
+//! `flame_cpu_rank*.svg` and `flame_cuda_rank*.svg`: the folded stacks as flame graphs, to be
+//! opened in a browser. Behind the feature `flamegraph`: inferno, which draws it, is under the
+//! CDDL, and a program may not want that.
 
 use std::io::{self, Write};
 

@@ -1,10 +1,10 @@
 //! `stacks_cpu_rank*.txt` and `stacks_cuda_rank*.txt`: where the time went by call stack, for
 //! flamegraph.pl, inferno and speedscope.
 //!
-//! One line per distinct stack, outermost function first, then the name of the range, a space and whole microseconds of
-//! the range's own time; for the GPU, behind the range that launched it, the name of the kernel, copy or fill, and its
-//! time on the GPU. PyTorch writes a line per event and leaves the range's name out; readers add the lines up and are
-//! better off with the name.
+//! One line per distinct stack, outermost function first, then the name of the range, a space and
+//! whole microseconds of the range's own time; for the GPU, behind the range that launched it, the
+//! name of the kernel, copy or fill, and its time on the GPU. PyTorch writes a line per event and
+//! leaves the range's name out; readers add the lines up and are better off with the name.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
@@ -22,15 +22,17 @@ const NOBODY: &str = "(no range)";
 /// Own time by stack and range, or time on the GPU by stack, range and kernel.
 #[derive(Debug)]
 pub(super) struct Folded {
-    /// Time in nanoseconds by line: outermost function first, then the range, then the kernel. Without files and lines
-    /// of source: calls from two lines of a function are one box in a picture.
+    /// Time in nanoseconds by line: outermost function first, then the range, then the kernel.
+    /// Without files and lines of source: calls from two lines of a function are one box in a
+    /// picture.
     lines: BTreeMap<String, u64>,
     #[cfg_attr(not(feature = "flamegraph"), allow(dead_code))]
     pub(super) is_of_gpu: bool,
 }
 
 impl Folded {
-    /// Folds the host's time in one pass over the trace; one entry per distinct stack stays in memory.
+    /// Folds the host's time in one pass over the trace; one entry per distinct stack stays in
+    /// memory.
     ///
     /// # Errors
     ///
@@ -62,7 +64,8 @@ impl Folded {
         Self { lines, is_of_gpu: false }.shown()
     }
 
-    /// Folds the GPU's work by the stack of the range that launched it; work that no range launched has no stack.
+    /// Folds the GPU's work by the stack of the range that launched it; work that no range launched
+    /// has no stack.
     ///
     /// # Errors
     ///
@@ -109,7 +112,8 @@ impl Folded {
     }
 }
 
-/// Builds a line without its time; `names` come behind the functions: the range, and the work that it launched.
+/// Builds a line without its time; `names` come behind the functions: the range, and the work that
+/// it launched.
 fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
     let mut frames: Vec<Shown<'_>> = symbols.frames(stack).collect();
     frames.reverse();
@@ -123,7 +127,8 @@ fn line(symbols: &Symbols, stack: &[u64], names: &[&str]) -> String {
     line
 }
 
-/// Returns the name of a frame without its place; a closure of which nothing else is known keeps its file.
+/// Returns the name of a frame without its place; a closure of which nothing else is known keeps
+/// its file.
 fn function(frame: Shown<'_>) -> Cow<'_, str> {
     match Path::new(frame.file).file_name() {
         Some(file) if frame.function.starts_with('{') => {

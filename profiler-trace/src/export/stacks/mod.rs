@@ -1,4 +1,5 @@
-//! Where the time went by call stack: folded to one line a stack (`stacks_*_rank*.txt`), and drawn (`flame_*_rank*.svg`).
+//! Where the time went by call stack: folded to one line a stack (`stacks_*_rank*.txt`), and drawn
+//! (`flame_*_rank*.svg`).
 //!
 //! The stacks are folded once, and both writers get the same.
 

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-/// Size at which the text is written out: large enough for compressor and file, small enough for the cache.
+/// Size at which the text is written out: large enough for compressor and file, small enough for
+/// the cache.
 pub(super) const FULL: usize = 128 << 10;
 
 /// Creates a buffer with room for a page, and for the event that fills it.

@@ -8,7 +8,8 @@ use crate::records::frames::Symbols;
 pub(super) fn text(stack: &[u64], symbols: &Symbols) -> String {
     let mut text = String::new();
     for frame in symbols.frames(stack) {
-        // Readers split at `;`, which Rust has in the types of arrays. Writing to a `String` cannot fail.
+        // Readers split at `;`, which Rust has in the types of arrays. Writing to a `String` cannot
+        // fail.
         let _ = write!(text, "{};", frame.to_string().replace(';', ","));
     }
     text

@@ -1,4 +1,5 @@
-//! `deviceProperties`: the machine's devices, with Kineto's keys. TensorBoard computes efficiency from them.
+//! `deviceProperties`: the machine's devices, with Kineto's keys. TensorBoard computes efficiency
+//! from them.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 

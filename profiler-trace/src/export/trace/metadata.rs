@@ -1,4 +1,5 @@
-//! The recording's own facts: the keys before the events of a Chrome trace, arguments of the recording in Perfetto's.
+//! The recording's own facts: the keys before the events of a Chrome trace, arguments of the
+//! recording in Perfetto's.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -12,9 +13,10 @@ use crate::model::{Context, Trace};
 
 use super::devices;
 
-/// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read as
-/// a double, such a number of microseconds is off by up to a nanosecond, and slices that touch or end
-/// together cross. A week's microseconds survive a double to the nanosecond, sums of two included.
+/// `ts` counts from the start of a week. Kineto counts from the start of a quarter of a year; read
+/// as a double, such a number of microseconds is off by up to a nanosecond, and slices that touch
+/// or end together cross. A week's microseconds survive a double to the nanosecond, sums of two
+/// included.
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
 /// Returns `baseTimeNanoseconds` of a trace that begins at `unix_ns`.
@@ -22,9 +24,11 @@ pub(super) const fn base_of(unix_ns: u64) -> u64 {
     unix_ns - unix_ns % WEEK_NS
 }
 
-/// Facts, as a Chrome trace has them before `traceEvents`: in Kineto's order and spelling; after them our own.
+/// Facts, as a Chrome trace has them before `traceEvents`: in Kineto's order and spelling; after
+/// them our own.
 ///
-/// `distributedInfo` comes before anything that could hold `"rank": n`: HTA takes the first it finds in the text.
+/// `distributedInfo` comes before anything that could hold `"rank": n`: HTA takes the first it
+/// finds in the text.
 pub(super) struct Head<'a> {
     pub(super) trace: &'a Trace,
     /// The trace's `baseTimeNanoseconds`.

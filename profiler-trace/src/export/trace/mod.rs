@@ -6,9 +6,10 @@
 //!                └─► perfetto trace_rank*.pftrace
 //! ```
 //!
-//! What both formats say is said once: [`events`](super::events) (what happened, and the rows it is on), [`metadata`] (the
-//! recording's facts), [`call_stack`], the [`buffer`] that all text goes through, and how threads' pages are filled on
-//! several cores ([`partition`], [`parallel`]). `plan` calls the two writers; [`merge`](merge::merge) is public.
+//! What both formats say is said once: [`events`](super::events) (what happened, and the rows it is
+//! on), [`metadata`] (the recording's facts), [`call_stack`], the [`buffer`] that all text goes
+//! through, and how threads' pages are filled on several cores ([`partition`], [`parallel`]).
+//! `plan` calls the two writers; [`merge`](merge::merge) is public.
 
 mod buffer;
 mod call_stack;

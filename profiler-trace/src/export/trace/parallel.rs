@@ -1,14 +1,16 @@
-//! Several streams of text, filled page by page on several cores and written by one thread, a page of each in turn.
+//! Several streams of text, filled page by page on several cores and written by one thread, a page
+//! of each in turn.
 //!
 //! ```text
 //! streams ─┬─► worker: one page ─┐
 //!          └─► worker: one page ─┴─► 1st, 2nd, 3rd, 1st, 2nd, … ─► out
 //! ```
 //!
-//! A stream travels to a worker with an empty page and comes back with it full. So there is one page for
-//! each stream, however long they are; and since the order of turns is all that decides, the same streams
-//! give the same file, whoever was faster and however many workers there are. One stream alone would only be
-//! sent to and fro: the exporting thread fills its pages itself, as it does all if no worker can be started.
+//! A stream travels to a worker with an empty page and comes back with it full. So there is one
+//! page for each stream, however long they are; and since the order of turns is all that decides,
+//! the same streams give the same file, whoever was faster and however many workers there are. One
+//! stream alone would only be sent to and fro: the exporting thread fills its pages itself, as it
+//! does all if no worker can be started.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -22,15 +24,18 @@ use super::buffer;
 
 /// Text that is made page by page.
 pub(super) trait Stream: Send {
-    /// Appends what follows, until `page` is [`FULL`](buffer::FULL); false if nothing is left after it.
+    /// Appends what follows, until `page` is [`FULL`](buffer::FULL); false if nothing is left after
+    /// it.
     fn fill(&mut self, page: &mut Vec<u8>) -> bool;
 }
 
-/// Writes the streams, with so many workers. Fewer than two are of no use: this thread can do as much.
+/// Writes the streams, with so many workers. Fewer than two are of no use: this thread can do as
+/// much.
 ///
 /// # Errors
 ///
-/// Returns the first error of `out`; pages that are not filled by then stay empty. A panic of a stream is an error too.
+/// Returns the first error of `out`; pages that are not filled by then stay empty. A panic of a
+/// stream is an error too.
 pub(super) fn write<S: Stream>(streams: VecDeque<S>, workers: usize, out: &mut dyn Write) -> io::Result<()> {
     let workers = workers.min(streams.len());
     if workers < 2 {
@@ -55,7 +60,8 @@ fn write_alone<S: Stream>(mut streams: VecDeque<S>, mut page: Vec<u8>, out: &mut
     Ok(())
 }
 
-/// A stream and its page, with the way back: if a worker is lost, so is the last sender that could answer.
+/// A stream and its page, with the way back: if a worker is lost, so is the last sender that could
+/// answer.
 struct Job<S> {
     stream: S,
     page: Vec<u8>,

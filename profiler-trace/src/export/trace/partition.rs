@@ -1,14 +1,16 @@
-//! The partition of a recording's threads, to fill their pages on several cores ([`parallel`](super::parallel)).
+//! The partition of a recording's threads, to fill their pages on several cores
+//! ([`parallel`](super::parallel)).
 //!
-//! The number of parts does not depend on the machine, nor does what is in them, so a recording gives the same file
-//! everywhere.
+//! The number of parts does not depend on the machine, nor does what is in them, so a recording
+//! gives the same file everywhere.
 
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 use crate::export::workers;
 
-/// Most parts, no fewer than workers: more would not be faster, and each has a page, and texts that it has prepared.
+/// Most parts, no fewer than workers: more would not be faster, and each has a page, and texts that
+/// it has prepared.
 const PARTS: usize = 4;
 /// Ranges that are too few for workers: they are written before a second thread has started.
 const WORTH_WORKERS: u64 = 10_000;

@@ -8,7 +8,8 @@ use profiler_core::Kind;
 use profiler_core::stream::key::Key;
 use profiler_core::stream::registry::{ThreadIdentity, ThreadLog};
 
-/// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that have names of their own.
+/// Seven threads: without a range, with pages of them, with lanes, with texts and with steps that
+/// have names of their own.
 pub(super) fn all_sorts() -> Trace {
     let mut script = Script::new();
     let (stage, other) = (script.site(Kind::Stage, "stage"), script.site(Kind::Stage, "a much longer name"));

@@ -1,7 +1,8 @@
 //! The begin of a range: where it lies, as far as its end cannot change that.
 //!
-//! The stage and the request around a range are those around the innermost open range, unless it is known to cross
-//! ([`Crossing`]): then the first reading has also found those that are open at its end.
+//! The stage and the request around a range are those around the innermost open range, unless it is
+//! known to cross ([`Crossing`]): then the first reading has also found those that are open at its
+//! end.
 
 use crate::model::slice::{Poll, Slice};
 use crate::model::values::{NetBytes, NodeId};
@@ -24,7 +25,8 @@ impl Decoder<'_> {
             self.unreadable += 1;
             return None;
         };
-        // Most ranges have no description and are on a thread without crossings: a copy of `open` for these is short.
+        // Most ranges have no description and are on a thread without crossings: a copy of `open`
+        // for these is short.
         if self.pending.is_empty() && !self.crosses {
             let (inside, node) = self.enter((number, site), None, nodes);
             Some(self.open((entry, site, begin), inside, (inside, node), Said::default()))
@@ -33,7 +35,8 @@ impl Decoder<'_> {
         }
     }
 
-    /// Begins a range that has a description, or is on a thread with crossing ranges. Returns its place.
+    /// Begins a range that has a description, or is on a thread with crossing ranges. Returns its
+    /// place.
     #[inline(never)]
     fn begin_with_all(&mut self, entry: Entry, site: &'static Site, begin: u64, nodes: &mut impl Nodes) -> usize {
         let number = entry.site();
@@ -57,7 +60,8 @@ impl Decoder<'_> {
         place
     }
 
-    /// Opens a range; `inside` are the innermost stage and request, and it lies in `around`. Returns its place.
+    /// Opens a range; `inside` are the innermost stage and request, and it lies in `around`.
+    /// Returns its place.
     #[inline(always)]
     fn open(
         &mut self,
@@ -145,7 +149,8 @@ impl Decoder<'_> {
         Some(*first)
     }
 
-    /// Returns the surroundings of a range that crosses others, and key and request of the stage directly around it.
+    /// Returns the surroundings of a range that crosses others, and key and request of the stage
+    /// directly around it.
     #[cold]
     fn around(&self, Crossing { around, .. }: Crossing) -> (Inside, (u64, u64)) {
         let place = |outer: Option<Outer>| self.frames.open().get(self.frames.place_of(outer?)?);

@@ -13,7 +13,8 @@ pub(in crate::model) struct Cover {
 }
 
 impl Cover {
-    /// Adds an interval; all later ones begin after `oldest`. Returns by how much more is covered than before.
+    /// Adds an interval; all later ones begin after `oldest`. Returns by how much more is covered
+    /// than before.
     pub(in crate::model) fn add(&mut self, begin: u64, end: u64, oldest: u64) -> u64 {
         let first = self.recent.partition_point(|known| known.1 < begin);
         let last = first + self.recent[first..].partition_point(|known| known.0 <= end);

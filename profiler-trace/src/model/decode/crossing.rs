@@ -1,8 +1,9 @@
 //! The ranges of a thread that cross others, found before the thread is decoded.
 //!
-//! A guard may outlive the range in which it began. The range around it is known only when both have ended, when
-//! everything inside it has long been shown. So a first reading, which does no more than find each end's begin,
-//! notes the few that cross: the decoder knows at their begin where they belong. Costs memory for these alone.
+//! A guard may outlive the range in which it began. The range around it is known only when both
+//! have ended, when everything inside it has long been shown. So a first reading, which does no
+//! more than find each end's begin, notes the few that cross: the decoder knows at their begin
+//! where they belong. Costs memory for these alone.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -15,7 +16,8 @@ use profiler_core::{Kind, site::Site};
 
 use super::nest::{Nest, Opened, Place};
 
-/// A range that ended after one in which it had begun, or before one that began in it while it was around that one.
+/// A range that ended after one in which it had begun, or before one that began in it while it was
+/// around that one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::model) struct Crossing {
     /// Its `External id`.
@@ -28,7 +30,8 @@ pub(in crate::model) struct Crossing {
     pub(super) ends: u64,
 }
 
-/// The innermost stage or step, and the innermost request, that were open at a range's begin and at its end.
+/// The innermost stage or step, and the innermost request, that were open at a range's begin and at
+/// its end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Around {
     pub(super) stage: Option<Outer>,
@@ -74,8 +77,8 @@ struct Mark {
 
 type Over = Rc<Cell<bool>>;
 
-/// The stages and requests around a range that is set aside with its task: it may go on elsewhere, and is inside the
-/// innermost of these that it does not outlive.
+/// The stages and requests around a range that is set aside with its task: it may go on elsewhere,
+/// and is inside the innermost of these that it does not outlive.
 #[derive(Clone)]
 struct Chain {
     /// Links, outermost first; shared by all ranges that are set aside at the same time.
@@ -116,7 +119,8 @@ struct Reading<'a> {
 }
 
 impl Crossings {
-    /// Reads a thread whose first range gets `first_id`. A thread whose ranges nest need not be read: it has none.
+    /// Reads a thread whose first range gets `first_id`. A thread whose ranges nest need not be
+    /// read: it has none.
     pub(in crate::model) fn of(log: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Self {
         let mut reading = Reading {
             sites,

@@ -1,9 +1,10 @@
 //! The end of a range: its slice is complete, and counts for the range around it.
 //!
-//! Three ways, from common to rare: on a thread on which nothing crosses, the part of the outer range that a range
-//! covers is its duration; where ranges cross, their joint coverage is kept exactly ([`Frame::cover`]); and a range
-//! set aside with its task when it ends is in no range of the thread. The time that stages cover of a stage is the
-//! sum of those that cross no other; the rest is found when all threads are read ([`covers`](crate::model::covers)).
+//! Three ways, from common to rare: on a thread on which nothing crosses, the part of the outer
+//! range that a range covers is its duration; where ranges cross, their joint coverage is kept
+//! exactly ([`Frame::cover`]); and a range set aside with its task when it ends is in no range of
+//! the thread. The time that stages cover of a stage is the sum of those that cross no other; the
+//! rest is found when all threads are read ([`covers`](crate::model::covers)).
 
 use crate::model::slice::Slice;
 use profiler_core::stream::entry::Entry;
@@ -30,7 +31,8 @@ impl Decoder<'_> {
         true
     }
 
-    /// Ends a range on a thread on which ranges cross. Returns false if none was open for this entry.
+    /// Ends a range on a thread on which ranges cross. Returns false if none was open for this
+    /// entry.
     #[inline(never)]
     fn end_among_crossing(&mut self, entry: Entry, end: u64) -> bool {
         let Some(place) = self.frames.find(entry) else { return self.end_of_none() };
@@ -145,7 +147,8 @@ impl Nest<Frame> {
         }
     }
 
-    /// Notes when the last range to begin took its place, as in `step = step!(…)`; `next_id` is the next range's id.
+    /// Notes when the last range to begin took its place, as in `step = step!(…)`; `next_id` is the
+    /// next range's id.
     fn hand_over(&mut self, around: usize, next_id: u64) {
         let Some((Frame { slice, .. }, open)) = self.ended_mut() else { return };
         if let Some([next]) = open.get(around..)
@@ -155,7 +158,8 @@ impl Nest<Frame> {
         }
     }
 
-    /// Returns since when those that may still end inside the first `around` have run; `now` if there are none.
+    /// Returns since when those that may still end inside the first `around` have run; `now` if
+    /// there are none.
     fn oldest(&self, around: usize, now: u64) -> u64 {
         let above = self.open().get(around..).unwrap_or_default();
         above.iter().map(Frame::ran_from).min().unwrap_or(now)

@@ -52,7 +52,8 @@ impl Nodes for StageTree {
     }
 }
 
-/// Finds places in the tree of stages: every poll of a task has that of the task's first poll, as far as it was read.
+/// Finds places in the tree of stages: every poll of a task has that of the task's first poll, as
+/// far as it was read.
 pub(in crate::model) struct Places<'a> {
     pub(in crate::model) stages: &'a mut StageTree,
     pub(in crate::model) tasks: &'a mut Tasks,

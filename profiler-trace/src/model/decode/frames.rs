@@ -1,4 +1,5 @@
-//! An open range that becomes a slice: the surroundings of ranges that begin in it, and what those inside it cover.
+//! An open range that becomes a slice: the surroundings of ranges that begin in it, and what those
+//! inside it cover.
 //!
 //! A slice is made, shown and replaced where it lies: it is large, and moving it from place to
 //! place would cost as much as everything else that decoding does.
@@ -29,7 +30,8 @@ pub(super) struct Frame {
 struct Among {
     /// Time that the ranges directly inside it cover.
     covers: Cover,
-    /// Moment since which its thread has run it: its begin, or that of the last poll of the task that it is held over.
+    /// Moment since which its thread has run it: its begin, or that of the last poll of the task
+    /// that it is held over.
     ran_from: u64,
     /// Begin of its wait for the next poll of its task; 0 if it does not wait.
     left_at: u64,
@@ -83,7 +85,8 @@ impl Frame {
         self.among.as_ref().map_or(0, |among| among.ends)
     }
 
-    /// Covers a part of it: a range directly inside it ran from `begin` to `end`; `oldest` is before all later parts.
+    /// Covers a part of it: a range directly inside it ran from `begin` to `end`; `oldest` is
+    /// before all later parts.
     pub(super) fn cover(&mut self, (begin, end): (u64, u64), oldest: u64) {
         let begin = begin.max(self.slice.begin);
         self.slice.children_ns += self.among().covers.add(begin, end, oldest);
@@ -125,8 +128,8 @@ impl Opened for Frame {
 }
 
 impl Nest<Frame> {
-    /// Notes that the range which has just begun crosses others; `stage` is the key and the request of the one directly
-    /// around it.
+    /// Notes that the range which has just begun crosses others; `stage` is the key and the request
+    /// of the one directly around it.
     #[cold]
     pub(super) fn cross(&mut self, Crossing { lane, ends, .. }: Crossing, stage: (u64, u64)) {
         if let Some(frame) = self.open_mut().last_mut() {
@@ -141,7 +144,8 @@ impl Nest<Frame> {
         self.open().iter().rposition(|frame| Outer::of(frame) == outer)
     }
 
-    /// Recomputes the surroundings of later ranges: those from this place on lie in other ranges than before.
+    /// Recomputes the surroundings of later ranges: those from this place on lie in other ranges
+    /// than before.
     #[cold]
     pub(super) fn refresh(&mut self, from: usize) {
         let open = self.open_mut();

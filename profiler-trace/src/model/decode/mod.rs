@@ -1,12 +1,14 @@
 //! The decoder of one thread's stream: from entries to slices, read from front to back.
 //!
-//! A begin opens a frame, its end closes it. Time never runs backwards here. Ranges that are open at the end of the
-//! stream end with the recording. The caller pulls events (`next`), so that several threads can be merged by time.
+//! A begin opens a frame, its end closes it. Time never runs backwards here. Ranges that are open
+//! at the end of the stream end with the recording. The caller pulls events (`next`), so that
+//! several threads can be merged by time.
 //!
 //! # The parent of a range
 //!
-//! The parent of a range is the innermost range that is open at its begin *and* at its end. Where guards end in
-//! the reverse order of their begins, that is the range before it on a stack. But guards may end in any order:
+//! The parent of a range is the innermost range that is open at its begin *and* at its end. Where
+//! guards end in the reverse order of their begins, that is the range before it on a stack. But
+//! guards may end in any order:
 //!
 //! ```text
 //! outer ├──────────────┤
@@ -15,30 +17,35 @@
 //! late              ├──────┤      began in `outer` and `held`, and ends in `held` alone: in `held`
 //! ```
 //!
-//! The parent of `held` is known only at its end, when everything inside it has long been told. So a thread is read
-//! twice, unless a glance at it (`survey`) has shown that all its ranges nest. The first reading (`crossing`) notes
-//! the few ranges that cross another, with the stage and the request that are around them to their end, and with a
-//! lane of their own, so that the slices of a row nest. The second, the [`Decoder`], then knows at each begin
-//! (`begin`) where the range belongs, and at each end (`end`) what it covers of its parent: its duration, or where
-//! ranges cross, the part that no other has covered (`cover`). Both keep the open ranges in a `nest`, and thus agree.
+//! The parent of `held` is known only at its end, when everything inside it has long been told. So
+//! a thread is read twice, unless a glance at it (`survey`) has shown that all its ranges nest. The
+//! first reading (`crossing`) notes the few ranges that cross another, with the stage and the
+//! request that are around them to their end, and with a lane of their own, so that the slices of a
+//! row nest. The second, the [`Decoder`], then knows at each begin (`begin`) where the range
+//! belongs, and at each end (`end`) what it covers of its parent: its duration, or where ranges
+//! cross, the part that no other has covered (`cover`). Both keep the open ranges in a `nest`, and
+//! thus agree.
 //!
 //! # Futures
 //!
-//! Each poll of a future is a range of the thread that polls; the future itself, a *task*, has a number. A guard
-//! that is held over `.await` is open when its poll ends. It is *set aside* with the task: ranges that begin then,
-//! of other tasks, are not inside it. The task's next poll takes it back in, so that what runs in that poll is
-//! inside the guard, and the guard inside the task. The time in between it is *away*: part of its duration, but not
-//! of what its thread did ([`Slice::away_ns`](super::slice::Slice::away_ns)): what is around a guard is covered by
-//! the parts in which it ran. When the task ends, what is still set aside goes on as any other range of the thread.
+//! Each poll of a future is a range of the thread that polls; the future itself, a *task*, has a
+//! number. A guard that is held over `.await` is open when its poll ends. It is *set aside* with
+//! the task: ranges that begin then, of other tasks, are not inside it. The task's next poll takes
+//! it back in, so that what runs in that poll is inside the guard, and the guard inside the task.
+//! The time in between it is *away*: part of its duration, but not of what its thread did
+//! ([`Slice::away_ns`](super::slice::Slice::away_ns)): what is around a guard is covered by the
+//! parts in which it ran. When the task ends, what is still set aside goes on as any other range of
+//! the thread.
 //!
 //! No poll is open at both ends of such a guard, but the task is: `crossing` names tasks by their
 //! number rather than by a poll.
 //!
 //! # What stages cover of each other
 //!
-//! A stage's own time is its duration without the union of the stages directly inside it. Of those that cross no
-//! other it is their sum, which the decoder keeps. Guards that cross may overlap their siblings, and lives are
-//! not slices of a thread: what these cover is found when all threads have been read ([`covers`](super::covers)).
+//! A stage's own time is its duration without the union of the stages directly inside it. Of those
+//! that cross no other it is their sum, which the decoder keeps. Guards that cross may overlap
+//! their siblings, and lives are not slices of a thread: what these cover is found when all threads
+//! have been read ([`covers`](super::covers)).
 
 mod begin;
 mod call_builder;
@@ -105,7 +112,8 @@ pub(in crate::model) struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
-    /// Creates a reader whose first slice gets `first_id`, as in the reading that has found `crossings`.
+    /// Creates a reader whose first slice gets `first_id`, as in the reading that has found
+    /// `crossings`.
     pub(in crate::model) fn new(
         log: &'a ThreadLog,
         timeline: &'a Timeline,
@@ -209,8 +217,9 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Counts entries without a meaning. The recorder leaves a few empty ones where it was interrupted
-    /// (`profiler_core::stream::cursor`), as many as it was writing; more are a page that a disk has lost.
+    /// Counts entries without a meaning. The recorder leaves a few empty ones where it was
+    /// interrupted (`profiler_core::stream::cursor`), as many as it was writing; more are a page
+    /// that a disk has lost.
     #[cold]
     fn unknown(&mut self, entry: Entry) {
         if !entry.is_empty() {

@@ -1,8 +1,9 @@
 //! The open ranges of a thread, outermost first, and the search for the one that an end belongs to.
 //!
-//! Ranges end in any order. A range that began in a poll and outlives it, such as a guard over `.await`, is set aside
-//! with the task and is inside the task's next poll again: other tasks are not inside it. The pass that finds crossing
-//! ranges (`crossing`) and the decoder keep their frames here, so that both see the same nesting.
+//! Ranges end in any order. A range that began in a poll and outlives it, such as a guard over
+//! `.await`, is set aside with the task and is inside the task's next poll again: other tasks are
+//! not inside it. The pass that finds crossing ranges (`crossing`) and the decoder keep their
+//! frames here, so that both see the same nesting.
 
 use profiler_core::stream::entry::Entry;
 
@@ -27,7 +28,8 @@ pub(super) enum Place {
     Aside(usize),
 }
 
-/// The open ranges, outermost first; behind them ranges that have ended, which the next that begin replace.
+/// The open ranges, outermost first; behind them ranges that have ended, which the next that begin
+/// replace.
 pub(super) struct Nest<F> {
     frames: Vec<F>,
     open: usize,
@@ -108,7 +110,8 @@ impl<F: Opened> Nest<F> {
         Some((last, open))
     }
 
-    /// Puts back the ranges that were set aside with `task`, whose poll has just begun. Returns whether there were any.
+    /// Puts back the ranges that were set aside with `task`, whose poll has just begun. Returns
+    /// whether there were any.
     #[cold]
     pub(super) fn resume(&mut self, task: u64) -> bool {
         let open = self.open;
@@ -119,8 +122,8 @@ impl<F: Opened> Nest<F> {
         self.open > open
     }
 
-    /// Puts the ranges that were set aside with a task that is over back among the others, by their begins. Returns the
-    /// first place that changed.
+    /// Puts the ranges that were set aside with a task that is over back among the others, by their
+    /// begins. Returns the first place that changed.
     #[cold]
     pub(super) fn let_go(&mut self, task: u64) -> usize {
         let mut first = self.open;
@@ -183,7 +186,8 @@ impl<F: Opened> Nest<F> {
     }
 }
 
-/// Returns how many of the open ranges are around one with this number: those up to the last that began before it.
+/// Returns how many of the open ranges are around one with this number: those up to the last that
+/// began before it.
 pub(super) fn around<F: Opened>(open: &[F], id: u64) -> usize {
     open.iter().rposition(|frame| frame.id() < id).map_or(0, |at| at + 1)
 }

@@ -1,4 +1,5 @@
-//! A glance at a thread's stream before it is decoded: whether its ranges nest, and how much their descriptions hold.
+//! A glance at a thread's stream before it is decoded: whether its ranges nest, and how much their
+//! descriptions hold.
 //!
 //! On most threads every range ends before the one around it. Such a thread needs no reading for
 //! what crosses, and the decoder has less to do for each of its ranges. The glance does as little
@@ -24,7 +25,8 @@ pub(crate) struct Told {
 /// The findings about the threads' streams.
 #[derive(Debug, Default)]
 pub(in crate::model) struct Survey {
-    /// True if all ranges of a thread end in the reverse order of their begins, by thread: then nothing crosses.
+    /// True if all ranges of a thread end in the reverse order of their begins, by thread: then
+    /// nothing crosses.
     pub(in crate::model) nests: Vec<bool>,
     /// Number of arguments and call stacks of all calls.
     pub(in crate::model) told: Told,
@@ -47,7 +49,8 @@ impl Survey {
         survey
     }
 
-    /// Reads on; `open` are the begins that have no end yet. Returns whether every end is that of the last begin.
+    /// Reads on; `open` are the begins that have no end yet. Returns whether every end is that of
+    /// the last begin.
     fn read(&mut self, page: &[Entry], open: &mut Vec<Entry>) -> bool {
         let (mut entries, mut nests) = (page.iter(), true);
         while let Some(&entry) = entries.next() {

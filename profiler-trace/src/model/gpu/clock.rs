@@ -1,8 +1,9 @@
 //! The conversion from CUPTI's clock to the ranges' clock.
 //!
-//! Both are nanoseconds since the Unix epoch, but the ranges' runs on the processor's counter from the window's begin,
-//! while CUPTI's follows the system's real-time clock, which is slewed and may be set. Both were read together at the
-//! window's begin and end; in between the difference is taken to grow evenly.
+//! Both are nanoseconds since the Unix epoch, but the ranges' runs on the processor's counter from
+//! the window's begin, while CUPTI's follows the system's real-time clock, which is slewed and may
+//! be set. Both were read together at the window's begin and end; in between the difference is
+//! taken to grow evenly.
 
 use crate::model::context::Window;
 use crate::model::time::Timeline;

@@ -1,4 +1,5 @@
-//! A source's records, joined: calls to the ranges that made them, ops to their calls, and both to the stages.
+//! A source's records, joined: calls to the ranges that made them, ops to their calls, and both to
+//! the stages.
 
 use std::collections::HashMap;
 
@@ -14,7 +15,8 @@ use super::waits::EventRecords;
 use super::{Gpu, PlacedCall, PlacedOp, Source};
 
 impl Gpu {
-    /// Joins a source's records to the ranges. Linear but for sorting; records from outside the window are left out.
+    /// Joins a source's records to the ranges. Linear but for sorting; records from outside the
+    /// window are left out.
     pub(in crate::model) fn build(log: GpuLog, clock: &GpuClock, ranges: &mut Ranges<'_>) -> Self {
         let mut gpu = Self {
             source: Source::Ops(log.source),
@@ -55,7 +57,8 @@ impl Gpu {
         gpu
     }
 
-    /// Places the calls. One belongs to the recording if a range of it made the call, or if it began in the window.
+    /// Places the calls. One belongs to the recording if a range of it made the call, or if it
+    /// began in the window.
     fn place_calls(&mut self, calls: Vec<ApiCall>, clock: &GpuClock, ranges: &Ranges<'_>) {
         let on_our_clock = calls.into_iter().map(|call| ApiCall {
             begin: clock.ns(call.begin),
@@ -80,7 +83,8 @@ impl Gpu {
         }
     }
 
-    /// Places the ops. An op belongs to the window if its call does; one without a call, if it began in the window.
+    /// Places the ops. An op belongs to the window if its call does; one without a call, if it
+    /// began in the window.
     fn place_ops(&mut self, ops: Vec<GpuOp>, clock: &GpuClock, ranges: &Ranges<'_>, launches: &HashMap<u32, usize>) {
         let on_our_clock = ops.into_iter().map(|op| GpuOp { begin: clock.ns(op.begin), end: clock.ns(op.end), ..op });
         let inside = on_our_clock.filter(|op| launches.contains_key(&op.correlation) || ranges.contains(op.begin));
@@ -94,7 +98,8 @@ impl Gpu {
         rows::split_lanes(&mut self.ops);
     }
 
-    /// Adds every op to its stage and those around it, and to its request; finds the spans of all ranges.
+    /// Adds every op to its stage and those around it, and to its request; finds the spans of all
+    /// ranges.
     fn attribute(&mut self, ranges: &mut Ranges<'_>) {
         let mut spans = Spans::default();
         for PlacedOp { op, .. } in &self.ops {

@@ -1,7 +1,8 @@
 //! The ranges that launched work: from the ids that ranges pushed to their places in the trace.
 //!
-//! An id names a thread and the position of a begin in its stream (`profiler_core::hooks::correlation`); the trace
-//! numbers ranges by their order. One pass over the streams of these threads finds the numbers, the decoder the rest.
+//! An id names a thread and the position of a begin in its stream
+//! (`profiler_core::hooks::correlation`); the trace numbers ranges by their order. One pass over
+//! the streams of these threads finds the numbers, the decoder the rest.
 
 use std::collections::{BTreeMap, HashMap};
 

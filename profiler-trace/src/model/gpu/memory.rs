@@ -1,5 +1,5 @@
-//! Device memory that the program took from CUDA and gave back, as its source reported it: on the recording's clock,
-//! inside the call that did it, each release with the size of its block.
+//! Device memory that the program took from CUDA and gave back, as its source reported it: on the
+//! recording's clock, inside the call that did it, each release with the size of its block.
 //!
 //! Pools take large pieces and hand out small ones, so this is what PyTorch calls reserved memory.
 //! Host memory that CUDA pins is not among it.
@@ -14,8 +14,9 @@ use crate::records::gpu::MemoryOp;
 
 use super::{PlacedCall, Taken};
 
-/// Puts records in order and together with their calls. The release of memory from before the recording has no
-/// known size: it is left out. A block at an address that is in use shows that a release is missing: one is added.
+/// Puts records in order and together with their calls. The release of memory from before the
+/// recording has no known size: it is left out. A block at an address that is in use shows that a
+/// release is missing: one is added.
 pub(super) fn taken(mut records: Vec<MemoryOp>, calls: &[PlacedCall]) -> Vec<Taken> {
     records.retain(|each| !each.kind.is_on_host());
     records.sort_by_key(|each| each.at);

@@ -1,9 +1,10 @@
 //! The GPU's work, joined to the ranges that launched it.
 //!
 //! Every op on a device names the API call that launched it (correlation), the call names the range
-//! whose id was pushed last ([`links`]), and the range stands in the stage tree ([`join`]). Times are
-//! put on the recording's clock ([`clock`]) and everything gets a row on which slices nest ([`rows`]).
-//! Where no source knows ops there are only ranges that CUDA events have timed ([`event_timing`]).
+//! whose id was pushed last ([`links`]), and the range stands in the stage tree ([`join`]). Times
+//! are put on the recording's clock ([`clock`]) and everything gets a row on which slices nest
+//! ([`rows`]). Where no source knows ops there are only ranges that CUDA events have timed
+//! ([`event_timing`]).
 
 mod clock;
 mod event_timing;
@@ -48,9 +49,11 @@ pub(crate) struct Gpu {
     pub(crate) devices: Vec<Device>,
     /// Work on devices, in order of begin.
     pub(crate) ops: Vec<PlacedOp>,
-    /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its ranges.
+    /// API calls, by thread, in order of begin; those of one thread nest, in each other and in its
+    /// ranges.
     pub(crate) calls: Vec<PlacedCall>,
-    /// Spans of the work that each stage and step launched on each stream, with everything inside it.
+    /// Spans of the work that each stage and step launched on each stream, with everything inside
+    /// it.
     pub(crate) annotations: Vec<Annotation>,
     /// Waits of the host and of streams.
     pub(crate) syncs: Vec<Placed<Wait>>,
@@ -68,7 +71,8 @@ pub(crate) struct Gpu {
     pub(crate) unattributed: GpuTimes,
     /// Losses of the source.
     pub(crate) losses: GpuLosses,
-    /// Ops that seem to begin before they were launched: the clocks differ by more than a launch takes.
+    /// Ops that seem to begin before they were launched: the clocks differ by more than a launch
+    /// takes.
     pub(crate) before_launch: u64,
     /// Bound of the error of GPU times against the ranges'.
     pub(crate) clock_uncertainty_ns: u64,
@@ -155,13 +159,14 @@ pub(crate) struct PlacedCall {
     pub(crate) launched: Option<usize>,
 }
 
-/// The time between the first and the last op of a stage or step on one stream, those of the ranges inside it included;
-/// or between its events. An async range has one for its life.
+/// The time between the first and the last op of a stage or step on one stream, those of the ranges
+/// inside it included; or between its events. An async range has one for its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Annotation {
     /// Stage or step, or for an op the one around it.
     pub(crate) node: NodeId,
-    /// Own name of the range; a step has its function's: `ProfilerStep#N` on a device would double TensorBoard's.
+    /// Own name of the range; a step has its function's: `ProfilerStep#N` on a device would double
+    /// TensorBoard's.
     pub(crate) name: &'static str,
     /// `External id` of the range; of the life, if it is async.
     pub(crate) external_id: u64,
@@ -180,12 +185,14 @@ pub(crate) struct Annotation {
 }
 
 impl Gpu {
-    /// Returns the version of the library that recorded, under the key that reports and traces have for it.
+    /// Returns the version of the library that recorded, under the key that reports and traces have
+    /// for it.
     pub(crate) fn library_version(&self) -> Option<(String, u32)> {
         self.source.knows_ops().then(|| (format!("{}_version", self.source.name().word), self.version))
     }
 
-    /// Returns the end of the last op, which may be after the window's: work goes on when a session stops.
+    /// Returns the end of the last op, which may be after the window's: work goes on when a session
+    /// stops.
     pub(crate) fn end(&self) -> u64 {
         self.total.until
     }

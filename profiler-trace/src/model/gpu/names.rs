@@ -1,4 +1,5 @@
-//! Kineto's names for the kinds of GPU work: consumers look for these very texts (HTA for `Memcpy ` and `Memset `).
+//! Kineto's names for the kinds of GPU work: consumers look for these very texts (HTA for `Memcpy `
+//! and `Memset `).
 
 use std::borrow::Cow;
 
@@ -7,7 +8,8 @@ use crate::records::gpu::Work;
 use super::Gpu;
 
 impl Gpu {
-    /// Returns the name of a kernel, copy or fill, the same in the trace, the operator tables and the stacks.
+    /// Returns the name of a kernel, copy or fill, the same in the trace, the operator tables and
+    /// the stacks.
     pub(crate) fn name_of(&self, work: &Work) -> Cow<'_, str> {
         match work {
             Work::Kernel(kernel) => Cow::Borrowed(self.name(kernel.name)),

@@ -1,4 +1,5 @@
-//! The ranges, stages and requests that the GPU's records are joined to, whichever source delivered these.
+//! The ranges, stages and requests that the GPU's records are joined to, whichever source delivered
+//! these.
 
 use std::collections::HashMap;
 
@@ -30,7 +31,8 @@ pub(in crate::model) struct Ranges<'a> {
 pub(in crate::model) type Boundaries<'a> = &'a dyn Fn(u32) -> Box<dyn Iterator<Item = u64> + 'a>;
 
 impl Ranges<'_> {
-    /// Adds GPU time of a range to its stage and those around it, and to its request. Returns the stage.
+    /// Adds GPU time of a range to its stage and those around it, and to its request. Returns the
+    /// stage.
     pub(super) fn add(&mut self, owner: Option<Owner>, begin: u64, end: u64) -> NodeId {
         let node = owner.map_or(StageTree::ROOT, |owner| owner.node);
         self.stages.add_gpu(node, begin, end);

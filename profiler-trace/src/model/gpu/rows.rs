@@ -1,8 +1,8 @@
 //! Rows for the GPU's work: on each, slices nest or are disjoint.
 //!
-//! Concurrent kernels overlap on their stream, spans of ranges cross kernels of others, and API calls, timed by another
-//! clock than the ranges around them, may stick out by some nanoseconds. Perfetto would delete each of these
-//! (perfetto#4280).
+//! Concurrent kernels overlap on their stream, spans of ranges cross kernels of others, and API
+//! calls, timed by another clock than the ranges around them, may stick out by some nanoseconds.
+//! Perfetto would delete each of these (perfetto#4280).
 
 use std::collections::{HashMap, VecDeque};
 
@@ -19,7 +19,8 @@ pub(super) fn split_lanes(ops: &mut [PlacedOp]) {
     }
 }
 
-/// Puts the records that began in the window on lanes. `times` returns begin, end and row of a record.
+/// Puts the records that began in the window on lanes. `times` returns begin, end and row of a
+/// record.
 pub(super) fn place<T: Copy>(
     records: impl Iterator<Item = T>,
     window: (u64, u64),
@@ -43,7 +44,8 @@ pub(super) fn place_annotations(mut spans: Vec<Annotation>, ops: &[PlacedOp]) ->
     for PlacedOp { op, .. } in ops.iter().filter(|placed| placed.lane == 0) {
         streams.entry((op.device, op.stream)).or_default().push((op.begin, op.end));
     }
-    // A stage is added to the tree after the one around it: of two spans with the same times the outer one comes first.
+    // A stage is added to the tree after the one around it: of two spans with the same times the
+    // outer one comes first.
     spans.sort_by_key(|span| {
         let Annotation { device, stream, begin, end, node, external_id, .. } = *span;
         (device, stream, begin, std::cmp::Reverse(end), node, external_id)
@@ -86,8 +88,8 @@ fn crosses(intervals: &[(u64, u64)], at: u64) -> bool {
     next > 0 && intervals[next - 1].1 > at
 }
 
-/// Makes one thread's calls nest in its ranges and in each other. `calls` are in order of begin, longer ones first;
-/// `boundaries` are the begins and ends of its ranges, in order.
+/// Makes one thread's calls nest in its ranges and in each other. `calls` are in order of begin,
+/// longer ones first; `boundaries` are the begins and ends of its ranges, in order.
 ///
 /// While a thread is inside a call of CUDA's, none of its ranges begins or ends; a boundary inside
 /// a call is an error of the clocks, and the call gives up the smaller part.

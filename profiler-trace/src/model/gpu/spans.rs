@@ -1,4 +1,5 @@
-//! The time in which each stage kept each stream busy: with all that it launched, itself or in the ranges inside it.
+//! The time in which each stage kept each stream busy: with all that it launched, itself or in the
+//! ranges inside it.
 //!
 //! Kineto's `gpu_user_annotation`. A range's span is made of its own ops, and then merged into that
 //! of the range around it, so that an inner span never sticks out of the outer one, not by a

@@ -18,7 +18,8 @@ impl Device {
         Self(GpuLog { clocks: [clock; 2], names: vec!["kernel".into(), "cuLaunchKernel".into()], ..GpuLog::default() })
     }
 
-    /// A call on the only thread, inside the range that began at `position`; returns its correlation.
+    /// A call on the only thread, inside the range that began at `position`; returns its
+    /// correlation.
     pub(in crate::model) fn call(&mut self, (begin, end): (u64, u64), position: Option<u64>) -> u32 {
         let correlation = self.0.calls.len() as u32 + 1;
         let (begin, end) = (EPOCH + begin, EPOCH + end);
@@ -81,7 +82,8 @@ fn overlapping_kernels_of_two_streams_count_once_and_go_to_every_stage_around() 
     );
 }
 
-/// A14: an annotation spans what was launched anywhere inside its range, and rows nest whatever crosses.
+/// A14: an annotation spans what was launched anywhere inside its range, and rows nest whatever
+/// crosses.
 #[test]
 fn a_span_holds_everything_launched_inside_its_range() {
     let mut script = Script::new();
@@ -114,7 +116,8 @@ fn a_span_holds_everything_launched_inside_its_range() {
     assert!(gpu(&trace).annotations.iter().all(|span| span.lane == 0), "nothing crosses");
 }
 
-/// A14: an async range has one span for its life, and what takes turns on a stream keeps rows of its own.
+/// A14: an async range has one span for its life, and what takes turns on a stream keeps rows of
+/// its own.
 #[test]
 fn the_span_of_an_async_range_is_that_of_all_its_polls() {
     let mut script = Script::new();
@@ -210,7 +213,8 @@ fn requests_have_the_gpu_times_of_their_own_stages() {
 fn a_futures_request_has_the_gpu_times_of_all_its_polls() {
     let mut script = Script::new();
     let (request, stage) = (script.site(Kind::Request, "request"), script.site(Kind::Stage, "stage"));
-    // Two requests in turns, two polls each: position 1 + 5n is a poll, the one behind it its stage.
+    // Two requests in turns, two polls each: position 1 + 5n is a poll, the one behind it its
+    // stage.
     for (at, (task, flags)) in [(1, FIRST_POLL), (2, FIRST_POLL), (1, 0), (2, 0)].into_iter().enumerate() {
         let at = at as u64 * 1000;
         script.entry(Tag::Task, flags, request, task);

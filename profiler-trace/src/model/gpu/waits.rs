@@ -1,8 +1,9 @@
 //! The event record that a wait waited for: that of the call that recorded the event last.
 //!
-//! A program records an event on one stream and lets another stream, or the host, wait for it; it may
-//! record the same event again. Calls are numbered in the order in which they are made, so of the records
-//! before a wait the one with the highest number counts, in whatever order the source's buffers come.
+//! A program records an event on one stream and lets another stream, or the host, wait for it; it
+//! may record the same event again. Calls are numbered in the order in which they are made, so of
+//! the records before a wait the one with the highest number counts, in whatever order the source's
+//! buffers come.
 
 use crate::records::gpu::{EventRecord, Wait};
 

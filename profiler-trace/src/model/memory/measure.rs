@@ -8,8 +8,8 @@ use profiler_core::Device;
 use super::walk::{Call, Moment};
 use super::{Allocation, DeviceMemory, Memory, MemoryLog, Paths, Reporter, StageMemory, Usage};
 
-/// Reads the recording's allocations once. Linear in their number; memory grows with stages and with calls that are
-/// open at the same time.
+/// Reads the recording's allocations once. Linear in their number; memory grows with stages and
+/// with calls that are open at the same time.
 pub(in crate::model) fn measure(trace: &Trace, log: &MemoryLog) -> Memory {
     let mut book = Book { stages: &trace.stages, places: Vec::new(), accounts: Vec::new(), open: Vec::new() };
     for &(device, level) in &log.begin.devices {
@@ -40,7 +40,8 @@ struct Book<'a> {
     open: Vec<OpenCall>,
 }
 
-/// The account of one device. Levels may be negative until the end: blocks of unknown origin may be freed.
+/// The account of one device. Levels may be negative until the end: blocks of unknown origin may be
+/// freed.
 struct Account {
     of: (Reporter, Device),
     begin: i64,
@@ -63,8 +64,8 @@ struct StageShare {
 struct OpenCall {
     call: Call,
     stage: NodeId,
-    /// Levels by account: when it began, and the highest since, but only until the next call in the list began:
-    /// an allocation is noted in the last call alone.
+    /// Levels by account: when it began, and the highest since, but only until the next call in the
+    /// list began: an allocation is noted in the last call alone.
     levels: Vec<(i64, i64)>,
 }
 
@@ -116,7 +117,8 @@ impl Book<'_> {
         self.accounts.len() - 1
     }
 
-    /// Ends an open call. Its highest level is the highest of its own and of the calls that began after it.
+    /// Ends an open call. Its highest level is the highest of its own and of the calls that began
+    /// after it.
     fn end(&mut self, at: usize) {
         for (index, account) in self.accounts.iter_mut().enumerate() {
             let highest = self.open[at..].iter().map(|open| open.levels[index].1).max().unwrap_or(i64::MIN);
@@ -165,7 +167,8 @@ impl Account {
         slot(&mut self.stages, stage.0 as usize)
     }
 
-    /// Returns the summary. Where more was freed than was known, the difference must have been allocated before.
+    /// Returns the summary. Where more was freed than was known, the difference must have been
+    /// allocated before.
     fn close(mut self, tree: &StageTree, log: &MemoryLog) -> DeviceMemory {
         let raised = 0.max(-self.lowest);
         // A stage is made after the one around it.

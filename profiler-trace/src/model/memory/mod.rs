@@ -1,8 +1,10 @@
-//! Memory: what the program allocated, per device and stage, and how much of it there was at any time.
+//! Memory: what the program allocated, per device and stage, and how much of it there was at any
+//! time.
 //!
-//! The decoder attributes an allocation to the innermost open range of its thread. Totals need all threads in the order
-//! of time, which [`walk`] gives; [`measure`] makes this summary of it, once. Exporters that want single allocations
-//! walk again. A recording knows how much was allocated when it began, so totals are those of the whole process.
+//! The decoder attributes an allocation to the innermost open range of its thread. Totals need all
+//! threads in the order of time, which [`walk`] gives; [`measure`] makes this summary of it, once.
+//! Exporters that want single allocations walk again. A recording knows how much was allocated when
+//! it began, so totals are those of the whole process.
 
 mod entry_pair;
 pub(super) mod measure;
@@ -56,7 +58,8 @@ pub(crate) struct Allocation {
     pub(crate) bytes: u64,
     /// Address and size before a reallocation.
     pub(crate) before: (u64, u64),
-    /// Innermost open range: a stage of the [`StageTree`](super::StageTree), a path of [`Paths`] in a walk.
+    /// Innermost open range: a stage of the [`StageTree`](super::StageTree), a path of [`Paths`] in
+    /// a walk.
     pub(crate) node: NodeId,
 }
 
@@ -67,11 +70,13 @@ pub(crate) struct Memory {
     pub(crate) has_allocator: bool,
     /// Least size of reported blocks of the host.
     pub(crate) least_bytes: u64,
-    /// Number of allocations and releases that found no room in the buffers: totals are wrong by them.
+    /// Number of allocations and releases that found no room in the buffers: totals are wrong by
+    /// them.
     pub(crate) lost: u64,
     /// Devices that the program reported memory of, the host first.
     pub(crate) devices: Vec<DeviceMemory>,
-    /// Devices that it took memory from through CUDA, as the GPU's source saw. Totals begin with the recording.
+    /// Devices that it took memory from through CUDA, as the GPU's source saw. Totals begin with
+    /// the recording.
     pub(crate) taken: Vec<DeviceMemory>,
 }
 
@@ -90,7 +95,8 @@ pub(crate) struct DeviceMemory {
     pub(crate) peak: u64,
     /// Moment of the peak, in nanoseconds since the Unix epoch.
     pub(crate) peak_at: u64,
-    /// Part of the end that no recorded allocation explains: made while recording began or ended, or lost.
+    /// Part of the end that no recorded allocation explains: made while recording began or ended,
+    /// or lost.
     pub(crate) unexplained: i64,
     /// Usage of all threads, inside stages and outside.
     pub(crate) usage: Usage,
@@ -156,7 +162,8 @@ impl Memory {
 }
 
 impl Totals<'_> {
-    /// Returns the device's total after this allocation; never negative, because [`measure`] has seen all of them.
+    /// Returns the device's total after this allocation; never negative, because [`measure`] has
+    /// seen all of them.
     pub(crate) fn after(&mut self, allocation: &Allocation) -> u64 {
         let Some((_, now)) = self.now.iter_mut().find(|(device, _)| device.tells(allocation)) else { return 0 };
         *now = now.saturating_add_signed(allocation.change());
@@ -170,7 +177,8 @@ impl DeviceMemory {
         (self.reporter, self.device) == (allocation.reporter, allocation.device)
     }
 
-    /// Returns the use that a stage made of the memory; zeros for one that touched no memory of this device.
+    /// Returns the use that a stage made of the memory; zeros for one that touched no memory of
+    /// this device.
     pub(crate) fn stage(&self, node: NodeId) -> StageMemory {
         self.stages.get(node.0 as usize).copied().unwrap_or_default()
     }

@@ -1,4 +1,5 @@
-//! Paths: the ranges around an allocation, ops included. Like the nodes of the stage tree, but exact.
+//! Paths: the ranges around an allocation, ops included. Like the nodes of the stage tree, but
+//! exact.
 
 use crate::model::decode::Nodes;
 use crate::model::stages::StageTree;

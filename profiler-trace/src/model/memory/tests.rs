@@ -124,7 +124,8 @@ fn taken(correlation: u32, is_free: bool, (address, bytes): (u64, u64), at: u64)
     MemoryOp { is_free, kind: MemoryKind::Device, address, bytes, at: EPOCH + at, device: 0, correlation }
 }
 
-/// A13: what CUPTI saw has its peaks per stage and session, beside the host's and apart from the program's reports.
+/// A13: what CUPTI saw has its peaks per stage and session, beside the host's and apart from the
+/// program's reports.
 #[test]
 fn memory_taken_from_cuda_has_peaks_per_stage() {
     let mut script = Script::new();

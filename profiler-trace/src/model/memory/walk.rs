@@ -1,7 +1,8 @@
 //! All threads' allocations in the order of time, with the stages that begin and end between them.
 //!
-//! A merge of the threads' streams, each of which is in order: only the next moment of each is kept.
-//! The changes that the GPU's source reported for a thread's calls are put between the thread's own.
+//! A merge of the threads' streams, each of which is in order: only the next moment of each is
+//! kept. The changes that the GPU's source reported for a thread's calls are put between the
+//! thread's own.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -45,8 +46,8 @@ impl Moment {
 }
 
 impl Trace {
-    /// Visits every allocation of the recording, and every stage's begin and end, in the order of time. Decodes all
-    /// threads: as costly as an exporter of ranges.
+    /// Visits every allocation of the recording, and every stage's begin and end, in the order of
+    /// time. Decodes all threads: as costly as an exporter of ranges.
     pub(crate) fn walk_memory(&self, mut visit: impl FnMut(&Paths, &Moment)) {
         let mut paths = Paths::new();
         let mut sources = self.sources();

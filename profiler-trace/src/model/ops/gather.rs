@@ -1,8 +1,10 @@
-//! The pass that fills an operator table: every slice to its group, with at most one hash and no allocation.
+//! The pass that fills an operator table: every slice to its group, with at most one hash and no
+//! allocation.
 //!
-//! A call without arguments finds its group by the number of its site; so does one with shapes or a stack that are
-//! those of the site's last call, others by a hash of them. Facts that are known only when all threads are read
-//! (which steps are `ProfilerStep`s, what the GPU did, how long async ranges lived) is added then: see `settle`.
+//! A call without arguments finds its group by the number of its site; so does one with shapes or a
+//! stack that are those of the site's last call, others by a hash of them. Facts that are known
+//! only when all threads are read (which steps are `ProfilerStep`s, what the GPU did, how long
+//! async ranges lived) is added then: see `settle`.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
@@ -129,8 +131,8 @@ impl Gatherer {
         self.note_nesting(slice);
     }
 
-    /// Notes a slice that contains another of its site: the inner one ended before, and its id, given at its begin, is
-    /// larger.
+    /// Notes a slice that contains another of its site: the inner one ended before, and its id,
+    /// given at its begin, is larger.
     #[inline]
     fn note_nesting(&mut self, slice: &Slice) {
         let last = &mut slot(&mut self.sites, slice.site.number() as usize).last;

@@ -1,9 +1,11 @@
-//! The GPU's part of operator tables: the time of the work that each range launched, and a row per kind of work.
+//! The GPU's part of operator tables: the time of the work that each range launched, and a row per
+//! kind of work.
 //!
-//! A range's own share is the work whose call it made itself, its total that and what the ranges inside
-//! it launched; like memory, a share goes to the range that is innermost when it ends. Times are sums,
-//! as in PyTorch: kernels that run at the same time count each. So the rows of kernels add up to the
-//! trace's kernels, and the own shares of ranges to those that a range launched, both to the nanosecond.
+//! A range's own share is the work whose call it made itself, its total that and what the ranges
+//! inside it launched; like memory, a share goes to the range that is innermost when it ends. Times
+//! are sums, as in PyTorch: kernels that run at the same time count each. So the rows of kernels
+//! add up to the trace's kernels, and the own shares of ranges to those that a range launched, both
+//! to the nanosecond.
 
 use std::collections::HashMap;
 
@@ -36,13 +38,15 @@ impl Share {
 pub(super) struct Launched {
     /// Share of the work that ranges launched themselves, by `External id`.
     own: HashMap<u64, Share>,
-    /// Share of the work that inner ranges launched, by the `External id` of a range that has not ended.
+    /// Share of the work that inner ranges launched, by the `External id` of a range that has not
+    /// ended.
     inside: HashMap<u64, Share>,
 }
 
 impl Launched {
-    /// Creates the shares from the GPU's records. `with_memory` says whether CUDA's own record of device
-    /// memory counts: where a framework reports its tensors, the pools behind them are not counted again.
+    /// Creates the shares from the GPU's records. `with_memory` says whether CUDA's own record of
+    /// device memory counts: where a framework reports its tensors, the pools behind them are not
+    /// counted again.
     pub(super) fn new(gpu: &Gpu, with_memory: bool) -> Self {
         let mut launched = Self::default();
         for PlacedOp { op, external_id, .. } in gpu.ops.iter().filter(|placed| placed.external_id > 0) {
@@ -61,7 +65,8 @@ impl Launched {
         }
     }
 
-    /// Returns the shares of a range, after those of the ranges that ended before it: its own, and with inner ranges'.
+    /// Returns the shares of a range, after those of the ranges that ended before it: its own, and
+    /// with inner ranges'.
     pub(super) fn end(&mut self, external_id: u64, around_id: u64) -> (Share, Share) {
         let own = self.own.get(&external_id).copied().unwrap_or_default();
         let mut total = self.inside.remove(&external_id).unwrap_or_default();
@@ -73,7 +78,8 @@ impl Launched {
     }
 }
 
-/// Returns the GPU time of work launched, by any thread, between bare `step()` calls. `steps` are in order.
+/// Returns the GPU time of work launched, by any thread, between bare `step()` calls. `steps` are
+/// in order.
 pub(super) fn of_steps(gpu: &Gpu, steps: &[Step]) -> u64 {
     let calls: HashMap<u32, u64> =
         gpu.calls.iter().rev().map(|placed| (placed.call.correlation, placed.call.begin)).collect();

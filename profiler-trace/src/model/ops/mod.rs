@@ -1,10 +1,13 @@
-//! Operator tables: how often and how long everything ran, by name, by name and input shapes, by name and call stack.
+//! Operator tables: how often and how long everything ran, by name, by name and input shapes, by
+//! name and call stack.
 //!
-//! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges the groups as a table
-//! wants them, so that every table has the same sums. CPU times are those of the threads' slices: an async range is one row
-//! with the time of its polls, its life is told beside that, and what ran between bare `step()` calls has its own rows. So
-//! the sum of all self times is the time in which the threads ran a range, to the nanosecond; where guards that overlap are
-//! siblings, each has the time of both, and the total still counts it once: it is never more than the threads had.
+//! One pass over the slices gathers a group per name, shapes and stack; [`OpTable::rows`] merges
+//! the groups as a table wants them, so that every table has the same sums. CPU times are those of
+//! the threads' slices: an async range is one row with the time of its polls, its life is told
+//! beside that, and what ran between bare `step()` calls has its own rows. So the sum of all self
+//! times is the time in which the threads ran a range, to the nanosecond; where guards that overlap
+//! are siblings, each has the time of both, and the total still counts it once: it is never more
+//! than the threads had.
 
 mod gather;
 mod launched;
@@ -40,10 +43,11 @@ pub(crate) struct OpTable {
     /// and whether one of an op does: their totals have the time of both.
     pub(crate) nested: bool,
     pub(crate) nested_ops: bool,
-    /// Time in which threads ran at least one range, each thread by itself: the sum of all self times, unless siblings
-    /// overlap.
+    /// Time in which threads ran at least one range, each thread by itself: the sum of all self
+    /// times, unless siblings overlap.
     pub(crate) busy_ns: u64,
-    /// True if memory of the host was recorded, and of devices: else its numbers are unknown, not 0.
+    /// True if memory of the host was recorded, and of devices: else its numbers are unknown, not
+    /// 0.
     pub(super) has_memory: (bool, bool),
     /// Knowledge of the GPU's times.
     pub(crate) gpu: GpuKnowledge,
@@ -90,7 +94,8 @@ pub(crate) struct Sums {
     pub(crate) flops_ns: u64,
     /// Number of [`calls_with_flops`](Self::calls_with_flops) whose time is not known.
     pub(crate) untimed_flops: u64,
-    /// Wall time of async ranges from the first poll to the end, and of bare steps from one to the next: no CPU time.
+    /// Wall time of async ranges from the first poll to the end, and of bare steps from one to the
+    /// next: no CPU time.
     pub(crate) wall_ns: u64,
     /// Number of polls.
     pub(crate) polls: u64,
@@ -139,7 +144,8 @@ impl Sums {
 }
 
 impl OpTable {
-    /// Returns how many different names, shapes and stacks the calls have: the most rows that a table of them can have.
+    /// Returns how many different names, shapes and stacks the calls have: the most rows that a
+    /// table of them can have.
     pub(crate) const fn group_count(&self) -> usize {
         self.groups.len()
     }

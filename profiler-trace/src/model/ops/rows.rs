@@ -14,15 +14,16 @@ pub enum GroupBy {
     /// Calls of one name.
     #[default]
     Name,
-    /// Calls of one name with the same input shapes. Without `torch_profiler_record_shapes` these are all of a name.
-    InputShapes,
-    /// Calls of one name whose innermost so many stack frames are the same. Without `torch_profiler_with_stack` these
+    /// Calls of one name with the same input shapes. Without `torch_profiler_record_shapes` these
     /// are all of a name.
+    InputShapes,
+    /// Calls of one name whose innermost so many stack frames are the same. Without
+    /// `torch_profiler_with_stack` these are all of a name.
     Stack(usize),
 }
 
-/// One row of an operator table: all calls of one name, or of one name and shapes or stack; or all runs of a kernel, or
-/// of a kind of copy or fill, on the GPU.
+/// One row of an operator table: all calls of one name, or of one name and shapes or stack; or all
+/// runs of a kernel, or of a kind of copy or fill, on the GPU.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct KeyAverage {
@@ -30,11 +31,13 @@ pub struct KeyAverage {
     pub name: String,
     /// Number of calls; for an async range, which has many polls, of its lives.
     pub count: u64,
-    /// Time in nothing else that was recorded: wall time on the thread, as in PyTorch; for an async range, or a guard
-    /// held over `.await`, in polls alone: waiting is no CPU time. All rows add up to the time of the outermost ranges.
+    /// Time in nothing else that was recorded: wall time on the thread, as in PyTorch; for an async
+    /// range, or a guard held over `.await`, in polls alone: waiting is no CPU time. All rows add
+    /// up to the time of the outermost ranges.
     pub self_cpu_time: Duration,
-    /// Time from begin to end, for an async range in its polls. A call inside another of the same name counts in both,
-    /// as in PyTorch. For the iterations between bare `step()` calls: the time that threads ran ranges meanwhile.
+    /// Time from begin to end, for an async range in its polls. A call inside another of the same
+    /// name counts in both, as in PyTorch. For the iterations between bare `step()` calls: the time
+    /// that threads ran ranges meanwhile.
     pub cpu_time: Duration,
     /// Time of the GPU work that it launched itself: of kernels, copies and fills, each counted by
     /// itself, also where they ran at the same time. `None` if the GPU was not recorded.
@@ -42,13 +45,14 @@ pub struct KeyAverage {
     /// Time of the GPU work that it and the ranges inside it launched. For the iterations between
     /// bare `step()` calls: of the work launched meanwhile.
     pub cuda_time: Option<Duration>,
-    /// Bytes of the host that it allocated minus those it freed, outside of anything else that was recorded. `None` if
-    /// memory was not recorded.
+    /// Bytes of the host that it allocated minus those it freed, outside of anything else that was
+    /// recorded. `None` if memory was not recorded.
     pub self_cpu_memory: Option<i64>,
     /// Bytes of the host from begin to end, likewise.
     pub cpu_memory: Option<i64>,
-    /// Bytes of devices that it allocated minus those it freed, outside of anything else that was recorded: reported
-    /// with [`record_alloc`](profiler_core::record_alloc), else CUDA's own records. `None` if none were recorded.
+    /// Bytes of devices that it allocated minus those it freed, outside of anything else that was
+    /// recorded: reported with [`record_alloc`](profiler_core::record_alloc), else CUDA's own
+    /// records. `None` if none were recorded.
     pub self_cuda_memory: Option<i64>,
     /// Bytes of devices from begin to end, likewise.
     pub cuda_memory: Option<i64>,
@@ -59,28 +63,34 @@ pub struct KeyAverage {
     /// True if it is an async range: then [`wall_time`](Self::wall_time) is how long it lived.
     pub is_async: bool,
     /// True if it is work of the GPU: a kernel, a copy or a fill. Then it has no CPU time, and its
-    /// CUDA times are those of the work itself, which the ranges that launched it show a second time.
+    /// CUDA times are those of the work itself, which the ranges that launched it show a second
+    /// time.
     pub is_cuda: bool,
     /// True if it is an op, rather than a stage, a step or a request.
     pub is_op: bool,
-    /// Floating point operations of all calls that gave a formula; `None` if none did, or FLOPs were not recorded.
+    /// Floating point operations of all calls that gave a formula; `None` if none did, or FLOPs
+    /// were not recorded.
     pub flops: Option<u64>,
     /// Number of calls that gave a formula.
     pub calls_with_flops: u64,
     /// Number of calls of ops that gave none.
     pub calls_without_flops: u64,
-    /// Floating point operations per second, over the calls that gave a formula: of GPU time if they launched GPU work,
-    /// else of CPU time. `None` where their time is not known: for an async op, for one that launched GPU work in some
-    /// calls only, and where there is a GPU that was not recorded.
+    /// Floating point operations per second, over the calls that gave a formula: of GPU time if
+    /// they launched GPU work, else of CPU time. `None` where their time is not known: for an async
+    /// op, for one that launched GPU work in some calls only, and where there is a GPU that was not
+    /// recorded.
     pub flops_per_second: Option<f64>,
-    /// Kind of the range: ranges of one name and two kinds are two rows. `None` for work of the GPU.
+    /// Kind of the range: ranges of one name and two kinds are two rows. `None` for work of the
+    /// GPU.
     pub kind: Option<Kind>,
-    /// Wall time of an async range from its first poll to its end, and of the iterations between bare
-    /// `step()` calls from one to the next: waiting included. `None` for others, whose CPU time it is.
+    /// Wall time of an async range from its first poll to its end, and of the iterations between
+    /// bare `step()` calls from one to the next: waiting included. `None` for others, whose CPU
+    /// time it is.
     pub wall_time: Option<Duration>,
     /// Number of polls of an async range; 0 for others.
     pub polls: u64,
-    /// CPU time of its threads while it was open, for stages and steps under `cpu_time`; `None` where not measured.
+    /// CPU time of its threads while it was open, for stages and steps under `cpu_time`; `None`
+    /// where not measured.
     pub thread_cpu_time: Option<Duration>,
 }
 
@@ -110,7 +120,8 @@ struct Merged<'a> {
 }
 
 impl OpTable {
-    /// Returns the rows, the longest self time first. Costs a hash per group, whatever the number of calls.
+    /// Returns the rows, the longest self time first. Costs a hash per group, whatever the number
+    /// of calls.
     pub(crate) fn rows(&self, by: GroupBy) -> Vec<KeyAverage> {
         let mut places = HashMap::new();
         let mut merged: Vec<Merged<'_>> = Vec::new();

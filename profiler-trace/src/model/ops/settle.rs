@@ -1,8 +1,9 @@
-//! The facts that an operator table learns when all threads are read: which steps are `ProfilerStep`s, which
-//! range launched which GPU work, how long async ranges lived, and what happened between bare `step()` calls.
+//! The facts that an operator table learns when all threads are read: which steps are
+//! `ProfilerStep`s, which range launched which GPU work, how long async ranges lived, and what
+//! happened between bare `step()` calls.
 //!
-//! The gatherer has put aside the sums that wait for that: steps, async ranges, and the few ranges in which work
-//! was given to the GPU. So the threads need not be read a second time.
+//! The gatherer has put aside the sums that wait for that: steps, async ranges, and the few ranges
+//! in which work was given to the GPU. So the threads need not be read a second time.
 
 use profiler_core::Device;
 
@@ -17,7 +18,8 @@ use super::launched::{self, Launched, Share};
 use super::{GpuKnowledge, OpTable, Sums};
 
 impl OpTable {
-    /// Creates the table from `gatherer`, which has been shown every slice; for `busy_ns` see [`Gatherer::settle`].
+    /// Creates the table from `gatherer`, which has been shown every slice; for `busy_ns` see
+    /// [`Gatherer::settle`].
     pub(in crate::model) fn of(trace: &Trace, mut gatherer: Gatherer, busy_ns: u64) -> Self {
         let (memory, gpu) = (trace.memory.as_ref(), trace.gpu.as_ref().ok());
         gatherer.settle(trace, busy_ns);
@@ -45,7 +47,8 @@ fn by_cuda(trace: &Trace) -> bool {
 }
 
 impl Gatherer {
-    /// Adds what `trace` knows beside the slices; `busy_ns` is how long threads ran ranges between bare `step()` calls.
+    /// Adds what `trace` knows beside the slices; `busy_ns` is how long threads ran ranges between
+    /// bare `step()` calls.
     pub(super) fn settle(&mut self, trace: &Trace, busy_ns: u64) {
         let gpu = trace.gpu.as_ref().ok();
         if let Some(gpu) = gpu {
@@ -85,8 +88,9 @@ impl Gatherer {
         }
     }
 
-    /// Adds the iterations between bare `step()` calls, all together: how long they took, and the GPU time of
-    /// work launched meanwhile. The ranges that ran meanwhile on any thread are their CPU time, but no self time.
+    /// Adds the iterations between bare `step()` calls, all together: how long they took, and the
+    /// GPU time of work launched meanwhile. The ranges that ran meanwhile on any thread are their
+    /// CPU time, but no self time.
     fn bare_steps(&mut self, trace: &Trace, gpu: Option<&Gpu>, busy_ns: u64) {
         for each in trace.loops.iter().filter(|each| each.site.is_none()) {
             let place = self.add(None, false, &CallArgs::default());

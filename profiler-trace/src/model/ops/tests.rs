@@ -124,7 +124,8 @@ fn an_async_op_is_one_row_with_the_time_of_its_polls() {
     assert_eq!((trace.ops.rows(GroupBy::Name).len(), trace.ops.busy_ns), (2, 30), "what the thread was busy");
 }
 
-/// A3: the polls of a described call count where the call was described, on whichever thread they ran.
+/// A3: the polls of a described call count where the call was described, on whichever thread they
+/// ran.
 #[test]
 fn polls_count_with_the_shapes_of_their_call() {
     let mut script = Script::new();

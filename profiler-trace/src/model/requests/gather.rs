@@ -1,4 +1,5 @@
-//! The stages of the requests that are kept, gathered in the second reading: the first has decided which are kept.
+//! The stages of the requests that are kept, gathered in the second reading: the first has decided
+//! which are kept.
 
 use std::collections::HashMap;
 
@@ -39,7 +40,8 @@ impl<'a> Kept<'a> {
         self.0.is_empty()
     }
 
-    /// Gives a request the stage that a slice of the session's tree is, if it ran in one that is kept.
+    /// Gives a request the stage that a slice of the session's tree is, if it ran in one that is
+    /// kept.
     pub(in crate::model) fn slice(&mut self, slice: &Slice, tasks: &Tasks, tree: &StageTree) {
         let key = slice.request;
         if key != 0

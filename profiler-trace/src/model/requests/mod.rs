@@ -1,8 +1,9 @@
 //! Requests: the units of work that timings are grouped by.
 //!
-//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it was
-//! open are its stages. A future's request is a task: the stages in its polls, on whichever threads,
-//! are its own. All are counted and timed; a thousand at most are kept one by one, with their stages.
+//! A request that a guard opened belongs to its thread; the stages that ran on that thread while it
+//! was open are its stages. A future's request is a task: the stages in its polls, on whichever
+//! threads, are its own. All are counted and timed; a thousand at most are kept one by one, with
+//! their stages.
 //!
 //! ```text
 //! slices, tasks ─► book (counts all) ─► selection (which are kept) ─► gather (their stages)

@@ -1,8 +1,10 @@
-//! The choice of requests that are kept one by one: the slowest, the newest, and a random sample of all.
+//! The choice of requests that are kept one by one: the slowest, the newest, and a random sample of
+//! all.
 //!
-//! Each of the three rules keeps the requests of the highest rank: by duration, by begin, and by a number drawn
-//! for each. So one rule serves all, every request is looked at once, and memory does not grow with their
-//! number. The numbers are drawn by a fixed rule: the same requests in the same order give the same sample.
+//! Each of the three rules keeps the requests of the highest rank: by duration, by begin, and by a
+//! number drawn for each. So one rule serves all, every request is looked at once, and memory does
+//! not grow with their number. The numbers are drawn by a fixed rule: the same requests in the same
+//! order give the same sample.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};

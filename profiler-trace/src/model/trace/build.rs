@@ -20,8 +20,9 @@ use super::first_pass::Pass;
 use super::second_pass::SecondPass;
 
 impl Trace {
-    /// Reads the recording once, and a second time if rows lie side by side, tasks live or requests are served.
-    /// Linear in the number of entries; memory grows with threads, stages, steps and tasks, not with ranges.
+    /// Reads the recording once, and a second time if rows lie side by side, tasks live or requests
+    /// are served. Linear in the number of entries; memory grows with threads, stages, steps and
+    /// tasks, not with ranges.
     pub fn build(recording: Recording) -> Self {
         let Recording { log, sites, window, symbols, memory, gpu, mut context } = recording;
         let timeline = Timeline::new(&window);
@@ -78,7 +79,8 @@ impl Trace {
         trace
     }
 
-    /// Marks the stages that the measuring of CPU time has made slower, and adds a warning about them.
+    /// Marks the stages that the measuring of CPU time has made slower, and adds a warning about
+    /// them.
     fn mark_slowed(&mut self) {
         // CAST: a reading takes far less than 584 years.
         let cost_ns = self.context.cpu_clock_cost.as_nanos() as u64;

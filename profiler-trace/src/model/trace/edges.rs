@@ -1,4 +1,5 @@
-//! A thread's ranges as begins and ends, in the order of time: for formats that want edges instead of whole slices.
+//! A thread's ranges as begins and ends, in the order of time: for formats that want edges instead
+//! of whole slices.
 
 use crate::model::decode::{Event, NoNodes};
 use crate::model::slice::Slice;
@@ -26,7 +27,8 @@ impl Edge<'_> {
 pub(crate) struct EdgeWalk<'a>(Walk<'a>);
 
 impl EdgeWalk<'_> {
-    /// Shows the next edges, up to the first that `enough` accepts; false if none was accepted: the thread has no more.
+    /// Shows the next edges, up to the first that `enough` accepts; false if none was accepted: the
+    /// thread has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(Edge<'_>) -> bool) -> bool {
         self.0.until_event(&mut NoNodes::<true>, |event| {

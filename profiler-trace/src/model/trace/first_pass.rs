@@ -1,4 +1,5 @@
-//! The pass over every thread's stream: stages, steps, tasks, requests, operators and losses, gathered in one reading.
+//! The pass over every thread's stream: stages, steps, tasks, requests, operators and losses,
+//! gathered in one reading.
 
 use std::collections::BTreeSet;
 
@@ -157,7 +158,8 @@ impl Pass {
         self.losses.began_before += left_out.began_before;
     }
 
-    /// Returns the tasks, with ids after those of slices; adds tasks that are stages or steps to these.
+    /// Returns the tasks, with ids after those of slices; adds tasks that are stages or steps to
+    /// these.
     pub(super) fn close_tasks(&mut self, window_end: u64) -> Tasks {
         self.losses.began_before += self.tasks.unpolled();
         let mut tasks = std::mem::take(&mut self.tasks);

@@ -50,7 +50,8 @@ pub struct Trace {
     pub(crate) clock_jumps: Vec<Jump>,
     /// Rows of the trace.
     pub(crate) threads: Vec<Thread>,
-    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: an export's progress is computed from it.
+    /// Slices that [`walk`](Self::walk) has shown, in thousands at a time: an export's progress is
+    /// computed from it.
     pub(crate) walked: Arc<AtomicU64>,
     /// Number of slices of all threads.
     pub ranges: u64,
@@ -91,8 +92,8 @@ pub(crate) struct Losses {
     pub(crate) buffer_full: Vec<(String, u64)>,
     /// Ranges that ending threads tried to record after their thread-locals were gone.
     pub(crate) ending_threads: u64,
-    /// Ranges that began where the recorder itself ran: in a signal handler that interrupted it, or in the program's
-    /// allocator, which it had called.
+    /// Ranges that began where the recorder itself ran: in a signal handler that interrupted it, or
+    /// in the program's allocator, which it had called.
     pub(crate) reentered: u64,
     /// Ends whose range began before the recording.
     pub(crate) began_before: u64,
@@ -144,7 +145,8 @@ impl Trace {
         self.gpu.as_ref().err()
     }
 
-    /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest strictly or are disjoint.
+    /// Decodes one thread's slices, in the order in which they ended. Slices of one lane nest
+    /// strictly or are disjoint.
     pub(crate) fn walk(&self, thread: usize, mut visit: impl FnMut(&Slice)) {
         self.begin_walk(thread).until(|slice| {
             visit(slice);
@@ -157,7 +159,8 @@ impl Trace {
         Walk { trace: self, decoder: self.decoder(thread), shown: 0 }
     }
 
-    /// Counts one more slice that a walk has shown, and updates the progress after every `TOLD` slices.
+    /// Counts one more slice that a walk has shown, and updates the progress after every `TOLD`
+    /// slices.
     #[inline]
     fn tell_progress(&self, shown: &mut u64) {
         *shown += 1;
@@ -194,8 +197,8 @@ impl Trace {
         self.gpu.as_ref().map_or(self.end, |gpu| self.end.max(gpu.end()))
     }
 
-    /// Returns the process's number in a trace, where devices are processes 0, 1, …: a process in a container may have
-    /// such a number itself.
+    /// Returns the process's number in a trace, where devices are processes 0, 1, …: a process in a
+    /// container may have such a number itself.
     pub(crate) fn shown_pid(&self) -> u32 {
         const ABOVE_EVERY_PID: u32 = 1 << 22;
         let devices = self.gpu.as_ref().map_or(0, |gpu| gpu.devices.len());
@@ -205,7 +208,8 @@ impl Trace {
 }
 
 impl Walk<'_> {
-    /// Shows the next slices, up to the first that `enough` accepts; false if none was: the thread has no more.
+    /// Shows the next slices, up to the first that `enough` accepts; false if none was: the thread
+    /// has no more.
     #[inline]
     pub(crate) fn until(&mut self, mut enough: impl FnMut(&Slice) -> bool) -> bool {
         self.until_event(
@@ -214,7 +218,8 @@ impl Walk<'_> {
         )
     }
 
-    /// Shows the next events of every kind, up to the first that `enough` accepts; false if none was accepted.
+    /// Shows the next events of every kind, up to the first that `enough` accepts; false if none
+    /// was accepted.
     #[inline]
     fn until_event(&mut self, nodes: &mut impl Nodes, mut enough: impl FnMut(&Event<'_>) -> bool) -> bool {
         let Some(decoder) = &mut self.decoder else { return false };

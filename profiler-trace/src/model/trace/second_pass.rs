@@ -1,6 +1,7 @@
-//! The second reading, for results that need all rows side by side, or the lives and requests that the first has
-//! found: the time that stages cover together, what lives and crossing stages cover of others, the stages of the
-//! requests that are kept, and the ranges between bare `step()` calls. The time that no stage covers is `unaccounted`.
+//! The second reading, for results that need all rows side by side, or the lives and requests that
+//! the first has found: the time that stages cover together, what lives and crossing stages cover
+//! of others, the stages of the requests that are kept, and the ranges between bare `step()` calls.
+//! The time that no stage covers is `unaccounted`.
 
 use std::cell::RefCell;
 
@@ -21,8 +22,8 @@ pub(super) struct SecondPass<'a> {
     tasks: &'a Tasks,
     covers: &'a mut Covers,
     kept: Kept<'a>,
-    /// Places of tasks in the tree of stages, by rank, while requests need them. This reading may find others for polls
-    /// than the first, which did not know all.
+    /// Places of tasks in the tree of stages, by rank, while requests need them. This reading may
+    /// find others for polls than the first, which did not know all.
     nodes: Vec<NodeId>,
     /// Time from the first bare `step()` to the last.
     bare: (u64, u64),
@@ -59,7 +60,8 @@ impl<'a> SecondPass<'a> {
                 rows.push(Box::new(stages));
                 continue;
             }
-            // Others run while a guard is set aside with its task: they end, and are shown, before it.
+            // Others run while a guard is set aside with its task: they end, and are shown, before
+            // it.
             let mut stages: Vec<_> = stages.collect();
             stages.sort_unstable();
             rows.push(Box::new(stages.into_iter()));
@@ -71,7 +73,8 @@ impl<'a> SecondPass<'a> {
         (covered, reading.into_inner().bare_ns)
     }
 
-    /// Returns the outermost stages of a row, in order of their ends. Shows every slice to `reading` on the way.
+    /// Returns the outermost stages of a row, in order of their ends. Shows every slice to
+    /// `reading` on the way.
     fn top_level_stages(mut decoder: Decoder<'_>, reading: &RefCell<Self>) -> impl Iterator<Item = (u64, u64)> {
         std::iter::from_fn(move || {
             let reading = &mut *reading.borrow_mut();

@@ -66,7 +66,8 @@ impl Gpu {
         check(unsafe { (self.functions.free_host)(pinned.start.cast()) });
     }
 
-    /// Managed memory for so many floats, all of this value, doubled on the device and read on the host; whether they were.
+    /// Managed memory for so many floats, all of this value, doubled on the device and read on the
+    /// host; whether they were.
     pub(crate) fn managed_doubles(&self, stream: Stream, count: u32, value: f32) -> bool {
         let mut address = 0;
         let bytes = count as usize * size_of::<f32>();

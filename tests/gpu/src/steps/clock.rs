@@ -1,4 +1,5 @@
-//! The GPU's clock against the host's: every kernel must lie inside the range that launches it and waits for it.
+//! The GPU's clock against the host's: every kernel must lie inside the range that launches it and
+//! waits for it.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,11 +1,13 @@
-//! Kernel times against CUDA events: each kernel alone between two events, on a stream that is never idle in between.
+//! Kernel times against CUDA events: each kernel alone between two events, on a stream that is
+//! never idle in between.
 
 use std::time::{Duration, Instant};
 
 use crate::bench::{Bench, RUNWAY, median, micros, slices, worst};
 use crate::findings::{Findings, Outcome};
 
-/// Microseconds of the kernels that are compared relatively, and of those that are compared absolutely.
+/// Microseconds of the kernels that are compared relatively, and of those that are compared
+/// absolutely.
 const LONG: [u64; 4] = [1_200, 2_000, 5_000, 10_000];
 const SHORT: [u64; 4] = [5, 20, 100, 500];
 /// Batches of a length that are tried, until the host is done before the runway is.

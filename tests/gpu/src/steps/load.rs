@@ -8,7 +8,8 @@ use profiler_runtime::{TraceFormat, stage};
 use crate::bench::{Bench, Recorded, slices, worst};
 use crate::findings::{Findings, Outcome};
 
-/// Launches so many within a budget of so many mebibytes; what was recorded, and how long a launch took.
+/// Launches so many within a budget of so many mebibytes; what was recorded, and how long a launch
+/// took.
 fn launched(bench: &Bench, count: u32, mebibytes: u64) -> Result<(Recorded, f64), String> {
     let mut ns = 0.0;
     let config = bench.config().max_buffer_mb(mebibytes).trace_format(TraceFormat::Perfetto);

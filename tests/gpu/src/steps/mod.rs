@@ -1,4 +1,5 @@
-//! The steps of a day with a GPU: what each answers, how long it may take, and the function that measures it.
+//! The steps of a day with a GPU: what each answers, how long it may take, and the function that
+//! measures it.
 
 mod clock;
 mod copies;

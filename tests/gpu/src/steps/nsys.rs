@@ -1,4 +1,5 @@
-//! The same program under Nsight Systems and under our own recording: the same kernels, the same busy time.
+//! The same program under Nsight Systems and under our own recording: the same kernels, the same
+//! busy time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,7 +82,8 @@ fn cells(line: &str) -> Vec<String> {
 }
 
 impl Table {
-    /// Sums of two columns over the rows whose `key` column is `name`, a domain in front of it or not.
+    /// Sums of two columns over the rows whose `key` column is `name`, a domain in front of it or
+    /// not.
     fn figures(&self, key: &str, name: &str, count: &str, ns: &str) -> (f64, f64) {
         let head = self.rows.iter().find(|row| row.iter().any(|cell| cell == key));
         let column = |wanted: &str| head.and_then(|head| head.iter().position(|cell| cell == wanted));

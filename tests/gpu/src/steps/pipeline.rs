@@ -1,4 +1,5 @@
-//! A whole pipeline on the device: `wan_i2v` where it can be built for one, else a small one of spinning kernels.
+//! A whole pipeline on the device: `wan_i2v` where it can be built for one, else a small one of
+//! spinning kernels.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,4 +1,5 @@
-//! Calls of the runtime API: whether each has a record of the driver API with the same correlation id inside it.
+//! Calls of the runtime API: whether each has a record of the driver API with the same correlation
+//! id inside it.
 
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
@@ -36,7 +37,8 @@ pub(super) fn calls(bench: &Bench) -> impl FnOnce() {
         let start = std::ptr::with_exposed_provenance_mut(device as usize);
         let mut values = vec![0_u8; BYTES];
         let _stage = stage!("runtime");
-        // SAFETY: the functions have these signatures; the memory is `BYTES` long and lives until the stream is done.
+        // SAFETY: the functions have these signatures; the memory is `BYTES` long and lives until
+        // the stream is done.
         unsafe {
             let fill: Fill = *library.get(b"cudaMemsetAsync\0").unwrap();
             let copy: Copy = *library.get(b"cudaMemcpyAsync\0").unwrap();

@@ -27,7 +27,8 @@ impl Other {
     /// On the libcupti that this process has loaded.
     fn open() -> Result<Self, String> {
         let path = loaded("libcupti").ok_or("no libcupti is loaded")?;
-        // SAFETY: loaded already; the functions have these signatures, and the library is never closed.
+        // SAFETY: loaded already; the functions have these signatures, and the library is never
+        // closed.
         unsafe {
             let library = Library::new(path).map_err(|error| error.to_string())?;
             let subscribe = *library.get::<Subscribe>(b"cuptiSubscribe\0").map_err(|error| error.to_string())?;

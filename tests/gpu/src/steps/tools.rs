@@ -40,7 +40,8 @@ pub(super) fn nvtx(bench: &Bench) -> Outcome {
     Ok(found)
 }
 
-/// The program opens the range for each of its recordings; with Nsight Systems, that is a report each.
+/// The program opens the range for each of its recordings; with Nsight Systems, that is a report
+/// each.
 pub(super) fn capture_range(bench: &Bench) -> Outcome {
     let mut found = Findings::default();
     // The double of libcuda writes down what is called.

@@ -35,7 +35,8 @@ fn steps(device: &Device) {
     }
 }
 
-/// Kernels that overlap, copies, fills, a graph, memory, waits, events, two devices, threads and tasks.
+/// Kernels that overlap, copies, fills, a graph, memory, waits, events, two devices, threads and
+/// tasks.
 pub(crate) fn cupti(folder: &Path) {
     make_context();
     let device = Device::open();

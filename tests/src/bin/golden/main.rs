@@ -1,8 +1,8 @@
 //! Recordings by script, for `tests/golden.rs`: `golden SCENARIO FOLDER`.
 //!
-//! Runs under the double of libc whose clock stands still (`still_double`): time passes only where a scenario says so, by
-//! `pass`. Only the public interface of the profiler is used, so that what a scenario writes may not change when the
-//! inside does.
+//! Runs under the double of libc whose clock stands still (`still_double`): time passes only where
+//! a scenario says so, by `pass`. Only the public interface of the profiler is used, so that what a
+//! scenario writes may not change when the inside does.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -30,7 +30,8 @@ fn is_scripted(block: *mut u8) -> bool {
     block.addr() & !0xff_ffff_ffff == FIRST
 }
 
-// SAFETY: a scripted block is only an address: nobody reads or writes it. Everything else goes to the system.
+// SAFETY: a scripted block is only an address: nobody reads or writes it. Everything else goes to
+// the system.
 unsafe impl GlobalAlloc for Scripted {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match NEXT.replace(0) {
@@ -62,8 +63,8 @@ fn layout(bytes: usize) -> Layout {
     Layout::from_size_align(bytes, 64).unwrap()
 }
 
-/// Takes so many bytes at an address. The allocator is called by its name: a compiler may leave out a pair of
-/// `std::alloc::alloc` and `dealloc`.
+/// Takes so many bytes at an address. The allocator is called by its name: a compiler may leave out
+/// a pair of `std::alloc::alloc` and `dealloc`.
 fn take(offset: usize, bytes: usize) -> Block {
     pass(1);
     NEXT.set(FIRST + offset);

@@ -69,7 +69,8 @@ pub(crate) fn nesting(folder: &Path, is_zipped: bool) {
     });
 }
 
-/// Guards that replace each other, fields that are dropped in the order of their declaration, and a leak.
+/// Guards that replace each other, fields that are dropped in the order of their declaration, and a
+/// leak.
 pub(crate) fn crossing(folder: &Path) {
     struct Fields(Vec<profiler_runtime::Range>);
     record(everything(folder), || {

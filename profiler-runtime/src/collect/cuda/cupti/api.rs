@@ -18,7 +18,8 @@ use super::search;
 
 /// The callback by which CUPTI asks for memory: buffer, its size, most records (0: as many as fit).
 pub(super) type Requested = unsafe extern "C" fn(*mut *mut u8, *mut usize, *mut usize);
-/// The callback by which CUPTI gives memory back: context, stream, buffer, its size, bytes that hold records.
+/// The callback by which CUPTI gives memory back: context, stream, buffer, its size, bytes that
+/// hold records.
 pub(super) type Completed = unsafe extern "C" fn(*mut c_void, u32, *mut u8, usize, usize);
 /// The callback for the events that a subscriber asks for: here none.
 pub(super) type Notified = unsafe extern "C" fn(*mut c_void, u32, u32, *const c_void);

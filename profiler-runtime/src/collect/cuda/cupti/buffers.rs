@@ -1,8 +1,9 @@
 //! The memory that CUPTI writes records into.
 //!
-//! CUPTI asks for a buffer and gives it back through callbacks, on threads of its own or inside a CUDA call of the
-//! program's. They take one lock for a moment and call nothing (kineto#1347: a lock that is held around a call of
-//! CUPTI's is a deadlock). Buffers that are full wait here for the decoder, in no particular order.
+//! CUPTI asks for a buffer and gives it back through callbacks, on threads of its own or inside a
+//! CUDA call of the program's. They take one lock for a moment and call nothing (kineto#1347: a
+//! lock that is held around a call of CUPTI's is a deadlock). Buffers that are full wait here for
+//! the decoder, in no particular order.
 
 use profiler_core::process::PerProcess;
 use std::collections::HashMap;
@@ -49,8 +50,8 @@ fn with_pool<R>(f: impl FnOnce(&mut Pool) -> R) -> R {
     f(pool.get_or_insert_default())
 }
 
-/// Prepares for a session that may take `bytes`. Allocates now, because a request comes inside a launch of the program
-/// (kineto#1020).
+/// Prepares for a session that may take `bytes`. Allocates now, because a request comes inside a
+/// launch of the program (kineto#1020).
 pub(super) fn prepare(bytes: usize, may_refuse: bool) {
     with_pool(|pool| {
         pool.most = (bytes / BYTES).max(KEPT);
@@ -62,7 +63,8 @@ pub(super) fn prepare(bytes: usize, may_refuse: bool) {
     });
 }
 
-/// Takes the contents of a session's buffers: the full ones, how many were lost, and which queues they came from.
+/// Takes the contents of a session's buffers: the full ones, how many were lost, and which queues
+/// they came from.
 pub(super) fn take() -> (Vec<Full>, u64, Vec<(usize, u32)>) {
     with_pool(|pool| (std::mem::take(&mut pool.full), std::mem::take(&mut pool.lost), std::mem::take(&mut pool.queues)))
 }

@@ -1,7 +1,8 @@
 //! The decoder of CUPTI's buffers into plain records.
 //!
-//! The records in a buffer ([`walk`](super::record::walk)) are read as prefixes ([`layout`](super::layout)).
-//! Runs on the exporter's thread, one buffer at a time, each given back before the next.
+//! The records in a buffer ([`walk`](super::record::walk)) are read as prefixes
+//! ([`layout`](super::layout)). Runs on the exporter's thread, one buffer at a time, each given
+//! back before the next.
 
 use std::collections::HashMap;
 use std::ffi::c_char;
@@ -34,8 +35,8 @@ pub(super) struct Reader<N> {
 }
 
 impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
-    /// Creates a reader that adds records of a libcupti of this version to `log`; `name_of_call` returns the name of a
-    /// function.
+    /// Creates a reader that adds records of a libcupti of this version to `log`; `name_of_call`
+    /// returns the name of a function.
     pub(super) fn new(version: u32, name_of_call: N, log: GpuLog) -> Self {
         Self { version, name_of_call, log, kernels: HashMap::new(), calls: HashMap::new() }
     }
@@ -95,8 +96,8 @@ impl<N: Fn(Api, u32) -> Option<String>> Reader<N> {
         }
     }
 
-    /// Counts a record without a time: a forced flush returns running work with an end of 0, and never again
-    /// (pytorch#195844).
+    /// Counts a record without a time: a forced flush returns running work with an end of 0, and
+    /// never again (pytorch#195844).
     fn is_timed(&mut self, start: u64, end: u64) -> bool {
         let timed = start != 0 && end >= start;
         self.log.losses.untimed += u64::from(!timed);

@@ -1,4 +1,5 @@
-//! The parts of the driver, its devices and libcupti that are here, and the remedy for those that are missing.
+//! The parts of the driver, its devices and libcupti that are here, and the remedy for those that
+//! are missing.
 
 use super::api::{Cupti, toolkit};
 use super::switch::probe;
@@ -9,8 +10,8 @@ use profiler_trace::records::unavailable::Unavailable;
 /// Variables that Nsight Systems and other tools set in the programs that they run.
 const TOOLS: [&str; 2] = ["NSYS_PROFILING_SESSION_ID", "CUDA_INJECTION64_PATH"];
 
-/// Asks whether CUPTI is free, before using it: its activity calls may succeed beside a tool and break the tool's
-/// report.
+/// Asks whether CUPTI is free, before using it: its activity calls may succeed beside a tool and
+/// break the tool's report.
 ///
 /// # Errors
 ///

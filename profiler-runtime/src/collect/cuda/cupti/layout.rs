@@ -1,13 +1,15 @@
 //! The beginnings of CUPTI's records, as far as every version from 11.7 to 13.5 agrees on them.
 //!
-//! Records only ever grew at their ends, so a field is always found at the same offset; libcupti itself walks from one
-//! record to the next and knows their lengths. Offsets were measured on sixteen libraries.
+//! Records only ever grew at their ends, so a field is always found at the same offset; libcupti
+//! itself walks from one record to the next and knows their lengths. Offsets were measured on
+//! sixteen libraries.
 
 use std::ffi::c_char;
 
 use super::record::Record;
 
-/// Makes a struct of the fields that are read from a kind of record. A row is `field: type = offset;`.
+/// Makes a struct of the fields that are read from a kind of record. A row is
+/// `field: type = offset;`.
 macro_rules! layout {
     ($(#[$about:meta])* $record:ident { $($field:ident: $type:ty = $offset:expr;)* }) => {
         $(#[$about])*

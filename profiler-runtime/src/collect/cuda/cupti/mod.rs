@@ -1,6 +1,7 @@
 //! CUPTI: which kernels, copies and calls ran, and which of our ranges launched them.
 //!
-//! The activity API, as PyTorch's profiler uses it. The process has one CUPTI, at which sessions take turns. No lock that a callback takes is ever held around a call of CUPTI's.
+//! The activity API, as PyTorch's profiler uses it. The process has one CUPTI, at which sessions
+//! take turns. No lock that a callback takes is ever held around a call of CUPTI's.
 //!
 //! ```text
 //! Cupti (the library) ─► Capture::start ─► buffers (callbacks) ─► Capture::finish ─► Undecoded::decode ─► GpuLog

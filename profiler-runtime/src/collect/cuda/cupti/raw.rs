@@ -1,10 +1,12 @@
-//! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and input for the decoder's tests.
+//! Records as CUPTI wrote them, kept in a file: evidence for a bug report, and input for the
+//! decoder's tests.
 //!
-//! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session, the last session's
-//! in the end; `PROFILER_CUPTI_RECORDS_EACH` sets another number. The file is text. Its first line is `cupti ` and the
-//! version that `cuptiGetVersion` reports; each further line is a record: its bytes in hexadecimal, and behind a space
-//! the name of the kernel or function that it refers to. The last lines are `total `, a kind, and the number of its
-//! records. A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
+//! `PROFILER_CUPTI_RECORDS=FILE` keeps the first [`MOST`] records of each kind of every session,
+//! the last session's in the end; `PROFILER_CUPTI_RECORDS_EACH` sets another number. The file is
+//! text. Its first line is `cupti ` and the version that `cuptiGetVersion` reports; each further
+//! line is a record: its bytes in hexadecimal, and behind a space the name of the kernel or
+//! function that it refers to. The last lines are `total `, a kind, and the number of its records.
+//! A recording of a GPU goes to `recorded/`, named after GPU and version; see `raw_tests`.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsString, c_char};

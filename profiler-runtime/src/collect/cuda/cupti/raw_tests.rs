@@ -1,8 +1,9 @@
-//! Recordings of CUPTI, replayed: every file `recorded/*.records`, against what the decoder read from it when somebody
-//! looked it through, `recorded/*.decoded`.
+//! Recordings of CUPTI, replayed: every file `recorded/*.records`, against what the decoder read
+//! from it when somebody looked it through, `recorded/*.decoded`.
 //!
-//! To add one from a machine with a GPU, run `gpu_workload fixture` over what `tests/gpu/run.sh` brought back, with a new file
-//! here as its result, and the tests with `RECORDED=overwrite`; then read what was decoded.
+//! To add one from a machine with a GPU, run `gpu_workload fixture` over what `tests/gpu/run.sh`
+//! brought back, with a new file here as its result, and the tests with `RECORDED=overwrite`; then
+//! read what was decoded.
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -66,7 +67,8 @@ fn replay(text: &str) -> GpuLog {
             // SAFETY: there is room for a pointer.
             unsafe { place.write_unaligned(name.as_ptr()) };
         }
-        // SAFETY: the bytes are a record's, with room behind them; the name that it points to outlives the reader.
+        // SAFETY: the bytes are a record's, with room behind them; the name that it points to
+        // outlives the reader.
         reader.record(unsafe { Record::new(room.as_ptr(), record.bytes.len()) });
     }
     reader.finish()

@@ -1,7 +1,8 @@
 //! The search for libcupti: which files to try, best first.
 //!
-//! Ranked by the driver's version, not by the order of places: a libcupti of a newer CUDA than the driver's does not
-//! start, and a much older one does not know the device. Pure but for looking into folders.
+//! Ranked by the driver's version, not by the order of places: a libcupti of a newer CUDA than the
+//! driver's does not start, and a much older one does not know the device. Pure but for looking
+//! into folders.
 
 use std::ffi::OsString;
 use std::fs;
@@ -18,13 +19,14 @@ pub(super) fn loaded_names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().flat_map(|(_, names)| names.iter().copied()).chain([PLAIN])
 }
 
-/// Returns files and names to try, best first. `driver` is the version of CUDA that the driver supports: 12080 is 12.8.
+/// Returns files and names to try, best first. `driver` is the version of CUDA that the driver
+/// supports: 12080 is 12.8.
 pub(super) fn candidates(driver: u32, env: impl Fn(&str) -> Option<OsString>) -> Vec<PathBuf> {
     ranked(driver / 1000, &folders(env))
 }
 
-/// Returns the names by rank: the driver's own major version, then older ones, the name without a version, newer ones;
-/// for each, the folders before the dynamic linker.
+/// Returns the names by rank: the driver's own major version, then older ones, the name without a
+/// version, newer ones; for each, the folders before the dynamic linker.
 fn ranked(major: u32, folders: &[PathBuf]) -> Vec<PathBuf> {
     let (mut fitting, newer): (Vec<_>, Vec<_>) = NAMES.into_iter().partition(|(version, _)| *version <= major);
     fitting.sort_by_key(|(version, _)| std::cmp::Reverse(*version));

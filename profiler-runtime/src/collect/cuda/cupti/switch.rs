@@ -1,4 +1,5 @@
-//! CUPTI while it records: switched on as a whole or not at all, and off again in an order in which nothing is lost.
+//! CUPTI while it records: switched on as a whole or not at all, and off again in an order in which
+//! nothing is lost.
 
 use std::ffi::c_void;
 use std::ptr;
@@ -37,15 +38,17 @@ pub(super) struct Running {
 #[derive(Debug)]
 struct Subscriber(*mut c_void);
 
-// SAFETY: the handle is only ever passed back to CUPTI, whose functions may be called on any thread.
+// SAFETY: the handle is only ever passed back to CUPTI, whose functions may be called on any
+// thread.
 unsafe impl Send for Subscriber {}
 
 /// Starts recording; whatever fails, nothing is left switched on.
 pub(super) fn begin(driver: &'static Driver, cupti: &'static Cupti, wanted: Wanted) -> Result<Running, Unavailable> {
     let functions = &cupti.functions;
     let mut handle = ptr::null_mut();
-    // A subscription without a single callback: the one reliable way to learn that CUPTI serves another tool.
-    // SAFETY: the handle is written to a local; `ignore` matches the signature of callbacks.
+    // A subscription without a single callback: the one reliable way to learn that CUPTI serves
+    // another tool. SAFETY: the handle is written to a local; `ignore` matches the signature of
+    // callbacks.
     check("cuptiSubscribe", unsafe { (functions.subscribe)(&mut handle, ignore, ptr::null_mut()) })?;
     let mut running =
         Running { driver, cupti, subscriber: Subscriber(handle), kinds: Vec::new(), began: sample(cupti) };
@@ -80,7 +83,8 @@ impl Running {
             kind::FILL,
             kind::OVERHEAD,
         ];
-        // A wait for an event says which; the last recording of the event is in the events' own records.
+        // A wait for an event says which; the last recording of the event is in the events' own
+        // records.
         let asked =
             [(wanted.syncs, kind::SYNCHRONIZATION), (wanted.syncs, kind::CUDA_EVENT), (wanted.memory, kind::MEMORY)];
         let asked = asked.into_iter().filter_map(|(asked, kind)| asked.then_some(kind));
@@ -94,7 +98,8 @@ impl Running {
         Ok(())
     }
 
-    /// Switches off the recording of calls that nobody wants to see, where this CUPTI can (12.5 and newer).
+    /// Switches off the recording of calls that nobody wants to see, where this CUPTI can (12.5 and
+    /// newer).
     fn leave_out_noise(&self) {
         let functions = &self.cupti.functions;
         let lists = [
@@ -104,7 +109,8 @@ impl Running {
         for (switch, calls) in lists {
             let Some(switch) = switch else { continue };
             for &call in calls {
-                // SAFETY: takes two numbers. A failure costs records that the decoder leaves out too.
+                // SAFETY: takes two numbers. A failure costs records that the decoder leaves out
+                // too.
                 unsafe { switch(call, 0) };
             }
         }
@@ -119,13 +125,14 @@ impl Running {
         unsafe { (self.cupti.functions.unsubscribe)(self.subscriber.0) };
     }
 
-    /// Ends recording, once the GPU is done: a forced flush returns running work without an end, and never again
-    /// (pytorch#195844).
+    /// Ends recording, once the GPU is done: a forced flush returns running work without an end,
+    /// and never again (pytorch#195844).
     pub(super) fn end(mut self) -> Undecoded {
         self.driver.synchronize();
         let ended = sample(self.cupti);
         self.disable();
-        // SAFETY: takes a number; completed buffers come back through the callbacks before it returns.
+        // SAFETY: takes a number; completed buffers come back through the callbacks before it
+        // returns.
         unsafe { (self.cupti.functions.flush)(FORCED) };
         let (full, buffers, queues) = buffers::take();
         let losses = GpuLosses { dropped: self.dropped(&queues), buffers, ..GpuLosses::default() };
@@ -147,7 +154,8 @@ impl Running {
     }
 }
 
-/// Starts recording and ends it at once, to see whether it could. A session that records is not disturbed.
+/// Starts recording and ends it at once, to see whether it could. A session that records is not
+/// disturbed.
 ///
 /// # Errors
 ///
@@ -184,7 +192,8 @@ fn check(call: &'static str, code: i32) -> Result<(), Unavailable> {
 fn register(cupti: &Cupti) -> Result<(), Unavailable> {
     static REGISTERED: PerProcess<OnceLock<()>> = PerProcess::new(|_| OnceLock::new());
     if REGISTERED.get().is_none() {
-        // SAFETY: the two functions live as long as the process and have the signatures that CUPTI wants.
+        // SAFETY: the two functions live as long as the process and have the signatures that CUPTI
+        // wants.
         let code = unsafe { (cupti.functions.register)(buffers::requested, buffers::completed) };
         check("cuptiActivityRegisterCallbacks", code)?;
         let _ = REGISTERED.set(());

@@ -49,7 +49,8 @@ impl Driver {
         if current == context.0 {
             return Ok(work());
         }
-        // SAFETY: the context lives: its stream does, or the pool retains it. The pop is paired on this thread.
+        // SAFETY: the context lives: its stream does, or the pool retains it. The pop is paired on
+        // this thread.
         check("cuCtxPushCurrent", unsafe { (self.functions.push)(context.0) })?;
         let result = work();
         // SAFETY: the context is written to a local.
@@ -57,7 +58,8 @@ impl Driver {
         Ok(result)
     }
 
-    /// Runs `work` so that it does not break a capture that goes on elsewhere: querying an event would.
+    /// Runs `work` so that it does not break a capture that goes on elsewhere: querying an event
+    /// would.
     pub(super) fn beside_captures<R>(&self, work: impl FnOnce() -> R) -> R {
         let mut mode = RELAXED;
         // SAFETY: the mode is exchanged with a local, and back below.
@@ -70,8 +72,8 @@ impl Driver {
         result
     }
 
-    /// Returns the device of the current context, which is its primary one; it is retained, so that it stays while
-    /// events of it do. `None` for a context of another kind.
+    /// Returns the device of the current context, which is its primary one; it is retained, so that
+    /// it stays while events of it do. `None` for a context of another kind.
     pub(super) fn retain(&self, context: Handle) -> Result<Option<c_int>, Failure> {
         let (mut device, mut flags, mut active, mut primary) = (0, 0, 0, ptr::null_mut());
         // SAFETY: results go to locals.
@@ -114,7 +116,8 @@ impl Driver {
     /// Creates an event that keeps time, in the current context.
     pub(super) fn new_event(&self) -> Result<Handle, Failure> {
         let mut event = ptr::null_mut();
-        // SAFETY: the event is written to a local. No flags: it keeps time, and nobody blocks on it.
+        // SAFETY: the event is written to a local. No flags: it keeps time, and nobody blocks on
+        // it.
         check("cuEventCreate", unsafe { (self.functions.event_create)(&mut event, 0) })?;
         Ok(Handle(event))
     }

@@ -1,4 +1,5 @@
-//! The end of a session's events: in the background, waiting events are asked for, then everything is given back.
+//! The end of a session's events: in the background, waiting events are asked for, then everything
+//! is given back.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};

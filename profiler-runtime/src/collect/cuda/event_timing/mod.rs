@@ -5,8 +5,9 @@
 //!                  └─ at stop: asked for a bounded time, in the background ─► EventLog
 //! ```
 //!
-//! Nothing here waits for the GPU on a thread of the program's: an event is only ever asked whether it
-//! has happened. The process has one driver, so the running [`Pool`] is global, and sessions take turns.
+//! Nothing here waits for the GPU on a thread of the program's: an event is only ever asked whether
+//! it has happened. The process has one driver, so the running [`Pool`] is global, and sessions
+//! take turns.
 
 mod api;
 mod drain;
@@ -33,7 +34,8 @@ use profiler_trace::records::unavailable::Unavailable;
 
 pub(super) use api::Handle;
 pub(super) use pool::Open;
-/// Turns of sessions. Ranges only read it; it is written when a session begins or ends, and for a new context.
+/// Turns of sessions. Ranges only read it; it is written when a session begins or ends, and for a
+/// new context.
 static TURNS: PerProcess<RwLock<Turns<Pool, Pool>>> = PerProcess::new(|_| RwLock::new(Turns::new()));
 
 fn read() -> RwLockReadGuard<'static, Turns<Pool, Pool>> {
@@ -102,7 +104,8 @@ impl source::Capture for Capture {
     }
 }
 
-/// Begins to time a range that has just begun on this thread; `context` where it is known. `None` if it is not timed.
+/// Begins to time a range that has just begun on this thread; `context` where it is known. `None`
+/// if it is not timed.
 #[inline(never)]
 pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>) -> Option<Open> {
     let _own = ledger::own();
@@ -122,7 +125,8 @@ pub(super) fn begin(site: &'static Site, stream: Handle, context: Option<Handle>
     pool.open(place, site, stream)
 }
 
-/// Ends the timing that [`begin`] began, on the same thread. A session that has ended has counted it as open.
+/// Ends the timing that [`begin`] began, on the same thread. A session that has ended has counted
+/// it as open.
 #[inline(never)]
 pub(super) fn end(open: Open, stream: Handle) {
     let _own = ledger::own();

@@ -1,7 +1,8 @@
 //! The events of a session: made on first use, used again as soon as they were read.
 //!
-//! Each context has its own, because CUDA records an event only in the context that made it. A pair is free,
-//! with an open range, or waiting to be asked; the queues have no lock and as many places as there can be pairs.
+//! Each context has its own, because CUDA records an event only in the context that made it. A pair
+//! is free, with an open range, or waiting to be asked; the queues have no lock and as many places
+//! as there can be pairs.
 
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,7 +18,8 @@ use super::losses::Losses;
 use crate::collect::cuda::driver::Driver;
 use profiler_trace::records::events::{Failure, Sample};
 
-/// Pairs of events that a context has at most. A program that is further ahead of its GPU loses times.
+/// Pairs of events that a context has at most. A program that is further ahead of its GPU loses
+/// times.
 const MOST_PAIRS: usize = 4096;
 /// Most contexts: one per device.
 pub(super) const MOST_CONTEXTS: usize = 64;
@@ -220,7 +222,8 @@ impl Pool {
         });
     }
 
-    /// Asks for the time between two events. `None` if they have not happened, and wait on, or if they failed.
+    /// Asks for the time between two events. `None` if they have not happened, and wait on, or if
+    /// they failed.
     pub(super) fn ask(&self, timed: &Timed, waiting: Waiting) -> Option<Measured> {
         let Waiting { pair, number } = waiting;
         let measured = match self.cuda.has_happened(pair.end) {
@@ -244,8 +247,8 @@ impl Pool {
 }
 
 impl Timed {
-    /// Prepares the current context. `None` if it is not a device's primary one: others may be gone before their
-    /// events.
+    /// Prepares the current context. `None` if it is not a device's primary one: others may be gone
+    /// before their events.
     fn new(cuda: &Driver, context: Handle) -> Result<Option<Self>, Failure> {
         let Some(device) = cuda.retain(context)? else { return Ok(None) };
         let stream = cuda.new_stream().inspect_err(|_| cuda.release(device))?;

@@ -1,7 +1,9 @@
-//! Event times of a process that is gone: ties and measurements are in its streams, and its contexts in its journal.
+//! Event times of a process that is gone: ties and measurements are in its streams, and its
+//! contexts in its journal.
 //!
-//! Events that had not been asked for when it ended are lost and counted: the latest ranges. A context that came so
-//! shortly before the end that it is in no journal has lengths, and its ranges have unknown places in the recording.
+//! Events that had not been asked for when it ended are lost and counted: the latest ranges. A
+//! context that came so shortly before the end that it is in no journal has lengths, and its ranges
+//! have unknown places in the recording.
 
 use std::collections::HashSet;
 

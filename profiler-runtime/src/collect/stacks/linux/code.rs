@@ -1,8 +1,9 @@
 //! Unwinding rules of all loaded code: how to find the caller of the function around an address.
 //!
-//! They are copied from `.eh_frame` because a library may be unloaded while a thread walks. A library that is loaded
-//! later has no rules here; nor have frames that the compiler describes by a program instead of a rule (a few in C
-//! libraries): stacks through them are left to the system's unwinder.
+//! They are copied from `.eh_frame` because a library may be unloaded while a thread walks. A
+//! library that is loaded later has no rules here; nor have frames that the compiler describes by a
+//! program instead of a rule (a few in C libraries): stacks through them are left to the system's
+//! unwinder.
 
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
@@ -17,7 +18,8 @@ use super::loaded::{each, headers, segments};
 /// The rules of all code that was loaded at one moment.
 pub(super) struct Rules {
     modules: Vec<Module>,
-    /// Scratch room, made here so that no thread has to: one that meets a new rule waits for it, a microsecond.
+    /// Scratch room, made here so that no thread has to: one that meets a new rule waits for it, a
+    /// microsecond.
     scratch: Mutex<Scratch>,
 }
 
@@ -32,10 +34,12 @@ pub(super) enum Step {
     Unknown,
 }
 
-/// The way from a function's registers to its caller's. Offsets are in bytes from the end of the caller's stack.
+/// The way from a function's registers to its caller's. Offsets are in bytes from the end of the
+/// caller's stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Rule {
-    /// True if the end of the caller's stack is counted from the frame register; else from the stack pointer.
+    /// True if the end of the caller's stack is counted from the frame register; else from the
+    /// stack pointer.
     pub(super) by_frame: bool,
     /// Offset from that register.
     pub(super) offset: i32,
@@ -64,7 +68,8 @@ impl Rules {
         Self { modules: each(module), scratch: Mutex::new(Scratch::new()) }
     }
 
-    /// Returns how to find the caller of the function around `address`. Takes about a microsecond: remember the answer.
+    /// Returns how to find the caller of the function around `address`. Takes about a microsecond:
+    /// remember the answer.
     pub(super) fn step(&self, address: u64) -> Step {
         let module = self.modules.iter().find(|module| module.addresses.contains(&address));
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -152,8 +157,8 @@ fn module(object: &libc::dl_phdr_info) -> Option<Module> {
     Some(Module { addresses: base + all.start..base + all.end, bases, index: index_bytes, rules })
 }
 
-/// Returns the address of the rules for an index at `at`: `.eh_frame_hdr` names `.eh_frame`, in practice always
-/// relative to itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
+/// Returns the address of the rules for an index at `at`: `.eh_frame_hdr` names `.eh_frame`, in
+/// practice always relative to itself in four bytes (`DW_EH_PE_pcrel | DW_EH_PE_sdata4`).
 fn rules_of(index: &[u8], at: u64) -> Option<u64> {
     let [1, 0x1b, _, _, offset @ ..] = index else { return None };
     let offset = i32::from_le_bytes(*offset.first_chunk()?);

@@ -1,7 +1,8 @@
 //! The loaded code that a journal knows already.
 //!
-//! Asked when a recording begins, and by the spool's thread from then on: libraries come later, too. Looking takes some
-//! microseconds while nothing is new. A library that is gone stays noted: its addresses are in stacks.
+//! Asked when a recording begins, and by the spool's thread from then on: libraries come later,
+//! too. Looking takes some microseconds while nothing is new. A library that is gone stays noted:
+//! its addresses are in stacks.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};

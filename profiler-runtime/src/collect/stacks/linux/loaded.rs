@@ -85,7 +85,8 @@ fn build_id_among(notes: &[u8], align: u64) -> Option<Vec<u8>> {
     None
 }
 
-/// Returns the memory at these addresses (without the base), if one of the object's readable parts holds all of it.
+/// Returns the memory at these addresses (without the base), if one of the object's readable parts
+/// holds all of it.
 fn memory(object: &libc::dl_phdr_info, place: Range<u64>) -> Option<&[u8]> {
     let holds = |part: &libc::Elf64_Phdr| {
         part.p_type == libc::PT_LOAD
@@ -95,7 +96,8 @@ fn memory(object: &libc::dl_phdr_info, place: Range<u64>) -> Option<&[u8]> {
     };
     headers(object).iter().find(|part| holds(part))?;
     let length = usize::try_from(place.end.checked_sub(place.start)?).ok()?;
-    // SAFETY: inside a segment that the loader has mapped readable, and keeps while it calls; notes are never written.
+    // SAFETY: inside a segment that the loader has mapped readable, and keeps while it calls; notes
+    // are never written.
     Some(unsafe {
         let at = std::ptr::with_exposed_provenance::<u8>((object.dlpi_addr.wrapping_add(place.start)) as usize);
         std::slice::from_raw_parts(at, length)

@@ -1,4 +1,5 @@
-//! The parts that only Linux has: the loader lists the code in memory, and we read its tables and files.
+//! The parts that only Linux has: the loader lists the code in memory, and we read its tables and
+//! files.
 
 mod code;
 pub(crate) mod known_libraries;

@@ -1,7 +1,8 @@
 //! Full paths of functions, from the symbol tables of the program and its libraries.
 //!
-//! Debug information with lines only, which is what a release build should have, knows functions by the last part of
-//! their path. The symbol table has the whole path of every function that was not inlined.
+//! Debug information with lines only, which is what a release build should have, knows functions by
+//! the last part of their path. The symbol table has the whole path of every function that was not
+//! inlined.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,8 +13,9 @@ use object::{Object as _, ObjectSymbol as _, ReadCache, SymbolKind};
 
 use super::loaded::{self, Loaded};
 
-/// Returns the function around each of these addresses, as far as symbol tables know it. Reads one table for each file
-/// with an address in it: a tenth of a second for a hundred megabytes of program.
+/// Returns the function around each of these addresses, as far as symbol tables know it. Reads one
+/// table for each file with an address in it: a tenth of a second for a hundred megabytes of
+/// program.
 pub(in crate::collect::stacks) fn of(addresses: impl Iterator<Item = u64>) -> HashMap<u64, String> {
     let loaded = loaded::loaded();
     let mut wanted: HashMap<usize, Vec<u64>> = HashMap::new();

@@ -1,8 +1,9 @@
 //! The functions at addresses of a process that is gone, from the files that its code came from.
 //!
-//! The journal that names the files may say anything, and they may be others by now. So only regular files are opened,
-//! a file counts only if it is the very one that ran, and whatever does not fit leaves functions without names,
-//! and a sentence. Files are read and not mapped: one that is cut short meanwhile would be a SIGBUS.
+//! The journal that names the files may say anything, and they may be others by now. So only
+//! regular files are opened, a file counts only if it is the very one that ran, and whatever does
+//! not fit leaves functions without names, and a sentence. Files are read and not mapped: one that
+//! is cut short meanwhile would be a SIGBUS.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -30,7 +31,8 @@ const MOST_BYTES: u64 = 4 << 30;
 /// Most files that are named because their functions cannot be.
 const MOST_WARNINGS: usize = 16;
 
-/// Returns the functions at each of these return addresses, and sentences on what could not be read.
+/// Returns the functions at each of these return addresses, and sentences on what could not be
+/// read.
 pub(in crate::collect::stacks) fn look_up(
     addresses: HashSet<u64>,
     objects: &[Object],
@@ -123,7 +125,8 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns the file with the debug information of a build, from where systems put those of their libraries.
+/// Returns the file with the debug information of a build, from where systems put those of their
+/// libraries.
 fn debug_file(identity: &Identity) -> Option<File> {
     let Identity::BuildId(id) = identity else { return None };
     let (first, rest) = id.split_at_checked(2)?;
@@ -132,7 +135,8 @@ fn debug_file(identity: &Identity) -> Option<File> {
     (length <= MOST_BYTES).then_some(file)
 }
 
-/// Returns a section's bytes; none if it is missing, cannot be unpacked, or has more bytes than `room`.
+/// Returns a section's bytes; none if it is missing, cannot be unpacked, or has more bytes than
+/// `room`.
 fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &mut u64) -> Cow<'a, [u8]> {
     let section = file.section_by_name(name).filter(|section| section.size() <= *room);
     let found = section.and_then(|section| section.compressed_data().ok());
@@ -150,7 +154,8 @@ fn section<'a>(file: &object::File<'a, &'a ReadCache<File>>, name: &str, room: &
     }
 }
 
-/// Returns the functions at an address of the file, innermost first. `symbol` is the symbol table's name for it.
+/// Returns the functions at an address of the file, innermost first. `symbol` is the symbol table's
+/// name for it.
 fn frames(context: &Context<EndianSlice<'_, RunTimeEndian>>, address: u64, symbol: &str) -> Option<Vec<Frame>> {
     let mut found = context.find_frames(address).skip_all_loads().ok()?;
     let mut frames = Vec::new();

@@ -22,8 +22,8 @@ thread_local! {
 /// Bytes that a walk may need on its stack; a thread's first walk, which reads rules, needs most.
 const NEEDED: u64 = 64 << 10;
 
-/// Returns whether a walk fits into the rest of the thread's stack. A coroutine's own stack is not known: it is
-/// taken to be large enough.
+/// Returns whether a walk fits into the rest of the thread's stack. A coroutine's own stack is not
+/// known: it is taken to be large enough.
 pub(in crate::collect::stacks) fn fits() -> bool {
     let at = Registers::here().stack;
     let (start, end) = bounds();
@@ -81,12 +81,13 @@ fn replace(rules: Option<Arc<Rules>>) {
     drop(old);
 }
 
-/// Fills in return addresses and returns how many; `None` where the fast walk is not possible. 0 without memory for
-/// a thread's first walk.
+/// Fills in return addresses and returns how many; `None` where the fast walk is not possible. 0
+/// without memory for a thread's first walk.
 #[inline(never)]
 pub(in crate::collect::stacks) fn walk(addresses: &mut [u64]) -> Option<usize> {
     let registers = Registers::here();
-    // Not while the thread ends, and not inside a walk (whose first allocations may themselves be recorded).
+    // Not while the thread ends, and not inside a walk (whose first allocations may themselves be
+    // recorded).
     let result = WALKER.try_with(|walker| {
         let mut walker = walker.try_borrow_mut().ok()?;
         if walker.is_none() {
@@ -125,8 +126,8 @@ impl Walker {
         }
         let read = |address: u64| {
             let inside = readable.contains(&address) && address.is_multiple_of(8) && readable.end - address >= 8;
-            // SAFETY: an aligned word between this thread's stack pointer and the end of its stack: mapped, and written
-            // by nobody but this thread, which is here.
+            // SAFETY: an aligned word between this thread's stack pointer and the end of its stack:
+            // mapped, and written by nobody but this thread, which is here.
             inside.then(|| unsafe { std::ptr::with_exposed_provenance::<u64>(address as usize).read_volatile() })
         };
         let mut count = 0;
@@ -177,7 +178,8 @@ impl Known {
 }
 
 impl Registers {
-    /// Returns the caller's registers, and the address that the function returns to; `None` if the stack ends here.
+    /// Returns the caller's registers, and the address that the function returns to; `None` if the
+    /// stack ends here.
     #[inline]
     fn caller(self, rule: Rule, read: impl Fn(u64) -> Option<u64>) -> Option<(Self, u64)> {
         let base = if rule.by_frame { self.frame } else { self.stack };
@@ -187,7 +189,8 @@ impl Registers {
         let frame = rule.frame_at.map_or(Some(self.frame), saved)?;
         // Only the innermost function can have its return address in a register.
         let goes_on = address != 0 && stack >= self.stack && (rule.return_at.is_some() || self.link != 0);
-        // The call is before the address that it returns to, which may be the first of the next function.
+        // The call is before the address that it returns to, which may be the first of the next
+        // function.
         goes_on.then_some((Self { inside: address - 1, stack, frame, link: 0 }, address))
     }
 
@@ -223,7 +226,8 @@ const fn without_signature(address: u64) -> u64 {
 
 /// Returns the addresses of the thread's stack; empty if the system does not report them.
 fn stack_of_this_thread() -> Range<u64> {
-    // SAFETY: `pthread_attr_t` is plain data, and `pthread_getattr_np` fills it in before it is read.
+    // SAFETY: `pthread_attr_t` is plain data, and `pthread_getattr_np` fills it in before it is
+    // read.
     unsafe {
         let mut attributes: libc::pthread_attr_t = std::mem::zeroed();
         if libc::pthread_getattr_np(libc::pthread_self(), &raw mut attributes) != 0 {

@@ -1,4 +1,5 @@
-//! The admission of workers: a thread that accepts connections, and one for each of them that reads the worker's lines.
+//! The admission of workers: a thread that accepts connections, and one for each of them that reads
+//! the worker's lines.
 //!
 //! Before a worker has shown its identity, it gets one short line, little time, and one of few
 //! places: clients that reach the address can take up no more, and keep no worker out.
@@ -97,8 +98,8 @@ fn greet(shared: &Arc<Shared>, stream: &Arc<Stream>, heard: io::Result<Vec<u8>>)
     Ok((worker, connection))
 }
 
-/// Makes the worker that sent this line a member, if it may be one. Returns the worker, its connection's number and the
-/// queue of lines for it.
+/// Makes the worker that sent this line a member, if it may be one. Returns the worker, its
+/// connection's number and the queue of lines for it.
 fn admit(shared: &Shared, stream: &Arc<Stream>, line: &[u8]) -> Result<(Worker, u64, Receiver<Vec<u8>>), String> {
     let hello: Hello = wire::decode(line)?;
     let is_welcome = match (&shared.options.token, &hello.token) {

@@ -1,4 +1,5 @@
-//! The coordinator's own process in a session: a member that has no rank, because it does none of the work.
+//! The coordinator's own process in a session: a member that has no rank, because it does none of
+//! the work.
 //!
 //! It records from start to stop, whatever schedule the workers follow: the requests that it takes
 //! are no iterations. It leaves the GPU to them.

@@ -1,7 +1,7 @@
 //! The state of one session of a job: a row for each worker that was asked.
 //!
-//! Pure. An answer changes the row of its worker whenever it comes; a caller that waits only waits until no row
-//! [awaits](WorkerRow::awaits) one any more, or a time limit has made it silent.
+//! Pure. An answer changes the row of its worker whenever it comes; a caller that waits only waits
+//! until no row [awaits](WorkerRow::awaits) one any more, or a time limit has made it silent.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -129,7 +129,8 @@ impl JobSession {
         Report { frontend, ..Report::new(self.name.clone(), self.folder.clone(), workers) }
     }
 
-    /// Returns the report of its start, with the warnings: the coordinator's, then the workers', each sentence once.
+    /// Returns the report of its start, with the warnings: the coordinator's, then the workers',
+    /// each sentence once.
     pub(super) fn start_report(&self, told: Vec<String>) -> Report {
         let mut warnings = told;
         for warning in self.rows.values().flat_map(|row| &row.warnings) {

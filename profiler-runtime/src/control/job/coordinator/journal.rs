@@ -1,7 +1,8 @@
 //! `job.json` in the session's folder: the coordinator's knowledge about every worker.
 //!
-//! Each rank's manifest says what that rank has written. Only the coordinator knows which worker was asked and did not
-//! answer, so this file distinguishes a folder with a rank missing from a complete one.
+//! Each rank's manifest says what that rank has written. Only the coordinator knows which worker
+//! was asked and did not answer, so this file distinguishes a folder with a rank missing from a
+//! complete one.
 
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! A worker that has joined, as its coordinator sees it.
 //!
-//! Requests go into a short queue that a thread of the member's own writes to its socket: a worker that does not read
-//! delays nobody else.
+//! Requests go into a short queue that a thread of the member's own writes to its socket: a worker
+//! that does not read delays nobody else.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -11,7 +11,8 @@ use crate::control::job::link::Stream;
 use crate::control::job::report::{Worker, WorkerState, WorkerStatus};
 use crate::control::job::wire::{self, Order, Request};
 
-/// Most requests that may wait to be sent to one worker: more than any number of clients asks for in a moment.
+/// Most requests that may wait to be sent to one worker: more than any number of clients asks for
+/// in a moment.
 const QUEUE: usize = 128;
 
 /// A worker and the connection to it.
@@ -19,7 +20,8 @@ const QUEUE: usize = 128;
 pub(super) struct Member {
     /// Last status that it sent.
     pub(super) said: WorkerStatus,
-    /// Number that distinguishes this connection from an earlier one of the same rank; the table assigns it.
+    /// Number that distinguishes this connection from an earlier one of the same rank; the table
+    /// assigns it.
     pub(super) connection: u64,
     /// True if it has not answered a start or stop in time, nor anything since.
     pub(super) is_silent: bool,

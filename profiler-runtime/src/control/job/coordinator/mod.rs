@@ -6,10 +6,11 @@
 //!                  └───────── accept: hello, answers ◄───────────┘
 //! ```
 //!
-//! A call changes the table, which puts requests into the members' queues, and then waits on the table until every row
-//! of its session is answered or its time is up. Answers are recorded by the threads that read them, whether or not
-//! anybody still waits: a worker that was late is distinguished from one that never came. If the coordinator goes, its
-//! workers run on: they end the session that it has started, write it, and look for the coordinator again.
+//! A call changes the table, which puts requests into the members' queues, and then waits on the
+//! table until every row of its session is answered or its time is up. Answers are recorded by the
+//! threads that read them, whether or not anybody still waits: a worker that was late is
+//! distinguished from one that never came. If the coordinator goes, its workers run on: they end
+//! the session that it has started, write it, and look for the coordinator again.
 
 mod accept;
 mod frontend;
@@ -43,7 +44,8 @@ use shared::Shared;
 
 pub use options::CoordinatorOptions;
 
-/// The controller of the worker processes that [`join`](super::join) it. Dropped, it closes every connection.
+/// The controller of the worker processes that [`join`](super::join) it. Dropped, it closes every
+/// connection.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -70,11 +72,13 @@ pub struct Coordinator {
 }
 
 impl Coordinator {
-    /// Listens at `address`, `unix:/path` or `tcp://host:port`, for workers to join; returns at once.
+    /// Listens at `address`, `unix:/path` or `tcp://host:port`, for workers to join; returns at
+    /// once.
     ///
     /// # Errors
     ///
-    /// Fails if it is no address, cannot be listened at, is TCP without a token, or in a folder open to other users.
+    /// Fails if it is no address, cannot be listened at, is TCP without a token, or in a folder
+    /// open to other users.
     pub fn bind(address: &str, options: CoordinatorOptions) -> Result<Self, LinkError> {
         let asked = Address::given(address, options.token.is_some())?;
         let listener = Listener::bind(&asked)?;
@@ -90,19 +94,22 @@ impl Coordinator {
         &self.address
     }
 
-    /// Returns the variables with which a worker's process joins by itself: the address, and the token if there is one.
+    /// Returns the variables with which a worker's process joins by itself: the address, and the
+    /// token if there is one.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         worker::environment(&self.address, self.shared.options.token.as_ref())
     }
 
-    /// Waits until `count` workers have joined, at most as long as `most`; returns the number that have.
+    /// Waits until `count` workers have joined, at most as long as `most`; returns the number that
+    /// have.
     pub fn wait_for_workers(&self, count: usize, most: Duration) -> usize {
         let table = self.shared.wait(Instant::now() + most, |table| table.members.len() < count);
         table.members.len()
     }
 
-    /// Returns the coordinator's configuration with the selected names, and warnings for the caller.
+    /// Returns the coordinator's configuration with the selected names, and warnings for the
+    /// caller.
     fn configured(&self, selection: &Selection) -> Result<(ProfilerConfig, Vec<String>), ControlError> {
         names::check(&selection.names)?;
         let configured = match &self.shared.options.config {
@@ -148,7 +155,8 @@ impl Coordinator {
         Ok(session.to_string())
     }
 
-    /// Ends a session that has ended by itself in every worker, so that it does not block the next one.
+    /// Ends a session that has ended by itself in every worker, so that it does not block the next
+    /// one.
     fn end_what_is_over(&self) {
         if self.shared.table().active().is_none() {
             return;
@@ -180,7 +188,8 @@ impl Coordinator {
         self.shared.table().session(session)?.frontend.clone()?.ok()
     }
 
-    /// Ends the recording of this process in a session; its artifacts are written in the background.
+    /// Ends the recording of this process in a session; its artifacts are written in the
+    /// background.
     fn stop_frontend(&self, session: &str) {
         if let Some(own) = self.frontend(session) {
             session::stop_this(own.session());

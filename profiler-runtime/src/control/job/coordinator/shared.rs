@@ -1,4 +1,5 @@
-//! The table behind its lock, and the waits for its changes: the part of a coordinator that its threads share.
+//! The table behind its lock, and the waits for its changes: the part of a coordinator that its
+//! threads share.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,8 +49,8 @@ impl Shared {
         self.wait(deadline, |table| table.members.values().any(|member| member.asked.is_some()))
     }
 
-    /// Returns the table when every worker has answered a start or stop of this session; workers that have not answered
-    /// within the limit are silent from then on.
+    /// Returns the table when every worker has answered a start or stop of this session; workers
+    /// that have not answered within the limit are silent from then on.
     pub(super) fn await_orders(&self, session: &str, limit: Duration) -> MutexGuard<'_, Table> {
         let waits = |table: &Table| table.session(session).is_some_and(JobSession::awaits_orders);
         let mut table = self.wait(Instant::now() + limit, waits);

@@ -1,4 +1,5 @@
-//! Connections without an identity yet: a bounded number, of which a new one takes the place of another.
+//! Connections without an identity yet: a bounded number, of which a new one takes the place of
+//! another.
 //!
 //! A worker sends its identity at once, so other clients give way: the oldest connection of the
 //! host that has the most of them. Members are no strangers, and take no place here.
@@ -45,8 +46,8 @@ impl Strangers {
         self.here.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a connection. If there is no room, another one is closed for it, once that has had its chance: the workers
-    /// of a large job come all at once.
+    /// Adds a connection. If there is no room, another one is closed for it, once that has had its
+    /// chance: the workers of a large job come all at once.
     pub(super) fn add(&self, stream: Stream) -> Arc<Stranger> {
         let mut here = self.here();
         let given_up = loop {

@@ -1,7 +1,9 @@
-//! The members and the outcomes of the sessions: the coordinator's state machine, which its lock guards.
+//! The members and the outcomes of the sessions: the coordinator's state machine, which its lock
+//! guards.
 //!
-//! Changes come from three sides: callers that start and stop, the threads that read answers, and connections that come
-//! and go. Nothing here waits or touches a socket; requests go into the members' queues.
+//! Changes come from three sides: callers that start and stop, the threads that read answers, and
+//! connections that come and go. Nothing here waits or touches a socket; requests go into the
+//! members' queues.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -125,7 +127,8 @@ impl Table {
         }
     }
 
-    /// Asks every member for its state; a member that has not answered the last time is not asked again.
+    /// Asks every member for its state; a member that has not answered the last time is not asked
+    /// again.
     pub(super) fn ask_all(&mut self) {
         let active = self.active().map(|session| session.name.clone());
         for member in self.members.values_mut().filter(|member| member.asked.is_none()) {

@@ -1,4 +1,5 @@
-//! The columns of the operator tables: vLLM-Omni's, in its order, then those of FLOPs, if they were counted, and ours.
+//! The columns of the operator tables: vLLM-Omni's, in its order, then those of FLOPs, if they were
+//! counted, and ours.
 
 use std::time::Duration;
 

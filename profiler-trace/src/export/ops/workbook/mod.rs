@@ -1,9 +1,11 @@
-//! `ops_rank*.xlsx`: operator tables and stages for spreadsheets and pandas, with vLLM-Omni's sheets and columns.
+//! `ops_rank*.xlsx`: operator tables and stages for spreadsheets and pandas, with vLLM-Omni's
+//! sheets and columns.
 //!
-//! Made in memory and then written by us: the library panics when a full disk stops its temporary files, and a panic
-//! ends a host with `panic = "abort"`. Its other panics are ruled out before it is called. [`sheet`] knows how a sheet
-//! looks and prints, [`columns`] the contents of the operator tables, [`stages`] those of the sheet of stages. That
-//! sheet is the last: readers that ask for no sheet get the first, which is vLLM-Omni's `summary`.
+//! Made in memory and then written by us: the library panics when a full disk stops its temporary
+//! files, and a panic ends a host with `panic = "abort"`. Its other panics are ruled out before it
+//! is called. [`sheet`] knows how a sheet looks and prints, [`columns`] the contents of the
+//! operator tables, [`stages`] those of the sheet of stages. That sheet is the last: readers that
+//! ask for no sheet get the first, which is vLLM-Omni's `summary`.
 
 mod columns;
 mod sheet;
@@ -58,7 +60,8 @@ fn fill<T>(
     sheet::fill(sheet, rows, columns).map_err(io::Error::other)
 }
 
-/// Fails where so many threads at once cannot be had: the library takes one for each sheet, and panics without.
+/// Fails where so many threads at once cannot be had: the library takes one for each sheet, and
+/// panics without.
 fn find_threads(count: usize) -> io::Result<()> {
     let gate = Mutex::new(());
     let found = thread::scope(|scope| {

@@ -130,7 +130,8 @@ impl Shows {
         format.set_border_bottom(FormatBorder::Thin)
     }
 
-    /// Returns the format with numbers on the right and texts on the left, both a little off the next column.
+    /// Returns the format with numbers on the right and texts on the left, both a little off the
+    /// next column.
     fn aligned(self) -> Format {
         let format = Format::new().set_align(FormatAlign::Top);
         match self {
@@ -141,7 +142,8 @@ impl Shows {
 }
 
 impl Cell {
-    /// Creates a text that a cell can hold: not too long, and without characters that XML does not have.
+    /// Creates a text that a cell can hold: not too long, and without characters that XML does not
+    /// have.
     pub(super) fn text(text: &str) -> Self {
         Self::Text(fitting(text))
     }

@@ -1,4 +1,5 @@
-//! A table that fits the columns of a terminal: the least important columns go first, and no line is too long.
+//! A table that fits the columns of a terminal: the least important columns go first, and no line
+//! is too long.
 
 use std::fmt::Write as _;
 
@@ -14,7 +15,8 @@ const BAR: (usize, usize) = (5, 20);
 /// A column of numbers.
 pub(super) struct Head {
     pub(super) title: &'static str,
-    /// Order in which columns are dropped where room is short: higher ranks first; those with rank 0 stay.
+    /// Order in which columns are dropped where room is short: higher ranks first; those with rank
+    /// 0 stay.
     pub(super) rank: u8,
 }
 

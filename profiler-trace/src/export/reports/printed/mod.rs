@@ -1,7 +1,9 @@
-//! The summary as a terminal shows it: where the time went, what is missing and why, and where the artifacts are.
+//! The summary as a terminal shows it: where the time went, what is missing and why, and where the
+//! artifacts are.
 //!
-//! For people who have just run the program. [`Manifest::summary`] returns it, and the runtime prints it at the end
-//! of a session. Its times are those of `summary_rank*.md`; here they fit the terminal's width.
+//! For people who have just run the program. [`Manifest::summary`] returns it, and the runtime
+//! prints it at the end of a session. Its times are those of `summary_rank*.md`; here they fit the
+//! terminal's width.
 
 mod columns;
 #[allow(unsafe_code)]
@@ -26,8 +28,9 @@ const LEAST_WIDTH: usize = 20;
 /// Rows of the table of ops.
 const MAX_OPS: usize = 8;
 
-/// The page of a session at its end: the stages, the slowest ops, what is missing and why, and the artifacts' paths.
-/// Its [`Display`](fmt::Display) is text for a terminal, 80 columns wide unless [`width`](Self::width) is called.
+/// The page of a session at its end: the stages, the slowest ops, what is missing and why, and the
+/// artifacts' paths. Its [`Display`](fmt::Display) is text for a terminal, 80 columns wide unless
+/// [`width`](Self::width) is called.
 ///
 /// ```no_run
 /// # fn end(manifest: &profiler_trace::Manifest) {
@@ -43,15 +46,16 @@ pub struct Summary<'a> {
 }
 
 impl Manifest {
-    /// Returns the summary of the session, to be printed: where the time went, what is missing, and where the
-    /// artifacts are. Costs a pass over the distinct rows of the operator table.
+    /// Returns the summary of the session, to be printed: where the time went, what is missing, and
+    /// where the artifacts are. Costs a pass over the distinct rows of the operator table.
     pub fn summary(&self) -> Summary<'_> {
         Summary { manifest: self, width: USUAL_WIDTH, letters: Letters { unicode: true } }
     }
 }
 
 impl Summary<'_> {
-    /// Makes it fit into so many columns, at least 20. Less important columns are left out; paths are never cut.
+    /// Makes it fit into so many columns, at least 20. Less important columns are left out; paths
+    /// are never cut.
     pub fn width(mut self, columns: usize) -> Self {
         self.width = columns.max(LEAST_WIDTH);
         self
@@ -63,7 +67,8 @@ impl Summary<'_> {
         self
     }
 
-    /// Makes it fit the terminal behind standard error, and its letters the locale (`LC_ALL`, `LC_CTYPE`, `LANG`).
+    /// Makes it fit the terminal behind standard error, and its letters the locale (`LC_ALL`,
+    /// `LC_CTYPE`, `LANG`).
     pub fn for_terminal(self) -> Self {
         let fitting = terminal::columns().map_or(self, |columns| self.width(columns));
         if terminal::is_unicode() { fitting } else { fitting.ascii() }

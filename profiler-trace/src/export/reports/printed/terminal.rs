@@ -4,7 +4,8 @@
 
 use std::ffi::OsString;
 
-/// Returns the width of the terminal behind standard error; `None` if that is no terminal, or does not know.
+/// Returns the width of the terminal behind standard error; `None` if that is no terminal, or does
+/// not know.
 #[cfg(unix)]
 pub(crate) fn columns() -> Option<usize> {
     // SAFETY: `winsize` is four integers, for which zero is a value.

@@ -1,4 +1,5 @@
-//! `summary_rank*.md`: what happened, for people (and programs) that read one page. Always under [`LIMIT`] bytes.
+//! `summary_rank*.md`: what happened, for people (and programs) that read one page. Always under
+//! [`LIMIT`] bytes.
 //!
 //! Facts only: every number is in the timing report or the operator table too.
 
@@ -135,7 +136,8 @@ fn push_steps(page: &mut String, trace: &Trace) {
     }
 }
 
-/// Returns the iterations of a loop that took longest: the user's index of each, else its number, and its time.
+/// Returns the iterations of a loop that took longest: the user's index of each, else its number,
+/// and its time.
 fn slowest(each: &StepLoop) -> String {
     let mut steps: Vec<&Step> = each.steps.iter().collect();
     steps.sort_by_key(|step| (Reverse(step.end - step.begin), step.begin));
@@ -146,7 +148,8 @@ fn slowest(each: &StepLoop) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// Appends the ops that took longest (on the GPU, if that was recorded), and what is known of their FLOPs.
+/// Appends the ops that took longest (on the GPU, if that was recorded), and what is known of their
+/// FLOPs.
 fn push_ops(page: &mut String, trace: &Trace) {
     let table = KeyAverages::of(trace, GroupBy::Name);
     let ops: Vec<KeyAverage> = table.rows().iter().filter(|row| row.is_op).cloned().collect();

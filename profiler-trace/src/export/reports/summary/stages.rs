@@ -1,4 +1,5 @@
-//! The summary's table of stages: everything recorded, inside requests and outside, as shares of the session.
+//! The summary's table of stages: everything recorded, inside requests and outside, as shares of
+//! the session.
 
 use std::fmt::Write as _;
 

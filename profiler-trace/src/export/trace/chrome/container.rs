@@ -15,8 +15,8 @@ use super::number::push_micros;
 use super::prefix_cache::{push_head, push_place};
 use super::writer::Events;
 
-/// Appends everything up to the bracket of `traceEvents`; `head` is an object, which stays open: the events are its next
-/// member.
+/// Appends everything up to the bracket of `traceEvents`; `head` is an object, which stays open:
+/// the events are its next member.
 pub(in crate::export::trace) fn open(out: &mut Vec<u8>, head: &impl Serialize) -> io::Result<()> {
     write_indented(out, head)?;
     let end = out.strip_suffix(b"\n}\n").map_or(out.len(), <[u8]>::len);

@@ -1,5 +1,5 @@
-//! What the GPU did, as Kineto writes it: kernels, copies, fills, API calls, and the arrows from calls to what they
-//! launched; waits, overhead and memory.
+//! What the GPU did, as Kineto writes it: kernels, copies, fills, API calls, and the arrows from
+//! calls to what they launched; waits, overhead and memory.
 
 use crate::export::events::calls::Call;
 use crate::export::events::gpu::{Op, WaitEvent};
@@ -12,7 +12,8 @@ use super::writer::Events;
 /// Writes everything of the GPU.
 pub(super) fn write(events: &mut Events<'_, '_>, trace: &Trace) {
     let Ok(gpu) = &trace.gpu else { return };
-    // Annotations first: Perfetto shows the first of two slices with the same times around the other.
+    // Annotations first: Perfetto shows the first of two slices with the same times around the
+    // other.
     gpu.annotations.iter().for_each(|annotation| events.on_row(annotation));
     gpu.ops.iter().for_each(|placed| events.on_row(&Op { gpu, placed }));
     gpu.calls.iter().for_each(|placed| write_call(events, trace, gpu, placed));

@@ -1,4 +1,5 @@
-//! `trace_rank*.json`: the trace in Kineto's dialect of the Chrome trace format, for Perfetto, HTA and TensorBoard.
+//! `trace_rank*.json`: the trace in Kineto's dialect of the Chrome trace format, for Perfetto, HTA
+//! and TensorBoard.
 //!
 //! Streamed: ranges are decoded, formatted and written page by page, so that memory does not grow
 //! with their number. The order is metadata of the process and of the threads' rows, then the

@@ -1,8 +1,8 @@
 //! Numbers as text, from integers only.
 //!
-//! Half of what a trace holds is digits, so they decide what its export costs: eight digits at a time with three
-//! multiplications, no `fmt`, and a time never becomes a float, which would move slices by a nanosecond and break their
-//! nesting.
+//! Half of what a trace holds is digits, so they decide what its export costs: eight digits at a
+//! time with three multiplications, no `fmt`, and a time never becomes a float, which would move
+//! slices by a nanosecond and break their nesting.
 
 /// Digits are made in groups of eight.
 const GROUP: u64 = 100_000_000;
@@ -72,8 +72,8 @@ const fn leading_zeros(digits: u64, most: u32) -> usize {
 
 /// Appends the first `count` bytes of `text`.
 ///
-/// All of it is appended and the rest cut off again: a copy of a constant length is two instructions, one of any length
-/// a call.
+/// All of it is appended and the rest cut off again: a copy of a constant length is two
+/// instructions, one of any length a call.
 #[inline]
 fn append<const N: usize>(out: &mut Vec<u8>, text: [u8; N], count: usize) {
     let end = out.len() + count;

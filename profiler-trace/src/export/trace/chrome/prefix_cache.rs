@@ -1,5 +1,5 @@
-//! Texts that are formatted once for a site, then copied: above all the part of an event that is the same for every
-//! range of the site on a row.
+//! Texts that are formatted once for a site, then copied: above all the part of an event that is
+//! the same for every range of the site on a row.
 
 use crate::export::events::Category;
 use profiler_core::site::Site;

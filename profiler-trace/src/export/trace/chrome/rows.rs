@@ -16,7 +16,8 @@ use super::prefix_cache::Place;
 
 /// First `tid` of rows without a thread: above every thread id of Linux (at most 2^22).
 const FIRST_MADE_UP: u64 = 5_000_000;
-/// First `tid` of a device's rows that are not streams. Kineto's own extra rows are `stream + 1,000,000`.
+/// First `tid` of a device's rows that are not streams. Kineto's own extra rows are
+/// `stream + 1,000,000`.
 const FIRST_ON_DEVICE: u64 = 10_000_000;
 /// Sort index of device 0, behind every process.
 const DEVICE_SORT: u64 = 5_000_000;
@@ -35,14 +36,16 @@ pub(super) struct Rows<'a> {
     taken: HashSet<u64>,
     /// Next made-up `tid`, unless it is taken.
     next: u64,
-    /// Known lanes of async ranges: the first of each group with neighbouring `tid`s, and that lane's `tid`.
+    /// Known lanes of async ranges: the first of each group with neighbouring `tid`s, and that
+    /// lane's `tid`.
     lanes: Vec<(u32, u64)>,
     /// Number of lanes that are known.
     lane_count: u32,
 }
 
 impl<'a> Rows<'a> {
-    /// Creates an empty set of rows. `begin` is the `ts` of metadata, in nanoseconds since the trace's base.
+    /// Creates an empty set of rows. `begin` is the `ts` of metadata, in nanoseconds since the
+    /// trace's base.
     pub(super) fn new(trace: &'a Trace, begin: u64) -> Self {
         Self {
             trace,

@@ -1,5 +1,5 @@
-//! Call stacks as Kineto writes them: leaf first, every frame closed by `;`. Each distinct stack is put into words once,
-//! for all rows together: there may be megabytes of them.
+//! Call stacks as Kineto writes them: leaf first, every frame closed by `;`. Each distinct stack is
+//! put into words once, for all rows together: there may be megabytes of them.
 
 use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};

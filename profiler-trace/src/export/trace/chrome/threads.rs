@@ -1,8 +1,9 @@
 //! The threads of a recording as rows, whose pages are filled on several cores.
 //!
 //! Threads are dealt to parts by how many ranges they have
-//! ([`partition`](crate::export::trace::partition)), and a page of each part is written in turn: readers
-//! want neither rows together nor events in the order of time. The ranges of a row keep their order.
+//! ([`partition`](crate::export::trace::partition)), and a page of each part is written in turn:
+//! readers want neither rows together nor events in the order of time. The ranges of a row keep
+//! their order.
 
 use std::collections::VecDeque;
 
@@ -33,7 +34,8 @@ struct Shown {
     rows: Vec<Place>,
 }
 
-/// Introduces all rows of threads, and deals those with ranges out. Each part has a `format` of its own.
+/// Introduces all rows of threads, and deals those with ranges out. Each part has a `format` of its
+/// own.
 pub(super) fn parts<'a>(
     page: &mut Page<'_>,
     rows: &mut Rows<'a>,

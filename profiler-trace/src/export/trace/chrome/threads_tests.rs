@@ -1,4 +1,5 @@
-//! Many threads, filled on several cores: nothing lost, nothing twice, and the same bytes everywhere.
+//! Many threads, filled on several cores: nothing lost, nothing twice, and the same bytes
+//! everywhere.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;

@@ -1,8 +1,9 @@
 //! How far each rank's times are off, and how well that is known. Pure.
 //!
-//! Ranks with the same clock `id` read one monotonic clock: their real times at the beginning were read independently,
-//! and the difference to the monotonic clock says by how much they disagree. Between hosts only real time is common;
-//! nothing can be corrected, but the error is bounded by what the kernels say of their synchronisation.
+//! Ranks with the same clock `id` read one monotonic clock: their real times at the beginning were
+//! read independently, and the difference to the monotonic clock says by how much they disagree.
+//! Between hosts only real time is common; nothing can be corrected, but the error is bounded by
+//! what the kernels say of their synchronisation.
 
 use crate::export::report_parts::clock::ClockReport;
 
@@ -44,7 +45,8 @@ pub(super) struct Placed {
     pub(super) uncertainty_ns: Option<u64>,
 }
 
-/// Difference of one host's real times above which the clock was set in between, or the hosts differ.
+/// Difference of one host's real times above which the clock was set in between, or the hosts
+/// differ.
 const SUSPICIOUS_NS: u64 = 1_000_000_000;
 
 impl Placed {
@@ -106,8 +108,8 @@ fn by_real_time(reference: &Head, head: &Head) -> Placed {
     Placed { alignment: Alignment::RealTime, offset_ns: 0, uncertainty_ns }
 }
 
-/// Returns how far the clocks of one anchor may lie apart, plus by how much the trace's own clock and the monotonic
-/// one have parted at the end.
+/// Returns how far the clocks of one anchor may lie apart, plus by how much the trace's own clock
+/// and the monotonic one have parted at the end.
 fn own_error_ns(head: &Head, clock: &ClockReport) -> u64 {
     let reading = clock.begin.uncertainty_ns.max(clock.end.uncertainty_ns);
     reading + head.length_ns().abs_diff(monotonic_ns(clock))

@@ -3,7 +3,8 @@
 use super::error::MergeError;
 use super::input::Input;
 
-/// Returns notes on missing ranks and what `force` allowed, or an error if these do not fit. `ranks` are in order.
+/// Returns notes on missing ranks and what `force` allowed, or an error if these do not fit.
+/// `ranks` are in order.
 pub(super) fn notes(ranks: &[Input], force: bool) -> Result<Vec<String>, MergeError> {
     let mut notes = Vec::new();
     let Some(first) = ranks.first() else { return Err(MergeError::NoInputs) };

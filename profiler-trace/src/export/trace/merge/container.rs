@@ -1,4 +1,5 @@
-//! What stands around the events of a merged trace: the ranks, their places in time, and each rank's own head.
+//! What stands around the events of a merged trace: the ranks, their places in time, and each
+//! rank's own head.
 
 use std::io;
 
@@ -12,8 +13,8 @@ use super::align::Placed;
 use super::input::Input;
 use super::metadata::Head;
 
-/// Returns `baseTimeNanoseconds` of the merged trace: the earliest of the ranks', so that no time is negative. A
-/// rank on the other side of a week's end counts from an earlier base than its own.
+/// Returns `baseTimeNanoseconds` of the merged trace: the earliest of the ranks', so that no time
+/// is negative. A rank on the other side of a week's end counts from an earlier base than its own.
 pub(super) fn base(heads: &[&Head], placed: &[Placed]) -> u64 {
     let bases = heads.iter().zip(placed).map(|(head, placed)| head.base.saturating_add_signed(placed.offset_ns));
     bases.min().unwrap_or(0)
@@ -39,7 +40,8 @@ struct Opening<'a> {
     merged: MergedReport<'a>,
 }
 
-/// The job's ranks, before any rank's own: a reader that looks for `"rank": n` in the text finds the first.
+/// The job's ranks, before any rank's own: a reader that looks for `"rank": n` in the text finds
+/// the first.
 #[derive(Serialize)]
 struct Distributed {
     backend: &'static str,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::{fmt, io};
 
-/// The reason why [`merge`](super::merge) refuses. Its text has the cause, so [`source`](std::error::Error::source)
-/// is empty, as with the errors of sessions.
+/// The reason why [`merge`](super::merge) refuses. Its text has the cause, so
+/// [`source`](std::error::Error::source) is empty, as with the errors of sessions.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum MergeError {
@@ -55,7 +55,8 @@ pub enum MergeError {
         /// File that was given.
         file: PathBuf,
     },
-    /// Ranks of different sessions. [`MergeOptions::force`](super::MergeOptions::force) merges them.
+    /// Ranks of different sessions. [`MergeOptions::force`](super::MergeOptions::force) merges
+    /// them.
     Sessions {
         /// A file.
         file: PathBuf,

@@ -11,7 +11,8 @@ pub struct MergeOptions {
 }
 
 impl MergeOptions {
-    /// Merges ranks of different sessions, and traces without clock anchors, all the same; [`Merged::notes`] says so.
+    /// Merges ranks of different sessions, and traces without clock anchors, all the same;
+    /// [`Merged::notes`] says so.
     #[must_use]
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;

@@ -4,9 +4,10 @@
 //! files ─► input (head; then one event a line) ─► align (pure: whose clock is how far off) ─► rewrite (event by event) ─► sink
 //! ```
 //!
-//! An event is copied byte by byte but for its numbers: `pid`, `ts` and ids. So every name arrives as it was written, no
-//! slice changes its length, and memory does not grow with the trace. It lies beside the writers because it is the other half of
-//! [`chrome`](super::chrome): what that writes, this reads, and both go through the same [`sink`](crate::export::sink).
+//! An event is copied byte by byte but for its numbers: `pid`, `ts` and ids. So every name arrives
+//! as it was written, no slice changes its length, and memory does not grow with the trace. It lies
+//! beside the writers because it is the other half of [`chrome`](super::chrome): what that writes,
+//! this reads, and both go through the same [`sink`](crate::export::sink).
 
 mod align;
 mod check;
@@ -41,12 +42,14 @@ use rewrite::Rewriter;
 /// Merges the traces of several ranks into the file `output`, compressed if its name ends in `.gz`.
 /// A pipe or a device is written into; behind a link, the link's target is replaced.
 ///
-/// An input is a trace of this profiler, or a folder, of which every `trace_rank*.json` and `.json.gz` is taken.
-/// Processes are named and sorted by rank, ids stay apart, and times are brought to the clock of the lowest rank:
-/// ranks of one host share a monotonic clock and fit to within the reading of it; those of different hosts fit as
-/// well as their real-time clocks do. [`MergedRank`] and the file's metadata state offset and uncertainty of each.
+/// An input is a trace of this profiler, or a folder, of which every `trace_rank*.json` and
+/// `.json.gz` is taken. Processes are named and sorted by rank, ids stay apart, and times are
+/// brought to the clock of the lowest rank: ranks of one host share a monotonic clock and fit to
+/// within the reading of it; those of different hosts fit as well as their real-time clocks do.
+/// [`MergedRank`] and the file's metadata state offset and uncertainty of each.
 ///
-/// Reads one event at a time, about 230 MB of traces per second of CPU time; memory does not grow with them.
+/// Reads one event at a time, about 230 MB of traces per second of CPU time; memory does not grow
+/// with them.
 ///
 /// ```no_run
 /// # use profiler_trace as profiler_runtime;
@@ -61,9 +64,10 @@ use rewrite::Rewriter;
 ///
 /// # Errors
 ///
-/// Ranks of different sessions, a rank twice, a trace without clock anchors, a file that is not a trace
-/// of this profiler or is cut off; and what reading and writing may meet. The first and the third give
-/// way to [`MergeOptions::force`]. Nothing is left under the name `output` that was not there before.
+/// Ranks of different sessions, a rank twice, a trace without clock anchors, a file that is not a
+/// trace of this profiler or is cut off; and what reading and writing may meet. The first and the
+/// third give way to [`MergeOptions::force`]. Nothing is left under the name `output` that was not
+/// there before.
 pub fn merge<P: AsRef<Path>>(
     inputs: &[P],
     output: impl AsRef<Path>,

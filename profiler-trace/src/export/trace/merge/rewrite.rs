@@ -12,7 +12,8 @@ use crate::export::trace::chrome::number::{push_integer, push_micros};
 use super::metadata::Head;
 use super::rows::Processes;
 
-/// The parts of an event that may change. They borrow from the line: their place in it is where new text goes.
+/// The parts of an event that may change. They borrow from the line: their place in it is where new
+/// text goes.
 #[derive(Deserialize)]
 #[serde(bound(deserialize = "'de: 'a"))]
 struct Event<'a> {
@@ -164,7 +165,8 @@ fn numbered(value: Option<&RawValue>) -> Option<(&RawValue, u64)> {
     value.and_then(|value| Some((value, value.get().parse().ok()?)))
 }
 
-/// Parses microseconds with up to three decimals as nanoseconds, exactly: a float would be a nanosecond off.
+/// Parses microseconds with up to three decimals as nanoseconds, exactly: a float would be a
+/// nanosecond off.
 fn nanoseconds(micros: &str) -> Option<u64> {
     let (whole, decimals) = micros.split_once('.').unwrap_or((micros, ""));
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,13 +1,15 @@
 //! The `pid` of a rank's process or device in the merged trace.
 //!
-//! Ranks on different hosts, or in containers, may have the same process ids, and every rank calls its first device
+//! Ranks on different hosts, or in containers, may have the same process ids, and every rank calls
+//! its first device
 //! 0. The first rank keeps its number; the others get a number that nothing else has.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::export::trace::chrome::escape::push_string;
 
-/// Where made-up numbers begin: above process ids (at most 2^22, twice that where one would be a device's).
+/// Where made-up numbers begin: above process ids (at most 2^22, twice that where one would be a
+/// device's).
 const FIRST_MADE_UP: u64 = 20_000_000;
 /// Places in the order of processes for each rank.
 const PLACES: u64 = 1_000;
@@ -53,7 +55,8 @@ impl Processes {
         merged
     }
 
-    /// Returns the sort index for `index` of the rank's trace: keeps the rank's program, devices and rest together.
+    /// Returns the sort index for `index` of the rank's trace: keeps the rank's program, devices
+    /// and rest together.
     pub(super) fn sort_index(&self, index: u64) -> u64 {
         /// Where the rank's trace sorts its devices; after them come overhead and spans.
         const DEVICES: u64 = 5_000_000;

@@ -1,4 +1,5 @@
-//! Merged traces as a viewer reads them, from traces made by hand: what arrives, where in time, and what is refused.
+//! Merged traces as a viewer reads them, from traces made by hand: what arrives, where in time, and
+//! what is refused.
 
 use std::collections::HashSet;
 use std::fs;
@@ -16,7 +17,8 @@ use profiler_core::Kind;
 
 const WEEK_NS: u64 = 7 * 86_400 * 1_000_000_000;
 
-/// A rank with a stage at 100 to 300 ns for each name, nested. Its clocks begin at `monotonic` and `unix`.
+/// A rank with a stage at 100 to 300 ns for each name, nested. Its clocks begin at `monotonic` and
+/// `unix`.
 struct Rank {
     rank: u32,
     host: &'static str,
@@ -264,7 +266,8 @@ fn a_folder_gives_all_its_ranks_and_missing_ones_are_named() {
     assert!(matches!(error, MergeError::NoTraces { .. }), "{error}");
 }
 
-/// D8: whoever names a trace in Perfetto's format, or its folder, is told how to record one that can be merged.
+/// D8: whoever names a trace in Perfetto's format, or its folder, is told how to record one that
+/// can be merged.
 #[test]
 fn a_trace_in_perfettos_format_is_refused_with_the_remedy() {
     let folder = tempfile::tempdir().unwrap();

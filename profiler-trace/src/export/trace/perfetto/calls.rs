@@ -52,8 +52,9 @@ impl<'a> Calls<'a> {
         self.left.first().map_or(u64::MAX, |placed| placed.call.begin)
     }
 
-    /// Appends what comes before a range that begins or ends at `at`; false if the page is full before that. No call
-    /// encloses a range: one that begins at the same time comes after it, one that ends at the same time before it.
+    /// Appends what comes before a range that begins or ends at `at`; false if the page is full
+    /// before that. No call encloses a range: one that begins at the same time comes after it, one
+    /// that ends at the same time before it.
     // Before every edge, and nearly always without a call.
     #[inline(always)]
     pub(super) fn until(&mut self, sequence: &mut Sequence, page: &mut Vec<u8>, at: u64) -> bool {

@@ -1,5 +1,5 @@
-//! Values that rise and fall: memory, with an event for every allocation and release on its thread, and the
-//! occupancy of devices.
+//! Values that rise and fall: memory, with an event for every allocation and release on its thread,
+//! and the occupancy of devices.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;

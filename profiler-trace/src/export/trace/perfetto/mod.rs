@@ -1,19 +1,22 @@
 //! `trace_rank*.pftrace`: the trace in Perfetto's own format, protocol buffers.
 //!
-//! The same slices, tracks, arguments and arrows as in the Chrome trace under the same names, and counters beside;
-//! at a quarter of the size, because names are said once and times are differences. Streamed as that one is: ranges
-//! are decoded, encoded and written page by page, a page of one thread after a page of another ([`threads`]).
+//! The same slices, tracks, arguments and arrows as in the Chrome trace under the same names, and
+//! counters beside; at a quarter of the size, because names are said once and times are
+//! differences. Streamed as that one is: ranges are decoded, encoded and written page by page, a
+//! page of one thread after a page of another ([`threads`]).
 //!
-//! Perfetto wants begins and ends, and takes those of the same time in the order of the file. So every track is
-//! written from front to back by one sequence of packets ([`sequence`]): a thread's ranges as its stream tells them,
-//! merged with its CUDA calls ([`calls`]), and what is known as whole slices through the ends that are due ([`open`]).
+//! Perfetto wants begins and ends, and takes those of the same time in the order of the file. So
+//! every track is written from front to back by one sequence of packets ([`sequence`]): a thread's
+//! ranges as its stream tells them, merged with its CUDA calls ([`calls`]), and what is known as
+//! whole slices through the ends that are due ([`open`]).
 //!
 //! Smaller is not faster to load: Perfetto 52 takes 1.3 times as long as for the JSON
-//! (`tests/consumers/loading.sh`). A slice is two packets here and one event there, and that version decodes each
-//! packet half a dozen times, clearing 1.6 kB first every time (perfetto#6213 ends that in version 57). Without any
-//! ends at all it would be as fast as the JSON, so what a packet holds hardly matters. Tried, and of no effect:
-//! times that are not differences, no `FLAGS`, all threads in the order of time, lists as `legacy_json_value`. The
-//! one event that is a whole slice, `LegacyEvent`'s phase X, has its duration in whole microseconds.
+//! (`tests/consumers/loading.sh`). A slice is two packets here and one event there, and that
+//! version decodes each packet half a dozen times, clearing 1.6 kB first every time (perfetto#6213
+//! ends that in version 57). Without any ends at all it would be as fast as the JSON, so what a
+//! packet holds hardly matters. Tried, and of no effect: times that are not differences, no
+//! `FLAGS`, all threads in the order of time, lists as `legacy_json_value`. The one event that is a
+//! whole slice, `LegacyEvent`'s phase X, has its duration in whole microseconds.
 
 mod calls;
 mod counters;
@@ -67,8 +70,8 @@ fn write_with(workers: usize, trace: &Trace, out: &mut dyn Write) -> io::Result<
     writer.finish()
 }
 
-/// Writes the recording as a slice, with the trace's own facts as arguments: those at the head of the Chrome trace.
-/// Adds a mark for each jump of a clock to it.
+/// Writes the recording as a slice, with the trace's own facts as arguments: those at the head of
+/// the Chrome trace. Adds a mark for each jump of a clock to it.
 fn write_session(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace: &Trace) -> io::Result<()> {
     let facts = serde_json::to_value(metadata::Head { trace, base: metadata::base_of(trace.begin) })?;
     let track = tracks.of(writer, Track::Session);

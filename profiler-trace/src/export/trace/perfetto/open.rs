@@ -1,14 +1,17 @@
-//! Slices that have begun and whose end is known: they turn whole slices into begins and ends in the order of time.
+//! Slices that have begun and whose end is known: they turn whole slices into begins and ends in
+//! the order of time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::writer::Writer;
 
-/// The open slices of some tracks. Memory grows with the slices that are open at the same time, no further.
+/// The open slices of some tracks. Memory grows with the slices that are open at the same time, no
+/// further.
 #[derive(Default)]
 pub(super) struct Open {
-    /// End, order of begin, track; the earliest end on top, and of the same ends the innermost slice's.
+    /// End, order of begin, track; the earliest end on top, and of the same ends the innermost
+    /// slice's.
     ends: BinaryHeap<(Reverse<u64>, u64, u64)>,
     begun: u64,
 }
@@ -26,7 +29,8 @@ impl Open {
         self.ends.is_empty()
     }
 
-    /// Closes the slice that ends next, if that is no later than `until`, and returns its end and its track.
+    /// Closes the slice that ends next, if that is no later than `until`, and returns its end and
+    /// its track.
     pub(super) fn end_next(&mut self, until: u64) -> Option<(u64, u64)> {
         let (Reverse(end), _, track) = *self.ends.peek().filter(|(Reverse(end), ..)| *end <= until)?;
         self.ends.pop();

@@ -1,5 +1,5 @@
-//! A reader of Perfetto traces for the tests: it does what the format says, packet by packet, and knows nothing of the
-//! writer.
+//! A reader of Perfetto traces for the tests: it does what the format says, packet by packet, and
+//! knows nothing of the writer.
 
 use std::collections::HashMap;
 
@@ -74,7 +74,8 @@ fn one(message: &[(u64, Field)], wanted: u64) -> Option<&Field> {
 /// What a reader of the format sees.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
-    /// `{name, cat, row, begin, end, depth, args}`, in order of begin; instants end when they begin.
+    /// `{name, cat, row, begin, end, depth, args}`, in order of begin; instants end when they
+    /// begin.
     pub(super) slices: Vec<Value>,
     /// Track name, time and value.
     pub(super) samples: Vec<(String, u64, u64)>,

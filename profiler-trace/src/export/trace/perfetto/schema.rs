@@ -1,7 +1,9 @@
-//! Numbers of the fields and values that a trace uses, from Perfetto's public definitions: `trace_packet.proto`,
-//! `track_event/{track_event,track_descriptor,counter_descriptor,debug_annotation}.proto`, `interned_data.proto` and
-//! `clock_snapshot.proto` under <https://github.com/google/perfetto/tree/main/protos/perfetto/trace>. They never change:
-//! old traces have to stay readable.
+//! Numbers of the fields and values that a trace uses, from Perfetto's public definitions:
+//! `trace_packet.proto`,
+//! `track_event/{track_event,track_descriptor,counter_descriptor,debug_annotation}.proto`,
+//! `interned_data.proto` and `clock_snapshot.proto` under
+//! <https://github.com/google/perfetto/tree/main/protos/perfetto/trace>. They never change: old
+//! traces have to stay readable.
 
 /// `Trace`.
 pub(super) mod trace {
@@ -19,7 +21,8 @@ pub(super) mod packet {
     pub(crate) const DEFAULTS: u32 = 59;
     pub(crate) const TRACK: u32 = 60;
     pub(crate) const FIRST_OF_SEQUENCE: u32 = 87;
-    /// Values of `FLAGS`: the sequence begins anew; the packet cannot be read without those before it.
+    /// Values of `FLAGS`: the sequence begins anew; the packet cannot be read without those before
+    /// it.
     pub(crate) const CLEARED: u64 = 1;
     pub(crate) const NEEDS_STATE: u64 = 2;
 }

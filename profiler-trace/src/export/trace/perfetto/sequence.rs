@@ -46,7 +46,8 @@ impl Sequence {
         });
     }
 
-    /// Appends an event of one of the types in [`event`]. Within a sequence time never runs backwards.
+    /// Appends an event of one of the types in [`event`]. Within a sequence time never runs
+    /// backwards.
     #[inline]
     pub(super) fn event(&mut self, out: &mut Vec<u8>, at: u64, kind: u64, fill: impl FnOnce(&mut TrackEvent<'_>)) {
         let passed = at.saturating_sub(self.now);
@@ -73,7 +74,8 @@ impl Sequence {
     }
 }
 
-/// Sets the sequence's clock to `at`, to count differences from there. The trace's own clock is the real time.
+/// Sets the sequence's clock to `at`, to count differences from there. The trace's own clock is the
+/// real time.
 fn push_clocks(out: &mut Vec<u8>, at: u64) {
     push_message(out, clock::CLOCKS, |out| {
         push_number(out, clock::ID, clock::REALTIME);

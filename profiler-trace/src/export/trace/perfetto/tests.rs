@@ -190,7 +190,8 @@ fn memory_is_counted_from_what_was_there() {
     assert_eq!(seen.samples[0].0, "memory allocated (CPU)");
 }
 
-/// Two calls in a range, the second a runtime call around a driver call; kernels on two streams, two of them at a time.
+/// Two calls in a range, the second a runtime call around a driver call; kernels on two streams,
+/// two of them at a time.
 pub(super) fn gpu_log() -> GpuLog {
     let clock = ClockSample { source_ns: EPOCH, before_ns: EPOCH, after_ns: EPOCH };
     let names = ["kernel", "cuLaunchKernel", "cudaLaunchKernel"].map(String::from).to_vec();

@@ -2,7 +2,8 @@
 //!
 //! All tracks are described first. Then threads are dealt to parts
 //! ([`partition`](crate::export::trace::partition)), and a page of each part is written in turn. A
-//! thread is one sequence of packets, whose id is known before, so that a part needs nothing of another.
+//! thread is one sequence of packets, whose id is known before, so that a part needs nothing of
+//! another.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -48,7 +49,8 @@ pub(super) fn parts<'a>(writer: &mut Writer<'_>, tracks: &mut Tracks<'_>, trace:
     let mut shown: Vec<Shown<'_>> = Vec::new();
     for (index, thread) in trace.threads.iter().enumerate() {
         let os_id = thread.identity.os_id;
-        // Two threads may have had the same id, one after the other; a call does not tell which of them made it.
+        // Two threads may have had the same id, one after the other; a call does not tell which of
+        // them made it.
         let calls = if os_ids.insert(os_id) { Calls::of(trace, os_id) } else { Calls::none(trace) };
         let size = thread.ranges + calls.count();
         let track = tracks.of(writer, Track::Row(Row::Thread(index, 0)));
@@ -134,7 +136,8 @@ impl ThreadTrack<'_> {
         self.push(page, edge)
     }
 
-    /// Appends an edge, and the calls before it; false if the calls filled the page and the edge is not written yet.
+    /// Appends an edge, and the calls before it; false if the calls filled the page and the edge is
+    /// not written yet.
     // For every begin and end.
     #[inline(always)]
     fn push(&mut self, page: &mut Vec<u8>, edge: Edge<'_>) -> bool {

@@ -1,4 +1,5 @@
-//! Many threads, filled on several cores: nothing lost, nothing twice, and the same bytes everywhere.
+//! Many threads, filled on several cores: nothing lost, nothing twice, and the same bytes
+//! everywhere.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io;
@@ -58,7 +59,8 @@ fn three_thousand_threads_have_every_range_once() {
 fn many_calls() -> Trace {
     let mut script = Script::new();
     let (stage, op) = (script.site(Kind::Stage, "stage"), script.site(Kind::Op, "op"));
-    // Pages are full at about 230,000, 470,000 and 700,000: before a begin, before an end, and after all.
+    // Pages are full at about 230,000, 470,000 and 700,000: before a begin, before an end, and
+    // after all.
     script.begin(stage, 90_000).begin(op, 300_000).end(op, 500_000).end(stage, 600_000).thread("main");
     let mut log = gpu_log();
     for (at, thread) in (0..20_000).zip([4001, 4001, 4001, 98, 99].into_iter().cycle()) {

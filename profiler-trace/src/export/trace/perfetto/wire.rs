@@ -1,4 +1,5 @@
-//! Protocol buffers' encoding, as far as a trace needs it: numbers of variable length, and fields with a length.
+//! Protocol buffers' encoding, as far as a trace needs it: numbers of variable length, and fields
+//! with a length.
 //!
 //! Written by hand, because a generated encoder would hold each message as a value before its
 //! bytes, and a trace is only small messages nested in each other: here they are appended to one

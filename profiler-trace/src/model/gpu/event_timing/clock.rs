@@ -10,7 +10,8 @@ use crate::records::events::{EventContext, Sample};
 const FINEST_NS: u64 = 500;
 /// Bits of a single-precision number.
 const MANTISSA: u32 = 23;
-/// Bound of plausible drift, as a fraction: at more than a thousandth the bracket at the end is wrong.
+/// Bound of plausible drift, as a fraction: at more than a thousandth the bracket at the end is
+/// wrong.
 const MOST_DRIFT: i128 = 1000;
 
 /// The conversion of one context.

@@ -1,8 +1,10 @@
-//! Ranges that CUDA events have timed: joined to their measurements, put on the ranges' clock, added to their stages.
+//! Ranges that CUDA events have timed: joined to their measurements, put on the ranges' clock,
+//! added to their stages.
 //!
-//! A tie in a thread's stream names the measurement of the range that began just before; measurements are
-//! in any stream, or came in after the session. Times of an event are single-precision milliseconds since
-//! the context's reference, so they are put in order where they contradict each other by no more than that.
+//! A tie in a thread's stream names the measurement of the range that began just before;
+//! measurements are in any stream, or came in after the session. Times of an event are
+//! single-precision milliseconds since the context's reference, so they are put in order where they
+//! contradict each other by no more than that.
 
 mod clock;
 #[cfg(test)]
@@ -51,7 +53,8 @@ struct Span {
 }
 
 impl TimedRanges {
-    /// Reads a thread's ties and measurements; its first range has `first_id`. Returns the ids of the tied ranges.
+    /// Reads a thread's ties and measurements; its first range has `first_id`. Returns the ids of
+    /// the tied ranges.
     pub(in crate::model) fn read(&mut self, thread: &ThreadLog, sites: &[&'static Site], first_id: u64) -> Vec<u64> {
         let (mut next_id, mut last) = (first_id, None);
         let (mut tie, mut half, mut tied) = (None, None, Vec::new());
@@ -94,7 +97,8 @@ impl TimedRanges {
         tied
     }
 
-    /// Returns every measured range, those of one thread and stream together, in the order in which they began.
+    /// Returns every measured range, those of one thread and stream together, in the order in which
+    /// they began.
     fn spans(self, log: &EventLog, timeline: &Timeline) -> (Vec<(Tie, Span)>, u64) {
         let clocks: Vec<DeviceClock> = log.contexts.iter().map(|context| DeviceClock::new(context, timeline)).collect();
         let mut spans: Vec<(Tie, Span)> = Vec::new();
@@ -116,8 +120,9 @@ impl TimedRanges {
     }
 }
 
-/// Corrects the times of one row. Ranges of one thread on one stream nest or follow each other, and so do their
-/// events: where times say otherwise by no more than their resolution, the times are wrong.
+/// Corrects the times of one row. Ranges of one thread on one stream nest or follow each other, and
+/// so do their events: where times say otherwise by no more than their resolution, the times are
+/// wrong.
 fn settle(row: &mut [(Tie, Span)]) {
     let mut open: Vec<usize> = Vec::new();
     for at in 0..row.len() {
@@ -174,7 +179,8 @@ impl Gpu {
                 gpu.unattributed.add(begin, end);
             }
             let device = log.contexts.get(tie.context as usize).map_or(0, |context| context.device);
-            // CAST: there are fewer streams than ranges. A handle means nothing to people: streams are counted.
+            // CAST: there are fewer streams than ranges. A handle means nothing to people: streams
+            // are counted.
             let next = streams.len() as u32 + 1;
             let stream = *streams.entry((tie.context, tie.stream)).or_insert(next);
             let (external_id, name) = (tie.external_id, tie.name);
