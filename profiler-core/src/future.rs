@@ -21,9 +21,10 @@ use crate::hooks::{correlation, cpu_time, stack, steps, tool};
 use crate::kind::Kind;
 use crate::ledger;
 use crate::site::Site;
+use crate::stream::buffer;
 use crate::stream::entry::{COMPLETED, ENDS, Entry, FIRST_POLL, Tag};
+use crate::stream::losses::Loss;
 use crate::stream::shared::Shared;
-use crate::stream::{buffer, registry};
 use crate::{clock, gate, select};
 
 /// Number of tasks in one block of numbers: a thread takes a block at a time.
@@ -291,7 +292,7 @@ impl Life {
             true => State::LeftOut,
         };
         if self.state != State::LeftOut && self.site.number() == 0 {
-            registry::count_loss_to_memory();
+            Loss::NoMemory.count();
             self.state = State::LeftOut;
         }
         if self.task == 0 {

@@ -14,9 +14,10 @@ use crate::kind::Kind;
 use crate::ledger;
 use crate::open::OpenList;
 use crate::site::{self, Site};
+use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::stream::key::Key;
-use crate::stream::{buffer, registry};
+use crate::stream::losses::Loss;
 use crate::{clock, gate, select};
 
 /// Runs `body` as a range of `site`. Cost: see the crate's documentation.
@@ -160,7 +161,7 @@ impl Range {
     /// that interrupted it: locks may be held.
     pub(super) fn refused(gate: u32) -> Self {
         if gate & gate::RECORD != 0 {
-            registry::count_reentry();
+            Loss::Reentry.count();
         }
         Self::nothing()
     }
@@ -234,7 +235,7 @@ impl Held {
         // Takes the index, so that no other step gets it.
         tool::told(self.site.number());
         if self.is_wanted(gate).1 {
-            registry::count_loss_to_memory();
+            Loss::NoMemory.count();
         }
         Range::nothing()
     }

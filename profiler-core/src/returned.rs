@@ -17,7 +17,7 @@ use crate::future::{DescribedCall, Instrumented, describe_async, instrument_call
 use crate::gate;
 use crate::range::{Range, run};
 use crate::site::Site;
-use crate::stream::registry;
+use crate::stream::losses::Loss;
 
 /// Type that a function returns, which may not be known yet.
 pub struct Returns<R>(PhantomData<fn() -> R>);
@@ -119,7 +119,7 @@ fn memory_for<F>(_future: &F) -> Option<Box<MaybeUninit<Instrumented<F>>>> {
     if memory.is_null() {
         if gate::load() & gate::RECORD != 0 {
             // The future's life, and a poll.
-            (0..2).for_each(|_| registry::count_loss_to_memory());
+            (0..2).for_each(|_| Loss::NoMemory.count());
         }
         return None;
     }

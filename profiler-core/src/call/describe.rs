@@ -14,9 +14,10 @@ use crate::kind::Kind;
 use crate::label::LONGEST;
 use crate::ledger;
 use crate::site::Site;
+use crate::stream::buffer;
 use crate::stream::entry::{Entry, Tag};
 use crate::stream::key::Key;
-use crate::stream::{buffer, registry};
+use crate::stream::losses::Loss;
 use crate::{gate, select};
 
 /// Gate bits under which a description may be wanted.
@@ -53,7 +54,7 @@ fn describe_recorded(site: &'static Site, gate: u32, tell: impl FnOnce(&mut Call
 /// caught: the call goes on, without the rest of its description, and is counted.
 fn told(call: &mut Call, tell: impl FnOnce(&mut Call)) {
     if panic::catch_unwind(AssertUnwindSafe(|| tell(call))).is_err() {
-        registry::count_failed_description();
+        Loss::Undescribed.count();
     }
 }
 
@@ -120,7 +121,7 @@ impl Call {
     pub fn flops(&mut self, flops: impl IntoCount) {
         match flops.operand().recorded() {
             Some(flops) => self.write(Key::FLOPS, integer(flops)),
-            None => registry::count_failed_description(),
+            None => Loss::Undescribed.count(),
         }
     }
 

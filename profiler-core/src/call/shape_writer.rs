@@ -2,9 +2,10 @@
 
 use super::dtype::Dtype;
 use super::shape::Element;
+use crate::stream::buffer;
 use crate::stream::entry::Entry;
 use crate::stream::key::Key;
-use crate::stream::{buffer, registry};
+use crate::stream::losses::Loss;
 
 /// Maximum number of recorded dims of one input.
 pub const MAX_DIMS: usize = 8;
@@ -42,7 +43,7 @@ impl Described {
     /// Returns the entries. A call whose description found no memory is counted.
     pub(crate) fn finish(self) -> Vec<Entry> {
         if self.is_cut {
-            registry::count_failed_description();
+            Loss::Undescribed.count();
             return Vec::new();
         }
         self.entries

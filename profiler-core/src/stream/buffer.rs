@@ -19,6 +19,7 @@ use std::{mem, ptr};
 
 use super::cursor::Cursor;
 use super::entry::Entry;
+use super::losses::Loss;
 use super::registry;
 use super::shared::Shared;
 use super::thread_stream::Stream;
@@ -204,14 +205,14 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
     }) else {
         // The thread is ending and its thread-locals are gone.
         if entry.loses_range() {
-            registry::count_late_loss();
+            Loss::EndingThread.count();
         }
         return false;
     };
     let Some(stream) = stream else {
         // A thread that has recorded nothing owes no ends: the future's polls were lost, too.
         if entry.loses_range() || entry.begins_task_end() {
-            registry::count_loss_to_memory();
+            Loss::NoMemory.count();
         }
         return false;
     };
@@ -236,7 +237,7 @@ fn append_slow(may_overdraw: bool, entry: Entry) -> bool {
 /// Refuses an entry without room while the thread makes room, or does other work of the profiler.
 fn refuse(entry: Entry) {
     if entry.loses_range() {
-        registry::count_reentry();
+        Loss::Reentry.count();
     } else {
         owe(entry);
     }

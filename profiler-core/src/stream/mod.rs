@@ -54,6 +54,7 @@ pub mod chunk;
 mod cursor;
 pub mod entry;
 pub mod key;
+pub mod losses;
 mod owner;
 pub mod prealloc;
 pub mod registry;

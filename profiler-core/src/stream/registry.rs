@@ -3,11 +3,12 @@
 //! Streams belong to this registry, not to thread-locals: a stop reads the streams of blocked
 //! threads, and of threads that have ended.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::carry_over::Carry;
 use super::entry::Entry;
+use super::losses::Losses;
 use super::owner::Writer;
 pub use super::owner::{ThreadIdentity, os_thread_id};
 use super::segment::Run;
@@ -23,24 +24,13 @@ use crate::process::PerProcess;
 static STREAMS: PerProcess<Mutex<Vec<Shared<Stream>>>> = PerProcess::new(|_| Mutex::default());
 /// Number of threads that may begin to record in a session before the list of streams grows.
 const EXPECTED_THREADS: usize = 256;
-/// Ranges that a thread tried to record after its thread-locals were gone.
-static LATE: AtomicU64 = AtomicU64::new(0);
-/// Ranges that began while the recorder itself ran.
-static REENTERED: AtomicU64 = AtomicU64::new(0);
-/// Ranges that found no memory outside of their thread's chunks.
-static NO_MEMORY: AtomicU64 = AtomicU64::new(0);
-/// Calls whose description failed.
-static UNDESCRIBED: AtomicU64 = AtomicU64::new(0);
 
 /// Position of every stream at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Marks {
     /// Marks in order of the threads' numbers.
     threads: Vec<Mark>,
-    late: u64,
-    reentered: u64,
-    no_memory: u64,
-    undescribed: u64,
+    losses: Losses,
 }
 
 /// A position in a thread's stream.
@@ -93,15 +83,8 @@ impl Named {
 pub struct Log {
     /// One part for each thread that recorded or lost something.
     pub threads: Vec<ThreadLog>,
-    /// Ranges that threads tried to record while they were ending.
-    pub lost_late: u64,
-    /// Ranges that began while the recorder itself ran, such as in a signal handler that
-    /// interrupted it.
-    pub lost_to_reentry: u64,
-    /// Ranges that were lost because the program's allocator had no memory.
-    pub lost_to_memory: u64,
-    /// Calls whose shapes or FLOPs could not be computed.
-    pub undescribed: u64,
+    /// Losses that no thread of the list counts.
+    pub losses: Losses,
     /// Ranges without room, of threads that are not in the list.
     pub lost_elsewhere: u64,
     /// Counts of overwritten entries, of threads that are not in the list.
@@ -168,30 +151,6 @@ pub(crate) fn leave(stream: &Shared<Stream>) {
     drop(gone);
 }
 
-/// Counts a call whose description panicked, or is not a number.
-pub(crate) fn count_failed_description() {
-    // ORDERING: a statistic.
-    UNDESCRIBED.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counts a range that begins while the calling thread runs the recorder itself: it is lost.
-pub(crate) fn count_reentry() {
-    // ORDERING: a statistic.
-    REENTERED.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Counts a range that is lost because the program's allocator has no memory for it.
-#[cold]
-pub(crate) fn count_loss_to_memory() {
-    // ORDERING: a statistic.
-    NO_MEMORY.fetch_add(1, Ordering::Relaxed);
-}
-
-pub(crate) fn count_late_loss() {
-    // ORDERING: a statistic.
-    LATE.fetch_add(1, Ordering::Relaxed);
-}
-
 fn streams<R>(f: impl FnOnce(&mut Vec<Shared<Stream>>) -> R) -> R {
     f(&mut STREAMS.lock().unwrap_or_else(PoisonError::into_inner))
 }
@@ -215,10 +174,7 @@ impl Marks {
     }
 
     fn without_threads() -> Self {
-        // ORDERING: statistics.
-        let [late, reentered, no_memory, undescribed] =
-            [&LATE, &REENTERED, &NO_MEMORY, &UNDESCRIBED].map(|count| count.load(Ordering::Relaxed));
-        Self { threads: Vec::new(), late, reentered, no_memory, undescribed }
+        Self { threads: Vec::new(), losses: Losses::now() }
     }
 
     /// Returns each thread's number and position.
@@ -283,12 +239,8 @@ impl<'a> Iterator for Pages<'a> {
 
 impl Log {
     fn of(threads: Vec<ThreadLog>, from: &Marks, to: &Marks, gone: ring::Gone, horizon: u64) -> Self {
-        let lost_late = to.late.saturating_sub(from.late);
-        let lost_to_reentry = to.reentered.saturating_sub(from.reentered);
-        let lost_to_memory = to.no_memory.saturating_sub(from.no_memory);
-        let undescribed = to.undescribed.saturating_sub(from.undescribed);
-        let (lost_elsewhere, gone) = (gone.lost, gone.carry);
-        Self { threads, lost_late, lost_to_reentry, lost_to_memory, undescribed, lost_elsewhere, gone, horizon }
+        let losses = to.losses.since(from.losses);
+        Self { threads, losses, lost_elsewhere: gone.lost, gone: gone.carry, horizon }
     }
 
     /// Leaves out the entries before `ticks`, except for the ranges that were open then.
@@ -392,8 +344,7 @@ pub fn lost_since(from: &Marks) -> u64 {
     let mut begins = from.in_order();
     let lost = |stream: &Shared<Stream>| stream.losses().saturating_sub(begins(stream.thread.ordinal).1);
     let of_threads = streams(|all| all.iter().map(lost).sum::<u64>() + ring::lost());
-    let now = Marks::without_threads();
-    of_threads + now.late.saturating_sub(from.late) + now.no_memory.saturating_sub(from.no_memory)
+    of_threads + Losses::now().since(from.losses).ranges()
 }
 
 /// Makes room by overwriting chunks; returns false if there is nothing to overwrite.

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 
 use profiler_core::site::MAX_DYNAMIC;
+use profiler_core::stream::losses::Loss;
 
 use super::Trace;
 use super::gpu::{Gpu, Source};
@@ -53,15 +54,15 @@ causes! {
     /// Causes on the host, in the order of the reports.
     ON_HOST of trace:
     "buffer_full" Missing, sum(&trace.losses.buffer_full), "ranges", no_room(trace);
-    "ending_threads" Missing, trace.losses.ending_threads, "ranges",
+    "ending_threads" Missing, trace.losses.recorder.by(Loss::EndingThread), "ranges",
         "recorded by threads that were ending; end those threads after the session";
-    "reentered" Missing, trace.losses.reentered, "ranges",
+    "reentered" Missing, trace.losses.reentered + trace.losses.recorder.by(Loss::Reentry), "ranges",
         "recorded in a signal handler or an allocator that ran inside the profiler; annotate neither";
     "unreadable" Missing, trace.losses.unreadable, "ranges", "not readable here: damaged, or of another version";
     "memory_events" Harmed, trace.memory.as_ref().map_or(0, |memory| memory.lost), "allocations",
         "no room in the buffers, totals are wrong by them; raise `max_buffer_mb`";
     "names_merged" Harmed, trace.losses.merged_ranges, "ranges", too_many_names(trace);
-    "descriptions_failed" Harmed, trace.losses.descriptions_failed, "calls",
+    "descriptions_failed" Harmed, trace.losses.recorder.by(Loss::Undescribed), "calls",
         "FLOPs or shapes failed: what computes them panicked or overflowed; they are shown without";
     "began_before" Natural, trace.losses.began_before, "ranges", "began before the recording; not shown";
     "overwritten" Natural, trace.losses.overwritten, "ranges", "older than what is kept (`ring`); not shown";

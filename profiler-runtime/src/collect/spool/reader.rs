@@ -23,6 +23,7 @@ use profiler_core::clock::Anchor;
 use profiler_core::stream::carry_over::Carry;
 use profiler_core::stream::chunk::{Chunk, ENTRIES};
 use profiler_core::stream::entry::Entry;
+use profiler_core::stream::losses::Losses;
 use profiler_core::stream::registry::{Log, ThreadIdentity, ThreadLog};
 use profiler_core::stream::segment::Run;
 use profiler_core::stream::shared::Shared;
@@ -136,11 +137,8 @@ pub(crate) fn open(entries: &Path, journal: &Path) -> Result<Salvaged, Refusal> 
         gpu: told.gpu,
         log: Log {
             threads,
-            lost_late: 0,
-            lost_to_reentry: 0,
             // Counted among those lost elsewhere.
-            lost_to_memory: 0,
-            undescribed: 0,
+            losses: Losses::default(),
             lost_elsewhere: spool.count(LOST),
             gone,
             horizon,

@@ -15,6 +15,7 @@ use crate::model::steps::{Step, StepBook, StepLoop};
 use crate::model::tasks::Tasks;
 use crate::model::time::Timeline;
 use crate::records::gpu::GpuRecord;
+use profiler_core::stream::losses::Loss;
 use profiler_core::stream::registry::Log;
 use profiler_core::{Kind, site::Site};
 
@@ -144,14 +145,13 @@ impl Pass {
         for thread in log.threads.iter().filter(|thread| thread.lost > 0) {
             self.losses.buffer_full.push((thread.thread.identity().name.clone(), thread.lost));
         }
-        self.losses.ending_threads = log.lost_late;
-        self.losses.reentered += log.lost_to_reentry;
-        self.losses.descriptions_failed = log.undescribed;
+        self.losses.recorder = log.losses;
         if log.lost_elsewhere > 0 {
             self.losses.buffer_full.push((ELSEWHERE.to_owned(), log.lost_elsewhere));
         }
-        if log.lost_to_memory > 0 {
-            self.losses.buffer_full.push((NO_MEMORY.to_owned(), log.lost_to_memory));
+        let no_memory = log.losses.by(Loss::NoMemory);
+        if no_memory > 0 {
+            self.losses.buffer_full.push((NO_MEMORY.to_owned(), no_memory));
         }
         let left_out = log.left_out();
         self.losses.overwritten = left_out.overwritten;

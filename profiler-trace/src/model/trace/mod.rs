@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::records::frames::Symbols;
 use crate::records::unavailable::Unavailable;
+use profiler_core::stream::losses::Losses as RecorderLosses;
 use profiler_core::stream::registry::{Log, ThreadIdentity};
 use profiler_core::{Kind, site::Site};
 
@@ -90,10 +91,9 @@ pub struct Trace {
 pub(crate) struct Losses {
     /// Ranges for which the buffer budget had no room, per thread name.
     pub(crate) buffer_full: Vec<(String, u64)>,
-    /// Ranges that ending threads tried to record after their thread-locals were gone.
-    pub(crate) ending_threads: u64,
-    /// Ranges that began where the recorder itself ran: in a signal handler that interrupted it, or
-    /// in the program's allocator, which it had called.
+    /// Losses that the recorder counted by cause.
+    pub(crate) recorder: RecorderLosses,
+    /// Ranges that began where the recorder itself was writing to its stream.
     pub(crate) reentered: u64,
     /// Ends whose range began before the recording.
     pub(crate) began_before: u64,
@@ -107,8 +107,6 @@ pub(crate) struct Losses {
     pub(crate) unreadable: u64,
     /// Ranges whose names were merged into one, because the process had used too many.
     pub(crate) merged_ranges: u64,
-    /// Calls whose shapes or FLOPs could not be computed.
-    pub(crate) descriptions_failed: u64,
 }
 
 /// Number of slices after which a walk updates the progress.
