@@ -6,10 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[cfg(target_os = "linux")]
-#[path = "../tests/gpu_support/mod.rs"]
+#[path = "../tests/cuda/gpu_support/mod.rs"]
 mod gpu_support;
 #[cfg(target_os = "linux")]
-#[path = "../tests/merge_support/mod.rs"]
+#[path = "../tests/job/merge_support/mod.rs"]
 mod merge_support;
 
 #[cfg(target_os = "linux")]

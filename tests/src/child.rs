@@ -28,12 +28,19 @@ const FOREIGN: [&str; 15] = [
     "WORLD_SIZE",
 ];
 
-/// A command that runs the `#[ignore]`d test `name` of this binary in a process of its own.
+/// Returns a command that runs the `#[ignore]`d test `name` in a process of its own. It lies in the
+/// module of the test that calls this.
 pub fn child_of(name: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary"));
-    let arguments = ["--ignored", "--exact", "--nocapture", "--test-threads=1", name];
+    let path = beside(thread::current().name().expect("a test, whose thread has its path for a name"), name);
+    let arguments = ["--ignored", "--exact", "--nocapture", "--test-threads=1", &path];
     clean(&mut command).args(arguments).env(MARK, "1");
     command
+}
+
+/// Returns the path of the test `name` in the module of `test`.
+fn beside(test: &str, name: &str) -> String {
+    test.rsplit_once("::").map_or_else(|| name.to_owned(), |(module, _)| format!("{module}::{name}"))
 }
 
 /// Runs the command without the variables that the profiler would obey.

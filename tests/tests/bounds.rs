@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 #[cfg(target_os = "linux")]
+#[path = "spool/spool_support/mod.rs"]
 mod spool_support;
 
 use std::alloc::{GlobalAlloc, Layout, System};

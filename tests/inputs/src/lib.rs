@@ -1,7 +1,7 @@
 //! Readers of other people's bytes: each is a function that takes any bytes and must not panic.
 //!
 //! libFuzzer calls them by `tests/proofs.sh fuzz`, with what it has learned;
-//! `tests/tests/any_input.rs` calls them in `cargo test`, with what it generates and with the kept
+//! `tests/tests/artifacts/any_input.rs` calls them in `cargo test`, with what it generates and with the kept
 //! inputs of `tests/fuzz/corpus`.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a panic is how a reader fails")]

@@ -1,4 +1,4 @@
-//! A program that forks while it is profiled, for `tests/forks.rs`:
+//! A program that forks while it is profiled, for `tests/host/forks.rs`:
 //! `forks STORY FOLDER THREADS [spool]`.
 //!
 //! The parent records, forks, waits for its child and records on, beside threads that record too.

@@ -1,4 +1,4 @@
-//! A program with a plugin that has a copy of the runtime of its own, for `tests/plugins.rs`:
+//! A program with a plugin that has a copy of the runtime of its own, for `tests/host/plugins.rs`:
 //! `plugins STORY FOLDER LIBRARY`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]

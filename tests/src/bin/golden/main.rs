@@ -1,4 +1,4 @@
-//! Recordings by script, for `tests/golden.rs`: `golden SCENARIO FOLDER`.
+//! Recordings by script, for `tests/contracts/golden.rs`: `golden SCENARIO FOLDER`.
 //!
 //! Runs under the double of libc whose clock stands still (`still_double`): time passes only where
 //! a scenario says so, by `pass`. Only the public interface of the profiler is used, so that what a
@@ -9,7 +9,7 @@
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod gpu;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-#[path = "../../../tests/gpu_support/mod.rs"]
+#[path = "../../../tests/cuda/gpu_support/mod.rs"]
 mod gpu_support;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod memory;

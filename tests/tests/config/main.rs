@@ -1,0 +1,9 @@
+//! What a configuration says, and where it comes from.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod any_input;
+mod args;
+mod fields;
+mod in_code;
+mod sources;

@@ -1,0 +1,28 @@
+//! What others parse, held to what is kept in `tests/contracts`, `tests/golden` and the published
+//! schemas.
+//!
+//! A binary of its own, because it has the profiler's allocator: a session shows everything.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(target_os = "linux")]
+mod contracts_support;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod golden;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod golden_support;
+#[cfg(target_os = "linux")]
+#[path = "../cuda/gpu_support/mod.rs"]
+mod gpu_support;
+#[cfg(target_os = "linux")]
+#[path = "../http/http_support/mod.rs"]
+mod http_support;
+mod schema_support;
+mod schemas;
+#[cfg(target_os = "linux")]
+mod strings;
+
+use profiler_runtime::ProfilingAllocator;
+
+#[global_allocator]
+static ALLOCATOR: ProfilingAllocator = ProfilingAllocator::new();

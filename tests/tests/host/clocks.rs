@@ -1,0 +1,231 @@
+//! Clocks that stand still, jump, are trapped or wrong: durations are right within a hundredth, or
+//! the artifacts say that they are not.
+
+#![allow(clippy::print_stderr)]
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::system_support::{What, child, set};
+use profiler_runtime::{ProfilerConfig, recover, stage, start_profile_with, stop_profile};
+use profiler_tests::{Bench, Trace, in_child, manifest};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// Records a stage that takes so long; how long it took.
+fn measured(name: &str, long: Duration) -> Duration {
+    let start = Instant::now();
+    let range = stage(name);
+    thread::sleep(long);
+    drop(range);
+    start.elapsed()
+}
+
+fn folder() -> PathBuf {
+    std::env::var_os("FOLDER").unwrap().into()
+}
+
+fn start() {
+    start_profile_with(ProfilerConfig::torch(folder())).unwrap();
+}
+
+/// The trace of the session, and its warnings.
+fn stop() -> (Trace, Vec<String>) {
+    let stopped = stop_profile().unwrap();
+    let warnings = stopped.wait().unwrap().warnings;
+    let trace = Trace::read(stopped.folder().unwrap());
+    let clock = &manifest(stopped.folder().unwrap())["clock"];
+    let marked: Vec<_> = marks(&trace).iter().map(|mark| mark["args"].clone()).collect();
+    assert_eq!(clock["jumps"].as_array().unwrap_or(&Vec::new()), &marked, "the manifest has what is marked");
+    (trace, warnings)
+}
+
+/// The jumps that the trace marks.
+fn marks(trace: &Trace) -> Vec<&serde_json::Value> {
+    trace.json["traceEvents"].as_array().unwrap().iter().filter(|event| event["name"] == "clock jump").collect()
+}
+
+/// The only jump in the trace, of this kind: its length, and the part of the recording within which
+/// it is, in seconds.
+fn only_mark(trace: &Trace, kind: &str) -> (f64, (f64, f64)) {
+    let [mark] = &marks(trace)[..] else { panic!("one mark") };
+    assert_eq!((&mark["ph"], &mark["s"], &mark["args"]["kind"]), (&"i".into(), &"g".into(), &kind.into()));
+    let seconds = |ns: &str| mark["args"][ns].as_i64().unwrap() as f64 / 1e9;
+    let from = mark["ts"].as_f64().unwrap() / 1e6
+        - trace.json["profiler"]["begin_unix_ns"].as_u64().unwrap() as f64 / 1e9
+        + trace.json["baseTimeNanoseconds"].as_u64().unwrap() as f64 / 1e9;
+    (seconds("length_ns"), (from, from + seconds("within_ns")))
+}
+
+/// The stage took as long as the system's clock said.
+fn is_right(trace: &Trace, name: &str, took: Duration) {
+    let ranges = trace.named(name);
+    let [range] = &ranges[..] else { panic!("{name} once") };
+    let recorded = Duration::from_secs_f64((range.end - range.begin) / 1e6);
+    assert!(recorded.abs_diff(took) < took / 100 + MS / 2, "{name}: {recorded:?}, but it took {took:?}");
+}
+
+fn run(name: &str) {
+    let bench = Bench::alone();
+    let output = child(name).env("FOLDER", bench.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+#[cfg(target_arch = "x86_64")]
+fn records_without_the_counter() {
+    if !in_child() {
+        return;
+    }
+    // A recording before: the clock is chosen for each.
+    start();
+    let took = measured("before", 20 * MS);
+    is_right(&stop().0, "before", took);
+    // SAFETY: from here on, the instruction is a fault for this thread and those that it starts.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_TSC, libc::PR_TSC_SIGSEGV) }, 0);
+    for _ in 0..2 {
+        start();
+        let took = measured("trapped", 50 * MS);
+        let other = thread::spawn(|| measured("of a thread", 30 * MS)).join().unwrap();
+        let (trace, warnings) = stop();
+        assert_eq!(warnings, [""; 0]);
+        is_right(&trace, "trapped", took);
+        is_right(&trace, "of a thread", other);
+    }
+}
+
+/// B12: a trapped counter is not read, and the system's clock stands in.
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_trapped_counter_is_not_read() {
+    run("records_without_the_counter");
+}
+
+/// A suspend of so long, as a program sees it: the monotonic clock stands still, the counter goes
+/// on.
+fn suspend(long: Duration, before: Duration) {
+    thread::sleep(long);
+    set(What::Suspended, i64::try_from((before + long).as_nanos()).unwrap());
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn records_around_suspends() {
+    if !in_child() {
+        return;
+    }
+    start();
+    measured("first", MS);
+    stop();
+    suspend(400 * MS, Duration::ZERO);
+    // B12: all later sessions had the rate of the time with the suspend in it.
+    for long in [100 * MS, MS] {
+        start();
+        let took = measured("after", long);
+        let (trace, warnings) = stop();
+        is_right(&trace, "after", took);
+        assert_eq!(warnings, [""; 0]);
+    }
+    start();
+    let before = measured("before", 100 * MS);
+    suspend(400 * MS, 400 * MS);
+    let after = measured("after", 100 * MS);
+    let (trace, warnings) = stop();
+    is_right(&trace, "before", before);
+    is_right(&trace, "after", after);
+    let [told] = &warnings[..] else { panic!("{warnings:?}") };
+    assert!(told.starts_with("the host slept for 0.4"), "{told}");
+    // The stretch is where nothing was recorded for so long.
+    let (from, to) =
+        told.split_once("between ").unwrap().1.split_once(" s of it").unwrap().0.split_once(" s and ").unwrap();
+    let (from, to): (f64, f64) = (from.parse().unwrap(), to.parse().unwrap());
+    assert!((0.095..0.3).contains(&from) && (0.45..0.8).contains(&to), "{told}");
+    let (length, marked) = only_mark(&trace, "suspend");
+    assert!((0.39..0.5).contains(&length), "{length}");
+    assert!((marked.0 - from).abs() < 2e-3 && (marked.1 - to).abs() < 2e-3, "{marked:?}, but {told}");
+}
+
+/// B12: a suspend before a recording does not bend it; one within is told and marked, and the rest
+/// is right.
+#[test]
+fn a_suspend_bends_no_duration() {
+    run("records_around_suspends");
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn records_while_real_time_is_set() {
+    if !in_child() {
+        return;
+    }
+    for hours in [-2, 2] {
+        set(What::RealTime, 0);
+        start();
+        let before = measured("before", 20 * MS);
+        set(What::RealTime, hours * 3_600_000_000_000);
+        let after = measured("after", 20 * MS);
+        let (trace, warnings) = stop();
+        is_right(&trace, "before", before);
+        is_right(&trace, "after", after);
+        let expected = format!("the system's clock was set by {:+}.000 s", hours * 3_600);
+        assert!(warnings.iter().any(|told| told.starts_with(&expected)), "{warnings:?}");
+        let (length, (from, to)) = only_mark(&trace, "real time");
+        assert!((length - hours as f64 * 3600.0).abs() < 0.1 && from.abs() < 1e-3 && to > 0.03, "{length} {from} {to}");
+    }
+}
+
+/// B12: a step of real time bends nothing, and is told and marked.
+#[test]
+fn a_step_of_real_time_bends_no_duration() {
+    run("records_while_real_time_is_set");
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn is_killed() {
+    if !in_child() {
+        return;
+    }
+    start_profile_with(ProfilerConfig::torch(folder()).spool(true)).unwrap();
+    let took: Vec<u128> = (0..20).map(|_| measured("decode", 10 * MS).as_nanos()).collect();
+    std::fs::write(folder().join("took"), took.iter().sum::<u128>().to_string()).unwrap();
+    // SAFETY: ends this process.
+    unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+}
+
+#[test]
+#[ignore = "run by the other tests, as a process of its own"]
+fn recovers_with_another_clock() {
+    if in_child() {
+        let hours: i64 = std::env::var("HOURS").unwrap().parse().unwrap();
+        set(What::RealTime, hours * 3_600_000_000_000);
+        assert_eq!(recover(folder()).unwrap().sessions.len(), 1);
+    }
+}
+
+fn recovered(folder: &Path, hours: &str) -> Trace {
+    let status = child("recovers_with_another_clock").env("FOLDER", folder).env("HOURS", hours).status().unwrap();
+    assert!(status.success());
+    Trace::read(&crate::spool_support::only_folder(folder))
+}
+
+/// G3: a recording ends where its own anchors say, whatever the clock of the machine that recovers
+/// it.
+#[test]
+fn a_reader_whose_clock_is_behind_cuts_nothing_off() {
+    for hours in ["-2", "0", "48"] {
+        let bench = Bench::alone();
+        assert!(!child("is_killed").env("FOLDER", bench.path()).status().unwrap().success());
+        let trace = recovered(bench.path(), hours);
+        let took = std::fs::read_to_string(bench.path().join("took")).unwrap().parse().unwrap();
+        let ranges = trace.named("decode");
+        assert_eq!(ranges.len(), 20, "{hours}");
+        let recorded: f64 = ranges.iter().map(|range| range.end - range.begin).sum();
+        let (recorded, took) = (Duration::from_secs_f64(recorded / 1e6), Duration::from_nanos(took));
+        assert!(recorded.abs_diff(took) < took / 100 + 5 * MS, "{hours}: {recorded:?}, but they took {took:?}");
+        assert!(trace.seconds() < 60.0, "{hours}: {} s", trace.seconds());
+        assert_eq!(manifest(&crate::spool_support::only_folder(bench.path()))["ended_by"], "recovered");
+    }
+}

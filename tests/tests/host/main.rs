@@ -1,0 +1,25 @@
+//! The program that is profiled: however it ends, forks, logs or is built, and whatever fails under
+//! it, it does what it would have done.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(target_os = "linux")]
+mod clocks;
+#[cfg(unix)]
+mod ending;
+mod exit;
+#[cfg(target_os = "linux")]
+mod forks;
+#[cfg(target_os = "linux")]
+mod hard_disks;
+mod host_logger;
+#[cfg(target_os = "linux")]
+mod plugins;
+mod silence;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod small_stacks;
+#[cfg(target_os = "linux")]
+#[path = "../spool/spool_support/mod.rs"]
+mod spool_support;
+#[cfg(target_os = "linux")]
+mod system_support;

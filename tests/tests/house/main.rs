@@ -1,0 +1,10 @@
+//! The house rules, read from the sources or built from them.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod features;
+mod layers;
+mod layers_support;
+mod msrv;
+mod transparent;
+mod transparent_support;

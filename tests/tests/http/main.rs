@@ -1,0 +1,11 @@
+//! Profiling by HTTP.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod flow;
+mod http_support;
+mod limits;
+mod router;
+mod safety;
+mod storm;
+mod upstream;

@@ -1,0 +1,33 @@
+//! Jobs of several processes: coordinators, workers, ranks, and their traces as one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#[cfg(target_os = "linux")]
+mod cuda;
+#[cfg(target_os = "linux")]
+mod cycles;
+#[cfg(unix)]
+mod door;
+#[cfg(unix)]
+mod faults;
+#[cfg(unix)]
+mod frontend;
+#[cfg(target_os = "linux")]
+#[path = "../cuda/gpu_support/mod.rs"]
+mod gpu_support;
+#[cfg(unix)]
+mod job_support;
+#[cfg(unix)]
+mod leaving;
+#[cfg(target_os = "linux")]
+mod merge;
+#[cfg(target_os = "linux")]
+mod merge_support;
+mod ranks;
+#[cfg(unix)]
+#[path = "../contracts/schema_support/mod.rs"]
+mod schema_support;
+#[cfg(unix)]
+mod session;
+#[cfg(unix)]
+mod triggers;
